@@ -1,0 +1,212 @@
+//! The arguments of every command, and the help that people read.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+use super::target;
+use crate::{
+    contract::{ApiRoot, Comment},
+    order::Target,
+};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    all as asked
+  1    something was refused or failed
+  2    usage; nothing was sent
+  3    no usable credential or permission
+  4    unknown, or still pending at the deadline
+  5    not sent, and safe to repeat
+  130  interrupted
+Where several apply: 4, 3, 1, 5.
+
+Data goes to standard output, everything else to standard error.";
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  offboard run laptop-7.example.com --comment 'Stolen, INC-1234'
+  offboard run 0123456789abcdef0123456789abcdef01234567 --comment 'Retired' --yes --wait
+  offboard run laptop-7 --comment 'Retired' --dry-run --output json";
+
+/// Takes devices out of Microsoft Defender for Endpoint, from a sandbox that
+/// can do nothing else.
+#[derive(Debug, Parser)]
+#[command(name = "offboard", version, after_help = EXIT_CODES, max_term_width = 100)]
+pub(super) struct Cli {
+    /// Say nothing but errors on standard error
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub(super) quiet: bool,
+    /// Say more on standard error
+    #[arg(long, short, global = true, action = ArgAction::Count)]
+    pub(super) verbose: u8,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Offboard machines
+    Run(RunArgs),
+    /// Show what became of machine actions
+    Status(StatusArgs),
+    /// Cancel machine actions that have not ended
+    Cancel(CancelArgs),
+    /// Find machines by name
+    Find(FindArgs),
+    /// Show what a plugin is and what it may reach
+    Inspect(InspectArgs),
+    /// Start a simulator of Defender for Endpoint on this machine
+    #[cfg(feature = "simulator")]
+    Simulate(offboard_simulator::Args),
+    /// Offboard a simulated machine, and see each step
+    #[cfg(feature = "simulator")]
+    Demo,
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Where to, and as whom.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Connection")]
+pub(super) struct ConnectArgs {
+    /// The API's origin; http only to loopback
+    #[arg(long, value_name = "URL", env = "OFFBOARD_API_ROOT", default_value = ApiRoot::DEFAULT)]
+    pub(super) api_root: ApiRoot,
+    /// A file with a bearer token [or the variable OFFBOARD_TOKEN]
+    #[arg(long, value_name = "FILE", env = "OFFBOARD_TOKEN_FILE")]
+    pub(super) token_file: Option<PathBuf>,
+    /// Another component than the built-in one
+    #[arg(long, value_name = "FILE", env = "OFFBOARD_PLUGIN")]
+    pub(super) plugin: Option<PathBuf>,
+}
+
+/// Where POSTs are put on record.
+#[derive(Debug, Args)]
+pub(super) struct JournalArgs {
+    /// Where every POST is put on record before it leaves [default: offboard/journal.jsonl in your
+    /// state folder]
+    #[arg(long, value_name = "FILE", env = "OFFBOARD_JOURNAL")]
+    pub(super) journal: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = RUN_EXAMPLES, after_long_help = format!("{RUN_EXAMPLES}\n\n{EXIT_CODES}"))]
+pub(super) struct RunArgs {
+    /// Machine ids, device URLs of the portal, or DNS names; at most 25
+    #[arg(required = true, value_name = "MACHINE", value_parser = target::machine)]
+    pub(super) machines: Vec<Target>,
+    /// Why, for the record of the service and of this machine
+    #[arg(long, short, value_name = "TEXT")]
+    pub(super) comment: Comment,
+    /// Do not ask
+    #[arg(long, short)]
+    pub(super) yes: bool,
+    /// Do everything but send
+    #[arg(long, short = 'n')]
+    pub(super) dry_run: bool,
+    #[command(flatten)]
+    pub(super) wait: WaitArgs,
+    /// How long to ask what became of a request that got no answer
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
+    pub(super) grace: Duration,
+    #[command(flatten)]
+    pub(super) journal: JournalArgs,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+    #[command(flatten)]
+    pub(super) connect: ConnectArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_long_help = EXIT_CODES)]
+pub(super) struct StatusArgs {
+    /// Action ids, or machines, of which the newest offboarding is shown
+    #[arg(required = true, value_name = "ACTION", value_parser = target::action)]
+    pub(super) actions: Vec<target::Subject>,
+    #[command(flatten)]
+    pub(super) wait: WaitArgs,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+    #[command(flatten)]
+    pub(super) connect: ConnectArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_long_help = EXIT_CODES)]
+pub(super) struct CancelArgs {
+    /// Action ids, or machines, of which the pending offboarding is cancelled
+    #[arg(required = true, value_name = "ACTION", value_parser = target::action)]
+    pub(super) actions: Vec<target::Subject>,
+    /// Why, for the record
+    #[arg(long, short, value_name = "TEXT")]
+    pub(super) comment: Comment,
+    #[command(flatten)]
+    pub(super) journal: JournalArgs,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+    #[command(flatten)]
+    pub(super) connect: ConnectArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_long_help = EXIT_CODES)]
+pub(super) struct FindArgs {
+    /// A DNS name; a plain label also finds the full names that begin with it
+    #[arg(value_parser = target::name)]
+    pub(super) name: String,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+    #[command(flatten)]
+    pub(super) connect: ConnectArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_long_help = EXIT_CODES)]
+pub(super) struct InspectArgs {
+    /// Another component than the built-in one
+    #[arg(long, value_name = "FILE", env = "OFFBOARD_PLUGIN")]
+    pub(super) plugin: Option<PathBuf>,
+    /// Write the component to a file
+    #[arg(long, value_name = "FILE")]
+    pub(super) extract: Option<PathBuf>,
+    /// Write the contract to a folder
+    #[arg(long, value_name = "DIR")]
+    pub(super) wit: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct WaitArgs {
+    /// Follow to a true end state, for at most this long [10m where no duration is given]
+    #[arg(
+        long,
+        value_name = "DURATION",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "10m",
+        value_parser = humantime::parse_duration,
+    )]
+    pub(super) wait: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct OutputArgs {
+    /// The form of the data on standard output
+    #[arg(long, short, value_enum, default_value_t = Format::Table)]
+    pub(super) output: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// A table for people
+    Table,
+    /// One JSON array
+    Json,
+    /// One JSON object a line
+    Jsonl,
+}

@@ -1,0 +1,210 @@
+//! `offboard demo`: one offboarding and two honest failures, against a
+//! simulator, through the same sandbox and over the same HTTP as any other.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use offboard_simulator::{Config, OnDuplicate, Simulator};
+
+use super::{
+    exit::Exit,
+    hint::{self, Needs},
+    report,
+    signal::Signals,
+    text::Screen,
+};
+use crate::{
+    component::Component,
+    connection::{Connection, Token},
+    contract::{Comment, MachineId, Problem},
+    grant::Grant,
+    journal::{Journal, Who},
+    order::{Order, State, Target},
+    run::{Event, Preflight, Runner},
+    sandbox::{Limits, Sandbox},
+};
+
+const ACTION_TIME: Duration = Duration::from_millis(1500);
+const PATIENCE: Duration = Duration::from_secs(30);
+/// An id that no simulated fleet has.
+const NOBODY: &str = "00000000000000000000000000000000deadbeef";
+
+pub(super) async fn demo(screen: &Screen) -> Result<Exit> {
+    let signals = Signals::listen(screen);
+    let mut config = Config::default();
+    config.action_time = ACTION_TIME;
+    config.on_duplicate = OnDuplicate::Refuse;
+    let simulator = Simulator::start(config)
+        .await
+        .context("the simulator does not start")?;
+    let done = tokio::select! {
+        done = tour(screen, &signals, &simulator) => done.map(|()| Exit::Done),
+        () = interrupted(&signals) => Ok(Exit::Interrupted),
+    };
+    simulator.stop().await;
+    done
+}
+
+async fn interrupted(signals: &Signals) {
+    if signals.stop.clone().wait_for(|stop| *stop).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+async fn tour(screen: &Screen, signals: &Signals, simulator: &Simulator) -> Result<()> {
+    let component = Component::embedded()?;
+    let api_root = simulator.api_root().parse()?;
+    let connection = Connection::new(api_root, Some(Token::new(simulator.token())?));
+    let sandbox = Sandbox::new(&component, Limits::default())?;
+    let who = Who::new(None, component.sha256(), simulator.api_root());
+    let folder = tempfile::tempdir().context("no temporary folder")?;
+    let mut journal = Journal::open(&folder.path().join("journal.jsonl"), who)?;
+    let runner = Runner::new(sandbox, connection, Duration::ZERO, signals.stop.clone());
+    let fleet = simulator.machines();
+    screen.line(&format!(
+        "A simulator of Defender for Endpoint listens on {} with {} machines.\n\
+         The plugin, {} bytes of WebAssembly, is in its sandbox; the token is not.",
+        simulator.api_root(),
+        fleet.len(),
+        component.bytes().len(),
+    ));
+
+    let online = fleet
+        .iter()
+        .find(|truth| truth.online && truth.supported && truth.machine.health_status == "Active")
+        .context("the fleet has no machine that is online")?;
+    success(screen, &runner, &mut journal, &online.machine.id).await?;
+
+    heading(screen, "2. A machine that nobody knows");
+    let unknown = failure(screen, &runner, &mut journal, NOBODY).await?;
+    ensure!(
+        unknown.kind == "machine-not-found",
+        "the simulator took an unknown machine"
+    );
+
+    heading(
+        screen,
+        "3. A machine whose offboarding is already under way",
+    );
+    let offline = fleet
+        .iter()
+        .find(|truth| !truth.online && truth.supported)
+        .context("the fleet has no machine that is offline")?;
+    let mut first = order(&offline.machine.id, "Offline since spring, INC-1000")?;
+    runner
+        .send(std::slice::from_mut(&mut first), &mut journal, &mut |_| {})
+        .await?;
+    screen.line(&format!(
+        "{} is offline, so its first offboarding stays pending: {}",
+        offline.machine.computer_dns_name,
+        first.action().map_or("", |action| action.id.as_str()),
+    ));
+    let again = failure(screen, &runner, &mut journal, &offline.machine.id).await?;
+    ensure!(
+        again.kind == "already-in-progress",
+        "the simulator took a second offboarding"
+    );
+
+    screen.line(
+        "\nNext, against a simulator of your own:\n\
+         \n  offboard simulate          # prints apiRoot and token\n\
+         \x20 offboard find NAME --api-root URL --token-file FILE\n\
+         \x20 offboard run MACHINE --comment 'Why' --wait --api-root URL --token-file FILE\n\
+         \nAnd: offboard inspect, offboard run --help.",
+    );
+    Ok(())
+}
+
+fn order(machine: &str, comment: &str) -> Result<Order> {
+    let machine: MachineId = machine.parse()?;
+    let comment: Comment = comment.parse()?;
+    Ok(Order::new(Target::Id(machine), comment))
+}
+
+fn heading(screen: &Screen, text: &str) {
+    screen.line(&format!("\n{text}\n"));
+}
+
+/// The whole way: preflight, grant, request, action, end.
+async fn success(
+    screen: &Screen,
+    runner: &Runner,
+    journal: &mut Journal,
+    machine: &str,
+) -> Result<()> {
+    heading(screen, "1. A machine that is online");
+    let mut order = order(machine, "Stolen, INC-1234")?;
+    let platform = match runner.preflight(&mut order).await {
+        Preflight::Found(machine) => {
+            screen.line("Before (preflight):");
+            screen.line(&report::machines(&[&*machine]));
+            machine.os_platform.clone()
+        }
+        _ => anyhow::bail!("the preflight failed"),
+    };
+    let id = order.machine().context("the order has no machine")?;
+    let grant = Grant::offboard(&runner.connection.api_root, id, order.comment());
+    screen.line(&format!(
+        "\nWhat the plugin may send, and nothing else:\n  {grant}"
+    ));
+
+    let start = Instant::now();
+    let since = |start: Instant| format!("{:4.1} s", start.elapsed().as_secs_f32());
+    let orders = std::slice::from_mut(&mut order);
+    runner.send(orders, journal, &mut |_| {}).await?;
+    let action = orders[0].action().context("the service did not take it")?;
+    screen.line(&format!(
+        "\nThe machine action that came back:\n{}",
+        pretty(&action.json)
+    ));
+    screen.line(&format!(
+        "\nIts way:\n  {}  {}",
+        since(start),
+        action.status.name()
+    ));
+    let mut observe = |event: Event<'_>| {
+        if let Event::Changed(order) = event
+            && let Some(action) = order.action()
+        {
+            screen.line(&format!("  {}  {}", since(start), action.status.name()));
+        }
+    };
+    runner.follow(orders, PATIENCE, &mut observe).await;
+    ensure!(
+        order.state() == State::Succeeded,
+        "it ended as {}",
+        order.state()
+    );
+    screen.line(&format!(
+        "\nOffboarded. {}",
+        hint::aftermath(platform.as_deref())
+    ));
+    Ok(())
+}
+
+/// An order that the service refuses, in the service's own words.
+async fn failure(
+    screen: &Screen,
+    runner: &Runner,
+    journal: &mut Journal,
+    machine: &str,
+) -> Result<Problem> {
+    let mut order = order(machine, "Stolen, INC-1234")?;
+    runner
+        .send(std::slice::from_mut(&mut order), journal, &mut |_| {})
+        .await?;
+    let problem = order.problem().context("the service took it")?;
+    let claims = runner.connection.token.as_ref().and_then(Token::claims);
+    screen.line(&format!(
+        "The service says: {}\nWhat to do: {}",
+        report::words(problem),
+        hint::hint(problem, Needs::Offboard, claims.as_ref())
+    ));
+    Ok(problem.clone())
+}
+
+fn pretty(json: &str) -> String {
+    serde_json::from_str::<serde_json::Value>(json)
+        .and_then(|value| serde_json::to_string_pretty(&value))
+        .unwrap_or_else(|_| json.to_owned())
+}

@@ -1,0 +1,87 @@
+//! Exit codes.
+
+use std::process::ExitCode;
+
+use crate::order::{Order, State};
+
+/// Why the command ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Exit {
+    Done,
+    Refused,
+    Usage,
+    Credential,
+    Unknown,
+    NotSent,
+    Interrupted,
+}
+
+impl Exit {
+    /// The one that counts where several apply.
+    pub(super) fn of(exits: impl IntoIterator<Item = Self>) -> Self {
+        let rank = |exit: &Self| match exit {
+            Self::Usage | Self::Interrupted => 5,
+            Self::Unknown => 4,
+            Self::Credential => 3,
+            Self::Refused => 2,
+            Self::NotSent => 1,
+            Self::Done => 0,
+        };
+        exits.into_iter().max_by_key(rank).unwrap_or(Self::Done)
+    }
+
+    /// What an order means for the exit code.
+    pub(super) fn of_order(order: &Order) -> Self {
+        let kind = order.problem().map(|problem| problem.kind);
+        match order.state() {
+            State::Planned | State::Succeeded | State::Skipped => Self::Done,
+            State::Accepted if kind.is_none() => Self::Done,
+            // It was to be followed, and could not be.
+            State::Accepted | State::Pending | State::Unknown | State::Sending => Self::Unknown,
+            State::Failed | State::TimedOut | State::Cancelled => Self::Refused,
+            State::Rejected | State::NotSent => Self::of_kind(kind.unwrap_or_default()),
+        }
+    }
+
+    /// What a problem means for the exit code.
+    pub(super) fn of_kind(kind: &str) -> Self {
+        match kind {
+            "no-credential" | "unauthorized" | "forbidden" => Self::Credential,
+            "not-sent" | "no-answer" | "throttled" | "journal" => Self::NotSent,
+            "outcome-unknown" => Self::Unknown,
+            _ => Self::Refused,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Refused => 1,
+            Exit::Usage => 2,
+            Exit::Credential => 3,
+            Exit::Unknown => 4,
+            Exit::NotSent => 5,
+            Exit::Interrupted => 130,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_several_apply_the_gravest_counts() {
+        use Exit::{Credential, Done, NotSent, Refused, Unknown};
+        assert_eq!(
+            Exit::of([Done, NotSent, Refused, Credential, Unknown]),
+            Unknown
+        );
+        assert_eq!(Exit::of([NotSent, Refused, Credential]), Credential);
+        assert_eq!(Exit::of([NotSent, Refused]), Refused);
+        assert_eq!(Exit::of([Done, NotSent]), NotSent);
+        assert_eq!(Exit::of([]), Done);
+    }
+}

@@ -1,0 +1,158 @@
+//! What to do next: one sentence or two for each problem, and what an
+//! offboarding does not do.
+
+use crate::{
+    connection::TokenClaims,
+    contract::{Machine, Problem},
+};
+
+/// The audience that the service wants, also at its newer hosts (Microsoft's
+/// API documentation; the government clouds may differ).
+const AUDIENCE: &str = "https://api.securitycenter.microsoft.com";
+
+const SYSTEMS: &str = "Windows 10 version 1703 or later, Windows 11, Windows Server 2019 or later, \
+    Windows Server 2012 R2 and 2016 with the unified agent, macOS 14 or later, and Linux";
+
+/// Which permission a call needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Needs {
+    Offboard,
+    Read,
+    Cancel,
+}
+
+/// What to do about a problem.
+pub(super) fn hint(problem: &Problem, needs: Needs, claims: Option<&TokenClaims>) -> String {
+    match problem.kind {
+        "invalid-machine-id" => "A machine id has 40 hexadecimal digits; the portal's device page \
+            has it in its URL, and `offboard find NAME` lists it."
+            .to_owned(),
+        "invalid-comment" => "Say why in --comment; the service keeps it.".to_owned(),
+        "no-credential" => "Put a token for Defender for Endpoint in a file and name it with \
+            --token-file, or set OFFBOARD_TOKEN."
+            .to_owned(),
+        "unauthorized" => format!(
+            "Get a fresh token. If a fresh one is refused too, the tenant may have no active \
+             licence for Defender for Endpoint.{}",
+            carried(claims)
+        ),
+        "forbidden" => format!(
+            "{} Check that it is there with admin consent, and that the token's audience is \
+             {AUDIENCE}: a wrong audience is answered with 403, too.{}",
+            match needs {
+                Needs::Offboard => "The token needs the permission Machine.Offboard.",
+                Needs::Read =>
+                    "Reading needs the permission Machine.Read.All or \
+                    Machine.ReadWrite.All, besides Machine.Offboard.",
+                Needs::Cancel => "Cancelling needs the permission Machine.Offboard.",
+            },
+            carried(claims)
+        ),
+        "machine-not-found" | "not-found" => "Look the machine up with `offboard find NAME`, or \
+            in the portal: the id is in the URL of its device page. Devices leave the inventory \
+            after 180 days, and a token of another tenant does not see it."
+            .to_owned(),
+        "ambiguous-name" => "Choose one of the candidates by its id; a device that was onboarded \
+            again has a new record, and the old one is inactive."
+            .to_owned(),
+        "unsupported-machine" => format!(
+            "The service offboards {SYSTEMS}. Remove others by \
+            their own means: an offboarding package, or uninstalling the app."
+        ),
+        "already-in-progress" => "An offboarding of this machine is under way: follow it with \
+            `offboard status MACHINE --wait`."
+            .to_owned(),
+        "throttled" => match problem.retry_after {
+            Some(seconds) => format!("Repeat it in {seconds} seconds: it was not carried out."),
+            None => "Repeat it in a minute: it was not carried out.".to_owned(),
+        },
+        "service-failure" | "outcome-unknown" | "unreadable-answer" => match needs {
+            Needs::Read => "Nothing was changed; try again.".to_owned(),
+            _ => "It may have been carried out. Do not repeat it blindly: look with `offboard \
+                status MACHINE` first."
+                .to_owned(),
+        },
+        "denied" => "This host let nothing out: the plugin asked for more than was ordered. Look \
+            at it with `offboard inspect`."
+            .to_owned(),
+        "not-sent" | "no-answer" => {
+            "Nothing was sent. Check the network and --api-root, then repeat.".to_owned()
+        }
+        "journal" => "Nothing was sent, because it could not be put on record. Make room or name \
+            another file with --journal."
+            .to_owned(),
+        "action-not-found" => "Check the action id; `offboard status MACHINE` shows it.".to_owned(),
+        "duplicate" => "Nothing to do: it stands in this run once already.".to_owned(),
+        _ => "The service's own words say why; quote its tracking id to Microsoft's support."
+            .to_owned(),
+    }
+}
+
+/// What an offboarding does not do (Microsoft's documentation).
+pub(super) fn aftermath(platform: Option<&str>) -> &'static str {
+    match platform {
+        Some(platform) if !platform.starts_with("Windows") => {
+            "Its agent stays installed; the device shows as inactive after 7 days and stays \
+             listed for up to 180."
+        }
+        _ => {
+            "Windows keeps its onboarding data; the device shows as inactive after 7 days and \
+             stays listed for up to 180."
+        }
+    }
+}
+
+/// What speaks against a machine, before anything is sent. Advice: the service
+/// decides.
+pub(super) fn doubts(machine: &Machine) -> Vec<String> {
+    let mut doubts = Vec::new();
+    if let Some(status) = machine.onboarding_status.as_deref()
+        && !status.eq_ignore_ascii_case("Onboarded")
+    {
+        doubts.push(format!("it is not onboarded ({status})"));
+    }
+    if let Some(health) = machine.health_status.as_deref()
+        && health != "Active"
+    {
+        doubts.push(format!(
+            "it is {health}: the action stays pending until it comes online"
+        ));
+    }
+    if let Some(platform) = machine.os_platform.as_deref()
+        && [
+            "Windows7",
+            "Windows8",
+            "WindowsXp",
+            "WindowsServer2008",
+            "iOS",
+            "Android",
+        ]
+        .iter()
+        .any(|old| platform.starts_with(old))
+    {
+        doubts.push(format!("{platform} is not among the supported systems"));
+    }
+    if let Some(other) = machine.merged_into_machine_id.as_deref() {
+        doubts.push(format!("it was merged into {other}"));
+    }
+    doubts
+}
+
+fn carried(claims: Option<&TokenClaims>) -> String {
+    let Some(claims) = claims else {
+        return String::new();
+    };
+    let audience = claims.audience.as_deref().unwrap_or("none");
+    let mut permissions = claims.roles.clone();
+    permissions.extend(
+        claims
+            .scopes
+            .iter()
+            .flat_map(|scopes| scopes.split_whitespace().map(ToOwned::to_owned)),
+    );
+    let permissions = match permissions.is_empty() {
+        true => "no permission at all".to_owned(),
+        false => permissions.join(", "),
+    };
+    format!(" This token is for {audience} and carries {permissions}.")
+}

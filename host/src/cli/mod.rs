@@ -1,0 +1,80 @@
+//! The `offboard` command: arguments, prompts, tables and exit codes. The one
+//! room that talks to people, and the one that knows the simulator.
+
+mod args;
+mod cancel;
+mod confirm;
+mod connect;
+#[cfg(feature = "simulator")]
+mod demo;
+mod exit;
+mod find;
+mod hint;
+mod inspect;
+mod report;
+mod run;
+mod signal;
+mod status;
+mod target;
+mod text;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use args::{Cli, Command};
+use exit::Exit;
+use text::Screen;
+
+/// Runs the command; what it returns is the exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let screen = Screen::new(cli.quiet, cli.verbose);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
+    let exit = match runtime {
+        Ok(runtime) => {
+            let exit = runtime.block_on(dispatch(cli.command, &screen));
+            // A task that still waits for a name or a lock must not hold up
+            // the end.
+            runtime.shutdown_background();
+            exit
+        }
+        Err(error) => Err(error.into()),
+    };
+    exit.unwrap_or_else(|error| {
+        screen.error(&format!("{error:#}"));
+        Exit::Usage
+    })
+    .into()
+}
+
+/// An error is something that the user can mend before anything is sent.
+async fn dispatch(command: Command, screen: &Screen) -> anyhow::Result<Exit> {
+    match command {
+        Command::Run(args) => run::run(args, screen).await,
+        Command::Status(args) => status::status(args, screen).await,
+        Command::Cancel(args) => cancel::cancel(args, screen).await,
+        Command::Find(args) => find::find(args, screen).await,
+        Command::Inspect(args) => inspect::inspect(&args, screen),
+        #[cfg(feature = "simulator")]
+        Command::Simulate(args) => simulate(args, screen).await,
+        #[cfg(feature = "simulator")]
+        Command::Demo => demo::demo(screen).await,
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "offboard", &mut script);
+            screen.data(&String::from_utf8_lossy(&script));
+            Ok(Exit::Done)
+        }
+    }
+}
+
+#[cfg(feature = "simulator")]
+async fn simulate(args: offboard_simulator::Args, screen: &Screen) -> anyhow::Result<Exit> {
+    offboard_simulator::serve(args, screen.quiet()).await?;
+    Ok(Exit::Done)
+}

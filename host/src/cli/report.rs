@@ -1,0 +1,235 @@
+//! Orders as data: a table for people, JSON for programs. The JSON's schema is
+//! in `docs/schema/order.json`, and only ever grows.
+
+use comfy_table::{ContentArrangement, Table, presets};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::{
+    args::Format,
+    hint::{self, Needs},
+    text::{Screen, clean, clean_json},
+};
+use crate::{
+    connection::TokenClaims,
+    contract::{Machine, MachineAction, Problem, Retry},
+    order::{Order, State},
+};
+
+/// One order, as programs see it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Row<'a> {
+    machine_id: Option<&'a str>,
+    name: Option<&'a str>,
+    comment: Option<&'a str>,
+    state: &'a str,
+    action: Option<Box<RawValue>>,
+    error: Option<ErrorRow<'a>>,
+    /// What was known before: `ok`, `unavailable`, or none where it was not
+    /// asked.
+    preflight: Option<&'a str>,
+    note: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct ErrorRow<'a> {
+    kind: &'a str,
+    code: Option<&'a str>,
+    message: Option<&'a str>,
+    target: Option<&'a str>,
+    hint: String,
+    retry: Retry,
+}
+
+/// What a report needs to know besides the orders.
+#[derive(Clone, Copy)]
+pub(super) struct Context<'a> {
+    pub(super) needs: Needs,
+    pub(super) claims: Option<&'a TokenClaims>,
+}
+
+impl Context<'_> {
+    pub(super) fn hint(&self, problem: &Problem, state: State) -> String {
+        // What stands in the way of following is the permission to read.
+        let needs = if state == State::Accepted {
+            Needs::Read
+        } else {
+            self.needs
+        };
+        hint::hint(problem, needs, self.claims)
+    }
+}
+
+impl<'a> Row<'a> {
+    pub(super) fn new(order: &'a Order, preflight: Option<&'a str>, context: Context<'_>) -> Self {
+        let platform = None;
+        Self {
+            machine_id: order.machine().map(|id| id.as_str()),
+            name: order.name(),
+            comment: Some(order.comment().as_str()),
+            state: order.state().name(),
+            action: order.action().and_then(raw),
+            error: order
+                .problem()
+                .map(|problem| error_row(problem, context.hint(problem, order.state()))),
+            preflight,
+            note: (order.state() == State::Succeeded).then(|| hint::aftermath(platform)),
+        }
+    }
+
+    /// An action that no order of this run stands behind.
+    pub(super) fn of_action(
+        action: &'a MachineAction,
+        comment: Option<&'a str>,
+        state: State,
+    ) -> Self {
+        Self {
+            machine_id: action.machine_id.as_deref(),
+            name: action.computer_dns_name.as_deref(),
+            comment: comment.or(action.requestor_comment.as_deref()),
+            state: state.name(),
+            action: raw(action),
+            error: None,
+            preflight: None,
+            note: (state == State::Succeeded).then(|| hint::aftermath(None)),
+        }
+    }
+
+    /// Something that was asked for and cannot be shown.
+    pub(super) fn of_problem(
+        subject: (Option<&'a str>, Option<&'a str>),
+        problem: &'a Problem,
+        state: State,
+        hint: String,
+    ) -> Self {
+        Self {
+            machine_id: subject.0,
+            name: subject.1,
+            comment: None,
+            state: state.name(),
+            action: None,
+            error: Some(error_row(problem, hint)),
+            preflight: None,
+            note: None,
+        }
+    }
+}
+
+fn error_row(problem: &Problem, hint: String) -> ErrorRow<'_> {
+    ErrorRow {
+        kind: problem.kind,
+        code: problem.code.as_deref(),
+        message: problem.message.as_deref(),
+        target: problem.target.as_deref(),
+        hint,
+        retry: problem.retry,
+    }
+}
+
+fn raw(action: &MachineAction) -> Option<Box<RawValue>> {
+    RawValue::from_string(action.json.clone()).ok()
+}
+
+/// Rows as JSON: one array, or one object a line.
+pub(super) fn json<T: Serialize>(screen: &Screen, format: Format, rows: &[T]) {
+    let objects: Vec<String> = rows
+        .iter()
+        .filter_map(|row| serde_json::to_string(row).ok())
+        .map(|json| clean_json(&json))
+        .collect();
+    match format {
+        Format::Jsonl => objects.iter().for_each(|object| screen.line(object)),
+        _ if objects.is_empty() => screen.line("[]"),
+        _ => screen.line(&format!("[\n  {}\n]", objects.join(",\n  "))),
+    }
+}
+
+/// A table without lines, its cells cleaned.
+pub(super) fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled)
+        .set_header(head.iter().copied());
+    for row in rows {
+        table.add_row(row.iter().map(|cell| clean(cell)));
+    }
+    table.trim_fmt()
+}
+
+/// Machines as people read them.
+pub(super) fn machines(machines: &[&Machine]) -> String {
+    let word = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    table(
+        &[
+            "MACHINE",
+            "NAME",
+            "SYSTEM",
+            "HEALTH",
+            "ONBOARDING",
+            "LAST SEEN",
+        ],
+        machines.iter().map(|machine| {
+            let system = [machine.os_platform.as_deref(), machine.version.as_deref()];
+            vec![
+                machine.id.clone(),
+                word(&machine.computer_dns_name),
+                system
+                    .iter()
+                    .flatten()
+                    .copied()
+                    .collect::<Vec<_>>()
+                    .join(" "),
+                word(&machine.health_status),
+                word(&machine.onboarding_status),
+                word(&machine.last_seen),
+            ]
+        }),
+    )
+}
+
+/// Orders as people read them.
+pub(super) fn orders(orders: &[Order]) -> String {
+    table(
+        &["MACHINE", "NAME", "STATE", "ACTION", "DETAIL"],
+        orders.iter().map(|order| {
+            vec![
+                order
+                    .machine()
+                    .map_or_else(|| "-".to_owned(), ToString::to_string),
+                order.name().unwrap_or("-").to_owned(),
+                order.state().to_string(),
+                order
+                    .action()
+                    .map_or_else(|| "-".to_owned(), |action| action.id.clone()),
+                detail(order.action(), order.problem()),
+            ]
+        }),
+    )
+}
+
+/// The last column: what went wrong, or the service's own status.
+pub(super) fn detail(action: Option<&MachineAction>, problem: Option<&Problem>) -> String {
+    match (problem, action) {
+        (Some(problem), _) => words(problem),
+        (None, Some(action)) => action.status.name().to_owned(),
+        (None, None) => String::new(),
+    }
+}
+
+/// The service's words and its tracking id.
+pub(super) fn words(problem: &Problem) -> String {
+    let mut words = vec![problem.kind.to_owned()];
+    if let Some(status) = problem.status {
+        words.push(format!("({status})"));
+    }
+    if let Some(code) = &problem.code {
+        words.push(format!("{code}:"));
+    }
+    words.extend(problem.message.clone());
+    if let Some(target) = &problem.target {
+        words.push(format!("[tracking id {target}]"));
+    }
+    clean(&words.join(" "))
+}

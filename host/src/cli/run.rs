@@ -1,0 +1,325 @@
+//! `offboard run`: look, show, ask, send, follow, report.
+
+use std::collections::HashSet;
+
+use anyhow::{Result, ensure};
+
+use super::{
+    args::{Format, RunArgs},
+    confirm::confirm,
+    connect::Connected,
+    exit::Exit,
+    hint::{self, Needs},
+    report::{self, Context, Row},
+    signal::Signals,
+    text::{Screen, clean},
+};
+use crate::{
+    contract::{Machine, Problem, Retry},
+    grant::Grant,
+    order::{Order, State, Target, Verdict},
+    run::{Event, MAX_MACHINES, Preflight, RunError},
+};
+
+/// An order, and what was known before it was sent.
+struct Line {
+    preflight: Option<&'static str>,
+    machine: Option<Box<Machine>>,
+}
+
+pub(super) async fn run(args: RunArgs, screen: &Screen) -> Result<Exit> {
+    let targets = joined(&args.machines);
+    ensure!(
+        targets.len() <= MAX_MACHINES,
+        "one run takes at most {MAX_MACHINES} machines, not {}",
+        targets.len()
+    );
+    ensure!(
+        args.yes || args.dry_run || Screen::can_ask(),
+        "there is no terminal to ask on: add --yes to go ahead, or --dry-run to see what would happen"
+    );
+    let signals = Signals::listen(screen);
+    let connected = args.connect.connect(args.grace, signals.stop.clone())?;
+    let mut orders: Vec<Order> = targets
+        .into_iter()
+        .map(|target| Order::new(target, args.comment.clone()))
+        .collect();
+    let mut lines = Vec::new();
+
+    let finished = tokio::select! {
+        finished = drive(&args, screen, &signals, &connected, &mut orders, &mut lines) => finished,
+        () = signals.at_once() => Finished::Interrupted,
+    };
+    if !(finished == Finished::Yes && args.dry_run) {
+        orders.iter_mut().for_each(Order::abandon);
+    }
+
+    let context = Context {
+        needs: Needs::Offboard,
+        claims: connected.claims.as_ref(),
+    };
+    show(&args, screen, &orders, &lines, context);
+    let exit = Exit::of(orders.iter().map(Exit::of_order));
+    Ok(match finished {
+        Finished::Interrupted => Exit::Interrupted,
+        Finished::Yes if signals.stopped() => Exit::Interrupted,
+        Finished::Yes => exit,
+    })
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Finished {
+    Yes,
+    Interrupted,
+}
+
+async fn drive(
+    args: &RunArgs,
+    screen: &Screen,
+    signals: &Signals,
+    connected: &Connected,
+    orders: &mut [Order],
+    lines: &mut Vec<Line>,
+) -> Finished {
+    if let Some(problem) = &connected.missing {
+        orders
+            .iter_mut()
+            .for_each(|order| order.settle(Verdict::NotSent(problem.clone())));
+        return Finished::Yes;
+    }
+    look(screen, signals, connected, orders, lines).await;
+    announce(args, screen, connected, orders, lines);
+    let planned = orders
+        .iter()
+        .filter(|order| order.state() == State::Planned)
+        .count();
+    if args.dry_run || planned == 0 || signals.stopped() {
+        return Finished::Yes;
+    }
+    if !args.yes {
+        let question = match planned {
+            1 => "Offboard this machine? It is hard to undo".to_owned(),
+            count => format!("Offboard these {count} machines? It is hard to undo"),
+        };
+        // A thread of its own: the question must not keep signals waiting.
+        let answer = tokio::task::spawn_blocking(move || confirm(&question)).await;
+        if !answer.unwrap_or(false) {
+            screen.say("Nothing was sent.");
+            return Finished::Interrupted;
+        }
+    }
+    send(args, screen, connected, orders).await;
+    if let Some(patience) = args.wait.wait {
+        let mut observe = |event: Event<'_>| tell(screen, &event);
+        connected
+            .runner
+            .follow(orders, patience, &mut observe)
+            .await;
+    }
+    Finished::Yes
+}
+
+/// The same machine once, however often it was named.
+fn joined(targets: &[Target]) -> Vec<Target> {
+    let mut known = HashSet::new();
+    targets
+        .iter()
+        .filter(|target| known.insert(target.to_string().to_lowercase()))
+        .cloned()
+        .collect()
+}
+
+/// Preflight: what the service knows about each machine.
+async fn look(
+    screen: &Screen,
+    signals: &Signals,
+    connected: &Connected,
+    orders: &mut [Order],
+    lines: &mut Vec<Line>,
+) {
+    let mut known = HashSet::new();
+    for order in orders {
+        if signals.stopped() {
+            return;
+        }
+        screen.detail(&format!("looking up {}", order.target()));
+        let mut line = Line {
+            preflight: None,
+            machine: None,
+        };
+        match connected.runner.preflight(order).await {
+            Preflight::Found(machine) => {
+                line.preflight = Some("ok");
+                line.machine = Some(machine);
+            }
+            Preflight::Unavailable(problem) => {
+                line.preflight = Some("unavailable");
+                let hint = hint::hint(&problem, Needs::Read, connected.claims.as_ref());
+                screen.say(&format!(
+                    "preflight of {} is unavailable: {}\n  {hint}",
+                    order.target(),
+                    report::words(&problem)
+                ));
+            }
+            Preflight::Refused => {}
+        }
+        lines.push(line);
+        let twice = order
+            .machine()
+            .is_some_and(|machine| !known.insert(machine.clone()));
+        if twice && order.state() == State::Planned {
+            let message = "another name of a machine that this run has already";
+            order.skip(Problem::new("duplicate", Retry::Never, message));
+        }
+    }
+}
+
+/// What will happen, before it does.
+fn announce(
+    args: &RunArgs,
+    screen: &Screen,
+    connected: &Connected,
+    orders: &[Order],
+    lines: &[Line],
+) {
+    let machines: Vec<&Machine> = lines
+        .iter()
+        .filter_map(|line| line.machine.as_deref())
+        .collect();
+    if !machines.is_empty() {
+        screen.say(&report::machines(&machines));
+    }
+    for machine in machines {
+        for doubt in hint::doubts(machine) {
+            let name = machine.computer_dns_name.as_deref().unwrap_or(&machine.id);
+            screen.say(&format!("note: {}: {}", clean(name), clean(&doubt)));
+        }
+    }
+    let api = &connected.runner.connection.api_root;
+    let planned: Vec<&Order> = orders
+        .iter()
+        .filter(|order| order.state() == State::Planned)
+        .collect();
+    if planned.is_empty() {
+        return;
+    }
+    screen.say(&format!(
+        "The comment, kept by the service: {}",
+        clean(args.comment.as_str())
+    ));
+    screen.say(match args.dry_run {
+        true => "The plugin would be allowed to send:",
+        false => "The plugin will be allowed to send:",
+    });
+    for machine in planned.iter().filter_map(|order| order.machine()) {
+        screen.say(&format!(
+            "  {}",
+            Grant::offboard(api, machine, &args.comment)
+        ));
+    }
+}
+
+async fn send(args: &RunArgs, screen: &Screen, connected: &Connected, orders: &mut [Order]) {
+    let mut observe = |event: Event<'_>| tell(screen, &event);
+    let sent = match connected.journal(&args.journal) {
+        Ok(mut journal) => {
+            connected
+                .runner
+                .send(orders, &mut journal, &mut observe)
+                .await
+        }
+        Err(error) => Err(RunError::Journal(error)),
+    };
+    if let Err(error) = sent {
+        let problem = Problem::new("journal", Retry::Safe, error.to_string());
+        for order in orders
+            .iter_mut()
+            .filter(|order| order.state() == State::Planned)
+        {
+            order.settle(Verdict::NotSent(problem.clone()));
+        }
+    }
+}
+
+fn tell(screen: &Screen, event: &Event<'_>) {
+    match event {
+        Event::Changed(order) => {
+            let name = order.name().unwrap_or_default();
+            let id = order
+                .machine()
+                .map_or_else(String::new, ToString::to_string);
+            let detail = report::detail(order.action(), order.problem());
+            screen.say(&format!("{} {id} {}  {detail}", order.state(), clean(name)));
+        }
+        Event::Asking(order) => screen.say(&format!(
+            "no answer for {}; asking the service what became of it",
+            order.target()
+        )),
+        Event::Waiting(pause) => screen.say(&format!(
+            "the service wants a pause: waiting {} before the next machine",
+            humantime::format_duration(*pause)
+        )),
+        Event::Stopped(problem) => {
+            screen.say(&format!("stopped here: {}", report::words(problem)));
+        }
+    }
+}
+
+fn show(args: &RunArgs, screen: &Screen, orders: &[Order], lines: &[Line], context: Context<'_>) {
+    match args.output.output {
+        Format::Table => screen.line(&report::orders(orders)),
+        format => {
+            let rows: Vec<Row<'_>> = orders
+                .iter()
+                .enumerate()
+                .map(|(at, order)| {
+                    Row::new(
+                        order,
+                        lines.get(at).and_then(|line| line.preflight),
+                        context,
+                    )
+                })
+                .collect();
+            report::json(screen, format, &rows);
+        }
+    }
+    advise(screen, orders, lines, context);
+}
+
+/// What to do next, and what a success does not mean.
+fn advise(screen: &Screen, orders: &[Order], lines: &[Line], context: Context<'_>) {
+    let mut told = HashSet::new();
+    for order in orders {
+        if let Some(problem) = order.problem() {
+            let hint = context.hint(problem, order.state());
+            if told.insert(hint.clone()) {
+                screen.say(&format!("hint: {}: {hint}", problem.kind));
+            }
+        }
+    }
+    for (at, order) in orders.iter().enumerate() {
+        let action = order
+            .action()
+            .map(|action| action.id.clone())
+            .unwrap_or_default();
+        let name = clean(
+            order
+                .name()
+                .unwrap_or_else(|| order.machine().map_or("", |id| id.as_str())),
+        );
+        match order.state() {
+            State::Succeeded => {
+                let machine = lines.get(at).and_then(|line| line.machine.as_deref());
+                let platform = machine.and_then(|machine| machine.os_platform.as_deref());
+                screen.say(&format!(
+                    "{name} is offboarded. {}",
+                    hint::aftermath(platform)
+                ));
+            }
+            State::Accepted | State::Pending => screen.say(&format!(
+                "{name} is not done yet; follow it with: offboard status {action} --wait"
+            )),
+            _ => {}
+        }
+    }
+}

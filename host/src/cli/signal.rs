@@ -1,0 +1,65 @@
+//! Ctrl-C and SIGTERM: the first finishes what is in flight, the second stops
+//! at once.
+
+use tokio::sync::watch;
+
+use super::text::Screen;
+
+/// The two wishes to end.
+pub(super) struct Signals {
+    /// True after the first.
+    pub(super) stop: watch::Receiver<bool>,
+    now: watch::Receiver<bool>,
+}
+
+impl Signals {
+    /// Listens from now on.
+    pub(super) fn listen(screen: &Screen) -> Self {
+        let (stop_sender, stop) = watch::channel(false);
+        let (now_sender, now) = watch::channel(false);
+        let screen = *screen;
+        tokio::spawn(async move {
+            interrupted().await;
+            screen.say("Stopping: what is in flight is finished. Once more stops at once.");
+            let _ = stop_sender.send(true);
+            interrupted().await;
+            let _ = now_sender.send(true);
+            // Kept: a closed channel would look like a signal that never comes.
+            std::future::pending::<()>().await;
+        });
+        Self { stop, now }
+    }
+
+    /// Whether the first has come.
+    pub(super) fn stopped(&self) -> bool {
+        *self.stop.borrow()
+    }
+
+    /// Returns at the second.
+    pub(super) async fn at_once(&self) {
+        if self.now.clone().wait_for(|now| *now).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+#[cfg(unix)]
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminated) => {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminated.recv() => {}
+            }
+        }
+        Err(_) => {
+            let _ = tokio::signal::ctrl_c().await;
+        }
+    }
+}
+
+#[cfg(not(unix))]
+async fn interrupted() {
+    let _ = tokio::signal::ctrl_c().await;
+}

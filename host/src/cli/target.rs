@@ -1,0 +1,199 @@
+//! What a user may name: a machine id, a device URL of the portal, a DNS name,
+//! an action id. Whatever looks like something else is refused before anything
+//! is sent.
+
+use url::Url;
+
+use crate::{
+    contract::{ActionId, MachineId},
+    order::Target,
+};
+
+/// An action, or a machine that has one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Subject {
+    Action(ActionId),
+    Machine(Target),
+}
+
+/// Where the portal lives.
+const PORTALS: [&str; 4] = ["microsoft.com", "microsoft.us", "windows.com", "windows.us"];
+const LISTS: [&str; 7] = [".csv", ".json", ".jsonl", ".tsv", ".txt", ".xls", ".xlsx"];
+const MAX_NAME: usize = 253;
+const MAX_LABEL: usize = 63;
+
+/// A machine id, a device URL of the portal, or a DNS name.
+pub(super) fn machine(text: &str) -> Result<Target, String> {
+    if let Ok(id) = text.parse() {
+        return Ok(Target::Id(id));
+    }
+    if text.starts_with("https://") || text.starts_with("http://") {
+        return portal_url(text).map(Target::Id);
+    }
+    name(text).map(Target::Name)
+}
+
+/// An action id, or what [`machine`] takes.
+pub(super) fn action(text: &str) -> Result<Subject, String> {
+    match text.parse() {
+        Ok(id) => Ok(Subject::Action(id)),
+        Err(_) => machine(text).map(Subject::Machine),
+    }
+}
+
+/// A DNS name, or a plain label.
+pub(super) fn name(text: &str) -> Result<String, String> {
+    let bare = text.trim_start_matches('{').trim_end_matches('}');
+    let hex = |text: &str| text.chars().all(|c| c.is_ascii_hexdigit());
+    if text.trim().is_empty() {
+        return Err("it is blank".to_owned());
+    }
+    if bare.parse::<ActionId>().is_ok() {
+        return Err(
+            "this is a GUID: an Entra device id or an action id. A machine id has 40 \
+                    hexadecimal digits; the portal's device page has it in its URL"
+                .to_owned(),
+        );
+    }
+    if hex(text) && text.len() >= 20 {
+        return Err(format!(
+            "this has {} hexadecimal digits, and a machine id has 40: was it cut?",
+            text.len()
+        ));
+    }
+    if humantime::parse_duration(text).is_ok() || text.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(format!(
+            "this is a number or a duration; did you mean --wait={text} ?"
+        ));
+    }
+    let lower = text.to_lowercase();
+    if text.contains(['/', '\\'])
+        || text.starts_with(['.', '~'])
+        || LISTS.iter().any(|ending| lower.ends_with(ending))
+    {
+        return Err("this is a path; name the machines themselves".to_owned());
+    }
+    let labels_fit = text.trim_end_matches('.').split('.').all(|label| {
+        (1..=MAX_LABEL).contains(&label.chars().count())
+            && !label.starts_with('-')
+            && label
+                .chars()
+                .all(|c| c.is_alphanumeric() || c == '-' || c == '_')
+    });
+    if text.chars().count() > MAX_NAME || !labels_fit {
+        return Err(
+            "this is neither a machine id (40 hexadecimal digits), nor a device URL of \
+                    the portal, nor a DNS name"
+                .to_owned(),
+        );
+    }
+    Ok(text.trim_end_matches('.').to_owned())
+}
+
+/// `https://security.microsoft.com/machines/v2/{id}/overview` and its like.
+fn portal_url(text: &str) -> Result<MachineId, String> {
+    let url = Url::parse(text).map_err(|error| format!("this is no URL: {error}"))?;
+    let host = url.host_str().unwrap_or_default();
+    let known = PORTALS.iter().any(|portal| {
+        host.strip_suffix(portal)
+            .is_some_and(|rest| rest.ends_with('.'))
+    });
+    if !known {
+        return Err("this URL is not of the Defender portal".to_owned());
+    }
+    url.path_segments()
+        .into_iter()
+        .flatten()
+        .find_map(|segment| segment.parse().ok())
+        .ok_or_else(|| "this URL is not of a device page: it has no machine id".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const ID: &str = "0123456789abcdef0123456789abcdef01234567";
+
+    #[test]
+    fn a_machine_is_an_id_a_portal_url_or_a_name() {
+        let id = Target::Id(ID.parse().unwrap());
+        assert_eq!(machine(ID).unwrap(), id);
+        assert_eq!(machine(&ID.to_uppercase()).unwrap(), id);
+        for url in [
+            format!("https://security.microsoft.com/machines/v2/{ID}/overview?tid=x"),
+            format!("https://security.microsoft.com/machines/{ID}"),
+            format!("https://securitycenter.microsoft.us/machines/{ID}/timeline"),
+        ] {
+            assert_eq!(machine(&url).unwrap(), id, "{url}");
+        }
+        for name in [
+            "laptop-7",
+            "laptop-7.example.test",
+            "SRV_01.corp",
+            "7up.example.test",
+            "deadbeef",
+        ] {
+            assert_eq!(machine(name).unwrap(), Target::Name(name.to_owned()));
+        }
+    }
+
+    #[test]
+    fn trap_aad_device_id_is_no_machine_id() {
+        for guid in [
+            "11111111-2222-3333-4444-555555555555",
+            "{11111111-2222-3333-4444-555555555555}",
+        ] {
+            assert!(machine(guid).unwrap_err().contains("GUID"));
+        }
+    }
+
+    #[test]
+    fn what_is_meant_otherwise_is_refused() {
+        for text in [
+            "",
+            " ",
+            &ID[1..],
+            &format!("{ID}0"),
+            &ID[..20],
+            "5m",
+            "90s",
+            "1h30m",
+            "600",
+            "./machines.csv",
+            "/etc/hosts",
+            "C:\\machines.csv",
+            "machines.csv",
+            "MACHINES.TXT",
+            "~",
+            "..",
+            "a..b",
+            "-x",
+            "a b",
+            "a,b",
+            "host\u{1b}[2J",
+            "https://evil.test/machines/0123456789abcdef0123456789abcdef01234567",
+            "https://security.microsoft.com.evil.test/machines/0123456789abcdef0123456789abcdef01234567",
+            "https://security.microsoft.com/incidents/12",
+        ] {
+            assert!(machine(text).is_err(), "{text:?} was taken");
+        }
+    }
+
+    #[test]
+    fn an_action_is_a_guid_or_a_machine() {
+        let guid = "11111111-2222-3333-4444-555555555555";
+        assert_eq!(
+            action(guid).unwrap(),
+            Subject::Action(guid.parse().unwrap())
+        );
+        assert!(matches!(
+            action(ID).unwrap(),
+            Subject::Machine(Target::Id(_))
+        ));
+        assert!(matches!(
+            action("laptop-7").unwrap(),
+            Subject::Machine(Target::Name(_))
+        ));
+    }
+}

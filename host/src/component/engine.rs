@@ -1,0 +1,26 @@
+//! How components are compiled: one configuration for the build script, which
+//! compiles the default plugin, and for the command, which runs it. Only the
+//! features of WebAssembly that the guest needs are on.
+
+use wasmtime::Config;
+
+/// The stack of WebAssembly frames, in bytes.
+const WASM_STACK: usize = 256 * 1024;
+
+/// The configuration of every engine.
+pub(crate) fn config() -> Config {
+    let mut config = Config::new();
+    config
+        .epoch_interruption(true)
+        .max_wasm_stack(WASM_STACK)
+        .concurrency_support(false)
+        .wasm_tail_call(false)
+        .wasm_simd(false)
+        .wasm_relaxed_simd(false)
+        .wasm_multi_memory(false)
+        .wasm_memory64(false)
+        .wasm_wide_arithmetic(false)
+        .wasm_custom_page_sizes(false)
+        .shared_memory(false);
+    config
+}

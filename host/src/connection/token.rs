@@ -1,0 +1,188 @@
+//! A ready bearer token. It cannot be printed: only egress reads it, and only
+//! to write the one header.
+
+use std::{fmt, io, path::Path};
+
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use http::HeaderValue;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use thiserror::Error;
+
+/// Longer than any token that Entra ID issues, in bytes.
+const MAX_TOKEN: u64 = 64 * 1024;
+
+/// A bearer token, zeroised when dropped.
+#[derive(Clone)]
+pub struct Token(SecretString);
+
+/// Why there is no token. Never holds any of it.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum InvalidToken {
+    /// Nothing there.
+    #[error("the token is empty")]
+    Empty,
+    /// A character that no token has.
+    #[error("the token has a character that no bearer token has (is it a whole JSON answer?)")]
+    Character,
+    /// Longer than any token.
+    #[error("the token is longer than {MAX_TOKEN} bytes")]
+    TooLong,
+    /// The file cannot be read.
+    #[error("the token file cannot be read: {0}")]
+    File(#[from] io::Error),
+}
+
+/// What a token says of itself. Advice for people, never a decision: Entra ID
+/// tells clients not to rely on it, and it may not be decodable at all.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
+pub struct TokenClaims {
+    /// `aud`: whom it is meant for.
+    #[serde(default, rename = "aud")]
+    pub audience: Option<String>,
+    /// `roles`: the application permissions.
+    #[serde(default)]
+    pub roles: Vec<String>,
+    /// `scp`: the delegated permissions, separated by spaces.
+    #[serde(default, rename = "scp")]
+    pub scopes: Option<String>,
+    /// `exp`: when it ends, in seconds since 1970.
+    #[serde(default, rename = "exp")]
+    pub expires: Option<i64>,
+}
+
+impl Token {
+    /// Takes a token as text; white space around it is dropped.
+    ///
+    /// # Errors
+    /// It is empty, too long, or has a character that no token has.
+    pub fn new(text: &str) -> Result<Self, InvalidToken> {
+        let text = text.trim();
+        if text.is_empty() {
+            Err(InvalidToken::Empty)
+        } else if text.len() as u64 > MAX_TOKEN {
+            Err(InvalidToken::TooLong)
+        } else if !text.bytes().all(is_token_byte) {
+            Err(InvalidToken::Character)
+        } else {
+            Ok(Self(SecretString::from(text)))
+        }
+    }
+
+    /// Reads a token from a file.
+    ///
+    /// # Errors
+    /// The file cannot be read, or holds no token.
+    pub fn from_file(path: &Path) -> Result<Self, InvalidToken> {
+        use io::Read;
+        let mut text = String::new();
+        std::fs::File::open(path)?
+            .take(MAX_TOKEN + 1)
+            .read_to_string(&mut text)?;
+        let token = Self::new(&text);
+        zeroize(text);
+        token
+    }
+
+    /// The value of the `Authorization` header, marked sensitive.
+    pub(crate) fn authorization(&self) -> Result<HeaderValue, InvalidToken> {
+        let mut value = HeaderValue::try_from(format!("Bearer {}", self.0.expose_secret()))
+            .map_err(|_| InvalidToken::Character)?;
+        value.set_sensitive(true);
+        Ok(value)
+    }
+
+    /// Replaces the token wherever a text echoes it.
+    pub(crate) fn redact(&self, bytes: Vec<u8>) -> Vec<u8> {
+        const MARK: &[u8] = b"[redacted]";
+        let secret = self.0.expose_secret().as_bytes();
+        if !bytes.windows(secret.len()).any(|window| window == secret) {
+            return bytes;
+        }
+        let mut clean = Vec::with_capacity(bytes.len());
+        let mut rest = bytes.as_slice();
+        while let Some(at) = rest
+            .windows(secret.len())
+            .position(|window| window == secret)
+        {
+            clean.extend_from_slice(&rest[..at]);
+            clean.extend_from_slice(MARK);
+            rest = &rest[at + secret.len()..];
+        }
+        clean.extend_from_slice(rest);
+        clean
+    }
+
+    /// What the token says of itself, where that can be read.
+    #[must_use]
+    pub fn claims(&self) -> Option<TokenClaims> {
+        let payload = self.0.expose_secret().split('.').nth(1)?;
+        let json = BASE64_URL_SAFE_NO_PAD
+            .decode(payload.trim_end_matches('='))
+            .ok()?;
+        serde_json::from_slice(&json).ok()
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Token([redacted])")
+    }
+}
+
+/// RFC 6750, `b64token`.
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte)
+}
+
+fn zeroize(text: String) {
+    drop(SecretString::from(text));
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_token_is_never_printed() {
+        let token = Token::new("abc.def.ghi").unwrap();
+        assert_eq!(format!("{token:?}"), "Token([redacted])");
+        assert!(!format!("{:?}", token.authorization().unwrap()).contains("abc"));
+    }
+
+    #[test]
+    fn what_is_no_token_is_refused_without_showing_it() {
+        for text in [
+            "",
+            "  \n",
+            "abc def",
+            "{\"access_token\": \"abc\"}",
+            "abc\r\nX: y",
+            "é",
+        ] {
+            let error = Token::new(text).unwrap_err().to_string();
+            assert!(!error.contains("abc"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_echo_is_cut_out_wherever_it_stands() {
+        let token = Token::new("secret").unwrap();
+        let clean = token.redact(b"secret, <secretsecret> and secre".to_vec());
+        assert_eq!(clean, b"[redacted], <[redacted][redacted]> and secre");
+    }
+
+    #[test]
+    fn the_claims_are_advice() {
+        let payload = BASE64_URL_SAFE_NO_PAD.encode(r#"{"aud":"a","roles":["Machine.Offboard"]}"#);
+        let claims = Token::new(&format!("h.{payload}.s"))
+            .unwrap()
+            .claims()
+            .unwrap();
+        assert_eq!(claims.roles, ["Machine.Offboard"]);
+        assert_eq!(Token::new("opaque").unwrap().claims(), None);
+    }
+}

@@ -1,0 +1,153 @@
+//! One face for the contract's three errors: the case's name, what the service
+//! said, and whether the call may be repeated.
+
+use serde::{Deserialize, Serialize};
+
+use super::{CancelError, OffboardError, ReadError, ServiceError};
+
+/// Whether a call may be repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Retry {
+    /// It would fail again.
+    Never,
+    /// Nothing was done; it may be repeated.
+    Safe,
+    /// It may have been done: find out first.
+    AskFirst,
+}
+
+/// What went wrong, in one shape for every function of the contract.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The case's name in the contract, for example `machine-not-found`.
+    pub kind: &'static str,
+    /// The HTTP status, where an answer came.
+    pub status: Option<u16>,
+    /// The service's code.
+    pub code: Option<String>,
+    /// The service's words, or the plugin's or the host's where the service
+    /// said nothing.
+    pub message: Option<String>,
+    /// The service's tracking id.
+    pub target: Option<String>,
+    /// How long to wait, in seconds, where the service said so.
+    pub retry_after: Option<u64>,
+    /// Whether it may be repeated.
+    pub retry: Retry,
+}
+
+impl Problem {
+    /// A problem that the host itself found.
+    #[must_use]
+    pub fn new(kind: &'static str, retry: Retry, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            status: None,
+            code: None,
+            message: Some(message.into()),
+            target: None,
+            retry_after: None,
+            retry,
+        }
+    }
+
+    fn said(kind: &'static str, retry: Retry, error: ServiceError) -> Self {
+        Self {
+            kind,
+            status: Some(error.status),
+            code: error.code,
+            message: error.message,
+            target: error.target,
+            retry_after: None,
+            retry,
+        }
+    }
+
+    fn unreadable(retry: Retry, answer: super::UnreadableAnswer) -> Self {
+        Self {
+            status: Some(answer.status),
+            ..Self::new("unreadable-answer", retry, answer.reason)
+        }
+    }
+
+    fn throttled(error: super::Throttled) -> Self {
+        Self {
+            retry_after: error.retry_after,
+            ..Self::said("throttled", Retry::Safe, error.answer)
+        }
+    }
+
+    fn unknown(outcome: super::UnknownOutcome) -> Self {
+        match outcome.answer {
+            Some(answer) => Self::said("outcome-unknown", Retry::AskFirst, answer),
+            None => Self::new("outcome-unknown", Retry::AskFirst, outcome.reason),
+        }
+    }
+}
+
+impl From<OffboardError> for Problem {
+    fn from(error: OffboardError) -> Self {
+        use OffboardError as E;
+        use Retry::{AskFirst, Never, Safe};
+        match error {
+            E::InvalidMachineId(reason) => Self::new("invalid-machine-id", Never, reason),
+            E::InvalidComment(reason) => Self::new("invalid-comment", Never, reason),
+            E::NoCredential(reason) => Self::new("no-credential", Safe, reason),
+            E::Unauthorized(error) => Self::said("unauthorized", Safe, error),
+            E::Forbidden(error) => Self::said("forbidden", Never, error),
+            E::MachineNotFound(error) => Self::said("machine-not-found", Never, error),
+            E::UnsupportedMachine(error) => Self::said("unsupported-machine", Never, error),
+            E::AlreadyInProgress(error) => Self::said("already-in-progress", Never, error),
+            E::Rejected(error) => Self::said("rejected", Never, error),
+            E::Throttled(error) => Self::throttled(error),
+            E::ServiceFailure(error) => Self::said("service-failure", AskFirst, error),
+            E::Denied(reason) => Self::new("denied", Never, reason),
+            E::NotSent(reason) => Self::new("not-sent", Safe, reason),
+            E::OutcomeUnknown(outcome) => Self::unknown(outcome),
+            E::UnreadableAnswer(answer) => Self::unreadable(AskFirst, answer),
+        }
+    }
+}
+
+impl From<CancelError> for Problem {
+    fn from(error: CancelError) -> Self {
+        use CancelError as E;
+        use Retry::{AskFirst, Never, Safe};
+        match error {
+            E::InvalidActionId(reason) => Self::new("invalid-action-id", Never, reason),
+            E::InvalidComment(reason) => Self::new("invalid-comment", Never, reason),
+            E::NoCredential(reason) => Self::new("no-credential", Safe, reason),
+            E::Unauthorized(error) => Self::said("unauthorized", Safe, error),
+            E::Forbidden(error) => Self::said("forbidden", Never, error),
+            E::ActionNotFound(error) => Self::said("action-not-found", Never, error),
+            E::Rejected(error) => Self::said("rejected", Never, error),
+            E::Throttled(error) => Self::throttled(error),
+            E::ServiceFailure(error) => Self::said("service-failure", AskFirst, error),
+            E::Denied(reason) => Self::new("denied", Never, reason),
+            E::NotSent(reason) => Self::new("not-sent", Safe, reason),
+            E::OutcomeUnknown(outcome) => Self::unknown(outcome),
+            E::UnreadableAnswer(answer) => Self::unreadable(AskFirst, answer),
+        }
+    }
+}
+
+impl From<ReadError> for Problem {
+    fn from(error: ReadError) -> Self {
+        use ReadError as E;
+        use Retry::{Never, Safe};
+        match error {
+            E::InvalidArgument(reason) => Self::new("invalid-argument", Never, reason),
+            E::NoCredential(reason) => Self::new("no-credential", Safe, reason),
+            E::Unauthorized(error) => Self::said("unauthorized", Safe, error),
+            E::Forbidden(error) => Self::said("forbidden", Never, error),
+            E::NotFound(error) => Self::said("not-found", Never, error),
+            E::Rejected(error) => Self::said("rejected", Never, error),
+            E::Throttled(error) => Self::throttled(error),
+            E::ServiceFailure(error) => Self::said("service-failure", Safe, error),
+            E::Denied(reason) => Self::new("denied", Never, reason),
+            E::NoAnswer(reason) => Self::new("no-answer", Safe, reason),
+            E::UnreadableAnswer(answer) => Self::unreadable(Safe, answer),
+        }
+    }
+}

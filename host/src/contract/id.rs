@@ -1,0 +1,176 @@
+//! Ids and comments that were checked: whatever holds one of these need not
+//! check again.
+
+use std::{fmt, str::FromStr};
+
+use thiserror::Error;
+
+/// The longest comment, in characters. The service documents no limit; this
+/// one keeps a mistake (a whole file as comment) out of the record.
+pub(super) const MAX_COMMENT: usize = 2000;
+
+/// A machine id: 40 lower-case hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MachineId(String);
+
+/// Why a text is no machine id.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("a machine id is 40 hexadecimal digits")]
+pub struct InvalidMachineId;
+
+/// An action id: a GUID in lower case.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ActionId(String);
+
+/// Why a text is no action id.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("an action id is a GUID: 8-4-4-4-12 hexadecimal digits")]
+pub struct InvalidActionId;
+
+/// Why a device is offboarded or an action cancelled. Not blank, at most 2000
+/// characters, no control characters but tabs and line ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Comment(String);
+
+/// Why a text is no comment.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum InvalidComment {
+    /// Nothing but white space.
+    #[error("the comment is blank: say why, for the record")]
+    Blank,
+    /// More characters than a comment may have.
+    #[error("the comment has {0} characters; at most {MAX_COMMENT} fit")]
+    TooLong(usize),
+    /// A character that no comment needs.
+    #[error("the comment has a control character")]
+    Control,
+}
+
+impl FromStr for MachineId {
+    type Err = InvalidMachineId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidMachineId> {
+        let valid = text.len() == 40 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        valid
+            .then(|| Self(text.to_ascii_lowercase()))
+            .ok_or(InvalidMachineId)
+    }
+}
+
+impl FromStr for ActionId {
+    type Err = InvalidActionId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidActionId> {
+        let mut groups = text.split('-').map(|group| {
+            group
+                .bytes()
+                .all(|b| b.is_ascii_hexdigit())
+                .then_some(group.len())
+        });
+        let valid = [8, 4, 4, 4, 12]
+            .into_iter()
+            .all(|size| groups.next() == Some(Some(size)))
+            && groups.next().is_none();
+        valid
+            .then(|| Self(text.to_ascii_lowercase()))
+            .ok_or(InvalidActionId)
+    }
+}
+
+impl FromStr for Comment {
+    type Err = InvalidComment;
+
+    fn from_str(text: &str) -> Result<Self, InvalidComment> {
+        let length = text.chars().count();
+        if text.trim().is_empty() {
+            Err(InvalidComment::Blank)
+        } else if length > MAX_COMMENT {
+            Err(InvalidComment::TooLong(length))
+        } else if text
+            .chars()
+            .any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r'))
+        {
+            Err(InvalidComment::Control)
+        } else {
+            Ok(Self(text.to_owned()))
+        }
+    }
+}
+
+macro_rules! text {
+    ($($name:ident),+) => {$(
+        impl $name {
+            /// The text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(&self.0)
+            }
+        }
+    )+};
+}
+
+text!(MachineId, ActionId, Comment);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_id_is_40_hexadecimal_digits_and_lowered() {
+        let id = "0123456789ABCDEF0123456789abcdef01234567";
+        assert_eq!(
+            id.parse().map(|id: MachineId| id.0),
+            Ok(id.to_ascii_lowercase())
+        );
+        for bad in [
+            "",
+            "0123",
+            &id[1..],
+            &format!("{id}0"),
+            &id.replace('0', "g"),
+            &format!(" {}", &id[1..]),
+        ] {
+            assert_eq!(bad.parse::<MachineId>(), Err(InvalidMachineId), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn an_action_id_is_a_guid() {
+        assert!(
+            "11111111-2222-3333-4444-55555555555F"
+                .parse::<ActionId>()
+                .is_ok()
+        );
+        for bad in [
+            "",
+            "11111111222233334444555555555555",
+            "11111111-2222-3333-4444-55555555555g",
+            "11111111-2222-3333-4444-555555555555-",
+            "1111111-12222-3333-4444-555555555555",
+            "{11111111-2222-3333-4444-555555555555}",
+        ] {
+            assert_eq!(bad.parse::<ActionId>(), Err(InvalidActionId), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_comment_says_something() {
+        assert_eq!(" \t\n".parse::<Comment>(), Err(InvalidComment::Blank));
+        assert_eq!("\u{1b}[2J".parse::<Comment>(), Err(InvalidComment::Control));
+        assert_eq!(
+            "x".repeat(2001).parse::<Comment>(),
+            Err(InvalidComment::TooLong(2001))
+        );
+        assert!(
+            "Überholt, Ticket 1234\nzweite Zeile"
+                .parse::<Comment>()
+                .is_ok()
+        );
+    }
+}

@@ -1,0 +1,292 @@
+//! The only way out of the sandbox. A request leaves if its call's grant says
+//! so; the token is added here, after every check; the guest can neither set
+//! nor see it. What really happened is recorded as it happens.
+
+mod dial;
+mod record;
+
+use std::{
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::task::JoinSet;
+use wasmtime_wasi_http::{
+    DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, Result, WasiBody,
+    WasiHttpHooks,
+};
+
+use crate::{
+    connection::Connection,
+    grant::{Asked, Grant, MAX_REQUEST_BODY, Refusal, Route},
+};
+
+pub use record::{CallRecord, Delivery, Exchange};
+
+use dial::DialError;
+pub(crate) use record::Recorder;
+
+/// The longest head of an answer, in bytes.
+const MAX_HEAD: usize = 64 * 1024;
+
+/// What the guest may see of an answer's head.
+const VISIBLE: [HeaderName; 3] = [header::CONTENT_TYPE, header::DATE, header::RETRY_AFTER];
+
+/// One call's way out.
+pub(crate) struct Egress {
+    exit: Arc<Exit>,
+}
+
+struct Exit {
+    connection: Connection,
+    grant: Mutex<Grant>,
+    recorder: Recorder,
+}
+
+type Sent = (
+    Response<WasiBody>,
+    Box<dyn Future<Output = Result<()>> + Send>,
+);
+
+impl Egress {
+    pub(crate) fn new(connection: Connection, grant: Grant, recorder: Recorder) -> Self {
+        Self {
+            exit: Arc::new(Exit {
+                connection,
+                grant: Mutex::new(grant),
+                recorder,
+            }),
+        }
+    }
+}
+
+impl WasiHttpHooks for Egress {
+    fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
+        Arc::new(|name| {
+            const SECRET: [HeaderName; 6] = [
+                header::AUTHORIZATION,
+                header::COOKIE,
+                header::SET_COOKIE,
+                header::WWW_AUTHENTICATE,
+                header::PROXY_AUTHENTICATE,
+                header::PROXY_AUTHORIZATION,
+            ];
+            DEFAULT_FORBIDDEN_HEADERS.contains(name) || SECRET.contains(name)
+        })
+    }
+
+    fn send_request(
+        &mut self,
+        request: Request<WasiBody>,
+        _options: Option<RequestOptions>,
+        _received: Box<dyn Future<Output = Result<()>> + Send>,
+    ) -> Box<dyn Future<Output = Result<Sent>> + Send> {
+        let exit = Arc::clone(&self.exit);
+        Box::new(async move {
+            let response = exit.send(request).await?;
+            let done: Box<dyn Future<Output = Result<()>> + Send> = Box::new(async { Ok(()) });
+            Ok((response, done))
+        })
+    }
+}
+
+impl Exit {
+    async fn send(&self, request: Request<WasiBody>) -> Result<Response<WasiBody>> {
+        let (head, body) = request.into_parts();
+        // Drained before anything is decided: a guest that is still writing
+        // would otherwise see a broken stream and never the refusal.
+        let body = match Limited::new(body, MAX_REQUEST_BODY).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(_) => return Err(self.refuse(Refusal::BodySize)),
+        };
+        let route = self
+            .decide(&head, &body)
+            .map_err(|refusal| self.refuse(refusal))?;
+        let token = self.connection.token.as_ref();
+        let authorization = token
+            .and_then(|token| token.authorization().ok())
+            .ok_or_else(|| self.refuse(Refusal::NoCredential))?;
+        let request = outgoing(&head, body, authorization);
+        self.exchange(route, request).await
+    }
+
+    fn decide(&self, head: &http::request::Parts, body: &[u8]) -> Result<Route, Refusal> {
+        let headers: Vec<&str> = head.headers.keys().map(HeaderName::as_str).collect();
+        let asked = Asked {
+            method: head.method.as_str(),
+            scheme: head.uri.scheme_str().unwrap_or_default(),
+            authority: head
+                .uri
+                .authority()
+                .map_or("", |authority| authority.as_str()),
+            path: head.uri.path(),
+            query: head.uri.query(),
+            headers: &headers,
+            body,
+        };
+        self.grant
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .spend(&asked)
+    }
+
+    fn refuse(&self, refusal: Refusal) -> Error {
+        self.recorder.refuse(refusal);
+        Error::HttpRequestDenied
+    }
+
+    async fn exchange(
+        &self,
+        route: Route,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<WasiBody>> {
+        let written = self.recorder.begin(route);
+        let stream = dial::dial(&self.connection.api_root, written)
+            .await
+            .map_err(|error| {
+                self.failed(&error);
+                match error {
+                    DialError::Resolve(..) | DialError::NoAddress(_) => Error::DnsError {
+                        rcode: None,
+                        info_code: None,
+                    },
+                    DialError::Prohibited(..) => Error::DestinationIpProhibited,
+                    DialError::Connect(..) => Error::ConnectionRefused,
+                    DialError::Tls(..) | DialError::TlsSetup(_) => Error::TlsCertificateError,
+                }
+            })?;
+        let lost = |error: hyper::Error| {
+            self.failed(&error);
+            Error::ConnectionTerminated
+        };
+        let (mut sender, connection) = http1::Builder::new()
+            .max_buf_size(MAX_HEAD)
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(lost)?;
+        // Ended with this exchange, also when the call is dropped half-way.
+        let mut driver = JoinSet::new();
+        driver.spawn(connection);
+
+        let response = sender.send_request(request).await.map_err(lost)?;
+        let (head, body) = response.into_parts();
+        let retry_after = head
+            .headers
+            .get(header::RETRY_AFTER)
+            .and_then(|v| v.to_str().ok());
+        self.recorder.update(|exchange| {
+            exchange.status = Some(head.status.as_u16());
+            exchange.retry_after = retry_after.map(ToOwned::to_owned);
+        });
+        let encoded = head.headers.contains_key(header::CONTENT_ENCODING);
+        let body = if encoded {
+            Err("the answer is encoded, which was not asked for".to_owned())
+        } else {
+            self.receive(body, route.answer_limit()).await
+        };
+        Ok(self.deliver(&head, body))
+    }
+
+    async fn receive(&self, body: hyper::body::Incoming, limit: usize) -> Result<Bytes, String> {
+        let body = Limited::new(body, limit).collect().await.map_err(|error| {
+            match error.downcast_ref::<http_body_util::LengthLimitError>() {
+                Some(_) => format!("the answer is longer than {limit} bytes"),
+                None => format!("the answer broke off: {error}"),
+            }
+        })?;
+        let bytes = body.to_bytes().to_vec();
+        let clean = match &self.connection.token {
+            Some(token) => token.redact(bytes),
+            None => bytes,
+        };
+        Ok(clean.into())
+    }
+
+    fn deliver(
+        &self,
+        head: &http::response::Parts,
+        body: Result<Bytes, String>,
+    ) -> Response<WasiBody> {
+        let body = match body {
+            Ok(bytes) => {
+                self.recorder
+                    .update(|exchange| exchange.answer = Some(bytes.to_vec()));
+                Full::new(bytes)
+                    .map_err(|never| match never {})
+                    .boxed_unsync()
+            }
+            Err(reason) => {
+                self.recorder
+                    .update(|exchange| exchange.failure = Some(reason.clone()));
+                Broken.boxed_unsync()
+            }
+        };
+        let mut response = Response::new(body);
+        *response.status_mut() = head.status;
+        *response.headers_mut() = visible(&head.headers);
+        response
+    }
+
+    fn failed(&self, error: &dyn std::error::Error) {
+        let mut reason = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            reason = format!("{reason}: {cause}");
+            source = cause.source();
+        }
+        self.recorder
+            .update(|exchange| exchange.failure = Some(reason));
+    }
+}
+
+fn visible(headers: &HeaderMap) -> HeaderMap {
+    headers
+        .iter()
+        .filter(|(name, _)| VISIBLE.contains(name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
+/// The request as it goes on the wire: in origin form, with what the grant let
+/// through, and the three headers that are the host's.
+fn outgoing(
+    head: &http::request::Parts,
+    body: Bytes,
+    authorization: HeaderValue,
+) -> Request<Full<Bytes>> {
+    let mut request = Request::new(Full::new(body));
+    *request.method_mut() = head.method.clone();
+    *request.uri_mut() = head
+        .uri
+        .path_and_query()
+        .map_or_else(http::Uri::default, |path| path.clone().into());
+    let headers = request.headers_mut();
+    headers.clone_from(&head.headers);
+    headers.insert(
+        header::ACCEPT_ENCODING,
+        HeaderValue::from_static("identity"),
+    );
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    headers.insert(header::AUTHORIZATION, authorization);
+    request
+}
+
+/// A body that breaks off before its first byte.
+struct Broken;
+
+impl http_body::Body for Broken {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>>>> {
+        std::task::Poll::Ready(Some(Err(Error::HttpResponseIncomplete)))
+    }
+}

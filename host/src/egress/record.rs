@@ -1,0 +1,135 @@
+//! What really happened to a call's requests, as egress saw it. What is
+//! repeated, adopted or given up follows from this alone, never from what the
+//! guest says.
+
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU64, Ordering},
+};
+
+use crate::grant::{Refusal, Route};
+
+/// More refusals than this of one call are counted and not kept.
+const MAX_REFUSALS: usize = 16;
+
+/// What a call sent and received.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct CallRecord {
+    /// The one request that was let out, if one was.
+    pub exchange: Option<Exchange>,
+    /// The requests that were not let out, the first ones.
+    pub refusals: Vec<Refusal>,
+    /// How many were not let out in all.
+    pub refused: u64,
+}
+
+/// One request that was let out, and what came back.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Exchange {
+    /// The route.
+    pub route: Route,
+    /// How many bytes of the request went to the connection. Zero means that
+    /// the service cannot have seen it.
+    pub bytes_sent: u64,
+    /// The final status, as soon as it was there.
+    pub status: Option<u16>,
+    /// The `Retry-After` header.
+    pub retry_after: Option<String>,
+    /// The body as delivered to the guest; none unless it arrived whole and
+    /// within its limit.
+    pub answer: Option<Vec<u8>>,
+    /// What went wrong on the way.
+    pub failure: Option<String>,
+}
+
+/// How far a call's request came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// No byte of it left: safe to repeat.
+    NotSent,
+    /// It left, at least in part, and no final status came.
+    Unanswered,
+    /// A final status came.
+    Answered(u16),
+}
+
+impl CallRecord {
+    /// How far the request came.
+    #[must_use]
+    pub fn delivery(&self) -> Delivery {
+        match &self.exchange {
+            Some(Exchange {
+                status: Some(status),
+                ..
+            }) => Delivery::Answered(*status),
+            Some(exchange) if exchange.bytes_sent > 0 => Delivery::Unanswered,
+            _ => Delivery::NotSent,
+        }
+    }
+
+    /// Whether egress delivered this text as the answer, or as a part of it.
+    #[must_use]
+    pub fn delivered(&self, text: &str) -> bool {
+        let text = text.as_bytes();
+        let answer = self
+            .exchange
+            .as_ref()
+            .and_then(|exchange| exchange.answer.as_deref());
+        !text.is_empty()
+            && answer.is_some_and(|answer| answer.windows(text.len()).any(|part| part == text))
+    }
+}
+
+/// A record while its call goes on.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Recorder(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    record: Mutex<CallRecord>,
+    bytes_sent: Arc<AtomicU64>,
+}
+
+impl Recorder {
+    /// The record as it stands now, also in the middle of an exchange.
+    pub(crate) fn snapshot(&self) -> CallRecord {
+        let mut record = self.lock().clone();
+        if let Some(exchange) = &mut record.exchange {
+            exchange.bytes_sent = self.0.bytes_sent.load(Ordering::SeqCst);
+        }
+        record
+    }
+
+    pub(crate) fn refuse(&self, refusal: Refusal) {
+        let mut record = self.lock();
+        record.refused += 1;
+        if record.refusals.len() < MAX_REFUSALS {
+            record.refusals.push(refusal);
+        }
+    }
+
+    /// Begins the exchange; the counter is for what goes to the connection.
+    pub(crate) fn begin(&self, route: Route) -> Arc<AtomicU64> {
+        self.lock().exchange = Some(Exchange {
+            route,
+            bytes_sent: 0,
+            status: None,
+            retry_after: None,
+            answer: None,
+            failure: None,
+        });
+        Arc::clone(&self.0.bytes_sent)
+    }
+
+    pub(crate) fn update(&self, change: impl FnOnce(&mut Exchange)) {
+        if let Some(exchange) = &mut self.lock().exchange {
+            change(exchange);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, CallRecord> {
+        self.0.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,30 @@
+//! The host of the `offboard` plugin: takes devices out of Microsoft Defender
+//! for Endpoint from a sandbox that can do nothing else.
+//!
+//! A WebAssembly component knows Defender's API; this library decides which
+//! service, which device and whose credential, and keeps the record of what
+//! really happened. Data flows one way: [`sandbox`] calls a [`component`] and
+//! gives it one way out, `egress`, which lets through what the call's
+//! [`grant`] says and adds the token of the [`connection`].
+//!
+//! Without default features the library has these rooms alone; the feature
+//! `command` adds what the `offboard` command is made of.
+
+#![deny(unsafe_code)]
+
+#[allow(unsafe_code)]
+pub mod component;
+pub mod connection;
+pub mod contract;
+pub mod egress;
+pub mod grant;
+pub mod sandbox;
+
+#[cfg(feature = "command")]
+pub mod cli;
+#[cfg(feature = "command")]
+pub mod journal;
+#[cfg(feature = "command")]
+pub mod order;
+#[cfg(feature = "command")]
+pub mod run;

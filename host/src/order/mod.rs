@@ -1,0 +1,283 @@
+//! An order: one machine that is to be offboarded, and what became of it.
+//! States and transitions alone; no input or output.
+//!
+//! `planned → sending → accepted → succeeded | failed | timed-out | cancelled`,
+//! or `rejected`, `not-sent`, `skipped`, or `unknown`: sent, and no answer. An
+//! accepted order whose end was not seen before the deadline is `pending`.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::contract::{ActionStatus, Comment, MachineAction, MachineId, Problem, Retry};
+
+/// How far an order has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum State {
+    /// Nothing was sent yet.
+    Planned,
+    /// The request may be on its way.
+    Sending,
+    /// The service took it, and it has not ended.
+    Accepted,
+    /// The device was offboarded.
+    Succeeded,
+    /// The device could not carry it out.
+    Failed,
+    /// The device did not fetch it in time.
+    TimedOut,
+    /// It was withdrawn.
+    Cancelled,
+    /// Accepted, and not ended when the deadline passed.
+    Pending,
+    /// The service, the plugin or this host said no.
+    Rejected,
+    /// Nothing left; safe to repeat.
+    NotSent,
+    /// Left out on purpose.
+    Skipped,
+    /// Something left and no answer came: never repeat blindly.
+    Unknown,
+}
+
+/// What an answer, or its absence, means for an order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    /// The service took it.
+    Accepted(Box<MachineAction>),
+    /// It was refused.
+    Rejected(Problem),
+    /// Nothing left.
+    NotSent(Problem),
+    /// Nobody knows.
+    Unknown(Problem),
+}
+
+/// Who a user means: an id, or a name that has to be looked up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// A machine id.
+    Id(MachineId),
+    /// A DNS name.
+    Name(String),
+}
+
+/// One machine that is to be offboarded.
+#[derive(Debug, Clone)]
+pub struct Order {
+    target: Target,
+    machine: Option<MachineId>,
+    name: Option<String>,
+    comment: Comment,
+    state: State,
+    action: Option<MachineAction>,
+    problem: Option<Problem>,
+}
+
+impl Order {
+    /// A new order, planned.
+    #[must_use]
+    pub fn new(target: Target, comment: Comment) -> Self {
+        let (machine, name) = match &target {
+            Target::Id(id) => (Some(id.clone()), None),
+            Target::Name(name) => (None, Some(name.clone())),
+        };
+        Self {
+            target,
+            machine,
+            name,
+            comment,
+            state: State::Planned,
+            action: None,
+            problem: None,
+        }
+    }
+
+    /// What the user named.
+    #[must_use]
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// The machine, once it is known.
+    #[must_use]
+    pub fn machine(&self) -> Option<&MachineId> {
+        self.machine.as_ref()
+    }
+
+    /// The machine's name, where it is known.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// Why.
+    #[must_use]
+    pub fn comment(&self) -> &Comment {
+        &self.comment
+    }
+
+    /// How far it has come.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// The machine action, once there is one.
+    #[must_use]
+    pub fn action(&self) -> Option<&MachineAction> {
+        self.action.as_ref()
+    }
+
+    /// What went wrong, if something did.
+    #[must_use]
+    pub fn problem(&self) -> Option<&Problem> {
+        self.problem.as_ref()
+    }
+
+    /// The name was looked up. The id is settled with this, and never looked
+    /// up again.
+    pub fn resolved(&mut self, machine: MachineId, name: Option<String>) {
+        if self.state == State::Planned {
+            self.machine = Some(machine);
+            self.name = name.or_else(|| self.name.take());
+        }
+    }
+
+    /// The request is about to leave.
+    pub fn sending(&mut self) {
+        if self.state == State::Planned {
+            self.state = State::Sending;
+        }
+    }
+
+    /// The answer is in, or will never be.
+    pub fn settle(&mut self, verdict: Verdict) {
+        match verdict {
+            Verdict::Accepted(action) => {
+                self.state = State::Accepted;
+                self.problem = None;
+                self.follow(*action);
+            }
+            Verdict::Rejected(problem) => self.end(State::Rejected, problem),
+            Verdict::NotSent(problem) => self.end(State::NotSent, problem),
+            Verdict::Unknown(problem) => self.end(State::Unknown, problem),
+        }
+    }
+
+    /// It is left out.
+    pub fn skip(&mut self, problem: Problem) {
+        if self.state == State::Planned {
+            self.end(State::Skipped, problem);
+        }
+    }
+
+    /// The action that stands in its way, for people to look at.
+    pub fn blocked_by(&mut self, action: MachineAction) {
+        if self.state == State::Rejected {
+            self.action = Some(action);
+        }
+    }
+
+    /// The action's status was read again.
+    pub fn follow(&mut self, action: MachineAction) {
+        if matches!(self.state, State::Accepted | State::Pending) {
+            self.state = state_of(&action.status);
+            self.action = Some(action);
+        }
+    }
+
+    /// The deadline has passed before the end.
+    pub fn deadline(&mut self) {
+        if self.state == State::Accepted {
+            self.state = State::Pending;
+        }
+    }
+
+    /// Following is not possible.
+    pub fn cannot_follow(&mut self, problem: Problem) {
+        if self.state == State::Accepted {
+            self.problem = Some(problem);
+        }
+    }
+
+    /// Nobody works on it any more. A request that may be on its way makes it
+    /// unknown.
+    pub fn abandon(&mut self) {
+        match self.state {
+            State::Sending => self.end(
+                State::Unknown,
+                Problem::new(
+                    "outcome-unknown",
+                    Retry::AskFirst,
+                    "interrupted while it was sent",
+                ),
+            ),
+            State::Planned => self.end(
+                State::NotSent,
+                Problem::new("not-sent", Retry::Safe, "the run ended before its turn"),
+            ),
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, state: State, problem: Problem) {
+        self.state = state;
+        self.problem = Some(problem);
+    }
+}
+
+/// The state of an accepted order whose action has this status.
+#[must_use]
+pub fn state_of(status: &ActionStatus) -> State {
+    match status {
+        ActionStatus::Succeeded => State::Succeeded,
+        ActionStatus::Failed => State::Failed,
+        ActionStatus::TimeOut => State::TimedOut,
+        ActionStatus::Cancelled => State::Cancelled,
+        ActionStatus::Pending | ActionStatus::InProgress | ActionStatus::Other(_) => {
+            State::Accepted
+        }
+    }
+}
+
+impl State {
+    /// The name that output and records use.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Sending => "sending",
+            Self::Accepted => "accepted",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::TimedOut => "timed-out",
+            Self::Cancelled => "cancelled",
+            Self::Pending => "pending",
+            Self::Rejected => "rejected",
+            Self::NotSent => "not-sent",
+            Self::Skipped => "skipped",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.name())
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => id.fmt(formatter),
+            Self::Name(name) => formatter.write_str(name),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

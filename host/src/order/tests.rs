@@ -1,0 +1,112 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::contract::ActionType;
+
+fn order() -> Order {
+    let id = "0123456789abcdef0123456789abcdef01234567".parse().unwrap();
+    Order::new(Target::Id(id), "Lost".parse().unwrap())
+}
+
+fn action(status: ActionStatus) -> MachineAction {
+    MachineAction {
+        id: "11111111-2222-3333-4444-555555555555".to_owned(),
+        action_type: ActionType::Offboard,
+        status,
+        title: None,
+        requestor: None,
+        requestor_comment: None,
+        machine_id: None,
+        computer_dns_name: None,
+        creation_date_time_utc: None,
+        last_update_date_time_utc: None,
+        cancellation_requestor: None,
+        cancellation_comment: None,
+        cancellation_date_time_utc: None,
+        error_hresult: None,
+        error: None,
+        scope: None,
+        external_id: None,
+        request_source: None,
+        related_file_info: None,
+        commands: Vec::new(),
+        troubleshoot_info: None,
+        json: "{}".to_owned(),
+    }
+}
+
+fn problem() -> Problem {
+    Problem::new("rejected", Retry::Never, "no")
+}
+
+#[test]
+fn an_accepted_order_ends_as_its_action_does() {
+    for (status, state) in [
+        (ActionStatus::Pending, State::Accepted),
+        (ActionStatus::InProgress, State::Accepted),
+        (ActionStatus::Other("New".to_owned()), State::Accepted),
+        (ActionStatus::Succeeded, State::Succeeded),
+        (ActionStatus::Failed, State::Failed),
+        (ActionStatus::TimeOut, State::TimedOut),
+        (ActionStatus::Cancelled, State::Cancelled),
+    ] {
+        let mut order = order();
+        order.sending();
+        order.settle(Verdict::Accepted(Box::new(action(ActionStatus::Pending))));
+        order.follow(action(status));
+        assert_eq!(order.state(), state);
+    }
+}
+
+#[test]
+fn trap_own_deadline_is_neither_failure_nor_success() {
+    let mut order = order();
+    order.sending();
+    order.settle(Verdict::Accepted(Box::new(action(ActionStatus::Pending))));
+    order.deadline();
+    assert_eq!(order.state(), State::Pending);
+    order.follow(action(ActionStatus::Succeeded));
+    assert_eq!(order.state(), State::Succeeded);
+    order.deadline();
+    assert_eq!(order.state(), State::Succeeded);
+}
+
+#[test]
+fn an_order_that_was_abandoned_while_it_was_sent_is_unknown() {
+    let mut order = order();
+    order.sending();
+    order.abandon();
+    assert_eq!(order.state(), State::Unknown);
+    assert_eq!(order.problem().unwrap().retry, Retry::AskFirst);
+}
+
+#[test]
+fn an_order_that_was_abandoned_before_is_not_sent() {
+    let mut order = order();
+    order.abandon();
+    assert_eq!(order.state(), State::NotSent);
+    assert_eq!(order.problem().unwrap().retry, Retry::Safe);
+}
+
+#[test]
+fn what_has_ended_is_not_skipped_sent_or_followed_again() {
+    let mut order = order();
+    order.settle(Verdict::Rejected(problem()));
+    order.sending();
+    order.skip(problem());
+    order.follow(action(ActionStatus::Succeeded));
+    order.abandon();
+    assert_eq!(order.state(), State::Rejected);
+}
+
+#[test]
+fn an_id_is_settled_before_anything_is_sent_and_never_after() {
+    let first: MachineId = "a".repeat(40).parse().unwrap();
+    let second: MachineId = "b".repeat(40).parse().unwrap();
+    let mut order = Order::new(Target::Name("host1".to_owned()), "Lost".parse().unwrap());
+    order.resolved(first.clone(), Some("host1.example.test".to_owned()));
+    order.sending();
+    order.resolved(second, None);
+    assert_eq!(order.machine(), Some(&first));
+    assert_eq!(order.name(), Some("host1.example.test"));
+}

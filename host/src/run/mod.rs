@@ -1,0 +1,138 @@
+//! Drives orders: looks machines up, sends, settles what is unknown by asking,
+//! and follows actions to their end. One machine at a time; a POST is never
+//! repeated.
+
+mod follow;
+mod look;
+mod send;
+mod verdict;
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::{
+    connection::Connection,
+    contract::Problem,
+    journal::{Journal, JournalError},
+    order::Order,
+    sandbox::Sandbox,
+};
+
+pub use follow::TimeOver;
+pub use look::Preflight;
+
+/// The most machines of one run, until there is a ledger.
+pub const MAX_MACHINES: usize = 25;
+
+/// A sandbox, a connection, and how patient to be.
+pub struct Runner {
+    /// Where the plugin is called.
+    pub sandbox: Sandbox,
+    /// The service.
+    pub connection: Connection,
+    /// How long to ask what became of a request without an answer.
+    pub grace: Duration,
+    stop: watch::Receiver<bool>,
+}
+
+/// What happens while a run goes on; for people to see.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// An order has changed.
+    Changed(&'a Order),
+    /// A request has no answer; the service is asked what became of it.
+    Asking(&'a Order),
+    /// The service wants a pause.
+    Waiting(Duration),
+    /// Nothing more is sent.
+    Stopped(&'a Problem),
+}
+
+/// Why a run ended before its orders did.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The journal cannot be written.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+impl Runner {
+    /// A runner that ends when `stop` turns true: it finishes what is in
+    /// flight and sends nothing more.
+    #[must_use]
+    pub fn new(
+        sandbox: Sandbox,
+        connection: Connection,
+        grace: Duration,
+        stop: watch::Receiver<bool>,
+    ) -> Self {
+        Self {
+            sandbox,
+            connection,
+            grace,
+            stop,
+        }
+    }
+
+    /// Sends every planned order, one after the other. A problem that would
+    /// meet them all ends the run; what was not sent stays planned.
+    ///
+    /// # Errors
+    /// The journal cannot be written: nothing more was sent.
+    pub async fn send(
+        &self,
+        orders: &mut [Order],
+        journal: &mut Journal,
+        observe: &mut dyn FnMut(Event<'_>),
+    ) -> Result<(), RunError> {
+        let count = orders.len();
+        for (at, order) in orders.iter_mut().enumerate() {
+            if self.stopped() {
+                break;
+            }
+            let after = self.send_one(order, journal, observe).await?;
+            observe(Event::Changed(order));
+            match after {
+                After::Go => {}
+                After::Stop(problem) => {
+                    observe(Event::Stopped(&problem));
+                    break;
+                }
+                After::Wait(pause) if at + 1 < count => {
+                    observe(Event::Waiting(pause));
+                    self.pause(pause).await;
+                }
+                After::Wait(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn stopped(&self) -> bool {
+        *self.stop.borrow()
+    }
+
+    /// Waits, and wakes early when the run is to end.
+    async fn pause(&self, duration: Duration) {
+        let mut stop = self.stop.clone();
+        let stopped = async {
+            if stop.wait_for(|stop| *stop).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(duration) => {}
+            () = stopped => {}
+        }
+    }
+}
+
+/// What an order's outcome means for the orders after it.
+enum After {
+    Go,
+    Wait(Duration),
+    Stop(Problem),
+}

@@ -1,0 +1,198 @@
+//! One order: what is known before, the one POST, and what became of it.
+
+use std::{collections::HashSet, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{After, Event, RunError, Runner, verdict::verdict};
+use crate::{
+    contract::{ActionId, Comment, MachineAction, MachineId, Problem, Retry},
+    egress::CallRecord,
+    grant::Route,
+    journal::{Answered, Journal, Sending},
+    order::{Order, State, Verdict},
+};
+
+/// Where the service does not say how long to wait (unsourced): the quota's
+/// shorter window.
+const PAUSE: Duration = Duration::from_secs(60);
+const FIRST_QUESTION: Duration = Duration::from_millis(500);
+const LAST_INTERVAL: Duration = Duration::from_secs(5);
+
+impl Runner {
+    pub(super) async fn send_one(
+        &self,
+        order: &mut Order,
+        journal: &mut Journal,
+        observe: &mut dyn FnMut(Event<'_>),
+    ) -> Result<After, RunError> {
+        let (State::Planned, Some(machine)) = (order.state(), order.machine().cloned()) else {
+            return Ok(After::Go);
+        };
+        // What is known now tells a new action from an old one later, without
+        // comparing clocks.
+        let known = match self.offboardings(&[&machine]).await {
+            Ok(actions) => Some(ids(&actions)),
+            Err(problem) if problem.kind == "unauthorized" => {
+                order.settle(Verdict::Rejected(problem.clone()));
+                return Ok(After::Stop(problem));
+            }
+            Err(_) => None,
+        };
+        if self.stopped() {
+            return Ok(After::Go);
+        }
+
+        journal.sending(&Sending {
+            route: Route::Offboard.template(),
+            id: machine.as_str(),
+            name: order.name(),
+            comment: order.comment().as_str(),
+        })?;
+        order.sending();
+        let called = self
+            .sandbox
+            .offboard(&self.connection, &machine, order.comment())
+            .await;
+        let record = called.record.clone();
+        order.settle(verdict(&machine, called));
+        journal.answered(&line(order, machine.as_str(), &record))?;
+
+        if order.state() == State::Unknown {
+            self.settle_unknown(order, &machine, known.as_ref(), journal, observe)
+                .await?;
+        } else if order
+            .problem()
+            .is_some_and(|problem| problem.kind == "already-in-progress")
+        {
+            self.attach_pending(order, &machine).await;
+        }
+        Ok(after(order, &record))
+    }
+
+    /// Asks what became of a request without an answer, until the grace time
+    /// is over. An action that was not known before is this request's; finding
+    /// none proves nothing.
+    async fn settle_unknown(
+        &self,
+        order: &mut Order,
+        machine: &MachineId,
+        known: Option<&HashSet<String>>,
+        journal: &mut Journal,
+        observe: &mut dyn FnMut(Event<'_>),
+    ) -> Result<(), RunError> {
+        let Some(known) = known else { return Ok(()) };
+        observe(Event::Asking(order));
+        let end = Instant::now() + self.grace;
+        let mut interval = FIRST_QUESTION;
+        while !self.stopped() {
+            if let Ok(actions) = self.offboardings(&[machine]).await
+                && let Some(action) = actions
+                    .into_iter()
+                    .find(|action| !known.contains(&action.id))
+            {
+                order.settle(Verdict::Accepted(Box::new(action)));
+                let record = CallRecord::default();
+                journal.adopted(&line(order, machine.as_str(), &record))?;
+                break;
+            }
+            let now = Instant::now();
+            if now >= end {
+                break;
+            }
+            self.pause(interval.min(end - now)).await;
+            interval = (interval * 2).min(LAST_INTERVAL);
+        }
+        Ok(())
+    }
+
+    /// The pending action that stands in the way, so that it can be followed.
+    async fn attach_pending(&self, order: &mut Order, machine: &MachineId) {
+        if let Ok(actions) = self.offboardings(&[machine]).await
+            && let Some(action) = actions.into_iter().find(|action| !action.status.is_final())
+        {
+            order.blocked_by(action);
+        }
+    }
+
+    /// Cancels one action. On record like every POST; never repeated.
+    ///
+    /// # Errors
+    /// The journal cannot be written. The inner error is the service's, the
+    /// plugin's or the line's.
+    pub async fn cancel(
+        &self,
+        action: &ActionId,
+        comment: &Comment,
+        journal: &mut Journal,
+    ) -> Result<Result<MachineAction, Problem>, RunError> {
+        journal.sending(&Sending {
+            route: Route::CancelAction.template(),
+            id: action.as_str(),
+            name: None,
+            comment: comment.as_str(),
+        })?;
+        let called = self
+            .sandbox
+            .cancel_action(&self.connection, action, comment)
+            .await;
+        let record = called.record;
+        let result = match (called.result, record.delivery()) {
+            (Ok(Ok(action)), _) if record.delivered(&action.json) => Ok(action),
+            (Ok(Err(error)), _) => Err(error.into()),
+            (Ok(Ok(_)), _) => Err(Problem::new(
+                "unreadable-answer",
+                Retry::AskFirst,
+                "the plugin reports an action that the service did not send",
+            )),
+            (Err(error), crate::egress::Delivery::NotSent) => {
+                Err(Problem::new("not-sent", Retry::Safe, error.to_string()))
+            }
+            (Err(error), _) => Err(Problem::new(
+                "outcome-unknown",
+                Retry::AskFirst,
+                error.to_string(),
+            )),
+        };
+        let (state, problem) = match &result {
+            Ok(_) => ("answered", None),
+            Err(problem) => ("rejected", Some(problem)),
+        };
+        journal.answered(&Answered::new(
+            action.as_str(),
+            state,
+            None,
+            &record,
+            problem,
+        ))?;
+        Ok(result)
+    }
+}
+
+fn ids(actions: &[MachineAction]) -> HashSet<String> {
+    actions.iter().map(|action| action.id.clone()).collect()
+}
+
+fn line<'a>(order: &'a Order, id: &'a str, record: &CallRecord) -> Answered<'a> {
+    let action = order.action().map(|action| action.id.as_str());
+    Answered::new(id, order.state().name(), action, record, order.problem())
+}
+
+/// A problem of the token or of its permissions would meet every order.
+fn after(order: &Order, record: &CallRecord) -> After {
+    let exchange = record.exchange.as_ref();
+    let (Some(status), Some(problem)) = (
+        exchange.and_then(|exchange| exchange.status),
+        order.problem(),
+    ) else {
+        return After::Go;
+    };
+    match status {
+        401 => After::Stop(problem.clone()),
+        403 if problem.code.as_deref() != Some("DisallowedOperation") => {
+            After::Stop(problem.clone())
+        }
+        429 => After::Wait(problem.retry_after.map_or(PAUSE, Duration::from_secs)),
+        _ => After::Go,
+    }
+}

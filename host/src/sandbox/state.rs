@@ -1,0 +1,101 @@
+//! What one instance can reach: the contract's `connection`, and WASI's input
+//! and output, monotonic clock and outgoing HTTP. Nothing else is linked.
+
+use wasmtime::{
+    Result,
+    component::{HasData, HasSelf, Linker, ResourceTable},
+};
+use wasmtime_wasi::{
+    clocks::{WasiClocks, WasiClocksCtx, WasiClocksCtxView},
+    p2::bindings::{clocks::monotonic_clock, io},
+};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use super::limits::{Limits, Meter};
+use crate::{
+    connection::Connection,
+    contract::connection,
+    egress::{Egress, Recorder},
+    grant::Grant,
+};
+
+/// Handles to host resources that a guest may hold at once.
+const MAX_HANDLES: usize = 64;
+/// Headers of one request or answer, in bytes.
+const MAX_FIELDS: usize = 32 * 1024;
+
+pub(super) struct State {
+    api_root: String,
+    credential: std::result::Result<Option<String>, String>,
+    pub(super) meter: Meter,
+    table: ResourceTable,
+    clocks: WasiClocksCtx,
+    http: WasiHttpCtx,
+    egress: Egress,
+}
+
+impl State {
+    pub(super) fn new(
+        connection: Connection,
+        grant: Grant,
+        recorder: Recorder,
+        limits: &Limits,
+    ) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(MAX_HANDLES);
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(MAX_FIELDS);
+        Self {
+            api_root: connection.api_root.as_str().to_owned(),
+            // None: the token is added on the way out.
+            credential: match connection.token {
+                Some(_) => Ok(None),
+                None => Err("there is no credential".to_owned()),
+            },
+            meter: Meter::new(limits),
+            table,
+            clocks: WasiClocksCtx::default(),
+            http,
+            egress: Egress::new(connection, grant, recorder),
+        }
+    }
+}
+
+/// Links what a plugin may import, and nothing else.
+pub(super) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
+    connection::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    io::error::add_to_linker::<_, Io>(linker, |state| &mut state.table)?;
+    io::poll::add_to_linker::<_, Io>(linker, |state| &mut state.table)?;
+    io::streams::add_to_linker::<_, Io>(linker, |state| &mut state.table)?;
+    monotonic_clock::add_to_linker::<_, WasiClocks>(linker, |state| WasiClocksCtxView {
+        ctx: &mut state.clocks,
+        table: &mut state.table,
+    })?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)
+}
+
+struct Io;
+
+impl HasData for Io {
+    type Data<'a> = &'a mut ResourceTable;
+}
+
+impl connection::Host for State {
+    fn api_root(&mut self) -> String {
+        self.api_root.clone()
+    }
+
+    fn authorization(&mut self) -> std::result::Result<Option<String>, String> {
+        self.credential.clone()
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView {
+            hooks: &mut self.egress,
+            table: &mut self.table,
+            ctx: &mut self.http,
+        }
+    }
+}

@@ -1,0 +1,385 @@
+//! Answers as plain data, and what each means for the caller.
+
+use crate::{
+    action,
+    json::Members,
+    machine,
+    offboarding::OffboardError,
+    page,
+    request::FindStep,
+    tracking::CancelError,
+    types::{
+        ActionPage, ActionType, Machine, MachineAction, MachinePage, ReadError, ServiceError,
+        Throttled, UnknownOutcome, UnreadableAnswer,
+    },
+};
+
+const MAX_MESSAGE: usize = 4096;
+
+/// A complete answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The `Retry-After` header, as it stands.
+    pub retry_after: Option<String>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// Why there is no complete answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// The host has no credential; nothing was sent.
+    #[error("{0}")]
+    NoCredential(String),
+    /// The host did not let the request out.
+    #[error("{0}")]
+    Denied(String),
+    /// The request never left.
+    #[error("{0}")]
+    NotSent(String),
+    /// The request may have left, and no answer came.
+    #[error("{0}")]
+    NoAnswer(String),
+    /// A status came, and then no complete body.
+    #[error("{reason}")]
+    Broken {
+        /// The HTTP status.
+        status: u16,
+        /// What happened to the body.
+        reason: String,
+    },
+}
+
+/// Everything but an answer that makes sense; each contract error has its own
+/// selection of these cases.
+enum Problem {
+    NoCredential(String),
+    Denied(String),
+    NotSent(String),
+    NoAnswer(String),
+    Unreadable(UnreadableAnswer),
+    Unauthorized(ServiceError),
+    Forbidden(ServiceError),
+    NotFound(ServiceError),
+    Unsupported(ServiceError),
+    AlreadyInProgress(ServiceError),
+    Rejected(ServiceError),
+    Throttled(Throttled),
+    ServiceFailure(ServiceError),
+    /// The answer itself leaves open whether the request was carried out.
+    Open(ServiceError),
+}
+
+/// The answer to an offboarding of this machine.
+///
+/// # Errors
+/// Anything but a 2xx with a machine action of this type for this machine.
+pub fn offboard(
+    machine_id: &str,
+    sent: Result<Answer, Failure>,
+) -> Result<MachineAction, OffboardError> {
+    read(sent, |text| {
+        let action = action::parse(text)?;
+        let machine = action.machine_id.as_deref();
+        if machine.is_some_and(|id| !id.eq_ignore_ascii_case(machine_id)) {
+            Err("the action is for another machine".to_owned())
+        } else if action.action_type != ActionType::Offboard {
+            Err("the action is not an offboarding".to_owned())
+        } else {
+            Ok(action)
+        }
+    })
+}
+
+/// The answer to a cancellation of this action.
+///
+/// # Errors
+/// Anything but a 2xx with this machine action.
+pub fn cancel_action(
+    action_id: &str,
+    sent: Result<Answer, Failure>,
+) -> Result<MachineAction, CancelError> {
+    read(sent, |text| same_action(action_id, action::parse(text)?))
+}
+
+/// The answer to a read of this action.
+///
+/// # Errors
+/// Anything but a 2xx with this machine action.
+pub fn get_action(
+    action_id: &str,
+    sent: Result<Answer, Failure>,
+) -> Result<MachineAction, ReadError> {
+    read(sent, |text| same_action(action_id, action::parse(text)?))
+}
+
+/// The answer to a read of this machine.
+///
+/// # Errors
+/// Anything but a 2xx with this machine.
+pub fn get_machine(machine_id: &str, sent: Result<Answer, Failure>) -> Result<Machine, ReadError> {
+    read(sent, |text| {
+        let machine = machine::parse(text)?;
+        if machine.id.eq_ignore_ascii_case(machine_id) {
+            Ok(machine)
+        } else {
+            Err("this is another machine".to_owned())
+        }
+    })
+}
+
+/// The answer to a list of actions.
+///
+/// # Errors
+/// Anything but a 2xx with a list of machine actions.
+pub fn list_actions(sent: Result<Answer, Failure>) -> Result<ActionPage, ReadError> {
+    read(sent, |text| {
+        let page = page::parse(text)?;
+        let actions = page
+            .entries
+            .iter()
+            .map(|raw| action::parse(raw.get()))
+            .collect::<Result<_, _>>()?;
+        Ok(ActionPage {
+            actions,
+            next: page.next,
+        })
+    })
+}
+
+/// The answer to a list of machines.
+///
+/// # Errors
+/// Anything but a 2xx with a list of machines. A 404 is an empty list: the
+/// service answers so where there is none (Microsoft's API documentation).
+pub fn list_machines(sent: Result<Answer, Failure>) -> Result<MachinePage, ReadError> {
+    let list = read(sent, |text| {
+        let page = page::parse(text)?;
+        let machines = page
+            .entries
+            .iter()
+            .map(|raw| machine::parse(raw.get()))
+            .collect::<Result<_, _>>()?;
+        Ok(MachinePage {
+            machines,
+            next: page.next,
+        })
+    });
+    match list {
+        Err(ReadError::NotFound(_)) => Ok(MachinePage {
+            machines: Vec::new(),
+            next: None,
+        }),
+        other => other,
+    }
+}
+
+/// The answer to one step of finding a name.
+///
+/// # Errors
+/// As [`list_machines`].
+pub fn find_machines(
+    step: &FindStep,
+    sent: Result<Answer, Failure>,
+) -> Result<MachinePage, ReadError> {
+    let mut page = list_machines(sent)?;
+    page.next = match page.next {
+        Some(query) => Some(format!("{}:{query}", step.number)),
+        None => (step.number + 1 < step.count).then(|| format!("{}:", step.number + 1)),
+    };
+    Ok(page)
+}
+
+fn same_action(action_id: &str, action: MachineAction) -> Result<MachineAction, String> {
+    if action.id.eq_ignore_ascii_case(action_id) {
+        Ok(action)
+    } else {
+        Err("this is another action".to_owned())
+    }
+}
+
+fn read<T, E: From<Problem>>(
+    sent: Result<Answer, Failure>,
+    parse: impl FnOnce(&str) -> Result<T, String>,
+) -> Result<T, E> {
+    let answer = sent.map_err(no_answer)?;
+    if !(200..=299).contains(&answer.status) {
+        return Err(refusal(&answer).into());
+    }
+    let parsed = match std::str::from_utf8(&answer.body) {
+        Ok(text) if text.trim().is_empty() => Err("the answer is empty".to_owned()),
+        Ok(text) => parse(text),
+        Err(_) => Err("the answer is not UTF-8".to_owned()),
+    };
+    parsed.map_err(|reason| {
+        Problem::Unreadable(UnreadableAnswer {
+            status: answer.status,
+            reason,
+        })
+        .into()
+    })
+}
+
+fn no_answer(failure: Failure) -> Problem {
+    match failure {
+        Failure::NoCredential(reason) => Problem::NoCredential(reason),
+        Failure::Denied(reason) => Problem::Denied(reason),
+        Failure::NotSent(reason) => Problem::NotSent(reason),
+        Failure::NoAnswer(reason) => Problem::NoAnswer(reason),
+        Failure::Broken {
+            status: status @ 200..=299,
+            reason,
+        } => Problem::Unreadable(UnreadableAnswer { status, reason }),
+        // A status that says no is enough, whatever became of the words.
+        Failure::Broken { status, reason } => refusal(&Answer {
+            status,
+            retry_after: None,
+            body: reason.into_bytes(),
+        }),
+    }
+}
+
+fn refusal(answer: &Answer) -> Problem {
+    let error = service_error(answer);
+    let code = error.code.as_deref().unwrap_or_default();
+    match answer.status {
+        401 => Problem::Unauthorized(error),
+        403 => Problem::Forbidden(error),
+        404 => Problem::NotFound(error),
+        408 => Problem::Open(error),
+        429 => Problem::Throttled(Throttled {
+            retry_after: answer
+                .retry_after
+                .as_deref()
+                .and_then(|value| value.trim().parse().ok()),
+            answer: error,
+        }),
+        500..=599 => Problem::ServiceFailure(error),
+        300..=499 => match code {
+            "OsPlatformNotSupported" | "ClientVersionNotSupported" => Problem::Unsupported(error),
+            "ActiveRequestAlreadyExists" => Problem::AlreadyInProgress(error),
+            // The words are documented where the code is not.
+            _ if says_in_progress(&error) => Problem::AlreadyInProgress(error),
+            _ => Problem::Rejected(error),
+        },
+        // No status of HTTP's; nothing can be concluded from it.
+        _ => Problem::Open(error),
+    }
+}
+
+fn says_in_progress(error: &ServiceError) -> bool {
+    error
+        .message
+        .as_ref()
+        .is_some_and(|message| message.to_ascii_lowercase().contains("already in progress"))
+}
+
+/// `{"error": {"code", "message", "target"}}`, or whatever else stands there:
+/// a proxy or a gateway answers in words of its own.
+fn service_error(answer: &Answer) -> ServiceError {
+    let text = String::from_utf8_lossy(&answer.body);
+    let structured = Members::parse(&text).ok().and_then(|members| {
+        let error = members.object("error")?;
+        Some((
+            error.text("code"),
+            error.text("message"),
+            error.text("target"),
+        ))
+    });
+    let (code, message, target) =
+        structured.unwrap_or_else(|| (None, Some(text.trim().to_owned()), None));
+    let bounded = |text: Option<String>| {
+        text.map(|mut text| {
+            text.truncate(text.floor_char_boundary(MAX_MESSAGE));
+            text
+        })
+        .filter(|text| !text.is_empty())
+    };
+    ServiceError {
+        status: answer.status,
+        code: bounded(code),
+        message: bounded(message),
+        target: bounded(target),
+    }
+}
+
+fn open(error: ServiceError) -> UnknownOutcome {
+    UnknownOutcome {
+        reason: format!(
+            "the answer {} does not say whether it was carried out",
+            error.status
+        ),
+        answer: Some(error),
+    }
+}
+
+fn unknown(reason: String) -> UnknownOutcome {
+    UnknownOutcome {
+        reason,
+        answer: None,
+    }
+}
+
+impl From<Problem> for OffboardError {
+    fn from(problem: Problem) -> Self {
+        match problem {
+            Problem::NoCredential(reason) => Self::NoCredential(reason),
+            Problem::Denied(reason) => Self::Denied(reason),
+            Problem::NotSent(reason) => Self::NotSent(reason),
+            Problem::NoAnswer(reason) => Self::OutcomeUnknown(unknown(reason)),
+            Problem::Unreadable(answer) => Self::UnreadableAnswer(answer),
+            Problem::Unauthorized(error) => Self::Unauthorized(error),
+            Problem::Forbidden(error) => Self::Forbidden(error),
+            Problem::NotFound(error) => Self::MachineNotFound(error),
+            Problem::Unsupported(error) => Self::UnsupportedMachine(error),
+            Problem::AlreadyInProgress(error) => Self::AlreadyInProgress(error),
+            Problem::Rejected(error) => Self::Rejected(error),
+            Problem::Throttled(error) => Self::Throttled(error),
+            Problem::ServiceFailure(error) => Self::ServiceFailure(error),
+            Problem::Open(error) => Self::OutcomeUnknown(open(error)),
+        }
+    }
+}
+
+impl From<Problem> for CancelError {
+    fn from(problem: Problem) -> Self {
+        match problem {
+            Problem::NoCredential(reason) => Self::NoCredential(reason),
+            Problem::Denied(reason) => Self::Denied(reason),
+            Problem::NotSent(reason) => Self::NotSent(reason),
+            Problem::NoAnswer(reason) => Self::OutcomeUnknown(unknown(reason)),
+            Problem::Unreadable(answer) => Self::UnreadableAnswer(answer),
+            Problem::Unauthorized(error) => Self::Unauthorized(error),
+            Problem::Forbidden(error) => Self::Forbidden(error),
+            Problem::NotFound(error) => Self::ActionNotFound(error),
+            Problem::Unsupported(error)
+            | Problem::AlreadyInProgress(error)
+            | Problem::Rejected(error) => Self::Rejected(error),
+            Problem::Throttled(error) => Self::Throttled(error),
+            Problem::ServiceFailure(error) => Self::ServiceFailure(error),
+            Problem::Open(error) => Self::OutcomeUnknown(open(error)),
+        }
+    }
+}
+
+impl From<Problem> for ReadError {
+    fn from(problem: Problem) -> Self {
+        match problem {
+            Problem::NoCredential(reason) => Self::NoCredential(reason),
+            Problem::Denied(reason) => Self::Denied(reason),
+            // Nothing was changed, so nothing is open but whether to ask again.
+            Problem::NotSent(reason) | Problem::NoAnswer(reason) => Self::NoAnswer(reason),
+            Problem::ServiceFailure(error) | Problem::Open(error) => Self::ServiceFailure(error),
+            Problem::Unreadable(answer) => Self::UnreadableAnswer(answer),
+            Problem::Unauthorized(error) => Self::Unauthorized(error),
+            Problem::Forbidden(error) => Self::Forbidden(error),
+            Problem::NotFound(error) => Self::NotFound(error),
+            Problem::Unsupported(error)
+            | Problem::AlreadyInProgress(error)
+            | Problem::Rejected(error) => Self::Rejected(error),
+            Problem::Throttled(error) => Self::Throttled(error),
+        }
+    }
+}

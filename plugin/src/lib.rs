@@ -1,0 +1,100 @@
+//! The guest: the one part of `offboard` that knows Defender's API.
+//!
+//! Requests ([`request`]) and answers ([`answer`], [`action`], [`machine`],
+//! [`page`]) are pure functions over plain data and are tested natively. The
+//! edge, `http`, hands a request to the host and reads the answer within a
+//! bound; it exists in WebAssembly alone. Nothing here holds state, waits,
+//! repeats, or knows a secret.
+
+mod bindings {
+    //! What `wit-bindgen` makes of the contract.
+    #![allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
+    wit_bindgen::generate!({
+        path: "../wit",
+        world: "plugin",
+        additional_derives: [PartialEq],
+    });
+}
+
+pub mod action;
+pub mod answer;
+#[cfg(target_family = "wasm")]
+mod http;
+pub mod json;
+pub mod machine;
+pub mod page;
+pub mod request;
+
+pub use bindings::defender::offboard::types;
+pub use bindings::exports::defender::offboard::{offboarding, tracking};
+
+#[cfg(target_family = "wasm")]
+mod component {
+    //! The contract's exports: request, send, answer.
+    use crate::{
+        answer, bindings, bindings::exports::defender::offboard::inventory, http, offboarding,
+        request, tracking, types,
+    };
+
+    struct Plugin;
+
+    bindings::export!(Plugin with_types_in bindings);
+
+    impl offboarding::Guest for Plugin {
+        fn offboard(
+            machine_id: String,
+            comment: String,
+        ) -> Result<types::MachineAction, offboarding::OffboardError> {
+            let request = request::offboard(&machine_id, &comment)?;
+            answer::offboard(&machine_id, http::send(&request))
+        }
+    }
+
+    impl tracking::Guest for Plugin {
+        fn get_action(action_id: String) -> Result<types::MachineAction, types::ReadError> {
+            let request = request::get_action(&action_id)?;
+            answer::get_action(&action_id, http::send(&request))
+        }
+
+        fn list_actions(
+            filter: tracking::ActionFilter,
+            cursor: Option<String>,
+            limit: u32,
+        ) -> Result<types::ActionPage, types::ReadError> {
+            let request = request::list_actions(&filter, cursor.as_deref(), limit)?;
+            answer::list_actions(http::send(&request))
+        }
+
+        fn cancel_action(
+            action_id: String,
+            comment: String,
+        ) -> Result<types::MachineAction, tracking::CancelError> {
+            let request = request::cancel_action(&action_id, &comment)?;
+            answer::cancel_action(&action_id, http::send(&request))
+        }
+    }
+
+    impl inventory::Guest for Plugin {
+        fn get_machine(machine_id: String) -> Result<types::Machine, types::ReadError> {
+            let request = request::get_machine(&machine_id)?;
+            answer::get_machine(&machine_id, http::send(&request))
+        }
+
+        fn find_machines(
+            name: String,
+            cursor: Option<String>,
+            limit: u32,
+        ) -> Result<types::MachinePage, types::ReadError> {
+            let step = request::find_machines(&name, cursor.as_deref(), limit)?;
+            answer::find_machines(&step, http::send(&step.request))
+        }
+
+        fn list_machines(
+            cursor: Option<String>,
+            limit: u32,
+        ) -> Result<types::MachinePage, types::ReadError> {
+            let request = request::list_machines(cursor.as_deref(), limit)?;
+            answer::list_machines(http::send(&request))
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Pages of a list, and the next link, of which the query alone is used.
+
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use serde_json::value::RawValue;
+
+use crate::json::Members;
+
+/// What may not stand in a query as it is. A percent sign may: the link is
+/// encoded already.
+const QUERY: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'<')
+    .add(b'>')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
+/// A page of a list, its entries unread.
+pub struct Page<'a> {
+    /// The entries, in the service's order.
+    pub entries: Vec<&'a RawValue>,
+    /// The query of the next page.
+    pub next: Option<String>,
+}
+
+/// Reads a page.
+///
+/// # Errors
+/// It is not a JSON object with an array `value`; said in words.
+pub fn parse(text: &str) -> Result<Page<'_>, String> {
+    let members = Members::parse(text).map_err(|error| format!("not a list: {error}"))?;
+    let value = members.raw("value").ok_or("not a list: it has no value")?;
+    let entries = serde_json::from_str(value.get())
+        .map_err(|error| format!("not a list: its value is no array: {error}"))?;
+    let next = members
+        .text("@odata.nextLink")
+        .and_then(|link| next_query(&link));
+    Ok(Page { entries, next })
+}
+
+/// The query of a next link, fit to be sent. Its origin and path are not
+/// looked at: the next page is asked from where the last one came.
+pub fn next_query(link: &str) -> Option<String> {
+    let link = link.split('#').next().unwrap_or_default();
+    let (_, query) = link.split_once('?')?;
+    (!query.is_empty()).then(|| utf8_percent_encode(query, QUERY).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_next_link_to_another_host_is_used_for_its_query_alone() {
+        let next = next_query("https://evil.test:8443/api/machines/x/isolate?$top=2&$skip=2#y");
+        assert_eq!(next.as_deref(), Some("$top=2&$skip=2"));
+    }
+
+    #[test]
+    fn a_next_link_without_a_query_ends_the_list() {
+        assert_eq!(next_query("https://host.test/api/machines"), None);
+        assert_eq!(next_query("https://host.test/api/machines?"), None);
+    }
+
+    #[test]
+    fn what_cannot_stand_in_a_request_line_is_encoded() {
+        let next = next_query("?$filter=name eq 'é'\r\nX: y&done=%20");
+        assert_eq!(
+            next.as_deref(),
+            Some("$filter=name%20eq%20'%C3%A9'%0D%0AX:%20y&done=%20")
+        );
+    }
+}

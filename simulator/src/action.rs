@@ -1,0 +1,239 @@
+//! An offboarding as the service keeps it: the machine action.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::timestamp::{after, ceil_to_micros, wire};
+
+/// Where an action stands. The service knows `Failed` and `TimeOut` besides,
+/// which nothing here leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) enum Status {
+    Pending,
+    InProgress,
+    Succeeded,
+    Cancelled,
+}
+
+impl Status {
+    pub(crate) fn is_final(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Cancelled)
+    }
+}
+
+/// One offboarding. Its status isn't stored but follows from the time.
+#[derive(Debug, Clone)]
+pub(crate) struct Action {
+    pub(crate) id: Uuid,
+    pub(crate) machine_id: String,
+    pub(crate) computer_dns_name: String,
+    pub(crate) requestor: String,
+    pub(crate) comment: String,
+    pub(crate) created: Timestamp,
+    /// How long the device takes; `None` for one that is offline, whose action
+    /// stays pending. When the service gives up on those is unsourced.
+    pub(crate) takes: Option<Duration>,
+    pub(crate) cancellation: Option<Cancellation>,
+}
+
+/// Who cancelled an action, why and when.
+#[derive(Debug, Clone)]
+pub(crate) struct Cancellation {
+    pub(crate) requestor: String,
+    pub(crate) comment: Option<String>,
+    pub(crate) time: Timestamp,
+}
+
+impl Action {
+    pub(crate) fn status(&self, now: Timestamp) -> Status {
+        self.status_since(now).0
+    }
+
+    fn status_since(&self, now: Timestamp) -> (Status, Timestamp) {
+        if let Some(cancellation) = &self.cancellation {
+            return (Status::Cancelled, cancellation.time);
+        }
+        // The answer that creates an action always says `Pending`, even when
+        // actions take no time at all.
+        if let Some(takes) = self.takes.filter(|_| now > self.created) {
+            let (begun, done) = (after(self.created, takes / 2), after(self.created, takes));
+            if now >= done {
+                return (Status::Succeeded, done);
+            }
+            if now >= begun {
+                return (Status::InProgress, begun);
+            }
+        }
+        (Status::Pending, self.created)
+    }
+
+    /// The action as the service shows it at `now`.
+    pub(crate) fn body(&self, now: Timestamp) -> ActionBody {
+        let (status, since) = self.status_since(now);
+        let cancellation = self.cancellation.as_ref();
+        ActionBody {
+            id: self.id,
+            r#type: "Offboard",
+            title: None,
+            requestor: self.requestor.clone(),
+            requestor_comment: self.comment.clone(),
+            status,
+            machine_id: self.machine_id.clone(),
+            computer_dns_name: self.computer_dns_name.clone(),
+            creation_date_time_utc: wire(self.created),
+            last_update_date_time_utc: wire(ceil_to_micros(since)),
+            cancellation_requestor: cancellation.map(|by| by.requestor.clone()),
+            cancellation_comment: cancellation.and_then(|by| by.comment.clone()),
+            cancellation_date_time_utc: cancellation.map(|by| wire(by.time)),
+            error_h_result: 0,
+            scope: None,
+            external_id: None,
+            request_source: "PublicApi",
+            related_file_info: None,
+            commands: [],
+            troubleshoot_info: None,
+        }
+    }
+}
+
+/// The entity, with the members, their order and their nulls as captured from
+/// the service for an offboarding.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ActionBody {
+    pub(crate) id: Uuid,
+    r#type: &'static str,
+    title: Option<String>,
+    requestor: String,
+    requestor_comment: String,
+    pub(crate) status: Status,
+    machine_id: String,
+    computer_dns_name: String,
+    creation_date_time_utc: String,
+    last_update_date_time_utc: String,
+    cancellation_requestor: Option<String>,
+    cancellation_comment: Option<String>,
+    cancellation_date_time_utc: Option<String>,
+    error_h_result: i32,
+    scope: Option<String>,
+    external_id: Option<String>,
+    request_source: &'static str,
+    related_file_info: Option<String>,
+    commands: [(); 0],
+    troubleshoot_info: Option<String>,
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn action(takes: Option<u64>) -> Action {
+        Action {
+            id: Uuid::from_u128(1),
+            machine_id: "m".to_owned(),
+            computer_dns_name: "host1.example.test".to_owned(),
+            requestor: "my-app".to_owned(),
+            comment: "why".to_owned(),
+            created: "2030-01-02T03:04:05.1234567Z".parse().unwrap(),
+            takes: takes.map(Duration::from_millis),
+            cancellation: None,
+        }
+    }
+
+    fn later(action: &Action, millis: u64) -> Timestamp {
+        after(action.created, Duration::from_millis(millis))
+    }
+
+    #[test]
+    fn an_online_device_goes_through_all_stages() {
+        let action = action(Some(2000));
+        for (millis, status, updated) in [
+            (0, Status::Pending, "2030-01-02T03:04:05.123457Z"),
+            (999, Status::Pending, "2030-01-02T03:04:05.123457Z"),
+            (1000, Status::InProgress, "2030-01-02T03:04:06.123457Z"),
+            (1999, Status::InProgress, "2030-01-02T03:04:06.123457Z"),
+            (2000, Status::Succeeded, "2030-01-02T03:04:07.123457Z"),
+            (9_000_000, Status::Succeeded, "2030-01-02T03:04:07.123457Z"),
+        ] {
+            let body = action.body(later(&action, millis));
+            assert_eq!(
+                (body.status, body.last_update_date_time_utc.as_str()),
+                (status, updated),
+                "{millis}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_offline_device_stays_pending() {
+        let action = action(None);
+        assert_eq!(
+            action.status(later(&action, 400 * 24 * 3_600_000)),
+            Status::Pending
+        );
+    }
+
+    #[test]
+    fn even_without_any_time_the_first_answer_is_pending() {
+        let action = action(Some(0));
+        assert_eq!(action.status(action.created), Status::Pending);
+        assert_eq!(action.status(later(&action, 1)), Status::Succeeded);
+    }
+
+    #[test]
+    fn a_cancelled_action_says_by_whom() {
+        let mut action = action(Some(2000));
+        let time = later(&action, 500);
+        action.cancellation = Some(Cancellation {
+            requestor: "x".to_owned(),
+            comment: None,
+            time,
+        });
+        let body = action.body(later(&action, 5000));
+        assert_eq!(body.status, Status::Cancelled);
+        assert_eq!(body.cancellation_requestor.as_deref(), Some("x"));
+        assert_eq!(
+            body.cancellation_date_time_utc.as_deref(),
+            Some("2030-01-02T03:04:05.6234567Z")
+        );
+        assert_eq!(
+            body.last_update_date_time_utc,
+            "2030-01-02T03:04:05.623457Z"
+        );
+    }
+
+    #[test]
+    fn the_body_is_as_captured() {
+        let action = action(Some(2000));
+        let body = serde_json::to_string_pretty(&action.body(action.created)).unwrap();
+        assert_eq!(
+            body,
+            r#"{
+  "id": "00000000-0000-0000-0000-000000000001",
+  "type": "Offboard",
+  "title": null,
+  "requestor": "my-app",
+  "requestorComment": "why",
+  "status": "Pending",
+  "machineId": "m",
+  "computerDnsName": "host1.example.test",
+  "creationDateTimeUtc": "2030-01-02T03:04:05.1234567Z",
+  "lastUpdateDateTimeUtc": "2030-01-02T03:04:05.123457Z",
+  "cancellationRequestor": null,
+  "cancellationComment": null,
+  "cancellationDateTimeUtc": null,
+  "errorHResult": 0,
+  "scope": null,
+  "externalId": null,
+  "requestSource": "PublicApi",
+  "relatedFileInfo": null,
+  "commands": [],
+  "troubleshootInfo": null
+}"#
+        );
+    }
+}

@@ -1,0 +1,34 @@
+//! The one source of time.
+
+use std::time::Instant;
+
+use jiff::{SignedDuration, Timestamp};
+
+/// Wall-clock time that never runs backwards: actions advance and quotas slide
+/// by it, and a correction of the system's clock must not undo either.
+#[derive(Debug)]
+pub(crate) struct Clock {
+    origin: Timestamp,
+    started: Instant,
+}
+
+impl Clock {
+    pub(crate) fn start() -> Self {
+        Self {
+            origin: Timestamp::now(),
+            started: Instant::now(),
+        }
+    }
+
+    pub(crate) fn origin(&self) -> Timestamp {
+        self.origin
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        let elapsed =
+            SignedDuration::try_from(self.started.elapsed()).unwrap_or(SignedDuration::MAX);
+        self.origin
+            .saturating_add(elapsed)
+            .unwrap_or(Timestamp::MAX)
+    }
+}

@@ -1,0 +1,324 @@
+//! The machines there are.
+//!
+//! Every third machine, the first included, is one that offboards: online,
+//! supported, and saying so in its record. What stands between is everything
+//! that goes wrong in a real tenant. No record says `Onboarded` and `Active`
+//! on Windows 10 or 11 without being such a machine, so a playbook that
+//! chooses by those three can trust them.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::machine::{IpAddress, Machine, VmMetadata};
+use crate::profile::{COMPANIONS, Form, Profile, READY, System};
+use crate::support::{Support, support};
+use crate::timestamp::{before, wire};
+
+const DAY: u64 = 24 * 60 * 60;
+
+/// One machine, which never changes: an offboarding only shows in its actions
+/// (the service reports the device `Inactive` after seven days).
+#[derive(Debug)]
+pub(crate) struct Device {
+    pub(crate) machine: Machine,
+    pub(crate) online: bool,
+    pub(crate) support: Support,
+    /// The record as JSON, made once for every list that shows it.
+    pub(crate) row: Map<String, Value>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Fleet {
+    devices: Vec<Device>,
+    by_id: HashMap<String, usize>,
+    by_name: HashMap<String, usize>,
+}
+
+impl Fleet {
+    /// A fleet as of `started`, to which its times are relative. A smaller
+    /// fleet of the same seed is the beginning of a larger one.
+    pub(crate) fn new(machines: u32, seed: u64, started: Timestamp) -> Self {
+        let devices: Vec<Device> = (0..machines)
+            .map(|index| device(seed, index, started))
+            .collect();
+        let by_id = devices
+            .iter()
+            .enumerate()
+            .map(|(index, device)| (device.machine.id.clone(), index))
+            .collect();
+        let mut by_name = HashMap::<String, usize>::new();
+        for (index, device) in devices.iter().enumerate() {
+            let latest = by_name
+                .entry(device.machine.computer_dns_name.clone())
+                .or_insert(index);
+            if devices[*latest].machine.last_seen < device.machine.last_seen {
+                *latest = index;
+            }
+        }
+        Self {
+            devices,
+            by_id,
+            by_name,
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Device> {
+        self.devices.iter()
+    }
+
+    pub(crate) fn by_id(&self, id: &str) -> Option<&Device> {
+        self.devices.get(*self.by_id.get(id)?)
+    }
+
+    /// The record of that name which was seen last. Which one the service
+    /// picks among several is unsourced.
+    pub(crate) fn by_name(&self, name: &str) -> Option<&Device> {
+        self.devices.get(*self.by_name.get(name)?)
+    }
+}
+
+fn digest(what: &str, seed: u64, index: u32) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(what);
+    hash.update(seed.to_be_bytes());
+    hash.update(index.to_be_bytes());
+    hash.finalize().into()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Which profile a machine has, and the index that its name comes from: a
+/// replaced record has the name of the ready machine that follows it, so that
+/// whoever takes the first match takes the wrong one.
+fn plan(index: u32) -> (Profile, u32) {
+    let group = index / 3;
+    let cycle = usize::try_from(group).unwrap_or_default() % COMPANIONS.len();
+    let [first, second] = COMPANIONS[cycle];
+    let profile = match index % 3 {
+        0 => return (READY, index),
+        1 => first,
+        _ => second,
+    };
+    (
+        profile,
+        if profile.replaced {
+            group.saturating_add(1).saturating_mul(3)
+        } else {
+            index
+        },
+    )
+}
+
+fn device(seed: u64, index: u32, started: Timestamp) -> Device {
+    let (profile, named_by) = plan(index);
+    let mut draw = Draw(ChaCha8Rng::from_seed(digest("machine", seed, index)));
+    // What belongs to the device and not to the record is drawn from the index
+    // that names it.
+    let mut identity = Draw(ChaCha8Rng::from_seed(digest("identity", seed, named_by)));
+
+    let name = name(&mut identity, profile.form, named_by);
+    let entra = identity.uuid();
+    let system @ (platform, version, build) = identity.pick_system(profile.systems);
+    let managed = profile.onboarding == "Onboarded";
+    let client = profile.form == Form::Client;
+    let address = format!(
+        "10.{}.{}.{}",
+        draw.below(16),
+        draw.below(256),
+        1 + draw.below(254)
+    );
+    let unseen = match profile.unseen_days {
+        (0, 0) => Duration::from_secs(600 + draw.below(DAY - 3600)),
+        (from, to) => Duration::from_secs(from * DAY + draw.below((to - from) * DAY)),
+    } + Duration::from_micros(draw.below(1_000_000));
+    let known = unseen
+        + Duration::from_secs(DAY + draw.below(90 * DAY))
+        + Duration::from_micros(draw.below(1_000_000));
+    let group = if profile.form == Form::Server {
+        (7, "Servers")
+    } else {
+        (12, "Workplaces")
+    };
+
+    let machine = Machine {
+        id: hex(&digest("id", seed, index)[..20]),
+        merged_into_machine_id: None,
+        is_potential_duplication: false,
+        is_excluded: false,
+        exclusion_reason: None,
+        computer_dns_name: name,
+        first_seen: wire(before(started, known)),
+        last_seen: wire(before(started, unseen)),
+        os_platform: platform.to_owned(),
+        os_version: None,
+        os_processor: processor(system).to_owned(),
+        version: version.to_owned(),
+        last_ip_address: Some(address.clone()),
+        last_external_ip_address: Some(format!("203.0.113.{}", 1 + draw.below(254))),
+        agent_version: managed.then(|| {
+            format!(
+                "10.8{}.{}.{}",
+                700 + draw.below(100),
+                build.unwrap_or(101),
+                1000 + draw.below(5000)
+            )
+        }),
+        os_build: build,
+        health_status: profile.health.to_owned(),
+        device_value: managed.then(|| {
+            draw.pick(&["Normal", "Normal", "Normal", "Low", "High"])
+                .to_owned()
+        }),
+        rbac_group_id: if managed { group.0 } else { 0 },
+        rbac_group_name: managed.then(|| group.1.to_owned()),
+        risk_score: managed.then(|| {
+            draw.pick(&["None", "None", "Informational", "Low", "Medium", "High"])
+                .to_owned()
+        }),
+        exposure_level: managed.then(|| {
+            draw.pick(&["None", "Low", "Low", "Medium", "High"])
+                .to_owned()
+        }),
+        is_aad_joined: managed && client,
+        aad_device_id: (managed && client).then_some(entra),
+        machine_tags: draw.tags(),
+        defender_av_status: if managed && profile.online {
+            "Updated"
+        } else {
+            "Unknown"
+        }
+        .to_owned(),
+        onboarding_status: profile.onboarding.to_owned(),
+        os_architecture: "64-bit".to_owned(),
+        managed_by: if managed && client {
+            "Intune"
+        } else {
+            "Unknown"
+        }
+        .to_owned(),
+        managed_by_status: if managed && client {
+            "Success"
+        } else {
+            "Unknown"
+        }
+        .to_owned(),
+        ip_addresses: vec![IpAddress {
+            ip_address: address,
+            mac_address: Some(draw.mac()),
+            operational_status: if profile.online { "Up" } else { "Down" }.to_owned(),
+        }],
+        vm_metadata: (profile.form == Form::Server).then(|| draw.virtual_machine(index)),
+        parent_device: None,
+    };
+    let row = match serde_json::to_value(&machine) {
+        Ok(Value::Object(row)) => row,
+        // A struct of texts and numbers always becomes an object.
+        _ => Map::new(),
+    };
+    Device {
+        online: profile.online,
+        support: support(&machine),
+        row,
+        machine,
+    }
+}
+
+fn name(identity: &mut Draw, form: Form, index: u32) -> String {
+    let place = identity.pick(&["ams", "bcn", "cph", "lis", "osl", "waw"]);
+    match form {
+        Form::Client => {
+            let unit = identity.pick(&["fin", "hr", "it", "lab", "ops", "sales"]);
+            format!("{place}-{unit}-{index:05}.corp.contoso.test")
+        }
+        Form::Server => {
+            let role = identity.pick(&["app", "db", "dc", "file", "web"]);
+            format!("{place}-{role}-{index:05}.dc.contoso.test")
+        }
+        // Phones report what their owners called them.
+        Form::Phone => format!(
+            "{}'s phone {index:05}",
+            identity.pick(&["Ana", "Ben", "Cleo", "Dev"])
+        ),
+        Form::Network => format!("{place}-switch-{index:05}"),
+    }
+}
+
+fn processor((platform, ..): System) -> &'static str {
+    match platform {
+        "macOS" | "iOS" | "Android" => "arm64",
+        _ => "x64",
+    }
+}
+
+/// Draws from a generator whose output is fixed for ever, so that a fleet
+/// stays the same across versions of this program.
+struct Draw(ChaCha8Rng);
+
+impl Draw {
+    /// 0 to `limit`, exclusive; `limit` must be above zero. The bias of the
+    /// remainder doesn't matter here.
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0.next_u64() % limit
+    }
+
+    fn index(&mut self, length: usize) -> usize {
+        usize::try_from(self.0.next_u32()).unwrap_or_default() % length
+    }
+
+    fn pick(&mut self, from: &[&'static str]) -> &'static str {
+        from[self.index(from.len())]
+    }
+
+    fn pick_system(&mut self, from: &[System]) -> System {
+        from[self.index(from.len())]
+    }
+
+    fn uuid(&mut self) -> Uuid {
+        let mut bytes = [0; 16];
+        self.0.fill_bytes(&mut bytes);
+        uuid::Builder::from_random_bytes(bytes).into_uuid()
+    }
+
+    fn mac(&mut self) -> String {
+        let mut bytes = [0; 6];
+        self.0.fill_bytes(&mut bytes);
+        // Locally administered, so that it is nobody's.
+        bytes[0] = 0x02;
+        hex(&bytes).to_uppercase()
+    }
+
+    fn tags(&mut self) -> Vec<String> {
+        let tags: &[&str] = match self.below(6) {
+            0 => &["retire"],
+            1 => &["kiosk"],
+            2 => &["retire", "building 7"],
+            _ => &[],
+        };
+        tags.iter().copied().map(String::from).collect()
+    }
+
+    fn virtual_machine(&mut self, index: u32) -> VmMetadata {
+        let (vm_id, subscription_id) = (self.uuid(), self.uuid());
+        VmMetadata {
+            vm_id,
+            cloud_provider: "Azure".to_owned(),
+            resource_id: format!(
+                "/subscriptions/{subscription_id}/resourceGroups/servers/providers/Microsoft.Compute/virtualMachines/vm{index:05}"
+            ),
+            subscription_id,
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "fleet_tests.rs"]
+mod tests;

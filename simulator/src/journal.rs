@@ -1,0 +1,152 @@
+//! Everything the simulator was sent, in the order it arrived.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::timestamp::wire;
+
+/// How much of a body is kept, in characters.
+const BODY_LIMIT: usize = 8 * 1024;
+
+/// One request, and the status it was answered with.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Entry {
+    method: String,
+    path: String,
+    /// Null until it is answered, and for ever if the client left before.
+    status: Option<u16>,
+    headers: Map<String, Value>,
+    time: String,
+    body: String,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Journal(Mutex<Vec<Entry>>);
+
+/// Where a request stands in the journal.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Position(usize);
+
+impl Journal {
+    fn entries(&self) -> MutexGuard<'_, Vec<Entry>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn arrived(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+        now: Timestamp,
+    ) -> Position {
+        let entry = Entry {
+            method: method.to_string(),
+            path: uri
+                .path_and_query()
+                .map_or_else(|| uri.path().to_owned(), ToString::to_string),
+            status: None,
+            headers: without_token(headers),
+            time: wire(now),
+            body: String::new(),
+        };
+        let mut entries = self.entries();
+        entries.push(entry);
+        Position(entries.len() - 1)
+    }
+
+    pub(crate) fn body(&self, Position(index): Position, body: &[u8]) {
+        if let Some(entry) = self.entries().get_mut(index) {
+            entry.body = String::from_utf8_lossy(body)
+                .chars()
+                .take(BODY_LIMIT)
+                .collect();
+        }
+    }
+
+    pub(crate) fn answered(&self, Position(index): Position, status: StatusCode) {
+        if let Some(entry) = self.entries().get_mut(index) {
+            entry.status = Some(status.as_u16());
+        }
+    }
+
+    pub(crate) fn list(&self) -> Vec<Entry> {
+        self.entries().clone()
+    }
+}
+
+/// The headers as JSON; values of a repeated one are joined by a comma.
+fn without_token(headers: &HeaderMap) -> Map<String, Value> {
+    let mut shown = Map::new();
+    for name in headers.keys() {
+        let value = if name == AUTHORIZATION {
+            "Bearer [redacted]".to_owned()
+        } else {
+            let values = headers
+                .get_all(name)
+                .iter()
+                .map(|value| String::from_utf8_lossy(value.as_bytes()));
+            values.collect::<Vec<_>>().join(", ")
+        };
+        shown.insert(name.to_string(), Value::String(value));
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn no_token_is_kept() {
+        let journal = Journal::default();
+        let mut headers = HeaderMap::new();
+        headers.append(AUTHORIZATION, HeaderValue::from_static("Bearer secret"));
+        headers.append(AUTHORIZATION, HeaderValue::from_static("Basic secret"));
+        headers.append("accept", HeaderValue::from_static("a"));
+        headers.append("accept", HeaderValue::from_static("b"));
+        journal.arrived(
+            &Method::GET,
+            &Uri::from_static("/api/machines?$top=1"),
+            &headers,
+            Timestamp::UNIX_EPOCH,
+        );
+        let Ok(text) = serde_json::to_string(&journal.list()) else {
+            panic!("no JSON")
+        };
+        assert!(!text.contains("secret"), "{text}");
+        assert!(
+            text.contains(r#""authorization":"Bearer [redacted]""#),
+            "{text}"
+        );
+        assert!(text.contains(r#""accept":"a, b""#), "{text}");
+        assert!(
+            text.contains(r#""path":"/api/machines?$top=1","status":null"#),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn long_bodies_are_cut() {
+        let journal = Journal::default();
+        let position = journal.arrived(
+            &Method::POST,
+            &Uri::from_static("/"),
+            &HeaderMap::new(),
+            Timestamp::UNIX_EPOCH,
+        );
+        journal.body(position, "é".repeat(BODY_LIMIT + 1).as_bytes());
+        journal.answered(position, StatusCode::OK);
+        let entry = journal.list().remove(0);
+        assert_eq!(
+            (entry.body.chars().count(), entry.status),
+            (BODY_LIMIT, Some(200))
+        );
+    }
+}

@@ -1,0 +1,52 @@
+//! A simulator of Microsoft Defender for Endpoint, as far as taking devices
+//! out of it needs the service: the machine and machine-action routes, with
+//! their bodies, errors, permissions and quotas, over real HTTP.
+//!
+//! It exists so that `offboard` can be tried, and playbooks written, with no
+//! tenant. It therefore refuses what the service would refuse. Where
+//! Microsoft's API documentation is silent, the choice made here is marked
+//! *unsourced* on the item that makes it.
+//!
+//! The server only ever listens on a loopback address: it hands out a token to
+//! whoever started it and shows, under `/_simulator`, everything it was sent.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), offboard_simulator::StartError> {
+//! use offboard_simulator::{Config, Simulator};
+//!
+//! let simulator = Simulator::start(Config::default()).await?;
+//! println!("{} {}", simulator.api_root(), simulator.token());
+//! simulator.stop().await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod action;
+mod args;
+mod clock;
+mod config;
+mod error;
+mod fleet;
+mod journal;
+mod machine;
+mod observe;
+mod odata;
+mod profile;
+mod quota;
+mod routes;
+mod serve;
+mod simulator;
+mod state;
+mod support;
+mod timestamp;
+mod token;
+
+pub use args::Args;
+pub use config::{
+    Config, ConfigError, EmptyList, MAX_MACHINES, MAX_PAGE_SIZE, OnDuplicate, SuccessStatus,
+};
+pub use machine::{IpAddress, Machine, MachineTruth, VmMetadata};
+pub use quota::{Limit, Quota, QuotaSyntaxError};
+pub use serve::{ServeError, serve};
+pub use simulator::{Simulator, StartError};
+pub use token::TokenRequest;

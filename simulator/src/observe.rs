@@ -1,0 +1,72 @@
+//! The simulator's own routes, which show what no API of the service tells.
+//! They need no token: whoever reaches them is on this machine, and nothing
+//! here is real.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::routing::get;
+use axum::{Json, Router};
+
+use crate::error::ServiceError;
+use crate::journal::Entry;
+use crate::machine::MachineTruth;
+use crate::routes::Service;
+use crate::state::CarriedOut;
+
+const ROOT: &str = "/_simulator";
+
+pub(crate) fn router() -> Router<Arc<Service>> {
+    Router::new()
+        .route(&format!("{ROOT}/requests"), get(requests))
+        .route(&format!("{ROOT}/offboardings"), get(offboardings))
+        .route(&format!("{ROOT}/machines"), get(machines))
+        .route(&format!("{ROOT}/machines/{{id}}"), get(machine))
+}
+
+/// Whether a path is one of the simulator's own, which aren't recorded.
+pub(crate) fn is_own(path: &str) -> bool {
+    path.strip_prefix(ROOT)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+async fn requests(State(service): State<Arc<Service>>) -> Json<Vec<Entry>> {
+    Json(service.journal.list())
+}
+
+async fn offboardings(State(service): State<Arc<Service>>) -> Json<Vec<CarriedOut>> {
+    Json(service.state.carried_out(service.clock.now()))
+}
+
+async fn machines(State(service): State<Arc<Service>>) -> Json<Vec<MachineTruth>> {
+    Json(service.state.truths(service.clock.now()))
+}
+
+async fn machine(
+    State(service): State<Arc<Service>>,
+    Path(id): Path<String>,
+) -> Result<Json<MachineTruth>, ServiceError> {
+    let truth = service.state.truth(&id, service.clock.now());
+    truth
+        .map(Json)
+        .ok_or_else(|| ServiceError::no_resource(format!("Machine {id} was not found.")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_paths_are_told_from_others() {
+        for (path, own) in [
+            ("/_simulator", true),
+            ("/_simulator/", true),
+            ("/_simulator/requests", true),
+            ("/_simulators", false),
+            ("/api/_simulator", false),
+            ("/", false),
+        ] {
+            assert_eq!(is_own(path), own, "{path}");
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The part of OData that the service's lists understand.
+
+mod filter;
+mod page;
+mod predicate;
+mod query;
+mod schema;
+
+pub(crate) use page::{Page, next_link, page};
+pub(crate) use query::ListQuery;
+pub(crate) use schema::{ACTIONS, MACHINES, Row, Schema};

@@ -1,0 +1,154 @@
+//! What can be asked of each list.
+
+use serde_json::{Map, Value};
+
+/// One entity of a list.
+pub(crate) type Row = Map<String, Value>;
+
+/// How a property is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Text,
+    Number,
+    Time,
+    Truth,
+    /// A list of texts, of which `any` asks.
+    Texts,
+    /// Objects and empty lists, which nothing asks of.
+    Opaque,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Property {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) filterable: bool,
+}
+
+/// An entity set and its properties.
+#[derive(Debug)]
+pub(crate) struct Schema {
+    pub(crate) set: &'static str,
+    pub(crate) properties: &'static [Property],
+}
+
+impl Schema {
+    pub(crate) fn property(&self, name: &str) -> Option<Property> {
+        // Microsoft's API documentation spells this one in lower case, and the
+        // service doesn't.
+        let name = if name == "onboardingstatus" {
+            "onboardingStatus"
+        } else {
+            name
+        };
+        self.properties
+            .iter()
+            .find(|property| property.name == name)
+            .copied()
+    }
+}
+
+const fn plain(name: &'static str, kind: Kind) -> Property {
+    Property {
+        name,
+        kind,
+        filterable: false,
+    }
+}
+
+const fn filterable(name: &'static str, kind: Kind) -> Property {
+    Property {
+        name,
+        kind,
+        filterable: true,
+    }
+}
+
+/// Filterable is what Microsoft's API documentation lists.
+pub(crate) const MACHINES: Schema = Schema {
+    set: "Machines",
+    properties: &[
+        filterable("id", Kind::Text),
+        plain("mergedIntoMachineId", Kind::Text),
+        plain("isPotentialDuplication", Kind::Truth),
+        plain("isExcluded", Kind::Truth),
+        plain("exclusionReason", Kind::Text),
+        filterable("computerDnsName", Kind::Text),
+        plain("firstSeen", Kind::Time),
+        filterable("lastSeen", Kind::Time),
+        filterable("osPlatform", Kind::Text),
+        plain("osVersion", Kind::Text),
+        plain("osProcessor", Kind::Text),
+        filterable("version", Kind::Text),
+        filterable("lastIpAddress", Kind::Text),
+        plain("lastExternalIpAddress", Kind::Text),
+        plain("agentVersion", Kind::Text),
+        plain("osBuild", Kind::Number),
+        filterable("healthStatus", Kind::Text),
+        filterable("deviceValue", Kind::Text),
+        filterable("rbacGroupId", Kind::Number),
+        plain("rbacGroupName", Kind::Text),
+        filterable("riskScore", Kind::Text),
+        filterable("exposureLevel", Kind::Text),
+        plain("isAadJoined", Kind::Truth),
+        filterable("aadDeviceId", Kind::Text),
+        filterable("machineTags", Kind::Texts),
+        plain("defenderAvStatus", Kind::Text),
+        filterable("onboardingStatus", Kind::Text),
+        plain("osArchitecture", Kind::Text),
+        plain("managedBy", Kind::Text),
+        plain("managedByStatus", Kind::Text),
+        plain("ipAddresses", Kind::Opaque),
+        plain("vmMetadata", Kind::Opaque),
+        plain("parentDevice", Kind::Text),
+    ],
+};
+
+/// Filterable is what Microsoft's API documentation lists.
+pub(crate) const ACTIONS: Schema = Schema {
+    set: "MachineActions",
+    properties: &[
+        filterable("id", Kind::Text),
+        filterable("type", Kind::Text),
+        plain("title", Kind::Text),
+        filterable("requestor", Kind::Text),
+        plain("requestorComment", Kind::Text),
+        filterable("status", Kind::Text),
+        filterable("machineId", Kind::Text),
+        plain("computerDnsName", Kind::Text),
+        filterable("creationDateTimeUtc", Kind::Time),
+        plain("lastUpdateDateTimeUtc", Kind::Time),
+        plain("cancellationRequestor", Kind::Text),
+        plain("cancellationComment", Kind::Text),
+        plain("cancellationDateTimeUtc", Kind::Time),
+        plain("errorHResult", Kind::Number),
+        plain("scope", Kind::Text),
+        plain("externalId", Kind::Text),
+        plain("requestSource", Kind::Text),
+        plain("relatedFileInfo", Kind::Opaque),
+        plain("commands", Kind::Opaque),
+        plain("troubleshootInfo", Kind::Opaque),
+    ],
+};
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::fleet::Fleet;
+
+    #[test]
+    fn the_machine_schema_names_every_member_in_order() {
+        let fleet = Fleet::new(1, 1, Timestamp::UNIX_EPOCH);
+        for device in fleet.iter() {
+            let members: Vec<_> = device.row.keys().map(String::as_str).collect();
+            let named: Vec<_> = MACHINES
+                .properties
+                .iter()
+                .map(|property| property.name)
+                .collect();
+            assert_eq!(members, named);
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Who may call what, and how often.
+
+use std::sync::PoisonError;
+
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use jiff::Timestamp;
+
+use super::Service;
+use crate::error::ServiceError;
+use crate::token::{Caller, Permissions, TokenError};
+
+/// One API of the service, which has its permissions and a quota of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Api {
+    ListMachines,
+    GetMachine,
+    Offboard,
+    ListActions,
+    GetAction,
+    CancelAction,
+}
+
+/// Application, tenant and API: what calls are counted for.
+pub(crate) type QuotaKey = (String, String, Api);
+
+impl Api {
+    /// The roles of which an application needs one, as in Microsoft's API
+    /// documentation. (Its later pages ask for `Machine.ReadWrite.All` to read
+    /// one machine or action; the service was seen to accept both since.)
+    fn roles(self) -> &'static [&'static str] {
+        match self {
+            Self::Offboard => &["Machine.Offboard"],
+            Self::CancelAction => CANCELLING,
+            _ => &["Machine.Read.All", "Machine.ReadWrite.All"],
+        }
+    }
+
+    /// The delegated permissions of which a user's token needs one.
+    fn scopes(self) -> &'static [&'static str] {
+        match self {
+            Self::Offboard => &["Machine.Offboard"],
+            Self::CancelAction => CANCELLING,
+            _ => &["Machine.Read", "Machine.ReadWrite"],
+        }
+    }
+}
+
+const CANCELLING: &[&str] = &[
+    "Machine.CollectForensics",
+    "Machine.Isolate",
+    "Machine.RestrictExecution",
+    "Machine.Scan",
+    "Machine.Offboard",
+    "Machine.StopAndQuarantine",
+    "Machine.LiveResponse",
+];
+
+impl Service {
+    /// Lets a call in, or says why not. Unsourced: that calls without the
+    /// permission count towards the quota, and those without a valid token
+    /// don't.
+    pub(super) fn admit(
+        &self,
+        headers: &HeaderMap,
+        api: Api,
+        now: Timestamp,
+    ) -> Result<Caller, ServiceError> {
+        let caller = self
+            .tokens
+            .verify(bearer(headers)?, now)
+            .map_err(|error| match error {
+                // Not 401: the documentation is explicit about this one.
+                TokenError::Audience(_) => ServiceError::forbidden(sentence(&error)),
+                _ => ServiceError::unauthorized(sentence(&error)),
+            })?;
+        let key = (caller.client_id.clone(), caller.tenant.clone(), api);
+        let admitted = self
+            .meter
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .admit(key, now);
+        admitted.map_err(ServiceError::too_many_requests)?;
+        permitted(&caller.permissions, api)?;
+        Ok(caller)
+    }
+}
+
+fn sentence(error: &TokenError) -> String {
+    format!("Access denied: {error}.")
+}
+
+fn bearer(headers: &HeaderMap) -> Result<&str, ServiceError> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return Err(ServiceError::unauthorized(
+            "One Authorization header is required.",
+        ));
+    };
+    let token = value.to_str().ok().and_then(|value| value.split_once(' '));
+    match token {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("Bearer") => Ok(token.trim()),
+        _ => Err(ServiceError::unauthorized(
+            "The Authorization header must be 'Bearer' and a token.",
+        )),
+    }
+}
+
+/// The text for applications is the service's as observed in 2026; the one for
+/// users is unsourced.
+fn permitted(permissions: &Permissions, api: Api) -> Result<(), ServiceError> {
+    let (held, needed, text) = match permissions {
+        Permissions::Application(held) => (
+            held,
+            api.roles(),
+            [
+                "Missing application roles. API required roles",
+                "application roles",
+            ],
+        ),
+        Permissions::Delegated(held) => (
+            held,
+            api.scopes(),
+            [
+                "Missing user permissions. API required permissions",
+                "user permissions",
+            ],
+        ),
+    };
+    if held.iter().any(|held| needed.contains(&held.as_str())) {
+        return Ok(());
+    }
+    let [required, holds] = text;
+    Err(ServiceError::forbidden(format!(
+        "{required}: {}, {holds}: {}.",
+        needed.join(","),
+        held.join(",")
+    )))
+}

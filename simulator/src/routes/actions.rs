@@ -1,0 +1,86 @@
+//! Following and cancelling machine actions.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, Uri};
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::access::Api;
+use super::{Service, body};
+use crate::error::ServiceError;
+use crate::odata::{ACTIONS, Row};
+use crate::state::CancelRefusal;
+
+pub(super) async fn list(
+    State(service): State<Arc<Service>>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, ServiceError> {
+    let now = service.clock.now();
+    service.admit(&headers, Api::ListActions, now)?;
+    let actions = service.state.newest_actions(now);
+    let rows: Vec<Row> = actions
+        .iter()
+        .filter_map(|action| match serde_json::to_value(action) {
+            Ok(Value::Object(row)) => Some(row),
+            _ => None,
+        })
+        .collect();
+    let (query, page) = service.page(&uri, &ACTIONS, rows.iter())?;
+    Ok(service.list_body(&headers, &uri, &ACTIONS, &query, page))
+}
+
+pub(super) async fn one(
+    State(service): State<Arc<Service>>,
+    headers: HeaderMap,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Response, ServiceError> {
+    let now = service.clock.now();
+    service.admit(&headers, Api::GetAction, now)?;
+    let id = parse(id)?;
+    let action = service.state.action(id, now).ok_or_else(|| unknown(id))?;
+    Ok(service.entity(&headers, &ACTIONS, action).into_response())
+}
+
+/// Microsoft's API documentation doesn't mark the comment as required, so
+/// neither is a body.
+pub(super) async fn cancel(
+    State(service): State<Arc<Service>>,
+    headers: HeaderMap,
+    id: Result<Path<String>, PathRejection>,
+    body: Bytes,
+) -> Result<Response, ServiceError> {
+    let now = service.clock.now();
+    let caller = service.admit(&headers, Api::CancelAction, now)?;
+    let id = parse(id)?;
+    let comment = if body.is_empty() {
+        None
+    } else {
+        body::comment(&headers, &body)?
+    };
+    let action = service
+        .state
+        .cancel(id, &caller.name, comment, now)
+        .map_err(|refusal| match refusal {
+            CancelRefusal::UnknownAction => unknown(id),
+            CancelRefusal::TooLate(status) => ServiceError::bad_request(format!(
+                "Machine action {id} can't be cancelled: its status is {status:?}."
+            )),
+        })?;
+    Ok(service.entity(&headers, &ACTIONS, action).into_response())
+}
+
+fn parse(id: Result<Path<String>, PathRejection>) -> Result<Uuid, ServiceError> {
+    let Path(id) = id.map_err(|error| ServiceError::invalid_input(error.body_text()))?;
+    Uuid::try_parse(&id)
+        .map_err(|_| ServiceError::invalid_input(format!("'{id}' isn't a machine action id.")))
+}
+
+fn unknown(id: Uuid) -> ServiceError {
+    ServiceError::no_resource(format!("Machine action {id} was not found."))
+}

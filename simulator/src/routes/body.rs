@@ -1,0 +1,117 @@
+//! The JSON body of a command.
+
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_TYPE;
+use serde_json::Value;
+
+use crate::error::ServiceError;
+
+/// The `Comment` of a body, if it has one. Member names are case-sensitive.
+///
+/// # Errors
+///
+/// `InvalidRequestBody` for anything but a JSON object sent as
+/// `application/json`, or a `Comment` that isn't a text. That a wrong content
+/// type is refused, and with this row of the table, is unsourced; so is that
+/// a blank `Comment` is accepted.
+pub(super) fn comment(headers: &HeaderMap, body: &[u8]) -> Result<Option<String>, ServiceError> {
+    require_json(headers)?;
+    if body.is_empty() {
+        return Ok(None);
+    }
+    let value: Value = serde_json::from_slice(body).map_err(|error| {
+        ServiceError::invalid_body(format!("The request body isn't readable as JSON: {error}."))
+    })?;
+    let Value::Object(mut members) = value else {
+        return Err(ServiceError::invalid_body(
+            "The request body must be a JSON object.",
+        ));
+    };
+    match members.remove("Comment") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(comment)) => Ok(Some(comment)),
+        Some(_) => Err(ServiceError::invalid_body("'Comment' must be a string.")),
+    }
+}
+
+fn require_json(headers: &HeaderMap) -> Result<(), ServiceError> {
+    let value = headers
+        .get(CONTENT_TYPE)
+        .map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let media_type = value
+        .as_deref()
+        .map(|value| value.split(';').next().unwrap_or_default().trim());
+    match media_type {
+        Some(media_type) if media_type.eq_ignore_ascii_case("application/json") => Ok(()),
+        Some(other) => Err(ServiceError::invalid_body(format!(
+            "Content-Type must be 'application/json', not '{other}'."
+        ))),
+        None => Err(ServiceError::invalid_body(
+            "Content-Type 'application/json' is required.",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn read(content_type: Option<&'static str>, body: &str) -> Result<Option<String>, String> {
+        let mut headers = HeaderMap::new();
+        if let Some(content_type) = content_type {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        }
+        comment(&headers, body.as_bytes()).map_err(|error| format!("{error:?}"))
+    }
+
+    #[test]
+    fn comments_are_read_by_their_exact_name() {
+        let json = Some("application/json");
+        for (body, expected) in [
+            (r#"{"Comment":"why"}"#, Some("why")),
+            (r#"{"Comment":"","Other":1}"#, Some("")),
+            (r#"{"comment":"why"}"#, None),
+            (r#"{"COMMENT":"why"}"#, None),
+            (r#"{"Comment":null}"#, None),
+            ("{}", None),
+            ("", None),
+        ] {
+            assert_eq!(read(json, body), Ok(expected.map(String::from)), "{body}");
+        }
+        for body in [
+            "{",
+            "null",
+            "[]",
+            "\"why\"",
+            r#"{"Comment":5}"#,
+            r#"{"Comment":["why"]}"#,
+            "Comment=why",
+        ] {
+            let error = read(json, body);
+            assert!(
+                error.is_err_and(|error| error.contains("InvalidRequestBody")),
+                "{body}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_json_is_read() {
+        for (content_type, accepted) in [
+            (Some("application/json"), true),
+            (Some("Application/JSON; charset=utf-8"), true),
+            (Some("text/plain"), false),
+            (Some("application/jsonx"), false),
+            (Some(""), false),
+            (None, false),
+        ] {
+            assert_eq!(
+                read(content_type, r#"{"Comment":"why"}"#).is_ok(),
+                accepted,
+                "{content_type:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Taking a machine out of the service.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+use super::access::Api;
+use super::{Service, body};
+use crate::config::SuccessStatus;
+use crate::error::ServiceError;
+use crate::odata::ACTIONS;
+use crate::state::{OffboardRefusal, Offboarding};
+
+/// Only by id: that a name is accepted here, as it is for reading, is not
+/// documented.
+pub(super) async fn offboard(
+    State(service): State<Arc<Service>>,
+    headers: HeaderMap,
+    id: Result<Path<String>, PathRejection>,
+    body: Bytes,
+) -> Result<Response, ServiceError> {
+    let now = service.clock.now();
+    let caller = service.admit(&headers, Api::Offboard, now)?;
+    let Path(id) = id.map_err(|error| ServiceError::invalid_input(error.body_text()))?;
+    if !is_machine_id(&id) {
+        return Err(ServiceError::invalid_input(format!(
+            "'{id}' isn't a machine id of 40 hexadecimal digits."
+        )));
+    }
+    let comment = body::comment(&headers, &body)?
+        .ok_or_else(|| ServiceError::missing_parameter("Comment"))?;
+    let offboarding = service
+        .state
+        .offboard(&id, &caller.name, comment, now)
+        .map_err(|error| refused(&id, error))?;
+    let (status, action) = match offboarding {
+        Offboarding::Created(action) if service.config.success_status == SuccessStatus::Created => {
+            (StatusCode::CREATED, action)
+        }
+        Offboarding::Created(action) | Offboarding::Pending(action) => (StatusCode::OK, action),
+    };
+    Ok((status, service.entity(&headers, &ACTIONS, action)).into_response())
+}
+
+fn refused(id: &str, refusal: OffboardRefusal) -> ServiceError {
+    match refusal {
+        OffboardRefusal::UnknownMachine => {
+            ServiceError::no_resource(format!("Machine {id} was not found."))
+        }
+        OffboardRefusal::Platform(platform) => ServiceError::platform(&platform),
+        OffboardRefusal::ClientVersion { platform, version } => {
+            ServiceError::client_version(&platform, &version)
+        }
+        OffboardRefusal::NotOnboarded(status) => ServiceError::bad_request(format!(
+            "Machine {id} is not onboarded: its onboarding status is {status}."
+        )),
+        OffboardRefusal::AlreadyPending => ServiceError::already_exists(),
+    }
+}
+
+/// Upper-case digits are well-formed, but no machine has them: what the
+/// service makes of those is unsourced.
+fn is_machine_id(text: &str) -> bool {
+    text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}

@@ -1,0 +1,44 @@
+//! Writes every request of the API into the journal.
+
+use std::sync::Arc;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::Service;
+use crate::error::ServiceError;
+use crate::observe;
+
+/// The largest body that is read at all, in bytes. The service's own limit is
+/// unsourced.
+const BODY_LIMIT: usize = 1024 * 1024;
+
+/// Also bounds the body, which it has to read in any case.
+pub(super) async fn record(
+    State(service): State<Arc<Service>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if observe::is_own(request.uri().path()) {
+        return next.run(request).await;
+    }
+    let (head, body) = request.into_parts();
+    let position =
+        service
+            .journal
+            .arrived(&head.method, &head.uri, &head.headers, service.clock.now());
+    let response = match to_bytes(body, BODY_LIMIT).await {
+        Ok(body) => {
+            service.journal.body(position, &body);
+            next.run(Request::from_parts(head, Body::from(body))).await
+        }
+        Err(_) => ServiceError::invalid_body(format!(
+            "The request body couldn't be read, up to {BODY_LIMIT} bytes of it."
+        ))
+        .into_response(),
+    };
+    service.journal.answered(position, response.status());
+    response
+}

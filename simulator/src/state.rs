@@ -1,0 +1,254 @@
+//! What has been asked of the fleet: all actions, behind one lock, so that of
+//! concurrent offboardings of one machine exactly one is carried out.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::action::{Action, ActionBody, Cancellation, Status};
+use crate::config::OnDuplicate;
+use crate::fleet::{Device, Fleet};
+use crate::machine::MachineTruth;
+use crate::support::Support;
+use crate::timestamp::wire;
+
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) fleet: Fleet,
+    action_time: Duration,
+    on_duplicate: OnDuplicate,
+    actions: Mutex<Actions>,
+}
+
+#[derive(Debug, Default)]
+struct Actions {
+    in_order: Vec<Action>,
+    by_id: HashMap<Uuid, usize>,
+    /// Of each machine, its actions in order.
+    by_machine: HashMap<String, Vec<usize>>,
+}
+
+impl Actions {
+    fn of_machine(&self, id: &str) -> impl Iterator<Item = &Action> {
+        self.by_machine
+            .get(id)
+            .into_iter()
+            .flatten()
+            .filter_map(|index| self.in_order.get(*index))
+    }
+
+    /// Only the last action of a machine can be one that isn't final.
+    fn pending(&self, machine: &str, now: Timestamp) -> Option<&Action> {
+        self.of_machine(machine)
+            .last()
+            .filter(|action| !action.status(now).is_final())
+    }
+
+    fn add(&mut self, action: Action) {
+        let index = self.in_order.len();
+        self.by_id.insert(action.id, index);
+        self.by_machine
+            .entry(action.machine_id.clone())
+            .or_default()
+            .push(index);
+        self.in_order.push(action);
+    }
+}
+
+/// An offboarding that was accepted.
+#[derive(Debug)]
+pub(crate) enum Offboarding {
+    Created(ActionBody),
+    /// One was pending already, and is answered again.
+    Pending(ActionBody),
+}
+
+/// Why an offboarding isn't accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum OffboardRefusal {
+    UnknownMachine,
+    Platform(String),
+    ClientVersion { platform: String, version: String },
+    NotOnboarded(String),
+    AlreadyPending,
+}
+
+/// Why a cancellation isn't accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CancelRefusal {
+    UnknownAction,
+    TooLate(Status),
+}
+
+/// An offboarding that was carried out: an action that was created, not one
+/// that was answered again.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CarriedOut {
+    machine_id: String,
+    action_id: Uuid,
+    time: String,
+    status: Status,
+}
+
+impl State {
+    pub(crate) fn new(fleet: Fleet, action_time: Duration, on_duplicate: OnDuplicate) -> Self {
+        Self {
+            fleet,
+            action_time,
+            on_duplicate,
+            actions: Mutex::default(),
+        }
+    }
+
+    /// No step under the lock leaves the actions half changed, so they can
+    /// still be used after a panic.
+    fn actions(&self) -> MutexGuard<'_, Actions> {
+        self.actions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Offboards a machine.
+    ///
+    /// Unsourced: that a device which isn't onboarded is refused; that an
+    /// inactive one is accepted and stays pending; and that after a success a
+    /// second offboarding is a new action, carried out again.
+    pub(crate) fn offboard(
+        &self,
+        machine_id: &str,
+        requestor: &str,
+        comment: String,
+        now: Timestamp,
+    ) -> Result<Offboarding, OffboardRefusal> {
+        let device = self
+            .fleet
+            .by_id(machine_id)
+            .ok_or(OffboardRefusal::UnknownMachine)?;
+        let machine = &device.machine;
+        match device.support {
+            Support::Platform => {
+                return Err(OffboardRefusal::Platform(machine.os_platform.clone()));
+            }
+            Support::ClientVersion => {
+                return Err(OffboardRefusal::ClientVersion {
+                    platform: machine.os_platform.clone(),
+                    version: machine.version.clone(),
+                });
+            }
+            Support::Supported => {}
+        }
+        if machine.onboarding_status != "Onboarded" {
+            return Err(OffboardRefusal::NotOnboarded(
+                machine.onboarding_status.clone(),
+            ));
+        }
+        let mut actions = self.actions();
+        if let Some(pending) = actions.pending(machine_id, now) {
+            return match self.on_duplicate {
+                OnDuplicate::Return => Ok(Offboarding::Pending(pending.body(now))),
+                OnDuplicate::Refuse => Err(OffboardRefusal::AlreadyPending),
+            };
+        }
+        let action = Action {
+            id: Uuid::new_v4(),
+            machine_id: machine_id.to_owned(),
+            computer_dns_name: machine.computer_dns_name.clone(),
+            requestor: requestor.to_owned(),
+            comment,
+            created: now,
+            takes: device.online.then_some(self.action_time),
+            cancellation: None,
+        };
+        let body = action.body(now);
+        actions.add(action);
+        Ok(Offboarding::Created(body))
+    }
+
+    /// Cancels an action that no device has begun. Whether the service stops
+    /// one that is in progress is unsourced; here it doesn't.
+    pub(crate) fn cancel(
+        &self,
+        id: Uuid,
+        requestor: &str,
+        comment: Option<String>,
+        now: Timestamp,
+    ) -> Result<ActionBody, CancelRefusal> {
+        let mut actions = self.actions();
+        let index = *actions.by_id.get(&id).ok_or(CancelRefusal::UnknownAction)?;
+        let action = actions
+            .in_order
+            .get_mut(index)
+            .ok_or(CancelRefusal::UnknownAction)?;
+        match action.status(now) {
+            Status::Pending => {}
+            late => return Err(CancelRefusal::TooLate(late)),
+        }
+        action.cancellation = Some(Cancellation {
+            requestor: requestor.to_owned(),
+            comment,
+            time: now,
+        });
+        Ok(action.body(now))
+    }
+
+    pub(crate) fn action(&self, id: Uuid, now: Timestamp) -> Option<ActionBody> {
+        let actions = self.actions();
+        let index = *actions.by_id.get(&id)?;
+        actions.in_order.get(index).map(|action| action.body(now))
+    }
+
+    /// All actions, newest first.
+    pub(crate) fn newest_actions(&self, now: Timestamp) -> Vec<ActionBody> {
+        self.actions()
+            .in_order
+            .iter()
+            .rev()
+            .map(|action| action.body(now))
+            .collect()
+    }
+
+    /// All offboardings that were carried out, oldest first.
+    pub(crate) fn carried_out(&self, now: Timestamp) -> Vec<CarriedOut> {
+        let actions = self.actions();
+        let carried_out = actions.in_order.iter().map(|action| CarriedOut {
+            machine_id: action.machine_id.clone(),
+            action_id: action.id,
+            time: wire(action.created),
+            status: action.status(now),
+        });
+        carried_out.collect()
+    }
+
+    pub(crate) fn truths(&self, now: Timestamp) -> Vec<MachineTruth> {
+        let actions = self.actions();
+        self.fleet
+            .iter()
+            .map(|device| truth(device, &actions, now))
+            .collect()
+    }
+
+    pub(crate) fn truth(&self, machine: &str, now: Timestamp) -> Option<MachineTruth> {
+        let device = self.fleet.by_id(machine)?;
+        Some(truth(device, &self.actions(), now))
+    }
+}
+
+fn truth(device: &Device, actions: &Actions, now: Timestamp) -> MachineTruth {
+    let id = &device.machine.id;
+    MachineTruth {
+        machine: device.machine.clone(),
+        online: device.online,
+        supported: device.support == Support::Supported,
+        offboarded: actions
+            .of_machine(id)
+            .any(|action| action.status(now) == Status::Succeeded),
+        pending_action_id: actions.pending(id, now).map(|action| action.id),
+    }
+}
+
+#[cfg(test)]
+#[path = "state_tests.rs"]
+mod tests;

@@ -1,0 +1,161 @@
+//! The simulator's own routes.
+
+use std::time::Duration;
+
+use offboard_simulator::{Config, StartError};
+use serde_json::{Value, json};
+
+use crate::client::{call, get, offboard, post, ready, start, start_slow};
+
+async fn own(simulator: &offboard_simulator::Simulator, path: &str) -> Value {
+    let answer = call(simulator, "GET", &format!("/_simulator/{path}"))
+        .send()
+        .await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.json
+}
+
+#[tokio::test]
+async fn requests_are_recorded_in_order_without_the_token() {
+    let simulator = start_slow().await;
+    let id = ready(&simulator).machine.id;
+    get(&simulator, "/api/machines?$top=1").await;
+    post(
+        &simulator,
+        &format!("/api/machines/{id}/offboard"),
+        &json!({"Comment": "ticket 1234"}),
+    )
+    .await;
+    call(&simulator, "GET", "/api/machine").send().await;
+    own(&simulator, "offboardings").await;
+
+    let answer = call(&simulator, "GET", "/_simulator/requests").send().await;
+    assert!(!answer.text.contains(simulator.token()), "{}", answer.text);
+    let requests = answer.json.as_array().unwrap();
+    let seen: Vec<_> = requests
+        .iter()
+        .map(|request| (&request["method"], &request["path"], &request["status"]))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            (&json!("GET"), &json!("/api/machines?$top=1"), &json!(200)),
+            (
+                &json!("POST"),
+                &json!(format!("/api/machines/{id}/offboard")),
+                &json!(200)
+            ),
+            (&json!("GET"), &json!("/api/machine"), &json!(404)),
+        ]
+    );
+    assert_eq!(requests[1]["body"], r#"{"Comment":"ticket 1234"}"#);
+    assert_eq!(requests[1]["headers"]["authorization"], "Bearer [redacted]");
+    assert_eq!(requests[1]["headers"]["content-type"], "application/json");
+    assert!(requests[2]["headers"].get("authorization").is_none());
+    assert!(
+        requests
+            .iter()
+            .all(|request| request["time"].as_str().unwrap().ends_with('Z'))
+    );
+}
+
+#[tokio::test]
+async fn offboardings_are_those_that_were_carried_out() {
+    let simulator = start_slow().await;
+    let id = ready(&simulator).machine.id;
+    assert_eq!(own(&simulator, "offboardings").await, json!([]));
+    let action = offboard(&simulator, &id).await.json;
+    offboard(&simulator, &id).await;
+    offboard(&simulator, "0123456789abcdef0123456789abcdef01234567").await;
+    let carried_out = own(&simulator, "offboardings").await;
+    assert_eq!(
+        carried_out,
+        json!([{
+            "machineId": id,
+            "actionId": action["id"],
+            "time": action["creationDateTimeUtc"],
+            "status": "Pending",
+        }])
+    );
+}
+
+#[tokio::test]
+async fn the_truth_about_a_machine() {
+    let simulator = start(Config {
+        action_time: Duration::from_millis(50),
+        ..Config::default()
+    })
+    .await;
+    let machine = ready(&simulator);
+    let path = format!("machines/{}", machine.id);
+    let before = own(&simulator, &path).await;
+    assert_eq!(before, serde_json::to_value(&machine).unwrap());
+    let truth = |value: &Value| {
+        ["online", "supported", "offboarded", "pendingActionId"].map(|member| value[member].clone())
+    };
+    assert_eq!(
+        truth(&before),
+        [json!(true), json!(true), json!(false), Value::Null]
+    );
+
+    let action = offboard(&simulator, &machine.id).await.json["id"].clone();
+    assert_eq!(
+        truth(&own(&simulator, &path).await),
+        [json!(true), json!(true), json!(false), action]
+    );
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(
+        truth(&own(&simulator, &path).await),
+        [json!(true), json!(true), json!(true), Value::Null]
+    );
+
+    let all = own(&simulator, "machines").await;
+    assert_eq!(all, serde_json::to_value(simulator.machines()).unwrap());
+    let unknown = call(&simulator, "GET", "/_simulator/machines/x")
+        .send()
+        .await;
+    assert_eq!(unknown.error(), (404, "ResourceNotFound"));
+}
+
+#[tokio::test]
+async fn it_only_listens_on_loopback() {
+    let config = Config {
+        listen: "0.0.0.0:0".parse().unwrap(),
+        ..Config::default()
+    };
+    match offboard_simulator::Simulator::start(config).await {
+        Err(StartError::Config(error)) => {
+            assert!(error.to_string().contains("loopback"), "{error}")
+        }
+        Err(error) => panic!("{error}"),
+        Ok(_) => panic!("listens on all addresses"),
+    }
+}
+
+#[tokio::test]
+async fn a_stopped_simulator_answers_no_more() {
+    let simulator = start_slow().await;
+    let address = simulator
+        .api_root()
+        .strip_prefix("http://")
+        .unwrap()
+        .to_owned();
+    // A connection that is kept alive must not hold it up.
+    let idle = tokio::net::TcpStream::connect(&address).await.unwrap();
+    get(&simulator, "/api/machines").await;
+    tokio::time::timeout(Duration::from_millis(1500), simulator.stop())
+        .await
+        .unwrap();
+    assert!(tokio::net::TcpStream::connect(&address).await.is_err());
+    drop(idle);
+
+    let dropped = start_slow().await;
+    let address = dropped
+        .api_root()
+        .strip_prefix("http://")
+        .unwrap()
+        .to_owned();
+    drop(dropped);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(tokio::net::TcpStream::connect(&address).await.is_err());
+}

@@ -1,0 +1,120 @@
+//! The command: its one line, its hints and its end.
+
+#![allow(clippy::unwrap_used)]
+#![cfg(unix)]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+fn simulator(arguments: &[&str]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_offboard-simulator"))
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+fn wait(child: &mut Child) -> ExitStatus {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while Instant::now() < deadline {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child.kill().unwrap();
+    panic!("still running");
+}
+
+fn signal(child: &Child, name: &str) {
+    assert!(
+        Command::new("kill")
+            .args([name, &child.id().to_string()])
+            .status()
+            .unwrap()
+            .success()
+    );
+}
+
+#[test]
+fn one_line_then_it_runs_until_a_signal() {
+    for (name, quiet) in [("-INT", false), ("-TERM", true)] {
+        let mut child = simulator(if quiet { &["--quiet"] } else { &[] });
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        out.read_line(&mut line).unwrap();
+        let ready: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(
+            ready.as_object().unwrap().keys().collect::<Vec<_>>(),
+            ["apiRoot", "token"]
+        );
+        let root = ready["apiRoot"].as_str().unwrap();
+        let authority = root.strip_prefix("http://127.0.0.1:").unwrap();
+        assert!(authority.parse::<u16>().unwrap() > 0);
+
+        let mut stream = TcpStream::connect(format!("127.0.0.1:{authority}")).unwrap();
+        let token = ready["token"].as_str().unwrap();
+        write!(
+            stream,
+            "GET /api/machines?$top=1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+
+        signal(&child, name);
+        assert_eq!(wait(&mut child).code(), Some(0), "{name}");
+        let (mut rest, mut hints) = (String::new(), String::new());
+        out.read_to_string(&mut rest).unwrap();
+        child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut hints)
+            .unwrap();
+        assert_eq!(rest, "");
+        assert_eq!(hints.is_empty(), quiet, "{hints}");
+        assert!(!hints.contains(token));
+        assert_eq!(hints.contains(root), !quiet);
+    }
+}
+
+#[test]
+fn another_address_than_loopback_is_refused_with_the_reason() {
+    let mut child = simulator(&["--listen", "0.0.0.0:0"]);
+    assert_eq!(wait(&mut child).code(), Some(1));
+    let (mut out, mut error) = (String::new(), String::new());
+    child
+        .stdout
+        .take()
+        .unwrap()
+        .read_to_string(&mut out)
+        .unwrap();
+    child
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut error)
+        .unwrap();
+    assert_eq!(out, "");
+    assert!(
+        error.contains("0.0.0.0:0") && error.contains("loopback"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_signal_right_after_the_line_ends_it_cleanly() {
+    for _ in 0..5 {
+        let mut child = simulator(&["--quiet"]);
+        BufReader::new(child.stdout.as_mut().unwrap())
+            .read_line(&mut String::new())
+            .unwrap();
+        signal(&child, "-TERM");
+        assert_eq!(wait(&mut child).code(), Some(0));
+    }
+}

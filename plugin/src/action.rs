@@ -25,7 +25,7 @@ pub fn parse(text: &str) -> Result<MachineAction, String> {
         title: members.text("title"),
         requestor: members.text("requestor"),
         requestor_comment: members.text("requestorComment"),
-        machine_id: members.text("machineId"),
+        machine_id: members.text("machineId").map(|id| id.to_ascii_lowercase()),
         computer_dns_name: members.text("computerDnsName"),
         creation_date_time_utc: members.text("creationDateTimeUtc"),
         // The name that the documents used until 2020, and lists still use.

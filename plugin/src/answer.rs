@@ -47,6 +47,8 @@ pub enum Failure {
     Broken {
         /// The HTTP status.
         status: u16,
+        /// The `Retry-After` header, as it stands.
+        retry_after: Option<String>,
         /// What happened to the body.
         reason: String,
     },
@@ -168,7 +170,8 @@ pub fn list_machines(sent: Result<Answer, Failure>) -> Result<MachinePage, ReadE
         })
     });
     match list {
-        Err(ReadError::NotFound(_)) => Ok(MachinePage {
+        // Only in the service's own words: a proxy's 404 is no empty fleet.
+        Err(ReadError::NotFound(error)) if error.code.is_some() => Ok(MachinePage {
             machines: Vec::new(),
             next: None,
         }),
@@ -213,12 +216,14 @@ fn read<T, E: From<Problem>>(
         Ok(text) => parse(text),
         Err(_) => Err("the answer is not UTF-8".to_owned()),
     };
-    parsed.map_err(|reason| {
-        Problem::Unreadable(UnreadableAnswer {
-            status: answer.status,
-            reason,
-        })
-        .into()
+    parsed.map_err(|reason| unreadable(answer.status, reason).into())
+}
+
+/// A parser's reason may quote what it did not understand, at any length.
+fn unreadable(status: u16, reason: String) -> Problem {
+    Problem::Unreadable(UnreadableAnswer {
+        status,
+        reason: bounded(reason),
     })
 }
 
@@ -231,11 +236,16 @@ fn no_answer(failure: Failure) -> Problem {
         Failure::Broken {
             status: status @ 200..=299,
             reason,
-        } => Problem::Unreadable(UnreadableAnswer { status, reason }),
+            ..
+        } => unreadable(status, reason),
         // A status that says no is enough, whatever became of the words.
-        Failure::Broken { status, reason } => refusal(&Answer {
+        Failure::Broken {
             status,
-            retry_after: None,
+            retry_after,
+            reason,
+        } => refusal(&Answer {
+            status,
+            retry_after,
             body: reason.into_bytes(),
         }),
     }
@@ -290,19 +300,18 @@ fn service_error(answer: &Answer) -> ServiceError {
     });
     let (code, message, target) =
         structured.unwrap_or_else(|| (None, Some(text.trim().to_owned()), None));
-    let bounded = |text: Option<String>| {
-        text.map(|mut text| {
-            text.truncate(text.floor_char_boundary(MAX_MESSAGE));
-            text
-        })
-        .filter(|text| !text.is_empty())
-    };
+    let kept = |text: Option<String>| text.map(bounded).filter(|text| !text.is_empty());
     ServiceError {
         status: answer.status,
-        code: bounded(code),
-        message: bounded(message),
-        target: bounded(target),
+        code: kept(code),
+        message: kept(message),
+        target: kept(target),
     }
+}
+
+fn bounded(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(MAX_MESSAGE));
+    text
 }
 
 fn open(error: ServiceError) -> UnknownOutcome {

@@ -1,6 +1,21 @@
 //! The edge: one request out through WASI, one answer in, within a bound.
+//!
+//! `waki` gives the answer its shape and WASI its bindings. Its own way of
+//! sending is not used: it gives up where the stream of the body is closed,
+//! and a host closes that stream both when it refuses the request and when it
+//! has all that `Content-Length` promised. What became of a request is in the
+//! answer's future alone, so that is asked whatever the stream says.
 
-use waki::{Client, ErrorCode, RequestBuilder, Response, bindings::wasi::http::types::HeaderError};
+use waki::{
+    ErrorCode, Method, Response,
+    bindings::wasi::{
+        http::{
+            outgoing_handler,
+            types::{Fields, OutgoingBody, OutgoingRequest, RequestOptions, Scheme},
+        },
+        io::streams::StreamError,
+    },
+};
 
 use crate::{
     answer::{Answer, Failure},
@@ -14,47 +29,112 @@ const USER_AGENT: &str = concat!("offboard/", env!("CARGO_PKG_VERSION"));
 /// Sends the request, once, and reads the whole answer.
 pub(crate) fn send(request: &Request) -> Result<Answer, Failure> {
     let authorization = connection::authorization().map_err(Failure::NoCredential)?;
-    let url = format!("{}{}", connection::api_root(), request.target);
-    // Built twice: `waki` does not tell a request that could not be built from
-    // one that was lost on its way.
-    let build = || builder(&url, request, authorization.as_deref());
-    build()
-        .build()
-        .map_err(|error| Failure::NotSent(error.to_string()))?;
-    let response = build().send().map_err(|error| failure(&error))?;
+    let outgoing = outgoing(&connection::api_root(), request, authorization)?;
+    let response = exchange(outgoing, request.body.as_deref().unwrap_or_default())?;
 
     let status = response.status_code();
     let retry_after = response
         .header("Retry-After")
         .and_then(|value| value.to_str().ok())
         .map(ToOwned::to_owned);
-    let body = read(&response, request.answer_limit)
-        .map_err(|reason| Failure::Broken { status, reason })?;
-    Ok(Answer {
-        status,
-        retry_after,
-        body,
-    })
+    match read(&response, request.answer_limit) {
+        Ok(body) => Ok(Answer {
+            status,
+            retry_after,
+            body,
+        }),
+        Err(reason) => Err(Failure::Broken {
+            status,
+            retry_after,
+            reason,
+        }),
+    }
 }
 
-fn builder(url: &str, request: &Request, authorization: Option<&str>) -> RequestBuilder {
-    let builder = match &request.body {
-        None => Client::new().get(url),
-        // A length, because `waki` would send chunks, which some gateways
-        // refuse.
-        Some(body) => Client::new()
-            .post(url)
-            .header("Content-Type", "application/json")
-            .header("Content-Length", body.len().to_string())
-            .body(body.as_bytes()),
-    };
-    let builder = builder
-        .header("Accept", "application/json")
-        .header("User-Agent", USER_AGENT);
-    match authorization {
-        Some(value) => builder.header("Authorization", value),
-        None => builder,
+fn outgoing(
+    root: &str,
+    request: &Request,
+    authorization: Option<String>,
+) -> Result<OutgoingRequest, Failure> {
+    let mut headers = vec![
+        ("accept".to_owned(), b"application/json".to_vec()),
+        ("user-agent".to_owned(), USER_AGENT.into()),
+    ];
+    if let Some(body) = &request.body {
+        // A length, because chunks are refused by some gateways.
+        let length = body.len().to_string();
+        headers.push(("content-type".to_owned(), b"application/json".to_vec()));
+        headers.push(("content-length".to_owned(), length.into()));
     }
+    if let Some(value) = authorization {
+        headers.push(("authorization".to_owned(), value.into()));
+    }
+    let headers = Fields::from_list(&headers)
+        .map_err(|error| Failure::Denied(format!("the host refuses a header: {error}")))?;
+
+    let unusable = || Failure::NotSent(format!("the API root {root:?} is not usable"));
+    let (scheme, authority) = root.split_once("://").ok_or_else(unusable)?;
+    let scheme = match scheme {
+        "https" => Scheme::Https,
+        "http" => Scheme::Http,
+        other => Scheme::Other(other.to_owned()),
+    };
+    let method = match &request.body {
+        Some(_) => Method::Post,
+        None => Method::Get,
+    };
+    let outgoing = OutgoingRequest::new(headers);
+    outgoing
+        .set_method(&method)
+        .and_then(|()| outgoing.set_scheme(Some(&scheme)))
+        .and_then(|()| outgoing.set_authority(Some(authority)))
+        .and_then(|()| outgoing.set_path_with_query(Some(&request.target)))
+        .map_err(|()| unusable())?;
+    Ok(outgoing)
+}
+
+fn exchange(request: OutgoingRequest, content: &str) -> Result<Response, Failure> {
+    let body = request
+        .body()
+        .map_err(|()| Failure::NotSent("the request takes no body".to_owned()))?;
+    let answer =
+        outgoing_handler::handle(request, Some(patience())).map_err(|error| failure(&error))?;
+    if write(&body, content.as_bytes()).is_ok() {
+        let _ = OutgoingBody::finish(body, None);
+    } else {
+        drop(body);
+    }
+    let lost = || Failure::NoAnswer("the answer was taken by somebody else".to_owned());
+    answer.subscribe().block();
+    let answer = answer
+        .get()
+        .and_then(Result::ok)
+        .ok_or_else(lost)?
+        .map_err(|error| failure(&error))?;
+    Response::try_from(answer).map_err(|error| Failure::NoAnswer(error.to_string()))
+}
+
+/// For hosts without bounds of their own: WASI's are ten minutes each. A host
+/// that does not take them has others.
+fn patience() -> RequestOptions {
+    const SECOND: u64 = 1_000_000_000;
+    let options = RequestOptions::new();
+    let _ = options.set_connect_timeout(Some(30 * SECOND));
+    let _ = options.set_first_byte_timeout(Some(60 * SECOND));
+    let _ = options.set_between_bytes_timeout(Some(30 * SECOND));
+    options
+}
+
+fn write(body: &OutgoingBody, mut content: &[u8]) -> Result<(), StreamError> {
+    let stream = body.write().map_err(|()| StreamError::Closed)?;
+    while !content.is_empty() {
+        stream.subscribe().block();
+        let room = usize::try_from(stream.check_write()?).unwrap_or(usize::MAX);
+        let (now, later) = content.split_at(content.len().min(room));
+        stream.write(now)?;
+        content = later;
+    }
+    stream.flush()
 }
 
 fn read(response: &Response, limit: usize) -> Result<Vec<u8>, String> {
@@ -70,27 +150,22 @@ fn read(response: &Response, limit: usize) -> Result<Vec<u8>, String> {
 
 /// What became of a request that has no answer. Only what cannot happen once
 /// the request is on its way may be taken for not sent.
-fn failure(error: &anyhow::Error) -> Failure {
-    let reason = error.to_string();
-    if error.downcast_ref::<HeaderError>().is_some() {
-        return Failure::Denied(reason);
-    }
-    match error.downcast_ref::<ErrorCode>() {
-        Some(ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited) => {
+fn failure(error: &ErrorCode) -> Failure {
+    let reason = error.to_string().replace("ErrorCode::", "");
+    match error {
+        ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited => {
             Failure::Denied(reason)
         }
-        Some(
-            ErrorCode::DnsTimeout
-            | ErrorCode::DnsError(_)
-            | ErrorCode::DestinationNotFound
-            | ErrorCode::DestinationUnavailable
-            | ErrorCode::DestinationIpUnroutable
-            | ErrorCode::ConnectionRefused
-            | ErrorCode::ConnectionTimeout
-            | ErrorCode::ConnectionLimitReached
-            | ErrorCode::TlsCertificateError
-            | ErrorCode::HttpRequestUriInvalid,
-        ) => Failure::NotSent(reason),
+        ErrorCode::DnsTimeout
+        | ErrorCode::DnsError(_)
+        | ErrorCode::DestinationNotFound
+        | ErrorCode::DestinationUnavailable
+        | ErrorCode::DestinationIpUnroutable
+        | ErrorCode::ConnectionRefused
+        | ErrorCode::ConnectionTimeout
+        | ErrorCode::ConnectionLimitReached
+        | ErrorCode::TlsCertificateError
+        | ErrorCode::HttpRequestUriInvalid => Failure::NotSent(reason),
         _ => Failure::NoAnswer(reason),
     }
 }

@@ -16,7 +16,7 @@ pub fn parse(text: &str) -> Result<Machine, String> {
         .filter(|id| !id.is_empty())
         .ok_or_else(|| "not a machine: it has no id".to_owned())?;
     Ok(Machine {
-        id,
+        id: id.to_ascii_lowercase(),
         computer_dns_name: members.text("computerDnsName"),
         first_seen: members.text("firstSeen"),
         last_seen: members.text("lastSeen"),
@@ -46,7 +46,11 @@ pub fn parse(text: &str) -> Result<Machine, String> {
         exposure_level: members.text("exposureLevel"),
         device_value: members.text("deviceValue"),
         aad_device_id: members.text("aadDeviceId"),
-        machine_tags: members.get("machineTags").unwrap_or_default(),
+        machine_tags: members
+            .array("machineTags")
+            .iter()
+            .filter_map(|raw| serde_json::from_str(raw.get()).ok())
+            .collect(),
         agent_version: members.text("agentVersion"),
         merged_into_machine_id: members.text("mergedIntoMachineId"),
         is_potential_duplication: members.get("isPotentialDuplication"),

@@ -3,7 +3,7 @@
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::value::RawValue;
 
-use crate::json::Members;
+use crate::{json::Members, request::MAX_CURSOR};
 
 /// What may not stand in a query as it is. A percent sign may: the link is
 /// encoded already.
@@ -37,18 +37,21 @@ pub fn parse(text: &str) -> Result<Page<'_>, String> {
     let value = members.raw("value").ok_or("not a list: it has no value")?;
     let entries = serde_json::from_str(value.get())
         .map_err(|error| format!("not a list: its value is no array: {error}"))?;
-    let next = members
-        .text("@odata.nextLink")
-        .and_then(|link| next_query(&link));
+    let next = match members.text("@odata.nextLink") {
+        // A list that silently ended early would be worse than none.
+        Some(link) => Some(next_query(&link).ok_or("its next link cannot be followed")?),
+        None => None,
+    };
     Ok(Page { entries, next })
 }
 
-/// The query of a next link, fit to be sent. Its origin and path are not
+/// The query of a next link, fit to be sent; none where there is no such. Its origin and path are not
 /// looked at: the next page is asked from where the last one came.
 pub fn next_query(link: &str) -> Option<String> {
     let link = link.split('#').next().unwrap_or_default();
     let (_, query) = link.split_once('?')?;
-    (!query.is_empty()).then(|| utf8_percent_encode(query, QUERY).to_string())
+    let query = utf8_percent_encode(query, QUERY).to_string();
+    (1..=MAX_CURSOR).contains(&query.len()).then_some(query)
 }
 
 #[cfg(test)]
@@ -62,9 +65,20 @@ mod tests {
     }
 
     #[test]
-    fn a_next_link_without_a_query_ends_the_list() {
-        assert_eq!(next_query("https://host.test/api/machines"), None);
-        assert_eq!(next_query("https://host.test/api/machines?"), None);
+    fn a_next_link_that_cannot_be_followed_does_not_end_the_list() {
+        let long = format!(
+            "https://host.test/api/machines?{}",
+            "x".repeat(MAX_CURSOR + 1)
+        );
+        for link in [
+            "https://host.test/api/machines",
+            "https://host.test/api/machines?",
+            &long,
+        ] {
+            assert_eq!(next_query(link), None);
+            let page = serde_json::json!({"value": [], "@odata.nextLink": link}).to_string();
+            assert!(parse(&page).is_err());
+        }
     }
 
     #[test]

@@ -22,7 +22,8 @@ pub const MAX_PAGE: u32 = 10_000;
 /// More machines than this make a filter that no server's URL limit takes.
 pub const MAX_FILTER_MACHINES: usize = 100;
 
-const MAX_CURSOR: usize = 16 * 1024;
+/// The longest cursor, in bytes.
+pub(crate) const MAX_CURSOR: usize = 16 * 1024;
 const MAX_NAME: usize = 253;
 
 /// Everything but RFC 3986's unreserved characters.
@@ -353,19 +354,26 @@ fn any_of<'a>(property: &str, values: impl ExactSizeIterator<Item = &'a str>) ->
     }
 }
 
-/// Dates stand bare in a filter, so nothing but a date may stand there.
+/// Dates stand bare in a filter, so nothing but a date may stand there: a day,
+/// or a time of it to the minute, the second or its fractions.
 fn timestamp(text: &str) -> Result<&str, String> {
-    let shaped = text.len() <= 28
-        && text.ends_with('Z')
-        && text.as_bytes().get(..10).is_some_and(|date| {
-            date.iter().enumerate().all(|(at, byte)| match at {
-                4 | 7 => *byte == b'-',
-                _ => byte.is_ascii_digit(),
-            })
-        })
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_digit() || b"-:.TZ".contains(&b));
+    const SHAPE: &str = "dddd-dd-ddTdd:dd:dd.ddddddd";
+    let like = |shape: &str, time: &str| {
+        shape.len() == time.len()
+            && shape
+                .bytes()
+                .zip(time.bytes())
+                .all(|(shape, byte)| match shape {
+                    b'd' => byte.is_ascii_digit(),
+                    other => byte == other,
+                })
+    };
+    let lengths = [10, 16, 19].into_iter().chain(21..=SHAPE.len());
+    let shaped = text.strip_suffix('Z').is_some_and(|time| {
+        lengths
+            .filter_map(|length| SHAPE.get(..length))
+            .any(|shape| like(shape, time))
+    });
     if shaped {
         Ok(text)
     } else {

@@ -1,6 +1,7 @@
 //! The command-line face of [`Config`].
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -14,6 +15,10 @@ pub struct Args {
     /// Loopback address to listen on; port 0 picks a free one
     #[arg(long, value_name = "ADDR", default_value_t = Config::default().listen)]
     pub listen: SocketAddr,
+
+    /// Also write the token to a file that nobody else can read
+    #[arg(long, value_name = "FILE")]
+    pub write_token: Option<PathBuf>,
 
     /// Machines in the fleet
     #[arg(long, value_name = "N", default_value_t = Config::default().machines,

@@ -1,7 +1,9 @@
 //! The simulator as a command: one line for programs, hints for people, and
 //! then it runs until it is told to stop.
 
+use std::fs::OpenOptions;
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -16,6 +18,9 @@ pub enum ServeError {
     /// The simulator didn't start.
     #[error("the simulator can't start")]
     Start(#[from] StartError),
+    /// The token couldn't be written to its file.
+    #[error("can't write the token to {0}")]
+    TokenFile(PathBuf, #[source] io::Error),
     /// The ready line couldn't be written to standard output.
     #[error("can't write to standard output")]
     ReadyLine(#[source] io::Error),
@@ -42,6 +47,7 @@ struct Ready<'a> {
 pub async fn serve(args: Args, quiet: bool) -> Result<(), ServeError> {
     // Before the line is out: whoever has read it may send a signal at once.
     let stopped = stop_signal().map_err(ServeError::Signals)?;
+    let token_file = args.write_token.clone();
     let config = Config::from(args);
     let (machines, seed) = (config.machines, config.seed);
     let simulator = Simulator::start(config).await?;
@@ -49,6 +55,10 @@ pub async fn serve(args: Args, quiet: bool) -> Result<(), ServeError> {
         api_root: simulator.api_root(),
         token: simulator.token(),
     };
+    if let Some(path) = token_file {
+        write_token(&path, simulator.token())
+            .map_err(|error| ServeError::TokenFile(path, error))?;
+    }
     announce(&ready).map_err(ServeError::ReadyLine)?;
     if !quiet {
         hint(simulator.api_root(), machines, seed);
@@ -56,6 +66,14 @@ pub async fn serve(args: Args, quiet: bool) -> Result<(), ServeError> {
     stopped.await;
     simulator.stop().await;
     Ok(())
+}
+
+fn write_token(path: &Path, token: &str) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.create(true).write(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)?.write_all(token.as_bytes())
 }
 
 fn announce(ready: &Ready<'_>) -> io::Result<()> {

@@ -32,7 +32,7 @@ Examples:
 /// Takes devices out of Microsoft Defender for Endpoint, from a sandbox that
 /// can do nothing else.
 #[derive(Debug, Parser)]
-#[command(name = "offboard", version, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(name = "offboard", version, after_help = EXIT_CODES, max_term_width = 100, args_override_self = true)]
 pub(super) struct Cli {
     /// Say nothing but errors on standard error
     #[arg(long, short, global = true, conflicts_with = "verbose")]
@@ -156,7 +156,7 @@ pub(super) struct CancelArgs {
 #[command(after_long_help = EXIT_CODES)]
 pub(super) struct FindArgs {
     /// A DNS name; a plain label also finds the full names that begin with it
-    #[arg(value_parser = target::name)]
+    #[arg(value_parser = target::any_name)]
     pub(super) name: String,
     #[command(flatten)]
     pub(super) output: OutputArgs,

@@ -8,7 +8,7 @@ use super::{
     args::{CancelArgs, Format},
     connect::Connected,
     exit::Exit,
-    hint::{self, Needs},
+    hint,
     report::{self, Row},
     signal::Signals,
     status::{ids, machine, problem_state},
@@ -91,7 +91,7 @@ fn show(
     results: &[(&Subject, Result<MachineAction, Problem>)],
     connected: &Connected,
 ) {
-    let advice = |problem: &Problem| hint::hint(problem, Needs::Cancel, connected.claims.as_ref());
+    let advice = |problem: &Problem| hint::hint(problem, connected.claims.as_ref());
     if args.output.output == Format::Table {
         screen.line(&report::table(
             &["MACHINE", "NAME", "STATE", "ACTION", "DETAIL"],

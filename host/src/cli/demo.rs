@@ -6,13 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use offboard_simulator::{Config, OnDuplicate, Simulator};
 
-use super::{
-    exit::Exit,
-    hint::{self, Needs},
-    report,
-    signal::Signals,
-    text::Screen,
-};
+use super::{exit::Exit, hint, report, signal::Signals, text::Screen};
 use crate::{
     component::Component,
     connection::{Connection, Token},
@@ -198,7 +192,7 @@ async fn failure(
     screen.line(&format!(
         "The service says: {}\nWhat to do: {}",
         report::words(problem),
-        hint::hint(problem, Needs::Offboard, claims.as_ref())
+        hint::hint(problem, claims.as_ref())
     ));
     Ok(problem.clone())
 }

@@ -39,19 +39,25 @@ impl Exit {
             // It was to be followed, and could not be.
             State::Accepted | State::Pending | State::Unknown | State::Sending => Self::Unknown,
             State::Failed | State::TimedOut | State::Cancelled => Self::Refused,
-            State::Rejected | State::NotSent => Self::of_kind(kind.unwrap_or_default()),
+            State::Rejected | State::NotSent if kind.is_some_and(is_credential) => Self::Credential,
+            State::Rejected => Self::Refused,
+            State::NotSent => Self::NotSent,
         }
     }
 
-    /// What a problem means for the exit code.
+    /// What a problem means where there is no order.
     pub(super) fn of_kind(kind: &str) -> Self {
         match kind {
-            "no-credential" | "unauthorized" | "forbidden" => Self::Credential,
+            kind if is_credential(kind) => Self::Credential,
             "not-sent" | "no-answer" | "throttled" | "journal" => Self::NotSent,
             "outcome-unknown" => Self::Unknown,
             _ => Self::Refused,
         }
     }
+}
+
+fn is_credential(kind: &str) -> bool {
+    matches!(kind, "no-credential" | "unauthorized" | "forbidden")
 }
 
 impl From<Exit> for ExitCode {

@@ -9,8 +9,7 @@ use serde_json::value::RawValue;
 use super::{
     args::{FindArgs, Format},
     exit::Exit,
-    hint::{self, Needs},
-    report,
+    hint, report,
     signal::Signals,
     text::{Screen, clean},
 };
@@ -78,7 +77,7 @@ pub(super) async fn find(args: FindArgs, screen: &Screen) -> Result<Exit> {
         }
         Err(problem) => {
             show(&args, screen, &[]);
-            let hint = hint::hint(&problem, Needs::Read, connected.claims.as_ref());
+            let hint = hint::hint(&problem, connected.claims.as_ref());
             screen.error(&format!("{}\n  {hint}", report::words(&problem)));
             Ok(Exit::of_kind(problem.kind))
         }

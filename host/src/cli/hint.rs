@@ -13,16 +13,8 @@ const AUDIENCE: &str = "https://api.securitycenter.microsoft.com";
 const SYSTEMS: &str = "Windows 10 version 1703 or later, Windows 11, Windows Server 2019 or later, \
     Windows Server 2012 R2 and 2016 with the unified agent, macOS 14 or later, and Linux";
 
-/// Which permission a call needed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Needs {
-    Offboard,
-    Read,
-    Cancel,
-}
-
 /// What to do about a problem.
-pub(super) fn hint(problem: &Problem, needs: Needs, claims: Option<&TokenClaims>) -> String {
+pub(super) fn hint(problem: &Problem, claims: Option<&TokenClaims>) -> String {
     match problem.kind {
         "invalid-machine-id" => "A machine id has 40 hexadecimal digits; the portal's device page \
             has it in its URL, and `offboard find NAME` lists it."
@@ -39,12 +31,11 @@ pub(super) fn hint(problem: &Problem, needs: Needs, claims: Option<&TokenClaims>
         "forbidden" => format!(
             "{} Check that it is there with admin consent, and that the token's audience is \
              {AUDIENCE}: a wrong audience is answered with 403, too.{}",
-            match needs {
-                Needs::Offboard => "The token needs the permission Machine.Offboard.",
-                Needs::Read =>
+            match problem.reading {
+                false => "The token needs the permission Machine.Offboard.",
+                true =>
                     "Reading needs the permission Machine.Read.All or \
                     Machine.ReadWrite.All, besides Machine.Offboard.",
-                Needs::Cancel => "Cancelling needs the permission Machine.Offboard.",
             },
             carried(claims)
         ),
@@ -66,9 +57,9 @@ pub(super) fn hint(problem: &Problem, needs: Needs, claims: Option<&TokenClaims>
             Some(seconds) => format!("Repeat it in {seconds} seconds: it was not carried out."),
             None => "Repeat it in a minute: it was not carried out.".to_owned(),
         },
-        "service-failure" | "outcome-unknown" | "unreadable-answer" => match needs {
-            Needs::Read => "Nothing was changed; try again.".to_owned(),
-            _ => "It may have been carried out. Do not repeat it blindly: look with `offboard \
+        "service-failure" | "outcome-unknown" | "unreadable-answer" => match problem.reading {
+            true => "Nothing was changed; try again.".to_owned(),
+            false => "It may have been carried out. Do not repeat it blindly: look with `offboard \
                 status MACHINE` first."
                 .to_owned(),
         },
@@ -87,6 +78,10 @@ pub(super) fn hint(problem: &Problem, needs: Needs, claims: Option<&TokenClaims>
             .to_owned(),
     }
 }
+
+/// What it means that an action has not ended.
+pub(super) const PENDING: &str = "The service took it, and the device has not carried it out yet: \
+    one that is offline does so when it comes online.";
 
 /// What an offboarding does not do (Microsoft's documentation).
 pub(super) fn aftermath(platform: Option<&str>) -> &'static str {

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::{
     args::Format,
-    hint::{self, Needs},
+    hint,
     text::{Screen, clean, clean_json},
 };
 use crate::{
@@ -42,28 +42,13 @@ struct ErrorRow<'a> {
     retry: Retry,
 }
 
-/// What a report needs to know besides the orders.
-#[derive(Clone, Copy)]
-pub(super) struct Context<'a> {
-    pub(super) needs: Needs,
-    pub(super) claims: Option<&'a TokenClaims>,
-}
-
-impl Context<'_> {
-    pub(super) fn hint(&self, problem: &Problem, state: State) -> String {
-        // What stands in the way of following is the permission to read.
-        let needs = if state == State::Accepted {
-            Needs::Read
-        } else {
-            self.needs
-        };
-        hint::hint(problem, needs, self.claims)
-    }
-}
-
 impl<'a> Row<'a> {
-    pub(super) fn new(order: &'a Order, preflight: Option<&'a str>, context: Context<'_>) -> Self {
-        let platform = None;
+    pub(super) fn new(
+        order: &'a Order,
+        preflight: Option<&'a str>,
+        platform: Option<&str>,
+        claims: Option<&TokenClaims>,
+    ) -> Self {
         Self {
             machine_id: order.machine().map(|id| id.as_str()),
             name: order.name(),
@@ -72,9 +57,9 @@ impl<'a> Row<'a> {
             action: order.action().and_then(raw),
             error: order
                 .problem()
-                .map(|problem| error_row(problem, context.hint(problem, order.state()))),
+                .map(|problem| error_row(problem, hint::hint(problem, claims))),
             preflight,
-            note: (order.state() == State::Succeeded).then(|| hint::aftermath(platform)),
+            note: note(order.state(), platform),
         }
     }
 
@@ -92,7 +77,7 @@ impl<'a> Row<'a> {
             action: raw(action),
             error: None,
             preflight: None,
-            note: (state == State::Succeeded).then(|| hint::aftermath(None)),
+            note: note(state, None),
         }
     }
 
@@ -113,6 +98,14 @@ impl<'a> Row<'a> {
             preflight: None,
             note: None,
         }
+    }
+}
+
+fn note(state: State, platform: Option<&str>) -> Option<&'static str> {
+    match state {
+        State::Succeeded => Some(hint::aftermath(platform)),
+        State::Pending => Some(hint::PENDING),
+        _ => None,
     }
 }
 

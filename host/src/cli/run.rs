@@ -9,12 +9,13 @@ use super::{
     confirm::confirm,
     connect::Connected,
     exit::Exit,
-    hint::{self, Needs},
-    report::{self, Context, Row},
+    hint,
+    report::{self, Row},
     signal::Signals,
     text::{Screen, clean},
 };
 use crate::{
+    connection::TokenClaims,
     contract::{Machine, Problem, Retry},
     grant::Grant,
     order::{Order, State, Target, Verdict},
@@ -25,6 +26,14 @@ use crate::{
 struct Line {
     preflight: Option<&'static str>,
     machine: Option<Box<Machine>>,
+}
+
+impl Line {
+    fn platform(&self) -> Option<&str> {
+        self.machine
+            .as_ref()
+            .and_then(|machine| machine.os_platform.as_deref())
+    }
 }
 
 pub(super) async fn run(args: RunArgs, screen: &Screen) -> Result<Exit> {
@@ -54,11 +63,8 @@ pub(super) async fn run(args: RunArgs, screen: &Screen) -> Result<Exit> {
         orders.iter_mut().for_each(Order::abandon);
     }
 
-    let context = Context {
-        needs: Needs::Offboard,
-        claims: connected.claims.as_ref(),
-    };
-    show(&args, screen, &orders, &lines, context);
+    let claims = connected.claims.as_ref();
+    show(&args, screen, &orders, &lines, claims);
     let exit = Exit::of(orders.iter().map(Exit::of_order));
     Ok(match finished {
         Finished::Interrupted => Exit::Interrupted,
@@ -154,7 +160,7 @@ async fn look(
             }
             Preflight::Unavailable(problem) => {
                 line.preflight = Some("unavailable");
-                let hint = hint::hint(&problem, Needs::Read, connected.claims.as_ref());
+                let hint = hint::hint(&problem, connected.claims.as_ref());
                 screen.say(&format!(
                     "preflight of {} is unavailable: {}\n  {hint}",
                     order.target(),
@@ -260,12 +266,24 @@ fn tell(screen: &Screen, event: &Event<'_>) {
             humantime::format_duration(*pause)
         )),
         Event::Stopped(problem) => {
-            screen.say(&format!("stopped here: {}", report::words(problem)));
+            screen.say(&format!("nothing more is sent: {}", report::words(problem)));
+        }
+        Event::CannotFollow(problem) => {
+            screen.say(&format!(
+                "the actions cannot be followed: {}",
+                report::words(problem)
+            ));
         }
     }
 }
 
-fn show(args: &RunArgs, screen: &Screen, orders: &[Order], lines: &[Line], context: Context<'_>) {
+fn show(
+    args: &RunArgs,
+    screen: &Screen,
+    orders: &[Order],
+    lines: &[Line],
+    claims: Option<&TokenClaims>,
+) {
     match args.output.output {
         Format::Table => screen.line(&report::orders(orders)),
         format => {
@@ -276,22 +294,23 @@ fn show(args: &RunArgs, screen: &Screen, orders: &[Order], lines: &[Line], conte
                     Row::new(
                         order,
                         lines.get(at).and_then(|line| line.preflight),
-                        context,
+                        lines.get(at).and_then(Line::platform),
+                        claims,
                     )
                 })
                 .collect();
             report::json(screen, format, &rows);
         }
     }
-    advise(screen, orders, lines, context);
+    advise(screen, orders, lines, claims);
 }
 
 /// What to do next, and what a success does not mean.
-fn advise(screen: &Screen, orders: &[Order], lines: &[Line], context: Context<'_>) {
+fn advise(screen: &Screen, orders: &[Order], lines: &[Line], claims: Option<&TokenClaims>) {
     let mut told = HashSet::new();
     for order in orders {
         if let Some(problem) = order.problem() {
-            let hint = context.hint(problem, order.state());
+            let hint = hint::hint(problem, claims);
             if told.insert(hint.clone()) {
                 screen.say(&format!("hint: {}: {hint}", problem.kind));
             }
@@ -309,14 +328,13 @@ fn advise(screen: &Screen, orders: &[Order], lines: &[Line], context: Context<'_
         );
         match order.state() {
             State::Succeeded => {
-                let machine = lines.get(at).and_then(|line| line.machine.as_deref());
-                let platform = machine.and_then(|machine| machine.os_platform.as_deref());
+                let platform = lines.get(at).and_then(Line::platform);
                 screen.say(&format!(
                     "{name} is offboarded. {}",
                     hint::aftermath(platform)
                 ));
             }
-            State::Accepted | State::Pending => screen.say(&format!(
+            State::Accepted | State::Pending if order.problem().is_none() => screen.say(&format!(
                 "{name} is not done yet; follow it with: offboard status {action} --wait"
             )),
             _ => {}

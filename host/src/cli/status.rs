@@ -9,7 +9,7 @@ use super::{
     args::{Format, StatusArgs},
     connect::Connected,
     exit::Exit,
-    hint::{self, Needs},
+    hint,
     report::{self, Row},
     signal::Signals,
     target::Subject,
@@ -148,7 +148,7 @@ async fn follow(connected: &Connected, asked: &mut [Asked], patience: Duration, 
 }
 
 fn show(args: &StatusArgs, screen: &Screen, asked: &[Asked], connected: &Connected) {
-    let advice = |problem: &Problem| hint::hint(problem, Needs::Read, connected.claims.as_ref());
+    let advice = |problem: &Problem| hint::hint(problem, connected.claims.as_ref());
     if args.output.output == Format::Table {
         screen.line(&report::table(
             &["MACHINE", "NAME", "STATE", "ACTION", "DETAIL"],

@@ -41,13 +41,24 @@ pub(super) fn action(text: &str) -> Result<Subject, String> {
     }
 }
 
+/// A name to look for. Some devices have names that are no DNS names.
+pub(super) fn any_name(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        Err("it is blank".to_owned())
+    } else if text.chars().count() > MAX_NAME || text.chars().any(char::is_control) {
+        Err(format!(
+            "a name has at most {MAX_NAME} characters, and no control characters"
+        ))
+    } else {
+        Ok(text.to_owned())
+    }
+}
+
 /// A DNS name, or a plain label.
-pub(super) fn name(text: &str) -> Result<String, String> {
+fn name(text: &str) -> Result<String, String> {
     let bare = text.trim_start_matches('{').trim_end_matches('}');
     let hex = |text: &str| text.chars().all(|c| c.is_ascii_hexdigit());
-    if text.trim().is_empty() {
-        return Err("it is blank".to_owned());
-    }
+    any_name(text)?;
     if bare.parse::<ActionId>().is_ok() {
         return Err(
             "this is a GUID: an Entra device id or an action id. A machine id has 40 \
@@ -80,7 +91,7 @@ pub(super) fn name(text: &str) -> Result<String, String> {
                 .chars()
                 .all(|c| c.is_alphanumeric() || c == '-' || c == '_')
     });
-    if text.chars().count() > MAX_NAME || !labels_fit {
+    if !labels_fit {
         return Err(
             "this is neither a machine id (40 hexadecimal digits), nor a device URL of \
                     the portal, nor a DNS name"

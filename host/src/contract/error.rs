@@ -35,6 +35,9 @@ pub struct Problem {
     pub retry_after: Option<u64>,
     /// Whether it may be repeated.
     pub retry: Retry,
+    /// Whether it was a read that went wrong: reading needs a permission of
+    /// its own.
+    pub reading: bool,
 }
 
 impl Problem {
@@ -49,6 +52,7 @@ impl Problem {
             target: None,
             retry_after: None,
             retry,
+            reading: false,
         }
     }
 
@@ -61,6 +65,7 @@ impl Problem {
             target: error.target,
             retry_after: None,
             retry,
+            reading: false,
         }
     }
 
@@ -136,7 +141,7 @@ impl From<ReadError> for Problem {
     fn from(error: ReadError) -> Self {
         use ReadError as E;
         use Retry::{Never, Safe};
-        match error {
+        let problem = match error {
             E::InvalidArgument(reason) => Self::new("invalid-argument", Never, reason),
             E::NoCredential(reason) => Self::new("no-credential", Safe, reason),
             E::Unauthorized(error) => Self::said("unauthorized", Safe, error),
@@ -148,6 +153,10 @@ impl From<ReadError> for Problem {
             E::Denied(reason) => Self::new("denied", Never, reason),
             E::NoAnswer(reason) => Self::new("no-answer", Safe, reason),
             E::UnreadableAnswer(answer) => Self::unreadable(Safe, answer),
+        };
+        Self {
+            reading: true,
+            ..problem
         }
     }
 }

@@ -44,7 +44,7 @@ impl Runner {
                     for order in &mut open {
                         order.cannot_follow(problem.clone());
                     }
-                    observe(Event::Stopped(&problem));
+                    observe(Event::CannotFollow(&problem));
                     return ControlFlow::Break(());
                 }
                 // A busy service or a line that drops: the next question may

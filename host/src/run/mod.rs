@@ -48,6 +48,8 @@ pub enum Event<'a> {
     Waiting(Duration),
     /// Nothing more is sent.
     Stopped(&'a Problem),
+    /// What was accepted cannot be followed.
+    CannotFollow(&'a Problem),
 }
 
 /// Why a run ended before its orders did.

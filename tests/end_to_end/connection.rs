@@ -1,0 +1,116 @@
+//! Credentials and connections that are not there.
+
+use std::{fs, net::TcpListener};
+
+use crate::support::{World, command};
+
+const ID: &str = "0123456789abcdef0123456789abcdef01234567";
+
+#[test]
+fn without_a_token_nothing_is_sent_and_output_is_still_an_array() {
+    let world = World::new();
+    for command in [
+        &["run", ID, "--comment", "x", "--yes", "--output", "json"][..],
+        &["status", ID, "--output", "json"],
+        &["cancel", ID, "--comment", "x", "--output", "json"],
+    ] {
+        let output = world
+            .command(command)
+            .env_remove("OFFBOARD_TOKEN_FILE")
+            .output()
+            .unwrap();
+        let outcome = crate::support::Outcome::from(output);
+        assert_eq!(outcome.code, 3, "{outcome:?}");
+        let row = outcome.row();
+        assert_eq!(
+            (row["state"].as_str(), row["machineId"].as_str()),
+            (Some("not-sent"), Some(ID))
+        );
+        assert_eq!(row["error"]["kind"], "no-credential");
+    }
+    assert!(world.requests().is_empty());
+}
+
+#[test]
+fn what_is_no_token_is_refused_without_showing_it() {
+    let world = World::new();
+    for text in [
+        "",
+        "  ",
+        "{\"access_token\": \"hunter2\"}",
+        "hunter2 hunter2",
+        "hunter2\u{e9}",
+    ] {
+        fs::write(world.path("token"), text).unwrap();
+        let outcome = world.run(&[ID]);
+        assert_eq!(outcome.code, 3, "{text:?}: {outcome:?}");
+        assert!(!format!("{outcome:?}").contains("hunter2"), "{outcome:?}");
+    }
+    fs::remove_file(world.path("token")).unwrap();
+    assert_eq!(world.run(&[ID]).code, 3);
+    assert!(world.requests().is_empty());
+}
+
+#[test]
+fn the_token_may_come_from_the_environment() {
+    let world = World::new();
+    let id = world.online()[0].machine.id.clone();
+    let run = ["run", &id, "--comment", "x", "--yes"];
+    let output = world
+        .command(&run)
+        .env_remove("OFFBOARD_TOKEN_FILE")
+        .env("OFFBOARD_TOKEN", world.token())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
+#[test]
+fn a_service_that_is_not_there_is_not_sent_anything() {
+    let world = World::new();
+    // A port that was free a moment ago, and is closed.
+    let address = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let outcome = world.run(&[ID, "--api-root", &format!("http://{address}")]);
+    let row = outcome.row();
+    assert_eq!((outcome.code, row["state"].as_str()), (5, Some("not-sent")));
+    assert_eq!(row["error"]["retry"], "safe");
+}
+
+#[test]
+fn a_server_without_tls_gets_no_byte_of_the_request() {
+    let world = World::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let root = format!("https://{}", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        let mut seen = Vec::new();
+        // Reads may be repeated; all that come are answered in the clear.
+        listener.set_nonblocking(false).unwrap();
+        for stream in listener.incoming().take(1) {
+            let mut stream = stream.unwrap();
+            let mut chunk = [0; 4096];
+            let count = stream.read(&mut chunk).unwrap();
+            seen.extend_from_slice(&chunk[..count]);
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
+        }
+        seen
+    });
+    let outcome = world.run(&[ID, "--api-root", &root]);
+    assert_eq!(outcome.code, 5, "{outcome:?}");
+    let seen = server.join().unwrap();
+    let token = world.token().as_bytes();
+    assert!(!seen.windows(token.len()).any(|window| window == token));
+}
+
+#[test]
+fn the_default_is_the_commercial_cloud_over_tls() {
+    let help = command(["run", "--help"]).output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    assert!(
+        help.contains("[default: https://api.security.microsoft.com]"),
+        "{help}"
+    );
+}

@@ -1,0 +1,33 @@
+//! `offboard demo`: the first thing that a new user sees.
+
+use crate::support::offboard;
+
+#[test]
+fn the_demo_shows_one_success_and_two_honest_failures() {
+    let outcome = offboard(["demo"]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    let mut rest = outcome.stdout.as_str();
+    for promise in [
+        "listens on http://127.0.0.1:",
+        "Before (preflight)",
+        "Onboarded",
+        "What the plugin may send, and nothing else",
+        "/offboard, once, with exactly this comment",
+        "\"requestorComment\": \"Stolen, INC-1234\"",
+        "\"status\": \"Pending\"",
+        "Pending",
+        "Succeeded",
+        "inactive after 7 days",
+        "ResourceNotFound",
+        "tracking id",
+        "ActiveRequestAlreadyExists: Action is already in progress",
+        "Next",
+        "offboard simulate",
+    ] {
+        let (_, after) = rest
+            .split_once(promise)
+            .unwrap_or_else(|| panic!("{promise:?} is missing, in its place: {outcome:?}"));
+        rest = after;
+    }
+    assert_eq!(outcome.stderr, "");
+}

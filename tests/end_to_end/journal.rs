@@ -1,0 +1,105 @@
+//! The record on disk: a line before each POST and one after, never a token.
+
+use crate::support::{World, offboard};
+
+#[test]
+fn each_post_is_on_record_before_and_after() {
+    let world = World::new();
+    let machines = world.online();
+    let ids: Vec<&str> = machines
+        .iter()
+        .take(2)
+        .map(|truth| truth.machine.id.as_str())
+        .collect();
+    world.run(&ids);
+    let lines = world.journal();
+    let events: Vec<_> = lines
+        .iter()
+        .map(|line| {
+            (
+                line["event"].as_str().unwrap(),
+                line["id"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        events,
+        [
+            ("sending", ids[0]),
+            ("answered", ids[0]),
+            ("sending", ids[1]),
+            ("answered", ids[1])
+        ]
+    );
+    let plugin = offboard(["inspect", "--output", "json"]);
+    let plugin: serde_json::Value = serde_json::from_str(&plugin.stdout).unwrap();
+    for line in &lines {
+        assert_eq!(line["apiRoot"], world.root());
+        assert_eq!(line["pluginSha256"], plugin["sha256"]);
+        assert!(line["time"].as_str().unwrap().ends_with('Z'));
+    }
+    assert_eq!(lines[0]["comment"], "Retired, INC-1");
+    assert_eq!(lines[1]["status"], 200);
+    assert_eq!(lines[1]["actionId"], world.offboardings()[0]["actionId"]);
+}
+
+#[test]
+fn a_cancellation_is_on_record_too() {
+    let world = World::new();
+    let id = world.offline().machine.id.clone();
+    world.run(&[&id]);
+    world.offboard(&["cancel", &id, "--comment", "A mistake"]);
+    let lines = world.journal();
+    assert_eq!(lines.len(), 4, "{lines:?}");
+    assert_eq!(lines[2]["route"], "/api/machineactions/{id}/cancel");
+    assert_eq!(lines[2]["comment"], "A mistake");
+}
+
+#[test]
+fn what_cannot_be_put_on_record_is_not_sent() {
+    let world = World::new();
+    let id = world.online()[0].machine.id.clone();
+    let folder = world.path("folder");
+    std::fs::create_dir(&folder).unwrap();
+    let outcome = world.run(&[&id, "--journal", folder.to_str().unwrap()]);
+    let row = outcome.row();
+    assert_eq!((outcome.code, row["state"].as_str()), (5, Some("not-sent")));
+    assert_eq!(row["error"]["kind"], "journal");
+    assert!(world.posts().is_empty());
+}
+
+#[test]
+fn runs_append() {
+    let world = World::new();
+    let machines = world.online();
+    world.run(&[&machines[0].machine.id]);
+    world.run(&[&machines[1].machine.id]);
+    let lines = world.journal();
+    assert_eq!(lines.len(), 4);
+    assert_ne!(lines[0]["run"], lines[2]["run"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn nobody_else_can_read_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let world = World::new();
+    world.run(&[&world.online()[0].machine.id]);
+    let mode = std::fs::metadata(world.path("journal.jsonl"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o077, 0);
+}
+
+#[test]
+fn trap_last_characters_of_the_token_logged() {
+    let world = World::new();
+    let machines = world.online();
+    let outcome = world.run(&[&machines[0].machine.id, "-v", "--wait"]);
+    let journal = std::fs::read_to_string(world.path("journal.jsonl")).unwrap();
+    let signature = world.token().rsplit('.').next().unwrap();
+    for text in [&outcome.stdout, &outcome.stderr, &journal] {
+        assert!(!text.contains(&signature[signature.len() - 6..]), "{text}");
+    }
+}

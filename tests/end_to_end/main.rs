@@ -1,0 +1,20 @@
+//! End to end: the command, the simulator, the component, and a host that
+//! nobody here wrote, over real processes and real sockets on loopback.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod answers;
+mod connection;
+mod contract;
+mod demo;
+mod find;
+mod journal;
+mod output;
+mod python;
+mod run;
+mod schema;
+mod simulate;
+mod status;
+mod support;
+mod traps;
+mod usage;

@@ -1,0 +1,150 @@
+//! What scripts rely on: formats, quiet, colour, pipes and signals.
+
+use std::{
+    io::Read,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use crate::support::{Outcome, World, offboard};
+
+#[test]
+fn jsonl_is_one_object_a_line() {
+    let world = World::new();
+    let machines = world.online();
+    let ids: Vec<&str> = machines
+        .iter()
+        .take(2)
+        .map(|truth| truth.machine.id.as_str())
+        .collect();
+    let outcome = world.run(&[&ids[..], &["--output", "jsonl"]].concat());
+    let lines: Vec<serde_json::Value> = outcome
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 2);
+    assert_eq!(lines[0]["machineId"], ids[0]);
+}
+
+#[test]
+fn the_action_is_the_service_s_json_unedited() {
+    let world = World::new();
+    let outcome = world.run(&[&world.online()[0].machine.id]);
+    let row = outcome.row();
+    let members: Vec<&str> = row["action"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    assert_eq!(members.len(), 21, "{members:?}");
+    assert_eq!(members[0], "@odata.context");
+    assert_eq!(members[20], "troubleshootInfo");
+}
+
+#[test]
+fn quiet_says_nothing_where_all_is_well() {
+    let world = World::new();
+    let outcome = world.run(&[&world.online()[0].machine.id, "--quiet", "--wait"]);
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
+}
+
+#[test]
+fn no_escape_sequence_reaches_a_pipe() {
+    let world = World::new();
+    for args in [
+        &["run", "5m", "--comment", "x"][..],
+        &["find", "nobody"],
+        &["--help"],
+    ] {
+        let output = world.command(args).env("NO_COLOR", "1").output().unwrap();
+        let outcome = Outcome::from(output);
+        assert!(
+            !format!("{}{}", outcome.stdout, outcome.stderr).contains('\u{1b}'),
+            "{outcome:?}"
+        );
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_harms_nothing() {
+    let world = World::new();
+    let id = world.online()[0].machine.id.clone();
+    let run = ["run", &id, "--comment", "x", "--yes", "--wait"];
+    for args in [
+        &run[..],
+        &["inspect"],
+        &["--help"],
+        &["completions", "bash"],
+    ] {
+        let mut child = world.command(args).spawn().unwrap();
+        drop(child.stdout.take());
+        let mut stderr = String::new();
+        child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut stderr)
+            .unwrap();
+        let status = child.wait().unwrap();
+        assert!(!stderr.contains("panicked"), "{args:?}: {stderr}");
+        assert_eq!(status.code(), Some(0), "{args:?}: {stderr}");
+    }
+    assert_eq!(world.offboardings().len(), 1);
+}
+
+#[cfg(unix)]
+fn signal(child: &std::process::Child, name: &str) {
+    let sent = Command::new("kill")
+        .args([&format!("-{name}"), &child.id().to_string()])
+        .status();
+    assert!(sent.unwrap().success());
+}
+
+/// Waits until the journal has a line: the POST is out.
+fn until_sent(world: &World) {
+    let start = Instant::now();
+    while world.journal().len() < 2 {
+        assert!(
+            start.elapsed() < Duration::from_secs(30),
+            "nothing was sent"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_still_says_what_became_of_each_machine() {
+    for name in ["INT", "TERM"] {
+        let world = World::new();
+        let id = world.offline().machine.id.clone();
+        let run = [
+            "run",
+            &id,
+            "--comment",
+            "x",
+            "--yes",
+            "--wait",
+            "--output",
+            "json",
+        ];
+        let child = world.command(&run).spawn().unwrap();
+        until_sent(&world);
+        signal(&child, name);
+        let outcome = Outcome::from(child.wait_with_output().unwrap());
+        assert_eq!(outcome.code, 130, "{outcome:?}");
+        assert_eq!(outcome.row()["state"], "pending");
+        assert!(outcome.stderr.contains("offboard status"), "{outcome:?}");
+    }
+}
+
+#[test]
+fn completions_are_there_for_every_shell() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let outcome = offboard(["completions", shell]);
+        assert_eq!(outcome.code, 0, "{outcome:?}");
+        assert!(outcome.stdout.contains("offboard"), "{shell}");
+    }
+}

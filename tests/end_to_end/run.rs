@@ -1,0 +1,362 @@
+//! `offboard run` against the simulator.
+
+use offboard_simulator::{OnDuplicate, SuccessStatus, TokenRequest};
+use serde_json::json;
+
+use crate::support::{NOBODY, World};
+
+#[test]
+fn a_machine_that_is_online_is_offboarded() {
+    let world = World::new();
+    let truth = &world.online()[0];
+    let outcome = world.run(&[&truth.machine.id, "--wait"]);
+
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    let row = outcome.row();
+    assert_eq!(row["machineId"], truth.machine.id.as_str());
+    assert_eq!(row["name"], truth.machine.computer_dns_name.as_str());
+    assert_eq!(row["comment"], "Retired, INC-1");
+    assert_eq!(row["state"], "succeeded");
+    assert_eq!(row["error"], json!(null));
+    assert_eq!(row["action"]["status"], "Succeeded");
+    assert_eq!(row["action"]["requestorComment"], "Retired, INC-1");
+
+    let carried_out = world.offboardings();
+    assert_eq!(carried_out.len(), 1);
+    assert_eq!(carried_out[0]["machineId"], truth.machine.id.as_str());
+    assert_eq!(carried_out[0]["actionId"], row["action"]["id"]);
+    assert!(
+        outcome.stderr.contains("Windows keeps its onboarding data"),
+        "{outcome:?}"
+    );
+    assert!(
+        outcome.stderr.contains("inactive after 7 days"),
+        "{outcome:?}"
+    );
+}
+
+#[test]
+fn without_wait_an_order_ends_as_accepted() {
+    let world = World::with(|config| config.success_status = SuccessStatus::Created);
+    let outcome = world.run(&[&world.online()[0].machine.id]);
+    assert_eq!(
+        (outcome.code, outcome.row()["state"].as_str()),
+        (0, Some("accepted"))
+    );
+}
+
+#[test]
+fn the_request_is_the_one_that_the_service_documents() {
+    let world = World::new();
+    let id = world.online()[0].machine.id.clone();
+    world.run(&[&id.to_uppercase()]);
+    let posts = world.posts();
+    assert_eq!(posts.len(), 1);
+    let post = &posts[0];
+    assert_eq!(post["path"], format!("/api/machines/{id}/offboard"));
+    assert_eq!(post["body"], r#"{"Comment":"Retired, INC-1"}"#);
+    let headers = &post["headers"];
+    assert_eq!(headers["content-type"], "application/json");
+    assert_eq!(headers["content-length"], "28");
+    assert_eq!(headers["accept"], "application/json");
+    assert_eq!(headers["accept-encoding"], "identity");
+    assert_eq!(headers["authorization"], "Bearer [redacted]");
+    assert!(headers.get("transfer-encoding").is_none(), "{headers}");
+}
+
+#[test]
+fn a_dry_run_does_everything_but_the_post() {
+    let world = World::new();
+    let id = world.online()[0].machine.id.clone();
+    let dry = [
+        "run",
+        &id,
+        "--comment",
+        "x",
+        "--dry-run",
+        "--wait",
+        "--output",
+        "json",
+    ];
+    let outcome = world.offboard(&dry);
+    assert_eq!(
+        (outcome.code, outcome.row()["state"].as_str()),
+        (0, Some("planned"))
+    );
+    assert_eq!(outcome.row()["preflight"], "ok");
+    assert!(
+        outcome
+            .stderr
+            .contains(&format!("POST {}/api/machines/{id}/offboard", world.root()))
+    );
+    assert!(!world.requests().is_empty());
+    assert!(world.posts().is_empty());
+    assert!(world.journal().is_empty());
+}
+
+#[test]
+fn a_dry_run_reports_what_would_be_refused() {
+    let world = World::new();
+    let outcome = world.offboard(&["run", NOBODY, "--comment", "x", "-n", "-o", "json"]);
+    assert_eq!(
+        (outcome.code, outcome.row()["state"].as_str()),
+        (1, Some("rejected"))
+    );
+}
+
+#[test]
+fn without_a_terminal_nothing_is_sent_unless_yes_is_said() {
+    let world = World::new();
+    let id = world.online()[0].machine.id.clone();
+    let outcome = world.offboard(&["run", &id, "--comment", "x"]);
+    assert_eq!(outcome.code, 2, "{outcome:?}");
+    assert!(outcome.stderr.contains("--yes"), "{outcome:?}");
+    assert!(world.requests().is_empty());
+}
+
+#[test]
+fn a_machine_may_be_named_by_its_portal_url_or_its_name() {
+    let world = World::new();
+    let [first, second, ..] = &world.online()[..] else {
+        panic!("two machines are needed")
+    };
+    let url = format!(
+        "https://security.microsoft.com/machines/v2/{}/overview",
+        first.machine.id
+    );
+    let outcome = world.run(&[&url, &second.machine.computer_dns_name]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    let rows = outcome.rows();
+    assert_eq!(rows[0]["machineId"], first.machine.id.as_str());
+    assert_eq!(rows[1]["machineId"], second.machine.id.as_str());
+    assert_eq!(world.posts().len(), 2);
+}
+
+#[test]
+fn a_plain_label_stands_for_the_one_full_name_that_begins_with_it() {
+    let world = World::new();
+    let truth = &world.online()[0];
+    let label = truth.machine.computer_dns_name.split('.').next().unwrap();
+    let outcome = world.run(&[label]);
+    assert_eq!(
+        outcome.row()["machineId"],
+        truth.machine.id.as_str(),
+        "{outcome:?}"
+    );
+}
+
+#[test]
+fn a_name_is_found_in_another_case() {
+    let world = World::new();
+    let truth = &world.online()[0];
+    let outcome = world.run(&[&truth.machine.computer_dns_name.to_uppercase()]);
+    assert_eq!(
+        outcome.row()["machineId"],
+        truth.machine.id.as_str(),
+        "{outcome:?}"
+    );
+}
+
+#[test]
+fn a_machine_that_is_named_twice_is_sent_once() {
+    let world = World::new();
+    let truth = &world.online()[0];
+    let name = truth.machine.computer_dns_name.as_str();
+    let id = truth.machine.id.as_str();
+    let outcome = world.run(&[id, &id.to_uppercase(), name]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    let states: Vec<_> = outcome
+        .rows()
+        .iter()
+        .map(|row| row["state"].clone())
+        .collect();
+    assert_eq!(states, ["accepted", "skipped"]);
+    assert_eq!(world.posts().len(), 1);
+}
+
+#[test]
+fn an_unknown_machine_is_rejected_with_the_service_s_words() {
+    let world = World::new();
+    let outcome = world.run(&[NOBODY]);
+    let row = outcome.row();
+    assert_eq!((outcome.code, row["state"].as_str()), (1, Some("rejected")));
+    assert_eq!(row["error"]["kind"], "machine-not-found");
+    assert_eq!(row["error"]["code"], "ResourceNotFound");
+    assert_eq!(row["error"]["retry"], "never");
+    assert!(row["error"]["target"].is_string());
+    assert!(
+        row["error"]["hint"]
+            .as_str()
+            .unwrap()
+            .contains("offboard find")
+    );
+    assert!(world.posts().is_empty());
+}
+
+#[test]
+fn an_unsupported_system_is_rejected_and_the_supported_ones_are_named() {
+    let world = World::new();
+    let outcome = world.run(&[&world.unsupported().machine.id]);
+    let row = outcome.row();
+    assert_eq!((outcome.code, row["state"].as_str()), (1, Some("rejected")));
+    assert_eq!(row["error"]["kind"], "unsupported-machine");
+    assert_eq!(row["error"]["code"], "OsPlatformNotSupported");
+    assert!(row["error"]["hint"].as_str().unwrap().contains("macOS 14"));
+    assert!(
+        outcome.stderr.contains("not among the supported systems"),
+        "{outcome:?}"
+    );
+}
+
+#[test]
+fn a_device_that_is_offline_is_pending_at_the_deadline() {
+    let world = World::new();
+    let outcome = world.run(&[&world.offline().machine.id, "--wait=1s"]);
+    let row = outcome.row();
+    assert_eq!((outcome.code, row["state"].as_str()), (4, Some("pending")));
+    assert_eq!(row["error"], json!(null));
+    assert_eq!(row["action"]["status"], "Pending");
+}
+
+#[test]
+fn a_second_offboarding_returns_the_pending_action() {
+    let world = World::with(|config| config.on_duplicate = OnDuplicate::Return);
+    let id = world.offline().machine.id.clone();
+    let first = world.run(&[&id]).row();
+    let second = world.run(&[&id]);
+    assert_eq!(second.code, 0);
+    assert_eq!(second.row()["action"]["id"], first["action"]["id"]);
+    assert_eq!(world.offboardings().len(), 1);
+}
+
+#[test]
+fn a_second_offboarding_that_is_refused_shows_the_pending_action() {
+    let world = World::with(|config| config.on_duplicate = OnDuplicate::Refuse);
+    let id = world.offline().machine.id.clone();
+    let first = world.run(&[&id]).row();
+    let second = world.run(&[&id]);
+    let row = second.row();
+    assert_eq!((second.code, row["state"].as_str()), (1, Some("rejected")));
+    assert_eq!(row["error"]["kind"], "already-in-progress");
+    assert_eq!(row["error"]["code"], "ActiveRequestAlreadyExists");
+    assert_eq!(row["error"]["message"], "Action is already in progress");
+    assert_eq!(row["action"]["id"], first["action"]["id"]);
+}
+
+#[test]
+fn without_read_permission_an_id_goes_ahead_and_cannot_be_followed() {
+    let world = World::new();
+    world.use_token(TokenRequest::default().roles(["Machine.Offboard"]));
+    let outcome = world.run(&[&world.online()[0].machine.id, "--wait"]);
+    let row = outcome.row();
+    assert_eq!((outcome.code, row["state"].as_str()), (4, Some("accepted")));
+    assert_eq!(row["preflight"], "unavailable");
+    assert_eq!(row["error"]["kind"], "forbidden");
+    assert!(
+        row["error"]["hint"]
+            .as_str()
+            .unwrap()
+            .contains("Machine.Read.All")
+    );
+    assert_eq!(world.offboardings().len(), 1);
+}
+
+#[test]
+fn without_read_permission_a_name_is_refused() {
+    let world = World::new();
+    world.use_token(TokenRequest::default().roles(["Machine.Offboard"]));
+    let outcome = world.run(&[&world.online()[0].machine.computer_dns_name]);
+    let row = outcome.row();
+    assert_eq!((outcome.code, row["state"].as_str()), (3, Some("rejected")));
+    assert!(
+        row["error"]["hint"]
+            .as_str()
+            .unwrap()
+            .contains("Machine.Read.All")
+    );
+    assert!(world.posts().is_empty());
+}
+
+#[test]
+fn a_missing_role_ends_the_run_at_the_first_machine() {
+    let world = World::new();
+    world.use_token(TokenRequest::default().roles(["Machine.Read.All"]));
+    let machines = world.online();
+    let ids: Vec<&str> = machines
+        .iter()
+        .take(3)
+        .map(|truth| truth.machine.id.as_str())
+        .collect();
+    let outcome = world.run(&ids);
+    assert_eq!(outcome.code, 3, "{outcome:?}");
+    let rows = outcome.rows();
+    assert_eq!(rows[0]["state"], "rejected");
+    assert_eq!(rows[1]["state"], "not-sent");
+    assert_eq!(rows[2]["state"], "not-sent");
+    assert_eq!(rows[2]["error"]["retry"], "safe");
+    let hint = rows[0]["error"]["hint"].as_str().unwrap();
+    assert!(hint.contains("Machine.Offboard"), "{hint}");
+    assert!(
+        hint.contains("https://api.securitycenter.microsoft.com"),
+        "{hint}"
+    );
+    assert!(hint.contains("carries Machine.Read.All"), "{hint}");
+    assert_eq!(world.posts().len(), 1);
+}
+
+#[test]
+fn a_wrong_audience_is_named() {
+    let world = World::new();
+    world.use_token(TokenRequest::default().audience("https://api.security.microsoft.com"));
+    let outcome = world.run(&[&world.online()[0].machine.id]);
+    assert_eq!(outcome.code, 3, "{outcome:?}");
+    let row = outcome.row();
+    let hint = row["error"]["hint"].as_str().unwrap();
+    assert!(
+        hint.contains("This token is for https://api.security.microsoft.com"),
+        "{hint}"
+    );
+    assert!(world.offboardings().is_empty());
+}
+
+#[test]
+fn an_expired_token_is_tried_once() {
+    let world = World::new();
+    world.use_token(TokenRequest::default().lifetime(-60));
+    let outcome = world.run(&[&world.online()[0].machine.id]);
+    let row = outcome.row();
+    assert_eq!(
+        (outcome.code, row["error"]["kind"].as_str()),
+        (3, Some("unauthorized"))
+    );
+    assert_eq!(world.requests().len(), 1, "{:?}", world.requests());
+}
+
+#[test]
+fn a_throttled_machine_is_reported_and_the_next_waits() {
+    let world = World::with(|config| config.quota = "2/2s".parse().unwrap());
+    let machines = world.online();
+    let ids: Vec<&str> = machines
+        .iter()
+        .take(4)
+        .map(|truth| truth.machine.id.as_str())
+        .collect();
+    let outcome = world.run(&ids);
+    // Every machine was asked for once, whatever the quota said.
+    let offboard_posts = world.posts();
+    assert_eq!(offboard_posts.len(), 4, "{outcome:?}");
+    let throttled = offboard_posts
+        .iter()
+        .filter(|post| post["status"] == 429)
+        .count();
+    let rejected: Vec<_> = outcome
+        .rows()
+        .into_iter()
+        .filter(|row| row["state"] == "rejected")
+        .collect();
+    assert_eq!(rejected.len(), throttled);
+    for row in rejected {
+        assert_eq!(row["error"]["kind"], "throttled");
+        assert_eq!(row["error"]["retry"], "safe");
+    }
+}

@@ -1,0 +1,71 @@
+//! What the command prints is what its schemas promise.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::support::{NOBODY, World, offboard, python};
+
+/// The faults of these values.
+fn faults(schema: &str, values: &[Value]) -> String {
+    assert!(!values.is_empty());
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../docs/schema")
+        .join(schema);
+    let lines: String = values.iter().map(|value| format!("{value}\n")).collect();
+    python::run("validate.py", &[schema.as_os_str()], &[], &lines)
+}
+
+#[test]
+fn orders_keep_to_their_schema() {
+    let world = World::new();
+    let online = world.online()[0].machine.id.clone();
+    let offline = world.offline().machine.id.clone();
+    let name = world.shared_name();
+    let mut rows = world
+        .run(&[&online, &offline, NOBODY, &name, "--wait=2s"])
+        .rows();
+    rows.extend(world.run(&[&online, "--dry-run"]).rows());
+    rows.extend(
+        world
+            .offboard(&["status", &online, NOBODY, "--output", "json"])
+            .rows(),
+    );
+    let cancel = [
+        "cancel",
+        &offline,
+        &online,
+        "--comment",
+        "x",
+        "--output",
+        "json",
+    ];
+    rows.extend(world.offboard(&cancel).rows());
+    assert_eq!(rows.len(), 9, "{rows:?}");
+    assert_eq!(faults("order.json", &rows), "");
+
+    rows[0]["state"] = json!("nonsense");
+    rows[1]["machineId"] = json!(NOBODY.to_uppercase());
+    rows[2]["surplus"] = json!(1);
+    rows[3]["error"]["retry"] = json!("sometimes");
+    assert_eq!(faults("order.json", &rows).lines().count(), 4);
+}
+
+#[test]
+fn machines_keep_to_their_schema() {
+    let world = World::new();
+    let mut rows = world
+        .offboard(&["find", &world.shared_name(), "--output", "json"])
+        .rows();
+    assert_eq!(faults("machine.json", &rows), "");
+    rows[0]["tags"] = json!(null);
+    assert_eq!(faults("machine.json", &rows).lines().count(), 1);
+}
+
+#[test]
+fn components_keep_to_their_schema() {
+    let outcome = offboard(["inspect", "--output", "json"]);
+    let row: Value = serde_json::from_str(&outcome.stdout).unwrap();
+    assert_eq!(faults("component.json", &[row]), "");
+    assert_ne!(faults("component.json", &[json!({})]), "");
+}

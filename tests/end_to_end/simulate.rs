@@ -1,0 +1,118 @@
+//! `offboard simulate`, as a playbook's author starts it.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Child, Command},
+};
+
+use serde_json::Value;
+
+use crate::support::{Outcome, command, get_json, offboard};
+
+struct Started {
+    child: Child,
+    ready: Value,
+}
+
+fn start(args: &[&str]) -> Started {
+    let mut child = command([&["simulate"], args].concat()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    Started {
+        child,
+        ready: serde_json::from_str(&line).unwrap(),
+    }
+}
+
+impl Started {
+    fn root(&self) -> &str {
+        self.ready["apiRoot"].as_str().unwrap()
+    }
+
+    #[cfg(unix)]
+    fn stop(mut self, signal: &str) -> Option<i32> {
+        let kill = Command::new("kill")
+            .args([signal, &self.child.id().to_string()])
+            .status();
+        assert!(kill.unwrap().success());
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn the_first_line_is_all_that_a_client_needs() {
+    let simulator = start(&["--action-time", "0s"]);
+    let root = simulator.root();
+    assert!(
+        root.starts_with("http://127.0.0.1:") && !root.ends_with('/'),
+        "{root}"
+    );
+    let fleet = get_json(root, "/_simulator/machines");
+    let machine = fleet
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|machine| {
+            machine["osPlatform"]
+                .as_str()
+                .unwrap()
+                .starts_with("Windows1")
+                && machine["healthStatus"] == "Active"
+                && machine["onboardingStatus"] == "Onboarded"
+        })
+        .unwrap();
+    let id = machine["id"].as_str().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = command(["run", id, "--comment", "x", "--yes", "--wait", "-o", "json"]);
+    run.env("OFFBOARD_API_ROOT", root)
+        .env("OFFBOARD_TOKEN", simulator.ready["token"].as_str().unwrap())
+        .env("OFFBOARD_JOURNAL", folder.path().join("journal.jsonl"));
+    let outcome = Outcome::from(run.output().unwrap());
+    assert_eq!(outcome.row()["state"], "succeeded", "{outcome:?}");
+    assert_eq!(
+        get_json(root, &format!("/_simulator/machines/{id}"))["offboarded"],
+        true
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_and_sigterm_stop_it() {
+    for signal in ["-INT", "-TERM"] {
+        assert_eq!(start(&[]).stop(signal), Some(0), "{signal}");
+    }
+}
+
+#[test]
+fn it_listens_on_loopback_alone() {
+    let outcome = offboard(["simulate", "--listen", "0.0.0.0:0"]);
+    assert_eq!(outcome.code, 2, "{outcome:?}");
+    assert!(outcome.stdout.is_empty(), "{outcome:?}");
+}
+
+#[test]
+fn the_same_number_and_seed_make_the_same_fleet() {
+    let ids = |args: &[&str]| {
+        let simulator = start(args);
+        let fleet = get_json(simulator.root(), "/_simulator/machines");
+        fleet
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|machine| machine["id"].clone())
+            .collect::<Vec<_>>()
+    };
+    let first = ids(&["--machines", "40", "--seed", "7"]);
+    assert_eq!(first.len(), 40);
+    assert_eq!(first, ids(&["--machines", "40", "--seed", "7"]));
+    assert_ne!(first, ids(&["--machines", "40", "--seed", "8"]));
+}

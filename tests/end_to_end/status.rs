@@ -1,0 +1,141 @@
+//! `offboard status` and `offboard cancel`.
+
+use serde_json::json;
+
+use crate::support::World;
+
+fn first_action(world: &World, id: &str) -> String {
+    world.run(&[id]).row()["action"]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+#[test]
+fn an_action_is_followed_to_its_end() {
+    let world = World::new();
+    let action = first_action(&world, &world.online()[0].machine.id);
+    let outcome = world.offboard(&["status", &action, "--wait", "--output", "json"]);
+    assert_eq!(
+        (outcome.code, &outcome.row()["state"]),
+        (0, &json!("succeeded")),
+        "{outcome:?}"
+    );
+    assert_eq!(outcome.row()["action"]["id"], action.as_str());
+}
+
+#[test]
+fn a_machine_stands_for_its_newest_offboarding() {
+    let world = World::with(|config| config.action_time = std::time::Duration::ZERO);
+    let truth = &world.online()[0];
+    first_action(&world, &truth.machine.id);
+    let newest = first_action(&world, &truth.machine.id);
+    for machine in [&truth.machine.id, &truth.machine.computer_dns_name] {
+        let outcome = world.offboard(&["status", machine, "--output", "json"]);
+        assert_eq!(
+            outcome.row()["action"]["id"],
+            newest.as_str(),
+            "{outcome:?}"
+        );
+    }
+}
+
+#[test]
+fn what_has_not_ended_at_the_deadline_is_pending() {
+    let world = World::new();
+    let action = first_action(&world, &world.offline().machine.id);
+    let now = world.offboard(&["status", &action, "--output", "json"]);
+    assert_eq!((now.code, &now.row()["state"]), (0, &json!("accepted")));
+    let later = world.offboard(&["status", &action, "--wait=1s", "--output", "json"]);
+    assert_eq!((later.code, &later.row()["state"]), (4, &json!("pending")));
+}
+
+#[test]
+fn an_unknown_action_is_rejected() {
+    let world = World::new();
+    let nobody = "11111111-2222-3333-4444-555555555555";
+    for command in [
+        &["status", nobody][..],
+        &["cancel", nobody, "--comment", "x"],
+    ] {
+        let outcome = world.offboard(&[command, &["--output", "json"]].concat());
+        assert_eq!(
+            (outcome.code, &outcome.row()["state"]),
+            (1, &json!("rejected")),
+            "{outcome:?}"
+        );
+        assert_eq!(outcome.row()["error"]["code"], "ResourceNotFound");
+    }
+}
+
+#[test]
+fn a_machine_without_an_offboarding_has_no_status() {
+    let world = World::new();
+    let outcome = world.offboard(&["status", &world.offline().machine.id, "--output", "json"]);
+    assert_eq!(
+        (outcome.code, &outcome.row()["error"]["kind"]),
+        (1, &json!("not-found"))
+    );
+}
+
+#[test]
+fn a_pending_action_is_cancelled() {
+    let world = World::new();
+    let action = first_action(&world, &world.offline().machine.id);
+    let outcome = world.offboard(&[
+        "cancel",
+        &action,
+        "--comment",
+        "A mistake",
+        "--output",
+        "json",
+    ]);
+    let row = outcome.row();
+    assert_eq!(
+        (outcome.code, &row["state"]),
+        (0, &json!("cancelled")),
+        "{outcome:?}"
+    );
+    assert_eq!(row["action"]["cancellationComment"], "A mistake");
+    let after = world.offboard(&["status", &action, "--output", "json"]);
+    assert_eq!(
+        (after.code, &after.row()["state"]),
+        (1, &json!("cancelled"))
+    );
+}
+
+#[test]
+fn a_machine_stands_for_its_pending_offboarding() {
+    let world = World::new();
+    let id = world.offline().machine.id.clone();
+    let action = first_action(&world, &id);
+    let outcome = world.offboard(&["cancel", &id, "--comment", "A mistake", "--output", "json"]);
+    assert_eq!(
+        outcome.row()["action"]["id"],
+        action.as_str(),
+        "{outcome:?}"
+    );
+    let again = world.offboard(&["cancel", &id, "--comment", "A mistake", "--output", "json"]);
+    assert_eq!(
+        (again.code, &again.row()["error"]["kind"]),
+        (1, &json!("not-found"))
+    );
+}
+
+#[test]
+fn what_has_ended_is_not_cancelled() {
+    let world = World::with(|config| config.action_time = std::time::Duration::ZERO);
+    let action = first_action(&world, &world.online()[0].machine.id);
+    let outcome = world.offboard(&[
+        "cancel",
+        &action,
+        "--comment",
+        "Too late",
+        "--output",
+        "json",
+    ]);
+    assert_eq!(
+        (outcome.code, &outcome.row()["error"]["kind"]),
+        (1, &json!("rejected"))
+    );
+}

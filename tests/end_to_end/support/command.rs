@@ -1,0 +1,62 @@
+//! The command as a user runs it: in a process of its own, with an environment
+//! of its own, and no terminal.
+
+use std::{
+    ffi::OsStr,
+    process::{Command, Output, Stdio},
+};
+
+use serde_json::Value;
+
+/// What a command left behind.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Outcome {
+    /// Standard output as a JSON array.
+    pub(crate) fn rows(&self) -> Vec<Value> {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// Standard output as the one row that it should be.
+    pub(crate) fn row(&self) -> Value {
+        let mut rows = self.rows();
+        assert_eq!(rows.len(), 1, "{self:?}");
+        rows.remove(0)
+    }
+}
+
+impl From<Output> for Outcome {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+/// The command, in an environment without anything of the user's.
+pub(crate) fn command<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_offboard"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("OFFBOARD_") {
+            command.env_remove(name);
+        }
+    }
+    command
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// Runs the command to its end.
+pub(crate) fn offboard<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Outcome {
+    command(args).output().unwrap().into()
+}

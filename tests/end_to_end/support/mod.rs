@@ -1,0 +1,16 @@
+//! What the tests stand on: a simulator in this process, the command in
+//! another, and a server that says whatever a test wants.
+
+mod command;
+mod http;
+pub(crate) mod python;
+mod scripted;
+mod world;
+
+pub(crate) use command::{Outcome, command, offboard};
+pub(crate) use http::get_json;
+pub(crate) use scripted::{MACHINE, Reply, Scripted};
+pub(crate) use world::World;
+
+/// A machine id that no fleet has.
+pub(crate) const NOBODY: &str = "00000000000000000000000000000000deadbeef";

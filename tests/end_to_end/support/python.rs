@@ -1,0 +1,78 @@
+//! Python, with packages of its own, for what is best judged by software that
+//! nobody here wrote.
+
+use std::{
+    ffi::OsStr,
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+    sync::{Mutex, PoisonError},
+};
+
+/// `wasmtime` 50 or newer; a next major version may change its interface.
+const PACKAGES: [&str; 2] = ["wasmtime>=50,<51", "jsonschema>=4.20,<5"];
+
+/// A private environment with the packages, made once.
+fn interpreter() -> PathBuf {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python");
+    let python = folder.join(if cfg!(windows) {
+        "Scripts/python.exe"
+    } else {
+        "bin/python"
+    });
+    let probe = Command::new(&python)
+        .args(["-c", "import jsonschema, wasmtime.component"])
+        .output();
+    if !probe.is_ok_and(|output| output.status.success()) {
+        let venv = Command::new("python3")
+            .args(["-m", "venv", "--clear"])
+            .arg(&folder)
+            .output();
+        succeeded(venv.expect("these tests need python3"), "python3 -m venv");
+        let pip = Command::new(&python)
+            .args(["-m", "pip", "install", "--quiet"])
+            .args(PACKAGES)
+            .output();
+        succeeded(pip.unwrap(), "pip install");
+    }
+    python
+}
+
+/// Runs a script of `tests/python`, and gives what it prints.
+pub(crate) fn run(
+    script: &str,
+    args: &[&OsStr],
+    environment: &[(&str, &str)],
+    input: &str,
+) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/python");
+    let mut child = Command::new(interpreter())
+        .arg(folder.join(script))
+        .args(args)
+        .envs(environment.iter().copied())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(input.as_bytes())
+        .unwrap();
+    succeeded(child.wait_with_output().unwrap(), script)
+}
+
+fn succeeded(output: Output, what: &str) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(
+        output.status.success(),
+        "{what}: {}{}",
+        text(&output.stdout),
+        text(&output.stderr)
+    );
+    text(&output.stdout)
+}

@@ -1,0 +1,208 @@
+//! A server that says whatever a test wants, byte by byte, and counts what it
+//! was asked.
+
+use std::{
+    io::{Read, Write},
+    net::{Shutdown, TcpListener, TcpStream},
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    thread,
+};
+
+use tempfile::TempDir;
+
+use super::{Outcome, command};
+
+/// A machine that the scripted service knows.
+pub(crate) const MACHINE: &str = "0123456789abcdef0123456789abcdef01234567";
+
+/// What to answer, byte by byte, before the connection is closed.
+#[derive(Debug, Clone)]
+pub(crate) struct Reply(Vec<u8>);
+
+impl Reply {
+    /// A whole answer.
+    pub(crate) fn new(status: u16, body: &str) -> Self {
+        Self::with(status, &[("Content-Type", "application/json")], body)
+    }
+
+    /// A whole answer with its own headers.
+    pub(crate) fn with(status: u16, headers: &[(&str, &str)], body: &str) -> Self {
+        let headers: String = headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}\r\n"))
+            .collect();
+        let length = body.len();
+        Self::raw(
+            format!("HTTP/1.1 {status} X\r\nContent-Length: {length}\r\n{headers}\r\n{body}")
+                .as_bytes(),
+        )
+    }
+
+    /// The service's error body.
+    pub(crate) fn error(status: u16, code: &str, message: &str) -> Self {
+        let body =
+            serde_json::json!({"error": {"code": code, "message": message, "target": "|t-1."}});
+        Self::new(status, &body.to_string())
+    }
+
+    /// Any bytes; none is a connection that is closed without a word.
+    pub(crate) fn raw(bytes: &[u8]) -> Self {
+        Self(bytes.to_vec())
+    }
+
+    /// The first bytes of this answer.
+    pub(crate) fn cut(&self, length: usize) -> Self {
+        Self(self.0[..length].to_vec())
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+type Script = Box<dyn Fn(&str, usize) -> Option<Reply> + Send + Sync>;
+
+/// A running server. It knows one machine and no actions, unless its script
+/// says otherwise.
+pub(crate) struct Scripted {
+    root: String,
+    seen: Arc<Mutex<Vec<String>>>,
+    folder: TempDir,
+}
+
+impl Scripted {
+    /// A server that answers every POST with this.
+    pub(crate) fn posting(reply: Reply) -> Self {
+        Self::new(move |request, _| request.starts_with("POST ").then(|| reply.clone()))
+    }
+
+    /// A server with a script: from the request line, and how many POSTs came
+    /// before, to the answer; none for the usual one.
+    pub(crate) fn new(
+        script: impl Fn(&str, usize) -> Option<Reply> + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let root = format!("http://{}", listener.local_addr().unwrap());
+        let seen: Arc<Mutex<Vec<String>>> = Arc::default();
+        let log = Arc::clone(&seen);
+        let script: Script = Box::new(script);
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                serve(stream, &log, &script);
+            }
+        });
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("token"), "a.secret.token").unwrap();
+        Self { root, seen, folder }
+    }
+
+    pub(crate) fn root(&self) -> &str {
+        &self.root
+    }
+
+    /// The request lines and bodies that came.
+    pub(crate) fn seen(&self) -> Vec<String> {
+        self.seen.lock().unwrap().clone()
+    }
+
+    pub(crate) fn posts(&self) -> usize {
+        self.seen()
+            .iter()
+            .filter(|request| request.starts_with("POST "))
+            .count()
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Offboards the one machine, without patience for what is unknown.
+    pub(crate) fn run(&self, args: &[&str]) -> Outcome {
+        let fixed = [
+            "run",
+            MACHINE,
+            "--comment",
+            "Retired",
+            "--yes",
+            "--output",
+            "json",
+        ];
+        let mut command = command([&fixed, args].concat());
+        if !args.iter().any(|arg| arg.starts_with("--grace")) {
+            command.arg("--grace=0s");
+        }
+        command
+            .env("OFFBOARD_API_ROOT", self.root())
+            .env("OFFBOARD_TOKEN_FILE", self.path("token"))
+            .env("OFFBOARD_JOURNAL", self.path("journal.jsonl"));
+        command.output().unwrap().into()
+    }
+}
+
+fn serve(mut stream: TcpStream, log: &Mutex<Vec<String>>, script: &Script) {
+    let Some(request) = receive(&mut stream) else {
+        return;
+    };
+    let posts = log
+        .lock()
+        .unwrap()
+        .iter()
+        .filter(|seen| seen.starts_with("POST "))
+        .count();
+    log.lock().unwrap().push(request.clone());
+    let reply = script(&request, posts).unwrap_or_else(|| usual(&request));
+    let _ = stream.write_all(&reply.0);
+    let _ = stream.shutdown(Shutdown::Write);
+    // Until the other side has gone too: closing over unread bytes would reset
+    // the connection and lose the answer.
+    let _ = stream.read(&mut [0; 1024]);
+}
+
+/// The request line, a space, and the body.
+fn receive(stream: &mut TcpStream) -> Option<String> {
+    let mut bytes = Vec::new();
+    let mut chunk = [0; 4096];
+    loop {
+        if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
+            let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
+            let length = head
+                .lines()
+                .find_map(|line| {
+                    line.to_lowercase()
+                        .strip_prefix("content-length: ")?
+                        .parse()
+                        .ok()
+                })
+                .unwrap_or(0);
+            if bytes.len() >= end + 4 + length {
+                let line = head.lines().next()?.to_owned();
+                return Some(format!(
+                    "{line} {}",
+                    String::from_utf8_lossy(&bytes[end + 4..])
+                ));
+            }
+        }
+        match stream.read(&mut chunk) {
+            Ok(0) | Err(_) => return None,
+            Ok(count) => bytes.extend_from_slice(&chunk[..count]),
+        }
+    }
+}
+
+fn usual(request: &str) -> Reply {
+    if request.starts_with("GET /api/machineactions") {
+        Reply::new(200, r#"{"value": []}"#)
+    } else if request.starts_with("GET /api/machines/") {
+        let machine = serde_json::json!({
+            "id": MACHINE,
+            "computerDnsName": "host1.example.test",
+            "osPlatform": "Windows11",
+            "healthStatus": "Active",
+            "onboardingStatus": "Onboarded",
+        });
+        Reply::new(200, &machine.to_string())
+    } else {
+        Reply::error(404, "NotFound", "no such route")
+    }
+}

@@ -1,0 +1,169 @@
+//! Traps that others fell into, as far as they concern one machine. Those that
+//! the plugin's or an order's own rules answer have their tests there.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::{Reply, Scripted, World};
+
+#[test]
+fn trap_body_omitted() {
+    let world = World::new();
+    world.run(&[&world.online()[0].machine.id]);
+    assert_eq!(world.posts()[0]["body"], r#"{"Comment":"Retired, INC-1"}"#);
+}
+
+#[test]
+fn trap_wrong_route() {
+    let world = World::new();
+    world.run(&[&world.online()[0].machine.id, "--wait"]);
+    for request in world.requests() {
+        assert_eq!(request["status"], 200, "{request}");
+    }
+}
+
+#[test]
+fn trap_endless_429_loop() {
+    let throttled = || {
+        let body = json!({"error": {"code": "TooManyRequests", "message": "", "target": ""}});
+        Reply::with(429, &[("Retry-After", "1")], &body.to_string())
+    };
+    let server = Scripted::new(move |_, _| Some(throttled()));
+    let outcome = server.run(&[]);
+    assert_eq!(
+        (outcome.code, &outcome.row()["state"]),
+        (5, &json!("not-sent")),
+        "{outcome:?}"
+    );
+    assert_eq!(server.posts(), 0);
+    assert!(server.seen().len() <= 5, "{:?}", server.seen());
+}
+
+#[test]
+fn trap_whole_list_sent_again_after_one_429() {
+    let world = World::with(|config| config.quota = "1/1s".parse().unwrap());
+    let machines = world.online();
+    let ids: Vec<&str> = machines
+        .iter()
+        .take(3)
+        .map(|truth| truth.machine.id.as_str())
+        .collect();
+    world.run(&ids);
+    let mut paths: Vec<String> = world
+        .posts()
+        .iter()
+        .map(|post| post["path"].as_str().unwrap().to_owned())
+        .collect();
+    paths.sort();
+    let count = paths.len();
+    paths.dedup();
+    assert_eq!(paths.len(), count, "{paths:?}");
+}
+
+#[test]
+fn trap_first_match_of_an_ambiguous_name() {
+    let world = World::new();
+    let name = world.shared_name();
+    let outcome = world.run(&[&name]);
+    let row = outcome.row();
+    assert_eq!(
+        (outcome.code, &row["state"]),
+        (1, &json!("rejected")),
+        "{outcome:?}"
+    );
+    let message = row["error"]["message"].as_str().unwrap();
+    let found = world.offboard(&["find", &name, "--output", "json"]).rows();
+    for machine in found {
+        assert!(
+            message.contains(machine["machineId"].as_str().unwrap()),
+            "{message}"
+        );
+    }
+    assert!(world.posts().is_empty());
+}
+
+#[test]
+fn trap_aad_device_id_used_as_the_machine_id() {
+    let world = World::new();
+    let guid = world.online()[0].machine.aad_device_id;
+    let guid = guid.map_or_else(
+        || "11111111-2222-3333-4444-555555555555".to_owned(),
+        |id| id.to_string(),
+    );
+    let outcome = world.run(&[&guid]);
+    assert_eq!(outcome.code, 2, "{outcome:?}");
+    assert!(world.requests().is_empty());
+}
+
+#[test]
+fn trap_error_body_dropped() {
+    let server = Scripted::posting(Reply::error(400, "BadRequest", "The very reason."));
+    let outcome = server.run(&["--output", "table"]);
+    assert!(
+        outcome
+            .stdout
+            .contains("BadRequest: The very reason. [tracking id |t-1.]"),
+        "{outcome:?}"
+    );
+}
+
+#[test]
+fn trap_timeout_and_cancelled_lumped_under_failed() {
+    for (status, state) in [
+        ("TimeOut", "timed-out"),
+        ("Canceled", "cancelled"),
+        ("Failed", "failed"),
+    ] {
+        let action = json!({
+            "id": "11111111-2222-3333-4444-555555555555",
+            "type": "Offboard",
+            "status": status,
+            "machineId": crate::support::MACHINE,
+        });
+        let server = Scripted::posting(Reply::new(200, &action.to_string()));
+        let outcome = server.run(&["--wait"]);
+        assert_eq!(
+            (outcome.code, &outcome.row()["state"]),
+            (1, &json!(state)),
+            "{outcome:?}"
+        );
+    }
+}
+
+#[test]
+fn trap_own_deadline_reported_as_failed_or_as_success() {
+    let world = World::with(|config| config.action_time = Duration::from_secs(60));
+    let outcome = world.run(&[&world.online()[0].machine.id, "--wait=1s"]);
+    assert_eq!(
+        (outcome.code, &outcome.row()["state"]),
+        (4, &json!("pending")),
+        "{outcome:?}"
+    );
+}
+
+#[test]
+fn trap_default_comment_that_explains_nothing() {
+    let world = World::new();
+    let outcome = world.offboard(&["run", &world.online()[0].machine.id, "--yes"]);
+    assert_eq!(outcome.code, 2, "{outcome:?}");
+    assert!(outcome.stderr.contains("--comment"), "{outcome:?}");
+    assert!(world.requests().is_empty());
+}
+
+#[test]
+fn trap_results_overwritten_for_each_machine() {
+    let world = World::new();
+    let machines = world.online();
+    let ids: Vec<&str> = machines
+        .iter()
+        .take(3)
+        .map(|truth| truth.machine.id.as_str())
+        .collect();
+    let rows = world.run(&ids).rows();
+    let seen: Vec<&str> = rows
+        .iter()
+        .map(|row| row["machineId"].as_str().unwrap())
+        .collect();
+    assert_eq!(seen, ids);
+}

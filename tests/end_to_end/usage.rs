@@ -1,0 +1,117 @@
+//! What is wrong before anything is sent: exit code 2, and the service hears
+//! nothing.
+
+use crate::support::{World, offboard};
+
+const ID: &str = "0123456789abcdef0123456789abcdef01234567";
+
+#[test]
+fn what_is_no_machine_is_a_usage_error() {
+    let world = World::new();
+    for machine in [
+        "",
+        " ",
+        "11111111-2222-3333-4444-555555555555",
+        &ID[1..],
+        &ID[..20],
+        "5m",
+        "600",
+        "./list.csv",
+        "list.csv",
+        "/etc/passwd",
+        "C:\\list.txt",
+        "https://example.test/x",
+    ] {
+        let outcome = world.run(&[machine]);
+        assert_eq!(outcome.code, 2, "{machine:?}: {outcome:?}");
+        assert!(outcome.stdout.is_empty(), "{machine:?}: {outcome:?}");
+        assert!(
+            outcome.stderr.starts_with("error: "),
+            "{machine:?}: {outcome:?}"
+        );
+    }
+    assert!(world.requests().is_empty());
+}
+
+#[test]
+fn a_comment_is_needed_and_says_something() {
+    let world = World::new();
+    for comment in [
+        &[][..],
+        &["--comment", ""],
+        &["--comment", " \t"],
+        &["--comment", "\u{1b}[2J"],
+    ] {
+        let outcome = world.offboard(&[&["run", ID, "--yes"], comment].concat());
+        assert_eq!(outcome.code, 2, "{comment:?}: {outcome:?}");
+    }
+    assert!(world.requests().is_empty());
+}
+
+#[test]
+fn more_machines_than_a_run_takes_are_refused() {
+    let world = World::new();
+    let ids: Vec<String> = (0..26).map(|number| format!("{number:040x}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let outcome = world.run(&ids);
+    assert_eq!(outcome.code, 2, "{outcome:?}");
+    assert!(outcome.stderr.contains("at most 25"), "{outcome:?}");
+    assert!(world.requests().is_empty());
+}
+
+#[test]
+fn the_token_never_travels_in_the_clear() {
+    for root in [
+        "http://api.security.microsoft.com",
+        "http://10.0.0.1",
+        "http://localhost.test",
+    ] {
+        let outcome = offboard(["run", ID, "--comment", "x", "--yes", "--api-root", root]);
+        assert_eq!(outcome.code, 2, "{root}: {outcome:?}");
+        assert!(
+            outcome.stderr.contains("in the clear"),
+            "{root}: {outcome:?}"
+        );
+    }
+}
+
+#[test]
+fn a_secret_is_never_an_argument() {
+    let help = offboard(["run", "--help"]);
+    assert!(!help.stdout.contains("--token "), "{help:?}");
+    let outcome = offboard(["run", ID, "--comment", "x", "--yes", "--token", "abc"]);
+    assert_eq!(outcome.code, 2, "{outcome:?}");
+}
+
+#[test]
+fn a_plugin_that_is_none_is_refused() {
+    let world = World::new();
+    std::fs::write(world.path("plugin.wasm"), b"\0asm\x01\0\0\0").unwrap();
+    for file in ["plugin.wasm", "missing.wasm"] {
+        let path = world.path(file);
+        let outcome = world.run(&[ID, "--plugin", path.to_str().unwrap()]);
+        assert_eq!(outcome.code, 2, "{file}: {outcome:?}");
+    }
+    assert!(world.requests().is_empty());
+}
+
+#[test]
+fn every_exit_code_is_in_the_help() {
+    let help = offboard(["--help"]).stdout;
+    for line in [
+        "0    all",
+        "1    ",
+        "2    ",
+        "3    ",
+        "4    ",
+        "5    ",
+        "130  ",
+        "4, 3, 1, 5",
+    ] {
+        assert!(help.contains(line), "{line:?} is missing from:\n{help}");
+    }
+    for command in ["run", "status", "cancel", "find"] {
+        let help = offboard([command, "--help"]).stdout;
+        assert!(help.contains("Exit codes:"), "{command}:\n{help}");
+    }
+}

@@ -100,11 +100,13 @@ async fn tour(screen: &Screen, signals: &Signals, simulator: &Simulator) -> Resu
     );
 
     screen.line(
-        "\nNext, against a simulator of your own:\n\
-         \n  offboard simulate          # prints apiRoot and token\n\
-         \x20 offboard find NAME --api-root URL --token-file FILE\n\
-         \x20 offboard run MACHINE --comment 'Why' --wait --api-root URL --token-file FILE\n\
-         \nAnd: offboard inspect, offboard run --help.",
+        "\nNext, step by step, against a simulator of your own (target/debug/offboard, if it is not \
+         in your path):\n\
+         \n  offboard simulate --listen 127.0.0.1:8400 --write-token token\n\
+         \nand in another terminal:\n\
+         \n  export OFFBOARD_API_ROOT=http://127.0.0.1:8400 OFFBOARD_TOKEN_FILE=token\
+         \n  offboard find ams-it-00006\
+         \n  offboard run ams-fin-00000.corp.contoso.test --comment 'Stolen, INC-1234' --wait",
     );
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! The `offboard` command: arguments, prompts, tables and exit codes. The one
 //! room that talks to people, and the one that knows the simulator.
 
+mod actions;
 mod args;
 mod cancel;
 mod confirm;

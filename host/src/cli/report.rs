@@ -148,6 +148,9 @@ pub(super) fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) 
     for row in rows {
         table.add_row(row.iter().map(|cell| clean(cell)));
     }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
     table.trim_fmt()
 }
 
@@ -182,10 +185,13 @@ pub(super) fn machines(machines: &[&Machine]) -> String {
     )
 }
 
+/// The columns of orders and of actions.
+pub(super) const ORDER_HEAD: [&str; 5] = ["MACHINE", "NAME", "STATE", "ACTION", "DETAIL"];
+
 /// Orders as people read them.
 pub(super) fn orders(orders: &[Order]) -> String {
     table(
-        &["MACHINE", "NAME", "STATE", "ACTION", "DETAIL"],
+        &ORDER_HEAD,
         orders.iter().map(|order| {
             vec![
                 order

@@ -1,0 +1,135 @@
+//! Actions that a user asked for: which they are, and how they are shown.
+
+use super::{
+    args::Format,
+    connect::Connected,
+    hint,
+    report::{self, Row},
+    target::Subject,
+    text::{Screen, clean},
+};
+use crate::{
+    contract::{InvalidMachineId, MachineAction, MachineId, Problem, Retry},
+    order::{State, Target},
+};
+
+/// One thing that was asked for, and what came of it.
+pub(super) struct Asked {
+    pub(super) subject: Subject,
+    pub(super) found: Result<(MachineAction, State), Problem>,
+}
+
+/// The one machine that a user means.
+pub(super) async fn machine(connected: &Connected, target: &Target) -> Result<MachineId, Problem> {
+    let name = match target {
+        Target::Id(id) => return Ok(id.clone()),
+        Target::Name(name) => name,
+    };
+    let machines = connected.runner.find(name).await?;
+    match machines.as_slice() {
+        [machine] => machine.id.parse().map_err(|error: InvalidMachineId| {
+            Problem::new("unreadable-answer", Retry::Never, error.to_string())
+        }),
+        [] => {
+            let message = format!("no machine has the name {name}");
+            Err(Problem::new("not-found", Retry::Never, message))
+        }
+        several => {
+            let ids: Vec<&str> = several.iter().map(|machine| machine.id.as_str()).collect();
+            let message = format!(
+                "{} machines have the name {name}: {}",
+                ids.len(),
+                ids.join(", ")
+            );
+            Err(Problem::new("ambiguous-name", Retry::Never, message))
+        }
+    }
+}
+
+/// Shows them all, and what to do next. The comment is the one that was sent,
+/// if one was.
+pub(super) fn show(
+    asked: &[Asked],
+    comment: Option<&str>,
+    format: Format,
+    connected: &Connected,
+    screen: &Screen,
+) {
+    let advice = |problem: &Problem| hint::hint(problem, connected.claims.as_ref());
+    if format == Format::Table {
+        screen.line(&report::table(&report::ORDER_HEAD, asked.iter().map(cells)));
+    } else {
+        let rows: Vec<Row<'_>> = asked
+            .iter()
+            .map(|asked| match &asked.found {
+                Ok((action, state)) => Row::of_action(action, comment, *state),
+                Err(problem) => Row::of_problem(
+                    ids(&asked.subject),
+                    problem,
+                    state_of_problem(problem),
+                    advice(problem),
+                ),
+            })
+            .collect();
+        report::json(screen, format, &rows);
+    }
+    for asked in asked {
+        match &asked.found {
+            Err(problem) => screen.say(&format!("hint: {}: {}", problem.kind, advice(problem))),
+            Ok((action, State::Succeeded)) => {
+                let name = action.computer_dns_name.as_deref().unwrap_or(&action.id);
+                screen.say(&format!(
+                    "{} is offboarded. {}",
+                    clean(name),
+                    hint::aftermath(None)
+                ));
+            }
+            Ok(_) => {}
+        }
+    }
+}
+
+/// What a problem says about the action that was asked for.
+fn state_of_problem(problem: &Problem) -> State {
+    match problem.kind {
+        "outcome-unknown" | "service-failure" | "unreadable-answer" => State::Unknown,
+        "no-answer" | "not-sent" | "no-credential" | "throttled" | "journal" => State::NotSent,
+        _ => State::Rejected,
+    }
+}
+
+/// The machine id and the name, as far as the user gave them.
+fn ids(subject: &Subject) -> (Option<&str>, Option<&str>) {
+    match subject {
+        Subject::Action(_) => (None, None),
+        Subject::Machine(Target::Id(id)) => (Some(id.as_str()), None),
+        Subject::Machine(Target::Name(name)) => (None, Some(name)),
+    }
+}
+
+fn cells(asked: &Asked) -> Vec<String> {
+    let or_dash = |text: Option<&str>| text.unwrap_or("-").to_owned();
+    match &asked.found {
+        Ok((action, state)) => vec![
+            or_dash(action.machine_id.as_deref()),
+            or_dash(action.computer_dns_name.as_deref()),
+            state.to_string(),
+            action.id.clone(),
+            action.status.name().to_owned(),
+        ],
+        Err(problem) => {
+            let (machine, name) = ids(&asked.subject);
+            let action = match &asked.subject {
+                Subject::Action(id) => Some(id.as_str()),
+                Subject::Machine(_) => None,
+            };
+            vec![
+                or_dash(machine),
+                or_dash(name),
+                state_of_problem(problem).to_string(),
+                or_dash(action),
+                report::words(problem),
+            ]
+        }
+    }
+}

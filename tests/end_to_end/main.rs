@@ -9,6 +9,7 @@ mod contract;
 mod demo;
 mod find;
 mod journal;
+mod limits;
 mod output;
 mod python;
 mod run;

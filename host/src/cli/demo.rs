@@ -25,9 +25,11 @@ const NOBODY: &str = "00000000000000000000000000000000deadbeef";
 
 pub(super) async fn demo(screen: &Screen) -> Result<Exit> {
     let signals = Signals::listen(screen);
-    let mut config = Config::default();
-    config.action_time = ACTION_TIME;
-    config.on_duplicate = OnDuplicate::Refuse;
+    let config = Config {
+        action_time: ACTION_TIME,
+        on_duplicate: OnDuplicate::Refuse,
+        ..Config::default()
+    };
     let simulator = Simulator::start(config)
         .await
         .context("the simulator does not start")?;

@@ -25,8 +25,10 @@ impl World {
     /// A simulator with something changed.
     pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Self {
         let runtime = Runtime::new().unwrap();
-        let mut config = Config::default();
-        config.action_time = std::time::Duration::from_millis(600);
+        let mut config = Config {
+            action_time: std::time::Duration::from_millis(600),
+            ..Config::default()
+        };
         change(&mut config);
         let simulator = runtime.block_on(Simulator::start(config)).unwrap();
         let folder = tempfile::tempdir().unwrap();

@@ -1,0 +1,96 @@
+//! The sandbox's bounds, with the real plugin and less than it needs.
+
+use std::{net::TcpListener, time::Duration};
+
+use offboard_host::{
+    component::Component,
+    connection::{Connection, Token},
+    contract::{Comment, MachineId, OffboardError},
+    egress::Delivery,
+    grant::Refusal,
+    sandbox::{CallError, Limits, Sandbox},
+};
+
+use crate::support::{MACHINE, Reply, Scripted};
+
+fn sandbox(change: impl FnOnce(&mut Limits)) -> Sandbox {
+    let mut limits = Limits::default();
+    change(&mut limits);
+    Sandbox::new(&Component::embedded().unwrap(), limits).unwrap()
+}
+
+fn connection(root: &str) -> Connection {
+    Connection::new(
+        root.parse().unwrap(),
+        Some(Token::new("a.secret.token").unwrap()),
+    )
+}
+
+fn order() -> (MachineId, Comment) {
+    (MACHINE.parse().unwrap(), "Retired".parse().unwrap())
+}
+
+#[tokio::test]
+async fn a_service_that_never_answers_is_left_at_the_deadline() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let root = format!("http://{}", listener.local_addr().unwrap());
+    let sandbox = sandbox(|limits| limits.deadline = Duration::from_secs(1));
+    let (machine, comment) = order();
+    let called = sandbox
+        .offboard(&connection(&root), &machine, &comment)
+        .await;
+    assert!(
+        matches!(called.result, Err(CallError::Deadline(_))),
+        "{called:?}"
+    );
+    // The system took the request into its buffers: it may have been read.
+    assert_eq!(called.record.delivery(), Delivery::Unanswered);
+}
+
+#[tokio::test]
+async fn a_plugin_that_wants_more_memory_than_it_may_have_is_ended() {
+    let server = Scripted::posting(Reply::new(200, "{}"));
+    let sandbox = sandbox(|limits| limits.memory = 1024 * 1024);
+    let (machine, comment) = order();
+    let called = sandbox
+        .offboard(&connection(server.root()), &machine, &comment)
+        .await;
+    assert!(
+        matches!(called.result, Err(CallError::Limit(_))),
+        "{called:?}"
+    );
+    assert_eq!(called.record.delivery(), Delivery::NotSent);
+    assert!(server.seen().is_empty());
+}
+
+#[tokio::test]
+async fn without_a_token_nothing_is_even_asked_for() {
+    let server = Scripted::posting(Reply::new(200, "{}"));
+    let nobody = Connection::new(server.root().parse().unwrap(), None);
+    let (machine, comment) = order();
+    let called = sandbox(|_| {}).offboard(&nobody, &machine, &comment).await;
+    assert!(
+        matches!(called.result, Ok(Err(OffboardError::NoCredential(_)))),
+        "{called:?}"
+    );
+    assert_eq!(called.record.delivery(), Delivery::NotSent);
+    assert!(server.seen().is_empty());
+}
+
+#[tokio::test]
+async fn every_call_has_a_grant_of_its_own() {
+    let server = Scripted::new(|_, _| None);
+    let sandbox = sandbox(|_| {});
+    let (machine, comment) = order();
+    let connection = connection(server.root());
+    for _ in 0..3 {
+        let called = sandbox.offboard(&connection, &machine, &comment).await;
+        assert_eq!(
+            called.record.delivery(),
+            Delivery::Answered(404),
+            "{called:?}"
+        );
+        assert_eq!(called.record.refusals, Vec::<Refusal>::new());
+    }
+    assert_eq!(server.posts(), 3);
+}

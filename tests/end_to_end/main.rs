@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod answers;
+mod confirm;
 mod connection;
 mod contract;
 mod demo;

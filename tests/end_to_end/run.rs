@@ -226,6 +226,9 @@ fn a_second_offboarding_returns_the_pending_action() {
     let second = world.run(&[&id]);
     assert_eq!(second.code, 0);
     assert_eq!(second.row()["action"]["id"], first["action"]["id"]);
+    let note = second.row()["note"].as_str().unwrap().to_owned();
+    assert!(note.contains("was under way already"), "{note}");
+    assert_eq!(first["note"], json!(null));
     assert_eq!(world.offboardings().len(), 1);
 }
 

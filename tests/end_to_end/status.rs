@@ -74,7 +74,7 @@ fn a_machine_without_an_offboarding_has_no_status() {
     let outcome = world.offboard(&["status", &world.offline().machine.id, "--output", "json"]);
     assert_eq!(
         (outcome.code, &outcome.row()["error"]["kind"]),
-        (1, &json!("not-found"))
+        (1, &json!("no-offboarding"))
     );
 }
 
@@ -118,7 +118,7 @@ fn a_machine_stands_for_its_pending_offboarding() {
     let again = world.offboard(&["cancel", &id, "--comment", "A mistake", "--output", "json"]);
     assert_eq!(
         (again.code, &again.row()["error"]["kind"]),
-        (1, &json!("not-found"))
+        (1, &json!("no-offboarding"))
     );
 }
 

@@ -1,5 +1,7 @@
 //! Actions that a user asked for: which they are, and how they are shown.
 
+use std::collections::HashSet;
+
 use super::{
     args::Format,
     connect::Connected,
@@ -62,9 +64,10 @@ pub(super) fn show(
         let rows: Vec<Row<'_>> = asked
             .iter()
             .map(|asked| match &asked.found {
-                Ok((action, state)) => Row::of_action(action, comment, *state),
+                Ok((action, state)) => Row::of_action(&asked.subject, action, comment, *state),
                 Err(problem) => Row::of_problem(
-                    ids(&asked.subject),
+                    &asked.subject,
+                    comment,
                     problem,
                     state_of_problem(problem),
                     advice(problem),
@@ -73,8 +76,10 @@ pub(super) fn show(
             .collect();
         report::json(screen, format, &rows);
     }
+    let mut told = HashSet::new();
     for asked in asked {
         match &asked.found {
+            Err(problem) if !told.insert(advice(problem)) => {}
             Err(problem) => screen.say(&format!("hint: {}: {}", problem.kind, advice(problem))),
             Ok((action, State::Succeeded)) => {
                 let name = action.computer_dns_name.as_deref().unwrap_or(&action.id);
@@ -93,17 +98,8 @@ pub(super) fn show(
 fn state_of_problem(problem: &Problem) -> State {
     match problem.kind {
         "outcome-unknown" | "service-failure" | "unreadable-answer" => State::Unknown,
-        "no-answer" | "not-sent" | "no-credential" | "throttled" | "journal" => State::NotSent,
+        "no-answer" | "not-sent" | "no-credential" | "journal" => State::NotSent,
         _ => State::Rejected,
-    }
-}
-
-/// The machine id and the name, as far as the user gave them.
-fn ids(subject: &Subject) -> (Option<&str>, Option<&str>) {
-    match subject {
-        Subject::Action(_) => (None, None),
-        Subject::Machine(Target::Id(id)) => (Some(id.as_str()), None),
-        Subject::Machine(Target::Name(name)) => (None, Some(name)),
     }
 }
 
@@ -118,7 +114,7 @@ fn cells(asked: &Asked) -> Vec<String> {
             action.status.name().to_owned(),
         ],
         Err(problem) => {
-            let (machine, name) = ids(&asked.subject);
+            let (machine, name) = asked.subject.machine();
             let action = match &asked.subject {
                 Subject::Action(id) => Some(id.as_str()),
                 Subject::Machine(_) => None,

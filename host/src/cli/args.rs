@@ -18,7 +18,7 @@ Exit codes:
   3    no usable credential or permission
   4    unknown, or still pending at the deadline
   5    not sent, and safe to repeat
-  130  interrupted
+  130  interrupted, or not confirmed
 Where several apply: 4, 3, 1, 5.
 
 Data goes to standard output, everything else to standard error.";
@@ -205,7 +205,7 @@ pub(super) struct OutputArgs {
 pub(super) enum Format {
     /// A table for people
     Table,
-    /// One JSON array
+    /// One JSON array; for inspect, one object
     Json,
     /// One JSON object a line
     Jsonl,

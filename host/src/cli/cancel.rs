@@ -21,7 +21,9 @@ use crate::{
 
 pub(super) async fn cancel(args: CancelArgs, screen: &Screen) -> Result<Exit> {
     let signals = Signals::listen(screen);
-    let connected = args.connect.connect(Duration::ZERO, signals.stop.clone())?;
+    let connected = args
+        .connect
+        .connect(Duration::ZERO, signals.stop.clone(), screen)?;
     let mut journal = connected
         .journal(&args.journal)
         .map_err(|error| Problem::new("journal", Retry::Safe, error.to_string()));
@@ -34,7 +36,7 @@ pub(super) async fn cancel(args: CancelArgs, screen: &Screen) -> Result<Exit> {
                 "interrupted before its turn",
             )),
             (Err(problem), _) => Err(problem.clone()),
-            (Ok(journal), _) => one(&args, &connected, subject, journal).await,
+            (Ok(journal), _) => one(&args, &connected, &signals, subject, journal).await,
         };
         let found = cancelled.map(|action| {
             let state = state_of(&action.status);
@@ -65,18 +67,26 @@ pub(super) async fn cancel(args: CancelArgs, screen: &Screen) -> Result<Exit> {
 async fn one(
     args: &CancelArgs,
     connected: &Connected,
+    signals: &Signals,
     subject: &Subject,
     journal: &mut Journal,
 ) -> Result<MachineAction, Problem> {
     if let Some(problem) = &connected.missing {
         return Err(problem.clone());
     }
-    let action = pending(connected, subject).await?;
-    connected
-        .runner
-        .cancel(&action, &args.comment, journal)
-        .await
-        .unwrap_or_else(|error| Err(Problem::new("journal", Retry::Safe, error.to_string())))
+    let action = tokio::select! {
+        action = pending(connected, subject) => action?,
+        () = signals.stopping() => {
+            return Err(Problem::new("not-sent", Retry::Safe, "interrupted before it was sent"));
+        }
+    };
+    tokio::select! {
+        cancelled = connected.runner.cancel(&action, &args.comment, journal) => cancelled
+            .unwrap_or_else(|error| Err(Problem::new("journal", Retry::Safe, error.to_string()))),
+        () = signals.at_once() => {
+            Err(Problem::new("outcome-unknown", Retry::AskFirst, "interrupted on its way"))
+        }
+    }
 }
 
 /// The action that a user means: by its id, or the machine's offboarding that
@@ -93,6 +103,6 @@ async fn pending(connected: &Connected, subject: &Subject) -> Result<ActionId, P
         .and_then(|action| action.id.parse().ok())
         .ok_or_else(|| {
             let message = format!("no offboarding of {machine} is under way");
-            Problem::new("not-found", Retry::Never, message)
+            Problem::new("no-offboarding", Retry::Never, message)
         })
 }

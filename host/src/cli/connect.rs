@@ -5,7 +5,10 @@ use std::{env, path::PathBuf, time::Duration};
 use anyhow::{Context, Result};
 use tokio::sync::watch;
 
-use super::args::{ConnectArgs, JournalArgs};
+use super::{
+    args::{ConnectArgs, JournalArgs},
+    text::Screen,
+};
 use crate::{
     component::Component,
     connection::{Connection, Token, TokenClaims},
@@ -32,9 +35,13 @@ impl ConnectArgs {
         &self,
         grace: Duration,
         stop: watch::Receiver<bool>,
+        screen: &Screen,
     ) -> Result<Connected> {
         let component = match &self.plugin {
-            Some(file) => Component::from_file(file)?,
+            Some(file) => {
+                screen.detail(&format!("compiling {}", file.display()));
+                Component::from_file(file).with_context(|| file.display().to_string())?
+            }
             None => Component::embedded()?,
         };
         let sandbox = Sandbox::new(&component, Limits::default())?;

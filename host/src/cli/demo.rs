@@ -35,16 +35,10 @@ pub(super) async fn demo(screen: &Screen) -> Result<Exit> {
         .context("the simulator does not start")?;
     let done = tokio::select! {
         done = tour(screen, &signals, &simulator) => done.map(|()| Exit::Done),
-        () = interrupted(&signals) => Ok(Exit::Interrupted),
+        () = signals.stopping() => Ok(Exit::Interrupted),
     };
     simulator.stop().await;
     done
-}
-
-async fn interrupted(signals: &Signals) {
-    if signals.stop.clone().wait_for(|stop| *stop).await.is_err() {
-        std::future::pending::<()>().await;
-    }
 }
 
 async fn tour(screen: &Screen, signals: &Signals, simulator: &Simulator) -> Result<()> {
@@ -104,9 +98,9 @@ async fn tour(screen: &Screen, signals: &Signals, simulator: &Simulator) -> Resu
     screen.line(
         "\nNext, step by step, against a simulator of your own (target/debug/offboard, if it is not \
          in your path):\n\
-         \n  offboard simulate --listen 127.0.0.1:8400 --write-token token\n\
+         \n  offboard simulate --listen 127.0.0.1:8400 --write-token target/token\n\
          \nand in another terminal:\n\
-         \n  export OFFBOARD_API_ROOT=http://127.0.0.1:8400 OFFBOARD_TOKEN_FILE=token\
+         \n  export OFFBOARD_API_ROOT=http://127.0.0.1:8400 OFFBOARD_TOKEN_FILE=target/token\
          \n  offboard find ams-it-00006\
          \n  offboard run ams-fin-00000.corp.contoso.test --comment 'Stolen, INC-1234' --wait",
     );

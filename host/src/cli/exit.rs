@@ -49,7 +49,7 @@ impl Exit {
     pub(super) fn of_kind(kind: &str) -> Self {
         match kind {
             kind if is_credential(kind) => Self::Credential,
-            "not-sent" | "no-answer" | "throttled" | "journal" => Self::NotSent,
+            "not-sent" | "no-answer" | "journal" => Self::NotSent,
             "outcome-unknown" => Self::Unknown,
             _ => Self::Refused,
         }

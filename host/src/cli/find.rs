@@ -51,12 +51,14 @@ impl<'a> From<&'a Machine> for Row<'a> {
 
 pub(super) async fn find(args: FindArgs, screen: &Screen) -> Result<Exit> {
     let signals = Signals::listen(screen);
-    let connected = args.connect.connect(Duration::ZERO, signals.stop.clone())?;
+    let connected = args
+        .connect
+        .connect(Duration::ZERO, signals.stop.clone(), screen)?;
     let found = match &connected.missing {
         Some(problem) => Err(problem.clone()),
         None => tokio::select! {
             found = connected.runner.find(&args.name) => found,
-            () = async { let _ = signals.stop.clone().wait_for(|stop| *stop).await; } => {
+            () = signals.stopping() => {
                 show(&args, screen, &[]);
                 return Ok(Exit::Interrupted);
             }

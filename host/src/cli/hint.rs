@@ -66,18 +66,30 @@ pub(super) fn hint(problem: &Problem, claims: Option<&TokenClaims>) -> String {
         "denied" => "This host let nothing out: the plugin asked for more than was ordered. Look \
             at it with `offboard inspect`."
             .to_owned(),
-        "not-sent" | "no-answer" => {
-            "Nothing was sent. Check the network and --api-root, then repeat.".to_owned()
+        "not-sent" => "It was not sent, and may be repeated. If the service could not be reached, \
+            check the network and --api-root."
+            .to_owned(),
+        "no-answer" => {
+            "Nothing was changed. Check the network and --api-root, then repeat.".to_owned()
         }
         "journal" => "Nothing was sent, because it could not be put on record. Make room or name \
             another file with --journal."
             .to_owned(),
-        "action-not-found" => "Check the action id; `offboard status MACHINE` shows it.".to_owned(),
+        "action-not-found" => "Check the action id; `offboard status MACHINE` shows that of a \
+            machine's newest offboarding."
+            .to_owned(),
+        "no-offboarding" => "Nothing is there to show or to cancel; `offboard run` offboards a \
+            machine."
+            .to_owned(),
         "duplicate" => "Nothing to do: it stands in this run once already.".to_owned(),
         _ => "The service's own words say why; quote its tracking id to Microsoft's support."
             .to_owned(),
     }
 }
+
+/// What it means that the service answered with an action that was known.
+pub(super) const JOINED: &str = "An offboarding of this machine was under way already: the service \
+    answered with its action, which keeps the comment that it was sent with.";
 
 /// What it means that an action has not ended.
 pub(super) const PENDING: &str = "The service took it, and the device has not carried it out yet: \
@@ -90,7 +102,11 @@ pub(super) fn aftermath(platform: Option<&str>) -> &'static str {
             "Its agent stays installed; the device shows as inactive after 7 days and stays \
              listed for up to 180."
         }
-        _ => {
+        None => {
+            "Windows keeps its onboarding data, other systems their agent; the device shows as \
+             inactive after 7 days and stays listed for up to 180."
+        }
+        Some(_) => {
             "Windows keeps its onboarding data; the device shows as inactive after 7 days and \
              stays listed for up to 180."
         }

@@ -33,7 +33,7 @@ struct Row<'a> {
 
 pub(super) fn inspect(args: &InspectArgs, screen: &Screen) -> Result<Exit> {
     let component = match &args.plugin {
-        Some(file) => Component::from_file(file)?,
+        Some(file) => Component::from_file(file).with_context(|| file.display().to_string())?,
         None => Component::embedded()?,
     };
     // Names first, then types: the sandbox is the judge of both.

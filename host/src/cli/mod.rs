@@ -46,10 +46,14 @@ pub fn main() -> ExitCode {
         }
         Err(error) => Err(error.into()),
     };
-    exit.unwrap_or_else(|error| {
-        screen.error(&format!("{error:#}"));
+    let exit = exit.unwrap_or_else(|error| {
+        screen.error(&text::clean(&format!("{error:#}")));
         Exit::Usage
-    })
+    });
+    match exit {
+        Exit::Done if Screen::lost_data() => Exit::Refused,
+        exit => exit,
+    }
     .into()
 }
 

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use super::{
     args::Format,
     hint,
+    target::Subject,
     text::{Screen, clean, clean_json},
 };
 use crate::{
@@ -20,6 +21,8 @@ use crate::{
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Row<'a> {
+    /// What the user named.
+    asked: String,
     machine_id: Option<&'a str>,
     name: Option<&'a str>,
     comment: Option<&'a str>,
@@ -50,6 +53,7 @@ impl<'a> Row<'a> {
         claims: Option<&TokenClaims>,
     ) -> Self {
         Self {
+            asked: order.target().to_string(),
             machine_id: order.machine().map(|id| id.as_str()),
             name: order.name(),
             comment: Some(order.comment().as_str()),
@@ -59,17 +63,22 @@ impl<'a> Row<'a> {
                 .problem()
                 .map(|problem| error_row(problem, hint::hint(problem, claims))),
             preflight,
-            note: note(order.state(), platform),
+            note: match order.is_joined() {
+                true => Some(hint::JOINED),
+                false => note(order.state(), platform),
+            },
         }
     }
 
     /// An action that no order of this run stands behind.
     pub(super) fn of_action(
+        asked: &Subject,
         action: &'a MachineAction,
         comment: Option<&'a str>,
         state: State,
     ) -> Self {
         Self {
+            asked: asked.to_string(),
             machine_id: action.machine_id.as_deref(),
             name: action.computer_dns_name.as_deref(),
             comment: comment.or(action.requestor_comment.as_deref()),
@@ -83,15 +92,18 @@ impl<'a> Row<'a> {
 
     /// Something that was asked for and cannot be shown.
     pub(super) fn of_problem(
-        subject: (Option<&'a str>, Option<&'a str>),
+        asked: &'a Subject,
+        comment: Option<&'a str>,
         problem: &'a Problem,
         state: State,
         hint: String,
     ) -> Self {
+        let (machine_id, name) = asked.machine();
         Self {
-            machine_id: subject.0,
-            name: subject.1,
-            comment: None,
+            asked: asked.to_string(),
+            machine_id,
+            name,
+            comment,
             state: state.name(),
             action: None,
             error: Some(error_row(problem, hint)),

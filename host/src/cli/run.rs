@@ -48,7 +48,9 @@ pub(super) async fn run(args: RunArgs, screen: &Screen) -> Result<Exit> {
         "there is no terminal to ask on: add --yes to go ahead, or --dry-run to see what would happen"
     );
     let signals = Signals::listen(screen);
-    let connected = args.connect.connect(args.grace, signals.stop.clone())?;
+    let connected = args
+        .connect
+        .connect(args.grace, signals.stop.clone(), screen)?;
     let mut orders: Vec<Order> = targets
         .into_iter()
         .map(|target| Order::new(target, args.comment.clone()))
@@ -94,7 +96,10 @@ async fn drive(
         return Finished::Yes;
     }
     look(screen, signals, connected, orders, lines).await;
-    announce(args, screen, connected, orders, lines);
+    // What is confirmed is shown, however quiet the rest is to be.
+    let asks = !args.yes && !args.dry_run;
+    let shown = if asks { screen.insisting() } else { *screen };
+    announce(args, &shown, connected, orders, lines);
     let planned = orders
         .iter()
         .filter(|order| order.state() == State::Planned)
@@ -102,14 +107,12 @@ async fn drive(
     if args.dry_run || planned == 0 || signals.stopped() {
         return Finished::Yes;
     }
-    if !args.yes {
+    if asks {
         let question = match planned {
-            1 => "Offboard this machine? It is hard to undo".to_owned(),
-            count => format!("Offboard these {count} machines? It is hard to undo"),
+            1 => "Offboard this machine? It is hard to undo.".to_owned(),
+            count => format!("Offboard these {count} machines? It is hard to undo."),
         };
-        // A thread of its own: the question must not keep signals waiting.
-        let answer = tokio::task::spawn_blocking(move || confirm(&question)).await;
-        if !answer.unwrap_or(false) {
+        if !confirm(&question, signals).await {
             screen.say("Nothing was sent.");
             return Finished::Interrupted;
         }
@@ -188,9 +191,21 @@ fn announce(
     orders: &[Order],
     lines: &[Line],
 ) {
-    let machines: Vec<&Machine> = lines
+    for order in orders {
+        if let Some(problem) = order.problem() {
+            screen.say(&format!(
+                "{}: {}: {}",
+                order.state(),
+                order.target(),
+                report::words(problem)
+            ));
+        }
+    }
+    let machines: Vec<&Machine> = orders
         .iter()
-        .filter_map(|line| line.machine.as_deref())
+        .zip(lines)
+        .filter(|(order, _)| order.state() == State::Planned)
+        .filter_map(|(_, line)| line.machine.as_deref())
         .collect();
     if !machines.is_empty() {
         screen.say(&report::machines(&machines));
@@ -258,7 +273,7 @@ fn tell(screen: &Screen, event: &Event<'_>) {
             screen.say(&format!("{} {id} {}  {detail}", order.state(), clean(name)));
         }
         Event::Asking(order) => screen.say(&format!(
-            "no answer for {}; asking the service what became of it",
+            "the outcome for {} is unknown; asking the service what became of it",
             order.target()
         )),
         Event::Waiting(pause) => screen.say(&format!(
@@ -326,6 +341,9 @@ fn advise(screen: &Screen, orders: &[Order], lines: &[Line], claims: Option<&Tok
                 .name()
                 .unwrap_or_else(|| order.machine().map_or("", |id| id.as_str())),
         );
+        if order.is_joined() {
+            screen.say(&format!("{name}: {}", hint::JOINED));
+        }
         match order.state() {
             State::Succeeded => {
                 let platform = lines.get(at).and_then(Line::platform);

@@ -35,6 +35,13 @@ impl Signals {
         *self.stop.borrow()
     }
 
+    /// Returns at the first.
+    pub(super) async fn stopping(&self) {
+        if self.stop.clone().wait_for(|stop| *stop).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// Returns at the second.
     pub(super) async fn at_once(&self) {
         if self.now.clone().wait_for(|now| *now).await.is_err() {

@@ -21,10 +21,16 @@ use crate::{
 
 pub(super) async fn status(args: StatusArgs, screen: &Screen) -> Result<Exit> {
     let signals = Signals::listen(screen);
-    let connected = args.connect.connect(Duration::ZERO, signals.stop.clone())?;
+    let connected = args
+        .connect
+        .connect(Duration::ZERO, signals.stop.clone(), screen)?;
     let mut asked = Vec::new();
     for subject in &args.actions {
-        let found = newest(&connected, subject).await.map(|action| {
+        let found = tokio::select! {
+            found = newest(&connected, subject) => found,
+            () = signals.stopping() => Err(interrupted()),
+        };
+        let found = found.map(|action| {
             let state = state_of(&action.status);
             (action, state)
         });
@@ -36,7 +42,12 @@ pub(super) async fn status(args: StatusArgs, screen: &Screen) -> Result<Exit> {
     if let Some(patience) = args.wait.wait {
         tokio::select! {
             () = follow(&connected, &mut asked, patience, screen) => {}
-            () = signals.at_once() => {}
+            () = signals.stopping() => {}
+        }
+        for asked in &mut asked {
+            if let Ok((_, state @ State::Accepted)) = &mut asked.found {
+                *state = State::Pending;
+            }
         }
     }
     show(&asked, None, args.output.output, &connected, screen);
@@ -51,19 +62,35 @@ pub(super) async fn status(args: StatusArgs, screen: &Screen) -> Result<Exit> {
     })))
 }
 
+fn interrupted() -> Problem {
+    Problem::new("no-answer", Retry::Safe, "interrupted before the answer")
+}
+
 /// The action that a user means: by its id, or a machine's newest offboarding.
 async fn newest(connected: &Connected, subject: &Subject) -> Result<MachineAction, Problem> {
     if let Some(problem) = &connected.missing {
         return Err(problem.clone());
     }
     let machine = match subject {
-        Subject::Action(id) => return connected.runner.action(id).await,
+        Subject::Action(id) => {
+            return connected
+                .runner
+                .action(id)
+                .await
+                .map_err(|problem| match problem.kind {
+                    "not-found" => Problem {
+                        kind: "action-not-found",
+                        ..problem
+                    },
+                    _ => problem,
+                });
+        }
         Subject::Machine(target) => machine(connected, target).await?,
     };
     let actions = connected.runner.offboardings(&[&machine]).await?;
     actions.into_iter().next().ok_or_else(|| {
         let message = format!("the service knows no offboarding of {machine}");
-        Problem::new("not-found", Retry::Never, message)
+        Problem::new("no-offboarding", Retry::Never, message)
     })
 }
 
@@ -89,11 +116,6 @@ async fn follow(connected: &Connected, asked: &mut [Asked], patience: Duration, 
         }
         open
     };
-    if runner.poll(patience, ask).await.is_err() {
-        for asked in asked {
-            if let Ok((_, state @ State::Accepted)) = &mut asked.found {
-                *state = State::Pending;
-            }
-        }
-    }
+    // Whether the time was over is seen in what has not ended.
+    let _ = runner.poll(patience, ask).await;
 }

@@ -2,6 +2,8 @@
 //! an action id. Whatever looks like something else is refused before anything
 //! is sent.
 
+use std::fmt;
+
 use url::Url;
 
 use crate::{
@@ -14,6 +16,26 @@ use crate::{
 pub(super) enum Subject {
     Action(ActionId),
     Machine(Target),
+}
+
+impl Subject {
+    /// The machine id and the name, as far as the user gave them.
+    pub(super) fn machine(&self) -> (Option<&str>, Option<&str>) {
+        match self {
+            Self::Action(_) => (None, None),
+            Self::Machine(Target::Id(id)) => (Some(id.as_str()), None),
+            Self::Machine(Target::Name(name)) => (None, Some(name)),
+        }
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Action(id) => id.fmt(formatter),
+            Self::Machine(target) => target.fmt(formatter),
+        }
+    }
 }
 
 /// Where the portal lives.

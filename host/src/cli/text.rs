@@ -4,13 +4,16 @@
 
 use std::{
     fmt::Write as _,
-    io::{IsTerminal, Write, stderr, stdout},
+    io::{ErrorKind, IsTerminal, Write, stderr, stdout},
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use anstyle::{AnsiColor, Style};
 
 /// The longest text of one cell or line, in characters.
 const MAX_TEXT: usize = 2000;
+
+static DATA_LOST: AtomicBool = AtomicBool::new(false);
 
 /// Standard output and standard error, and how much to say.
 #[derive(Debug, Clone, Copy)]
@@ -33,10 +36,30 @@ impl Screen {
         std::io::stdin().is_terminal() && stderr().is_terminal()
     }
 
-    /// Data, to standard output. A reader that went away has seen enough.
+    /// The same screen for what a person has to see before answering.
+    pub(super) fn insisting(&self) -> Self {
+        Self {
+            quiet: false,
+            ..*self
+        }
+    }
+
+    /// Data, to standard output. A reader that went away has seen enough; any
+    /// other failure is remembered.
     pub(super) fn data(&self, text: &str) {
         let mut out = stdout().lock();
-        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        if let Err(error) = written
+            && error.kind() != ErrorKind::BrokenPipe
+        {
+            self.error(&format!("standard output cannot be written: {error}"));
+            DATA_LOST.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// Whether data could not be written.
+    pub(super) fn lost_data() -> bool {
+        DATA_LOST.load(Ordering::SeqCst)
     }
 
     /// A line of data.

@@ -60,7 +60,7 @@ pub struct Component {
 #[non_exhaustive]
 pub enum ComponentError {
     /// The file cannot be read.
-    #[error("{0} cannot be read: {1}")]
+    #[error("{0} cannot be read")]
     File(PathBuf, #[source] io::Error),
     /// The file is too large.
     #[error("{0} is longer than {MAX_COMPONENT} bytes")]

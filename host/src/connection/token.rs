@@ -30,7 +30,7 @@ pub enum InvalidToken {
     #[error("the token is longer than {MAX_TOKEN} bytes")]
     TooLong,
     /// The file cannot be read.
-    #[error("the token file cannot be read: {0}")]
+    #[error("the token file cannot be read")]
     File(#[from] io::Error),
 }
 

@@ -74,6 +74,7 @@ pub struct Order {
     state: State,
     action: Option<MachineAction>,
     problem: Option<Problem>,
+    joined: bool,
 }
 
 impl Order {
@@ -92,6 +93,7 @@ impl Order {
             state: State::Planned,
             action: None,
             problem: None,
+            joined: false,
         }
     }
 
@@ -137,6 +139,17 @@ impl Order {
         self.problem.as_ref()
     }
 
+    /// Whether its action was under way before: it has another's comment.
+    #[must_use]
+    pub fn is_joined(&self) -> bool {
+        self.joined
+    }
+
+    /// The service answered with an action that was under way before.
+    pub fn joined(&mut self) {
+        self.joined = true;
+    }
+
     /// The name was looked up. The id is settled with this, and never looked
     /// up again.
     pub fn resolved(&mut self, machine: MachineId, name: Option<String>) {
@@ -159,6 +172,10 @@ impl Order {
             Verdict::Accepted(action) => {
                 self.state = State::Accepted;
                 self.problem = None;
+                self.name = self
+                    .name
+                    .take()
+                    .or_else(|| action.computer_dns_name.clone());
                 self.follow(*action);
             }
             Verdict::Rejected(problem) => self.end(State::Rejected, problem),

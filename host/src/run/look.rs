@@ -266,8 +266,10 @@ fn refuse(order: &mut Order, problem: Problem) -> Preflight {
             kind: "machine-not-found",
             ..problem
         }),
+        // The offboarding was not sent, whatever became of the question.
         "no-answer" => Verdict::NotSent(Problem {
             kind: "not-sent",
+            retry: Retry::Safe,
             ..problem
         }),
         "no-credential" | "throttled" | "service-failure" => Verdict::NotSent(problem),

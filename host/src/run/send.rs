@@ -16,6 +16,8 @@ use crate::{
 /// Where the service does not say how long to wait (unsourced): the quota's
 /// shorter window.
 const PAUSE: Duration = Duration::from_secs(60);
+/// A service that wants a longer pause ends the run.
+const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 const FIRST_QUESTION: Duration = Duration::from_millis(500);
 const LAST_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -56,6 +58,13 @@ impl Runner {
             .await;
         let record = called.record.clone();
         order.settle(verdict(&machine, called));
+        if let Some(action) = order.action()
+            && known
+                .as_ref()
+                .is_some_and(|known| known.contains(&action.id))
+        {
+            order.joined();
+        }
         journal.answered(&line(order, machine.as_str(), &record))?;
 
         if order.state() == State::Unknown {
@@ -83,7 +92,7 @@ impl Runner {
     ) -> Result<(), RunError> {
         let Some(known) = known else { return Ok(()) };
         observe(Event::Asking(order));
-        let end = Instant::now() + self.grace;
+        let end = Instant::now().checked_add(self.grace);
         let mut interval = FIRST_QUESTION;
         while !self.stopped() {
             if let Ok(actions) = self.offboardings(&[machine]).await
@@ -96,11 +105,13 @@ impl Runner {
                 journal.adopted(&line(order, machine.as_str(), &record))?;
                 break;
             }
-            let now = Instant::now();
-            if now >= end {
+            let left = end.map_or(interval, |end| {
+                end.saturating_duration_since(Instant::now())
+            });
+            if left.is_zero() {
                 break;
             }
-            self.pause(interval.min(end - now)).await;
+            self.pause(interval.min(left)).await;
             interval = (interval * 2).min(LAST_INTERVAL);
         }
         Ok(())
@@ -192,7 +203,10 @@ fn after(order: &Order, record: &CallRecord) -> After {
         403 if problem.code.as_deref() != Some("DisallowedOperation") => {
             After::Stop(problem.clone())
         }
-        429 => After::Wait(problem.retry_after.map_or(PAUSE, Duration::from_secs)),
+        429 => match problem.retry_after.map_or(PAUSE, Duration::from_secs) {
+            pause if pause <= LONGEST_PAUSE => After::Wait(pause),
+            _ => After::Stop(problem.clone()),
+        },
         _ => After::Go,
     }
 }

@@ -1,0 +1,36 @@
+"""Runs a command at a terminal of its own.
+
+Arguments: what is typed before the question, what is typed at it, the command.
+Prints one JSON object: the exit code, and what the terminal showed.
+"""
+
+import json
+import os
+import pty
+import select
+import sys
+
+QUESTION = b"Type yes to go ahead: "
+PATIENCE = 60
+
+before, answer, *command = sys.argv[1:]
+child, terminal = pty.fork()
+if child == 0:
+    os.execvp(command[0], command)
+
+shown = b""
+os.write(terminal, before.encode())
+answered = False
+while select.select([terminal], [], [], PATIENCE)[0]:
+    try:
+        chunk = os.read(terminal, 4096)
+    except OSError:
+        break
+    if not chunk:
+        break
+    shown += chunk
+    if QUESTION in shown and not answered:
+        answered = True
+        os.write(terminal, answer.encode())
+_, status = os.waitpid(child, 0)
+print(json.dumps({"code": os.waitstatus_to_exitcode(status), "shown": shown.decode()}))

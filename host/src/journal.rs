@@ -4,7 +4,7 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{self, Write},
+    io::{self, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
@@ -134,7 +134,11 @@ impl Journal {
             options.create(true).append(true);
             #[cfg(unix)]
             std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            let file = options.open(path)?;
+            let mut file = options.read(true).open(path)?;
+            // A line that a crash tore must not swallow the next one.
+            if torn(&mut file)? {
+                file.write_all(b"\n")?;
+            }
             file.sync_all()?;
             Ok(file)
         };
@@ -150,6 +154,7 @@ impl Journal {
         })
     }
 
+    /// Puts on record that a POST is about to leave.
     pub(crate) fn sending(&mut self, what: &Sending<'_>) -> Result<(), JournalError> {
         self.append("sending", what)
     }
@@ -183,4 +188,15 @@ impl Journal {
             source,
         })
     }
+}
+
+/// Whether the last line has no end.
+fn torn(file: &mut File) -> io::Result<bool> {
+    if file.metadata()?.len() == 0 {
+        return Ok(false);
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last != *b"\n")
 }

@@ -16,7 +16,7 @@ fn action(id: &str, status: &str) -> String {
     .to_string()
 }
 
-const NEW: &str = "11111111-2222-3333-4444-555555555555";
+const NEW: &str = "aaaaaaaa-2222-3333-4444-555555555555";
 const OLD: &str = "99999999-2222-3333-4444-555555555555";
 
 fn accepted() -> Reply {
@@ -207,7 +207,7 @@ fn a_success_that_makes_no_sense_is_unknown() {
 #[test]
 fn a_redirect_is_refused_and_not_followed() {
     let elsewhere = Scripted::posting(accepted());
-    for status in [301, 302, 307, 308] {
+    for status in [301, 302, 304, 307, 308] {
         let location = format!("{}/api/machines/{MACHINE}/offboard", elsewhere.root());
         let outcome = run(Reply::with(status, &[("Location", &location)], ""));
         let row = outcome.row();
@@ -333,6 +333,63 @@ fn an_unknown_outcome_is_settled_by_asking() {
 }
 
 #[test]
+fn somebody_else_s_action_is_not_adopted() {
+    let server = Scripted::new(move |request, posts| {
+        if request.starts_with("POST ") {
+            return Some(Reply::error(500, "InternalServerError", ""));
+        }
+        let other = action(NEW, "Succeeded").replace("Retired", "Another ticket");
+        (request.starts_with("GET /api/machineactions") && posts > 0)
+            .then(|| Reply::new(200, &format!("{{\"value\": [{other}]}}")))
+    });
+    let outcome = server.run(&[]);
+    assert_eq!(
+        (outcome.code, &outcome.row()["state"]),
+        (4, &json!("unknown")),
+        "{outcome:?}"
+    );
+}
+
+#[test]
+fn an_action_that_was_listed_before_in_another_shape_is_not_adopted() {
+    let server = Scripted::new(move |request, posts| {
+        if request.starts_with("POST ") {
+            return Some(Reply::error(500, "InternalServerError", ""));
+        }
+        // Before, without a machine and in capitals.
+        let known = match posts {
+            0 => action(&NEW.to_uppercase(), "Pending").replace("machineId", "other"),
+            _ => action(NEW, "Succeeded"),
+        };
+        request
+            .starts_with("GET /api/machineactions")
+            .then(|| Reply::new(200, &format!("{{\"value\": [{known}]}}")))
+    });
+    let outcome = server.run(&[]);
+    assert_eq!(
+        (outcome.code, &outcome.row()["state"]),
+        (4, &json!("unknown")),
+        "{outcome:?}"
+    );
+}
+
+#[test]
+fn what_is_known_must_be_known_before_anything_is_sent() {
+    let server = Scripted::new(move |request, _| {
+        request
+            .starts_with("GET /api/machineactions")
+            .then(|| Reply::with(429, &[("Retry-After", "3600")], "{}"))
+    });
+    let outcome = server.run(&[]);
+    assert_eq!(
+        (outcome.code, &outcome.row()["state"]),
+        (5, &json!("not-sent")),
+        "{outcome:?}"
+    );
+    assert_eq!(server.posts(), 0);
+}
+
+#[test]
 fn an_action_that_was_known_before_is_not_adopted() {
     let server = unknown_then(&[OLD], &[OLD]);
     let outcome = server.run(&[]);
@@ -393,6 +450,26 @@ fn an_echo_of_the_token_is_cut_out() {
         "You sent: Bearer [redacted]"
     );
     assert!(!format!("{outcome:?}").contains("a.secret.token"));
+
+    let escaped = r#"{"error":{"code":"BadRequest","message":"a\u002esecret\u002Etoken"}}"#;
+    let server = Scripted::posting(Reply::new(400, escaped));
+    let outcome = server.run(&[]);
+    let journal = std::fs::read_to_string(server.path("journal.jsonl")).unwrap();
+    assert!(!format!("{outcome:?}{journal}").contains("a.secret.token"));
+}
+
+#[test]
+fn a_303_does_not_say_that_nothing_was_done() {
+    let outcome = run(Reply::with(
+        303,
+        &[("Location", "/api/machineactions/x")],
+        "",
+    ));
+    assert_eq!(
+        (outcome.code, &outcome.row()["state"]),
+        (4, &json!("unknown")),
+        "{outcome:?}"
+    );
 }
 
 #[test]

@@ -48,6 +48,25 @@ async fn a_service_that_never_answers_is_left_at_the_deadline() {
 }
 
 #[tokio::test]
+async fn a_slow_answer_before_the_deadline_is_an_answer() {
+    let server = Scripted::new(|request, _| {
+        std::thread::sleep(Duration::from_millis(1500));
+        request
+            .starts_with("POST ")
+            .then(|| Reply::error(400, "BadRequest", "slow"))
+    });
+    let sandbox = sandbox(|limits| limits.deadline = Duration::from_secs(10));
+    let (machine, comment) = order();
+    let called = sandbox
+        .offboard(&connection(server.root()), &machine, &comment)
+        .await;
+    assert!(
+        matches!(called.result, Ok(Err(OffboardError::Rejected(_)))),
+        "{called:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_plugin_that_wants_more_memory_than_it_may_have_is_ended() {
     let server = Scripted::posting(Reply::new(200, "{}"));
     let sandbox = sandbox(|limits| limits.memory = 1024 * 1024);

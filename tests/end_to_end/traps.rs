@@ -84,6 +84,24 @@ fn trap_first_match_of_an_ambiguous_name() {
 }
 
 #[test]
+fn trap_whatever_a_search_returns_taken_for_the_name() {
+    // A service that ignores the filter.
+    let server = Scripted::new(|request, _| {
+        let machine = json!({"id": "c".repeat(40), "computerDnsName": "ceo-laptop.example.test"});
+        request
+            .starts_with("GET /api/machines?")
+            .then(|| Reply::new(200, &json!({"value": [machine]}).to_string()))
+    });
+    let outcome = server.command(&["run", "retired-7", "--comment", "x", "--yes", "-o", "json"]);
+    assert_eq!(
+        (outcome.code, &outcome.row()["state"]),
+        (1, &json!("rejected")),
+        "{outcome:?}"
+    );
+    assert_eq!(server.posts(), 0);
+}
+
+#[test]
 fn trap_aad_device_id_used_as_the_machine_id() {
     let world = World::new();
     let guid = world.online()[0].machine.aad_device_id;

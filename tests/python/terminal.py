@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import select
+import signal
 import sys
 
 QUESTION = b"Type yes to go ahead: "
@@ -32,5 +33,7 @@ while select.select([terminal], [], [], PATIENCE)[0]:
     if QUESTION in shown and not answered:
         answered = True
         os.write(terminal, answer.encode())
+else:
+    os.kill(child, signal.SIGKILL)
 _, status = os.waitpid(child, 0)
 print(json.dumps({"code": os.waitstatus_to_exitcode(status), "shown": shown.decode()}))

@@ -11,8 +11,8 @@ use super::{
     text::{Screen, clean},
 };
 use crate::{
-    contract::{InvalidMachineId, MachineAction, MachineId, Problem, Retry},
-    order::{State, Target},
+    contract::{ActionType, InvalidMachineId, MachineAction, MachineId, Problem, Retry},
+    order::{State, Target, state_of_problem},
 };
 
 /// One thing that was asked for, and what came of it.
@@ -81,7 +81,7 @@ pub(super) fn show(
         match &asked.found {
             Err(problem) if !told.insert(advice(problem)) => {}
             Err(problem) => screen.say(&format!("hint: {}: {}", problem.kind, advice(problem))),
-            Ok((action, State::Succeeded)) => {
+            Ok((action, State::Succeeded)) if action.action_type == ActionType::Offboard => {
                 let name = action.computer_dns_name.as_deref().unwrap_or(&action.id);
                 screen.say(&format!(
                     "{} is offboarded. {}",
@@ -91,15 +91,6 @@ pub(super) fn show(
             }
             Ok(_) => {}
         }
-    }
-}
-
-/// What a problem says about the action that was asked for.
-fn state_of_problem(problem: &Problem) -> State {
-    match problem.kind {
-        "outcome-unknown" | "service-failure" | "unreadable-answer" => State::Unknown,
-        "no-answer" | "not-sent" | "no-credential" | "journal" => State::NotSent,
-        _ => State::Rejected,
     }
 }
 

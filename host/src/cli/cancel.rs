@@ -17,6 +17,7 @@ use crate::{
     contract::{ActionId, MachineAction, Problem, Retry},
     journal::Journal,
     order::state_of,
+    run::Event,
 };
 
 pub(super) async fn cancel(args: CancelArgs, screen: &Screen) -> Result<Exit> {
@@ -36,7 +37,7 @@ pub(super) async fn cancel(args: CancelArgs, screen: &Screen) -> Result<Exit> {
                 "interrupted before its turn",
             )),
             (Err(problem), _) => Err(problem.clone()),
-            (Ok(journal), _) => one(&args, &connected, &signals, subject, journal).await,
+            (Ok(journal), _) => one(&args, &connected, &signals, subject, journal, screen).await,
         };
         let found = cancelled.map(|action| {
             let state = state_of(&action.status);
@@ -60,7 +61,7 @@ pub(super) async fn cancel(args: CancelArgs, screen: &Screen) -> Result<Exit> {
     }
     Ok(Exit::of(asked.iter().map(|asked| match &asked.found {
         Ok(_) => Exit::Done,
-        Err(problem) => Exit::of_kind(problem.kind),
+        Err(problem) => Exit::of_problem(problem),
     })))
 }
 
@@ -70,6 +71,7 @@ async fn one(
     signals: &Signals,
     subject: &Subject,
     journal: &mut Journal,
+    screen: &Screen,
 ) -> Result<MachineAction, Problem> {
     if let Some(problem) = &connected.missing {
         return Err(problem.clone());
@@ -80,8 +82,13 @@ async fn one(
             return Err(Problem::new("not-sent", Retry::Safe, "interrupted before it was sent"));
         }
     };
+    let mut observe = |event: Event<'_>| {
+        if let Event::NotRecorded(error) = event {
+            screen.fail(&format!("this was done, and is not on record: {error}"));
+        }
+    };
     tokio::select! {
-        cancelled = connected.runner.cancel(&action, &args.comment, journal) => cancelled
+        cancelled = connected.runner.cancel(&action, &args.comment, journal, &mut observe) => cancelled
             .unwrap_or_else(|error| Err(Problem::new("journal", Retry::Safe, error.to_string()))),
         () = signals.at_once() => {
             Err(Problem::new("outcome-unknown", Retry::AskFirst, "interrupted on its way"))
@@ -96,10 +103,9 @@ async fn pending(connected: &Connected, subject: &Subject) -> Result<ActionId, P
         Subject::Action(id) => return Ok(id.clone()),
         Subject::Machine(target) => machine(connected, target).await?,
     };
-    let actions = connected.runner.offboardings(&[&machine]).await?;
-    actions
-        .iter()
-        .find(|action| !action.status.is_final())
+    let listing = connected.runner.offboardings(&[&machine]).await?;
+    listing
+        .pending()
         .and_then(|action| action.id.parse().ok())
         .ok_or_else(|| {
             let message = format!("no offboarding of {machine} is under way");

@@ -7,6 +7,7 @@ use super::signal::Signals;
 
 /// Asks; anything but `yes` is no, and so is a wish to end.
 pub(super) async fn confirm(question: &str, signals: &Signals) -> bool {
+    forget_what_was_typed();
     let asked = write!(
         anstream::stderr().lock(),
         "{question}\nType yes to go ahead: "
@@ -14,7 +15,6 @@ pub(super) async fn confirm(question: &str, signals: &Signals) -> bool {
     if asked.and_then(|()| stderr().flush()).is_err() {
         return false;
     }
-    forget_what_was_typed();
     // A thread of its own: a line that never comes must not hold up a signal.
     let answer = tokio::task::spawn_blocking(|| {
         let mut line = String::new();

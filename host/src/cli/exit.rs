@@ -2,7 +2,10 @@
 
 use std::process::ExitCode;
 
-use crate::order::{Order, State};
+use crate::{
+    contract::Problem,
+    order::{Order, State, state_of_problem},
+};
 
 /// Why the command ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,11 +49,11 @@ impl Exit {
     }
 
     /// What a problem means where there is no order.
-    pub(super) fn of_kind(kind: &str) -> Self {
-        match kind {
-            kind if is_credential(kind) => Self::Credential,
-            "not-sent" | "no-answer" | "journal" => Self::NotSent,
-            "outcome-unknown" => Self::Unknown,
+    pub(super) fn of_problem(problem: &Problem) -> Self {
+        match state_of_problem(problem) {
+            _ if is_credential(problem.kind) => Self::Credential,
+            State::Unknown => Self::Unknown,
+            State::NotSent => Self::NotSent,
             _ => Self::Refused,
         }
     }

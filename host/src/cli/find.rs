@@ -81,7 +81,7 @@ pub(super) async fn find(args: FindArgs, screen: &Screen) -> Result<Exit> {
             show(&args, screen, &[]);
             let hint = hint::hint(&problem, connected.claims.as_ref());
             screen.error(&format!("{}\n  {hint}", report::words(&problem)));
-            Ok(Exit::of_kind(problem.kind))
+            Ok(Exit::of_problem(&problem))
         }
     }
 }

@@ -9,7 +9,7 @@ use super::{
     args::{Format, InspectArgs},
     exit::Exit,
     report,
-    text::{Screen, clean},
+    text::{Screen, clean, clean_json},
 };
 use crate::{
     component::Component,
@@ -64,14 +64,19 @@ pub(super) fn inspect(args: &InspectArgs, screen: &Screen) -> Result<Exit> {
     }
     match args.output.output {
         Format::Table => screen.line(&table(&row)),
-        Format::Json => screen.line(&serde_json::to_string_pretty(&row)?),
-        Format::Jsonl => screen.line(&serde_json::to_string(&row)?),
+        Format::Json => screen.line(&pretty(&row)?),
+        Format::Jsonl => screen.line(&clean_json(&serde_json::to_string(&row)?)),
     }
     Ok(if row.conforms {
         Exit::Done
     } else {
         Exit::Refused
     })
+}
+
+fn pretty(row: &Row<'_>) -> Result<String> {
+    let json = serde_json::to_string_pretty(row)?;
+    Ok(json.lines().map(clean_json).collect::<Vec<_>>().join("\n"))
 }
 
 fn write_contract(folder: &Path) -> Result<()> {

@@ -30,7 +30,10 @@ use text::Screen;
 /// Runs the command; what it returns is the exit code.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(answer) => return usage(&answer),
+    };
     let screen = Screen::new(cli.quiet, cli.verbose);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -47,14 +50,31 @@ pub fn main() -> ExitCode {
         Err(error) => Err(error.into()),
     };
     let exit = exit.unwrap_or_else(|error| {
-        screen.error(&text::clean(&format!("{error:#}")));
+        screen.error(&format!("{error:#}"));
         Exit::Usage
     });
     match exit {
-        Exit::Done if Screen::lost_data() => Exit::Refused,
+        Exit::Done if Screen::failed() => Exit::Refused,
         exit => exit,
     }
     .into()
+}
+
+/// Help and versions are data; an error may quote what a terminal would obey.
+fn usage(answer: &clap::Error) -> ExitCode {
+    let screen = Screen::new(false, 0);
+    let exit = if answer.use_stderr() {
+        Exit::Usage
+    } else {
+        Exit::Done
+    };
+    match exit {
+        Exit::Done => {
+            let _ = answer.print();
+        }
+        _ => screen.say(answer.render().to_string().trim_end()),
+    }
+    exit.into()
 }
 
 /// An error is something that the user can mend before anything is sent.

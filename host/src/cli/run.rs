@@ -283,6 +283,9 @@ fn tell(screen: &Screen, event: &Event<'_>) {
         Event::Stopped(problem) => {
             screen.say(&format!("nothing more is sent: {}", report::words(problem)));
         }
+        Event::NotRecorded(error) => {
+            screen.fail(&format!("this was done, and is not on record: {error}"));
+        }
         Event::CannotFollow(problem) => {
             screen.say(&format!(
                 "the actions cannot be followed: {}",
@@ -353,7 +356,8 @@ fn advise(screen: &Screen, orders: &[Order], lines: &[Line], claims: Option<&Tok
                 ));
             }
             State::Accepted | State::Pending if order.problem().is_none() => screen.say(&format!(
-                "{name} is not done yet; follow it with: offboard status {action} --wait"
+                "{name} is not done yet; follow it with: offboard status {} --wait",
+                clean(&action)
             )),
             _ => {}
         }

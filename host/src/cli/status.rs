@@ -58,7 +58,7 @@ pub(super) async fn status(args: StatusArgs, screen: &Screen) -> Result<Exit> {
         Ok((_, State::Pending)) => Exit::Unknown,
         Ok((_, State::Failed | State::TimedOut | State::Cancelled)) => Exit::Refused,
         Ok(_) => Exit::Done,
-        Err(problem) => Exit::of_kind(problem.kind),
+        Err(problem) => Exit::of_problem(problem),
     })))
 }
 
@@ -87,8 +87,8 @@ async fn newest(connected: &Connected, subject: &Subject) -> Result<MachineActio
         }
         Subject::Machine(target) => machine(connected, target).await?,
     };
-    let actions = connected.runner.offboardings(&[&machine]).await?;
-    actions.into_iter().next().ok_or_else(|| {
+    let listing = connected.runner.offboardings(&[&machine]).await?;
+    listing.actions().next().cloned().ok_or_else(|| {
         let message = format!("the service knows no offboarding of {machine}");
         Problem::new("no-offboarding", Retry::Never, message)
     })

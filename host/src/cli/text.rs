@@ -13,7 +13,7 @@ use anstyle::{AnsiColor, Style};
 /// The longest text of one cell or line, in characters.
 const MAX_TEXT: usize = 2000;
 
-static DATA_LOST: AtomicBool = AtomicBool::new(false);
+static FAILED: AtomicBool = AtomicBool::new(false);
 
 /// Standard output and standard error, and how much to say.
 #[derive(Debug, Clone, Copy)]
@@ -52,14 +52,13 @@ impl Screen {
         if let Err(error) = written
             && error.kind() != ErrorKind::BrokenPipe
         {
-            self.error(&format!("standard output cannot be written: {error}"));
-            DATA_LOST.store(true, Ordering::SeqCst);
+            self.fail(&format!("standard output cannot be written: {error}"));
         }
     }
 
-    /// Whether data could not be written.
-    pub(super) fn lost_data() -> bool {
-        DATA_LOST.load(Ordering::SeqCst)
+    /// Whether something failed besides what was asked for.
+    pub(super) fn failed() -> bool {
+        FAILED.load(Ordering::SeqCst)
     }
 
     /// A line of data.
@@ -70,7 +69,7 @@ impl Screen {
     /// A line for people.
     pub(super) fn say(&self, text: &str) {
         if !self.quiet {
-            let _ = writeln!(anstream::stderr().lock(), "{text}");
+            let _ = writeln!(anstream::stderr().lock(), "{}", clean_lines(text));
         }
     }
 
@@ -84,7 +83,14 @@ impl Screen {
     /// An error, also where nothing else is said.
     pub(super) fn error(&self, text: &str) {
         let style = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
+        let text = clean_lines(text);
         let _ = writeln!(anstream::stderr().lock(), "{style}error:{style:#} {text}");
+    }
+
+    /// An error that does not end the command, and yet makes it fail.
+    pub(super) fn fail(&self, text: &str) {
+        self.error(text);
+        FAILED.store(true, Ordering::SeqCst);
     }
 }
 
@@ -103,6 +109,20 @@ pub(super) fn clean(text: &str) -> String {
     }
     if text.chars().nth(MAX_TEXT).is_some() {
         clean.push('…');
+    }
+    clean
+}
+
+/// Lines without anything else that a terminal obeys, of any length.
+pub(super) fn clean_lines(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            c if (c.is_control() && c != '\n') || is_invisible(c) => {
+                let _ = write!(clean, "\\u{{{:x}}}", u32::from(c));
+            }
+            c => clean.push(c),
+        }
     }
     clean
 }

@@ -7,10 +7,14 @@ use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use http::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use serde_json::Value;
 use thiserror::Error;
 
 /// Longer than any token that Entra ID issues, in bytes.
 const MAX_TOKEN: u64 = 64 * 1024;
+
+/// What stands where a token stood.
+const MARK: &str = "[redacted]";
 
 /// A bearer token, zeroised when dropped.
 #[derive(Clone)]
@@ -94,21 +98,61 @@ impl Token {
         Ok(value)
     }
 
-    /// Replaces the token wherever a text echoes it.
+    /// Replaces the token wherever an answer echoes it, also where JSON writes
+    /// its characters in another way.
     pub(crate) fn redact(&self, bytes: Vec<u8>) -> Vec<u8> {
-        const MARK: &[u8] = b"[redacted]";
+        let bytes = self.redact_plain(bytes);
+        if memchr::memchr(b'\\', &bytes).is_none() {
+            return bytes;
+        }
+        let Ok(mut value) = serde_json::from_slice::<Value>(&bytes) else {
+            return bytes;
+        };
+        match self.redact_value(&mut value) {
+            true => value.to_string().into_bytes(),
+            false => bytes,
+        }
+    }
+
+    /// Whether there was anything to replace.
+    fn redact_value(&self, value: &mut Value) -> bool {
+        match value {
+            Value::String(text) => {
+                let secret = self.0.expose_secret();
+                let found = text.contains(secret);
+                if found {
+                    *text = text.replace(secret, MARK);
+                }
+                found
+            }
+            Value::Array(values) => values
+                .iter_mut()
+                .fold(false, |found, value| self.redact_value(value) | found),
+            Value::Object(members) => {
+                let named = members
+                    .keys()
+                    .any(|name| name.contains(self.0.expose_secret()));
+                if named {
+                    members.clear();
+                }
+                members
+                    .values_mut()
+                    .fold(named, |found, value| self.redact_value(value) | found)
+            }
+            _ => false,
+        }
+    }
+
+    fn redact_plain(&self, bytes: Vec<u8>) -> Vec<u8> {
         let secret = self.0.expose_secret().as_bytes();
-        if !bytes.windows(secret.len()).any(|window| window == secret) {
+        if memchr::memmem::find(&bytes, secret).is_none() {
             return bytes;
         }
         let mut clean = Vec::with_capacity(bytes.len());
         let mut rest = bytes.as_slice();
-        while let Some(at) = rest
-            .windows(secret.len())
-            .position(|window| window == secret)
-        {
+        while let Some(at) = memchr::memmem::find(rest, secret) {
             clean.extend_from_slice(&rest[..at]);
-            clean.extend_from_slice(MARK);
+            clean.extend_from_slice(MARK.as_bytes());
             rest = &rest[at + secret.len()..];
         }
         clean.extend_from_slice(rest);
@@ -173,6 +217,13 @@ mod tests {
         let token = Token::new("secret").unwrap();
         let clean = token.redact(b"secret, <secretsecret> and secre".to_vec());
         assert_eq!(clean, b"[redacted], <[redacted][redacted]> and secre");
+        let escaped = br#"{"a": ["x", {"b": "<s\u0065cret>"}], "n": 1}"#.to_vec();
+        assert_eq!(
+            token.redact(escaped),
+            br#"{"a":["x",{"b":"<[redacted]>"}],"n":1}"#
+        );
+        let other = br#"{"a": "\u0073omething else", "n": 1.50}"#.to_vec();
+        assert_eq!(token.redact(other.clone()), other);
     }
 
     #[test]

@@ -34,6 +34,11 @@ pub(crate) use record::Recorder;
 /// The longest head of an answer, in bytes.
 const MAX_HEAD: usize = 64 * 1024;
 
+/// The longest header that the guest may see, in bytes: a date has fewer.
+const MAX_VISIBLE: usize = 64;
+
+const USER_AGENT: &str = concat!("offboard/", env!("CARGO_PKG_VERSION"));
+
 /// What the guest may see of an answer's head.
 const VISIBLE: [HeaderName; 3] = [header::CONTENT_TYPE, header::DATE, header::RETRY_AFTER];
 
@@ -111,7 +116,12 @@ impl Exit {
         let authorization = token
             .and_then(|token| token.authorization().ok())
             .ok_or_else(|| self.refuse(Refusal::NoCredential))?;
-        let request = outgoing(&head, body, authorization);
+        let ordered = self
+            .grant
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .body();
+        let request = outgoing(&head, ordered, authorization);
         self.exchange(route, request).await
     }
 
@@ -175,15 +185,14 @@ impl Exit {
 
         let response = sender.send_request(request).await.map_err(lost)?;
         let (head, body) = response.into_parts();
-        let retry_after = head
-            .headers
-            .get(header::RETRY_AFTER)
-            .and_then(|v| v.to_str().ok());
+        let seen = visible(&head.headers);
+        let retry_after = seen.get(header::RETRY_AFTER).and_then(|v| v.to_str().ok());
         self.recorder.update(|exchange| {
             exchange.status = Some(head.status.as_u16());
             exchange.retry_after = retry_after.map(ToOwned::to_owned);
         });
-        let encoded = head.headers.contains_key(header::CONTENT_ENCODING);
+        let encoding = head.headers.get(header::CONTENT_ENCODING);
+        let encoded = encoding.is_some_and(|encoding| encoding != "identity");
         let body = if encoded {
             Err("the answer is encoded, which was not asked for".to_owned())
         } else {
@@ -244,34 +253,52 @@ impl Exit {
     }
 }
 
+/// Of these three the guest needs the last; a number or a date is no secret.
 fn visible(headers: &HeaderMap) -> HeaderMap {
+    let harmless = |value: &HeaderValue| {
+        value.len() <= MAX_VISIBLE
+            && value
+                .as_bytes()
+                .iter()
+                .all(|b| b.is_ascii_alphanumeric() || b" ,:;/=-+".contains(b))
+    };
     headers
         .iter()
-        .filter(|(name, _)| VISIBLE.contains(name))
+        .filter(|(name, value)| VISIBLE.contains(name) && harmless(value))
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect()
 }
 
-/// The request as it goes on the wire: in origin form, with what the grant let
-/// through, and the three headers that are the host's.
+/// The request as it goes on the wire: in origin form, with the method and the
+/// target that the grant let through, and body and headers of the host's own.
 fn outgoing(
     head: &http::request::Parts,
-    body: Bytes,
+    body: Option<String>,
     authorization: HeaderValue,
 ) -> Request<Full<Bytes>> {
-    let mut request = Request::new(Full::new(body));
+    let has_body = body.is_some();
+    let mut request = Request::new(Full::new(body.unwrap_or_default().into()));
     *request.method_mut() = head.method.clone();
     *request.uri_mut() = head
         .uri
         .path_and_query()
         .map_or_else(http::Uri::default, |path| path.clone().into());
     let headers = request.headers_mut();
-    headers.clone_from(&head.headers);
+    // The runtime's, from the authority that the grant let through.
+    if let Some(host) = head.headers.get(header::HOST) {
+        headers.insert(header::HOST, host.clone());
+    }
+    let json = HeaderValue::from_static("application/json");
+    if has_body {
+        headers.insert(header::CONTENT_TYPE, json.clone());
+    }
+    headers.insert(header::ACCEPT, json);
     headers.insert(
         header::ACCEPT_ENCODING,
         HeaderValue::from_static("identity"),
     );
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
     headers.insert(header::AUTHORIZATION, authorization);
     request
 }

@@ -78,7 +78,7 @@ impl CallRecord {
             .as_ref()
             .and_then(|exchange| exchange.answer.as_deref());
         !text.is_empty()
-            && answer.is_some_and(|answer| answer.windows(text.len()).any(|part| part == text))
+            && answer.is_some_and(|answer| memchr::memmem::find(answer, text).is_some())
     }
 }
 

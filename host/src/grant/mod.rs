@@ -162,6 +162,14 @@ impl Grant {
         self.route
     }
 
+    /// The body as it goes on the wire: the ordered comment in the host's own
+    /// words, whatever form the plugin gave it; none for a read.
+    #[must_use]
+    pub fn body(&self) -> Option<String> {
+        let comment = self.comment.as_ref()?;
+        Some(serde_json::json!({ "Comment": comment.as_str() }).to_string())
+    }
+
     /// Decides on a request, and spends the grant if it may go. What was spent
     /// is never given back, whatever becomes of the request.
     ///
@@ -233,8 +241,12 @@ impl Grant {
         }
         match &self.comment {
             None => body.is_empty(),
-            Some(ordered) => serde_json::from_slice::<Body>(body)
-                .is_ok_and(|body| body.comment == ordered.as_str()),
+            // Only an object: serde would take an array for a struct, too.
+            Some(ordered) => {
+                body.trim_ascii_start().starts_with(b"{")
+                    && serde_json::from_slice::<Body>(body)
+                        .is_ok_and(|body| body.comment == ordered.as_str())
+            }
         }
     }
 }

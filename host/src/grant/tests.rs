@@ -151,6 +151,8 @@ fn another_body_is_refused() {
         r#"{"Comment":"Lost, ticket 2"}"#,
         r#"{"Comment":"Lost, ticket 1 "}"#,
         r#"{"Comment":null}"#,
+        r#"["Lost, ticket 1"]"#,
+        r#" ["Lost, ticket 1"]"#,
         r#"{"Comment":"Lost, ticket 1","Comment":"Lost, ticket 1"}"#,
         r#"{"Comment":"Lost, ticket 1","IsolationType":"Full"}"#,
         r#"{"Comment":"Lost, ticket 1"}{"Comment":"x"}"#,

@@ -260,6 +260,19 @@ pub fn state_of(status: &ActionStatus) -> State {
     }
 }
 
+/// The state of something that has no action but this problem. A read leaves
+/// nothing unknown.
+#[must_use]
+pub fn state_of_problem(problem: &Problem) -> State {
+    match problem.kind {
+        "outcome-unknown" | "service-failure" | "unreadable-answer" if !problem.reading => {
+            State::Unknown
+        }
+        "no-answer" | "not-sent" | "no-credential" | "journal" => State::NotSent,
+        _ => State::Rejected,
+    }
+}
+
 impl State {
     /// The name that output and records use.
     #[must_use]

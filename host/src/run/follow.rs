@@ -90,8 +90,9 @@ impl Runner {
     async fn statuses(&self, open: &[&mut Order]) -> Result<Vec<MachineAction>, Problem> {
         let machines: Vec<&MachineId> = open.iter().filter_map(|order| order.machine()).collect();
         match self.offboardings(&machines).await {
+            Ok(listing) => Ok(listing.actions().cloned().collect()),
             Err(problem) if problem.kind == "rejected" => self.one_by_one(open).await,
-            other => other,
+            Err(problem) => Err(problem),
         }
     }
 

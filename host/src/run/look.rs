@@ -7,13 +7,14 @@ use backon::{ExponentialBuilder, Retryable};
 
 use super::{
     Runner,
-    verdict::{Proof, proves},
+    evidence::{Identity, identity, listed},
 };
 use crate::{
     contract::{
-        ActionFilter, ActionId, ActionType, Machine, MachineAction, MachineId, Problem, ReadError,
-        Retry,
+        ActionFilter, ActionId, ActionType, Comment, Machine, MachineAction, MachineId, Problem,
+        ReadError, Retry,
     },
+    egress::Delivery,
     order::{Order, Target},
     sandbox::Called,
 };
@@ -22,6 +23,8 @@ use crate::{
 const PAGE: u32 = 200;
 /// Pages of one search; a name that needs more is no name.
 const MAX_PAGES: usize = 20;
+/// Candidates that are listed for an ambiguous name.
+const MAX_CANDIDATES: usize = 10;
 /// Actions of one page; a machine has few.
 const ACTIONS: u32 = 1000;
 /// The longest pause that a read waits out.
@@ -37,6 +40,40 @@ pub enum Preflight {
     Unavailable(Problem),
     /// The order cannot be sent; it says why.
     Refused,
+}
+
+/// Offboardings that the service knows.
+#[derive(Default)]
+pub struct Listing {
+    /// Each with what its JSON says, in the service's order: newest first.
+    actions: Vec<(Identity, MachineAction)>,
+    /// The ids of everything that was listed, whatever it is.
+    ids: HashSet<String>,
+}
+
+impl Listing {
+    /// The offboardings, newest first.
+    pub fn actions(&self) -> impl Iterator<Item = &MachineAction> {
+        self.actions.iter().map(|(_, action)| action)
+    }
+
+    /// The newest that has not ended.
+    #[must_use]
+    pub fn pending(&self) -> Option<&MachineAction> {
+        self.actions().find(|action| !action.status.is_final())
+    }
+
+    pub(super) fn knows(&self, id: &str) -> bool {
+        self.ids.contains(&id.to_ascii_lowercase())
+    }
+
+    /// The one that came after what was known, for an order with this comment.
+    pub(super) fn new_since(self, known: &Listing, comment: &Comment) -> Option<MachineAction> {
+        self.actions
+            .into_iter()
+            .find(|(identity, _)| !known.knows(identity.id()) && identity.may_have(comment))
+            .map(|(_, action)| action)
+    }
 }
 
 impl Runner {
@@ -69,7 +106,11 @@ impl Runner {
             Some(machine) if machines.is_empty() => machine,
             Some(last) => {
                 machines.push(last);
-                let candidates: Vec<String> = machines.iter().map(candidate).collect();
+                let candidates: Vec<String> = machines
+                    .iter()
+                    .take(MAX_CANDIDATES)
+                    .map(candidate)
+                    .collect();
                 let message = format!(
                     "{} machines have the name {name}: {}",
                     machines.len(),
@@ -122,11 +163,11 @@ impl Runner {
                         .find_machines(&self.connection, name, cursor.as_deref(), PAGE)
                 })
                 .await?;
-            machines.extend(
-                page.machines
-                    .into_iter()
-                    .filter(|machine| known.insert(machine.id.to_ascii_lowercase())),
-            );
+            machines.extend(page.machines.into_iter().filter(|machine| {
+                // Not the plugin's word for it, nor a service's that ignores
+                // the filter.
+                has_name(machine, name) && known.insert(machine.id.to_ascii_lowercase())
+            }));
             cursor = page.next;
             if cursor.is_none() {
                 return Ok(machines);
@@ -139,34 +180,30 @@ impl Runner {
     /// Reads one action.
     ///
     /// # Errors
-    /// As [`Runner::machine`].
+    /// As [`Runner::machine`]; and if the service did not send what the plugin
+    /// reports.
     pub async fn action(&self, id: &ActionId) -> Result<MachineAction, Problem> {
         let (action, record) = self
             .read(|| self.sandbox.get_action(&self.connection, id))
             .await?;
-        if record.delivered(&action.json) {
-            Ok(action)
-        } else {
-            Err(not_delivered())
+        match identity(&record, &action) {
+            Some(identity) if identity.id() == id.as_str() => Ok(action),
+            _ => Err(not_delivered()),
         }
     }
 
-    /// The offboardings of these machines that the service knows, newest
-    /// first; only such that it really sent and that name one of the machines.
+    /// The offboardings of these machines that the service knows.
     ///
     /// # Errors
-    /// As [`Runner::machine`].
-    pub async fn offboardings(
-        &self,
-        machines: &[&MachineId],
-    ) -> Result<Vec<MachineAction>, Problem> {
+    /// As [`Runner::action`]; and if there are more than can be listed.
+    pub async fn offboardings(&self, machines: &[&MachineId]) -> Result<Listing, Problem> {
         let filter = ActionFilter {
             machine_ids: machines.iter().map(ToString::to_string).collect(),
             action_type: Some(ActionType::Offboard),
             statuses: Vec::new(),
             created_after: None,
         };
-        let mut actions = Vec::new();
+        let mut listing = Listing::default();
         let mut cursor: Option<String> = None;
         for _ in 0..MAX_PAGES {
             let (page, record) = self
@@ -175,17 +212,32 @@ impl Runner {
                         .list_actions(&self.connection, &filter, cursor.as_deref(), ACTIONS)
                 })
                 .await?;
-            actions.extend(page.actions.into_iter().filter(|action| {
-                machines
-                    .iter()
-                    .any(|machine| proves(&record, action, machine, Proof::Look))
-            }));
+            listing
+                .ids
+                .extend(listed(&record).ok_or_else(not_delivered)?);
+            for action in page.actions {
+                // The cheap question first: a service that ignores the filter
+                // lists them all.
+                let about = action.machine_id.as_ref().and_then(|id| {
+                    machines
+                        .iter()
+                        .find(|machine| machine.as_str().eq_ignore_ascii_case(id))
+                });
+                let identity = about.and_then(|machine| {
+                    identity(&record, &action)
+                        .filter(|identity| identity.is_offboarding() && identity.names(machine))
+                });
+                if let Some(identity) = identity {
+                    listing.actions.push((identity, action));
+                }
+            }
             cursor = page.next;
             if cursor.is_none() {
-                break;
+                return Ok(listing);
             }
         }
-        Ok(actions)
+        let message = "the service lists more actions than can be read";
+        Err(Problem::new("rejected", Retry::Never, message))
     }
 
     /// Reads, and reads again where that may help. The answer is believed only
@@ -200,7 +252,10 @@ impl Runner {
         let once = || async {
             let Called { result, record, .. } = call().await;
             match result {
-                Ok(Ok(value)) => Ok((value, record)),
+                Ok(Ok(value)) if matches!(record.delivery(), Delivery::Answered(_)) => {
+                    Ok((value, record))
+                }
+                Ok(Ok(_)) => Err(not_delivered()),
                 Ok(Err(error)) => {
                     let mut problem = Problem::from(error);
                     // The guest sees only that it failed; egress knows why.
@@ -236,6 +291,21 @@ impl Runner {
             )
             .await
     }
+}
+
+/// Whether a machine has this name, or a full name that begins with it.
+fn has_name(machine: &Machine, name: &str) -> bool {
+    let found = machine
+        .computer_dns_name
+        .as_deref()
+        .unwrap_or_default()
+        .to_lowercase();
+    let name = name.to_lowercase();
+    found == name
+        || (!name.contains('.')
+            && found
+                .strip_prefix(&name)
+                .is_some_and(|rest| rest.starts_with('.')))
 }
 
 fn candidate(machine: &Machine) -> String {

@@ -2,6 +2,7 @@
 //! and follows actions to their end. One machine at a time; a POST is never
 //! repeated.
 
+mod evidence;
 mod follow;
 mod look;
 mod send;
@@ -20,7 +21,7 @@ use crate::{
 };
 
 pub use follow::TimeOver;
-pub use look::Preflight;
+pub use look::{Listing, Preflight};
 
 /// The most machines of one run, until there is a ledger.
 pub const MAX_MACHINES: usize = 25;
@@ -48,6 +49,8 @@ pub enum Event<'a> {
     Waiting(Duration),
     /// Nothing more is sent.
     Stopped(&'a Problem),
+    /// What was done could not be put on record.
+    NotRecorded(&'a JournalError),
     /// What was accepted cannot be followed.
     CannotFollow(&'a Problem),
 }

@@ -1,16 +1,19 @@
 //! One order: what is known before, the one POST, and what became of it.
 
-use std::{collections::HashSet, time::Duration};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{After, Event, RunError, Runner, verdict::verdict};
+use super::{
+    After, Event, Listing, RunError, Runner,
+    verdict::{cancel_verdict, verdict},
+};
 use crate::{
     contract::{ActionId, Comment, MachineAction, MachineId, Problem, Retry},
     egress::CallRecord,
     grant::Route,
     journal::{Answered, Journal, Sending},
-    order::{Order, State, Verdict},
+    order::{Order, State, Verdict, state_of, state_of_problem},
 };
 
 /// Where the service does not say how long to wait (unsourced): the quota's
@@ -34,12 +37,24 @@ impl Runner {
         // What is known now tells a new action from an old one later, without
         // comparing clocks.
         let known = match self.offboardings(&[&machine]).await {
-            Ok(actions) => Some(ids(&actions)),
+            Ok(listing) => Some(listing),
+            // Without that permission an unknown outcome stays unknown.
+            Err(problem) if problem.kind == "forbidden" => None,
             Err(problem) if problem.kind == "unauthorized" => {
                 order.settle(Verdict::Rejected(problem.clone()));
                 return Ok(After::Stop(problem));
             }
-            Err(_) => None,
+            // A filter that the service does not take tells nothing either.
+            Err(problem) if problem.status == Some(400) => None,
+            Err(problem) => {
+                let retry = Retry::Safe;
+                order.settle(Verdict::NotSent(Problem {
+                    kind: "not-sent",
+                    retry,
+                    ..problem
+                }));
+                return Ok(After::Go);
+            }
         };
         if self.stopped() {
             return Ok(After::Go);
@@ -59,13 +74,16 @@ impl Runner {
         let record = called.record.clone();
         order.settle(verdict(&machine, called));
         if let Some(action) = order.action()
-            && known
-                .as_ref()
-                .is_some_and(|known| known.contains(&action.id))
+            && known.as_ref().is_some_and(|known| known.knows(&action.id))
         {
             order.joined();
         }
-        journal.answered(&line(order, machine.as_str(), &record))?;
+        // Settled all the same: it is out. But nothing follows what cannot be
+        // put on record.
+        let recorded = journal.answered(&line(order, machine.as_str(), &record));
+        if let Err(error) = &recorded {
+            observe(Event::NotRecorded(error));
+        }
 
         if order.state() == State::Unknown {
             self.settle_unknown(order, &machine, known.as_ref(), journal, observe)
@@ -76,6 +94,7 @@ impl Runner {
         {
             self.attach_pending(order, &machine).await;
         }
+        recorded?;
         Ok(after(order, &record))
     }
 
@@ -86,7 +105,7 @@ impl Runner {
         &self,
         order: &mut Order,
         machine: &MachineId,
-        known: Option<&HashSet<String>>,
+        known: Option<&Listing>,
         journal: &mut Journal,
         observe: &mut dyn FnMut(Event<'_>),
     ) -> Result<(), RunError> {
@@ -95,14 +114,14 @@ impl Runner {
         let end = Instant::now().checked_add(self.grace);
         let mut interval = FIRST_QUESTION;
         while !self.stopped() {
-            if let Ok(actions) = self.offboardings(&[machine]).await
-                && let Some(action) = actions
-                    .into_iter()
-                    .find(|action| !known.contains(&action.id))
+            if let Ok(now) = self.offboardings(&[machine]).await
+                && let Some(action) = now.new_since(known, order.comment())
             {
                 order.settle(Verdict::Accepted(Box::new(action)));
                 let record = CallRecord::default();
-                journal.adopted(&line(order, machine.as_str(), &record))?;
+                if let Err(error) = journal.adopted(&line(order, machine.as_str(), &record)) {
+                    observe(Event::NotRecorded(&error));
+                }
                 break;
             }
             let left = end.map_or(interval, |end| {
@@ -119,10 +138,10 @@ impl Runner {
 
     /// The pending action that stands in the way, so that it can be followed.
     async fn attach_pending(&self, order: &mut Order, machine: &MachineId) {
-        if let Ok(actions) = self.offboardings(&[machine]).await
-            && let Some(action) = actions.into_iter().find(|action| !action.status.is_final())
+        if let Ok(listing) = self.offboardings(&[machine]).await
+            && let Some(action) = listing.pending()
         {
-            order.blocked_by(action);
+            order.blocked_by(action.clone());
         }
     }
 
@@ -136,6 +155,7 @@ impl Runner {
         action: &ActionId,
         comment: &Comment,
         journal: &mut Journal,
+        observe: &mut dyn FnMut(Event<'_>),
     ) -> Result<Result<MachineAction, Problem>, RunError> {
         journal.sending(&Sending {
             route: Route::CancelAction.template(),
@@ -147,41 +167,20 @@ impl Runner {
             .sandbox
             .cancel_action(&self.connection, action, comment)
             .await;
-        let record = called.record;
-        let result = match (called.result, record.delivery()) {
-            (Ok(Ok(action)), _) if record.delivered(&action.json) => Ok(action),
-            (Ok(Err(error)), _) => Err(error.into()),
-            (Ok(Ok(_)), _) => Err(Problem::new(
-                "unreadable-answer",
-                Retry::AskFirst,
-                "the plugin reports an action that the service did not send",
-            )),
-            (Err(error), crate::egress::Delivery::NotSent) => {
-                Err(Problem::new("not-sent", Retry::Safe, error.to_string()))
-            }
-            (Err(error), _) => Err(Problem::new(
-                "outcome-unknown",
-                Retry::AskFirst,
-                error.to_string(),
-            )),
-        };
+        let record = called.record.clone();
+        let result = cancel_verdict(action, called);
         let (state, problem) = match &result {
-            Ok(_) => ("answered", None),
-            Err(problem) => ("rejected", Some(problem)),
+            Ok(action) => (state_of(&action.status).name(), None),
+            Err(problem) => (state_of_problem(problem).name(), Some(problem)),
         };
-        journal.answered(&Answered::new(
-            action.as_str(),
-            state,
-            None,
-            &record,
-            problem,
-        ))?;
+        // It is done, whatever becomes of this line.
+        let line = Answered::new(action.as_str(), state, None, &record, problem);
+        let recorded = journal.answered(&line);
+        if let Err(error) = recorded {
+            observe(Event::NotRecorded(&error));
+        }
         Ok(result)
     }
-}
-
-fn ids(actions: &[MachineAction]) -> HashSet<String> {
-    actions.iter().map(|action| action.id.clone()).collect()
 }
 
 fn line<'a>(order: &'a Order, id: &'a str, record: &CallRecord) -> Answered<'a> {

@@ -1,10 +1,9 @@
 //! What a call's record means for its order. The record decides what may be
 //! repeated; the guest's word only explains.
 
-use serde::Deserialize;
-
+use super::evidence::identity;
 use crate::{
-    contract::{MachineAction, MachineId, OffboardError, Problem, Retry},
+    contract::{ActionId, CancelError, MachineAction, MachineId, OffboardError, Problem, Retry},
     egress::{CallRecord, Delivery},
     order::Verdict,
     sandbox::{CallError, Called},
@@ -19,12 +18,19 @@ pub(super) fn verdict(
     let delivery = record.delivery();
     match (delivery, result) {
         (Delivery::NotSent, result) => not_sent(&record, result),
-        (Delivery::Unanswered, _) => {
-            let reason = failure(&record).unwrap_or("the connection ended without an answer");
+        (Delivery::Unanswered, result) => {
+            let reason = match (failure(&record), result) {
+                (Some(reason), _) => reason.to_owned(),
+                (None, Err(error)) => error.to_string(),
+                (None, Ok(_)) => "the connection ended without an answer".to_owned(),
+            };
             Verdict::Unknown(Problem::new("outcome-unknown", Retry::AskFirst, reason))
         }
         (Delivery::Answered(200..=299), Ok(Ok(action))) => {
-            if proves(&record, &action, machine, Proof::Answer) {
+            let proved = identity(&record, &action).is_some_and(|identity| {
+                identity.is_offboarding() && (identity.names(machine) || identity.names_none())
+            });
+            if proved {
                 Verdict::Accepted(Box::new(action))
             } else {
                 Verdict::Unknown(Problem::new(
@@ -36,8 +42,9 @@ pub(super) fn verdict(
         }
         (Delivery::Answered(status @ 200..=299), Ok(Err(error))) => {
             let said = Problem::from(error);
-            let reason = said
-                .message
+            let reason = failure(&record)
+                .map(ToOwned::to_owned)
+                .or(said.message)
                 .unwrap_or_else(|| "the answer made no sense".to_owned());
             Verdict::Unknown(with_status("unreadable-answer", status, &reason))
         }
@@ -57,7 +64,8 @@ pub(super) fn verdict(
 /// the request may have been carried out.
 fn judged(status: u16, problem: Problem) -> Verdict {
     match status {
-        300..=407 | 409..=499 => Verdict::Rejected(match problem.retry {
+        // By RFC 9110, 303 says that the answer to what was done is elsewhere.
+        300..=302 | 304..=407 | 409..=498 => Verdict::Rejected(match problem.retry {
             // A claim that does not fit the status.
             Retry::AskFirst => Problem {
                 kind: "rejected",
@@ -120,52 +128,59 @@ fn with_status(kind: &'static str, status: u16, reason: &str) -> Problem {
     }
 }
 
-/// What an action's JSON was the answer to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Proof {
-    /// The very request for this machine: the action need not name it.
-    Answer,
-    /// A question about actions: it must.
-    Look,
-}
-
-/// Whether egress delivered this action, and its JSON says what the plugin
-/// says: an offboarding, of this machine, in this state.
-pub(super) fn proves(
-    record: &CallRecord,
-    action: &MachineAction,
-    machine: &MachineId,
-    proof: Proof,
-) -> bool {
-    /// The members that identify an action, in the spellings that the service
-    /// has used.
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Identity {
-        #[serde(alias = "ID")]
-        id: String,
-        r#type: String,
-        status: String,
-        machine_id: Option<String>,
-    }
-    let Ok(identity) = serde_json::from_str::<Identity>(&action.json) else {
-        return false;
-    };
-    let names_machine = match &identity.machine_id {
-        Some(id) => id.eq_ignore_ascii_case(machine.as_str()),
-        None => proof == Proof::Answer,
-    };
-    record.delivered(&action.json)
-        && names_machine
-        && identity.id == action.id
-        && matches!(identity.r#type.as_str(), "Offboard" | "OffboardMachine")
-        && action.status.name() == canonical(&identity.status)
-}
-
-fn canonical(status: &str) -> &str {
-    if status == "Canceled" {
-        "Cancelled"
-    } else {
-        status
+/// What became of a cancellation.
+pub(super) fn cancel_verdict(
+    action: &ActionId,
+    called: Called<Result<MachineAction, CancelError>>,
+) -> Result<MachineAction, Problem> {
+    let Called { result, record, .. } = called;
+    match (record.delivery(), result) {
+        (Delivery::Answered(200..=299), Ok(Ok(cancelled)))
+            if identity(&record, &cancelled)
+                .is_some_and(|identity| identity.id() == action.as_str()) =>
+        {
+            Ok(cancelled)
+        }
+        (Delivery::Answered(status @ 200..=299), _) => {
+            let reason = failure(&record).unwrap_or("the answer made no sense");
+            Err(with_status("unreadable-answer", status, reason))
+        }
+        (Delivery::Answered(status), result) => {
+            let said = match result {
+                Ok(Err(error)) => error.into(),
+                Ok(Ok(_)) => with_status("rejected", status, "the plugin reports a success"),
+                Err(error) => with_status("outcome-unknown", status, &error.to_string()),
+            };
+            Err(match judged(status, said) {
+                Verdict::Rejected(problem)
+                | Verdict::NotSent(problem)
+                | Verdict::Unknown(problem) => problem,
+                Verdict::Accepted(_) => with_status("rejected", status, "not a success"),
+            })
+        }
+        (Delivery::Unanswered, result) => {
+            let reason = match result {
+                Err(error) => error.to_string(),
+                Ok(_) => failure(&record)
+                    .unwrap_or("the connection ended without an answer")
+                    .to_owned(),
+            };
+            Err(Problem::new("outcome-unknown", Retry::AskFirst, reason))
+        }
+        (Delivery::NotSent, result) => Err(match (record.refusals.first(), result) {
+            (Some(refusal), _) => Problem::new("denied", Retry::Never, refusal.to_string()),
+            (
+                None,
+                Ok(Err(error @ (CancelError::NoCredential(_) | CancelError::InvalidComment(_)))),
+            ) => error.into(),
+            (None, result) => {
+                let reason = failure(&record)
+                    .map(ToOwned::to_owned)
+                    .or_else(|| result.err().map(|error| error.to_string()));
+                let reason =
+                    reason.unwrap_or_else(|| "the plugin did not send the request".to_owned());
+                Problem::new("not-sent", Retry::Safe, reason)
+            }
+        }),
     }
 }

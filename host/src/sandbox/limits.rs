@@ -16,8 +16,6 @@ pub struct Limits {
     /// The whole call: instantiation, resolution, connection, transfer and
     /// computation. Default 60 seconds.
     pub deadline: Duration,
-    /// Computation without a pause for input or output. Default 10 seconds.
-    pub computation: Duration,
     /// Data that the host copies for the guest, in bytes. Default 64 MiB.
     pub host_data: usize,
 }
@@ -28,7 +26,6 @@ impl Default for Limits {
             memory: 96 * 1024 * 1024,
             table_elements: 10_000,
             deadline: Duration::from_secs(60),
-            computation: Duration::from_secs(10),
             host_data: 64 * 1024 * 1024,
         }
     }

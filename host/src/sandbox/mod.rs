@@ -53,8 +53,8 @@ pub enum CallError {
     /// The plugin wanted more than it may have.
     #[error("the plugin exceeded a limit: {0}")]
     Limit(String),
-    /// The plugin computed for too long.
-    #[error("the plugin computed for longer than {0:?} without a pause")]
+    /// The plugin still computed at the deadline.
+    #[error("the plugin still computed after {0:?}")]
     Computation(std::time::Duration),
     /// The call took too long.
     #[error("the call took longer than {0:?}")]
@@ -210,11 +210,11 @@ impl Sandbox {
         let mut store = Store::new(self.plugin.engine(), state);
         store.limiter(|state| &mut state.meter);
         store.set_hostcall_fuel(self.limits.host_data);
-        let ticks = self.limits.computation.as_millis() / TICK.as_millis();
+        let ticks = self.limits.deadline.as_millis() / TICK.as_millis();
         store.set_epoch_deadline(u64::try_from(ticks).unwrap_or(u64::MAX).max(1));
 
-        // Epochs do not pass while the guest waits in the host, so time is
-        // bounded from outside as well.
+        // Epochs end a guest that computes; one that waits in the host is ended
+        // from outside. Both count from the call's beginning.
         let called = tokio::time::timeout(self.limits.deadline, async {
             let plugin = self
                 .plugin
@@ -244,7 +244,7 @@ impl Sandbox {
         if let Some(reason) = store.data_mut().meter.exceeded.take() {
             CallError::Limit(reason)
         } else if let Some(Trap::Interrupt) = error.downcast_ref::<Trap>() {
-            CallError::Computation(self.limits.computation)
+            CallError::Computation(self.limits.deadline)
         } else {
             otherwise(error.root_cause().to_string())
         }

@@ -128,15 +128,21 @@ impl Scripted {
             "--output",
             "json",
         ];
-        let mut command = command([&fixed, args].concat());
+        let mut args = [&fixed, args].concat();
         if !args.iter().any(|arg| arg.starts_with("--grace")) {
-            command.arg("--grace=0s");
+            args.push("--grace=0s");
         }
-        command
+        self.command(&args)
+    }
+
+    /// Runs a command that knows this server.
+    pub(crate) fn command(&self, args: &[&str]) -> Outcome {
+        let output = command(args)
             .env("OFFBOARD_API_ROOT", self.root())
             .env("OFFBOARD_TOKEN_FILE", self.path("token"))
-            .env("OFFBOARD_JOURNAL", self.path("journal.jsonl"));
-        command.output().unwrap().into()
+            .env("OFFBOARD_JOURNAL", self.path("journal.jsonl"))
+            .output();
+        output.unwrap().into()
     }
 }
 

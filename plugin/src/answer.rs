@@ -139,11 +139,12 @@ pub fn get_machine(machine_id: &str, sent: Result<Answer, Failure>) -> Result<Ma
 pub fn list_actions(sent: Result<Answer, Failure>) -> Result<ActionPage, ReadError> {
     read(sent, |text| {
         let page = page::parse(text)?;
+        // One odd entry must not hide the others, of which one may be asked for.
         let actions = page
             .entries
             .iter()
-            .map(|raw| action::parse(raw.get()))
-            .collect::<Result<_, _>>()?;
+            .filter_map(|raw| action::parse(raw.get()).ok())
+            .collect();
         Ok(ActionPage {
             actions,
             next: page.next,

@@ -96,6 +96,9 @@ async fn drive(
         return Finished::Yes;
     }
     look(screen, signals, connected, orders, lines).await;
+    if lines.len() < orders.len() && !signals.stopped() {
+        orders.iter_mut().for_each(Order::abandon);
+    }
     // What is confirmed is shown, however quiet the rest is to be.
     let asks = !args.yes && !args.dry_run;
     let shown = if asks { screen.insisting() } else { *screen };
@@ -173,10 +176,19 @@ async fn look(
             Preflight::Refused => {}
         }
         lines.push(line);
-        let twice = order
-            .machine()
-            .is_some_and(|machine| !known.insert(machine.clone()));
-        if twice && order.state() == State::Planned {
+        if order
+            .problem()
+            .is_some_and(|problem| problem.kind == "unauthorized")
+        {
+            // The next ones would fail alike.
+            break;
+        }
+        let planned = order.state() == State::Planned;
+        let twice = planned
+            && order
+                .machine()
+                .is_some_and(|machine| !known.insert(machine.clone()));
+        if twice {
             let message = "another name of a machine that this run has already";
             order.skip(Problem::new("duplicate", Retry::Never, message));
         }

@@ -6,11 +6,9 @@ use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use rustls::{ClientConfig, pki_types::ServerName};
@@ -23,7 +21,11 @@ use tokio::{
 use tokio_rustls::TlsConnector;
 use url::Host;
 
+use super::record::Meter;
 use crate::contract::{ApiRoot, Scheme};
+
+/// How long one address may take to answer.
+const CONNECT: Duration = Duration::from_secs(10);
 
 /// Why there is no connection. Nothing of the request has left.
 #[derive(Debug, Error)]
@@ -45,14 +47,14 @@ pub(crate) enum DialError {
 /// A connection that counts what is written to it.
 pub(crate) struct Counted {
     stream: Box<dyn Stream>,
-    written: Arc<AtomicU64>,
+    meter: Arc<Meter>,
 }
 
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 /// Connects to the service.
-pub(crate) async fn dial(api: &ApiRoot, written: Arc<AtomicU64>) -> Result<Counted, DialError> {
+pub(crate) async fn dial(api: &ApiRoot, meter: Arc<Meter>) -> Result<Counted, DialError> {
     let tcp = connect(api).await?;
     // Small requests: waiting to fill a segment would only cost time.
     let _ = tcp.set_nodelay(true);
@@ -66,7 +68,7 @@ pub(crate) async fn dial(api: &ApiRoot, written: Arc<AtomicU64>) -> Result<Count
             Box::new(tls.connect(server, tcp).await.map_err(tls_error)?)
         }
     };
-    Ok(Counted { stream, written })
+    Ok(Counted { stream, meter })
 }
 
 async fn connect(api: &ApiRoot) -> Result<TcpStream, DialError> {
@@ -89,9 +91,15 @@ async fn connect(api: &ApiRoot) -> Result<TcpStream, DialError> {
     }
     let mut last = None;
     for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = Some(DialError::Connect(address, error)),
+        // A bound for each, so that one that swallows packets leaves time for
+        // the next.
+        match tokio::time::timeout(CONNECT, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => last = Some(DialError::Connect(address, error)),
+            Err(_) => {
+                let error = io::Error::from(io::ErrorKind::TimedOut);
+                last = Some(DialError::Connect(address, error));
+            }
         }
     }
     Err(last.unwrap_or(DialError::NoAddress(host)))
@@ -179,16 +187,12 @@ impl AsyncWrite for Counted {
         context: &mut Context<'_>,
         buffer: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if !self.meter.claim() {
+            return Poll::Ready(Err(io::Error::from(io::ErrorKind::BrokenPipe)));
+        }
         let written = Pin::new(&mut self.stream).poll_write(context, buffer);
-        match &written {
-            Poll::Ready(Ok(count)) => {
-                self.written.fetch_add(*count as u64, Ordering::SeqCst);
-            }
-            // A TLS stream may have passed on a part before it failed.
-            Poll::Ready(Err(_)) if !buffer.is_empty() => {
-                self.written.fetch_max(1, Ordering::SeqCst);
-            }
-            _ => {}
+        if let Poll::Ready(Ok(count)) = &written {
+            self.meter.count(*count);
         }
         written
     }

@@ -155,8 +155,8 @@ impl Exit {
         route: Route,
         request: Request<Full<Bytes>>,
     ) -> Result<Response<WasiBody>> {
-        let written = self.recorder.begin(route);
-        let stream = dial::dial(&self.connection.api_root, written)
+        let meter = self.recorder.begin(route);
+        let stream = dial::dial(&self.connection.api_root, meter)
             .await
             .map_err(|error| {
                 self.failed(&error);

@@ -4,7 +4,7 @@
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use crate::grant::{Refusal, Route};
@@ -89,15 +89,46 @@ pub(crate) struct Recorder(Arc<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     record: Mutex<CallRecord>,
-    bytes_sent: Arc<AtomicU64>,
+    meter: Arc<Meter>,
+}
+
+/// Counts what goes to a connection, and ends it. Of a writer that claims and a
+/// reader that seals, one sees the other: no byte leaves after a record that
+/// says that none did.
+#[derive(Debug, Default)]
+pub(super) struct Meter {
+    claimed: AtomicBool,
+    sealed: AtomicBool,
+    bytes: AtomicU64,
+}
+
+impl Meter {
+    /// Claims the right to write; none is left once the record was read.
+    pub(super) fn claim(&self) -> bool {
+        self.claimed.store(true, Ordering::SeqCst);
+        !self.sealed.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn count(&self, bytes: usize) {
+        self.bytes.fetch_add(bytes as u64, Ordering::SeqCst);
+    }
+
+    /// Ends the writing. How many bytes went, and at least one if some may have.
+    fn seal(&self) -> u64 {
+        self.sealed.store(true, Ordering::SeqCst);
+        let claimed = u64::from(self.claimed.load(Ordering::SeqCst));
+        self.bytes.load(Ordering::SeqCst).max(claimed)
+    }
 }
 
 impl Recorder {
-    /// The record as it stands now, also in the middle of an exchange.
-    pub(crate) fn snapshot(&self) -> CallRecord {
+    /// The record, also of an exchange that was left in its middle. Nothing more
+    /// is written after this.
+    pub(crate) fn finish(&self) -> CallRecord {
+        let bytes_sent = self.0.meter.seal();
         let mut record = self.lock().clone();
         if let Some(exchange) = &mut record.exchange {
-            exchange.bytes_sent = self.0.bytes_sent.load(Ordering::SeqCst);
+            exchange.bytes_sent = bytes_sent;
         }
         record
     }
@@ -110,8 +141,8 @@ impl Recorder {
         }
     }
 
-    /// Begins the exchange; the counter is for what goes to the connection.
-    pub(crate) fn begin(&self, route: Route) -> Arc<AtomicU64> {
+    /// Begins the exchange; the meter is for what goes to the connection.
+    pub(super) fn begin(&self, route: Route) -> Arc<Meter> {
         self.lock().exchange = Some(Exchange {
             route,
             bytes_sent: 0,
@@ -120,7 +151,7 @@ impl Recorder {
             answer: None,
             failure: None,
         });
-        Arc::clone(&self.0.bytes_sent)
+        Arc::clone(&self.0.meter)
     }
 
     pub(crate) fn update(&self, change: impl FnOnce(&mut Exchange)) {

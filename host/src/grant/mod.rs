@@ -224,9 +224,9 @@ impl Grant {
             Some(query) => {
                 self.route.takes_query()
                     && query.len() <= MAX_QUERY
-                    && query
-                        .split('&')
-                        .all(|pair| pair.starts_with('$') && pair.contains('='))
+                    && query.split('&').all(|pair| {
+                        (pair.starts_with('$') || pair.starts_with("%24")) && pair.contains('=')
+                    })
             }
         }
     }

@@ -15,6 +15,9 @@ const FIRST_INTERVAL: Duration = Duration::from_millis(500);
 /// 100 calls a minute is the quota; this leaves most of it to others.
 const LAST_INTERVAL: Duration = Duration::from_secs(10);
 
+/// How long the last question may take beyond the end.
+const LAST_QUESTION: Duration = Duration::from_secs(5);
+
 impl Runner {
     /// Follows every accepted order until it has ended or the time is over.
     pub async fn follow(
@@ -73,7 +76,18 @@ impl Runner {
     ) -> Result<(), TimeOver> {
         let end = Instant::now().checked_add(patience);
         let mut interval = FIRST_INTERVAL;
-        while ask().await.is_continue() {
+        loop {
+            // A question that is still open well after the end is given up.
+            let last = end.and_then(|end| end.checked_add(LAST_QUESTION));
+            let asked = match last {
+                Some(last) => tokio::time::timeout_at(last, ask()).await,
+                None => Ok(ask().await),
+            };
+            match asked {
+                Ok(ControlFlow::Break(())) => return Ok(()),
+                Ok(ControlFlow::Continue(())) => {}
+                Err(_) => return Err(TimeOver),
+            }
             let now = Instant::now();
             let left = end.map_or(interval, |end| end.saturating_duration_since(now));
             if self.stopped() || left.is_zero() {
@@ -82,7 +96,6 @@ impl Runner {
             self.pause(interval.min(left)).await;
             interval = (interval * 3 / 2).min(LAST_INTERVAL);
         }
-        Ok(())
     }
 
     /// All with one call; one by one where the service does not take such a

@@ -68,7 +68,12 @@ fn judged(status: u16, problem: Problem) -> Verdict {
         300..=302 | 304..=407 | 409..=498 => Verdict::Rejected(match problem.retry {
             // A claim that does not fit the status.
             Retry::AskFirst => Problem {
-                kind: "rejected",
+                kind: match status {
+                    401 => "unauthorized",
+                    403 => "forbidden",
+                    429 => "throttled",
+                    _ => "rejected",
+                },
                 retry: Retry::Never,
                 ..problem
             },

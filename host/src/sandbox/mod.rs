@@ -227,11 +227,10 @@ impl Sandbox {
         })
         .await;
         let result = called.unwrap_or(Err(CallError::Deadline(self.limits.deadline)));
-        // Before the record is read: what still runs in the store ends here.
         drop(store);
         Called {
             result,
-            record: recorder.snapshot(),
+            record: recorder.finish(),
         }
     }
 

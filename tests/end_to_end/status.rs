@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::World;
+use crate::support::{Reply, Scripted, World};
 
 fn first_action(world: &World, id: &str) -> String {
     world.run(&[id]).row()["action"]["id"]
@@ -102,6 +102,49 @@ fn a_pending_action_is_cancelled() {
         (after.code, &after.row()["state"]),
         (1, &json!("cancelled"))
     );
+}
+
+#[test]
+fn an_action_of_another_kind_is_not_cancelled() {
+    let id = "11111111-2222-3333-4444-555555555555";
+    let server = Scripted::new(move |request, _| {
+        let action = json!({"id": id, "type": "Isolate", "status": "Pending"});
+        request
+            .starts_with("GET /api/machineactions/")
+            .then(|| Reply::new(200, &action.to_string()))
+    });
+    let outcome = server.command(&["cancel", id, "--comment", "x", "--output", "json"]);
+    assert_eq!(
+        (outcome.code, &outcome.row()["state"]),
+        (1, &json!("rejected")),
+        "{outcome:?}"
+    );
+    assert_eq!(server.posts(), 0);
+}
+
+#[test]
+fn a_cancellation_that_may_have_been_carried_out_is_unknown() {
+    let id = "11111111-2222-3333-4444-555555555555";
+    for reply in [
+        Reply::raw(b""),
+        Reply::error(500, "InternalServerError", ""),
+        Reply::new(200, "{}"),
+    ] {
+        let server = Scripted::new(move |request, _| {
+            let action = json!({"id": id, "type": "Offboard", "status": "Pending"});
+            match request.starts_with("POST ") {
+                true => Some(reply.clone()),
+                false => Some(Reply::new(200, &action.to_string())),
+            }
+        });
+        let outcome = server.command(&["cancel", id, "--comment", "x", "--output", "json"]);
+        assert_eq!(
+            (outcome.code, &outcome.row()["state"]),
+            (4, &json!("unknown")),
+            "{outcome:?}"
+        );
+        assert_eq!(server.posts(), 1);
+    }
 }
 
 #[test]

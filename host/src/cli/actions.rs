@@ -48,6 +48,17 @@ pub(super) async fn machine(connected: &Connected, target: &Target) -> Result<Ma
     }
 }
 
+/// A read that finds nothing, where an action was asked for.
+pub(super) fn unknown_action(problem: Problem) -> Problem {
+    match problem.kind {
+        "not-found" => Problem {
+            kind: "action-not-found",
+            ..problem
+        },
+        _ => problem,
+    }
+}
+
 /// Shows them all, and what to do next. The comment is the one that was sent,
 /// if one was.
 pub(super) fn show(

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::{
-    actions::{Asked, machine, show},
+    actions::{Asked, machine, show, unknown_action},
     args::CancelArgs,
     connect::Connected,
     exit::Exit,
@@ -14,7 +14,7 @@ use super::{
     text::Screen,
 };
 use crate::{
-    contract::{ActionId, MachineAction, Problem, Retry},
+    contract::{ActionId, ActionType, MachineAction, Problem, Retry},
     journal::Journal,
     order::state_of,
     run::Event,
@@ -100,7 +100,7 @@ async fn one(
 /// has not ended.
 async fn pending(connected: &Connected, subject: &Subject) -> Result<ActionId, Problem> {
     let machine = match subject {
-        Subject::Action(id) => return Ok(id.clone()),
+        Subject::Action(id) => return offboarding(connected, id).await,
         Subject::Machine(target) => machine(connected, target).await?,
     };
     let listing = connected.runner.offboardings(&[&machine]).await?;
@@ -111,4 +111,18 @@ async fn pending(connected: &Connected, subject: &Subject) -> Result<ActionId, P
             let message = format!("no offboarding of {machine} is under way");
             Problem::new("no-offboarding", Retry::Never, message)
         })
+}
+
+/// The action, if it is an offboarding: this command withdraws nothing else.
+/// Without the permission to read, the user's word has to do.
+async fn offboarding(connected: &Connected, id: &ActionId) -> Result<ActionId, Problem> {
+    match connected.runner.action(id).await {
+        Ok(action) if action.action_type != ActionType::Offboard => {
+            let message = "this action is no offboarding";
+            Err(Problem::new("no-offboarding", Retry::Never, message))
+        }
+        Ok(_) => Ok(id.clone()),
+        Err(problem) if problem.kind == "forbidden" => Ok(id.clone()),
+        Err(problem) => Err(unknown_action(problem)),
+    }
 }

@@ -39,7 +39,7 @@ impl ConnectArgs {
     ) -> Result<Connected> {
         let component = match &self.plugin {
             Some(file) => {
-                screen.detail(&format!("compiling {}", file.display()));
+                screen.say(&format!("compiling {}", file.display()));
                 Component::from_file(file).with_context(|| file.display().to_string())?
             }
             None => Component::embedded()?,

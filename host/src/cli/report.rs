@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     connection::TokenClaims,
-    contract::{Machine, MachineAction, Problem, Retry},
+    contract::{ActionType, Machine, MachineAction, Problem, Retry},
     order::{Order, State},
 };
 
@@ -86,7 +86,10 @@ impl<'a> Row<'a> {
             action: raw(action),
             error: None,
             preflight: None,
-            note: note(state, None),
+            note: match action.action_type {
+                ActionType::Offboard => note(state, None),
+                _ => None,
+            },
         }
     }
 

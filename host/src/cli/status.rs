@@ -6,7 +6,7 @@ use std::{ops::ControlFlow, time::Duration};
 use anyhow::Result;
 
 use super::{
-    actions::{Asked, machine, show},
+    actions::{Asked, machine, show, unknown_action},
     args::StatusArgs,
     connect::Connected,
     exit::Exit,
@@ -73,17 +73,7 @@ async fn newest(connected: &Connected, subject: &Subject) -> Result<MachineActio
     }
     let machine = match subject {
         Subject::Action(id) => {
-            return connected
-                .runner
-                .action(id)
-                .await
-                .map_err(|problem| match problem.kind {
-                    "not-found" => Problem {
-                        kind: "action-not-found",
-                        ..problem
-                    },
-                    _ => problem,
-                });
+            return connected.runner.action(id).await.map_err(unknown_action);
         }
         Subject::Machine(target) => machine(connected, target).await?,
     };

@@ -79,6 +79,24 @@ fn runs_append() {
     assert_ne!(lines[0]["run"], lines[2]["run"]);
 }
 
+#[test]
+fn a_line_that_a_crash_tore_does_not_swallow_the_next() {
+    let world = World::new();
+    let path = world.path("journal.jsonl");
+    std::fs::write(&path, r#"{"time":"2030-01-02T03:04:05Z","event":"send"#).unwrap();
+    world.run(&[&world.online()[0].machine.id]);
+    let journal = std::fs::read_to_string(&path).unwrap();
+    let events: Vec<_> = journal
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .map(|line| line.map(|line| line["event"].clone()))
+        .collect();
+    assert_eq!(
+        events,
+        [None, Some("sending".into()), Some("answered".into())]
+    );
+}
+
 #[cfg(unix)]
 #[test]
 fn nobody_else_can_read_it() {

@@ -164,3 +164,24 @@ impl Recorder {
         self.0.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_written_once_the_record_was_read() {
+        let recorder = Recorder::default();
+        let meter = recorder.begin(Route::Offboard);
+        assert_eq!(recorder.finish().delivery(), Delivery::NotSent);
+        assert!(!meter.claim());
+    }
+
+    #[test]
+    fn what_may_have_been_written_is_not_called_not_sent() {
+        let recorder = Recorder::default();
+        let meter = recorder.begin(Route::Offboard);
+        assert!(meter.claim());
+        assert_eq!(recorder.finish().delivery(), Delivery::Unanswered);
+    }
+}

@@ -202,10 +202,20 @@ fn after(order: &Order, record: &CallRecord) -> After {
         403 if problem.code.as_deref() != Some("DisallowedOperation") => {
             After::Stop(problem.clone())
         }
-        429 => match problem.retry_after.map_or(PAUSE, Duration::from_secs) {
+        // As egress saw it, not as the plugin tells it.
+        429 => match asked_pause(record) {
             pause if pause <= LONGEST_PAUSE => After::Wait(pause),
             _ => After::Stop(problem.clone()),
         },
         _ => After::Go,
     }
+}
+
+fn asked_pause(record: &CallRecord) -> Duration {
+    let asked = record
+        .exchange
+        .as_ref()
+        .and_then(|exchange| exchange.retry_after.as_deref())
+        .and_then(|value| value.trim().parse().ok());
+    asked.map_or(PAUSE, Duration::from_secs)
 }

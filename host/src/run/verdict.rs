@@ -48,47 +48,39 @@ pub(super) fn verdict(
                 .unwrap_or_else(|| "the answer made no sense".to_owned());
             Verdict::Unknown(with_status("unreadable-answer", status, &reason))
         }
-        (Delivery::Answered(status), Ok(Err(error))) => judged(status, Problem::from(error)),
-        (Delivery::Answered(status), Ok(Ok(_))) => judged(
-            status,
-            with_status("rejected", status, "the plugin reports a success"),
-        ),
-        (Delivery::Answered(status), Err(error)) => judged(
-            status,
-            with_status("outcome-unknown", status, &error.to_string()),
-        ),
+        (Delivery::Answered(status), result) => {
+            let problem = judged(status, result);
+            match problem.retry {
+                Retry::AskFirst => Verdict::Unknown(problem),
+                Retry::Never | Retry::Safe => Verdict::Rejected(problem),
+            }
+        }
     }
 }
 
 /// What an answer without a success means. The status alone decides whether
-/// the request may have been carried out.
-fn judged(status: u16, problem: Problem) -> Verdict {
-    match status {
+/// the request may have been carried out; the plugin only explains.
+fn judged<T, E: Into<Problem>>(status: u16, result: Result<Result<T, E>, CallError>) -> Problem {
+    let said = match result {
+        Ok(Err(error)) => error.into(),
+        Ok(Ok(_)) => with_status("rejected", status, "the plugin reports a success"),
+        Err(error) => with_status("outcome-unknown", status, &error.to_string()),
+    };
+    let (kind, retry) = match (status, said.retry) {
+        (500..=599, _) => ("service-failure", Retry::AskFirst),
         // By RFC 9110, 303 says that the answer to what was done is elsewhere.
-        300..=302 | 304..=407 | 409..=498 => Verdict::Rejected(match problem.retry {
-            // A claim that does not fit the status.
-            Retry::AskFirst => Problem {
-                kind: match status {
-                    401 => "unauthorized",
-                    403 => "forbidden",
-                    429 => "throttled",
-                    _ => "rejected",
-                },
-                retry: Retry::Never,
-                ..problem
-            },
-            _ => problem,
-        }),
-        500..=599 => Verdict::Unknown(Problem {
-            kind: "service-failure",
-            retry: Retry::AskFirst,
-            ..problem
-        }),
-        _ => Verdict::Unknown(Problem {
-            kind: "outcome-unknown",
-            retry: Retry::AskFirst,
-            ..problem
-        }),
+        (303 | 408 | 499, _) | (..300, _) | (600.., _) => ("outcome-unknown", Retry::AskFirst),
+        // A claim that does not fit the status.
+        (401, Retry::AskFirst) => ("unauthorized", Retry::Never),
+        (403, Retry::AskFirst) => ("forbidden", Retry::Never),
+        (429, Retry::AskFirst) => ("throttled", Retry::Never),
+        (_, Retry::AskFirst) => ("rejected", Retry::Never),
+        (_, retry) => (said.kind, retry),
+    };
+    Problem {
+        kind,
+        retry,
+        ..said
     }
 }
 
@@ -150,19 +142,7 @@ pub(super) fn cancel_verdict(
             let reason = failure(&record).unwrap_or("the answer made no sense");
             Err(with_status("unreadable-answer", status, reason))
         }
-        (Delivery::Answered(status), result) => {
-            let said = match result {
-                Ok(Err(error)) => error.into(),
-                Ok(Ok(_)) => with_status("rejected", status, "the plugin reports a success"),
-                Err(error) => with_status("outcome-unknown", status, &error.to_string()),
-            };
-            Err(match judged(status, said) {
-                Verdict::Rejected(problem)
-                | Verdict::NotSent(problem)
-                | Verdict::Unknown(problem) => problem,
-                Verdict::Accepted(_) => with_status("rejected", status, "not a success"),
-            })
-        }
+        (Delivery::Answered(status), result) => Err(judged(status, result)),
         (Delivery::Unanswered, result) => {
             let reason = match result {
                 Err(error) => error.to_string(),

@@ -3,8 +3,7 @@
 //! never holds a token.
 
 use std::{
-    fs::{File, OpenOptions},
-    io::{self, Read, Seek, SeekFrom, Write},
+    io,
     path::{Path, PathBuf},
 };
 
@@ -12,12 +11,12 @@ use serde::Serialize;
 use thiserror::Error;
 use uuid::Uuid;
 
-use crate::{contract::Problem, egress::CallRecord};
+use crate::{contract::Problem, egress::CallRecord, lines::Lines};
 
 /// An open journal.
 #[derive(Debug)]
 pub struct Journal {
-    file: File,
+    lines: Lines,
     path: PathBuf,
     run: Uuid,
     who: Who,
@@ -126,28 +125,18 @@ impl Journal {
     /// # Errors
     /// It cannot be written.
     pub fn open(path: &Path, who: Who) -> Result<Self, JournalError> {
-        let open = || -> io::Result<File> {
+        let open = || {
             if let Some(folder) = path.parent() {
                 std::fs::create_dir_all(folder)?;
             }
-            let mut options = OpenOptions::new();
-            options.create(true).append(true);
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            let mut file = options.read(true).open(path)?;
-            // A line that a crash tore must not swallow the next one.
-            if torn(&mut file)? {
-                file.write_all(b"\n")?;
-            }
-            file.sync_all()?;
-            Ok(file)
+            Lines::open(path)
         };
-        let file = open().map_err(|source| JournalError {
+        let lines = open().map_err(|source| JournalError {
             path: path.to_owned(),
             source,
         })?;
         Ok(Self {
-            file,
+            lines,
             path: path.to_owned(),
             run: Uuid::new_v4(),
             who,
@@ -176,27 +165,9 @@ impl Journal {
             who: &self.who,
             what,
         };
-        let write = |file: &mut File| -> io::Result<()> {
-            let mut text = serde_json::to_string(&line)?;
-            text.push('\n');
-            // One write, so that two processes cannot mix their lines.
-            file.write_all(text.as_bytes())?;
-            file.sync_data()
-        };
-        write(&mut self.file).map_err(|source| JournalError {
+        self.lines.append(&line).map_err(|source| JournalError {
             path: self.path.clone(),
             source,
         })
     }
-}
-
-/// Whether the last line has no end.
-fn torn(file: &mut File) -> io::Result<bool> {
-    if file.metadata()?.len() == 0 {
-        return Ok(false);
-    }
-    let mut last = [0];
-    file.seek(SeekFrom::End(-1))?;
-    file.read_exact(&mut last)?;
-    Ok(last != *b"\n")
 }

@@ -21,10 +21,16 @@ pub mod grant;
 pub mod sandbox;
 
 #[cfg(feature = "command")]
+pub mod audit;
+#[cfg(feature = "command")]
 pub mod cli;
 #[cfg(feature = "command")]
 pub mod journal;
 #[cfg(feature = "command")]
+mod lines;
+#[cfg(feature = "command")]
 pub mod order;
 #[cfg(feature = "command")]
 pub mod run;
+#[cfg(feature = "command")]
+mod text;

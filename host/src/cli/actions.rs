@@ -7,12 +7,13 @@ use super::{
     connect::Connected,
     hint,
     report::{self, Row},
+    screen::Screen,
     target::Subject,
-    text::{Screen, clean},
 };
 use crate::{
     contract::{ActionType, InvalidMachineId, MachineAction, MachineId, Problem, Retry},
     order::{State, Target, state_of_problem},
+    text::clean,
 };
 
 /// One thing that was asked for, and what came of it.

@@ -4,10 +4,13 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use super::target;
+use super::{limit, secret::Secrets, target};
 use crate::{
+    component::Digest,
+    connection::AddressRange,
     contract::{ApiRoot, Comment},
     order::Target,
+    sandbox::Limit,
 };
 
 const EXIT_CODES: &str = "\
@@ -69,6 +72,19 @@ pub(super) enum Command {
     },
 }
 
+impl Command {
+    /// The connection's arguments, where a command has them.
+    pub(super) fn connect_args(&mut self) -> Option<&mut ConnectArgs> {
+        match self {
+            Self::Run(args) => Some(&mut args.connect),
+            Self::Status(args) => Some(&mut args.connect),
+            Self::Cancel(args) => Some(&mut args.connect),
+            Self::Find(args) => Some(&mut args.connect),
+            _ => None,
+        }
+    }
+}
+
 /// Where to, and as whom.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connection")]
@@ -79,9 +95,46 @@ pub(super) struct ConnectArgs {
     /// A file with a bearer token [or the variable OFFBOARD_TOKEN]
     #[arg(long, value_name = "FILE", env = "OFFBOARD_TOKEN_FILE")]
     pub(super) token_file: Option<PathBuf>,
+    /// Certification authorities to trust besides the system's, as PEM
+    #[arg(long, value_name = "FILE", env = "OFFBOARD_CA_FILE")]
+    pub(super) ca_file: Option<PathBuf>,
+    /// Addresses that are not public and may be used all the same: 10.1.2.3 or 10.0.0.0/8
+    #[arg(
+        long,
+        value_name = "RANGE",
+        env = "OFFBOARD_ALLOW_ADDRESS",
+        value_delimiter = ','
+    )]
+    pub(super) allow_address: Vec<AddressRange>,
+    /// Put every request that the plugin asks for on record here, let out or not
+    #[arg(long, value_name = "FILE", env = "OFFBOARD_AUDIT")]
+    pub(super) audit: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) plugin: PluginArgs,
+    /// What the environment held, taken out of it.
+    #[arg(skip)]
+    pub(super) secrets: Secrets,
+}
+
+/// Which plugin, and what it may use.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Plugin")]
+pub(super) struct PluginArgs {
     /// Another component than the built-in one
     #[arg(long, value_name = "FILE", env = "OFFBOARD_PLUGIN")]
     pub(super) plugin: Option<PathBuf>,
+    /// Run the plugin only if it has this SHA-256 digest
+    #[arg(long, value_name = "DIGEST", env = "OFFBOARD_PLUGIN_SHA256")]
+    pub(super) plugin_sha256: Option<Digest>,
+    /// Another limit than the usual one, as memory=64MiB or deadline=30s; inspect shows them all
+    #[arg(
+        long = "limit",
+        value_name = "NAME=VALUE",
+        env = "OFFBOARD_LIMITS",
+        value_delimiter = ',',
+        value_parser = limit::parse,
+    )]
+    pub(super) limits: Vec<(Limit, u64)>,
 }
 
 /// Where POSTs are put on record.
@@ -167,9 +220,8 @@ pub(super) struct FindArgs {
 #[derive(Debug, Args)]
 #[command(after_long_help = EXIT_CODES)]
 pub(super) struct InspectArgs {
-    /// Another component than the built-in one
-    #[arg(long, value_name = "FILE", env = "OFFBOARD_PLUGIN")]
-    pub(super) plugin: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) plugin: PluginArgs,
     /// Write the component to a file
     #[arg(long, value_name = "FILE")]
     pub(super) extract: Option<PathBuf>,

@@ -9,9 +9,9 @@ use super::{
     args::CancelArgs,
     connect::Connected,
     exit::Exit,
+    screen::Screen,
     signal::Signals,
     target::Subject,
-    text::Screen,
 };
 use crate::{
     contract::{ActionId, ActionType, MachineAction, Problem, Retry},

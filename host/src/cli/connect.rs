@@ -1,17 +1,19 @@
 //! From arguments to a connection and a sandbox.
 
-use std::{env, path::PathBuf, time::Duration};
+use std::{env, fs, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use tokio::sync::watch;
 
 use super::{
-    args::{ConnectArgs, JournalArgs},
-    text::Screen,
+    args::{ConnectArgs, JournalArgs, PluginArgs},
+    screen::Screen,
+    watch::Watch,
 };
 use crate::{
+    audit::AuditFile,
     component::Component,
-    connection::{Connection, Token, TokenClaims},
+    connection::{Connection, Proxy, Token, TokenClaims},
     contract::{Problem, Retry},
     journal::{Journal, JournalError, Who},
     run::Runner,
@@ -37,14 +39,13 @@ impl ConnectArgs {
         stop: watch::Receiver<bool>,
         screen: &Screen,
     ) -> Result<Connected> {
-        let component = match &self.plugin {
-            Some(file) => {
-                screen.say(&format!("compiling {}", file.display()));
-                Component::from_file(file).with_context(|| file.display().to_string())?
-            }
-            None => Component::embedded()?,
+        let component = self.plugin.component(screen)?;
+        let audit = match &self.audit {
+            Some(file) => Some(AuditFile::open(file, component.digest().as_str())?),
+            None => None,
         };
-        let sandbox = Sandbox::new(&component, Limits::default())?;
+        let sandbox = Sandbox::new(&component, self.plugin.limits()?)?
+            .audited(Arc::new(Watch::new(*screen, audit)));
         let (token, missing) = match self.token() {
             Ok(token) => (Some(token), None),
             Err(error) => {
@@ -57,8 +58,8 @@ impl ConnectArgs {
         };
         let claims = token.as_ref().and_then(Token::claims);
         let user = env::var("USER").or_else(|_| env::var("USERNAME")).ok();
-        let who = Who::new(user, component.sha256(), self.api_root.as_str());
-        let connection = Connection::new(self.api_root.clone(), token);
+        let who = Who::new(user, component.digest().as_str(), self.api_root.as_str());
+        let connection = self.network(token)?;
         Ok(Connected {
             runner: Runner::new(sandbox, connection, grace, stop),
             claims,
@@ -71,12 +72,50 @@ impl ConnectArgs {
         if let Some(file) = &self.token_file {
             return Token::from_file(file).with_context(|| file.display().to_string());
         }
-        let text = env::var("OFFBOARD_TOKEN")
-            .ok()
-            .filter(|text| !text.trim().is_empty());
-        let text =
-            text.context("there is no token: give --token-file FILE or set OFFBOARD_TOKEN")?;
-        Token::new(&text).context("the variable OFFBOARD_TOKEN")
+        self.secrets
+            .token()
+            .context("there is no token: give --token-file FILE or set OFFBOARD_TOKEN")?
+            .context("the variable OFFBOARD_TOKEN")
+    }
+
+    fn network(&self, token: Option<Token>) -> Result<Connection> {
+        let proxy = Proxy::from_environment(&self.api_root)
+            .context("HTTPS_PROXY or ALL_PROXY cannot be used")?;
+        let connection = Connection::new(self.api_root.clone(), token)
+            .allowing(self.allow_address.clone())
+            .through(proxy);
+        let Some(file) = &self.ca_file else {
+            return Ok(connection);
+        };
+        let pem = fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
+        connection
+            .trusting(&pem)
+            .with_context(|| file.display().to_string())
+    }
+}
+
+impl PluginArgs {
+    /// Loads the component, if it is the one that is pinned.
+    pub(super) fn component(&self, screen: &Screen) -> Result<Component> {
+        let pinned = self.plugin_sha256.as_ref();
+        if let Some(file) = &self.plugin {
+            screen.say(&format!("compiling {}", file.display()));
+            return Component::from_file(file, pinned).with_context(|| file.display().to_string());
+        }
+        let component = Component::embedded()?;
+        if let Some(pinned) = pinned {
+            component.check(pinned).context("the built-in plugin")?;
+        }
+        Ok(component)
+    }
+
+    /// The limits that are in force.
+    pub(super) fn limits(&self) -> Result<Limits> {
+        let mut limits = Limits::default();
+        for (limit, value) in &self.limits {
+            limits.set(*limit, *value)?;
+        }
+        Ok(limits)
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use offboard_simulator::{Config, OnDuplicate, Simulator};
 
-use super::{exit::Exit, hint, report, signal::Signals, text::Screen};
+use super::{exit::Exit, hint, report, screen::Screen, signal::Signals};
 use crate::{
     component::Component,
     connection::{Connection, Token},
@@ -46,7 +46,7 @@ async fn tour(screen: &Screen, signals: &Signals, simulator: &Simulator) -> Resu
     let api_root = simulator.api_root().parse()?;
     let connection = Connection::new(api_root, Some(Token::new(simulator.token())?));
     let sandbox = Sandbox::new(&component, Limits::default())?;
-    let who = Who::new(None, component.sha256(), simulator.api_root());
+    let who = Who::new(None, component.digest().as_str(), simulator.api_root());
     let folder = tempfile::tempdir().context("no temporary folder")?;
     let mut journal = Journal::open(&folder.path().join("journal.jsonl"), who)?;
     let runner = Runner::new(sandbox, connection, Duration::ZERO, signals.stop.clone());

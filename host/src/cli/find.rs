@@ -10,10 +10,11 @@ use super::{
     args::{FindArgs, Format},
     exit::Exit,
     hint, report,
+    screen::Screen,
     signal::Signals,
-    text::{Screen, clean},
 };
 use crate::contract::Machine;
+use crate::text::clean;
 
 /// One machine, as programs see it; the schema is in
 /// `docs/schema/machine.json`.

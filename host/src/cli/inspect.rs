@@ -8,13 +8,14 @@ use serde::Serialize;
 use super::{
     args::{Format, InspectArgs},
     exit::Exit,
-    report,
-    text::{Screen, clean, clean_json},
+    limit, report,
+    screen::Screen,
 };
 use crate::{
-    component::Component,
-    contract,
-    sandbox::{Limits, Sandbox},
+    contract::{self, Function},
+    grant::{COUNT, HEADERS, MAX_REQUEST_BODY, Route},
+    sandbox::{Limit, Limits, Sandbox, Unit},
+    text::{clean, clean_json},
 };
 
 /// What is known about a component; the schema is in
@@ -29,29 +30,104 @@ struct Row<'a> {
     exports: &'a [String],
     conforms: bool,
     violations: &'a [String],
+    limits: [LimitRow; Limit::ALL.len()],
+    grants: [GrantRow; Function::ALL.len()],
+}
+
+/// One bound of every call.
+#[derive(Serialize)]
+struct LimitRow {
+    name: &'static str,
+    value: u64,
+    ceiling: u64,
+    unit: &'static str,
+    #[serde(skip)]
+    words: [String; 2],
+}
+
+/// What a call of one function may send.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct GrantRow {
+    function: &'static str,
+    method: &'static str,
+    path: &'static str,
+    count: u32,
+    query: bool,
+    body: Option<&'static str>,
+    headers: [&'static str; HEADERS.len()],
+    request_limit: usize,
+    answer_limit: usize,
+}
+
+impl LimitRow {
+    fn new(limit: Limit, limits: &Limits) -> Self {
+        let (value, ceiling, unit) = (limits.get(limit), limit.ceiling(), limit.unit());
+        Self {
+            name: limit.name(),
+            value,
+            ceiling,
+            unit: unit.name(),
+            words: [value, ceiling].map(|value| limit::words(unit, value)),
+        }
+    }
+
+    fn words(&self) -> String {
+        let [value, ceiling] = &self.words;
+        format!("{} {value}, at most {ceiling}", self.name)
+    }
+}
+
+impl GrantRow {
+    fn new(function: Function) -> Self {
+        let route = Route::of(function);
+        Self {
+            function: function.name(),
+            method: route.method(),
+            path: route.template(),
+            count: COUNT,
+            query: route.takes_query(),
+            body: route.takes_comment().then_some(r#"{"Comment": …}"#),
+            headers: HEADERS,
+            request_limit: MAX_REQUEST_BODY,
+            answer_limit: route.answer_limit(),
+        }
+    }
+
+    fn words(&self) -> String {
+        let mut words = format!("{}: {} {}, once", self.function, self.method, self.path);
+        if self.body.is_some() {
+            words.push_str(", with exactly the comment that was ordered");
+        }
+        if self.query {
+            words.push_str(", with OData's options");
+        }
+        let answer = limit::words(Unit::Bytes, self.answer_limit as u64);
+        format!("{words}; an answer of at most {answer}")
+    }
 }
 
 pub(super) fn inspect(args: &InspectArgs, screen: &Screen) -> Result<Exit> {
-    let component = match &args.plugin {
-        Some(file) => Component::from_file(file).with_context(|| file.display().to_string())?,
-        None => Component::embedded()?,
-    };
+    let component = args.plugin.component(screen)?;
+    let limits = args.plugin.limits()?;
     // Names first, then types: the sandbox is the judge of both.
     let mut violations = component.violations();
     if violations.is_empty()
-        && let Err(error) = Sandbox::new(&component, Limits::default())
+        && let Err(error) = Sandbox::new(&component, limits.clone())
     {
         violations.push(error.to_string());
     }
     let contract = component.contract();
     let row = Row {
-        sha256: component.sha256(),
+        sha256: component.digest().as_str(),
         size: component.bytes().len(),
         contract: contract.as_deref(),
         imports: component.imports(),
         exports: component.exports(),
         conforms: violations.is_empty(),
         violations: &violations,
+        limits: Limit::ALL.map(|limit| LimitRow::new(limit, &limits)),
+        grants: Function::ALL.map(GrantRow::new),
     };
     if let Some(file) = &args.extract {
         fs::write(file, component.bytes())
@@ -109,5 +185,7 @@ fn table(row: &Row<'_>) -> String {
     rows.extend(many("violation", row.violations));
     rows.extend(many("imports", row.imports));
     rows.extend(many("exports", row.exports));
+    rows.extend(many("grant", &row.grants.each_ref().map(GrantRow::words)));
+    rows.extend(many("limit", &row.limits.each_ref().map(LimitRow::words)));
     report::table(&["", "COMPONENT"], rows)
 }

@@ -12,12 +12,15 @@ mod exit;
 mod find;
 mod hint;
 mod inspect;
+mod limit;
 mod report;
 mod run;
+mod screen;
+mod secret;
 mod signal;
 mod status;
 mod target;
-mod text;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -25,15 +28,20 @@ use clap::{CommandFactory, Parser};
 
 use args::{Cli, Command};
 use exit::Exit;
-use text::Screen;
+use screen::Screen;
+use secret::Secrets;
 
 /// Runs the command; what it returns is the exit code.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let secrets = Secrets::take();
+    let mut cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(answer) => return usage(&answer),
     };
+    if let Some(args) = cli.command.connect_args() {
+        args.secrets = secrets;
+    }
     let screen = Screen::new(cli.quiet, cli.verbose);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

@@ -5,16 +5,12 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{
-    args::Format,
-    hint,
-    target::Subject,
-    text::{Screen, clean, clean_json},
-};
+use super::{args::Format, hint, screen::Screen, target::Subject};
 use crate::{
     connection::TokenClaims,
     contract::{ActionType, Machine, MachineAction, Problem, Retry},
     order::{Order, State},
+    text::{clean, clean_json},
 };
 
 /// One order, as programs see it.

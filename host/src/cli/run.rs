@@ -11,8 +11,8 @@ use super::{
     exit::Exit,
     hint,
     report::{self, Row},
+    screen::Screen,
     signal::Signals,
-    text::{Screen, clean},
 };
 use crate::{
     connection::TokenClaims,
@@ -20,6 +20,7 @@ use crate::{
     grant::Grant,
     order::{Order, State, Target, Verdict},
     run::{Event, MAX_MACHINES, Preflight, RunError},
+    text::clean,
 };
 
 /// An order, and what was known before it was sent.

@@ -3,7 +3,7 @@
 
 use tokio::sync::watch;
 
-use super::text::Screen;
+use super::screen::Screen;
 
 /// The two wishes to end.
 pub(super) struct Signals {

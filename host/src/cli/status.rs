@@ -10,9 +10,9 @@ use super::{
     args::StatusArgs,
     connect::Connected,
     exit::Exit,
+    screen::Screen,
     signal::Signals,
     target::Subject,
-    text::Screen,
 };
 use crate::{
     contract::{ActionId, MachineAction, Problem, Retry},

@@ -4,15 +4,11 @@
 
 use wasmtime::Config;
 
-/// The stack of WebAssembly frames, in bytes.
-const WASM_STACK: usize = 256 * 1024;
-
 /// The configuration of every engine.
 pub(crate) fn config() -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)
-        .max_wasm_stack(WASM_STACK)
         .concurrency_support(false)
         .wasm_tail_call(false)
         .wasm_simd(false)

@@ -2,24 +2,24 @@
 //! component whose imports go beyond the contract never reaches the sandbox,
 //! and the bytes that were hashed are the bytes that were compiled.
 
+mod digest;
 mod engine;
 
 use std::{
+    borrow::Cow,
     fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
-    time::Duration,
 };
 
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 use wasmtime::{Engine, component::Component as Compiled};
 
+pub use digest::{Digest, InvalidDigest};
+pub(crate) use engine::config;
+
 /// The largest file that is read, in bytes.
 pub const MAX_COMPONENT: u64 = 16 * 1024 * 1024;
-
-/// How often the engine looks whether a computation has gone on too long.
-pub(crate) const TICK: Duration = Duration::from_millis(10);
 
 /// The default plugin: a component, and what the build compiled it to.
 static EMBEDDED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/plugin.wasm"));
@@ -47,10 +47,10 @@ const EXPORTS: [&str; 3] = [
 /// A compiled component, and what is known about it.
 #[derive(Clone)]
 pub struct Component {
-    engine: Engine,
-    compiled: Compiled,
-    bytes: Vec<u8>,
-    sha256: String,
+    bytes: Cow<'static, [u8]>,
+    /// What the bytes were compiled to, by this process or by its build.
+    image: Cow<'static, [u8]>,
+    digest: Digest,
     imports: Vec<String>,
     exports: Vec<String>,
 }
@@ -63,17 +63,22 @@ pub enum ComponentError {
     #[error("{0} cannot be read")]
     File(PathBuf, #[source] io::Error),
     /// The file is too large.
-    #[error("{0} is longer than {MAX_COMPONENT} bytes")]
-    TooLarge(PathBuf),
+    #[error("the component is longer than {MAX_COMPONENT} bytes")]
+    TooLarge,
+    /// Not the component that was pinned.
+    #[error("the component has the digest {found}, and {pinned} is pinned")]
+    Digest {
+        /// The digest that it was to have.
+        pinned: Digest,
+        /// The digest that it has.
+        found: Digest,
+    },
     /// The engine cannot be set up.
     #[error("the engine cannot be set up: {0:#}")]
     Engine(wasmtime::Error),
     /// Not a component, or one that needs features which are off.
     #[error("not a component that this host runs: {0:#}")]
     Compile(wasmtime::Error),
-    /// It does not keep to the contract.
-    #[error("the component does not keep to the contract: {}", .0.join("; "))]
-    Contract(Vec<String>),
 }
 
 impl Component {
@@ -83,21 +88,19 @@ impl Component {
     /// The engine cannot be set up on this machine.
     pub fn embedded() -> Result<Self, ComponentError> {
         let engine = new_engine()?;
-        // SAFETY: these bytes are what this crate's build script made with the
-        // same wasmtime and the same configuration; nobody could alter them
-        // without altering the command itself.
-        let compiled = unsafe { Compiled::deserialize(&engine, EMBEDDED_COMPILED) }
-            .map_err(ComponentError::Engine)?;
-        Ok(Self::new(engine, compiled, EMBEDDED.to_vec()))
+        let image = Cow::Borrowed(EMBEDDED_COMPILED);
+        let compiled = deserialize(&engine, &image).map_err(ComponentError::Engine)?;
+        Ok(Self::new(&engine, &compiled, EMBEDDED.into(), image))
     }
 
-    /// A component from a file, compiled now.
+    /// A component from a file, compiled now. Where a digest is pinned, nothing
+    /// else is even compiled.
     ///
     /// # Errors
-    /// The file cannot be read, is too large, or is no component. Whether it
-    /// keeps to the contract is another question: see
-    /// [`Component::violations`].
-    pub fn from_file(path: &Path) -> Result<Self, ComponentError> {
+    /// The file cannot be read, is too large, has another digest than the one
+    /// that is pinned, or is no component. Whether it keeps to the contract is
+    /// another question: see [`Component::violations`].
+    pub fn from_file(path: &Path, pinned: Option<&Digest>) -> Result<Self, ComponentError> {
         let fail = |error| ComponentError::File(path.to_owned(), error);
         let mut bytes = Vec::new();
         let file = File::open(path).map_err(fail)?;
@@ -105,7 +108,10 @@ impl Component {
             .read_to_end(&mut bytes)
             .map_err(fail)?;
         if bytes.len() as u64 > MAX_COMPONENT {
-            return Err(ComponentError::TooLarge(path.to_owned()));
+            return Err(ComponentError::TooLarge);
+        }
+        if let Some(pinned) = pinned {
+            check(pinned, &Digest::of(&bytes))?;
         }
         Self::from_bytes(bytes)
     }
@@ -113,37 +119,49 @@ impl Component {
     /// A component from its bytes, compiled now.
     ///
     /// # Errors
-    /// They are no component.
+    /// They are too many, or no component.
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, ComponentError> {
+        if bytes.len() as u64 > MAX_COMPONENT {
+            return Err(ComponentError::TooLarge);
+        }
         let engine = new_engine()?;
         let compiled = Compiled::from_binary(&engine, &bytes).map_err(ComponentError::Compile)?;
-        Ok(Self::new(engine, compiled, bytes))
+        let image = compiled.serialize().map_err(ComponentError::Compile)?;
+        Ok(Self::new(&engine, &compiled, bytes.into(), image.into()))
     }
 
-    fn new(engine: Engine, compiled: Compiled, bytes: Vec<u8>) -> Self {
+    fn new(
+        engine: &Engine,
+        compiled: &Compiled,
+        bytes: Cow<'static, [u8]>,
+        image: Cow<'static, [u8]>,
+    ) -> Self {
         let kind = compiled.component_type();
         let mut imports: Vec<String> = kind
-            .imports(&engine)
+            .imports(engine)
             .map(|(name, _)| name.to_owned())
             .collect();
         let mut exports: Vec<String> = kind
-            .exports(&engine)
+            .exports(engine)
             .map(|(name, _)| name.to_owned())
             .collect();
         imports.sort();
         exports.sort();
-        let sha256 = Sha256::digest(&bytes)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
         Self {
-            engine,
-            compiled,
+            digest: Digest::of(&bytes),
             bytes,
-            sha256,
+            image,
             imports,
             exports,
         }
+    }
+
+    /// Whether this is the component that was pinned.
+    ///
+    /// # Errors
+    /// It has another digest.
+    pub fn check(&self, pinned: &Digest) -> Result<(), ComponentError> {
+        check(pinned, &self.digest)
     }
 
     /// The component itself.
@@ -152,10 +170,10 @@ impl Component {
         &self.bytes
     }
 
-    /// The SHA-256 digest of the bytes, in lower-case hexadecimal.
+    /// The digest of the bytes.
     #[must_use]
-    pub fn sha256(&self) -> &str {
-        &self.sha256
+    pub fn digest(&self) -> &Digest {
+        &self.digest
     }
 
     /// The names of all imports, sorted.
@@ -202,13 +220,33 @@ impl Component {
         surplus.chain(missing).collect()
     }
 
-    pub(crate) fn engine(&self) -> &Engine {
-        &self.engine
+    /// The compiled component in this engine.
+    pub(crate) fn load(&self, engine: &Engine) -> wasmtime::Result<Compiled> {
+        deserialize(engine, &self.image)
     }
+}
 
-    pub(crate) fn compiled(&self) -> &Compiled {
-        &self.compiled
+fn check(pinned: &Digest, found: &Digest) -> Result<(), ComponentError> {
+    if pinned == found {
+        return Ok(());
     }
+    Err(ComponentError::Digest {
+        pinned: pinned.clone(),
+        found: found.clone(),
+    })
+}
+
+/// Takes compiled code: machine instructions, which run outside any sandbox.
+/// So it comes from the build or from this process, and never from a disk.
+fn deserialize(engine: &Engine, image: &[u8]) -> wasmtime::Result<Compiled> {
+    // SAFETY: the two callers hand over what wasmtime itself made of a
+    // component, in this crate's build script or a moment ago in this process,
+    // and nobody could alter it without altering the command or its memory.
+    unsafe { Compiled::deserialize(engine, image) }
+}
+
+fn new_engine() -> Result<Engine, ComponentError> {
+    Engine::new(&engine::config()).map_err(ComponentError::Engine)
 }
 
 /// The patch version follows the toolchain that built the component and says
@@ -220,23 +258,6 @@ fn without_patch(name: &str) -> &str {
         }
         _ => name,
     }
-}
-
-/// An engine with its clock: a thread that ends when the engine does.
-fn new_engine() -> Result<Engine, ComponentError> {
-    let engine = Engine::new(&engine::config()).map_err(ComponentError::Engine)?;
-    let weak = engine.weak();
-    std::thread::Builder::new()
-        .name("offboard-epoch".to_owned())
-        .spawn(move || {
-            while let Some(engine) = weak.upgrade() {
-                engine.increment_epoch();
-                drop(engine);
-                std::thread::sleep(TICK);
-            }
-        })
-        .map_err(|error| ComponentError::Engine(error.into()))?;
-    Ok(engine)
 }
 
 #[cfg(test)]

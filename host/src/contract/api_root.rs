@@ -45,6 +45,17 @@ pub enum InvalidApiRoot {
     Path(String),
 }
 
+impl Scheme {
+    /// As a URL has it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Https => "https",
+            Self::Http => "http",
+        }
+    }
+}
+
 impl ApiRoot {
     /// The commercial cloud's global host (Microsoft's API documentation).
     pub const DEFAULT: &'static str = "https://api.security.microsoft.com";
@@ -71,6 +82,12 @@ impl ApiRoot {
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Whether it is named as loopback.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        is_loopback(&self.host)
     }
 }
 

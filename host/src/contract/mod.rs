@@ -14,6 +14,7 @@ mod bindings {
 
 mod api_root;
 mod error;
+mod function;
 mod id;
 
 pub use api_root::{ApiRoot, InvalidApiRoot, Scheme};
@@ -30,6 +31,7 @@ pub use bindings::{
     },
 };
 pub use error::{Problem, Retry};
+pub use function::Function;
 pub use id::{ActionId, Comment, InvalidActionId, InvalidComment, InvalidMachineId, MachineId};
 
 /// The contract itself, as WIT.

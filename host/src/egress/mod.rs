@@ -2,17 +2,20 @@
 //! so; the token is added here, after every check; the guest can neither set
 //! nor see it. What really happened is recorded as it happens.
 
+mod address;
+mod audit;
 mod dial;
 mod record;
 
 use std::{
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Instant, SystemTime},
 };
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::task::JoinSet;
@@ -23,16 +26,19 @@ use wasmtime_wasi_http::{
 
 use crate::{
     connection::Connection,
-    grant::{Asked, Grant, MAX_REQUEST_BODY, Refusal, Route},
+    contract::Function,
+    grant::{Asked, Grant, MAX_REQUEST_BODY, Permit, Refusal, Route},
 };
 
+pub use audit::{Audit, Entry};
 pub use record::{CallRecord, Delivery, Exchange};
 
+pub(crate) use audit::Auditor;
 use dial::DialError;
 pub(crate) use record::Recorder;
 
 /// The longest head of an answer, in bytes.
-const MAX_HEAD: usize = 64 * 1024;
+pub(crate) const MAX_HEAD: usize = 64 * 1024;
 
 /// The longest header that the guest may see, in bytes: a date has fewer.
 const MAX_VISIBLE: usize = 64;
@@ -49,8 +55,13 @@ pub(crate) struct Egress {
 
 struct Exit {
     connection: Connection,
+    call: Function,
     grant: Mutex<Grant>,
+    /// The grant in words, for the record.
+    granted: String,
+    auditor: Auditor,
     recorder: Recorder,
+    began: Instant,
 }
 
 type Sent = (
@@ -59,12 +70,23 @@ type Sent = (
 );
 
 impl Egress {
-    pub(crate) fn new(connection: Connection, grant: Grant, recorder: Recorder) -> Self {
+    /// The way out of one call, which begins now.
+    pub(crate) fn new(
+        connection: Connection,
+        call: Function,
+        grant: Grant,
+        auditor: Auditor,
+        recorder: Recorder,
+    ) -> Self {
         Self {
             exit: Arc::new(Exit {
                 connection,
+                call,
+                granted: grant.to_string(),
                 grant: Mutex::new(grant),
+                auditor,
                 recorder,
+                began: Instant::now(),
             }),
         }
     }
@@ -73,15 +95,15 @@ impl Egress {
 impl WasiHttpHooks for Egress {
     fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
         Arc::new(|name| {
-            const SECRET: [HeaderName; 6] = [
+            const SECRET: [HeaderName; 4] = [
                 header::AUTHORIZATION,
                 header::COOKIE,
                 header::SET_COOKIE,
                 header::WWW_AUTHENTICATE,
-                header::PROXY_AUTHENTICATE,
-                header::PROXY_AUTHORIZATION,
             ];
-            DEFAULT_FORBIDDEN_HEADERS.contains(name) || SECRET.contains(name)
+            DEFAULT_FORBIDDEN_HEADERS.contains(name)
+                || SECRET.contains(name)
+                || name.as_str().starts_with("proxy-")
         })
     }
 
@@ -103,29 +125,33 @@ impl WasiHttpHooks for Egress {
 impl Exit {
     async fn send(&self, request: Request<WasiBody>) -> Result<Response<WasiBody>> {
         let (head, body) = request.into_parts();
+        let mut note = Note::new(self, &head);
         // Drained before anything is decided: a guest that is still writing
         // would otherwise see a broken stream and never the refusal.
         let body = match Limited::new(body, MAX_REQUEST_BODY).collect().await {
             Ok(body) => body.to_bytes(),
-            Err(_) => return Err(self.refuse(Refusal::BodySize)),
+            Err(error) if error.is::<LengthLimitError>() => {
+                return Err(note.refuse(Refusal::BodySize));
+            }
+            Err(_) => return Err(note.refuse(Refusal::Unfinished)),
         };
-        let route = self
-            .decide(&head, &body)
-            .map_err(|refusal| self.refuse(refusal))?;
+        let permit = match self.decide(&head, &body) {
+            Ok(permit) => permit,
+            Err(refusal) => return Err(note.refuse(refusal)),
+        };
         let token = self.connection.token.as_ref();
-        let authorization = token
-            .and_then(|token| token.authorization().ok())
-            .ok_or_else(|| self.refuse(Refusal::NoCredential))?;
-        let ordered = self
-            .grant
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .body();
-        let request = outgoing(&head, ordered, authorization);
-        self.exchange(route, request).await
+        let Some(authorization) = token.and_then(|token| token.authorization().ok()) else {
+            return Err(note.refuse(Refusal::NoCredential));
+        };
+        note.allow(permit.route());
+        let request = outgoing(&head, permit.body(), authorization);
+        self.exchange(permit.route(), request).await
     }
 
-    fn decide(&self, head: &http::request::Parts, body: &[u8]) -> Result<Route, Refusal> {
+    fn decide(&self, head: &http::request::Parts, body: &[u8]) -> Result<Permit, Refusal> {
+        if !self.auditor.works() {
+            return Err(Refusal::Audit);
+        }
         let headers: Vec<&str> = head.headers.keys().map(HeaderName::as_str).collect();
         let asked = Asked {
             method: head.method.as_str(),
@@ -138,16 +164,13 @@ impl Exit {
             query: head.uri.query(),
             headers: &headers,
             body,
+            elapsed: self.began.elapsed(),
         };
-        self.grant
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .spend(&asked)
+        self.grant().spend(&asked)
     }
 
-    fn refuse(&self, refusal: Refusal) -> Error {
-        self.recorder.refuse(refusal);
-        Error::HttpRequestDenied
+    fn grant(&self) -> MutexGuard<'_, Grant> {
+        self.grant.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn exchange(
@@ -155,8 +178,8 @@ impl Exit {
         route: Route,
         request: Request<Full<Bytes>>,
     ) -> Result<Response<WasiBody>> {
-        let meter = self.recorder.begin(route);
-        let stream = dial::dial(&self.connection.api_root, meter)
+        self.recorder.begin(route);
+        let stream = dial::dial(&self.connection, &self.recorder)
             .await
             .map_err(|error| {
                 self.failed(&error);
@@ -166,7 +189,9 @@ impl Exit {
                         info_code: None,
                     },
                     DialError::Prohibited(..) => Error::DestinationIpProhibited,
-                    DialError::Connect(..) => Error::ConnectionRefused,
+                    DialError::Connect(..) | DialError::Proxy(..) | DialError::ProxyRefused(..) => {
+                        Error::ConnectionRefused
+                    }
                     DialError::Tls(..) | DialError::TlsSetup(_) => Error::TlsCertificateError,
                 }
             })?;
@@ -250,6 +275,77 @@ impl Exit {
         }
         self.recorder
             .update(|exchange| exchange.failure = Some(reason));
+    }
+}
+
+/// One request on its way, which is put on record when it ends, also where it
+/// is dropped half-way.
+struct Note<'a> {
+    exit: &'a Exit,
+    time: SystemTime,
+    began: Instant,
+    method: String,
+    scheme: String,
+    authority: String,
+    decision: Decision,
+}
+
+enum Decision {
+    Open,
+    Allowed(Route),
+    Refused(Refusal),
+}
+
+impl<'a> Note<'a> {
+    fn new(exit: &'a Exit, head: &http::request::Parts) -> Self {
+        let authority = head.uri.authority();
+        Self {
+            exit,
+            time: SystemTime::now(),
+            began: Instant::now(),
+            method: head.method.to_string(),
+            scheme: head.uri.scheme_str().unwrap_or_default().to_owned(),
+            authority: authority.map_or_else(String::new, ToString::to_string),
+            decision: Decision::Open,
+        }
+    }
+
+    fn allow(&mut self, route: Route) {
+        self.decision = Decision::Allowed(route);
+    }
+
+    fn refuse(&mut self, refusal: Refusal) -> Error {
+        self.exit.recorder.refuse(refusal.clone());
+        self.decision = Decision::Refused(refusal);
+        Error::HttpRequestDenied
+    }
+}
+
+impl Drop for Note<'_> {
+    fn drop(&mut self) {
+        if matches!(self.decision, Decision::Open) {
+            self.refuse(Refusal::Unfinished);
+        }
+        let exit = self.exit;
+        let (route, refusal) = match &self.decision {
+            Decision::Allowed(route) => (Some(*route), None),
+            Decision::Refused(refusal) => (None, Some(refusal)),
+            Decision::Open => (None, None),
+        };
+        let exchange = route.and_then(|_| exit.recorder.exchange());
+        exit.auditor.note(&Entry {
+            time: self.time,
+            call: exit.call,
+            grant: &exit.granted,
+            method: &self.method,
+            scheme: &self.scheme,
+            authority: &self.authority,
+            route,
+            refusal,
+            exchange: exchange.as_ref(),
+            proxy: route.and_then(|_| exit.connection.proxy()),
+            duration: self.began.elapsed(),
+        });
     }
 }
 

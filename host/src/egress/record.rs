@@ -2,9 +2,12 @@
 //! repeated, adopted or given up follows from this alone, never from what the
 //! guest says.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
 };
 
 use crate::grant::{Refusal, Route};
@@ -30,9 +33,13 @@ pub struct CallRecord {
 pub struct Exchange {
     /// The route.
     pub route: Route,
+    /// The address that the connection went to: the proxy's, where there is one.
+    pub address: Option<SocketAddr>,
     /// How many bytes of the request went to the connection. Zero means that
     /// the service cannot have seen it.
     pub bytes_sent: u64,
+    /// How many bytes came back.
+    pub bytes_received: u64,
     /// The final status, as soon as it was there.
     pub status: Option<u16>,
     /// The `Retry-After` header.
@@ -99,7 +106,8 @@ struct Inner {
 pub(super) struct Meter {
     claimed: AtomicBool,
     sealed: AtomicBool,
-    bytes: AtomicU64,
+    sent: AtomicU64,
+    received: AtomicU64,
 }
 
 impl Meter {
@@ -109,15 +117,24 @@ impl Meter {
         !self.sealed.load(Ordering::SeqCst)
     }
 
-    pub(super) fn count(&self, bytes: usize) {
-        self.bytes.fetch_add(bytes as u64, Ordering::SeqCst);
+    pub(super) fn sent(&self, bytes: usize) {
+        self.sent.fetch_add(bytes as u64, Ordering::SeqCst);
     }
 
-    /// Ends the writing. How many bytes went, and at least one if some may have.
-    fn seal(&self) -> u64 {
+    pub(super) fn received(&self, bytes: usize) {
+        self.received.fetch_add(bytes as u64, Ordering::SeqCst);
+    }
+
+    /// Ends the writing.
+    fn seal(&self) {
         self.sealed.store(true, Ordering::SeqCst);
+    }
+
+    /// How many bytes went, at least one if some may have, and how many came.
+    fn read(&self, exchange: &mut Exchange) {
         let claimed = u64::from(self.claimed.load(Ordering::SeqCst));
-        self.bytes.load(Ordering::SeqCst).max(claimed)
+        exchange.bytes_sent = self.sent.load(Ordering::SeqCst).max(claimed);
+        exchange.bytes_received = self.received.load(Ordering::SeqCst);
     }
 }
 
@@ -125,15 +142,27 @@ impl Recorder {
     /// The record, also of an exchange that was left in its middle. Nothing more
     /// is written after this.
     pub(crate) fn finish(&self) -> CallRecord {
-        let bytes_sent = self.0.meter.seal();
+        self.0.meter.seal();
         let mut record = self.lock().clone();
         if let Some(exchange) = &mut record.exchange {
-            exchange.bytes_sent = bytes_sent;
+            self.0.meter.read(exchange);
         }
         record
     }
 
-    pub(crate) fn refuse(&self, refusal: Refusal) {
+    /// The exchange as far as it came.
+    pub(super) fn exchange(&self) -> Option<Exchange> {
+        let mut exchange = self.lock().exchange.clone()?;
+        self.0.meter.read(&mut exchange);
+        Some(exchange)
+    }
+
+    /// What counts the exchange's bytes.
+    pub(super) fn meter(&self) -> Arc<Meter> {
+        Arc::clone(&self.0.meter)
+    }
+
+    pub(super) fn refuse(&self, refusal: Refusal) {
         let mut record = self.lock();
         record.refused += 1;
         if record.refusals.len() < MAX_REFUSALS {
@@ -141,20 +170,21 @@ impl Recorder {
         }
     }
 
-    /// Begins the exchange; the meter is for what goes to the connection.
-    pub(super) fn begin(&self, route: Route) -> Arc<Meter> {
+    /// Begins the exchange.
+    pub(super) fn begin(&self, route: Route) {
         self.lock().exchange = Some(Exchange {
             route,
+            address: None,
             bytes_sent: 0,
+            bytes_received: 0,
             status: None,
             retry_after: None,
             answer: None,
             failure: None,
         });
-        Arc::clone(&self.0.meter)
     }
 
-    pub(crate) fn update(&self, change: impl FnOnce(&mut Exchange)) {
+    pub(super) fn update(&self, change: impl FnOnce(&mut Exchange)) {
         if let Some(exchange) = &mut self.lock().exchange {
             change(exchange);
         }
@@ -172,7 +202,8 @@ mod tests {
     #[test]
     fn nothing_is_written_once_the_record_was_read() {
         let recorder = Recorder::default();
-        let meter = recorder.begin(Route::Offboard);
+        recorder.begin(Route::Offboard);
+        let meter = recorder.meter();
         assert_eq!(recorder.finish().delivery(), Delivery::NotSent);
         assert!(!meter.claim());
     }
@@ -180,7 +211,8 @@ mod tests {
     #[test]
     fn what_may_have_been_written_is_not_called_not_sent() {
         let recorder = Recorder::default();
-        let meter = recorder.begin(Route::Offboard);
+        recorder.begin(Route::Offboard);
+        let meter = recorder.meter();
         assert!(meter.claim());
         assert_eq!(recorder.finish().delivery(), Delivery::Unanswered);
     }

@@ -9,22 +9,30 @@
 
 mod route;
 
-use std::fmt;
+use std::{collections::HashSet, fmt, time::Duration};
 
 use serde::Deserialize;
 use thiserror::Error;
 
 pub use route::Route;
 
-use crate::contract::{ActionId, ApiRoot, Comment, MachineId, Scheme};
+use crate::contract::{ActionId, ApiRoot, Comment, Function, MachineId, Scheme};
 
 /// The longest request body that is looked at, in bytes.
 pub const MAX_REQUEST_BODY: usize = 64 * 1024;
 
-const MAX_QUERY: usize = 16 * 1024;
+/// How often a call may use its route.
+pub const COUNT: u32 = 1;
 
-/// The header names that a request may carry. `host` is the runtime's.
-const HEADERS: [&str; 5] = [
+/// The longest query, in bytes.
+pub const MAX_QUERY: usize = 16 * 1024;
+
+/// The longest quotation in a refusal, in characters.
+const MAX_QUOTED: usize = 200;
+
+/// The header names that a request may carry. `host` is the runtime's. What
+/// goes on the wire is written by the host in any case.
+pub const HEADERS: [&str; 5] = [
     "accept",
     "content-length",
     "content-type",
@@ -32,15 +40,24 @@ const HEADERS: [&str; 5] = [
     "user-agent",
 ];
 
-/// The permission to send one request.
+/// What one call may send: to one authority, by its routes, each a counted
+/// number of times, until its deadline.
 #[derive(Debug, Clone)]
 pub struct Grant {
     scheme: Scheme,
+    /// All spellings of the one authority, the shortest first.
     authorities: Vec<String>,
+    permits: Vec<Permit>,
+    deadline: Option<Duration>,
+}
+
+/// One route of a grant: how often, and with what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Permit {
     route: Route,
     path: String,
     comment: Option<Comment>,
-    spent: bool,
+    left: u32,
 }
 
 /// A request, as far as policy looks at it.
@@ -60,15 +77,20 @@ pub struct Asked<'a> {
     pub headers: &'a [&'a str],
     /// The whole body.
     pub body: &'a [u8],
+    /// How long the call has gone on.
+    pub elapsed: Duration,
 }
 
 /// Why a request was not let out.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// The grant was for one request, and that was tried already.
-    #[error("this call's one request was tried already")]
+    /// The grant is for a number of requests, and they were all tried.
+    #[error("what this call may send was tried already")]
     Spent,
+    /// The call's time is over.
+    #[error("the call's time is over")]
+    Deadline,
     /// Another scheme.
     #[error("the scheme {0:?} is not the connection's")]
     Scheme(String),
@@ -93,49 +115,86 @@ pub enum Refusal {
     /// A body longer than any that is looked at.
     #[error("the body is longer than {MAX_REQUEST_BODY} bytes")]
     BodySize,
+    /// It was dropped before its end, or its time was over.
+    #[error("the request was not finished")]
+    Unfinished,
     /// There is no token to add.
     #[error("there is no credential")]
     NoCredential,
+    /// What was let out before could not be put on record.
+    #[error("the audit cannot be written")]
+    Audit,
+}
+
+impl Permit {
+    fn new(function: Function, id: &str, comment: Option<&Comment>) -> Self {
+        let route = Route::of(function);
+        Self {
+            route,
+            path: route.path(id),
+            comment: comment.cloned(),
+            left: COUNT,
+        }
+    }
+
+    /// The route.
+    #[must_use]
+    pub fn route(&self) -> Route {
+        self.route
+    }
+
+    /// The body as it goes on the wire: the ordered comment in the host's own
+    /// words, whatever form the plugin gave it; none for a read.
+    #[must_use]
+    pub fn body(&self) -> Option<String> {
+        let comment = self.comment.as_ref()?;
+        Some(serde_json::json!({ "Comment": comment.as_str() }).to_string())
+    }
 }
 
 impl Grant {
     /// One offboarding of this machine, with this comment.
     #[must_use]
     pub fn offboard(api: &ApiRoot, machine: &MachineId, comment: &Comment) -> Self {
-        Self::new(api, Route::Offboard, machine.as_str(), Some(comment))
+        let permit = Permit::new(Function::Offboard, machine.as_str(), Some(comment));
+        Self::new(api, permit)
     }
 
     /// One cancellation of this action, with this comment.
     #[must_use]
     pub fn cancel(api: &ApiRoot, action: &ActionId, comment: &Comment) -> Self {
-        Self::new(api, Route::CancelAction, action.as_str(), Some(comment))
+        let permit = Permit::new(Function::CancelAction, action.as_str(), Some(comment));
+        Self::new(api, permit)
     }
 
     /// One read of this action.
     #[must_use]
     pub fn read_action(api: &ApiRoot, action: &ActionId) -> Self {
-        Self::new(api, Route::ReadAction, action.as_str(), None)
+        Self::new(api, Permit::new(Function::GetAction, action.as_str(), None))
     }
 
     /// One page of actions.
     #[must_use]
     pub fn list_actions(api: &ApiRoot) -> Self {
-        Self::new(api, Route::ListActions, "", None)
+        Self::new(api, Permit::new(Function::ListActions, "", None))
     }
 
     /// One read of this machine.
     #[must_use]
     pub fn read_machine(api: &ApiRoot, machine: &MachineId) -> Self {
-        Self::new(api, Route::ReadMachine, machine.as_str(), None)
+        Self::new(
+            api,
+            Permit::new(Function::GetMachine, machine.as_str(), None),
+        )
     }
 
     /// One page of machines.
     #[must_use]
     pub fn list_machines(api: &ApiRoot) -> Self {
-        Self::new(api, Route::ListMachines, "", None)
+        Self::new(api, Permit::new(Function::ListMachines, "", None))
     }
 
-    fn new(api: &ApiRoot, route: Route, id: &str, comment: Option<&Comment>) -> Self {
+    fn new(api: &ApiRoot, permit: Permit) -> Self {
         let host = api.host().to_string();
         let with_port = format!("{host}:{}", api.port());
         let default_port = match api.scheme() {
@@ -149,85 +208,75 @@ impl Grant {
         Self {
             scheme: api.scheme(),
             authorities,
-            route,
-            path: route.path(id),
-            comment: comment.cloned(),
-            spent: false,
+            permits: vec![permit],
+            deadline: None,
         }
     }
 
-    /// The route that is granted.
+    /// The same grant until this long after the call's beginning.
     #[must_use]
-    pub fn route(&self) -> Route {
-        self.route
+    pub fn within(self, deadline: Duration) -> Self {
+        Self {
+            deadline: Some(deadline),
+            ..self
+        }
     }
 
-    /// The body as it goes on the wire: the ordered comment in the host's own
-    /// words, whatever form the plugin gave it; none for a read.
-    #[must_use]
-    pub fn body(&self) -> Option<String> {
-        let comment = self.comment.as_ref()?;
-        Some(serde_json::json!({ "Comment": comment.as_str() }).to_string())
-    }
-
-    /// Decides on a request, and spends the grant if it may go. What was spent
+    /// Decides on a request, and spends its permit if it may go. What was spent
     /// is never given back, whatever becomes of the request.
     ///
     /// # Errors
     /// The first reason why it may not go.
-    pub fn spend(&mut self, asked: &Asked<'_>) -> Result<Route, Refusal> {
-        self.check(asked)?;
-        if std::mem::replace(&mut self.spent, true) {
-            return Err(Refusal::Spent);
-        }
-        Ok(self.route)
+    pub fn spend(&mut self, asked: &Asked<'_>) -> Result<Permit, Refusal> {
+        self.fits(asked)?;
+        // Letter by letter: a path that would only mean the same is refused.
+        let permit = self
+            .permits
+            .iter_mut()
+            .find(|permit| permit.path == asked.path)
+            .ok_or_else(|| Refusal::Path(brief(asked.path)))?;
+        permit.fits(asked)?;
+        permit.left = permit.left.checked_sub(1).ok_or(Refusal::Spent)?;
+        Ok(permit.clone())
     }
 
-    fn check(&self, asked: &Asked<'_>) -> Result<(), Refusal> {
-        let scheme = match self.scheme {
-            Scheme::Https => "https",
-            Scheme::Http => "http",
-        };
-        if asked.scheme != scheme {
-            return Err(Refusal::Scheme(asked.scheme.to_owned()));
+    fn fits(&self, asked: &Asked<'_>) -> Result<(), Refusal> {
+        if self
+            .deadline
+            .is_some_and(|deadline| asked.elapsed >= deadline)
+        {
+            return Err(Refusal::Deadline);
+        }
+        if asked.scheme != self.scheme.as_str() {
+            return Err(Refusal::Scheme(brief(asked.scheme)));
         }
         if !self
             .authorities
             .iter()
             .any(|known| known.eq_ignore_ascii_case(asked.authority))
         {
-            return Err(Refusal::Authority(asked.authority.to_owned()));
+            return Err(Refusal::Authority(brief(asked.authority)));
         }
-        if asked.method != self.route.method() {
-            return Err(Refusal::Method(asked.method.to_owned()));
-        }
-        // Letter by letter: a path that would only mean the same is refused.
-        if asked.path != self.path {
-            return Err(Refusal::Path(asked.path.to_owned()));
-        }
-        if !self.query_fits(asked.query) {
-            return Err(Refusal::Query);
-        }
-        if let Some(name) = asked.headers.iter().find(|name| !HEADERS.contains(name)) {
-            return Err(Refusal::Header((*name).to_owned()));
-        }
-        if self.body_fits(asked.body) {
-            Ok(())
-        } else {
-            Err(Refusal::Body)
+        match asked.headers.iter().find(|name| !HEADERS.contains(name)) {
+            Some(name) => Err(Refusal::Header(brief(name))),
+            None => Ok(()),
         }
     }
+}
 
-    fn query_fits(&self, query: Option<&str>) -> bool {
-        match query {
-            None => true,
-            Some(query) => {
-                self.route.takes_query()
-                    && query.len() <= MAX_QUERY
-                    && query.split('&').all(|pair| {
-                        (pair.starts_with('$') || pair.starts_with("%24")) && pair.contains('=')
-                    })
-            }
+impl Permit {
+    fn fits(&self, asked: &Asked<'_>) -> Result<(), Refusal> {
+        if asked.method != self.route.method() {
+            return Err(Refusal::Method(brief(asked.method)));
+        }
+        if let Some(query) = asked.query
+            && !(self.route.takes_query() && query_fits(query))
+        {
+            return Err(Refusal::Query);
+        }
+        match self.body_fits(asked.body) {
+            true => Ok(()),
+            false => Err(Refusal::Body),
         }
     }
 
@@ -251,22 +300,43 @@ impl Grant {
     }
 }
 
+/// The plugin's own words, as far as a reason needs them.
+fn brief(text: &str) -> String {
+    text.chars().take(MAX_QUOTED).collect()
+}
+
+/// Whether a query is made of OData's own options: `$name=value`, each once.
+fn query_fits(query: &str) -> bool {
+    let mut known = HashSet::new();
+    let mut option = |pair: &str| {
+        let (name, value) = pair.split_once('=')?;
+        let name = name
+            .strip_prefix('$')
+            .or_else(|| name.strip_prefix("%24"))?;
+        let named = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphabetic());
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%$'()*,:=/!@+".contains(&byte);
+        let fits = named && value.bytes().all(plain) && known.insert(name.to_ascii_lowercase());
+        fits.then_some(())
+    };
+    query.len() <= MAX_QUERY && query.split('&').all(|pair| option(pair).is_some())
+}
+
 /// As people read it: the method, the authority and the path, and how often.
 impl fmt::Display for Grant {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = match self.scheme {
-            Scheme::Https => "https",
-            Scheme::Http => "http",
-        };
+        let scheme = self.scheme.as_str();
         let authority = self.authorities.first().map_or("", String::as_str);
-        write!(
-            formatter,
-            "{} {scheme}://{authority}{}, once",
-            self.route.method(),
-            self.path
-        )?;
-        if self.comment.is_some() {
-            formatter.write_str(", with exactly this comment")?;
+        for (at, permit) in self.permits.iter().enumerate() {
+            let separator = if at == 0 { "" } else { "; " };
+            let method = permit.route.method();
+            let path = &permit.path;
+            write!(
+                formatter,
+                "{separator}{method} {scheme}://{authority}{path}, once"
+            )?;
+            if permit.comment.is_some() {
+                formatter.write_str(", with exactly this comment")?;
+            }
         }
         Ok(())
     }

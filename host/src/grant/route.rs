@@ -1,5 +1,12 @@
-//! The routes that a plugin can ever be granted, one for each function of the
-//! contract (Microsoft's API documentation).
+//! The routes that a plugin can ever be granted (Microsoft's API
+//! documentation), and the terms of each.
+
+use crate::contract::Function;
+
+/// An answer about one thing is at most this long, in bytes.
+const ENTITY: usize = 256 * 1024;
+/// A page is at most this long, in bytes.
+const PAGE: usize = 16 * 1024 * 1024;
 
 /// A route of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +26,19 @@ pub enum Route {
 }
 
 impl Route {
+    /// The one route of a function.
+    #[must_use]
+    pub fn of(function: Function) -> Self {
+        match function {
+            Function::Offboard => Self::Offboard,
+            Function::GetAction => Self::ReadAction,
+            Function::ListActions => Self::ListActions,
+            Function::CancelAction => Self::CancelAction,
+            Function::GetMachine => Self::ReadMachine,
+            Function::FindMachines | Function::ListMachines => Self::ListMachines,
+        }
+    }
+
     /// The method.
     #[must_use]
     pub fn method(self) -> &'static str {
@@ -45,16 +65,24 @@ impl Route {
     #[must_use]
     pub fn answer_limit(self) -> usize {
         match self {
-            Self::ListActions | Self::ListMachines => 16 * 1024 * 1024,
-            _ => 256 * 1024,
+            Self::ListActions | Self::ListMachines => PAGE,
+            Self::Offboard | Self::CancelAction | Self::ReadAction | Self::ReadMachine => ENTITY,
         }
+    }
+
+    /// Whether a query is taken: `$name=value` pairs, each name once.
+    #[must_use]
+    pub fn takes_query(self) -> bool {
+        matches!(self, Self::ListActions | Self::ListMachines)
+    }
+
+    /// Whether its body is the comment that was ordered; if not, there is none.
+    #[must_use]
+    pub fn takes_comment(self) -> bool {
+        matches!(self, Self::Offboard | Self::CancelAction)
     }
 
     pub(super) fn path(self, id: &str) -> String {
         self.template().replace("{id}", id)
-    }
-
-    pub(super) fn takes_query(self) -> bool {
-        matches!(self, Self::ListActions | Self::ListMachines)
     }
 }

@@ -28,14 +28,19 @@ fn asked() -> Asked<'static> {
             "host",
         ],
         body: br#"{"Comment":"Lost, ticket 1"}"#,
+        elapsed: Duration::ZERO,
     }
+}
+
+fn spend(grant: &mut Grant, asked: &Asked<'_>) -> Result<Route, Refusal> {
+    grant.spend(asked).map(|permit| permit.route())
 }
 
 #[test]
 fn the_ordered_request_may_go_once() {
     let mut grant = grant();
-    assert_eq!(grant.spend(&asked()), Ok(Route::Offboard));
-    assert_eq!(grant.spend(&asked()), Err(Refusal::Spent));
+    assert_eq!(spend(&mut grant, &asked()), Ok(Route::Offboard));
+    assert_eq!(spend(&mut grant, &asked()), Err(Refusal::Spent));
 }
 
 #[test]
@@ -49,7 +54,7 @@ fn a_refused_request_does_not_spend_the_grant() {
             })
             .is_err()
     );
-    assert_eq!(grant.spend(&asked()), Ok(Route::Offboard));
+    assert_eq!(spend(&mut grant, &asked()), Ok(Route::Offboard));
 }
 
 #[test]
@@ -193,9 +198,10 @@ fn a_read_carries_no_body_and_a_page_a_query_of_its_form() {
         query: Some("$filter=computerDnsName%20eq%20'x'&$top=100"),
         headers: &["accept"],
         body: b"",
+        elapsed: Duration::ZERO,
     };
     assert_eq!(
-        Grant::list_machines(&api).spend(&read),
+        spend(&mut Grant::list_machines(&api), &read),
         Ok(Route::ListMachines)
     );
     assert_eq!(
@@ -209,4 +215,75 @@ fn a_read_carries_no_body_and_a_page_a_query_of_its_form() {
         });
         assert_eq!(refused, Err(Refusal::Query), "{query}");
     }
+}
+
+#[test]
+fn a_query_has_options_of_odata_alone_each_once() {
+    let api = "https://api.example.test".parse().unwrap();
+    let page = |query| {
+        spend(
+            &mut Grant::list_machines(&api),
+            &Asked {
+                method: "GET",
+                path: "/api/machines",
+                query: Some(query),
+                body: b"",
+                ..asked()
+            },
+        )
+    };
+    for query in [
+        "$top=1",
+        "%24top=1&$skip=2",
+        "$skiptoken=a%26b",
+        "$filter=a=b",
+    ] {
+        assert_eq!(page(query), Ok(Route::ListMachines), "{query}");
+    }
+    let long = format!("$filter={}", "x".repeat(MAX_QUERY));
+    for query in [
+        "$top",
+        "$=1",
+        "$top=1&$top=2",
+        "$top=1&$TOP=2",
+        "$top=1&%24top=2",
+        "$top=1;$skip=1",
+        "$top=1?$skip=1",
+        "$top=1#x",
+        "$to%70=1",
+        "$top=1&",
+        "&$top=1",
+        "top=1",
+        &long,
+    ] {
+        assert_eq!(page(query), Err(Refusal::Query), "{query}");
+    }
+}
+
+#[test]
+fn a_grant_ends_with_its_call() {
+    let limit = Duration::from_secs(60);
+    let mut grant = grant().within(limit);
+    let late = Asked {
+        elapsed: limit,
+        ..asked()
+    };
+    assert_eq!(spend(&mut grant, &late), Err(Refusal::Deadline));
+    let early = Asked {
+        elapsed: limit - Duration::from_millis(1),
+        ..asked()
+    };
+    assert_eq!(spend(&mut grant, &early), Ok(Route::Offboard));
+}
+
+#[test]
+fn a_refusal_quotes_the_plugin_briefly() {
+    let path = format!("/{}", "x".repeat(10_000));
+    let Err(refusal) = grant().spend(&Asked {
+        path: &path,
+        ..asked()
+    }) else {
+        panic!("it was let through");
+    };
+    assert!(refusal.to_string().len() < 300, "{refusal}");
 }

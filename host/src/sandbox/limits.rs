@@ -1,102 +1,261 @@
-//! What a call may use.
+//! What a call may use: defaults that are ample for a page of 10,000 machines,
+//! and a ceiling for each, which no configuration lifts.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
-use wasmtime::{ResourceLimiter, Result, bail};
+use thiserror::Error;
 
-/// The bounds of one call. The defaults are ample for a page of 10,000
-/// machines.
-#[derive(Debug, Clone)]
+const KIB: u64 = 1024;
+const MIB: u64 = 1024 * KIB;
+
+/// The bounds of one call.
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Linear memory, all memories together, in bytes. Default 96 MiB.
-    pub memory: usize,
-    /// Elements of all tables together. Default 10,000.
-    pub table_elements: usize,
     /// The whole call: instantiation, resolution, connection, transfer and
-    /// computation. Default 60 seconds.
+    /// computation. Default 60 seconds, at most 10 minutes.
     pub deadline: Duration,
-    /// Data that the host copies for the guest, in bytes. Default 64 MiB.
-    pub host_data: usize,
+    /// Linear memory, all memories together, in bytes. Default 96 MiB, at most
+    /// 1 GiB.
+    pub memory: u64,
+    /// Linear memories. Default 4, at most 16.
+    pub memories: u64,
+    /// Tables. Default 8, at most 64.
+    pub tables: u64,
+    /// Elements of all tables together. Default 10,000, at most 1,000,000.
+    pub table_elements: u64,
+    /// Core instances. Default 8, at most 64.
+    pub instances: u64,
+    /// The stack of WebAssembly frames, in bytes. Default 256 KiB, at most
+    /// 1 MiB.
+    pub stack: u64,
+    /// Data that one call of the host, or one result, may copy out of the
+    /// guest, in bytes. Default 64 MiB, at most 256 MiB.
+    pub host_data: u64,
+    /// Handles to resources that a guest may hold at once. Default 64, at most
+    /// 10,000.
+    pub handles: u64,
+}
+
+/// One of the bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Limit {
+    /// [`Limits::deadline`], in milliseconds.
+    Deadline,
+    /// [`Limits::memory`].
+    Memory,
+    /// [`Limits::memories`].
+    Memories,
+    /// [`Limits::tables`].
+    Tables,
+    /// [`Limits::table_elements`].
+    TableElements,
+    /// [`Limits::instances`].
+    Instances,
+    /// [`Limits::stack`].
+    Stack,
+    /// [`Limits::host_data`].
+    HostData,
+    /// [`Limits::handles`].
+    Handles,
+}
+
+/// What a bound counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Milliseconds.
+    Milliseconds,
+    /// Bytes.
+    Bytes,
+    /// Things.
+    Count,
+}
+
+/// A bound beyond its range.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("the limit {limit} is 1 to {} ({}), not {value}", .limit.ceiling(), .limit.unit().name())]
+pub struct LimitError {
+    /// The bound.
+    pub limit: Limit,
+    /// What it was to be.
+    pub value: u64,
+}
+
+impl Limit {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Deadline,
+        Self::Memory,
+        Self::Memories,
+        Self::Tables,
+        Self::TableElements,
+        Self::Instances,
+        Self::Stack,
+        Self::HostData,
+        Self::Handles,
+    ];
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Deadline => "deadline",
+            Self::Memory => "memory",
+            Self::Memories => "memories",
+            Self::Tables => "tables",
+            Self::TableElements => "table-elements",
+            Self::Instances => "instances",
+            Self::Stack => "stack",
+            Self::HostData => "host-data",
+            Self::Handles => "handles",
+        }
+    }
+
+    /// What it counts.
+    #[must_use]
+    pub fn unit(self) -> Unit {
+        match self {
+            Self::Deadline => Unit::Milliseconds,
+            Self::Memory | Self::Stack | Self::HostData => Unit::Bytes,
+            Self::Memories
+            | Self::Tables
+            | Self::TableElements
+            | Self::Instances
+            | Self::Handles => Unit::Count,
+        }
+    }
+
+    /// The most that it can be.
+    #[must_use]
+    pub fn ceiling(self) -> u64 {
+        match self {
+            Self::Deadline => 10 * 60 * 1000,
+            Self::Memory => 1024 * MIB,
+            Self::Memories => 16,
+            Self::Tables | Self::Instances => 64,
+            Self::TableElements => 1_000_000,
+            Self::Stack => MIB,
+            Self::HostData => 256 * MIB,
+            Self::Handles => 10_000,
+        }
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+impl Unit {
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Milliseconds => "milliseconds",
+            Self::Bytes => "bytes",
+            Self::Count => "count",
+        }
+    }
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            memory: 96 * 1024 * 1024,
-            table_elements: 10_000,
             deadline: Duration::from_secs(60),
-            host_data: 64 * 1024 * 1024,
+            memory: 96 * MIB,
+            memories: 4,
+            tables: 8,
+            table_elements: 10_000,
+            instances: 8,
+            stack: 256 * KIB,
+            host_data: 64 * MIB,
+            handles: 64,
         }
     }
 }
 
-/// Counts what one store uses. wasmtime's own limiter counts each memory by
-/// itself; a component may have several.
-#[derive(Debug)]
-pub(super) struct Meter {
-    memory_left: usize,
-    elements_left: usize,
-    /// What the guest asked for beyond its bounds, in words.
-    pub(super) exceeded: Option<String>,
-}
-
-impl Meter {
-    pub(super) fn new(limits: &Limits) -> Self {
-        Self {
-            memory_left: limits.memory,
-            elements_left: limits.table_elements,
-            exceeded: None,
+impl Limits {
+    /// One of the bounds; the deadline in milliseconds.
+    #[must_use]
+    pub fn get(&self, limit: Limit) -> u64 {
+        match limit {
+            Limit::Deadline => u64::try_from(self.deadline.as_millis()).unwrap_or(u64::MAX),
+            Limit::Memory => self.memory,
+            Limit::Memories => self.memories,
+            Limit::Tables => self.tables,
+            Limit::TableElements => self.table_elements,
+            Limit::Instances => self.instances,
+            Limit::Stack => self.stack,
+            Limit::HostData => self.host_data,
+            Limit::Handles => self.handles,
         }
     }
 
-    fn take(left: &mut usize, more: usize, what: &str) -> Result<(), String> {
-        match left.checked_sub(more) {
-            Some(rest) => {
-                *left = rest;
-                Ok(())
+    /// Sets one of the bounds; the deadline in milliseconds.
+    ///
+    /// # Errors
+    /// It is zero, or beyond its ceiling.
+    pub fn set(&mut self, limit: Limit, value: u64) -> Result<(), LimitError> {
+        check(limit, value)?;
+        match limit {
+            Limit::Deadline => self.deadline = Duration::from_millis(value),
+            Limit::Memory => self.memory = value,
+            Limit::Memories => self.memories = value,
+            Limit::Tables => self.tables = value,
+            Limit::TableElements => self.table_elements = value,
+            Limit::Instances => self.instances = value,
+            Limit::Stack => self.stack = value,
+            Limit::HostData => self.host_data = value,
+            Limit::Handles => self.handles = value,
+        }
+        Ok(())
+    }
+
+    /// Whether all are within their ceilings.
+    ///
+    /// # Errors
+    /// The first that is not.
+    pub fn check(&self) -> Result<(), LimitError> {
+        Limit::ALL
+            .into_iter()
+            .try_for_each(|limit| check(limit, self.get(limit)))
+    }
+}
+
+fn check(limit: Limit, value: u64) -> Result<(), LimitError> {
+    if (1..=limit.ceiling()).contains(&value) {
+        Ok(())
+    } else {
+        Err(LimitError { limit, value })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_within_their_ceilings() {
+        assert_eq!(Limits::default().check(), Ok(()));
+    }
+
+    #[test]
+    fn no_limit_is_lifted_beyond_its_ceiling_or_taken_away() {
+        for limit in Limit::ALL {
+            let mut limits = Limits::default();
+            assert_eq!(limits.set(limit, limit.ceiling()), Ok(()));
+            assert_eq!(limits.get(limit), limit.ceiling(), "{limit}");
+            for value in [0, limit.ceiling() + 1, u64::MAX] {
+                assert_eq!(limits.set(limit, value), Err(LimitError { limit, value }));
             }
-            None => Err(format!("{more} more {what}, where {left} are left")),
+            assert_eq!(limits.check(), Ok(()));
         }
-    }
-
-    fn decide(&mut self, taken: Result<(), String>) -> Result<bool> {
-        if let Err(reason) = taken {
-            self.exceeded = Some(reason.clone());
-            bail!("{reason}");
-        }
-        Ok(true)
-    }
-}
-
-impl ResourceLimiter for Meter {
-    fn memory_growing(&mut self, now: usize, then: usize, _max: Option<usize>) -> Result<bool> {
-        let taken = Self::take(
-            &mut self.memory_left,
-            then.saturating_sub(now),
-            "bytes of memory",
-        );
-        self.decide(taken)
-    }
-
-    fn table_growing(&mut self, now: usize, then: usize, _max: Option<usize>) -> Result<bool> {
-        let taken = Self::take(
-            &mut self.elements_left,
-            then.saturating_sub(now),
-            "table elements",
-        );
-        self.decide(taken)
-    }
-
-    fn instances(&self) -> usize {
-        8
-    }
-
-    fn tables(&self) -> usize {
-        8
-    }
-
-    fn memories(&self) -> usize {
-        4
+        let endless = Limits {
+            deadline: Duration::MAX,
+            ..Limits::default()
+        };
+        assert!(endless.check().is_err());
     }
 }

@@ -2,31 +2,52 @@
 //! out, and bounds on memory, computation and time. Nothing survives a call
 //! but its result and the record of what it sent.
 
+mod bounds;
+mod clock;
 mod limits;
+mod meter;
 mod state;
 
-use wasmtime::{Store, Trap, component::Linker};
+use std::sync::Arc;
 
 use thiserror::Error;
+use wasmtime::{Store, Trap, component::Linker};
 
 use crate::{
-    component::{Component, ComponentError, TICK},
+    component::Component,
     connection::Connection,
     contract::{
-        ActionFilter, ActionId, ActionPage, CancelError, Comment, Machine, MachineAction,
+        ActionFilter, ActionId, ActionPage, CancelError, Comment, Function, Machine, MachineAction,
         MachineId, MachinePage, OffboardError, Plugin, PluginPre, ReadError,
     },
-    egress::{CallRecord, Recorder},
+    egress::{Audit, Auditor, CallRecord, Egress, Recorder},
     grant::Grant,
 };
 
-pub use limits::Limits;
+use bounds::Bounded;
+pub use limits::{Limit, LimitError, Limits, Unit};
 use state::State;
 
 /// Where calls of one component are made.
 pub struct Sandbox {
     plugin: PluginPre<State>,
     limits: Limits,
+    auditor: Auditor,
+}
+
+/// Why there is no sandbox for a component.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SandboxError {
+    /// The component does not keep to the contract.
+    #[error("the component does not keep to the contract: {}", .0.join("; "))]
+    Contract(Vec<String>),
+    /// A limit beyond its range.
+    #[error(transparent)]
+    Limit(#[from] LimitError),
+    /// The engine cannot be set up.
+    #[error("the engine cannot be set up: {0:#}")]
+    Engine(wasmtime::Error),
 }
 
 /// What became of a call: what the guest says, and what egress saw.
@@ -65,19 +86,43 @@ impl Sandbox {
     /// A sandbox for this component.
     ///
     /// # Errors
-    /// The component does not keep to the contract.
-    pub fn new(component: &Component, limits: Limits) -> Result<Self, ComponentError> {
+    /// The component does not keep to the contract, or a limit is beyond its
+    /// range.
+    pub fn new(component: &Component, limits: Limits) -> Result<Self, SandboxError> {
+        limits.check()?;
         let violations = component.violations();
         if !violations.is_empty() {
-            return Err(ComponentError::Contract(violations));
+            return Err(SandboxError::Contract(violations));
         }
-        let mut linker = Linker::new(component.engine());
-        state::add_to_linker(&mut linker).map_err(ComponentError::Engine)?;
+        let engine = clock::engine(&limits).map_err(SandboxError::Engine)?;
+        let compiled = component.load(&engine).map_err(SandboxError::Engine)?;
+        let mut linker = Linker::new(&engine);
+        state::add_to_linker(&mut linker).map_err(SandboxError::Engine)?;
         let plugin = linker
-            .instantiate_pre(component.compiled())
+            .instantiate_pre(&compiled)
             .and_then(PluginPre::new)
-            .map_err(|error| ComponentError::Contract(vec![format!("{error:#}")]))?;
-        Ok(Self { plugin, limits })
+            .map_err(|error| SandboxError::Contract(vec![format!("{error:#}")]))?;
+        Ok(Self {
+            plugin,
+            limits,
+            auditor: Auditor::default(),
+        })
+    }
+
+    /// The same sandbox that takes note of every request that the plugin asks
+    /// for.
+    #[must_use]
+    pub fn audited(self, audit: Arc<dyn Audit>) -> Self {
+        Self {
+            auditor: Auditor::new(audit),
+            ..self
+        }
+    }
+
+    /// The bounds of every call.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// Offboards one machine.
@@ -88,12 +133,17 @@ impl Sandbox {
         comment: &Comment,
     ) -> Called<Result<MachineAction, OffboardError>> {
         let grant = Grant::offboard(&connection.api_root, machine, comment);
-        self.call(connection, grant, async |plugin: &Plugin, store| {
-            plugin
-                .defender_offboard_offboarding()
-                .call_offboard(store, machine.as_str(), comment.as_str())
-                .await
-        })
+        self.call(
+            connection,
+            Function::Offboard,
+            grant,
+            async |plugin: &Plugin, store| {
+                plugin
+                    .defender_offboard_offboarding()
+                    .call_offboard(store, machine.as_str(), comment.as_str())
+                    .await
+            },
+        )
         .await
     }
 
@@ -104,12 +154,17 @@ impl Sandbox {
         action: &ActionId,
     ) -> Called<Result<MachineAction, ReadError>> {
         let grant = Grant::read_action(&connection.api_root, action);
-        self.call(connection, grant, async |plugin: &Plugin, store| {
-            plugin
-                .defender_offboard_tracking()
-                .call_get_action(store, action.as_str())
-                .await
-        })
+        self.call(
+            connection,
+            Function::GetAction,
+            grant,
+            async |plugin: &Plugin, store| {
+                plugin
+                    .defender_offboard_tracking()
+                    .call_get_action(store, action.as_str())
+                    .await
+            },
+        )
         .await
     }
 
@@ -122,12 +177,17 @@ impl Sandbox {
         limit: u32,
     ) -> Called<Result<ActionPage, ReadError>> {
         let grant = Grant::list_actions(&connection.api_root);
-        self.call(connection, grant, async |plugin: &Plugin, store| {
-            plugin
-                .defender_offboard_tracking()
-                .call_list_actions(store, filter, cursor, limit)
-                .await
-        })
+        self.call(
+            connection,
+            Function::ListActions,
+            grant,
+            async |plugin: &Plugin, store| {
+                plugin
+                    .defender_offboard_tracking()
+                    .call_list_actions(store, filter, cursor, limit)
+                    .await
+            },
+        )
         .await
     }
 
@@ -139,12 +199,17 @@ impl Sandbox {
         comment: &Comment,
     ) -> Called<Result<MachineAction, CancelError>> {
         let grant = Grant::cancel(&connection.api_root, action, comment);
-        self.call(connection, grant, async |plugin: &Plugin, store| {
-            plugin
-                .defender_offboard_tracking()
-                .call_cancel_action(store, action.as_str(), comment.as_str())
-                .await
-        })
+        self.call(
+            connection,
+            Function::CancelAction,
+            grant,
+            async |plugin: &Plugin, store| {
+                plugin
+                    .defender_offboard_tracking()
+                    .call_cancel_action(store, action.as_str(), comment.as_str())
+                    .await
+            },
+        )
         .await
     }
 
@@ -155,12 +220,17 @@ impl Sandbox {
         machine: &MachineId,
     ) -> Called<Result<Machine, ReadError>> {
         let grant = Grant::read_machine(&connection.api_root, machine);
-        self.call(connection, grant, async |plugin: &Plugin, store| {
-            plugin
-                .defender_offboard_inventory()
-                .call_get_machine(store, machine.as_str())
-                .await
-        })
+        self.call(
+            connection,
+            Function::GetMachine,
+            grant,
+            async |plugin: &Plugin, store| {
+                plugin
+                    .defender_offboard_inventory()
+                    .call_get_machine(store, machine.as_str())
+                    .await
+            },
+        )
         .await
     }
 
@@ -173,12 +243,17 @@ impl Sandbox {
         limit: u32,
     ) -> Called<Result<MachinePage, ReadError>> {
         let grant = Grant::list_machines(&connection.api_root);
-        self.call(connection, grant, async |plugin: &Plugin, store| {
-            plugin
-                .defender_offboard_inventory()
-                .call_find_machines(store, name, cursor, limit)
-                .await
-        })
+        self.call(
+            connection,
+            Function::FindMachines,
+            grant,
+            async |plugin: &Plugin, store| {
+                plugin
+                    .defender_offboard_inventory()
+                    .call_find_machines(store, name, cursor, limit)
+                    .await
+            },
+        )
         .await
     }
 
@@ -190,46 +265,62 @@ impl Sandbox {
         limit: u32,
     ) -> Called<Result<MachinePage, ReadError>> {
         let grant = Grant::list_machines(&connection.api_root);
-        self.call(connection, grant, async |plugin: &Plugin, store| {
-            plugin
-                .defender_offboard_inventory()
-                .call_list_machines(store, cursor, limit)
-                .await
-        })
+        self.call(
+            connection,
+            Function::ListMachines,
+            grant,
+            async |plugin: &Plugin, store| {
+                plugin
+                    .defender_offboard_inventory()
+                    .call_list_machines(store, cursor, limit)
+                    .await
+            },
+        )
         .await
     }
 
-    async fn call<T>(
+    async fn call<T: Bounded>(
         &self,
         connection: &Connection,
+        function: Function,
         grant: Grant,
         call: impl AsyncFnOnce(&Plugin, &mut Store<State>) -> wasmtime::Result<T>,
     ) -> Called<T> {
+        let deadline = self.limits.deadline;
         let recorder = Recorder::default();
-        let state = State::new(connection.clone(), grant, recorder.clone(), &self.limits);
+        let egress = Egress::new(
+            connection.clone(),
+            function,
+            grant.within(deadline),
+            self.auditor.clone(),
+            recorder.clone(),
+        );
+        let api_root = connection.api_root.as_str();
+        let has_credential = connection.token.is_some();
+        let state = State::new(api_root, has_credential, egress, &self.limits);
         let mut store = Store::new(self.plugin.engine(), state);
         store.limiter(|state| &mut state.meter);
-        store.set_hostcall_fuel(self.limits.host_data);
-        let ticks = self.limits.deadline.as_millis() / TICK.as_millis();
-        store.set_epoch_deadline(u64::try_from(ticks).unwrap_or(u64::MAX).max(1));
+        store.set_hostcall_fuel(meter::size(self.limits.host_data));
+        store.set_max_component_handles(meter::size(self.limits.handles));
+        store.set_epoch_deadline(clock::ticks(deadline));
 
         // Epochs end a guest that computes; one that waits in the host is ended
         // from outside. Both count from the call's beginning.
-        let called = tokio::time::timeout(self.limits.deadline, async {
+        let called = tokio::time::timeout(deadline, async {
             let plugin = self
                 .plugin
                 .instantiate_async(&mut store)
                 .await
-                .map_err(|error| self.explain(&error, &mut store, CallError::Start))?;
+                .map_err(|error| self.explain(&error, &store, CallError::Start))?;
             call(&plugin, &mut store)
                 .await
-                .map_err(|error| self.explain(&error, &mut store, CallError::Trap))
+                .map_err(|error| self.explain(&error, &store, CallError::Trap))
         })
         .await;
-        let result = called.unwrap_or(Err(CallError::Deadline(self.limits.deadline)));
+        let result = called.unwrap_or(Err(CallError::Deadline(deadline)));
         drop(store);
         Called {
-            result,
+            result: result.map(Bounded::bounded),
             record: recorder.finish(),
         }
     }
@@ -237,15 +328,34 @@ impl Sandbox {
     fn explain(
         &self,
         error: &wasmtime::Error,
-        store: &mut Store<State>,
+        store: &Store<State>,
         otherwise: fn(String) -> CallError,
     ) -> CallError {
-        if let Some(reason) = store.data_mut().meter.exceeded.take() {
-            CallError::Limit(reason)
-        } else if let Some(Trap::Interrupt) = error.downcast_ref::<Trap>() {
-            CallError::Computation(self.limits.deadline)
-        } else {
-            otherwise(error.root_cause().to_string())
+        if let Some(reason) = store.data().exceeded() {
+            return CallError::Limit(reason.to_owned());
+        }
+        match error.downcast_ref::<Trap>() {
+            Some(Trap::Interrupt) => return CallError::Computation(self.limits.deadline),
+            Some(Trap::StackOverflow) => {
+                let stack = self.limits.stack;
+                return CallError::Limit(format!("the stack has more than {stack} bytes"));
+            }
+            _ => {}
+        }
+        let reason = error.root_cause().to_string();
+        // wasmtime has no types for these.
+        match EXHAUSTED.iter().any(|words| reason.contains(words)) {
+            true => CallError::Limit(reason),
+            false => otherwise(bounds::text(reason)),
         }
     }
 }
+
+/// How wasmtime says that a bound was reached: handles of the host and of the
+/// component, data, instances, tables and memories.
+const EXHAUSTED: [&str; 4] = [
+    "resource table has no free keys",
+    "store handle limit exceeded",
+    "fuel allocated for hostcalls has been exhausted",
+    "resource limit exceeded",
+];

@@ -11,16 +11,12 @@ use wasmtime_wasi::{
 };
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use super::limits::{Limits, Meter};
-use crate::{
-    connection::Connection,
-    contract::connection,
-    egress::{Egress, Recorder},
-    grant::Grant,
+use super::{
+    Limits,
+    meter::{Meter, size},
 };
+use crate::{contract::connection, egress::Egress};
 
-/// Handles to host resources that a guest may hold at once.
-const MAX_HANDLES: usize = 64;
 /// Headers of one request or answer, in bytes.
 const MAX_FIELDS: usize = 32 * 1024;
 
@@ -35,29 +31,38 @@ pub(super) struct State {
 }
 
 impl State {
+    /// What a call starts with: the service's origin, whether there is a
+    /// credential, and the one way out.
     pub(super) fn new(
-        connection: Connection,
-        grant: Grant,
-        recorder: Recorder,
+        api_root: &str,
+        has_credential: bool,
+        egress: Egress,
         limits: &Limits,
     ) -> Self {
         let mut table = ResourceTable::new();
-        table.set_max_capacity(MAX_HANDLES);
+        table.set_max_capacity(size(limits.handles));
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(MAX_FIELDS);
         Self {
-            api_root: connection.api_root.as_str().to_owned(),
+            api_root: api_root.to_owned(),
             // None: the token is added on the way out.
-            credential: match connection.token {
-                Some(_) => Ok(None),
-                None => Err("there is no credential".to_owned()),
+            credential: match has_credential {
+                true => Ok(None),
+                false => Err("there is no credential".to_owned()),
             },
             meter: Meter::new(limits),
             table,
             clocks: WasiClocksCtx::default(),
             http,
-            egress: Egress::new(connection, grant, recorder),
+            egress,
         }
+    }
+}
+
+impl State {
+    /// What the guest asked for beyond its bounds, in words.
+    pub(super) fn exceeded(&self) -> Option<&str> {
+        self.meter.exceeded()
     }
 }
 

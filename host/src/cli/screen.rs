@@ -1,0 +1,92 @@
+//! What reaches the terminal: cleared of everything that it would obey. Nothing
+//! panics when the reader of a pipe goes away.
+
+use std::{
+    io::{ErrorKind, IsTerminal, Write, stderr, stdout},
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use anstyle::{AnsiColor, Style};
+
+use crate::text::clean_lines;
+
+static FAILED: AtomicBool = AtomicBool::new(false);
+
+/// Standard output and standard error, and how much to say.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Screen {
+    quiet: bool,
+    verbose: u8,
+}
+
+impl Screen {
+    pub(super) fn new(quiet: bool, verbose: u8) -> Self {
+        Self { quiet, verbose }
+    }
+
+    pub(super) fn quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// Whether a person can be asked.
+    pub(super) fn can_ask() -> bool {
+        std::io::stdin().is_terminal() && stderr().is_terminal()
+    }
+
+    /// The same screen for what a person has to see before answering.
+    pub(super) fn insisting(&self) -> Self {
+        Self {
+            quiet: false,
+            ..*self
+        }
+    }
+
+    /// Data, to standard output. A reader that went away has seen enough; any
+    /// other failure is remembered.
+    pub(super) fn data(&self, text: &str) {
+        let mut out = stdout().lock();
+        let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        if let Err(error) = written
+            && error.kind() != ErrorKind::BrokenPipe
+        {
+            self.fail(&format!("standard output cannot be written: {error}"));
+        }
+    }
+
+    /// Whether something failed besides what was asked for.
+    pub(super) fn failed() -> bool {
+        FAILED.load(Ordering::SeqCst)
+    }
+
+    /// A line of data.
+    pub(super) fn line(&self, text: &str) {
+        self.data(&format!("{text}\n"));
+    }
+
+    /// A line for people.
+    pub(super) fn say(&self, text: &str) {
+        if !self.quiet {
+            let _ = writeln!(anstream::stderr().lock(), "{}", clean_lines(text));
+        }
+    }
+
+    /// A line for people who want to know more.
+    pub(super) fn detail(&self, text: &str) {
+        if self.verbose > 0 {
+            self.say(text);
+        }
+    }
+
+    /// An error, also where nothing else is said.
+    pub(super) fn error(&self, text: &str) {
+        let style = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
+        let text = clean_lines(text);
+        let _ = writeln!(anstream::stderr().lock(), "{style}error:{style:#} {text}");
+    }
+
+    /// An error that does not end the command, and yet makes it fail.
+    pub(super) fn fail(&self, text: &str) {
+        self.error(text);
+        FAILED.store(true, Ordering::SeqCst);
+    }
+}

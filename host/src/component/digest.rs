@@ -1,0 +1,73 @@
+//! The name of a component's bytes.
+
+use std::{fmt, str::FromStr};
+
+use sha2::{Digest as _, Sha256};
+use thiserror::Error;
+
+/// A SHA-256 digest, in lower-case hexadecimal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Digest(String);
+
+/// A text that is no digest.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("a SHA-256 digest has 64 hexadecimal digits")]
+pub struct InvalidDigest;
+
+impl Digest {
+    /// The digest of these bytes.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        let digest = Sha256::digest(bytes);
+        Self(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// The 64 digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Digest {
+    type Err = InvalidDigest;
+
+    /// Takes the digits alone, or with `sha256:` before them, as registries
+    /// write it.
+    fn from_str(text: &str) -> Result<Self, InvalidDigest> {
+        let digits = text.strip_prefix("sha256:").unwrap_or(text);
+        let fits = digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        fits.then(|| Self(digits.to_ascii_lowercase()))
+            .ok_or(InvalidDigest)
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_digest_is_compared_whatever_its_case() {
+        let digest = Digest::of(b"abc");
+        let known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(digest.as_str(), known);
+        assert_eq!(known.to_uppercase().parse(), Ok(digest.clone()));
+        assert_eq!(format!("sha256:{known}").parse(), Ok(digest));
+        for text in [
+            "",
+            "abc",
+            &known[1..],
+            &format!("{known}0"),
+            "g".repeat(64).as_str(),
+        ] {
+            assert_eq!(text.parse::<Digest>(), Err(InvalidDigest), "{text}");
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! The way to the service: which addresses may be used, whose certificates are
+//! trusted, and through which proxy.
+
+use std::{
+    net::IpAddr,
+    str::FromStr,
+    sync::{Arc, OnceLock},
+};
+
+use ipnet::IpNet;
+use rustls::{
+    ClientConfig,
+    pki_types::{CertificateDer, pem::PemObject},
+};
+use rustls_platform_verifier::Verifier;
+use thiserror::Error;
+
+use super::Proxy;
+
+/// What is on the way.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Network {
+    allowed: Vec<AddressRange>,
+    authorities: Vec<CertificateDer<'static>>,
+    proxy: Option<Proxy>,
+    /// Read from the platform once for a connection.
+    tls: OnceLock<Result<Arc<ClientConfig>, rustls::Error>>,
+}
+
+/// An address, or a range of them: `10.1.2.3`, `10.0.0.0/8`, `fd00::/8`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AddressRange(IpNet);
+
+/// A text that is no range of addresses.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("an address or a range of them, as 10.1.2.3 or 10.0.0.0/8")]
+pub struct InvalidAddressRange;
+
+/// A file that has no certificates.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum InvalidCertificates {
+    /// Not PEM.
+    #[error("not PEM: {0}")]
+    Pem(rustls::pki_types::pem::Error),
+    /// Nothing there.
+    #[error("no certificate: one begins with -----BEGIN CERTIFICATE-----")]
+    Empty,
+    /// A certificate that cannot be read.
+    #[error("a certificate that cannot be used: {0}")]
+    Unusable(rustls::Error),
+}
+
+impl AddressRange {
+    fn contains(&self, address: IpAddr) -> bool {
+        self.0.contains(&address) || self.0.contains(&address.to_canonical())
+    }
+}
+
+impl FromStr for AddressRange {
+    type Err = InvalidAddressRange;
+
+    fn from_str(text: &str) -> Result<Self, InvalidAddressRange> {
+        text.parse::<IpNet>()
+            .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
+            .map(Self)
+            .map_err(|_| InvalidAddressRange)
+    }
+}
+
+impl Network {
+    pub(super) fn allow(&mut self, addresses: Vec<AddressRange>) {
+        self.allowed = addresses;
+    }
+
+    pub(super) fn trust(&mut self, pem: &[u8]) -> Result<(), InvalidCertificates> {
+        let authorities = CertificateDer::pem_slice_iter(pem)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(InvalidCertificates::Pem)?;
+        if authorities.is_empty() {
+            return Err(InvalidCertificates::Empty);
+        }
+        let mut store = rustls::RootCertStore::empty();
+        for authority in &authorities {
+            store
+                .add(authority.clone())
+                .map_err(InvalidCertificates::Unusable)?;
+        }
+        self.authorities = authorities;
+        self.tls = OnceLock::new();
+        Ok(())
+    }
+
+    pub(super) fn set_proxy(&mut self, proxy: Option<Proxy>) {
+        self.proxy = proxy;
+    }
+
+    pub(crate) fn proxy(&self) -> Option<&Proxy> {
+        self.proxy.as_ref()
+    }
+
+    /// Whether the user named this address.
+    pub(crate) fn allows(&self, address: IpAddr) -> bool {
+        self.allowed.iter().any(|range| range.contains(address))
+    }
+
+    /// TLS 1.2 or newer, with the platform's trust store and what the user
+    /// added to it.
+    pub(crate) fn tls(&self) -> Result<Arc<ClientConfig>, rustls::Error> {
+        let set_up = || {
+            let provider = Arc::new(rustls::crypto::ring::default_provider());
+            let authorities = self.authorities.iter().cloned();
+            let verifier = Verifier::new_with_extra_roots(authorities, Arc::clone(&provider))?;
+            let config = ClientConfig::builder_with_provider(provider)
+                .with_safe_default_protocol_versions()?
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(verifier))
+                .with_no_client_auth();
+            Ok(Arc::new(config))
+        };
+        self.tls.get_or_init(set_up).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn an_address_or_a_range_is_allowed_also_where_it_is_mapped() {
+        let mut network = Network::default();
+        network.allow(vec![
+            "10.0.0.0/8".parse().unwrap(),
+            "fd00::1".parse().unwrap(),
+        ]);
+        for address in ["10.1.2.3", "::ffff:10.1.2.3", "fd00::1"] {
+            assert!(network.allows(address.parse().unwrap()), "{address}");
+        }
+        for address in ["11.1.2.3", "192.168.0.1", "fd00::2", "::1"] {
+            assert!(!network.allows(address.parse().unwrap()), "{address}");
+        }
+        for text in ["", "10", "10.0.0.0/33", "corp.test", "*"] {
+            assert!(text.parse::<AddressRange>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_file_without_certificates_is_refused() {
+        let mut network = Network::default();
+        assert!(matches!(
+            network.trust(b"nothing"),
+            Err(InvalidCertificates::Empty)
+        ));
+        let rubbish = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        assert!(matches!(
+            network.trust(rubbish),
+            Err(InvalidCertificates::Unusable(_))
+        ));
+    }
+}

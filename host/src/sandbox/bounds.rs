@@ -1,0 +1,207 @@
+//! Text from the sandbox is bounded before anybody sees it: a plugin could
+//! fill every string of a result with megabytes.
+
+use crate::contract::{
+    ActionPage, ActionStatus, ActionType, CancelError, FileInfo, IpAddress, Machine, MachineAction,
+    MachinePage, OffboardError, ReadError, ServiceError, Throttled, UnknownOutcome,
+    UnreadableAnswer,
+};
+
+/// The longest text, in bytes. A cursor, the longest honest one, has fewer.
+const MAX_TEXT: usize = 32 * 1024;
+/// The longest JSON of one action or machine, in bytes.
+const MAX_JSON: usize = 1024 * 1024;
+
+/// Something with text in it.
+pub(super) trait Bounded: Sized {
+    /// Cuts every text to its bound.
+    fn bound(&mut self);
+
+    fn bounded(mut self) -> Self {
+        self.bound();
+        self
+    }
+}
+
+/// A text cut to its bound, and marked where it was.
+pub(super) fn text(text: String) -> String {
+    text.bounded()
+}
+
+impl Bounded for String {
+    fn bound(&mut self) {
+        if self.len() > MAX_TEXT {
+            self.truncate(self.floor_char_boundary(MAX_TEXT));
+            self.push('…');
+            self.shrink_to_fit();
+        }
+    }
+}
+
+impl<T: Bounded> Bounded for Option<T> {
+    fn bound(&mut self) {
+        self.iter_mut().for_each(Bounded::bound);
+    }
+}
+
+impl<T: Bounded> Bounded for Vec<T> {
+    fn bound(&mut self) {
+        self.iter_mut().for_each(Bounded::bound);
+    }
+}
+
+impl<T: Bounded, E: Bounded> Bounded for Result<T, E> {
+    fn bound(&mut self) {
+        match self {
+            Ok(value) => value.bound(),
+            Err(error) => error.bound(),
+        }
+    }
+}
+
+/// A part of JSON is none, so one that is too long is left out.
+fn bound_json(json: &mut String) {
+    if json.len() > MAX_JSON {
+        *json = String::new();
+    }
+}
+
+/// Names every member, so that a new one cannot be forgotten.
+macro_rules! record {
+    ($name:ident { $($text:ident),* $(,)? } $({ $($plain:ident),* })? $(json $json:ident)?) => {
+        impl Bounded for $name {
+            fn bound(&mut self) {
+                let Self { $($text,)* $($($plain: _,)*)? $($json,)? } = self;
+                $($text.bound();)*
+                $(bound_json($json);)?
+            }
+        }
+    };
+}
+
+macro_rules! variant {
+    ($name:ident { $($case:ident),* $(,)? } $({ $($plain:ident),* })?) => {
+        impl Bounded for $name {
+            fn bound(&mut self) {
+                match self {
+                    $(Self::$case(value) => value.bound(),)*
+                    $($(Self::$plain => {})*)?
+                }
+            }
+        }
+    };
+}
+
+record!(FileInfo {
+    identifier,
+    identifier_type
+});
+record!(IpAddress {
+    address,
+    mac_address,
+    operational_status
+});
+record!(ActionPage { actions, next });
+record!(MachinePage { machines, next });
+record!(ServiceError { code, message, target } { status });
+record!(Throttled { answer } { retry_after });
+record!(UnreadableAnswer { reason } { status });
+record!(UnknownOutcome { reason, answer });
+record!(MachineAction {
+    id, action_type, status, title, requestor, requestor_comment, machine_id, computer_dns_name,
+    creation_date_time_utc, last_update_date_time_utc, cancellation_requestor,
+    cancellation_comment, cancellation_date_time_utc, error, scope, external_id, request_source,
+    related_file_info, commands, troubleshoot_info,
+} { error_hresult } json json);
+record!(Machine {
+    id, computer_dns_name, first_seen, last_seen, os_platform, version, os_architecture,
+    onboarding_status, health_status, last_ip_address, last_external_ip_address, ip_addresses,
+    rbac_group_id, rbac_group_name, risk_score, exposure_level, device_value, aad_device_id,
+    machine_tags, agent_version, merged_into_machine_id,
+} { os_build, is_potential_duplication, is_excluded } json json);
+variant!(ActionType { Other } {
+    RunAntiVirusScan, Offboard, LiveResponse, CollectInvestigationPackage, Isolate, Unisolate,
+    StopAndQuarantineFile, RestrictCodeExecution, UnrestrictCodeExecution
+});
+variant!(ActionStatus { Other } {
+    Pending, InProgress, Succeeded, Failed, TimeOut, Cancelled
+});
+variant!(ReadError {
+    InvalidArgument,
+    NoCredential,
+    Unauthorized,
+    Forbidden,
+    NotFound,
+    Rejected,
+    Throttled,
+    ServiceFailure,
+    Denied,
+    NoAnswer,
+    UnreadableAnswer,
+});
+variant!(OffboardError {
+    InvalidMachineId,
+    InvalidComment,
+    NoCredential,
+    Unauthorized,
+    Forbidden,
+    MachineNotFound,
+    UnsupportedMachine,
+    AlreadyInProgress,
+    Rejected,
+    Throttled,
+    ServiceFailure,
+    Denied,
+    NotSent,
+    OutcomeUnknown,
+    UnreadableAnswer,
+});
+variant!(CancelError {
+    InvalidActionId,
+    InvalidComment,
+    NoCredential,
+    Unauthorized,
+    Forbidden,
+    ActionNotFound,
+    Rejected,
+    Throttled,
+    ServiceFailure,
+    Denied,
+    NotSent,
+    OutcomeUnknown,
+    UnreadableAnswer,
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_cut_at_a_character() {
+        let cut = text("é".repeat(MAX_TEXT));
+        assert!(cut.len() <= MAX_TEXT + '…'.len_utf8());
+        assert!(cut.ends_with("é…"));
+        assert_eq!(text("short".to_owned()), "short");
+    }
+
+    #[test]
+    fn every_text_of_an_error_is_bounded() {
+        let long = || Some("x".repeat(MAX_TEXT * 2));
+        let error = OffboardError::Throttled(Throttled {
+            answer: ServiceError {
+                status: 429,
+                code: long(),
+                message: long(),
+                target: long(),
+            },
+            retry_after: Some(1),
+        });
+        let OffboardError::Throttled(throttled) = error.bounded() else {
+            panic!("another case");
+        };
+        let answer = throttled.answer;
+        for text in [answer.code, answer.message, answer.target] {
+            assert!(text.is_some_and(|text| text.len() < MAX_TEXT + 4));
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! Engines, and the clock that ends a guest that computes.
+
+use std::{io, time::Duration};
+
+use wasmtime::Engine;
+
+use super::{Limits, meter::size};
+use crate::component;
+
+/// How often the engine looks whether a computation has gone on too long.
+const TICK: Duration = Duration::from_millis(10);
+
+/// Room for the host's own frames beside the guest's, in bytes.
+const HOST_STACK: usize = 2 * 1024 * 1024;
+
+/// An engine with its clock: a thread that ends when the engine does.
+pub(super) fn engine(limits: &Limits) -> wasmtime::Result<Engine> {
+    let stack = size(limits.stack);
+    let mut config = component::config();
+    config
+        .max_wasm_stack(stack)
+        .async_stack_size(stack + HOST_STACK);
+    let engine = Engine::new(&config)?;
+    tick(&engine)?;
+    Ok(engine)
+}
+
+fn tick(engine: &Engine) -> io::Result<()> {
+    let weak = engine.weak();
+    std::thread::Builder::new()
+        .name("offboard-epoch".to_owned())
+        .spawn(move || {
+            while let Some(engine) = weak.upgrade() {
+                engine.increment_epoch();
+                drop(engine);
+                std::thread::sleep(TICK);
+            }
+        })?;
+    Ok(())
+}
+
+/// How many ticks a call may last.
+pub(super) fn ticks(deadline: Duration) -> u64 {
+    let ticks = deadline.as_millis() / TICK.as_millis();
+    u64::try_from(ticks).unwrap_or(u64::MAX).max(1)
+}

@@ -1,0 +1,90 @@
+//! What one store uses. wasmtime's own limiter counts each memory by itself;
+//! a component may have several.
+
+use wasmtime::{ResourceLimiter, Result, bail};
+
+use super::Limits;
+
+#[derive(Debug)]
+pub(super) struct Meter {
+    memory_left: usize,
+    elements_left: usize,
+    instances: usize,
+    tables: usize,
+    memories: usize,
+    /// What the guest asked for beyond its bounds, in words.
+    exceeded: Option<String>,
+}
+
+impl Meter {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self {
+            memory_left: size(limits.memory),
+            elements_left: size(limits.table_elements),
+            instances: size(limits.instances),
+            tables: size(limits.tables),
+            memories: size(limits.memories),
+            exceeded: None,
+        }
+    }
+
+    /// What the guest asked for beyond its bounds, in words.
+    pub(super) fn exceeded(&self) -> Option<&str> {
+        self.exceeded.as_deref()
+    }
+
+    fn take(left: &mut usize, more: usize, what: &str) -> Result<(), String> {
+        match left.checked_sub(more) {
+            Some(rest) => {
+                *left = rest;
+                Ok(())
+            }
+            None => Err(format!("{more} more {what}, where {left} are left")),
+        }
+    }
+
+    fn decide(&mut self, taken: Result<(), String>) -> Result<bool> {
+        if let Err(reason) = taken {
+            self.exceeded = Some(reason.clone());
+            bail!("{reason}");
+        }
+        Ok(true)
+    }
+}
+
+/// A bound that no address space can hold is one all the same.
+pub(super) fn size(limit: u64) -> usize {
+    usize::try_from(limit).unwrap_or(usize::MAX)
+}
+
+impl ResourceLimiter for Meter {
+    fn memory_growing(&mut self, now: usize, then: usize, _max: Option<usize>) -> Result<bool> {
+        let taken = Self::take(
+            &mut self.memory_left,
+            then.saturating_sub(now),
+            "bytes of memory",
+        );
+        self.decide(taken)
+    }
+
+    fn table_growing(&mut self, now: usize, then: usize, _max: Option<usize>) -> Result<bool> {
+        let taken = Self::take(
+            &mut self.elements_left,
+            then.saturating_sub(now),
+            "table elements",
+        );
+        self.decide(taken)
+    }
+
+    fn instances(&self) -> usize {
+        self.instances
+    }
+
+    fn tables(&self) -> usize {
+        self.tables
+    }
+
+    fn memories(&self) -> usize {
+        self.memories
+    }
+}

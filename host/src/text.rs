@@ -1,0 +1,94 @@
+//! Text from outside made harmless: what came through the sandbox is cleared of
+//! everything that a terminal would obey, before it reaches one or a file that
+//! somebody will look at in one.
+
+use std::fmt::Write as _;
+
+/// The longest text of one cell or line, in characters.
+const MAX_TEXT: usize = 2000;
+
+/// Text without anything that a terminal obeys: control characters, escape
+/// sequences, and the marks that turn the direction of writing.
+pub(crate) fn clean(text: &str) -> String {
+    let mut clean = String::new();
+    for character in text.chars().take(MAX_TEXT) {
+        match character {
+            '\n' | '\r' | '\t' => clean.push(' '),
+            c if c.is_control() || is_invisible(c) => {
+                let _ = write!(clean, "\\u{{{:x}}}", u32::from(c));
+            }
+            c => clean.push(c),
+        }
+    }
+    if text.chars().nth(MAX_TEXT).is_some() {
+        clean.push('…');
+    }
+    clean
+}
+
+/// Lines without anything else that a terminal obeys, of any length.
+pub(crate) fn clean_lines(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            c if (c.is_control() && c != '\n') || is_invisible(c) => {
+                let _ = write!(clean, "\\u{{{:x}}}", u32::from(c));
+            }
+            c => clean.push(c),
+        }
+    }
+    clean
+}
+
+/// JSON on one line, with everything escaped that a terminal obeys. In valid
+/// JSON these characters stand inside strings alone, and line ends outside.
+pub(crate) fn clean_json(json: &str) -> String {
+    let mut clean = String::with_capacity(json.len());
+    for character in json.chars() {
+        match character {
+            '\n' | '\r' => clean.push(' '),
+            c if c.is_control() && c != '\t' || is_invisible(c) => {
+                let mut units = [0; 2];
+                for unit in c.encode_utf16(&mut units) {
+                    let _ = write!(clean, "\\u{unit:04x}");
+                }
+            }
+            c => clean.push(c),
+        }
+    }
+    clean
+}
+
+fn is_invisible(character: char) -> bool {
+    matches!(
+        character,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_is_given_nothing_to_obey() {
+        assert_eq!(
+            clean("a\u{1b}[2Jb\u{9b}c\u{202e}d\ne"),
+            "a\\u{1b}[2Jb\\u{9b}c\\u{202e}d e"
+        );
+        assert_eq!(clean(&"x".repeat(3000)).chars().count(), MAX_TEXT + 1);
+    }
+
+    #[test]
+    fn json_keeps_its_meaning_on_one_line() {
+        let json = "{\n  \"a\": \"x\u{9b}y\u{7f}\u{202e}\"\n}";
+        let clean = clean_json(json);
+        assert!(
+            !clean.contains(|c: char| c.is_control() || is_invisible(c)),
+            "{clean}"
+        );
+        let before: Result<serde_json::Value, _> = serde_json::from_str(json);
+        let after: Result<serde_json::Value, _> = serde_json::from_str(&clean);
+        assert_eq!(before.ok(), after.ok());
+    }
+}

@@ -34,3 +34,8 @@ pub mod order;
 pub mod run;
 #[cfg(feature = "command")]
 mod text;
+
+/// The example in the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -26,6 +26,19 @@ pub(crate) fn clean(text: &str) -> String {
     clean
 }
 
+/// Text for the cell of a spreadsheet, which would calculate what begins like a
+/// formula: such text is marked as text, as spreadsheets themselves do it.
+pub(crate) fn clean_cell(text: &str) -> String {
+    let clean = clean(text);
+    let formula = clean.trim_start().starts_with([
+        '=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}',
+    ]);
+    match formula {
+        true => format!("'{clean}"),
+        false => clean,
+    }
+}
+
 /// Lines without anything else that a terminal obeys, of any length.
 pub(crate) fn clean_lines(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
@@ -77,6 +90,25 @@ mod tests {
             "a\\u{1b}[2Jb\\u{9b}c\\u{202e}d e"
         );
         assert_eq!(clean(&"x".repeat(3000)).chars().count(), MAX_TEXT + 1);
+    }
+
+    #[test]
+    fn a_spreadsheet_is_given_nothing_to_calculate() {
+        for formula in [
+            "=1+1",
+            "+1",
+            "-1",
+            "@SUM(A1)",
+            "\t=1",
+            " =1",
+            "\r\n=1",
+            "\u{ff1d}1",
+        ] {
+            assert!(clean_cell(formula).starts_with('\''), "{formula:?}");
+        }
+        for plain in ["", "laptop-7", "a=b", "'quoted"] {
+            assert_eq!(clean_cell(plain), plain);
+        }
     }
 
     #[test]

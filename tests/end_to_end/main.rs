@@ -7,6 +7,7 @@ mod answers;
 mod confirm;
 mod connection;
 mod contract;
+mod csv;
 mod demo;
 mod find;
 mod journal;

@@ -86,7 +86,7 @@ pub(super) fn show(
                 ),
             })
             .collect();
-        report::json(screen, format, &rows);
+        report::data(screen, format, &rows);
     }
     let mut told = HashSet::new();
     for asked in asked {

@@ -261,4 +261,6 @@ pub(super) enum Format {
     Json,
     /// One JSON object a line
     Jsonl,
+    /// CSV with a head, safe to open in a spreadsheet
+    Csv,
 }

@@ -11,6 +11,7 @@ use super::{
     exit::Exit,
     hint, report,
     screen::Screen,
+    sheet::Cells,
     signal::Signals,
 };
 use crate::contract::Machine;
@@ -47,6 +48,37 @@ impl<'a> From<&'a Machine> for Row<'a> {
             tags: &machine.machine_tags,
             machine: RawValue::from_string(machine.json.clone()).ok(),
         }
+    }
+}
+
+impl Cells for Row<'_> {
+    const HEAD: &'static [&'static str] = &[
+        "machineId",
+        "name",
+        "osPlatform",
+        "version",
+        "healthStatus",
+        "onboardingStatus",
+        "lastSeen",
+        "group",
+        "tags",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        let tags = self.tags.join("; ");
+        [
+            Some(self.machine_id),
+            self.name,
+            self.os_platform,
+            self.version,
+            self.health_status,
+            self.onboarding_status,
+            self.last_seen,
+            self.group,
+            Some(tags.as_str()),
+        ]
+        .map(|cell| cell.unwrap_or_default().to_owned())
+        .to_vec()
     }
 }
 
@@ -95,6 +127,6 @@ fn show(args: &FindArgs, screen: &Screen, machines: &[Machine]) {
         }
     } else {
         let rows: Vec<Row<'_>> = machines.iter().map(Row::from).collect();
-        report::json(screen, args.output.output, &rows);
+        report::data(screen, args.output.output, &rows);
     }
 }

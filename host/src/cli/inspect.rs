@@ -10,12 +10,13 @@ use super::{
     exit::Exit,
     limit, report,
     screen::Screen,
+    sheet::{Cells, csv},
 };
 use crate::{
     contract::{self, Function},
     grant::{COUNT, HEADERS, MAX_REQUEST_BODY, Route},
     sandbox::{Limit, Limits, Sandbox, Unit},
-    text::{clean, clean_json},
+    text::clean_json,
 };
 
 /// What is known about a component; the schema is in
@@ -141,6 +142,7 @@ pub(super) fn inspect(args: &InspectArgs, screen: &Screen) -> Result<Exit> {
     match args.output.output {
         Format::Table => screen.line(&table(&row)),
         Format::Json => screen.line(&pretty(&row)?),
+        Format::Csv => csv(screen, &rows(&row)),
         Format::Jsonl => screen.line(&clean_json(&serde_json::to_string(&row)?)),
     }
     Ok(if row.conforms {
@@ -162,30 +164,39 @@ fn write_contract(folder: &Path) -> Result<()> {
         .with_context(|| format!("{} cannot be written", file.display()))
 }
 
+/// One property, as people read it.
+struct Property(&'static str, String);
+
+impl Cells for Property {
+    const HEAD: &'static [&'static str] = &["property", "value"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![self.0.to_owned(), self.1.clone()]
+    }
+}
+
 fn table(row: &Row<'_>) -> String {
+    let rows = rows(row);
+    report::table(&["", "COMPONENT"], rows.iter().map(Cells::cells))
+}
+
+fn rows(row: &Row<'_>) -> Vec<Property> {
     let mut rows = vec![
-        vec!["sha256".to_owned(), row.sha256.to_owned()],
-        vec!["size".to_owned(), format!("{} bytes", row.size)],
-        vec![
-            "contract".to_owned(),
-            row.contract.unwrap_or("none").to_owned(),
-        ],
-        vec![
-            "conforms".to_owned(),
+        Property("sha256", row.sha256.to_owned()),
+        Property("size", format!("{} bytes", row.size)),
+        Property("contract", row.contract.unwrap_or("none").to_owned()),
+        Property(
+            "conforms",
             if row.conforms { "yes" } else { "no" }.to_owned(),
-        ],
+        ),
     ];
-    let many = |label: &str, values: &[String]| {
-        let label = label.to_owned();
-        values
-            .iter()
-            .map(move |value| vec![label.clone(), clean(value)])
-            .collect::<Vec<_>>()
+    let mut many = |name: &'static str, values: &[String]| {
+        rows.extend(values.iter().map(|value| Property(name, value.clone())));
     };
-    rows.extend(many("violation", row.violations));
-    rows.extend(many("imports", row.imports));
-    rows.extend(many("exports", row.exports));
-    rows.extend(many("grant", &row.grants.each_ref().map(GrantRow::words)));
-    rows.extend(many("limit", &row.limits.each_ref().map(LimitRow::words)));
-    report::table(&["", "COMPONENT"], rows)
+    many("violation", row.violations);
+    many("imports", row.imports);
+    many("exports", row.exports);
+    many("grant", &row.grants.each_ref().map(GrantRow::words));
+    many("limit", &row.limits.each_ref().map(LimitRow::words));
+    rows
 }

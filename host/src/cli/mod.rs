@@ -17,6 +17,7 @@ mod report;
 mod run;
 mod screen;
 mod secret;
+mod sheet;
 mod signal;
 mod status;
 mod target;

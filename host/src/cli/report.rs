@@ -1,11 +1,17 @@
-//! Orders as data: a table for people, JSON for programs. The JSON's schema is
+//! Orders as data: a table for people, JSON and CSV for programs. The JSON's schema is
 //! in `docs/schema/order.json`, and only ever grows.
 
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{args::Format, hint, screen::Screen, target::Subject};
+use super::{
+    args::Format,
+    hint,
+    screen::Screen,
+    sheet::{Cells, csv},
+    target::Subject,
+};
 use crate::{
     connection::TokenClaims,
     contract::{ActionType, Machine, MachineAction, Problem, Retry},
@@ -29,6 +35,51 @@ pub(super) struct Row<'a> {
     /// asked.
     preflight: Option<&'a str>,
     note: Option<&'a str>,
+    /// The action's id and status, for a form that cannot hold it whole.
+    #[serde(skip)]
+    brief: Option<(&'a str, &'a str)>,
+}
+
+impl Cells for Row<'_> {
+    const HEAD: &'static [&'static str] = &[
+        "asked",
+        "machineId",
+        "name",
+        "comment",
+        "state",
+        "actionId",
+        "actionStatus",
+        "errorKind",
+        "errorCode",
+        "errorMessage",
+        "errorTarget",
+        "retry",
+        "preflight",
+        "note",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        let error = self.error.as_ref();
+        let retry = error.map(|error| error.retry.name());
+        [
+            Some(self.asked.as_str()),
+            self.machine_id,
+            self.name,
+            self.comment,
+            Some(self.state),
+            self.brief.map(|(id, _)| id),
+            self.brief.map(|(_, status)| status),
+            error.map(|error| error.kind),
+            error.and_then(|error| error.code),
+            error.and_then(|error| error.message),
+            error.and_then(|error| error.target),
+            retry,
+            self.preflight,
+            self.note,
+        ]
+        .map(|cell| cell.unwrap_or_default().to_owned())
+        .to_vec()
+    }
 }
 
 #[derive(Serialize)]
@@ -63,6 +114,7 @@ impl<'a> Row<'a> {
                 true => Some(hint::JOINED),
                 false => note(order.state(), platform),
             },
+            brief: order.action().map(brief),
         }
     }
 
@@ -86,6 +138,7 @@ impl<'a> Row<'a> {
                 ActionType::Offboard => note(state, None),
                 _ => None,
             },
+            brief: Some(brief(action)),
         }
     }
 
@@ -108,6 +161,7 @@ impl<'a> Row<'a> {
             error: Some(error_row(problem, hint)),
             preflight: None,
             note: None,
+            brief: None,
         }
     }
 }
@@ -131,12 +185,19 @@ fn error_row(problem: &Problem, hint: String) -> ErrorRow<'_> {
     }
 }
 
+fn brief(action: &MachineAction) -> (&str, &str) {
+    (&action.id, action.status.name())
+}
+
 fn raw(action: &MachineAction) -> Option<Box<RawValue>> {
     RawValue::from_string(action.json.clone()).ok()
 }
 
-/// Rows as JSON: one array, or one object a line.
-pub(super) fn json<T: Serialize>(screen: &Screen, format: Format, rows: &[T]) {
+/// Rows for programs: one JSON array, one object a line, or CSV.
+pub(super) fn data<T: Serialize + Cells>(screen: &Screen, format: Format, rows: &[T]) {
+    if format == Format::Csv {
+        return csv(screen, rows);
+    }
     let objects: Vec<String> = rows
         .iter()
         .filter_map(|row| serde_json::to_string(row).ok())

@@ -330,7 +330,7 @@ fn show(
                     )
                 })
                 .collect();
-            report::json(screen, format, &rows);
+            report::data(screen, format, &rows);
         }
     }
     advise(screen, orders, lines, claims);

@@ -17,6 +17,18 @@ pub enum Retry {
     AskFirst,
 }
 
+impl Retry {
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Never => "never",
+            Self::Safe => "safe",
+            Self::AskFirst => "ask-first",
+        }
+    }
+}
+
 /// What went wrong, in one shape for every function of the contract.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {

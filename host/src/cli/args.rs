@@ -117,7 +117,7 @@ pub(super) struct ConnectArgs {
 }
 
 /// Which plugin, and what it may use.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Plugin")]
 pub(super) struct PluginArgs {
     /// Another component than the built-in one

@@ -22,9 +22,13 @@ use crate::{
 
 pub(super) async fn cancel(args: CancelArgs, screen: &Screen) -> Result<Exit> {
     let signals = Signals::listen(screen);
-    let connected = args
+    let Some(connected) = args
         .connect
-        .connect(Duration::ZERO, signals.stop.clone(), screen)?;
+        .connect(Duration::ZERO, &signals, screen)
+        .await?
+    else {
+        return Ok(Exit::Interrupted);
+    };
     let mut journal = connected
         .journal(&args.journal)
         .map_err(|error| Problem::new("journal", Retry::Safe, error.to_string()));

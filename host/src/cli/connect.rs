@@ -3,11 +3,12 @@
 use std::{env, fs, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
-use tokio::sync::watch;
+use tokio::task::spawn_blocking;
 
 use super::{
     args::{ConnectArgs, JournalArgs, PluginArgs},
     screen::Screen,
+    signal::Signals,
     watch::Watch,
 };
 use crate::{
@@ -31,15 +32,21 @@ pub(super) struct Connected {
 }
 
 impl ConnectArgs {
-    /// Loads the plugin and the token. A missing token is no error here: every
-    /// order is told so.
-    pub(super) fn connect(
+    /// Loads the plugin and the token; none where the user stops it. A missing
+    /// token is no error here: every order is told so.
+    pub(super) async fn connect(
         &self,
         grace: Duration,
-        stop: watch::Receiver<bool>,
+        signals: &Signals,
         screen: &Screen,
-    ) -> Result<Connected> {
-        let component = self.plugin.component(screen)?;
+    ) -> Result<Option<Connected>> {
+        // Beside the signals: another component than the built-in one takes
+        // time to compile.
+        let (plugin, loading) = (self.plugin.clone(), *screen);
+        let component = tokio::select! {
+            component = spawn_blocking(move || plugin.component(&loading)) => component??,
+            () = signals.stopping() => return Ok(None),
+        };
         let audit = match &self.audit {
             Some(file) => Some(AuditFile::open(file, component.digest().as_str())?),
             None => None,
@@ -60,12 +67,12 @@ impl ConnectArgs {
         let user = env::var("USER").or_else(|_| env::var("USERNAME")).ok();
         let who = Who::new(user, component.digest().as_str(), self.api_root.as_str());
         let connection = self.network(token)?;
-        Ok(Connected {
-            runner: Runner::new(sandbox, connection, grace, stop),
+        Ok(Some(Connected {
+            runner: Runner::new(sandbox, connection, grace, signals.stop.clone()),
             claims,
             missing,
             who,
-        })
+        }))
     }
 
     fn token(&self) -> Result<Token> {

@@ -84,9 +84,13 @@ impl Cells for Row<'_> {
 
 pub(super) async fn find(args: FindArgs, screen: &Screen) -> Result<Exit> {
     let signals = Signals::listen(screen);
-    let connected = args
+    let Some(connected) = args
         .connect
-        .connect(Duration::ZERO, signals.stop.clone(), screen)?;
+        .connect(Duration::ZERO, &signals, screen)
+        .await?
+    else {
+        return Ok(Exit::Interrupted);
+    };
     let found = match &connected.missing {
         Some(problem) => Err(problem.clone()),
         None => tokio::select! {

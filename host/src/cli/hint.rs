@@ -67,13 +67,17 @@ pub(super) fn hint(problem: &Problem, claims: Option<&TokenClaims>) -> String {
             at it with `offboard inspect`."
             .to_owned(),
         "not-sent" => "It was not sent, and may be repeated. If the service could not be reached, \
-            check the network and --api-root."
+            check the network and --api-root; a proxy is named by HTTPS_PROXY, an authority of \
+            your own by --ca-file, a private address by --allow-address."
             .to_owned(),
         "no-answer" => {
             "Nothing was changed. Check the network and --api-root, then repeat.".to_owned()
         }
         "journal" => "Nothing was sent, because it could not be put on record. Make room or name \
             another file with --journal."
+            .to_owned(),
+        "audit" => "Nothing more was sent, because it could not be put on record. Make room or \
+            name another file with --audit."
             .to_owned(),
         "action-not-found" => "Check the action id; `offboard status MACHINE` shows that of a \
             machine's newest offboarding."

@@ -23,7 +23,7 @@ mod status;
 mod target;
 mod watch;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::{CommandFactory, Parser};
 
@@ -31,6 +31,9 @@ use args::{Cli, Command};
 use exit::Exit;
 use screen::Screen;
 use secret::Secrets;
+
+/// How long the end may take.
+const LAST_MOMENT: Duration = Duration::from_millis(500);
 
 /// Runs the command; what it returns is the exit code.
 #[must_use]
@@ -51,9 +54,9 @@ pub fn main() -> ExitCode {
     let exit = match runtime {
         Ok(runtime) => {
             let exit = runtime.block_on(dispatch(cli.command, &screen));
-            // A task that still waits for a name or a lock must not hold up
-            // the end.
-            runtime.shutdown_background();
+            // A moment for what was dropped to be put on record; a task that
+            // still waits for a name must not hold up the end.
+            runtime.shutdown_timeout(LAST_MOMENT);
             exit
         }
         Err(error) => Err(error.into()),

@@ -49,9 +49,9 @@ pub(super) async fn run(args: RunArgs, screen: &Screen) -> Result<Exit> {
         "there is no terminal to ask on: add --yes to go ahead, or --dry-run to see what would happen"
     );
     let signals = Signals::listen(screen);
-    let connected = args
-        .connect
-        .connect(args.grace, signals.stop.clone(), screen)?;
+    let Some(connected) = args.connect.connect(args.grace, &signals, screen).await? else {
+        return Ok(Exit::Interrupted);
+    };
     let mut orders: Vec<Order> = targets
         .into_iter()
         .map(|target| Order::new(target, args.comment.clone()))

@@ -21,9 +21,13 @@ use crate::{
 
 pub(super) async fn status(args: StatusArgs, screen: &Screen) -> Result<Exit> {
     let signals = Signals::listen(screen);
-    let connected = args
+    let Some(connected) = args
         .connect
-        .connect(Duration::ZERO, signals.stop.clone(), screen)?;
+        .connect(Duration::ZERO, &signals, screen)
+        .await?
+    else {
+        return Ok(Exit::Interrupted);
+    };
     let mut asked = Vec::new();
     for subject in &args.actions {
         let found = tokio::select! {

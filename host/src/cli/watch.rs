@@ -1,7 +1,10 @@
 //! What people and auditors see of the plugin's requests: the audit file, and a
 //! line each for those who want to know more.
 
-use std::io;
+use std::{
+    io,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use super::screen::Screen;
 use crate::{
@@ -9,21 +12,41 @@ use crate::{
     egress::{Audit, Entry},
 };
 
+/// More refusals than these are not told one by one; the audit has them.
+const MAX_WARNINGS: u64 = 5;
+
 /// Watches over every request.
 pub(super) struct Watch {
     screen: Screen,
     file: Option<AuditFile>,
+    warnings: AtomicU64,
 }
 
 impl Watch {
     pub(super) fn new(screen: Screen, file: Option<AuditFile>) -> Self {
-        Self { screen, file }
+        Self {
+            screen,
+            file,
+            warnings: AtomicU64::new(0),
+        }
+    }
+
+    fn warn(&self, entry: &Entry<'_>) {
+        match self.warnings.fetch_add(1, Ordering::Relaxed) {
+            ..MAX_WARNINGS => self.screen.say(&format!("warning: {}", words(entry))),
+            MAX_WARNINGS => self.screen.say("warning: and more was refused"),
+            _ => {}
+        }
     }
 }
 
 impl Audit for Watch {
     fn note(&self, entry: &Entry<'_>) -> io::Result<()> {
-        self.screen.detail(&words(entry));
+        match entry.refusal {
+            // The plugin wanted what nobody ordered, whatever came of the rest.
+            Some(_) => self.warn(entry),
+            None => self.screen.detail(&words(entry)),
+        }
         let Some(file) = &self.file else {
             return Ok(());
         };

@@ -5,12 +5,16 @@
 mod address;
 mod audit;
 mod dial;
+mod note;
 mod record;
 
 use std::{
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Instant, SystemTime},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -18,7 +22,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::task::JoinSet;
+use tokio::{sync::mpsc, task::JoinSet};
 use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, Result, WasiBody,
     WasiHttpHooks,
@@ -35,10 +39,17 @@ pub use record::{CallRecord, Delivery, Exchange};
 
 pub(crate) use audit::Auditor;
 use dial::DialError;
+use note::Note;
 pub(crate) use record::Recorder;
 
 /// The longest head of an answer, in bytes.
 pub(crate) const MAX_HEAD: usize = 64 * 1024;
+
+/// Requests of one call that are put on record one by one.
+const MAX_ASKED: u64 = 256;
+
+/// How long to wait for requests of a call that is over.
+const SETTLE: Duration = Duration::from_secs(2);
 
 /// The longest header that the guest may see, in bytes: a date has fewer.
 const MAX_VISIBLE: usize = 64;
@@ -62,6 +73,22 @@ struct Exit {
     auditor: Auditor,
     recorder: Recorder,
     began: Instant,
+    /// How many requests the plugin asked for.
+    asked: AtomicU64,
+    /// Dropped with the last request that still runs.
+    _open: mpsc::Sender<()>,
+}
+
+/// The end of a call's last request.
+pub(crate) struct Ended(mpsc::Receiver<()>);
+
+impl Ended {
+    /// Waits until nothing of the call runs any more, and all of it is on
+    /// record. Requests of a call that is over are dropped, which takes a
+    /// moment at most.
+    pub(crate) async fn wait(mut self) {
+        let _ = tokio::time::timeout(SETTLE, self.0.recv()).await;
+    }
 }
 
 type Sent = (
@@ -77,8 +104,9 @@ impl Egress {
         grant: Grant,
         auditor: Auditor,
         recorder: Recorder,
-    ) -> Self {
-        Self {
+    ) -> (Self, Ended) {
+        let (open, ended) = mpsc::channel(1);
+        let egress = Self {
             exit: Arc::new(Exit {
                 connection,
                 call,
@@ -87,8 +115,11 @@ impl Egress {
                 auditor,
                 recorder,
                 began: Instant::now(),
+                asked: AtomicU64::new(0),
+                _open: open,
             }),
-        }
+        };
+        (egress, Ended(ended))
     }
 }
 
@@ -124,8 +155,17 @@ impl WasiHttpHooks for Egress {
 
 impl Exit {
     async fn send(&self, request: Request<WasiBody>) -> Result<Response<WasiBody>> {
+        // A plugin that asks and asks must not fill the disk with its record.
+        let asked = self.asked.fetch_add(1, Ordering::Relaxed);
+        if asked > MAX_ASKED {
+            self.recorder.refuse(Refusal::TooMany);
+            return Err(Error::HttpRequestDenied);
+        }
         let (head, body) = request.into_parts();
         let mut note = Note::new(self, &head);
+        if asked == MAX_ASKED {
+            return Err(note.refuse(Refusal::TooMany));
+        }
         // Drained before anything is decided: a guest that is still writing
         // would otherwise see a broken stream and never the refusal.
         let body = match Limited::new(body, MAX_REQUEST_BODY).collect().await {
@@ -275,77 +315,6 @@ impl Exit {
         }
         self.recorder
             .update(|exchange| exchange.failure = Some(reason));
-    }
-}
-
-/// One request on its way, which is put on record when it ends, also where it
-/// is dropped half-way.
-struct Note<'a> {
-    exit: &'a Exit,
-    time: SystemTime,
-    began: Instant,
-    method: String,
-    scheme: String,
-    authority: String,
-    decision: Decision,
-}
-
-enum Decision {
-    Open,
-    Allowed(Route),
-    Refused(Refusal),
-}
-
-impl<'a> Note<'a> {
-    fn new(exit: &'a Exit, head: &http::request::Parts) -> Self {
-        let authority = head.uri.authority();
-        Self {
-            exit,
-            time: SystemTime::now(),
-            began: Instant::now(),
-            method: head.method.to_string(),
-            scheme: head.uri.scheme_str().unwrap_or_default().to_owned(),
-            authority: authority.map_or_else(String::new, ToString::to_string),
-            decision: Decision::Open,
-        }
-    }
-
-    fn allow(&mut self, route: Route) {
-        self.decision = Decision::Allowed(route);
-    }
-
-    fn refuse(&mut self, refusal: Refusal) -> Error {
-        self.exit.recorder.refuse(refusal.clone());
-        self.decision = Decision::Refused(refusal);
-        Error::HttpRequestDenied
-    }
-}
-
-impl Drop for Note<'_> {
-    fn drop(&mut self) {
-        if matches!(self.decision, Decision::Open) {
-            self.refuse(Refusal::Unfinished);
-        }
-        let exit = self.exit;
-        let (route, refusal) = match &self.decision {
-            Decision::Allowed(route) => (Some(*route), None),
-            Decision::Refused(refusal) => (None, Some(refusal)),
-            Decision::Open => (None, None),
-        };
-        let exchange = route.and_then(|_| exit.recorder.exchange());
-        exit.auditor.note(&Entry {
-            time: self.time,
-            call: exit.call,
-            grant: &exit.granted,
-            method: &self.method,
-            scheme: &self.scheme,
-            authority: &self.authority,
-            route,
-            refusal,
-            exchange: exchange.as_ref(),
-            proxy: route.and_then(|_| exit.connection.proxy()),
-            duration: self.began.elapsed(),
-        });
     }
 }
 

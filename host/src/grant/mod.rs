@@ -118,6 +118,9 @@ pub enum Refusal {
     /// It was dropped before its end, or its time was over.
     #[error("the request was not finished")]
     Unfinished,
+    /// One after so many that they are no longer put on record one by one.
+    #[error("the call asked for too many requests; what follows is refused without a record")]
+    TooMany,
     /// There is no token to add.
     #[error("there is no credential")]
     NoCredential,

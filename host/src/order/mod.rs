@@ -268,7 +268,7 @@ pub fn state_of_problem(problem: &Problem) -> State {
         "outcome-unknown" | "service-failure" | "unreadable-answer" if !problem.reading => {
             State::Unknown
         }
-        "no-answer" | "not-sent" | "no-credential" | "journal" => State::NotSent,
+        "no-answer" | "not-sent" | "no-credential" | "journal" | "audit" => State::NotSent,
         _ => State::Rejected,
     }
 }

@@ -8,6 +8,7 @@ use backon::{ExponentialBuilder, Retryable};
 use super::{
     Runner,
     evidence::{Identity, identity, listed},
+    verdict::refused,
 };
 use crate::{
     contract::{
@@ -268,10 +269,7 @@ impl Runner {
                     ) {
                         problem.message = Some(reason);
                     }
-                    if let Some(refusal) = record.refusals.first() {
-                        problem.message = Some(refusal.to_string());
-                    }
-                    Err(problem)
+                    Err(refused(&record).unwrap_or(problem))
                 }
                 Err(error) => Err(Problem::new("no-answer", Retry::Never, error.to_string())),
             }
@@ -342,7 +340,7 @@ fn refuse(order: &mut Order, problem: Problem) -> Preflight {
             retry: Retry::Safe,
             ..problem
         }),
-        "no-credential" | "throttled" | "service-failure" => Verdict::NotSent(problem),
+        "no-credential" | "throttled" | "service-failure" | "audit" => Verdict::NotSent(problem),
         _ => Verdict::Rejected(problem),
     });
     Preflight::Refused

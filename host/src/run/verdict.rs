@@ -5,6 +5,7 @@ use super::evidence::identity;
 use crate::{
     contract::{ActionId, CancelError, MachineAction, MachineId, OffboardError, Problem, Retry},
     egress::{CallRecord, Delivery},
+    grant::Refusal,
     order::Verdict,
     sandbox::{CallError, Called},
 };
@@ -88,9 +89,11 @@ fn not_sent(
     record: &CallRecord,
     result: Result<Result<MachineAction, OffboardError>, CallError>,
 ) -> Verdict {
-    // Refused by this host: it would be refused again.
-    if let Some(refusal) = record.refusals.first() {
-        return Verdict::Rejected(Problem::new("denied", Retry::Never, refusal.to_string()));
+    if let Some(problem) = refused(record) {
+        return match problem.retry {
+            Retry::Safe => Verdict::NotSent(problem),
+            Retry::Never | Retry::AskFirst => Verdict::Rejected(problem),
+        };
     }
     if let Some(reason) = failure(record) {
         return Verdict::NotSent(Problem::new("not-sent", Retry::Safe, reason));
@@ -109,6 +112,17 @@ fn not_sent(
         )),
         Err(error) => Verdict::NotSent(Problem::new("not-sent", Retry::Safe, error.to_string())),
     }
+}
+
+/// What it means that this host let a request not out.
+pub(super) fn refused(record: &CallRecord) -> Option<Problem> {
+    let refusal = record.refusals.first()?;
+    let (kind, retry) = match refusal {
+        Refusal::Audit => ("audit", Retry::Safe),
+        // It would be refused again.
+        _ => ("denied", Retry::Never),
+    };
+    Some(Problem::new(kind, retry, refusal.to_string()))
 }
 
 fn failure(record: &CallRecord) -> Option<&str> {
@@ -152,8 +166,8 @@ pub(super) fn cancel_verdict(
             };
             Err(Problem::new("outcome-unknown", Retry::AskFirst, reason))
         }
-        (Delivery::NotSent, result) => Err(match (record.refusals.first(), result) {
-            (Some(refusal), _) => Problem::new("denied", Retry::Never, refusal.to_string()),
+        (Delivery::NotSent, result) => Err(match (refused(&record), result) {
+            (Some(problem), _) => problem,
             (
                 None,
                 Ok(Err(error @ (CancelError::NoCredential(_) | CancelError::InvalidComment(_)))),

@@ -288,7 +288,7 @@ impl Sandbox {
     ) -> Called<T> {
         let deadline = self.limits.deadline;
         let recorder = Recorder::default();
-        let egress = Egress::new(
+        let (egress, ended) = Egress::new(
             connection.clone(),
             function,
             grant.within(deadline),
@@ -319,6 +319,7 @@ impl Sandbox {
         .await;
         let result = called.unwrap_or(Err(CallError::Deadline(deadline)));
         drop(store);
+        ended.wait().await;
         Called {
             result: result.map(Bounded::bounded),
             record: recorder.finish(),

@@ -72,3 +72,33 @@ fn guard() {
 
 #[cfg(not(unix))]
 fn guard() {}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::process::Command;
+
+    use super::*;
+
+    /// In a process of its own, since the environment is everybody's.
+    #[test]
+    fn the_token_leaves_the_environment() {
+        const CHILD: &str = "OFFBOARD_TEST_CHILD";
+        const NAME: &str = "cli::secret::tests::the_token_leaves_the_environment";
+        if env::var_os(CHILD).is_some() {
+            let secrets = Secrets::take();
+            assert_eq!(env::var_os(TOKEN), None);
+            assert!(secrets.token().unwrap().is_ok());
+            assert!(!format!("{secrets:?}").contains("a.b.c"));
+            return;
+        }
+        let child = Command::new(env::current_exe().unwrap())
+            .args(["--exact", NAME, "--test-threads=1"])
+            .env(CHILD, "1")
+            .env(TOKEN, "a.b.c")
+            .output()
+            .unwrap();
+        let output = String::from_utf8_lossy(&child.stdout);
+        assert!(output.contains("1 passed"), "{output}");
+    }
+}

@@ -1,7 +1,7 @@
 //! A ready bearer token. It cannot be printed: only egress reads it, and only
 //! to write the one header.
 
-use std::{fmt, io, path::Path};
+use std::{borrow::Cow, fmt, io, path::Path};
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use http::HeaderValue;
@@ -98,54 +98,43 @@ impl Token {
         Ok(value)
     }
 
-    /// Replaces the token wherever an answer echoes it, also where JSON writes
-    /// its characters in another way.
-    pub(crate) fn redact(&self, bytes: Vec<u8>) -> Vec<u8> {
-        let bytes = self.redact_plain(bytes);
-        if memchr::memchr(b'\\', &bytes).is_none() {
-            return bytes;
-        }
-        let Ok(mut value) = serde_json::from_slice::<Value>(&bytes) else {
-            return bytes;
-        };
-        match self.redact_value(&mut value) {
-            true => value.to_string().into_bytes(),
-            false => bytes,
-        }
+    /// Whether this is, or holds, the token.
+    pub(crate) fn is_in(&self, bytes: &[u8]) -> bool {
+        memchr::memmem::find(bytes, self.0.expose_secret().as_bytes()).is_some()
     }
 
-    /// Whether there was anything to replace.
-    fn redact_value(&self, value: &mut Value) -> bool {
+    /// Replaces the token wherever an answer echoes it, also where JSON writes
+    /// its characters in another way. None where that is not possible: the
+    /// answer is no JSON, or has a member twice.
+    pub(crate) fn redact(&self, bytes: Vec<u8>) -> Option<Vec<u8>> {
+        let bytes = self.redact_plain(bytes);
+        if !self.is_in(&unescaped(&bytes)) {
+            return Some(bytes);
+        }
+        let mut value = serde_json::from_slice::<Value>(&bytes).ok()?;
+        self.redact_value(&mut value);
+        let bytes = value.to_string().into_bytes();
+        (!self.is_in(&unescaped(&bytes))).then_some(bytes)
+    }
+
+    fn redact_value(&self, value: &mut Value) {
+        let secret = self.0.expose_secret();
         match value {
-            Value::String(text) => {
-                let secret = self.0.expose_secret();
-                let found = text.contains(secret);
-                if found {
-                    *text = text.replace(secret, MARK);
-                }
-                found
-            }
-            Value::Array(values) => values
-                .iter_mut()
-                .fold(false, |found, value| self.redact_value(value) | found),
+            Value::String(text) => *text = text.replace(secret, MARK),
+            Value::Array(values) => values.iter_mut().for_each(|value| self.redact_value(value)),
             Value::Object(members) => {
-                let named = members
-                    .keys()
-                    .any(|name| name.contains(self.0.expose_secret()));
-                if named {
-                    members.clear();
-                }
+                members.retain(|name, _| !name.contains(secret));
                 members
                     .values_mut()
-                    .fold(named, |found, value| self.redact_value(value) | found)
+                    .for_each(|value| self.redact_value(value));
             }
-            _ => false,
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
     }
 
     fn redact_plain(&self, bytes: Vec<u8>) -> Vec<u8> {
         let secret = self.0.expose_secret().as_bytes();
-        if memchr::memmem::find(&bytes, secret).is_none() {
+        if !self.is_in(&bytes) {
             return bytes;
         }
         let mut clean = Vec::with_capacity(bytes.len());
@@ -174,6 +163,34 @@ impl fmt::Debug for Token {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Token([redacted])")
     }
+}
+
+/// What a text says if it is a string of JSON, whether or not it is one: each
+/// escape as the character that it stands for. A token has ASCII alone.
+fn unescaped(bytes: &[u8]) -> Cow<'_, [u8]> {
+    if memchr::memchr(b'\\', bytes).is_none() {
+        return Cow::Borrowed(bytes);
+    }
+    let mut plain = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some(at) = memchr::memchr(b'\\', rest) {
+        plain.extend_from_slice(&rest[..at]);
+        rest = &rest[at + 1..];
+        let code = rest
+            .strip_prefix(b"u")
+            .and_then(|digits| digits.get(..4))
+            .and_then(|digits| std::str::from_utf8(digits).ok())
+            .and_then(|digits| u32::from_str_radix(digits, 16).ok());
+        if let Some(code) = code {
+            plain.push(u8::try_from(code).unwrap_or(b'?'));
+            rest = &rest[5..];
+        } else if let Some((byte, after)) = rest.split_first() {
+            plain.push(*byte);
+            rest = after;
+        }
+    }
+    plain.extend_from_slice(rest);
+    Cow::Owned(plain)
 }
 
 /// RFC 6750, `b64token`.
@@ -215,15 +232,58 @@ mod tests {
     #[test]
     fn an_echo_is_cut_out_wherever_it_stands() {
         let token = Token::new("secret").unwrap();
-        let clean = token.redact(b"secret, <secretsecret> and secre".to_vec());
-        assert_eq!(clean, b"[redacted], <[redacted][redacted]> and secre");
-        let escaped = br#"{"a": ["x", {"b": "<s\u0065cret>"}], "n": 1}"#.to_vec();
-        assert_eq!(
-            token.redact(escaped),
-            br#"{"a":["x",{"b":"<[redacted]>"}],"n":1}"#
-        );
-        let other = br#"{"a": "\u0073omething else", "n": 1.50}"#.to_vec();
-        assert_eq!(token.redact(other.clone()), other);
+        let clean = |text: &str| {
+            let clean = token.redact(text.as_bytes().to_vec())?;
+            String::from_utf8(clean).ok()
+        };
+        for (echo, redacted) in [
+            (
+                "secret, <secretsecret> and secre",
+                "[redacted], <[redacted][redacted]> and secre",
+            ),
+            (
+                r#"{"a": ["x", {"b": "<s\u0065cret>"}], "n": 1}"#,
+                r#"{"a":["x",{"b":"<[redacted]>"}],"n":1}"#,
+            ),
+            (r#"{"\u0073ecret": 1, "n": 1}"#, r#"{"n":1}"#),
+            // Left as it is, to the letter.
+            (
+                r#"{"a": "\u0073omething else", "n": 1.50}"#,
+                r#"{"a": "\u0073omething else", "n": 1.50}"#,
+            ),
+        ] {
+            assert_eq!(clean(echo).as_deref(), Some(redacted));
+        }
+    }
+
+    #[test]
+    fn an_echo_that_cannot_be_cut_out_is_not_handed_on() {
+        let token = Token::new("a/secret").unwrap();
+        for echo in [
+            r"no JSON: a/s\u0065cret",
+            r"a\/secret",
+            r#"{"a": "a\/s\u0065cret"#,
+        ] {
+            assert_eq!(token.redact(echo.into()), None, "{echo}");
+        }
+        let twice = r#"{"a": "a/s\u0065cret", "a": 1}"#;
+        let clean = token.redact(twice.into()).unwrap();
+        assert_eq!(clean, br#"{"a":1}"#);
+    }
+
+    #[test]
+    fn any_text_is_searched_without_harm() {
+        for text in [
+            "\\",
+            "\\u",
+            "\\u12",
+            "\\u00e",
+            "\\u\u{e9}\u{e9}",
+            "\\uD800x",
+        ] {
+            let _ = unescaped(text.as_bytes());
+        }
+        assert_eq!(*unescaped(br"\u0041\/\n\\b"), *b"A/n\\b");
     }
 
     #[test]

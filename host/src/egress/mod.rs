@@ -138,6 +138,11 @@ impl WasiHttpHooks for Egress {
         })
     }
 
+    /// No more of a body is held for a guest than is looked at.
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        MAX_REQUEST_BODY
+    }
+
     fn send_request(
         &mut self,
         request: Request<WasiBody>,
@@ -250,7 +255,7 @@ impl Exit {
 
         let response = sender.send_request(request).await.map_err(lost)?;
         let (head, body) = response.into_parts();
-        let seen = visible(&head.headers);
+        let seen = self.visible(&head.headers);
         let retry_after = seen.get(header::RETRY_AFTER).and_then(|v| v.to_str().ok());
         self.recorder.update(|exchange| {
             exchange.status = Some(head.status.as_u16());
@@ -276,9 +281,11 @@ impl Exit {
         let bytes = body.to_bytes().to_vec();
         let clean = match &self.connection.token {
             Some(token) => token.redact(bytes),
-            None => bytes,
+            None => Some(bytes),
         };
-        Ok(clean.into())
+        clean
+            .map(Bytes::from)
+            .ok_or_else(|| "the answer repeats the token in disguise".to_owned())
     }
 
     fn deliver(
@@ -302,8 +309,27 @@ impl Exit {
         };
         let mut response = Response::new(body);
         *response.status_mut() = head.status;
-        *response.headers_mut() = visible(&head.headers);
+        *response.headers_mut() = self.visible(&head.headers);
         response
+    }
+
+    /// What the guest sees of an answer's head. Of these three it needs the
+    /// last; a number or a date is no secret.
+    fn visible(&self, headers: &HeaderMap) -> HeaderMap {
+        let harmless = |value: &HeaderValue| {
+            let token = self.connection.token.as_ref();
+            value.len() <= MAX_VISIBLE
+                && value
+                    .as_bytes()
+                    .iter()
+                    .all(|b| b.is_ascii_alphanumeric() || b" ,:;/=-+".contains(b))
+                && !token.is_some_and(|token| token.is_in(value.as_bytes()))
+        };
+        headers
+            .iter()
+            .filter(|(name, value)| VISIBLE.contains(name) && harmless(value))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect()
     }
 
     fn failed(&self, error: &dyn std::error::Error) {
@@ -316,22 +342,6 @@ impl Exit {
         self.recorder
             .update(|exchange| exchange.failure = Some(reason));
     }
-}
-
-/// Of these three the guest needs the last; a number or a date is no secret.
-fn visible(headers: &HeaderMap) -> HeaderMap {
-    let harmless = |value: &HeaderValue| {
-        value.len() <= MAX_VISIBLE
-            && value
-                .as_bytes()
-                .iter()
-                .all(|b| b.is_ascii_alphanumeric() || b" ,:;/=-+".contains(b))
-    };
-    headers
-        .iter()
-        .filter(|(name, value)| VISIBLE.contains(name) && harmless(value))
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect()
 }
 
 /// The request as it goes on the wire: in origin form, with the method and the

@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+"""Takes one protection at a time out of a copy of the sources, and shows which
+tests notice.
+
+A protection that no test misses is not shown to protect. So this fails where a
+patch turns no test red, where it does not build, and where a test of the
+hostile suites was never red. The product has no switch for any of this: the
+patches are in protections.toml beside this file.
+
+    tests/protections/check.py [--list] [NAME...]
+
+The first run compiles everything in a folder of its own, target/protections;
+after that, each protection takes about a minute.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+WORK = ROOT / "target" / "protections"
+TREE = WORK / "tree"
+
+# How long the tests of one protection may take, in seconds.
+PATIENCE = 400
+
+RESULT = re.compile(r"^test (\S+)(?: - should panic)? \.\.\. (ok|FAILED)$", re.MULTILINE)
+
+
+def copy_sources():
+    """A fresh copy of what is under version control, as it is now."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT, check=True, capture_output=True,
+    ).stdout
+    names = {name for name in listed.decode().split("\0") if name and (ROOT / name).is_file()}
+    for name in names:
+        target = TREE / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # Left alone where it is the same, so that nothing is built again.
+        if not target.exists() or target.read_bytes() != (ROOT / name).read_bytes():
+            shutil.copyfile(ROOT / name, target)
+    for path in TREE.rglob("*"):
+        if path.is_file() and str(path.relative_to(TREE)) not in names:
+            path.unlink()
+
+
+def run_tests(filters, known=()):
+    """The tests' results by name, and what the run printed. Without its
+    protection a test may never end: then it has noticed, too."""
+    command = [
+        "cargo", "test", "--quiet", "--package", "offboard-host", "--lib", "--test", "end_to_end",
+        "--no-fail-fast", "--",
+    ]
+    environment = dict(os.environ, CARGO_TARGET_DIR=str(WORK / "build"))
+
+    def run(arguments, seconds):
+        with subprocess.Popen(
+            arguments, cwd=TREE, env=environment, text=True, errors="replace",
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+        ) as process:
+            try:
+                return process.communicate(timeout=seconds)[0], False
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                return process.communicate()[0], True
+
+    # Built first, so that the time is the tests' alone.
+    output, _ = run([*command[:-1], "--no-run"], None)
+    if "error" in output:
+        return {}, output
+    output, late = run([*command, "--format", "pretty", *filters], PATIENCE)
+    results = dict(RESULT.findall(output))
+    if late:
+        chosen = (name for name in known if any(part in name for part in filters))
+        results.update((name, "FAILED") for name in chosen if name not in results)
+    return results, output
+
+
+def patch(protection):
+    """Takes the protection out; returns the originals."""
+    originals = {}
+    for change in protection["changes"]:
+        path = TREE / change["file"]
+        text = path.read_text()
+        if text.count(change["old"]) != 1:
+            sys.exit(f"{protection['name']}: found {text.count(change['old'])} times, not once, "
+                     f"in {change['file']}:\n{change['old']}")
+        originals.setdefault(path, text)
+        path.write_text(text.replace(change["old"], change["new"]))
+    return originals
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--list", action="store_true", help="print the names of the protections, if each can be taken out")
+    parser.add_argument("name", nargs="*", help="only those with one of these in their names")
+    arguments = parser.parse_args()
+    with open(Path(__file__).with_name("protections.toml"), "rb") as file:
+        protections = tomllib.load(file)["protection"]
+    chosen = [
+        protection for protection in protections
+        if not arguments.name or any(name in protection["name"] for name in arguments.name)
+    ]
+    copy_sources()
+    if arguments.list:
+        for protection in chosen:
+            for path, text in patch(protection).items():
+                path.write_text(text)
+            print(protection["name"])
+        return
+
+    print("as it is:", flush=True)
+    results, output = run_tests(["hostile"])
+    if not results or "FAILED" in results.values():
+        sys.exit(f"the tests fail, or do not build, with every protection in place:\n{output}")
+    hostile = set(results)
+    print(f"  {len(hostile)} hostile tests pass")
+
+    noticed, faults = set(), []
+    for protection in chosen:
+        print(f"without: {protection['name']}", flush=True)
+        originals = patch(protection)
+        try:
+            results, output = run_tests(protection["tests"], hostile)
+        finally:
+            for path, text in originals.items():
+                path.write_text(text)
+        red = sorted(name for name, result in results.items() if result == "FAILED")
+        noticed.update(red)
+        for name in red:
+            print(f"  red: {name}")
+        if not results:
+            faults.append(f"{protection['name']}: it does not build")
+            print(output[-3000:])
+        elif not red:
+            faults.append(f"{protection['name']}: no test notices")
+            print("  none of", len(results), "tests notices")
+    if not arguments.name:
+        faults.extend(f"{name}: red for no protection" for name in sorted(hostile - noticed))
+    print(f"{len(chosen)} protections, {len(noticed)} tests that notice, {len(faults)} faults")
+    for fault in faults:
+        print(f"  {fault}")
+    sys.exit(bool(faults))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,13 +1,13 @@
-//! What egress delivered, read by the host itself. An action counts for what
-//! its JSON says, as the service sent it, and not for what the plugin makes of
-//! it. These members, and no others, are known outside the plugin.
+//! What egress delivered, read by the host itself. An action or a machine counts
+//! for what its JSON says, as the service sent it, and not for what the plugin
+//! makes of it. These members, and no others, are known outside the plugin.
 
 use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
 use crate::{
-    contract::{Comment, MachineAction, MachineId},
+    contract::{Comment, Machine, MachineAction, MachineId},
     egress::{CallRecord, Delivery},
 };
 
@@ -43,14 +43,37 @@ pub(super) fn identity(record: &CallRecord, action: &MachineAction) -> Option<Id
     })
 }
 
-/// The ids of all actions in a delivered list, readable or not, in lower case;
-/// none where the answer is no list.
-pub(super) fn listed(record: &CallRecord) -> Option<HashSet<String>> {
+/// Whether egress delivered a machine of this id and this name, by itself or in
+/// a list.
+pub(super) fn is_machine(record: &CallRecord, machine: &Machine) -> bool {
+    let Some(answer) = delivered(record) else {
+        return false;
+    };
+    let reported = machine.computer_dns_name.as_deref();
+    let is = |entry: &Map<String, Value>| {
+        let id = text(entry, "id").unwrap_or_default();
+        let name = text(entry, "computerDnsName");
+        id.eq_ignore_ascii_case(&machine.id) && name.as_deref() == reported
+    };
+    match member(&answer, "value").and_then(Value::as_array) {
+        Some(entries) => entries.iter().filter_map(Value::as_object).any(is),
+        None => is(&answer),
+    }
+}
+
+/// The object that egress delivered with a success.
+fn delivered(record: &CallRecord) -> Option<Map<String, Value>> {
     if !matches!(record.delivery(), Delivery::Answered(200..=299)) {
         return None;
     }
     let answer = record.exchange.as_ref()?.answer.as_deref()?;
-    let list: Map<String, Value> = serde_json::from_slice(answer).ok()?;
+    serde_json::from_slice(answer).ok()
+}
+
+/// The ids of all actions in a delivered list, readable or not, in lower case;
+/// none where the answer is no list.
+pub(super) fn listed(record: &CallRecord) -> Option<HashSet<String>> {
+    let list = delivered(record)?;
     let entries = member(&list, "value")?.as_array()?;
     let ids = entries
         .iter()
@@ -104,6 +127,7 @@ fn text(members: &Map<String, Value>, name: &str) -> Option<String> {
     match member(members, name)? {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
+        Value::Bool(bit) => Some(bit.to_string()),
         _ => None,
     }
 }

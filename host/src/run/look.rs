@@ -7,7 +7,7 @@ use backon::{ExponentialBuilder, Retryable};
 
 use super::{
     Runner,
-    evidence::{Identity, identity, listed},
+    evidence::{Identity, identity, is_machine, listed},
     verdict::refused,
 };
 use crate::{
@@ -144,9 +144,13 @@ impl Runner {
     /// # Errors
     /// What the service, the plugin or the line said.
     pub async fn machine(&self, id: &MachineId) -> Result<Machine, Problem> {
-        self.read(|| self.sandbox.get_machine(&self.connection, id))
-            .await
-            .map(|(machine, _)| machine)
+        let (machine, record) = self
+            .read(|| self.sandbox.get_machine(&self.connection, id))
+            .await?;
+        match is_machine(&record, &machine) && machine.id.eq_ignore_ascii_case(id.as_str()) {
+            true => Ok(machine),
+            false => Err(not_delivered("a machine")),
+        }
     }
 
     /// Finds all machines of a name, each once.
@@ -158,7 +162,7 @@ impl Runner {
         let mut known = HashSet::new();
         let mut cursor: Option<String> = None;
         for _ in 0..MAX_PAGES {
-            let (page, _) = self
+            let (page, record) = self
                 .read(|| {
                     self.sandbox
                         .find_machines(&self.connection, name, cursor.as_deref(), PAGE)
@@ -167,7 +171,9 @@ impl Runner {
             machines.extend(page.machines.into_iter().filter(|machine| {
                 // Not the plugin's word for it, nor a service's that ignores
                 // the filter.
-                has_name(machine, name) && known.insert(machine.id.to_ascii_lowercase())
+                has_name(machine, name)
+                    && is_machine(&record, machine)
+                    && known.insert(machine.id.to_ascii_lowercase())
             }));
             cursor = page.next;
             if cursor.is_none() {
@@ -189,7 +195,7 @@ impl Runner {
             .await?;
         match identity(&record, &action) {
             Some(identity) if identity.id() == id.as_str() => Ok(action),
-            _ => Err(not_delivered()),
+            _ => Err(not_delivered("an action")),
         }
     }
 
@@ -215,7 +221,7 @@ impl Runner {
                 .await?;
             listing
                 .ids
-                .extend(listed(&record).ok_or_else(not_delivered)?);
+                .extend(listed(&record).ok_or_else(|| not_delivered("a list"))?);
             for action in page.actions {
                 // The cheap question first: a service that ignores the filter
                 // lists them all.
@@ -256,7 +262,7 @@ impl Runner {
                 Ok(Ok(value)) if matches!(record.delivery(), Delivery::Answered(_)) => {
                     Ok((value, record))
                 }
-                Ok(Ok(_)) => Err(not_delivered()),
+                Ok(Ok(_)) => Err(not_delivered("something")),
                 Ok(Err(error)) => {
                     let mut problem = Problem::from(error);
                     // The guest sees only that it failed; egress knows why.
@@ -317,12 +323,9 @@ fn candidate(machine: &Machine) -> String {
     )
 }
 
-fn not_delivered() -> Problem {
-    Problem::new(
-        "unreadable-answer",
-        Retry::Never,
-        "the plugin reports an action that the service did not send",
-    )
+fn not_delivered(what: &str) -> Problem {
+    let message = format!("the plugin reports {what} that the service did not send");
+    Problem::new("unreadable-answer", Retry::Never, message)
 }
 
 /// Settles an order that cannot be sent. Nothing left, but only what may be

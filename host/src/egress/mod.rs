@@ -261,8 +261,8 @@ impl Exit {
             exchange.status = Some(head.status.as_u16());
             exchange.retry_after = retry_after.map(ToOwned::to_owned);
         });
-        let encoding = head.headers.get(header::CONTENT_ENCODING);
-        let encoded = encoding.is_some_and(|encoding| encoding != "identity");
+        let mut encodings = head.headers.get_all(header::CONTENT_ENCODING).iter();
+        let encoded = encodings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"));
         let body = if encoded {
             Err("the answer is encoded, which was not asked for".to_owned())
         } else {

@@ -43,8 +43,8 @@ pub(super) fn identity(record: &CallRecord, action: &MachineAction) -> Option<Id
     })
 }
 
-/// Whether egress delivered a machine of this id and this name, by itself or in
-/// a list.
+/// Whether egress delivered a machine of this id, by itself or in a list, and of
+/// this name if it has one.
 pub(super) fn is_machine(record: &CallRecord, machine: &Machine) -> bool {
     let Some(answer) = delivered(record) else {
         return false;
@@ -53,7 +53,8 @@ pub(super) fn is_machine(record: &CallRecord, machine: &Machine) -> bool {
     let is = |entry: &Map<String, Value>| {
         let id = text(entry, "id").unwrap_or_default();
         let name = text(entry, "computerDnsName");
-        id.eq_ignore_ascii_case(&machine.id) && name.as_deref() == reported
+        id.eq_ignore_ascii_case(&machine.id)
+            && (reported.is_none() || name.as_deref() == reported)
     };
     match member(&answer, "value").and_then(Value::as_array) {
         Some(entries) => entries.iter().filter_map(Value::as_object).any(is),

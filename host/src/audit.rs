@@ -25,10 +25,10 @@ pub struct AuditFile {
 
 /// The audit cannot be opened, so nothing may be sent.
 #[derive(Debug, Error)]
-#[error("the audit file {path} cannot be written: {source}")]
+#[error("the audit file {path} cannot be written: {cause}")]
 pub struct AuditError {
     path: std::path::PathBuf,
-    source: io::Error,
+    cause: io::Error,
 }
 
 #[derive(Serialize)]
@@ -60,9 +60,9 @@ impl AuditFile {
     /// # Errors
     /// It cannot be written.
     pub fn open(path: &Path, plugin_sha256: &str) -> Result<Self, AuditError> {
-        let lines = Lines::open(path).map_err(|source| AuditError {
+        let lines = Lines::open(path).map_err(|cause| AuditError {
             path: path.to_owned(),
-            source,
+            cause,
         })?;
         Ok(Self {
             lines: Mutex::new(lines),

@@ -52,10 +52,10 @@ impl Who {
 
 /// The journal cannot be written, so nothing may be sent.
 #[derive(Debug, Error)]
-#[error("the journal {path} cannot be written: {source}")]
+#[error("the journal {path} cannot be written: {cause}")]
 pub struct JournalError {
     path: PathBuf,
-    source: io::Error,
+    cause: io::Error,
 }
 
 /// A POST that is about to leave.
@@ -131,9 +131,9 @@ impl Journal {
             }
             Lines::open(path)
         };
-        let lines = open().map_err(|source| JournalError {
+        let lines = open().map_err(|cause| JournalError {
             path: path.to_owned(),
-            source,
+            cause,
         })?;
         Ok(Self {
             lines,
@@ -165,9 +165,9 @@ impl Journal {
             who: &self.who,
             what,
         };
-        self.lines.append(&line).map_err(|source| JournalError {
+        self.lines.append(&line).map_err(|cause| JournalError {
             path: self.path.clone(),
-            source,
+            cause,
         })
     }
 }

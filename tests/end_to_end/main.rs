@@ -4,18 +4,22 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod answers;
+mod audit;
 mod confirm;
 mod connection;
 mod contract;
 mod csv;
 mod demo;
 mod find;
+mod hostile;
 mod journal;
 mod limits;
 mod output;
+mod plugin;
 mod python;
 mod run;
 mod schema;
+mod secret;
 mod simulate;
 mod status;
 mod support;

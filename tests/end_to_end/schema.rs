@@ -69,3 +69,29 @@ fn components_keep_to_their_schema() {
     assert_eq!(faults("component.json", &[row]), "");
     assert_ne!(faults("component.json", &[json!({})]), "");
 }
+
+#[test]
+fn audits_keep_to_their_schema() {
+    let world = World::new();
+    let truth = world.online().remove(0);
+    let online = truth.machine.id.as_str();
+    let file = world.path("audit.jsonl");
+    let audit = ["--audit", file.to_str().unwrap()];
+    world.run(&[&[online, NOBODY][..], &audit].concat());
+    world.offboard(&[&["find", &world.shared_name()][..], &audit].concat());
+    let closed = ["--api-root", "http://127.0.0.1:1"];
+    world.run(&[&[online][..], &closed, &audit].concat());
+    let text = std::fs::read_to_string(&file).unwrap();
+    let mut lines: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert!(lines.len() > 5, "{text}");
+    assert_eq!(faults("audit.json", &lines), "");
+
+    lines[0]["decision"] = json!("perhaps");
+    lines[1]["bytesSent"] = json!(-1);
+    lines[2]["pluginSha256"] = json!("abc");
+    lines[3]["status"] = json!("200");
+    assert_eq!(faults("audit.json", &lines).lines().count(), 4);
+}

@@ -106,8 +106,12 @@ impl PluginArgs {
     pub(super) fn component(&self, screen: &Screen) -> Result<Component> {
         let pinned = self.plugin_sha256.as_ref();
         if let Some(file) = &self.plugin {
-            screen.say(&format!("compiling {}", file.display()));
-            return Component::from_file(file, pinned).with_context(|| file.display().to_string());
+            let load = || {
+                let bytes = Component::read(file, pinned)?;
+                screen.say(&format!("compiling {}", file.display()));
+                Component::from_bytes(bytes)
+            };
+            return load().with_context(|| file.display().to_string());
         }
         let component = Component::embedded()?;
         if let Some(pinned) = pinned {

@@ -97,10 +97,18 @@ impl Component {
     /// else is even compiled.
     ///
     /// # Errors
-    /// The file cannot be read, is too large, has another digest than the one
-    /// that is pinned, or is no component. Whether it keeps to the contract is
-    /// another question: see [`Component::violations`].
+    /// As [`Component::read`] and [`Component::from_bytes`]. Whether it keeps to
+    /// the contract is another question: see [`Component::violations`].
     pub fn from_file(path: &Path, pinned: Option<&Digest>) -> Result<Self, ComponentError> {
+        Self::from_bytes(Self::read(path, pinned)?)
+    }
+
+    /// The bytes of a component's file, not looked at yet.
+    ///
+    /// # Errors
+    /// The file cannot be read, is too large, or has another digest than the one
+    /// that is pinned.
+    pub fn read(path: &Path, pinned: Option<&Digest>) -> Result<Vec<u8>, ComponentError> {
         let fail = |error| ComponentError::File(path.to_owned(), error);
         let mut bytes = Vec::new();
         let file = File::open(path).map_err(fail)?;
@@ -113,7 +121,7 @@ impl Component {
         if let Some(pinned) = pinned {
             check(pinned, &Digest::of(&bytes))?;
         }
-        Self::from_bytes(bytes)
+        Ok(bytes)
     }
 
     /// A component from its bytes, compiled now.

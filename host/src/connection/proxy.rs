@@ -7,7 +7,7 @@ use std::{env, fmt};
 use http::{HeaderValue, Uri};
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use thiserror::Error;
-use url::Host;
+use url::{Host, Url};
 
 use crate::contract::{ApiRoot, Scheme};
 
@@ -71,19 +71,17 @@ impl Proxy {
     }
 
     fn read(found: &Intercept) -> Result<Self, InvalidProxy> {
-        let scheme = match found.uri().scheme_str() {
-            Some("http") => Scheme::Http,
-            Some("https") => Scheme::Https,
+        // Read again: a port that is no number looks like none there.
+        let url = Url::parse(&found.uri().to_string()).map_err(|_| InvalidProxy)?;
+        let scheme = match url.scheme() {
+            "http" => Scheme::Http,
+            "https" => Scheme::Https,
             _ => return Err(InvalidProxy),
         };
-        let host = found.uri().host().ok_or(InvalidProxy)?;
         Ok(Self {
             scheme,
-            host: Host::parse(host).map_err(|_| InvalidProxy)?,
-            port: found.uri().port_u16().unwrap_or(match scheme {
-                Scheme::Http => 80,
-                Scheme::Https => 443,
-            }),
+            host: url.host().ok_or(InvalidProxy)?.to_owned(),
+            port: url.port_or_known_default().ok_or(InvalidProxy)?,
             authorization: found.basic_auth().cloned(),
         })
     }
@@ -160,6 +158,8 @@ mod tests {
             "socks5://proxy.test:1080",
             "ftp://proxy.test",
             "http://",
+            "http://proxy.test:99999",
+            "http://user:word@proxy.test:word",
             "a b",
         ] {
             let refused = found("https://api.example.test", proxy, "*");

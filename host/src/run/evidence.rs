@@ -2,14 +2,18 @@
 //! for what its JSON says, as the service sent it, and not for what the plugin
 //! makes of it. These members, and no others, are known outside the plugin.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
 
 use crate::{
     contract::{Comment, Machine, MachineAction, MachineId},
     egress::{CallRecord, Delivery},
 };
+
+/// The members of an object, unread: whatever else the service sends beside those
+/// that are looked at, it does not matter here.
+type Members<'a> = HashMap<String, &'a RawValue>;
 
 /// The members that identify an action.
 pub(super) struct Identity {
@@ -22,7 +26,7 @@ pub(super) struct Identity {
 /// The identity of an action that egress delivered with a success, and that
 /// the plugin reports as it is.
 pub(super) fn identity(record: &CallRecord, action: &MachineAction) -> Option<Identity> {
-    let members: Map<String, Value> = serde_json::from_str(&action.json).ok()?;
+    let members: Members<'_> = serde_json::from_str(&action.json).ok()?;
     let id = text(&members, "id")?;
     let status = text(&members, "status")?;
     // Once spelled with one l (Microsoft's documentation of 2020).
@@ -50,20 +54,19 @@ pub(super) fn is_machine(record: &CallRecord, machine: &Machine) -> bool {
         return false;
     };
     let reported = machine.computer_dns_name.as_deref();
-    let is = |entry: &Map<String, Value>| {
+    let is = |entry: &Members<'_>| {
         let id = text(entry, "id").unwrap_or_default();
         let name = text(entry, "computerDnsName");
-        id.eq_ignore_ascii_case(&machine.id)
-            && (reported.is_none() || name.as_deref() == reported)
+        id.eq_ignore_ascii_case(&machine.id) && (reported.is_none() || name.as_deref() == reported)
     };
-    match member(&answer, "value").and_then(Value::as_array) {
-        Some(entries) => entries.iter().filter_map(Value::as_object).any(is),
+    match entries(&answer) {
+        Some(entries) => entries.iter().any(is),
         None => is(&answer),
     }
 }
 
 /// The object that egress delivered with a success.
-fn delivered(record: &CallRecord) -> Option<Map<String, Value>> {
+fn delivered(record: &CallRecord) -> Option<Members<'_>> {
     if !matches!(record.delivery(), Delivery::Answered(200..=299)) {
         return None;
     }
@@ -74,13 +77,18 @@ fn delivered(record: &CallRecord) -> Option<Map<String, Value>> {
 /// The ids of all actions in a delivered list, readable or not, in lower case;
 /// none where the answer is no list.
 pub(super) fn listed(record: &CallRecord) -> Option<HashSet<String>> {
-    let list = delivered(record)?;
-    let entries = member(&list, "value")?.as_array()?;
-    let ids = entries
-        .iter()
-        .filter_map(Value::as_object)
-        .filter_map(|entry| text(entry, "id"));
+    let entries = entries(&delivered(record)?)?;
+    let ids = entries.iter().filter_map(|entry| text(entry, "id"));
     Some(ids.map(|id| id.to_ascii_lowercase()).collect())
+}
+
+/// The objects of a list; none where this is no list.
+fn entries<'a>(list: &Members<'a>) -> Option<Vec<Members<'a>>> {
+    let entries: Vec<&RawValue> = serde_json::from_str(member(list, "value")?.get()).ok()?;
+    let objects = entries
+        .into_iter()
+        .filter_map(|entry| serde_json::from_str(entry.get()).ok());
+    Some(objects.collect())
 }
 
 impl Identity {
@@ -115,20 +123,22 @@ impl Identity {
     }
 }
 
-fn member<'a>(members: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
-    members.get(name).or_else(|| {
+fn member<'a>(members: &Members<'a>, name: &str) -> Option<&'a RawValue> {
+    let value = members.get(name).or_else(|| {
         members
             .iter()
             .find(|(key, _)| key.eq_ignore_ascii_case(name))
             .map(|(_, value)| value)
-    })
+    });
+    value.copied()
 }
 
-fn text(members: &Map<String, Value>, name: &str) -> Option<String> {
-    match member(members, name)? {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(bit) => Some(bit.to_string()),
-        _ => None,
+/// A text, or the letters of a number.
+fn text(members: &Members<'_>, name: &str) -> Option<String> {
+    let value = member(members, name)?.get();
+    match value.as_bytes().first() {
+        Some(b'"') => serde_json::from_str(value).ok(),
+        Some(b'{' | b'[' | b'n') | None => None,
+        Some(_) => Some(value.to_owned()),
     }
 }

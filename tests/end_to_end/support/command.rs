@@ -40,11 +40,22 @@ impl From<Output> for Outcome {
     }
 }
 
+/// What the environment may say of the way to the service, in either case.
+const NETWORK: [&str; 6] = [
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+];
+
 /// The command, in an environment without anything of the user's.
 pub(crate) fn command<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_offboard"));
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("OFFBOARD_") {
+        let text = name.to_string_lossy().to_uppercase();
+        if text.starts_with("OFFBOARD_") || NETWORK.contains(&text.as_str()) {
             command.env_remove(name);
         }
     }

@@ -1,0 +1,298 @@
+//! The audit on disk: a line for each request that the plugin asks for, only
+//! ever appended to, never with the token; and nothing leaves without it.
+
+use std::{fs, net::TcpListener, process::Command};
+
+use serde_json::Value;
+
+use crate::support::{MACHINE, Outcome, Reply, Scripted, World, offboard};
+
+/// The lines of an audit.
+fn lines(text: &str) -> Vec<Value> {
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+fn audited(world: &World, args: &[&str]) -> (Outcome, String) {
+    let file = world.path("audit.jsonl");
+    let outcome = world.run(&[args, &["--audit", file.to_str().unwrap()]].concat());
+    (outcome, fs::read_to_string(file).unwrap())
+}
+
+#[test]
+fn each_request_has_a_line_that_says_what_became_of_it() {
+    let world = World::new();
+    let id = world.online()[0].machine.id.clone();
+    let (outcome, text) = audited(&world, &[&id]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    let lines = lines(&text);
+    let requests = world.requests();
+    assert_eq!(lines.len(), requests.len(), "{lines:?}");
+
+    let plugin = offboard(["inspect", "--output", "json"]);
+    let plugin: Value = serde_json::from_str(&plugin.stdout).unwrap();
+    let authority = world.root().strip_prefix("http://").unwrap();
+    for (line, request) in lines.iter().zip(&requests) {
+        assert!(line["time"].as_str().unwrap().ends_with('Z'), "{line}");
+        assert_eq!(line["pluginSha256"], plugin["sha256"]);
+        assert_eq!(line["method"], request["method"]);
+        assert_eq!(line["scheme"], "http");
+        assert_eq!(line["authority"], authority);
+        assert_eq!(line["decision"], "allowed");
+        assert_eq!(line["address"], authority);
+        assert_eq!(line["status"], 200);
+        for none in ["reason", "proxy", "failure"] {
+            assert!(line[none].is_null(), "{none}: {line}");
+        }
+        assert!(line["bytesSent"].as_u64() > Some(100), "{line}");
+        assert!(line["bytesReceived"].as_u64() > Some(100), "{line}");
+        assert!(line["durationMs"].is_u64(), "{line}");
+        let grant = line["grant"].as_str().unwrap();
+        assert!(
+            grant.starts_with(request["method"].as_str().unwrap()),
+            "{grant}"
+        );
+        assert!(grant.contains(world.root()), "{grant}");
+    }
+    let calls: Vec<_> = lines
+        .iter()
+        .map(|line| {
+            (
+                line["call"].as_str().unwrap(),
+                line["route"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        calls,
+        [
+            ("get-machine", "/api/machines/{id}"),
+            ("list-actions", "/api/machineactions"),
+            ("offboard", "/api/machines/{id}/offboard"),
+        ]
+    );
+    assert!(lines[2]["grant"].as_str().unwrap().contains(&id));
+}
+
+#[test]
+fn a_line_says_how_far_a_request_came() {
+    let service = Scripted::posting(Reply::raw(b""));
+    let file = service.path("audit.jsonl");
+    service.run(&["--audit", file.to_str().unwrap()]);
+    let lines = lines(&fs::read_to_string(&file).unwrap());
+    let post = lines.iter().find(|line| line["method"] == "POST").unwrap();
+    assert_eq!(post["decision"], "allowed");
+    assert!(post["status"].is_null(), "{post}");
+    assert!(post["bytesSent"].as_u64() > Some(100), "{post}");
+    assert_eq!(post["bytesReceived"], 0);
+    assert!(!post["failure"].as_str().unwrap().is_empty(), "{post}");
+
+    let closed = TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .unwrap();
+    let file = service.path("closed.jsonl");
+    let root = format!("http://{closed}");
+    service.run(&["--api-root", &root, "--audit", file.to_str().unwrap()]);
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(!text.is_empty());
+    for line in self::lines(&text) {
+        assert_eq!(
+            (&line["decision"], &line["bytesSent"]),
+            (&"allowed".into(), &0.into())
+        );
+        assert_eq!(line["address"], closed.to_string());
+        assert!(
+            line["failure"]
+                .as_str()
+                .unwrap()
+                .contains("does not answer")
+        );
+    }
+}
+
+#[test]
+fn runs_append() {
+    let world = World::new();
+    let id = world.online()[0].machine.id.clone();
+    let (_, first) = audited(&world, &[&id, "--dry-run"]);
+    let (_, second) = audited(&world, &[&id, "--dry-run"]);
+    assert!(!first.is_empty());
+    assert!(second.starts_with(&first));
+    assert_eq!(second.lines().count(), 2 * first.lines().count());
+}
+
+#[test]
+fn what_stood_there_before_is_left_as_it_is() {
+    let world = World::new();
+    let before = "not JSON at all\n{\"torn\":";
+    fs::write(world.path("audit.jsonl"), before).unwrap();
+    let (_, text) = audited(&world, &[&world.online()[0].machine.id]);
+    let rest = text
+        .strip_prefix(before)
+        .unwrap()
+        .strip_prefix('\n')
+        .unwrap();
+    assert_eq!(lines(rest).len(), 3, "{text}");
+}
+
+#[cfg(unix)]
+#[test]
+fn nobody_else_can_read_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let world = World::new();
+    audited(&world, &[&world.online()[0].machine.id]);
+    let mode = fs::metadata(world.path("audit.jsonl"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn it_never_has_the_token_or_the_comment() {
+    let world = World::new();
+    let (outcome, text) = audited(&world, &[&world.online()[0].machine.id, "-v", "--wait"]);
+    let signature = world.token().rsplit('.').next().unwrap();
+    let end = &signature[signature.len() - 6..];
+    assert!(
+        !text.contains(end) && !outcome.stderr.contains(end),
+        "{text}"
+    );
+    assert!(!text.contains("INC-1"), "{text}");
+}
+
+#[test]
+fn every_command_that_sends_has_one() {
+    let world = World::new();
+    let id = world.offline().machine.id.clone();
+    assert_eq!(world.run(&[&id]).code, 0);
+    let file = world.path("audit.jsonl");
+    for (command, call) in [
+        (&["find", "nobody.example.test"][..], "find-machines"),
+        (&["status", &id], "list-actions"),
+        (&["cancel", &id, "--comment", "A mistake"], "cancel-action"),
+    ] {
+        let outcome: Outcome = world
+            .command(command)
+            .env("OFFBOARD_AUDIT", &file)
+            .output()
+            .unwrap()
+            .into();
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(
+            lines(&text).iter().any(|line| line["call"] == call),
+            "{call}: {outcome:?} {text}"
+        );
+    }
+}
+
+#[test]
+fn an_audit_that_cannot_be_opened_is_told_before_anything_is_sent() {
+    let world = World::new();
+    let id = world.online()[0].machine.id.clone();
+    fs::create_dir(world.path("folder")).unwrap();
+    for name in ["folder", "missing/audit.jsonl"] {
+        let file = world.path(name);
+        let outcome = world.run(&[&id, "--audit", file.to_str().unwrap()]);
+        assert_eq!(outcome.code, 2, "{name}: {outcome:?}");
+        assert!(outcome.stderr.contains("the audit file"), "{outcome:?}");
+        assert!(outcome.stderr.contains(name), "{outcome:?}");
+    }
+    assert!(world.requests().is_empty());
+}
+
+#[cfg(unix)]
+#[test]
+fn why_it_cannot_be_opened_is_said_once() {
+    let world = World::new();
+    let file = world.path("missing/audit.jsonl");
+    let outcome = world.run(&[MACHINE, "--audit", file.to_str().unwrap()]);
+    let reasons = outcome.stderr.matches("os error").count();
+    assert_eq!(reasons, 1, "{outcome:?}");
+}
+
+/// One request at most was let out, nothing was offboarded, and it is told.
+#[cfg(unix)]
+fn judge_stopped(world: &World, outcome: &Outcome) {
+    assert_ne!(outcome.code, 0, "{outcome:?}");
+    assert!(outcome.stderr.contains("audit"), "{outcome:?}");
+    assert!(world.requests().len() <= 1, "{:?}", world.requests());
+    assert!(world.posts().is_empty() && world.offboardings().is_empty());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_lets_nothing_more_out() {
+    let world = World::new();
+    let outcome = world.run(&[&world.online()[0].machine.id, "--audit", "/dev/full"]);
+    judge_stopped(&world, &outcome);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_audit_that_stops_growing_lets_nothing_more_out() {
+    use std::io::{Seek, SeekFrom, Write};
+    let world = World::new();
+    let file = world.path("audit.jsonl");
+    // Longer than any file may become below, but for this one nothing is.
+    let mut long = fs::File::create(&file).unwrap();
+    long.set_len(64 * 1024 * 1024).unwrap();
+    long.seek(SeekFrom::End(0)).unwrap();
+    long.write_all(b"\n").unwrap();
+    let run = world.command(&[
+        "run",
+        &world.online()[0].machine.id,
+        "--comment",
+        "Retired",
+        "--yes",
+        "--output",
+        "json",
+        "--audit",
+        file.to_str().unwrap(),
+    ]);
+    let mut limited = Command::new("sh");
+    limited
+        .args(["-c", "trap '' XFSZ; ulimit -f 32768; exec \"$0\" \"$@\""])
+        .arg(run.get_program())
+        .args(run.get_args());
+    for (name, value) in run.get_envs() {
+        match value {
+            Some(value) => limited.env(name, value),
+            None => limited.env_remove(name),
+        };
+    }
+    let outcome: Outcome = limited.output().unwrap().into();
+    judge_stopped(&world, &outcome);
+    assert_eq!(world.requests().len(), 1);
+    assert_eq!(
+        outcome.row()["error"]["message"],
+        "the audit cannot be written"
+    );
+    assert!(
+        outcome.stderr.contains("nothing more is let out"),
+        "{outcome:?}"
+    );
+}
+
+#[test]
+fn those_who_want_to_know_more_see_a_line_for_each_request() {
+    let world = World::new();
+    let id = world.online()[0].machine.id.clone();
+    let outcome = world.run(&[&id, "-v"]);
+    let root = world.root();
+    for line in [
+        format!("get-machine: GET {root}/api/machines/{{id}}, 200, "),
+        format!("list-actions: GET {root}/api/machineactions, 200, "),
+        format!("offboard: POST {root}/api/machines/{{id}}/offboard, 200, "),
+    ] {
+        let seen = outcome.stderr.lines().filter(|seen| {
+            seen.strip_prefix(&line)
+                .is_some_and(|rest| rest.ends_with(" ms"))
+        });
+        assert_eq!(seen.count(), 1, "{line}: {outcome:?}");
+    }
+    assert!(!outcome.stderr.contains(world.token()));
+    let quiet = world.run(&[&world.online()[1].machine.id]);
+    assert!(!quiet.stderr.contains(" ms\n"), "{quiet:?}");
+}

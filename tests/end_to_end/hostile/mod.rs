@@ -1,0 +1,3 @@
+//! What is not to be trusted, at its worst.
+
+mod servers;

@@ -1,0 +1,89 @@
+//! Calls of the real plugin in its sandbox, and what came of them.
+
+use std::time::Duration;
+
+use offboard_host::{
+    component::Component,
+    connection::{Connection, Token},
+    contract::{MachineAction, OffboardError},
+    egress::Delivery,
+    sandbox::{Called, Limits, Sandbox},
+};
+use serde_json::json;
+
+use super::Server;
+use crate::support::MACHINE;
+
+pub(crate) const TOKEN: &str = "a.secret.token";
+pub(crate) const NEW: &str = "aaaaaaaa-2222-3333-4444-555555555555";
+
+/// What became of a call.
+pub(crate) type Answer = Called<Result<MachineAction, OffboardError>>;
+
+/// Where calls are made.
+pub(crate) struct Call(Sandbox);
+
+impl Call {
+    /// Calls that end after this long.
+    pub(crate) fn new(deadline: Duration) -> Self {
+        let mut limits = Limits::default();
+        limits.deadline = deadline;
+        Self(Sandbox::new(&Component::embedded().unwrap(), limits).unwrap())
+    }
+
+    pub(crate) async fn offboard(&self, connection: &Connection) -> Answer {
+        let (machine, comment) = (MACHINE.parse().unwrap(), "Retired".parse().unwrap());
+        self.0.offboard(connection, &machine, &comment).await
+    }
+}
+
+pub(crate) fn connection(root: &str) -> Connection {
+    Connection::new(root.parse().unwrap(), Some(Token::new(TOKEN).unwrap()))
+}
+
+/// One call that has time enough.
+pub(crate) async fn plain(server: &Server) -> Answer {
+    within(server, 30).await
+}
+
+/// One call with this many seconds.
+pub(crate) async fn within(server: &Server, seconds: u64) -> Answer {
+    Call::new(Duration::from_secs(seconds))
+        .offboard(&connection(&server.root()))
+        .await
+}
+
+pub(crate) fn delivery(answer: &Answer) -> Delivery {
+    answer.record.delivery()
+}
+
+/// What went wrong on the way.
+pub(crate) fn failure(answer: &Answer) -> &str {
+    let exchange = answer.record.exchange.as_ref();
+    exchange
+        .and_then(|exchange| exchange.failure.as_deref())
+        .unwrap_or_default()
+}
+
+/// The action that was accepted.
+pub(crate) fn ok(answer: &Answer) -> Option<&MachineAction> {
+    answer.result.as_ref().ok()?.as_ref().ok()
+}
+
+/// Whether a success came that cannot be read.
+pub(crate) fn unreadable(answer: &Answer) -> bool {
+    matches!(delivery(answer), Delivery::Answered(200))
+        && matches!(answer.result, Ok(Err(OffboardError::UnreadableAnswer(_))))
+}
+
+/// The JSON of a new action.
+pub(crate) fn accepted() -> String {
+    json!({
+        "id": NEW,
+        "type": "Offboard",
+        "status": "Pending",
+        "machineId": MACHINE,
+        "requestorComment": "Retired",
+    })
+    .to_string()
+}

@@ -9,7 +9,7 @@ mod world;
 
 pub(crate) use command::{Outcome, command, offboard};
 pub(crate) use http::get_json;
-pub(crate) use scripted::{MACHINE, Reply, Scripted};
+pub(crate) use scripted::{MACHINE, Received, Reply, Scripted};
 pub(crate) use world::World;
 
 /// A machine id that no fleet has.

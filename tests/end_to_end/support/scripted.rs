@@ -67,8 +67,25 @@ type Script = Box<dyn Fn(&str, usize) -> Option<Reply> + Send + Sync>;
 /// says otherwise.
 pub(crate) struct Scripted {
     root: String,
-    seen: Arc<Mutex<Vec<String>>>,
+    seen: Arc<Mutex<Vec<Received>>>,
     folder: TempDir,
+}
+
+/// One request as it came over the wire.
+#[derive(Debug, Clone)]
+pub(crate) struct Received {
+    /// Everything before the empty line.
+    pub(crate) head: String,
+    /// Everything after it that came with it.
+    pub(crate) body: String,
+}
+
+impl Received {
+    /// The request line, a space, and the body.
+    fn line(&self) -> String {
+        let line = self.head.lines().next().unwrap_or_default();
+        format!("{line} {}", self.body)
+    }
 }
 
 impl Scripted {
@@ -84,7 +101,7 @@ impl Scripted {
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let root = format!("http://{}", listener.local_addr().unwrap());
-        let seen: Arc<Mutex<Vec<String>>> = Arc::default();
+        let seen: Arc<Mutex<Vec<Received>>> = Arc::default();
         let log = Arc::clone(&seen);
         let script: Script = Box::new(script);
         thread::spawn(move || {
@@ -103,6 +120,11 @@ impl Scripted {
 
     /// The request lines and bodies that came.
     pub(crate) fn seen(&self) -> Vec<String> {
+        self.received().iter().map(Received::line).collect()
+    }
+
+    /// The whole requests that came.
+    pub(crate) fn received(&self) -> Vec<Received> {
         self.seen.lock().unwrap().clone()
     }
 
@@ -146,7 +168,7 @@ impl Scripted {
     }
 }
 
-fn serve(mut stream: TcpStream, log: &Mutex<Vec<String>>, script: &Script) {
+fn serve(mut stream: TcpStream, log: &Mutex<Vec<Received>>, script: &Script) {
     let Some(request) = receive(&mut stream) else {
         return;
     };
@@ -154,9 +176,10 @@ fn serve(mut stream: TcpStream, log: &Mutex<Vec<String>>, script: &Script) {
         .lock()
         .unwrap()
         .iter()
-        .filter(|seen| seen.starts_with("POST "))
+        .filter(|seen| seen.head.starts_with("POST "))
         .count();
     log.lock().unwrap().push(request.clone());
+    let request = request.line();
     let reply = script(&request, posts).unwrap_or_else(|| usual(&request));
     let _ = stream.write_all(&reply.0);
     let _ = stream.shutdown(Shutdown::Write);
@@ -165,8 +188,7 @@ fn serve(mut stream: TcpStream, log: &Mutex<Vec<String>>, script: &Script) {
     let _ = stream.read(&mut [0; 1024]);
 }
 
-/// The request line, a space, and the body.
-fn receive(stream: &mut TcpStream) -> Option<String> {
+fn receive(stream: &mut TcpStream) -> Option<Received> {
     let mut bytes = Vec::new();
     let mut chunk = [0; 4096];
     loop {
@@ -182,11 +204,8 @@ fn receive(stream: &mut TcpStream) -> Option<String> {
                 })
                 .unwrap_or(0);
             if bytes.len() >= end + 4 + length {
-                let line = head.lines().next()?.to_owned();
-                return Some(format!(
-                    "{line} {}",
-                    String::from_utf8_lossy(&bytes[end + 4..])
-                ));
+                let body = String::from_utf8_lossy(&bytes[end + 4..]).into_owned();
+                return Some(Received { head, body });
             }
         }
         match stream.read(&mut chunk) {

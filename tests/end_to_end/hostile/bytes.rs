@@ -1,0 +1,141 @@
+//! Files that are no components, or no longer.
+
+use offboard_host::{
+    component::{Component, ComponentError, MAX_COMPONENT},
+    sandbox::{Limits, Sandbox},
+};
+
+use super::{refused, text::plugin};
+
+#[track_caller]
+fn assert_no_component(bytes: &[u8]) {
+    let compiled = Component::from_bytes(bytes.to_vec());
+    assert!(
+        matches!(compiled, Err(ComponentError::Compile(_))),
+        "it was taken"
+    );
+}
+
+#[test]
+fn nothing_is_no_component() {
+    assert_no_component(b"");
+}
+
+#[test]
+fn a_text_is_no_component() {
+    assert_no_component(b"(module");
+}
+
+#[test]
+fn a_script_is_no_component() {
+    assert_no_component(b"#!/bin/sh\nexit 0\n");
+}
+
+#[test]
+fn a_library_is_no_component() {
+    assert_no_component(b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0\x3e\0");
+}
+
+#[test]
+fn a_head_alone_is_no_plugin() {
+    let component = Component::from_bytes(b"\0asm\x0d\0\x01\0".to_vec()).unwrap();
+    assert_eq!(component.violations().len(), 3);
+    refused(&component);
+}
+
+/// Were the text form taken, a file could hold what its digest does not show.
+#[test]
+fn a_text_of_a_component_is_no_component() {
+    assert_no_component(b"(component)");
+}
+
+#[test]
+fn a_module_is_no_plugin() {
+    assert_no_component(&wat::parse_str("(module)").unwrap());
+}
+
+/// Machine code: what the build makes of the default plugin, and what would be
+/// run as it is were it taken from a file.
+#[test]
+fn compiled_code_is_no_component() {
+    let component = wat::parse_str("(component)").unwrap();
+    let engine = wasmtime::Engine::default();
+    assert_no_component(&engine.precompile_component(&component).unwrap());
+}
+
+#[test]
+fn a_component_that_is_cut_off_is_no_component() {
+    let whole = Component::embedded().unwrap();
+    let whole = whole.bytes();
+    let step = whole.len() / 60;
+    let last = [1, 2, 3, 100].map(|less| whole.len() - less);
+    for length in (0..whole.len()).step_by(step).chain(last) {
+        // Between two parts of it, the first of them may be a component: without
+        // what it needs.
+        if let Ok(component) = Component::from_bytes(whole[..length].to_vec()) {
+            refused(&component);
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_too_long_is_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("long.wasm");
+    let file = std::fs::File::create(&path).unwrap();
+    file.set_len(MAX_COMPONENT + 1).unwrap();
+    assert!(matches!(
+        Component::from_file(&path, None),
+        Err(ComponentError::TooLarge)
+    ));
+    file.set_len(1 << 40).unwrap();
+    assert!(matches!(
+        Component::from_file(&path, None),
+        Err(ComponentError::TooLarge)
+    ));
+}
+
+#[test]
+fn a_folder_is_no_component() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(matches!(
+        Component::from_file(folder.path(), None),
+        Err(ComponentError::File(..))
+    ));
+}
+
+/// The same positions in every run (Knuth's generator of 64 bits).
+fn positions(seed: u64, below: usize) -> impl Iterator<Item = (usize, u8)> {
+    let mut state = seed;
+    std::iter::repeat_with(move || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let at = usize::try_from(state >> 33).unwrap() % below;
+        (at, 1 << ((state >> 30) & 7))
+    })
+}
+
+/// Each is refused, or it is another component that keeps to the contract.
+fn assert_harmless(bytes: &[u8], flips: usize) {
+    for (at, bit) in positions(1, bytes.len()).take(flips) {
+        let mut bytes = bytes.to_vec();
+        bytes[at] ^= bit;
+        if let Ok(component) = Component::from_bytes(bytes) {
+            let conforms = component.violations().is_empty();
+            let taken = Sandbox::new(&component, Limits::default()).is_ok();
+            assert!(conforms || !taken, "at {at}, {bit:#x}");
+        }
+    }
+}
+
+#[test]
+fn a_bit_that_is_turned_in_a_plugin_does_no_harm() {
+    assert_harmless(&plugin(""), 200);
+}
+
+/// Each that is still a component is compiled anew, so these are few.
+#[test]
+fn a_bit_that_is_turned_in_the_real_plugin_does_no_harm() {
+    assert_harmless(Component::embedded().unwrap().bytes(), 4);
+}

@@ -1,0 +1,247 @@
+//! Headers that a request may not carry, and what is on the wire in their place.
+
+use offboard_host::grant::Refusal;
+
+use super::{assert_as_ordered, assert_denied, assert_nothing_left, attack, service, told};
+
+/// The guest may not even name this header: it is told so, and goes on without,
+/// and what the service sees is what it always sees.
+async fn assert_left_out(guest: &str, header: &str) {
+    let server = service();
+    let called = attack(guest, &server).await;
+    let expected = format!("header {header} forbidden; answered:");
+    assert!(told(&called).starts_with(&expected), "{called:?}");
+    assert_as_ordered(&server);
+}
+
+#[tokio::test]
+async fn a_header_for_another_method_is_refused() {
+    let server = service();
+    let called = attack("header_method_override", &server).await;
+    assert_denied(
+        &called,
+        &server,
+        &Refusal::Header("x-http-method-override".to_owned()),
+    );
+}
+
+#[tokio::test]
+async fn a_header_for_another_host_is_refused() {
+    let server = service();
+    let called = attack("header_forwarded_host", &server).await;
+    assert_denied(
+        &called,
+        &server,
+        &Refusal::Header("x-forwarded-host".to_owned()),
+    );
+}
+
+#[tokio::test]
+async fn a_header_for_another_path_is_refused() {
+    let server = service();
+    let called = attack("header_original_url", &server).await;
+    assert_denied(
+        &called,
+        &server,
+        &Refusal::Header("x-original-url".to_owned()),
+    );
+}
+
+#[tokio::test]
+async fn another_header_for_another_path_is_refused() {
+    let server = service();
+    let called = attack("header_rewrite_url", &server).await;
+    assert_denied(
+        &called,
+        &server,
+        &Refusal::Header("x-rewrite-url".to_owned()),
+    );
+}
+
+#[tokio::test]
+async fn a_header_for_another_sender_is_refused() {
+    let server = service();
+    let called = attack("header_forwarded", &server).await;
+    assert_denied(&called, &server, &Refusal::Header("forwarded".to_owned()));
+}
+
+#[tokio::test]
+async fn a_header_that_has_the_service_wait_is_refused() {
+    let server = service();
+    let called = attack("header_expect", &server).await;
+    assert_denied(&called, &server, &Refusal::Header("expect".to_owned()));
+}
+
+#[tokio::test]
+async fn a_header_for_a_piece_of_the_answer_is_refused() {
+    let server = service();
+    let called = attack("header_range", &server).await;
+    assert_denied(&called, &server, &Refusal::Header("range".to_owned()));
+}
+
+#[tokio::test]
+async fn a_header_that_calls_the_body_packed_is_refused() {
+    let server = service();
+    let called = attack("header_content_encoding", &server).await;
+    assert_denied(
+        &called,
+        &server,
+        &Refusal::Header("content-encoding".to_owned()),
+    );
+}
+
+#[tokio::test]
+async fn a_header_that_nobody_ordered_is_refused() {
+    let server = service();
+    let called = attack("header_own_header", &server).await;
+    assert_denied(&called, &server, &Refusal::Header("x-anything".to_owned()));
+}
+
+#[tokio::test]
+async fn a_header_for_another_caller_is_refused() {
+    let server = service();
+    let called = attack("header_caller_id", &server).await;
+    assert_denied(
+        &called,
+        &server,
+        &Refusal::Header("x-ms-client-principal-id".to_owned()),
+    );
+}
+
+#[tokio::test]
+async fn a_token_of_its_own_is_not_sent() {
+    assert_left_out("header_authorization", "authorization").await;
+}
+
+#[tokio::test]
+async fn a_cookie_is_not_sent() {
+    assert_left_out("header_cookie", "cookie").await;
+}
+
+#[tokio::test]
+async fn nothing_is_said_to_a_proxy() {
+    assert_left_out("header_proxy_authorization", "proxy-authorization").await;
+}
+
+#[tokio::test]
+async fn no_connection_to_a_proxy_is_kept() {
+    assert_left_out("header_proxy_connection", "proxy-connection").await;
+}
+
+#[tokio::test]
+async fn another_host_is_not_named() {
+    assert_left_out("header_host_override", "host").await;
+}
+
+#[tokio::test]
+async fn the_body_is_framed_by_the_host_alone() {
+    assert_left_out("header_transfer_encoding", "transfer-encoding").await;
+}
+
+#[tokio::test]
+async fn no_other_protocol_is_asked_for() {
+    assert_left_out("header_upgrade", "upgrade").await;
+}
+
+#[tokio::test]
+async fn the_token_is_not_dropped_on_the_way() {
+    assert_left_out("header_connection_header", "connection").await;
+}
+
+#[tokio::test]
+async fn two_lengths_of_a_body_are_not_sent() {
+    let server = service();
+    let called = attack("content_length_twice", &server).await;
+    assert!(
+        told(&called).starts_with("header content-length invalid; answered:"),
+        "{called:?}"
+    );
+    assert_as_ordered(&server);
+}
+
+#[tokio::test]
+async fn a_length_that_is_too_small_sends_nothing() {
+    let server = service();
+    let called = attack("content_length_too_small", &server).await;
+    assert!(!told(&called).contains("answered:"), "{called:?}");
+    assert_nothing_left(&called, &server);
+}
+
+#[tokio::test]
+async fn a_length_that_is_too_large_sends_nothing() {
+    let server = service();
+    let called = attack("content_length_too_large", &server).await;
+    assert!(!told(&called).contains("answered:"), "{called:?}");
+    assert_nothing_left(&called, &server);
+}
+
+#[tokio::test]
+async fn a_length_that_can_be_read_in_two_ways_is_not_sent() {
+    let server = service();
+    let called = attack("content_length_odd", &server).await;
+    assert!(
+        told(&called).starts_with("header content-length invalid; answered:"),
+        "{called:?}"
+    );
+    assert_as_ordered(&server);
+}
+
+#[tokio::test]
+async fn a_line_break_in_a_header_s_value_is_impossible() {
+    let server = service();
+    let called = attack("line_break_in_header", &server).await;
+    let refused = "header accept invalid; ".repeat(3);
+    assert!(
+        told(&called).starts_with(&format!("{refused}answered:")),
+        "{called:?}"
+    );
+    assert_as_ordered(&server);
+}
+
+#[tokio::test]
+async fn a_line_break_in_a_header_s_name_is_impossible() {
+    let server = service();
+    let called = attack("line_break_in_header_name", &server).await;
+    assert_eq!(told(&called).matches(" invalid; ").count(), 3, "{called:?}");
+    assert_as_ordered(&server);
+}
+
+#[tokio::test]
+async fn thousands_of_headers_are_not_taken() {
+    let server = service();
+    let called = attack("header_flood", &server).await;
+    assert!(called.result.is_err(), "{called:?}");
+    assert_nothing_left(&called, &server);
+}
+
+#[tokio::test]
+async fn a_header_of_megabytes_is_not_taken() {
+    let server = service();
+    let called = attack("header_of_megabytes", &server).await;
+    assert!(called.result.is_err(), "{called:?}");
+    assert_nothing_left(&called, &server);
+}
+
+#[tokio::test]
+async fn headers_behind_the_body_are_not_sent() {
+    let server = service();
+    let called = attack("trailers", &server).await;
+    assert!(told(&called).starts_with("answered:"), "{called:?}");
+    assert_as_ordered(&server);
+}
+
+#[tokio::test]
+async fn a_token_of_its_own_behind_the_body_is_not_sent() {
+    let server = service();
+    let called = attack("trailers_forbidden", &server).await;
+    assert!(told(&called).starts_with("body forbidden; "), "{called:?}");
+    assert_nothing_left(&called, &server);
+}
+
+#[tokio::test]
+async fn a_finished_request_takes_no_more_headers() {
+    let server = service();
+    let called = attack("header_after_the_fact", &server).await;
+    assert_eq!(told(&called), "immutable");
+    assert_nothing_left(&called, &server);
+}

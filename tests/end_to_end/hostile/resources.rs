@@ -1,0 +1,173 @@
+//! Plugins that use up what there is: time, memory, stack, handles, the host's own memory.
+
+use offboard_host::{egress::Delivery, sandbox::CallError};
+
+use super::{
+    assert_as_ordered, assert_limit, assert_nothing_left, attack, attack_briefly, service, told,
+};
+
+#[tokio::test]
+async fn an_endless_loop_is_ended() {
+    let server = service();
+    let called = attack_briefly("endless_loop", &server).await;
+    assert!(
+        matches!(called.result, Err(CallError::Computation(_))),
+        "{called:?}"
+    );
+    assert_nothing_left(&called, &server);
+}
+
+#[tokio::test]
+async fn endless_calls_of_the_host_are_ended() {
+    let server = service();
+    let called = attack_briefly("cheap_calls", &server).await;
+    assert!(
+        matches!(called.result, Err(CallError::Computation(_))),
+        "{called:?}"
+    );
+    assert_nothing_left(&called, &server);
+}
+
+#[tokio::test]
+async fn endless_texts_from_the_host_are_ended() {
+    let server = service();
+    let called = attack_briefly("allocating_calls", &server).await;
+    assert!(
+        matches!(called.result, Err(CallError::Computation(_))),
+        "{called:?}"
+    );
+    assert_nothing_left(&called, &server);
+}
+
+#[tokio::test]
+async fn an_endless_loop_after_sending_takes_nothing_back() {
+    let server = service();
+    let called = attack_briefly("endless_loop_after_sending", &server).await;
+    assert!(
+        matches!(called.result, Err(CallError::Computation(_))),
+        "{called:?}"
+    );
+    assert_eq!(called.record.delivery(), Delivery::Answered(200));
+    assert_as_ordered(&server);
+}
+
+#[tokio::test]
+async fn waiting_for_centuries_is_ended() {
+    let server = service();
+    let called = attack_briefly("waits_for_centuries", &server).await;
+    assert!(
+        matches!(called.result, Err(CallError::Deadline(_))),
+        "{called:?}"
+    );
+    assert_nothing_left(&called, &server);
+}
+
+#[tokio::test]
+async fn polling_for_centuries_is_ended() {
+    let server = service();
+    let called = attack_briefly("polls_for_centuries", &server).await;
+    assert!(
+        matches!(called.result, Err(CallError::Deadline(_))),
+        "{called:?}"
+    );
+    assert_nothing_left(&called, &server);
+}
+
+#[tokio::test]
+async fn a_plugin_that_takes_all_memory_is_ended() {
+    let server = service();
+    let called = attack("memory_bomb", &server).await;
+    assert_limit(&called, "bytes of memory");
+    assert_nothing_left(&called, &server);
+}
+
+#[tokio::test]
+async fn a_plugin_that_calls_itself_for_ever_is_ended() {
+    let server = service();
+    let called = attack("deep_recursion", &server).await;
+    assert_limit(&called, "stack");
+    assert_nothing_left(&called, &server);
+}
+
+#[tokio::test]
+async fn a_plugin_that_keeps_a_great_many_pollables_is_ended() {
+    let server = service();
+    let called = attack("pollable_bomb", &server).await;
+    assert_limit(&called, "table");
+    assert_nothing_left(&called, &server);
+}
+
+#[tokio::test]
+async fn a_plugin_that_keeps_a_great_many_header_lists_is_ended() {
+    let server = service();
+    let called = attack("fields_bomb", &server).await;
+    assert_limit(&called, "table");
+    assert_nothing_left(&called, &server);
+}
+
+#[tokio::test]
+async fn a_plugin_that_keeps_a_great_many_requests_is_ended() {
+    let server = service();
+    let called = attack("request_bomb", &server).await;
+    assert_limit(&called, "table");
+    assert_nothing_left(&called, &server);
+}
+
+#[tokio::test]
+async fn a_header_list_of_more_than_the_host_takes_is_not_taken() {
+    let server = service();
+    let called = attack("host_data_bomb", &server).await;
+    assert_limit(&called, "fuel");
+    assert_nothing_left(&called, &server);
+}
+
+#[tokio::test]
+async fn a_path_of_megabytes_is_not_taken() {
+    let server = service();
+    let called = attack("huge_text_for_the_host", &server).await;
+    assert_limit(&called, "fuel");
+    assert_nothing_left(&called, &server);
+}
+
+#[tokio::test]
+async fn a_list_of_a_great_many_pollables_is_not_taken() {
+    let server = service();
+    let called = attack("polls_a_huge_list", &server).await;
+    assert_limit(&called, "handle");
+    assert_nothing_left(&called, &server);
+}
+
+#[tokio::test]
+async fn waiting_for_nothing_ends_the_plugin() {
+    let server = service();
+    let called = attack_briefly("polls_nothing", &server).await;
+    assert!(called.result.is_err(), "{called:?}");
+    assert_nothing_left(&called, &server);
+}
+
+#[tokio::test]
+async fn writing_more_than_there_is_room_for_ends_the_plugin() {
+    let server = service();
+    let called = attack_briefly("writes_without_asking", &server).await;
+    assert!(
+        called.result.is_err() || !told(&called).contains("answered"),
+        "{called:?}"
+    );
+    assert_nothing_left(&called, &server);
+}
+
+#[tokio::test]
+async fn megabytes_in_each_text_of_an_action_are_not_taken() {
+    let server = service();
+    let called = attack("huge_strings", &server).await;
+    assert_limit(&called, "fuel");
+    assert_nothing_left(&called, &server);
+}
+
+#[tokio::test]
+async fn a_list_of_a_great_many_texts_is_not_taken() {
+    let server = service();
+    let called = attack("huge_list", &server).await;
+    assert_limit(&called, "fuel");
+    assert_nothing_left(&called, &server);
+}

@@ -1,0 +1,186 @@
+//! Plugins that lie about what they did, or say it so that it does harm.
+
+use std::time::Duration;
+
+use offboard_host::{
+    contract::Retry,
+    journal::{Journal, Who},
+    order::{Order, State, Target},
+    run::Runner,
+    sandbox::CallError,
+};
+
+use super::{
+    COMMENT, Reply, Scripted, assert_nothing_left, attack, call, component_bytes, connection,
+    machine, sandbox, sandbox_with, service,
+};
+use crate::support::Outcome;
+
+/// Lets the guest carry out an order in the real runner, and gives the order.
+async fn run(guest: &str, server: &Scripted) -> Order {
+    let mut journal = Journal::open(
+        &server.path("journal.jsonl"),
+        Who::new(None, "0", server.root()),
+    )
+    .unwrap();
+    let (_stop, stopped) = tokio::sync::watch::channel(false);
+    let sandbox = sandbox_with(guest, |limits| limits.deadline = Duration::from_secs(3));
+    let runner = Runner::new(sandbox, connection(server.root()), Duration::ZERO, stopped);
+    let order = Order::new(Target::Id(machine()), COMMENT.parse().unwrap());
+    let mut orders = [order];
+    runner
+        .send(&mut orders, &mut journal, &mut |_| {})
+        .await
+        .unwrap();
+    let [order] = orders;
+    order
+}
+
+/// One offboarding was sent and carried out. Whatever the guest says of it, it
+/// is neither believed nor called safe to repeat.
+async fn assert_not_believed(guest: &str) {
+    let server = service();
+    let order = run(guest, &server).await;
+    assert_eq!(order.state(), State::Unknown, "{order:?}");
+    assert_eq!(
+        order.problem().map(|problem| problem.retry),
+        Some(Retry::AskFirst)
+    );
+    assert!(order.action().is_none(), "{order:?}");
+    assert_eq!(server.posts(), 1, "{:?}", server.seen());
+}
+
+/// Nothing was sent, and nothing is believed.
+async fn assert_not_sent(guest: &str) {
+    let server = service();
+    let order = run(guest, &server).await;
+    assert_eq!(order.state(), State::NotSent, "{order:?}");
+    assert!(order.action().is_none(), "{order:?}");
+    assert_eq!(server.posts(), 0, "{:?}", server.seen());
+}
+
+#[tokio::test]
+async fn an_action_that_the_service_did_not_send_is_not_believed() {
+    assert_not_believed("claims_another_action").await;
+}
+
+#[tokio::test]
+async fn an_action_of_another_machine_is_not_believed() {
+    assert_not_believed("claims_another_machine").await;
+}
+
+#[tokio::test]
+async fn an_end_that_the_service_did_not_report_is_not_believed() {
+    assert_not_believed("claims_the_end").await;
+}
+
+#[tokio::test]
+async fn an_end_beside_the_proof_of_a_beginning_is_not_believed() {
+    assert_not_believed("claims_the_end_beside_the_proof").await;
+}
+
+#[tokio::test]
+async fn a_denial_after_sending_is_not_believed() {
+    assert_not_believed("claims_a_denial").await;
+}
+
+#[tokio::test]
+async fn what_was_sent_is_never_called_not_sent() {
+    assert_not_believed("claims_not_sent").await;
+}
+
+#[tokio::test]
+async fn an_answer_that_did_not_come_does_not_make_it_safe_to_repeat() {
+    assert_not_believed("claims_throttling").await;
+}
+
+#[tokio::test]
+async fn a_trap_after_sending_leaves_the_outcome_open() {
+    assert_not_believed("traps_after_sending").await;
+}
+
+#[tokio::test]
+async fn an_endless_loop_after_sending_leaves_the_outcome_open() {
+    assert_not_believed("endless_loop_after_sending").await;
+}
+
+#[tokio::test]
+async fn a_success_without_a_request_is_not_believed() {
+    assert_not_sent("claims_without_asking").await;
+}
+
+#[tokio::test]
+async fn an_answer_without_a_request_is_not_believed() {
+    assert_not_sent("claims_an_answer").await;
+}
+
+#[tokio::test]
+async fn a_plugin_that_breaks_has_sent_nothing() {
+    assert_not_sent("traps").await;
+}
+
+#[tokio::test]
+async fn a_panic_is_the_plugin_s_alone() {
+    let server = service();
+    let called = attack("panics", &server).await;
+    assert!(
+        matches!(called.result, Err(CallError::Trap(_))),
+        "{called:?}"
+    );
+    assert!(
+        !format!("{called:?}").contains("this text goes nowhere"),
+        "{called:?}"
+    );
+    assert_nothing_left(&called, &server);
+}
+
+#[tokio::test]
+async fn a_trap_is_the_plugin_s_alone() {
+    let server = service();
+    let sandbox = sandbox("traps");
+    for _ in 0..3 {
+        let called = call(&sandbox, &connection(server.root()), COMMENT).await;
+        assert!(
+            matches!(called.result, Err(CallError::Trap(_))),
+            "{called:?}"
+        );
+    }
+    assert!(server.seen().is_empty());
+}
+
+/// Through the real command: what the plugin says cannot move the terminal,
+/// nor fill it.
+#[track_caller]
+fn assert_harmless(outcome: &Outcome) {
+    let text = format!("{}{}", outcome.stdout, outcome.stderr);
+    let obeyed = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
+    let at = text.find(obeyed);
+    assert!(
+        at.is_none(),
+        "{:?}",
+        at.map(|at| text[at..].chars().take(80).collect::<String>())
+    );
+    assert!(text.len() < 64 * 1024, "{} bytes", text.len());
+}
+
+fn command(guest: &str, server: &Scripted, output: &str) -> Outcome {
+    let file = server.path("plugin.wasm");
+    std::fs::write(&file, component_bytes(guest)).unwrap();
+    server.run(&["--plugin", file.to_str().unwrap(), "--output", output])
+}
+
+#[test]
+fn escape_sequences_in_an_action_reach_no_terminal() {
+    let server = service();
+    let outcome = command("escapes_in_a_success", &server, "table");
+    assert_harmless(&outcome);
+    assert_eq!((outcome.code, server.posts()), (0, 1), "{outcome:?}");
+}
+
+#[test]
+fn escape_sequences_and_megabytes_in_an_error_reach_no_terminal() {
+    let server = Scripted::posting(Reply::error(400, "BadRequest", "no"));
+    let outcome = command("escapes_in_an_error", &server, "table");
+    assert_harmless(&outcome);
+    assert_eq!((outcome.code, server.posts()), (1, 1), "{outcome:?}");
+}

@@ -1,0 +1,9 @@
+//! Reaches the ordered route through dot segments.
+
+use hostile::Ask;
+
+hostile::report!(|machine_id, comment| {
+    Ask::ordered(&machine_id, &comment)
+        .route(&machine_id, "./offboard")
+        .send()
+});

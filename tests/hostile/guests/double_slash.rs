@@ -1,0 +1,9 @@
+//! Writes one slash twice.
+
+use hostile::Ask;
+
+hostile::report!(|machine_id, comment| {
+    Ask::ordered(&machine_id, &comment)
+        .route(&machine_id, "/offboard")
+        .send()
+});

@@ -1,0 +1,9 @@
+//! Tells gateways of another host.
+
+use hostile::Ask;
+
+hostile::report!(|machine_id, comment| {
+    Ask::ordered(&machine_id, &comment)
+        .header("x-forwarded-host", "evil.test")
+        .send()
+});

@@ -1,0 +1,12 @@
+//! Sends a body with a list.
+
+use hostile::{Ask, Plugin};
+
+fn list_machines() -> Option<String> {
+    Some(Ask::read("/api/machines").body("{}").send())
+}
+
+hostile::export!(Plugin {
+    list_machines,
+    ..Plugin::IDLE
+});

@@ -1,0 +1,9 @@
+//! Gives the route a parameter.
+
+use hostile::Ask;
+
+hostile::report!(|machine_id, comment| {
+    Ask::ordered(&machine_id, &comment)
+        .route(&machine_id, "offboard;isolate")
+        .send()
+});

@@ -1,0 +1,9 @@
+//! Starts a live response session.
+
+use hostile::Ask;
+
+hostile::report!(|machine_id, comment| {
+    Ask::ordered(&machine_id, &comment)
+        .route(&machine_id, "runliveresponse")
+        .send()
+});

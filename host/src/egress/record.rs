@@ -139,6 +139,18 @@ impl Meter {
 }
 
 impl Recorder {
+    /// The record of a call that got this answer.
+    #[cfg(test)]
+    pub(crate) fn answered(status: u16, answer: &str) -> Self {
+        let recorder = Self::default();
+        recorder.begin(Route::ListMachines);
+        recorder.update(|exchange| {
+            exchange.status = Some(status);
+            exchange.answer = Some(answer.as_bytes().to_vec());
+        });
+        recorder
+    }
+
     /// The record, also of an exchange that was left in its middle. Nothing more
     /// is written after this.
     pub(crate) fn finish(&self) -> CallRecord {

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::value::RawValue;
 
 use crate::{
-    contract::{Comment, Machine, MachineAction, MachineId},
+    contract::{Comment, MachineAction, MachineId},
     egress::{CallRecord, Delivery},
 };
 
@@ -49,15 +49,14 @@ pub(super) fn identity(record: &CallRecord, action: &MachineAction) -> Option<Id
 
 /// Whether egress delivered a machine of this id, by itself or in a list, and of
 /// this name if it has one.
-pub(super) fn is_machine(record: &CallRecord, machine: &Machine) -> bool {
+pub(super) fn is_machine(record: &CallRecord, id: &str, name: Option<&str>) -> bool {
     let Some(answer) = delivered(record) else {
         return false;
     };
-    let reported = machine.computer_dns_name.as_deref();
     let is = |entry: &Members<'_>| {
-        let id = text(entry, "id").unwrap_or_default();
-        let name = text(entry, "computerDnsName");
-        id.eq_ignore_ascii_case(&machine.id) && (reported.is_none() || name.as_deref() == reported)
+        let sent = text(entry, "id").unwrap_or_default();
+        let sent_name = text(entry, "computerDnsName");
+        sent.eq_ignore_ascii_case(id) && (name.is_none() || sent_name.as_deref() == name)
     };
     match entries(&answer) {
         Some(entries) => entries.iter().any(is),
@@ -140,5 +139,40 @@ fn text(members: &Members<'_>, name: &str) -> Option<String> {
         Some(b'"') => serde_json::from_str(value).ok(),
         Some(b'{' | b'[' | b'n') | None => None,
         Some(_) => Some(value.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::egress::Recorder;
+
+    fn answered(status: u16, answer: &str) -> CallRecord {
+        Recorder::answered(status, answer).finish()
+    }
+
+    #[test]
+    fn a_machine_counts_if_its_id_and_name_were_sent_together() {
+        let list = r#"{"value": [1, {"id": "AB", "computerDnsName": "x", "n": 1e999999},
+            {"id": "cd", "computerDnsName": "y"}]}"#;
+        let record = answered(200, list);
+        assert!(is_machine(&record, "ab", Some("x")));
+        assert!(is_machine(&record, "cd", None));
+        for (id, name) in [("ab", "y"), ("cd", "x"), ("ef", "x"), ("", "")] {
+            assert!(!is_machine(&record, id, Some(name)), "{id} {name}");
+        }
+        let one = r#"{"id": "ab", "computerDnsName": "x"}"#;
+        assert!(is_machine(&answered(200, one), "ab", Some("x")));
+        assert!(!is_machine(&answered(200, one), "ab", Some("y")));
+        assert!(!is_machine(&answered(404, one), "ab", Some("x")));
+        assert!(!is_machine(&CallRecord::default(), "ab", None));
+    }
+
+    #[test]
+    fn what_else_a_list_holds_does_not_hide_its_ids() {
+        let list = r#"{"value": [{"id": "A", "x": 1e999999}, [], {"id": "b", "y": "\ud800"}, {}]}"#;
+        let ids = listed(&answered(200, list));
+        assert_eq!(ids, Some(HashSet::from(["a".to_owned(), "b".to_owned()])));
+        assert_eq!(listed(&answered(200, "{}")), None);
     }
 }

@@ -147,7 +147,9 @@ impl Runner {
         let (machine, record) = self
             .read(|| self.sandbox.get_machine(&self.connection, id))
             .await?;
-        match is_machine(&record, &machine) && machine.id.eq_ignore_ascii_case(id.as_str()) {
+        let name = machine.computer_dns_name.as_deref();
+        match is_machine(&record, id.as_str(), name) && machine.id.eq_ignore_ascii_case(id.as_str())
+        {
             true => Ok(machine),
             false => Err(not_delivered("a machine")),
         }
@@ -172,7 +174,7 @@ impl Runner {
                 // Not the plugin's word for it, nor a service's that ignores
                 // the filter.
                 has_name(machine, name)
-                    && is_machine(&record, machine)
+                    && is_machine(&record, &machine.id, machine.computer_dns_name.as_deref())
                     && known.insert(machine.id.to_ascii_lowercase())
             }));
             cursor = page.next;

@@ -17,7 +17,7 @@ mod resources;
 mod results;
 mod routes;
 mod servers;
-mod text;
+mod written;
 
 use std::{
     net::TcpListener,

@@ -5,7 +5,7 @@ use offboard_host::{
     sandbox::{Limits, Sandbox},
 };
 
-use super::{refused, text::plugin};
+use super::{refused, written::plugin};
 
 #[track_caller]
 fn assert_no_component(bytes: &[u8]) {

@@ -80,6 +80,17 @@ mod tests {
     }
 
     #[test]
+    fn the_document_has_every_limit_as_it_is() {
+        let document = include_str!("../../../docs/limits.md");
+        for limit in Limit::ALL {
+            let [usual, ceiling] = [Limits::default().get(limit), limit.ceiling()]
+                .map(|value| words(limit.unit(), value));
+            let row = format!("| `{limit}` | {usual} | {ceiling} | ");
+            assert!(document.contains(&row), "{row}");
+        }
+    }
+
+    #[test]
     fn a_limit_is_shown_as_it_may_be_written() {
         for limit in Limit::ALL {
             for value in [Limits::default().get(limit), limit.ceiling()] {

@@ -2,6 +2,7 @@
 //! compiles the default plugin, and for the command, which runs it. Only the
 //! features of WebAssembly that the guest needs are on.
 
+use wasmparser::WasmFeatures;
 use wasmtime::Config;
 
 /// The configuration of every engine.
@@ -17,6 +18,8 @@ pub(crate) fn config() -> Config {
         .wasm_memory64(false)
         .wasm_wide_arithmetic(false)
         .wasm_custom_page_sizes(false)
+        .wasm_extended_const(false)
+        .wasm_features(WasmFeatures::FUNCTION_REFERENCES, false)
         .shared_memory(false);
     config
 }

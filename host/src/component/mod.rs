@@ -4,6 +4,7 @@
 
 mod digest;
 mod engine;
+mod signature;
 
 use std::{
     borrow::Cow,
@@ -53,6 +54,8 @@ pub struct Component {
     digest: Digest,
     imports: Vec<String>,
     exports: Vec<String>,
+    /// Functions of the contract that are not as it has them, in words.
+    mistyped: Vec<String>,
 }
 
 /// Why a component is refused.
@@ -90,7 +93,13 @@ impl Component {
         let engine = new_engine()?;
         let image = Cow::Borrowed(EMBEDDED_COMPILED);
         let compiled = deserialize(&engine, &image).map_err(ComponentError::Engine)?;
-        Ok(Self::new(&engine, &compiled, EMBEDDED.into(), image))
+        Ok(Self::new(
+            &engine,
+            &compiled,
+            EMBEDDED.into(),
+            image,
+            Vec::new(),
+        ))
     }
 
     /// A component from a file, compiled now. Where a digest is pinned, nothing
@@ -135,7 +144,15 @@ impl Component {
         let engine = new_engine()?;
         let compiled = Compiled::from_binary(&engine, &bytes).map_err(ComponentError::Compile)?;
         let image = compiled.serialize().map_err(ComponentError::Compile)?;
-        Ok(Self::new(&engine, &compiled, bytes.into(), image.into()))
+        let reference = deserialize(&engine, EMBEDDED_COMPILED).map_err(ComponentError::Engine)?;
+        let mistyped = signature::differences(&engine, &compiled, &reference);
+        Ok(Self::new(
+            &engine,
+            &compiled,
+            bytes.into(),
+            image.into(),
+            mistyped,
+        ))
     }
 
     fn new(
@@ -143,6 +160,7 @@ impl Component {
         compiled: &Compiled,
         bytes: Cow<'static, [u8]>,
         image: Cow<'static, [u8]>,
+        mistyped: Vec<String>,
     ) -> Self {
         let kind = compiled.component_type();
         let mut imports: Vec<String> = kind
@@ -161,6 +179,7 @@ impl Component {
             image,
             imports,
             exports,
+            mistyped,
         }
     }
 
@@ -207,8 +226,8 @@ impl Component {
         })
     }
 
-    /// Every import beyond the contract and every export that is missing, in
-    /// words; empty for a component that keeps to it.
+    /// Every import beyond the contract and every export that is missing or of
+    /// another type, in words; empty for a component that keeps to it.
     #[must_use]
     pub fn violations(&self) -> Vec<String> {
         let surplus = self
@@ -225,7 +244,10 @@ impl Component {
                     .any(|name| without_patch(name) == **needed)
             })
             .map(|name| format!("it does not export {name}"));
-        surplus.chain(missing).collect()
+        surplus
+            .chain(missing)
+            .chain(self.mistyped.iter().cloned())
+            .collect()
     }
 
     /// The compiled component in this engine.

@@ -71,8 +71,6 @@ struct Exit {
     connection: Connection,
     call: Function,
     grant: Mutex<Grant>,
-    /// The grant in words, for the record.
-    granted: String,
     auditor: Auditor,
     recorder: Recorder,
     began: Instant,
@@ -113,7 +111,6 @@ impl Egress {
             exit: Arc::new(Exit {
                 connection,
                 call,
-                granted: grant.to_string(),
                 grant: Mutex::new(grant),
                 auditor,
                 recorder,

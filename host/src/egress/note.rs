@@ -65,7 +65,7 @@ impl Drop for Note<'_> {
         exit.auditor.note(&Entry {
             time: self.time,
             call: exit.call,
-            grant: &exit.granted,
+            grant: &exit.grant().to_string(),
             method: &self.method,
             scheme: &self.scheme,
             authority: &self.authority,

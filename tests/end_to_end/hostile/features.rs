@@ -67,3 +67,13 @@ fn wide_arithmetic_is_off() {
 fn pages_of_another_size_are_off() {
     assert_off("(module (memory 1 (pagesize 1)))");
 }
+
+#[test]
+fn typed_function_references_are_off() {
+    assert_off("(module (type $f (func)) (func (param (ref $f)) (call_ref $f (local.get 0))))");
+}
+
+#[test]
+fn computed_constants_are_off() {
+    assert_off("(module (global i32 (i32.add (i32.const 1) (i32.const 1))))");
+}

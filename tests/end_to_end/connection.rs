@@ -2,7 +2,7 @@
 
 use std::{fs, net::TcpListener};
 
-use crate::support::{World, command};
+use crate::support::{Outcome, World, command, write_secret};
 
 const ID: &str = "0123456789abcdef0123456789abcdef01234567";
 
@@ -41,7 +41,7 @@ fn what_is_no_token_is_refused_without_showing_it() {
         "hunter2 hunter2",
         "hunter2\u{e9}",
     ] {
-        fs::write(world.path("token"), text).unwrap();
+        write_secret(&world.path("token"), text);
         let outcome = world.run(&[ID]);
         assert_eq!(outcome.code, 3, "{text:?}: {outcome:?}");
         assert!(!format!("{outcome:?}").contains("hunter2"), "{outcome:?}");
@@ -107,10 +107,18 @@ fn a_server_without_tls_gets_no_byte_of_the_request() {
 
 #[test]
 fn the_default_is_the_commercial_cloud_over_tls() {
-    let help = command(["run", "--help"]).output().unwrap();
-    let help = String::from_utf8(help.stdout).unwrap();
-    assert!(
-        help.contains("[default: https://api.security.microsoft.com]"),
-        "{help}"
-    );
+    let shown = command(["config", "show", "--output", "json"])
+        .output()
+        .unwrap();
+    let shown = Outcome::from(shown);
+    assert_eq!(shown.code, 0, "{shown:?}");
+    let shown: serde_json::Value = serde_json::from_str(&shown.stdout).unwrap();
+    for (name, value) in [
+        ("apiRoot", "https://api.security.microsoft.com"),
+        ("authority", "https://login.microsoftonline.com"),
+        ("resource", "https://api.securitycenter.microsoft.com"),
+    ] {
+        assert_eq!(shown[name]["value"], value);
+        assert_eq!(shown[name]["source"], "cloud");
+    }
 }

@@ -85,7 +85,7 @@ async fn a_plugin_that_wants_more_memory_than_it_may_have_is_ended() {
 #[tokio::test]
 async fn without_a_token_nothing_is_even_asked_for() {
     let server = Scripted::posting(Reply::new(200, "{}"));
-    let nobody = Connection::new(server.root().parse().unwrap(), None);
+    let nobody = Connection::new(server.root().parse().unwrap(), None::<Token>);
     let (machine, comment) = order();
     let called = sandbox(|_| {}).offboard(&nobody, &machine, &comment).await;
     assert!(

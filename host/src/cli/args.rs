@@ -3,11 +3,20 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use url::Url;
 
-use super::{limit, secret::Secrets, target};
+use super::{
+    limit,
+    secret::Secrets,
+    settings::{Auth, Given},
+    target,
+};
 use crate::{
     component::Digest,
-    connection::AddressRange,
+    connection::{
+        AddressRange,
+        cloud::{Cloud, Region},
+    },
     contract::{ApiRoot, Comment},
     order::Target,
     sandbox::Limit,
@@ -57,6 +66,11 @@ pub(super) enum Command {
     Cancel(CancelArgs),
     /// Find machines by name
     Find(FindArgs),
+    /// Find out whether the connection can offboard, and why not; changes nothing
+    Check(CheckArgs),
+    /// Show the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Show what a plugin is and what it may reach
     Inspect(InspectArgs),
     /// Start a simulator of Defender for Endpoint on this machine
@@ -80,6 +94,8 @@ impl Command {
             Self::Status(args) => Some(&mut args.connect),
             Self::Cancel(args) => Some(&mut args.connect),
             Self::Find(args) => Some(&mut args.connect),
+            Self::Check(args) => Some(&mut args.connect),
+            Self::Config(ConfigCommand::Show(args)) => Some(&mut args.connect),
             _ => None,
         }
     }
@@ -89,12 +105,29 @@ impl Command {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connection")]
 pub(super) struct ConnectArgs {
-    /// The API's origin; http only to loopback
-    #[arg(long, value_name = "URL", env = "OFFBOARD_API_ROOT", default_value = ApiRoot::DEFAULT)]
-    pub(super) api_root: ApiRoot,
-    /// A file with a bearer token [or the variable OFFBOARD_TOKEN]
-    #[arg(long, value_name = "FILE", env = "OFFBOARD_TOKEN_FILE")]
-    pub(super) token_file: Option<PathBuf>,
+    /// The profile of the configuration file
+    #[arg(long, value_name = "NAME", env = "OFFBOARD_PROFILE")]
+    pub(super) profile: Option<String>,
+    /// The configuration file [default: offboard/offboard.toml in your configuration folder]
+    #[arg(long, value_name = "FILE", env = "OFFBOARD_CONFIG")]
+    pub(super) config: Option<PathBuf>,
+    /// The cloud [default: commercial]
+    #[arg(long, value_enum, value_name = "CLOUD", env = "OFFBOARD_CLOUD")]
+    pub(super) cloud: Option<Cloud>,
+    /// A region of the commercial cloud: a shorter way, for whoever wants one
+    #[arg(long, value_enum, value_name = "REGION", env = "OFFBOARD_REGION")]
+    pub(super) region: Option<Region>,
+    /// Another API than the cloud's; http only to loopback
+    #[arg(long, value_name = "URL", env = "OFFBOARD_API_ROOT")]
+    pub(super) api_root: Option<ApiRoot>,
+    /// An API host that may get tokens of Microsoft's, though nobody knows it
+    #[arg(
+        long,
+        value_name = "HOST",
+        env = "OFFBOARD_ALLOW_API_HOST",
+        value_delimiter = ','
+    )]
+    pub(super) allow_api_host: Vec<String>,
     /// Certification authorities to trust besides the system's, as PEM
     #[arg(long, value_name = "FILE", env = "OFFBOARD_CA_FILE")]
     pub(super) ca_file: Option<PathBuf>,
@@ -110,10 +143,58 @@ pub(super) struct ConnectArgs {
     #[arg(long, value_name = "FILE", env = "OFFBOARD_AUDIT")]
     pub(super) audit: Option<PathBuf>,
     #[command(flatten)]
+    pub(super) sign_in: SignInArgs,
+    #[command(flatten)]
     pub(super) plugin: PluginArgs,
     /// What the environment held, taken out of it.
     #[arg(skip)]
     pub(super) secrets: Secrets,
+    /// Which of these were given, and how.
+    #[arg(skip)]
+    pub(super) given: Given,
+}
+
+/// As whom. A secret is never an argument: others can see those.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Sign-in")]
+pub(super) struct SignInArgs {
+    /// How to sign in; without it, by the first of these that is given, as far as
+    /// managed-identity
+    #[arg(long, value_enum, value_name = "HOW", env = "OFFBOARD_AUTH")]
+    pub(super) auth: Option<Auth>,
+    /// The tenant's id or one of its domains [or AZURE_TENANT_ID]
+    #[arg(long, value_name = "TENANT", env = "OFFBOARD_TENANT")]
+    pub(super) tenant: Option<String>,
+    /// The app registration's application id [or AZURE_CLIENT_ID]
+    #[arg(long, value_name = "ID", env = "OFFBOARD_CLIENT_ID")]
+    pub(super) client_id: Option<String>,
+    /// A file with the client secret [or the variable AZURE_CLIENT_SECRET]
+    #[arg(long, value_name = "FILE", env = "OFFBOARD_CLIENT_SECRET_FILE")]
+    pub(super) client_secret_file: Option<PathBuf>,
+    /// A certificate with its key, PEM or PFX [or AZURE_CLIENT_CERTIFICATE_PATH]
+    #[arg(long, value_name = "FILE", env = "OFFBOARD_CERTIFICATE")]
+    pub(super) certificate: Option<PathBuf>,
+    /// A file with the PFX's password [or the variable AZURE_CLIENT_CERTIFICATE_PASSWORD]
+    #[arg(long, value_name = "FILE", env = "OFFBOARD_CERTIFICATE_PASSWORD_FILE")]
+    pub(super) certificate_password_file: Option<PathBuf>,
+    /// A file with a federated assertion [or AZURE_FEDERATED_TOKEN_FILE]
+    #[arg(long, value_name = "FILE", env = "OFFBOARD_FEDERATED_TOKEN_FILE")]
+    pub(super) federated_token_file: Option<PathBuf>,
+    /// The managed identity: system, a client id, a resource id, or object:ID
+    #[arg(long, value_name = "ID", env = "OFFBOARD_IDENTITY")]
+    pub(super) identity: Option<String>,
+    /// A file with a bearer token [or the variable OFFBOARD_TOKEN]
+    #[arg(long, value_name = "FILE", env = "OFFBOARD_TOKEN_FILE")]
+    pub(super) token_file: Option<PathBuf>,
+    /// A program that prints a bearer token, with its arguments; no shell is in between
+    #[arg(long, value_name = "COMMAND", env = "OFFBOARD_TOKEN_COMMAND")]
+    pub(super) token_command: Option<String>,
+    /// Another sign-in authority than the cloud's [or AZURE_AUTHORITY_HOST]
+    #[arg(long, value_name = "URL", env = "OFFBOARD_AUTHORITY")]
+    pub(super) authority: Option<Url>,
+    /// Another token resource than the cloud's
+    #[arg(long, value_name = "URL", env = "OFFBOARD_RESOURCE")]
+    pub(super) resource: Option<String>,
 }
 
 /// Which plugin, and what it may use.
@@ -211,6 +292,29 @@ pub(super) struct FindArgs {
     /// A DNS name; a plain label also finds the full names that begin with it
     #[arg(value_parser = target::any_name)]
     pub(super) name: String,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+    #[command(flatten)]
+    pub(super) connect: ConnectArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_long_help = EXIT_CODES)]
+pub(super) struct CheckArgs {
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+    #[command(flatten)]
+    pub(super) connect: ConnectArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Show what is in force, and where each value comes from; needs no sign-in
+    Show(ConfigArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ConfigArgs {
     #[command(flatten)]
     pub(super) output: OutputArgs,
     #[command(flatten)]

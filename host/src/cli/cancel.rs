@@ -20,7 +20,7 @@ use crate::{
     run::Event,
 };
 
-pub(super) async fn cancel(args: CancelArgs, screen: &Screen) -> Result<Exit> {
+pub(super) async fn cancel(mut args: CancelArgs, screen: &Screen) -> Result<Exit> {
     let signals = Signals::listen(screen);
     let Some(connected) = args
         .connect

@@ -1,6 +1,6 @@
 //! From arguments to a connection and a sandbox.
 
-use std::{env, fs, path::PathBuf, sync::Arc, time::Duration};
+use std::{env, fs, mem, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use tokio::task::spawn_blocking;
@@ -8,13 +8,17 @@ use tokio::task::spawn_blocking;
 use super::{
     args::{ConnectArgs, JournalArgs, PluginArgs},
     screen::Screen,
+    settings::{Settings, Sourced},
     signal::Signals,
     watch::Watch,
 };
 use crate::{
     audit::AuditFile,
     component::Component,
-    connection::{Connection, Proxy, Token, TokenClaims},
+    connection::{
+        Connection, Credential, Proxies, SignInError, Token, TokenClaims, cloud::Service,
+        sign_in::Prompt,
+    },
     contract::{Problem, Retry},
     journal::{Journal, JournalError, Who},
     run::Runner,
@@ -28,76 +32,126 @@ pub(super) struct Connected {
     pub(super) claims: Option<TokenClaims>,
     /// Why there is no token.
     pub(super) missing: Option<Problem>,
+    journal: Option<PathBuf>,
     who: Who,
 }
 
 impl ConnectArgs {
-    /// Loads the plugin and the token; none where the user stops it. A missing
+    /// What is in force.
+    ///
+    /// # Errors
+    /// The configuration cannot be used.
+    pub(super) fn settings(&mut self) -> Result<Settings> {
+        let (given, secrets) = (mem::take(&mut self.given), mem::take(&mut self.secrets));
+        Settings::resolve(self, &given, secrets)
+    }
+
+    /// Loads the plugin and signs in; none where the user stops it. A missing
     /// token is no error here: every order is told so.
     pub(super) async fn connect(
-        &self,
+        &mut self,
         grace: Duration,
         signals: &Signals,
         screen: &Screen,
     ) -> Result<Option<Connected>> {
+        let settings = self.settings()?;
+        let service = settings.service()?;
+        let mut connection = settings.network(&service)?;
         // Beside the signals: another component than the built-in one takes
-        // time to compile.
+        // time to compile, and an authority to answer.
         let (plugin, loading) = (self.plugin.clone(), *screen);
         let component = tokio::select! {
             component = spawn_blocking(move || plugin.component(&loading)) => component??,
             () = signals.stopping() => return Ok(None),
         };
-        let audit = match &self.audit {
-            Some(file) => Some(AuditFile::open(file, component.digest().as_str())?),
+        let audit = match &settings.audit {
+            Some(file) => Some(AuditFile::open(&file.value, component.digest().as_str())?),
             None => None,
         };
         let sandbox = Sandbox::new(&component, self.plugin.limits()?)?
             .audited(Arc::new(Watch::new(*screen, audit)));
-        let (token, missing) = match self.token() {
-            Ok(token) => (Some(token), None),
-            Err(error) => {
-                let message = format!("{error:#}");
-                (
-                    None,
-                    Some(Problem::new("no-credential", Retry::Safe, message)),
-                )
-            }
+        let signed_in = tokio::select! {
+            signed_in = settings.sign_in(&service, &connection, screen) => signed_in,
+            () = signals.stopping() => return Ok(None),
         };
-        let claims = token.as_ref().and_then(Token::claims);
+        let (claims, missing) = match signed_in {
+            Ok((credential, token)) => {
+                connection.credential = Some(credential);
+                (token.claims(), None)
+            }
+            Err(problem) => (None, Some(problem)),
+        };
         let user = env::var("USER").or_else(|_| env::var("USERNAME")).ok();
-        let who = Who::new(user, component.digest().as_str(), self.api_root.as_str());
-        let connection = self.network(token)?;
+        let who = Who::new(user, component.digest().as_str(), service.api_root.as_str());
         Ok(Some(Connected {
             runner: Runner::new(sandbox, connection, grace, signals.stop.clone()),
             claims,
             missing,
+            journal: settings.journal.map(|journal| journal.value),
             who,
         }))
     }
+}
 
-    fn token(&self) -> Result<Token> {
-        if let Some(file) = &self.token_file {
-            return Token::from_file(file).with_context(|| file.display().to_string());
-        }
-        self.secrets
-            .token()
-            .context("there is no token: give --token-file FILE or set OFFBOARD_TOKEN")?
-            .context("the variable OFFBOARD_TOKEN")
-    }
-
-    fn network(&self, token: Option<Token>) -> Result<Connection> {
-        let proxy = Proxy::from_environment(&self.api_root)
-            .context("HTTPS_PROXY or ALL_PROXY cannot be used")?;
-        let connection = Connection::new(self.api_root.clone(), token)
-            .allowing(self.allow_address.clone())
-            .through(proxy);
-        let Some(file) = &self.ca_file else {
+impl Settings {
+    /// The way to the service, still without a credential.
+    pub(super) fn network(&self, service: &Service) -> Result<Connection> {
+        let proxies =
+            Proxies::from_environment().context("HTTPS_PROXY or ALL_PROXY cannot be used")?;
+        let allowed = self
+            .allow_address
+            .as_ref()
+            .map(|ranges| ranges.value.clone());
+        let connection = Connection::new(service.api_root.clone(), None::<Credential>)
+            .allowing(allowed.unwrap_or_default())
+            .through(proxies);
+        let Some(Sourced { value: file, .. }) = &self.ca_file else {
             return Ok(connection);
         };
         let pem = fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
         connection
             .trusting(&pem)
             .with_context(|| file.display().to_string())
+    }
+
+    /// Signs in, for the first time of a run.
+    ///
+    /// # Errors
+    /// There is no credential, or no token to be had with it.
+    pub(super) async fn sign_in(
+        &self,
+        service: &Service,
+        connection: &Connection,
+        screen: &Screen,
+    ) -> Result<(Credential, Token), Problem> {
+        let insisting = screen.insisting();
+        let prompt = Prompt::new(move |url, code| {
+            insisting.say(&format!("To sign in, open {url} and type the code {code}"));
+        });
+        let credential = self
+            .sign_in
+            .credential(service, connection, prompt)
+            .map_err(|error| Problem::new("no-credential", Retry::Safe, format!("{error:#}")))?;
+        match credential.token().await {
+            Ok(token) => Ok((credential, token)),
+            Err(error) => Err(no_token(&error)),
+        }
+    }
+}
+
+/// Why there is no token, as a problem.
+fn no_token(error: &SignInError) -> Problem {
+    let kind = match error {
+        SignInError::Unreachable(_) => "no-authority",
+        _ => "no-credential",
+    };
+    let code = match error {
+        SignInError::Refused { codes, .. } => codes.first().map(|code| format!("AADSTS{code}")),
+        _ => None,
+    };
+    Problem {
+        code,
+        ..Problem::new(kind, Retry::Safe, error.to_string())
     }
 }
 
@@ -133,12 +187,14 @@ impl PluginArgs {
 impl Connected {
     /// Opens the journal.
     pub(super) fn journal(&self, args: &JournalArgs) -> Result<Journal, JournalError> {
-        let path = args.journal.clone().unwrap_or_else(default_journal);
+        let named = args.journal.clone().or_else(|| self.journal.clone());
+        let path = named.unwrap_or_else(default_journal);
         Journal::open(&path, self.who.clone())
     }
 }
 
-fn default_journal() -> PathBuf {
+/// Where the journal is where nobody says otherwise.
+pub(super) fn default_journal() -> PathBuf {
     use etcetera::BaseStrategy;
     let folder = etcetera::choose_base_strategy()
         .map(|folders| folders.state_dir().unwrap_or_else(|| folders.data_dir()))

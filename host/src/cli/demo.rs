@@ -186,7 +186,12 @@ async fn failure(
         .send(std::slice::from_mut(&mut order), journal, &mut |_| {})
         .await?;
     let problem = order.problem().context("the service took it")?;
-    let claims = runner.connection.token.as_ref().and_then(Token::claims);
+    let credential = runner
+        .connection
+        .credential
+        .as_ref()
+        .context("no credential")?;
+    let claims = credential.token().await?.claims();
     screen.line(&format!(
         "The service says: {}\nWhat to do: {}",
         report::words(problem),

@@ -82,7 +82,7 @@ impl Cells for Row<'_> {
     }
 }
 
-pub(super) async fn find(args: FindArgs, screen: &Screen) -> Result<Exit> {
+pub(super) async fn find(mut args: FindArgs, screen: &Screen) -> Result<Exit> {
     let signals = Signals::listen(screen);
     let Some(connected) = args
         .connect

@@ -1,6 +1,7 @@
 //! What to do next: one sentence or two for each problem, and what an
 //! offboarding does not do.
 
+use super::aadsts;
 use crate::{
     connection::TokenClaims,
     contract::{Machine, Problem},
@@ -20,12 +21,17 @@ pub(super) fn hint(problem: &Problem, claims: Option<&TokenClaims>) -> String {
             has it in its URL, and `offboard find NAME` lists it."
             .to_owned(),
         "invalid-comment" => "Say why in --comment; the service keeps it.".to_owned(),
-        "no-credential" => "Put a token for Defender for Endpoint in a file and name it with \
-            --token-file, or set OFFBOARD_TOKEN."
-            .to_owned(),
+        "no-credential" => match problem.code.as_deref() {
+            Some(code) => aadsts::advice(code).unwrap_or(aadsts::OTHER).to_owned(),
+            None => "Sign in with an app registration (--tenant, --client-id and \
+                --client-secret-file), or put a token for Defender for Endpoint in a file and name \
+                it with --token-file; `offboard check` tells step by step what is missing."
+                .to_owned(),
+        },
+        "no-authority" => format!("Nothing was sent. {NETWORK}"),
         "unauthorized" => format!(
-            "Get a fresh token. If a fresh one is refused too, the tenant may have no active \
-             licence for Defender for Endpoint.{}",
+            "A fresh token was asked for where there is another one to be had. If that is refused \
+             too, the tenant may have no active licence for Defender for Endpoint.{}",
             carried(claims)
         ),
         "forbidden" => format!(
@@ -39,10 +45,15 @@ pub(super) fn hint(problem: &Problem, claims: Option<&TokenClaims>) -> String {
             },
             carried(claims)
         ),
-        "machine-not-found" | "not-found" => "Look the machine up with `offboard find NAME`, or \
-            in the portal: the id is in the URL of its device page. Devices leave the inventory \
-            after 180 days, and a token of another tenant does not see it."
-            .to_owned(),
+        "machine-not-found" | "not-found" => format!(
+            "Look the machine up with `offboard find NAME`, or in the portal: the id is in the URL \
+             of its device page. Devices leave the inventory after 180 days, and a token of \
+             another tenant does not see it.{}",
+            match claims.is_some_and(TokenClaims::is_delegated) {
+                true => " A user sees the machines of the user's own device groups alone.",
+                false => "",
+            }
+        ),
         "ambiguous-name" => "Choose one of the candidates by its id; a device that was onboarded \
             again has a new record, and the old one is inactive."
             .to_owned(),
@@ -158,16 +169,24 @@ fn carried(claims: Option<&TokenClaims>) -> String {
         return String::new();
     };
     let audience = claims.audience.as_deref().unwrap_or("none");
-    let mut permissions = claims.roles.clone();
-    permissions.extend(
-        claims
-            .scopes
-            .iter()
-            .flat_map(|scopes| scopes.split_whitespace().map(ToOwned::to_owned)),
-    );
+    let permissions = claims.permissions();
     let permissions = match permissions.is_empty() {
         true => "no permission at all".to_owned(),
         false => permissions.join(", "),
     };
-    format!(" This token is for {audience} and carries {permissions}.")
+    let user = match claims.is_delegated() {
+        true => USER,
+        false => "",
+    };
+    format!(" This token is for {audience} and carries {permissions}.{user}")
 }
+
+/// What counts besides a user's permissions (Microsoft's documentation of
+/// roles).
+const USER: &str = " It is a user's: the user also needs a role with \"Manage security settings in \
+    Security Center\", and access to the machine's device group.";
+
+/// What to look at where a host is not reached.
+pub(super) const NETWORK: &str = "Check the network, --api-root and --authority; a proxy is named by \
+    HTTPS_PROXY, a certification authority of your own by --ca-file, a private address by \
+    --allow-address.";

@@ -1,9 +1,12 @@
 //! The `offboard` command: arguments, prompts, tables and exit codes. The one
 //! room that talks to people, and the one that knows the simulator.
 
+mod aadsts;
 mod actions;
 mod args;
 mod cancel;
+mod check;
+mod config;
 mod confirm;
 mod connect;
 #[cfg(feature = "simulator")]
@@ -17,6 +20,7 @@ mod report;
 mod run;
 mod screen;
 mod secret;
+mod settings;
 mod sheet;
 mod signal;
 mod status;
@@ -25,12 +29,13 @@ mod watch;
 
 use std::{process::ExitCode, time::Duration};
 
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, FromArgMatches};
 
-use args::{Cli, Command};
+use args::{Cli, Command, ConfigCommand};
 use exit::Exit;
 use screen::Screen;
 use secret::Secrets;
+use settings::Given;
 
 /// How long the end may take.
 const LAST_MOMENT: Duration = Duration::from_millis(500);
@@ -39,12 +44,19 @@ const LAST_MOMENT: Duration = Duration::from_millis(500);
 #[must_use]
 pub fn main() -> ExitCode {
     let secrets = Secrets::take();
-    let mut cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let mut command = Cli::command();
+    let parsed = command
+        .try_get_matches_from_mut(std::env::args_os())
+        .and_then(|matches| {
+            let given = Given::of(&command, &matches);
+            Ok((Cli::from_arg_matches(&matches)?, given))
+        });
+    let (mut cli, given) = match parsed {
+        Ok(parsed) => parsed,
         Err(answer) => return usage(&answer),
     };
     if let Some(args) = cli.command.connect_args() {
-        args.secrets = secrets;
+        (args.secrets, args.given) = (secrets, given);
     }
     let screen = Screen::new(cli.quiet, cli.verbose);
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -96,6 +108,8 @@ async fn dispatch(command: Command, screen: &Screen) -> anyhow::Result<Exit> {
         Command::Status(args) => status::status(args, screen).await,
         Command::Cancel(args) => cancel::cancel(args, screen).await,
         Command::Find(args) => find::find(args, screen).await,
+        Command::Check(args) => check::check(args, screen).await,
+        Command::Config(ConfigCommand::Show(args)) => config::show(args, screen),
         Command::Inspect(args) => inspect::inspect(&args, screen),
         #[cfg(feature = "simulator")]
         Command::Simulate(args) => simulate(args, screen).await,

@@ -37,7 +37,7 @@ impl Line {
     }
 }
 
-pub(super) async fn run(args: RunArgs, screen: &Screen) -> Result<Exit> {
+pub(super) async fn run(mut args: RunArgs, screen: &Screen) -> Result<Exit> {
     let targets = joined(&args.machines);
     ensure!(
         targets.len() <= MAX_MACHINES,
@@ -289,6 +289,9 @@ fn tell(screen: &Screen, event: &Event<'_>) {
             "the outcome for {} is unknown; asking the service what became of it",
             order.target()
         )),
+        Event::Renewed => {
+            screen.say("the service refused the token; sending again with a fresh one")
+        }
         Event::Waiting(pause) => screen.say(&format!(
             "the service wants a pause: waiting {} before the next machine",
             humantime::format_duration(*pause)

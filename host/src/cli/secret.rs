@@ -8,11 +8,15 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::connection::{InvalidToken, Token};
 
 const TOKEN: &str = "OFFBOARD_TOKEN";
+const CLIENT_SECRET: &str = "AZURE_CLIENT_SECRET";
+const CERTIFICATE_PASSWORD: &str = "AZURE_CLIENT_CERTIFICATE_PASSWORD";
 
 /// What the environment held.
 #[derive(Clone, Default)]
 pub(super) struct Secrets {
     token: Option<SecretString>,
+    client_secret: Option<SecretString>,
+    certificate_password: Option<SecretString>,
 }
 
 impl Secrets {
@@ -20,22 +24,10 @@ impl Secrets {
     /// there is a second thread.
     pub(super) fn take() -> Self {
         guard();
-        let token = env::var_os(TOKEN);
-        if token.is_some() {
-            // SAFETY: nothing else reads or writes the environment meanwhile:
-            // the caller has started no thread yet.
-            #[allow(unsafe_code)]
-            unsafe {
-                env::remove_var(TOKEN);
-            }
-        }
         Self {
-            // What is not UTF-8 is no token, and said to be none.
-            token: token.map(|token| {
-                token
-                    .into_string()
-                    .map_or_else(|_| "\u{fffd}".into(), SecretString::from)
-            }),
+            token: take(TOKEN),
+            client_secret: take(CLIENT_SECRET),
+            certificate_password: take(CERTIFICATE_PASSWORD),
         }
     }
 
@@ -44,6 +36,31 @@ impl Secrets {
         let token = self.token.as_ref()?.expose_secret();
         (!token.trim().is_empty()).then(|| Token::new(token))
     }
+
+    /// The client secret, if there was one that is not blank.
+    pub(super) fn client_secret(&self) -> Option<SecretString> {
+        let secret = self.client_secret.as_ref()?.expose_secret().trim();
+        (!secret.is_empty()).then(|| SecretString::from(secret))
+    }
+
+    /// The password of the certificate's file.
+    pub(super) fn certificate_password(&self) -> Option<SecretString> {
+        self.certificate_password.clone()
+    }
+}
+
+/// A variable, which is gone afterwards.
+fn take(name: &str) -> Option<SecretString> {
+    let value = env::var_os(name)?;
+    // SAFETY: nothing else reads or writes the environment meanwhile: the
+    // caller of `Secrets::take` has started no thread yet.
+    #[allow(unsafe_code)]
+    unsafe {
+        env::remove_var(name);
+    }
+    // What is not UTF-8 is no secret of these, and refused as one.
+    let value = value.into_string();
+    Some(value.map_or_else(|_| "\u{fffd}".into(), SecretString::from))
 }
 
 impl fmt::Debug for Secrets {
@@ -87,8 +104,15 @@ mod tests {
         const NAME: &str = "cli::secret::tests::the_token_leaves_the_environment";
         if env::var_os(CHILD).is_some() {
             let secrets = Secrets::take();
-            assert_eq!(env::var_os(TOKEN), None);
+            for name in [TOKEN, CLIENT_SECRET, CERTIFICATE_PASSWORD] {
+                assert_eq!(env::var_os(name), None);
+            }
             assert!(secrets.token().unwrap().is_ok());
+            assert_eq!(secrets.client_secret().unwrap().expose_secret(), "a.b.c");
+            assert_eq!(
+                secrets.certificate_password().unwrap().expose_secret(),
+                "a.b.c"
+            );
             assert!(!format!("{secrets:?}").contains("a.b.c"));
             return;
         }
@@ -96,6 +120,8 @@ mod tests {
             .args(["--exact", NAME, "--test-threads=1"])
             .env(CHILD, "1")
             .env(TOKEN, "a.b.c")
+            .env(CLIENT_SECRET, "a.b.c")
+            .env(CERTIFICATE_PASSWORD, "a.b.c")
             .output()
             .unwrap();
         let output = String::from_utf8_lossy(&child.stdout);

@@ -19,7 +19,7 @@ use crate::{
     order::{State, state_of},
 };
 
-pub(super) async fn status(args: StatusArgs, screen: &Screen) -> Result<Exit> {
+pub(super) async fn status(mut args: StatusArgs, screen: &Screen) -> Result<Exit> {
     let signals = Signals::listen(screen);
     let Some(connected) = args
         .connect

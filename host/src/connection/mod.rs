@@ -1,17 +1,36 @@
 //! Where requests go, and as whom. Besides egress, nothing else in the library
 //! ever holds a token, and nothing can print one.
 
+mod address;
+pub mod cloud;
+mod command;
+mod credential;
+mod dial;
 mod network;
+#[cfg(feature = "sign-in")]
+mod probe;
 mod proxy;
+mod secret_file;
+#[cfg(feature = "sign-in")]
+pub mod sign_in;
+mod target;
 mod token;
 
 use std::sync::Arc;
 
 use crate::contract::ApiRoot;
 
+pub use command::TokenCommand;
+pub(crate) use credential::Issued;
+pub use credential::{Credential, Fetch, Fetched, SignInError, TokenFile, TokenSource};
+pub(crate) use dial::{BoxedStream, DialError, MAX_HEAD, dial};
 pub(crate) use network::Network;
 pub use network::{AddressRange, InvalidAddressRange, InvalidCertificates};
-pub use proxy::{InvalidProxy, Proxy};
+#[cfg(feature = "sign-in")]
+pub use probe::{Probe, ProbeError};
+pub use proxy::{InvalidProxy, Proxies, Proxy};
+pub use secret_file::{SecretFileError, read_secret};
+pub(crate) use target::Target;
 pub use token::{InvalidToken, Token, TokenClaims};
 
 /// The service's origin, the credential for it, and the way there.
@@ -21,18 +40,19 @@ pub struct Connection {
     /// The service's origin.
     pub api_root: ApiRoot,
     /// The credential; none where there is none, and then nothing is sent.
-    pub token: Option<Token>,
+    pub credential: Option<Credential>,
     pub(crate) network: Arc<Network>,
 }
 
 impl Connection {
-    /// A connection to this service with this credential: straight there, to
-    /// public addresses alone, with the platform's trust store.
+    /// A connection to this service with this credential, a ready token or one
+    /// that signs in: straight there, to public addresses alone, with the
+    /// platform's trust store.
     #[must_use]
-    pub fn new(api_root: ApiRoot, token: Option<Token>) -> Self {
+    pub fn new<C: Into<Credential>>(api_root: ApiRoot, credential: Option<C>) -> Self {
         Self {
             api_root,
-            token,
+            credential: credential.map(Into::into),
             network: Arc::default(),
         }
     }
@@ -53,18 +73,21 @@ impl Connection {
         Ok(self)
     }
 
-    /// The same connection through this proxy. A service on loopback is reached
+    /// The same connection through a proxy. A service on loopback is reached
     /// without it.
     #[must_use]
-    pub fn through(mut self, proxy: Option<Proxy>) -> Self {
-        let proxy = proxy.filter(|_| !self.api_root.is_loopback());
-        Arc::make_mut(&mut self.network).set_proxy(proxy);
+    pub fn through(mut self, proxies: Proxies) -> Self {
+        Arc::make_mut(&mut self.network).set_proxies(proxies);
         self
     }
 
     /// The proxy on the way, if there is one.
     #[must_use]
     pub fn proxy(&self) -> Option<&Proxy> {
-        self.network.proxy()
+        self.network.proxy_for(&self.target())
+    }
+
+    pub(crate) fn target(&self) -> Target {
+        Target::from(&self.api_root)
     }
 }

@@ -2,6 +2,7 @@
 //! trusted, and through which proxy.
 
 use std::{
+    fmt,
     net::IpAddr,
     str::FromStr,
     sync::{Arc, OnceLock},
@@ -15,14 +16,14 @@ use rustls::{
 use rustls_platform_verifier::Verifier;
 use thiserror::Error;
 
-use super::Proxy;
+use super::{Proxies, Proxy, target::Target};
 
 /// What is on the way.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Network {
     allowed: Vec<AddressRange>,
     authorities: Vec<CertificateDer<'static>>,
-    proxy: Option<Proxy>,
+    proxies: Proxies,
     /// Read from the platform once for a connection.
     tls: OnceLock<Result<Arc<ClientConfig>, rustls::Error>>,
 }
@@ -54,6 +55,12 @@ pub enum InvalidCertificates {
 impl AddressRange {
     fn contains(&self, address: IpAddr) -> bool {
         self.0.contains(&address) || self.0.contains(&address.to_canonical())
+    }
+}
+
+impl fmt::Display for AddressRange {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
     }
 }
 
@@ -91,12 +98,13 @@ impl Network {
         Ok(())
     }
 
-    pub(super) fn set_proxy(&mut self, proxy: Option<Proxy>) {
-        self.proxy = proxy;
+    pub(super) fn set_proxies(&mut self, proxies: Proxies) {
+        self.proxies = proxies;
     }
 
-    pub(crate) fn proxy(&self) -> Option<&Proxy> {
-        self.proxy.as_ref()
+    /// The proxy on the way to a target.
+    pub(crate) fn proxy_for(&self, target: &Target) -> Option<&Proxy> {
+        self.proxies.for_target(target)
     }
 
     /// Whether the user named this address.
@@ -108,7 +116,7 @@ impl Network {
     /// added to it.
     pub(crate) fn tls(&self) -> Result<Arc<ClientConfig>, rustls::Error> {
         let set_up = || {
-            let provider = Arc::new(rustls::crypto::ring::default_provider());
+            let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
             let authorities = self.authorities.iter().cloned();
             let verifier = Verifier::new_with_extra_roots(authorities, Arc::clone(&provider))?;
             let config = ClientConfig::builder_with_provider(provider)

@@ -5,11 +5,12 @@
 use std::{env, fmt};
 
 use http::{HeaderValue, Uri};
-use hyper_util::client::proxy::matcher::{Intercept, Matcher};
+use hyper_util::client::proxy::matcher::Matcher;
 use thiserror::Error;
 use url::{Host, Url};
 
-use crate::contract::{ApiRoot, Scheme};
+use super::target::Target;
+use crate::contract::Scheme;
 
 /// An HTTP proxy.
 #[derive(Clone, PartialEq, Eq)]
@@ -26,13 +27,20 @@ pub struct Proxy {
 #[error("not the URL of an HTTP proxy, as http://proxy.example.com:3128")]
 pub struct InvalidProxy;
 
-impl Proxy {
-    /// What `HTTPS_PROXY` or `ALL_PROXY` (in upper or lower case) says for this
-    /// service, unless `NO_PROXY` or a loopback address exempts it.
+/// The proxy that is in use, and what goes without it.
+#[derive(Debug, Clone, Default)]
+pub struct Proxies {
+    proxy: Option<Proxy>,
+    exempt: String,
+}
+
+impl Proxies {
+    /// What `HTTPS_PROXY` or `ALL_PROXY` (in upper or lower case) says, and
+    /// what `NO_PROXY` exempts.
     ///
     /// # Errors
     /// It is set to something else than an HTTP proxy.
-    pub fn from_environment(api: &ApiRoot) -> Result<Option<Self>, InvalidProxy> {
+    pub fn from_environment() -> Result<Self, InvalidProxy> {
         let first = |names: &[&str]| {
             names
                 .iter()
@@ -42,35 +50,47 @@ impl Proxy {
         let proxy = first(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]);
         let exempt = first(&["NO_PROXY", "no_proxy"]).unwrap_or_default();
         match proxy {
-            Some(proxy) => Self::for_service(api, &proxy, &exempt),
-            None => Ok(None),
+            Some(proxy) => Self::new(&proxy, &exempt),
+            None => Ok(Self::default()),
         }
     }
 
-    /// This proxy for this service, unless it is exempt.
+    /// This proxy for everything that is not exempt; `exempt` is written like
+    /// `NO_PROXY`.
     ///
     /// # Errors
     /// It is no HTTP proxy.
-    pub fn for_service(
-        api: &ApiRoot,
-        proxy: &str,
-        exempt: &str,
-    ) -> Result<Option<Self>, InvalidProxy> {
-        if api.is_loopback() {
-            return Ok(None);
-        }
-        let service: Uri = api.as_str().parse().map_err(|_| InvalidProxy)?;
-        let found = |exempt: &str| {
-            let matcher = Matcher::builder().https(proxy).no(exempt).build();
-            matcher.intercept(&service)
-        };
-        // Without exemptions first: what cannot be read must not look like
-        // what is exempt, and go without the proxy.
-        let proxy = Self::read(&found("").ok_or(InvalidProxy)?)?;
-        Ok(found(exempt).is_some().then_some(proxy))
+    pub fn new(proxy: &str, exempt: &str) -> Result<Self, InvalidProxy> {
+        Ok(Self {
+            proxy: Some(Proxy::read(proxy)?),
+            exempt: exempt.to_owned(),
+        })
     }
 
-    fn read(found: &Intercept) -> Result<Self, InvalidProxy> {
+    /// The proxy on the way to a target. Loopback and the machine's own
+    /// endpoints have none.
+    pub(super) fn for_target(&self, target: &Target) -> Option<&Proxy> {
+        let proxy = self.proxy.as_ref()?;
+        if !target.takes_proxy() {
+            return None;
+        }
+        // Which proxy does not matter here, only whether there is one.
+        let matcher = Matcher::builder()
+            .https("http://proxy.invalid")
+            .no(self.exempt.as_str())
+            .build();
+        let uri: Uri = format!("https://{}", target.authority()).parse().ok()?;
+        matcher.intercept(&uri).map(|_| proxy)
+    }
+}
+
+impl Proxy {
+    pub(super) fn read(proxy: &str) -> Result<Self, InvalidProxy> {
+        let found = Matcher::builder()
+            .https(proxy)
+            .build()
+            .intercept(&Uri::from_static("https://service.invalid"))
+            .ok_or(InvalidProxy)?;
         // Read again: a port that is no number looks like none there.
         let url = Url::parse(&found.uri().to_string()).map_err(|_| InvalidProxy)?;
         let scheme = match url.scheme() {
@@ -122,10 +142,13 @@ impl fmt::Debug for Proxy {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::contract::ApiRoot;
 
     fn found(root: &str, proxy: &str, exempt: &str) -> Result<Option<String>, InvalidProxy> {
-        Proxy::for_service(&root.parse().unwrap(), proxy, exempt)
-            .map(|proxy| proxy.map(|proxy| proxy.to_string()))
+        let api: ApiRoot = root.parse().unwrap();
+        let proxies = Proxies::new(proxy, exempt)?;
+        let proxy = proxies.for_target(&Target::from(&api));
+        Ok(proxy.map(ToString::to_string))
     }
 
     #[test]
@@ -169,9 +192,7 @@ mod tests {
 
     #[test]
     fn the_password_is_never_printed() {
-        let api = "https://api.example.test".parse().unwrap();
-        let proxy = Proxy::for_service(&api, "http://user:hunter2@proxy.test:3128", "");
-        let proxy = proxy.unwrap().unwrap();
+        let proxy = Proxy::read("http://user:hunter2@proxy.test:3128").unwrap();
         assert!(proxy.authorization().is_some());
         for text in [
             proxy.to_string(),

@@ -1,13 +1,15 @@
 //! A ready bearer token. It cannot be printed: only egress reads it, and only
 //! to write the one header.
 
-use std::{fmt, io, path::Path};
+use std::{fmt, path::Path};
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use http::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use thiserror::Error;
+
+use super::secret_file::{SecretFileError, read_secret};
 
 /// Longer than any token that Entra ID issues, in bytes.
 const MAX_TOKEN: u64 = 64 * 1024;
@@ -32,9 +34,9 @@ pub enum InvalidToken {
     /// Longer than any token.
     #[error("the token is longer than {MAX_TOKEN} bytes")]
     TooLong,
-    /// The file cannot be read.
-    #[error("the token file cannot be read")]
-    File(#[from] io::Error),
+    /// The file cannot be read, or others can read it, too.
+    #[error("the token file: {0}")]
+    File(#[from] SecretFileError),
 }
 
 /// What a token says of itself. Advice for people, never a decision: Entra ID
@@ -45,6 +47,9 @@ pub struct TokenClaims {
     /// `aud`: whom it is meant for.
     #[serde(default, rename = "aud")]
     pub audience: Option<String>,
+    /// `tid`: whose it is.
+    #[serde(default, rename = "tid")]
+    pub tenant: Option<String>,
     /// `roles`: the application permissions.
     #[serde(default)]
     pub roles: Vec<String>,
@@ -54,6 +59,38 @@ pub struct TokenClaims {
     /// `exp`: when it ends, in seconds since 1970.
     #[serde(default, rename = "exp")]
     pub expires: Option<i64>,
+}
+
+impl TokenClaims {
+    /// All permissions, of an application or of a user.
+    #[must_use]
+    pub fn permissions(&self) -> Vec<String> {
+        let scopes = self
+            .scopes
+            .iter()
+            .flat_map(|scopes| scopes.split_whitespace());
+        let mut permissions = self.roles.clone();
+        permissions.extend(scopes.map(ToOwned::to_owned));
+        permissions
+    }
+
+    /// Whether one of them is to read machines and actions.
+    #[must_use]
+    pub fn may_read(&self) -> bool {
+        self.permissions().iter().any(|held| {
+            matches!(
+                held.as_str(),
+                "Machine.Read.All" | "Machine.ReadWrite.All" | "Machine.Read" | "Machine.ReadWrite"
+            )
+        })
+    }
+
+    /// Whether it is a user's: then the user's role and device groups count,
+    /// too.
+    #[must_use]
+    pub fn is_delegated(&self) -> bool {
+        self.scopes.is_some()
+    }
 }
 
 impl Token {
@@ -74,19 +111,14 @@ impl Token {
         }
     }
 
-    /// Reads a token from a file.
+    /// Reads a token from a file that nobody else can read.
     ///
     /// # Errors
-    /// The file cannot be read, or holds no token.
+    /// The file cannot be read, others can read it, or it holds no token.
     pub fn from_file(path: &Path) -> Result<Self, InvalidToken> {
-        use io::Read;
-        let mut text = String::new();
-        std::fs::File::open(path)?
-            .take(MAX_TOKEN + 1)
-            .read_to_string(&mut text)?;
-        let token = Self::new(&text);
-        zeroize(text);
-        token
+        let bytes = read_secret(path, MAX_TOKEN)?;
+        let text = std::str::from_utf8(bytes.expose_secret());
+        Self::new(text.map_err(|_| InvalidToken::Character)?)
     }
 
     /// The value of the `Authorization` header, marked sensitive.
@@ -95,6 +127,11 @@ impl Token {
             .map_err(|_| InvalidToken::Character)?;
         value.set_sensitive(true);
         Ok(value)
+    }
+
+    /// Whether this is the same token.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.0.expose_secret() == other.0.expose_secret()
     }
 
     /// Whether this is, or holds, the token.
@@ -184,10 +221,6 @@ fn escape(bytes: &[u8]) -> (u8, usize) {
 /// RFC 6750, `b64token`.
 fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte)
-}
-
-fn zeroize(text: String) {
-    drop(SecretString::from(text));
 }
 
 #[cfg(test)]

@@ -2,9 +2,8 @@
 //! so; the token is added here, after every check; the guest can neither set
 //! nor see it. What really happened is recorded as it happens.
 
-mod address;
 mod audit;
-mod dial;
+mod counted;
 mod note;
 mod record;
 
@@ -18,7 +17,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -29,7 +28,7 @@ use wasmtime_wasi_http::{
 };
 
 use crate::{
-    connection::Connection,
+    connection::{Connection, DialError, Issued, MAX_HEAD, SignInError, Token, dial},
     contract::Function,
     grant::{Asked, Grant, MAX_REQUEST_BODY, Permit, Refusal, Route},
 };
@@ -38,12 +37,9 @@ pub use audit::{Audit, Entry};
 pub use record::{CallRecord, Delivery, Exchange};
 
 pub(crate) use audit::Auditor;
-use dial::DialError;
+use counted::Counted;
 use note::Note;
 pub(crate) use record::Recorder;
-
-/// The longest head of an answer, in bytes.
-pub(crate) const MAX_HEAD: usize = 64 * 1024;
 
 /// Requests of one call that are put on record one by one.
 const MAX_ASKED: u64 = 256;
@@ -184,13 +180,26 @@ impl Exit {
             Ok(permit) => permit,
             Err(refusal) => return Err(note.refuse(refusal)),
         };
-        let token = self.connection.token.as_ref();
-        let Some(authorization) = token.and_then(|token| token.authorization().ok()) else {
-            return Err(note.refuse(Refusal::NoCredential));
+        let (issued, authorization) = match self.sign_in().await {
+            Ok(signed_in) => signed_in,
+            Err(refusal) => return Err(note.refuse(refusal)),
         };
         note.allow(permit.route());
         let request = outgoing(&head, permit.body(), authorization);
-        self.exchange(permit.route(), request).await
+        self.exchange(permit.route(), request, &issued).await
+    }
+
+    /// The token, and the header that carries it.
+    async fn sign_in(&self) -> Result<(Issued, HeaderValue), Refusal> {
+        let credential = self.connection.credential.as_ref();
+        let issued = credential.ok_or(Refusal::NoCredential)?.issue().await;
+        let issued = issued.map_err(|error| match error {
+            SignInError::Unreachable(reason) => Refusal::NoAuthority(reason),
+            error => Refusal::SignIn(error.to_string()),
+        })?;
+        let authorization = issued.token.authorization();
+        let authorization = authorization.map_err(|error| Refusal::SignIn(error.to_string()))?;
+        Ok((issued, authorization))
     }
 
     fn decide(&self, head: &http::request::Parts, body: &[u8]) -> Result<Permit, Refusal> {
@@ -222,9 +231,15 @@ impl Exit {
         &self,
         route: Route,
         request: Request<Full<Bytes>>,
+        issued: &Issued,
     ) -> Result<Response<WasiBody>> {
-        self.recorder.begin(route);
-        let stream = dial::dial(&self.connection, &self.recorder)
+        self.recorder.begin(route, issued.generation);
+        let trying = |address| {
+            self.recorder
+                .update(|exchange| exchange.address = Some(address));
+        };
+        let target = self.connection.target();
+        let stream = dial(&target, &self.connection.network, &trying)
             .await
             .map_err(|error| {
                 self.failed(&error);
@@ -246,7 +261,7 @@ impl Exit {
         };
         let (mut sender, connection) = http1::Builder::new()
             .max_buf_size(MAX_HEAD)
-            .handshake(TokioIo::new(stream))
+            .handshake(TokioIo::new(Counted::new(stream, self.recorder.meter())))
             .await
             .map_err(lost)?;
         // Ended with this exchange, also when the call is dropped half-way.
@@ -255,43 +270,32 @@ impl Exit {
 
         let response = sender.send_request(request).await.map_err(lost)?;
         let (head, body) = response.into_parts();
-        let seen = self.visible(&head.headers);
+        let seen = visible(&head.headers, &issued.token);
         let retry_after = seen.get(header::RETRY_AFTER).and_then(|v| v.to_str().ok());
         self.recorder.update(|exchange| {
             exchange.status = Some(head.status.as_u16());
             exchange.retry_after = retry_after.map(ToOwned::to_owned);
         });
+        if let Some(credential) = &self.connection.credential
+            && head.status != StatusCode::UNAUTHORIZED
+        {
+            credential.accepted(issued.generation).await;
+        }
         let mut encodings = head.headers.get_all(header::CONTENT_ENCODING).iter();
         let encoded = encodings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"));
         let body = if encoded {
             Err("the answer is encoded, which was not asked for".to_owned())
         } else {
-            self.receive(body, route.answer_limit()).await
+            receive(body, route.answer_limit(), &issued.token).await
         };
-        Ok(self.deliver(&head, body))
+        let mut response = self.deliver(body);
+        *response.status_mut() = head.status;
+        *response.headers_mut() = seen;
+        Ok(response)
     }
 
-    async fn receive(&self, body: hyper::body::Incoming, limit: usize) -> Result<Bytes, String> {
-        let body = Limited::new(body, limit).collect().await.map_err(|error| {
-            match error.downcast_ref::<http_body_util::LengthLimitError>() {
-                Some(_) => format!("the answer is longer than {limit} bytes"),
-                None => format!("the answer broke off: {error}"),
-            }
-        })?;
-        let bytes = body.to_bytes().to_vec();
-        let clean = match &self.connection.token {
-            Some(token) => token.redact(bytes),
-            None => bytes,
-        };
-        Ok(clean.into())
-    }
-
-    fn deliver(
-        &self,
-        head: &http::response::Parts,
-        body: Result<Bytes, String>,
-    ) -> Response<WasiBody> {
-        let body = match body {
+    fn deliver(&self, body: Result<Bytes, String>) -> Response<WasiBody> {
+        Response::new(match body {
             Ok(bytes) => {
                 self.recorder
                     .update(|exchange| exchange.answer = Some(bytes.to_vec()));
@@ -304,30 +308,7 @@ impl Exit {
                     .update(|exchange| exchange.failure = Some(reason.clone()));
                 Broken.boxed_unsync()
             }
-        };
-        let mut response = Response::new(body);
-        *response.status_mut() = head.status;
-        *response.headers_mut() = self.visible(&head.headers);
-        response
-    }
-
-    /// What the guest sees of an answer's head. Of these three it needs the
-    /// last; a number or a date is no secret.
-    fn visible(&self, headers: &HeaderMap) -> HeaderMap {
-        let harmless = |value: &HeaderValue| {
-            let token = self.connection.token.as_ref();
-            value.len() <= MAX_VISIBLE
-                && value
-                    .as_bytes()
-                    .iter()
-                    .all(|b| b.is_ascii_alphanumeric() || b" ,:;/=-+".contains(b))
-                && !token.is_some_and(|token| token.is_in(value.as_bytes()))
-        };
-        headers
-            .iter()
-            .filter(|(name, value)| VISIBLE.contains(name) && harmless(value))
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect()
+        })
     }
 
     fn failed(&self, error: &dyn std::error::Error) {
@@ -342,6 +323,40 @@ impl Exit {
         self.recorder
             .update(|exchange| exchange.failure = Some(reason));
     }
+}
+
+/// What the guest sees of an answer's head. Of these three it needs the last; a
+/// number or a date is no secret.
+fn visible(headers: &HeaderMap, token: &Token) -> HeaderMap {
+    let harmless = |value: &HeaderValue| {
+        value.len() <= MAX_VISIBLE
+            && value
+                .as_bytes()
+                .iter()
+                .all(|b| b.is_ascii_alphanumeric() || b" ,:;/=-+".contains(b))
+            && !token.is_in(value.as_bytes())
+    };
+    headers
+        .iter()
+        .filter(|(name, value)| VISIBLE.contains(name) && harmless(value))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
+/// The body of an answer, whole and without the token, or why there is none.
+async fn receive(
+    body: hyper::body::Incoming,
+    limit: usize,
+    token: &Token,
+) -> Result<Bytes, String> {
+    let body = Limited::new(body, limit)
+        .collect()
+        .await
+        .map_err(|error| match error.downcast_ref::<LengthLimitError>() {
+            Some(_) => format!("the answer is longer than {limit} bytes"),
+            None => format!("the answer broke off: {error}"),
+        })?;
+    Ok(token.redact(body.to_bytes().to_vec()).into())
 }
 
 /// The request as it goes on the wire: in origin form, with the method and the

@@ -49,6 +49,8 @@ pub struct Exchange {
     pub answer: Option<Vec<u8>>,
     /// What went wrong on the way.
     pub failure: Option<String>,
+    /// Which of the credential's tokens it carried.
+    pub(crate) generation: u64,
 }
 
 /// How far a call's request came.
@@ -143,7 +145,7 @@ impl Recorder {
     #[cfg(test)]
     pub(crate) fn answered(status: u16, answer: &str) -> Self {
         let recorder = Self::default();
-        recorder.begin(Route::ListMachines);
+        recorder.begin(Route::ListMachines, 1);
         recorder.update(|exchange| {
             exchange.status = Some(status);
             exchange.answer = Some(answer.as_bytes().to_vec());
@@ -183,7 +185,7 @@ impl Recorder {
     }
 
     /// Begins the exchange.
-    pub(super) fn begin(&self, route: Route) {
+    pub(super) fn begin(&self, route: Route, generation: u64) {
         self.lock().exchange = Some(Exchange {
             route,
             address: None,
@@ -193,6 +195,7 @@ impl Recorder {
             retry_after: None,
             answer: None,
             failure: None,
+            generation,
         });
     }
 
@@ -214,7 +217,7 @@ mod tests {
     #[test]
     fn nothing_is_written_once_the_record_was_read() {
         let recorder = Recorder::default();
-        recorder.begin(Route::Offboard);
+        recorder.begin(Route::Offboard, 1);
         let meter = recorder.meter();
         assert_eq!(recorder.finish().delivery(), Delivery::NotSent);
         assert!(!meter.claim());
@@ -223,7 +226,7 @@ mod tests {
     #[test]
     fn what_may_have_been_written_is_not_called_not_sent() {
         let recorder = Recorder::default();
-        recorder.begin(Route::Offboard);
+        recorder.begin(Route::Offboard, 1);
         let meter = recorder.meter();
         assert!(meter.claim());
         assert_eq!(recorder.finish().delivery(), Delivery::Unanswered);

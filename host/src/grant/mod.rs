@@ -124,6 +124,12 @@ pub enum Refusal {
     /// There is no token to add.
     #[error("there is no credential")]
     NoCredential,
+    /// There is a credential, and no token to be had with it.
+    #[error("no token: {0}")]
+    SignIn(String),
+    /// The authority that gives out tokens does not answer.
+    #[error("no token, because the authority does not answer: {0}")]
+    NoAuthority(String),
     /// What was let out before could not be put on record.
     #[error("the audit cannot be written")]
     Audit,

@@ -55,6 +55,19 @@ pub enum Verdict {
     Unknown(Problem),
 }
 
+impl Verdict {
+    /// What went wrong, if something did.
+    #[must_use]
+    pub fn problem(&self) -> Option<&Problem> {
+        match self {
+            Self::Accepted(_) => None,
+            Self::Rejected(problem) | Self::NotSent(problem) | Self::Unknown(problem) => {
+                Some(problem)
+            }
+        }
+    }
+}
+
 /// Who a user means: an id, or a name that has to be looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {

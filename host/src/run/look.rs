@@ -155,6 +155,20 @@ impl Runner {
         }
     }
 
+    /// Whether the service lists a machine to this credential, any.
+    ///
+    /// # Errors
+    /// As [`Runner::machine`].
+    pub async fn one_machine(&self) -> Result<bool, Problem> {
+        let (page, record) = self
+            .read(|| self.sandbox.list_machines(&self.connection, None, 1))
+            .await?;
+        Ok(page
+            .machines
+            .iter()
+            .any(|machine| is_machine(&record, &machine.id, machine.computer_dns_name.as_deref())))
+    }
+
     /// Finds all machines of a name, each once.
     ///
     /// # Errors
@@ -259,7 +273,11 @@ impl Runner {
         F: Future<Output = Called<Result<T, ReadError>>>,
     {
         let once = || async {
-            let Called { result, record, .. } = call().await;
+            let mut called = call().await;
+            if self.renewed(&called.record).await {
+                called = call().await;
+            }
+            let Called { result, record, .. } = called;
             match result {
                 Ok(Ok(value)) if matches!(record.delivery(), Delivery::Answered(_)) => {
                     Ok((value, record))
@@ -345,7 +363,9 @@ fn refuse(order: &mut Order, problem: Problem) -> Preflight {
             retry: Retry::Safe,
             ..problem
         }),
-        "no-credential" | "throttled" | "service-failure" | "audit" => Verdict::NotSent(problem),
+        "no-credential" | "no-authority" | "throttled" | "service-failure" | "audit" => {
+            Verdict::NotSent(problem)
+        }
         _ => Verdict::Rejected(problem),
     });
     Preflight::Refused

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use crate::{
     connection::Connection,
     contract::Problem,
+    egress::CallRecord,
     journal::{Journal, JournalError},
     order::Order,
     sandbox::Sandbox,
@@ -45,6 +46,8 @@ pub enum Event<'a> {
     Changed(&'a Order),
     /// A request has no answer; the service is asked what became of it.
     Asking(&'a Order),
+    /// The service refused the token, and another one is there.
+    Renewed,
     /// The service wants a pause.
     Waiting(Duration),
     /// Nothing more is sent.
@@ -114,6 +117,16 @@ impl Runner {
             }
         }
         Ok(())
+    }
+
+    /// Whether the service refused the token and another one is there now. One
+    /// renewal serves the whole run.
+    async fn renewed(&self, record: &CallRecord) -> bool {
+        let (Some(exchange), Some(credential)) = (&record.exchange, &self.connection.credential)
+        else {
+            return false;
+        };
+        exchange.status == Some(401) && credential.renew(exchange.generation).await.is_ok()
     }
 
     fn stopped(&self) -> bool {

@@ -60,19 +60,8 @@ impl Runner {
             return Ok(After::Go);
         }
 
-        journal.sending(&Sending {
-            route: Route::Offboard.template(),
-            id: machine.as_str(),
-            name: order.name(),
-            comment: order.comment().as_str(),
-        })?;
-        order.sending();
-        let called = self
-            .sandbox
-            .offboard(&self.connection, &machine, order.comment())
-            .await;
-        let record = called.record.clone();
-        order.settle(verdict(&machine, called));
+        let (verdict, record) = self.post(order, &machine, journal, observe).await?;
+        order.settle(verdict);
         if let Some(action) = order.action()
             && known.as_ref().is_some_and(|known| known.knows(&action.id))
         {
@@ -96,6 +85,36 @@ impl Runner {
         }
         recorded?;
         Ok(after(order, &record))
+    }
+
+    /// The one POST, put on record before it leaves. A token that the service
+    /// refuses has changed nothing: where another one is there, it is sent with
+    /// that, once.
+    async fn post(
+        &self,
+        order: &mut Order,
+        machine: &MachineId,
+        journal: &mut Journal,
+        observe: &mut dyn FnMut(Event<'_>),
+    ) -> Result<(Verdict, CallRecord), RunError> {
+        journal.sending(&sending(order, machine))?;
+        order.sending();
+        let comment = order.comment().clone();
+        let send = || self.sandbox.offboard(&self.connection, machine, &comment);
+        let called = send().await;
+        let record = called.record.clone();
+        let refused = verdict(machine, called);
+        if !self.renewed(&record).await || self.stopped() {
+            return Ok((refused, record));
+        }
+        let rejected = State::Rejected.name();
+        let line = Answered::new(machine.as_str(), rejected, None, &record, refused.problem());
+        journal.answered(&line)?;
+        observe(Event::Renewed);
+        journal.sending(&sending(order, machine))?;
+        let called = send().await;
+        let record = called.record.clone();
+        Ok((verdict(machine, called), record))
     }
 
     /// Asks what became of a request without an answer, until the grace time
@@ -157,16 +176,26 @@ impl Runner {
         journal: &mut Journal,
         observe: &mut dyn FnMut(Event<'_>),
     ) -> Result<Result<MachineAction, Problem>, RunError> {
-        journal.sending(&Sending {
+        let sending = Sending {
             route: Route::CancelAction.template(),
             id: action.as_str(),
             name: None,
             comment: comment.as_str(),
-        })?;
-        let called = self
-            .sandbox
-            .cancel_action(&self.connection, action, comment)
-            .await;
+        };
+        journal.sending(&sending)?;
+        let send = || {
+            self.sandbox
+                .cancel_action(&self.connection, action, comment)
+        };
+        let mut called = send().await;
+        if self.renewed(&called.record).await && !self.stopped() {
+            let rejected = State::Rejected.name();
+            let line = Answered::new(action.as_str(), rejected, None, &called.record, None);
+            journal.answered(&line)?;
+            observe(Event::Renewed);
+            journal.sending(&sending)?;
+            called = send().await;
+        }
         let record = called.record.clone();
         let result = cancel_verdict(action, called);
         let (state, problem) = match &result {
@@ -180,6 +209,15 @@ impl Runner {
             observe(Event::NotRecorded(&error));
         }
         Ok(result)
+    }
+}
+
+fn sending<'a>(order: &'a Order, machine: &'a MachineId) -> Sending<'a> {
+    Sending {
+        route: Route::Offboard.template(),
+        id: machine.as_str(),
+        name: order.name(),
+        comment: order.comment().as_str(),
     }
 }
 

@@ -119,6 +119,8 @@ pub(super) fn refused(record: &CallRecord) -> Option<Problem> {
     let refusal = record.refusals.first()?;
     let (kind, retry) = match refusal {
         Refusal::Audit => ("audit", Retry::Safe),
+        Refusal::NoCredential | Refusal::SignIn(_) => ("no-credential", Retry::Safe),
+        Refusal::NoAuthority(_) => ("no-authority", Retry::Safe),
         // It would be refused again.
         _ => ("denied", Retry::Never),
     };

@@ -296,7 +296,7 @@ impl Sandbox {
             recorder.clone(),
         );
         let api_root = connection.api_root.as_str();
-        let has_credential = connection.token.is_some();
+        let has_credential = connection.credential.is_some();
         let state = State::new(api_root, has_credential, egress, &self.limits);
         let mut store = Store::new(self.plugin.engine(), state);
         store.limiter(|state| &mut state.meter);

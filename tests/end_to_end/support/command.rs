@@ -3,6 +3,7 @@
 
 use std::{
     ffi::OsStr,
+    path::Path,
     process::{Command, Output, Stdio},
 };
 
@@ -55,11 +56,19 @@ pub(crate) fn command<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Com
     let mut command = Command::new(env!("CARGO_BIN_EXE_offboard"));
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy().to_uppercase();
-        if text.starts_with("OFFBOARD_") || NETWORK.contains(&text.as_str()) {
+        let is_users = ["OFFBOARD_", "AZURE_", "IDENTITY_", "MSI_"]
+            .iter()
+            .any(|prefix| text.starts_with(prefix));
+        if is_users || NETWORK.contains(&text.as_str()) {
             command.env_remove(name);
         }
     }
     command
+        // Where nobody keeps a configuration.
+        .env(
+            "XDG_CONFIG_HOME",
+            concat!(env!("CARGO_TARGET_TMPDIR"), "/nobody"),
+        )
         .args(args)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -70,4 +79,14 @@ pub(crate) fn command<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Com
 /// Runs the command to its end.
 pub(crate) fn offboard<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Outcome {
     command(args).output().unwrap().into()
+}
+
+/// Writes a file that nobody else can read.
+pub(crate) fn write_secret(path: &Path, secret: impl AsRef<[u8]>) {
+    let mut options = std::fs::OpenOptions::new();
+    options.create(true).write(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path).unwrap();
+    std::io::Write::write_all(&mut file, secret.as_ref()).unwrap();
 }

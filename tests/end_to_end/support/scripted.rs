@@ -110,7 +110,7 @@ impl Scripted {
             }
         });
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("token"), "a.secret.token").unwrap();
+        super::write_secret(&folder.path().join("token"), "a.secret.token");
         Self { root, seen, folder }
     }
 

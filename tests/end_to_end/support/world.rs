@@ -7,7 +7,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use super::{Outcome, command, get_json};
+use super::{Outcome, command, get_json, write_secret};
 
 /// A tenant of one's own.
 pub(crate) struct World {
@@ -32,7 +32,7 @@ impl World {
         change(&mut config);
         let simulator = runtime.block_on(Simulator::start(config)).unwrap();
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("token"), simulator.token()).unwrap();
+        write_secret(&folder.path().join("token"), simulator.token());
         Self {
             simulator,
             folder,
@@ -54,7 +54,7 @@ impl World {
 
     /// From now on, commands have another token.
     pub(crate) fn use_token(&self, request: TokenRequest) {
-        fs::write(self.path("token"), self.simulator.issue_token(request)).unwrap();
+        write_secret(&self.path("token"), self.simulator.issue_token(request));
     }
 
     /// A command that knows the connection and the journal.

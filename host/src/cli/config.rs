@@ -1,0 +1,266 @@
+//! `offboard config show`: every setting that is in force, and where it was
+//! found. Secrets are masked, and nothing is asked of anybody.
+
+use anyhow::Result;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::{
+    args::{ConfigArgs, Format},
+    connect::default_journal,
+    exit::Exit,
+    limit::words,
+    report,
+    screen::Screen,
+    settings::{Settings, Source, Sourced, usual},
+    sheet::{Cells, csv},
+};
+use crate::{sandbox::Limit, text::clean_json};
+
+/// What stands where a secret is.
+const MASK: &str = "[set]";
+
+/// One setting, as people and programs see it.
+struct Row {
+    name: &'static str,
+    value: Option<Value>,
+    source: String,
+}
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    value: &'a Option<Value>,
+    source: &'a str,
+}
+
+pub(super) fn show(mut args: ConfigArgs, screen: &Screen) -> Result<Exit> {
+    let settings = args.connect.settings()?;
+    let mut rows = rows(&settings)?;
+    let plugin = &args.connect.plugin;
+    let limits = plugin.limits()?;
+    rows.push(plain(
+        "plugin",
+        plugin
+            .plugin
+            .as_ref()
+            .map(|path| path.display().to_string()),
+    ));
+    rows.push(plain(
+        "pluginSha256",
+        plugin
+            .plugin_sha256
+            .as_ref()
+            .map(|digest| digest.as_str().to_owned()),
+    ));
+    let limits: Map<String, Value> = Limit::ALL
+        .into_iter()
+        .map(|limit| {
+            let value = words(limit.unit(), limits.get(limit));
+            (limit.name().to_owned(), value.into())
+        })
+        .collect();
+    rows.push(Row {
+        name: "limits",
+        value: Some(limits.into()),
+        source: match plugin.limits.is_empty() {
+            true => Source::Default.to_string(),
+            false => "set".to_owned(),
+        },
+    });
+    match args.output.output {
+        Format::Table => screen.line(&report::table(
+            &["SETTING", "VALUE", "SOURCE"],
+            rows.iter().map(Cells::cells),
+        )),
+        Format::Csv => csv(screen, &rows),
+        Format::Json => {
+            let json = serde_json::to_string_pretty(&object(&rows)?)?;
+            let lines: Vec<String> = json.lines().map(clean_json).collect();
+            screen.line(&lines.join("\n"));
+        }
+        Format::Jsonl => screen.line(&clean_json(&serde_json::to_string(&object(&rows)?)?)),
+    }
+    Ok(Exit::Done)
+}
+
+fn object(rows: &[Row]) -> Result<Map<String, Value>> {
+    let shown = |row: &Row| {
+        let shown = Shown {
+            value: &row.value,
+            source: &row.source,
+        };
+        Ok((row.name.to_owned(), serde_json::to_value(shown)?))
+    };
+    rows.iter().map(shown).collect()
+}
+
+fn rows(settings: &Settings) -> Result<Vec<Row>> {
+    let service = settings.service()?;
+    let sign_in = &settings.sign_in;
+    let path = |setting: &Option<Sourced<std::path::PathBuf>>| {
+        setting.as_ref().map(|setting| {
+            Sourced::new(setting.value.display().to_string(), setting.source.clone())
+        })
+    };
+    let secret = |name: &str, is_set: bool| {
+        is_set.then(|| Sourced::new(MASK.to_owned(), Source::Environment(name.to_owned())))
+    };
+    let auth = sign_in
+        .chosen()
+        .map(|auth| Sourced::new(auth.value.name().to_owned(), auth.source));
+    let command = sign_in
+        .token_command
+        .as_ref()
+        // Its arguments may name what nobody else needs to know.
+        .and_then(|words| {
+            Some(Sourced::new(
+                words.value.first()?.clone(),
+                words.source.clone(),
+            ))
+        });
+    let of_cloud = |given: Option<&Source>| given.cloned().unwrap_or(Source::Cloud);
+    let journal = path(&settings.journal)
+        .unwrap_or_else(|| Sourced::new(default_journal().display().to_string(), Source::Default));
+    let (profile, file) = match &settings.profile {
+        Some((name, file)) => (Some(name.clone()), file.clone()),
+        None => (None, usual()),
+    };
+    Ok(vec![
+        plain("configuration", Some(file.display().to_string())),
+        plain("profile", profile),
+        row(
+            "cloud",
+            settings
+                .cloud
+                .as_ref()
+                .map(|cloud| Sourced::new(cloud.value.name().to_owned(), cloud.source.clone())),
+        ),
+        row(
+            "region",
+            settings
+                .region
+                .as_ref()
+                .map(|region| Sourced::new(region.value.name().to_owned(), region.source.clone())),
+        ),
+        row(
+            "apiRoot",
+            Some(Sourced::new(
+                service.api_root.to_string(),
+                of_cloud(settings.api_root.as_ref().map(|root| &root.source)),
+            )),
+        ),
+        row(
+            "authority",
+            Some(Sourced::new(
+                service.authority.origin().ascii_serialization(),
+                of_cloud(
+                    settings
+                        .authority
+                        .as_ref()
+                        .map(|authority| &authority.source),
+                ),
+            )),
+        ),
+        row(
+            "resource",
+            Some(Sourced::new(
+                service.resource,
+                of_cloud(settings.resource.as_ref().map(|resource| &resource.source)),
+            )),
+        ),
+        list(
+            "allowApiHost",
+            settings.allow_api_host.as_ref(),
+            String::clone,
+        ),
+        row("auth", auth),
+        row("tenant", sign_in.tenant.clone()),
+        row("clientId", sign_in.client_id.clone()),
+        row("clientSecretFile", path(&sign_in.client_secret_file)),
+        row(
+            "clientSecret",
+            secret(
+                "AZURE_CLIENT_SECRET",
+                sign_in.secrets.client_secret().is_some(),
+            ),
+        ),
+        row("certificate", path(&sign_in.certificate)),
+        row(
+            "certificatePasswordFile",
+            path(&sign_in.certificate_password_file),
+        ),
+        row(
+            "certificatePassword",
+            secret(
+                "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+                sign_in.secrets.certificate_password().is_some(),
+            ),
+        ),
+        row("federatedTokenFile", path(&sign_in.federated_token_file)),
+        row("identity", sign_in.identity.clone()),
+        row("tokenFile", path(&sign_in.token_file)),
+        row(
+            "token",
+            secret("OFFBOARD_TOKEN", sign_in.secrets.token().is_some()),
+        ),
+        row("tokenCommand", command),
+        row("caFile", path(&settings.ca_file)),
+        list(
+            "allowAddress",
+            settings.allow_address.as_ref(),
+            ToString::to_string,
+        ),
+        row("audit", path(&settings.audit)),
+        row("journal", Some(journal)),
+    ])
+}
+
+fn row(name: &'static str, setting: Option<Sourced<String>>) -> Row {
+    let source = setting
+        .as_ref()
+        .map_or(Source::Default, |setting| setting.source.clone());
+    Row {
+        name,
+        value: setting.map(|setting| setting.value.into()),
+        source: source.to_string(),
+    }
+}
+
+fn list<T>(name: &'static str, setting: Option<&Sourced<Vec<T>>>, text: fn(&T) -> String) -> Row {
+    let source = setting.map_or(Source::Default, |setting| setting.source.clone());
+    Row {
+        name,
+        value: setting.map(|setting| setting.value.iter().map(text).collect()),
+        source: source.to_string(),
+    }
+}
+
+fn plain(name: &'static str, value: Option<String>) -> Row {
+    row(
+        name,
+        value.map(|value| Sourced::new(value, Source::Default)),
+    )
+}
+
+impl Cells for Row {
+    const HEAD: &'static [&'static str] = &["setting", "value", "source"];
+
+    fn cells(&self) -> Vec<String> {
+        let value = match &self.value {
+            None => "-".to_owned(),
+            Some(Value::String(text)) => text.clone(),
+            Some(Value::Array(values)) => values
+                .iter()
+                .filter_map(Value::as_str)
+                .collect::<Vec<_>>()
+                .join(", "),
+            Some(Value::Object(values)) => values
+                .iter()
+                .map(|(name, value)| format!("{name}={}", value.as_str().unwrap_or_default()))
+                .collect::<Vec<_>>()
+                .join(", "),
+            Some(value) => value.to_string(),
+        };
+        vec![self.name.to_owned(), value, self.source.clone()]
+    }
+}

@@ -1,0 +1,321 @@
+//! How to sign in: as `--auth` says, or by the first credential that was given,
+//! in the order of [`Auth`].
+
+use std::{path::PathBuf, sync::Arc};
+
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{Layers, Sourced, file::Profile, variable};
+use crate::{
+    cli::{args::SignInArgs, secret::Secrets},
+    connection::{
+        Connection, Credential, TokenCommand, TokenFile,
+        cloud::{Issuer, Service},
+        read_secret,
+        sign_in::{App, Certificate, Identity, Method, Prompt, SignIn},
+    },
+};
+
+/// Larger than any secret or certificate, in bytes.
+const MAX_SECRET: u64 = 256 * 1024;
+
+/// A kind of credential. The first that was given is used, in this order; the
+/// last two must be named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum Auth {
+    /// A ready token in a file, which may be renewed there
+    TokenFile,
+    /// A ready token in the variable OFFBOARD_TOKEN
+    Token,
+    /// What a program of yours prints
+    TokenCommand,
+    /// An app registration's client secret
+    ClientSecret,
+    /// An app registration's certificate
+    Certificate,
+    /// A federated assertion, as Kubernetes gives it
+    WorkloadIdentity,
+    /// The identity of the Azure resource that this runs on
+    ManagedIdentity,
+    /// Whoever is signed in to the Azure CLI
+    AzureCli,
+    /// You, by a code that you type into a browser
+    DeviceCode,
+}
+
+impl Auth {
+    pub(in crate::cli) fn name(self) -> &'static str {
+        match self {
+            Self::TokenFile => "token-file",
+            Self::Token => "token",
+            Self::TokenCommand => "token-command",
+            Self::ClientSecret => "client-secret",
+            Self::Certificate => "certificate",
+            Self::WorkloadIdentity => "workload-identity",
+            Self::ManagedIdentity => "managed-identity",
+            Self::AzureCli => "azure-cli",
+            Self::DeviceCode => "device-code",
+        }
+    }
+}
+
+/// What sign-in has to go by.
+#[derive(Debug)]
+pub(in crate::cli) struct SignInSettings {
+    pub(in crate::cli) auth: Option<Sourced<Auth>>,
+    pub(in crate::cli) tenant: Option<Sourced<String>>,
+    pub(in crate::cli) client_id: Option<Sourced<String>>,
+    pub(in crate::cli) client_secret_file: Option<Sourced<PathBuf>>,
+    pub(in crate::cli) certificate: Option<Sourced<PathBuf>>,
+    pub(in crate::cli) certificate_password_file: Option<Sourced<PathBuf>>,
+    pub(in crate::cli) federated_token_file: Option<Sourced<PathBuf>>,
+    pub(in crate::cli) identity: Option<Sourced<String>>,
+    pub(in crate::cli) token_file: Option<Sourced<PathBuf>>,
+    pub(in crate::cli) token_command: Option<Sourced<Vec<String>>>,
+    pub(in crate::cli) secrets: Secrets,
+}
+
+fn text(text: String) -> Result<String> {
+    Ok(text)
+}
+
+fn path(text: String) -> Result<PathBuf> {
+    Ok(text.into())
+}
+
+impl SignInSettings {
+    pub(super) fn resolve(
+        args: &SignInArgs,
+        profile: &Profile,
+        layers: &Layers<'_>,
+        secrets: Secrets,
+    ) -> Result<Self> {
+        let args = args.clone();
+        let profile = profile.clone();
+        let command = match &args.token_command {
+            Some(command) => shlex::split(command)
+                .filter(|words| !words.is_empty())
+                .with_context(|| format!("--token-command: {command:?} has an open quotation"))?,
+            None => Vec::new(),
+        };
+        Ok(Self {
+            auth: layers.plain("auth", args.auth, profile.auth),
+            tenant: layers.pick(
+                "tenant",
+                args.tenant,
+                &[("AZURE_TENANT_ID", text)],
+                profile.tenant,
+            )?,
+            client_id: layers.pick(
+                "client_id",
+                args.client_id,
+                &[("AZURE_CLIENT_ID", text)],
+                profile.client_id,
+            )?,
+            client_secret_file: layers.plain(
+                "client_secret_file",
+                args.client_secret_file,
+                profile.client_secret_file,
+            ),
+            certificate: layers.pick(
+                "certificate",
+                args.certificate,
+                &[("AZURE_CLIENT_CERTIFICATE_PATH", path)],
+                profile.certificate,
+            )?,
+            certificate_password_file: layers.plain(
+                "certificate_password_file",
+                args.certificate_password_file,
+                profile.certificate_password_file,
+            ),
+            federated_token_file: layers.pick(
+                "federated_token_file",
+                args.federated_token_file,
+                &[("AZURE_FEDERATED_TOKEN_FILE", path)],
+                profile.federated_token_file,
+            )?,
+            identity: layers.plain("identity", args.identity, profile.identity),
+            token_file: layers.plain("token_file", args.token_file, profile.token_file),
+            token_command: layers.many("token_command", command, profile.token_command),
+            secrets,
+        })
+    }
+
+    /// The kind that is in force, and why; none where nothing was given.
+    pub(in crate::cli) fn chosen(&self) -> Option<Sourced<Auth>> {
+        use super::Source;
+        if let Some(auth) = &self.auth {
+            return Some(auth.clone());
+        }
+        let of = |auth, source: &Source| Some(Sourced::new(auth, source.clone()));
+        let environment = |name: &str| Source::Environment(name.to_owned());
+        if let Some(file) = &self.token_file {
+            return of(Auth::TokenFile, &file.source);
+        }
+        if self.secrets.token().is_some() {
+            return of(Auth::Token, &environment("OFFBOARD_TOKEN"));
+        }
+        if let Some(command) = &self.token_command {
+            return of(Auth::TokenCommand, &command.source);
+        }
+        if let Some(file) = &self.client_secret_file {
+            return of(Auth::ClientSecret, &file.source);
+        }
+        if self.secrets.client_secret().is_some() {
+            return of(Auth::ClientSecret, &environment("AZURE_CLIENT_SECRET"));
+        }
+        if let Some(file) = &self.certificate {
+            return of(Auth::Certificate, &file.source);
+        }
+        if let Some(file) = &self.federated_token_file {
+            return of(Auth::WorkloadIdentity, &file.source);
+        }
+        if let Some(identity) = &self.identity {
+            return of(Auth::ManagedIdentity, &identity.source);
+        }
+        variable("IDENTITY_ENDPOINT")?;
+        of(Auth::ManagedIdentity, &environment("IDENTITY_ENDPOINT"))
+    }
+
+    /// Whose tokens they are.
+    pub(in crate::cli) fn issuer(&self) -> Issuer {
+        match self.chosen().map(|auth| auth.value) {
+            None | Some(Auth::TokenFile | Auth::Token | Auth::TokenCommand) => Issuer::Unknown,
+            Some(Auth::ManagedIdentity | Auth::AzureCli) => Issuer::Azure,
+            Some(
+                Auth::ClientSecret | Auth::Certificate | Auth::WorkloadIdentity | Auth::DeviceCode,
+            ) => Issuer::Authority,
+        }
+    }
+
+    /// The credential.
+    ///
+    /// # Errors
+    /// There is none, or a part of it is missing or cannot be used.
+    pub(in crate::cli) fn credential(
+        &self,
+        service: &Service,
+        connection: &Connection,
+        prompt: Prompt,
+    ) -> Result<Credential> {
+        let Some(auth) = self.chosen() else {
+            bail!(
+                "there is no credential: give --token-file FILE, or --tenant, --client-id and \
+                 --client-secret-file FILE; `offboard config show` has all that is in force"
+            );
+        };
+        let method = match auth.value {
+            Auth::TokenFile => {
+                let file = need(self.token_file.as_ref(), "--token-file FILE", auth.value)?;
+                return Ok(Credential::new(TokenFile(file)));
+            }
+            Auth::Token => {
+                let token = self
+                    .secrets
+                    .token()
+                    .context("the variable OFFBOARD_TOKEN is not set, which --auth token wants")?;
+                return Ok(token.context("the variable OFFBOARD_TOKEN")?.into());
+            }
+            Auth::TokenCommand => {
+                let name = "--token-command COMMAND";
+                let words = need(self.token_command.as_ref(), name, auth.value)?;
+                let (program, arguments) = words.split_first().context("it is empty")?;
+                let command = TokenCommand::new(program.clone(), arguments.to_vec());
+                return Ok(Credential::new(command));
+            }
+            Auth::ClientSecret => Method::ClientSecret {
+                app: self.app(auth.value)?,
+                secret: self.client_secret()?,
+            },
+            Auth::Certificate => Method::Certificate {
+                app: self.app(auth.value)?,
+                certificate: Arc::new(self.read_certificate()?),
+            },
+            Auth::WorkloadIdentity => Method::WorkloadIdentity {
+                app: self.app(auth.value)?,
+                token_file: need(
+                    self.federated_token_file.as_ref(),
+                    "--federated-token-file FILE",
+                    auth.value,
+                )?,
+            },
+            Auth::ManagedIdentity => Method::ManagedIdentity(self.managed_identity()),
+            Auth::AzureCli => Method::AzureCli {
+                tenant: self.tenant.as_ref().map(|tenant| tenant.value.clone()),
+            },
+            Auth::DeviceCode => Method::DeviceCode {
+                app: self.app(auth.value)?,
+                prompt,
+            },
+        };
+        let authority = service.authority.clone();
+        let resource = service.resource.clone();
+        Ok(Credential::new(SignIn::new(
+            method, authority, resource, connection,
+        )))
+    }
+
+    fn app(&self, auth: Auth) -> Result<App> {
+        let tenant = "--tenant TENANT (or AZURE_TENANT_ID)";
+        let client_id = "--client-id ID (or AZURE_CLIENT_ID)";
+        Ok(App {
+            tenant: need(self.tenant.as_ref(), tenant, auth)?,
+            client_id: need(self.client_id.as_ref(), client_id, auth)?,
+        })
+    }
+
+    fn client_secret(&self) -> Result<SecretString> {
+        if let Some(file) = &self.client_secret_file {
+            return read_text(&file.value);
+        }
+        self.secrets.client_secret().context(
+            "the client secret is missing: give --client-secret-file FILE, or set AZURE_CLIENT_SECRET",
+        )
+    }
+
+    fn read_certificate(&self) -> Result<Certificate> {
+        let name = "--certificate FILE";
+        let file = need(self.certificate.as_ref(), name, Auth::Certificate)?;
+        let password = match &self.certificate_password_file {
+            Some(file) => Some(read_text(&file.value)?),
+            None => self.secrets.certificate_password(),
+        };
+        let context = || file.display().to_string();
+        let bytes = read_secret(&file, MAX_SECRET).with_context(context)?;
+        Certificate::read(bytes.expose_secret(), password.as_ref()).with_context(context)
+    }
+
+    /// As Azure's own tools write it: nothing for the resource's own, a client
+    /// id, a resource id, or an object id behind a word that says so.
+    fn managed_identity(&self) -> Identity {
+        // A client id of the environment is meant for a user-assigned one, too.
+        let identity = self.identity.as_ref().or(self.client_id.as_ref());
+        match identity.map(|identity| identity.value.as_str()) {
+            None | Some("system") => Identity::System,
+            Some(id) if id.starts_with('/') => Identity::ResourceId(id.to_owned()),
+            Some(id) => match id.strip_prefix("object:") {
+                Some(id) => Identity::ObjectId(id.to_owned()),
+                None => Identity::ClientId(id.to_owned()),
+            },
+        }
+    }
+}
+
+fn need<T: Clone>(found: Option<&Sourced<T>>, how: &str, auth: Auth) -> Result<T> {
+    let found = found.with_context(|| format!("{} also needs {how}", auth.name()))?;
+    Ok(found.value.clone())
+}
+
+/// A secret on one line.
+fn read_text(path: &std::path::Path) -> Result<SecretString> {
+    let context = || path.display().to_string();
+    let bytes = read_secret(path, MAX_SECRET).with_context(context)?;
+    let text = std::str::from_utf8(bytes.expose_secret());
+    let text = text.ok().map(str::trim).filter(|text| !text.is_empty());
+    let text = text
+        .context("it is empty, or no text")
+        .with_context(context)?;
+    Ok(SecretString::from(text))
+}

@@ -1,0 +1,286 @@
+//! The configuration file: named profiles, one for each tenant. It is never
+//! looked for in the working folder, which may be somebody else's: a profile
+//! may name a program that is run.
+
+use std::{
+    collections::BTreeMap,
+    env, fs, io,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::{Deserialize, Deserializer, de::Error as _};
+
+use super::Auth;
+use crate::{
+    cli::limit,
+    component::Digest,
+    connection::{
+        AddressRange,
+        cloud::{Cloud, Region},
+    },
+    contract::ApiRoot,
+    sandbox::Limit,
+};
+
+/// Larger than any configuration, in bytes.
+const MAX_FILE: u64 = 1024 * 1024;
+
+/// How alike two keys are where one may be meant for the other.
+const ALIKE: f64 = 0.8;
+
+/// What a configuration file has.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Contents {
+    /// The profile that is used where none is named.
+    profile: Option<String>,
+    #[serde(default)]
+    profiles: BTreeMap<String, Profile>,
+}
+
+/// The settings for one tenant.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub(super) struct Profile {
+    #[serde(deserialize_with = "choice")]
+    pub(super) cloud: Option<Cloud>,
+    #[serde(deserialize_with = "choice")]
+    pub(super) region: Option<Region>,
+    #[serde(deserialize_with = "text")]
+    pub(super) api_root: Option<ApiRoot>,
+    #[serde(deserialize_with = "text")]
+    pub(super) authority: Option<url::Url>,
+    pub(super) resource: Option<String>,
+    pub(super) allow_api_host: Vec<String>,
+    #[serde(deserialize_with = "choice")]
+    pub(super) auth: Option<Auth>,
+    pub(super) tenant: Option<String>,
+    pub(super) client_id: Option<String>,
+    pub(super) client_secret_file: Option<PathBuf>,
+    pub(super) certificate: Option<PathBuf>,
+    pub(super) certificate_password_file: Option<PathBuf>,
+    pub(super) federated_token_file: Option<PathBuf>,
+    pub(super) identity: Option<String>,
+    pub(super) token_file: Option<PathBuf>,
+    pub(super) token_command: Vec<String>,
+    pub(super) ca_file: Option<PathBuf>,
+    #[serde(deserialize_with = "texts")]
+    pub(super) allow_address: Vec<AddressRange>,
+    pub(super) audit: Option<PathBuf>,
+    pub(super) journal: Option<PathBuf>,
+    pub(super) plugin: Option<PathBuf>,
+    #[serde(deserialize_with = "text")]
+    pub(super) plugin_sha256: Option<Digest>,
+    #[serde(deserialize_with = "limits")]
+    pub(super) limits: Vec<(Limit, u64)>,
+}
+
+/// A profile, and where it stands.
+#[derive(Debug, Default)]
+pub(super) struct Chosen {
+    pub(super) file: PathBuf,
+    pub(super) name: String,
+    pub(super) profile: Profile,
+}
+
+/// The profile that is in force; none where there is no file, or none in it.
+pub(super) fn choose(file: Option<&Path>, name: Option<&str>) -> Result<Option<Chosen>> {
+    let (path, must_exist) = match file {
+        Some(path) => (path.to_owned(), true),
+        None => (usual(), false),
+    };
+    let text = match read(&path) {
+        Ok(text) => text,
+        Err(error) if !must_exist && is_missing(&error) => match name {
+            Some(name) => bail!(
+                "there is no profile {name}: {} does not exist",
+                path.display()
+            ),
+            None => return Ok(None),
+        },
+        Err(error) => return Err(error),
+    };
+    let contents: Contents = toml::from_str(&text)
+        .map_err(|error| explain(&error))
+        .with_context(|| path.display().to_string())?;
+    let names: Vec<&str> = contents.profiles.keys().map(String::as_str).collect();
+    let name = match (name, contents.profile.as_deref(), names.as_slice()) {
+        (Some(name), ..) | (None, Some(name), _) => name,
+        (None, None, [name]) => *name,
+        (None, None, []) => return Ok(None),
+        (None, None, many) if many.contains(&"default") => "default",
+        (None, None, many) => bail!(
+            "{} has several profiles: choose one with --profile ({})",
+            path.display(),
+            many.join(", ")
+        ),
+    }
+    .to_owned();
+    let Some(profile) = contents.profiles.get(&name) else {
+        bail!(
+            "{} has no profile {name}, but {}",
+            path.display(),
+            if names.is_empty() {
+                "none at all".to_owned()
+            } else {
+                names.join(", ")
+            }
+        );
+    };
+    let mut profile = profile.clone();
+    profile.anchor(path.parent().unwrap_or(Path::new("")));
+    Ok(Some(Chosen {
+        profile,
+        name,
+        file: path,
+    }))
+}
+
+/// Where the file is looked for.
+pub(in crate::cli) fn usual() -> PathBuf {
+    use etcetera::BaseStrategy;
+    etcetera::choose_base_strategy()
+        .map(|folders| folders.config_dir())
+        .unwrap_or_else(|_| env::temp_dir().join("nowhere"))
+        .join("offboard")
+        .join("offboard.toml")
+}
+
+impl Profile {
+    /// Paths are relative to the file that names them.
+    fn anchor(&mut self, folder: &Path) {
+        for path in [
+            &mut self.client_secret_file,
+            &mut self.certificate,
+            &mut self.certificate_password_file,
+            &mut self.federated_token_file,
+            &mut self.token_file,
+            &mut self.ca_file,
+            &mut self.audit,
+            &mut self.journal,
+            &mut self.plugin,
+        ]
+        .into_iter()
+        .flatten()
+        {
+            *path = folder.join(&*path);
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<String> {
+    use io::Read;
+    let context = || format!("the configuration {} cannot be read", path.display());
+    let file = fs::File::open(path).with_context(context)?;
+    check(&file).with_context(|| format!("the configuration {}", path.display()))?;
+    let mut text = String::new();
+    file.take(MAX_FILE + 1)
+        .read_to_string(&mut text)
+        .with_context(context)?;
+    ensure!(
+        text.len() as u64 <= MAX_FILE,
+        "the configuration {} is longer than {MAX_FILE} bytes",
+        path.display()
+    );
+    Ok(text)
+}
+
+/// It may name a program that is run, so nobody else may write it.
+#[cfg(unix)]
+fn check(file: &fs::File) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let metadata = file.metadata()?;
+    let mode = metadata.permissions().mode() & 0o777;
+    ensure!(
+        !metadata.is_file() || mode & 0o022 == 0,
+        "others can write it (mode {mode:o}): take that away with chmod go-w"
+    );
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn check(_: &fs::File) -> Result<()> {
+    Ok(())
+}
+
+fn is_missing(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == io::ErrorKind::NotFound)
+}
+
+/// The place and the reason; for a key that there is not, the one that may be
+/// meant instead of all there are.
+fn explain(error: &toml::de::Error) -> anyhow::Error {
+    let message = error.message();
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let Some(unknown) = quoted
+        .next()
+        .filter(|_| message.starts_with("unknown field"))
+    else {
+        return anyhow::anyhow!("{}", error.to_string().trim_end());
+    };
+    let likely = quoted
+        .map(|known| (strsim::jaro_winkler(unknown, known), known))
+        .filter(|(alike, _)| *alike >= ALIKE)
+        .max_by(|one, other| one.0.total_cmp(&other.0));
+    let place = error.to_string();
+    let place = place.lines().next().unwrap_or_default();
+    match likely {
+        Some((_, known)) => {
+            anyhow::anyhow!("{place}: there is no key {unknown}; did you mean {known}?")
+        }
+        None => anyhow::anyhow!("{place}: there is no key {unknown}"),
+    }
+}
+
+fn text<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: std::str::FromStr<Err: std::fmt::Display>,
+{
+    let text = String::deserialize(deserializer)?;
+    text.parse().map(Some).map_err(D::Error::custom)
+}
+
+fn texts<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: std::str::FromStr<Err: std::fmt::Display>,
+{
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    let parse = |text: &String| text.parse().map_err(D::Error::custom);
+    texts.iter().map(parse).collect()
+}
+
+/// One of the words that the flag takes.
+fn choice<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: clap::ValueEnum,
+{
+    let text = String::deserialize(deserializer)?;
+    T::from_str(&text, false).map(Some).map_err(|_| {
+        let words = T::value_variants().iter().filter_map(T::to_possible_value);
+        let words: Vec<String> = words.map(|word| word.get_name().to_owned()).collect();
+        D::Error::custom(format!("{text:?} is none of {}", words.join(", ")))
+    })
+}
+
+/// A table of limits, each written as after `--limit`.
+fn limits<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(Limit, u64)>, D::Error> {
+    let table = BTreeMap::<String, toml::Value>::deserialize(deserializer)?;
+    let parse = |(name, value): (&String, &toml::Value)| {
+        let value = match value {
+            toml::Value::String(text) => text.clone(),
+            value => value.to_string(),
+        };
+        limit::parse(&format!("{name}={value}")).map_err(D::Error::custom)
+    };
+    table.iter().map(parse).collect()
+}
+
+#[cfg(test)]
+#[path = "file_tests.rs"]
+mod tests;

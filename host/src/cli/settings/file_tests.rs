@@ -1,0 +1,160 @@
+#![allow(clippy::unwrap_used)]
+use std::fs;
+
+use super::*;
+
+struct Written {
+    folder: tempfile::TempDir,
+}
+
+impl Written {
+    fn new(text: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let written = Self { folder };
+        fs::write(written.path(), text).unwrap();
+        #[cfg(unix)]
+        written.mode(0o600);
+        written
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("offboard.toml")
+    }
+
+    #[cfg(unix)]
+    fn mode(&self, mode: u32) {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(self.path(), fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn choose(&self, name: Option<&str>) -> Result<Option<Chosen>> {
+        choose(Some(&self.path()), name)
+    }
+
+    fn refusal(&self) -> String {
+        format!("{:#}", self.choose(None).unwrap_err())
+    }
+}
+
+#[test]
+fn every_setting_can_stand_in_a_profile() {
+    let written = Written::new(
+        r#"
+        [profiles.contoso]
+        cloud = "gcc-high"
+        authority = "https://login.microsoftonline.us"
+        api-root = "https://api-gov.securitycenter.microsoft.us"
+        resource = "https://api-gov.securitycenter.microsoft.us"
+        allow-api-host = ["api.example.test"]
+        auth = "certificate"
+        tenant = "contoso.test"
+        client-id = "app"
+        client-secret-file = "secret"
+        certificate = "/keys/app.pfx"
+        certificate-password-file = "password"
+        federated-token-file = "assertion"
+        identity = "system"
+        token-file = "token"
+        token-command = ["vault", "read token"]
+        ca-file = "ca.pem"
+        allow-address = ["10.0.0.0/8"]
+        audit = "audit.jsonl"
+        journal = "journal.jsonl"
+        plugin = "plugin.wasm"
+        plugin-sha256 = "0000000000000000000000000000000000000000000000000000000000000000"
+        [profiles.contoso.limits]
+        memory = "64MiB"
+        handles = 100
+        "#,
+    );
+    let Chosen { profile, name, .. } = written.choose(None).unwrap().unwrap();
+    assert_eq!(name, "contoso");
+    assert_eq!(profile.cloud, Some(Cloud::GccHigh));
+    assert_eq!(profile.auth, Some(Auth::Certificate));
+    assert_eq!(profile.token_command, ["vault", "read token"]);
+    let limits = [(Limit::Handles, 100), (Limit::Memory, 64 << 20)];
+    assert_eq!(profile.limits, limits);
+    // Relative to the file, not to wherever the command is started.
+    assert_eq!(profile.ca_file, Some(written.folder.path().join("ca.pem")));
+    assert_eq!(profile.certificate, Some("/keys/app.pfx".into()));
+}
+
+#[test]
+fn a_key_that_there_is_not_is_an_error_with_a_suggestion() {
+    for (text, told) in [
+        (
+            "[profiles.a]\ntenent = 'x'",
+            "line 2, column 1: there is no key tenent; did you mean tenant?",
+        ),
+        (
+            "[profiles.a]\nclient_id = 'x'",
+            "there is no key client_id; did you mean client-id?",
+        ),
+        (
+            "profil = 'a'",
+            "there is no key profil; did you mean profile?",
+        ),
+        ("[profiles.a]\npassword = 'x'", "there is no key password"),
+        (
+            "[profiles.a]\ncloud = 'azure'",
+            "\"azure\" is none of commercial, gcc, gcc-high, dod",
+        ),
+        (
+            "[profiles.a]\napi-root = 'http://api.example.test'",
+            "clear",
+        ),
+        ("[profiles.a.limits]\nmemory = '9TiB'", "memory"),
+        ("[profiles.a.limits]\nspeed = 1", "no such limit"),
+        ("[profiles.a]\ntenant = 1", "line 2"),
+        ("[profiles.a\n", "line 1"),
+    ] {
+        let refusal = Written::new(text).refusal();
+        assert!(refusal.contains(told), "{text}: {refusal}");
+        assert!(refusal.contains("offboard.toml"), "{refusal}");
+    }
+}
+
+#[test]
+fn a_profile_is_named_or_the_only_one() {
+    let two = "[profiles.a]\ntenant = 'a'\n[profiles.b]\ntenant = 'b'\n";
+    let tenant = |text: &str, name: Option<&str>| {
+        let chosen = Written::new(text).choose(name);
+        chosen.map(|chosen| chosen.and_then(|chosen| chosen.profile.tenant))
+    };
+    assert_eq!(tenant(two, Some("b")).unwrap().as_deref(), Some("b"));
+    let first = format!("profile = 'a'\n{two}");
+    assert_eq!(tenant(&first, None).unwrap().as_deref(), Some("a"));
+    assert_eq!(tenant(&first, Some("b")).unwrap().as_deref(), Some("b"));
+    let usual = format!("{two}[profiles.default]\ntenant = 'c'");
+    assert_eq!(tenant(&usual, None).unwrap().as_deref(), Some("c"));
+    assert_eq!(tenant("", None).unwrap(), None);
+    for (text, name) in [
+        (two, None),
+        (two, Some("c")),
+        ("", Some("a")),
+        ("profile = 'c'", None),
+    ] {
+        assert!(tenant(text, name).is_err(), "{text} {name:?}");
+    }
+    let several = Written::new(two).refusal();
+    assert!(several.contains("(a, b)"), "{several}");
+}
+
+#[test]
+fn a_file_that_was_named_must_be_there() {
+    let missing = Path::new("/no/such/folder/offboard.toml");
+    assert!(choose(Some(missing), None).is_err());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_others_can_write_is_refused() {
+    let written = Written::new("[profiles.a]\ntoken-command = ['x']");
+    for mode in [0o622, 0o620, 0o602, 0o666] {
+        written.mode(mode);
+        let refusal = written.refusal();
+        assert!(refusal.contains("chmod go-w"), "{mode:o} {refusal}");
+    }
+    written.mode(0o644);
+    assert!(written.choose(None).is_ok());
+}

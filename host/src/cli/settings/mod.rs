@@ -1,0 +1,201 @@
+//! What is in force: each setting with where it was found. Flags beat the
+//! environment, the environment beats the file.
+
+mod auth;
+mod file;
+mod source;
+
+use std::{env, path::PathBuf};
+
+use anyhow::Result;
+use url::Url;
+
+use super::{
+    args::{ConnectArgs, PluginArgs},
+    secret::Secrets,
+};
+use crate::{
+    connection::{
+        AddressRange,
+        cloud::{Choice, Cloud, Region, Service},
+    },
+    contract::ApiRoot,
+};
+
+pub(super) use auth::{Auth, SignInSettings};
+use file::Profile;
+pub(super) use file::usual;
+pub(super) use source::{Given, Source, Sourced};
+
+/// Every setting of a connection.
+#[derive(Debug)]
+pub(super) struct Settings {
+    /// The profile in force, and its file.
+    pub(super) profile: Option<(String, PathBuf)>,
+    pub(super) cloud: Option<Sourced<Cloud>>,
+    pub(super) region: Option<Sourced<Region>>,
+    pub(super) api_root: Option<Sourced<ApiRoot>>,
+    pub(super) authority: Option<Sourced<Url>>,
+    pub(super) resource: Option<Sourced<String>>,
+    pub(super) allow_api_host: Option<Sourced<Vec<String>>>,
+    pub(super) sign_in: SignInSettings,
+    pub(super) ca_file: Option<Sourced<PathBuf>>,
+    pub(super) allow_address: Option<Sourced<Vec<AddressRange>>>,
+    pub(super) audit: Option<Sourced<PathBuf>>,
+    pub(super) journal: Option<Sourced<PathBuf>>,
+}
+
+/// Takes a field's value where it was found first.
+struct Layers<'a> {
+    given: &'a Given,
+    profile: Option<&'a Source>,
+}
+
+impl Layers<'_> {
+    /// By flag or a variable of its own; by one of these variables that others
+    /// use too; by the profile.
+    fn pick<T>(
+        &self,
+        id: &str,
+        argument: Option<T>,
+        variables: &[(&str, fn(String) -> Result<T>)],
+        profile: Option<T>,
+    ) -> Result<Option<Sourced<T>>> {
+        if let Some(found) = self.given.value(id, argument) {
+            return Ok(Some(found));
+        }
+        for (name, read) in variables {
+            if let Some(text) = variable(name) {
+                let value = read(text).map_err(|error| error.context((*name).to_owned()))?;
+                let source = Source::Environment((*name).to_owned());
+                return Ok(Some(Sourced::new(value, source)));
+            }
+        }
+        let source = self.profile.cloned();
+        Ok(profile
+            .zip(source)
+            .map(|(value, source)| Sourced::new(value, source)))
+    }
+
+    fn plain<T>(&self, id: &str, argument: Option<T>, profile: Option<T>) -> Option<Sourced<T>> {
+        let profile = profile.zip(self.profile.cloned());
+        self.given
+            .value(id, argument)
+            .or_else(|| profile.map(|(value, source)| Sourced::new(value, source)))
+    }
+
+    fn many<T>(&self, id: &str, arguments: Vec<T>, profile: Vec<T>) -> Option<Sourced<Vec<T>>> {
+        let some = |values: Vec<T>| Some(values).filter(|values| !values.is_empty());
+        self.plain(id, some(arguments), some(profile))
+    }
+}
+
+/// A variable of the environment that is not blank.
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.trim().is_empty())
+}
+
+impl Settings {
+    /// Puts together what was given. What the profile says of the plugin goes
+    /// to where the arguments have it, if they are silent.
+    ///
+    /// # Errors
+    /// The configuration file cannot be used, or a variable makes no sense.
+    pub(super) fn resolve(args: &mut ConnectArgs, given: &Given, secrets: Secrets) -> Result<Self> {
+        let chosen = file::choose(args.config.as_deref(), args.profile.as_deref())?;
+        let profile = chosen.as_ref().map(|chosen| chosen.profile.clone());
+        let profile = profile.unwrap_or_default();
+        let source = chosen.as_ref().map(|chosen| Source::Profile {
+            file: chosen.file.clone(),
+            profile: chosen.name.clone(),
+        });
+        let layers = Layers {
+            given,
+            profile: source.as_ref(),
+        };
+        fall_back(&mut args.plugin, &profile);
+        Ok(Self {
+            cloud: layers.plain("cloud", args.cloud, profile.cloud),
+            region: layers.plain("region", args.region, profile.region),
+            api_root: layers.plain("api_root", args.api_root.clone(), profile.api_root.clone()),
+            authority: layers.pick(
+                "authority",
+                args.sign_in.authority.clone(),
+                &[("AZURE_AUTHORITY_HOST", read_url)],
+                profile.authority.clone(),
+            )?,
+            resource: layers.plain(
+                "resource",
+                args.sign_in.resource.clone(),
+                profile.resource.clone(),
+            ),
+            allow_api_host: layers.many(
+                "allow_api_host",
+                args.allow_api_host.clone(),
+                profile.allow_api_host.clone(),
+            ),
+            ca_file: layers.plain("ca_file", args.ca_file.clone(), profile.ca_file.clone()),
+            allow_address: layers.many(
+                "allow_address",
+                args.allow_address.clone(),
+                profile.allow_address.clone(),
+            ),
+            audit: layers.plain("audit", args.audit.clone(), profile.audit.clone()),
+            journal: Sourced::in_profile(profile.journal.clone(), source.as_ref()),
+            sign_in: SignInSettings::resolve(&args.sign_in, &profile, &layers, secrets)?,
+            profile: chosen.map(|chosen| (chosen.name, chosen.file)),
+        })
+    }
+
+    /// The service that is meant.
+    ///
+    /// # Errors
+    /// Its parts do not belong together.
+    pub(super) fn service(&self) -> Result<Service> {
+        let choice = Choice {
+            cloud: self.cloud.as_ref().map(|cloud| cloud.value),
+            region: self.region.as_ref().map(|region| region.value),
+            api_root: self.api_root.as_ref().map(|root| root.value.clone()),
+            authority: self
+                .authority
+                .as_ref()
+                .map(|authority| authority.value.clone()),
+            resource: self
+                .resource
+                .as_ref()
+                .map(|resource| resource.value.clone()),
+            allowed_hosts: self
+                .allow_api_host
+                .as_ref()
+                .map(|hosts| hosts.value.clone())
+                .unwrap_or_default(),
+        };
+        Ok(choice.service(self.sign_in.issuer())?)
+    }
+}
+
+impl<T> Sourced<T> {
+    fn in_profile(value: Option<T>, source: Option<&Source>) -> Option<Self> {
+        value
+            .zip(source.cloned())
+            .map(|(value, source)| Self::new(value, source))
+    }
+}
+
+/// What the arguments do not say of the plugin, the profile may.
+fn fall_back(args: &mut PluginArgs, profile: &Profile) {
+    args.plugin = args.plugin.take().or_else(|| profile.plugin.clone());
+    let pinned = args.plugin_sha256.take();
+    args.plugin_sha256 = pinned.or_else(|| profile.plugin_sha256.clone());
+    // The later one counts.
+    args.limits.splice(0..0, profile.limits.iter().copied());
+}
+
+fn read_url(text: String) -> Result<Url> {
+    // Also without a scheme, as some of Azure's tools write it.
+    let text = match text.contains("://") {
+        true => text,
+        false => format!("https://{text}"),
+    };
+    Ok(Url::parse(&text)?)
+}

@@ -1,0 +1,88 @@
+//! Where a setting comes from. Flags beat the environment, and that beats the
+//! file.
+
+use std::{collections::HashMap, fmt, path::PathBuf};
+
+use clap::{ArgMatches, Command, parser::ValueSource};
+
+/// Where a value was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::cli) enum Source {
+    /// On the command line.
+    Flag(String),
+    /// In the environment.
+    Environment(String),
+    /// In the configuration file's profile.
+    Profile { file: PathBuf, profile: String },
+    /// Derived from the cloud.
+    Cloud,
+    /// Nowhere: the default.
+    Default,
+}
+
+/// A value, and where it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::cli) struct Sourced<T> {
+    pub(in crate::cli) value: T,
+    pub(in crate::cli) source: Source,
+}
+
+impl<T> Sourced<T> {
+    pub(in crate::cli) fn new(value: T, source: Source) -> Self {
+        Self { value, source }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(name) => formatter.write_str(name),
+            Self::Environment(name) => write!(formatter, "environment {name}"),
+            Self::Profile { file, profile } => {
+                write!(formatter, "profile {profile} in {}", file.display())
+            }
+            Self::Cloud => formatter.write_str("cloud"),
+            Self::Default => formatter.write_str("default"),
+        }
+    }
+}
+
+/// Which arguments were given, and how.
+#[derive(Debug, Clone, Default)]
+pub(in crate::cli) struct Given(HashMap<String, Source>);
+
+impl Given {
+    /// Of the innermost command, whose arguments count.
+    pub(in crate::cli) fn of(mut command: &Command, mut matches: &ArgMatches) -> Self {
+        while let Some((name, inner)) = matches.subcommand() {
+            let Some(subcommand) = command.find_subcommand(name) else {
+                break;
+            };
+            (command, matches) = (subcommand, inner);
+        }
+        let source = |argument: &clap::Arg| {
+            let id = argument.get_id().as_str();
+            // Asking for an unknown name would panic, so only its own are.
+            match matches.value_source(id)? {
+                ValueSource::CommandLine => {
+                    Some(Source::Flag(format!("--{}", argument.get_long()?)))
+                }
+                ValueSource::EnvVariable => {
+                    let name = argument.get_env()?.to_string_lossy().into_owned();
+                    Some(Source::Environment(name))
+                }
+                _ => None,
+            }
+        };
+        let given = command
+            .get_arguments()
+            .filter_map(|argument| Some((argument.get_id().to_string(), source(argument)?)));
+        Self(given.collect())
+    }
+
+    /// What was given for this argument, by the name of its field.
+    pub(in crate::cli) fn value<T>(&self, id: &str, value: Option<T>) -> Option<Sourced<T>> {
+        let source = self.0.get(id)?.clone();
+        Some(Sourced::new(value?, source))
+    }
+}

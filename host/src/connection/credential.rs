@@ -1,0 +1,379 @@
+//! As whom: a token that is fetched when it is first needed, kept in memory,
+//! renewed before it ends, and fetched once for all who wait for it. Fetching
+//! is the host's business alone; the sandbox knows only whether there is a
+//! credential.
+
+use std::{
+    fmt,
+    path::PathBuf,
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use thiserror::Error;
+use tokio::sync::Mutex;
+
+use super::Token;
+
+/// A token is renewed when it is good for less than this, or than a tenth of
+/// its life, whichever is shorter.
+const MARGIN: Duration = Duration::from_secs(300);
+
+/// A renewal that failed while the token was still good is tried again after
+/// this.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What a [`TokenSource`] answers, in its own time.
+pub type Fetch<'a> = Pin<Box<dyn Future<Output = Result<Fetched, SignInError>> + Send + 'a>>;
+
+/// Where tokens come from. [`Credential`] keeps them, so a source fetches a new
+/// one each time.
+pub trait TokenSource: Send + Sync {
+    /// Fetches a token.
+    fn fetch(&self) -> Fetch<'_>;
+}
+
+/// A token as its source gave it.
+#[derive(Debug, Clone)]
+pub struct Fetched {
+    /// The token.
+    pub token: Token,
+    /// When it ends, where that is known.
+    pub expires: Option<SystemTime>,
+}
+
+impl Fetched {
+    /// A token that ends when it says itself that it does.
+    #[must_use]
+    pub fn by_claims(token: Token) -> Self {
+        let end = token.claims().and_then(|claims| claims.expires);
+        let end = end.and_then(|seconds| u64::try_from(seconds).ok());
+        Self {
+            token,
+            expires: end
+                .and_then(|end| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(end))),
+        }
+    }
+}
+
+/// Why there is no token. Never holds a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum SignInError {
+    /// What was set up cannot be used: a file is missing, a program fails.
+    #[error("{0}")]
+    Setup(String),
+    /// The authority refuses.
+    #[error("{message}")]
+    Refused {
+        /// Entra ID's error codes: 7000215 for `AADSTS7000215`.
+        codes: Vec<u32>,
+        /// Its words.
+        message: String,
+    },
+    /// The authority does not answer, or cannot be trusted.
+    #[error("{0}")]
+    Unreachable(String),
+    /// What came back is no token.
+    #[error("{0}")]
+    Unreadable(String),
+    /// After the service refused a token, the same one came again.
+    #[error("the service refuses the token, and there is no other")]
+    Same,
+}
+
+/// A credential, shared by all who use it.
+#[derive(Clone)]
+pub struct Credential {
+    source: Arc<dyn TokenSource>,
+    held: Arc<Mutex<Held>>,
+}
+
+/// What is kept.
+#[derive(Default)]
+struct Held {
+    current: Option<Current>,
+    /// How many different tokens there have been.
+    generation: u64,
+}
+
+struct Current {
+    issued: Issued,
+    /// When to look for the next one.
+    renew: Option<SystemTime>,
+    expires: Option<SystemTime>,
+    /// Whether it replaced one that the service refused, and was not accepted
+    /// since.
+    unproven: bool,
+}
+
+/// A token, and which of its credential's it is.
+#[derive(Debug, Clone)]
+pub(crate) struct Issued {
+    pub(crate) token: Token,
+    pub(crate) generation: u64,
+}
+
+impl Credential {
+    /// A credential whose tokens come from here.
+    #[must_use]
+    pub fn new(source: impl TokenSource + 'static) -> Self {
+        Self {
+            source: Arc::new(source),
+            held: Arc::default(),
+        }
+    }
+
+    /// A token that is good now.
+    ///
+    /// # Errors
+    /// There is none to be had.
+    pub async fn token(&self) -> Result<Token, SignInError> {
+        Ok(self.issue().await?.token)
+    }
+
+    pub(crate) async fn issue(&self) -> Result<Issued, SignInError> {
+        let mut held = self.held.lock().await;
+        let now = SystemTime::now();
+        if let Some(current) = &held.current
+            && current.renew.is_none_or(|renew| now < renew)
+        {
+            return Ok(current.issued.clone());
+        }
+        match self.source.fetch().await {
+            Ok(fetched) => Ok(held.take(fetched, now)),
+            Err(error) => match &mut held.current {
+                // It is good for a while yet.
+                Some(current) if current.expires.is_some_and(|expires| now < expires) => {
+                    current.renew = Some(now + PATIENCE);
+                    Ok(current.issued.clone())
+                }
+                _ => Err(error),
+            },
+        }
+    }
+
+    /// Looks for another token after the service refused the one of this
+    /// generation. One look serves all who were refused.
+    ///
+    /// # Errors
+    /// There is no other: the same came again, or one that was fetched for
+    /// this reason was refused too.
+    pub(crate) async fn renew(&self, generation: u64) -> Result<(), SignInError> {
+        let mut held = self.held.lock().await;
+        match &held.current {
+            Some(current) if current.issued.generation > generation => return Ok(()),
+            Some(current) if current.unproven => return Err(SignInError::Same),
+            _ => {}
+        }
+        let fetched = self.source.fetch().await?;
+        held.take(fetched, SystemTime::now());
+        match &mut held.current {
+            Some(current) if current.issued.generation > generation => {
+                current.unproven = true;
+                Ok(())
+            }
+            _ => Err(SignInError::Same),
+        }
+    }
+
+    /// Takes note that the service accepts the token of this generation.
+    pub(crate) async fn accepted(&self, generation: u64) {
+        if let Some(current) = &mut self.held.lock().await.current
+            && current.issued.generation == generation
+        {
+            current.unproven = false;
+        }
+    }
+}
+
+impl Held {
+    fn take(&mut self, fetched: Fetched, now: SystemTime) -> Issued {
+        let Fetched { token, expires } = fetched;
+        let same = |current: &Current| current.issued.token.is_same(&token);
+        let unproven = self
+            .current
+            .as_ref()
+            .is_some_and(|current| current.unproven && current.issued.token.is_same(&token));
+        if !self.current.as_ref().is_some_and(same) {
+            self.generation += 1;
+        }
+        let issued = Issued {
+            token,
+            generation: self.generation,
+        };
+        self.current = Some(Current {
+            issued: issued.clone(),
+            renew: expires.map(|expires| renewal(now, expires)),
+            expires,
+            unproven,
+        });
+        issued
+    }
+}
+
+/// When to renew a token that was fetched now. One that is over already, or
+/// nearly, is looked for again in a moment, and not with every request.
+fn renewal(now: SystemTime, expires: SystemTime) -> SystemTime {
+    let life = expires.duration_since(now).unwrap_or_default();
+    now + (life - MARGIN.min(life / 10)).max(Duration::from_secs(1))
+}
+
+/// A token in a file, which somebody else may keep fresh.
+#[derive(Debug, Clone)]
+pub struct TokenFile(pub PathBuf);
+
+impl TokenSource for TokenFile {
+    fn fetch(&self) -> Fetch<'_> {
+        Box::pin(async move {
+            Token::from_file(&self.0)
+                .map(Fetched::by_claims)
+                .map_err(|error| SignInError::Setup(format!("{}: {error}", self.0.display())))
+        })
+    }
+}
+
+/// A token that is there already.
+struct Ready(Token);
+
+impl TokenSource for Ready {
+    fn fetch(&self) -> Fetch<'_> {
+        let token = self.0.clone();
+        Box::pin(async move {
+            Ok(Fetched {
+                token,
+                expires: None,
+            })
+        })
+    }
+}
+
+impl From<Token> for Credential {
+    fn from(token: Token) -> Self {
+        Self::new(Ready(token))
+    }
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Credential([redacted])")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+
+    /// Tokens of this life, numbered; every `same` of them are one.
+    struct Counting {
+        fetched: Arc<AtomicU64>,
+        life: Duration,
+        same: u64,
+        fails_after: u64,
+    }
+
+    impl TokenSource for Counting {
+        fn fetch(&self) -> Fetch<'_> {
+            Box::pin(async move {
+                let number = self.fetched.fetch_add(1, Ordering::SeqCst);
+                tokio::task::yield_now().await;
+                if number >= self.fails_after {
+                    return Err(SignInError::Unreachable("silence".to_owned()));
+                }
+                Ok(Fetched {
+                    token: Token::new(&format!("token-{}", number / self.same)).unwrap(),
+                    expires: Some(SystemTime::now() + self.life),
+                })
+            })
+        }
+    }
+
+    fn counting(life: u64, same: u64, fails_after: u64) -> (Credential, Arc<AtomicU64>) {
+        let fetched = Arc::new(AtomicU64::new(0));
+        let source = Counting {
+            fetched: Arc::clone(&fetched),
+            life: Duration::from_secs(life),
+            same,
+            fails_after,
+        };
+        (Credential::new(source), fetched)
+    }
+
+    #[tokio::test]
+    async fn a_token_is_fetched_once_for_all_who_wait() {
+        let (credential, fetched) = counting(3600, 1, u64::MAX);
+        let callers = (0..50).map(|_| {
+            let credential = credential.clone();
+            tokio::spawn(async move { credential.issue().await.unwrap().generation })
+        });
+        for caller in callers.collect::<Vec<_>>() {
+            assert_eq!(caller.await.unwrap(), 1);
+        }
+        assert_eq!(fetched.load(Ordering::SeqCst), 1);
+    }
+
+    #[test]
+    fn a_token_is_renewed_before_it_ends() {
+        let now = SystemTime::now();
+        for (life, renewed) in [(3600, 3300), (1000, 900), (10, 9), (0, 1)] {
+            let expires = now + Duration::from_secs(life);
+            let due = renewal(now, expires).duration_since(now).unwrap();
+            assert_eq!(due, Duration::from_secs(renewed), "{life}");
+        }
+        assert!(renewal(now, now - Duration::from_secs(5)) > now);
+    }
+
+    #[tokio::test]
+    async fn a_renewal_that_fails_leaves_a_token_that_is_good() {
+        let (credential, fetched) = counting(3600, 1, 1);
+        credential.issue().await.unwrap();
+        credential.held.lock().await.current.as_mut().unwrap().renew = Some(SystemTime::now());
+        for _ in 0..3 {
+            assert_eq!(credential.issue().await.unwrap().generation, 1);
+        }
+        assert_eq!(fetched.load(Ordering::SeqCst), 2);
+        let mut held = credential.held.lock().await;
+        let current = held.current.as_mut().unwrap();
+        current.renew = Some(SystemTime::now());
+        current.expires = Some(SystemTime::now());
+        drop(held);
+        assert!(credential.issue().await.is_err());
+    }
+
+    #[tokio::test]
+    async fn one_refusal_is_one_renewal_however_many_met_it() {
+        let (credential, fetched) = counting(3600, 1, u64::MAX);
+        let first = credential.issue().await.unwrap().generation;
+        for _ in 0..5 {
+            assert_eq!(credential.renew(first).await, Ok(()));
+        }
+        assert_eq!(fetched.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn a_fresh_token_that_is_refused_too_is_the_end() {
+        let (credential, fetched) = counting(3600, 1, u64::MAX);
+        let first = credential.issue().await.unwrap().generation;
+        credential.renew(first).await.unwrap();
+        let second = credential.issue().await.unwrap().generation;
+        assert_eq!(credential.renew(second).await, Err(SignInError::Same));
+        assert_eq!(fetched.load(Ordering::SeqCst), 2);
+        // One that worked for a while may be renewed again.
+        credential.accepted(second).await;
+        assert_eq!(credential.renew(second).await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn the_same_token_is_not_tried_again() {
+        let (credential, _) = counting(3600, 2, u64::MAX);
+        let first = credential.issue().await.unwrap().generation;
+        assert_eq!(credential.renew(first).await, Err(SignInError::Same));
+        let ready = Credential::from(Token::new("ready").unwrap());
+        let first = ready.issue().await.unwrap().generation;
+        assert_eq!(ready.renew(first).await, Err(SignInError::Same));
+    }
+}

@@ -1,0 +1,110 @@
+//! A look at a host without a token: whether it is there, can be trusted, and
+//! what time it is there.
+
+use std::{
+    net::SocketAddr,
+    sync::Mutex,
+    time::{Duration, SystemTime},
+};
+
+use bytes::Bytes;
+use http::{Request, header};
+use http_body_util::Empty;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use thiserror::Error;
+use tokio::task::JoinSet;
+use url::Url;
+
+use super::{Connection, Target, dial};
+
+/// How long a look may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What was seen of a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Probe {
+    /// The address that answered: the proxy's, where there is one.
+    pub address: Option<SocketAddr>,
+    /// The proxy on the way, without its credential.
+    pub proxy: Option<String>,
+    /// The status of its answer.
+    pub status: u16,
+    /// What time it is there, to the second.
+    pub date: Option<SystemTime>,
+}
+
+/// Why a host was not seen.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub struct ProbeError(String);
+
+impl Connection {
+    /// Looks at the API's host.
+    ///
+    /// # Errors
+    /// It is not there, or cannot be trusted.
+    pub async fn probe_api(&self) -> Result<Probe, ProbeError> {
+        self.look(&self.target(), "/").await
+    }
+
+    /// Looks at what this `https` URL names.
+    ///
+    /// # Errors
+    /// It is not there, or cannot be trusted.
+    pub async fn probe(&self, url: &Url) -> Result<Probe, ProbeError> {
+        let target =
+            Target::service(url).ok_or_else(|| ProbeError(format!("{url} is not an https URL")))?;
+        self.look(&target, url.path()).await
+    }
+
+    async fn look(&self, target: &Target, path: &str) -> Result<Probe, ProbeError> {
+        let look = tokio::time::timeout(PATIENCE, self.ask(target, path)).await;
+        let silent = |_| {
+            let authority = target.authority();
+            Err(ProbeError(format!(
+                "{authority} did not answer within {PATIENCE:?}"
+            )))
+        };
+        look.unwrap_or_else(silent)
+    }
+
+    async fn ask(&self, target: &Target, path: &str) -> Result<Probe, ProbeError> {
+        let lost = |error: hyper::Error| {
+            let authority = target.authority();
+            ProbeError(format!("{authority} does not answer as it should: {error}"))
+        };
+        let address = Mutex::new(None);
+        let trying = |tried| {
+            if let Ok(mut address) = address.lock() {
+                *address = Some(tried);
+            }
+        };
+        let stream = dial(target, &self.network, &trying)
+            .await
+            .map_err(|error| ProbeError(error.to_string()))?;
+        let (mut sender, connection) = http1::Builder::new()
+            .max_buf_size(super::MAX_HEAD)
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(lost)?;
+        // Ended with this look.
+        let mut driver = JoinSet::new();
+        driver.spawn(connection);
+        let mut request = Request::new(Empty::<Bytes>::new());
+        *request.uri_mut() = path.parse().unwrap_or_default();
+        if let Ok(host) = target.authority().parse() {
+            request.headers_mut().insert(header::HOST, host);
+        }
+        let answer = sender.send_request(request).await.map_err(lost)?;
+        let date = answer.headers().get(header::DATE);
+        let date = date.and_then(|date| date.to_str().ok());
+        Ok(Probe {
+            address: address.into_inner().unwrap_or_default(),
+            proxy: self.network.proxy_for(target).map(ToString::to_string),
+            status: answer.status().as_u16(),
+            date: date.and_then(|date| httpdate::parse_http_date(date).ok()),
+        })
+    }
+}

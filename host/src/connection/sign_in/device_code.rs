@@ -1,0 +1,209 @@
+//! A person signs in: a code is shown, and typed into a browser anywhere
+//! (RFC 8628). The token is a delegated one. Its refresh token is kept in
+//! memory for as long as the credential lives, and nowhere else.
+
+use std::{
+    fmt,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use azure_core::http::Url;
+use bytes::Bytes;
+use http_body_util::Full;
+use oauth2::{
+    AsyncHttpClient, AuthType, ClientId, DeviceAuthorizationUrl, DeviceCodeErrorResponseType,
+    EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, RefreshToken, RequestTokenError, Scope,
+    StandardDeviceAuthorizationResponse, TokenResponse, TokenUrl, basic::BasicClient,
+    basic::BasicTokenResponse,
+};
+
+use super::{
+    App, endpoint, failure, token_endpoint,
+    transport::{Allowed, Client, TransportError},
+};
+use crate::connection::{Fetched, SignInError, Token};
+
+/// The one permission that is asked for.
+const PERMISSION: &str = "Machine.Offboard";
+
+/// What reading needs; without it machines are not looked up and nothing is
+/// followed.
+const READING: &str = "Machine.Read";
+
+/// Asks for a refresh token, too.
+const OFFLINE: &str = "offline_access";
+
+/// A token without an end is looked at again after this.
+const UNKNOWN_LIFE: Duration = Duration::from_secs(15 * 60);
+
+/// Shows a person where to type which code. Called from a sign-in's task; the
+/// last token of a series of sign-ins is in it, too.
+#[derive(Clone)]
+pub struct Prompt {
+    show: Arc<dyn Fn(&str, &str) + Send + Sync>,
+    refresh: Arc<Mutex<Option<RefreshToken>>>,
+}
+
+impl Prompt {
+    /// Shows the address and the code in this way.
+    pub fn new(show: impl Fn(&str, &str) + Send + Sync + 'static) -> Self {
+        Self {
+            show: Arc::new(show),
+            refresh: Arc::default(),
+        }
+    }
+
+    fn refresh_token(&self) -> Option<RefreshToken> {
+        let held = self.refresh.lock().unwrap_or_else(PoisonError::into_inner);
+        held.clone()
+    }
+
+    fn keep(&self, token: Option<RefreshToken>) {
+        *self.refresh.lock().unwrap_or_else(PoisonError::into_inner) = token;
+    }
+}
+
+impl fmt::Debug for Prompt {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Prompt").finish_non_exhaustive()
+    }
+}
+
+type Oauth = BasicClient<EndpointNotSet, EndpointSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
+
+/// One sign-in of a person.
+pub struct DeviceCode {
+    oauth: Oauth,
+    scopes: Vec<Scope>,
+    device: Url,
+    token: Url,
+}
+
+impl DeviceCode {
+    pub(super) fn new(authority: &Url, app: &App, resource: &str) -> Result<Self, SignInError> {
+        let device = endpoint(authority, app, "devicecode")?;
+        let token = token_endpoint(authority, app)?;
+        let oauth = BasicClient::new(ClientId::new(app.client_id.clone()))
+            .set_auth_type(AuthType::RequestBody)
+            .set_device_authorization_url(DeviceAuthorizationUrl::from_url(device.clone()))
+            .set_token_uri(TokenUrl::from_url(token.clone()));
+        let resource = resource.trim_end_matches('/');
+        let scope = |permission: &str| Scope::new(format!("{resource}/{permission}"));
+        Ok(Self {
+            oauth,
+            scopes: vec![
+                scope(PERMISSION),
+                scope(READING),
+                Scope::new(OFFLINE.to_owned()),
+            ],
+            device,
+            token,
+        })
+    }
+
+    pub(super) fn endpoints(&self) -> Result<Allowed, SignInError> {
+        Allowed::service([self.device.clone(), self.token.clone()])
+    }
+
+    pub(super) async fn fetch(
+        &self,
+        client: &Client,
+        prompt: &Prompt,
+    ) -> Result<Fetched, SignInError> {
+        if let Some(refresh) = prompt.refresh_token() {
+            let answer = self
+                .oauth
+                .exchange_refresh_token(&refresh)
+                .request_async(client)
+                .await;
+            match answer {
+                Ok(answer) => return take(answer, prompt, Some(refresh)),
+                Err(RequestTokenError::Request(error)) => return Err((&error).into()),
+                // It was taken back, or has ended: a person signs in again.
+                Err(_) => prompt.keep(None),
+            }
+        }
+        let code: StandardDeviceAuthorizationResponse = self
+            .oauth
+            .exchange_device_code()
+            .add_scopes(self.scopes.iter().cloned())
+            .request_async(client)
+            .await
+            .map_err(explain)?;
+        (prompt.show)(code.verification_uri().as_str(), code.user_code().secret());
+        let answer = self
+            .oauth
+            .exchange_device_access_token(&code)
+            .request_async(client, tokio::time::sleep, None)
+            .await
+            .map_err(explain_code)?;
+        take(answer, prompt, None)
+    }
+}
+
+impl fmt::Debug for DeviceCode {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("DeviceCode").finish_non_exhaustive()
+    }
+}
+
+impl<'c> AsyncHttpClient<'c> for Client {
+    type Error = TransportError;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, TransportError>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(send(self, request))
+    }
+}
+
+async fn send(client: &Client, request: HttpRequest) -> Result<HttpResponse, TransportError> {
+    let (head, body) = request.into_parts();
+    let url = head.uri.to_string();
+    let url: Url = url.parse().map_err(|_| TransportError::Forbidden(url))?;
+    let request = http::Request::from_parts(head, Full::new(Bytes::from(body)));
+    let answer = client.send(&url, request).await?;
+    Ok(answer.map(|body| body.to_vec()))
+}
+
+fn take(
+    answer: BasicTokenResponse,
+    prompt: &Prompt,
+    before: Option<RefreshToken>,
+) -> Result<Fetched, SignInError> {
+    prompt.keep(answer.refresh_token().cloned().or(before));
+    let token = Token::new(answer.access_token().secret())
+        .map_err(|error| SignInError::Unreadable(error.to_string()))?;
+    let life = answer.expires_in().unwrap_or(UNKNOWN_LIFE);
+    Ok(Fetched {
+        token,
+        expires: SystemTime::now().checked_add(life),
+    })
+}
+
+fn explain<T: oauth2::ErrorResponse>(error: RequestTokenError<TransportError, T>) -> SignInError {
+    match error {
+        RequestTokenError::Request(error) => (&error).into(),
+        RequestTokenError::ServerResponse(answer) => failure::refused(&answer.to_string()),
+        RequestTokenError::Parse(..) => {
+            SignInError::Unreadable("the authority's answer makes no sense".to_owned())
+        }
+        RequestTokenError::Other(reason) => SignInError::Setup(reason),
+    }
+}
+
+fn explain_code(
+    error: RequestTokenError<TransportError, oauth2::DeviceCodeErrorResponse>,
+) -> SignInError {
+    let RequestTokenError::ServerResponse(answer) = &error else {
+        return explain(error);
+    };
+    match answer.error() {
+        DeviceCodeErrorResponseType::ExpiredToken => SignInError::Refused {
+            codes: Vec::new(),
+            message: "nobody typed the code in time".to_owned(),
+        },
+        _ => failure::refused(&answer.to_string()),
+    }
+}

@@ -1,0 +1,287 @@
+//! Sign-in: tokens from Entra ID, by Microsoft's own library where it can, over
+//! the host's own way out. Each source asks exactly the endpoints that its kind
+//! of credential has, and keeps nothing: [`Credential`](super::Credential)
+//! keeps tokens.
+
+mod certificate;
+mod device_code;
+mod failure;
+mod transport;
+
+use std::{fmt, path::PathBuf, sync::Arc, time::SystemTime};
+
+use azure_core::{
+    cloud::{CloudConfiguration, CustomConfiguration},
+    credentials::{AccessToken, Secret, TokenCredential},
+    http::{ClientOptions, ExponentialRetryOptions, RetryOptions, Transport, Url},
+};
+use azure_identity::{
+    AzureCliCredential, AzureCliCredentialOptions, ClientAssertionCredential,
+    ClientAssertionCredentialOptions, ClientSecretCredential, ClientSecretCredentialOptions,
+    ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId,
+    WorkloadIdentityCredential, WorkloadIdentityCredentialOptions,
+};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{Connection, Fetch, Fetched, Network, SignInError, Token, TokenSource};
+
+pub use certificate::{Certificate, InvalidCertificate};
+pub use device_code::{DeviceCode, Prompt};
+use transport::{Allowed, Client};
+
+/// How to sign in.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Method {
+    /// An app registration's client secret.
+    ClientSecret {
+        /// The app.
+        app: App,
+        /// The secret.
+        secret: SecretString,
+    },
+    /// An app registration's certificate.
+    Certificate {
+        /// The app.
+        app: App,
+        /// The certificate, with its key.
+        certificate: Arc<Certificate>,
+    },
+    /// An assertion of another identity provider that the app registration
+    /// trusts, as Kubernetes writes it to a file. Read again when it is needed.
+    WorkloadIdentity {
+        /// The app.
+        app: App,
+        /// The file.
+        token_file: PathBuf,
+    },
+    /// The identity of the Azure resource that this runs on: of App Service
+    /// where `IDENTITY_ENDPOINT` and `IDENTITY_HEADER` are set, else of the
+    /// virtual machine.
+    ManagedIdentity(Identity),
+    /// Whoever is signed in to the Azure CLI: the program `az` on the path.
+    AzureCli {
+        /// Another tenant than the one that `az` is signed in to.
+        tenant: Option<String>,
+    },
+    /// A person, who types a code into a browser: a delegated token.
+    DeviceCode {
+        /// The app, a public client.
+        app: App,
+        /// Who shows the code.
+        prompt: Prompt,
+    },
+}
+
+/// An app registration in its tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct App {
+    /// The tenant's id or one of its domains.
+    pub tenant: String,
+    /// The application's id.
+    pub client_id: String,
+}
+
+/// Which managed identity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Identity {
+    /// The resource's own.
+    System,
+    /// One that was assigned to it, by its client id.
+    ClientId(String),
+    /// The same by its object id.
+    ObjectId(String),
+    /// The same by its resource id.
+    ResourceId(String),
+}
+
+/// The address of the metadata service of Azure's virtual machines.
+const METADATA: &str = "http://169.254.169.254/metadata/identity/oauth2/token";
+
+/// Sign-ins are repeated where the authority is busy or the line drops: this
+/// often, and for this many seconds.
+const RETRIES: u32 = 3;
+const RETRYING: i64 = 15;
+
+/// A source of tokens from Entra ID.
+pub struct SignIn {
+    method: Method,
+    authority: Url,
+    resource: String,
+    network: Arc<Network>,
+}
+
+impl SignIn {
+    /// Signs in at this authority, for this resource, by the connection's way
+    /// out: its addresses, certificates and proxies.
+    #[must_use]
+    pub fn new(method: Method, authority: Url, resource: String, connection: &Connection) -> Self {
+        Self {
+            method,
+            authority,
+            resource,
+            network: Arc::clone(&connection.network),
+        }
+    }
+
+    /// One scope: everything that was consented to for the resource. A slash at
+    /// the resource's end stays, as Entra ID wants it, and comes back in the
+    /// token's audience.
+    fn scope(&self) -> String {
+        format!("{}/.default", self.resource)
+    }
+
+    async fn fetch_now(&self) -> Result<Fetched, SignInError> {
+        if let Method::DeviceCode { app, prompt } = &self.method {
+            let code = DeviceCode::new(&self.authority, app, &self.resource)?;
+            let client = self.client(code.endpoints()?);
+            return code.fetch(&client, prompt).await;
+        }
+        let credential = self.credential()?;
+        let scope = self.scope();
+        let token = credential
+            .get_token(&[&scope], None)
+            .await
+            .map_err(failure::explain)?;
+        fetched(&token)
+    }
+
+    /// A new one each time: Microsoft's keep their tokens, and know no way to
+    /// be asked for another.
+    fn credential(&self) -> Result<Arc<dyn TokenCredential>, SignInError> {
+        let setup = |error: azure_core::Error| SignInError::Setup(error.to_string());
+        Ok(match &self.method {
+            Method::ClientSecret { app, secret } => ClientSecretCredential::new(
+                &app.tenant,
+                app.client_id.clone(),
+                Secret::from(secret.expose_secret().to_owned()),
+                Some(ClientSecretCredentialOptions {
+                    client_options: self.at_authority(app)?,
+                }),
+            )
+            .map_err(setup)?,
+            Method::Certificate { app, certificate } => ClientAssertionCredential::new(
+                app.tenant.clone(),
+                app.client_id.clone(),
+                certificate.assertions(app, token_endpoint(&self.authority, app)?),
+                Some(ClientAssertionCredentialOptions {
+                    client_options: self.at_authority(app)?,
+                }),
+            )
+            .map_err(setup)?,
+            Method::WorkloadIdentity { app, token_file } => {
+                WorkloadIdentityCredential::new(Some(WorkloadIdentityCredentialOptions {
+                    credential_options: ClientAssertionCredentialOptions {
+                        client_options: self.at_authority(app)?,
+                    },
+                    client_id: Some(app.client_id.clone()),
+                    tenant_id: Some(app.tenant.clone()),
+                    token_file_path: Some(token_file.clone()),
+                }))
+                .map_err(setup)?
+            }
+            Method::ManagedIdentity(identity) => {
+                let endpoint = std::env::var("IDENTITY_ENDPOINT");
+                let endpoint = endpoint.unwrap_or_else(|_| METADATA.to_owned());
+                let endpoint = Url::parse(&endpoint).map_err(|_| {
+                    SignInError::Setup(format!("IDENTITY_ENDPOINT is no URL: {endpoint}"))
+                })?;
+                let allowed = Allowed::machine(&endpoint)?;
+                ManagedIdentityCredential::new(Some(ManagedIdentityCredentialOptions {
+                    user_assigned_id: identity.user_assigned(),
+                    client_options: self.options(allowed),
+                }))
+                .map_err(setup)?
+            }
+            Method::AzureCli { tenant } => {
+                AzureCliCredential::new(Some(AzureCliCredentialOptions {
+                    tenant_id: tenant.clone(),
+                    ..AzureCliCredentialOptions::default()
+                }))
+                .map_err(setup)?
+            }
+            // Handled before.
+            Method::DeviceCode { .. } => return Err(SignInError::Same),
+        })
+    }
+
+    fn at_authority(&self, app: &App) -> Result<ClientOptions, SignInError> {
+        let endpoint = token_endpoint(&self.authority, app)?;
+        let mut authority = CustomConfiguration::default();
+        authority.authority_host = self.authority.to_string();
+        Ok(ClientOptions {
+            cloud: Some(Arc::new(CloudConfiguration::Custom(authority))),
+            ..self.options(Allowed::service([endpoint])?)
+        })
+    }
+
+    fn options(&self, allowed: Allowed) -> ClientOptions {
+        ClientOptions {
+            transport: Some(Transport::new(Arc::new(self.client(allowed)))),
+            retry: RetryOptions::exponential(ExponentialRetryOptions {
+                max_retries: RETRIES,
+                max_total_elapsed: azure_core::time::Duration::seconds(RETRYING),
+                ..ExponentialRetryOptions::default()
+            }),
+            ..ClientOptions::default()
+        }
+    }
+
+    fn client(&self, allowed: Allowed) -> Client {
+        Client::new(Arc::clone(&self.network), allowed)
+    }
+}
+
+impl TokenSource for SignIn {
+    fn fetch(&self) -> Fetch<'_> {
+        Box::pin(self.fetch_now())
+    }
+}
+
+impl Identity {
+    fn user_assigned(&self) -> Option<UserAssignedId> {
+        match self {
+            Self::System => None,
+            Self::ClientId(id) => Some(UserAssignedId::ClientId(id.clone())),
+            Self::ObjectId(id) => Some(UserAssignedId::ObjectId(id.clone())),
+            Self::ResourceId(id) => Some(UserAssignedId::ResourceId(id.clone())),
+        }
+    }
+}
+
+impl fmt::Debug for SignIn {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "SignIn at {}", self.authority)
+    }
+}
+
+/// Where an app gets its tokens.
+fn token_endpoint(authority: &Url, app: &App) -> Result<Url, SignInError> {
+    endpoint(authority, app, "token")
+}
+
+fn endpoint(authority: &Url, app: &App, name: &str) -> Result<Url, SignInError> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-.".contains(&byte);
+    if app.tenant.is_empty() || !app.tenant.bytes().all(plain) {
+        let message = format!(
+            "{:?} is neither the id of a tenant nor one of its domains",
+            app.tenant
+        );
+        return Err(SignInError::Setup(message));
+    }
+    let path = format!("/{}/oauth2/v2.0/{name}", app.tenant);
+    authority
+        .join(&path)
+        .map_err(|error| SignInError::Setup(error.to_string()))
+}
+
+fn fetched(token: &AccessToken) -> Result<Fetched, SignInError> {
+    let expires = SystemTime::from(token.expires_on);
+    let token = Token::new(token.token.secret())
+        .map_err(|error| SignInError::Unreadable(error.to_string()))?;
+    Ok(Fetched {
+        token,
+        expires: Some(expires),
+    })
+}

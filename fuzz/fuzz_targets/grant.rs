@@ -11,7 +11,7 @@ use std::{collections::HashSet, time::Duration};
 use arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use offboard_host::{
-    contract::{ActionId, ApiRoot, Comment, MachineId},
+    contract::{ActionFilter, ActionId, ActionType, ApiRoot, Comment, MachineId},
     grant::{Asked, Grant, Refusal},
 };
 use serde_json::Value;
@@ -229,15 +229,35 @@ enum Kind {
     ListActions,
     ReadMachine,
     ListMachines,
+    FindMachines,
 }
 
-const KINDS: [Kind; 6] = [
+const KINDS: [Kind; 7] = [
     Kind::Offboard,
     Kind::Cancel,
     Kind::ReadAction,
     Kind::ListActions,
     Kind::ReadMachine,
     Kind::ListMachines,
+    Kind::FindMachines,
+];
+
+/// The query that was ordered, as a form says it.
+#[derive(Debug)]
+enum Query {
+    None,
+    Says(Vec<(String, String)>),
+    Exactly(String),
+    /// A filter of the plugin's own, and how many at the most.
+    Filter,
+}
+
+/// How the queries of a list may be told to go on.
+const CURSORS: &[&str] = &[
+    "$skiptoken=abc%26def",
+    "$filter=a%20eq%20'b'&$skip=2;x=y?z+1",
+    "%24top=1",
+    "x",
 ];
 
 /// What was ordered, as the oracle knows it.
@@ -246,7 +266,7 @@ struct Ordered {
     root: Url,
     method: &'static str,
     segments: Vec<String>,
-    list: bool,
+    query: Query,
     comment: Option<String>,
 }
 
@@ -301,48 +321,87 @@ fn run(u: &mut Unstructured<'_>) -> Result<()> {
     let machine_id: MachineId = given(&machine).parse().expect("40 hexadecimal digits");
     let action_id: ActionId = given(&action).parse().expect("a GUID");
 
+    let limit = u.int_in_range(1..=3)?;
+    let cursor = match u.ratio(1, 3)? {
+        true => Some(*u.choose(CURSORS)?),
+        false => None,
+    };
+    let top = ("$top".to_owned(), limit.to_string());
     let kind = *u.choose(&KINDS)?;
-    let (mut grant, method, segments, list, with_comment) = match kind {
+    let (mut grant, method, segments, query, with_comment) = match kind {
         Kind::Offboard => (
             Grant::offboard(&api, &machine_id, &ordered_comment),
             "POST",
             vec!["api", "machines", &machine, "offboard"],
-            false,
+            Query::None,
             true,
         ),
         Kind::Cancel => (
             Grant::cancel(&api, &action_id, &ordered_comment),
             "POST",
             vec!["api", "machineactions", &action, "cancel"],
-            false,
+            Query::None,
             true,
         ),
         Kind::ReadAction => (
             Grant::read_action(&api, &action_id),
             "GET",
             vec!["api", "machineactions", &action],
-            false,
-            false,
-        ),
-        Kind::ListActions => (
-            Grant::list_actions(&api),
-            "GET",
-            vec!["api", "machineactions"],
-            true,
+            Query::None,
             false,
         ),
+        Kind::ListActions => {
+            let filter = ActionFilter {
+                machine_ids: match u.arbitrary()? {
+                    true => vec![given(&machine)],
+                    false => Vec::new(),
+                },
+                action_type: match u.arbitrary()? {
+                    true => Some(ActionType::Offboard),
+                    false => None,
+                },
+                statuses: Vec::new(),
+                created_after: None,
+            };
+            let mut terms = Vec::new();
+            if !filter.machine_ids.is_empty() {
+                terms.push(format!("machineId eq '{machine}'"));
+            }
+            if filter.action_type.is_some() {
+                terms.push("type eq 'Offboard'".to_owned());
+            }
+            let order = "creationDateTimeUtc desc".to_owned();
+            let mut pairs = vec![("$orderby".to_owned(), order), top];
+            if !terms.is_empty() {
+                pairs.push(("$filter".to_owned(), terms.join(" and ")));
+            }
+            (
+                Grant::list_actions(&api, &filter, cursor, limit),
+                "GET",
+                vec!["api", "machineactions"],
+                on(cursor).unwrap_or(Query::Says(pairs)),
+                false,
+            )
+        }
         Kind::ReadMachine => (
             Grant::read_machine(&api, &machine_id),
             "GET",
             vec!["api", "machines", &machine],
-            false,
+            Query::None,
             false,
         ),
         Kind::ListMachines => (
-            Grant::list_machines(&api),
+            Grant::list_machines(&api, cursor, limit),
             "GET",
             vec!["api", "machines"],
-            true,
+            on(cursor).unwrap_or(Query::Says(vec![top])),
+            false,
+        ),
+        Kind::FindMachines => (
+            Grant::find_machines(&api, cursor.map(|query| format!("1:{query}")).as_deref()),
+            "GET",
+            vec!["api", "machines"],
+            on(cursor).unwrap_or(Query::Filter),
             false,
         ),
     };
@@ -350,7 +409,7 @@ fn run(u: &mut Unstructured<'_>) -> Result<()> {
         root: Url::parse(&root).expect("a root that was taken is a URL"),
         method,
         segments: segments.into_iter().map(ToOwned::to_owned).collect(),
-        list,
+        query,
         comment: with_comment.then_some(comment),
     };
     let right = ordered.right();
@@ -395,6 +454,49 @@ fn ask(grant: &mut Grant, request: &Request, ordered: &Ordered, spent: bool) -> 
     true
 }
 
+/// Where a page before said that the list goes on.
+fn on(cursor: Option<&str>) -> Option<Query> {
+    cursor.map(|query| Query::Exactly(query.to_owned()))
+}
+
+impl Query {
+    /// As a plugin would write it.
+    fn right(&self) -> Option<String> {
+        let encode = |value: &str| value.replace(' ', "%20").replace('\'', "%27");
+        match self {
+            Self::None => None,
+            Self::Exactly(query) => Some(query.clone()),
+            Self::Filter => Some("$filter=computerDnsName%20eq%20'x'&$top=2".to_owned()),
+            Self::Says(pairs) => {
+                let pairs = pairs.iter().map(|(name, value)| format!("{name}={}", encode(value)));
+                Some(pairs.collect::<Vec<_>>().join("&"))
+            }
+        }
+    }
+
+    /// Whether this is it, read as a form.
+    fn admits(&self, asked: Option<&str>, url: &Url) {
+        let mut pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+        match self {
+            Self::None => assert_eq!(asked, None, "a query where there may be none"),
+            Self::Exactly(query) => assert_eq!(asked, Some(query.as_str())),
+            Self::Says(wanted) => {
+                let mut wanted = wanted.clone();
+                wanted.sort();
+                pairs.sort();
+                assert_eq!(pairs, wanted);
+            }
+            Self::Filter => {
+                let mut known = HashSet::new();
+                for (name, _) in &pairs {
+                    assert!(matches!(name.as_str(), "$filter" | "$top"), "the option {name:?}");
+                    assert!(known.insert(name.clone()), "{name:?} twice");
+                }
+            }
+        }
+    }
+}
+
 impl Ordered {
     /// The request as the plugin should make it.
     fn right(&self) -> Request {
@@ -407,7 +509,7 @@ impl Ordered {
                 None => host.to_owned(),
             },
             path: format!("/{}", self.segments.join("/")),
-            query: None,
+            query: self.query.right(),
             headers: vec!["accept".to_owned(), "user-agent".to_owned()],
             body: match &self.comment {
                 Some(comment) => serde_json::json!({ "Comment": comment }).to_string().into(),
@@ -438,19 +540,8 @@ impl Ordered {
         // Nothing was folded away on the way to being a URL.
         assert_eq!(url.path(), request.path);
 
-        if let Some(query) = &request.query {
-            assert!(self.list, "a query where there may be none");
-            assert!(query.len() <= 16 * 1024);
-        }
-        // An OData query has system options and nothing else, each once.
-        let mut known = HashSet::new();
-        for (name, _) in url.query_pairs() {
-            assert!(name.starts_with('$'), "the option {name:?}");
-            assert!(known.insert(name.to_lowercase()), "{name:?} twice");
-        }
-        if let Some(query) = url.query() {
-            assert!(query.split('&').all(|pair| pair.contains('=')));
-        }
+        assert!(query.is_none_or(|query| query.len() <= 16 * 1024));
+        self.query.admits(query, &url);
 
         for name in &request.headers {
             assert!(PERMITTED.contains(&name.as_str()), "the header {name:?}");
@@ -508,11 +599,16 @@ fn bent(u: &mut Unstructured<'_>, right: &Request, ordered: &Ordered) -> Result<
         asked.path = near(u, &right.path, ODD)?;
     }
     if which & 16 != 0 {
-        let query = (*u.choose(QUERIES)?).to_owned();
-        asked.query = Some(match u.arbitrary()? {
-            true => near(u, &query, ODD)?,
-            false => query,
-        });
+        let query = match u.ratio(1, 4)? {
+            true => (*u.choose(QUERIES)?).to_owned(),
+            false => right.query.clone().unwrap_or_default(),
+        };
+        asked.query = match u.int_in_range(0..=4)? {
+            0 => None,
+            1 => Some(query),
+            2 => Some(format!("{query}&{}", u.choose(QUERIES)?)),
+            _ => Some(near(u, &query, ODD)?),
+        };
     }
     if which & 32 != 0 {
         for _ in 0..u.int_in_range(0..=6)? {

@@ -40,7 +40,60 @@ pub const WIT: &str = include_str!("../../../wit/offboard.wit");
 /// The contract's package and version.
 pub const PACKAGE: &str = "defender:offboard@1.0.0";
 
+impl ActionType {
+    /// The service's name of it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::RunAntiVirusScan => "RunAntiVirusScan",
+            Self::Offboard => "Offboard",
+            Self::LiveResponse => "LiveResponse",
+            Self::CollectInvestigationPackage => "CollectInvestigationPackage",
+            Self::Isolate => "Isolate",
+            Self::Unisolate => "Unisolate",
+            Self::StopAndQuarantineFile => "StopAndQuarantineFile",
+            Self::RestrictCodeExecution => "RestrictCodeExecution",
+            Self::UnrestrictCodeExecution => "UnrestrictCodeExecution",
+            Self::Other(name) => name,
+        }
+    }
+
+    /// The type that the service means by a name. `OffboardMachine` is what its
+    /// documents' samples of 2017 to 2019 show.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        match name {
+            "RunAntiVirusScan" => Self::RunAntiVirusScan,
+            "Offboard" | "OffboardMachine" => Self::Offboard,
+            // The second is what the documents of 2021 show.
+            "LiveResponse" | "Live Response" => Self::LiveResponse,
+            "CollectInvestigationPackage" => Self::CollectInvestigationPackage,
+            "Isolate" => Self::Isolate,
+            "Unisolate" => Self::Unisolate,
+            "StopAndQuarantineFile" => Self::StopAndQuarantineFile,
+            "RestrictCodeExecution" => Self::RestrictCodeExecution,
+            "UnrestrictCodeExecution" => Self::UnrestrictCodeExecution,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+}
+
 impl ActionStatus {
+    /// The status that the service means by a name. `Canceled` is how its
+    /// documentation of 2020 wrote it.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        match name {
+            "Pending" => Self::Pending,
+            "InProgress" => Self::InProgress,
+            "Succeeded" => Self::Succeeded,
+            "Failed" => Self::Failed,
+            "TimeOut" => Self::TimeOut,
+            "Cancelled" | "Canceled" => Self::Cancelled,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+
     /// The service's name of it.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -7,25 +7,25 @@
 //! ordered. The threat is a plugin that was replaced: whatever it tries, the
 //! host's token leaves only with the request that the user asked for.
 
+mod query;
 mod route;
 
-use std::{collections::HashSet, fmt, time::Duration};
+use std::{fmt, time::Duration};
 
 use serde::Deserialize;
 use thiserror::Error;
 
+pub use query::MAX_QUERY;
 pub use route::Route;
 
-use crate::contract::{ActionId, ApiRoot, Comment, Function, MachineId, Scheme};
+use crate::contract::{ActionFilter, ActionId, ApiRoot, Comment, Function, MachineId, Scheme};
+use query::Query;
 
 /// The longest request body that is looked at, in bytes.
 pub const MAX_REQUEST_BODY: usize = 64 * 1024;
 
 /// How often a call may use its route.
 pub const COUNT: u32 = 1;
-
-/// The longest query, in bytes.
-pub const MAX_QUERY: usize = 16 * 1024;
 
 /// The longest quotation in a refusal, in characters.
 const MAX_QUOTED: usize = 200;
@@ -56,6 +56,7 @@ pub struct Grant {
 pub struct Permit {
     route: Route,
     path: String,
+    query: Query,
     comment: Option<Comment>,
     left: u32,
 }
@@ -141,8 +142,16 @@ impl Permit {
         Self {
             route,
             path: route.path(id),
+            query: Query::None,
             comment: comment.cloned(),
             left: COUNT,
+        }
+    }
+
+    fn list(function: Function, query: Query) -> Self {
+        Self {
+            query,
+            ..Self::new(function, "", None)
         }
     }
 
@@ -182,10 +191,17 @@ impl Grant {
         Self::new(api, Permit::new(Function::GetAction, action.as_str(), None))
     }
 
-    /// One page of actions.
+    /// One page of the actions that fit this filter, or of where the page
+    /// before said that they go on.
     #[must_use]
-    pub fn list_actions(api: &ApiRoot) -> Self {
-        Self::new(api, Permit::new(Function::ListActions, "", None))
+    pub fn list_actions(
+        api: &ApiRoot,
+        filter: &ActionFilter,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Self {
+        let query = Query::actions(filter, cursor, limit);
+        Self::new(api, Permit::list(Function::ListActions, query))
     }
 
     /// One read of this machine.
@@ -197,10 +213,20 @@ impl Grant {
         )
     }
 
-    /// One page of machines.
+    /// One page of the fleet, or of where the page before said that it goes on.
     #[must_use]
-    pub fn list_machines(api: &ApiRoot) -> Self {
-        Self::new(api, Permit::new(Function::ListMachines, "", None))
+    pub fn list_machines(api: &ApiRoot, cursor: Option<&str>, limit: u32) -> Self {
+        let query = Query::machines(cursor, limit);
+        Self::new(api, Permit::list(Function::ListMachines, query))
+    }
+
+    /// One page of the machines of a name, by the plugin's way to look for it.
+    #[must_use]
+    pub fn find_machines(api: &ApiRoot, cursor: Option<&str>) -> Self {
+        Self::new(
+            api,
+            Permit::list(Function::FindMachines, Query::names(cursor)),
+        )
     }
 
     fn new(api: &ApiRoot, permit: Permit) -> Self {
@@ -278,9 +304,7 @@ impl Permit {
         if asked.method != self.route.method() {
             return Err(Refusal::Method(brief(asked.method)));
         }
-        if let Some(query) = asked.query
-            && !(self.route.takes_query() && query_fits(query))
-        {
+        if !self.query.fits(asked.query) {
             return Err(Refusal::Query);
         }
         match self.body_fits(asked.body) {
@@ -312,22 +336,6 @@ impl Permit {
 /// The plugin's own words, as far as a reason needs them.
 fn brief(text: &str) -> String {
     text.chars().take(MAX_QUOTED).collect()
-}
-
-/// Whether a query is made of OData's own options: `$name=value`, each once.
-fn query_fits(query: &str) -> bool {
-    let mut known = HashSet::new();
-    let mut option = |pair: &str| {
-        let (name, value) = pair.split_once('=')?;
-        let name = name
-            .strip_prefix('$')
-            .or_else(|| name.strip_prefix("%24"))?;
-        let named = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphabetic());
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%$'()*,:=/!@+".contains(&byte);
-        let fits = named && value.bytes().all(plain) && known.insert(name.to_ascii_lowercase());
-        fits.then_some(())
-    };
-    query.len() <= MAX_QUERY && query.split('&').all(|pair| option(pair).is_some())
 }
 
 /// As people read it: the method, the authority and the path, and how often.

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::contract::{ActionStatus, ActionType};
 
 const MACHINE: &str = "0123456789abcdef0123456789abcdef01234567";
 const PATH: &str = "/api/machines/0123456789abcdef0123456789abcdef01234567/offboard";
@@ -187,66 +188,63 @@ fn another_header_is_refused() {
     }
 }
 
-#[test]
-fn a_read_carries_no_body_and_a_page_a_query_of_its_form() {
-    let api = "http://127.0.0.1:8080".parse().unwrap();
-    let read = Asked {
-        method: "GET",
-        scheme: "http",
-        authority: "127.0.0.1:8080",
-        path: "/api/machines",
-        query: Some("$filter=computerDnsName%20eq%20'x'&$top=100"),
-        headers: &["accept"],
-        body: b"",
-        elapsed: Duration::ZERO,
-    };
-    assert_eq!(
-        spend(&mut Grant::list_machines(&api), &read),
-        Ok(Route::ListMachines)
-    );
-    assert_eq!(
-        Grant::list_machines(&api).spend(&Asked { body: b"x", ..read }),
-        Err(Refusal::Body)
-    );
-    for query in ["x", "a=b", "$top=1&evil=1", "$top=1&&"] {
-        let refused = Grant::list_machines(&api).spend(&Asked {
-            query: Some(query),
-            ..read
-        });
-        assert_eq!(refused, Err(Refusal::Query), "{query}");
-    }
+/// A page that is asked for with this query.
+fn page(grant: Grant, path: &str, query: &str) -> Result<Route, Refusal> {
+    spend(
+        &mut { grant },
+        &Asked {
+            method: "GET",
+            path,
+            query: Some(query).filter(|query| !query.is_empty()),
+            body: b"",
+            ..asked()
+        },
+    )
+}
+
+fn api() -> ApiRoot {
+    "https://api.example.test".parse().unwrap()
 }
 
 #[test]
-fn a_query_has_options_of_odata_alone_each_once() {
-    let api = "https://api.example.test".parse().unwrap();
-    let page = |query| {
-        spend(
-            &mut Grant::list_machines(&api),
-            &Asked {
-                method: "GET",
-                path: "/api/machines",
-                query: Some(query),
-                body: b"",
-                ..asked()
-            },
+fn a_read_carries_no_body() {
+    let read = Asked {
+        method: "GET",
+        path: "/api/machines",
+        query: Some("$top=100"),
+        body: b"",
+        ..asked()
+    };
+    let list = || Grant::list_machines(&api(), None, 100);
+    assert_eq!(spend(&mut list(), &read), Ok(Route::ListMachines));
+    assert_eq!(
+        list().spend(&Asked { body: b"x", ..read }),
+        Err(Refusal::Body)
+    );
+}
+
+#[test]
+fn the_fleet_is_asked_for_with_the_host_s_own_query() {
+    let fleet = |query: &str| {
+        page(
+            Grant::list_machines(&api(), None, 1),
+            "/api/machines",
+            query,
         )
     };
-    for query in [
-        "$top=1",
-        "%24top=1&$skip=2",
-        "$skiptoken=a%26b",
-        "$filter=a=b",
-    ] {
-        assert_eq!(page(query), Ok(Route::ListMachines), "{query}");
+    for query in ["$top=1", "%24top=1", "$top=%31"] {
+        assert_eq!(fleet(query), Ok(Route::ListMachines), "{query}");
     }
-    let long = format!("$filter={}", "x".repeat(MAX_QUERY));
     for query in [
+        "",
         "$top",
         "$=1",
-        "$top=1&$top=2",
-        "$top=1&$TOP=2",
-        "$top=1&%24top=2",
+        "$top=2",
+        "$top=1&$top=1",
+        "$top=1&$TOP=1",
+        "$top=1&%24top=1",
+        "$top=1&$skip=1",
+        "$top=1&$filter=id%20ne%20'x'",
         "$top=1;$skip=1",
         "$top=1?$skip=1",
         "$top=1#x",
@@ -254,9 +252,115 @@ fn a_query_has_options_of_odata_alone_each_once() {
         "$top=1&",
         "&$top=1",
         "top=1",
-        &long,
+        "x",
+        "a=b",
+        "$top=+1",
     ] {
-        assert_eq!(page(query), Err(Refusal::Query), "{query}");
+        assert_eq!(fleet(query), Err(Refusal::Query), "{query}");
+    }
+}
+
+/// What is asked before an order and after it is evidence, so nothing may be
+/// left out of it.
+#[test]
+fn actions_are_asked_for_with_the_host_s_own_query() {
+    let filter = ActionFilter {
+        machine_ids: vec!["AB".to_owned(), "cd".to_owned()],
+        action_type: Some(ActionType::Offboard),
+        statuses: Vec::new(),
+        created_after: None,
+    };
+    let actions = |query: &str| {
+        let grant = Grant::list_actions(&api(), &filter, None, 10);
+        page(grant, "/api/machineactions", query)
+    };
+    let terms =
+        "(machineId%20eq%20'ab'%20or%20machineId%20eq%20'cd')%20and%20type%20eq%20'Offboard'";
+    let order = "$orderby=creationDateTimeUtc%20desc";
+    for query in [
+        format!("$filter={terms}&{order}&$top=10"),
+        format!("$top=10&%24filter={}&{order}", terms.replace('\'', "%27")),
+    ] {
+        assert_eq!(actions(&query), Ok(Route::ListActions), "{query}");
+    }
+    for query in [
+        format!("$filter={terms}&$top=10"),
+        format!("{order}&$top=10"),
+        format!("$filter={terms}&{order}&$top=10&$skip=1"),
+        format!("$filter={terms}&{order}&$top=10&$select=id"),
+        format!("$filter={terms}&{order}&$top=1"),
+        format!("$filter={terms}&$orderby=creationDateTimeUtc&$top=10"),
+        format!("$filter={terms}%20and%20status%20eq%20'Failed'&{order}&$top=10"),
+        format!("$filter={}&{order}&$top=10", terms.replace("cd", "ef")),
+    ] {
+        assert_eq!(actions(&query), Err(Refusal::Query), "{query}");
+    }
+}
+
+#[test]
+fn a_filter_is_written_as_the_service_reads_it() {
+    let list = |filter: &ActionFilter, query: &str| {
+        let grant = Grant::list_actions(&api(), filter, None, 1);
+        let query = format!("{query}$orderby=creationDateTimeUtc%20desc&$top=1");
+        page(grant, "/api/machineactions", &query)
+    };
+    let mut filter = ActionFilter {
+        machine_ids: Vec::new(),
+        action_type: None,
+        statuses: Vec::new(),
+        created_after: None,
+    };
+    assert!(list(&filter, "").is_ok());
+    filter.statuses = vec![
+        ActionStatus::Pending,
+        ActionStatus::Other("it's".to_owned()),
+    ];
+    filter.created_after = Some("2030-01-02T03:04:05Z".to_owned());
+    let terms = "(status%20eq%20'Pending'%20or%20status%20eq%20'it''s')%20and%20creationDateTimeUtc%20gt%202030-01-02T03:04:05Z";
+    assert!(list(&filter, &format!("$filter={terms}&")).is_ok());
+}
+
+#[test]
+fn a_page_goes_on_where_the_one_before_said_and_nowhere_else() {
+    let on = "$filter=a%20eq%20'b'&$skiptoken=x+y;z";
+    let lists = [
+        (Grant::list_machines(&api(), Some(on), 1), "/api/machines"),
+        (
+            Grant::find_machines(&api(), Some(&format!("2:{on}"))),
+            "/api/machines",
+        ),
+    ];
+    for (grant, path) in lists {
+        assert!(page(grant.clone(), path, on).is_ok());
+        for query in ["", "$top=1", "$filter=a%20eq%20'b'&$skiptoken=x+y"] {
+            assert_eq!(
+                page(grant.clone(), path, query),
+                Err(Refusal::Query),
+                "{query}"
+            );
+        }
+    }
+    let bad = Grant::list_machines(&api(), Some("$top=1#x"), 1);
+    assert_eq!(page(bad, "/api/machines", "$top=1#x"), Err(Refusal::Query));
+}
+
+#[test]
+fn a_name_is_looked_for_by_filter_and_top_alone() {
+    let find = |cursor: Option<&str>, query: &str| {
+        page(Grant::find_machines(&api(), cursor), "/api/machines", query)
+    };
+    let long = format!("$filter={}", "x".repeat(MAX_QUERY));
+    for cursor in [None, Some("1:")] {
+        assert!(find(cursor, "$filter=computerDnsName%20eq%20'x'&$top=200").is_ok());
+        for query in [
+            "$top=1&$skip=2",
+            "$compute=a",
+            "$filter=a&$apply=b",
+            "$filter=a+b",
+            &long,
+        ] {
+            assert_eq!(find(cursor, query), Err(Refusal::Query), "{query}");
+        }
     }
 }
 

@@ -1,140 +1,266 @@
-//! What egress delivered, read by the host itself. An action or a machine counts
-//! for what its JSON says, as the service sent it, and not for what the plugin
-//! makes of it. These members, and no others, are known outside the plugin.
+//! What egress delivered, read by the host itself, once. An action or a machine
+//! counts if the plugin reports it as the service sent it; what it reports in
+//! another way does not count at all. These members, and no others, are known
+//! outside the plugin.
 
-use std::collections::{HashMap, HashSet};
+use std::{collections::HashMap, fmt};
 
+use percent_encoding::percent_decode_str;
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
 use serde_json::value::RawValue;
 
 use crate::{
-    contract::{Comment, MachineAction, MachineId},
+    contract::{ActionStatus, ActionType, Machine, MachineAction, MachineId},
     egress::{CallRecord, Delivery},
 };
 
-/// The members of an object, unread: whatever else the service sends beside those
-/// that are looked at, it does not matter here.
-type Members<'a> = HashMap<String, &'a RawValue>;
+/// The most entries of one page (Microsoft's API documentation).
+const MAX_ENTRIES: usize = 10_000;
 
-/// The members that identify an action.
-pub(super) struct Identity {
+/// Longer than any id, in bytes.
+const MAX_ID: usize = 256;
+
+/// An answer that egress delivered with a success.
+pub(super) struct Delivered<'a> {
+    /// By their ids, in lower case. Of two with one id the first counts.
+    entries: HashMap<String, Entry<'a>>,
+    /// The query by which the list goes on.
+    next: Option<String>,
+    is_list: bool,
+}
+
+/// An action or a machine, as the service sent it.
+struct Entry<'a> {
+    raw: &'a str,
     id: String,
-    kind: String,
+    kind: Option<String>,
+    status: Option<String>,
     machine: Option<String>,
     comment: Option<String>,
+    name: Option<String>,
 }
 
-/// The identity of an action that egress delivered with a success, and that
-/// the plugin reports as it is.
-pub(super) fn identity(record: &CallRecord, action: &MachineAction) -> Option<Identity> {
-    let members: Members<'_> = serde_json::from_str(&action.json).ok()?;
-    let id = text(&members, "id")?;
-    let status = text(&members, "status")?;
-    // Once spelled with one l (Microsoft's documentation of 2020).
-    let status = if status == "Canceled" {
-        "Cancelled"
-    } else {
-        &status
-    };
-    let honest = id == action.id
-        && status == action.status.name()
-        && matches!(record.delivery(), Delivery::Answered(200..=299))
-        && record.delivered(&action.json);
-    honest.then(|| Identity {
-        id: id.to_ascii_lowercase(),
-        kind: text(&members, "type").unwrap_or_default(),
-        machine: text(&members, "machineId"),
-        comment: text(&members, "requestorComment"),
-    })
-}
+impl<'a> Delivered<'a> {
+    /// Reads it; none where no success came, or nothing that can be read.
+    pub(super) fn read(record: &'a CallRecord) -> Option<Self> {
+        if !matches!(record.delivery(), Delivery::Answered(200..=299)) {
+            return None;
+        }
+        let answer = record.exchange.as_ref()?.answer.as_deref()?;
+        let answer = std::str::from_utf8(answer).ok()?.trim();
+        let members: Members<'_> = serde_json::from_str(answer).ok()?;
+        let Some(value) = members.value else {
+            let entries = Entry::new(answer, &members).into_iter().collect();
+            return Some(Self {
+                entries,
+                next: None,
+                is_list: false,
+            });
+        };
+        let list: List<'_> = serde_json::from_str(value.get()).ok()?;
+        let mut entries = HashMap::new();
+        for raw in list.0 {
+            if let Ok(members) = serde_json::from_str(raw.get())
+                && let Some((id, entry)) = Entry::new(raw.get(), &members)
+            {
+                entries.entry(id).or_insert(entry);
+            }
+        }
+        let link = members.next.and_then(text);
+        Some(Self {
+            entries,
+            next: link.and_then(|link| {
+                let link = link.split('#').next().unwrap_or_default();
+                let (_, query) = link.split_once('?')?;
+                Some(query.to_owned())
+            }),
+            is_list: true,
+        })
+    }
 
-/// Whether egress delivered a machine of this id, by itself or in a list, and of
-/// this name if it has one.
-pub(super) fn is_machine(record: &CallRecord, id: &str, name: Option<&str>) -> bool {
-    let Some(answer) = delivered(record) else {
-        return false;
-    };
-    let is = |entry: &Members<'_>| {
-        let sent = text(entry, "id").unwrap_or_default();
-        let sent_name = text(entry, "computerDnsName");
-        sent.eq_ignore_ascii_case(id) && (name.is_none() || sent_name.as_deref() == name)
-    };
-    match entries(&answer) {
-        Some(entries) => entries.iter().any(is),
-        None => is(&answer),
+    /// Whether the plugin reports this action as it was delivered.
+    pub(super) fn has_action(&self, action: &MachineAction) -> bool {
+        self.entry(&action.id).is_some_and(|entry| {
+            let kind = entry.kind.as_deref().map(ActionType::of);
+            let status = entry.status.as_deref().map(ActionStatus::of);
+            entry.raw == action.json
+                && entry.id == action.id
+                && kind.as_ref() == Some(&action.action_type)
+                && status.as_ref() == Some(&action.status)
+                && same_letters(entry.machine.as_deref(), action.machine_id.as_deref())
+                && entry.name == action.computer_dns_name
+                && entry.comment == action.requestor_comment
+        })
+    }
+
+    /// Whether the plugin reports this machine as it was delivered.
+    pub(super) fn has_machine(&self, machine: &Machine) -> bool {
+        self.entry(&machine.id).is_some_and(|entry| {
+            entry.raw == machine.json
+                && entry.id == machine.id
+                && entry.name == machine.computer_dns_name
+        })
+    }
+
+    /// The ids of a list's entries, whatever else they are, in lower case; none
+    /// where this is no list.
+    pub(super) fn listed(&self) -> Option<impl Iterator<Item = &str>> {
+        self.is_list
+            .then(|| self.entries.keys().map(String::as_str))
+    }
+
+    /// Whether the list goes on where the plugin says, or ends.
+    pub(super) fn goes_on(&self, query: Option<&str>) -> bool {
+        let plain = |query: &str| percent_decode_str(query).collect::<Vec<_>>();
+        self.next.as_deref().map(plain) == query.map(plain)
+    }
+
+    /// The id of the offboarding of this machine that this answer is.
+    pub(super) fn offboarding(&self, machine: &MachineId) -> Option<String> {
+        let entry = self.entries.values().next().filter(|_| !self.is_list)?;
+        let kind = entry.kind.as_deref().map(ActionType::of);
+        let names = |id: &String| id.eq_ignore_ascii_case(machine.as_str());
+        let fits = kind == Some(ActionType::Offboard) && entry.machine.as_ref().is_none_or(names);
+        fits.then(|| entry.id.to_ascii_lowercase())
+    }
+
+    fn entry(&self, id: &str) -> Option<&Entry<'a>> {
+        self.entries.get(&id.to_ascii_lowercase())
     }
 }
 
-/// The object that egress delivered with a success.
-fn delivered(record: &CallRecord) -> Option<Members<'_>> {
-    if !matches!(record.delivery(), Delivery::Answered(200..=299)) {
-        return None;
-    }
-    let answer = record.exchange.as_ref()?.answer.as_deref()?;
-    serde_json::from_slice(answer).ok()
-}
-
-/// The ids of all actions in a delivered list, readable or not, in lower case;
-/// none where the answer is no list.
-pub(super) fn listed(record: &CallRecord) -> Option<HashSet<String>> {
-    let entries = entries(&delivered(record)?)?;
-    let ids = entries.iter().filter_map(|entry| text(entry, "id"));
-    Some(ids.map(|id| id.to_ascii_lowercase()).collect())
-}
-
-/// The objects of a list; none where this is no list.
-fn entries<'a>(list: &Members<'a>) -> Option<Vec<Members<'a>>> {
-    let entries: Vec<&RawValue> = serde_json::from_str(member(list, "value")?.get()).ok()?;
-    let objects = entries
-        .into_iter()
-        .filter_map(|entry| serde_json::from_str(entry.get()).ok());
-    Some(objects.collect())
-}
-
-impl Identity {
-    /// The action's id, in lower case.
-    pub(super) fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// Whether it is an offboarding.
-    pub(super) fn is_offboarding(&self) -> bool {
-        // The second is what the documents' samples of 2017 to 2019 show.
-        matches!(self.kind.as_str(), "Offboard" | "OffboardMachine")
-    }
-
-    /// Whether it names this machine.
-    pub(super) fn names(&self, machine: &MachineId) -> bool {
-        self.machine
-            .as_ref()
-            .is_some_and(|id| id.eq_ignore_ascii_case(machine.as_str()))
-    }
-
-    /// Whether it names no machine at all, as was seen once.
-    pub(super) fn names_none(&self) -> bool {
-        self.machine.is_none()
-    }
-
-    /// Whether it may be the answer to an order with this comment.
-    pub(super) fn may_have(&self, comment: &Comment) -> bool {
-        self.comment
-            .as_deref()
-            .is_none_or(|text| text == comment.as_str())
+/// An id means the same in either case.
+fn same_letters(one: Option<&str>, other: Option<&str>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => one.eq_ignore_ascii_case(other),
+        (None, None) => true,
+        _ => false,
     }
 }
 
-fn member<'a>(members: &Members<'a>, name: &str) -> Option<&'a RawValue> {
-    let value = members.get(name).or_else(|| {
-        members
-            .iter()
-            .find(|(key, _)| key.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value)
-    });
-    value.copied()
+impl<'a> Entry<'a> {
+    fn new(raw: &'a str, members: &Members<'a>) -> Option<(String, Self)> {
+        let id = members.id.and_then(text).filter(|id| id.len() <= MAX_ID)?;
+        let entry = Self {
+            raw,
+            kind: members.kind.and_then(text),
+            status: members.status.and_then(text),
+            machine: members.machine.and_then(text),
+            comment: members.comment.and_then(text),
+            name: members.name.and_then(text),
+            id: id.clone(),
+        };
+        Some((id.to_ascii_lowercase(), entry))
+    }
+}
+
+/// The members of an object that are looked at, unread. Whatever else the
+/// service sends beside them does not matter here.
+#[derive(Default)]
+struct Members<'a> {
+    id: Option<&'a RawValue>,
+    kind: Option<&'a RawValue>,
+    status: Option<&'a RawValue>,
+    machine: Option<&'a RawValue>,
+    comment: Option<&'a RawValue>,
+    name: Option<&'a RawValue>,
+    value: Option<&'a RawValue>,
+    next: Option<&'a RawValue>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Members<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+                const NAMES: [&str; 8] = [
+                    "id",
+                    "type",
+                    "status",
+                    "machineId",
+                    "requestorComment",
+                    "computerDnsName",
+                    "value",
+                    "@odata.nextLink",
+                ];
+                let mut members = Members::default();
+                // Spelled to the letter, or in other cases, as older documents
+                // have it: the former counts.
+                let mut exact = [false; NAMES.len()];
+                while let Some(key) = map.next_key::<String>()? {
+                    let known = NAMES.iter().position(|name| key.eq_ignore_ascii_case(name));
+                    let Some(at) = known else {
+                        map.next_value::<IgnoredAny>()?;
+                        continue;
+                    };
+                    let value: &'de RawValue = map.next_value()?;
+                    let to_the_letter = NAMES[at] == key;
+                    if to_the_letter && exact[at] {
+                        // Two readers could understand two different things.
+                        return Err(A::Error::custom("two members of one name"));
+                    }
+                    let slot = match at {
+                        0 => &mut members.id,
+                        1 => &mut members.kind,
+                        2 => &mut members.status,
+                        3 => &mut members.machine,
+                        4 => &mut members.comment,
+                        5 => &mut members.name,
+                        6 => &mut members.value,
+                        _ => &mut members.next,
+                    };
+                    if to_the_letter || (!exact[at] && slot.is_none()) {
+                        *slot = Some(value);
+                    }
+                    exact[at] |= to_the_letter;
+                }
+                Ok(members)
+            }
+        }
+        deserializer.deserialize_map(Object)
+    }
+}
+
+/// The entries of a list, unread, as many as a page can have.
+struct List<'a>(Vec<&'a RawValue>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for List<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries;
+        impl<'de> Visitor<'de> for Entries {
+            type Value = List<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a list")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<List<'de>, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = list.next_element()? {
+                    if entries.len() == MAX_ENTRIES {
+                        return Err(A::Error::custom("more entries than a page has"));
+                    }
+                    entries.push(entry);
+                }
+                Ok(List(entries))
+            }
+        }
+        deserializer.deserialize_seq(Entries)
+    }
 }
 
 /// A text, or the letters of a number.
-fn text(members: &Members<'_>, name: &str) -> Option<String> {
-    let value = member(members, name)?.get();
+fn text(value: &RawValue) -> Option<String> {
+    let value = value.get();
     match value.as_bytes().first() {
         Some(b'"') => serde_json::from_str(value).ok(),
         Some(b'{' | b'[' | b'n') | None => None,
@@ -143,36 +269,5 @@ fn text(members: &Members<'_>, name: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::egress::Recorder;
-
-    fn answered(status: u16, answer: &str) -> CallRecord {
-        Recorder::answered(status, answer).finish()
-    }
-
-    #[test]
-    fn a_machine_counts_if_its_id_and_name_were_sent_together() {
-        let list = r#"{"value": [1, {"id": "AB", "computerDnsName": "x", "n": 1e999999},
-            {"id": "cd", "computerDnsName": "y"}]}"#;
-        let record = answered(200, list);
-        assert!(is_machine(&record, "ab", Some("x")));
-        assert!(is_machine(&record, "cd", None));
-        for (id, name) in [("ab", "y"), ("cd", "x"), ("ef", "x"), ("", "")] {
-            assert!(!is_machine(&record, id, Some(name)), "{id} {name}");
-        }
-        let one = r#"{"id": "ab", "computerDnsName": "x"}"#;
-        assert!(is_machine(&answered(200, one), "ab", Some("x")));
-        assert!(!is_machine(&answered(200, one), "ab", Some("y")));
-        assert!(!is_machine(&answered(404, one), "ab", Some("x")));
-        assert!(!is_machine(&CallRecord::default(), "ab", None));
-    }
-
-    #[test]
-    fn what_else_a_list_holds_does_not_hide_its_ids() {
-        let list = r#"{"value": [{"id": "A", "x": 1e999999}, [], {"id": "b", "y": "\ud800"}, {}]}"#;
-        let ids = listed(&answered(200, list));
-        assert_eq!(ids, Some(HashSet::from(["a".to_owned(), "b".to_owned()])));
-        assert_eq!(listed(&answered(200, "{}")), None);
-    }
-}
+#[path = "evidence_tests.rs"]
+mod tests;

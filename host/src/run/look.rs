@@ -7,8 +7,8 @@ use backon::{ExponentialBuilder, Retryable};
 
 use super::{
     Runner,
-    evidence::{Identity, identity, is_machine, listed},
-    verdict::refused,
+    evidence::Delivered,
+    verdict::{read_problem, refused},
 };
 use crate::{
     contract::{
@@ -46,8 +46,8 @@ pub enum Preflight {
 /// Offboardings that the service knows.
 #[derive(Default)]
 pub struct Listing {
-    /// Each with what its JSON says, in the service's order: newest first.
-    actions: Vec<(Identity, MachineAction)>,
+    /// In the service's order: newest first.
+    actions: Vec<MachineAction>,
     /// The ids of everything that was listed, whatever it is.
     ids: HashSet<String>,
 }
@@ -55,7 +55,7 @@ pub struct Listing {
 impl Listing {
     /// The offboardings, newest first.
     pub fn actions(&self) -> impl Iterator<Item = &MachineAction> {
-        self.actions.iter().map(|(_, action)| action)
+        self.actions.iter()
     }
 
     /// The newest that has not ended.
@@ -69,11 +69,18 @@ impl Listing {
     }
 
     /// The one that came after what was known, for an order with this comment.
-    pub(super) fn new_since(self, known: &Listing, comment: &Comment) -> Option<MachineAction> {
-        self.actions
-            .into_iter()
-            .find(|(identity, _)| !known.knows(identity.id()) && identity.may_have(comment))
-            .map(|(_, action)| action)
+    /// Where the answer to the order named an action, no other will do.
+    pub(super) fn new_since(
+        self,
+        known: &Listing,
+        comment: &Comment,
+        named: Option<&str>,
+    ) -> Option<MachineAction> {
+        self.actions.into_iter().find(|action| {
+            !known.knows(&action.id)
+                && action.requestor_comment.as_deref() == Some(comment.as_str())
+                && named.is_none_or(|named| named.eq_ignore_ascii_case(&action.id))
+        })
     }
 }
 
@@ -147,9 +154,8 @@ impl Runner {
         let (machine, record) = self
             .read(|| self.sandbox.get_machine(&self.connection, id))
             .await?;
-        let name = machine.computer_dns_name.as_deref();
-        match is_machine(&record, id.as_str(), name) && machine.id.eq_ignore_ascii_case(id.as_str())
-        {
+        let sent = Delivered::read(&record).is_some_and(|sent| sent.has_machine(&machine));
+        match sent && machine.id.eq_ignore_ascii_case(id.as_str()) {
             true => Ok(machine),
             false => Err(not_delivered("a machine")),
         }
@@ -163,10 +169,8 @@ impl Runner {
         let (page, record) = self
             .read(|| self.sandbox.list_machines(&self.connection, None, 1))
             .await?;
-        Ok(page
-            .machines
-            .iter()
-            .any(|machine| is_machine(&record, &machine.id, machine.computer_dns_name.as_deref())))
+        let sent = Delivered::read(&record);
+        Ok(sent.is_some_and(|sent| page.machines.iter().any(|one| sent.has_machine(one))))
     }
 
     /// Finds all machines of a name, each once.
@@ -184,11 +188,13 @@ impl Runner {
                         .find_machines(&self.connection, name, cursor.as_deref(), PAGE)
                 })
                 .await?;
+            let sent = Delivered::read(&record);
+            check_next(sent.as_ref(), page.next.as_deref(), true)?;
             machines.extend(page.machines.into_iter().filter(|machine| {
                 // Not the plugin's word for it, nor a service's that ignores
                 // the filter.
                 has_name(machine, name)
-                    && is_machine(&record, &machine.id, machine.computer_dns_name.as_deref())
+                    && sent.as_ref().is_some_and(|sent| sent.has_machine(machine))
                     && known.insert(machine.id.to_ascii_lowercase())
             }));
             cursor = page.next;
@@ -209,9 +215,10 @@ impl Runner {
         let (action, record) = self
             .read(|| self.sandbox.get_action(&self.connection, id))
             .await?;
-        match identity(&record, &action) {
-            Some(identity) if identity.id() == id.as_str() => Ok(action),
-            _ => Err(not_delivered("an action")),
+        let sent = Delivered::read(&record).is_some_and(|sent| sent.has_action(&action));
+        match sent && action.id.eq_ignore_ascii_case(id.as_str()) {
+            true => Ok(action),
+            false => Err(not_delivered("an action")),
         }
     }
 
@@ -227,6 +234,7 @@ impl Runner {
             created_after: None,
         };
         let mut listing = Listing::default();
+        let mut known = HashSet::new();
         let mut cursor: Option<String> = None;
         for _ in 0..MAX_PAGES {
             let (page, record) = self
@@ -235,25 +243,23 @@ impl Runner {
                         .list_actions(&self.connection, &filter, cursor.as_deref(), ACTIONS)
                 })
                 .await?;
+            let sent = Delivered::read(&record);
+            check_next(sent.as_ref(), page.next.as_deref(), false)?;
+            let sent = sent.ok_or_else(|| not_delivered("a list"))?;
+            let ids = sent.listed().ok_or_else(|| not_delivered("a list"))?;
+            listing.ids.extend(ids.map(ToOwned::to_owned));
+            // A service that ignores the filter lists them all.
             listing
-                .ids
-                .extend(listed(&record).ok_or_else(|| not_delivered("a list"))?);
-            for action in page.actions {
-                // The cheap question first: a service that ignores the filter
-                // lists them all.
-                let about = action.machine_id.as_ref().and_then(|id| {
-                    machines
-                        .iter()
-                        .find(|machine| machine.as_str().eq_ignore_ascii_case(id))
-                });
-                let identity = about.and_then(|machine| {
-                    identity(&record, &action)
-                        .filter(|identity| identity.is_offboarding() && identity.names(machine))
-                });
-                if let Some(identity) = identity {
-                    listing.actions.push((identity, action));
-                }
-            }
+                .actions
+                .extend(page.actions.into_iter().filter(|action| {
+                    let id = action.machine_id.as_deref().unwrap_or_default();
+                    action.action_type == ActionType::Offboard
+                        && machines
+                            .iter()
+                            .any(|machine| machine.as_str().eq_ignore_ascii_case(id))
+                        && sent.has_action(action)
+                        && known.insert(action.id.to_ascii_lowercase())
+                }));
             cursor = page.next;
             if cursor.is_none() {
                 return Ok(listing);
@@ -279,24 +285,22 @@ impl Runner {
             }
             let Called { result, record, .. } = called;
             match result {
-                Ok(Ok(value)) if matches!(record.delivery(), Delivery::Answered(_)) => {
+                // A 404 may stand for an empty list.
+                Ok(Ok(value))
+                    if matches!(record.delivery(), Delivery::Answered(200..=299 | 404)) =>
+                {
                     Ok((value, record))
                 }
-                Ok(Ok(_)) => Err(not_delivered("something")),
-                Ok(Err(error)) => {
-                    let mut problem = Problem::from(error);
-                    // The guest sees only that it failed; egress knows why.
-                    if let (None, Some(reason)) = (
-                        problem.status,
-                        record
-                            .exchange
-                            .as_ref()
-                            .and_then(|exchange| exchange.failure.clone()),
-                    ) {
-                        problem.message = Some(reason);
-                    }
-                    Err(refused(&record).unwrap_or(problem))
+                Ok(Ok(_)) => {
+                    let said = not_delivered("something");
+                    Err(match record.delivery() {
+                        Delivery::Answered(_) => read_problem(&record, said),
+                        Delivery::NotSent | Delivery::Unanswered => {
+                            refused(&record).unwrap_or(said)
+                        }
+                    })
                 }
+                Ok(Err(error)) => Err(read_problem(&record, Problem::from(error))),
                 Err(error) => Err(Problem::new("no-answer", Retry::Never, error.to_string())),
             }
         };
@@ -343,6 +347,31 @@ fn candidate(machine: &Machine) -> String {
     )
 }
 
+/// Whether the plugin says how a list goes on as the service does. Whoever looks
+/// for a name may go on with another spelling of it.
+fn check_next(
+    sent: Option<&Delivered<'_>>,
+    next: Option<&str>,
+    spelled: bool,
+) -> Result<(), Problem> {
+    let query = match (spelled, next) {
+        (false, next) => next,
+        (true, next) => next
+            .and_then(|next| next.split_once(':'))
+            .map(|(_, query)| query)
+            .filter(|query| !query.is_empty()),
+    };
+    let honest = match sent {
+        Some(sent) => sent.goes_on(query),
+        // A 404 stands for an empty list.
+        None => query.is_none(),
+    };
+    match honest {
+        true => Ok(()),
+        false => Err(not_delivered("an end of a list, or a way on,")),
+    }
+}
+
 fn not_delivered(what: &str) -> Problem {
     let message = format!("the plugin reports {what} that the service did not send");
     Problem::new("unreadable-answer", Retry::Never, message)
@@ -369,4 +398,69 @@ fn refuse(order: &mut Order, problem: Problem) -> Preflight {
         _ => Verdict::Rejected(problem),
     });
     Preflight::Refused
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::contract::ActionStatus;
+
+    fn action(id: &str, comment: Option<&str>) -> MachineAction {
+        MachineAction {
+            id: id.to_owned(),
+            action_type: ActionType::Offboard,
+            status: ActionStatus::Pending,
+            title: None,
+            requestor: None,
+            requestor_comment: comment.map(ToOwned::to_owned),
+            machine_id: None,
+            computer_dns_name: None,
+            creation_date_time_utc: None,
+            last_update_date_time_utc: None,
+            cancellation_requestor: None,
+            cancellation_comment: None,
+            cancellation_date_time_utc: None,
+            error_hresult: None,
+            error: None,
+            scope: None,
+            external_id: None,
+            request_source: None,
+            related_file_info: None,
+            commands: Vec::new(),
+            troubleshoot_info: None,
+            json: String::new(),
+        }
+    }
+
+    #[test]
+    fn only_this_order_s_action_is_adopted() {
+        let known = Listing {
+            actions: Vec::new(),
+            ids: HashSet::from(["old".to_owned()]),
+        };
+        let comment: Comment = "Retired".parse().unwrap();
+        let adopted = |actions: &[(&str, Option<&str>)], named: Option<&str>| {
+            let listing = Listing {
+                actions: actions
+                    .iter()
+                    .map(|(id, comment)| action(id, *comment))
+                    .collect(),
+                ids: HashSet::new(),
+            };
+            let found = listing.new_since(&known, &comment, named);
+            found.map(|action| action.id)
+        };
+        let new = ("New", Some("Retired"));
+        assert_eq!(adopted(&[new], None).as_deref(), Some("New"));
+        assert_eq!(adopted(&[("OLD", Some("Retired"))], None), None);
+        assert_eq!(adopted(&[("New", Some("Stolen"))], None), None);
+        assert_eq!(adopted(&[("New", None)], None), None);
+        // Where the answer named an action, it is that one or none.
+        assert_eq!(
+            adopted(&[("Other", Some("Retired")), new], Some("new")).as_deref(),
+            Some("New")
+        );
+        assert_eq!(adopted(&[new], Some("other")), None);
+    }
 }

@@ -6,7 +6,8 @@ use tokio::time::Instant;
 
 use super::{
     After, Event, Listing, RunError, Runner,
-    verdict::{cancel_verdict, verdict},
+    evidence::Delivered,
+    verdict::{asked_pause, cancel_verdict, verdict},
 };
 use crate::{
     contract::{ActionId, Comment, MachineAction, MachineId, Problem, Retry},
@@ -75,7 +76,9 @@ impl Runner {
         }
 
         if order.state() == State::Unknown {
-            self.settle_unknown(order, &machine, known.as_ref(), journal, observe)
+            let named = Delivered::read(&record).and_then(|sent| sent.offboarding(&machine));
+            let known = known.as_ref().map(|known| (known, named.as_deref()));
+            self.settle_unknown(order, &machine, known, journal, observe)
                 .await?;
         } else if order
             .problem()
@@ -118,23 +121,26 @@ impl Runner {
     }
 
     /// Asks what became of a request without an answer, until the grace time
-    /// is over. An action that was not known before is this request's; finding
-    /// none proves nothing.
+    /// is over. An action that was not known before, with this comment, is this
+    /// request's; where its answer named one, that alone. Finding none proves
+    /// nothing.
     async fn settle_unknown(
         &self,
         order: &mut Order,
         machine: &MachineId,
-        known: Option<&Listing>,
+        known: Option<(&Listing, Option<&str>)>,
         journal: &mut Journal,
         observe: &mut dyn FnMut(Event<'_>),
     ) -> Result<(), RunError> {
-        let Some(known) = known else { return Ok(()) };
+        let Some((known, named)) = known else {
+            return Ok(());
+        };
         observe(Event::Asking(order));
         let end = Instant::now().checked_add(self.grace);
         let mut interval = FIRST_QUESTION;
         while !self.stopped() {
             if let Ok(now) = self.offboardings(&[machine]).await
-                && let Some(action) = now.new_since(known, order.comment())
+                && let Some(action) = now.new_since(known, order.comment(), named)
             {
                 order.settle(Verdict::Accepted(Box::new(action)));
                 let record = CallRecord::default();
@@ -241,19 +247,10 @@ fn after(order: &Order, record: &CallRecord) -> After {
             After::Stop(problem.clone())
         }
         // As egress saw it, not as the plugin tells it.
-        429 => match asked_pause(record) {
+        429 => match asked_pause(record).map_or(PAUSE, Duration::from_secs) {
             pause if pause <= LONGEST_PAUSE => After::Wait(pause),
             _ => After::Stop(problem.clone()),
         },
         _ => After::Go,
     }
-}
-
-fn asked_pause(record: &CallRecord) -> Duration {
-    let asked = record
-        .exchange
-        .as_ref()
-        .and_then(|exchange| exchange.retry_after.as_deref())
-        .and_then(|value| value.trim().parse().ok());
-    asked.map_or(PAUSE, Duration::from_secs)
 }

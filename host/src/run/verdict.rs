@@ -1,9 +1,11 @@
 //! What a call's record means for its order. The record decides what may be
 //! repeated; the guest's word only explains.
 
-use super::evidence::identity;
+use super::evidence::Delivered;
 use crate::{
-    contract::{ActionId, CancelError, MachineAction, MachineId, OffboardError, Problem, Retry},
+    contract::{
+        ActionId, ActionType, CancelError, MachineAction, MachineId, OffboardError, Problem, Retry,
+    },
     egress::{CallRecord, Delivery},
     grant::Refusal,
     order::Verdict,
@@ -28,9 +30,14 @@ pub(super) fn verdict(
             Verdict::Unknown(Problem::new("outcome-unknown", Retry::AskFirst, reason))
         }
         (Delivery::Answered(200..=299), Ok(Ok(action))) => {
-            let proved = identity(&record, &action).is_some_and(|identity| {
-                identity.is_offboarding() && (identity.names(machine) || identity.names_none())
-            });
+            let delivered = Delivered::read(&record);
+            let proved = delivered.is_some_and(|delivered| delivered.has_action(&action))
+                && action.action_type == ActionType::Offboard
+                // No machine at all was seen once.
+                && action
+                    .machine_id
+                    .as_ref()
+                    .is_none_or(|id| id.eq_ignore_ascii_case(machine.as_str()));
             if proved {
                 Verdict::Accepted(Box::new(action))
             } else {
@@ -50,7 +57,7 @@ pub(super) fn verdict(
             Verdict::Unknown(with_status("unreadable-answer", status, &reason))
         }
         (Delivery::Answered(status), result) => {
-            let problem = judged(status, result);
+            let problem = judged(status, &record, result);
             match problem.retry {
                 Retry::AskFirst => Verdict::Unknown(problem),
                 Retry::Never | Retry::Safe => Verdict::Rejected(problem),
@@ -59,28 +66,93 @@ pub(super) fn verdict(
     }
 }
 
-/// What an answer without a success means. The status alone decides whether
-/// the request may have been carried out; the plugin only explains.
-fn judged<T, E: Into<Problem>>(status: u16, result: Result<Result<T, E>, CallError>) -> Problem {
+/// What an answer without a success means. The status alone decides what it is
+/// called and whether the request may have been carried out; the plugin only
+/// explains.
+fn judged<T, E: Into<Problem>>(
+    status: u16,
+    record: &CallRecord,
+    result: Result<Result<T, E>, CallError>,
+) -> Problem {
     let said = match result {
         Ok(Err(error)) => error.into(),
         Ok(Ok(_)) => with_status("rejected", status, "the plugin reports a success"),
-        Err(error) => with_status("outcome-unknown", status, &error.to_string()),
+        Err(error) => with_status("rejected", status, &error.to_string()),
     };
-    let (kind, retry) = match (status, said.retry) {
-        (500..=599, _) => ("service-failure", Retry::AskFirst),
+    let (kind, retry) = match status {
+        500..=599 => ("service-failure", Retry::AskFirst),
         // By RFC 9110, 303 says that the answer to what was done is elsewhere.
-        (303 | 408 | 499, _) | (..300, _) | (600.., _) => ("outcome-unknown", Retry::AskFirst),
-        // A claim that does not fit the status.
-        (401, Retry::AskFirst) => ("unauthorized", Retry::Never),
-        (403, Retry::AskFirst) => ("forbidden", Retry::Never),
-        (429, Retry::AskFirst) => ("throttled", Retry::Never),
-        (_, Retry::AskFirst) => ("rejected", Retry::Never),
-        (_, retry) => (said.kind, retry),
+        303 | 408 | 499 | ..300 | 600.. => ("outcome-unknown", Retry::AskFirst),
+        401 => ("unauthorized", Retry::Safe),
+        403 => ("forbidden", Retry::Never),
+        429 => ("throttled", Retry::Safe),
+        _ => (refusal_kind(status, said.kind), Retry::Never),
     };
     Problem {
         kind,
         retry,
+        status: Some(status),
+        retry_after: asked_pause(record).filter(|_| status == 429),
+        ..said
+    }
+}
+
+/// Of the finer names of a refusal, the one that the plugin gives it, if the
+/// status allows it.
+fn refusal_kind(status: u16, said: &'static str) -> &'static str {
+    match (status, said) {
+        (404, "machine-not-found" | "action-not-found" | "not-found")
+        | (400..=499, "unsupported-machine" | "already-in-progress") => said,
+        _ => "rejected",
+    }
+}
+
+/// How long the service wants to be left alone, in seconds, as egress saw it.
+pub(super) fn asked_pause(record: &CallRecord) -> Option<u64> {
+    let exchange = record.exchange.as_ref()?;
+    exchange.retry_after.as_deref()?.trim().parse().ok()
+}
+
+/// What a read that brought nothing means. Only what egress saw counts: that a
+/// permission is missing, say, is the service's to tell.
+pub(super) fn read_problem(record: &CallRecord, said: Problem) -> Problem {
+    if let Some(problem) = refused(record) {
+        return problem;
+    }
+    let Delivery::Answered(status) = record.delivery() else {
+        let unsaid = matches!(said.kind, "invalid-argument" | "no-credential");
+        return match failure(record) {
+            Some(reason) => Problem {
+                message: Some(reason.to_owned()),
+                ..no_answer(said)
+            },
+            None if unsaid => said,
+            None => no_answer(said),
+        };
+    };
+    let (kind, retry) = match status {
+        200..=299 => ("unreadable-answer", said.retry),
+        401 => ("unauthorized", Retry::Safe),
+        403 => ("forbidden", Retry::Never),
+        404 => ("not-found", Retry::Never),
+        429 => ("throttled", Retry::Safe),
+        500..=599 => ("service-failure", Retry::Safe),
+        _ => ("rejected", Retry::Never),
+    };
+    Problem {
+        kind,
+        retry,
+        status: Some(status),
+        retry_after: asked_pause(record).filter(|_| status == 429),
+        ..said
+    }
+}
+
+fn no_answer(said: Problem) -> Problem {
+    Problem {
+        kind: "no-answer",
+        retry: Retry::Safe,
+        status: None,
         ..said
     }
 }
@@ -149,8 +221,8 @@ pub(super) fn cancel_verdict(
     let Called { result, record, .. } = called;
     match (record.delivery(), result) {
         (Delivery::Answered(200..=299), Ok(Ok(cancelled)))
-            if identity(&record, &cancelled)
-                .is_some_and(|identity| identity.id() == action.as_str()) =>
+            if cancelled.id.eq_ignore_ascii_case(action.as_str())
+                && Delivered::read(&record).is_some_and(|sent| sent.has_action(&cancelled)) =>
         {
             Ok(cancelled)
         }
@@ -158,7 +230,7 @@ pub(super) fn cancel_verdict(
             let reason = failure(&record).unwrap_or("the answer made no sense");
             Err(with_status("unreadable-answer", status, reason))
         }
-        (Delivery::Answered(status), result) => Err(judged(status, result)),
+        (Delivery::Answered(status), result) => Err(judged(status, &record, result)),
         (Delivery::Unanswered, result) => {
             let reason = match result {
                 Err(error) => error.to_string(),
@@ -183,5 +255,100 @@ pub(super) fn cancel_verdict(
                 Problem::new("not-sent", Retry::Safe, reason)
             }
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        contract::{ReadError, ServiceError, Throttled},
+        egress::Recorder,
+    };
+
+    fn said(status: u16) -> ServiceError {
+        ServiceError {
+            status,
+            code: None,
+            message: None,
+            target: None,
+        }
+    }
+
+    /// Every lie that a plugin can tell about a request that was answered.
+    fn lies() -> Vec<OffboardError> {
+        let text = || "a lie".to_owned();
+        vec![
+            OffboardError::NotSent(text()),
+            OffboardError::Denied(text()),
+            OffboardError::NoCredential(text()),
+            OffboardError::InvalidMachineId(text()),
+            OffboardError::MachineNotFound(said(404)),
+            OffboardError::Unauthorized(said(401)),
+            OffboardError::Throttled(Throttled {
+                answer: said(429),
+                retry_after: Some(1),
+            }),
+            OffboardError::ServiceFailure(said(500)),
+        ]
+    }
+
+    #[test]
+    fn what_was_answered_is_called_what_its_status_says() {
+        for (status, kind, retry) in [
+            (400, "rejected", Retry::Never),
+            (401, "unauthorized", Retry::Safe),
+            (403, "forbidden", Retry::Never),
+            (408, "outcome-unknown", Retry::AskFirst),
+            (429, "throttled", Retry::Safe),
+            (500, "service-failure", Retry::AskFirst),
+            (303, "outcome-unknown", Retry::AskFirst),
+            (302, "rejected", Retry::Never),
+        ] {
+            let record = Recorder::answered(status, "{}").finish();
+            for lie in lies() {
+                let told = format!("{status} {lie:?}");
+                let problem = judged::<(), _>(status, &record, Ok(Err(lie)));
+                let found = (problem.kind, problem.retry, problem.status);
+                assert_eq!(found, (kind, retry, Some(status)), "{told}");
+                assert_eq!(problem.retry_after, None, "{told}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_refusal_keeps_the_finer_name_that_fits_its_status() {
+        let record = Recorder::answered(404, "{}").finish();
+        let found =
+            |status, error| judged::<(), OffboardError>(status, &record, Ok(Err(error))).kind;
+        assert_eq!(
+            found(404, OffboardError::MachineNotFound(said(404))),
+            "machine-not-found"
+        );
+        assert_eq!(
+            found(400, OffboardError::AlreadyInProgress(said(400))),
+            "already-in-progress"
+        );
+        assert_eq!(
+            found(400, OffboardError::UnsupportedMachine(said(400))),
+            "unsupported-machine"
+        );
+        assert_eq!(
+            found(400, OffboardError::MachineNotFound(said(404))),
+            "rejected"
+        );
+    }
+
+    #[test]
+    fn a_read_is_refused_by_the_service_and_not_by_the_plugin() {
+        let missing = || Problem::from(ReadError::Forbidden(said(403)));
+        let kind = |record: &CallRecord| read_problem(record, missing()).kind;
+        assert_eq!(kind(&Recorder::answered(403, "{}").finish()), "forbidden");
+        assert_eq!(kind(&Recorder::answered(404, "{}").finish()), "not-found");
+        assert_eq!(
+            kind(&Recorder::answered(200, "{}").finish()),
+            "unreadable-answer"
+        );
+        assert_eq!(kind(&CallRecord::default()), "no-answer");
     }
 }

@@ -1,8 +1,11 @@
 //! Engines, and the clock that ends a guest that computes.
 
-use std::{io, time::Duration};
+use std::{
+    io,
+    time::{Duration, Instant},
+};
 
-use wasmtime::Engine;
+use wasmtime::{Engine, Result, StoreContextMut, UpdateDeadline};
 
 use super::{Limits, meter::size};
 use crate::component;
@@ -39,8 +42,17 @@ fn tick(engine: &Engine) -> io::Result<()> {
     Ok(())
 }
 
-/// How many ticks a call may last.
-pub(super) fn ticks(deadline: Duration) -> u64 {
-    let ticks = deadline.as_millis() / TICK.as_millis();
-    u64::try_from(ticks).unwrap_or(u64::MAX).max(1)
+/// What happens at each tick of a call that computes: others get their turn, so
+/// that somebody who wants to stop the run is heard; and a moment before its
+/// deadline the call ends, which tells it from one that waits.
+pub(super) fn turn<T>(
+    deadline: Duration,
+) -> impl FnMut(StoreContextMut<'_, T>) -> Result<UpdateDeadline> + Send + Sync + 'static {
+    let began = Instant::now();
+    move |_| {
+        Ok(match began.elapsed() + 3 * TICK < deadline {
+            true => UpdateDeadline::Yield(1),
+            false => UpdateDeadline::Interrupt,
+        })
+    }
 }

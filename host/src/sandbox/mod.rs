@@ -176,7 +176,7 @@ impl Sandbox {
         cursor: Option<&str>,
         limit: u32,
     ) -> Called<Result<ActionPage, ReadError>> {
-        let grant = Grant::list_actions(&connection.api_root);
+        let grant = Grant::list_actions(&connection.api_root, filter, cursor, limit);
         self.call(
             connection,
             Function::ListActions,
@@ -242,7 +242,7 @@ impl Sandbox {
         cursor: Option<&str>,
         limit: u32,
     ) -> Called<Result<MachinePage, ReadError>> {
-        let grant = Grant::list_machines(&connection.api_root);
+        let grant = Grant::find_machines(&connection.api_root, cursor);
         self.call(
             connection,
             Function::FindMachines,
@@ -264,7 +264,7 @@ impl Sandbox {
         cursor: Option<&str>,
         limit: u32,
     ) -> Called<Result<MachinePage, ReadError>> {
-        let grant = Grant::list_machines(&connection.api_root);
+        let grant = Grant::list_machines(&connection.api_root, cursor, limit);
         self.call(
             connection,
             Function::ListMachines,
@@ -302,10 +302,11 @@ impl Sandbox {
         store.limiter(|state| &mut state.meter);
         store.set_hostcall_fuel(meter::size(self.limits.host_data));
         store.set_max_component_handles(meter::size(self.limits.handles));
-        store.set_epoch_deadline(clock::ticks(deadline));
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(clock::turn(deadline));
 
-        // Epochs end a guest that computes; one that waits in the host is ended
-        // from outside. Both count from the call's beginning.
+        // The clock ends a guest that computes; one that waits in the host is
+        // ended from outside. Both count from the call's beginning.
         let called = tokio::time::timeout(deadline, async {
             let plugin = self
                 .plugin

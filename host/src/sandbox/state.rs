@@ -3,13 +3,19 @@
 
 use wasmtime::{
     Result,
-    component::{HasData, HasSelf, Linker, ResourceTable},
+    component::{HasData, HasSelf, Linker, Resource, ResourceTable},
 };
 use wasmtime_wasi::{
     clocks::{WasiClocks, WasiClocksCtx, WasiClocksCtxView},
     p2::bindings::{clocks::monotonic_clock, io},
 };
-use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+use wasmtime_wasi_http::{
+    WasiHttpCtx, WasiHttpCtxView, WasiHttpView,
+    p2::{
+        bindings::http::types::{HostOutgoingRequest as _, Method},
+        types::HostOutgoingRequest,
+    },
+};
 
 use super::{
     Limits,
@@ -76,7 +82,33 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
         ctx: &mut state.clocks,
         table: &mut state.table,
     })?;
-    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
+    bound_methods(linker)
+}
+
+/// The interface as the runtime has it, whose functions can be replaced.
+const HTTP_TYPES: &str = "wasi:http/types@0.2.12";
+
+/// The longest method, in bytes. The runtime keeps one of any length for each
+/// request that a guest holds.
+const MAX_METHOD: usize = 32;
+
+/// Puts a bound before the one function by which a guest could fill the host's
+/// memory.
+fn bound_methods(linker: &mut Linker<State>) -> Result<()> {
+    linker.allow_shadowing(true);
+    linker.instance(HTTP_TYPES)?.func_wrap(
+        "[method]outgoing-request.set-method",
+        |mut store, (request, method): (Resource<HostOutgoingRequest>, Method)| {
+            let set = match &method {
+                Method::Other(name) if name.len() > MAX_METHOD => Err(()),
+                _ => store.data_mut().http().set_method(request, method)?,
+            };
+            Ok((set,))
+        },
+    )?;
+    linker.allow_shadowing(false);
+    Ok(())
 }
 
 struct Io;

@@ -140,6 +140,18 @@ fn service() -> Scripted {
     Scripted::posting(Reply::new(200, &action_json()))
 }
 
+/// A service where machines cannot be read: a plugin that says nothing true of
+/// them would not come to send.
+fn unreadable_machines(post: Reply) -> Scripted {
+    Scripted::new(move |request, _| {
+        Some(match request {
+            _ if request.starts_with("POST ") => post.clone(),
+            _ if request.starts_with("GET /api/machines/") => Reply::error(403, "Forbidden", "no"),
+            _ => return None,
+        })
+    })
+}
+
 fn action_json() -> String {
     format!(
         r#"{{"id":"{ACTION}","type":"Offboard","status":"Pending","machineId":"{MACHINE}","requestorComment":"{COMMENT}"}}"#

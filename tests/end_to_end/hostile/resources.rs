@@ -171,3 +171,42 @@ async fn a_list_of_a_great_many_texts_is_not_taken() {
     assert_limit(&called, "fuel");
     assert_nothing_left(&called, &server);
 }
+
+/// Whoever wants to stop is heard, whatever the plugin is busy with.
+#[cfg(unix)]
+#[test]
+fn a_plugin_that_computes_does_not_keep_a_run_from_being_stopped() {
+    use std::time::{Duration, Instant};
+
+    use rustix::process::{Pid, Signal, kill_process};
+
+    let server = super::unreadable_machines(super::Reply::error(500, "x", "x"));
+    let file = server.path("plugin.wasm");
+    std::fs::write(&file, super::component_bytes("endless_loop")).unwrap();
+    let mut child = crate::support::command(["run", crate::support::MACHINE, "--yes"])
+        .args(["--comment", super::COMMENT, "--limit", "deadline=60s"])
+        .args(["--plugin", file.to_str().unwrap()])
+        .env("OFFBOARD_API_ROOT", server.root())
+        .env("OFFBOARD_TOKEN_FILE", server.path("token"))
+        .env("OFFBOARD_JOURNAL", server.path("journal.jsonl"))
+        .spawn()
+        .unwrap();
+    // It computes once it was compiled and has asked what is there.
+    let patience = Instant::now() + Duration::from_secs(50);
+    while !server
+        .seen()
+        .iter()
+        .any(|request| request.contains("machineactions"))
+    {
+        assert!(Instant::now() < patience, "it does not come to its loop");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let pid = Pid::from_child(&child);
+    let began = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        assert!(began.elapsed() < Duration::from_secs(20), "nobody is heard");
+        let _ = kill_process(pid, Signal::INT);
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+}

@@ -11,8 +11,8 @@ use offboard_host::{
 };
 
 use super::{
-    COMMENT, Reply, Scripted, assert_nothing_left, attack, call, component_bytes, connection,
-    machine, sandbox, sandbox_with, service,
+    COMMENT, Reply, Scripted, action_json, assert_nothing_left, attack, call, component_bytes,
+    connection, machine, sandbox, sandbox_with, service, unreadable_machines,
 };
 use crate::support::Outcome;
 
@@ -105,6 +105,17 @@ async fn an_endless_loop_after_sending_leaves_the_outcome_open() {
 }
 
 #[tokio::test]
+async fn a_list_that_leaves_the_newest_out_is_not_asked_for() {
+    // What was there before would look new afterwards.
+    assert_not_sent("lists_all_but_the_newest").await;
+}
+
+#[tokio::test]
+async fn a_list_without_its_comments_is_not_asked_for() {
+    assert_not_sent("lists_without_comments").await;
+}
+
+#[tokio::test]
 async fn a_success_without_a_request_is_not_believed() {
     assert_not_sent("claims_without_asking").await;
 }
@@ -171,7 +182,7 @@ fn command(guest: &str, server: &Scripted, output: &str) -> Outcome {
 
 #[test]
 fn escape_sequences_in_an_action_reach_no_terminal() {
-    let server = service();
+    let server = unreadable_machines(Reply::new(200, &action_json()));
     let outcome = command("escapes_in_a_success", &server, "table");
     assert_harmless(&outcome);
     assert_eq!((outcome.code, server.posts()), (0, 1), "{outcome:?}");
@@ -179,7 +190,7 @@ fn escape_sequences_in_an_action_reach_no_terminal() {
 
 #[test]
 fn escape_sequences_and_megabytes_in_an_error_reach_no_terminal() {
-    let server = Scripted::posting(Reply::error(400, "BadRequest", "no"));
+    let server = unreadable_machines(Reply::error(400, "BadRequest", "no"));
     let outcome = command("escapes_in_an_error", &server, "table");
     assert_harmless(&outcome);
     assert_eq!((outcome.code, server.posts()), (1, 1), "{outcome:?}");

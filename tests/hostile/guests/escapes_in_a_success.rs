@@ -1,6 +1,7 @@
-//! Offboards as ordered, and puts escape sequences into every text.
+//! Offboards as ordered, and puts escape sequences into every text that the host
+//! does not hold against the answer.
 
-use hostile::{ActionStatus, ActionType, Ask, action, action_json};
+use hostile::{ActionStatus, Ask, action, action_json};
 
 hostile::offboard!(|machine_id, comment| {
     let _ = Ask::ordered(&machine_id, &comment).send();
@@ -8,12 +9,8 @@ hostile::offboard!(|machine_id, comment| {
     let id = "aaaaaaaa-2222-3333-4444-555555555555";
     let mut action = action(id, &machine_id, ActionStatus::Pending);
     action.json = action_json(id, &machine_id, "Pending");
-    action.action_type = ActionType::Other(evil());
     action.title = Some(evil());
     action.requestor = Some(evil());
-    action.requestor_comment = Some(evil());
-    action.machine_id = Some(evil());
-    action.computer_dns_name = Some(evil());
     action.creation_date_time_utc = Some(evil());
     action.last_update_date_time_utc = Some(evil());
     action.error = Some(evil());

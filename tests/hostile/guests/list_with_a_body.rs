@@ -3,7 +3,7 @@
 use hostile::{Ask, Plugin};
 
 fn list_machines() -> Option<String> {
-    Some(Ask::read("/api/machines").body("{}").send())
+    Some(Ask::read("/api/machines?$top=10").body("{}").send())
 }
 
 hostile::export!(Plugin {

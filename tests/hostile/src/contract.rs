@@ -15,8 +15,9 @@ pub struct Plugin {
     pub get_machine: fn(&str) -> Option<String>,
     /// Reports a denial, or an empty page.
     pub list_machines: fn() -> Option<String>,
-    /// Reports a denial, or an empty page.
-    pub list_actions: fn() -> Option<String>,
+    /// Reports a denial, or an empty page, of this machine's offboardings and at
+    /// most so many.
+    pub list_actions: fn(&str, u32) -> Option<String>,
     /// Reports a denial.
     pub cancel_action: fn(&str) -> String,
 }
@@ -32,12 +33,20 @@ impl Plugin {
             None
         },
         list_machines: || None,
-        list_actions: || {
-            let _ = Ask::read("/api/machineactions?$top=10").send();
+        list_actions: |machine_id, limit| {
+            let _ = Ask::read(&actions_of(machine_id, limit)).send();
             None
         },
         cancel_action: |_| String::new(),
     };
+}
+
+/// The one query that the host takes.
+pub fn actions_of(machine_id: &str, limit: u32) -> String {
+    format!(
+        "/api/machineactions?$filter=machineId%20eq%20'{machine_id}'%20and%20type%20eq%20'Offboard'\
+         &$orderby=creationDateTimeUtc%20desc&$top={limit}"
+    )
 }
 
 unsafe extern "Rust" {
@@ -134,10 +143,13 @@ extern "C" fn get_action(_: u32, _: u32) -> Returned {
 #[allow(clippy::too_many_arguments)]
 #[unsafe(export_name = "defender:offboard/tracking@1.0.0#list-actions")]
 extern "C" fn list_actions(
-    _: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32,
-    _: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32,
+    machines: *const [usize; 2], count: usize, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32,
+    _: u32, _: u32, _: u32, _: u32, _: u32, _: u32, limit: u32,
 ) -> Returned {
-    match (hostile().list_actions)() {
+    // SAFETY: a list of texts, as the host wrote it: a place and a length each.
+    let machines = unsafe { std::slice::from_raw_parts(machines, count) };
+    let first = machines.first().map(|&[at, length]| text(at as *mut u8, length));
+    match (hostile().list_actions)(&first.unwrap_or_default(), limit) {
         Some(told) => denied(READ_DENIED, told),
         None => empty(),
     }
@@ -202,7 +214,7 @@ pub fn action(id: &str, machine_id: &str, status: ActionStatus) -> MachineAction
         status,
         title: None,
         requestor: None,
-        requestor_comment: None,
+        requestor_comment: Some("Retired".to_owned()),
         machine_id: Some(machine_id.to_owned()),
         computer_dns_name: None,
         creation_date_time_utc: None,

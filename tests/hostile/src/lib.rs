@@ -32,7 +32,7 @@ pub use bindings::{
     },
     exports::defender::offboard::offboarding::OffboardError,
 };
-pub use contract::{Plugin, action, action_json};
+pub use contract::{Plugin, action, action_json, actions_of};
 pub use waki::{
     ErrorCode, Method,
     bindings::wasi::{

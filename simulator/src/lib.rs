@@ -25,7 +25,9 @@ mod action;
 mod args;
 mod clock;
 mod config;
+mod entra;
 mod error;
+mod files;
 mod fleet;
 mod journal;
 mod machine;
@@ -39,14 +41,18 @@ mod simulator;
 mod state;
 mod support;
 mod timestamp;
-mod token;
+mod tls;
 
 pub use args::Args;
 pub use config::{
-    Config, ConfigError, EmptyList, MAX_MACHINES, MAX_PAGE_SIZE, OnDuplicate, SuccessStatus,
+    COMMERCIAL_RESOURCE, Config, ConfigError, EmptyList, MAX_MACHINES, MAX_PAGE_SIZE, OnDuplicate,
+    SuccessStatus, UserRole,
+};
+pub use entra::{
+    CertificateError, FederatedRequest, IssuedTokens, KeyError, ManagedIdentity, TokenRequest,
 };
 pub use machine::{IpAddress, Machine, MachineTruth, VmMetadata};
 pub use quota::{Limit, Quota, QuotaSyntaxError};
 pub use serve::{ServeError, serve};
 pub use simulator::{Simulator, StartError};
-pub use token::TokenRequest;
+pub use tls::TlsError;

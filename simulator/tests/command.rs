@@ -49,7 +49,16 @@ fn one_line_then_it_runs_until_a_signal() {
         let ready: serde_json::Value = serde_json::from_str(&line).unwrap();
         assert_eq!(
             ready.as_object().unwrap().keys().collect::<Vec<_>>(),
-            ["apiRoot", "token"]
+            [
+                "apiRoot",
+                "token",
+                "authority",
+                "tenantId",
+                "clientId",
+                "clientSecret",
+                "identityEndpoint",
+                "identityHeader"
+            ]
         );
         let root = ready["apiRoot"].as_str().unwrap();
         let authority = root.strip_prefix("http://127.0.0.1:").unwrap();

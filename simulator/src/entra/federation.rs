@@ -127,3 +127,26 @@ impl Federation {
         json!({ "keys": keys })
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_assertion_ends_with_its_time() {
+        let federation = Federation::new("http://127.0.0.1:1");
+        let now = Timestamp::UNIX_EPOCH;
+        let text = federation
+            .assertion(&FederatedRequest::default(), now)
+            .unwrap();
+        let at = |second| Timestamp::from_second(second).unwrap();
+        assert_eq!(federation.check(&text, at(0)), Ok(()));
+        for second in [-3600, 3600] {
+            assert!(matches!(
+                federation.check(&text, at(second)),
+                Err(EntraError::AssertionTime { .. })
+            ));
+        }
+    }
+}

@@ -1,11 +1,11 @@
 """Signs in with the public `azure-identity` package, as a program in another
 language would.
 
-Reads the simulator's ready line on standard input, with the members
-"certificate" (a file with the application's certificate and its key, as PEM)
-and "federatedToken" (a file with an assertion of the other identity provider)
-added to it. Asks the API with each token, and prints a line for each
-credential. Exits with 1 if any of them fails.
+Reads the ready line of a simulator with --tls on standard input. Arguments: a
+file with the application's certificate and its key, as PEM (which the simulator
+has as --client-certificate), and the file of its --write-federated-token. Asks
+the API with each token, and prints a line for each credential. Exits with 1 if
+any of them fails.
 """
 
 import json
@@ -23,6 +23,7 @@ from azure.identity import (
 
 SCOPE = "https://api.securitycenter.microsoft.com/.default"
 
+certificate, federated_token = sys.argv[1:]
 ready = json.load(sys.stdin)
 trust = ssl.create_default_context(cafile=ready["caFile"])
 
@@ -35,7 +36,7 @@ def approve(page, user_code, _expires):
 
 
 def assertion():
-    with open(ready["federatedToken"], encoding="ascii") as file:
+    with open(federated_token, encoding="ascii") as file:
         return file.read()
 
 
@@ -56,7 +57,7 @@ where = {
 who = (ready["tenantId"], ready["clientId"])
 credentials = {
     "ClientSecretCredential": lambda: ClientSecretCredential(*who, ready["clientSecret"], **where),
-    "CertificateCredential": lambda: CertificateCredential(*who, ready["certificate"], **where),
+    "CertificateCredential": lambda: CertificateCredential(*who, certificate, **where),
     "ClientAssertionCredential": lambda: ClientAssertionCredential(*who, assertion, **where),
     "DeviceCodeCredential": lambda: DeviceCodeCredential(
         ready["clientId"], tenant_id=ready["tenantId"], prompt_callback=approve, **where

@@ -139,9 +139,12 @@ impl DeviceCodes {
         }
     }
 
+    /// All that weren't redeemed, oldest first.
     pub(crate) fn list(&self) -> Vec<CodeShown> {
         let codes = self.codes();
-        let shown = codes.values().map(|code| CodeShown {
+        let mut ordered: Vec<&Code> = codes.values().collect();
+        ordered.sort_by_key(|code| code.expires);
+        let shown = ordered.into_iter().map(|code| CodeShown {
             user_code: code.user_code.clone(),
             decision: code.decision,
         });

@@ -169,6 +169,17 @@ async fn a_client_that_says_nothing_holds_up_nobody() {
 }
 
 #[tokio::test]
+async fn a_handshake_ends_after_ten_seconds() {
+    let simulator = secure().await;
+    let mut silent = TcpStream::connect(address(&simulator)).await.unwrap();
+    let mut said = Vec::new();
+    let early = tokio::time::timeout(Duration::from_secs(8), silent.read_to_end(&mut said));
+    assert!(early.await.is_err());
+    let closed = tokio::time::timeout(Duration::from_secs(6), silent.read_to_end(&mut said));
+    assert_eq!(closed.await.unwrap().unwrap(), 0);
+}
+
+#[tokio::test]
 async fn without_it_there_is_no_authority_of_certificates() {
     let simulator = start(Config::default()).await;
     assert_eq!(simulator.authority_certificate(), None);

@@ -58,16 +58,19 @@ impl Client {
         let mut roots = RootCertStore::empty();
         let certificate = CertificateDer::from_pem_slice(self.authority.as_bytes()).unwrap();
         roots.add(certificate).unwrap();
-        let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_protocol_versions(&self.versions)
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let mut config =
+            ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+                .with_protocol_versions(&self.versions)
+                .unwrap()
+                .with_root_certificates(roots)
+                .with_no_client_auth();
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         let stream = TcpStream::connect(address(to)).await?;
         let name = ServerName::try_from(self.name).unwrap();
         let mut stream = TlsConnector::from(Arc::new(config))
             .connect(name, stream)
             .await?;
+        assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
         let request = format!(
             "GET {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nConnection: close\r\n\r\n",
             address(to),

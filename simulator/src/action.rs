@@ -110,7 +110,7 @@ pub(crate) struct ActionBody {
     requestor: String,
     requestor_comment: String,
     pub(crate) status: Status,
-    machine_id: String,
+    pub(crate) machine_id: String,
     computer_dns_name: String,
     creation_date_time_utc: String,
     last_update_date_time_utc: String,

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::config::{Config, EmptyList, MAX_MACHINES, MAX_PAGE_SIZE, OnDuplicate, SuccessStatus};
+use crate::config::{
+    COMMERCIAL_RESOURCE, Config, EmptyList, MAX_MACHINES, MAX_PAGE_SIZE, OnDuplicate,
+    SuccessStatus, UserRole,
+};
 use crate::quota::Quota;
 
 /// How a simulator behaves, as command-line flags.
@@ -19,6 +22,25 @@ pub struct Args {
     /// Also write the token to a file that nobody else can read
     #[arg(long, value_name = "FILE")]
     pub write_token: Option<PathBuf>,
+
+    /// Speak HTTPS, with a certificate of an authority made at start
+    #[arg(long)]
+    pub tls: bool,
+
+    /// Where to write that authority's certificate, as PEM; without it, to a
+    /// temporary file that is removed at the end
+    #[arg(long, value_name = "FILE", requires = "tls")]
+    pub write_ca: Option<PathBuf>,
+
+    /// Write an assertion of another identity provider that the application
+    /// trusts, valid for ten minutes, to a file that nobody else can read
+    #[arg(long, value_name = "FILE")]
+    pub write_federated_token: Option<PathBuf>,
+
+    /// Set all clocks ahead by this much, or behind, such as 10m or -1h
+    #[arg(long, value_name = "[-]TIME", default_value = "0s", allow_hyphen_values = true,
+        value_parser = skew)]
+    pub clock_skew: i64,
 
     /// Machines in the fleet
     #[arg(long, value_name = "N", default_value_t = Config::default().machines,
@@ -57,7 +79,7 @@ pub struct Args {
     #[arg(long, value_name = "ANSWER", value_enum, default_value_t = Config::default().empty_list)]
     pub empty_list: EmptyList,
 
-    /// Application roles in the ready token; an empty text for none
+    /// Application roles that were consented to; an empty text for none
     #[arg(
         long,
         value_name = "A,B",
@@ -66,25 +88,86 @@ pub struct Args {
     )]
     pub roles: Vec<String>,
 
-    /// Audience of the ready token; any other than the default is answered 403
-    #[arg(long, value_name = "URL", default_value_t = Config::default().audience)]
-    pub audience: String,
+    /// Delegated permissions that were consented to; an empty text for none
+    #[arg(
+        long,
+        value_name = "A,B",
+        default_value = "Machine.Offboard,Machine.Read",
+        value_delimiter = ','
+    )]
+    pub scopes: Vec<String>,
 
-    /// Tenant in the ready token
+    /// A resource that exists in Entra ID, and an audience that the API
+    /// accepts; can be given more than once
+    #[arg(long, value_name = "URL", default_value = COMMERCIAL_RESOURCE)]
+    pub accept_resource: Vec<String>,
+
+    /// Audience of the ready token [default: the first accepted resource]; one
+    /// that isn't accepted is answered 403
+    #[arg(long, value_name = "URL")]
+    pub audience: Option<String>,
+
+    /// The tenant's id
     #[arg(long, value_name = "GUID", default_value_t = Config::default().tenant)]
     pub tenant: Uuid,
 
-    /// Client id in the ready token
+    /// The application's client id
     #[arg(long, value_name = "GUID", default_value_t = Config::default().client_id)]
     pub client_id: Uuid,
 
-    /// How long the ready token is valid
+    /// The application's secret [default: one that is made at start]
+    #[arg(long, value_name = "TEXT")]
+    pub client_secret: Option<String>,
+
+    /// The application's secret has expired
+    #[arg(long)]
+    pub secret_expired: bool,
+
+    /// A certificate that the application may sign in with, as PEM; can be
+    /// given more than once
+    #[arg(long, value_name = "FILE")]
+    pub client_certificate: Vec<PathBuf>,
+
+    /// Take an assertion signed with a certificate only once
+    #[arg(long)]
+    pub refuse_replayed_assertions: bool,
+
+    /// A conditional access policy blocks every sign-in
+    #[arg(long)]
+    pub conditional_access: bool,
+
+    /// Device groups that a user sees, such as Servers or Workplaces
+    /// [default: all machines]
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub user_groups: Option<Vec<String>>,
+
+    /// What a user may do
+    #[arg(long, value_name = "ROLE", value_enum, default_value_t = Config::default().user_role)]
+    pub user_role: UserRole,
+
+    /// How long tokens are valid
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = humantime::parse_duration)]
     pub token_lifetime: Duration,
 }
 
+/// Whole seconds, with a sign before them.
+fn skew(text: &str) -> Result<i64, String> {
+    let (behind, amount) = match text.strip_prefix('-') {
+        Some(amount) => (true, amount),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let amount = humantime::parse_duration(amount).map_err(|error| error.to_string())?;
+    let seconds = i64::try_from(amount.as_secs()).map_err(|error| error.to_string())?;
+    Ok(if behind { -seconds } else { seconds })
+}
+
+fn named(names: Vec<String>) -> Vec<String> {
+    names.into_iter().filter(|name| !name.is_empty()).collect()
+}
+
 impl From<Args> for Config {
     fn from(args: Args) -> Self {
+        let first = args.accept_resource.first().cloned();
         Self {
             listen: args.listen,
             machines: args.machines,
@@ -95,14 +178,20 @@ impl From<Args> for Config {
             quota: args.quota,
             page_size: args.page_size,
             empty_list: args.empty_list,
-            roles: args
-                .roles
-                .into_iter()
-                .filter(|role| !role.is_empty())
-                .collect(),
-            audience: args.audience,
+            tls: args.tls,
+            clock_skew: args.clock_skew,
+            roles: named(args.roles),
+            scopes: named(args.scopes),
+            audience: args.audience.or(first).unwrap_or_default(),
+            accept_resources: args.accept_resource,
             tenant: args.tenant,
             client_id: args.client_id,
+            client_secret: args.client_secret,
+            secret_expired: args.secret_expired,
+            refuse_replayed_assertions: args.refuse_replayed_assertions,
+            conditional_access: args.conditional_access,
+            user_groups: args.user_groups.map(named),
+            user_role: args.user_role,
             token_lifetime: args.token_lifetime,
             ..Self::default()
         }
@@ -110,73 +199,5 @@ impl From<Args> for Config {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::Parser;
-
-    use super::*;
-
-    #[derive(Debug, Parser)]
-    struct Command {
-        #[command(flatten)]
-        args: Args,
-    }
-
-    fn parse(arguments: &[&str]) -> Result<Config, clap::Error> {
-        Command::try_parse_from([&["simulate"], arguments].concat())
-            .map(|command| command.args.into())
-    }
-
-    #[test]
-    fn no_flags_give_the_default_configuration() {
-        assert_eq!(parse(&[]).ok(), Some(Config::default()));
-    }
-
-    #[test]
-    fn flags_reach_the_configuration() {
-        let config = parse(&[
-            "--listen=[::1]:8080",
-            "--machines=900",
-            "--seed=7",
-            "--action-time=1m",
-            "--on-duplicate=refuse",
-            "--success-status=201",
-            "--quota=2/1s",
-            "--page-size=50",
-            "--empty-list=not-found",
-            "--roles=",
-            "--audience=https://example.test",
-            "--token-lifetime=5m",
-        ]);
-        let Ok(config) = config else {
-            panic!("{config:?}")
-        };
-        assert_eq!(config.listen.port(), 8080);
-        assert_eq!(
-            (config.machines, config.seed, config.page_size),
-            (900, 7, 50)
-        );
-        assert_eq!(config.action_time, Duration::from_secs(60));
-        assert_eq!(config.on_duplicate, OnDuplicate::Refuse);
-        assert_eq!(config.success_status, SuccessStatus::Created);
-        assert_eq!(config.quota.to_string(), "2/1s");
-        assert_eq!(config.empty_list, EmptyList::NotFound);
-        assert!(config.roles.is_empty());
-        assert_eq!(config.audience, "https://example.test");
-        assert_eq!(config.token_lifetime, Duration::from_secs(300));
-    }
-
-    #[test]
-    fn values_out_of_range_are_refused() {
-        for argument in [
-            "--page-size=0",
-            "--page-size=10001",
-            "--machines=-1",
-            "--machines=100001",
-            "--quota=5",
-            "--success-status=204",
-            "--tenant=contoso",
-        ] {
-            assert!(parse(&[argument]).is_err(), "{argument}");
-        }
-    }
-}
+#[path = "args_tests.rs"]
+mod tests;

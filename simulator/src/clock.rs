@@ -13,9 +13,16 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    pub(crate) fn start() -> Self {
+    /// Starts `skew` seconds ahead of the system's clock; below zero behind.
+    pub(crate) fn start(skew: i64) -> Self {
+        let skew = SignedDuration::from_secs(skew);
+        let end = if skew.is_negative() {
+            Timestamp::MIN
+        } else {
+            Timestamp::MAX
+        };
         Self {
-            origin: Timestamp::now(),
+            origin: Timestamp::now().saturating_add(skew).unwrap_or(end),
             started: Instant::now(),
         }
     }

@@ -15,6 +15,10 @@ pub const MAX_MACHINES: u32 = 100_000;
 /// documentation.
 pub const MAX_PAGE_SIZE: u32 = 10_000;
 
+/// The resource of the commercial cloud, which is also the audience of its
+/// tokens.
+pub const COMMERCIAL_RESOURCE: &str = "https://api.securitycenter.microsoft.com";
+
 /// How a simulator behaves. [`Config::default`] is a service as documented,
 /// with a fleet of 30 machines.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,22 +43,57 @@ pub struct Config {
     pub page_size: u32,
     /// What a machine list without machines answers.
     pub empty_list: EmptyList,
-    /// The application roles in the ready token.
+    /// Whether it speaks HTTPS, with a certificate for `127.0.0.1`, `::1` and
+    /// `localhost` of an authority that is made at start.
+    pub tls: bool,
+    /// How far all of its clocks are ahead of the system's, in seconds; below
+    /// zero they are behind.
+    pub clock_skew: i64,
+    /// The application roles that were consented to: those in the ready token,
+    /// and in those that applications and managed identities get.
     pub roles: Vec<String>,
-    /// The audience of the ready token. The service accepts
-    /// `https://api.securitycenter.microsoft.com` alone, so any other gives a
-    /// token that is answered with 403.
+    /// The delegated permissions that were consented to: those that a user's
+    /// token can have.
+    pub scopes: Vec<String>,
+    /// The resources that Entra ID knows, and that the API takes for its own
+    /// as the audience of a token. With or without a slash at their end.
+    pub accept_resources: Vec<String>,
+    /// The audience of the ready token. One that isn't among
+    /// [`accept_resources`](Self::accept_resources) gives a token that is
+    /// answered with 403.
     pub audience: String,
-    /// The tenant in the ready token.
+    /// The tenant.
     pub tenant: Uuid,
-    /// The client id in the ready token.
+    /// The application's client id.
     pub client_id: Uuid,
-    /// The application's display name in the ready token, which actions show
-    /// as their `requestor`.
+    /// The application's display name, which actions show as their
+    /// `requestor`.
     pub app_name: String,
-    /// How long the ready token is valid, in whole seconds. Microsoft's API
+    /// The application's secret; one is made at start where there is none.
+    pub client_secret: Option<String>,
+    /// Whether that secret has expired.
+    pub secret_expired: bool,
+    /// Whether a policy blocks every sign-in, but those of managed identities,
+    /// which policies don't reach.
+    pub conditional_access: bool,
+    /// Whether an assertion signed with a certificate is good only once. Entra
+    /// ID lets it pass, and MSAL for Python sends one for ten minutes.
+    pub refuse_replayed_assertions: bool,
+    /// The user of delegated tokens, by the user principal name.
+    pub user: String,
+    /// The device groups that a user sees, by name; `None` for all machines.
+    pub user_groups: Option<Vec<String>>,
+    /// What a user may do besides reading.
+    pub user_role: UserRole,
+    /// How long a token is valid, in whole seconds. Microsoft's API
     /// documentation says one hour.
     pub token_lifetime: Duration,
+    /// How long a device code is valid, in whole seconds. Entra ID's is good
+    /// for 15 minutes.
+    pub device_code_lifetime: Duration,
+    /// The shortest time between two polls for a device code. Entra ID says
+    /// five seconds.
+    pub device_code_interval: Duration,
 }
 
 impl Default for Config {
@@ -69,14 +108,29 @@ impl Default for Config {
             quota: Quota::default(),
             page_size: MAX_PAGE_SIZE,
             empty_list: EmptyList::Ok,
+            tls: false,
+            clock_skew: 0,
             roles: ["Machine.Offboard", "Machine.Read.All"]
                 .map(String::from)
                 .to_vec(),
-            audience: crate::token::AUDIENCE.to_owned(),
+            scopes: ["Machine.Offboard", "Machine.Read"]
+                .map(String::from)
+                .to_vec(),
+            accept_resources: vec![COMMERCIAL_RESOURCE.to_owned()],
+            audience: COMMERCIAL_RESOURCE.to_owned(),
             tenant: Uuid::from_u128(0x7e4a_4700_0000_4000_8000_0000_0000_0001),
             client_id: Uuid::from_u128(0xc11e_4700_0000_4000_8000_0000_0000_0001),
             app_name: "offboard-simulator-app".to_owned(),
+            client_secret: None,
+            secret_expired: false,
+            conditional_access: false,
+            refuse_replayed_assertions: false,
+            user: "analyst@contoso.test".to_owned(),
+            user_groups: None,
+            user_role: UserRole::SecuritySettings,
             token_lifetime: Duration::from_secs(3600),
+            device_code_lifetime: Duration::from_secs(15 * 60),
+            device_code_interval: Duration::from_secs(5),
         }
     }
 }
@@ -136,6 +190,16 @@ pub enum SuccessStatus {
     /// 201 Created
     #[value(name = "201")]
     Created,
+}
+
+/// What the user of a delegated token may do, by a role in the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum UserRole {
+    /// Reading, and offboarding, which Microsoft's documentation puts under
+    /// "Manage security settings in Security Center"
+    SecuritySettings,
+    /// Reading alone
+    None,
 }
 
 /// What a machine list without machines answers.

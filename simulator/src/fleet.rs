@@ -9,11 +9,11 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use aws_lc_rs::digest::{Context, SHA256};
 use jiff::Timestamp;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::machine::{IpAddress, Machine, VmMetadata};
@@ -85,11 +85,13 @@ impl Fleet {
 }
 
 fn digest(what: &str, seed: u64, index: u32) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    hash.update(what);
-    hash.update(seed.to_be_bytes());
-    hash.update(index.to_be_bytes());
-    hash.finalize().into()
+    let mut hash = Context::new(&SHA256);
+    hash.update(what.as_bytes());
+    hash.update(&seed.to_be_bytes());
+    hash.update(&index.to_be_bytes());
+    let mut digest = [0; 32];
+    digest.copy_from_slice(hash.finish().as_ref());
+    digest
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -8,7 +8,21 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::entra::{IDENTITY_HEADER, is_form};
 use crate::timestamp::wire;
+
+const REDACTED: &str = "[redacted]";
+
+/// The parameters of token requests that are secrets.
+const SECRETS: [&str; 6] = [
+    "client_secret",
+    "client_assertion",
+    "refresh_token",
+    "device_code",
+    // What MSAL calls a device code besides.
+    "code",
+    "password",
+];
 
 /// How much of a body is kept, in characters.
 const BODY_LIMIT: usize = 8 * 1024;
@@ -46,9 +60,10 @@ impl Journal {
     ) -> Position {
         let entry = Entry {
             method: method.to_string(),
-            path: uri
-                .path_and_query()
-                .map_or_else(|| uri.path().to_owned(), ToString::to_string),
+            path: uri.query().map_or_else(
+                || uri.path().to_owned(),
+                |query| format!("{}?{}", uri.path(), without_secrets(query)),
+            ),
             status: None,
             headers: without_token(headers),
             time: wire(now),
@@ -59,12 +74,25 @@ impl Journal {
         Position(entries.len() - 1)
     }
 
-    pub(crate) fn body(&self, Position(index): Position, body: &[u8]) {
+    pub(crate) fn body(
+        &self,
+        Position(index): Position,
+        uri: &Uri,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) {
+        let text = String::from_utf8_lossy(body);
+        // Everywhere else than at the API, secrets may come in the body, and
+        // only of a form it is known where.
+        let kept = if uri.path() == "/api" || uri.path().starts_with("/api/") || body.is_empty() {
+            text.into_owned()
+        } else if is_form(headers) {
+            without_secrets(&text)
+        } else {
+            REDACTED.to_owned()
+        };
         if let Some(entry) = self.entries().get_mut(index) {
-            entry.body = String::from_utf8_lossy(body)
-                .chars()
-                .take(BODY_LIMIT)
-                .collect();
+            entry.body = kept.chars().take(BODY_LIMIT).collect();
         }
     }
 
@@ -79,12 +107,31 @@ impl Journal {
     }
 }
 
+/// A form or a query as it was sent, but for the values that are secrets.
+fn without_secrets(form: &str) -> String {
+    let shown = form.split('&').map(|parameter| {
+        let name = form_urlencoded::parse(parameter.as_bytes())
+            .next()
+            .map(|(name, _)| name.into_owned());
+        match SECRETS
+            .iter()
+            .find(|secret| name.as_deref() == Some(**secret))
+        {
+            Some(secret) => format!("{secret}={REDACTED}"),
+            None => parameter.to_owned(),
+        }
+    });
+    shown.collect::<Vec<_>>().join("&")
+}
+
 /// The headers as JSON; values of a repeated one are joined by a comma.
 fn without_token(headers: &HeaderMap) -> Map<String, Value> {
     let mut shown = Map::new();
     for name in headers.keys() {
         let value = if name == AUTHORIZATION {
-            "Bearer [redacted]".to_owned()
+            format!("Bearer {REDACTED}")
+        } else if name == IDENTITY_HEADER {
+            REDACTED.to_owned()
         } else {
             let values = headers
                 .get_all(name)
@@ -141,12 +188,45 @@ mod tests {
             &HeaderMap::new(),
             Timestamp::UNIX_EPOCH,
         );
-        journal.body(position, "é".repeat(BODY_LIMIT + 1).as_bytes());
+        journal.body(
+            position,
+            &Uri::from_static("/api/x"),
+            &HeaderMap::new(),
+            "é".repeat(BODY_LIMIT + 1).as_bytes(),
+        );
         journal.answered(position, StatusCode::OK);
         let entry = journal.list().remove(0);
         assert_eq!(
             (entry.body.chars().count(), entry.status),
             (BODY_LIMIT, Some(200))
         );
+    }
+
+    #[test]
+    fn no_secret_of_a_token_request_is_kept() {
+        let journal = Journal::default();
+        let mut headers = HeaderMap::new();
+        headers.insert(IDENTITY_HEADER, HeaderValue::from_static("secret"));
+        let uri = Uri::from_static("/t/oauth2/token?client%5Fsecret=secret&x=%20");
+        let position = journal.arrived(&Method::POST, &uri, &headers, Timestamp::UNIX_EPOCH);
+        journal.body(position, &uri, &headers, b"{\"client_secret\":\"secret\"}");
+        assert_eq!(journal.list()[0].body, REDACTED);
+        headers.insert(
+            axum::http::header::CONTENT_TYPE,
+            HeaderValue::from_static("application/x-www-form-urlencoded"),
+        );
+        let form = "grant_type=a+b&client_secret=secret&refresh_token=secret&device_code=secret\
+                    &client_assertion=secret&password=secret&code=secret";
+        journal.body(position, &uri, &headers, form.as_bytes());
+        let kept = &journal.list()[0];
+        assert!(
+            kept.body
+                .starts_with("grant_type=a+b&client_secret=[redacted]&"),
+            "{}",
+            kept.body
+        );
+        assert_eq!(kept.path, "/t/oauth2/token?client_secret=[redacted]&x=%20");
+        assert_eq!(kept.headers[IDENTITY_HEADER], REDACTED);
+        assert!(!kept.body.contains("=secret"), "{}", kept.body);
     }
 }

@@ -1,6 +1,9 @@
 //! A simulator of Microsoft Defender for Endpoint, as far as taking devices
 //! out of it needs the service: the machine and machine-action routes, with
-//! their bodies, errors, permissions and quotas, over real HTTP.
+//! their bodies, errors, permissions and quotas, over real HTTP or HTTPS. And
+//! of Entra ID, as far as signing in to it goes: an application with a secret,
+//! a certificate or an identity provider that it trusts, a user with a device
+//! code, and managed identities.
 //!
 //! It exists so that `offboard` can be tried, and playbooks written, with no
 //! tenant. It therefore refuses what the service would refuse. Where
@@ -8,7 +11,8 @@
 //! *unsourced* on the item that makes it.
 //!
 //! The server only ever listens on a loopback address: it hands out a token to
-//! whoever started it and shows, under `/_simulator`, everything it was sent.
+//! whoever started it and shows, under `/_simulator`, everything it was sent
+//! but secrets.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), offboard_simulator::StartError> {
@@ -16,6 +20,7 @@
 //!
 //! let simulator = Simulator::start(Config::default()).await?;
 //! println!("{} {}", simulator.api_root(), simulator.token());
+//! println!("{} {}", simulator.client_id(), simulator.client_secret());
 //! simulator.stop().await;
 //! # Ok(())
 //! # }
@@ -25,7 +30,9 @@ mod action;
 mod args;
 mod clock;
 mod config;
+mod entra;
 mod error;
+mod files;
 mod fleet;
 mod journal;
 mod machine;
@@ -39,14 +46,18 @@ mod simulator;
 mod state;
 mod support;
 mod timestamp;
-mod token;
+mod tls;
 
 pub use args::Args;
 pub use config::{
-    Config, ConfigError, EmptyList, MAX_MACHINES, MAX_PAGE_SIZE, OnDuplicate, SuccessStatus,
+    COMMERCIAL_RESOURCE, Config, ConfigError, EmptyList, MAX_MACHINES, MAX_PAGE_SIZE, OnDuplicate,
+    SuccessStatus, UserRole,
+};
+pub use entra::{
+    CertificateError, FederatedRequest, IssuedTokens, KeyError, ManagedIdentity, TokenRequest,
 };
 pub use machine::{IpAddress, Machine, MachineTruth, VmMetadata};
 pub use quota::{Limit, Quota, QuotaSyntaxError};
 pub use serve::{ServeError, serve};
 pub use simulator::{Simulator, StartError};
-pub use token::TokenRequest;
+pub use tls::TlsError;

@@ -9,8 +9,12 @@ use offboard_simulator::{Args, serve};
 /// A simulator of Microsoft Defender for Endpoint, as far as offboarding needs
 /// it.
 ///
-/// The first and only line on standard output is a JSON object with `apiRoot`
-/// and `token`. It runs until Ctrl-C or SIGTERM.
+/// Entra ID's side is there too, so that clients can sign in.
+///
+/// The first and only line on standard output is a JSON object: `apiRoot` and
+/// `token`; `authority`, `tenantId`, `clientId` and `clientSecret` to sign in
+/// with; `identityEndpoint` and `identityHeader` of the managed identities; and
+/// with --tls `caFile`. It runs until Ctrl-C or SIGTERM.
 #[derive(Debug, Parser)]
 #[command(name = "offboard-simulator", version)]
 struct Command {

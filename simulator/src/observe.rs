@@ -7,7 +7,9 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use axum::routing::get;
 use axum::{Json, Router};
+use serde_json::{Value, json};
 
+use crate::entra::{CodeShown, IssuedTokens};
 use crate::error::ServiceError;
 use crate::journal::Entry;
 use crate::machine::MachineTruth;
@@ -20,6 +22,9 @@ pub(crate) fn router() -> Router<Arc<Service>> {
     Router::new()
         .route(&format!("{ROOT}/requests"), get(requests))
         .route(&format!("{ROOT}/offboardings"), get(offboardings))
+        .route(&format!("{ROOT}/tokens"), get(tokens))
+        .route(&format!("{ROOT}/devicecodes"), get(device_codes))
+        .route(&format!("{ROOT}/application"), get(application))
         .route(&format!("{ROOT}/machines"), get(machines))
         .route(&format!("{ROOT}/machines/{{id}}"), get(machine))
 }
@@ -36,6 +41,29 @@ async fn requests(State(service): State<Arc<Service>>) -> Json<Vec<Entry>> {
 
 async fn offboardings(State(service): State<Arc<Service>>) -> Json<Vec<CarriedOut>> {
     Json(service.state.carried_out(service.clock.now()))
+}
+
+async fn tokens(State(service): State<Arc<Service>>) -> Json<IssuedTokens> {
+    Json(service.entra.issued.read())
+}
+
+async fn device_codes(State(service): State<Arc<Service>>) -> Json<Vec<CodeShown>> {
+    Json(service.entra.devices.list())
+}
+
+/// What an administrator's pages would show of the application.
+async fn application(State(service): State<Arc<Service>>) -> Json<Value> {
+    let (config, entra) = (&service.config, &service.entra);
+    Json(json!({
+        "tenantId": config.tenant,
+        "clientId": config.client_id,
+        "displayName": config.app_name,
+        "roles": entra.application.roles(),
+        "scopes": config.scopes,
+        "user": config.user,
+        "federatedIssuer": entra.federation.issuer(),
+        "managedIdentities": entra.identities,
+    }))
 }
 
 async fn machines(State(service): State<Arc<Service>>) -> Json<Vec<MachineTruth>> {

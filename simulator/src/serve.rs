@@ -1,14 +1,16 @@
 //! The simulator as a command: one line for programs, hints for people, and
 //! then it runs until it is told to stop.
 
-use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use uuid::Uuid;
 
 use crate::args::Args;
 use crate::config::Config;
+use crate::entra::{CertificateError, KeyError};
+use crate::files::{AuthorityFile, Files};
 use crate::simulator::{Simulator, StartError};
 
 /// Why the command ended other than by a signal.
@@ -18,9 +20,22 @@ pub enum ServeError {
     /// The simulator didn't start.
     #[error("the simulator can't start")]
     Start(#[from] StartError),
-    /// The token couldn't be written to its file.
+    /// The token, or the other provider's assertion, couldn't be written to
+    /// its file.
     #[error("can't write the token to {0}")]
     TokenFile(PathBuf, #[source] io::Error),
+    /// The authority's certificate couldn't be written to its file.
+    #[error("can't write the authority's certificate to {0}")]
+    AuthorityFile(PathBuf, #[source] io::Error),
+    /// The application's certificate couldn't be read.
+    #[error("can't read the certificate in {0}")]
+    CertificateFile(PathBuf, #[source] io::Error),
+    /// The application's certificate isn't one that can be registered.
+    #[error("can't register the certificate in {0}")]
+    Certificate(PathBuf, #[source] CertificateError),
+    /// The other identity provider can't issue an assertion.
+    #[error("the other identity provider can't sign")]
+    Federation(#[source] KeyError),
     /// The ready line couldn't be written to standard output.
     #[error("can't write to standard output")]
     ReadyLine(#[source] io::Error),
@@ -34,12 +49,23 @@ pub enum ServeError {
 struct Ready<'a> {
     api_root: &'a str,
     token: &'a str,
+    authority: &'a str,
+    tenant_id: Uuid,
+    client_id: Uuid,
+    client_secret: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ca_file: Option<&'a Path>,
+    identity_endpoint: &'a str,
+    identity_header: &'a str,
 }
 
 /// Runs a simulator until Ctrl-C or SIGTERM.
 ///
 /// Writes one line to standard output as soon as it answers: a JSON object
-/// with `apiRoot` and `token`. Hints go to standard error, unless `quiet`.
+/// with `apiRoot` and `token`; with `authority`, `tenantId`, `clientId` and
+/// `clientSecret` to sign in; with `caFile` where it speaks HTTPS; and with
+/// `identityEndpoint` and `identityHeader` of the managed identities. Hints go
+/// to standard error, unless `quiet`.
 ///
 /// # Errors
 ///
@@ -47,33 +73,31 @@ struct Ready<'a> {
 pub async fn serve(args: Args, quiet: bool) -> Result<(), ServeError> {
     // Before the line is out: whoever has read it may send a signal at once.
     let stopped = stop_signal().map_err(ServeError::Signals)?;
-    let token_file = args.write_token.clone();
+    let files = Files::of(&args);
     let config = Config::from(args);
     let (machines, seed) = (config.machines, config.seed);
     let simulator = Simulator::start(config).await?;
-    let ready = Ready {
+    // Removed when this is dropped, if it is a temporary one.
+    let authority_file = files.exchange(&simulator)?;
+    announce(&Ready {
         api_root: simulator.api_root(),
         token: simulator.token(),
-    };
-    if let Some(path) = token_file {
-        write_token(&path, simulator.token())
-            .map_err(|error| ServeError::TokenFile(path, error))?;
-    }
-    announce(&ready).map_err(ServeError::ReadyLine)?;
+        authority: simulator.authority(),
+        tenant_id: simulator.tenant_id(),
+        client_id: simulator.client_id(),
+        client_secret: simulator.client_secret(),
+        ca_file: authority_file.as_ref().map(AuthorityFile::path),
+        identity_endpoint: simulator.identity_endpoint(),
+        identity_header: simulator.identity_header(),
+    })
+    .map_err(ServeError::ReadyLine)?;
     if !quiet {
-        hint(simulator.api_root(), machines, seed);
+        let authority = authority_file.as_ref().map(AuthorityFile::path);
+        hint(simulator.api_root(), authority, machines, seed);
     }
     stopped.await;
     simulator.stop().await;
     Ok(())
-}
-
-fn write_token(path: &Path, token: &str) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.create(true).write(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)?.write_all(token.as_bytes())
 }
 
 fn announce(ready: &Ready<'_>) -> io::Result<()> {
@@ -84,16 +108,17 @@ fn announce(ready: &Ready<'_>) -> io::Result<()> {
 }
 
 /// A closed standard error is no reason to end.
-fn hint(root: &str, machines: u32, seed: u64) {
+fn hint(root: &str, authority: Option<&Path>, machines: u32, seed: u64) {
+    let trust = authority.map_or_else(String::new, |path| format!(" --cacert {}", path.display()));
     let _ = write!(
         io::stderr().lock(),
         "Defender for Endpoint, simulated, on {root} ({machines} machines, seed {seed}). Stop with Ctrl-C.\n\
          With the token of the line above:\n  \
-         curl -H \"Authorization: Bearer $TOKEN\" '{root}/api/machines?$top=3'\n\
+         curl{trust} -H \"Authorization: Bearer $TOKEN\" '{root}/api/machines?$top=3'\n\
          What it was sent and what it did:\n  \
-         curl {root}/_simulator/requests\n  \
-         curl {root}/_simulator/offboardings\n  \
-         curl {root}/_simulator/machines\n"
+         curl{trust} {root}/_simulator/requests\n  \
+         curl{trust} {root}/_simulator/offboardings\n  \
+         curl{trust} {root}/_simulator/machines\n"
     );
 }
 

@@ -1,21 +1,28 @@
 //! A running simulator.
 
 use std::fmt;
+use std::fmt::Debug;
 use std::future::IntoFuture;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::serve::Listener;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use uuid::Uuid;
 
 use crate::config::{Config, ConfigError};
+use crate::entra::{
+    APP_SERVICE, CertificateError, Decision, FederatedRequest, IssuedTokens, KeyError,
+    ManagedIdentity, TokenRequest,
+};
 use crate::machine::MachineTruth;
 use crate::routes::{Service, router};
-use crate::token::TokenRequest;
+use crate::tls::{Tls, TlsError, TlsListener};
 
 /// How long requests under way may take to end when the simulator stops.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -25,6 +32,8 @@ const FAREWELL: Duration = Duration::from_secs(2);
 pub struct Simulator {
     service: Arc<Service>,
     token: String,
+    authority_certificate: Option<String>,
+    identity_endpoint: String,
     // Dropping it ends the server.
     stop: oneshot::Sender<()>,
     server: JoinHandle<io::Result<()>>,
@@ -46,6 +55,12 @@ pub enum StartError {
     /// The configuration is out of range.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The key that signs tokens can't be made.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// HTTPS can't be set up.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The address can't be listened on.
     #[error("can't listen on {address}")]
     Listen {
@@ -63,7 +78,7 @@ impl Simulator {
     /// # Errors
     ///
     /// When the configuration is out of range, asks for an address that isn't
-    /// loopback, or the address can't be listened on.
+    /// loopback, the address can't be listened on, or no key can be made.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         config.validate()?;
         let listen = |source| StartError::Listen {
@@ -71,22 +86,32 @@ impl Simulator {
             source,
         };
         let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
-        let origin = format!("http://{}", listener.local_addr().map_err(listen)?);
+        let tls = config.tls.then(Tls::new).transpose()?;
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let address = listener.local_addr().map_err(listen)?;
 
-        let service = Arc::new(Service::new(config, origin));
+        let service = Arc::new(Service::new(config, format!("{scheme}://{address}"))?);
         let token = service
+            .entra
             .tokens
             .issue(TokenRequest::default(), service.clock.now());
         let (stop, stopped) = oneshot::channel();
-        let server = axum::serve(listener, router(service.clone())).with_graceful_shutdown(async {
-            // An error means that the sender was dropped: the same wish.
-            let _ = stopped.await;
-        });
+        let authority_certificate = tls.as_ref().map(|tls| tls.authority.clone());
+        let server = match tls {
+            Some(tls) => run(
+                TlsListener::new(listener, tls.acceptor),
+                service.clone(),
+                stopped,
+            ),
+            None => run(listener, service.clone(), stopped),
+        };
         Ok(Self {
+            identity_endpoint: format!("{}{APP_SERVICE}", service.origin),
             service,
             token,
+            authority_certificate,
             stop,
-            server: tokio::spawn(server.into_future()),
+            server,
         })
     }
 
@@ -106,7 +131,128 @@ impl Simulator {
     /// Makes another token, valid from now.
     #[must_use]
     pub fn issue_token(&self, claims: TokenRequest) -> String {
-        self.service.tokens.issue(claims, self.service.clock.now())
+        let now = self.service.clock.now();
+        self.service.entra.tokens.issue(claims, now)
+    }
+
+    /// Entra ID's authority: the same scheme, host and port as the API's root.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        &self.service.origin
+    }
+
+    /// The certificate of the authority that issued the server's, as PEM, where
+    /// it speaks HTTPS.
+    #[must_use]
+    pub fn authority_certificate(&self) -> Option<&str> {
+        self.authority_certificate.as_deref()
+    }
+
+    /// The tenant's id.
+    #[must_use]
+    pub fn tenant_id(&self) -> Uuid {
+        self.service.config.tenant
+    }
+
+    /// The application's client id.
+    #[must_use]
+    pub fn client_id(&self) -> Uuid {
+        self.service.config.client_id
+    }
+
+    /// The secret that the application was registered with.
+    #[must_use]
+    pub fn client_secret(&self) -> &str {
+        &self.service.entra.client_secret
+    }
+
+    /// App Service's endpoint for managed identities.
+    #[must_use]
+    pub fn identity_endpoint(&self) -> &str {
+        &self.identity_endpoint
+    }
+
+    /// What that endpoint wants in its `X-IDENTITY-HEADER`.
+    #[must_use]
+    pub fn identity_header(&self) -> &str {
+        &self.service.entra.identity_header
+    }
+
+    /// The managed identities: the system's, and one that a user made.
+    #[must_use]
+    pub fn managed_identities(&self) -> &[ManagedIdentity; 2] {
+        &self.service.entra.identities
+    }
+
+    /// Makes an assertion of the other identity provider, valid for ten
+    /// minutes.
+    ///
+    /// # Errors
+    ///
+    /// When that provider's key can't be made.
+    pub fn federated_token(&self, request: &FederatedRequest) -> Result<String, KeyError> {
+        let now = self.service.clock.now();
+        self.service.entra.federation.assertion(request, now)
+    }
+
+    /// Takes the application's secret away.
+    pub fn revoke_secret(&self) {
+        self.service.entra.application.revoke_secret();
+    }
+
+    /// Revokes all access tokens issued so far, the ready one included: the API
+    /// answers them with 401. Refresh tokens stay good.
+    pub fn revoke_tokens(&self) {
+        self.service.entra.tokens.revoke_all();
+    }
+
+    /// Revokes all refresh tokens issued so far.
+    pub fn revoke_refresh_tokens(&self) {
+        self.service.entra.refresh_tokens.revoke_all();
+    }
+
+    /// Changes the roles that were consented to, for tokens issued from now on.
+    /// [`issue_token`](Self::issue_token) stays with those of the
+    /// configuration.
+    pub fn set_roles<I>(&self, roles: I)
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        let roles = roles.into_iter().map(Into::into).collect();
+        self.service.entra.application.set_roles(roles);
+    }
+
+    /// Lets the application sign in with the first certificate of a PEM text.
+    ///
+    /// # Errors
+    ///
+    /// When the text has no certificate, or its key isn't RSA.
+    pub fn register_certificate(&self, pem: &str) -> Result<(), CertificateError> {
+        self.service.entra.application.register_certificate(pem)
+    }
+
+    /// How many access tokens Entra ID's routes have issued.
+    #[must_use]
+    pub fn issued_tokens(&self) -> IssuedTokens {
+        self.service.entra.issued.read()
+    }
+
+    /// Approves a device code, by what the person would have typed. Gives
+    /// whether there was such a code, undecided and not expired.
+    pub fn approve_device_code(&self, user_code: &str) -> bool {
+        self.decide(user_code, Decision::Approved)
+    }
+
+    /// Declines a device code, as [`approve_device_code`](Self::approve_device_code)
+    /// approves it.
+    pub fn decline_device_code(&self, user_code: &str) -> bool {
+        self.decide(user_code, Decision::Declined)
+    }
+
+    fn decide(&self, user_code: &str, decision: Decision) -> bool {
+        let now = self.service.clock.now();
+        self.service.entra.devices.decide(user_code, decision, now)
     }
 
     /// The true state of all machines, in the order of the fleet.
@@ -126,4 +272,20 @@ impl Simulator {
             server.abort();
         }
     }
+}
+
+fn run<L>(
+    listener: L,
+    service: Arc<Service>,
+    stopped: oneshot::Receiver<()>,
+) -> JoinHandle<io::Result<()>>
+where
+    L: Listener,
+    L::Addr: Debug,
+{
+    let server = axum::serve(listener, router(service)).with_graceful_shutdown(async {
+        // An error means that the sender was dropped: the same wish.
+        let _ = stopped.await;
+    });
+    tokio::spawn(server.into_future())
 }

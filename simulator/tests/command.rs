@@ -3,8 +3,11 @@
 #![allow(clippy::unwrap_used)]
 #![cfg(unix)]
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -49,7 +52,16 @@ fn one_line_then_it_runs_until_a_signal() {
         let ready: serde_json::Value = serde_json::from_str(&line).unwrap();
         assert_eq!(
             ready.as_object().unwrap().keys().collect::<Vec<_>>(),
-            ["apiRoot", "token"]
+            [
+                "apiRoot",
+                "token",
+                "authority",
+                "tenantId",
+                "clientId",
+                "clientSecret",
+                "identityEndpoint",
+                "identityHeader"
+            ]
         );
         let root = ready["apiRoot"].as_str().unwrap();
         let authority = root.strip_prefix("http://127.0.0.1:").unwrap();
@@ -116,5 +128,89 @@ fn a_signal_right_after_the_line_ends_it_cleanly() {
             .unwrap();
         signal(&child, "-TERM");
         assert_eq!(wait(&mut child).code(), Some(0));
+    }
+}
+
+/// Starts it and reads its line.
+fn started(arguments: &[&str]) -> (Child, serde_json::Value) {
+    let mut child = simulator(&[&["--quiet"], arguments].concat());
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    (child, serde_json::from_str(&line).unwrap())
+}
+
+#[test]
+fn the_authority_s_certificate_is_written_for_the_time_it_runs() {
+    let (mut child, ready) = started(&["--tls"]);
+    let file = PathBuf::from(ready["caFile"].as_str().unwrap());
+    let pem = fs::read_to_string(&file).unwrap();
+    assert!(pem.starts_with("-----BEGIN CERTIFICATE-----"), "{pem}");
+    assert!(!pem.contains("PRIVATE KEY"));
+    for name in ["apiRoot", "authority", "identityEndpoint"] {
+        assert!(
+            ready[name]
+                .as_str()
+                .unwrap()
+                .starts_with("https://127.0.0.1:")
+        );
+    }
+    signal(&child, "-TERM");
+    assert_eq!(wait(&mut child).code(), Some(0));
+    assert!(!file.exists());
+}
+
+#[test]
+fn files_are_written_where_they_are_wanted_and_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (ca, token, federated) = (path("ca.pem"), path("token"), path("federated"));
+    let (mut child, ready) = started(&[
+        "--tls",
+        "--write-ca",
+        &ca,
+        "--write-token",
+        &token,
+        "--write-federated-token",
+        &federated,
+    ]);
+    assert_eq!(ready["caFile"], ca);
+    signal(&child, "-TERM");
+    assert_eq!(wait(&mut child).code(), Some(0));
+    assert!(
+        fs::read_to_string(&ca)
+            .unwrap()
+            .contains("BEGIN CERTIFICATE")
+    );
+    assert_eq!(fs::read_to_string(&token).unwrap(), ready["token"]);
+    assert_eq!(
+        fs::read_to_string(&federated).unwrap().split('.').count(),
+        3
+    );
+    for private in [token, federated] {
+        let mode = fs::metadata(private).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}
+
+#[test]
+fn a_certificate_that_is_none_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("missing.pem");
+    let empty = folder.path().join("empty.pem");
+    fs::write(&empty, "nothing").unwrap();
+    for path in [missing, empty] {
+        let path = path.to_str().unwrap();
+        let mut child = simulator(&["--client-certificate", path]);
+        assert_eq!(wait(&mut child).code(), Some(1), "{path}");
+        let mut error = String::new();
+        child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut error)
+            .unwrap();
+        assert!(error.contains(path), "{error}");
     }
 }

@@ -7,8 +7,10 @@ use axum::http::header::AUTHORIZATION;
 use jiff::Timestamp;
 
 use super::Service;
+use crate::config::UserRole;
+use crate::entra::{Caller, Permissions, TokenError};
 use crate::error::ServiceError;
-use crate::token::{Caller, Permissions, TokenError};
+use crate::machine::Machine;
 
 /// One API of the service, which has its permissions and a quota of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -34,6 +36,10 @@ impl Api {
             Self::CancelAction => CANCELLING,
             _ => &["Machine.Read.All", "Machine.ReadWrite.All"],
         }
+    }
+
+    fn acts(self) -> bool {
+        matches!(self, Self::Offboard | Self::CancelAction)
     }
 
     /// The delegated permissions of which a user's token needs one.
@@ -66,14 +72,15 @@ impl Service {
         api: Api,
         now: Timestamp,
     ) -> Result<Caller, ServiceError> {
-        let caller = self
-            .tokens
-            .verify(bearer(headers)?, now)
-            .map_err(|error| match error {
-                // Not 401: the documentation is explicit about this one.
-                TokenError::Audience(_) => ServiceError::forbidden(sentence(&error)),
-                _ => ServiceError::unauthorized(sentence(&error)),
-            })?;
+        let caller =
+            self.entra
+                .tokens
+                .verify(bearer(headers)?, now)
+                .map_err(|error| match error {
+                    // Not 401: the documentation is explicit about this one.
+                    TokenError::Audience(_) => ServiceError::forbidden(sentence(&error)),
+                    _ => ServiceError::unauthorized(sentence(&error)),
+                })?;
         let key = (caller.client_id.clone(), caller.tenant.clone(), api);
         let admitted = self
             .meter
@@ -82,7 +89,37 @@ impl Service {
             .admit(key, now);
         admitted.map_err(ServiceError::too_many_requests)?;
         permitted(&caller.permissions, api)?;
+        if api.acts()
+            && matches!(caller.permissions, Permissions::Delegated(_))
+            && self.config.user_role == UserRole::None
+        {
+            // Text unsourced.
+            return Err(ServiceError::forbidden(format!(
+                "User {} doesn't have the role for this action.",
+                caller.name
+            )));
+        }
         Ok(caller)
+    }
+
+    /// Whether a caller is shown a machine: a user sees those of certain
+    /// device groups. Unsourced: that all others are as if they weren't there,
+    /// beyond lists, of which Microsoft's API documentation says so; and that
+    /// applications see all.
+    pub(super) fn sees(&self, caller: &Caller, machine: &Machine) -> bool {
+        match (&caller.permissions, &self.config.user_groups) {
+            (Permissions::Delegated(_), Some(groups)) => machine
+                .rbac_group_name
+                .as_ref()
+                .is_some_and(|group| groups.contains(group)),
+            _ => true,
+        }
+    }
+
+    /// Whether a caller is shown what was done to a machine.
+    pub(super) fn sees_id(&self, caller: &Caller, machine: &str) -> bool {
+        let device = self.state.fleet.by_id(machine);
+        device.is_none_or(|device| self.sees(caller, &device.machine))
     }
 }
 

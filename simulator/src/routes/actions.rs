@@ -22,10 +22,11 @@ pub(super) async fn list(
     uri: Uri,
 ) -> Result<Response, ServiceError> {
     let now = service.clock.now();
-    service.admit(&headers, Api::ListActions, now)?;
+    let caller = service.admit(&headers, Api::ListActions, now)?;
     let actions = service.state.newest_actions(now);
     let rows: Vec<Row> = actions
         .iter()
+        .filter(|action| service.sees_id(&caller, &action.machine_id))
         .filter_map(|action| match serde_json::to_value(action) {
             Ok(Value::Object(row)) => Some(row),
             _ => None,
@@ -41,9 +42,13 @@ pub(super) async fn one(
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, ServiceError> {
     let now = service.clock.now();
-    service.admit(&headers, Api::GetAction, now)?;
+    let caller = service.admit(&headers, Api::GetAction, now)?;
     let id = parse(id)?;
-    let action = service.state.action(id, now).ok_or_else(|| unknown(id))?;
+    let action = service
+        .state
+        .action(id, now)
+        .filter(|action| service.sees_id(&caller, &action.machine_id))
+        .ok_or_else(|| unknown(id))?;
     Ok(service.entity(&headers, &ACTIONS, action).into_response())
 }
 
@@ -58,6 +63,10 @@ pub(super) async fn cancel(
     let now = service.clock.now();
     let caller = service.admit(&headers, Api::CancelAction, now)?;
     let id = parse(id)?;
+    let shown = service.state.action(id, now);
+    if !shown.is_some_and(|action| service.sees_id(&caller, &action.machine_id)) {
+        return Err(unknown(id));
+    }
     let comment = if body.is_empty() {
         None
     } else {

@@ -18,8 +18,13 @@ pub(super) async fn list(
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, ServiceError> {
-    service.admit(&headers, Api::ListMachines, service.clock.now())?;
-    let rows = service.state.fleet.iter().map(|device| &device.row);
+    let caller = service.admit(&headers, Api::ListMachines, service.clock.now())?;
+    let rows = service
+        .state
+        .fleet
+        .iter()
+        .filter(|device| service.sees(&caller, &device.machine))
+        .map(|device| &device.row);
     let (query, page) = service.page(&uri, &MACHINES, rows)?;
     if page.rows.is_empty() && service.config.empty_list == EmptyList::NotFound {
         return Err(ServiceError::no_resource("No machines were found."));
@@ -33,12 +38,14 @@ pub(super) async fn one(
     headers: HeaderMap,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, ServiceError> {
-    service.admit(&headers, Api::GetMachine, service.clock.now())?;
+    let caller = service.admit(&headers, Api::GetMachine, service.clock.now())?;
     let Path(id) = id.map_err(|error| ServiceError::invalid_input(error.body_text()))?;
     let fleet = &service.state.fleet;
-    let device = fleet.by_id(&id).or_else(|| fleet.by_name(&id));
-    let device =
-        device.ok_or_else(|| ServiceError::no_resource(format!("Machine {id} was not found.")))?;
+    let device = fleet
+        .by_id(&id)
+        .or_else(|| fleet.by_name(&id))
+        .filter(|device| service.sees(&caller, &device.machine))
+        .ok_or_else(|| ServiceError::no_resource(format!("Machine {id} was not found.")))?;
     Ok(service
         .entity(&headers, &MACHINES, &device.machine)
         .into_response())

@@ -3,6 +3,7 @@
 mod access;
 mod actions;
 mod body;
+mod date;
 mod list;
 mod machines;
 mod offboard;
@@ -18,13 +19,13 @@ use axum::routing::{get, post};
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::entra::{self, Entra, KeyError};
 use crate::error::ServiceError;
 use crate::fleet::Fleet;
 use crate::journal::Journal;
 use crate::observe;
 use crate::quota::Meter;
 use crate::state::State;
-use crate::token::TokenAuthority;
 use access::QuotaKey;
 
 /// All that the routes work with.
@@ -32,7 +33,7 @@ pub(crate) struct Service {
     pub(crate) config: Config,
     pub(crate) clock: Clock,
     pub(crate) state: State,
-    pub(crate) tokens: TokenAuthority,
+    pub(crate) entra: Entra,
     pub(crate) journal: Journal,
     /// Scheme, host and port, as the server itself knows them.
     pub(crate) origin: String,
@@ -40,34 +41,38 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    pub(crate) fn new(config: Config, origin: String) -> Self {
-        let clock = Clock::start();
+    pub(crate) fn new(config: Config, origin: String) -> Result<Self, KeyError> {
+        let clock = Clock::start(config.clock_skew);
         let fleet = Fleet::new(config.machines, config.seed, clock.origin());
-        Self {
+        Ok(Self {
             state: State::new(fleet, config.action_time, config.on_duplicate),
-            tokens: TokenAuthority::new(config.clone()),
+            entra: Entra::new(&config, &origin)?,
             journal: Journal::default(),
             meter: Mutex::new(Meter::new(config.quota.clone())),
             clock,
             config,
             origin,
-        }
+        })
     }
 
     /// Scheme, host and port as the client knows them: links must lead back
     /// the way it came, which can be a forwarded port.
-    fn origin_for(&self, headers: &HeaderMap) -> String {
+    pub(crate) fn origin_for(&self, headers: &HeaderMap) -> String {
         let host = headers.get(HOST).and_then(|host| host.to_str().ok());
         match host.and_then(|host| host.parse::<Authority>().ok()) {
-            Some(authority) => format!("http://{authority}"),
+            Some(authority) => {
+                let scheme = if self.config.tls { "https" } else { "http" };
+                format!("{scheme}://{authority}")
+            }
             None => self.origin.clone(),
         }
     }
 }
 
-/// All routes: the API with and without its version, and the simulator's own.
+/// All routes: the API with and without its version, Entra ID's, and the
+/// simulator's own.
 pub(crate) fn router(service: Arc<Service>) -> Router {
-    let mut router = observe::router();
+    let mut router = observe::router().merge(entra::router());
     for root in ["/api", "/api/v1.0"] {
         router = router
             .route(&format!("{root}/machines"), get(machines::list))
@@ -89,6 +94,10 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
         .layer(axum::middleware::from_fn_with_state(
             service.clone(),
             record::record,
+        ))
+        .layer(axum::middleware::from_fn_with_state(
+            service.clone(),
+            date::date,
         ))
         .with_state(service)
 }

@@ -33,6 +33,9 @@ pub(super) async fn offboard(
     }
     let comment = body::comment(&headers, &body)?
         .ok_or_else(|| ServiceError::missing_parameter("Comment"))?;
+    if !service.sees_id(&caller, &id) {
+        return Err(refused(&id, OffboardRefusal::UnknownMachine));
+    }
     let offboarding = service
         .state
         .offboard(&id, &caller.name, comment, now)

@@ -31,7 +31,9 @@ pub(super) async fn record(
             .arrived(&head.method, &head.uri, &head.headers, service.clock.now());
     let response = match to_bytes(body, BODY_LIMIT).await {
         Ok(body) => {
-            service.journal.body(position, &body);
+            service
+                .journal
+                .body(position, &head.uri, &head.headers, &body);
             next.run(Request::from_parts(head, Body::from(body))).await
         }
         Err(_) => ServiceError::invalid_body(format!(

@@ -47,6 +47,14 @@ impl Call {
             .text(&body.to_string())
     }
 
+    pub(crate) fn form(self, form: &[(&str, &str)]) -> Self {
+        let body = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(form)
+            .finish();
+        self.header(CONTENT_TYPE.as_str(), "application/x-www-form-urlencoded")
+            .text(&body)
+    }
+
     pub(crate) async fn send(self) -> Answer {
         let authority = self.root.strip_prefix("http://").unwrap();
         let stream = TcpStream::connect(authority).await.unwrap();
@@ -101,6 +109,30 @@ impl Answer {
             "{target}"
         );
         (self.status, error["code"].as_str().unwrap())
+    }
+
+    /// Status, OAuth's word and the number of a refusal by Entra ID, after
+    /// checking the body's shape.
+    pub(crate) fn aadsts(&self) -> (u16, &str, u64) {
+        let body = &self.json;
+        let text = |name: &str| body[name].as_str().unwrap_or_else(|| panic!("{self:?}"));
+        let number = body["error_codes"][0].as_u64().unwrap();
+        let (trace, correlation, time) =
+            (text("trace_id"), text("correlation_id"), text("timestamp"));
+        let description = text("error_description");
+        assert!(
+            description.starts_with(&format!("AADSTS{number}: ")),
+            "{description}"
+        );
+        assert!(
+            description.ends_with(&format!(
+                " Trace ID: {trace} Correlation ID: {correlation} Timestamp: {time}"
+            )),
+            "{description}"
+        );
+        assert!(text("error_uri").ends_with(&format!("code={number}")));
+        assert_eq!((time.len(), &time[10..11], &time[19..]), (20, " ", "Z"));
+        (self.status, text("error"), number)
     }
 
     pub(crate) fn message(&self) -> &str {

@@ -1,7 +1,10 @@
 //! Who is let in.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use offboard_simulator::{Config, Simulator, TokenRequest};
 use serde_json::json;
+use uuid::Uuid;
 
 use crate::client::{Answer, call, get, ready, start, start_slow};
 
@@ -62,6 +65,37 @@ async fn without_a_valid_token_nothing_is_answered() {
             .iter()
             .all(|machine| machine.pending_action_id.is_none())
     );
+}
+
+#[tokio::test]
+async fn a_token_that_was_tampered_with_is_401() {
+    let simulator = start_slow().await;
+    let part = |value: serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let parts: Vec<_> = simulator.token().split('.').collect();
+    let none = part(json!({"typ": "JWT", "alg": "none"}));
+    let mut claims: serde_json::Value =
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(parts[1]).unwrap()).unwrap();
+    claims["roles"] = json!(["Machine.ReadWrite.All"]);
+    let other_tenant = TokenRequest::default().tenant(Uuid::from_u128(7));
+    for (token, reason) in [
+        (format!("{none}.{}.", parts[1]), "malformed"),
+        (format!("{none}.{}.{}", parts[1], parts[2]), "malformed"),
+        (
+            format!("{}.{}.{}", parts[0], part(claims), parts[2]),
+            "signature",
+        ),
+        (simulator.issue_token(other_tenant), "tenant"),
+        (
+            simulator.issue_token(TokenRequest::default().lifetime(-1)),
+            "expired",
+        ),
+    ] {
+        for route in routes(&simulator) {
+            let answer = send(&simulator, &route, &token).await;
+            assert_eq!(answer.error(), (401, "Unauthorized"), "{route:?} {reason}");
+            assert!(answer.message().contains(reason), "{answer:?}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -1,21 +1,42 @@
 #![allow(clippy::unwrap_used)]
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use serde_json::{Value, json};
+
 use super::*;
 
 fn now() -> Timestamp {
     "2030-01-02T03:04:05Z".parse().unwrap()
 }
 
-fn authority() -> TokenAuthority {
-    TokenAuthority::new(Config::default())
+fn authority() -> Tokens {
+    Tokens::new(Config::default()).unwrap()
 }
 
-fn claims(token: &str) -> serde_json::Value {
-    decode(token.split('.').nth(1).unwrap()).unwrap()
+fn encode(part: &Value) -> String {
+    URL_SAFE_NO_PAD.encode(part.to_string())
+}
+
+fn part(token: &str, index: usize) -> Value {
+    let part = token.split('.').nth(index).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+}
+
+fn claims(token: &str) -> Value {
+    part(token, 1)
+}
+
+/// A token with the right signature under claims that were changed.
+fn resigned(authority: &Tokens, change: impl FnOnce(&mut Value)) -> String {
+    let mut claims = claims(&authority.issue(TokenRequest::default(), now()));
+    change(&mut claims);
+    authority.key.sign(&claims)
 }
 
 /// A token as anyone can write it, with the signature of another.
-fn rewritten(token: &str, change: impl FnOnce(&mut serde_json::Value)) -> String {
+fn rewritten(token: &str, change: impl FnOnce(&mut Value)) -> String {
     let mut parts: Vec<_> = token.split('.').map(String::from).collect();
     let mut claims = claims(token);
     change(&mut claims);
@@ -38,14 +59,21 @@ fn the_ready_token_has_the_claims_of_entra_id() {
     assert_eq!(claims["tid"], config.tenant.to_string());
     assert_eq!(
         claims["roles"],
-        serde_json::json!(["Machine.Offboard", "Machine.Read.All"])
+        json!(["Machine.Offboard", "Machine.Read.All"])
     );
     assert_eq!(
         (claims["nbf"].as_i64(), claims["exp"].as_i64()),
         (Some(second), Some(second + 3600))
     );
     assert_eq!(claims["ver"], "1.0");
-    assert!(claims.get("scp").is_none());
+    assert_eq!(
+        (&claims["idtyp"], &claims["appidacr"]),
+        (&json!("app"), &json!("1"))
+    );
+    assert_eq!(claims["oid"], claims["sub"]);
+    for name in ["scp", "upn"] {
+        assert!(claims.get(name).is_none(), "{name}");
+    }
 }
 
 #[test]
@@ -72,6 +100,8 @@ fn a_users_token_has_scopes_and_no_roles() {
     );
     assert!(claims(&token).get("roles").is_none());
     assert_eq!(claims(&token)["scp"], "Machine.Offboard Machine.Read");
+    assert_eq!(claims(&token)["upn"], "analyst@contoso.test");
+    assert_eq!(claims(&token)["idtyp"], "user");
     let caller = authority.verify(&token, now()).unwrap();
     assert_eq!(caller.name, "analyst@contoso.test");
     let scopes = ["Machine.Offboard", "Machine.Read"]
@@ -92,7 +122,7 @@ fn changed_tokens_are_refused() {
     let token = authority.issue(TokenRequest::default().roles(["Machine.Read.All"]), now());
     assert!(authority.verify(&token, now()).is_ok());
     let more = rewritten(&token, |claims| {
-        claims["roles"] = serde_json::json!(["Machine.Offboard"])
+        claims["roles"] = json!(["Machine.Offboard"])
     });
     assert_eq!(authority.verify(&more, now()), Err(TokenError::Signature));
 
@@ -102,25 +132,77 @@ fn changed_tokens_are_refused() {
         Err(TokenError::Signature)
     );
     let payload = token.split('.').nth(1).unwrap();
-    let none = encode(&serde_json::json!({"typ": "JWT", "alg": "none"}));
+    let none = encode(&json!({"typ": "JWT", "alg": "none"}));
     assert_eq!(
         authority.verify(&format!("{none}.{payload}."), now()),
+        Err(TokenError::Malformed)
+    );
+}
+
+#[test]
+fn another_algorithm_is_refused() {
+    let authority = authority();
+    let claims = claims(&authority.issue(TokenRequest::default(), now()));
+    // The old trick: what is published, taken for a shared secret.
+    let published = authority.key.published("");
+    let secret = published["n"].as_str().unwrap().as_bytes();
+    let token = jsonwebtoken::encode(
+        &Header::new(Algorithm::HS256),
+        &claims,
+        &EncodingKey::from_secret(secret),
+    );
+    assert_eq!(
+        authority.verify(&token.unwrap(), now()),
         Err(TokenError::Signature)
     );
 }
 
 #[test]
-fn a_good_signature_under_another_algorithm_is_refused() {
+fn another_tenant_or_issuer_is_refused() {
+    let authority = authority();
+    assert!(
+        authority
+            .verify(&resigned(&authority, |_| {}), now())
+            .is_ok()
+    );
+    let other = Uuid::from_u128(7);
+    let token = authority.issue(TokenRequest::default().tenant(other), now());
+    assert_eq!(
+        authority.verify(&token, now()),
+        Err(TokenError::Tenant(other.to_string()))
+    );
+    let elsewhere = issuer(other);
+    let token = resigned(&authority, |claims| claims["iss"] = json!(elsewhere));
+    assert_eq!(
+        authority.verify(&token, now()),
+        Err(TokenError::Issuer(elsewhere))
+    );
+}
+
+#[test]
+fn revoked_tokens_are_refused_and_later_ones_are_not() {
     let authority = authority();
     let token = authority.issue(TokenRequest::default(), now());
-    let payload = token.split('.').nth(1).unwrap();
-    let header = encode(&serde_json::json!({"typ": "JWT", "alg": "RS256"}));
-    let signed = format!("{header}.{payload}");
-    let signature = URL_SAFE_NO_PAD.encode(authority.mac(&signed).finalize().into_bytes());
+    assert!(authority.verify(&token, now()).is_ok());
+    authority.revoke_all();
+    assert_eq!(authority.verify(&token, now()), Err(TokenError::Revoked));
+    let later = authority.issue(TokenRequest::default(), now());
+    assert!(authority.verify(&later, now()).is_ok());
+}
+
+#[test]
+fn the_header_names_the_key() {
+    let authority = authority();
+    let header = part(&authority.issue(TokenRequest::default(), now()), 0);
+    let published = authority.key.published("i");
     assert_eq!(
-        authority.verify(&format!("{signed}.{signature}"), now()),
-        Err(TokenError::Signature)
+        (&header["alg"], &header["typ"]),
+        (&json!("RS256"), &json!("JWT"))
     );
+    for name in ["kid", "x5t"] {
+        assert_eq!(header[name], published[name]);
+    }
+    assert_eq!(published["issuer"], "i");
 }
 
 #[test]

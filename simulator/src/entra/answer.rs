@@ -1,0 +1,92 @@
+//! The bodies that carry a token.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Map, Value, json};
+
+use super::grants::{Request, Version};
+use super::target::Target;
+use super::tokens::object_id;
+
+/// What a request was granted.
+pub(super) struct Granted {
+    pub(super) token: String,
+    pub(super) target: Target,
+    /// The permissions, for a user.
+    pub(super) scopes: Option<Vec<String>>,
+    pub(super) refresh: Option<String>,
+    pub(super) id: Option<String>,
+}
+
+impl Granted {
+    pub(super) fn to_application(token: String, target: Target) -> Self {
+        Self {
+            token,
+            target,
+            scopes: None,
+            refresh: None,
+            id: None,
+        }
+    }
+
+    /// The second version writes numbers as numbers, the first as texts.
+    pub(super) fn body(self, request: &Request<'_>) -> Map<String, Value> {
+        let lifetime = request.service.entra.tokens.lifetime();
+        let mut body = Map::new();
+        let mut put = |name: &str, value: Value| {
+            body.insert(name.to_owned(), value);
+        };
+        put("token_type", "Bearer".into());
+        if let Some(scopes) = &self.scopes {
+            put("scope", self.scope(scopes, request.version).into());
+        }
+        match request.version {
+            Version::Two => {
+                put("expires_in", lifetime.into());
+                put("ext_expires_in", lifetime.into());
+            }
+            Version::One => {
+                let now = request.now.as_second();
+                put("expires_in", lifetime.to_string().into());
+                put("ext_expires_in", lifetime.to_string().into());
+                put(
+                    "expires_on",
+                    now.saturating_add(lifetime).to_string().into(),
+                );
+                put("not_before", now.to_string().into());
+                put("resource", self.target.resource.into());
+            }
+        }
+        put("access_token", self.token.into());
+        if let Some(refresh) = self.refresh {
+            put("refresh_token", refresh.into());
+        }
+        if let Some(id) = self.id {
+            put("id_token", id.into());
+        }
+        if self.scopes.is_some() && request.form.get("client_info") == Some("1") {
+            let config = &request.service.config;
+            let client_info = json!({ "uid": object_id(&config.user), "utid": config.tenant });
+            put(
+                "client_info",
+                URL_SAFE_NO_PAD.encode(client_info.to_string()).into(),
+            );
+        }
+        body
+    }
+
+    /// The second version names each permission with its resource.
+    fn scope(&self, scopes: &[String], version: Version) -> String {
+        if version == Version::One {
+            return scopes.join(" ");
+        }
+        let resource = self.target.name();
+        let named = scopes.iter().map(|scope| format!("{resource}/{scope}"));
+        // A refresh token is an answer to `offline_access`, not a permission.
+        let open_id = self.target.open_id.iter().cloned();
+        named
+            .chain(open_id.filter(|one| one != "offline_access"))
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+}

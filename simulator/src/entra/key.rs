@@ -1,0 +1,109 @@
+//! A key that signs tokens, with the certificate that it is published under.
+
+use std::collections::HashSet;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jsonwebtoken::jwk::{AlgorithmParameters, Jwk};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use rcgen::{CertificateParams, DnType, KeyPair, PKCS_RSA_SHA256, RsaKeySize};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::certificate::thumbprint;
+
+/// A key couldn't be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// The key pair or its certificate couldn't be made.
+    #[error("no key could be made")]
+    Generation(#[from] rcgen::Error),
+    /// The key pair isn't one that signs tokens.
+    #[error("the key that was made can't sign")]
+    Unusable(#[from] jsonwebtoken::errors::Error),
+}
+
+/// An RSA key of 2048 bits. It lives as long as the simulator and is never
+/// written down.
+pub(crate) struct SigningKey {
+    id: String,
+    signing: EncodingKey,
+    verifying: DecodingKey,
+    modulus: String,
+    exponent: String,
+    certificate: String,
+}
+
+impl SigningKey {
+    /// Makes a key, with a certificate for `name`.
+    pub(crate) fn generate(name: &str) -> Result<Self, KeyError> {
+        let pair = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048)?;
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        let certificate = params.self_signed(&pair)?;
+        let signing = EncodingKey::from_rsa_pem(pair.serialize_pem().as_bytes())?;
+        let jwk = Jwk::from_encoding_key(&signing, Algorithm::RS256)?;
+        let AlgorithmParameters::RSA(public) = &jwk.algorithm else {
+            return Err(rcgen::Error::UnsupportedSignatureAlgorithm.into());
+        };
+        Ok(Self {
+            id: thumbprint(certificate.der()),
+            verifying: DecodingKey::from_jwk(&jwk)?,
+            modulus: public.n.clone(),
+            exponent: public.e.clone(),
+            certificate: STANDARD.encode(certificate.der()),
+            signing,
+        })
+    }
+
+    pub(crate) fn sign(&self, claims: &impl Serialize) -> String {
+        let mut header = Header::new(Algorithm::RS256);
+        header.x5t = Some(self.id.clone());
+        header.kid = Some(self.id.clone());
+        // This key has signed, or it wouldn't be here; and claims are structs
+        // of texts and numbers, which always serialize.
+        jsonwebtoken::encode(&header, claims, &self.signing).unwrap_or_default()
+    }
+
+    /// The claims of a token that this key has signed with RS256. Nothing else
+    /// about them is checked.
+    pub(crate) fn verify<T: DeserializeOwned>(
+        &self,
+        token: &str,
+    ) -> Result<T, jsonwebtoken::errors::Error> {
+        signed(token, &self.verifying, &[Algorithm::RS256])
+    }
+
+    /// As Entra ID publishes its keys.
+    pub(crate) fn published(&self, issuer: &str) -> Value {
+        json!({
+            "kty": "RSA",
+            "use": "sig",
+            "kid": self.id,
+            "x5t": self.id,
+            "n": self.modulus,
+            "e": self.exponent,
+            "x5c": [self.certificate],
+            "issuer": issuer,
+        })
+    }
+}
+
+/// The claims of a token, after its signature and nothing else has been
+/// checked: the times are the simulator's own, not the system's.
+pub(super) fn signed<T: DeserializeOwned>(
+    token: &str,
+    key: &DecodingKey,
+    algorithms: &[Algorithm],
+) -> Result<T, jsonwebtoken::errors::Error> {
+    let validation = Validation {
+        algorithms: algorithms.to_vec(),
+        required_spec_claims: HashSet::new(),
+        validate_exp: false,
+        validate_aud: false,
+        ..Validation::default()
+    };
+    jsonwebtoken::decode(token, key, &validation).map(|token| token.claims)
+}

@@ -1,0 +1,159 @@
+//! HTTPS: an authority that is made at start, and a listener that shakes hands
+//! beside accepting, so that a client that says nothing holds up nobody.
+
+use std::future::pending;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::serve::Listener;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, SanType, date_time_ymd,
+};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio_rustls::rustls::{self, ServerConfig};
+use tokio_rustls::server::TlsStream;
+
+/// How long a handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// How many handshakes are under way at once; further connections wait.
+const HANDSHAKES: usize = 256;
+
+/// How long to wait after the system had no connection to give.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// HTTPS couldn't be set up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// The authority or its certificate couldn't be made.
+    #[error("no certificate could be made")]
+    Certificate(#[from] rcgen::Error),
+    /// The certificate can't be used by a server.
+    #[error("the certificate that was made can't be used")]
+    Server(#[from] rustls::Error),
+}
+
+/// What a server that speaks HTTPS has: an acceptor with its own certificate,
+/// and the one of the authority that issued it.
+pub(crate) struct Tls {
+    pub(crate) acceptor: TlsAcceptor,
+    /// In PEM form.
+    pub(crate) authority: String,
+}
+
+impl Tls {
+    /// Makes an authority, whose key is forgotten at once, and a certificate
+    /// for the names of this machine.
+    pub(crate) fn new() -> Result<Self, TlsError> {
+        let authority_key = KeyPair::generate()?;
+        let mut authority = params("Defender for Endpoint simulator, authority")?;
+        authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let authority_certificate = authority.self_signed(&authority_key)?;
+
+        let key = KeyPair::generate()?;
+        let mut server = params("Defender for Endpoint simulator")?;
+        server.subject_alt_names = vec![
+            SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+            SanType::IpAddress(IpAddr::V6(Ipv6Addr::LOCALHOST)),
+            SanType::DnsName("localhost".try_into()?),
+        ];
+        server.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        server.use_authority_key_identifier_extension = true;
+        let certificate = server.signed_by(&key, &Issuer::new(authority, authority_key))?;
+
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        // Named, because a program can have more than one provider in it.
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key)?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self {
+            acceptor: TlsAcceptor::from(Arc::new(config)),
+            authority: authority_certificate.pem(),
+        })
+    }
+}
+
+/// Valid from the last year to the next by the system's clock: it is the
+/// client's that counts, not the simulator's.
+fn params(name: &str) -> Result<CertificateParams, rcgen::Error> {
+    let year = i32::from(Timestamp::now().to_zoned(TimeZone::UTC).year());
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.not_before = date_time_ymd(year - 1, 1, 1);
+    params.not_after = date_time_ymd(year + 1, 12, 31);
+    Ok(params)
+}
+
+/// Hands out connections whose handshake is done. The others are dropped.
+pub(crate) struct TlsListener {
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+    handshakes: JoinSet<Option<(TlsStream<TcpStream>, SocketAddr)>>,
+}
+
+impl TlsListener {
+    pub(crate) fn new(listener: TcpListener, acceptor: TlsAcceptor) -> Self {
+        Self {
+            listener,
+            acceptor,
+            handshakes: JoinSet::new(),
+        }
+    }
+
+    fn shake_hands(&mut self, stream: TcpStream, address: SocketAddr) {
+        let handshake = self.acceptor.accept(stream);
+        self.handshakes.spawn(async move {
+            let stream = timeout(HANDSHAKE, handshake).await.ok()?.ok()?;
+            Some((stream, address))
+        });
+    }
+}
+
+impl Listener for TlsListener {
+    type Io = TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        loop {
+            let room = self.handshakes.len() < HANDSHAKES;
+            let done = async {
+                match self.handshakes.join_next().await {
+                    Some(done) => done.ok().flatten(),
+                    None => pending().await,
+                }
+            };
+            tokio::select! {
+                done = done => {
+                    if let Some(done) = done {
+                        return done;
+                    }
+                }
+                accepted = self.listener.accept(), if room => match accepted {
+                    Ok((stream, address)) => self.shake_hands(stream, address),
+                    // Of one connection, or of the system, which may recover.
+                    Err(_) => tokio::time::sleep(PAUSE).await,
+                },
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<Self::Addr> {
+        self.listener.local_addr()
+    }
+}

@@ -34,7 +34,10 @@ struct Shown<'a> {
 }
 
 pub(super) fn show(mut args: ConfigArgs, screen: &Screen) -> Result<Exit> {
-    let settings = args.connect.settings()?;
+    let given = args.connect.given.clone();
+    let mut settings = args.connect.settings()?;
+    let journal = given.value("journal", args.journal.journal.clone());
+    settings.journal = journal.or(settings.journal);
     let mut rows = rows(&settings)?;
     let plugin = &args.connect.plugin;
     let limits = plugin.limits()?;

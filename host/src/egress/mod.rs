@@ -53,7 +53,9 @@ const SETTLE: Duration = Duration::from_secs(2);
 /// The longest header that the guest may see, in bytes: a date has fewer.
 const MAX_VISIBLE: usize = 64;
 
-const USER_AGENT: &str = concat!("offboard/", env!("CARGO_PKG_VERSION"));
+/// Company, product and version, in the form that Microsoft asks partners for
+/// (its documentation of partner integration).
+const USER_AGENT: &str = concat!("MdePartner-offboard-offboard/", env!("CARGO_PKG_VERSION"));
 
 /// What the guest may see of an answer's head.
 const VISIBLE: [HeaderName; 3] = [header::CONTENT_TYPE, header::DATE, header::RETRY_AFTER];

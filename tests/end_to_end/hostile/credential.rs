@@ -99,6 +99,22 @@ async fn an_echo_deep_in_json_is_not_seen() {
 }
 
 #[tokio::test]
+async fn an_echo_behind_the_beginning_of_an_escape_is_not_seen() {
+    for before in [r"\u000", r"\u00", r"\u0", r"\u", r"\", r"\\", r"\u+06"] {
+        let body = format!(r#"{{"message":"{before}{TOKEN}"}}"#);
+        assert_no_token("reads_the_answer", Reply::new(400, &body)).await;
+    }
+}
+
+#[tokio::test]
+async fn an_echo_whose_first_letter_an_escape_took_is_not_seen() {
+    // Well-formed: U+000A, and the token without its first letter.
+    let body = format!(r#"{{"message":"\u000{TOKEN}"}}"#);
+    let called = assert_no_token("unescapes_the_answer", Reply::new(400, &body)).await;
+    assert!(!told(&called).contains(&TOKEN[1..]), "{called:?}");
+}
+
+#[tokio::test]
 async fn an_echo_in_the_head_is_not_seen() {
     let bearer = format!("Bearer {TOKEN}");
     let reply = Reply::with(

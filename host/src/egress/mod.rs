@@ -8,6 +8,7 @@ mod note;
 mod record;
 
 use std::{
+    cmp::Ordering::{Equal, Greater, Less},
     pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -17,7 +18,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header, uri::Scheme,
+};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -33,15 +36,16 @@ use crate::{
     grant::{Asked, Grant, MAX_REQUEST_BODY, Permit, Refusal, Route},
 };
 
-pub use audit::{Audit, Entry};
+pub use audit::{Audit, Entry, Phase};
 pub use record::{CallRecord, Delivery, Exchange};
 
 pub(crate) use audit::Auditor;
 use counted::Counted;
-use note::Note;
+use note::{MAX_WORDS, Note, brief};
 pub(crate) use record::Recorder;
 
-/// Requests of one call that are put on record one by one.
+/// Requests of one call, and headers that it tried to set, that are put on
+/// record one by one.
 const MAX_ASKED: u64 = 256;
 
 /// The longest reason of a failure, in characters.
@@ -50,13 +54,10 @@ const MAX_REASON: usize = 500;
 /// How long to wait for requests of a call that is over.
 const SETTLE: Duration = Duration::from_secs(2);
 
-/// The longest header that the guest may see, in bytes: a date has fewer.
-const MAX_VISIBLE: usize = 64;
+/// The longest number of seconds that a server may ask to wait, in digits.
+const MAX_SECONDS: usize = 10;
 
 const USER_AGENT: &str = concat!("offboard/", env!("CARGO_PKG_VERSION"));
-
-/// What the guest may see of an answer's head.
-const VISIBLE: [HeaderName; 3] = [header::CONTENT_TYPE, header::DATE, header::RETRY_AFTER];
 
 /// One call's way out.
 pub(crate) struct Egress {
@@ -70,7 +71,8 @@ struct Exit {
     auditor: Auditor,
     recorder: Recorder,
     began: Instant,
-    /// How many requests the plugin asked for.
+    /// How many requests the plugin asked for, and headers that it tried to
+    /// set.
     asked: AtomicU64,
     /// Dropped with the last request that still runs.
     _open: mpsc::Sender<()>,
@@ -119,19 +121,39 @@ impl Egress {
     }
 }
 
+/// Whether a header can be neither set nor seen.
+fn is_forbidden(name: &HeaderName) -> bool {
+    const SECRET: [HeaderName; 4] = [
+        header::AUTHORIZATION,
+        header::COOKIE,
+        header::SET_COOKIE,
+        header::WWW_AUTHENTICATE,
+    ];
+    DEFAULT_FORBIDDEN_HEADERS.contains(name)
+        || SECRET.contains(name)
+        || name.as_str().starts_with("proxy-")
+}
+
 impl WasiHttpHooks for Egress {
+    /// Asked for every header that the guest would set or take out, and for
+    /// those of an answer that it would see. Of these, `visible` left none that
+    /// is forbidden: what is found here is an attempt of the guest's.
+    fn is_forbidden_header(&mut self, name: &HeaderName) -> bool {
+        let forbidden = is_forbidden(name);
+        if forbidden {
+            self.exit.refuse_header(name);
+        }
+        forbidden
+    }
+
     fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
-        Arc::new(|name| {
-            const SECRET: [HeaderName; 4] = [
-                header::AUTHORIZATION,
-                header::COOKIE,
-                header::SET_COOKIE,
-                header::WWW_AUTHENTICATE,
-            ];
-            DEFAULT_FORBIDDEN_HEADERS.contains(name)
-                || SECRET.contains(name)
-                || name.as_str().starts_with("proxy-")
-        })
+        Arc::new(is_forbidden)
+    }
+
+    /// Every scheme comes as far as the grant, which refuses all but one, with
+    /// a reason and on record.
+    fn is_supported_scheme(&mut self, _scheme: &Scheme) -> bool {
+        true
     }
 
     /// No more of a body is held for a guest than is looked at.
@@ -141,11 +163,17 @@ impl WasiHttpHooks for Egress {
 
     fn send_request(
         &mut self,
-        request: Request<WasiBody>,
+        mut request: Request<WasiBody>,
         _options: Option<RequestOptions>,
         _received: Box<dyn Future<Output = Result<()>> + Send>,
     ) -> Box<dyn Future<Output = Result<Sent>> + Send> {
         let exit = Arc::clone(&self.exit);
+        // A method of megabytes is not granted either way; many of them are
+        // not held while their bodies are awaited.
+        let method = request.method().as_str().get(..MAX_WORDS);
+        if let Some(Ok(begin)) = method.map(|begin| Method::from_bytes(begin.as_bytes())) {
+            *request.method_mut() = begin;
+        }
         Box::new(async move {
             let response = exit.send(request).await?;
             let done: Box<dyn Future<Output = Result<()>> + Send> = Box::new(async { Ok(()) });
@@ -184,9 +212,24 @@ impl Exit {
             Ok(signed_in) => signed_in,
             Err(refusal) => return Err(note.refuse(refusal)),
         };
-        note.allow(permit.route());
+        // Before anything of it leaves.
+        if let Err(refusal) = note.allow(permit.route(), &issued.token) {
+            return Err(note.refuse(refusal));
+        }
         let request = outgoing(&head, permit.body(), authorization);
         self.exchange(permit.route(), request, &issued).await
+    }
+
+    /// Takes note that the guest tried to set a header that is not its own. It
+    /// counts as a request: neither may fill the disk.
+    fn refuse_header(&self, name: &HeaderName) {
+        let asked = self.asked.fetch_add(1, Ordering::Relaxed);
+        let name = brief(name.as_str());
+        match asked.cmp(&MAX_ASKED) {
+            Less => drop(Note::header(self).refuse(Refusal::Header(name))),
+            Equal => drop(Note::header(self).refuse(Refusal::TooMany)),
+            Greater => self.recorder.refuse(Refusal::TooMany),
+        }
     }
 
     /// The token, and the header that carries it.
@@ -325,22 +368,49 @@ impl Exit {
     }
 }
 
-/// What the guest sees of an answer's head. Of these three it needs the last; a
-/// number or a date is no secret.
+/// What the guest sees of an answer's head: how long to wait, once, and only
+/// where it is a number or a date. In anything freer, a server could hand on a
+/// piece of the token.
 fn visible(headers: &HeaderMap, token: &Token) -> HeaderMap {
-    let harmless = |value: &HeaderValue| {
-        value.len() <= MAX_VISIBLE
-            && value
-                .as_bytes()
-                .iter()
-                .all(|b| b.is_ascii_alphanumeric() || b" ,:;/=-+".contains(b))
-            && !token.is_in(value.as_bytes())
+    let harmless = |value: &&HeaderValue| {
+        let value = value.as_bytes();
+        (is_seconds(value) || is_date(value)) && !token.is_in(value)
     };
-    headers
-        .iter()
-        .filter(|(name, value)| VISIBLE.contains(name) && harmless(value))
-        .map(|(name, value)| (name.clone(), value.clone()))
+    let mut values = headers.get_all(header::RETRY_AFTER).iter();
+    let value = values.find(harmless).cloned();
+    value
+        .map(|value| (header::RETRY_AFTER, value))
+        .into_iter()
         .collect()
+}
+
+fn is_seconds(value: &[u8]) -> bool {
+    (1..=MAX_SECONDS).contains(&value.len()) && value.iter().all(u8::is_ascii_digit)
+}
+
+/// Whether this is a date as HTTP writes it: `Sun, 06 Nov 1994 08:49:37 GMT`.
+/// Whether there is such a day does not matter here.
+fn is_date(value: &[u8]) -> bool {
+    const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let Ok(value) = std::str::from_utf8(value) else {
+        return false;
+    };
+    let parts: Vec<&str> = value.split(' ').collect();
+    let [day, date, month, year, time, "GMT"] = parts[..] else {
+        return false;
+    };
+    let digits =
+        |text: &str, count| text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
+    let time: Vec<&str> = time.split(':').collect();
+    day.strip_suffix(',').is_some_and(|day| DAYS.contains(&day))
+        && digits(date, 2)
+        && MONTHS.contains(&month)
+        && digits(year, 4)
+        && time.len() == 3
+        && time.iter().all(|part| digits(part, 2))
 }
 
 /// The body of an answer, whole and without the token, or why there is none.
@@ -405,5 +475,55 @@ impl http_body::Body for Broken {
         _context: &mut std::task::Context<'_>,
     ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>>>> {
         std::task::Poll::Ready(Some(Err(Error::HttpResponseIncomplete)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn of_an_answer_s_head_only_how_long_to_wait_is_seen() {
+        let token = Token::new("1234567").unwrap();
+        let seen = |values: &[&str]| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CONTENT_TYPE, "application/json".parse().unwrap());
+            headers.insert(
+                header::DATE,
+                "Sun, 06 Nov 1994 08:49:37 GMT".parse().unwrap(),
+            );
+            for value in values {
+                headers.append(header::RETRY_AFTER, value.parse().unwrap());
+            }
+            let seen = visible(&headers, &token);
+            assert!(seen.keys().all(|name| name == header::RETRY_AFTER) && seen.len() < 2);
+            let value = seen.get(header::RETRY_AFTER);
+            value.map(|value| value.to_str().unwrap().to_owned())
+        };
+        for value in ["0", "120", "0000000001", "Sun, 06 Nov 1994 08:49:37 GMT"] {
+            assert_eq!(seen(&[value]).unwrap(), value);
+            assert_eq!(seen(&["eyJhbGciOi", value, "7"]).unwrap(), value);
+        }
+        for value in [
+            "",
+            "-1",
+            "+1",
+            "1.5",
+            "7 7",
+            "12345678901",
+            "eyJhbGciOi",
+            "1234567",
+            "Sun, 06 Nov 1994 08:49:37 UTC",
+            "eyJ, 06 Nov 1994 08:49:37 GMT",
+            "Sun, 06 eyJ 1994 08:49:37 GMT",
+            "Sun, ab Nov 1994 08:49:37 GMT",
+            "Sun, 06 Nov 1994 08:49:37:00 GMT",
+            "Sun, 06 Nov 1994 08:49:37 GMT GMT",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+        ] {
+            assert_eq!(seen(&[value]), None, "{value}");
+        }
+        assert_eq!(seen(&[]), None);
     }
 }

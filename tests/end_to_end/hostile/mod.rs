@@ -12,6 +12,7 @@ mod features;
 mod headers;
 mod imports;
 mod reads;
+mod record;
 mod requests;
 mod resources;
 mod results;

@@ -8,6 +8,13 @@ use serde_json::{Value, json};
 use super::{CHECK, World, assert_says, outcome, shown, step, steps, text};
 use crate::support::python;
 
+/// How many of these values have faults.
+fn refused(schema: &str, values: &[Value]) -> usize {
+    let faults = faults(schema, values);
+    let numbers = faults.lines().filter_map(|line| line.split(':').next());
+    numbers.collect::<std::collections::BTreeSet<_>>().len()
+}
+
 /// The faults of these values.
 fn faults(schema: &str, values: &[Value]) -> String {
     assert!(!values.is_empty());
@@ -152,7 +159,7 @@ fn checks_keep_to_their_schema() {
         with("hint", json!(1)),
         json!([{"step": "token"}]),
     ];
-    assert_eq!(faults("check.json", &wrong).lines().count(), 5);
+    assert_eq!(refused("check.json", &wrong), wrong.len());
 }
 
 #[test]
@@ -198,7 +205,7 @@ fn configurations_keep_to_their_schema() {
         ),
         with("resource", json!({"value": "x"})),
     ];
-    assert_eq!(faults("config.json", &wrong).lines().count(), 6);
+    assert_eq!(refused("config.json", &wrong), wrong.len());
 }
 
 #[test]

@@ -269,10 +269,16 @@ fn a_token_that_has_ended_is_told_as_such() {
     let over = || TokenRequest::default().lifetime(-60);
     let checked = checked_with(&world, over());
     assert_eq!(checked.code, 3, "{checked:?}");
-    assert_says(&checked.stdout, &["expired", "401"]);
+    assert_eq!(steps(&checked, "failed"), ["token", "answer"]);
+    let token = step(&checked, "token");
+    assert_says(text(&token, "reason"), &["it ended 1m"]);
+    assert_says(text(&token, "hint"), &["fetch another one"]);
+    assert_says(text(&step(&checked, "answer"), "reason"), &["expired"]);
     let ordered = ordered_with(&world, &world.machine(), over());
     assert_eq!(ordered.code, 3, "{ordered:?}");
-    assert_says(text(&ordered.row()["error"], "message"), &["expired"]);
+    let error = ordered.row()["error"].clone();
+    assert_says(text(&error, "message"), &["expired"]);
+    assert_says(text(&error, "hint"), &["fetch another one"]);
     assert_eq!(world.offboarded(), 0);
 }
 

@@ -68,8 +68,10 @@ fn an_identity_that_the_resource_does_not_have_is_told() {
     let mut args = run(&machine).to_vec();
     args.extend(["--identity", "00000000-0000-0000-0000-000000000001"]);
     let error = assert_not_sent(&world, &mut on_app_service(&world, &args), 3);
-    assert_says(text(&error, "message"), &["identity"]);
-    assert_says(text(&error, "hint"), &["--identity"]);
+    assert_says(
+        text(&error, "message"),
+        &["not been assigned", "--identity"],
+    );
 }
 
 #[test]

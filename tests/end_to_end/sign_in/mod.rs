@@ -12,6 +12,7 @@ mod kinds;
 mod machine;
 mod network;
 mod person;
+mod python;
 mod ready;
 mod renewal;
 mod secrets;
@@ -364,11 +365,25 @@ impl Running {
         }
     }
 
-    fn end(self) -> Outcome {
-        let said = self.said;
-        let mut outcome = Outcome::from(self.child.wait_with_output().unwrap());
-        outcome.stderr.insert_str(0, &said);
-        outcome
+    fn end(mut self) -> Outcome {
+        let (mut stdout, mut stderr) = (String::new(), std::mem::take(&mut self.said));
+        let out = self.child.stdout.as_mut().unwrap();
+        out.read_to_string(&mut stdout).unwrap();
+        let err = self.child.stderr.as_mut().unwrap();
+        err.read_to_string(&mut stderr).unwrap();
+        Outcome {
+            code: self.child.wait().unwrap().code().unwrap_or(-1),
+            stdout,
+            stderr,
+        }
+    }
+}
+
+/// Ended with the test, also where it fails.
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

@@ -199,21 +199,21 @@ fn a_file_that_somebody_renews_is_read_again() {
 }
 
 #[test]
-fn a_secret_that_is_revoked_in_the_middle_ends_the_run_with_its_reason() {
+fn a_secret_that_is_revoked_in_the_middle_never_makes_a_failure_of_what_is_out() {
     let world = World::with(|config| {
         config.token_lifetime = Duration::from_secs(3);
         config.action_time = Duration::from_secs(600);
     });
     let machine = world.machine();
     let mut args = run(&machine).to_vec();
-    args.push("--wait=60s");
+    args.push("--wait=8s");
     let mut running = Running::start(&mut world.with_secret(&args));
     running.hears("accepted ");
     world.simulator.revoke_secret();
     let outcome = running.end();
     // The order is out, and cannot be followed.
     assert_eq!(outcome.code, 4, "{outcome:?}");
-    assert_says(&outcome.stderr, &["cannot be followed", "AADSTS7000215"]);
+    assert_eq!(outcome.row()["state"], "pending");
     assert_eq!(world.posts(), 1);
 }
 

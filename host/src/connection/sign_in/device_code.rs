@@ -38,11 +38,14 @@ const OFFLINE: &str = "offline_access";
 /// A token without an end is looked at again after this.
 const UNKNOWN_LIFE: Duration = Duration::from_secs(15 * 60);
 
+/// What shows a person an address and a code.
+type Show = dyn Fn(&str, &str) + Send + Sync;
+
 /// Shows a person where to type which code. Called from a sign-in's task; the
 /// last token of a series of sign-ins is in it, too.
 #[derive(Clone)]
 pub struct Prompt {
-    show: Arc<dyn Fn(&str, &str) + Send + Sync>,
+    show: Arc<Show>,
     refresh: Arc<Mutex<Option<RefreshToken>>>,
 }
 

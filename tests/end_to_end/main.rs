@@ -20,6 +20,8 @@ mod python;
 mod run;
 mod schema;
 mod secret;
+#[cfg(unix)]
+mod sign_in;
 mod simulate;
 mod status;
 mod support;

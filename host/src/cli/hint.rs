@@ -23,12 +23,14 @@ pub(super) fn hint(problem: &Problem, claims: Option<&TokenClaims>) -> String {
         "invalid-comment" => "Say why in --comment; the service keeps it.".to_owned(),
         "no-credential" => match problem.code.as_deref() {
             Some(code) => aadsts::advice(code).unwrap_or(aadsts::OTHER).to_owned(),
-            None => "Sign in with an app registration (--tenant, --client-id and \
-                --client-secret-file), or put a token for Defender for Endpoint in a file and name \
-                it with --token-file; `offboard check` tells step by step what is missing."
+            None => "Mend that and try again, or sign in another way: with an app registration \
+                (--tenant, --client-id and --client-secret-file), or with a token for Defender for \
+                Endpoint in a file (--token-file); `offboard check` tells step by step what is \
+                missing."
                 .to_owned(),
         },
         "no-authority" => format!("Nothing was sent. {NETWORK}"),
+        "unauthorized" if claims.is_some_and(|claims| claims.ended().is_some()) => ENDED.to_owned(),
         "unauthorized" => format!(
             "A fresh token was asked for where there is another one to be had. If that is refused \
              too, the tenant may have no active licence for Defender for Endpoint.{}",
@@ -50,7 +52,9 @@ pub(super) fn hint(problem: &Problem, claims: Option<&TokenClaims>) -> String {
              of its device page. Devices leave the inventory after 180 days, and a token of \
              another tenant does not see it.{}",
             match claims.is_some_and(TokenClaims::is_delegated) {
-                true => " A user sees the machines of the user's own device groups alone.",
+                true =>
+                    " This token is a user's, who sees the machines of the user's own device \
+                    groups alone, and needs a role that may see them.",
                 false => "",
             }
         ),
@@ -185,6 +189,10 @@ fn carried(claims: Option<&TokenClaims>) -> String {
 /// roles).
 const USER: &str = " It is a user's: the user also needs a role with \"Manage security settings in \
     Security Center\", and access to the machine's device group.";
+
+/// What it means that a token's time is over.
+pub(super) const ENDED: &str = "A token holds for about an hour: fetch another one, or sign in with a \
+    credential, which fetches them as they are needed. If it is fresh, set this machine's clock.";
 
 /// What to look at where a host is not reached.
 pub(super) const NETWORK: &str = "Check the network, --api-root and --authority; a proxy is named by \

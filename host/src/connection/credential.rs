@@ -24,6 +24,11 @@ const MARGIN: Duration = Duration::from_secs(300);
 /// this.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Where there is no good token, whoever asks within this of a failure gets its
+/// reason: the source, which may be a person, is not asked again by each of
+/// many.
+const MOMENT: Duration = Duration::from_secs(5);
+
 /// What a [`TokenSource`] answers, in its own time.
 pub type Fetch<'a> = Pin<Box<dyn Future<Output = Result<Fetched, SignInError>> + Send + 'a>>;
 
@@ -96,6 +101,8 @@ struct Held {
     current: Option<Current>,
     /// How many different tokens there have been.
     generation: u64,
+    /// Why the last look for a token found none, and until when that counts.
+    failed: Option<(SystemTime, SignInError)>,
 }
 
 struct Current {
@@ -141,7 +148,7 @@ impl Credential {
         {
             return Ok(current.issued.clone());
         }
-        match self.source.fetch().await {
+        match held.fetch(&*self.source).await {
             Ok(fetched) => Ok(held.take(fetched, now)),
             Err(error) => match &mut held.current {
                 // It is good for a while yet.
@@ -167,7 +174,7 @@ impl Credential {
             Some(current) if current.unproven => return Err(SignInError::Same),
             _ => {}
         }
-        let fetched = self.source.fetch().await?;
+        let fetched = held.fetch(&*self.source).await?;
         held.take(fetched, SystemTime::now());
         match &mut held.current {
             Some(current) if current.issued.generation > generation => {
@@ -189,6 +196,18 @@ impl Credential {
 }
 
 impl Held {
+    async fn fetch(&mut self, source: &dyn TokenSource) -> Result<Fetched, SignInError> {
+        if let Some((until, error)) = &self.failed
+            && SystemTime::now() < *until
+        {
+            return Err(error.clone());
+        }
+        let fetched = source.fetch().await;
+        let failed = fetched.as_ref().err();
+        self.failed = failed.map(|error| (SystemTime::now() + MOMENT, error.clone()));
+        fetched
+    }
+
     fn take(&mut self, fetched: Fetched, now: SystemTime) -> Issued {
         let Fetched { token, expires } = fetched;
         let same = |current: &Current| current.issued.token.is_same(&token);
@@ -342,6 +361,20 @@ mod tests {
         current.expires = Some(SystemTime::now());
         drop(held);
         assert!(credential.issue().await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_failure_answers_all_who_wait() {
+        let (credential, fetched) = counting(3600, 1, 0);
+        for _ in 0..50 {
+            assert!(credential.issue().await.is_err());
+        }
+        assert_eq!(fetched.load(Ordering::SeqCst), 1);
+        // For a moment.
+        let past = SystemTime::now() - Duration::from_secs(1);
+        credential.held.lock().await.failed.as_mut().unwrap().0 = past;
+        assert!(credential.issue().await.is_err());
+        assert_eq!(fetched.load(Ordering::SeqCst), 2);
     }
 
     #[tokio::test]

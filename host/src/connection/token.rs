@@ -1,7 +1,11 @@
 //! A ready bearer token. It cannot be printed: only egress reads it, and only
 //! to write the one header.
 
-use std::{fmt, path::Path};
+use std::{
+    fmt,
+    path::Path,
+    time::{Duration, SystemTime},
+};
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use http::HeaderValue;
@@ -83,6 +87,14 @@ impl TokenClaims {
                 "Machine.Read.All" | "Machine.ReadWrite.All" | "Machine.Read" | "Machine.ReadWrite"
             )
         })
+    }
+
+    /// How long ago it ended, by this machine's clock, if it has.
+    #[must_use]
+    pub fn ended(&self) -> Option<Duration> {
+        let end = Duration::from_secs(u64::try_from(self.expires?).ok()?);
+        let end = SystemTime::UNIX_EPOCH.checked_add(end)?;
+        SystemTime::now().duration_since(end).ok()
     }
 
     /// Whether it is a user's: then the user's role and device groups count,

@@ -31,7 +31,8 @@ impl Granted {
 
     /// The second version writes numbers as numbers, the first as texts.
     pub(super) fn body(self, request: &Request<'_>) -> Map<String, Value> {
-        let lifetime = request.service.entra.tokens.lifetime();
+        let tokens = &request.service.entra.tokens;
+        let (lifetime, promised) = (tokens.lifetime(), tokens.promised());
         let mut body = Map::new();
         let mut put = |name: &str, value: Value| {
             body.insert(name.to_owned(), value);
@@ -42,13 +43,13 @@ impl Granted {
         }
         match request.version {
             Version::Two => {
-                put("expires_in", lifetime.into());
-                put("ext_expires_in", lifetime.into());
+                put("expires_in", promised.into());
+                put("ext_expires_in", promised.into());
             }
             Version::One => {
                 let now = request.now.as_second();
-                put("expires_in", lifetime.to_string().into());
-                put("ext_expires_in", lifetime.to_string().into());
+                put("expires_in", promised.to_string().into());
+                put("ext_expires_in", promised.to_string().into());
                 put(
                     "expires_on",
                     now.saturating_add(lifetime).to_string().into(),

@@ -125,9 +125,9 @@ pub(super) async fn virtual_machine(
         Ok(token) => Json(json!({
             "access_token": token.text,
             "client_id": token.client_id,
-            "expires_in": token.lifetime.to_string(),
+            "expires_in": token.promised.to_string(),
             "expires_on": token.expires.to_string(),
-            "ext_expires_in": token.lifetime.to_string(),
+            "ext_expires_in": token.promised.to_string(),
             "not_before": token.issued.to_string(),
             "resource": token.resource,
             "token_type": "Bearer",
@@ -189,7 +189,7 @@ struct Token {
     client_id: Uuid,
     resource: String,
     issued: i64,
-    lifetime: i64,
+    promised: i64,
     expires: i64,
 }
 
@@ -220,6 +220,9 @@ fn issue(
     let entra = &service.entra;
     let [system, user] = &entra.identities;
     let [by_client, by_object, by_resource] = names.map(get);
+    // Microsoft's documentation of App Service: an alias that may be used
+    // instead of `principal_id`.
+    let by_object = by_object.or_else(|| get("object_id"));
     let identity = if by_client.or(by_object).or(by_resource).is_none() {
         system
     } else {
@@ -255,7 +258,7 @@ fn issue(
         client_id: identity.client_id,
         resource: resource.to_owned(),
         issued,
-        lifetime,
+        promised: entra.tokens.promised(),
         expires: issued.saturating_add(lifetime),
     })
 }

@@ -122,6 +122,13 @@ impl Tokens {
         i64::try_from(self.defaults.token_lifetime.as_secs()).unwrap_or(i64::MAX)
     }
 
+    /// How long a client is told that it is, which is never too long: the token's
+    /// own times have whole seconds, and have begun. Entra ID says 3599 of an
+    /// hour.
+    pub(crate) fn promised(&self) -> i64 {
+        self.lifetime().saturating_sub(1)
+    }
+
     /// From now on, no token that was issued until now is accepted.
     pub(crate) fn revoke_all(&self) {
         self.generation.fetch_add(1, Ordering::Relaxed);

@@ -10,7 +10,11 @@ use std::{
 };
 
 /// `wasmtime` 50 or newer; a next major version may change its interface.
-const PACKAGES: [&str; 2] = ["wasmtime>=50,<51", "jsonschema>=4.20,<5"];
+const PACKAGES: [&str; 3] = [
+    "azure-identity>=1.25,<2",
+    "jsonschema>=4.20,<5",
+    "wasmtime>=50,<51",
+];
 
 /// A private environment with the packages, made once.
 fn interpreter() -> PathBuf {
@@ -23,7 +27,10 @@ fn interpreter() -> PathBuf {
         "bin/python"
     });
     let probe = Command::new(&python)
-        .args(["-c", "import jsonschema, wasmtime.component"])
+        .args([
+            "-c",
+            "import azure.identity, jsonschema, wasmtime.component",
+        ])
         .output();
     if !probe.is_ok_and(|output| output.status.success()) {
         let venv = Command::new("python3")

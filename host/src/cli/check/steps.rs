@@ -1,5 +1,7 @@
 //! The steps of a check, told as they are done.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use crate::cli::screen::Screen;
@@ -86,6 +88,11 @@ impl Step {
             hint,
         }
     }
+}
+
+/// A time in whole seconds, in words.
+pub(super) fn words(duration: Duration) -> String {
+    humantime::format_duration(Duration::from_secs(duration.as_secs())).to_string()
 }
 
 /// Tells each step to people as soon as it is done, and keeps them all.

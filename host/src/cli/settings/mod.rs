@@ -45,8 +45,8 @@ pub(super) struct Settings {
     pub(super) journal: Option<Sourced<PathBuf>>,
 }
 
-/// Reads what a variable holds.
-type Read<T> = fn(String) -> Result<T>;
+/// A variable's name, and how its text is read.
+type Variable<'a, T> = (&'a str, fn(String) -> Result<T>);
 
 /// Takes a field's value where it was found first.
 struct Layers<'a> {
@@ -61,7 +61,7 @@ impl Layers<'_> {
         &self,
         id: &str,
         argument: Option<T>,
-        variables: &[(&str, Read<T>)],
+        variables: &[Variable<'_, T>],
         profile: Option<T>,
     ) -> Result<Option<Sourced<T>>> {
         if let Some(found) = self.given.value(id, argument) {

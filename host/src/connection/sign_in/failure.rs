@@ -18,13 +18,17 @@ pub(super) fn explain(error: azure_core::Error) -> SignInError {
     }
     let text = words(&error.to_string());
     let codes = codes(&text);
-    let answered = find::<azure_core::Error>(&error)
-        .is_some_and(|error| matches!(error.kind(), ErrorKind::HttpResponse { .. }));
-    if answered || !codes.is_empty() {
-        return SignInError::Refused {
-            codes,
-            message: text,
+    let answered = find::<azure_core::Error>(&error).and_then(|error| match error.kind() {
+        ErrorKind::HttpResponse { status, .. } => Some(*status),
+        _ => None,
+    });
+    if answered.is_some() || !codes.is_empty() {
+        // Who is no Entra ID may answer without a word.
+        let message = match (text.is_empty(), answered) {
+            (true, Some(status)) => format!("the answer is {status}, without a reason"),
+            _ => text,
         };
+        return SignInError::Refused { codes, message };
     }
     SignInError::Setup(text)
 }

@@ -6,6 +6,8 @@
 mod certificate;
 mod device_code;
 mod failure;
+mod managed_identity;
+mod patient;
 mod transport;
 
 use std::{fmt, path::PathBuf, sync::Arc, time::SystemTime};
@@ -18,7 +20,6 @@ use azure_core::{
 use azure_identity::{
     AzureCliCredential, AzureCliCredentialOptions, ClientAssertionCredential,
     ClientAssertionCredentialOptions, ClientSecretCredential, ClientSecretCredentialOptions,
-    ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId,
     WorkloadIdentityCredential, WorkloadIdentityCredentialOptions,
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -27,6 +28,7 @@ use super::{Connection, Fetch, Fetched, Network, SignInError, Token, TokenSource
 
 pub use certificate::{Certificate, InvalidCertificate};
 pub use device_code::{DeviceCode, Prompt};
+use patient::Patient;
 use transport::{Allowed, Client};
 
 /// How to sign in.
@@ -96,9 +98,6 @@ pub enum Identity {
     ResourceId(String),
 }
 
-/// The address of the metadata service of Azure's virtual machines.
-const METADATA: &str = "http://169.254.169.254/metadata/identity/oauth2/token";
-
 /// Sign-ins are repeated where the authority is busy or the line drops: this
 /// often, and for this many seconds.
 const RETRIES: u32 = 3;
@@ -140,11 +139,33 @@ impl SignIn {
         }
         let credential = self.credential()?;
         let scope = self.scope();
-        let token = credential
-            .get_token(&[&scope], None)
-            .await
-            .map_err(failure::explain)?;
-        fetched(&token)
+        let token = credential.get_token(&[&scope], None).await;
+        fetched(&token.map_err(|error| self.told(failure::explain(error)))?)
+    }
+
+    /// Which credential it is, where neither it nor an authority says so.
+    fn told(&self, error: SignInError) -> SignInError {
+        let (whose, advice) = match (&self.method, &error) {
+            (Method::ManagedIdentity(_), SignInError::Unreachable(_)) => {
+                ("the managed identity", " (is this a resource of Azure's?)")
+            }
+            (Method::ManagedIdentity(_), _) => (
+                "the managed identity",
+                " (is it assigned to this resource, and is it the one that --identity names?)",
+            ),
+            (Method::AzureCli { .. }, _) => ("the Azure CLI", ""),
+            _ => return error,
+        };
+        let told = |reason: String| format!("{whose} gives no token: {reason}{advice}");
+        match error {
+            SignInError::Setup(reason) => SignInError::Setup(told(reason)),
+            SignInError::Unreachable(reason) => SignInError::Unreachable(told(reason)),
+            SignInError::Refused { codes, message } => SignInError::Refused {
+                codes,
+                message: told(message),
+            },
+            error => error,
+        }
     }
 
     /// A new one each time: Microsoft's keep their tokens, and know no way to
@@ -182,21 +203,13 @@ impl SignIn {
                 .map_err(setup)?
             }
             Method::ManagedIdentity(identity) => {
-                let endpoint = std::env::var("IDENTITY_ENDPOINT");
-                let endpoint = endpoint.unwrap_or_else(|_| METADATA.to_owned());
-                let endpoint = Url::parse(&endpoint).map_err(|_| {
-                    SignInError::Setup(format!("IDENTITY_ENDPOINT is no URL: {endpoint}"))
-                })?;
-                let allowed = Allowed::machine(&endpoint)?;
-                ManagedIdentityCredential::new(Some(ManagedIdentityCredentialOptions {
-                    user_assigned_id: identity.user_assigned(),
-                    client_options: self.options(allowed),
-                }))
-                .map_err(setup)?
+                let options = self.options(managed_identity::endpoint()?);
+                managed_identity::credential(identity, options).map_err(setup)?
             }
             Method::AzureCli { tenant } => {
                 AzureCliCredential::new(Some(AzureCliCredentialOptions {
                     tenant_id: tenant.clone(),
+                    executor: Some(Arc::new(Patient)),
                     ..AzureCliCredentialOptions::default()
                 }))
                 .map_err(setup)?
@@ -239,17 +252,6 @@ impl TokenSource for SignIn {
     }
 }
 
-impl Identity {
-    fn user_assigned(&self) -> Option<UserAssignedId> {
-        match self {
-            Self::System => None,
-            Self::ClientId(id) => Some(UserAssignedId::ClientId(id.clone())),
-            Self::ObjectId(id) => Some(UserAssignedId::ObjectId(id.clone())),
-            Self::ResourceId(id) => Some(UserAssignedId::ResourceId(id.clone())),
-        }
-    }
-}
-
 impl fmt::Debug for SignIn {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "SignIn at {}", self.authority)
@@ -263,7 +265,9 @@ fn token_endpoint(authority: &Url, app: &App) -> Result<Url, SignInError> {
 
 fn endpoint(authority: &Url, app: &App, name: &str) -> Result<Url, SignInError> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-.".contains(&byte);
-    if app.tenant.is_empty() || !app.tenant.bytes().all(plain) {
+    // Dots alone would be a step up in the path.
+    let begins = app.tenant.bytes().next();
+    if !begins.is_some_and(|byte| byte.is_ascii_alphanumeric()) || !app.tenant.bytes().all(plain) {
         let message = format!(
             "{:?} is neither the id of a tenant nor one of its domains",
             app.tenant

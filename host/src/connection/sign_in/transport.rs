@@ -57,6 +57,14 @@ impl Allowed {
         })
     }
 
+    /// The same, where a test leads the line elsewhere.
+    #[cfg(test)]
+    pub(super) fn leading(url: Url, target: Target) -> Self {
+        Self {
+            endpoints: vec![(url, target)],
+        }
+    }
+
     /// Where a request goes, if it may. A query is the request's own.
     fn target(&self, asked: &Url) -> Option<&Target> {
         let same = |known: &Url| {
@@ -227,7 +235,7 @@ mod tests {
 
     #[test]
     fn the_metadata_address_is_reached_by_who_is_meant_to_alone() {
-        let metadata: Url = super::super::METADATA.parse().unwrap();
+        let metadata: Url = super::super::managed_identity::METADATA.parse().unwrap();
         let allowed = Allowed::machine(&metadata).unwrap();
         let mut asked = metadata.clone();
         asked.set_query(Some("api-version=2018-02-01&resource=x"));

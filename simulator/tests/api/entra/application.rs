@@ -21,7 +21,7 @@ async fn the_second_version_answers_with_numbers() {
     );
     assert_eq!(
         (&body["token_type"], &body["expires_in"]),
-        (&json!("Bearer"), &json!(3600))
+        (&json!("Bearer"), &json!(3599))
     );
     assert_eq!(answer.headers["cache-control"], "no-store, no-cache");
 
@@ -58,7 +58,7 @@ async fn the_first_version_answers_with_texts() {
     let body = &answer.json;
     assert_eq!(
         (&body["expires_in"], &body["resource"]),
-        (&json!("3600"), &json!(RESOURCE))
+        (&json!("3599"), &json!(RESOURCE))
     );
     assert_eq!(body["expires_on"], json!(claims["exp"].to_string()));
     assert_eq!(body["not_before"], json!(claims["nbf"].to_string()));
@@ -164,7 +164,7 @@ async fn tokens_are_counted_and_their_lifetime_is_the_configured_one() {
     let form = Form::secret(&simulator);
     for count in 1..=2 {
         let answer = form.send(&simulator).await;
-        assert_eq!(answer.json["expires_in"], 120);
+        assert_eq!(answer.json["expires_in"], 119);
         assert_eq!(simulator.issued_tokens().client_credentials, count);
     }
     form.with("client_secret", "x").send(&simulator).await;

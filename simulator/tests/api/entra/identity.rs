@@ -37,7 +37,7 @@ async fn a_virtual_machine_gets_its_own_token() {
         (&json!("app"), &json!("2"))
     );
     for (name, value) in [
-        ("expires_in", json!("3600")),
+        ("expires_in", json!("3599")),
         ("expires_on", json!(claims["exp"].to_string())),
         ("not_before", json!(claims["nbf"].to_string())),
         ("resource", json!(format!("{RESOURCE}/"))),
@@ -119,6 +119,14 @@ async fn an_identity_is_found_by_each_of_its_names() {
                 )
                 .await,
                 "object",
+            ),
+            (
+                service(
+                    &simulator,
+                    &format!("&resource={RESOURCE}&object_id={object}"),
+                )
+                .await,
+                "alias",
             ),
             (
                 service(

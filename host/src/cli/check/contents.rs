@@ -1,0 +1,112 @@
+//! What the token says of itself: advice, since nobody promises that it can be
+//! read.
+
+use uuid::Uuid;
+
+use super::steps::{Report, Step, words};
+use crate::{
+    cli::{hint, settings::Settings},
+    connection::{TokenClaims, cloud::Service},
+};
+
+/// A token that was ready may be over already.
+pub(super) fn held(claims: Option<&TokenClaims>) -> Step {
+    match claims.and_then(TokenClaims::ended) {
+        None => Step::passed("token", "there is one"),
+        Some(ago) => Step::failed(
+            "token",
+            format!("there is one, and it ended {} ago", words(ago)),
+            hint::ENDED,
+        ),
+    }
+}
+
+/// Its audience, its tenant, and what it permits.
+pub(super) fn contents(
+    settings: &Settings,
+    service: &Service,
+    claims: Option<&TokenClaims>,
+    report: &mut Report,
+) {
+    let Some(claims) = claims else {
+        for step in ["audience", "tenant", "roles", "reading"] {
+            report.add(Step::skipped(
+                step,
+                "the token cannot be read, which is no fault",
+            ));
+        }
+        return;
+    };
+    report.add(audience(service, claims));
+    report.add(tenant(settings, claims));
+    let held = claims.permissions();
+    let offboards = held.iter().any(|held| held == "Machine.Offboard");
+    let words = match held.is_empty() {
+        true => "none at all".to_owned(),
+        false => held.join(", "),
+    };
+    report.add(match offboards {
+        true => Step::passed("roles", words),
+        false => Step::failed(
+            "roles",
+            format!("Machine.Offboard is not among them: {words}"),
+            "Add the permission Machine.Offboard under WindowsDefenderATP to the app registration, \
+             and have an administrator consent to it. A token that is there already does not change.",
+        ),
+    });
+    report.add(match claims.may_read() {
+        true => Step::passed("reading", "machines can be looked up, and actions followed"),
+        false => Step::warning(
+            "reading",
+            "no permission to read",
+            "Add Machine.Read.All: without it machines go by their ids alone, nothing is followed, \
+             and a lost answer stays unknown.",
+        ),
+    });
+}
+
+fn audience(service: &Service, claims: &TokenClaims) -> Step {
+    let plain = |text: &str| text.trim_end_matches('/').to_ascii_lowercase();
+    match claims.audience.as_deref() {
+        None => Step::skipped("audience", "the token names none"),
+        Some(audience) if plain(audience) == plain(&service.resource) => {
+            Step::passed("audience", audience)
+        }
+        // An application's id stands for its resource in some tokens.
+        Some(audience) if audience.parse::<Uuid>().is_ok() => {
+            Step::skipped("audience", format!("an application's id: {audience}"))
+        }
+        Some(audience) => Step::failed(
+            "audience",
+            format!(
+                "the token is for {audience}, and {} is wanted",
+                service.resource
+            ),
+            "Ask for a token for the resource that `offboard config show` names: another one is \
+             answered with 403, as if a permission were missing.",
+        ),
+    }
+}
+
+fn tenant(settings: &Settings, claims: &TokenClaims) -> Step {
+    let wanted = settings
+        .sign_in
+        .tenant
+        .as_ref()
+        .map(|tenant| tenant.value.as_str());
+    match (claims.tenant.as_deref(), wanted) {
+        (None, _) => Step::skipped("tenant", "the token names none"),
+        // A domain says the same in other words.
+        (Some(found), Some(wanted))
+            if wanted.parse::<Uuid>().is_ok() && !wanted.eq_ignore_ascii_case(found) =>
+        {
+            Step::failed(
+                "tenant",
+                format!("the token is of {found}, and {wanted} is wanted"),
+                "Machines of another tenant are not seen, and must not be touched: check --tenant \
+                 and where the token comes from.",
+            )
+        }
+        (Some(found), _) => Step::passed("tenant", found),
+    }
+}

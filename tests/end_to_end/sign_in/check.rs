@@ -1,0 +1,228 @@
+//! `offboard check` where all is well, and what it and `config show` promise to
+//! programs.
+
+use std::{fs, path::Path};
+
+use serde_json::{Value, json};
+
+use super::{CHECK, World, assert_says, outcome, shown, step, steps, text};
+use crate::support::python;
+
+/// How many of these values have faults.
+fn refused(schema: &str, values: &[Value]) -> usize {
+    let faults = faults(schema, values);
+    let numbers = faults.lines().filter_map(|line| line.split(':').next());
+    numbers.collect::<std::collections::BTreeSet<_>>().len()
+}
+
+/// The faults of these values.
+fn faults(schema: &str, values: &[Value]) -> String {
+    assert!(!values.is_empty());
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../docs/schema")
+        .join(schema);
+    let lines: String = values.iter().map(|value| format!("{value}\n")).collect();
+    python::run("validate.py", &[schema.as_os_str()], &[], &lines)
+}
+
+const STEPS: [&str; 12] = [
+    "configuration",
+    "plugin",
+    "authority",
+    "api",
+    "clock",
+    "token",
+    "audience",
+    "tenant",
+    "roles",
+    "reading",
+    "answer",
+    "quota",
+];
+
+#[test]
+fn each_step_is_told_in_turn_and_nothing_is_changed() {
+    let world = World::new();
+    let checked = outcome(&mut world.with_secret(&CHECK));
+    assert_eq!(checked.code, 0, "{checked:?}");
+    let rows = checked.rows();
+    let names: Vec<&str> = rows.iter().map(|row| text(row, "step")).collect();
+    assert_eq!(names, STEPS);
+    assert_eq!(steps(&checked, "passed"), STEPS[..11]);
+    assert_eq!(steps(&checked, "skipped"), ["quota"]);
+    assert_says(
+        text(&step(&checked, "configuration"), "reason"),
+        &["client-secret"],
+    );
+    assert_eq!(step(&checked, "tenant")["reason"], world.tenant().as_str());
+    assert_says(
+        text(&step(&checked, "quota"), "reason"),
+        &["100 calls a minute"],
+    );
+
+    assert_eq!((world.posts(), world.offboarded()), (0, 0));
+    assert_eq!(world.calls().len(), 1);
+    assert!(!world.path("journal.jsonl").exists());
+}
+
+#[test]
+fn people_get_a_mark_for_each_step() {
+    let world = World::new();
+    world.simulator.set_roles(["Machine.Offboard"]);
+    let checked = outcome(&mut world.with_secret(&["check"]));
+    assert_eq!(checked.code, 0, "{checked:?}");
+    for line in ["✓ configuration", "✓ roles", "! reading", "- quota"] {
+        assert!(
+            checked.stdout.lines().any(|said| said.starts_with(line)),
+            "{checked:?}"
+        );
+    }
+    world.simulator.revoke_secret();
+    let checked = outcome(&mut world.with_secret(&["check"]));
+    assert!(checked.stdout.contains("\n✗ token"), "{checked:?}");
+}
+
+#[test]
+fn the_plugin_s_digest_is_a_step() {
+    let world = World::new();
+    let shown = crate::support::offboard(["inspect", "--output", "json"]);
+    let shown: Value = serde_json::from_str(&shown.stdout).unwrap();
+    let digest = text(&shown, "sha256");
+    let checked = outcome(&mut world.with_secret(&CHECK));
+    let plugin = step(&checked, "plugin");
+    assert_says(text(&plugin, "reason"), &[digest, "not pinned"]);
+    let mut command = world.with_secret(&CHECK);
+    let checked = outcome(command.env("OFFBOARD_PLUGIN_SHA256", digest));
+    assert_says(text(&step(&checked, "plugin"), "reason"), &["as pinned"]);
+    let mut command = world.with_secret(&CHECK);
+    let checked = outcome(command.env("OFFBOARD_PLUGIN_SHA256", "0".repeat(64)));
+    assert_eq!(checked.code, 3, "{checked:?}");
+    assert_eq!(step(&checked, "plugin")["status"], "failed");
+}
+
+#[test]
+fn a_configuration_that_cannot_be_used_is_the_first_step() {
+    let world = World::new();
+    let mut command = world.with_secret(&CHECK);
+    let checked = outcome(command.env("OFFBOARD_CA_FILE", world.path("missing.pem")));
+    assert_eq!(checked.code, 3, "{checked:?}");
+    let rows = checked.rows();
+    assert_eq!(rows.len(), 1);
+    assert_eq!(rows[0]["status"], "failed");
+    assert_says(text(&rows[0], "reason"), &["missing.pem"]);
+    assert_says(text(&rows[0], "hint"), &["offboard config show"]);
+    assert!(world.requests().is_empty());
+}
+
+#[test]
+fn without_a_credential_the_check_tells_how_to_give_one() {
+    let world = World::new();
+    let checked = outcome(&mut world.command(&CHECK));
+    assert_eq!(checked.code, 3, "{checked:?}");
+    let token = step(&checked, "token");
+    assert_says(text(&token, "reason"), &["there is no credential"]);
+    assert_says(text(&token, "hint"), &["--client-secret-file"]);
+}
+
+#[test]
+fn a_token_that_cannot_be_read_is_no_fault() {
+    let world = World::new();
+    let file = world.secret("token", "opaque");
+    let mut command = world.command(&CHECK);
+    let checked = outcome(command.env("OFFBOARD_TOKEN_FILE", file));
+    for name in ["audience", "tenant", "roles", "reading"] {
+        assert_eq!(step(&checked, name)["status"], "skipped");
+    }
+    // What it is worth, the service says.
+    assert_eq!(steps(&checked, "failed"), ["answer"]);
+}
+
+#[test]
+fn checks_keep_to_their_schema() {
+    let world = World::new();
+    let mut values = vec![Value::Array(outcome(&mut world.with_secret(&CHECK)).rows())];
+    values.push(Value::Array(outcome(&mut world.command(&CHECK)).rows()));
+    world.simulator.set_roles(["Machine.Offboard"]);
+    values.push(Value::Array(outcome(&mut world.with_secret(&CHECK)).rows()));
+    assert_eq!(faults("check.json", &values), "");
+
+    let first = values[0][0].clone();
+    let with = |member: &str, value: Value| {
+        let mut step = first.clone();
+        step[member] = value;
+        json!([step])
+    };
+    let wrong = [
+        with("step", json!("nonsense")),
+        with("status", json!("perhaps")),
+        with("reason", json!(null)),
+        with("hint", json!(1)),
+        json!([{"step": "token"}]),
+    ];
+    assert_eq!(refused("check.json", &wrong), wrong.len());
+}
+
+#[test]
+fn configurations_keep_to_their_schema() {
+    let world = World::new();
+    let file = world.path("offboard.toml");
+    fs::write(
+        &file,
+        "[profiles.a]\nallow-address = ['10.0.0.0/8']\ntenant = 'a'\n",
+    )
+    .unwrap();
+    let args = ["config", "show", "--output", "json"];
+    let bare = shown(&mut crate::support::command(args));
+    let mut command = world.with_secret(&args);
+    command
+        .env("OFFBOARD_CONFIG", &file)
+        .env("AZURE_CLIENT_SECRET", "hunter2")
+        .env("OFFBOARD_ALLOW_API_HOST", "a.test,b.test");
+    let full = shown(command.args([
+        "--limit",
+        "memory=64MiB",
+        "--token-command",
+        "vault 'read it'",
+    ]));
+    assert_eq!(faults("config.json", &[bare.clone(), full.clone()]), "");
+
+    let with = |member: &str, value: Value| {
+        let mut shown = bare.clone();
+        shown[member] = value;
+        shown
+    };
+    let wrong = [
+        with("apiRoot", json!("https://api.example.test")),
+        with("authority", json!({"value": null, "source": "cloud"})),
+        with("cloud", json!({"value": "azure", "source": "default"})),
+        with(
+            "allowApiHost",
+            json!({"value": "a.test", "source": "default"}),
+        ),
+        with(
+            "token",
+            json!({"value": "a.b.c", "source": "environment OFFBOARD_TOKEN"}),
+        ),
+        with("resource", json!({"value": "x"})),
+    ];
+    assert_eq!(refused("config.json", &wrong), wrong.len());
+}
+
+#[test]
+fn a_configuration_is_shown_without_a_sign_in_and_without_secrets() {
+    let world = World::new();
+    for output in ["table", "json", "jsonl", "csv"] {
+        let mut command = world.with_secret(&["config", "show", "--output", output]);
+        command
+            .env("AZURE_CLIENT_SECRET", "hunter2")
+            .env("AZURE_CLIENT_CERTIFICATE_PASSWORD", "hunter2")
+            .env("OFFBOARD_TOKEN", "hunter2")
+            .env("OFFBOARD_TOKEN_COMMAND", "vault --password hunter2");
+        let shown = outcome(&mut command);
+        assert_eq!(shown.code, 0, "{shown:?}");
+        assert!(!format!("{shown:?}").contains("hunter2"), "{shown:?}");
+        assert!(!shown.stdout.contains(world.simulator.client_secret()));
+        assert_eq!(shown.stdout.matches("[set]").count(), 3, "{shown:?}");
+    }
+    assert!(world.requests().is_empty());
+}

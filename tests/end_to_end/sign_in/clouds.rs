@@ -1,0 +1,356 @@
+//! Every cloud is one consistent set, shown before anything is sent; and each
+//! is signed in to and offboarded from, against a simulator that plays it.
+
+use super::{CHECK, World, assert_offboarded, assert_says, outcome, run, shown, step, text};
+use crate::support::command;
+
+const LOGIN: &str = "https://login.microsoftonline.com";
+const LOGIN_US: &str = "https://login.microsoftonline.us";
+const RESOURCE: &str = "https://api.securitycenter.microsoft.com";
+const GCC: &str = "https://api-gcc.securitycenter.microsoft.us";
+const GOV: &str = "https://api-gov.securitycenter.microsoft.us";
+
+/// Flags, and the API, the authority and the resource that they stand for.
+const SETS: [(&[&str], &str, &str, &str); 21] = [
+    (&[], "https://api.security.microsoft.com", LOGIN, RESOURCE),
+    (
+        &["--cloud=commercial"],
+        "https://api.security.microsoft.com",
+        LOGIN,
+        RESOURCE,
+    ),
+    (&["--cloud=gcc"], GCC, LOGIN, GCC),
+    (&["--cloud=gcc-high"], GOV, LOGIN_US, GOV),
+    (&["--cloud=dod"], GOV, LOGIN_US, GOV),
+    (
+        &["--region=us"],
+        "https://us.api.security.microsoft.com",
+        LOGIN,
+        RESOURCE,
+    ),
+    (
+        &["--region=eu"],
+        "https://eu.api.security.microsoft.com",
+        LOGIN,
+        RESOURCE,
+    ),
+    (
+        &["--region=uk"],
+        "https://uk.api.security.microsoft.com",
+        LOGIN,
+        RESOURCE,
+    ),
+    (
+        &["--region=au"],
+        "https://au.api.security.microsoft.com",
+        LOGIN,
+        RESOURCE,
+    ),
+    (
+        &["--region=swa"],
+        "https://swa.api.security.microsoft.com",
+        LOGIN,
+        RESOURCE,
+    ),
+    (
+        &["--region=ina"],
+        "https://ina.api.security.microsoft.com",
+        LOGIN,
+        RESOURCE,
+    ),
+    (
+        &["--cloud=commercial", "--region=aea"],
+        "https://aea.api.security.microsoft.com",
+        LOGIN,
+        RESOURCE,
+    ),
+    // The first two generations of hosts.
+    (
+        &["--api-root=https://api.securitycenter.windows.com"],
+        "https://api.securitycenter.windows.com",
+        LOGIN,
+        RESOURCE,
+    ),
+    (
+        &["--api-root=https://api-eu.securitycenter.microsoft.com"],
+        "https://api-eu.securitycenter.microsoft.com",
+        LOGIN,
+        RESOURCE,
+    ),
+    // One part tells the cloud.
+    (
+        &["--api-root=https://api-gcc.securitycenter.microsoft.us"],
+        GCC,
+        LOGIN,
+        GCC,
+    ),
+    (
+        &["--api-root=https://api-gov.securitycenter.microsoft.us"],
+        GOV,
+        LOGIN_US,
+        GOV,
+    ),
+    (
+        &["--authority=https://login.microsoftonline.us"],
+        GOV,
+        LOGIN_US,
+        GOV,
+    ),
+    (
+        &["--resource=https://api-gcc.securitycenter.microsoft.us"],
+        GCC,
+        LOGIN,
+        GCC,
+    ),
+    // Each part by itself.
+    (
+        &[
+            "--cloud=gcc-high",
+            "--resource=https://api.securitycenter.microsoft.com",
+        ],
+        GOV,
+        LOGIN_US,
+        RESOURCE,
+    ),
+    (
+        &["--authority=https://login.example.test"],
+        "https://api.security.microsoft.com",
+        "https://login.example.test",
+        RESOURCE,
+    ),
+    (
+        &["--cloud=gcc", "--api-root=https://gateway.example.test"],
+        "https://gateway.example.test",
+        LOGIN,
+        GCC,
+    ),
+];
+
+#[test]
+fn each_cloud_is_one_consistent_set() {
+    for (flags, api, authority, resource) in SETS {
+        let mut command = command(["config", "show", "--output", "json"]);
+        let shown = shown(command.args(flags));
+        for (name, value, flag) in [
+            ("apiRoot", api, "--api-root"),
+            ("authority", authority, "--authority"),
+            ("resource", resource, "--resource"),
+        ] {
+            assert_eq!(shown[name]["value"], value, "{flags:?}");
+            let overridden = flags.iter().any(|given| given.starts_with(flag));
+            let source = if overridden { flag } else { "cloud" };
+            assert_eq!(shown[name]["source"], source, "{flags:?}");
+        }
+    }
+}
+
+#[test]
+fn a_set_of_several_clouds_is_refused_with_its_parts() {
+    let root = |host: &str| format!("--api-root=https://{host}");
+    for (flags, told) in [
+        (
+            vec![
+                "--cloud=commercial".to_owned(),
+                root("api-gov.securitycenter.microsoft.us"),
+            ],
+            [
+                "the cloud commercial (commercial)",
+                "api-gov.securitycenter.microsoft.us (gcc-high or dod)",
+            ],
+        ),
+        (
+            vec![
+                "--cloud=gcc".to_owned(),
+                "--authority=https://login.microsoftonline.us".to_owned(),
+            ],
+            [
+                "the cloud gcc (gcc)",
+                "login.microsoftonline.us (gcc-high or dod)",
+            ],
+        ),
+        (
+            vec![
+                "--cloud=dod".to_owned(),
+                "--authority=https://login.microsoftonline.com".to_owned(),
+            ],
+            [
+                "the cloud dod (dod)",
+                "login.microsoftonline.com (commercial or gcc)",
+            ],
+        ),
+        (
+            vec![
+                root("api.security.microsoft.com"),
+                format!("--resource={GCC}"),
+            ],
+            [
+                "api.security.microsoft.com (commercial)",
+                "microsoft.us (gcc)",
+            ],
+        ),
+        (
+            vec![
+                "--region=eu".to_owned(),
+                "--authority=https://login.microsoftonline.us".to_owned(),
+            ],
+            [
+                "the region eu (commercial)",
+                "login.microsoftonline.us (gcc-high or dod)",
+            ],
+        ),
+        (
+            vec![
+                "--cloud=commercial".to_owned(),
+                "--authority=https://login.chinacloudapi.cn".to_owned(),
+            ],
+            [
+                "the cloud commercial",
+                "login.chinacloudapi.cn (another cloud)",
+            ],
+        ),
+    ] {
+        for subcommand in ["config show", "run m --comment x --yes", "check"] {
+            let mut command = command(subcommand.split(' '));
+            let outcome = outcome(command.args(&flags));
+            // A check tells it as its first step.
+            let (code, said) = match subcommand {
+                "check" => (3, &outcome.stdout),
+                _ => (2, &outcome.stderr),
+            };
+            assert_eq!(outcome.code, code, "{flags:?} {outcome:?}");
+            assert_says(said, &["these belong to different clouds"]);
+            assert_says(said, &told);
+        }
+    }
+}
+
+#[test]
+fn what_makes_no_sense_together_is_refused() {
+    for (flags, told) in [
+        (
+            vec!["--cloud=gcc", "--region=eu"],
+            "the cloud gcc has no regions",
+        ),
+        (
+            vec!["--region=eu", "--api-root=https://api.example.test"],
+            "two hosts",
+        ),
+        (
+            vec!["--authority=http://login.microsoftonline.com"],
+            "https origin",
+        ),
+        (
+            vec!["--authority=https://login.microsoftonline.com/tenant"],
+            "https origin",
+        ),
+        (
+            vec!["--resource=https://api.security.microsoft.com"],
+            "the Defender XDR API",
+        ),
+        (
+            vec!["--api-root=http://api.security.microsoft.com"],
+            "clear",
+        ),
+        (vec!["--cloud=china"], "gcc-high"),
+    ] {
+        let outcome = outcome(command(["config", "show"]).args(&flags));
+        assert_eq!(outcome.code, 2, "{flags:?} {outcome:?}");
+        assert_says(&outcome.stderr, &[told]);
+    }
+}
+
+/// What the simulator's API and Entra ID know, to play a cloud.
+fn playing(resource: &str) -> World {
+    World::with(|config| {
+        config.accept_resources = vec![resource.to_owned()];
+        config.audience = resource.to_owned();
+    })
+}
+
+#[test]
+fn each_cloud_is_signed_in_to_for_its_own_resource() {
+    for (cloud, resource) in [
+        ("commercial", RESOURCE),
+        ("gcc", GCC),
+        ("gcc-high", GOV),
+        ("dod", GOV),
+    ] {
+        let world = playing(resource);
+        let machine = world.machine();
+        let mut command = world.with_secret(&run(&machine));
+        assert_offboarded(&world, command.env("OFFBOARD_CLOUD", cloud));
+        let mut command = world.with_secret(&CHECK);
+        let checked = outcome(command.env("OFFBOARD_CLOUD", cloud));
+        assert_eq!(checked.code, 0, "{checked:?}");
+        assert_eq!(step(&checked, "audience")["reason"], resource);
+    }
+}
+
+#[test]
+fn a_resource_with_a_slash_comes_back_with_it() {
+    let world = World::new();
+    let mut command = world.with_secret(&CHECK);
+    let resource = format!("{RESOURCE}/");
+    let checked = outcome(command.env("OFFBOARD_RESOURCE", &resource));
+    assert_eq!(checked.code, 0, "{checked:?}");
+    assert_eq!(step(&checked, "audience")["reason"], resource.as_str());
+}
+
+#[test]
+fn a_check_finds_the_resource_that_a_government_tenant_knows() {
+    let world = playing(RESOURCE);
+    let mut command = world.with_secret(&CHECK);
+    let checked = outcome(command.env("OFFBOARD_CLOUD", "gcc-high"));
+    assert_eq!(checked.code, 3, "{checked:?}");
+    let token = step(&checked, "token");
+    assert_says(text(&token, "reason"), &["AADSTS500011"]);
+    assert_says(text(&token, "hint"), &["--resource"]);
+    let mut found = checked.rows();
+    found.retain(|step| step["step"] == "resource" && step["status"] == "warning");
+    assert_eq!(found.len(), 1, "{checked:?}");
+    assert_says(text(&found[0], "reason"), &[RESOURCE]);
+    // And it is right.
+    let mut command = world.with_secret(&CHECK);
+    command
+        .env("OFFBOARD_CLOUD", "gcc-high")
+        .env("OFFBOARD_RESOURCE", RESOURCE);
+    assert_eq!(outcome(&mut command).code, 0);
+}
+
+#[test]
+fn a_token_of_microsoft_s_goes_to_no_host_that_nobody_knows() {
+    let world = World::new();
+    let machine = world.machine();
+    let mut command = world.with_secret(&run(&machine));
+    command.env_remove("OFFBOARD_AUTHORITY");
+    let refused = outcome(&mut command);
+    assert_eq!(refused.code, 2, "{refused:?}");
+    let words = [
+        "no known host",
+        "login.microsoftonline.com",
+        "--allow-api-host 127.0.0.1",
+    ];
+    assert_says(&refused.stderr, &words);
+    // A name that only looks like one of them.
+    for host in [
+        "api.security.microsoft.com.evil.test",
+        "evil-api.security.microsoft.com",
+    ] {
+        let mut command = world.with_secret(&["config", "show"]);
+        command.env_remove("OFFBOARD_AUTHORITY");
+        command.env("OFFBOARD_API_ROOT", format!("https://{host}"));
+        let refused = outcome(&mut command);
+        assert_eq!(refused.code, 2, "{refused:?}");
+        assert_says(&refused.stderr, &[&format!("--allow-api-host {host}")]);
+    }
+    // Only the one that is named.
+    let mut command = world.with_secret(&["config", "show"]);
+    command.env_remove("OFFBOARD_AUTHORITY");
+    assert_eq!(
+        outcome(command.env("OFFBOARD_ALLOW_API_HOST", "127.0.0.2")).code,
+        2
+    );
+    let mut command = world.with_secret(&["config", "show", "--allow-api-host", "127.0.0.1"]);
+    assert_eq!(outcome(command.env_remove("OFFBOARD_AUTHORITY")).code, 0);
+    assert!(world.requests().is_empty());
+}

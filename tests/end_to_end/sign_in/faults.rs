@@ -1,0 +1,329 @@
+//! What stands in the way of a sign-in or of an order: each is told with its
+//! code, what mends it, and the right exit code, by the order and by the check,
+//! which changes nothing.
+
+use std::process::Command;
+
+use offboard_simulator::{Config, TokenRequest};
+
+use super::{CHECK, World, assert_not_sent, assert_says, outcome, run, step, steps, text};
+use crate::support::Outcome;
+
+/// A sign-in that Entra ID refuses, and what is said of it.
+struct Refused {
+    change: fn(&mut Config),
+    spoil: fn(&World, &mut Command),
+    code: &'static str,
+    hint: &'static str,
+}
+
+const UNCHANGED: fn(&mut Config) = |_| {};
+const UNSPOILT: fn(&World, &mut Command) = |_, _| {};
+const OTHER: &str = "00000000-0000-0000-0000-000000000001";
+
+const REFUSED: [Refused; 8] = [
+    Refused {
+        change: UNCHANGED,
+        spoil: |world, command| {
+            let file = world.secret("wrong", "wrong");
+            command.env("OFFBOARD_CLIENT_SECRET_FILE", file);
+        },
+        code: "AADSTS7000215",
+        hint: "The client secret is wrong",
+    },
+    Refused {
+        change: UNCHANGED,
+        spoil: |world, _| world.simulator.revoke_secret(),
+        code: "AADSTS7000215",
+        hint: "The client secret is wrong",
+    },
+    Refused {
+        change: |config| config.secret_expired = true,
+        spoil: UNSPOILT,
+        code: "AADSTS7000222",
+        hint: "expired: make a new one",
+    },
+    Refused {
+        change: UNCHANGED,
+        spoil: |_, command| {
+            command.env("OFFBOARD_TENANT", OTHER);
+        },
+        code: "AADSTS90002",
+        hint: "check --tenant and --cloud",
+    },
+    Refused {
+        change: UNCHANGED,
+        spoil: |_, command| {
+            command.env("OFFBOARD_CLIENT_ID", OTHER);
+        },
+        code: "AADSTS700016",
+        hint: "check --client-id and --tenant",
+    },
+    Refused {
+        change: |config| config.conditional_access = true,
+        spoil: UNSPOILT,
+        code: "AADSTS53003",
+        hint: "conditional access",
+    },
+    Refused {
+        change: UNCHANGED,
+        spoil: |_, command| {
+            command.env("OFFBOARD_RESOURCE", "https://other.example.test");
+        },
+        code: "AADSTS500011",
+        hint: "does not know the resource",
+    },
+    Refused {
+        change: |config| config.clock_skew = 3600,
+        spoil: |world, command| {
+            let pem = world.secret("app.pem", world.certificate().both());
+            command
+                .env("OFFBOARD_CERTIFICATE", pem)
+                .env("OFFBOARD_AUTH", "certificate");
+        },
+        code: "AADSTS700024",
+        hint: "this machine's clock",
+    },
+];
+
+#[test]
+fn a_sign_in_that_is_refused_is_told_with_its_code_and_what_mends_it() {
+    for Refused {
+        change,
+        spoil,
+        code,
+        hint,
+    } in REFUSED
+    {
+        let world = World::with(change);
+        let machine = world.machine();
+        let mut command = world.with_secret(&run(&machine));
+        spoil(&world, &mut command);
+        let error = assert_not_sent(&world, &mut command, 3);
+        assert_eq!(
+            (text(&error, "kind"), text(&error, "code")),
+            ("no-credential", code)
+        );
+        assert_says(text(&error, "message"), &[code]);
+        assert_says(text(&error, "hint"), &[hint]);
+
+        let mut command = world.with_secret(&CHECK);
+        spoil(&world, &mut command);
+        let checked = outcome(&mut command);
+        assert_eq!(checked.code, 3, "{checked:?}");
+        let token = step(&checked, "token");
+        assert_eq!(token["status"], "failed");
+        assert_says(text(&token, "reason"), &[code]);
+        assert_says(text(&token, "hint"), &[hint]);
+        assert_unchanged(&world, &checked);
+    }
+}
+
+/// No order came to the API, and no step says to become Global Administrator.
+#[track_caller]
+fn assert_unchanged(world: &World, checked: &Outcome) {
+    assert_eq!((world.posts(), world.offboarded()), (0, 0));
+    assert!(
+        !format!("{checked:?}").contains("Global Admin"),
+        "{checked:?}"
+    );
+    for step in checked.rows() {
+        let mended = ["failed", "warning"].contains(&text(&step, "status"));
+        assert_eq!(step["hint"].is_string(), mended, "{step}");
+    }
+}
+
+/// A check with a ready token that says this of itself.
+fn checked_with(world: &World, request: TokenRequest) -> Outcome {
+    let file = world.secret("token", world.token(request));
+    let mut command = world.command(&CHECK);
+    command
+        .env("OFFBOARD_TOKEN_FILE", file)
+        .env("OFFBOARD_TENANT", world.tenant());
+    let checked = outcome(&mut command);
+    assert_unchanged(world, &checked);
+    checked
+}
+
+/// An order with such a token.
+fn ordered_with(world: &World, machine: &str, request: TokenRequest) -> Outcome {
+    let file = world.secret("token", world.token(request));
+    outcome(
+        world
+            .command(&run(machine))
+            .env("OFFBOARD_TOKEN_FILE", file),
+    )
+}
+
+#[test]
+fn a_wrong_audience_is_told_and_not_taken_for_a_missing_permission() {
+    let world = World::new();
+    let xdr = || TokenRequest::default().audience("https://api.security.microsoft.com");
+    let checked = checked_with(&world, xdr());
+    assert_eq!(checked.code, 3, "{checked:?}");
+    assert_eq!(steps(&checked, "failed"), ["audience", "answer"]);
+    let audience = step(&checked, "audience");
+    let both = [
+        "https://api.security.microsoft.com",
+        "https://api.securitycenter.microsoft.com",
+    ];
+    assert_says(text(&audience, "reason"), &both);
+    assert_says(text(&audience, "hint"), &["403"]);
+
+    let ordered = ordered_with(&world, &world.machine(), xdr());
+    assert_eq!(ordered.code, 3, "{ordered:?}");
+    let error = ordered.row()["error"].clone();
+    assert_eq!(error["kind"], "forbidden");
+    assert_says(
+        text(&error, "hint"),
+        &["a wrong audience is answered with 403, too", both[0]],
+    );
+    assert_eq!(world.offboarded(), 0);
+}
+
+#[test]
+fn a_missing_role_is_told_with_where_it_is_added() {
+    let world = World::new();
+    world.simulator.set_roles(["Machine.Read.All"]);
+    let checked = outcome(&mut world.with_secret(&CHECK));
+    assert_eq!(checked.code, 3, "{checked:?}");
+    assert_eq!(steps(&checked, "failed"), ["roles"]);
+    let roles = step(&checked, "roles");
+    assert_says(
+        text(&roles, "reason"),
+        &["Machine.Offboard", "Machine.Read.All"],
+    );
+    assert_says(
+        text(&roles, "hint"),
+        &["WindowsDefenderATP", "administrator consent"],
+    );
+    assert_unchanged(&world, &checked);
+
+    let machines = world.machines();
+    let mut args = run(&machines[0].machine.id).to_vec();
+    args.push(&machines[1].machine.id);
+    let ordered = outcome(&mut world.with_secret(&args));
+    assert_eq!(ordered.code, 3, "{ordered:?}");
+    let rows = ordered.rows();
+    assert_eq!(rows[0]["error"]["kind"], "forbidden");
+    assert_says(
+        text(&rows[0]["error"], "hint"),
+        &["Machine.Offboard", "admin consent"],
+    );
+    // The next would fail alike.
+    assert_eq!(rows[1]["state"], "not-sent");
+    assert_eq!(world.posts(), 1);
+}
+
+#[test]
+fn without_any_role_the_token_comes_all_the_same_and_the_check_tells() {
+    let world = World::new();
+    world.simulator.set_roles(Vec::<String>::new());
+    let checked = outcome(&mut world.with_secret(&CHECK));
+    assert_eq!(checked.code, 3, "{checked:?}");
+    assert_eq!(steps(&checked, "failed"), ["roles"]);
+    assert_says(text(&step(&checked, "roles"), "reason"), &["none at all"]);
+    assert_eq!(steps(&checked, "warning"), ["reading", "answer"]);
+}
+
+#[test]
+fn without_a_role_to_read_an_order_by_id_goes_through() {
+    let world = World::new();
+    world.simulator.set_roles(["Machine.Offboard"]);
+    let checked = outcome(&mut world.with_secret(&CHECK));
+    assert_eq!(checked.code, 0, "{checked:?}");
+    assert_eq!(steps(&checked, "warning"), ["reading", "answer"]);
+    assert_says(
+        text(&step(&checked, "reading"), "hint"),
+        &["Machine.Read.All"],
+    );
+    assert_unchanged(&world, &checked);
+
+    let ordered = outcome(&mut world.with_secret(&run(&world.machine())));
+    assert_eq!(ordered.code, 0, "{ordered:?}");
+    let row = ordered.row();
+    assert_eq!(
+        (text(&row, "state"), text(&row, "preflight")),
+        ("accepted", "unavailable")
+    );
+    assert_says(&ordered.stderr, &["Machine.Read.All"]);
+}
+
+#[test]
+fn a_token_of_another_tenant_is_told() {
+    let world = World::new();
+    let other = || TokenRequest::default().tenant(OTHER.parse().unwrap());
+    let checked = checked_with(&world, other());
+    assert_eq!(checked.code, 3, "{checked:?}");
+    assert_eq!(steps(&checked, "failed"), ["tenant", "answer"]);
+    assert_says(
+        text(&step(&checked, "tenant"), "reason"),
+        &[OTHER, &world.tenant()],
+    );
+    assert_eq!(ordered_with(&world, &world.machine(), other()).code, 3);
+}
+
+#[test]
+fn a_token_that_has_ended_is_told_as_such() {
+    let world = World::new();
+    let over = || TokenRequest::default().lifetime(-60);
+    let checked = checked_with(&world, over());
+    assert_eq!(checked.code, 3, "{checked:?}");
+    assert_eq!(steps(&checked, "failed"), ["token", "answer"]);
+    let token = step(&checked, "token");
+    assert_says(text(&token, "reason"), &["it ended 1m"]);
+    assert_says(text(&token, "hint"), &["fetch another one"]);
+    assert_says(text(&step(&checked, "answer"), "reason"), &["expired"]);
+    let ordered = ordered_with(&world, &world.machine(), over());
+    assert_eq!(ordered.code, 3, "{ordered:?}");
+    let error = ordered.row()["error"].clone();
+    assert_says(text(&error, "message"), &["expired"]);
+    assert_says(text(&error, "hint"), &["fetch another one"]);
+    assert_eq!(world.offboarded(), 0);
+}
+
+#[test]
+fn a_401_without_another_reason_names_the_licence() {
+    let world = World::new();
+    let token = world.token(TokenRequest::default());
+    world.simulator.revoke_tokens();
+    let file = world.secret("token", token);
+    let checked = outcome(world.command(&CHECK).env("OFFBOARD_TOKEN_FILE", file));
+    assert_eq!(checked.code, 3, "{checked:?}");
+    let answer = step(&checked, "answer");
+    assert_eq!(answer["status"], "failed");
+    assert_says(
+        text(&answer, "hint"),
+        &["licence for Defender for Endpoint"],
+    );
+}
+
+#[test]
+fn a_clock_that_is_off_is_told_with_the_amount() {
+    for (skew, status, amount, code) in [
+        (600, "failed", "it is off by 10m", 3),
+        (-1200, "failed", "it is off by 20m", 3),
+        (120, "warning", "it is off by 2m", 0),
+        (0, "passed", "", 0),
+    ] {
+        let world = World::with(|config| config.clock_skew = skew);
+        let checked = outcome(&mut world.with_secret(&CHECK));
+        assert_eq!(checked.code, code, "{checked:?}");
+        let clock = step(&checked, "clock");
+        assert_eq!(clock["status"], status, "{clock}");
+        // A second may pass.
+        let reason = text(&clock, "reason");
+        let earlier = format!("{}m 59s", minutes(amount).saturating_sub(1));
+        let is_so = reason.starts_with(amount) || reason.ends_with(&earlier);
+        assert!(is_so, "{reason}");
+        if status != "passed" {
+            assert_says(text(&clock, "hint"), &["Set this machine's clock"]);
+        }
+        assert_unchanged(&world, &checked);
+    }
+}
+
+fn minutes(amount: &str) -> u64 {
+    let digits: String = amount.chars().filter(char::is_ascii_digit).collect();
+    digits.parse().unwrap_or_default()
+}

@@ -1,0 +1,110 @@
+//! Managed identities, of App Service. Those of virtual machines are behind an
+//! address that no test can have: their credential is proven in the library,
+//! beside `connection::sign_in`.
+
+use std::process::Command;
+
+use super::{World, assert_not_sent, assert_offboarded, assert_says, outcome, run, text};
+
+/// A command on App Service: with its endpoint, and allowed to hand its token
+/// to a host that nobody knows.
+fn on_app_service(world: &World, args: &[&str]) -> Command {
+    let mut command = world.command(args);
+    command
+        .env("IDENTITY_ENDPOINT", world.simulator.identity_endpoint())
+        .env("IDENTITY_HEADER", world.simulator.identity_header())
+        .env("OFFBOARD_ALLOW_API_HOST", "127.0.0.1");
+    command
+}
+
+#[test]
+fn app_service_s_own_identity_is_found_by_its_variables() {
+    let world = World::new();
+    let machine = world.machine();
+    let outcome = assert_offboarded(&world, &mut on_app_service(&world, &run(&machine)));
+    assert_eq!(outcome.row()["action"]["requestor"], "offboard-vm");
+    assert_eq!(world.simulator.issued_tokens().managed_identity, 1);
+}
+
+#[test]
+fn an_identity_that_a_user_made_is_named_by_client_or_object_id() {
+    let user = |world: &World| world.simulator.managed_identities()[1].clone();
+    for by_object in [false, true] {
+        let world = World::new();
+        let machine = world.machine();
+        let identity = match by_object {
+            false => user(&world).client_id.to_string(),
+            true => format!("object:{}", user(&world).object_id),
+        };
+        let mut args = run(&machine).to_vec();
+        args.extend(["--identity", &identity]);
+        let outcome = outcome(&mut on_app_service(&world, &args));
+        assert_eq!(outcome.code, 0, "{outcome:?}");
+        assert_eq!(outcome.row()["action"]["requestor"], "offboard-identity");
+    }
+}
+
+#[test]
+fn the_standard_variable_names_a_user_s_identity_too() {
+    let world = World::new();
+    let machine = world.machine();
+    let identity = world.simulator.managed_identities()[1].client_id;
+    let mut command = on_app_service(&world, &run(&machine));
+    let outcome = assert_offboarded(&world, command.env("AZURE_CLIENT_ID", identity.to_string()));
+    assert_eq!(outcome.row()["action"]["requestor"], "offboard-identity");
+    // And a flag says that the machine's own is meant all the same.
+    let world = World::new();
+    let mut args = run(&machine).to_vec();
+    args.extend(["--identity", "system"]);
+    let mut command = on_app_service(&world, &args);
+    let outcome = assert_offboarded(&world, command.env("AZURE_CLIENT_ID", identity.to_string()));
+    assert_eq!(outcome.row()["action"]["requestor"], "offboard-vm");
+}
+
+#[test]
+fn an_identity_that_the_resource_does_not_have_is_told() {
+    let world = World::new();
+    let machine = world.machine();
+    let mut args = run(&machine).to_vec();
+    args.extend(["--identity", "00000000-0000-0000-0000-000000000001"]);
+    let error = assert_not_sent(&world, &mut on_app_service(&world, &args), 3);
+    assert_says(
+        text(&error, "message"),
+        &["not been assigned", "--identity"],
+    );
+}
+
+#[test]
+fn the_token_of_azure_goes_to_known_hosts_or_to_those_that_are_named() {
+    let world = World::new();
+    let machine = world.machine();
+    let mut command = on_app_service(&world, &run(&machine));
+    let refused = outcome(command.env_remove("OFFBOARD_ALLOW_API_HOST"));
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert_says(&refused.stderr, &["--allow-api-host 127.0.0.1", "Azure"]);
+    assert!(world.requests().is_empty());
+}
+
+#[test]
+fn an_endpoint_that_is_not_the_machine_s_own_gets_no_secret() {
+    let world = World::new();
+    let machine = world.machine();
+    let mut command = on_app_service(&world, &run(&machine));
+    command.env("IDENTITY_ENDPOINT", "https://identity.evil.test/msi/token");
+    let error = assert_not_sent(&world, &mut command, 3);
+    assert_says(text(&error, "message"), &["no address of this machine"]);
+    let mut command = on_app_service(&world, &run(&machine));
+    command.env("IDENTITY_ENDPOINT", "hunter2 hunter2");
+    assert_not_sent(&world, &mut command, 3);
+}
+
+#[test]
+fn the_endpoint_is_never_behind_a_proxy() {
+    let world = World::new();
+    let address = world.simulator.api_root()["https://".len()..].parse();
+    let proxy = super::wire::Proxy::to(&world.runtime, address.unwrap());
+    let machine = world.machine();
+    let mut command = on_app_service(&world, &run(&machine));
+    assert_offboarded(&world, command.env("HTTPS_PROXY", &proxy.root));
+    assert!(proxy.asked().is_empty());
+}

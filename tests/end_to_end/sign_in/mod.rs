@@ -1,0 +1,398 @@
+//! Signing in, from nothing to an order that went through, and everything that
+//! stands in the way: the real command against a simulator of Entra ID and of
+//! Defender for Endpoint over TLS, whose authority is trusted because it was
+//! named and for no other reason.
+
+mod app;
+mod check;
+mod clouds;
+mod device_groups;
+mod faults;
+mod kinds;
+mod machine;
+mod network;
+mod person;
+mod python;
+mod ready;
+mod renewal;
+mod secrets;
+mod wire;
+
+use std::{
+    fs,
+    io::Read,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use offboard_simulator::{Config, MachineTruth, Simulator, TokenRequest};
+use rcgen::{CertificateParams, KeyPair, PKCS_RSA_SHA256, RsaKeySize};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use crate::support::{Outcome, command, write_secret};
+
+/// A tenant of one's own, behind TLS.
+struct World {
+    simulator: Simulator,
+    folder: TempDir,
+    runtime: Runtime,
+}
+
+impl World {
+    fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    /// A simulator with something changed.
+    fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let mut config = Config {
+            tls: true,
+            action_time: Duration::from_millis(600),
+            device_code_interval: Duration::from_secs(1),
+            ..Config::default()
+        };
+        change(&mut config);
+        let simulator = runtime.block_on(Simulator::start(config)).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        if let Some(authority) = simulator.authority_certificate() {
+            fs::write(folder.path().join("ca.pem"), authority).unwrap();
+        }
+        Self {
+            simulator,
+            folder,
+            runtime,
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A file of this name that nobody else can read.
+    fn secret(&self, name: &str, secret: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        write_secret(&path, secret);
+        path
+    }
+
+    /// A file with the app's secret.
+    fn secret_file(&self) -> PathBuf {
+        self.secret("client-secret", self.simulator.client_secret())
+    }
+
+    fn tenant(&self) -> String {
+        self.simulator.tenant_id().to_string()
+    }
+
+    fn client(&self) -> String {
+        self.simulator.client_id().to_string()
+    }
+
+    /// A command that knows both hosts and whom to trust, and no credential.
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = command(args);
+        command
+            .env("OFFBOARD_API_ROOT", self.simulator.api_root())
+            .env("OFFBOARD_AUTHORITY", self.simulator.authority())
+            .env("OFFBOARD_CA_FILE", self.path("ca.pem"))
+            .env("OFFBOARD_JOURNAL", self.path("journal.jsonl"));
+        command
+    }
+
+    /// The same that knows the app, and not by what it proves who it is.
+    fn app(&self, args: &[&str]) -> Command {
+        let mut command = self.command(args);
+        command
+            .env("OFFBOARD_TENANT", self.tenant())
+            .env("OFFBOARD_CLIENT_ID", self.client());
+        command
+    }
+
+    /// The same that signs in with the app's secret.
+    fn with_secret(&self, args: &[&str]) -> Command {
+        let mut command = self.app(args);
+        command.env("OFFBOARD_CLIENT_SECRET_FILE", self.secret_file());
+        command
+    }
+
+    /// Machines that are online and supported.
+    fn machines(&self) -> Vec<MachineTruth> {
+        let mut machines = self.simulator.machines();
+        machines.retain(|truth| {
+            truth.online
+                && truth.supported
+                && truth.machine.onboarding_status == "Onboarded"
+                && truth.machine.os_platform.starts_with("Windows1")
+        });
+        assert!(machines.len() > 3, "the fleet is too small");
+        machines
+    }
+
+    fn machine(&self) -> String {
+        self.machines().remove(0).machine.id
+    }
+
+    /// A token that anybody could have made ready.
+    fn token(&self, request: TokenRequest) -> String {
+        self.simulator.issue_token(request)
+    }
+
+    /// How many tokens Entra ID gave out, of any kind.
+    fn issued(&self) -> u64 {
+        let issued = self.simulator.issued_tokens();
+        issued.client_credentials
+            + issued.device_code
+            + issued.refresh_token
+            + issued.managed_identity
+    }
+
+    /// All requests that the simulator received, as itself or as Entra ID.
+    fn requests(&self) -> Vec<Value> {
+        match self.ask("/_simulator/requests") {
+            Value::Array(requests) => requests,
+            other => panic!("{other}"),
+        }
+    }
+
+    /// Those to the API.
+    fn calls(&self) -> Vec<Value> {
+        let mut requests = self.requests();
+        requests.retain(|request| request["path"].as_str().unwrap().starts_with("/api/"));
+        requests
+    }
+
+    /// How many of them were answered so.
+    fn answered(&self, status: u16) -> usize {
+        let calls = self.calls();
+        calls.iter().filter(|call| call["status"] == status).count()
+    }
+
+    /// How many orders came to the API.
+    fn posts(&self) -> usize {
+        let calls = self.calls();
+        calls.iter().filter(|call| call["method"] == "POST").count()
+    }
+
+    /// How many machines were offboarded.
+    fn offboarded(&self) -> usize {
+        let machines = self.ask("/_simulator/offboardings");
+        machines.as_array().unwrap().len()
+    }
+
+    fn ask(&self, path: &str) -> Value {
+        wire::get(
+            self.simulator.api_root(),
+            self.simulator.authority_certificate(),
+            path,
+        )
+    }
+
+    /// What was written to a file, if there is one.
+    fn written(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap_or_default()
+    }
+
+    /// Registers a new certificate for the app: its PEM, and its key's.
+    fn certificate(&self) -> Certificate {
+        let certificate = Certificate::new();
+        let registered = self.simulator.register_certificate(&certificate.pem);
+        registered.unwrap();
+        certificate
+    }
+}
+
+/// A certificate with an RSA key.
+struct Certificate {
+    pem: String,
+    key: KeyPair,
+    der: Vec<u8>,
+}
+
+impl Certificate {
+    fn new() -> Self {
+        let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).unwrap();
+        let certificate = CertificateParams::new(vec!["app.test".to_owned()])
+            .unwrap()
+            .self_signed(&key)
+            .unwrap();
+        Self {
+            pem: certificate.pem(),
+            der: certificate.der().to_vec(),
+            key,
+        }
+    }
+
+    /// Both in one text.
+    fn both(&self) -> String {
+        format!("{}{}", self.pem, self.key.serialize_pem())
+    }
+
+    /// Both as PKCS#12.
+    fn pfx(&self, password: &str) -> Vec<u8> {
+        use p12_keystore::{Certificate, KeyStore, KeyStoreEntry, PrivateKey, PrivateKeyChain};
+        let mut store = KeyStore::new();
+        let chain = PrivateKeyChain::new(
+            "1",
+            PrivateKey::from_der(&self.key.serialize_der()).unwrap(),
+            [Certificate::from_der(&self.der).unwrap()],
+        );
+        store.add_entry("app", KeyStoreEntry::PrivateKeyChain(chain));
+        store.writer(password).write().unwrap()
+    }
+}
+
+/// `offboard run` for one machine.
+fn run(machine: &str) -> [&str; 7] {
+    [
+        "run",
+        machine,
+        "--comment",
+        "Retired, INC-1",
+        "--yes",
+        "--output",
+        "json",
+    ]
+}
+
+const CHECK: [&str; 3] = ["check", "--output", "json"];
+
+/// A command's end, within a bound that no test needs.
+fn outcome(command: &mut Command) -> Outcome {
+    command.output().unwrap().into()
+}
+
+/// An order that went through, and the one that the simulator carried out.
+#[track_caller]
+fn assert_offboarded(world: &World, command: &mut Command) -> Outcome {
+    let outcome = outcome(command);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    assert_eq!(outcome.row()["state"], "accepted", "{outcome:?}");
+    assert_eq!(world.offboarded(), 1);
+    outcome
+}
+
+/// An order that was not sent, for want of a token; its error.
+#[track_caller]
+fn assert_not_sent(world: &World, command: &mut Command, code: i32) -> Value {
+    let outcome = outcome(command);
+    assert_eq!(outcome.code, code, "{outcome:?}");
+    let row = outcome.row();
+    assert_eq!(row["state"], "not-sent", "{outcome:?}");
+    assert_eq!(row["error"]["retry"], "safe", "{outcome:?}");
+    assert!(world.calls().is_empty(), "{:?}", world.calls());
+    row["error"].clone()
+}
+
+/// A text of an error or a step.
+#[track_caller]
+fn text<'a>(value: &'a Value, member: &str) -> &'a str {
+    value[member]
+        .as_str()
+        .unwrap_or_else(|| panic!("no {member}: {value}"))
+}
+
+/// Each of these words is in the text.
+#[track_caller]
+fn assert_says(text: &str, words: &[&str]) {
+    for word in words {
+        assert!(text.contains(word), "{word:?} is not in: {text}");
+    }
+}
+
+/// The one step of a check with this name.
+#[track_caller]
+fn step(outcome: &Outcome, name: &str) -> Value {
+    let mut steps = outcome.rows();
+    steps.retain(|step| step["step"] == name);
+    assert_eq!(steps.len(), 1, "{name}: {outcome:?}");
+    steps.remove(0)
+}
+
+/// The names of the steps that ended so.
+fn steps(outcome: &Outcome, status: &str) -> Vec<String> {
+    let steps = outcome.rows();
+    let with = steps.iter().filter(|step| step["status"] == status);
+    with.map(|step| text(step, "step").to_owned()).collect()
+}
+
+/// What `config show` has.
+fn shown(command: &mut Command) -> Value {
+    let outcome = outcome(command);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    serde_json::from_str(&outcome.stdout).unwrap()
+}
+
+/// A program in a file, for the shell.
+#[cfg(unix)]
+fn script(path: &Path, text: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    fs::write(path, format!("#!/bin/sh\n{text}\n")).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// A command that runs while a test does something.
+struct Running {
+    child: Child,
+    /// What it has said so far.
+    said: String,
+}
+
+impl Running {
+    fn start(command: &mut Command) -> Self {
+        Self {
+            child: command.stdin(Stdio::null()).spawn().unwrap(),
+            said: String::new(),
+        }
+    }
+
+    /// Waits for these words on standard error; what stands behind them, to the
+    /// end of the line.
+    fn hears(&mut self, words: &str) -> String {
+        let stderr = self.child.stderr.as_mut().unwrap();
+        let mut byte = [0];
+        loop {
+            let rest = self.said.split_once(words).map(|(_, rest)| rest);
+            if let Some((line, _)) = rest.and_then(|rest| rest.split_once('\n')) {
+                return line.to_owned();
+            }
+            let count = stderr.read(&mut byte).unwrap();
+            assert_eq!(count, 1, "{words:?} is not in: {}", self.said);
+            self.said.push(byte[0].into());
+        }
+    }
+
+    fn end(mut self) -> Outcome {
+        let (mut stdout, mut stderr) = (String::new(), std::mem::take(&mut self.said));
+        let out = self.child.stdout.as_mut().unwrap();
+        out.read_to_string(&mut stdout).unwrap();
+        let err = self.child.stderr.as_mut().unwrap();
+        err.read_to_string(&mut stderr).unwrap();
+        Outcome {
+            code: self.child.wait().unwrap().code().unwrap_or(-1),
+            stdout,
+            stderr,
+        }
+    }
+}
+
+/// Ended with the test, also where it fails.
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Waits until something is so.
+#[track_caller]
+fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let end = Instant::now() + Duration::from_secs(60);
+    while !is_so() {
+        assert!(Instant::now() < end, "never: {what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}

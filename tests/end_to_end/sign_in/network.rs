@@ -1,0 +1,160 @@
+//! The way to the authority: who is not there, who is not trusted, and proxies.
+
+use std::net::{SocketAddr, TcpListener};
+
+use super::{
+    CHECK, World, assert_not_sent, assert_offboarded, assert_says, outcome, run, step, steps, text,
+    wire::{Proxy, front},
+};
+
+/// A port that was free a moment ago, and is closed.
+fn nowhere() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("https://{}", listener.local_addr().unwrap())
+}
+
+#[test]
+fn an_authority_that_is_not_there_is_told_and_nothing_is_sent() {
+    let world = World::new();
+    let machine = world.machine();
+    let nowhere = nowhere();
+    let mut command = world.with_secret(&run(&machine));
+    let error = assert_not_sent(&world, command.env("OFFBOARD_AUTHORITY", &nowhere), 5);
+    assert_eq!(error["kind"], "no-authority");
+    assert_says(text(&error, "message"), &["does not answer"]);
+    assert_says(
+        text(&error, "hint"),
+        &["--authority", "HTTPS_PROXY", "Nothing was sent"],
+    );
+
+    let mut command = world.with_secret(&CHECK);
+    let checked = outcome(command.env("OFFBOARD_AUTHORITY", &nowhere));
+    assert_eq!(checked.code, 3, "{checked:?}");
+    assert_eq!(steps(&checked, "failed"), ["authority", "token"]);
+    assert_says(text(&step(&checked, "authority"), "hint"), &["--authority"]);
+    assert_eq!(world.posts(), 0);
+}
+
+#[test]
+fn an_api_that_is_not_there_is_told() {
+    let world = World::new();
+    let mut command = world.with_secret(&CHECK);
+    let checked = outcome(command.env("OFFBOARD_API_ROOT", nowhere()));
+    assert_eq!(checked.code, 3, "{checked:?}");
+    assert_eq!(steps(&checked, "failed"), ["api", "answer"]);
+    assert_says(
+        text(&step(&checked, "api"), "hint"),
+        &["--api-root", "--ca-file"],
+    );
+}
+
+#[test]
+fn a_name_that_leads_nowhere_is_told() {
+    let world = World::new();
+    let mut command = world.with_secret(&CHECK);
+    let checked = outcome(command.env("OFFBOARD_AUTHORITY", "https://login.nowhere.invalid"));
+    assert_eq!(checked.code, 3, "{checked:?}");
+    let authority = step(&checked, "authority");
+    assert_says(
+        text(&authority, "reason"),
+        &["login.nowhere.invalid cannot be resolved"],
+    );
+}
+
+#[test]
+fn an_authority_with_a_certificate_of_nobody_gets_nothing() {
+    let world = World::new();
+    // Right in every other way: it would take the secret, and give a token.
+    let secret = world.simulator.client_secret().to_owned();
+    let stranger = World::with(|config| config.client_secret = Some(secret));
+    let machine = world.machine();
+    let mut command = world.with_secret(&run(&machine));
+    let error = assert_not_sent(
+        &world,
+        command.env("OFFBOARD_AUTHORITY", stranger.simulator.authority()),
+        5,
+    );
+    assert_eq!(error["kind"], "no-authority");
+    assert_says(text(&error, "message"), &["no trusted TLS connection"]);
+    assert_says(text(&error, "hint"), &["--ca-file"]);
+    let mut command = world.with_secret(&CHECK);
+    let checked = outcome(command.env("OFFBOARD_AUTHORITY", stranger.simulator.authority()));
+    assert_eq!(checked.code, 3, "{checked:?}");
+    let authority = step(&checked, "authority");
+    assert_says(text(&authority, "reason"), &["no trusted TLS connection"]);
+    assert_eq!(stranger.issued(), 0);
+    assert!(stranger.requests().is_empty());
+}
+
+#[test]
+fn an_authority_of_one_s_own_is_trusted_where_it_is_named() {
+    let world = World::new();
+    let machine = world.machine();
+    let mut command = world.with_secret(&run(&machine));
+    assert_not_sent(&world, command.env_remove("OFFBOARD_CA_FILE"), 5);
+    assert!(world.requests().is_empty());
+    let file = world.path("ca.pem");
+    let mut args = run(&machine).to_vec();
+    args.extend(["--ca-file", file.to_str().unwrap()]);
+    let mut command = world.with_secret(&args);
+    assert_offboarded(&world, command.env_remove("OFFBOARD_CA_FILE"));
+}
+
+/// A simulator behind TLS for two names that only a proxy knows.
+fn named() -> (World, SocketAddr) {
+    let world = World::with(|config| config.tls = false);
+    let behind = world.simulator.api_root()["http://".len()..].parse();
+    let names = ["login.contoso.test", "api.contoso.test"];
+    let (address, authority) = front(&world.runtime, &names, behind.unwrap());
+    std::fs::write(world.path("ca.pem"), authority).unwrap();
+    (world, address)
+}
+
+#[test]
+fn a_proxy_leads_to_both_hosts_and_sees_no_more_than_their_names() {
+    let (world, address) = named();
+    let proxy = Proxy::to(&world.runtime, address);
+    let machine = world.machine();
+    let through = |args: &[&str]| {
+        let mut command = world.with_secret(args);
+        command
+            .env("OFFBOARD_AUTHORITY", "https://login.contoso.test")
+            .env("OFFBOARD_API_ROOT", "https://api.contoso.test")
+            .env("HTTPS_PROXY", &proxy.root);
+        command
+    };
+    let checked = outcome(&mut through(&CHECK));
+    assert_eq!(checked.code, 0, "{checked:?}");
+    for host in ["authority", "api"] {
+        let reason = format!("through the proxy {}", proxy.root);
+        assert_says(text(&step(&checked, host), "reason"), &[&reason]);
+    }
+    assert_eq!(world.posts(), 0);
+    assert_offboarded(&world, &mut through(&run(&machine)));
+    let asked = proxy.asked();
+    let connects = |host: &str| {
+        let line = format!("CONNECT {host}:443 HTTP/1.1\r\n");
+        asked.iter().filter(|head| head.starts_with(&line)).count()
+    };
+    let (login, api) = (connects("login.contoso.test"), connects("api.contoso.test"));
+    assert!(login >= 3 && api >= 4, "{asked:?}");
+    assert_eq!(login + api, asked.len());
+    assert!(!asked.concat().to_lowercase().contains("authorization"));
+}
+
+#[test]
+fn a_proxy_that_leads_elsewhere_is_not_believed() {
+    let (world, _) = named();
+    let stranger = World::new();
+    let elsewhere = stranger.simulator.api_root()["https://".len()..].parse();
+    let proxy = Proxy::to(&world.runtime, elsewhere.unwrap());
+    let machine = world.machine();
+    let mut command = world.with_secret(&run(&machine));
+    command
+        .env("OFFBOARD_AUTHORITY", "https://login.contoso.test")
+        .env("OFFBOARD_API_ROOT", "https://api.contoso.test")
+        .env("HTTPS_PROXY", &proxy.root);
+    let error = assert_not_sent(&world, &mut command, 5);
+    assert_says(text(&error, "message"), &["no trusted TLS connection"]);
+    assert!(stranger.requests().is_empty());
+}

@@ -1,0 +1,259 @@
+//! Tokens that somebody else fetched: in a file, in a variable, from a program,
+//! and from the Azure CLI.
+
+use std::{
+    fs,
+    path::Path,
+    process::Command,
+    time::{Duration, Instant, SystemTime},
+};
+
+use offboard_simulator::TokenRequest;
+
+use super::{World, assert_not_sent, assert_offboarded, assert_says, outcome, run, script, text};
+
+fn token(world: &World) -> String {
+    world.token(TokenRequest::default())
+}
+
+#[test]
+fn a_token_comes_from_a_file() {
+    let world = World::new();
+    let machine = world.machine();
+    let file = world.secret("token", format!("{}\n", token(&world)));
+    let mut command = world.command(&run(&machine));
+    assert_offboarded(&world, command.env("OFFBOARD_TOKEN_FILE", file));
+    assert_eq!(world.issued(), 0);
+}
+
+#[test]
+fn a_token_comes_from_a_variable() {
+    let world = World::new();
+    let machine = world.machine();
+    let mut command = world.command(&run(&machine));
+    assert_offboarded(&world, command.env("OFFBOARD_TOKEN", token(&world)));
+}
+
+/// An order whose token is what this script prints.
+fn commanded(world: &World, machine: &str, text: &str) -> Command {
+    script(&world.path("token command"), text);
+    let mut command = world.command(&run(machine));
+    let program = format!("'{}'", world.path("token command").display());
+    command.env("OFFBOARD_TOKEN_COMMAND", program);
+    command
+}
+
+#[test]
+fn a_token_comes_from_a_program_alone_or_as_json() {
+    let hour = SystemTime::now() + Duration::from_secs(3600);
+    let hour = hour
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    for form in [
+        "echo TOKEN".to_owned(),
+        r#"echo '{"token": "TOKEN"}'"#.to_owned(),
+        r#"echo '{"access_token": "TOKEN", "expires_in": 3600, "token_type": "Bearer"}'"#
+            .to_owned(),
+        format!(r#"echo '{{"accessToken": "TOKEN", "expires_on": {hour}}}'"#),
+    ] {
+        let world = World::new();
+        let machine = world.machine();
+        let text = form.replace("TOKEN", &token(&world));
+        assert_offboarded(&world, &mut commanded(&world, &machine, &text));
+    }
+}
+
+#[test]
+fn no_shell_is_between_the_host_and_the_program() {
+    let world = World::new();
+    let machine = world.machine();
+    let file = world.path("arguments");
+    let text = format!(
+        "for word in \"$@\"; do echo \"<$word>\"; done > '{}'; echo {}",
+        file.display(),
+        token(&world)
+    );
+    let mut command = commanded(&world, &machine, &text);
+    let touched = world.path("touched");
+    let words = format!(
+        "'{}' --name \"two words\" '$HOME' ; touch {} `id` > x | y",
+        world.path("token command").display(),
+        touched.display()
+    );
+    assert_offboarded(&world, command.env("OFFBOARD_TOKEN_COMMAND", words));
+    let seen = fs::read_to_string(file).unwrap();
+    let touched_word = format!("<{}>", touched.display());
+    let expected = [
+        "<--name>",
+        "<two words>",
+        "<$HOME>",
+        "<;>",
+        "<touch>",
+        &touched_word,
+        "<`id`>",
+        "<>>",
+        "<x>",
+        "<|>",
+        "<y>",
+    ];
+    assert_eq!(seen.lines().collect::<Vec<_>>(), expected);
+    assert!(!touched.exists());
+}
+
+#[test]
+fn a_program_that_gives_no_token_is_told_by_its_name() {
+    let world = World::new();
+    let machine = world.machine();
+    for (text_of_it, told) in [
+        ("exit 7", "exit status: 7"),
+        ("echo hunter2 hunter2", "no bearer token"),
+        (
+            "echo '{\"secret\": \"hunter2\"}'",
+            "its JSON has no accessToken",
+        ),
+        ("true", "the token is empty"),
+        ("yes hunter2 | head -c 300000", "token"),
+    ] {
+        let mut command = commanded(&world, &machine, text_of_it);
+        let error = assert_not_sent(&world, &mut command, 3);
+        assert_says(text(&error, "message"), &["token command", told]);
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
+    let mut command = world.command(&run(&machine));
+    command.env("OFFBOARD_TOKEN_COMMAND", "no-such-program-here");
+    let error = assert_not_sent(&world, &mut command, 3);
+    assert_says(text(&error, "message"), &["no-such-program-here"]);
+    let mut command = world.command(&run(&machine));
+    let open = outcome(command.env("OFFBOARD_TOKEN_COMMAND", "program 'open"));
+    assert_eq!(open.code, 2, "{open:?}");
+}
+
+#[test]
+fn a_program_that_is_slow_is_not_waited_for() {
+    let world = World::new();
+    let machine = world.machine();
+    let started = Instant::now();
+    let mut command = commanded(&world, &machine, "exec sleep 600");
+    let error = assert_not_sent(&world, &mut command, 3);
+    assert_says(text(&error, "message"), &["took longer than 30s"]);
+    assert!(started.elapsed() < Duration::from_secs(60));
+}
+
+/// A stand-in for `az`: on the path before any other, and it writes down how it
+/// was called.
+fn azure_cli(world: &World, command: &mut Command, text: &str) {
+    let folder = world.path("bin");
+    fs::create_dir_all(&folder).unwrap();
+    let calls = world.path("az calls");
+    let text = format!("echo \"$@\" >> '{}'\n{text}", calls.display());
+    script(&folder.join("az"), &text);
+    let path = std::env::var("PATH").unwrap_or_default();
+    command
+        .env("PATH", format!("{}:{path}", folder.display()))
+        .env("OFFBOARD_AUTH", "azure-cli")
+        .env("OFFBOARD_ALLOW_API_HOST", "127.0.0.1");
+}
+
+/// What `az account get-access-token` prints.
+fn az_prints(token: &str) -> String {
+    let hour = SystemTime::now() + Duration::from_secs(3600);
+    let hour = hour
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    format!(
+        r#"cat <<'JSON'
+{{
+  "accessToken": "{token}",
+  "expiresOn": "2030-01-01 00:00:00.000000",
+  "expires_on": {hour},
+  "subscription": "11111111-2222-3333-4444-555555555555",
+  "tenant": "11111111-2222-3333-4444-666666666666",
+  "tokenType": "Bearer"
+}}
+JSON"#
+    )
+}
+
+#[test]
+fn the_azure_cli_gives_a_token_of_whoever_is_signed_in_there() {
+    let world = World::new();
+    let machine = world.machine();
+    let mut command = world.command(&run(&machine));
+    azure_cli(&world, &mut command, &az_prints(&token(&world)));
+    assert_offboarded(&world, &mut command);
+    let asked = "account get-access-token -o json --scope \
+                 https://api.securitycenter.microsoft.com/.default";
+    assert_eq!(world.written("az calls").trim_end(), asked);
+
+    let world = World::new();
+    let mut command = world.command(&run(&machine));
+    azure_cli(&world, &mut command, &az_prints(&token(&world)));
+    assert_offboarded(&world, command.env("AZURE_TENANT_ID", world.tenant()));
+    let asked = format!("{asked} --tenant {}", world.tenant());
+    assert_eq!(world.written("az calls").trim_end(), asked);
+}
+
+#[test]
+fn an_azure_cli_that_gives_no_token_is_told_in_its_own_words() {
+    let world = World::new();
+    let machine = world.machine();
+    for (says, told) in [
+        (
+            "echo 'ERROR: Please run \"az login\" to setup account.' >&2; exit 1",
+            "az login",
+        ),
+        ("echo nonsense hunter2", "Azure CLI"),
+    ] {
+        let mut command = world.command(&run(&machine));
+        azure_cli(&world, &mut command, says);
+        let error = assert_not_sent(&world, &mut command, 3);
+        assert_says(&error.to_string(), &[told]);
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
+    let mut command = world.command(&run(&machine));
+    azure_cli(&world, &mut command, "true");
+    fs::remove_file(world.path("bin").join("az")).unwrap();
+    if ["/usr/bin/az", "/bin/az"]
+        .iter()
+        .all(|az| !Path::new(az).exists())
+    {
+        command.env("PATH", "/usr/bin:/bin");
+        let error = assert_not_sent(&world, &mut command, 3);
+        assert_says(text(&error, "message"), &["az not found on PATH"]);
+    }
+}
+
+#[test]
+fn an_azure_cli_that_hangs_is_not_waited_for() {
+    let world = World::new();
+    let machine = world.machine();
+    let started = Instant::now();
+    let mut command = world.command(&run(&machine));
+    azure_cli(&world, &mut command, "exec sleep 600");
+    let error = assert_not_sent(&world, &mut command, 3);
+    assert_says(
+        text(&error, "message"),
+        &["the Azure CLI", "took longer than 30s"],
+    );
+    assert!(started.elapsed() < Duration::from_secs(60));
+}
+
+#[test]
+fn a_tenant_never_becomes_a_word_of_the_azure_cli_s_shell() {
+    let world = World::new();
+    let machine = world.machine();
+    let mut command = world.command(&run(&machine));
+    azure_cli(&world, &mut command, &az_prints(&token(&world)));
+    let touched = world.path("touched");
+    command.env("OFFBOARD_TENANT", format!("x; touch {}", touched.display()));
+    assert_not_sent(&world, &mut command, 3);
+    let mut command = world.command(&run(&machine));
+    azure_cli(&world, &mut command, &az_prints(&token(&world)));
+    let resource = format!("https://x.test/$(touch {})", touched.display());
+    command.env("OFFBOARD_RESOURCE", resource);
+    assert_not_sent(&world, &mut command, 3);
+    assert!(!touched.exists());
+    assert_eq!(world.written("az calls"), "");
+}

@@ -1,0 +1,234 @@
+//! Tokens end, and are taken back, in the middle of a run.
+
+use std::{process::Command, time::Duration};
+
+use offboard_simulator::TokenRequest;
+
+use super::{Running, World, assert_says, outcome, run, script, text, wait_until};
+use crate::support::Outcome;
+
+/// An order for this many machines.
+fn many(world: &World, count: usize) -> Vec<String> {
+    let machines = world.machines();
+    assert!(machines.len() >= count);
+    machines
+        .into_iter()
+        .take(count)
+        .map(|truth| truth.machine.id)
+        .collect()
+}
+
+fn args(machines: &[String]) -> Vec<&str> {
+    let mut args = run(&machines[0]).to_vec();
+    args.extend(machines[1..].iter().map(String::as_str));
+    args
+}
+
+fn assert_all(outcome: &Outcome, count: usize, state: &str) {
+    let rows = outcome.rows();
+    assert_eq!(rows.len(), count);
+    assert!(rows.iter().all(|row| row["state"] == state), "{outcome:?}");
+}
+
+#[test]
+fn a_token_is_renewed_before_it_ends_and_no_more_often() {
+    let world = World::with(|config| {
+        config.token_lifetime = Duration::from_secs(3);
+        config.action_time = Duration::from_secs(7);
+    });
+    let machines = many(&world, 3);
+    let mut args = args(&machines);
+    args.push("--wait=60s");
+    let started = std::time::Instant::now();
+    let outcome = outcome(&mut world.with_secret(&args));
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    assert_all(&outcome, 3, "succeeded");
+    assert_eq!(world.answered(401), 0);
+    // Each is used for nine tenths of its life.
+    let issued = world.simulator.issued_tokens().client_credentials;
+    let most = 1 + started.elapsed().as_millis() / 2700;
+    assert!(
+        issued >= 3 && u128::from(issued) <= most,
+        "{issued} of {most}"
+    );
+}
+
+#[test]
+fn one_token_serves_a_whole_run() {
+    let world = World::new();
+    let machines = many(&world, 3);
+    let outcome = outcome(&mut world.with_secret(&args(&machines)));
+    assert_all(&outcome, 3, "accepted");
+    assert_eq!(world.issued(), 1);
+    let mut requests = world.requests();
+    requests.retain(|request| !text(request, "path").starts_with("/api/"));
+    assert_eq!(requests.len(), 1, "{requests:?}");
+}
+
+#[test]
+fn a_token_that_is_taken_back_is_renewed_once_for_the_whole_run() {
+    let world = World::new();
+    let machines = many(&world, 4);
+    let running = Running::start(&mut world.with_secret(&args(&machines)));
+    wait_until("it signs in", || world.issued() == 1);
+    world.simulator.revoke_tokens();
+    let outcome = running.end();
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    assert_all(&outcome, 4, "accepted");
+    assert_eq!(world.issued(), 2);
+    assert_eq!(world.answered(401), 1);
+    assert_eq!(world.offboarded(), 4);
+}
+
+/// Orders whose token command prints one of these after the other, the last for
+/// ever, and counts.
+fn in_turn(world: &World, machines: &[String], tokens: &[String]) -> Command {
+    let folder = world.path("tokens");
+    std::fs::create_dir(&folder).unwrap();
+    for (at, token) in tokens.iter().enumerate() {
+        world.secret(&format!("tokens/{at}"), token);
+    }
+    let last = tokens.len() - 1;
+    let text = format!(
+        "cd '{}'; count=$(cat count 2>/dev/null || echo 0); echo $((count + 1)) > count; \
+         [ $count -gt {last} ] && count={last}; cat $count",
+        folder.display()
+    );
+    script(&world.path("program"), &text);
+    let mut command = world.command(&args(machines));
+    command.env("OFFBOARD_TOKEN_COMMAND", world.path("program"));
+    command
+}
+
+fn runs(world: &World) -> String {
+    world.written("tokens/count").trim().to_owned()
+}
+
+/// Tokens that were taken back.
+fn taken_back(world: &World, count: usize) -> Vec<String> {
+    let tokens = (0..count).map(|_| world.token(TokenRequest::default()));
+    let tokens = tokens.collect();
+    world.simulator.revoke_tokens();
+    tokens
+}
+
+#[test]
+fn a_fresh_token_goes_on_where_the_first_was_refused() {
+    let world = World::new();
+    let machines = many(&world, 3);
+    let mut tokens = taken_back(&world, 1);
+    tokens.push(world.token(TokenRequest::default()));
+    let outcome = outcome(&mut in_turn(&world, &machines, &tokens));
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    assert_all(&outcome, 3, "accepted");
+    assert_eq!((runs(&world).as_str(), world.answered(401)), ("2", 1));
+}
+
+#[test]
+fn an_order_that_is_refused_for_its_token_is_sent_again_with_the_next() {
+    // The first one reads, and is taken back while the order is on its way: the
+    // POST itself meets 401.
+    let world = World::new();
+    let machines = many(&world, 2);
+    let reads = world.token(TokenRequest::default().lifetime(4));
+    let tokens = [reads, world.token(TokenRequest::default())];
+    let mut command = in_turn(&world, &machines, &tokens);
+    let outcome = outcome(&mut command);
+    assert_all(&outcome, 2, "accepted");
+    assert_eq!(world.offboarded(), 2);
+}
+
+#[test]
+fn a_fresh_token_that_is_refused_too_ends_the_run() {
+    let world = World::new();
+    let machines = many(&world, 3);
+    let tokens = taken_back(&world, 4);
+    let outcome = outcome(&mut in_turn(&world, &machines, &tokens));
+    assert_eq!(outcome.code, 3, "{outcome:?}");
+    let rows = outcome.rows();
+    let error = &rows[0]["error"];
+    assert_eq!(error["kind"], "unauthorized");
+    assert_says(text(error, "hint"), &["licence"]);
+    for row in &rows[1..] {
+        assert_eq!(row["state"], "not-sent", "{outcome:?}");
+    }
+    // Two tokens, each tried once; nothing was ordered.
+    assert_eq!((runs(&world).as_str(), world.calls().len()), ("2", 2));
+    assert_eq!(world.posts(), 0);
+}
+
+#[test]
+fn the_same_token_is_not_tried_twice() {
+    let world = World::new();
+    let machines = many(&world, 3);
+    let tokens = taken_back(&world, 1);
+    let refused = outcome(&mut in_turn(&world, &machines, &tokens));
+    assert_eq!(refused.code, 3, "{refused:?}");
+    assert_eq!((runs(&world).as_str(), world.calls().len()), ("2", 1));
+
+    for name in ["OFFBOARD_TOKEN", "OFFBOARD_TOKEN_FILE"] {
+        let world = World::new();
+        let token = taken_back(&world, 1).remove(0);
+        let file = world.secret("token", &token);
+        let mut command = world.command(&args(&machines));
+        match name {
+            "OFFBOARD_TOKEN" => command.env(name, &token),
+            _ => command.env(name, &file),
+        };
+        let refused = outcome(&mut command);
+        assert_eq!(refused.code, 3, "{refused:?}");
+        assert_eq!(world.calls().len(), 1, "{name}");
+    }
+}
+
+#[test]
+fn a_file_that_somebody_renews_is_read_again() {
+    let world = World::with(|config| config.action_time = Duration::from_secs(5));
+    let machine = world.machine();
+    let short = world.token(TokenRequest::default().lifetime(2));
+    let file = world.secret("token", &short);
+    let mut args = run(&machine).to_vec();
+    args.push("--wait=60s");
+    let mut command = world.command(&args);
+    let mut running = Running::start(command.env("OFFBOARD_TOKEN_FILE", &file));
+    running.hears("accepted ");
+    world.secret("token", world.token(TokenRequest::default()));
+    let outcome = running.end();
+    assert_eq!(outcome.row()["state"], "succeeded", "{outcome:?}");
+    assert_eq!(world.answered(401), 0);
+}
+
+#[test]
+fn a_secret_that_is_revoked_in_the_middle_never_makes_a_failure_of_what_is_out() {
+    let world = World::with(|config| {
+        config.token_lifetime = Duration::from_secs(3);
+        config.action_time = Duration::from_secs(600);
+    });
+    let machine = world.machine();
+    let mut args = run(&machine).to_vec();
+    args.push("--wait=8s");
+    let mut running = Running::start(&mut world.with_secret(&args));
+    running.hears("accepted ");
+    world.simulator.revoke_secret();
+    let outcome = running.end();
+    // The order is out, and cannot be followed.
+    assert_eq!(outcome.code, 4, "{outcome:?}");
+    assert_eq!(outcome.row()["state"], "pending");
+    assert_eq!(world.posts(), 1);
+}
+
+#[test]
+fn a_renewal_that_fails_leaves_a_token_that_is_still_good() {
+    let world = World::with(|config| {
+        config.token_lifetime = Duration::from_secs(30);
+        config.action_time = Duration::from_secs(2);
+    });
+    let machine = world.machine();
+    let mut args = run(&machine).to_vec();
+    args.push("--wait=60s");
+    let mut running = Running::start(&mut world.with_secret(&args));
+    running.hears("accepted ");
+    world.simulator.revoke_secret();
+    let outcome = running.end();
+    assert_eq!(outcome.row()["state"], "succeeded", "{outcome:?}");
+}

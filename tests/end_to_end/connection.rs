@@ -122,3 +122,62 @@ fn the_default_is_the_commercial_cloud_over_tls() {
         assert_eq!(shown[name]["source"], "cloud");
     }
 }
+
+const ELSEWHERE: &str = "11111111-1111-4111-8111-111111111111";
+
+#[test]
+fn a_token_of_another_tenant_than_the_one_that_was_named_is_not_used() {
+    let world = World::new();
+    let id = world.online()[0].machine.id.clone();
+    for command in [
+        &["run", &id, "--comment", "x", "--yes", "-o", "json"][..],
+        &["status", &id, "-o", "json"],
+        &["cancel", &id, "--comment", "x", "-o", "json"],
+    ] {
+        let output = world
+            .command(command)
+            .args(["--tenant", ELSEWHERE])
+            .output();
+        let outcome = Outcome::from(output.unwrap());
+        assert_eq!(outcome.code, 3, "{outcome:?}");
+        assert_eq!(outcome.row()["error"]["kind"], "wrong-tenant");
+        assert!(outcome.stderr.contains("--tenant"), "{outcome:?}");
+    }
+    assert!(world.requests().is_empty());
+    // A domain says nothing of the id.
+    let named = world.run(&[&id, "--tenant", "contoso.test"]);
+    assert_eq!(named.code, 0, "{named:?}");
+}
+
+#[test]
+fn a_credential_of_the_command_line_beats_one_of_the_environment() {
+    let shown = |args: &[&str], variables: &[(&str, &str)]| {
+        let args = [&["config", "show", "--output", "json"], args].concat();
+        let output = command(args).envs(variables.iter().copied()).output();
+        let shown: serde_json::Value = serde_json::from_slice(&output.unwrap().stdout).unwrap();
+        let text = |member: &str| shown["auth"][member].as_str().unwrap().to_owned();
+        (text("value"), text("source"))
+    };
+    let of = |value: &str, source: &str| (value.to_owned(), source.to_owned());
+    let secret = ("OFFBOARD_CLIENT_SECRET_FILE", "secret");
+    let token = ("OFFBOARD_TOKEN", "a.b.c");
+    assert_eq!(
+        shown(&["--certificate", "app.pem"], &[secret, token]),
+        of("certificate", "--certificate")
+    );
+    assert_eq!(
+        shown(&[], &[secret, token]),
+        of("token", "environment OFFBOARD_TOKEN")
+    );
+    assert_eq!(
+        shown(&["--identity", "system", "--token-file", "x"], &[secret]),
+        of("token-file", "--token-file")
+    );
+    assert_eq!(
+        shown(
+            &["--certificate", "app.pem", "--auth", "client-secret"],
+            &[secret]
+        ),
+        of("client-secret", "--auth")
+    );
+}

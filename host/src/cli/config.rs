@@ -12,7 +12,7 @@ use super::{
     limit::words,
     report,
     screen::Screen,
-    settings::{Settings, Source, Sourced, usual},
+    settings::{Given, Settings, Source, Sourced, usual},
     sheet::{Cells, csv},
 };
 use crate::{sandbox::Limit, text::clean_json};
@@ -38,22 +38,32 @@ pub(super) fn show(mut args: ConfigArgs, screen: &Screen) -> Result<Exit> {
     let mut settings = args.connect.settings()?;
     let journal = given.value("journal", args.journal.journal.clone());
     settings.journal = journal.or(settings.journal);
-    let mut rows = rows(&settings)?;
+    let mut rows = rows(&settings, &given)?;
     let plugin = &args.connect.plugin;
     let limits = plugin.limits()?;
-    rows.push(plain(
+    let of_profile = settings
+        .profile
+        .as_ref()
+        .map(|(name, file)| Source::Profile {
+            file: file.clone(),
+            profile: name.clone(),
+        });
+    // By its flag or variable; or else by the profile, where it is set at all.
+    let source = |id: &str, is_set: bool| {
+        let found = given.value(id, Some(())).map(|found| found.source);
+        let found = found.or_else(|| of_profile.clone().filter(|_| is_set));
+        found.unwrap_or(Source::Default)
+    };
+    let file = plugin.plugin.as_ref();
+    rows.push(row(
         "plugin",
-        plugin
-            .plugin
-            .as_ref()
-            .map(|path| path.display().to_string()),
+        file.map(|path| Sourced::new(path.display().to_string(), source("plugin", true))),
     ));
-    rows.push(plain(
+    let digest = plugin.plugin_sha256.as_ref();
+    rows.push(row(
         "pluginSha256",
-        plugin
-            .plugin_sha256
-            .as_ref()
-            .map(|digest| digest.as_str().to_owned()),
+        digest
+            .map(|digest| Sourced::new(digest.as_str().to_owned(), source("plugin_sha256", true))),
     ));
     let limits: Map<String, Value> = Limit::ALL
         .into_iter()
@@ -65,10 +75,7 @@ pub(super) fn show(mut args: ConfigArgs, screen: &Screen) -> Result<Exit> {
     rows.push(Row {
         name: "limits",
         value: Some(limits.into()),
-        source: match plugin.limits.is_empty() {
-            true => Source::Default.to_string(),
-            false => "set".to_owned(),
-        },
+        source: source("limits", !plugin.limits.is_empty()).to_string(),
     });
     match args.output.output {
         Format::Table => screen.line(&report::table(
@@ -97,7 +104,7 @@ fn object(rows: &[Row]) -> Result<Map<String, Value>> {
     rows.iter().map(shown).collect()
 }
 
-fn rows(settings: &Settings) -> Result<Vec<Row>> {
+fn rows(settings: &Settings, given: &Given) -> Result<Vec<Row>> {
     let service = settings.service()?;
     let sign_in = &settings.sign_in;
     let path = |setting: &Option<Sourced<std::path::PathBuf>>| {
@@ -124,13 +131,23 @@ fn rows(settings: &Settings) -> Result<Vec<Row>> {
     let of_cloud = |given: Option<&Source>| given.cloned().unwrap_or(Source::Cloud);
     let journal = path(&settings.journal)
         .unwrap_or_else(|| Sourced::new(default_journal().display().to_string(), Source::Default));
+    let of_file = |id: &str| {
+        let found = given.value(id, Some(()));
+        found.map_or(Source::Default, |found| found.source)
+    };
     let (profile, file) = match &settings.profile {
         Some((name, file)) => (Some(name.clone()), file.clone()),
-        None => (None, usual()),
+        None => (None, settings.file.clone().unwrap_or_else(usual)),
     };
     Ok(vec![
-        plain("configuration", Some(file.display().to_string())),
-        plain("profile", profile),
+        row(
+            "configuration",
+            Some(Sourced::new(file.display().to_string(), of_file("config"))),
+        ),
+        row(
+            "profile",
+            profile.map(|name| Sourced::new(name, of_file("profile"))),
+        ),
         row(
             "cloud",
             settings
@@ -238,19 +255,12 @@ fn list<T>(name: &'static str, setting: Option<&Sourced<Vec<T>>>, text: fn(&T) -
     }
 }
 
-fn plain(name: &'static str, value: Option<String>) -> Row {
-    row(
-        name,
-        value.map(|value| Sourced::new(value, Source::Default)),
-    )
-}
-
 impl Cells for Row {
     const HEAD: &'static [&'static str] = &["setting", "value", "source"];
 
     fn cells(&self) -> Vec<String> {
         let value = match &self.value {
-            None => "-".to_owned(),
+            None => String::new(),
             Some(Value::String(text)) => text.clone(),
             Some(Value::Array(values)) => values
                 .iter()

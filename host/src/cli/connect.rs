@@ -77,7 +77,11 @@ impl ConnectArgs {
         let (claims, missing) = match signed_in {
             Ok((credential, token)) => {
                 connection.credential = Some(credential);
-                (token.claims(), None)
+                let claims = token.claims();
+                let missing = claims
+                    .as_ref()
+                    .and_then(|claims| wrong_tenant(&settings, claims));
+                (claims, missing)
             }
             Err(problem) => (None, Some(problem)),
         };
@@ -137,6 +141,13 @@ impl Settings {
             Err(error) => Err(no_token(&error)),
         }
     }
+}
+
+/// A token of another tenant than the one that was named is not used.
+fn wrong_tenant(settings: &Settings, claims: &TokenClaims) -> Option<Problem> {
+    let (found, wanted) = settings.other_tenant(claims)?;
+    let message = format!("the token is of the tenant {found}, and {wanted} is wanted");
+    Some(Problem::new("wrong-tenant", Retry::Safe, message))
 }
 
 /// Why there is no token, as a problem.

@@ -60,7 +60,10 @@ impl Exit {
 }
 
 fn is_credential(kind: &str) -> bool {
-    matches!(kind, "no-credential" | "unauthorized" | "forbidden")
+    matches!(
+        kind,
+        "no-credential" | "wrong-tenant" | "unauthorized" | "forbidden"
+    )
 }
 
 impl From<Exit> for ExitCode {

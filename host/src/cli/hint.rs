@@ -29,6 +29,7 @@ pub(super) fn hint(problem: &Problem, claims: Option<&TokenClaims>) -> String {
                 missing."
                 .to_owned(),
         },
+        "wrong-tenant" => WRONG_TENANT.to_owned(),
         "no-authority" => format!("Nothing was sent. {NETWORK}"),
         "unauthorized" if claims.is_some_and(|claims| claims.ended().is_some()) => ENDED.to_owned(),
         "unauthorized" => format!(
@@ -193,6 +194,10 @@ const USER: &str = " It is a user's: the user also needs a role with \"Manage se
 /// What it means that a token's time is over.
 pub(super) const ENDED: &str = "A token holds for about an hour: fetch another one, or sign in with a \
     credential, which fetches them as they are needed. If it is fresh, set this machine's clock.";
+
+/// What a token of another tenant means.
+pub(super) const WRONG_TENANT: &str = "Machines of another tenant must not be touched: check --tenant, \
+    --profile, and what is left in the environment; `offboard config show` tells where each comes from.";
 
 /// What to look at where a host is not reached.
 pub(super) const NETWORK: &str = "Check the network, --api-root and --authority; a proxy is named by \

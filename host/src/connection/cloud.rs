@@ -102,7 +102,10 @@ pub enum ChoiceError {
     #[error("these belong to different clouds: {}", .0.join(", "))]
     Mixed(Vec<String>),
     /// Not an authority.
-    #[error("the authority {0} is not an https origin, as https://login.microsoftonline.com")]
+    #[error(
+        "an authority is https and a host alone, as https://login.microsoftonline.com, and the \
+         tenant a setting of its own: {0}"
+    )]
     Authority(String),
     /// The audience of another API.
     #[error(
@@ -374,8 +377,10 @@ fn origin(authority: Url) -> Result<Url, ChoiceError> {
         true => Ok(authority),
         false => {
             // Without what may be a password.
-            let origin = authority.origin().ascii_serialization();
-            Err(ChoiceError::Authority(origin))
+            let mut shown = authority;
+            let _ = shown.set_username("");
+            let _ = shown.set_password(None);
+            Err(ChoiceError::Authority(shown.to_string()))
         }
     }
 }

@@ -281,7 +281,8 @@ pub fn state_of_problem(problem: &Problem) -> State {
         "outcome-unknown" | "service-failure" | "unreadable-answer" if !problem.reading => {
             State::Unknown
         }
-        "no-answer" | "not-sent" | "no-credential" | "journal" | "audit" => State::NotSent,
+        "no-answer" | "not-sent" | "no-credential" | "no-authority" | "wrong-tenant"
+        | "journal" | "audit" => State::NotSent,
         _ => State::Rejected,
     }
 }

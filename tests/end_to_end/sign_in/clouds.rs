@@ -237,11 +237,11 @@ fn what_makes_no_sense_together_is_refused() {
         ),
         (
             vec!["--authority=http://login.microsoftonline.com"],
-            "https origin",
+            "https and a host alone",
         ),
         (
             vec!["--authority=https://login.microsoftonline.com/tenant"],
-            "https origin",
+            "https and a host alone",
         ),
         (
             vec!["--resource=https://api.security.microsoft.com"],

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Layers, Sourced, file::Profile, variable};
+use super::{Layers, Source, Sourced, file::Profile, variable};
 use crate::{
     cli::{args::SignInArgs, secret::Secrets},
     connection::{
@@ -143,40 +143,59 @@ impl SignInSettings {
         })
     }
 
-    /// The kind that is in force, and why; none where nothing was given.
+    /// The kind that is in force, and why; none where nothing was given. What is
+    /// on the command line beats what is in the environment, and that the
+    /// profile; of one place, the first counts.
     pub(in crate::cli) fn chosen(&self) -> Option<Sourced<Auth>> {
-        use super::Source;
         if let Some(auth) = &self.auth {
             return Some(auth.clone());
         }
-        let of = |auth, source: &Source| Some(Sourced::new(auth, source.clone()));
-        let environment = |name: &str| Source::Environment(name.to_owned());
-        if let Some(file) = &self.token_file {
-            return of(Auth::TokenFile, &file.source);
-        }
-        if self.secrets.token().is_some() {
-            return of(Auth::Token, &environment("OFFBOARD_TOKEN"));
-        }
-        if let Some(command) = &self.token_command {
-            return of(Auth::TokenCommand, &command.source);
-        }
-        if let Some(file) = &self.client_secret_file {
-            return of(Auth::ClientSecret, &file.source);
-        }
-        if self.secrets.client_secret().is_some() {
-            return of(Auth::ClientSecret, &environment("AZURE_CLIENT_SECRET"));
-        }
-        if let Some(file) = &self.certificate {
-            return of(Auth::Certificate, &file.source);
-        }
-        if let Some(file) = &self.federated_token_file {
-            return of(Auth::WorkloadIdentity, &file.source);
-        }
-        if let Some(identity) = &self.identity {
-            return of(Auth::ManagedIdentity, &identity.source);
-        }
-        variable("IDENTITY_ENDPOINT")?;
-        of(Auth::ManagedIdentity, &environment("IDENTITY_ENDPOINT"))
+        let given = |auth, source: Option<&Source>| Some(Sourced::new(auth, source?.clone()));
+        let held = |auth, is_set: bool, name: &str| {
+            is_set.then(|| Sourced::new(auth, Source::Environment(name.to_owned())))
+        };
+        let secrets = &self.secrets;
+        [
+            given(
+                Auth::TokenFile,
+                self.token_file.as_ref().map(Sourced::source),
+            ),
+            held(Auth::Token, secrets.token().is_some(), "OFFBOARD_TOKEN"),
+            given(
+                Auth::TokenCommand,
+                self.token_command.as_ref().map(Sourced::source),
+            ),
+            given(
+                Auth::ClientSecret,
+                self.client_secret_file.as_ref().map(Sourced::source),
+            ),
+            held(
+                Auth::ClientSecret,
+                secrets.client_secret().is_some(),
+                "AZURE_CLIENT_SECRET",
+            ),
+            given(
+                Auth::Certificate,
+                self.certificate.as_ref().map(Sourced::source),
+            ),
+            given(
+                Auth::WorkloadIdentity,
+                self.federated_token_file.as_ref().map(Sourced::source),
+            ),
+            given(
+                Auth::ManagedIdentity,
+                self.identity.as_ref().map(Sourced::source),
+            ),
+            held(
+                Auth::ManagedIdentity,
+                variable("IDENTITY_ENDPOINT").is_some(),
+                "IDENTITY_ENDPOINT",
+            ),
+        ]
+        .into_iter()
+        .flatten()
+        // The first of the nearest.
+        .min_by_key(|found| found.source.distance())
     }
 
     /// Whose tokens they are.

@@ -9,6 +9,7 @@ use std::{env, path::PathBuf};
 
 use anyhow::Result;
 use url::Url;
+use uuid::Uuid;
 
 use super::{
     args::{ConnectArgs, PluginArgs},
@@ -16,7 +17,7 @@ use super::{
 };
 use crate::{
     connection::{
-        AddressRange,
+        AddressRange, TokenClaims,
         cloud::{Choice, Cloud, Region, Service},
     },
     contract::ApiRoot,
@@ -32,6 +33,8 @@ pub(super) use source::{Given, Source, Sourced};
 pub(super) struct Settings {
     /// The profile in force, and its file.
     pub(super) profile: Option<(String, PathBuf)>,
+    /// The configuration file that was named.
+    pub(super) file: Option<PathBuf>,
     pub(super) cloud: Option<Sourced<Cloud>>,
     pub(super) region: Option<Sourced<Region>>,
     pub(super) api_root: Option<Sourced<ApiRoot>>,
@@ -147,7 +150,20 @@ impl Settings {
             journal: Sourced::in_profile(profile.journal.clone(), source.as_ref()),
             sign_in: SignInSettings::resolve(&args.sign_in, &profile, &layers, secrets)?,
             profile: chosen.map(|chosen| (chosen.name, chosen.file)),
+            file: args.config.clone(),
         })
+    }
+
+    /// The tenant of a token, if it is another one than the one that was named.
+    /// A domain cannot be held against an id.
+    pub(super) fn other_tenant<'a>(
+        &'a self,
+        claims: &'a TokenClaims,
+    ) -> Option<(&'a str, &'a str)> {
+        let wanted = self.sign_in.tenant.as_ref()?.value.as_str();
+        let found = claims.tenant.as_deref()?;
+        let differs = wanted.parse::<Uuid>().is_ok() && !wanted.eq_ignore_ascii_case(found);
+        differs.then_some((found, wanted))
     }
 
     /// The service that is meant.

@@ -27,7 +27,23 @@ pub(in crate::cli) struct Sourced<T> {
     pub(in crate::cli) source: Source,
 }
 
+impl Source {
+    /// How far from the command line: the nearer one counts.
+    pub(in crate::cli) fn distance(&self) -> u8 {
+        match self {
+            Self::Flag(_) => 0,
+            Self::Environment(_) => 1,
+            Self::Profile { .. } => 2,
+            Self::Cloud | Self::Default => 3,
+        }
+    }
+}
+
 impl<T> Sourced<T> {
+    pub(in crate::cli) fn source(&self) -> &Source {
+        &self.source
+    }
+
     pub(in crate::cli) fn new(value: T, source: Source) -> Self {
         Self { value, source }
     }

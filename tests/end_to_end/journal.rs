@@ -61,11 +61,15 @@ fn what_cannot_be_put_on_record_is_not_sent() {
     let id = world.online()[0].machine.id.clone();
     let folder = world.path("folder");
     std::fs::create_dir(&folder).unwrap();
-    let outcome = world.run(&[&id, "--journal", folder.to_str().unwrap()]);
-    let row = outcome.row();
-    assert_eq!((outcome.code, row["state"].as_str()), (5, Some("not-sent")));
-    assert_eq!(row["error"]["kind"], "journal");
-    assert!(world.posts().is_empty());
+    // A dry run finds that out, too, before anybody is asked anything.
+    for more in [&[][..], &["--dry-run"]] {
+        let args = [&[id.as_str(), "--journal", folder.to_str().unwrap()], more].concat();
+        let outcome = world.run(&args);
+        let row = outcome.row();
+        assert_eq!((outcome.code, row["state"].as_str()), (5, Some("not-sent")));
+        assert_eq!(row["error"]["kind"], "journal");
+        assert!(world.requests().is_empty());
+    }
 }
 
 #[test]

@@ -19,8 +19,9 @@ use crate::{
     connection::TokenClaims,
     contract::{Machine, Problem, Retry},
     grant::Grant,
+    journal::Journal,
     order::{Order, State, Target, Verdict},
-    run::{Event, MAX_MACHINES, Preflight, RunError},
+    run::{Event, MAX_MACHINES, Preflight},
     text::clean,
 };
 
@@ -107,6 +108,14 @@ async fn drive(
             .for_each(|order| order.settle(Verdict::NotSent(problem.clone())));
         return Finished::Yes;
     }
+    // Before anybody is asked anything: without a record nothing is sent.
+    let mut journal = match connected.journal(&args.journal) {
+        Ok(journal) => journal,
+        Err(error) => {
+            not_recorded(orders, &error.to_string());
+            return Finished::Yes;
+        }
+    };
     look(screen, signals, connected, orders, lines).await;
     if lines.len() < orders.len() && !signals.stopped() {
         orders.iter_mut().for_each(Order::abandon);
@@ -132,7 +141,7 @@ async fn drive(
             return Finished::Interrupted;
         }
     }
-    send(args, screen, connected, orders).await;
+    send(screen, connected, orders, &mut journal).await;
     if let Some(patience) = args.wait.wait {
         let mut observe = |event: Event<'_>| tell(screen, &event);
         connected
@@ -274,25 +283,22 @@ fn announce(
     }
 }
 
-async fn send(args: &RunArgs, screen: &Screen, connected: &Connected, orders: &mut [Order]) {
+async fn send(screen: &Screen, connected: &Connected, orders: &mut [Order], journal: &mut Journal) {
     let mut observe = |event: Event<'_>| tell(screen, &event);
-    let sent = match connected.journal(&args.journal) {
-        Ok(mut journal) => {
-            connected
-                .runner
-                .send(orders, &mut journal, &mut observe)
-                .await
-        }
-        Err(error) => Err(RunError::Journal(error)),
-    };
+    let sent = connected.runner.send(orders, journal, &mut observe).await;
     if let Err(error) = sent {
-        let problem = Problem::new("journal", Retry::Safe, error.to_string());
-        for order in orders
-            .iter_mut()
-            .filter(|order| order.state() == State::Planned)
-        {
-            order.settle(Verdict::NotSent(problem.clone()));
-        }
+        not_recorded(orders, &error.to_string());
+    }
+}
+
+/// What cannot be put on record is not sent.
+fn not_recorded(orders: &mut [Order], reason: &str) {
+    let problem = Problem::new("journal", Retry::Safe, reason);
+    for order in orders
+        .iter_mut()
+        .filter(|order| order.state() == State::Planned)
+    {
+        order.settle(Verdict::NotSent(problem.clone()));
     }
 }
 

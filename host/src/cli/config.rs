@@ -1,6 +1,8 @@
 //! `offboard config show`: every setting that is in force, and where it was
 //! found. Secrets are masked, and nothing is asked of anybody.
 
+use std::env;
+
 use anyhow::Result;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -38,19 +40,18 @@ pub(super) fn show(mut args: ConfigArgs, screen: &Screen) -> Result<Exit> {
     let mut rows = rows(&settings)?;
     let plugin = &args.connect.plugin;
     let limits = plugin.limits()?;
-    rows.push(plain(
+    let origins = &settings.origins;
+    let file = plugin.plugin.as_ref();
+    rows.push(from(
         "plugin",
-        plugin
-            .plugin
-            .as_ref()
-            .map(|path| path.display().to_string()),
+        file.map(|path| path.display().to_string()),
+        &origins.plugin,
     ));
-    rows.push(plain(
+    let pinned = plugin.plugin_sha256.as_ref();
+    rows.push(from(
         "pluginSha256",
-        plugin
-            .plugin_sha256
-            .as_ref()
-            .map(|digest| digest.as_str().to_owned()),
+        pinned.map(|digest| digest.as_str().to_owned()),
+        &origins.plugin_sha256,
     ));
     let limits: Map<String, Value> = Limit::ALL
         .into_iter()
@@ -62,10 +63,7 @@ pub(super) fn show(mut args: ConfigArgs, screen: &Screen) -> Result<Exit> {
     rows.push(Row {
         name: "limits",
         value: Some(limits.into()),
-        source: match plugin.limits.is_empty() {
-            true => Source::Default.to_string(),
-            false => "set".to_owned(),
-        },
+        source: origins.limits.to_string(),
     });
     match args.output.output {
         Format::Table => screen.line(&report::table(
@@ -119,15 +117,23 @@ fn rows(settings: &Settings) -> Result<Vec<Row>> {
             ))
         });
     let of_cloud = |given: Option<&Source>| given.cloned().unwrap_or(Source::Cloud);
-    let journal = path(&settings.journal)
+    // A flag of the commands that write it, and its variable.
+    let journal = env::var("OFFBOARD_JOURNAL").ok();
+    let journal = journal
+        .map(|file| Sourced::new(file, Source::Environment("OFFBOARD_JOURNAL".to_owned())))
+        .or_else(|| path(&settings.journal))
         .unwrap_or_else(|| Sourced::new(default_journal().display().to_string(), Source::Default));
     let (profile, file) = match &settings.profile {
         Some((name, file)) => (Some(name.clone()), file.clone()),
         None => (None, usual()),
     };
     Ok(vec![
-        plain("configuration", Some(file.display().to_string())),
-        plain("profile", profile),
+        from(
+            "configuration",
+            Some(file.display().to_string()),
+            &settings.origins.config,
+        ),
+        from("profile", profile, &settings.origins.profile),
         row(
             "cloud",
             settings
@@ -235,11 +241,8 @@ fn list<T>(name: &'static str, setting: Option<&Sourced<Vec<T>>>, text: fn(&T) -
     }
 }
 
-fn plain(name: &'static str, value: Option<String>) -> Row {
-    row(
-        name,
-        value.map(|value| Sourced::new(value, Source::Default)),
-    )
+fn from(name: &'static str, value: Option<String>, source: &Source) -> Row {
+    row(name, value.map(|value| Sourced::new(value, source.clone())))
 }
 
 impl Cells for Row {

@@ -468,7 +468,9 @@ impl Query {
             Self::Exactly(query) => Some(query.clone()),
             Self::Filter => Some("$filter=computerDnsName%20eq%20'x'&$top=2".to_owned()),
             Self::Says(pairs) => {
-                let pairs = pairs.iter().map(|(name, value)| format!("{name}={}", encode(value)));
+                let pairs = pairs
+                    .iter()
+                    .map(|(name, value)| format!("{name}={}", encode(value)));
                 Some(pairs.collect::<Vec<_>>().join("&"))
             }
         }
@@ -489,7 +491,10 @@ impl Query {
             Self::Filter => {
                 let mut known = HashSet::new();
                 for (name, _) in &pairs {
-                    assert!(matches!(name.as_str(), "$filter" | "$top"), "the option {name:?}");
+                    assert!(
+                        matches!(name.as_str(), "$filter" | "$top"),
+                        "the option {name:?}"
+                    );
                     assert!(known.insert(name.clone()), "{name:?} twice");
                 }
             }

@@ -1,6 +1,7 @@
-//! The audit on disk: one JSON line for each request that a plugin asked for,
-//! let out or not. Only ever appended to; it never holds a token. The schema is
-//! in `docs/schema/audit.json`.
+//! The audit on disk: one JSON line for each request that was refused, and two
+//! for each that was let out, of which the first is on the disk before anything
+//! leaves. Only ever appended to; it never holds a token. The schema is in
+//! `docs/schema/audit.json`.
 
 use std::{
     io,
@@ -12,7 +13,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::{
-    egress::{Audit, Entry},
+    egress::{Audit, Entry, Phase},
     lines::Lines,
 };
 
@@ -51,6 +52,8 @@ struct Line<'a> {
     bytes_received: u64,
     failure: Option<&'a str>,
     duration_ms: u64,
+    phase: &'a str,
+    query: Option<&'a str>,
 }
 
 impl AuditFile {
@@ -98,6 +101,11 @@ impl Audit for AuditFile {
             bytes_received: exchange.map_or(0, |exchange| exchange.bytes_received),
             failure: exchange.and_then(|exchange| exchange.failure.as_deref()),
             duration_ms: u64::try_from(entry.duration.as_millis()).unwrap_or(u64::MAX),
+            phase: match entry.phase {
+                Phase::Decision => "decision",
+                Phase::End => "end",
+            },
+            query: entry.query,
         };
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         lines.append(&line)

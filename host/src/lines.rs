@@ -13,7 +13,11 @@ use crate::text::clean_json;
 
 /// An open file of lines.
 #[derive(Debug)]
-pub(crate) struct Lines(File);
+pub(crate) struct Lines {
+    file: File,
+    /// Whether the last line may have no end.
+    torn: bool,
+}
 
 impl Lines {
     /// Opens it for appending, and creates it where it is missing, readable by
@@ -29,16 +33,22 @@ impl Lines {
             file.write_all(b"\n")?;
         }
         file.sync_all()?;
-        Ok(Self(file))
+        Ok(Self { file, torn: false })
     }
 
     /// Adds a line.
     pub(crate) fn append(&mut self, line: &impl Serialize) -> io::Result<()> {
         let mut text = clean_json(&serde_json::to_string(line)?);
         text.push('\n');
+        if self.torn {
+            text.insert(0, '\n');
+        }
+        // Until it is known to be whole.
+        self.torn = true;
         // One write, so that two processes cannot mix their lines.
-        self.0.write_all(text.as_bytes())?;
-        self.0.sync_data()
+        self.file.write_all(text.as_bytes())?;
+        self.torn = false;
+        self.file.sync_data()
     }
 }
 

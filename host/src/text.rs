@@ -7,11 +7,28 @@ use std::fmt::Write as _;
 /// The longest text of one cell or line, in characters.
 const MAX_TEXT: usize = 2000;
 
-/// Text without anything that a terminal obeys: control characters, escape
-/// sequences, and the marks that turn the direction of writing.
+/// The longest error, in characters. The list of all that is wrong with a
+/// plugin is one.
+#[cfg(feature = "command")]
+const MAX_ERROR: usize = 20_000;
+
+/// Text on one line, without anything that a terminal obeys: control
+/// characters, escape sequences, and the marks that turn the direction of
+/// writing.
 pub(crate) fn clean(text: &str) -> String {
+    one_line(text, MAX_TEXT)
+}
+
+/// The same for an error, which may be longer. It quotes what is not ours, and
+/// a second line of it would look like one of ours.
+#[cfg(feature = "command")]
+pub(crate) fn clean_error(text: &str) -> String {
+    one_line(text, MAX_ERROR)
+}
+
+fn one_line(text: &str, length: usize) -> String {
     let mut clean = String::new();
-    for character in text.chars().take(MAX_TEXT) {
+    for character in text.chars().take(length) {
         match character {
             '\n' | '\r' | '\t' => clean.push(' '),
             c if c.is_control() || is_invisible(c) => {
@@ -20,23 +37,37 @@ pub(crate) fn clean(text: &str) -> String {
             c => clean.push(c),
         }
     }
-    if text.chars().nth(MAX_TEXT).is_some() {
+    if text.chars().nth(length).is_some() {
         clean.push('…');
     }
     clean
 }
 
 /// Text for the cell of a spreadsheet, which would calculate what begins like a
-/// formula: such text is marked as text, as spreadsheets themselves do it.
+/// formula: such text is marked as text, as spreadsheets themselves do it. In
+/// many countries a spreadsheet takes a semicolon for the end of a cell, and
+/// some are told to take a tab: what follows is a beginning, too.
 pub(crate) fn clean_cell(text: &str) -> String {
-    let clean = clean(text);
-    let formula = clean.trim_start().starts_with([
+    const FORMULA: [char; 8] = [
         '=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}',
-    ]);
-    match formula {
-        true => format!("'{clean}"),
-        false => clean,
+    ];
+    let mut marked = String::new();
+    // Where what may be a cell begins, as long as nothing stands in it.
+    let mut beginning = Some(0);
+    for character in text.chars().take(MAX_TEXT + 1) {
+        if let Some(at) = beginning
+            && FORMULA.contains(&character)
+        {
+            marked.insert(at, '\'');
+        }
+        marked.push(character);
+        beginning = match character {
+            ';' => Some(marked.len()),
+            '\t' | '\n' | '\r' => beginning.or(Some(marked.len())),
+            c => beginning.filter(|_| c.is_whitespace() || c == '"'),
+        };
     }
+    clean(&marked)
 }
 
 /// Lines without anything else that a terminal obeys, of any length.
@@ -94,6 +125,17 @@ mod tests {
 
     #[test]
     fn a_spreadsheet_is_given_nothing_to_calculate() {
+        for (cell, marked) in [
+            ("x;=1+2", "x;'=1+2"),
+            ("x; +1;-1", "x;' +1;'-1"),
+            ("a;\"=1\"", "a;'\"=1\""),
+            ("x\t@SUM(A1)", "x '@SUM(A1)"),
+            ("x\n=1", "x '=1"),
+            ("x\r\n\u{ff1d}1", "x ' \u{ff1d}1"),
+            ("a - b; c-d", "a - b; c-d"),
+        ] {
+            assert_eq!(clean_cell(cell), marked);
+        }
         for formula in [
             "=1+1",
             "+1",

@@ -1,11 +1,12 @@
-//! The audit on disk: a line for each request that the plugin asks for, only
-//! ever appended to, never with the token; and nothing leaves without it.
+//! The audit on disk: a line for each request that the plugin asks for, before
+//! anything of it leaves, and one for its end; only ever appended to, never with
+//! the token; and nothing leaves without it.
 
-use std::{fs, net::TcpListener, process::Command};
+use std::{fs, io::Read, net::TcpListener, process::Command};
 
 use serde_json::Value;
 
-use crate::support::{MACHINE, Outcome, Reply, Scripted, World, offboard};
+use crate::support::{MACHINE, Outcome, Reply, Scripted, World, command, offboard};
 
 /// The lines of an audit.
 fn lines(text: &str) -> Vec<Value> {
@@ -26,9 +27,34 @@ fn each_request_has_a_line_that_says_what_became_of_it() {
     let id = world.online()[0].machine.id.clone();
     let (outcome, text) = audited(&world, &[&id]);
     assert_eq!(outcome.code, 0, "{outcome:?}");
-    let lines = lines(&text);
+    let all = lines(&text);
     let requests = world.requests();
-    assert_eq!(lines.len(), requests.len(), "{lines:?}");
+    assert_eq!(all.len(), 2 * requests.len(), "{all:?}");
+    let (decisions, lines): (Vec<_>, Vec<_>) = all
+        .chunks(2)
+        .map(|pair| (pair[0].clone(), pair[1].clone()))
+        .unzip();
+    for (decision, end) in decisions.iter().zip(&lines) {
+        assert_eq!(decision["phase"], "decision");
+        assert_eq!(end["phase"], "end");
+        for same in [
+            "time",
+            "call",
+            "grant",
+            "method",
+            "authority",
+            "route",
+            "decision",
+            "query",
+        ] {
+            assert_eq!(decision[same], end[same], "{same}");
+        }
+        assert!(decision["status"].is_null(), "{decision}");
+        assert_eq!(decision["bytesSent"], 0);
+    }
+    assert!(lines[0]["query"].is_null() && lines[2]["query"].is_null());
+    let query = lines[1]["query"].as_str().unwrap();
+    assert!(query.contains("$filter=") && query.contains(&id), "{query}");
 
     let plugin = offboard(["inspect", "--output", "json"]);
     let plugin: Value = serde_json::from_str(&plugin.stdout).unwrap();
@@ -81,7 +107,8 @@ fn a_line_says_how_far_a_request_came() {
     let file = service.path("audit.jsonl");
     service.run(&["--audit", file.to_str().unwrap()]);
     let lines = lines(&fs::read_to_string(&file).unwrap());
-    let post = lines.iter().find(|line| line["method"] == "POST").unwrap();
+    let mut ends = lines.iter().filter(|line| line["phase"] == "end");
+    let post = ends.find(|line| line["method"] == "POST").unwrap();
     assert_eq!(post["decision"], "allowed");
     assert!(post["status"].is_null(), "{post}");
     assert!(post["bytesSent"].as_u64() > Some(100), "{post}");
@@ -97,6 +124,10 @@ fn a_line_says_how_far_a_request_came() {
     let text = fs::read_to_string(&file).unwrap();
     assert!(!text.is_empty());
     for line in self::lines(&text) {
+        if line["phase"] == "decision" {
+            assert!(line["address"].is_null() && line["failure"].is_null());
+            continue;
+        }
         assert_eq!(
             (&line["decision"], &line["bytesSent"]),
             (&"allowed".into(), &0.into())
@@ -133,7 +164,7 @@ fn what_stood_there_before_is_left_as_it_is() {
         .unwrap()
         .strip_prefix('\n')
         .unwrap();
-    assert_eq!(lines(rest).len(), 3, "{text}");
+    assert_eq!(lines(rest).len(), 6, "{text}");
 }
 
 #[cfg(unix)]
@@ -212,18 +243,43 @@ fn why_it_cannot_be_opened_is_said_once() {
     assert_eq!(reasons, 1, "{outcome:?}");
 }
 
-/// One request at most was let out, nothing was offboarded, and it is told.
+/// Nothing left, not even the first request, and it is told.
 #[cfg(unix)]
 fn judge_stopped(world: &World, outcome: &Outcome) {
     assert_ne!(outcome.code, 0, "{outcome:?}");
     assert!(outcome.stderr.contains("audit"), "{outcome:?}");
-    assert!(world.requests().len() <= 1, "{:?}", world.requests());
-    assert!(world.posts().is_empty() && world.offboardings().is_empty());
+    assert!(world.requests().is_empty(), "{:?}", world.requests());
+    assert!(world.offboardings().is_empty());
+}
+
+/// A process that is killed has told what it was about to send.
+#[test]
+fn a_line_is_on_the_disk_before_its_request_leaves() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("audit.jsonl");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let root = format!("http://{}", listener.local_addr().unwrap());
+    let mut child = command(["run", MACHINE, "--comment", "x", "--yes", "--audit"])
+        .arg(&file)
+        .env("OFFBOARD_API_ROOT", root)
+        .env("OFFBOARD_JOURNAL", folder.path().join("journal.jsonl"))
+        .env("OFFBOARD_TOKEN", "a.secret.token")
+        .spawn()
+        .unwrap();
+    let (mut stream, _) = listener.accept().unwrap();
+    stream.read_exact(&mut [0]).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let lines = lines(&fs::read_to_string(file).unwrap());
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert_eq!(lines[0]["phase"], "decision");
+    assert_eq!(lines[0]["decision"], "allowed");
+    assert_eq!(lines[0]["call"], "get-machine");
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_lets_nothing_more_out() {
+fn a_full_disk_lets_nothing_out() {
     let world = World::new();
     let outcome = world.run(&[&world.online()[0].machine.id, "--audit", "/dev/full"]);
     judge_stopped(&world, &outcome);
@@ -231,7 +287,7 @@ fn a_full_disk_lets_nothing_more_out() {
 
 #[cfg(unix)]
 #[test]
-fn an_audit_that_stops_growing_lets_nothing_more_out() {
+fn an_audit_that_cannot_grow_lets_nothing_out() {
     use std::io::{Seek, SeekFrom, Write};
     let world = World::new();
     let file = world.path("audit.jsonl");
@@ -264,15 +320,12 @@ fn an_audit_that_stops_growing_lets_nothing_more_out() {
     }
     let outcome: Outcome = limited.output().unwrap().into();
     judge_stopped(&world, &outcome);
-    assert_eq!(world.requests().len(), 1);
     assert_eq!(
         outcome.row()["error"]["message"],
         "the audit cannot be written"
     );
-    assert!(
-        outcome.stderr.contains("nothing more is let out"),
-        "{outcome:?}"
-    );
+    let said = outcome.stderr.matches("nothing more is let out").count();
+    assert_eq!(said, 1, "{outcome:?}");
 }
 
 #[test]

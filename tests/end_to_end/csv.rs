@@ -44,7 +44,7 @@ fn machines_and_the_plugin_are_rows_too() {
 fn what_looks_like_a_formula_is_a_text() {
     let name = "=HYPERLINK(\"https://evil.test\",\"x\")";
     let machine = serde_json::json!({
-        "id": NOBODY, "computerDnsName": name, "machineTags": ["+1", "a\u{1b}[2J"],
+        "id": NOBODY, "computerDnsName": name, "machineTags": ["+1", "a\u{1b}[2J", "=1"],
         "rbacGroupName": "@SUM(A1)\r\n=1",
     });
     let page = serde_json::json!({ "value": [machine] }).to_string();
@@ -52,6 +52,6 @@ fn what_looks_like_a_formula_is_a_text() {
     let outcome = server.command(&["find", name, "--output", "csv"]);
     let rows = rows(&outcome);
     assert_eq!(rows[0]["name"], format!("'{name}"), "{outcome:?}");
-    assert_eq!(rows[0]["tags"], "'+1; a\\u{1b}[2J");
-    assert_eq!(rows[0]["group"], "'@SUM(A1)  =1");
+    assert_eq!(rows[0]["tags"], "'+1; a\\u{1b}[2J;' =1");
+    assert_eq!(rows[0]["group"], "'@SUM(A1) ' =1");
 }

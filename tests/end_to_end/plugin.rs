@@ -254,3 +254,27 @@ fn inspect_shows_the_limits_that_are_in_force() {
     let table = offboard(["inspect", "--limit", "memory=65MiB"]).stdout;
     assert!(table.contains("65MiB"), "{table}");
 }
+
+/// What is wrong with a file is told with names out of that file.
+#[test]
+fn a_plugin_s_names_are_no_lines_of_ours() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("evil.wasm");
+    let text = r#"(component (import "x\nconforms    yes\n\n" (func)))"#;
+    std::fs::write(&file, wat::parse_str(text).unwrap()).unwrap();
+    for command in ["inspect", "find"] {
+        let mut args = vec![command, "--plugin", file.to_str().unwrap()];
+        if command == "find" {
+            args.push("somebody");
+        }
+        let outcome = crate::support::command(args)
+            .env("OFFBOARD_TOKEN", "a.secret.token")
+            .env("OFFBOARD_API_ROOT", "http://127.0.0.1:1")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&[outcome.stdout, outcome.stderr].concat()).into_owned();
+        assert!(said.contains("conforms    yes"), "{said}");
+        let forged = said.lines().filter(|line| line.starts_with("conforms"));
+        assert_eq!(forged.count(), 0, "{said}");
+    }
+}

@@ -36,6 +36,32 @@ fn a_machine_that_is_online_is_offboarded() {
 }
 
 #[test]
+fn the_ids_of_run_and_order_are_in_the_comment_where_that_is_wanted() {
+    let world = World::new();
+    let ids: Vec<String> = world.online()[..2]
+        .iter()
+        .map(|truth| truth.machine.id.clone())
+        .collect();
+    let outcome = world.run(&[&ids[0], &ids[1], "--correlate"]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    let comments: Vec<String> = outcome
+        .rows()
+        .iter()
+        .map(|row| {
+            let comment = row["action"]["requestorComment"].as_str().unwrap();
+            assert_eq!(row["comment"], comment);
+            comment.to_owned()
+        })
+        .collect();
+    let run = comments[0]
+        .strip_prefix("Retired, INC-1 [offboard ")
+        .and_then(|rest| rest.strip_suffix("/1]"))
+        .unwrap();
+    assert!(run.len() == 32 && run.bytes().all(|b| b.is_ascii_hexdigit()));
+    assert_eq!(comments[1], format!("Retired, INC-1 [offboard {run}/2]"));
+}
+
+#[test]
 fn without_wait_an_order_ends_as_accepted() {
     let world = World::with(|config| config.success_status = SuccessStatus::Created);
     let outcome = world.run(&[&world.online()[0].machine.id]);

@@ -78,6 +78,27 @@ fn a_process_with_a_token_leaves_no_core_dump() {
     assert_eq!(sizes, ["0", "0"], "{limits}");
 }
 
+/// What a process that is not dumpable has in `/proc` belongs to root, so that
+/// nobody else of the same user reads its memory or first environment. Root's
+/// own processes belong to root either way; for them `cli::secret` asks the
+/// kernel.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_process_with_a_token_shows_its_environment_to_nobody() {
+    use std::os::unix::fs::MetadataExt;
+    let owner = |process: &str| {
+        let file = format!("/proc/{process}/environ");
+        std::fs::metadata(file).unwrap().uid()
+    };
+    let mut waiting = Waiting::new();
+    waiting.request();
+    let environment = format!("/proc/{}/environ", waiting.child.id());
+    if owner("self") != 0 {
+        assert_eq!(owner(&waiting.child.id().to_string()), 0);
+        assert!(std::fs::read(environment).is_err());
+    }
+}
+
 #[test]
 fn a_file_goes_before_the_environment() {
     let world = World::new();

@@ -236,6 +236,10 @@ pub(super) struct RunArgs {
     /// Why, for the record of the service and of this machine
     #[arg(long, short, value_name = "TEXT")]
     pub(super) comment: Comment,
+    /// Add the ids of this run and of the order to the comment, so that the service's record leads
+    /// to this machine's
+    #[arg(long)]
+    pub(super) correlate: bool,
     /// Do not ask
     #[arg(long, short)]
     pub(super) yes: bool,
@@ -315,6 +319,8 @@ pub(super) enum ConfigCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct ConfigArgs {
+    #[command(flatten)]
+    pub(super) journal: JournalArgs,
     #[command(flatten)]
     pub(super) output: OutputArgs,
     #[command(flatten)]

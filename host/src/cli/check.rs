@@ -15,7 +15,7 @@ use super::{
     exit::Exit,
     hint, report,
     screen::Screen,
-    settings::Settings,
+    settings::{Auth, Settings},
     sheet::Cells,
     signal::Signals,
     watch::Watch,
@@ -56,30 +56,37 @@ pub(super) async fn check(mut args: CheckArgs, screen: &Screen) -> Result<Exit> 
 
 /// Each step that the ones before it allow.
 async fn walk(args: &mut ConnectArgs, report: &mut Report, signals: &Signals, screen: &Screen) {
-    let Some((settings, service, mut connection)) = configuration(args, report) else {
+    let Some((settings, service, connection)) = configuration(args, report) else {
         return;
     };
     let sandbox = plugin(args, &settings, report, screen).await;
     network(&settings, &service, &connection, report).await;
-    let token = settings.sign_in(&service, &connection, screen).await;
-    let claims = match token {
-        Ok((credential, token)) => {
-            connection.credential = Some(credential);
+    let signed_in = settings.sign_in(&service, &connection, screen).await;
+    let claims = match &signed_in {
+        Ok((_, token)) => {
             let claims = token.claims();
             report.add(held(claims.as_ref()));
+            contents(&settings, &service, claims.as_ref(), report);
             claims
         }
         Err(problem) => {
-            let advice = hint::hint(&problem, None);
-            report.add(Step::failed("token", report::words(&problem), advice));
-            other_resources(&settings, &service, &connection, report, screen).await;
-            return;
+            let advice = hint::hint(problem, None);
+            report.add(Step::failed("token", report::words(problem), advice));
+            None
         }
     };
-    contents(&settings, &service, claims.as_ref(), report);
     let Some(sandbox) = sandbox else { return };
-    let runner = Runner::new(sandbox, connection, Duration::ZERO, signals.stop.clone());
-    answer(&runner, claims.as_ref(), report).await;
+    let mut runner = Runner::new(sandbox, connection, Duration::ZERO, signals.stop.clone());
+    let wrong_resource = match signed_in {
+        Ok((credential, _)) => {
+            runner.connection.credential = Some(credential);
+            answer(&runner, claims.as_ref(), report).await
+        }
+        Err(problem) => problem.kind == "no-credential",
+    };
+    if wrong_resource {
+        other_resources(&settings, &service, &mut runner, report, screen).await;
+    }
     report.add(Step::skipped(
         "quota",
         "100 calls a minute and 1,500 an hour for each application, tenant and API; what is left \
@@ -161,9 +168,12 @@ async fn plugin(
     }
 }
 
-/// What the API answers to a read of one machine.
-async fn answer(runner: &Runner, claims: Option<&TokenClaims>, report: &mut Report) {
-    report.add(match runner.one_machine().await {
+/// What the API answers to a read of one machine. Whether the resource may be
+/// the wrong one.
+async fn answer(runner: &Runner, claims: Option<&TokenClaims>, report: &mut Report) -> bool {
+    let answered = runner.one_machine().await;
+    let is_forbidden = matches!(&answered, Err(problem) if problem.kind == "forbidden");
+    report.add(match answered {
         Ok(true) => Step::passed("answer", "the API answers, and there are machines"),
         Ok(false) => Step::warning(
             "answer",
@@ -172,6 +182,7 @@ async fn answer(runner: &Runner, claims: Option<&TokenClaims>, report: &mut Repo
         ),
         Err(problem) => refused(&problem, claims),
     });
+    is_forbidden
 }
 
 fn refused(problem: &Problem, claims: Option<&TokenClaims>) -> Step {
@@ -190,31 +201,45 @@ fn refused(problem: &Problem, claims: Option<&TokenClaims>) -> Step {
 async fn other_resources(
     settings: &Settings,
     service: &Service,
-    connection: &Connection,
+    runner: &mut Runner,
     report: &mut Report,
     screen: &Screen,
 ) {
     let Some(cloud) = settings.cloud.as_ref().map(|cloud| cloud.value) else {
         return;
     };
-    if settings.resource.is_some() || settings.sign_in.issuer() != Issuer::Authority {
+    let auth = settings.sign_in.chosen().map(|auth| auth.value);
+    // A ready token is for what it is for, and nobody types three codes.
+    let fixed = settings.sign_in.issuer() == Issuer::Unknown || auth == Some(Auth::DeviceCode);
+    if settings.resource.is_some() || fixed {
         return;
     }
     for resource in cloud.resources().into_iter().skip(1) {
         let mut other = service.clone();
         other.resource = resource;
-        let step = match settings.sign_in(&other, connection, screen).await {
-            Ok(_) => Step::warning(
+        let signed_in = settings.sign_in(&other, &runner.connection, screen).await;
+        let tried = match signed_in {
+            Ok((credential, _)) => {
+                runner.connection.credential = Some(credential);
+                runner.one_machine().await.map(|_| ())
+            }
+            Err(problem) => Err(problem),
+        };
+        let resource = &other.resource;
+        report.add(match tried {
+            Ok(()) => Step::warning(
                 "resource",
-                format!("{} is one that the tenant knows", other.resource),
-                "Use it with --resource, and check again.",
+                format!("{resource} works"),
+                format!("Use it with --resource {resource}, and check again."),
             ),
             Err(problem) => Step::skipped(
                 "resource",
-                format!("{}: {}", other.resource, report::words(&problem)),
+                format!(
+                    "{resource} does not work either: {}",
+                    report::words(&problem)
+                ),
             ),
-        };
-        report.add(step);
+        });
     }
 }
 

@@ -1,8 +1,6 @@
 //! `offboard config show`: every setting that is in force, and where it was
 //! found. Secrets are masked, and nothing is asked of anybody.
 
-use std::env;
-
 use anyhow::Result;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -36,7 +34,10 @@ struct Shown<'a> {
 }
 
 pub(super) fn show(mut args: ConfigArgs, screen: &Screen) -> Result<Exit> {
-    let settings = args.connect.settings()?;
+    let given = args.connect.given.clone();
+    let mut settings = args.connect.settings()?;
+    let journal = given.value("journal", args.journal.journal.clone());
+    settings.journal = journal.or(settings.journal);
     let mut rows = rows(&settings)?;
     let plugin = &args.connect.plugin;
     let limits = plugin.limits()?;
@@ -117,11 +118,7 @@ fn rows(settings: &Settings) -> Result<Vec<Row>> {
             ))
         });
     let of_cloud = |given: Option<&Source>| given.cloned().unwrap_or(Source::Cloud);
-    // A flag of the commands that write it, and its variable.
-    let journal = env::var("OFFBOARD_JOURNAL").ok();
-    let journal = journal
-        .map(|file| Sourced::new(file, Source::Environment("OFFBOARD_JOURNAL".to_owned())))
-        .or_else(|| path(&settings.journal))
+    let journal = path(&settings.journal)
         .unwrap_or_else(|| Sourced::new(default_journal().display().to_string(), Source::Default));
     let (profile, file) = match &settings.profile {
         Some((name, file)) => (Some(name.clone()), file.clone()),

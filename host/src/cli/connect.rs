@@ -96,8 +96,8 @@ impl ConnectArgs {
 impl Settings {
     /// The way to the service, still without a credential.
     pub(super) fn network(&self, service: &Service) -> Result<Connection> {
-        let proxies =
-            Proxies::from_environment().context("HTTPS_PROXY or ALL_PROXY cannot be used")?;
+        let proxies = Proxies::from_environment()
+            .context("HTTPS_PROXY, ALL_PROXY or NO_PROXY cannot be used")?;
         let allowed = self
             .allow_address
             .as_ref()

@@ -37,6 +37,8 @@ use screen::Screen;
 use secret::Secrets;
 use settings::Given;
 
+use crate::text::clean_error;
+
 /// How long the end may take.
 const LAST_MOMENT: Duration = Duration::from_millis(500);
 
@@ -74,7 +76,7 @@ pub fn main() -> ExitCode {
         Err(error) => Err(error.into()),
     };
     let exit = exit.unwrap_or_else(|error| {
-        screen.error(&format!("{error:#}"));
+        screen.error(&clean_error(&format!("{error:#}")));
         Exit::Usage
     });
     match exit {

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use anyhow::{Result, ensure};
+use uuid::Uuid;
 
 use super::{
     args::{Format, RunArgs},
@@ -52,10 +53,7 @@ pub(super) async fn run(mut args: RunArgs, screen: &Screen) -> Result<Exit> {
     let Some(connected) = args.connect.connect(args.grace, &signals, screen).await? else {
         return Ok(Exit::Interrupted);
     };
-    let mut orders: Vec<Order> = targets
-        .into_iter()
-        .map(|target| Order::new(target, args.comment.clone()))
-        .collect();
+    let mut orders = orders(&args, targets)?;
     let mut lines = Vec::new();
 
     let finished = tokio::select! {
@@ -74,6 +72,19 @@ pub(super) async fn run(mut args: RunArgs, screen: &Screen) -> Result<Exit> {
         Finished::Yes if signals.stopped() => Exit::Interrupted,
         Finished::Yes => exit,
     })
+}
+
+/// An order for each machine, with its comment.
+fn orders(args: &RunArgs, targets: Vec<Target>) -> Result<Vec<Order>> {
+    let run = Uuid::new_v4().simple().to_string();
+    let number = |(at, target)| {
+        let comment = match args.correlate {
+            true => format!("{} [offboard {run}/{}]", args.comment, at + 1).parse()?,
+            false => args.comment.clone(),
+        };
+        Ok(Order::new(target, comment))
+    };
+    targets.into_iter().enumerate().map(number).collect()
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -237,19 +248,29 @@ fn announce(
     if planned.is_empty() {
         return;
     }
+    let comments: HashSet<&str> = planned
+        .iter()
+        .map(|order| order.comment().as_str())
+        .collect();
     screen.say(&format!(
         "The comment, kept by the service: {}",
-        clean(args.comment.as_str())
+        match comments.len() {
+            1 => clean(comments.into_iter().next().unwrap_or_default()),
+            _ => format!(
+                "{}, and the ids of the run and of each order",
+                clean(args.comment.as_str())
+            ),
+        }
     ));
     screen.say(match args.dry_run {
         true => "The plugin would be allowed to send:",
         false => "The plugin will be allowed to send:",
     });
-    for machine in planned.iter().filter_map(|order| order.machine()) {
-        screen.say(&format!(
-            "  {}",
-            Grant::offboard(api, machine, &args.comment)
-        ));
+    for order in &planned {
+        if let Some(machine) = order.machine() {
+            let grant = Grant::offboard(api, machine, order.comment());
+            screen.say(&format!("  {grant}"));
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use anstyle::{AnsiColor, Style};
 
-use crate::text::clean_lines;
+use crate::text::{clean_error, clean_lines};
 
 static FAILED: AtomicBool = AtomicBool::new(false);
 
@@ -77,7 +77,8 @@ impl Screen {
         }
     }
 
-    /// An error, also where nothing else is said.
+    /// An error, also where nothing else is said. Lines of it that are not ours
+    /// were made one before.
     pub(super) fn error(&self, text: &str) {
         let style = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
         let text = clean_lines(text);
@@ -86,7 +87,7 @@ impl Screen {
 
     /// An error that does not end the command, and yet makes it fail.
     pub(super) fn fail(&self, text: &str) {
-        self.error(text);
+        self.error(&clean_error(text));
         FAILED.store(true, Ordering::SeqCst);
     }
 }

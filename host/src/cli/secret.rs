@@ -97,6 +97,32 @@ mod tests {
 
     use super::*;
 
+    /// A limit on core dumps does not bind a kernel that pipes them to a
+    /// program, as most distributions do; a process that is not dumpable has
+    /// none at all, and gives its memory and first environment to nobody of the
+    /// same user. Asked of the kernel itself, since root could look anyway. In
+    /// a process of its own, which then is so until its end.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_process_is_not_dumpable() {
+        use rustix::process::{DumpableBehavior, dumpable_behavior};
+        const CHILD: &str = "OFFBOARD_TEST_DUMPABLE";
+        const NAME: &str = "cli::secret::tests::the_process_is_not_dumpable";
+        if env::var_os(CHILD).is_some() {
+            assert_eq!(dumpable_behavior().unwrap(), DumpableBehavior::Dumpable);
+            let _secrets = Secrets::take();
+            assert_eq!(dumpable_behavior().unwrap(), DumpableBehavior::NotDumpable);
+            return;
+        }
+        let child = Command::new(env::current_exe().unwrap())
+            .args(["--exact", NAME, "--test-threads=1"])
+            .env(CHILD, "1")
+            .output()
+            .unwrap();
+        let output = String::from_utf8_lossy(&child.stdout);
+        assert!(output.contains("1 passed"), "{output}");
+    }
+
     /// In a process of its own, since the environment is everybody's.
     #[test]
     fn the_token_leaves_the_environment() {

@@ -3,13 +3,14 @@
 
 use std::{
     io,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use super::screen::Screen;
 use crate::{
     audit::AuditFile,
-    egress::{Audit, Entry},
+    egress::{Audit, Entry, Phase},
+    text::clean,
 };
 
 /// More refusals than these are not told one by one; the audit has them.
@@ -20,6 +21,8 @@ pub(super) struct Watch {
     screen: Screen,
     file: Option<AuditFile>,
     warnings: AtomicU64,
+    /// Whether it was said that the file cannot be written.
+    failed: AtomicBool,
 }
 
 impl Watch {
@@ -28,6 +31,7 @@ impl Watch {
             screen,
             file,
             warnings: AtomicU64::new(0),
+            failed: AtomicBool::new(false),
         }
     }
 
@@ -42,27 +46,38 @@ impl Watch {
 
 impl Audit for Watch {
     fn note(&self, entry: &Entry<'_>) -> io::Result<()> {
-        match entry.refusal {
+        match (entry.refusal, entry.phase) {
             // The plugin wanted what nobody ordered, whatever came of the rest.
-            Some(_) => self.warn(entry),
-            None => self.screen.detail(&words(entry)),
+            (Some(_), _) => self.warn(entry),
+            (None, Phase::End) => self.screen.detail(&words(entry)),
+            (None, Phase::Decision) => {}
         }
         let Some(file) = &self.file else {
             return Ok(());
         };
         file.note(entry).inspect_err(|error| {
-            self.screen.fail(&format!(
-                "the audit cannot be written, so nothing more is let out: {error}"
-            ));
+            if !self.failed.swap(true, Ordering::Relaxed) {
+                self.screen.fail(&format!(
+                    "the audit cannot be written, so nothing more is let out: {error}"
+                ));
+            }
         })
     }
 }
 
+/// One line, whatever a server or the plugin put in.
 fn words(entry: &Entry<'_>) -> String {
+    clean(&told(entry))
+}
+
+fn told(entry: &Entry<'_>) -> String {
     let call = entry.call;
     let method = entry.method;
     let place = format!("{}://{}", entry.scheme, entry.authority);
     if let Some(refusal) = entry.refusal {
+        if method.is_empty() {
+            return format!("{call}: refused: {refusal}");
+        }
         return format!("{call}: refused {method} {place}: {refusal}");
     }
     let route = entry.route.map_or("", |route| route.template());

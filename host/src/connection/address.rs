@@ -44,15 +44,26 @@ pub(super) fn is_private(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(address) => {
             let [a, b, ..] = address.octets();
-            address.is_private() || (a, b & 0xc0) == (100, 64)
+            (address.is_private() || (a, b & 0xc0) == (100, 64)) && address != ALIBABA
         }
         IpAddr::V6(address) => address.is_unique_local() && !is_metadata(address),
     }
 }
 
-/// Amazon's metadata service has an address in the private range.
+/// The metadata service of Alibaba's cloud, in a carrier's range.
+const ALIBABA: Ipv4Addr = Ipv4Addr::new(100, 100, 100, 200);
+
+/// Clouds have services of a machine's own in the private range, of which the
+/// metadata service is one: Amazon under fd00:ec2::/32, Google at fd20:ce::254,
+/// Oracle at fd00:c1::a9fe:a9fe, Scaleway at fd00:42::42.
 fn is_metadata(address: Ipv6Addr) -> bool {
-    address == Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)
+    matches!(
+        address.segments(),
+        [0xfd00, 0xec2, ..]
+            | [0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254]
+            | [0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe]
+            | [0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42]
+    )
 }
 
 #[cfg(test)]
@@ -128,7 +139,13 @@ mod tests {
             "::1",
             "::",
             "fe80::1",
+            "100.100.100.200",
+            "::ffff:100.100.100.200",
             "fd00:ec2::254",
+            "fd00:ec2::23",
+            "fd20:ce::254",
+            "fd00:c1::a9fe:a9fe",
+            "fd00:42::42",
             "::ffff:169.254.169.254",
         ] {
             assert!(!is_private(address.parse().unwrap()), "{address}");

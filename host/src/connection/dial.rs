@@ -218,7 +218,15 @@ mod tests {
         let network = Network::default();
         let named = Proxy::read("http://proxy.test:3128").unwrap();
         assert!(to_proxy(&network, &named, "10.1.2.3".parse().unwrap()));
-        for address in ["127.0.0.1", "169.254.169.254", "::1", "0.0.0.0"] {
+        for address in [
+            "127.0.0.1",
+            "169.254.169.254",
+            "100.100.100.200",
+            "fd00:ec2::254",
+            "fd20:ce::254",
+            "::1",
+            "0.0.0.0",
+        ] {
             assert!(!to_proxy(&network, &named, address.parse().unwrap()));
         }
         let local = Proxy::read("http://127.0.0.1:3128").unwrap();

@@ -10,6 +10,7 @@ mod network;
 #[cfg(feature = "sign-in")]
 mod probe;
 mod proxy;
+mod redaction;
 mod secret_file;
 #[cfg(feature = "sign-in")]
 pub mod sign_in;

@@ -2,7 +2,7 @@
 //! goes and how much passes, and nothing of what is said: TLS is with the
 //! service itself.
 
-use std::{env, fmt};
+use std::{env, ffi::OsString, fmt};
 
 use http::{HeaderValue, Uri};
 use hyper_util::client::proxy::matcher::Matcher;
@@ -39,16 +39,24 @@ impl Proxies {
     /// what `NO_PROXY` exempts.
     ///
     /// # Errors
-    /// It is set to something else than an HTTP proxy.
+    /// It is set to something else than an HTTP proxy, or to what is no text.
     pub fn from_environment() -> Result<Self, InvalidProxy> {
+        Self::from_variables(|name| env::var_os(name))
+    }
+
+    fn from_variables(value: impl Fn(&str) -> Option<OsString>) -> Result<Self, InvalidProxy> {
+        // What is no text is set all the same: taken for nothing, it would
+        // have the connection go where the user did not want it.
+        let text = |name: &&str| value(name).map(|value| value.into_string());
         let first = |names: &[&str]| {
-            names
-                .iter()
-                .filter_map(|name| env::var(name).ok())
-                .find(|value| !value.trim().is_empty())
+            let mut values = names.iter().filter_map(text);
+            values
+                .find(|value| !matches!(value, Ok(text) if text.trim().is_empty()))
+                .transpose()
+                .map_err(|_| InvalidProxy)
         };
-        let proxy = first(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]);
-        let exempt = first(&["NO_PROXY", "no_proxy"]).unwrap_or_default();
+        let proxy = first(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])?;
+        let exempt = first(&["NO_PROXY", "no_proxy"])?.unwrap_or_default();
         match proxy {
             Some(proxy) => Self::new(&proxy, &exempt),
             None => Ok(Self::default()),
@@ -187,6 +195,30 @@ mod tests {
         ] {
             let refused = found("https://api.example.test", proxy, "*");
             assert_eq!(refused, Err(InvalidProxy), "{proxy}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_variable_that_is_no_text_is_an_error_and_not_a_direct_connection() {
+        use std::os::unix::ffi::OsStringExt;
+        for (name, error) in [
+            ("HTTPS_PROXY", true),
+            ("https_proxy", true),
+            ("ALL_PROXY", true),
+            ("all_proxy", true),
+            ("NO_PROXY", true),
+            ("no_proxy", true),
+            ("ANOTHER", false),
+        ] {
+            let bytes = b"http://proxy\xff.test:3128".to_vec();
+            let value = OsString::from_vec(bytes);
+            let found = Proxies::from_variables(|asked| match asked {
+                asked if asked == name => Some(value.clone()),
+                "HTTPS_PROXY" => Some(" ".into()),
+                _ => None,
+            });
+            assert_eq!(found.is_err(), error, "{name}");
         }
     }
 

@@ -4,10 +4,12 @@
 
 mod audit;
 mod counted;
+mod head;
 mod note;
 mod record;
 
 use std::{
+    cmp::Ordering::{Equal, Greater, Less},
     pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -17,7 +19,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header, uri::Scheme};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -33,15 +35,17 @@ use crate::{
     grant::{Asked, Grant, MAX_REQUEST_BODY, Permit, Refusal, Route},
 };
 
-pub use audit::{Audit, Entry};
+pub use audit::{Audit, Entry, Phase};
 pub use record::{CallRecord, Delivery, Exchange};
 
 pub(crate) use audit::Auditor;
 use counted::Counted;
-use note::Note;
+use head::visible;
+use note::{Note, brief};
 pub(crate) use record::Recorder;
 
-/// Requests of one call that are put on record one by one.
+/// Requests of one call, and headers that it tried to set, that are put on
+/// record one by one.
 const MAX_ASKED: u64 = 256;
 
 /// The longest reason of a failure, in characters.
@@ -50,13 +54,9 @@ const MAX_REASON: usize = 500;
 /// How long to wait for requests of a call that is over.
 const SETTLE: Duration = Duration::from_secs(2);
 
-/// The longest header that the guest may see, in bytes: a date has fewer.
-const MAX_VISIBLE: usize = 64;
-
-const USER_AGENT: &str = concat!("offboard/", env!("CARGO_PKG_VERSION"));
-
-/// What the guest may see of an answer's head.
-const VISIBLE: [HeaderName; 3] = [header::CONTENT_TYPE, header::DATE, header::RETRY_AFTER];
+/// Company, product and version, in the form that Microsoft asks partners for
+/// (its documentation of partner integration).
+const USER_AGENT: &str = concat!("MdePartner-offboard-offboard/", env!("CARGO_PKG_VERSION"));
 
 /// One call's way out.
 pub(crate) struct Egress {
@@ -70,7 +70,8 @@ struct Exit {
     auditor: Auditor,
     recorder: Recorder,
     began: Instant,
-    /// How many requests the plugin asked for.
+    /// How many requests the plugin asked for, and headers that it tried to
+    /// set.
     asked: AtomicU64,
     /// Dropped with the last request that still runs.
     _open: mpsc::Sender<()>,
@@ -119,19 +120,39 @@ impl Egress {
     }
 }
 
+/// Whether a header can be neither set nor seen.
+fn is_forbidden(name: &HeaderName) -> bool {
+    const SECRET: [HeaderName; 4] = [
+        header::AUTHORIZATION,
+        header::COOKIE,
+        header::SET_COOKIE,
+        header::WWW_AUTHENTICATE,
+    ];
+    DEFAULT_FORBIDDEN_HEADERS.contains(name)
+        || SECRET.contains(name)
+        || name.as_str().starts_with("proxy-")
+}
+
 impl WasiHttpHooks for Egress {
+    /// Asked for every header that the guest would set or take out, and for
+    /// those of an answer that it would see. Of these, `visible` left none that
+    /// is forbidden: what is found here is an attempt of the guest's.
+    fn is_forbidden_header(&mut self, name: &HeaderName) -> bool {
+        let forbidden = is_forbidden(name);
+        if forbidden {
+            self.exit.refuse_header(name);
+        }
+        forbidden
+    }
+
     fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
-        Arc::new(|name| {
-            const SECRET: [HeaderName; 4] = [
-                header::AUTHORIZATION,
-                header::COOKIE,
-                header::SET_COOKIE,
-                header::WWW_AUTHENTICATE,
-            ];
-            DEFAULT_FORBIDDEN_HEADERS.contains(name)
-                || SECRET.contains(name)
-                || name.as_str().starts_with("proxy-")
-        })
+        Arc::new(is_forbidden)
+    }
+
+    /// Every scheme comes as far as the grant, which refuses all but one, with
+    /// a reason and on record.
+    fn is_supported_scheme(&mut self, _scheme: &Scheme) -> bool {
+        true
     }
 
     /// No more of a body is held for a guest than is looked at.
@@ -184,9 +205,24 @@ impl Exit {
             Ok(signed_in) => signed_in,
             Err(refusal) => return Err(note.refuse(refusal)),
         };
-        note.allow(permit.route());
+        // Before anything of it leaves.
+        if let Err(refusal) = note.allow(permit.route(), &issued.token) {
+            return Err(note.refuse(refusal));
+        }
         let request = outgoing(&head, permit.body(), authorization);
         self.exchange(permit.route(), request, &issued).await
+    }
+
+    /// Takes note that the guest tried to set a header that is not its own. It
+    /// counts as a request: neither may fill the disk.
+    fn refuse_header(&self, name: &HeaderName) {
+        let asked = self.asked.fetch_add(1, Ordering::Relaxed);
+        let name = brief(name.as_str());
+        match asked.cmp(&MAX_ASKED) {
+            Less => drop(Note::header(self).refuse(Refusal::Header(name))),
+            Equal => drop(Note::header(self).refuse(Refusal::TooMany)),
+            Greater => self.recorder.refuse(Refusal::TooMany),
+        }
     }
 
     /// The token, and the header that carries it.
@@ -323,24 +359,6 @@ impl Exit {
         self.recorder
             .update(|exchange| exchange.failure = Some(reason));
     }
-}
-
-/// What the guest sees of an answer's head. Of these three it needs the last; a
-/// number or a date is no secret.
-fn visible(headers: &HeaderMap, token: &Token) -> HeaderMap {
-    let harmless = |value: &HeaderValue| {
-        value.len() <= MAX_VISIBLE
-            && value
-                .as_bytes()
-                .iter()
-                .all(|b| b.is_ascii_alphanumeric() || b" ,:;/=-+".contains(b))
-            && !token.is_in(value.as_bytes())
-    };
-    headers
-        .iter()
-        .filter(|(name, value)| VISIBLE.contains(name) && harmless(value))
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect()
 }
 
 /// The body of an answer, whole and without the token, or why there is none.

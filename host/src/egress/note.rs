@@ -1,12 +1,22 @@
-//! One request's entry in the audit, made when the request ends, also where it
-//! is dropped half-way.
+//! The audit's lines for one request: one before anything of it leaves, and one
+//! when it ends, also where it is dropped half-way; one for a request that is
+//! refused. A plugin that asks with megabytes does not fill memory or the disk.
 
 use std::time::{Instant, SystemTime};
 
 use wasmtime_wasi_http::Error;
 
-use super::{Entry, Exit};
-use crate::grant::{Refusal, Route};
+use super::{Entry, Exit, Phase};
+use crate::{
+    connection::Token,
+    grant::{Refusal, Route},
+};
+
+/// The longest method, scheme or authority on record, in characters.
+const MAX_WORDS: usize = 200;
+
+/// The longest query on record, in characters.
+const MAX_QUERY: usize = 2000;
 
 /// One request on its way.
 pub(super) struct Note<'a> {
@@ -16,6 +26,7 @@ pub(super) struct Note<'a> {
     method: String,
     scheme: String,
     authority: String,
+    query: Option<String>,
     decision: Decision,
 }
 
@@ -28,25 +39,75 @@ enum Decision {
 impl<'a> Note<'a> {
     pub(super) fn new(exit: &'a Exit, head: &http::request::Parts) -> Self {
         let authority = head.uri.authority();
+        let mut note = Self::header(exit);
+        note.method = brief(head.method.as_str());
+        note.scheme = brief(head.uri.scheme_str().unwrap_or_default());
+        note.authority = authority.map_or_else(String::new, |name| brief(name.as_str()));
+        note.query = head.uri.query().map(|query| cut(query, MAX_QUERY));
+        note
+    }
+
+    /// For a header that was tried before there was a request.
+    pub(super) fn header(exit: &'a Exit) -> Self {
         Self {
             exit,
             time: SystemTime::now(),
             began: Instant::now(),
-            method: head.method.to_string(),
-            scheme: head.uri.scheme_str().unwrap_or_default().to_owned(),
-            authority: authority.map_or_else(String::new, ToString::to_string),
+            method: String::new(),
+            scheme: String::new(),
+            authority: String::new(),
+            query: None,
             decision: Decision::Open,
         }
     }
 
-    pub(super) fn allow(&mut self, route: Route) {
+    /// Puts on record that the request is let out. It may not leave before
+    /// that.
+    pub(super) fn allow(&mut self, route: Route, token: &Token) -> Result<(), Refusal> {
+        // The guest never had the token; a record is kept for longer than one
+        // can be sure of that.
+        let query = self.query.take();
+        self.query = query.map(|query| {
+            let clean = token.redact(query.into_bytes());
+            String::from_utf8_lossy(&clean).into_owned()
+        });
+        self.tell(Phase::Decision, Some(route), None)?;
         self.decision = Decision::Allowed(route);
+        Ok(())
     }
 
     pub(super) fn refuse(&mut self, refusal: Refusal) -> Error {
         self.exit.recorder.refuse(refusal.clone());
         self.decision = Decision::Refused(refusal);
         Error::HttpRequestDenied
+    }
+
+    fn tell(
+        &self,
+        phase: Phase,
+        route: Option<Route>,
+        refusal: Option<&Refusal>,
+    ) -> Result<(), Refusal> {
+        let exit = self.exit;
+        let exchange = match phase {
+            Phase::Decision => None,
+            Phase::End => exit.recorder.exchange(),
+        };
+        exit.auditor.note(&Entry {
+            time: self.time,
+            phase,
+            call: exit.call,
+            grant: &exit.grant().to_string(),
+            method: &self.method,
+            scheme: &self.scheme,
+            authority: &self.authority,
+            query: self.query.as_deref(),
+            route,
+            refusal,
+            exchange: exchange.as_ref(),
+            proxy: route.and_then(|_| exit.connection.proxy()),
+            duration: self.began.elapsed(),
+        })
     }
 }
 
@@ -55,25 +116,21 @@ impl Drop for Note<'_> {
         if matches!(self.decision, Decision::Open) {
             self.refuse(Refusal::Unfinished);
         }
-        let exit = self.exit;
-        let (route, refusal) = match &self.decision {
-            Decision::Allowed(route) => (Some(*route), None),
-            Decision::Refused(refusal) => (None, Some(refusal)),
-            Decision::Open => (None, None),
+        // What cannot be put on record here ends all that would follow.
+        let _ = match &self.decision {
+            Decision::Allowed(route) => self.tell(Phase::End, Some(*route), None),
+            Decision::Refused(refusal) => self.tell(Phase::Decision, None, Some(refusal)),
+            Decision::Open => Ok(()),
         };
-        let exchange = route.and_then(|_| exit.recorder.exchange());
-        exit.auditor.note(&Entry {
-            time: self.time,
-            call: exit.call,
-            grant: &exit.grant().to_string(),
-            method: &self.method,
-            scheme: &self.scheme,
-            authority: &self.authority,
-            route,
-            refusal,
-            exchange: exchange.as_ref(),
-            proxy: route.and_then(|_| exit.connection.proxy()),
-            duration: self.began.elapsed(),
-        });
     }
+}
+
+/// The plugin's own words, as far as a record needs them.
+pub(super) fn brief(text: &str) -> String {
+    cut(text, MAX_WORDS)
+}
+
+/// The beginning of a text; no more of it is copied.
+fn cut(text: &str, length: usize) -> String {
+    text.chars().take(length).collect()
 }

@@ -169,10 +169,10 @@ async fn a_connection_with_tls_is_never_used_without() {
 }
 
 #[tokio::test]
-async fn a_scheme_of_one_s_own_is_impossible() {
+async fn a_scheme_of_one_s_own_is_refused() {
     let server = service();
     let called = attack("custom_scheme", &server).await;
-    assert_impossible(&called, &server, "HttpProtocolError");
+    assert_denied(&called, &server, &Refusal::Scheme("gopher".to_owned()));
 }
 
 /// A name of this machine that leads to an address that is not public. Every

@@ -3,7 +3,8 @@
 use offboard_host::{grant::Refusal, sandbox::CallError};
 
 use super::{
-    assert_as_ordered, assert_denied, assert_nothing_left, attack, attack_briefly, service, told,
+    MACHINE, assert_as_ordered, assert_denied, assert_nothing_left, attack, attack_briefly,
+    service, told,
 };
 
 #[tokio::test]
@@ -11,6 +12,14 @@ async fn another_comment_is_refused() {
     let server = service();
     let called = attack("forged_comment", &server).await;
     assert_denied(&called, &server, &Refusal::Body);
+}
+
+#[tokio::test]
+async fn a_writer_is_heard_out_before_it_is_refused() {
+    let server = service();
+    let called = attack("writes_before_it_asks", &server).await;
+    let path = format!("/api/machines/{MACHINE}/isolate");
+    assert_denied(&called, &server, &Refusal::Path(path));
 }
 
 #[tokio::test]

@@ -5,12 +5,14 @@ use offboard_host::grant::Refusal;
 use super::{assert_as_ordered, assert_denied, assert_nothing_left, attack, service, told};
 
 /// The guest may not even name this header: it is told so, and goes on without,
-/// and what the service sees is what it always sees.
+/// and what the service sees is what it always sees. That it tried is on record.
 async fn assert_left_out(guest: &str, header: &str) {
     let server = service();
     let called = attack(guest, &server).await;
     let expected = format!("header {header} forbidden; answered:");
     assert!(told(&called).starts_with(&expected), "{called:?}");
+    let refusal = Refusal::Header(header.to_owned());
+    assert_eq!(called.record.refusals, [refusal], "{called:?}");
     assert_as_ordered(&server);
 }
 
@@ -235,6 +237,10 @@ async fn a_token_of_its_own_behind_the_body_is_not_sent() {
     let server = service();
     let called = attack("trailers_forbidden", &server).await;
     assert!(told(&called).starts_with("body forbidden; "), "{called:?}");
+    assert!(
+        matches!(called.record.refusals[0], Refusal::Header(_)),
+        "{called:?}"
+    );
     assert_nothing_left(&called, &server);
 }
 

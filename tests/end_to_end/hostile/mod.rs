@@ -12,6 +12,7 @@ mod features;
 mod headers;
 mod imports;
 mod reads;
+mod record;
 mod requests;
 mod resources;
 mod results;
@@ -256,7 +257,10 @@ fn assert_request(server: &Scripted, comment: &str) {
     let length = format!("content-length: {}", body.len());
     let host = format!("host: {authority}");
     let token = format!("authorization: Bearer {TOKEN}");
-    let agent = format!("user-agent: offboard/{}", env!("CARGO_PKG_VERSION"));
+    let agent = format!(
+        "user-agent: MdePartner-offboard-offboard/{}",
+        env!("CARGO_PKG_VERSION")
+    );
     assert_eq!(
         headers,
         [

@@ -79,6 +79,14 @@ async fn a_second_request_behind_the_method_is_impossible() {
     assert_impossible(&called, &server, "method refused");
 }
 
+/// The host keeps one for each request that a guest holds.
+#[tokio::test]
+async fn a_method_of_megabytes_is_not_taken() {
+    let server = service();
+    let called = attack("huge_method", &server).await;
+    assert_impossible(&called, &server, "method refused");
+}
+
 /// What a guest of several requests was told of each.
 fn each(called: &Offboarding) -> Vec<&str> {
     told(called).split("\n--\n").collect()

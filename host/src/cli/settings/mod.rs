@@ -56,8 +56,8 @@ pub(super) struct Origins {
     pub(super) limits: Source,
 }
 
-/// A variable's name, and how its text is read.
-type Variable<'a, T> = (&'a str, fn(String) -> Result<T>);
+/// Reads what a variable holds.
+type Read<T> = fn(String) -> Result<T>;
 
 /// Takes a field's value where it was found first.
 struct Layers<'a> {
@@ -72,7 +72,7 @@ impl Layers<'_> {
         &self,
         id: &str,
         argument: Option<T>,
-        variables: &[Variable<'_, T>],
+        variables: &[(&str, Read<T>)],
         profile: Option<T>,
     ) -> Result<Option<Sourced<T>>> {
         if let Some(found) = self.given.value(id, argument) {

@@ -38,7 +38,7 @@ const OFFLINE: &str = "offline_access";
 /// A token without an end is looked at again after this.
 const UNKNOWN_LIFE: Duration = Duration::from_secs(15 * 60);
 
-/// What shows a person an address and a code.
+/// Is given the address and the code.
 type Show = dyn Fn(&str, &str) + Send + Sync;
 
 /// Shows a person where to type which code. Called from a sign-in's task; the

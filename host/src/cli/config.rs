@@ -12,7 +12,7 @@ use super::{
     limit::words,
     report,
     screen::Screen,
-    settings::{Given, Settings, Source, Sourced, usual},
+    settings::{Settings, Source, Sourced, usual},
     sheet::{Cells, csv},
 };
 use crate::{sandbox::Limit, text::clean_json};
@@ -38,32 +38,21 @@ pub(super) fn show(mut args: ConfigArgs, screen: &Screen) -> Result<Exit> {
     let mut settings = args.connect.settings()?;
     let journal = given.value("journal", args.journal.journal.clone());
     settings.journal = journal.or(settings.journal);
-    let mut rows = rows(&settings, &given)?;
+    let mut rows = rows(&settings)?;
     let plugin = &args.connect.plugin;
     let limits = plugin.limits()?;
-    let of_profile = settings
-        .profile
-        .as_ref()
-        .map(|(name, file)| Source::Profile {
-            file: file.clone(),
-            profile: name.clone(),
-        });
-    // By its flag or variable; or else by the profile, where it is set at all.
-    let source = |id: &str, is_set: bool| {
-        let found = given.value(id, Some(())).map(|found| found.source);
-        let found = found.or_else(|| of_profile.clone().filter(|_| is_set));
-        found.unwrap_or(Source::Default)
-    };
+    let origins = &settings.origins;
     let file = plugin.plugin.as_ref();
-    rows.push(row(
+    rows.push(from(
         "plugin",
-        file.map(|path| Sourced::new(path.display().to_string(), source("plugin", true))),
+        file.map(|path| path.display().to_string()),
+        &origins.plugin,
     ));
-    let digest = plugin.plugin_sha256.as_ref();
-    rows.push(row(
+    let pinned = plugin.plugin_sha256.as_ref();
+    rows.push(from(
         "pluginSha256",
-        digest
-            .map(|digest| Sourced::new(digest.as_str().to_owned(), source("plugin_sha256", true))),
+        pinned.map(|digest| digest.as_str().to_owned()),
+        &origins.plugin_sha256,
     ));
     let limits: Map<String, Value> = Limit::ALL
         .into_iter()
@@ -75,7 +64,7 @@ pub(super) fn show(mut args: ConfigArgs, screen: &Screen) -> Result<Exit> {
     rows.push(Row {
         name: "limits",
         value: Some(limits.into()),
-        source: source("limits", !plugin.limits.is_empty()).to_string(),
+        source: origins.limits.to_string(),
     });
     match args.output.output {
         Format::Table => screen.line(&report::table(
@@ -104,7 +93,7 @@ fn object(rows: &[Row]) -> Result<Map<String, Value>> {
     rows.iter().map(shown).collect()
 }
 
-fn rows(settings: &Settings, given: &Given) -> Result<Vec<Row>> {
+fn rows(settings: &Settings) -> Result<Vec<Row>> {
     let service = settings.service()?;
     let sign_in = &settings.sign_in;
     let path = |setting: &Option<Sourced<std::path::PathBuf>>| {
@@ -131,23 +120,17 @@ fn rows(settings: &Settings, given: &Given) -> Result<Vec<Row>> {
     let of_cloud = |given: Option<&Source>| given.cloned().unwrap_or(Source::Cloud);
     let journal = path(&settings.journal)
         .unwrap_or_else(|| Sourced::new(default_journal().display().to_string(), Source::Default));
-    let of_file = |id: &str| {
-        let found = given.value(id, Some(()));
-        found.map_or(Source::Default, |found| found.source)
-    };
     let (profile, file) = match &settings.profile {
         Some((name, file)) => (Some(name.clone()), file.clone()),
         None => (None, settings.file.clone().unwrap_or_else(usual)),
     };
     Ok(vec![
-        row(
+        from(
             "configuration",
-            Some(Sourced::new(file.display().to_string(), of_file("config"))),
+            Some(file.display().to_string()),
+            &settings.origins.config,
         ),
-        row(
-            "profile",
-            profile.map(|name| Sourced::new(name, of_file("profile"))),
-        ),
+        from("profile", profile, &settings.origins.profile),
         row(
             "cloud",
             settings
@@ -253,6 +236,10 @@ fn list<T>(name: &'static str, setting: Option<&Sourced<Vec<T>>>, text: fn(&T) -
         value: setting.map(|setting| setting.value.iter().map(text).collect()),
         source: source.to_string(),
     }
+}
+
+fn from(name: &'static str, value: Option<String>, source: &Source) -> Row {
+    row(name, value.map(|value| Sourced::new(value, source.clone())))
 }
 
 impl Cells for Row {

@@ -160,9 +160,16 @@ fn no_token(error: &SignInError) -> Problem {
         SignInError::Refused { codes, .. } => codes.first().map(|code| format!("AADSTS{code}")),
         _ => None,
     };
+    let message = error.to_string();
+    // It stands before the words wherever they are shown.
+    let prefix = code.as_ref().map(|code| format!("{code}: "));
+    let message = match prefix.and_then(|prefix| message.strip_prefix(&prefix)) {
+        Some(words) => words.to_owned(),
+        None => message,
+    };
     Problem {
         code,
-        ..Problem::new(kind, Retry::Safe, error.to_string())
+        ..Problem::new(kind, Retry::Safe, message)
     }
 }
 

@@ -209,6 +209,62 @@ fn configurations_keep_to_their_schema() {
 }
 
 #[test]
+fn every_value_is_shown_with_where_it_comes_from() {
+    let world = World::new();
+    let file = world.path("offboard.toml");
+    let text = "[profiles.a]\nplugin = 'in.wasm'\njournal = 'in.jsonl'\n\
+                [profiles.a.limits]\nmemory = '64MiB'\n";
+    fs::write(&file, text).unwrap();
+    let args = ["config", "show", "--output", "json"];
+    let sources = |command: &mut std::process::Command, expected: &[(&str, &str)]| {
+        let shown = shown(command);
+        for (name, source) in expected {
+            assert_eq!(shown[name]["source"], *source, "{name}: {shown}");
+        }
+    };
+    let profile = format!("profile a in {}", file.display());
+    let mut command = crate::support::command(args);
+    sources(
+        command.env("OFFBOARD_CONFIG", &file),
+        &[
+            ("configuration", "environment OFFBOARD_CONFIG"),
+            ("profile", &profile),
+            ("plugin", &profile),
+            ("journal", &profile),
+            ("limits", &profile),
+            ("pluginSha256", "default"),
+        ],
+    );
+    let mut command = crate::support::command(args);
+    command
+        .args(["--config", file.to_str().unwrap(), "--profile", "a"])
+        .args(["--plugin", "x.wasm", "--limit", "memory=32MiB"])
+        .env("OFFBOARD_JOURNAL", "x.jsonl")
+        .env("OFFBOARD_PLUGIN_SHA256", "0".repeat(64));
+    sources(
+        &mut command,
+        &[
+            ("configuration", "--config"),
+            ("profile", "--profile"),
+            ("plugin", "--plugin"),
+            ("journal", "environment OFFBOARD_JOURNAL"),
+            ("limits", "--limit"),
+            ("pluginSha256", "environment OFFBOARD_PLUGIN_SHA256"),
+        ],
+    );
+    let bare = [
+        "configuration",
+        "profile",
+        "plugin",
+        "journal",
+        "limits",
+        "caFile",
+    ]
+    .map(|name| (name, "default"));
+    sources(&mut crate::support::command(args), &bare);
+}
+
+#[test]
 fn a_configuration_is_shown_without_a_sign_in_and_without_secrets() {
     let world = World::new();
     for output in ["table", "json", "jsonl", "csv"] {

@@ -104,7 +104,7 @@ fn a_sign_in_that_is_refused_is_told_with_its_code_and_what_mends_it() {
             (text(&error, "kind"), text(&error, "code")),
             ("no-credential", code)
         );
-        assert_says(text(&error, "message"), &[code]);
+        assert!(!text(&error, "message").contains("AADSTS"), "{error}");
         assert_says(text(&error, "hint"), &[hint]);
 
         let mut command = world.with_secret(&CHECK);
@@ -113,7 +113,8 @@ fn a_sign_in_that_is_refused_is_told_with_its_code_and_what_mends_it() {
         assert_eq!(checked.code, 3, "{checked:?}");
         let token = step(&checked, "token");
         assert_eq!(token["status"], "failed");
-        assert_says(text(&token, "reason"), &[code]);
+        // Once.
+        assert_eq!(text(&token, "reason").matches(code).count(), 1, "{token}");
         assert_says(text(&token, "hint"), &[hint]);
         assert_unchanged(&world, &checked);
     }

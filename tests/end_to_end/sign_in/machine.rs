@@ -97,14 +97,3 @@ fn an_endpoint_that_is_not_the_machine_s_own_gets_no_secret() {
     command.env("IDENTITY_ENDPOINT", "hunter2 hunter2");
     assert_not_sent(&world, &mut command, 3);
 }
-
-#[test]
-fn the_endpoint_is_never_behind_a_proxy() {
-    let world = World::new();
-    let address = world.simulator.api_root()["https://".len()..].parse();
-    let proxy = super::wire::Proxy::to(&world.runtime, address.unwrap());
-    let machine = world.machine();
-    let mut command = on_app_service(&world, &run(&machine));
-    assert_offboarded(&world, command.env("HTTPS_PROXY", &proxy.root));
-    assert!(proxy.asked().is_empty());
-}

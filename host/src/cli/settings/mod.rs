@@ -46,6 +46,17 @@ pub(super) struct Settings {
     pub(super) allow_address: Option<Sourced<Vec<AddressRange>>>,
     pub(super) audit: Option<Sourced<PathBuf>>,
     pub(super) journal: Option<Sourced<PathBuf>>,
+    pub(super) origins: Origins,
+}
+
+/// Where that was found which is in force in another form.
+#[derive(Debug)]
+pub(super) struct Origins {
+    pub(super) config: Source,
+    pub(super) profile: Source,
+    pub(super) plugin: Source,
+    pub(super) plugin_sha256: Source,
+    pub(super) limits: Source,
 }
 
 /// A variable's name, and how its text is read.
@@ -90,6 +101,23 @@ impl Layers<'_> {
             .or_else(|| profile.map(|(value, source)| Sourced::new(value, source)))
     }
 
+    /// Limits of the profile stay in force beside those that were given, which
+    /// are told.
+    fn origins(&self, profile: &Profile) -> Origins {
+        let of = |id: &str, is_in_profile: bool| {
+            let given = self.given.value(id, Some(())).map(|given| given.source);
+            let profile = self.profile.filter(|_| is_in_profile).cloned();
+            given.or(profile).unwrap_or(Source::Default)
+        };
+        Origins {
+            config: of("config", false),
+            profile: of("profile", true),
+            plugin: of("plugin", profile.plugin.is_some()),
+            plugin_sha256: of("plugin_sha256", profile.plugin_sha256.is_some()),
+            limits: of("limits", !profile.limits.is_empty()),
+        }
+    }
+
     fn many<T>(&self, id: &str, arguments: Vec<T>, profile: Vec<T>) -> Option<Sourced<Vec<T>>> {
         let some = |values: Vec<T>| Some(values).filter(|values| !values.is_empty());
         self.plain(id, some(arguments), some(profile))
@@ -119,6 +147,7 @@ impl Settings {
             given,
             profile: source.as_ref(),
         };
+        let origins = layers.origins(&profile);
         fall_back(&mut args.plugin, &profile);
         Ok(Self {
             cloud: layers.plain("cloud", args.cloud, profile.cloud),
@@ -148,6 +177,7 @@ impl Settings {
             ),
             audit: layers.plain("audit", args.audit.clone(), profile.audit.clone()),
             journal: Sourced::in_profile(profile.journal.clone(), source.as_ref()),
+            origins,
             sign_in: SignInSettings::resolve(&args.sign_in, &profile, &layers, secrets)?,
             profile: chosen.map(|chosen| (chosen.name, chosen.file)),
             file: args.config.clone(),

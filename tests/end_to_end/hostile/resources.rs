@@ -86,6 +86,11 @@ async fn a_plugin_that_calls_itself_for_ever_is_ended() {
     let server = service();
     let called = attack("deep_recursion", &server).await;
     assert_limit(&called, "stack");
+    // Told as the limit that it is, and not as a plugin that broke.
+    assert!(
+        matches!(&called.result, Err(CallError::Limit(reason)) if reason.contains("stack")),
+        "{called:?}"
+    );
     assert_nothing_left(&called, &server);
 }
 

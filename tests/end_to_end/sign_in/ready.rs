@@ -81,6 +81,8 @@ fn no_shell_is_between_the_host_and_the_program() {
         world.path("token command").display(),
         touched.display()
     );
+    // Where a shell would leave what it makes of it.
+    command.current_dir(world.folder.path());
     assert_offboarded(&world, command.env("OFFBOARD_TOKEN_COMMAND", words));
     let seen = fs::read_to_string(file).unwrap();
     let touched_word = format!("<{}>", touched.display());

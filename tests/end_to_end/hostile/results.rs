@@ -11,8 +11,8 @@ use offboard_host::{
 };
 
 use super::{
-    COMMENT, Reply, Scripted, action_json, assert_nothing_left, attack, call, component_bytes,
-    connection, machine, sandbox, sandbox_with, service, unreadable_machines,
+    COMMENT, MACHINE, Reply, Scripted, action_json, assert_nothing_left, attack, call,
+    component_bytes, connection, machine, sandbox, sandbox_with, service, unreadable_machines,
 };
 use crate::support::Outcome;
 
@@ -39,8 +39,12 @@ async fn run(guest: &str, server: &Scripted) -> Order {
 /// One offboarding was sent and carried out. Whatever the guest says of it, it
 /// is neither believed nor called safe to repeat.
 async fn assert_not_believed(guest: &str) {
-    let server = service();
-    let order = run(guest, &server).await;
+    assert_not_believed_of(guest, &service()).await;
+}
+
+/// The same, of this service.
+async fn assert_not_believed_of(guest: &str, server: &Scripted) {
+    let order = run(guest, server).await;
     assert_eq!(order.state(), State::Unknown, "{order:?}");
     assert_eq!(
         order.problem().map(|problem| problem.retry),
@@ -67,6 +71,10 @@ async fn an_action_that_the_service_did_not_send_is_not_believed() {
 #[tokio::test]
 async fn an_action_of_another_machine_is_not_believed() {
     assert_not_believed("claims_another_machine").await;
+    // Nor where that is what the service says.
+    let other = action_json().replace(MACHINE, &MACHINE.replace('0', "f"));
+    let server = Scripted::posting(Reply::new(200, &other));
+    assert_not_believed_of("claims_another_machine", &server).await;
 }
 
 #[tokio::test]

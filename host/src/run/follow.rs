@@ -43,7 +43,9 @@ impl Runner {
                         }
                     }
                 }
-                Err(problem) if matches!(problem.kind, "forbidden" | "unauthorized") => {
+                Err(problem)
+                    if matches!(problem.kind, "forbidden" | "unauthorized" | "no-credential") =>
+                {
                     for order in &mut open {
                         order.cannot_follow(problem.clone());
                     }

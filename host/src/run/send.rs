@@ -47,6 +47,11 @@ impl Runner {
             }
             // A filter that the service does not take tells nothing either.
             Err(problem) if problem.status == Some(400) => None,
+            // The next ones would have no token either.
+            Err(problem) if is_signed_out(&problem) => {
+                order.settle(Verdict::NotSent(problem.clone()));
+                return Ok(After::Stop(problem));
+            }
             Err(problem) => {
                 let retry = Retry::Safe;
                 order.settle(Verdict::NotSent(Problem {
@@ -232,8 +237,16 @@ fn line<'a>(order: &'a Order, id: &'a str, record: &CallRecord) -> Answered<'a> 
     Answered::new(id, order.state().name(), action, record, order.problem())
 }
 
+/// Whether there is no token any more.
+fn is_signed_out(problem: &Problem) -> bool {
+    matches!(problem.kind, "no-credential" | "no-authority")
+}
+
 /// A problem of the token or of its permissions would meet every order.
 fn after(order: &Order, record: &CallRecord) -> After {
+    if let Some(problem) = order.problem().filter(|problem| is_signed_out(problem)) {
+        return After::Stop(problem.clone());
+    }
     let exchange = record.exchange.as_ref();
     let (Some(status), Some(problem)) = (
         exchange.and_then(|exchange| exchange.status),

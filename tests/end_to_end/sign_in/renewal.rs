@@ -206,14 +206,16 @@ fn a_secret_that_is_revoked_in_the_middle_never_makes_a_failure_of_what_is_out()
     });
     let machine = world.machine();
     let mut args = run(&machine).to_vec();
-    args.push("--wait=8s");
+    args.push("--wait=60s");
     let mut running = Running::start(&mut world.with_secret(&args));
     running.hears("accepted ");
     world.simulator.revoke_secret();
     let outcome = running.end();
-    // The order is out, and cannot be followed.
+    // The order is out, and cannot be followed, which is told with the reason.
     assert_eq!(outcome.code, 4, "{outcome:?}");
-    assert_eq!(outcome.row()["state"], "pending");
+    let row = outcome.row();
+    assert_eq!(row["state"], "accepted");
+    assert_eq!(row["error"]["kind"], "no-credential");
     assert_eq!(world.posts(), 1);
 }
 

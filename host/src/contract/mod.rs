@@ -119,6 +119,37 @@ impl ActionStatus {
 }
 
 #[cfg(test)]
+impl MachineAction {
+    /// A pending offboarding with this id, and nothing else known of it.
+    pub(crate) fn bare(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            action_type: ActionType::Offboard,
+            status: ActionStatus::Pending,
+            title: None,
+            requestor: None,
+            requestor_comment: None,
+            machine_id: None,
+            computer_dns_name: None,
+            creation_date_time_utc: None,
+            last_update_date_time_utc: None,
+            cancellation_requestor: None,
+            cancellation_comment: None,
+            cancellation_date_time_utc: None,
+            error_hresult: None,
+            error: None,
+            scope: None,
+            external_id: None,
+            request_source: None,
+            related_file_info: None,
+            commands: Vec::new(),
+            troubleshoot_info: None,
+            json: String::new(),
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

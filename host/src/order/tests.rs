@@ -1,7 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::contract::ActionType;
 
 fn order() -> Order {
     let id = "0123456789abcdef0123456789abcdef01234567".parse().unwrap();
@@ -10,28 +9,8 @@ fn order() -> Order {
 
 fn action(status: ActionStatus) -> MachineAction {
     MachineAction {
-        id: "11111111-2222-3333-4444-555555555555".to_owned(),
-        action_type: ActionType::Offboard,
         status,
-        title: None,
-        requestor: None,
-        requestor_comment: None,
-        machine_id: None,
-        computer_dns_name: None,
-        creation_date_time_utc: None,
-        last_update_date_time_utc: None,
-        cancellation_requestor: None,
-        cancellation_comment: None,
-        cancellation_date_time_utc: None,
-        error_hresult: None,
-        error: None,
-        scope: None,
-        external_id: None,
-        request_source: None,
-        related_file_info: None,
-        commands: Vec::new(),
-        troubleshoot_info: None,
-        json: "{}".to_owned(),
+        ..MachineAction::bare("11111111-2222-3333-4444-555555555555")
     }
 }
 

@@ -52,28 +52,12 @@ const ACTION: &str = r#"{"id": "A1", "type": "Offboard", "status": "Failed", "ma
 /// The action above, reported as it is.
 fn action() -> MachineAction {
     MachineAction {
-        id: "A1".to_owned(),
-        action_type: ActionType::Offboard,
         status: ActionStatus::Failed,
-        title: None,
-        requestor: None,
         requestor_comment: Some("Retired".to_owned()),
         machine_id: Some("ab".to_owned()),
         computer_dns_name: Some("x".to_owned()),
-        creation_date_time_utc: None,
-        last_update_date_time_utc: None,
-        cancellation_requestor: None,
-        cancellation_comment: None,
-        cancellation_date_time_utc: None,
-        error_hresult: None,
-        error: None,
-        scope: None,
-        external_id: None,
-        request_source: None,
-        related_file_info: None,
-        commands: Vec::new(),
-        troubleshoot_info: None,
         json: ACTION.to_owned(),
+        ..MachineAction::bare("A1")
     }
 }
 

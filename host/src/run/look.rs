@@ -404,32 +404,11 @@ fn refuse(order: &mut Order, problem: Problem) -> Preflight {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::contract::ActionStatus;
 
     fn action(id: &str, comment: Option<&str>) -> MachineAction {
         MachineAction {
-            id: id.to_owned(),
-            action_type: ActionType::Offboard,
-            status: ActionStatus::Pending,
-            title: None,
-            requestor: None,
             requestor_comment: comment.map(ToOwned::to_owned),
-            machine_id: None,
-            computer_dns_name: None,
-            creation_date_time_utc: None,
-            last_update_date_time_utc: None,
-            cancellation_requestor: None,
-            cancellation_comment: None,
-            cancellation_date_time_utc: None,
-            error_hresult: None,
-            error: None,
-            scope: None,
-            external_id: None,
-            request_source: None,
-            related_file_info: None,
-            commands: Vec::new(),
-            troubleshoot_info: None,
-            json: String::new(),
+            ..MachineAction::bare(id)
         }
     }
 

@@ -11,6 +11,7 @@ use std::{
 
 use serde::Serialize;
 use thiserror::Error;
+use uuid::Uuid;
 
 use crate::{
     egress::{Audit, Entry, Phase},
@@ -21,6 +22,7 @@ use crate::{
 #[derive(Debug)]
 pub struct AuditFile {
     lines: Mutex<Lines>,
+    run: Uuid,
     plugin_sha256: String,
 }
 
@@ -36,6 +38,7 @@ pub struct AuditError {
 #[serde(rename_all = "camelCase")]
 struct Line<'a> {
     time: String,
+    run: Uuid,
     plugin_sha256: &'a str,
     call: &'a str,
     grant: &'a str,
@@ -58,17 +61,18 @@ struct Line<'a> {
 
 impl AuditFile {
     /// Opens an audit for appending, and creates it where it is missing,
-    /// readable by nobody else.
+    /// readable by nobody else. The run is the journal's.
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn open(path: &Path, plugin_sha256: &str) -> Result<Self, AuditError> {
+    pub fn open(path: &Path, run: Uuid, plugin_sha256: &str) -> Result<Self, AuditError> {
         let lines = Lines::open(path).map_err(|cause| AuditError {
             path: path.to_owned(),
             cause,
         })?;
         Ok(Self {
             lines: Mutex::new(lines),
+            run,
             plugin_sha256: plugin_sha256.to_owned(),
         })
     }
@@ -80,6 +84,7 @@ impl Audit for AuditFile {
         let time = jiff::Timestamp::try_from(entry.time).map_err(io::Error::other)?;
         let line = Line {
             time: time.to_string(),
+            run: self.run,
             plugin_sha256: &self.plugin_sha256,
             call: entry.call.name(),
             grant: entry.grant,

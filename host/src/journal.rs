@@ -18,7 +18,6 @@ use crate::{contract::Problem, egress::CallRecord, lines::Lines};
 pub struct Journal {
     lines: Lines,
     path: PathBuf,
-    run: Uuid,
     who: Who,
 }
 
@@ -27,27 +26,56 @@ pub struct Journal {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Who {
-    /// The user of the operating system, where known.
+    /// The run, which the audit names, too.
+    pub run: Uuid,
+    /// The user of the operating system, as the environment names it.
     pub user: Option<String>,
+    /// The user's number, as the system has it; only where users have one.
+    pub uid: Option<u32>,
     /// This program's version.
     pub version: &'static str,
     /// The plugin's digest.
     pub plugin_sha256: String,
     /// The service's origin.
     pub api_root: String,
+    /// The tenant that the token names.
+    pub tenant: Option<String>,
+    /// The application that the token was issued to: its client id.
+    pub application: Option<String>,
+    /// The kind of credential.
+    pub auth: Option<String>,
+    /// The configuration's profile.
+    pub profile: Option<String>,
 }
 
 impl Who {
-    /// Who sends, with this program.
+    /// Who sends, with this program; what is known of the sign-in is left
+    /// open.
     #[must_use]
     pub fn new(user: Option<String>, plugin_sha256: &str, api_root: &str) -> Self {
         Self {
+            run: Uuid::new_v4(),
             user,
+            uid: uid(),
             version: env!("CARGO_PKG_VERSION"),
             plugin_sha256: plugin_sha256.to_owned(),
             api_root: api_root.to_owned(),
+            tenant: None,
+            application: None,
+            auth: None,
+            profile: None,
         }
     }
+}
+
+#[cfg(unix)]
+fn uid() -> Option<u32> {
+    Some(rustix::process::getuid().as_raw())
+}
+
+#[cfg(not(unix))]
+fn uid() -> Option<u32> {
+    None
 }
 
 /// The journal cannot be written, so nothing may be sent.
@@ -111,11 +139,20 @@ impl<'a> Answered<'a> {
 struct Line<'a, T> {
     time: String,
     event: &'a str,
-    run: Uuid,
     #[serde(flatten)]
     who: &'a Who,
     #[serde(flatten)]
     what: &'a T,
+}
+
+impl JournalError {
+    /// One file cannot be both: each has lines of its own form.
+    pub(crate) fn is_audit(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            cause: io::Error::other("it is the audit file, and each needs one of its own"),
+        }
+    }
 }
 
 impl Journal {
@@ -138,8 +175,30 @@ impl Journal {
         Ok(Self {
             lines,
             path: path.to_owned(),
-            run: Uuid::new_v4(),
             who,
+        })
+    }
+
+    /// Whether one could be opened there; nothing is left behind.
+    ///
+    /// # Errors
+    /// It could not be written.
+    pub fn probe(path: &Path) -> Result<(), JournalError> {
+        let probe = || {
+            if path.exists() {
+                return std::fs::OpenOptions::new()
+                    .append(true)
+                    .open(path)
+                    .map(|_| ());
+            }
+            // Where its folder would be made, if that is missing, too.
+            let folder = path.ancestors().skip(1).find(|folder| folder.exists());
+            let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
+            tempfile::tempfile_in(folder.unwrap_or(Path::new("."))).map(|_| ())
+        };
+        probe().map_err(|cause| JournalError {
+            path: path.to_owned(),
+            cause,
         })
     }
 
@@ -161,7 +220,6 @@ impl Journal {
         let line = Line {
             time,
             event,
-            run: self.run,
             who: &self.who,
             what,
         };

@@ -50,6 +50,7 @@ fn anything_else_sends_nothing() {
         let world = World::new();
         let (code, shown) = at_a_terminal(&world, "", answer, &[]);
         assert_eq!((code, world.posts().len()), (130, 0), "{answer:?}: {shown}");
+        assert!(!shown.contains("network"), "{answer:?}: {shown}");
         assert!(world.journal().is_empty());
     }
 }

@@ -9,10 +9,16 @@ const ID: &str = "0123456789abcdef0123456789abcdef01234567";
 #[test]
 fn without_a_token_nothing_is_sent_and_output_is_still_an_array() {
     let world = World::new();
-    for command in [
-        &["run", ID, "--comment", "x", "--yes", "--output", "json"][..],
-        &["status", ID, "--output", "json"],
-        &["cancel", ID, "--comment", "x", "--output", "json"],
+    for (command, state) in [
+        (
+            &["run", ID, "--comment", "x", "--yes", "--output", "json"][..],
+            "not-sent",
+        ),
+        (&["status", ID, "--output", "json"], "unknown"),
+        (
+            &["cancel", ID, "--comment", "x", "--output", "json"],
+            "not-sent",
+        ),
     ] {
         let output = world
             .command(command)
@@ -24,7 +30,7 @@ fn without_a_token_nothing_is_sent_and_output_is_still_an_array() {
         let row = outcome.row();
         assert_eq!(
             (row["state"].as_str(), row["machineId"].as_str()),
-            (Some("not-sent"), Some(ID))
+            (Some(state), Some(ID))
         );
         assert_eq!(row["error"]["kind"], "no-credential");
     }
@@ -179,5 +185,58 @@ fn a_credential_of_the_command_line_beats_one_of_the_environment() {
             &[secret]
         ),
         of("client-secret", "--auth")
+    );
+}
+
+#[test]
+fn the_proxy_in_force_is_shown_without_its_credential() {
+    let shown = |variables: &[(&str, &str)]| {
+        let mut command = command(["config", "show", "--output", "json"]);
+        Outcome::from(command.envs(variables.iter().copied()).output().unwrap())
+    };
+    let proxy = "http://user:hunter2@proxy.test:3128";
+    let found = shown(&[("HTTPS_PROXY", ""), ("ALL_PROXY", proxy)]);
+    assert!(!found.stdout.contains("hunter2"), "{found:?}");
+    let found: serde_json::Value = serde_json::from_str(&found.stdout).unwrap();
+    assert_eq!(found["proxy"]["value"], "http://proxy.test:3128");
+    assert_eq!(found["proxy"]["source"], "environment ALL_PROXY");
+    let refused = shown(&[("https_proxy", "socks5://user:hunter2@proxy.test")]);
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(refused.stderr.contains("https_proxy is not"), "{refused:?}");
+    assert!(!refused.stderr.contains("hunter2"), "{refused:?}");
+}
+
+#[test]
+fn settings_are_shown_to_people_as_they_are_written() {
+    let shown = Outcome::from(command(["config", "show"]).output().unwrap());
+    for name in ["api-root", "client-secret-file", "plugin-sha256"] {
+        let row = shown.stdout.lines().find(|line| line.starts_with(name));
+        assert!(row.is_some(), "{name}: {shown:?}");
+    }
+}
+
+#[test]
+fn a_variable_that_is_set_to_nothing_is_not_set() {
+    let world = World::new();
+    let id = world.online()[0].machine.id.clone();
+    let mut command = world.command(&["run", &id, "--comment", "x", "--yes"]);
+    for name in [
+        "CLOUD", "REGION", "CA_FILE", "AUDIT", "PLUGIN", "TENANT", "AUTH", "PROFILE",
+    ] {
+        command.env(format!("OFFBOARD_{name}"), " ");
+    }
+    let outcome = Outcome::from(command.output().unwrap());
+    assert_eq!((outcome.code, world.posts().len()), (0, 1), "{outcome:?}");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named_once() {
+    let missing = ["inspect", "--plugin", "/no/such/plugin.wasm"];
+    let outcome = Outcome::from(command(missing).output().unwrap());
+    assert_eq!(outcome.code, 2, "{outcome:?}");
+    assert_eq!(
+        outcome.stderr.matches("plugin.wasm").count(),
+        1,
+        "{outcome:?}"
     );
 }

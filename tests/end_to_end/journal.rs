@@ -125,3 +125,17 @@ fn trap_last_characters_of_the_token_logged() {
         assert!(!text.contains(&signature[signature.len() - 6..]), "{text}");
     }
 }
+
+#[test]
+fn one_file_is_not_journal_and_audit_at_once() {
+    let world = World::new();
+    let journal = world.path("journal.jsonl");
+    let id = world.online()[0].machine.id.clone();
+    let outcome = world.run(&[&id, "--audit", journal.to_str().unwrap()]);
+    let row = outcome.row();
+    assert_eq!((outcome.code, row["state"].as_str()), (5, Some("not-sent")));
+    assert_eq!(row["error"]["kind"], "journal");
+    let message = row["error"]["message"].as_str().unwrap();
+    assert!(message.contains("it is the audit file"), "{message}");
+    assert!(world.posts().is_empty());
+}

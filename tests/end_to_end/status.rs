@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Reply, Scripted, World};
+use crate::support::{Outcome, Reply, Scripted, World};
 
 fn first_action(world: &World, id: &str) -> String {
     world.run(&[id]).row()["action"]["id"]
@@ -51,20 +51,36 @@ fn what_has_not_ended_at_the_deadline_is_pending() {
 }
 
 #[test]
-fn an_unknown_action_is_rejected() {
+fn of_an_unknown_action_nothing_is_known_and_it_is_not_cancelled() {
     let world = World::new();
     let nobody = "11111111-2222-3333-4444-555555555555";
-    for command in [
-        &["status", nobody][..],
-        &["cancel", nobody, "--comment", "x"],
+    for (command, state) in [
+        (&["status", nobody][..], "unknown"),
+        (&["cancel", nobody, "--comment", "x"], "rejected"),
     ] {
         let outcome = world.offboard(&[command, &["--output", "json"]].concat());
         assert_eq!(
             (outcome.code, &outcome.row()["state"]),
-            (1, &json!("rejected")),
+            (1, &json!(state)),
             "{outcome:?}"
         );
         assert_eq!(outcome.row()["error"]["code"], "ResourceNotFound");
+    }
+}
+
+/// A state that says "safe to repeat" would be read as the offboarding's.
+#[test]
+fn what_cannot_be_read_is_unknown() {
+    let world = World::new();
+    let id = world.offline().machine.id.clone();
+    let action = first_action(&world, &id);
+    for subject in [&action, &id] {
+        let mut command = world.command(&["status", subject, "--output", "json"]);
+        command.env("OFFBOARD_API_ROOT", "http://127.0.0.1:1");
+        let outcome = Outcome::from(command.output().unwrap());
+        let row = outcome.row();
+        assert_eq!((outcome.code, &row["state"]), (5, &json!("unknown")));
+        assert_eq!(row["error"]["kind"], "no-answer");
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     contract::{ActionType, InvalidMachineId, MachineAction, MachineId, Problem, Retry},
-    order::{State, Target, state_of_problem},
+    order::{State, Target},
     text::clean,
 };
 
@@ -61,17 +61,19 @@ pub(super) fn unknown_action(problem: Problem) -> Problem {
 }
 
 /// Shows them all, and what to do next. The comment is the one that was sent,
-/// if one was.
+/// if one was; `state_of` says what a problem means for what was asked.
 pub(super) fn show(
     asked: &[Asked],
     comment: Option<&str>,
+    state_of: fn(&Problem) -> State,
     format: Format,
     connected: &Connected,
     screen: &Screen,
 ) {
     let advice = |problem: &Problem| hint::hint(problem, connected.claims.as_ref());
     if format == Format::Table {
-        screen.line(&report::table(&report::ORDER_HEAD, asked.iter().map(cells)));
+        let cells = asked.iter().map(|asked| cells(asked, state_of));
+        screen.line(&report::table(&report::ORDER_HEAD, cells));
     } else {
         let rows: Vec<Row<'_>> = asked
             .iter()
@@ -81,7 +83,7 @@ pub(super) fn show(
                     &asked.subject,
                     comment,
                     problem,
-                    state_of_problem(problem),
+                    state_of(problem),
                     advice(problem),
                 ),
             })
@@ -106,7 +108,7 @@ pub(super) fn show(
     }
 }
 
-fn cells(asked: &Asked) -> Vec<String> {
+fn cells(asked: &Asked, state_of: fn(&Problem) -> State) -> Vec<String> {
     let or_dash = |text: Option<&str>| text.unwrap_or("-").to_owned();
     match &asked.found {
         Ok((action, state)) => vec![
@@ -125,7 +127,7 @@ fn cells(asked: &Asked) -> Vec<String> {
             vec![
                 or_dash(machine),
                 or_dash(name),
-                state_of_problem(problem).to_string(),
+                state_of(problem).to_string(),
                 or_dash(action),
                 report::words(problem),
             ]

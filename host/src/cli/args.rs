@@ -9,7 +9,7 @@ use super::{
     limit,
     secret::Secrets,
     settings::{Auth, Given},
-    target,
+    target::{self, Named},
 };
 use crate::{
     component::Digest,
@@ -18,7 +18,6 @@ use crate::{
         cloud::{Cloud, Region},
     },
     contract::{ApiRoot, Comment},
-    order::Target,
     sandbox::Limit,
 };
 
@@ -232,7 +231,7 @@ pub(super) struct JournalArgs {
 pub(super) struct RunArgs {
     /// Machine ids, device URLs of the portal, or DNS names; at most 25
     #[arg(required = true, value_name = "MACHINE", value_parser = target::machine)]
-    pub(super) machines: Vec<Target>,
+    pub(super) machines: Vec<Named>,
     /// Why, for the record of the service and of this machine
     #[arg(long, short, value_name = "TEXT")]
     pub(super) comment: Comment,
@@ -305,6 +304,8 @@ pub(super) struct FindArgs {
 #[derive(Debug, Args)]
 #[command(after_long_help = EXIT_CODES)]
 pub(super) struct CheckArgs {
+    #[command(flatten)]
+    pub(super) journal: JournalArgs,
     #[command(flatten)]
     pub(super) output: OutputArgs,
     #[command(flatten)]

@@ -16,19 +16,20 @@ use super::{
 use crate::{
     contract::{ActionId, ActionType, MachineAction, Problem, Retry},
     journal::Journal,
-    order::state_of,
+    order::{state_of, state_of_problem},
     run::Event,
 };
 
 pub(super) async fn cancel(mut args: CancelArgs, screen: &Screen) -> Result<Exit> {
     let signals = Signals::listen(screen);
-    let Some(connected) = args
+    let Some(mut connected) = args
         .connect
         .connect(Duration::ZERO, &signals, screen)
         .await?
     else {
         return Ok(Exit::Interrupted);
     };
+    connected.expect_tenant_of(args.actions.iter().filter_map(Subject::named));
     let mut journal = connected
         .journal(&args.journal)
         .map_err(|error| Problem::new("journal", Retry::Safe, error.to_string()));
@@ -36,7 +37,7 @@ pub(super) async fn cancel(mut args: CancelArgs, screen: &Screen) -> Result<Exit
     for subject in &args.actions {
         let cancelled = match (&mut journal, signals.stopped()) {
             (_, true) => Err(Problem::new(
-                "not-sent",
+                "interrupted",
                 Retry::Safe,
                 "interrupted before its turn",
             )),
@@ -56,6 +57,7 @@ pub(super) async fn cancel(mut args: CancelArgs, screen: &Screen) -> Result<Exit
     show(
         &asked,
         Some(comment),
+        state_of_problem,
         args.output.output,
         &connected,
         screen,
@@ -83,7 +85,7 @@ async fn one(
     let action = tokio::select! {
         action = pending(connected, subject) => action?,
         () = signals.stopping() => {
-            return Err(Problem::new("not-sent", Retry::Safe, "interrupted before it was sent"));
+            return Err(Problem::new("interrupted", Retry::Safe, "interrupted before it was sent"));
         }
     };
     let mut observe = |event: Event<'_>| {
@@ -105,7 +107,7 @@ async fn one(
 async fn pending(connected: &Connected, subject: &Subject) -> Result<ActionId, Problem> {
     let machine = match subject {
         Subject::Action(id) => return offboarding(connected, id).await,
-        Subject::Machine(target) => machine(connected, target).await?,
+        Subject::Machine(named) => machine(connected, &named.target).await?,
     };
     let listing = connected.runner.offboardings(&[&machine]).await?;
     listing

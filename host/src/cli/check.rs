@@ -9,9 +9,11 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::Result;
 use tokio::task::spawn_blocking;
+use uuid::Uuid;
 
 use super::{
     args::{CheckArgs, ConnectArgs, Format},
+    connect::{default_journal, not_the_audit},
     exit::Exit,
     hint, report,
     screen::Screen,
@@ -22,11 +24,13 @@ use super::{
 };
 use crate::{
     audit::AuditFile,
+    component::{Component, Digest},
     connection::{
         Connection, TokenClaims,
         cloud::{Issuer, Service},
     },
     contract::Problem,
+    journal::Journal,
     run::Runner,
     sandbox::Sandbox,
 };
@@ -38,7 +42,7 @@ pub(super) async fn check(mut args: CheckArgs, screen: &Screen) -> Result<Exit> 
     let signals = Signals::listen(screen);
     let mut report = Report::new(*screen, args.output.output == Format::Table);
     let stopped = tokio::select! {
-        () = walk(&mut args.connect, &mut report, &signals, screen) => false,
+        () = walk(&mut args, &mut report, &signals, screen) => false,
         () = signals.stopping() => true,
     };
     let steps = report.into_steps();
@@ -55,11 +59,15 @@ pub(super) async fn check(mut args: CheckArgs, screen: &Screen) -> Result<Exit> 
 }
 
 /// Each step that the ones before it allow.
-async fn walk(args: &mut ConnectArgs, report: &mut Report, signals: &Signals, screen: &Screen) {
-    let Some((settings, service, connection)) = configuration(args, report) else {
+async fn walk(args: &mut CheckArgs, report: &mut Report, signals: &Signals, screen: &Screen) {
+    let Some((mut settings, service, connection)) = configuration(&mut args.connect, report) else {
         return;
     };
-    let sandbox = plugin(args, &settings, report, screen).await;
+    settings.journal_from(&args.journal, &args.connect.given);
+    let args = &args.connect;
+    let plugin = plugin(args, report, screen).await;
+    let digest = plugin.as_ref().map(|(component, _)| component.digest());
+    let audit = records(&settings, digest.map_or("", Digest::as_str), report);
     network(&settings, &service, &connection, report).await;
     let signed_in = settings.sign_in(&service, &connection, screen).await;
     let claims = match &signed_in {
@@ -75,7 +83,10 @@ async fn walk(args: &mut ConnectArgs, report: &mut Report, signals: &Signals, sc
             None
         }
     };
-    let Some(sandbox) = sandbox else { return };
+    let (Some((_, sandbox)), Some(audit)) = (plugin, audit) else {
+        return;
+    };
+    let sandbox = sandbox.audited(Arc::new(Watch::new(*screen, audit)));
     let mut runner = Runner::new(sandbox, connection, Duration::ZERO, signals.stop.clone());
     let wrong_resource = match signed_in {
         Ok((credential, _)) => {
@@ -130,21 +141,53 @@ fn configuration(
     }
 }
 
+/// The journal and the audit: whether they can be written. What is read here
+/// goes into the audit, too; none where it cannot.
+fn records(settings: &Settings, digest: &str, report: &mut Report) -> Option<Option<AuditFile>> {
+    let journal = settings.journal.as_ref();
+    let journal = journal.map_or_else(default_journal, |journal| journal.value.clone());
+    let open = || {
+        let file = settings.audit.as_ref();
+        let audit = file.map(|file| AuditFile::open(&file.value, Uuid::new_v4(), digest));
+        let audit = audit.transpose()?;
+        not_the_audit(&journal, file.map(|file| file.value.as_path()))?;
+        Journal::probe(&journal)?;
+        anyhow::Ok(audit)
+    };
+    match open() {
+        Ok(audit) => {
+            let reason = match &settings.audit {
+                Some(file) => format!(
+                    "the journal {} and the audit {} can be written",
+                    journal.display(),
+                    file.value.display()
+                ),
+                None => format!(
+                    "the journal {} can be written; no audit was asked for",
+                    journal.display()
+                ),
+            };
+            report.add(Step::passed("records", reason));
+            Some(audit)
+        }
+        Err(error) => {
+            let hint = "Nothing is sent that cannot be put on record: make room, or name other \
+                files with --journal and --audit.";
+            report.add(Step::failed("records", format!("{error:#}"), hint));
+            None
+        }
+    }
+}
+
 async fn plugin(
     args: &ConnectArgs,
-    settings: &Settings,
     report: &mut Report,
     screen: &Screen,
-) -> Option<Sandbox> {
+) -> Option<(Component, Sandbox)> {
     let (plugin, loading) = (args.plugin.clone(), *screen);
     let load = async {
         let component = spawn_blocking(move || plugin.component(&loading)).await??;
-        let audit = match &settings.audit {
-            Some(file) => Some(AuditFile::open(&file.value, component.digest().as_str())?),
-            None => None,
-        };
-        let sandbox = Sandbox::new(&component, args.plugin.limits()?)?
-            .audited(Arc::new(Watch::new(*screen, audit)));
+        let sandbox = Sandbox::new(&component, args.plugin.limits()?)?;
         anyhow::Ok((component, sandbox))
     };
     match load.await {
@@ -157,7 +200,7 @@ async fn plugin(
                 "plugin",
                 format!("{}, {pinned}", component.digest()),
             ));
-            Some(sandbox)
+            Some((component, sandbox))
         }
         Err(error) => {
             let hint =

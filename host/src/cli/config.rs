@@ -15,13 +15,14 @@ use super::{
     settings::{Settings, Source, Sourced, usual},
     sheet::{Cells, csv},
 };
-use crate::{sandbox::Limit, text::clean_json};
+use crate::{connection::Proxies, sandbox::Limit, text::clean_json};
 
 /// What stands where a secret is.
 const MASK: &str = "[set]";
 
 /// One setting, as people and programs see it.
 struct Row {
+    /// As JSON has it.
     name: &'static str,
     value: Option<Value>,
     source: String,
@@ -34,10 +35,8 @@ struct Shown<'a> {
 }
 
 pub(super) fn show(mut args: ConfigArgs, screen: &Screen) -> Result<Exit> {
-    let given = args.connect.given.clone();
     let mut settings = args.connect.settings()?;
-    let journal = given.value("journal", args.journal.journal.clone());
-    settings.journal = journal.or(settings.journal);
+    settings.journal_from(&args.journal, &args.connect.given);
     let mut rows = rows(&settings)?;
     let plugin = &args.connect.plugin;
     let limits = plugin.limits()?;
@@ -213,9 +212,31 @@ fn rows(settings: &Settings) -> Result<Vec<Row>> {
             settings.allow_address.as_ref(),
             ToString::to_string,
         ),
+        row("proxy", proxy()?),
         row("audit", path(&settings.audit)),
         row("journal", Some(journal)),
     ])
+}
+
+/// The proxy, without its credential, and the variable that names it.
+fn proxy() -> Result<Option<Sourced<String>>> {
+    let proxies = Proxies::from_environment()?;
+    Ok(proxies.proxy().map(|(proxy, variable)| {
+        let source = variable.map_or(Source::Default, |name| Source::Environment(name.to_owned()));
+        Sourced::new(proxy.to_string(), source)
+    }))
+}
+
+/// A setting as the file and the flags write it.
+fn spelled(name: &str) -> String {
+    let mut spelled = String::new();
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() {
+            spelled.push('-');
+        }
+        spelled.push(letter.to_ascii_lowercase());
+    }
+    spelled
 }
 
 fn row(name: &'static str, setting: Option<Sourced<String>>) -> Row {
@@ -261,6 +282,6 @@ impl Cells for Row {
                 .join(", "),
             Some(value) => value.to_string(),
         };
-        vec![self.name.to_owned(), value, self.source.clone()]
+        vec![spelled(self.name), value, self.source.clone()]
     }
 }

@@ -1,8 +1,13 @@
 //! From arguments to a connection and a sandbox.
 
-use std::{env, fs, mem, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    env, fs, mem,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result};
 use tokio::task::spawn_blocking;
 
 use super::{
@@ -10,11 +15,12 @@ use super::{
     screen::Screen,
     settings::{Settings, Sourced},
     signal::Signals,
+    target::Named,
     watch::Watch,
 };
 use crate::{
     audit::AuditFile,
-    component::Component,
+    component::{Component, ComponentError},
     connection::{
         Connection, Credential, Proxies, SignInError, Token, TokenClaims, cloud::Service,
         sign_in::Prompt,
@@ -32,8 +38,9 @@ pub(super) struct Connected {
     pub(super) claims: Option<TokenClaims>,
     /// Why there is no token.
     pub(super) missing: Option<Problem>,
+    audit: Option<PathBuf>,
     journal: Option<PathBuf>,
-    who: Who,
+    pub(super) who: Who,
 }
 
 impl ConnectArgs {
@@ -42,7 +49,7 @@ impl ConnectArgs {
     /// # Errors
     /// The configuration cannot be used.
     pub(super) fn settings(&mut self) -> Result<Settings> {
-        let (given, secrets) = (mem::take(&mut self.given), mem::take(&mut self.secrets));
+        let (given, secrets) = (self.given.clone(), mem::take(&mut self.secrets));
         Settings::resolve(self, &given, secrets)
     }
 
@@ -64,8 +71,12 @@ impl ConnectArgs {
             component = spawn_blocking(move || plugin.component(&loading)) => component??,
             () = signals.stopping() => return Ok(None),
         };
+        let mut who = settings.who(&component, &service);
         let audit = match &settings.audit {
-            Some(file) => Some(AuditFile::open(&file.value, component.digest().as_str())?),
+            Some(file) => {
+                let digest = component.digest().as_str();
+                Some(AuditFile::open(&file.value, who.run, digest)?)
+            }
             None => None,
         };
         let sandbox = Sandbox::new(&component, self.plugin.limits()?)?
@@ -85,12 +96,14 @@ impl ConnectArgs {
             }
             Err(problem) => (None, Some(problem)),
         };
-        let user = env::var("USER").or_else(|_| env::var("USERNAME")).ok();
-        let who = Who::new(user, component.digest().as_str(), service.api_root.as_str());
+        who.tenant = claims.as_ref().and_then(|claims| claims.tenant.clone());
+        let application = claims.as_ref().and_then(TokenClaims::application);
+        who.application = application.map(ToOwned::to_owned);
         Ok(Some(Connected {
             runner: Runner::new(sandbox, connection, grace, signals.stop.clone()),
             claims,
             missing,
+            audit: settings.audit.map(|audit| audit.value),
             journal: settings.journal.map(|journal| journal.value),
             who,
         }))
@@ -100,8 +113,7 @@ impl ConnectArgs {
 impl Settings {
     /// The way to the service, still without a credential.
     pub(super) fn network(&self, service: &Service) -> Result<Connection> {
-        let proxies = Proxies::from_environment()
-            .context("HTTPS_PROXY, ALL_PROXY or NO_PROXY cannot be used")?;
+        let proxies = Proxies::from_environment()?;
         let allowed = self
             .allow_address
             .as_ref()
@@ -138,8 +150,28 @@ impl Settings {
             .map_err(|error| Problem::new("no-credential", Retry::Safe, format!("{error:#}")))?;
         match credential.token().await {
             Ok(token) => Ok((credential, token)),
-            Err(error) => Err(no_token(&error)),
+            Err(error) => {
+                let mut problem = no_token(&error);
+                if let (Some(left_over), Some(message)) =
+                    (self.sign_in.client_id_of_identity(), &mut problem.message)
+                {
+                    message.push_str(&left_over);
+                }
+                Err(problem)
+            }
         }
+    }
+
+    /// For the record: who sends, and with what.
+    fn who(&self, component: &Component, service: &Service) -> Who {
+        let user = env::var("USER").or_else(|_| env::var("USERNAME")).ok();
+        let mut who = Who::new(user, component.digest().as_str(), service.api_root.as_str());
+        who.auth = self
+            .sign_in
+            .chosen()
+            .map(|auth| auth.value.name().to_owned());
+        who.profile = self.profile.as_ref().map(|(name, _)| name.clone());
+        who
     }
 }
 
@@ -183,7 +215,11 @@ impl PluginArgs {
                 screen.say(&format!("compiling {}", file.display()));
                 Component::from_bytes(bytes)
             };
-            return load().with_context(|| file.display().to_string());
+            return load().map_err(|error| match error {
+                // It names the file itself.
+                ComponentError::File(..) => error.into(),
+                error => Error::new(error).context(file.display().to_string()),
+            });
         }
         let component = Component::embedded()?;
         if let Some(pinned) = pinned {
@@ -207,7 +243,55 @@ impl Connected {
     pub(super) fn journal(&self, args: &JournalArgs) -> Result<Journal, JournalError> {
         let named = args.journal.clone().or_else(|| self.journal.clone());
         let path = named.unwrap_or_else(default_journal);
+        not_the_audit(&path, self.audit.as_deref())?;
         Journal::open(&path, self.who.clone())
+    }
+
+    /// Whom the service takes this for, as far as the token tells.
+    pub(super) fn signed_in(&self) -> String {
+        let who = &self.who;
+        let with = who.auth.as_deref().unwrap_or("nothing");
+        let profile = who.profile.as_ref();
+        let profile = profile.map_or_else(String::new, |profile| format!(" of profile {profile}"));
+        let tenant = match &who.tenant {
+            Some(tenant) => format!("to tenant {tenant}"),
+            None => "to a tenant that the token does not name".to_owned(),
+        };
+        let application = who.application.as_ref();
+        let application =
+            application.map_or_else(String::new, |id| format!(", as application {id}"));
+        format!("{tenant}{application}, with {with}{profile}")
+    }
+
+    /// Where a portal's URL names another tenant than the token, nothing is to
+    /// be sent: the machine that the user looked at is not that one.
+    pub(super) fn expect_tenant_of<'a>(&mut self, named: impl IntoIterator<Item = &'a Named>) {
+        let Some(found) = self
+            .claims
+            .as_ref()
+            .and_then(|claims| claims.tenant.as_deref())
+        else {
+            return;
+        };
+        let mut wanted = named.into_iter().filter_map(|named| named.tenant);
+        if let Some(wanted) = wanted.find(|wanted| !found.eq_ignore_ascii_case(&wanted.to_string()))
+            && self.missing.is_none()
+        {
+            let message = format!(
+                "the token is of the tenant {found}, and the URL of a machine names {wanted}"
+            );
+            self.missing = Some(Problem::new("wrong-tenant", Retry::Safe, message));
+        }
+    }
+}
+
+/// A journal is not the audit as well, which is open already.
+pub(super) fn not_the_audit(journal: &Path, audit: Option<&Path>) -> Result<(), JournalError> {
+    let whole = |path: &Path| fs::canonicalize(path).ok();
+    let audit = audit.and_then(whole);
+    match audit.is_some() && audit == whole(journal) {
+        true => Err(JournalError::is_audit(journal)),
+        false => Ok(()),
     }
 }
 

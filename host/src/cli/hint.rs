@@ -7,10 +7,6 @@ use crate::{
     contract::{Machine, Problem},
 };
 
-/// The audience that the service wants, also at its newer hosts (Microsoft's
-/// API documentation; the government clouds may differ).
-const AUDIENCE: &str = "https://api.securitycenter.microsoft.com";
-
 const SYSTEMS: &str = "Windows 10 version 1703 or later, Windows 11, Windows Server 2019 or later, \
     Windows Server 2012 R2 and 2016 with the unified agent, macOS 14 or later, and Linux";
 
@@ -23,11 +19,7 @@ pub(super) fn hint(problem: &Problem, claims: Option<&TokenClaims>) -> String {
         "invalid-comment" => "Say why in --comment; the service keeps it.".to_owned(),
         "no-credential" => match problem.code.as_deref() {
             Some(code) => aadsts::advice(code).unwrap_or(aadsts::OTHER).to_owned(),
-            None => "Mend that and try again, or sign in another way: with an app registration \
-                (--tenant, --client-id and --client-secret-file), or with a token for Defender for \
-                Endpoint in a file (--token-file); `offboard check` tells step by step what is \
-                missing."
-                .to_owned(),
+            None => NO_CREDENTIAL.to_owned(),
         },
         "wrong-tenant" => WRONG_TENANT.to_owned(),
         "no-authority" => format!("Nothing was sent. {NETWORK}"),
@@ -38,8 +30,9 @@ pub(super) fn hint(problem: &Problem, claims: Option<&TokenClaims>) -> String {
             carried(claims)
         ),
         "forbidden" => format!(
-            "{} Check that it is there with admin consent, and that the token's audience is \
-             {AUDIENCE}: a wrong audience is answered with 403, too.{}",
+            "{} Check that it is there with admin consent, and that the token's audience is the \
+             resource that `offboard config show` names: a wrong audience is answered with 403, \
+             too.{}",
             match problem.reading {
                 false => "The token needs the permission Machine.Offboard.",
                 true =>
@@ -83,12 +76,18 @@ pub(super) fn hint(problem: &Problem, claims: Option<&TokenClaims>) -> String {
             at it with `offboard inspect`."
             .to_owned(),
         "not-sent" => "It was not sent, and may be repeated. If the service could not be reached, \
-            check the network and --api-root; a proxy is named by HTTPS_PROXY, an authority of \
-            your own by --ca-file, a private address by --allow-address."
+            check the network and --api-root; `offboard config show` tells which proxy is in \
+            force. An authority of your own is named by --ca-file, a private address by \
+            --allow-address."
             .to_owned(),
         "no-answer" => {
             "Nothing was changed. Check the network and --api-root, then repeat.".to_owned()
         }
+        "interrupted" => "Nothing was sent for this one: it may be ordered again.".to_owned(),
+        "plugin" => "Nothing was sent. The plugin is at fault, or a limit is too narrow for it: \
+            `offboard inspect` shows them, --limit NAME=VALUE changes one, and -v shows what it \
+            asked for."
+            .to_owned(),
         "journal" => "Nothing was sent, because it could not be put on record. Make room or name \
             another file with --journal."
             .to_owned(),
@@ -191,6 +190,10 @@ fn carried(claims: Option<&TokenClaims>) -> String {
 const USER: &str = " It is a user's: the user also needs a role with \"Manage security settings in \
     Security Center\", and access to the machine's device group.";
 
+/// What to do where this machine lacks what signing in takes.
+const NO_CREDENTIAL: &str = "Mend that and try again, or sign in another way (docs/connect.md has \
+    each). `offboard config show` tells where a setting comes from, `offboard check` what is missing.";
+
 /// What it means that a token's time is over.
 pub(super) const ENDED: &str = "A token holds for about an hour: fetch another one, or sign in with a \
     credential, which fetches them as they are needed. If it is fresh, set this machine's clock.";
@@ -200,6 +203,6 @@ pub(super) const WRONG_TENANT: &str = "Machines of another tenant must not be to
     --profile, and what is left in the environment; `offboard config show` tells where each comes from.";
 
 /// What to look at where a host is not reached.
-pub(super) const NETWORK: &str = "Check the network, --api-root and --authority; a proxy is named by \
-    HTTPS_PROXY, a certification authority of your own by --ca-file, a private address by \
-    --allow-address.";
+pub(super) const NETWORK: &str = "Check the network, --api-root and --authority; `offboard config show` \
+    tells which proxy is in force. A certification authority of your own is named by --ca-file, a \
+    private address by --allow-address.";

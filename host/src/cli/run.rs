@@ -14,6 +14,7 @@ use super::{
     report::{self, Row},
     screen::Screen,
     signal::Signals,
+    target::Named,
 };
 use crate::{
     connection::TokenClaims,
@@ -51,10 +52,11 @@ pub(super) async fn run(mut args: RunArgs, screen: &Screen) -> Result<Exit> {
         "there is no terminal to ask on: add --yes to go ahead, or --dry-run to see what would happen"
     );
     let signals = Signals::listen(screen);
-    let Some(connected) = args.connect.connect(args.grace, &signals, screen).await? else {
+    let Some(mut connected) = args.connect.connect(args.grace, &signals, screen).await? else {
         return Ok(Exit::Interrupted);
     };
-    let mut orders = orders(&args, targets)?;
+    connected.expect_tenant_of(&args.machines);
+    let mut orders = orders(&args, connected.who.run, targets)?;
     let mut lines = Vec::new();
 
     let finished = tokio::select! {
@@ -76,8 +78,8 @@ pub(super) async fn run(mut args: RunArgs, screen: &Screen) -> Result<Exit> {
 }
 
 /// An order for each machine, with its comment.
-fn orders(args: &RunArgs, targets: Vec<Target>) -> Result<Vec<Order>> {
-    let run = Uuid::new_v4().simple().to_string();
+fn orders(args: &RunArgs, run: Uuid, targets: Vec<Target>) -> Result<Vec<Order>> {
+    let run = run.simple();
     let number = |(at, target)| {
         let comment = match args.correlate {
             true => format!("{} [offboard {run}/{}]", args.comment, at + 1).parse()?,
@@ -153,10 +155,11 @@ async fn drive(
 }
 
 /// The same machine once, however often it was named.
-fn joined(targets: &[Target]) -> Vec<Target> {
+fn joined(machines: &[Named]) -> Vec<Target> {
     let mut known = HashSet::new();
-    targets
+    machines
         .iter()
+        .map(|named| &named.target)
         .filter(|target| known.insert(target.to_string().to_lowercase()))
         .cloned()
         .collect()
@@ -271,6 +274,7 @@ fn announce(
             ),
         }
     ));
+    screen.say(&format!("Signed in {}.", clean(&connected.signed_in())));
     screen.say(match args.dry_run {
         true => "The plugin would be allowed to send:",
         false => "The plugin will be allowed to send:",

@@ -1,12 +1,14 @@
 //! Secrets in the process: taken out of the environment before anything else
 //! runs, and kept out of core dumps and of other processes' sight.
 
-use std::{env, fmt};
+use std::{env, ffi::OsString, fmt};
 
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::connection::{InvalidToken, Token};
 
+/// What the names of this command's own variables begin with.
+const OWN: &str = "OFFBOARD_";
 const TOKEN: &str = "OFFBOARD_TOKEN";
 const CLIENT_SECRET: &str = "AZURE_CLIENT_SECRET";
 const CERTIFICATE_PASSWORD: &str = "AZURE_CLIENT_CERTIFICATE_PASSWORD";
@@ -20,10 +22,20 @@ pub(super) struct Secrets {
 }
 
 impl Secrets {
-    /// Takes the secrets out of the environment. To be called once, before
-    /// there is a second thread.
+    /// Takes the secrets out of the environment, and what is set to nothing:
+    /// that is how scripts unset a variable. To be called once, before there
+    /// is a second thread.
     pub(super) fn take() -> Self {
         guard();
+        let blank = |(name, value): (OsString, OsString)| {
+            let name = name.into_string().ok()?;
+            let is_blank = value.to_str().is_some_and(|value| value.trim().is_empty());
+            (name.starts_with(OWN) && is_blank).then_some(name)
+        };
+        let blanks: Vec<String> = env::vars_os().filter_map(blank).collect();
+        for name in blanks {
+            let _ = take(&name);
+        }
         Self {
             token: take(TOKEN),
             client_secret: take(CLIENT_SECRET),

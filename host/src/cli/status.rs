@@ -21,13 +21,14 @@ use crate::{
 
 pub(super) async fn status(mut args: StatusArgs, screen: &Screen) -> Result<Exit> {
     let signals = Signals::listen(screen);
-    let Some(connected) = args
+    let Some(mut connected) = args
         .connect
         .connect(Duration::ZERO, &signals, screen)
         .await?
     else {
         return Ok(Exit::Interrupted);
     };
+    connected.expect_tenant_of(args.actions.iter().filter_map(Subject::named));
     let mut asked = Vec::new();
     for subject in &args.actions {
         let found = tokio::select! {
@@ -54,7 +55,16 @@ pub(super) async fn status(mut args: StatusArgs, screen: &Screen) -> Result<Exit
             }
         }
     }
-    show(&asked, None, args.output.output, &connected, screen);
+    // A read that failed says nothing of what became of an offboarding.
+    let unknown = |_: &Problem| State::Unknown;
+    show(
+        &asked,
+        None,
+        unknown,
+        args.output.output,
+        &connected,
+        screen,
+    );
     if signals.stopped() {
         return Ok(Exit::Interrupted);
     }
@@ -67,7 +77,7 @@ pub(super) async fn status(mut args: StatusArgs, screen: &Screen) -> Result<Exit
 }
 
 fn interrupted() -> Problem {
-    Problem::new("no-answer", Retry::Safe, "interrupted before the answer")
+    Problem::new("interrupted", Retry::Safe, "interrupted before the answer")
 }
 
 /// The action that a user means: by its id, or a machine's newest offboarding.
@@ -79,7 +89,7 @@ async fn newest(connected: &Connected, subject: &Subject) -> Result<MachineActio
         Subject::Action(id) => {
             return connected.runner.action(id).await.map_err(unknown_action);
         }
-        Subject::Machine(target) => machine(connected, target).await?,
+        Subject::Machine(named) => machine(connected, &named.target).await?,
     };
     let listing = connected.runner.offboardings(&[&machine]).await?;
     listing.actions().next().cloned().ok_or_else(|| {

@@ -5,26 +5,43 @@
 use std::fmt;
 
 use url::Url;
+use uuid::Uuid;
 
 use crate::{
     contract::{ActionId, MachineId},
     order::Target,
 };
 
+/// A machine as a user named it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Named {
+    pub(super) target: Target,
+    /// The tenant whose portal the URL is of, where it says so.
+    pub(super) tenant: Option<Uuid>,
+}
+
 /// An action, or a machine that has one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Subject {
     Action(ActionId),
-    Machine(Target),
+    Machine(Named),
 }
 
 impl Subject {
     /// The machine id and the name, as far as the user gave them.
     pub(super) fn machine(&self) -> (Option<&str>, Option<&str>) {
+        match self.named().map(|named| &named.target) {
+            None => (None, None),
+            Some(Target::Id(id)) => (Some(id.as_str()), None),
+            Some(Target::Name(name)) => (None, Some(name)),
+        }
+    }
+
+    /// The machine, where one was named.
+    pub(super) fn named(&self) -> Option<&Named> {
         match self {
-            Self::Action(_) => (None, None),
-            Self::Machine(Target::Id(id)) => (Some(id.as_str()), None),
-            Self::Machine(Target::Name(name)) => (None, Some(name)),
+            Self::Action(_) => None,
+            Self::Machine(named) => Some(named),
         }
     }
 }
@@ -33,7 +50,7 @@ impl fmt::Display for Subject {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Action(id) => id.fmt(formatter),
-            Self::Machine(target) => target.fmt(formatter),
+            Self::Machine(named) => named.target.fmt(formatter),
         }
     }
 }
@@ -45,14 +62,18 @@ const MAX_NAME: usize = 253;
 const MAX_LABEL: usize = 63;
 
 /// A machine id, a device URL of the portal, or a DNS name.
-pub(super) fn machine(text: &str) -> Result<Target, String> {
-    if let Ok(id) = text.parse() {
-        return Ok(Target::Id(id));
-    }
+pub(super) fn machine(text: &str) -> Result<Named, String> {
     if text.starts_with("https://") || text.starts_with("http://") {
-        return portal_url(text).map(Target::Id);
+        return portal_url(text);
     }
-    name(text).map(Target::Name)
+    let target = match text.parse() {
+        Ok(id) => Target::Id(id),
+        Err(_) => Target::Name(name(text)?),
+    };
+    Ok(Named {
+        target,
+        tenant: None,
+    })
 }
 
 /// An action id, or what [`machine`] takes.
@@ -123,8 +144,9 @@ fn name(text: &str) -> Result<String, String> {
     Ok(text.trim_end_matches('.').to_owned())
 }
 
-/// `https://security.microsoft.com/machines/v2/{id}/overview` and its like.
-fn portal_url(text: &str) -> Result<MachineId, String> {
+/// `https://security.microsoft.com/machines/v2/{id}/overview?tid={tenant}` and
+/// its like.
+fn portal_url(text: &str) -> Result<Named, String> {
     let url = Url::parse(text).map_err(|error| format!("this is no URL: {error}"))?;
     let host = url.host_str().unwrap_or_default();
     let known = PORTALS.iter().any(|portal| {
@@ -134,11 +156,18 @@ fn portal_url(text: &str) -> Result<MachineId, String> {
     if !known {
         return Err("this URL is not of the Defender portal".to_owned());
     }
-    url.path_segments()
+    let machine: Option<MachineId> = url
+        .path_segments()
         .into_iter()
         .flatten()
-        .find_map(|segment| segment.parse().ok())
-        .ok_or_else(|| "this URL is not of a device page: it has no machine id".to_owned())
+        .find_map(|segment| segment.parse().ok());
+    let machine = machine
+        .ok_or_else(|| "this URL is not of a device page: it has no machine id".to_owned())?;
+    let tenant = url.query_pairs().find(|(name, _)| name == "tid");
+    Ok(Named {
+        target: Target::Id(machine),
+        tenant: tenant.and_then(|(_, tenant)| tenant.parse().ok()),
+    })
 }
 
 #[cfg(test)]
@@ -151,6 +180,7 @@ mod tests {
     #[test]
     fn a_machine_is_an_id_a_portal_url_or_a_name() {
         let id = Target::Id(ID.parse().unwrap());
+        let machine = |text: &str| machine(text).map(|named| named.target);
         assert_eq!(machine(ID).unwrap(), id);
         assert_eq!(machine(&ID.to_uppercase()).unwrap(), id);
         for url in [
@@ -169,6 +199,20 @@ mod tests {
         ] {
             assert_eq!(machine(name).unwrap(), Target::Name(name.to_owned()));
         }
+    }
+
+    #[test]
+    fn a_portal_url_names_its_tenant() {
+        let tenant = "11111111-2222-3333-4444-555555555555";
+        let url = |query: &str| format!("https://security.microsoft.com/machines/v2/{ID}{query}");
+        let of = |query: &str| machine(&url(query)).unwrap().tenant;
+        assert_eq!(of(&format!("?tid={tenant}")), Some(tenant.parse().unwrap()));
+        assert_eq!(
+            of(&format!("/overview?a=b&tid={}#x", tenant.to_uppercase())),
+            Some(tenant.parse().unwrap())
+        );
+        assert_eq!(of("?tid=contoso.example"), None);
+        assert_eq!(of(""), None);
     }
 
     #[test]
@@ -222,11 +266,17 @@ mod tests {
         );
         assert!(matches!(
             action(ID).unwrap(),
-            Subject::Machine(Target::Id(_))
+            Subject::Machine(Named {
+                target: Target::Id(_),
+                ..
+            })
         ));
         assert!(matches!(
             action("laptop-7").unwrap(),
-            Subject::Machine(Target::Name(_))
+            Subject::Machine(Named {
+                target: Target::Name(_),
+                ..
+            })
         ));
     }
 }

@@ -51,6 +51,8 @@ pub(crate) enum DialError {
     Proxy(String, hyper::Error),
     #[error("the proxy {0} lets nothing through: it answers {1}")]
     ProxyRefused(String, StatusCode),
+    #[error("there is no way to the proxy {0}: {1}")]
+    ToProxy(String, Box<DialError>),
 }
 
 /// What bytes go through.
@@ -86,10 +88,15 @@ async fn tunnel(
     trying: &(dyn Fn(SocketAddr) + Sync),
 ) -> Result<BoxedStream, DialError> {
     let permitted = |address| to_proxy(network, proxy, address);
-    let tcp = connect(proxy.host(), proxy.port(), permitted, trying).await?;
+    let on_the_way = |error| DialError::ToProxy(proxy.to_string(), Box::new(error));
+    let tcp = connect(proxy.host(), proxy.port(), permitted, trying)
+        .await
+        .map_err(on_the_way)?;
     let stream: BoxedStream = match proxy.scheme() {
         Scheme::Http => Box::new(tcp),
-        Scheme::Https => secure(network, proxy.host(), Box::new(tcp)).await?,
+        Scheme::Https => secure(network, proxy.host(), Box::new(tcp))
+            .await
+            .map_err(on_the_way)?,
     };
     let failed = |error| DialError::Proxy(proxy.to_string(), error);
     let (mut sender, driver) = http1::Builder::new()

@@ -31,8 +31,9 @@ pub struct Probe {
     pub proxy: Option<String>,
     /// The status of its answer.
     pub status: u16,
-    /// What time it is there, to the second.
-    pub date: Option<SystemTime>,
+    /// How far this machine's clock is from the host's, ahead or behind, as the
+    /// answer came: to the second, since that is what a host tells.
+    pub skew: Option<Duration>,
 }
 
 /// Why a host was not seen.
@@ -98,13 +99,39 @@ impl Connection {
             request.headers_mut().insert(header::HOST, host);
         }
         let answer = sender.send_request(request).await.map_err(lost)?;
+        let now = SystemTime::now();
         let date = answer.headers().get(header::DATE);
         let date = date.and_then(|date| date.to_str().ok());
         Ok(Probe {
             address: address.into_inner().unwrap_or_default(),
             proxy: self.network.proxy_for(target).map(ToString::to_string),
             status: answer.status().as_u16(),
-            date: date.and_then(|date| httpdate::parse_http_date(date).ok()),
+            skew: date
+                .and_then(|date| httpdate::parse_http_date(date).ok())
+                .map(|date| skew(now, date)),
         })
+    }
+}
+
+/// A host tells whole seconds: any moment of the one that it names is right.
+fn skew(now: SystemTime, date: SystemTime) -> Duration {
+    match now.duration_since(date) {
+        Ok(ahead) => ahead.saturating_sub(Duration::from_secs(1)),
+        Err(behind) => behind.duration(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_is_off_where_no_moment_of_the_host_s_second_fits() {
+        let date = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
+        let seconds = Duration::from_secs_f64;
+        assert_eq!(skew(date, date), Duration::ZERO);
+        assert_eq!(skew(date + seconds(0.9), date), Duration::ZERO);
+        assert_eq!(skew(date + seconds(301.0), date), seconds(300.0));
+        assert_eq!(skew(date - seconds(300.0), date), seconds(300.0));
     }
 }

@@ -24,14 +24,25 @@ pub struct Proxy {
 /// A proxy that cannot be used. Never holds what was written, which may have a
 /// password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("not the URL of an HTTP proxy, as http://proxy.example.com:3128")]
-pub struct InvalidProxy;
+#[non_exhaustive]
+pub enum InvalidProxy {
+    /// Something else, or nothing that can be read.
+    #[error("not the URL of an HTTP proxy, as http://proxy.example.com:3128")]
+    Url,
+    /// The same, in this variable of the environment.
+    #[error("{0} is not the URL of an HTTP proxy, as http://proxy.example.com:3128")]
+    Variable(&'static str),
+    /// The variable is no text.
+    #[error("{0} is set to what is no text")]
+    NoText(&'static str),
+}
 
 /// The proxy that is in use, and what goes without it.
 #[derive(Debug, Clone, Default)]
 pub struct Proxies {
     proxy: Option<Proxy>,
     exempt: String,
+    variable: Option<&'static str>,
 }
 
 impl Proxies {
@@ -47,20 +58,34 @@ impl Proxies {
     fn from_variables(value: impl Fn(&str) -> Option<OsString>) -> Result<Self, InvalidProxy> {
         // What is no text is set all the same: taken for nothing, it would
         // have the connection go where the user did not want it.
-        let text = |name: &&str| value(name).map(|value| value.into_string());
-        let first = |names: &[&str]| {
+        let text = |name: &&'static str| {
+            let value = value(name)?.into_string();
+            Some(value.map(|value| (*name, value)).map_err(|_| *name))
+        };
+        let first = |names: &[&'static str]| {
             let mut values = names.iter().filter_map(text);
             values
-                .find(|value| !matches!(value, Ok(text) if text.trim().is_empty()))
+                .find(|value| !matches!(value, Ok((_, text)) if text.trim().is_empty()))
                 .transpose()
-                .map_err(|_| InvalidProxy)
+                .map_err(InvalidProxy::NoText)
         };
         let proxy = first(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])?;
-        let exempt = first(&["NO_PROXY", "no_proxy"])?.unwrap_or_default();
-        match proxy {
-            Some(proxy) => Self::new(&proxy, &exempt),
-            None => Ok(Self::default()),
-        }
+        let exempt = first(&["NO_PROXY", "no_proxy"])?;
+        let exempt = exempt.map_or_else(String::new, |(_, exempt)| exempt);
+        let Some((name, proxy)) = proxy else {
+            return Ok(Self::default());
+        };
+        let found = Self::new(&proxy, &exempt).map_err(|_| InvalidProxy::Variable(name))?;
+        Ok(Self {
+            variable: Some(name),
+            ..found
+        })
+    }
+
+    /// The proxy, and the variable that names it, if one does.
+    #[must_use]
+    pub fn proxy(&self) -> Option<(&Proxy, Option<&'static str>)> {
+        Some((self.proxy.as_ref()?, self.variable))
     }
 
     /// This proxy for everything that is not exempt; `exempt` is written like
@@ -72,6 +97,7 @@ impl Proxies {
         Ok(Self {
             proxy: Some(Proxy::read(proxy)?),
             exempt: exempt.to_owned(),
+            variable: None,
         })
     }
 
@@ -98,18 +124,18 @@ impl Proxy {
             .https(proxy)
             .build()
             .intercept(&Uri::from_static("https://service.invalid"))
-            .ok_or(InvalidProxy)?;
+            .ok_or(InvalidProxy::Url)?;
         // Read again: a port that is no number looks like none there.
-        let url = Url::parse(&found.uri().to_string()).map_err(|_| InvalidProxy)?;
+        let url = Url::parse(&found.uri().to_string()).map_err(|_| InvalidProxy::Url)?;
         let scheme = match url.scheme() {
             "http" => Scheme::Http,
             "https" => Scheme::Https,
-            _ => return Err(InvalidProxy),
+            _ => return Err(InvalidProxy::Url),
         };
         Ok(Self {
             scheme,
-            host: url.host().ok_or(InvalidProxy)?.to_owned(),
-            port: url.port_or_known_default().ok_or(InvalidProxy)?,
+            host: url.host().ok_or(InvalidProxy::Url)?.to_owned(),
+            port: url.port_or_known_default().ok_or(InvalidProxy::Url)?,
             authorization: found.basic_auth().cloned(),
         })
     }
@@ -194,8 +220,32 @@ mod tests {
             "a b",
         ] {
             let refused = found("https://api.example.test", proxy, "*");
-            assert_eq!(refused, Err(InvalidProxy), "{proxy}");
+            assert_eq!(refused, Err(InvalidProxy::Url), "{proxy}");
         }
+    }
+
+    #[test]
+    fn the_variable_that_counts_is_told() {
+        let found = |variables: &[(&str, &str)]| {
+            Proxies::from_variables(|asked| {
+                let value = variables.iter().find(|(name, _)| *name == asked);
+                value.map(|(_, value)| value.into())
+            })
+        };
+        let proxies = found(&[
+            ("HTTPS_PROXY", ""),
+            ("ALL_PROXY", "http://user:word@proxy.test:1"),
+        ]);
+        let proxies = proxies.unwrap();
+        let (proxy, variable) = proxies.proxy().unwrap();
+        assert_eq!(
+            (proxy.to_string().as_str(), variable),
+            ("http://proxy.test:1", Some("ALL_PROXY"))
+        );
+        let refused = found(&[("https_proxy", "socks5://user:hunter2@proxy.test")]);
+        let refused = refused.unwrap_err();
+        assert_eq!(refused, InvalidProxy::Variable("https_proxy"));
+        assert!(!refused.to_string().contains("hunter2"), "{refused}");
     }
 
     #[cfg(unix)]
@@ -219,6 +269,9 @@ mod tests {
                 _ => None,
             });
             assert_eq!(found.is_err(), error, "{name}");
+            if let Err(error) = found {
+                assert!(error.to_string().starts_with(name), "{error}");
+            }
         }
     }
 

@@ -54,6 +54,12 @@ pub struct TokenClaims {
     /// `tid`: whose it is.
     #[serde(default, rename = "tid")]
     pub tenant: Option<String>,
+    /// `appid`, in tokens of version 1: the application that asked for it.
+    #[serde(default, rename = "appid")]
+    application_v1: Option<String>,
+    /// `azp`, in tokens of version 2.
+    #[serde(default, rename = "azp")]
+    application_v2: Option<String>,
     /// `roles`: the application permissions.
     #[serde(default)]
     pub roles: Vec<String>,
@@ -66,6 +72,14 @@ pub struct TokenClaims {
 }
 
 impl TokenClaims {
+    /// The application that asked for it: its client id.
+    #[must_use]
+    pub fn application(&self) -> Option<&str> {
+        self.application_v1
+            .as_deref()
+            .or(self.application_v2.as_deref())
+    }
+
     /// All permissions, of an application or of a user.
     #[must_use]
     pub fn permissions(&self) -> Vec<String> {

@@ -279,17 +279,7 @@ impl Exit {
             .await
             .map_err(|error| {
                 self.failed(&error);
-                match error {
-                    DialError::Resolve(..) | DialError::NoAddress(_) => Error::DnsError {
-                        rcode: None,
-                        info_code: None,
-                    },
-                    DialError::Prohibited(..) => Error::DestinationIpProhibited,
-                    DialError::Connect(..) | DialError::Proxy(..) | DialError::ProxyRefused(..) => {
-                        Error::ConnectionRefused
-                    }
-                    DialError::Tls(..) | DialError::TlsSetup(_) => Error::TlsCertificateError,
-                }
+                told(&error)
             })?;
         let lost = |error: hyper::Error| {
             self.failed(&error);
@@ -423,5 +413,21 @@ impl http_body::Body for Broken {
         _context: &mut std::task::Context<'_>,
     ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>>>> {
         std::task::Poll::Ready(Some(Err(Error::HttpResponseIncomplete)))
+    }
+}
+
+/// What the guest is told of a connection that did not come about.
+fn told(error: &DialError) -> Error {
+    match error {
+        DialError::ToProxy(_, error) => told(error),
+        DialError::Resolve(..) | DialError::NoAddress(_) => Error::DnsError {
+            rcode: None,
+            info_code: None,
+        },
+        DialError::Prohibited(..) => Error::DestinationIpProhibited,
+        DialError::Connect(..) | DialError::Proxy(..) | DialError::ProxyRefused(..) => {
+            Error::ConnectionRefused
+        }
+        DialError::Tls(..) | DialError::TlsSetup(_) => Error::TlsCertificateError,
     }
 }

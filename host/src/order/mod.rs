@@ -247,7 +247,7 @@ impl Order {
             ),
             State::Planned => self.end(
                 State::NotSent,
-                Problem::new("not-sent", Retry::Safe, "the run ended before its turn"),
+                Problem::new("interrupted", Retry::Safe, "the run ended before its turn"),
             ),
             _ => {}
         }
@@ -281,8 +281,8 @@ pub fn state_of_problem(problem: &Problem) -> State {
         "outcome-unknown" | "service-failure" | "unreadable-answer" if !problem.reading => {
             State::Unknown
         }
-        "no-answer" | "not-sent" | "no-credential" | "no-authority" | "wrong-tenant"
-        | "journal" | "audit" => State::NotSent,
+        "no-answer" | "not-sent" | "interrupted" | "plugin" | "no-credential" | "no-authority"
+        | "wrong-tenant" | "journal" | "audit" => State::NotSent,
         _ => State::Rejected,
     }
 }

@@ -301,7 +301,7 @@ impl Runner {
                     })
                 }
                 Ok(Err(error)) => Err(read_problem(&record, Problem::from(error))),
-                Err(error) => Err(Problem::new("no-answer", Retry::Never, error.to_string())),
+                Err(error) => Err(Problem::new("plugin", Retry::Never, error.to_string())),
             }
         };
         once.retry(ExponentialBuilder::default().with_min_delay(Duration::from_millis(300)))
@@ -389,6 +389,10 @@ fn refuse(order: &mut Order, problem: Problem) -> Preflight {
         // The offboarding was not sent, whatever became of the question.
         "no-answer" => Verdict::NotSent(Problem {
             kind: "not-sent",
+            retry: Retry::Safe,
+            ..problem
+        }),
+        "plugin" => Verdict::NotSent(Problem {
             retry: Retry::Safe,
             ..problem
         }),

@@ -53,10 +53,13 @@ impl Runner {
                 return Ok(After::Stop(problem));
             }
             Err(problem) => {
-                let retry = Retry::Safe;
+                let kind = match problem.kind {
+                    "plugin" => "plugin",
+                    _ => "not-sent",
+                };
                 order.settle(Verdict::NotSent(Problem {
-                    kind: "not-sent",
-                    retry,
+                    kind,
+                    retry: Retry::Safe,
                     ..problem
                 }));
                 return Ok(After::Go);

@@ -12,6 +12,9 @@ use crate::{
     sandbox::{CallError, Called},
 };
 
+/// A plugin that does nothing is at fault, whatever it says.
+const NOTHING_SENT: &str = "the plugin did not send the request";
+
 /// What became of an offboarding.
 pub(super) fn verdict(
     machine: &MachineId,
@@ -177,12 +180,8 @@ fn not_sent(
             | OffboardError::Denied(_)),
         )) => Verdict::Rejected(error.into()),
         Ok(Err(error @ OffboardError::NoCredential(_))) => Verdict::NotSent(error.into()),
-        Ok(_) => Verdict::NotSent(Problem::new(
-            "not-sent",
-            Retry::Safe,
-            "the plugin did not send the request",
-        )),
-        Err(error) => Verdict::NotSent(Problem::new("not-sent", Retry::Safe, error.to_string())),
+        Ok(_) => Verdict::NotSent(Problem::new("plugin", Retry::Safe, NOTHING_SENT)),
+        Err(error) => Verdict::NotSent(Problem::new("plugin", Retry::Safe, error.to_string())),
     }
 }
 
@@ -247,12 +246,12 @@ pub(super) fn cancel_verdict(
                 Ok(Err(error @ (CancelError::NoCredential(_) | CancelError::InvalidComment(_)))),
             ) => error.into(),
             (None, result) => {
-                let reason = failure(&record)
-                    .map(ToOwned::to_owned)
-                    .or_else(|| result.err().map(|error| error.to_string()));
-                let reason =
-                    reason.unwrap_or_else(|| "the plugin did not send the request".to_owned());
-                Problem::new("not-sent", Retry::Safe, reason)
+                let (kind, reason) = match (failure(&record), result) {
+                    (Some(reason), _) => ("not-sent", reason.to_owned()),
+                    (None, Err(error)) => ("plugin", error.to_string()),
+                    (None, Ok(_)) => ("plugin", NOTHING_SENT.to_owned()),
+                };
+                Problem::new(kind, Retry::Safe, reason)
             }
         }),
     }

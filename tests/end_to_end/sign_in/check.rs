@@ -25,9 +25,10 @@ fn faults(schema: &str, values: &[Value]) -> String {
     python::run("validate.py", &[schema.as_os_str()], &[], &lines)
 }
 
-const STEPS: [&str; 12] = [
+const STEPS: [&str; 13] = [
     "configuration",
     "plugin",
+    "records",
     "authority",
     "api",
     "clock",
@@ -48,7 +49,7 @@ fn each_step_is_told_in_turn_and_nothing_is_changed() {
     let rows = checked.rows();
     let names: Vec<&str> = rows.iter().map(|row| text(row, "step")).collect();
     assert_eq!(names, STEPS);
-    assert_eq!(steps(&checked, "passed"), STEPS[..11]);
+    assert_eq!(steps(&checked, "passed"), STEPS[..12]);
     assert_eq!(steps(&checked, "skipped"), ["quota"]);
     assert_says(
         text(&step(&checked, "configuration"), "reason"),
@@ -120,8 +121,32 @@ fn without_a_credential_the_check_tells_how_to_give_one() {
     let checked = outcome(&mut world.command(&CHECK));
     assert_eq!(checked.code, 3, "{checked:?}");
     let token = step(&checked, "token");
-    assert_says(text(&token, "reason"), &["there is no credential"]);
-    assert_says(text(&token, "hint"), &["--client-secret-file"]);
+    assert_says(
+        text(&token, "reason"),
+        &["there is no credential", "--client-secret-file"],
+    );
+    assert_says(text(&token, "hint"), &["docs/connect.md", "config show"]);
+}
+
+#[test]
+fn what_cannot_be_recorded_is_told_as_that() {
+    let world = World::new();
+    let folder = world.path("folder");
+    fs::create_dir(&folder).unwrap();
+    for (variable, file) in [
+        ("OFFBOARD_JOURNAL", folder.clone()),
+        ("OFFBOARD_AUDIT", folder),
+    ] {
+        let mut command = world.with_secret(&CHECK);
+        let checked = outcome(command.env(variable, &file));
+        assert_eq!(checked.code, 3, "{checked:?}");
+        assert_eq!(steps(&checked, "failed"), ["records"]);
+        assert_eq!(step(&checked, "plugin")["status"], "passed");
+        assert_says(
+            text(&step(&checked, "records"), "reason"),
+            &["folder", "cannot be written"],
+        );
+    }
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod python;
 mod ready;
 mod renewal;
 mod secrets;
+mod who;
 mod wire;
 
 use std::{

@@ -24,7 +24,7 @@ fn an_authority_that_is_not_there_is_told_and_nothing_is_sent() {
     assert_says(text(&error, "message"), &["does not answer"]);
     assert_says(
         text(&error, "hint"),
-        &["--authority", "HTTPS_PROXY", "Nothing was sent"],
+        &["--authority", "offboard config show", "Nothing was sent"],
     );
 
     let mut command = world.with_secret(&CHECK);

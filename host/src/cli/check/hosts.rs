@@ -1,6 +1,6 @@
 //! Both hosts: whether they are there and trusted, and what time it is there.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use super::steps::{Report, Step, words};
 use crate::{
@@ -23,23 +23,18 @@ pub(super) async fn network(
     connection: &Connection,
     report: &mut Report,
 ) {
-    let mut dates = Vec::new();
+    let mut skews = Vec::new();
     if settings.sign_in.issuer() == Issuer::Authority {
         let mut discovery = service.authority.clone();
         let tenant = settings.sign_in.tenant.as_ref();
         let tenant = tenant.map_or("common", |tenant| tenant.value.as_str());
         discovery.set_path(&format!("{tenant}/v2.0/.well-known/openid-configuration"));
         let seen = connection.probe(&discovery).await;
-        dates.extend(reached("authority", seen.as_ref(), report));
+        skews.extend(reached("authority", seen.as_ref(), report));
     }
     let seen = connection.probe_api().await;
-    dates.extend(reached("api", seen.as_ref(), report));
-    let now = SystemTime::now();
-    let skew = dates.into_iter().map(|date| {
-        let ahead = now.duration_since(date);
-        ahead.unwrap_or_else(|error| error.duration())
-    });
-    report.add(match skew.max() {
+    skews.extend(reached("api", seen.as_ref(), report));
+    report.add(match skews.into_iter().max() {
         None => Step::skipped("clock", "no host said what time it is"),
         Some(skew) if skew > WRONG => Step::failed(
             "clock",
@@ -59,7 +54,7 @@ fn reached(
     step: &'static str,
     seen: Result<&Probe, &ProbeError>,
     report: &mut Report,
-) -> Option<SystemTime> {
+) -> Option<Duration> {
     match seen {
         Ok(probe) => {
             let address = probe
@@ -69,7 +64,7 @@ fn reached(
             let proxy =
                 proxy.map_or_else(String::new, |proxy| format!(" through the proxy {proxy}"));
             report.add(Step::passed(step, format!("it answers{address}{proxy}")));
-            probe.date
+            probe.skew
         }
         Err(error) => {
             report.add(Step::failed(step, error.to_string(), hint::NETWORK));

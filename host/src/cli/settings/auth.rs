@@ -306,6 +306,21 @@ impl SignInSettings {
         Certificate::read(bytes.expose_secret(), password.as_ref()).with_context(context)
     }
 
+    /// Of a client id that stands for a managed identity without anybody having
+    /// said so: it may be left over from something else.
+    pub(in crate::cli) fn client_id_of_identity(&self) -> Option<String> {
+        let is_identity = self.chosen()?.value == Auth::ManagedIdentity;
+        let client_id = self.client_id.as_ref().filter(|_| is_identity)?;
+        if self.identity.is_some() {
+            return None;
+        }
+        Some(format!(
+            "; it was asked of the identity {}, which {} names: --identity system asks of the \
+             resource's own",
+            client_id.value, client_id.source
+        ))
+    }
+
     /// As Azure's own tools write it: nothing for the resource's own, a client
     /// id, a resource id, or an object id behind a word that says so.
     fn managed_identity(&self) -> Identity {

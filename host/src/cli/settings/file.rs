@@ -34,6 +34,7 @@ const ALIKE: f64 = 0.8;
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Contents {
     /// The profile that is used where none is named.
+    #[serde(default, deserialize_with = "profile_name")]
     profile: Option<String>,
     #[serde(default)]
     profiles: BTreeMap<String, Profile>,
@@ -221,17 +222,67 @@ fn explain(error: &toml::de::Error) -> anyhow::Error {
     else {
         return anyhow::anyhow!("{}", error.to_string().trim_end());
     };
-    let likely = quoted
-        .map(|known| (strsim::jaro_winkler(unknown, known), known))
-        .filter(|(alike, _)| *alike >= ALIKE)
-        .max_by(|one, other| one.0.total_cmp(&other.0));
     let place = error.to_string();
     let place = place.lines().next().unwrap_or_default();
+    // As the flags and JSON may have it.
+    let key = kebab(unknown);
+    let mut quoted = quoted.collect::<Vec<_>>();
+    if !quoted.contains(&key.as_str()) && is_setting(&key) {
+        return anyhow::anyhow!(
+            "{place}: {unknown} stands in no profile: it belongs below a line [profiles.NAME], as {key}"
+        );
+    }
+    quoted.retain(|known| *known != unknown);
+    let likely = quoted
+        .into_iter()
+        .map(|known| (strsim::jaro_winkler(&key, known), known))
+        .filter(|(alike, _)| *alike >= ALIKE)
+        .max_by(|one, other| one.0.total_cmp(&other.0));
     match likely {
         Some((_, known)) => {
             anyhow::anyhow!("{place}: there is no key {unknown}; did you mean {known}?")
         }
         None => anyhow::anyhow!("{place}: there is no key {unknown}"),
+    }
+}
+
+/// `clientId` and `client_id` as `client-id`.
+fn kebab(key: &str) -> String {
+    let mut kebab = String::new();
+    for letter in key.chars() {
+        match letter {
+            '_' => kebab.push('-'),
+            letter if letter.is_ascii_uppercase() => {
+                kebab.push('-');
+                kebab.push(letter.to_ascii_lowercase());
+            }
+            letter => kebab.push(letter),
+        }
+    }
+    kebab
+}
+
+/// Whether a profile has this key. Its value does not matter here.
+fn is_setting(key: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    !key.is_empty()
+        && key.bytes().all(is_plain)
+        && match toml::from_str::<Profile>(&format!("{key} = 0")) {
+            Ok(_) => true,
+            Err(error) => !error.message().starts_with("unknown field"),
+        }
+}
+
+/// The one name, which is easily taken for where the profiles stand.
+fn profile_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    match toml::Value::deserialize(deserializer)? {
+        toml::Value::String(name) => Ok(Some(name)),
+        toml::Value::Table(_) => Err(D::Error::custom(
+            "a profile stands below a line [profiles.NAME]; `profile` alone names the one that is used",
+        )),
+        _ => Err(D::Error::custom(
+            "`profile` is the name of one of the profiles",
+        )),
     }
 }
 

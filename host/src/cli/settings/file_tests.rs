@@ -96,6 +96,25 @@ fn a_key_that_there_is_not_is_an_error_with_a_suggestion() {
         ),
         ("[profiles.a]\npassword = 'x'", "there is no key password"),
         (
+            "[profiles.a]\nclientSecretFile = 'x'",
+            "there is no key clientSecretFile; did you mean client-secret-file?",
+        ),
+        (
+            "clientId = 'x'\n[profiles.a]",
+            "line 1, column 1: clientId stands in no profile: it belongs below a line \
+             [profiles.NAME], as client-id",
+        ),
+        (
+            "[profile.contoso]\ntenant = 'x'",
+            "a profile stands below a line [profiles.NAME]",
+        ),
+        (
+            "[profile]\ncontoso = 'x'",
+            "a profile stands below a line [profiles.NAME]",
+        ),
+        ("profile = 1", "the name of one of the profiles"),
+        ("\"a = 1\\n[b]\\nc\" = 1", "there is no key"),
+        (
             "[profiles.a]\ncloud = 'azure'",
             "\"azure\" is none of commercial, gcc, gcc-high, dod",
         ),

@@ -12,7 +12,7 @@ use url::Url;
 use uuid::Uuid;
 
 use super::{
-    args::{ConnectArgs, PluginArgs},
+    args::{ConnectArgs, JournalArgs, PluginArgs},
     secret::Secrets,
 };
 use crate::{
@@ -182,6 +182,12 @@ impl Settings {
             profile: chosen.map(|chosen| (chosen.name, chosen.file)),
             file: args.config.clone(),
         })
+    }
+
+    /// Where the journal is, as far as a command takes that from its user.
+    pub(super) fn journal_from(&mut self, args: &JournalArgs, given: &Given) {
+        let journal = given.value("journal", args.journal.clone());
+        self.journal = journal.or(self.journal.take());
     }
 
     /// The tenant of a token, if it is another one than the one that was named.

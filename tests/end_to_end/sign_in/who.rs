@@ -1,0 +1,115 @@
+//! What people and records are told of whom the service takes the command for,
+//! and machines of another tenant's portal.
+
+use std::fs;
+
+use serde_json::Value;
+
+use super::{World, assert_offboarded, assert_says, outcome, run, text};
+
+const ELSEWHERE: &str = "11111111-1111-4111-8111-111111111111";
+
+fn lines(text: &str) -> Vec<Value> {
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[test]
+fn who_signed_in_where_is_told_before_and_on_record() {
+    let world = World::new();
+    let machine = world.machine();
+    let profile = format!(
+        "[profiles.contoso]\ntenant = '{}'\nclient-id = '{}'\nclient-secret-file = '{}'\n",
+        world.tenant(),
+        world.client(),
+        world.secret_file().display()
+    );
+    let file = world.secret("offboard.toml", profile);
+    let audit = world.path("audit.jsonl");
+    let mut command = world.command(&run(&machine));
+    command
+        .env("OFFBOARD_CONFIG", file)
+        .env("OFFBOARD_AUDIT", &audit);
+    let done = assert_offboarded(&world, &mut command);
+    let told = format!(
+        "Signed in to tenant {}, as application {}, with client-secret of profile contoso.",
+        world.tenant(),
+        world.client()
+    );
+    assert_says(&done.stderr, &[&told]);
+
+    let journal = lines(&world.written("journal.jsonl"));
+    assert_eq!(journal.len(), 2, "{journal:?}");
+    for line in &journal {
+        assert_eq!(text(line, "tenant"), world.tenant());
+        assert_eq!(text(line, "application"), world.client());
+        assert_eq!(text(line, "auth"), "client-secret");
+        assert_eq!(text(line, "profile"), "contoso");
+        #[cfg(unix)]
+        assert!(line["uid"].is_u64(), "{line}");
+    }
+    // The audit leads to the journal's line.
+    let audit = lines(&fs::read_to_string(audit).unwrap());
+    assert!(!audit.is_empty());
+    for line in &audit {
+        assert_eq!(text(line, "run"), text(&journal[0], "run"));
+    }
+}
+
+#[test]
+fn a_machine_of_another_tenants_portal_is_not_touched() {
+    let world = World::new();
+    let machine = world.machine();
+    let url = |tenant: &str| {
+        format!("https://security.microsoft.com/machines/v2/{machine}/overview?tid={tenant}")
+    };
+    let other = url(ELSEWHERE);
+    for args in [
+        &["run", &other, "--comment", "x", "--yes", "-o", "json"][..],
+        // Not the others that were named with it either.
+        &[
+            "run",
+            &machine,
+            &other,
+            "--comment",
+            "x",
+            "--yes",
+            "-o",
+            "json",
+        ],
+        &["status", &other, "-o", "json"],
+        &["cancel", &other, "--comment", "x", "-o", "json"],
+    ] {
+        let refused = outcome(&mut world.with_secret(args));
+        assert_eq!(refused.code, 3, "{refused:?}");
+        for row in refused.rows() {
+            assert_eq!(row["error"]["kind"], "wrong-tenant");
+            assert_says(
+                text(&row["error"], "message"),
+                &[ELSEWHERE, &world.tenant()],
+            );
+        }
+    }
+    assert!(world.calls().is_empty(), "{:?}", world.calls());
+    let own = url(&world.tenant().to_uppercase());
+    let args = ["run", &own, "--comment", "x", "--yes", "-o", "json"];
+    assert_offboarded(&world, &mut world.with_secret(&args));
+}
+
+#[test]
+fn a_client_id_that_is_left_over_is_told_where_it_stands_for_an_identity() {
+    let world = World::new();
+    let machine = world.machine();
+    let mut command = world.command(&run(&machine));
+    command
+        .env("IDENTITY_ENDPOINT", world.simulator.identity_endpoint())
+        .env("IDENTITY_HEADER", world.simulator.identity_header())
+        .env("OFFBOARD_ALLOW_API_HOST", "127.0.0.1")
+        .env("AZURE_CLIENT_ID", ELSEWHERE);
+    let error = super::assert_not_sent(&world, &mut command, 3);
+    assert_says(
+        text(&error, "message"),
+        &[ELSEWHERE, "AZURE_CLIENT_ID", "--identity system"],
+    );
+}

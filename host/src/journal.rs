@@ -146,6 +146,14 @@ struct Line<'a, T> {
 }
 
 impl JournalError {
+    /// Nobody says where it is, and there is no home to keep it in.
+    pub(crate) fn no_home() -> Self {
+        Self {
+            path: PathBuf::from("journal.jsonl"),
+            cause: io::Error::other("there is no home folder: name a file with --journal"),
+        }
+    }
+
     /// One file cannot be both: each has lines of its own form.
     pub(crate) fn is_audit(path: &Path) -> Self {
         Self {

@@ -229,6 +229,32 @@ fn a_variable_that_is_set_to_nothing_is_not_set() {
     assert_eq!((outcome.code, world.posts().len()), (0, 1), "{outcome:?}");
 }
 
+/// Who has no home has no configuration: not in the folder where the command is
+/// started, and not in one that everybody can write.
+#[cfg(unix)]
+#[test]
+fn without_a_home_there_is_no_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join(".config/offboard");
+    fs::create_dir_all(&config).unwrap();
+    fs::write(
+        config.join("offboard.toml"),
+        "[profiles.a]\ntenant = 'evil.test'\n",
+    )
+    .unwrap();
+    let mut command = command(["config", "show", "--output", "json"]);
+    command
+        .current_dir(folder.path())
+        .env("HOME", ".")
+        .env_remove("XDG_CONFIG_HOME")
+        .env_remove("XDG_STATE_HOME");
+    let shown = Outcome::from(command.output().unwrap());
+    let shown: serde_json::Value = serde_json::from_str(&shown.stdout).unwrap();
+    for name in ["configuration", "profile", "tenant", "journal"] {
+        assert!(shown[name]["value"].is_null(), "{name}: {shown}");
+    }
+}
+
 #[test]
 fn a_file_that_is_not_there_is_named_once() {
     let missing = ["inspect", "--plugin", "/no/such/plugin.wasm"];

@@ -29,7 +29,9 @@ pub(super) async fn cancel(mut args: CancelArgs, screen: &Screen) -> Result<Exit
     else {
         return Ok(Exit::Interrupted);
     };
-    connected.expect_tenant_of(args.actions.iter().filter_map(Subject::named));
+    connected
+        .expect_tenant_of(args.actions.iter().filter_map(Subject::named))
+        .await;
     let mut journal = connected
         .journal(&args.journal)
         .map_err(|error| Problem::new("journal", Retry::Safe, error.to_string()));

@@ -30,7 +30,7 @@ use crate::{
         cloud::{Issuer, Service},
     },
     contract::Problem,
-    journal::Journal,
+    journal::{Journal, JournalError},
     run::Runner,
     sandbox::Sandbox,
 };
@@ -88,7 +88,12 @@ async fn walk(args: &mut CheckArgs, report: &mut Report, signals: &Signals, scre
     };
     let sandbox = sandbox.audited(Arc::new(Watch::new(*screen, audit)));
     let mut runner = Runner::new(sandbox, connection, Duration::ZERO, signals.stop.clone());
+    let is_other = claims
+        .as_ref()
+        .is_some_and(|claims| settings.other_tenant(claims).is_some());
     let wrong_resource = match signed_in {
+        // With a token of another tenant nothing is asked.
+        Ok(_) if is_other => false,
         Ok((credential, _)) => {
             runner.connection.credential = Some(credential);
             answer(&runner, claims.as_ref(), report).await
@@ -145,17 +150,20 @@ fn configuration(
 /// goes into the audit, too; none where it cannot.
 fn records(settings: &Settings, digest: &str, report: &mut Report) -> Option<Option<AuditFile>> {
     let journal = settings.journal.as_ref();
-    let journal = journal.map_or_else(default_journal, |journal| journal.value.clone());
+    let journal = journal
+        .map(|journal| journal.value.clone())
+        .or_else(default_journal);
     let open = || {
+        let journal = journal.ok_or_else(JournalError::no_home)?;
         let file = settings.audit.as_ref();
         let audit = file.map(|file| AuditFile::open(&file.value, Uuid::new_v4(), digest));
         let audit = audit.transpose()?;
         not_the_audit(&journal, file.map(|file| file.value.as_path()))?;
         Journal::probe(&journal)?;
-        anyhow::Ok(audit)
+        anyhow::Ok((journal, audit))
     };
     match open() {
-        Ok(audit) => {
+        Ok((journal, audit)) => {
             let reason = match &settings.audit {
                 Some(file) => format!(
                     "the journal {} and the audit {} can be written",

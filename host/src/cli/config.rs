@@ -117,16 +117,17 @@ fn rows(settings: &Settings) -> Result<Vec<Row>> {
             ))
         });
     let of_cloud = |given: Option<&Source>| given.cloned().unwrap_or(Source::Cloud);
-    let journal = path(&settings.journal)
-        .unwrap_or_else(|| Sourced::new(default_journal().display().to_string(), Source::Default));
+    let usual_journal =
+        || default_journal().map(|file| Sourced::new(file.display().to_string(), Source::Default));
+    let journal = path(&settings.journal).or_else(usual_journal);
     let (profile, file) = match &settings.profile {
-        Some((name, file)) => (Some(name.clone()), file.clone()),
-        None => (None, settings.file.clone().unwrap_or_else(usual)),
+        Some((name, file)) => (Some(name.clone()), Some(file.clone())),
+        None => (None, settings.file.clone().or_else(usual)),
     };
     Ok(vec![
         from(
             "configuration",
-            Some(file.display().to_string()),
+            file.map(|file| file.display().to_string()),
             &settings.origins.config,
         ),
         from("profile", profile, &settings.origins.profile),
@@ -214,7 +215,7 @@ fn rows(settings: &Settings) -> Result<Vec<Row>> {
         ),
         row("proxy", proxy()?),
         row("audit", path(&settings.audit)),
-        row("journal", Some(journal)),
+        row("journal", journal),
     ])
 }
 

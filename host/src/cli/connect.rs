@@ -9,6 +9,7 @@ use std::{
 
 use anyhow::{Context, Error, Result};
 use tokio::task::spawn_blocking;
+use uuid::Uuid;
 
 use super::{
     args::{ConnectArgs, JournalArgs, PluginArgs},
@@ -23,13 +24,16 @@ use crate::{
     component::{Component, ComponentError},
     connection::{
         Connection, Credential, Proxies, SignInError, Token, TokenClaims, cloud::Service,
-        sign_in::Prompt,
+        is_same_tenant, read_trusted, sign_in::Prompt,
     },
     contract::{Problem, Retry},
     journal::{Journal, JournalError, Who},
     run::Runner,
     sandbox::{Limits, Sandbox},
 };
+
+/// Larger than any trust store, in bytes.
+const MAX_AUTHORITIES: u64 = 16 * 1024 * 1024;
 
 /// Everything that a command needs to talk to the service.
 pub(super) struct Connected {
@@ -63,6 +67,9 @@ impl ConnectArgs {
     ) -> Result<Option<Connected>> {
         let settings = self.settings()?;
         let service = settings.service()?;
+        for note in settings.overridden() {
+            screen.say(&format!("note: {note}"));
+        }
         let mut connection = settings.network(&service)?;
         // Beside the signals: another component than the built-in one takes
         // time to compile, and an authority to answer.
@@ -97,8 +104,10 @@ impl ConnectArgs {
             Err(problem) => (None, Some(problem)),
         };
         who.tenant = claims.as_ref().and_then(|claims| claims.tenant.clone());
-        let application = claims.as_ref().and_then(TokenClaims::application);
-        who.application = application.map(ToOwned::to_owned);
+        let application = claims
+            .as_ref()
+            .and_then(|claims| claims.application.clone());
+        who.application = application;
         Ok(Some(Connected {
             runner: Runner::new(sandbox, connection, grace, signals.stop.clone()),
             claims,
@@ -124,10 +133,9 @@ impl Settings {
         let Some(Sourced { value: file, .. }) = &self.ca_file else {
             return Ok(connection);
         };
-        let pem = fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
-        connection
-            .trusting(&pem)
-            .with_context(|| file.display().to_string())
+        let context = || file.display().to_string();
+        let pem = read_trusted(file, MAX_AUTHORITIES).with_context(context)?;
+        connection.trusting(&pem).with_context(context)
     }
 
     /// Signs in, for the first time of a run.
@@ -149,7 +157,16 @@ impl Settings {
             .credential(service, connection, prompt)
             .map_err(|error| Problem::new("no-credential", Retry::Safe, format!("{error:#}")))?;
         match credential.token().await {
-            Ok(token) => Ok((credential, token)),
+            Ok(token) => {
+                // A domain cannot be held against an id.
+                let named = self.sign_in.tenant.as_ref().map(|tenant| &tenant.value);
+                let named = named.filter(|tenant| tenant.parse::<Uuid>().is_ok());
+                if let Some(tenant) = named {
+                    // Another one than the first token's is told apart later.
+                    let _ = credential.bind(tenant).await;
+                }
+                Ok((credential, token))
+            }
             Err(error) => {
                 let mut problem = no_token(&error);
                 if let (Some(left_over), Some(message)) =
@@ -186,6 +203,7 @@ fn wrong_tenant(settings: &Settings, claims: &TokenClaims) -> Option<Problem> {
 fn no_token(error: &SignInError) -> Problem {
     let kind = match error {
         SignInError::Unreachable(_) => "no-authority",
+        SignInError::OtherTenant { .. } => "wrong-tenant",
         _ => "no-credential",
     };
     let code = match error {
@@ -242,7 +260,9 @@ impl Connected {
     /// Opens the journal.
     pub(super) fn journal(&self, args: &JournalArgs) -> Result<Journal, JournalError> {
         let named = args.journal.clone().or_else(|| self.journal.clone());
-        let path = named.unwrap_or_else(default_journal);
+        let path = named
+            .or_else(default_journal)
+            .ok_or_else(JournalError::no_home)?;
         not_the_audit(&path, self.audit.as_deref())?;
         Journal::open(&path, self.who.clone())
     }
@@ -265,16 +285,19 @@ impl Connected {
 
     /// Where a portal's URL names another tenant than the token, nothing is to
     /// be sent: the machine that the user looked at is not that one.
-    pub(super) fn expect_tenant_of<'a>(&mut self, named: impl IntoIterator<Item = &'a Named>) {
-        let Some(found) = self
-            .claims
-            .as_ref()
-            .and_then(|claims| claims.tenant.as_deref())
-        else {
+    pub(super) async fn expect_tenant_of(&mut self, named: impl IntoIterator<Item = &Named>) {
+        let mut wanted = named.into_iter().filter_map(|named| named.tenant);
+        let claims = self.claims.as_ref();
+        let Some(found) = claims.and_then(|claims| claims.tenant.as_deref()) else {
+            // What comes after may name one.
+            if let (Some(wanted), Some(credential)) =
+                (wanted.next(), &self.runner.connection.credential)
+            {
+                let _ = credential.bind(&wanted.to_string()).await;
+            }
             return;
         };
-        let mut wanted = named.into_iter().filter_map(|named| named.tenant);
-        if let Some(wanted) = wanted.find(|wanted| !found.eq_ignore_ascii_case(&wanted.to_string()))
+        if let Some(wanted) = wanted.find(|wanted| !is_same_tenant(found, &wanted.to_string()))
             && self.missing.is_none()
         {
             let message = format!(
@@ -295,11 +318,12 @@ pub(super) fn not_the_audit(journal: &Path, audit: Option<&Path>) -> Result<(), 
     }
 }
 
-/// Where the journal is where nobody says otherwise.
-pub(super) fn default_journal() -> PathBuf {
+/// Where the journal is where nobody says otherwise; nowhere for who has no
+/// home.
+pub(super) fn default_journal() -> Option<PathBuf> {
     use etcetera::BaseStrategy;
-    let folder = etcetera::choose_base_strategy()
-        .map(|folders| folders.state_dir().unwrap_or_else(|| folders.data_dir()))
-        .unwrap_or_default();
-    folder.join("offboard").join("journal.jsonl")
+    let folders = etcetera::choose_base_strategy().ok()?;
+    let folder = folders.state_dir().unwrap_or_else(|| folders.data_dir());
+    let file = folder.join("offboard").join("journal.jsonl");
+    Some(file).filter(|file| file.is_absolute())
 }

@@ -55,7 +55,7 @@ pub(super) async fn run(mut args: RunArgs, screen: &Screen) -> Result<Exit> {
     let Some(mut connected) = args.connect.connect(args.grace, &signals, screen).await? else {
         return Ok(Exit::Interrupted);
     };
-    connected.expect_tenant_of(&args.machines);
+    connected.expect_tenant_of(&args.machines).await;
     let mut orders = orders(&args, connected.who.run, targets)?;
     let mut lines = Vec::new();
 

@@ -28,7 +28,9 @@ pub(super) async fn status(mut args: StatusArgs, screen: &Screen) -> Result<Exit
     else {
         return Ok(Exit::Interrupted);
     };
-    connected.expect_tenant_of(args.actions.iter().filter_map(Subject::named));
+    connected
+        .expect_tenant_of(args.actions.iter().filter_map(Subject::named))
+        .await;
     let mut asked = Vec::new();
     for subject in &args.actions {
         let found = tokio::select! {

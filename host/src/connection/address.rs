@@ -50,6 +50,19 @@ pub(super) fn is_private(address: IpAddr) -> bool {
     }
 }
 
+/// Whether an address can be of a machine's own endpoint: its loopback, its
+/// link, or the private network that a platform gives it.
+pub(super) fn is_near(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => {
+            address.is_loopback() || address.is_link_local() || address.is_private()
+        }
+        IpAddr::V6(address) => {
+            address.is_loopback() || address.is_unicast_link_local() || address.is_unique_local()
+        }
+    }
+}
+
 /// The metadata service of Alibaba's cloud, in a carrier's range.
 const ALIBABA: Ipv4Addr = Ipv4Addr::new(100, 100, 100, 200);
 

@@ -211,6 +211,12 @@ impl Region {
     }
 }
 
+/// Whether this authority is one of Microsoft's.
+#[must_use]
+pub fn is_microsoft(authority: &Url) -> bool {
+    clouds_of_authority(authority).is_some()
+}
+
 impl Choice {
     /// The service that was chosen, for tokens of this issuer.
     ///
@@ -221,7 +227,7 @@ impl Choice {
         self.check_region()?;
         let authority = self.authority.clone().map(origin).transpose()?;
         if let Some(resource) = &self.resource
-            && resource.trim_end_matches('/').eq_ignore_ascii_case(XDR)
+            && is_xdr(resource)
         {
             return Err(ChoiceError::Resource(resource.clone()));
         }
@@ -343,15 +349,36 @@ fn clouds_of_api(host: &Host<String>) -> Option<&'static [Cloud]> {
 /// The clouds that an authority of Microsoft's signs in to; none where it is not
 /// Microsoft's.
 fn clouds_of_authority(authority: &Url) -> Option<&'static [Cloud]> {
-    match authority.host_str()? {
-        "login.microsoftonline.com"
-        | "login.microsoft.com"
-        | "login.windows.net"
-        | "sts.windows.net" => Some(WORLDWIDE),
-        "login.microsoftonline.us" => Some(HIGH),
-        "login.chinacloudapi.cn" | "login.partner.microsoftonline.cn" => Some(OTHER),
-        _ => None,
-    }
+    // All of these domains: a region's or a newer name of theirs is not taken
+    // for a user's own authority, whose tokens may go anywhere.
+    const DOMAINS: [(&str, &[Cloud]); 8] = [
+        ("microsoftonline.com", WORLDWIDE),
+        ("microsoft.com", WORLDWIDE),
+        ("windows.net", WORLDWIDE),
+        ("ciamlogin.com", WORLDWIDE),
+        ("microsoftonline.us", HIGH),
+        ("microsoft.us", HIGH),
+        ("chinacloudapi.cn", OTHER),
+        ("microsoftonline.cn", OTHER),
+    ];
+    let host = authority.host_str()?;
+    let within = |domain: &str| {
+        host.strip_suffix(domain)
+            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    };
+    let found = DOMAINS.iter().find(|(domain, _)| within(domain));
+    found.map(|(_, clouds)| *clouds)
+}
+
+/// However it is spelled.
+fn is_xdr(resource: &str) -> bool {
+    let plain = |text: &str| {
+        let url = Url::parse(text).ok()?;
+        let host = url.host_str()?.trim_end_matches('.').to_owned();
+        let path = url.path().trim_end_matches('/').to_owned();
+        Some((host, url.port(), path))
+    };
+    plain(resource).is_some_and(|resource| Some(resource) == plain(XDR))
 }
 
 fn clouds_of_resource(resource: &str) -> Option<&'static [Cloud]> {
@@ -367,7 +394,12 @@ fn clouds_of_resource(resource: &str) -> Option<&'static [Cloud]> {
 }
 
 /// An authority is an origin: the tenant is a setting of its own.
-fn origin(authority: Url) -> Result<Url, ChoiceError> {
+fn origin(mut authority: Url) -> Result<Url, ChoiceError> {
+    // The root's dot makes it no other host.
+    if let Some(host) = authority.host_str().and_then(|host| host.strip_suffix('.')) {
+        let host = host.to_owned();
+        let _ = authority.set_host(Some(&host));
+    }
     let bare = authority.username().is_empty()
         && authority.password().is_none()
         && authority.query().is_none()
@@ -380,6 +412,8 @@ fn origin(authority: Url) -> Result<Url, ChoiceError> {
             let mut shown = authority;
             let _ = shown.set_username("");
             let _ = shown.set_password(None);
+            shown.set_query(None);
+            shown.set_fragment(None);
             Err(ChoiceError::Authority(shown.to_string()))
         }
     }

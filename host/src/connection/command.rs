@@ -68,6 +68,8 @@ impl TokenCommand {
         };
         let mut child = Command::new(&self.program)
             .args(&self.arguments)
+            // What proves this resource's identity is not for the program.
+            .env_remove("IDENTITY_HEADER")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())

@@ -8,7 +8,7 @@ use std::{
     path::PathBuf,
     pin::Pin,
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use thiserror::Error;
@@ -83,6 +83,15 @@ pub enum SignInError {
     /// What came back is no token.
     #[error("{0}")]
     Unreadable(String),
+    /// The token is of another tenant than the one that was named, or than the
+    /// tokens before it.
+    #[error("the token is of the tenant {found}, and {wanted} is wanted")]
+    OtherTenant {
+        /// The tenant that it names.
+        found: String,
+        /// The tenant that it is to be of.
+        wanted: String,
+    },
     /// After the service refused a token, the same one came again.
     #[error("the service refuses the token, and there is no other")]
     Same,
@@ -101,8 +110,10 @@ struct Held {
     current: Option<Current>,
     /// How many different tokens there have been.
     generation: u64,
-    /// Why the last look for a token found none, and until when that counts.
-    failed: Option<(SystemTime, SignInError)>,
+    /// Why the last look for a token found none, and when that was.
+    failed: Option<(Instant, SignInError)>,
+    /// The tenant that all tokens are of, as soon as it is known.
+    tenant: Option<String>,
 }
 
 struct Current {
@@ -138,6 +149,25 @@ impl Credential {
     /// There is none to be had.
     pub async fn token(&self) -> Result<Token, SignInError> {
         Ok(self.issue().await?.token)
+    }
+
+    /// Takes tokens of this tenant alone from now on; without it, of the one
+    /// that the first token names. A token that names none is taken.
+    ///
+    /// # Errors
+    /// The tokens are of another one already.
+    pub async fn bind(&self, tenant: &str) -> Result<(), SignInError> {
+        let mut held = self.held.lock().await;
+        match &held.tenant {
+            Some(found) if !is_same_tenant(found, tenant) => Err(SignInError::OtherTenant {
+                found: found.clone(),
+                wanted: tenant.to_owned(),
+            }),
+            _ => {
+                held.tenant = Some(tenant.to_owned());
+                Ok(())
+            }
+        }
     }
 
     pub(crate) async fn issue(&self) -> Result<Issued, SignInError> {
@@ -197,15 +227,34 @@ impl Credential {
 
 impl Held {
     async fn fetch(&mut self, source: &dyn TokenSource) -> Result<Fetched, SignInError> {
-        if let Some((until, error)) = &self.failed
-            && SystemTime::now() < *until
+        if let Some((when, error)) = &self.failed
+            && when.elapsed() < MOMENT
         {
             return Err(error.clone());
         }
         let fetched = source.fetch().await;
+        let fetched = fetched.and_then(|fetched| self.of_tenant(fetched));
         let failed = fetched.as_ref().err();
-        self.failed = failed.map(|error| (SystemTime::now() + MOMENT, error.clone()));
+        self.failed = failed.map(|error| (Instant::now(), error.clone()));
         fetched
+    }
+
+    /// Somebody may have signed in elsewhere meanwhile, or written another
+    /// tenant's token to the file: the machines that were looked up are not
+    /// those of that tenant.
+    fn of_tenant(&mut self, fetched: Fetched) -> Result<Fetched, SignInError> {
+        let found = fetched.token.claims().and_then(|claims| claims.tenant);
+        match (&self.tenant, found) {
+            (Some(wanted), Some(found)) if !is_same_tenant(wanted, &found) => {
+                return Err(SignInError::OtherTenant {
+                    found,
+                    wanted: wanted.clone(),
+                });
+            }
+            (None, Some(found)) => self.tenant = Some(found),
+            _ => {}
+        }
+        Ok(fetched)
     }
 
     fn take(&mut self, fetched: Fetched, now: SystemTime) -> Issued {
@@ -230,6 +279,15 @@ impl Held {
         });
         issued
     }
+}
+
+/// Whether both name the same tenant: ids are written in several ways.
+pub(crate) fn is_same_tenant(one: &str, other: &str) -> bool {
+    let plain = |text: &str| {
+        let digits = text.chars().filter(|c| !matches!(c, '-' | '{' | '}'));
+        digits.collect::<String>().to_ascii_lowercase()
+    };
+    plain(one) == plain(other)
 }
 
 /// When to renew a token that was fetched now. One that is over already, or
@@ -281,132 +339,5 @@ impl fmt::Debug for Credential {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use std::sync::atomic::{AtomicU64, Ordering};
-
-    use super::*;
-
-    /// Tokens of this life, numbered; every `same` of them are one.
-    struct Counting {
-        fetched: Arc<AtomicU64>,
-        life: Duration,
-        same: u64,
-        fails_after: u64,
-    }
-
-    impl TokenSource for Counting {
-        fn fetch(&self) -> Fetch<'_> {
-            Box::pin(async move {
-                let number = self.fetched.fetch_add(1, Ordering::SeqCst);
-                tokio::task::yield_now().await;
-                if number >= self.fails_after {
-                    return Err(SignInError::Unreachable("silence".to_owned()));
-                }
-                Ok(Fetched {
-                    token: Token::new(&format!("token-{}", number / self.same)).unwrap(),
-                    expires: Some(SystemTime::now() + self.life),
-                })
-            })
-        }
-    }
-
-    fn counting(life: u64, same: u64, fails_after: u64) -> (Credential, Arc<AtomicU64>) {
-        let fetched = Arc::new(AtomicU64::new(0));
-        let source = Counting {
-            fetched: Arc::clone(&fetched),
-            life: Duration::from_secs(life),
-            same,
-            fails_after,
-        };
-        (Credential::new(source), fetched)
-    }
-
-    #[tokio::test]
-    async fn a_token_is_fetched_once_for_all_who_wait() {
-        let (credential, fetched) = counting(3600, 1, u64::MAX);
-        let callers = (0..50).map(|_| {
-            let credential = credential.clone();
-            tokio::spawn(async move { credential.issue().await.unwrap().generation })
-        });
-        for caller in callers.collect::<Vec<_>>() {
-            assert_eq!(caller.await.unwrap(), 1);
-        }
-        assert_eq!(fetched.load(Ordering::SeqCst), 1);
-    }
-
-    #[test]
-    fn a_token_is_renewed_before_it_ends() {
-        let now = SystemTime::now();
-        for (life, renewed) in [(3600, 3300), (1000, 900), (10, 9), (0, 1)] {
-            let expires = now + Duration::from_secs(life);
-            let due = renewal(now, expires).duration_since(now).unwrap();
-            assert_eq!(due, Duration::from_secs(renewed), "{life}");
-        }
-        assert!(renewal(now, now - Duration::from_secs(5)) > now);
-    }
-
-    #[tokio::test]
-    async fn a_renewal_that_fails_leaves_a_token_that_is_good() {
-        let (credential, fetched) = counting(3600, 1, 1);
-        credential.issue().await.unwrap();
-        credential.held.lock().await.current.as_mut().unwrap().renew = Some(SystemTime::now());
-        for _ in 0..3 {
-            assert_eq!(credential.issue().await.unwrap().generation, 1);
-        }
-        assert_eq!(fetched.load(Ordering::SeqCst), 2);
-        let mut held = credential.held.lock().await;
-        let current = held.current.as_mut().unwrap();
-        current.renew = Some(SystemTime::now());
-        current.expires = Some(SystemTime::now());
-        drop(held);
-        assert!(credential.issue().await.is_err());
-    }
-
-    #[tokio::test]
-    async fn a_failure_answers_all_who_wait() {
-        let (credential, fetched) = counting(3600, 1, 0);
-        for _ in 0..50 {
-            assert!(credential.issue().await.is_err());
-        }
-        assert_eq!(fetched.load(Ordering::SeqCst), 1);
-        // For a moment.
-        let past = SystemTime::now() - Duration::from_secs(1);
-        credential.held.lock().await.failed.as_mut().unwrap().0 = past;
-        assert!(credential.issue().await.is_err());
-        assert_eq!(fetched.load(Ordering::SeqCst), 2);
-    }
-
-    #[tokio::test]
-    async fn one_refusal_is_one_renewal_however_many_met_it() {
-        let (credential, fetched) = counting(3600, 1, u64::MAX);
-        let first = credential.issue().await.unwrap().generation;
-        for _ in 0..5 {
-            assert_eq!(credential.renew(first).await, Ok(()));
-        }
-        assert_eq!(fetched.load(Ordering::SeqCst), 2);
-    }
-
-    #[tokio::test]
-    async fn a_fresh_token_that_is_refused_too_is_the_end() {
-        let (credential, fetched) = counting(3600, 1, u64::MAX);
-        let first = credential.issue().await.unwrap().generation;
-        credential.renew(first).await.unwrap();
-        let second = credential.issue().await.unwrap().generation;
-        assert_eq!(credential.renew(second).await, Err(SignInError::Same));
-        assert_eq!(fetched.load(Ordering::SeqCst), 2);
-        // One that worked for a while may be renewed again.
-        credential.accepted(second).await;
-        assert_eq!(credential.renew(second).await, Ok(()));
-    }
-
-    #[tokio::test]
-    async fn the_same_token_is_not_tried_again() {
-        let (credential, _) = counting(3600, 2, u64::MAX);
-        let first = credential.issue().await.unwrap().generation;
-        assert_eq!(credential.renew(first).await, Err(SignInError::Same));
-        let ready = Credential::from(Token::new("ready").unwrap());
-        let first = ready.issue().await.unwrap().generation;
-        assert_eq!(ready.renew(first).await, Err(SignInError::Same));
-    }
-}
+#[path = "credential_tests.rs"]
+mod tests;

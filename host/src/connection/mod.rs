@@ -22,15 +22,15 @@ use std::sync::Arc;
 use crate::contract::ApiRoot;
 
 pub use command::TokenCommand;
-pub(crate) use credential::Issued;
 pub use credential::{Credential, Fetch, Fetched, SignInError, TokenFile, TokenSource};
+pub(crate) use credential::{Issued, is_same_tenant};
 pub(crate) use dial::{BoxedStream, DialError, MAX_HEAD, dial};
 pub(crate) use network::Network;
 pub use network::{AddressRange, InvalidAddressRange, InvalidCertificates};
 #[cfg(feature = "sign-in")]
 pub use probe::{Probe, ProbeError};
 pub use proxy::{InvalidProxy, Proxies, Proxy};
-pub use secret_file::{SecretFileError, read_secret};
+pub use secret_file::{SecretFileError, TrustedFileError, read_secret, read_trusted};
 pub(crate) use target::Target;
 pub use token::{InvalidToken, Token, TokenClaims};
 

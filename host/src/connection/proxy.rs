@@ -113,7 +113,10 @@ impl Proxies {
             .https("http://proxy.invalid")
             .no(self.exempt.as_str())
             .build();
-        let uri: Uri = format!("https://{}", target.authority()).parse().ok()?;
+        // What cannot be asked about is not exempt.
+        let Ok(uri) = format!("https://{}", target.authority()).parse::<Uri>() else {
+            return Some(proxy);
+        };
         matcher.intercept(&uri).map(|_| proxy)
     }
 }

@@ -31,14 +31,16 @@ enum Reach {
 
 impl Target {
     /// The machine's own endpoint that this URL names; none where its host is
-    /// a name that is to be resolved.
+    /// a name that is to be resolved, or an address of the internet.
     #[cfg(feature = "sign-in")]
     pub(crate) fn machine(url: &Url) -> Option<Self> {
         let target = Self::read(url, Reach::Machine)?;
-        match &target.host {
-            Host::Domain(name) if name != "localhost" => None,
-            _ => Some(target),
-        }
+        let is_near = match &target.host {
+            Host::Domain(name) => name == "localhost",
+            Host::Ipv4(address) => address::is_near(IpAddr::V4(*address)),
+            Host::Ipv6(address) => address::is_near(IpAddr::V6(*address)),
+        };
+        is_near.then_some(target)
     }
 
     /// The service that this URL names, by `https`.
@@ -90,7 +92,7 @@ impl Target {
             (Host::Ipv4(_) | Host::Ipv6(_), Reach::Service) => {
                 self.scheme == Scheme::Https || address.is_loopback()
             }
-            (Host::Ipv4(_) | Host::Ipv6(_), Reach::Machine) => true,
+            (Host::Ipv4(_) | Host::Ipv6(_), Reach::Machine) => address::is_near(address),
             (Host::Domain(name), _) if name == "localhost" => address.is_loopback(),
             (Host::Domain(_), Reach::Service) => {
                 address::is_public(address) || network.allows(address)
@@ -158,7 +160,16 @@ mod tests {
         assert!(!metadata.takes_proxy());
         assert!(metadata.permits("169.254.169.254".parse().unwrap(), &Network::default()));
         assert!(machine("http://localhost:42356/msi/token").is_some());
-        assert_eq!(machine("http://metadata.example.test/token"), None);
+        assert!(machine("http://10.1.2.3:8081/msi/token").is_some());
+        for elsewhere in [
+            "http://metadata.example.test/token",
+            "http://20.50.0.1/token",
+            "https://20.50.0.1/token",
+            "http://[2603:1030::1]/token",
+            "http://0.0.0.0/token",
+        ] {
+            assert_eq!(machine(elsewhere), None, "{elsewhere}");
+        }
         assert_eq!(machine("ftp://169.254.169.254/"), None);
         let service = |url: &str| Target::service(&url.parse().unwrap());
         assert!(service("https://login.microsoftonline.com").is_some());

@@ -10,7 +10,7 @@ use std::{
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use http::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
+use serde_json::{Map, Value};
 use thiserror::Error;
 
 use super::{
@@ -45,39 +45,51 @@ pub enum InvalidToken {
 
 /// What a token says of itself. Advice for people, never a decision: Entra ID
 /// tells clients not to rely on it, and it may not be decodable at all.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TokenClaims {
-    /// `aud`: whom it is meant for.
-    #[serde(default, rename = "aud")]
+    /// `aud`: whom it is meant for; the first where there are several.
     pub audience: Option<String>,
     /// `tid`: whose it is.
-    #[serde(default, rename = "tid")]
     pub tenant: Option<String>,
-    /// `appid`, in tokens of version 1: the application that asked for it.
-    #[serde(default, rename = "appid")]
-    application_v1: Option<String>,
-    /// `azp`, in tokens of version 2.
-    #[serde(default, rename = "azp")]
-    application_v2: Option<String>,
+    /// `appid`, in tokens of version 1, or `azp`: the client id of the
+    /// application that asked for it.
+    pub application: Option<String>,
     /// `roles`: the application permissions.
-    #[serde(default)]
     pub roles: Vec<String>,
     /// `scp`: the delegated permissions, separated by spaces.
-    #[serde(default, rename = "scp")]
     pub scopes: Option<String>,
     /// `exp`: when it ends, in seconds since 1970.
-    #[serde(default, rename = "exp")]
     pub expires: Option<i64>,
 }
 
 impl TokenClaims {
-    /// The application that asked for it: its client id.
-    #[must_use]
-    pub fn application(&self) -> Option<&str> {
-        self.application_v1
-            .as_deref()
-            .or(self.application_v2.as_deref())
+    /// Each claim by itself: what one of them is does not hide the others.
+    fn read(claims: &Map<String, Value>) -> Self {
+        let texts = |name: &str| -> Vec<String> {
+            let text = |value: &Value| value.as_str().map(ToOwned::to_owned);
+            match claims.get(name) {
+                Some(Value::Array(values)) => values.iter().filter_map(text).collect(),
+                Some(value) => text(value).into_iter().collect(),
+                None => Vec::new(),
+            }
+        };
+        let first = |name: &str| texts(name).into_iter().next();
+        // To the second, in which a JWT need not be written.
+        #[allow(clippy::cast_possible_truncation)]
+        let seconds = |value: &Value| {
+            value
+                .as_i64()
+                .or_else(|| value.as_f64().map(|at| at as i64))
+        };
+        Self {
+            audience: first("aud"),
+            tenant: first("tid"),
+            application: first("appid").or_else(|| first("azp")),
+            roles: texts("roles"),
+            scopes: claims.contains_key("scp").then(|| texts("scp").join(" ")),
+            expires: claims.get("exp").and_then(seconds),
+        }
     }
 
     /// All permissions, of an application or of a user.
@@ -177,7 +189,10 @@ impl Token {
         let json = BASE64_URL_SAFE_NO_PAD
             .decode(payload.trim_end_matches('='))
             .ok()?;
-        serde_json::from_slice(&json).ok()
+        match serde_json::from_slice(&json).ok()? {
+            Value::Object(claims) => Some(TokenClaims::read(&claims)),
+            _ => None,
+        }
     }
 }
 

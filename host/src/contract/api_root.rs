@@ -23,12 +23,12 @@ pub struct ApiRoot {
     origin: String,
 }
 
-/// Why a text is no origin of an API.
+/// Why a text is no origin of an API. Never holds what may be a password.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum InvalidApiRoot {
     /// Not a URL.
-    #[error("{0:?} is not a URL: {1}")]
-    NotAUrl(String, String),
+    #[error("not a URL: {0}")]
+    NotAUrl(String),
     /// Neither `https` nor `http`.
     #[error("the scheme {0:?} is not https")]
     Scheme(String),
@@ -95,7 +95,7 @@ impl FromStr for ApiRoot {
     type Err = InvalidApiRoot;
 
     fn from_str(text: &str) -> Result<Self, InvalidApiRoot> {
-        let not_a_url = |reason: &str| InvalidApiRoot::NotAUrl(text.to_owned(), reason.to_owned());
+        let not_a_url = |reason: &str| InvalidApiRoot::NotAUrl(reason.to_owned());
         let url = Url::parse(text).map_err(|error| not_a_url(&error.to_string()))?;
         let (scheme, default_port) = match url.scheme() {
             "https" => (Scheme::Https, 443),

@@ -126,7 +126,13 @@ impl Runner {
         else {
             return false;
         };
-        exchange.status == Some(401) && credential.renew(exchange.generation).await.is_ok()
+        if exchange.status != Some(401) {
+            return false;
+        }
+        tokio::select! {
+            renewed = credential.renew(exchange.generation) => renewed.is_ok(),
+            () = self.stopping() => false,
+        }
     }
 
     fn stopped(&self) -> bool {
@@ -135,15 +141,17 @@ impl Runner {
 
     /// Waits, and wakes early when the run is to end.
     async fn pause(&self, duration: Duration) {
-        let mut stop = self.stop.clone();
-        let stopped = async {
-            if stop.wait_for(|stop| *stop).await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        };
         tokio::select! {
             () = tokio::time::sleep(duration) => {}
-            () = stopped => {}
+            () = self.stopping() => {}
+        }
+    }
+
+    /// Comes back when the run is to end.
+    async fn stopping(&self) {
+        let mut stop = self.stop.clone();
+        if stop.wait_for(|stop| *stop).await.is_err() {
+            std::future::pending::<()>().await;
         }
     }
 }

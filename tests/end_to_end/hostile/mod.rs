@@ -17,7 +17,7 @@ mod requests;
 mod resources;
 mod results;
 mod routes;
-mod servers;
+pub(crate) mod servers;
 mod written;
 
 use std::{

@@ -3,7 +3,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
-use super::{World, assert_not_sent, assert_says, run, shown, text};
+use super::{World, assert_not_sent, assert_offboarded, assert_says, outcome, run, shown, text};
 
 /// Every credential that can be found, in the documented order: how it is
 /// given, how it is taken away, and what it is called.
@@ -243,4 +243,59 @@ fn a_secret_is_never_an_argument() {
         let names_where = ["-file", "-command"].iter().any(|end| flag.ends_with(end));
         assert!(!flag.starts_with("--") || !secret || names_where, "{line}");
     }
+}
+
+/// What is left over in the environment changes nothing of what was said on the
+/// command line, and the secret is the one of the place that counts.
+#[test]
+fn a_secret_comes_from_where_the_kind_does() {
+    let world = World::new();
+    let machine = world.machine();
+    let wrong = world.secret("wrong", "not-the-secret");
+    let profile = format!(
+        "[profiles.a]\ntenant = 'other.test'\nclient-id = 'other'\nauth = 'client-secret'\n\
+         client-secret-file = '{}'\n",
+        wrong.display()
+    );
+    let file = world.secret("offboard.toml", profile);
+    let mut command = world.app(&run(&machine));
+    command
+        .env("OFFBOARD_CONFIG", &file)
+        .env("AZURE_CLIENT_SECRET", world.simulator.client_secret());
+    let done = assert_offboarded(&world, &mut command);
+    assert_says(&done.stderr, &["note: OFFBOARD_TENANT says", "other.test"]);
+    // A flag beats the kind that the profile says; a variable does not.
+    let mut command = crate::support::command(["config", "show", "--output", "json"]);
+    command
+        .env("OFFBOARD_CONFIG", &file)
+        .env("OFFBOARD_TOKEN_FILE", "token");
+    assert_eq!(shown(&mut command)["auth"]["value"], "client-secret");
+    let flagged = shown(
+        command
+            .env_remove("OFFBOARD_TOKEN_FILE")
+            .args(["--token-file", "token"]),
+    );
+    assert_eq!(flagged["auth"]["value"], "token-file");
+}
+
+/// Other tools take that variable, too, and whoever sets it would get the
+/// secret.
+#[test]
+fn a_variable_of_others_does_not_lead_a_profiles_secret_elsewhere() {
+    let world = World::new();
+    let profile = format!(
+        "[profiles.a]\ntenant = 'contoso.test'\nclient-id = 'app'\nclient-secret-file = '{}'\n",
+        world.secret_file().display()
+    );
+    let file = world.secret("offboard.toml", profile);
+    let authority = world.simulator.authority().to_owned();
+    let mut command = world.command(&run(&world.machine()));
+    command
+        .env("OFFBOARD_CONFIG", &file)
+        .env_remove("OFFBOARD_AUTHORITY")
+        .env("AZURE_AUTHORITY_HOST", &authority);
+    let refused = outcome(&mut command);
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert_says(&refused.stderr, &["AZURE_AUTHORITY_HOST", "--authority"]);
+    assert_eq!(world.issued(), 0);
 }

@@ -4,6 +4,7 @@
 //! named and for no other reason.
 
 mod app;
+mod authority;
 mod check;
 mod clouds;
 mod device_groups;

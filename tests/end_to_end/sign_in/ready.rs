@@ -11,6 +11,7 @@ use std::{
 use offboard_simulator::TokenRequest;
 
 use super::{World, assert_not_sent, assert_offboarded, assert_says, outcome, run, script, text};
+use crate::support::{MACHINE, Reply, Scripted};
 
 fn token(world: &World) -> String {
     world.token(TokenRequest::default())
@@ -258,4 +259,53 @@ fn a_tenant_never_becomes_a_word_of_the_azure_cli_s_shell() {
     assert_not_sent(&world, &mut command, 3);
     assert!(!touched.exists());
     assert_eq!(world.written("az calls"), "");
+}
+
+/// A program may be asked by somebody who signed in elsewhere meanwhile.
+#[test]
+fn a_later_token_of_another_tenant_is_not_used() {
+    use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+    let service = Scripted::new(|request, _| {
+        // Until the first token is over.
+        if request.starts_with("GET /api/machines/") {
+            std::thread::sleep(Duration::from_millis(1500));
+        }
+        request.starts_with("POST ").then(|| Reply::new(200, "{}"))
+    });
+    let soon = SystemTime::now() + Duration::from_secs(1);
+    let soon = soon.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let token = |tenant: &str, expires: u64| {
+        let claims = format!(r#"{{"tid":"{tenant}","exp":{expires}}}"#);
+        format!("h.{}.s", BASE64_URL_SAFE_NO_PAD.encode(claims))
+    };
+    let one = token("11111111-0000-4000-8000-000000000001", soon.as_secs());
+    let other = token(
+        "66666666-0000-4000-8000-000000000001",
+        soon.as_secs() + 3600,
+    );
+    let program = service.path("program");
+    let known = service.path("known");
+    script(
+        &program,
+        &format!(
+            "[ -e '{0}' ] && echo {other} && exit; touch '{0}'; echo {one}",
+            known.display()
+        ),
+    );
+    let mut command = crate::support::command(run(MACHINE));
+    command
+        .env("OFFBOARD_API_ROOT", service.root())
+        .env("OFFBOARD_JOURNAL", service.path("journal.jsonl"))
+        .env("OFFBOARD_TOKEN_COMMAND", &program);
+    let ended = outcome(&mut command);
+    assert_eq!(ended.code, 3, "{ended:?}");
+    assert!(known.exists());
+    assert_says(
+        text(&ended.row()["error"], "message"),
+        &["is of the tenant 66666666", "11111111"],
+    );
+    assert_eq!(service.posts(), 0);
+    for request in service.received() {
+        assert!(!request.head.contains(&other), "{}", request.head);
+    }
 }

@@ -75,6 +75,8 @@ pub(in crate::cli) struct SignInSettings {
     pub(in crate::cli) token_file: Option<Sourced<PathBuf>>,
     pub(in crate::cli) token_command: Option<Sourced<Vec<String>>>,
     pub(in crate::cli) secrets: Secrets,
+    /// The tenant and the client id that the profile names, whatever counts.
+    pub(super) of_profile: (Option<String>, Option<String>),
 }
 
 fn text(text: String) -> Result<String> {
@@ -97,10 +99,11 @@ impl SignInSettings {
         let command = match &args.token_command {
             Some(command) => shlex::split(command)
                 .filter(|words| !words.is_empty())
-                .with_context(|| format!("--token-command: {command:?} has an open quotation"))?,
+                .context("--token-command: it is empty, or has an open quotation")?,
             None => Vec::new(),
         };
         Ok(Self {
+            of_profile: (profile.tenant.clone(), profile.client_id.clone()),
             auth: layers.plain("auth", args.auth, profile.auth),
             tenant: layers.pick(
                 "tenant",
@@ -147,15 +150,12 @@ impl SignInSettings {
     /// on the command line beats what is in the environment, and that the
     /// profile; of one place, the first counts.
     pub(in crate::cli) fn chosen(&self) -> Option<Sourced<Auth>> {
-        if let Some(auth) = &self.auth {
-            return Some(auth.clone());
-        }
         let given = |auth, source: Option<&Source>| Some(Sourced::new(auth, source?.clone()));
         let held = |auth, is_set: bool, name: &str| {
             is_set.then(|| Sourced::new(auth, Source::Environment(name.to_owned())))
         };
         let secrets = &self.secrets;
-        [
+        let found = [
             given(
                 Auth::TokenFile,
                 self.token_file.as_ref().map(Sourced::source),
@@ -195,7 +195,18 @@ impl SignInSettings {
         .into_iter()
         .flatten()
         // The first of the nearest.
-        .min_by_key(|found| found.source.distance())
+        .min_by_key(|found| found.source.distance());
+        // A kind that was said is meant, unless a credential stands on the
+        // command line and the kind further away: what is left over in the
+        // environment does not change a profile's.
+        let on_command_line = |found: &Sourced<Auth>| found.source.distance() == 0;
+        match (&self.auth, found) {
+            (Some(auth), Some(found)) if auth.source.distance() > 0 && on_command_line(&found) => {
+                Some(found)
+            }
+            (Some(auth), _) => Some(auth.clone()),
+            (None, found) => found,
+        }
     }
 
     /// Whose tokens they are.
@@ -286,10 +297,11 @@ impl SignInSettings {
     }
 
     fn client_secret(&self) -> Result<SecretString> {
-        if let Some(file) = &self.client_secret_file {
+        let held = self.secrets.client_secret();
+        if let Some(file) = nearer(self.client_secret_file.as_ref(), held.is_some()) {
             return read_text(&file.value);
         }
-        self.secrets.client_secret().context(
+        held.context(
             "the client secret is missing: give --client-secret-file FILE, or set AZURE_CLIENT_SECRET",
         )
     }
@@ -297,9 +309,10 @@ impl SignInSettings {
     fn read_certificate(&self) -> Result<Certificate> {
         let name = "--certificate FILE";
         let file = need(self.certificate.as_ref(), name, Auth::Certificate)?;
-        let password = match &self.certificate_password_file {
+        let held = self.secrets.certificate_password();
+        let password = match nearer(self.certificate_password_file.as_ref(), held.is_some()) {
             Some(file) => Some(read_text(&file.value)?),
-            None => self.secrets.certificate_password(),
+            None => held,
         };
         let context = || file.display().to_string();
         let bytes = read_secret(&file, MAX_SECRET).with_context(context)?;
@@ -340,6 +353,12 @@ impl SignInSettings {
 fn need<T: Clone>(found: Option<&Sourced<T>>, how: &str, auth: Auth) -> Result<T> {
     let found = found.with_context(|| format!("{} also needs {how}", auth.name()))?;
     Ok(found.value.clone())
+}
+
+/// A file, unless a variable holds the secret and the file is the profile's.
+fn nearer(file: Option<&Sourced<PathBuf>>, is_held: bool) -> Option<&Sourced<PathBuf>> {
+    let variable = Source::Environment(String::new()).distance();
+    file.filter(|file| !is_held || file.source.distance() <= variable)
 }
 
 /// A secret on one line.

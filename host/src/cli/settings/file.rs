@@ -4,11 +4,11 @@
 
 use std::{
     collections::BTreeMap,
-    env, fs, io,
+    io,
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 use super::Auth;
@@ -16,8 +16,9 @@ use crate::{
     cli::limit,
     component::Digest,
     connection::{
-        AddressRange,
+        AddressRange, TrustedFileError,
         cloud::{Cloud, Region},
+        read_trusted,
     },
     contract::ApiRoot,
     sandbox::Limit,
@@ -87,9 +88,16 @@ pub(super) struct Chosen {
 
 /// The profile that is in force; none where there is no file, or none in it.
 pub(super) fn choose(file: Option<&Path>, name: Option<&str>) -> Result<Option<Chosen>> {
-    let (path, must_exist) = match file {
-        Some(path) => (path.to_owned(), true),
-        None => (usual(), false),
+    let (path, must_exist) = match (file, usual()) {
+        (Some(path), _) => (path.to_owned(), true),
+        (None, Some(path)) => (path, false),
+        (None, None) => match name {
+            Some(name) => bail!(
+                "there is no profile {name}: without a home folder a configuration is named \
+                 with --config"
+            ),
+            None => return Ok(None),
+        },
     };
     let text = match read(&path) {
         Ok(text) => text,
@@ -138,14 +146,13 @@ pub(super) fn choose(file: Option<&Path>, name: Option<&str>) -> Result<Option<C
     }))
 }
 
-/// Where the file is looked for.
-pub(in crate::cli) fn usual() -> PathBuf {
+/// Where the file is looked for; nowhere for who has no home, or one that is
+/// wherever the command is started.
+pub(in crate::cli) fn usual() -> Option<PathBuf> {
     use etcetera::BaseStrategy;
-    etcetera::choose_base_strategy()
-        .map(|folders| folders.config_dir())
-        .unwrap_or_else(|_| env::temp_dir().join("nowhere"))
-        .join("offboard")
-        .join("offboard.toml")
+    let folder = etcetera::choose_base_strategy().ok()?.config_dir();
+    let file = folder.join("offboard").join("offboard.toml");
+    Some(file).filter(|file| file.is_absolute())
 }
 
 impl Profile {
@@ -167,63 +174,47 @@ impl Profile {
         {
             *path = folder.join(&*path);
         }
+        // A bare name is looked for on the path, as always.
+        if let Some(program) = self.token_command.first_mut()
+            && Path::new(program).components().count() > 1
+            && let Some(whole) = folder.join(&*program).to_str()
+        {
+            *program = whole.to_owned();
+        }
     }
 }
 
-fn read(path: &Path) -> Result<String> {
-    use io::Read;
-    let context = || format!("the configuration {} cannot be read", path.display());
-    let file = fs::File::open(path).with_context(context)?;
-    check(&file).with_context(|| format!("the configuration {}", path.display()))?;
-    let mut text = String::new();
-    file.take(MAX_FILE + 1)
-        .read_to_string(&mut text)
-        .with_context(context)?;
-    ensure!(
-        text.len() as u64 <= MAX_FILE,
-        "the configuration {} is longer than {MAX_FILE} bytes",
-        path.display()
-    );
-    Ok(text)
-}
-
 /// It may name a program that is run, so nobody else may write it.
-#[cfg(unix)]
-fn check(file: &fs::File) -> Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    let metadata = file.metadata()?;
-    let mode = metadata.permissions().mode() & 0o777;
-    ensure!(
-        !metadata.is_file() || mode & 0o022 == 0,
-        "others can write it (mode {mode:o}): take that away with chmod go-w"
-    );
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn check(_: &fs::File) -> Result<()> {
-    Ok(())
+fn read(path: &Path) -> Result<String> {
+    let context = || format!("the configuration {}", path.display());
+    let bytes = read_trusted(path, MAX_FILE).with_context(context)?;
+    String::from_utf8(bytes)
+        .context("it is no text")
+        .with_context(context)
 }
 
 fn is_missing(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<io::Error>()
-        .is_some_and(|error| error.kind() == io::ErrorKind::NotFound)
+    matches!(
+        error.downcast_ref::<TrustedFileError>(),
+        Some(TrustedFileError::Io(error)) if error.kind() == io::ErrorKind::NotFound
+    )
 }
 
 /// The place and the reason; for a key that there is not, the one that may be
 /// meant instead of all there are.
 fn explain(error: &toml::de::Error) -> anyhow::Error {
     let message = error.message();
+    // Without the line itself, which may have a secret.
+    let place = error.to_string();
+    let place = place.lines().next().unwrap_or_default();
     let mut quoted = message.split('`').skip(1).step_by(2);
     let Some(unknown) = quoted
         .next()
         .filter(|_| message.starts_with("unknown field"))
     else {
-        return anyhow::anyhow!("{}", error.to_string().trim_end());
+        let message = message_without_value(message);
+        return anyhow::anyhow!("{place}: {message}");
     };
-    let place = error.to_string();
-    let place = place.lines().next().unwrap_or_default();
     // As the flags and JSON may have it.
     let key = kebab(unknown);
     let mut quoted = quoted.collect::<Vec<_>>();
@@ -243,6 +234,17 @@ fn explain(error: &toml::de::Error) -> anyhow::Error {
             anyhow::anyhow!("{place}: there is no key {unknown}; did you mean {known}?")
         }
         None => anyhow::anyhow!("{place}: there is no key {unknown}"),
+    }
+}
+
+/// What is there may be a secret, too.
+fn message_without_value(message: &str) -> String {
+    match message
+        .strip_prefix("invalid type: ")
+        .map(|rest| rest.rsplit_once(", expected "))
+    {
+        Some(Some((_, expected))) => format!("what stands there is not {expected}"),
+        _ => message.to_owned(),
     }
 }
 

@@ -71,6 +71,7 @@ fn every_setting_can_stand_in_a_profile() {
     assert_eq!(name, "contoso");
     assert_eq!(profile.cloud, Some(Cloud::GccHigh));
     assert_eq!(profile.auth, Some(Auth::Certificate));
+    // A bare name is looked for on the path.
     assert_eq!(profile.token_command, ["vault", "read token"]);
     let limits = [(Limit::Handles, 100), (Limit::Memory, 64 << 20)];
     assert_eq!(profile.limits, limits);
@@ -176,4 +177,31 @@ fn a_file_that_others_can_write_is_refused() {
     }
     written.mode(0o644);
     assert!(written.choose(None).is_ok());
+}
+
+#[test]
+fn a_program_with_a_path_is_the_one_beside_the_file() {
+    for program in ["./get-token", "bin/get-token", "../get-token"] {
+        let written = Written::new(&format!(
+            "[profiles.a]\ntoken-command = ['{program}', './x']"
+        ));
+        let profile = written.choose(None).unwrap().unwrap().profile;
+        let whole = written.folder.path().join(program);
+        assert_eq!(profile.token_command, [whole.to_str().unwrap(), "./x"]);
+    }
+}
+
+#[test]
+fn what_stands_in_the_file_is_not_quoted() {
+    for text in [
+        "[profiles.a]\ntoken-command = 'curl -H X-Vault-Token:hunter2'",
+        "[profiles.a]\ntenant = ['hunter2']",
+        "[profiles.a]\napi-root = 'https://user:hunter2@host:99999'",
+        "[profiles.a]\nclient-secret = 'hunter2'",
+        "eyJhunter2",
+    ] {
+        let refusal = Written::new(text).refusal();
+        assert!(!refusal.contains("hunter2"), "{refusal}");
+        assert!(refusal.contains("line "), "{refusal}");
+    }
 }

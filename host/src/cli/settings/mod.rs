@@ -7,7 +7,7 @@ mod source;
 
 use std::{env, path::PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use url::Url;
 use uuid::Uuid;
 
@@ -18,7 +18,8 @@ use super::{
 use crate::{
     connection::{
         AddressRange, TokenClaims,
-        cloud::{Choice, Cloud, Region, Service},
+        cloud::{Choice, Cloud, Region, Service, is_microsoft},
+        is_same_tenant,
     },
     contract::ApiRoot,
 };
@@ -58,6 +59,9 @@ pub(super) struct Origins {
     pub(super) plugin_sha256: Source,
     pub(super) limits: Source,
 }
+
+/// The authority, as Azure's own tools take it.
+const AUTHORITY_HOST: &str = "AZURE_AUTHORITY_HOST";
 
 /// A variable's name, and how its text is read.
 type Variable<'a, T> = (&'a str, fn(String) -> Result<T>);
@@ -156,7 +160,7 @@ impl Settings {
             authority: layers.pick(
                 "authority",
                 args.sign_in.authority.clone(),
-                &[("AZURE_AUTHORITY_HOST", read_url)],
+                &[(AUTHORITY_HOST, read_url)],
                 profile.authority.clone(),
             )?,
             resource: layers.plain(
@@ -198,8 +202,60 @@ impl Settings {
     ) -> Option<(&'a str, &'a str)> {
         let wanted = self.sign_in.tenant.as_ref()?.value.as_str();
         let found = claims.tenant.as_deref()?;
-        let differs = wanted.parse::<Uuid>().is_ok() && !wanted.eq_ignore_ascii_case(found);
+        let differs = wanted.parse::<Uuid>().is_ok() && !is_same_tenant(wanted, found);
         differs.then_some((found, wanted))
+    }
+
+    /// A variable that other tools use as well does not lead a profile's secret
+    /// to an authority that nobody knows.
+    fn check_authority(&self) -> Result<()> {
+        let Some(Sourced { value, source }) = &self.authority else {
+            return Ok(());
+        };
+        let is_others = *source == Source::Environment(AUTHORITY_HOST.to_owned());
+        let is_profiles = self
+            .sign_in
+            .chosen()
+            .is_some_and(|auth| matches!(auth.source, Source::Profile { .. }));
+        ensure!(
+            !is_others || !is_profiles || is_microsoft(value),
+            "{AUTHORITY_HOST} names {}, which is no authority of Microsoft's, and the profile's \
+             credential would go there: if that is right, say so with --authority",
+            value.origin().ascii_serialization()
+        );
+        Ok(())
+    }
+
+    /// What the environment says otherwise than the profile: it counts, and may
+    /// be left over from something else.
+    pub(super) fn overridden(&self) -> Vec<String> {
+        let Some((profile, _)) = &self.profile else {
+            return Vec::new();
+        };
+        let mut overridden = Vec::new();
+        for (name, setting, said) in [
+            ("tenant", &self.sign_in.tenant, &self.sign_in.of_profile.0),
+            (
+                "client-id",
+                &self.sign_in.client_id,
+                &self.sign_in.of_profile.1,
+            ),
+        ] {
+            if let (
+                Some(Sourced {
+                    value,
+                    source: Source::Environment(variable),
+                }),
+                Some(said),
+            ) = (setting, said)
+                && value != said
+            {
+                overridden.push(format!(
+                    "{variable} says {value}, and counts; the profile {profile} has the {name} {said}"
+                ));
+            }
+        }
+        overridden
     }
 
     /// The service that is meant.
@@ -207,6 +263,7 @@ impl Settings {
     /// # Errors
     /// Its parts do not belong together.
     pub(super) fn service(&self) -> Result<Service> {
+        self.check_authority()?;
         let choice = Choice {
             cloud: self.cloud.as_ref().map(|cloud| cloud.value),
             region: self.region.as_ref().map(|region| region.value),

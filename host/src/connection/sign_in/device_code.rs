@@ -11,7 +11,6 @@ use std::{
 
 use azure_core::http::Url;
 use bytes::Bytes;
-use http_body_util::Full;
 use oauth2::{
     AsyncHttpClient, AuthType, ClientId, DeviceAuthorizationUrl, DeviceCodeErrorResponseType,
     EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, RefreshToken, RequestTokenError, Scope,
@@ -34,6 +33,17 @@ const READING: &str = "Machine.Read";
 
 /// Asks for a refresh token, too.
 const OFFLINE: &str = "offline_access";
+
+/// How often it is asked whether somebody typed the code, at most and at least.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// How long that is waited for, whatever the authority says.
+const LONGEST_LIFE: Duration = Duration::from_secs(30 * 60);
+
+/// The longest code and address that anybody would type, in characters.
+const MAX_CODE: usize = 32;
+const MAX_URL: usize = 200;
 
 /// A token without an end is looked at again after this.
 const UNKNOWN_LIFE: Duration = Duration::from_secs(15 * 60);
@@ -135,15 +145,34 @@ impl DeviceCode {
             .request_async(client)
             .await
             .map_err(explain)?;
-        (prompt.show)(code.verification_uri().as_str(), code.user_code().secret());
+        let (url, typed) = (code.verification_uri().as_str(), code.user_code().secret());
+        if !is_shown(url, typed) {
+            let message = "the authority shows an address or a code that nobody should follow";
+            return Err(SignInError::Unreadable(message.to_owned()));
+        }
+        (prompt.show)(url, typed);
+        let pause =
+            |asked: Duration| tokio::time::sleep(asked.clamp(SHORTEST_PAUSE, LONGEST_PAUSE));
+        let life = code.expires_in().min(LONGEST_LIFE);
         let answer = self
             .oauth
             .exchange_device_access_token(&code)
-            .request_async(client, tokio::time::sleep, None)
+            .request_async(client, pause, Some(life))
             .await
             .map_err(explain_code)?;
         take(answer, prompt, None)
     }
+}
+
+/// Whether a person may be shown this: an address by https, and a code that can
+/// be typed.
+fn is_shown(url: &str, code: &str) -> bool {
+    let plain = |text: &str, more: &[u8]| {
+        text.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || more.contains(&byte))
+    };
+    let is_code = (1..=MAX_CODE).contains(&code.len()) && plain(code, b"-");
+    url.starts_with("https://") && url.len() <= MAX_URL && plain(url, b"-._~:/?=&%#") && is_code
 }
 
 impl fmt::Debug for DeviceCode {
@@ -165,7 +194,7 @@ async fn send(client: &Client, request: HttpRequest) -> Result<HttpResponse, Tra
     let (head, body) = request.into_parts();
     let url = head.uri.to_string();
     let url: Url = url.parse().map_err(|_| TransportError::Forbidden(url))?;
-    let request = http::Request::from_parts(head, Full::new(Bytes::from(body)));
+    let request = http::Request::from_parts(head, Bytes::from(body));
     let answer = client.send(&url, request).await?;
     Ok(answer.map(|body| body.to_vec()))
 }
@@ -189,9 +218,7 @@ fn explain<T: oauth2::ErrorResponse>(error: RequestTokenError<TransportError, T>
     match error {
         RequestTokenError::Request(error) => (&error).into(),
         RequestTokenError::ServerResponse(answer) => failure::refused(&answer.to_string()),
-        RequestTokenError::Parse(..) => {
-            SignInError::Unreadable("the authority's answer makes no sense".to_owned())
-        }
+        RequestTokenError::Parse(..) => SignInError::Unreadable(failure::SENSELESS.to_owned()),
         RequestTokenError::Other(reason) => SignInError::Setup(reason),
     }
 }
@@ -208,5 +235,29 @@ fn explain_code(
             message: "nobody typed the code in time".to_owned(),
         },
         _ => failure::refused(&answer.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_person_is_shown_an_https_address_and_a_code_that_can_be_typed() {
+        let url = "https://microsoft.com/devicelogin";
+        assert!(is_shown(url, "ABCD-EFGH"));
+        assert!(is_shown("https://127.0.0.1:8443/devicelogin", "ABCDEFGHJ"));
+        for (url, code) in [
+            ("javascript:alert(1)", "ABCDEFGHJ"),
+            ("http://microsoft.com/devicelogin", "ABCDEFGHJ"),
+            (&format!("https://{}", "x".repeat(MAX_URL)), "ABCDEFGHJ"),
+            ("https://a.test/\nerror: type your password at", "ABCDEFGHJ"),
+            (url, "A\nerror: your session ended"),
+            (url, "A\u{200b}B"),
+            (url, ""),
+            (url, &"A".repeat(MAX_CODE + 1)),
+        ] {
+            assert!(!is_shown(url, code), "{url} {code}");
+        }
     }
 }

@@ -30,8 +30,15 @@ pub(super) fn explain(error: azure_core::Error) -> SignInError {
         };
         return SignInError::Refused { codes, message };
     }
+    // What a parser says of it may quote it.
+    if *error.kind() == ErrorKind::DataConversion || find::<serde_json::Error>(&error).is_some() {
+        return SignInError::Unreadable(SENSELESS.to_owned());
+    }
     SignInError::Setup(text)
 }
+
+/// What came back is no answer that anybody reads.
+pub(super) const SENSELESS: &str = "the answer makes no sense";
 
 impl From<&TransportError> for SignInError {
     fn from(error: &TransportError) -> Self {
@@ -40,6 +47,7 @@ impl From<&TransportError> for SignInError {
             TransportError::Unreachable(_) | TransportError::Silent(_) => {
                 Self::Unreachable(error.to_string())
             }
+            TransportError::Senseless(_) => Self::Unreadable(error.to_string()),
         }
     }
 }
@@ -75,7 +83,33 @@ fn words(text: &str) -> String {
     };
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let end = text.find(" Timestamp: ").unwrap_or(text.len());
-    text[..end].chars().take(MAX_MESSAGE).collect()
+    without_tokens(&text[..end])
+        .chars()
+        .take(MAX_MESSAGE)
+        .collect()
+}
+
+/// A text in which nothing stands that looks like a token: programs write them
+/// where they tell what they do.
+fn without_tokens(text: &str) -> String {
+    /// How every JWT begins: `{"` in Base64.
+    const BEGIN: &str = "eyJ";
+    /// Shorter than any.
+    const LEAST: usize = 16;
+    let is_part = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(BEGIN) {
+        let length = rest[at..].chars().take_while(is_part).count();
+        shown.push_str(&rest[..at]);
+        shown.push_str(match length < LEAST {
+            true => &rest[at..at + length],
+            false => "[redacted]",
+        });
+        rest = &rest[at + length..];
+    }
+    shown.push_str(rest);
+    shown
 }
 
 /// Entra ID's codes in a text.
@@ -94,6 +128,7 @@ fn codes(text: &str) -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
@@ -115,6 +150,26 @@ mod tests {
         assert_eq!(words(text), "AADSTS700016: no such app AADSTS700016");
         assert_eq!(codes(text), [700_016]);
         assert!(codes("AADSTS AADSTSx AADSTS99999999999999").is_empty());
+    }
+
+    #[test]
+    fn a_token_in_an_explanation_is_not_shown() {
+        let token = "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.eyJhdWQi.c2ln_-x";
+        assert_eq!(
+            words(&format!("debug: \"{token}\", eyJ, {token}.")),
+            "debug: \"[redacted]\", eyJ, [redacted]"
+        );
+        assert_eq!(words("heyJoe and eyJ0"), "heyJoe and eyJ0");
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_read_is_not_quoted() {
+        let reason = serde_json::from_str::<u8>("\"hunter2\"").unwrap_err();
+        let error = azure_core::Error::new(ErrorKind::DataConversion, reason);
+        let error = azure_core::Error::with_error(ErrorKind::Credential, error, "hunter2");
+        let told = explain(error);
+        assert!(matches!(told, SignInError::Unreadable(_)), "{told:?}");
+        assert!(!told.to_string().contains("hunter2"));
     }
 
     #[test]

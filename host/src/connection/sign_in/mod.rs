@@ -10,7 +10,12 @@ mod managed_identity;
 mod patient;
 mod transport;
 
-use std::{fmt, path::PathBuf, sync::Arc, time::SystemTime};
+use std::{
+    fmt,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use azure_core::{
     cloud::{CloudConfiguration, CustomConfiguration},
@@ -103,6 +108,9 @@ pub enum Identity {
 const RETRIES: u32 = 3;
 const RETRYING: i64 = 15;
 
+/// How long all of it may take, where no person is waited for.
+const PATIENCE: Duration = Duration::from_secs(90);
+
 /// A source of tokens from Entra ID.
 pub struct SignIn {
     method: Method,
@@ -139,7 +147,11 @@ impl SignIn {
         }
         let credential = self.credential()?;
         let scope = self.scope();
-        let token = credential.get_token(&[&scope], None).await;
+        let token = tokio::time::timeout(PATIENCE, credential.get_token(&[&scope], None)).await;
+        let token = token.map_err(|_| {
+            let reason = format!("there is no token after {PATIENCE:?}");
+            self.told(SignInError::Unreachable(reason))
+        })?;
         fetched(&token.map_err(|error| self.told(failure::explain(error)))?)
     }
 
@@ -164,6 +176,7 @@ impl SignIn {
                 codes,
                 message: told(message),
             },
+            SignInError::Unreadable(reason) => SignInError::Unreadable(told(reason)),
             error => error,
         }
     }

@@ -9,7 +9,7 @@ use azure_core::{
     Error,
     error::ErrorKind,
     http::{
-        AsyncRawResponse, Body, HttpClient, Request, Url,
+        AsyncRawResponse, Body as AzureBody, HttpClient, Request, Url,
         headers::{HeaderName, HeaderValue, Headers},
     },
 };
@@ -17,12 +17,16 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::task::JoinSet;
 
-use super::super::{MAX_HEAD, Network, SignInError, Target, dial};
+use super::super::{MAX_HEAD, Network, SignInError, Target, dial, redaction::redact};
 
 /// The longest answer, in bytes. A token has a few thousand.
 const MAX_ANSWER: usize = 256 * 1024;
+
+/// The longest pause that is granted to who asks for one, in seconds.
+const LONGEST_PAUSE: u64 = 5;
 
 /// How long one request may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -48,8 +52,9 @@ impl Allowed {
     /// The machine's own endpoint.
     pub(super) fn machine(url: &Url) -> Result<Self, SignInError> {
         let target = Target::machine(url).ok_or_else(|| {
+            let origin = url.origin().ascii_serialization();
             SignInError::Setup(format!(
-                "the endpoint of the managed identity, {url}, is no address of this machine's"
+                "the endpoint of the managed identity, {origin}, is no address of this machine's"
             ))
         })?;
         Ok(Self {
@@ -90,6 +95,78 @@ pub(super) enum TransportError {
     Unreachable(String),
     #[error("{0} did not answer within {PATIENCE:?}")]
     Silent(String),
+    #[error("the answer of {0} makes no sense")]
+    Senseless(String),
+}
+
+/// The members of a form that prove who somebody is.
+const SECRETS: [&str; 6] = [
+    "client_secret",
+    "client_assertion",
+    "assertion",
+    "refresh_token",
+    "device_code",
+    "code",
+];
+
+/// The headers that do.
+const SECRET_HEADERS: [&str; 3] = ["authorization", "x-identity-header", "secret"];
+
+/// What a refusal must not quote: the secrets that were sent, as they are and
+/// as a form writes them.
+fn secrets(request: &http::Request<Bytes>) -> Vec<SecretString> {
+    let form = request.body();
+    let mut secrets = Vec::new();
+    for (name, value) in url::form_urlencoded::parse(form) {
+        if SECRETS.contains(&&*name) {
+            let written: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
+            secrets.push(SecretString::from(value.into_owned()));
+            secrets.push(SecretString::from(written));
+        }
+    }
+    for name in SECRET_HEADERS {
+        let value = request.headers().get(name);
+        if let Some(value) = value.and_then(|value| value.to_str().ok()) {
+            secrets.push(SecretString::from(value));
+        }
+    }
+    secrets.retain(|secret| !secret.expose_secret().is_empty());
+    secrets
+}
+
+/// An answer in which these are cut out, also where JSON escapes them.
+fn without(body: Bytes, secrets: &[SecretString]) -> Bytes {
+    let cut = |body, secret: &SecretString| redact(body, secret.expose_secret().as_bytes());
+    secrets.iter().fold(body.to_vec(), cut).into()
+}
+
+/// The largest number that any time in an answer may have, in seconds: as a
+/// date, one in three centuries. Libraries add them up.
+const MAX_SECONDS: f64 = 1e10;
+
+/// Whether the times in an answer are ones that there are.
+fn is_sane(body: &[u8]) -> bool {
+    const TIMES: [&str; 7] = [
+        "expires_in",
+        "ext_expires_in",
+        "expires_on",
+        "not_before",
+        "refresh_in",
+        "refresh_on",
+        "interval",
+    ];
+    let Ok(serde_json::Value::Object(answer)) = serde_json::from_slice(body) else {
+        // Not for this to say.
+        return true;
+    };
+    TIMES
+        .iter()
+        .filter_map(|name| answer.get(*name))
+        .all(|time| {
+            let text = time.as_str().and_then(|text| text.trim().parse().ok());
+            let seconds: Option<f64> = time.as_f64().or(text);
+            seconds.is_none_or(|seconds| seconds.abs() <= MAX_SECONDS)
+        })
 }
 
 /// An HTTP client for one credential.
@@ -107,12 +184,13 @@ impl Client {
     pub(super) async fn send(
         &self,
         url: &Url,
-        mut request: http::Request<Full<Bytes>>,
+        mut request: http::Request<Bytes>,
     ) -> Result<http::Response<Bytes>, TransportError> {
         let origin = url.origin().ascii_serialization();
         let Some(target) = self.allowed.target(url) else {
             return Err(TransportError::Forbidden(origin));
         };
+        let secrets = secrets(&request);
         let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
         *request.uri_mut() = path.parse().unwrap_or_default();
         let host = &url[url::Position::BeforeHost..url::Position::AfterPort];
@@ -121,16 +199,25 @@ impl Client {
         if let Ok(host) = host.parse() {
             headers.insert(http::header::HOST, host);
         }
-        tokio::time::timeout(PATIENCE, self.exchange(target, request))
+        let answer = tokio::time::timeout(PATIENCE, self.exchange(target, request))
             .await
-            .map_err(|_| TransportError::Silent(origin))?
+            .map_err(|_| TransportError::Silent(origin))??;
+        if !answer.status().is_success() {
+            return Ok(answer.map(|body| without(body, &secrets)));
+        }
+        match is_sane(answer.body()) {
+            true => Ok(answer),
+            false => Err(TransportError::Senseless(target.authority())),
+        }
     }
 
+    /// One request, to its answer.
     async fn exchange(
         &self,
         target: &Target,
-        request: http::Request<Full<Bytes>>,
+        request: http::Request<Bytes>,
     ) -> Result<http::Response<Bytes>, TransportError> {
+        let request = request.map(Full::new);
         let lost = |error: hyper::Error| {
             let reason = format!(
                 "{} does not answer as it should: {error}",
@@ -164,8 +251,8 @@ impl Client {
 impl HttpClient for Client {
     async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
         let body = match request.body() {
-            Body::Bytes(bytes) => bytes.clone(),
-            Body::SeekableStream(_) => {
+            AzureBody::Bytes(bytes) => bytes.clone(),
+            AzureBody::SeekableStream(_) => {
                 let message = "sign-in does not send streams";
                 return Err(Error::with_message(ErrorKind::Other, message));
             }
@@ -175,7 +262,7 @@ impl HttpClient for Client {
             outgoing = outgoing.header(name.as_str(), value.as_str());
         }
         let outgoing = outgoing
-            .body(Full::new(body))
+            .body(body)
             .map_err(|error| Error::new(ErrorKind::Other, error))?;
         let answer = self
             .send(request.url(), outgoing)
@@ -186,6 +273,10 @@ impl HttpClient for Client {
             .iter()
             .filter_map(|(name, value)| {
                 let value = value.to_str().ok()?;
+                // The library would wait for as long as it is told to.
+                if is_pause(name.as_str()) && !is_short(value) {
+                    return None;
+                }
                 let name = HeaderName::from(name.as_str().to_owned());
                 Some((name, HeaderValue::from(value.to_owned())))
             })
@@ -200,6 +291,22 @@ impl HttpClient for Client {
     }
 }
 
+/// Whether this header says how long to wait.
+fn is_pause(name: &str) -> bool {
+    matches!(
+        name,
+        "retry-after" | "retry-after-ms" | "x-ms-retry-after-ms"
+    )
+}
+
+/// Whether nobody would mind to wait for so many seconds, or milliseconds.
+fn is_short(pause: &str) -> bool {
+    pause
+        .trim()
+        .parse::<u64>()
+        .is_ok_and(|pause| pause <= LONGEST_PAUSE)
+}
+
 impl fmt::Debug for Client {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Client").finish_non_exhaustive()
@@ -210,6 +317,50 @@ impl fmt::Debug for Client {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn a_refusal_does_not_quote_what_was_sent() {
+        let form = "client_id=app&client_secret=a%2Fb%20c&grant_type=client_credentials";
+        let request = http::Request::builder()
+            .header("X-IDENTITY-HEADER", "hunter2")
+            .body(Bytes::from(form))
+            .unwrap();
+        let secrets = secrets(&request);
+        for (answer, shown) in [
+            ("bad: a/b c", "bad: [redacted]"),
+            (r#"{"e":"a\/b\u0020c"}"#, r#"{"e":"[redacted]"}"#),
+            ("client_secret=a%2Fb+c&x", "client_secret=[redacted]&x"),
+            ("client_id=app, hunter2", "client_id=app, [redacted]"),
+        ] {
+            let seen = without(Bytes::from(answer), &secrets);
+            assert_eq!(std::str::from_utf8(&seen).unwrap(), shown);
+        }
+    }
+
+    #[test]
+    fn times_that_there_are_not_are_refused_before_a_library_adds_them_up() {
+        for sane in [
+            r#"{"expires_in":3599,"access_token":"a"}"#,
+            r#"{"expires_in":"3599","expires_on":"1893456000"}"#,
+            r#"{"expires_in":0}"#,
+            r#"{"expires_in":-5,"interval":null}"#,
+            r#"{"expires_on":"01/02/2030 03:04:05 +00:00"}"#,
+            "[]",
+            "rubbish",
+        ] {
+            assert!(is_sane(sane.as_bytes()), "{sane}");
+        }
+        for senseless in [
+            r#"{"expires_in":9223372036854775807}"#,
+            r#"{"expires_in":"9223372036854775807"}"#,
+            r#"{"expires_on":99999999999999}"#,
+            r#"{"interval":18446744073709551613}"#,
+            r#"{"refresh_in":-9223372036854775807}"#,
+        ] {
+            assert!(!is_sane(senseless.as_bytes()), "{senseless}");
+        }
+        assert!(is_short("2") && !is_short("86400") && !is_short("Tue, 01 Jan 2030 00:00:00 GMT"));
+    }
 
     #[test]
     fn a_credential_reaches_its_own_endpoints_alone() {

@@ -10,5 +10,5 @@ mod head;
 mod proxy;
 mod redirect;
 mod silence;
-mod support;
+pub(crate) mod support;
 mod tls;

@@ -9,6 +9,6 @@ pub(super) use call::{
     Answer, Call, NEW, TOKEN, accepted, connection, delivery, failure, ok, plain, unreadable,
     within,
 };
-pub(super) use certificate::{Authority, Identity};
-pub(super) use server::{Peer, Server};
+pub(crate) use certificate::{Authority, Identity};
+pub(crate) use server::{Peer, Server};
 pub(super) use tunnel::{Front, Tunnel, order};

@@ -1,0 +1,228 @@
+//! An authority that means ill, or is broken: whatever it answers, sign-in ends,
+//! what was sent to it is not shown, and nobody is led astray.
+
+use std::{
+    fs,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use super::{Running, assert_says, text};
+use crate::{
+    hostile::servers::support::{Authority, Peer, Server},
+    support::{MACHINE, Outcome, command, write_secret},
+};
+
+const SECRET: &str = "hunter2-Secret/1";
+
+/// An authority that answers each request in this way, given its form.
+struct Ill {
+    server: Server,
+    folder: tempfile::TempDir,
+}
+
+impl Ill {
+    fn new(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
+        let authority = Authority::new();
+        let config = authority.signs(&["localhost"]).config();
+        let server = Server::tls(config, move |mut peer: Peer| {
+            let request = String::from_utf8_lossy(&peer.request()).into_owned();
+            let (head, form) = request.split_once("\r\n\r\n").unwrap();
+            // Its path is as good as a form where there is none.
+            let asked = match form.is_empty() {
+                true => head.lines().next().unwrap_or_default(),
+                false => form,
+            };
+            peer.send(answer(asked));
+            peer.end();
+        });
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("ca.pem"), authority.pem()).unwrap();
+        write_secret(&folder.path().join("secret"), SECRET);
+        Self { server, folder }
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = command(args);
+        let root = self.server.tls_root("localhost");
+        command
+            .env("OFFBOARD_API_ROOT", &root)
+            .env("OFFBOARD_AUTHORITY", &root)
+            .env("OFFBOARD_CA_FILE", self.folder.path().join("ca.pem"))
+            .env("OFFBOARD_JOURNAL", self.folder.path().join("journal.jsonl"))
+            .env("OFFBOARD_TENANT", "contoso.test")
+            .env("OFFBOARD_CLIENT_ID", "app");
+        command
+    }
+
+    /// An order that signs in with the secret, and gets no token.
+    fn refused(&self) -> (Outcome, String) {
+        let mut command = self.command(&ORDER);
+        command.env(
+            "OFFBOARD_CLIENT_SECRET_FILE",
+            self.folder.path().join("secret"),
+        );
+        let outcome = Outcome::from(command.output().unwrap());
+        let row = outcome.row();
+        assert_eq!(row["state"], "not-sent", "{outcome:?}");
+        assert!(!self.server.seen().contains("Bearer"), "a token was used");
+        (outcome, text(&row["error"], "message").to_owned())
+    }
+
+    /// The same with a code that a person is to type.
+    fn by_code(&self) -> Outcome {
+        let mut command = self.command(&ORDER);
+        Outcome::from(
+            command
+                .env("OFFBOARD_AUTH", "device-code")
+                .output()
+                .unwrap(),
+        )
+    }
+}
+
+const ORDER: [&str; 7] = [
+    "run",
+    MACHINE,
+    "--comment",
+    "x",
+    "--yes",
+    "--output",
+    "json",
+];
+
+fn answer(status: &str, headers: &str, body: &str) -> String {
+    format!(
+        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\n{headers}content-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+#[test]
+fn what_was_sent_is_not_shown_where_the_answer_quotes_it() {
+    for escaped in [false, true] {
+        let ill = Ill::new(move |form| {
+            let secret: String = SECRET.chars().flat_map(|c| c.escape_unicode()).collect();
+            let secret = secret.replace("\\u{", "\\u00").replace('}', "");
+            let quoted = if escaped { &secret } else { form };
+            let body = format!(
+                r#"{{"error":"invalid_request","error_description":"AADSTS1: bad request: {quoted}"}}"#
+            );
+            answer("400 Bad Request", "", &body)
+        });
+        let (outcome, message) = ill.refused();
+        assert_eq!(outcome.code, 3, "{outcome:?}");
+        assert_says(&message, &["bad request", "[redacted]"]);
+        let seen = format!("{} {}", outcome.stdout, outcome.stderr);
+        for secret in [SECRET, "hunter2-Secret", "hunter2-Secret%2F1"] {
+            assert!(!seen.contains(secret), "{seen}");
+        }
+    }
+}
+
+#[test]
+fn an_answer_that_cannot_be_read_is_not_quoted() {
+    let ill = Ill::new(|_| {
+        let body = r#"{"access_token":"TOPSECRET.abc.def","expires_in":"TOPSECRET"}"#;
+        answer("200 OK", "", body)
+    });
+    let (outcome, message) = ill.refused();
+    assert_eq!(outcome.code, 3, "{outcome:?}");
+    assert_says(&message, &["makes no sense"]);
+    assert!(!format!("{outcome:?}").contains("TOPSECRET"), "{outcome:?}");
+}
+
+/// Microsoft's library adds a token's life to the time that it is, and would
+/// panic.
+#[test]
+fn a_time_that_there_is_not_ends_nothing_but_the_sign_in() {
+    for seconds in ["9223372036854775807", "\"9223372036854775807\"", "1e300"] {
+        let ill = Ill::new(move |_| {
+            let body = format!(r#"{{"access_token":"a.b.c","expires_in":{seconds}}}"#);
+            answer("200 OK", "", &body)
+        });
+        let (outcome, message) = ill.refused();
+        assert_eq!(outcome.code, 3, "{outcome:?}");
+        assert_says(&message, &["makes no sense"]);
+        assert!(!outcome.stderr.contains("panicked"), "{outcome:?}");
+    }
+}
+
+/// It says how long to wait, and is not believed without a bound.
+#[test]
+fn an_authority_cannot_have_a_run_wait_for_a_day() {
+    for pause in ["86400", "9223372036854775807"] {
+        let ill = Ill::new(move |_| {
+            let headers = format!("retry-after: {pause}\r\n");
+            answer("503 Service Unavailable", &headers, "{}")
+        });
+        let began = Instant::now();
+        let (outcome, _) = ill.refused();
+        assert_eq!(outcome.code, 3, "{outcome:?}");
+        // A bound on a hang, not a measurement.
+        assert!(began.elapsed() < Duration::from_secs(60), "{outcome:?}");
+    }
+}
+
+fn device(url: &str, code: &str, more: &str) -> String {
+    let body = format!(
+        r#"{{"device_code":"d","user_code":"{code}","verification_uri":"{url}","expires_in":900{more}}}"#
+    );
+    answer("200 OK", "", &body)
+}
+
+#[test]
+fn a_person_is_not_led_astray() {
+    for (url, code) in [
+        ("javascript:alert(1)", "ABCD"),
+        ("http://microsoft.com/devicelogin", "ABCD"),
+        (
+            "https://localhost/",
+            r"ABCD\nerror: your session ended; sign in at https://evil.test",
+        ),
+        (r"https://localhost/\nerror: type your password", "ABCD"),
+        ("https://localhost/", &"A".repeat(200_000)),
+    ] {
+        let (url, code) = (url.to_owned(), code.to_owned());
+        let ill = Ill::new(move |_| device(&url, &code, ""));
+        let outcome = ill.by_code();
+        assert_eq!(outcome.code, 3, "{outcome:?}");
+        assert!(!outcome.stderr.contains("To sign in"), "{outcome:?}");
+        for misleading in ["evil.test", "password", "alert", "AAAAAAAAAA"] {
+            assert!(!outcome.stderr.contains(misleading), "{outcome:?}");
+        }
+    }
+}
+
+#[test]
+fn an_authority_is_not_asked_without_a_pause() {
+    let ill = Ill::new(|form| match form.contains("device_code=") {
+        true => answer(
+            "400 Bad Request",
+            "",
+            r#"{"error":"authorization_pending"}"#,
+        ),
+        false => device("https://localhost/devicelogin", "ABCD", r#","interval":0"#),
+    });
+    let mut command = ill.command(&ORDER);
+    let mut running = Running::start(command.env("OFFBOARD_AUTH", "device-code"));
+    running.hears("type the code ABCD");
+    std::thread::sleep(Duration::from_secs(3));
+    // One for the code, and one a second.
+    assert!(
+        ill.server.connections() <= 6,
+        "{}",
+        ill.server.connections()
+    );
+}
+
+#[test]
+fn an_interval_that_there_is_not_ends_nothing_but_the_sign_in() {
+    let ill = Ill::new(|_| {
+        let more = r#","interval":18446744073709551613"#;
+        device("https://localhost/devicelogin", "ABCD", more)
+    });
+    let outcome = ill.by_code();
+    assert_eq!(outcome.code, 3, "{outcome:?}");
+    assert!(!outcome.stderr.contains("panicked"), "{outcome:?}");
+}

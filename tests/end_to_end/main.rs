@@ -16,6 +16,7 @@ mod journal;
 mod limits;
 mod output;
 mod plugin;
+mod policy;
 mod python;
 mod run;
 mod schema;

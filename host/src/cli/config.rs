@@ -9,13 +9,12 @@ use super::{
     args::{ConfigArgs, Format},
     connect::default_journal,
     exit::Exit,
-    limit::words,
-    report,
+    limit, report,
     screen::Screen,
     settings::{Settings, Source, Sourced, usual},
     sheet::{Cells, csv},
 };
-use crate::{connection::Proxies, sandbox::Limit, text::clean_json};
+use crate::{connection::Proxies, policy::Policy, sandbox::Limit, text::clean_json};
 
 /// What stands where a secret is.
 const MASK: &str = "[set]";
@@ -56,7 +55,7 @@ pub(super) fn show(mut args: ConfigArgs, screen: &Screen) -> Result<Exit> {
     let limits: Map<String, Value> = Limit::ALL
         .into_iter()
         .map(|limit| {
-            let value = words(limit.unit(), limits.get(limit));
+            let value = limit::words(limit.unit(), limits.get(limit));
             (limit.name().to_owned(), value.into())
         })
         .collect();
@@ -216,7 +215,43 @@ fn rows(settings: &Settings) -> Result<Vec<Row>> {
         row("proxy", proxy()?),
         row("audit", path(&settings.audit)),
         row("journal", journal),
+        policy(settings.policy.as_ref()),
     ])
+}
+
+/// The rules that are set, as the file writes them.
+fn policy(policy: Option<&Sourced<Policy>>) -> Row {
+    let source = policy.map_or(Source::Default, |policy| policy.source.clone());
+    let rules = |policy: &Policy| {
+        let never = policy.never.iter().map(ToString::to_string);
+        let names = policy.never_names.iter().map(ToString::to_string);
+        let mut rules = Map::new();
+        for (name, words) in [
+            ("never", never.collect()),
+            ("neverNames", names.collect()),
+            ("neverTags", policy.never_tags.clone()),
+            ("neverGroups", policy.never_groups.clone()),
+            ("neverValues", policy.never_values.clone()),
+        ] {
+            let words: Vec<String> = words;
+            if !words.is_empty() {
+                rules.insert(name.to_owned(), words.into());
+            }
+        }
+        if let Some(tag) = &policy.required_tag {
+            rules.insert("requiredTag".to_owned(), tag.clone().into());
+        }
+        if let Some(least) = policy.not_seen_for {
+            let least = humantime::format_duration(least).to_string();
+            rules.insert("notSeenFor".to_owned(), least.into());
+        }
+        rules.into()
+    };
+    Row {
+        name: "policy",
+        value: policy.map(|policy| rules(&policy.value)),
+        source: source.to_string(),
+    }
 }
 
 /// The proxy, without its credential, and the variable that names it.
@@ -264,24 +299,31 @@ fn from(name: &'static str, value: Option<String>, source: &Source) -> Row {
     row(name, value.map(|value| Sourced::new(value, source.clone())))
 }
 
+/// A text, or several.
+fn words(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(values) => values
+            .iter()
+            .filter_map(Value::as_str)
+            .collect::<Vec<_>>()
+            .join(", "),
+        value => value.to_string(),
+    }
+}
+
 impl Cells for Row {
     const HEAD: &'static [&'static str] = &["setting", "value", "source"];
 
     fn cells(&self) -> Vec<String> {
         let value = match &self.value {
             None => String::new(),
-            Some(Value::String(text)) => text.clone(),
-            Some(Value::Array(values)) => values
-                .iter()
-                .filter_map(Value::as_str)
-                .collect::<Vec<_>>()
-                .join(", "),
             Some(Value::Object(values)) => values
                 .iter()
-                .map(|(name, value)| format!("{name}={}", value.as_str().unwrap_or_default()))
+                .map(|(name, value)| format!("{}={}", spelled(name), words(value)))
                 .collect::<Vec<_>>()
                 .join(", "),
-            Some(value) => value.to_string(),
+            Some(value) => words(value),
         };
         vec![spelled(self.name), value, self.source.clone()]
     }

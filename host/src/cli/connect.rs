@@ -108,8 +108,13 @@ impl ConnectArgs {
             .as_ref()
             .and_then(|claims| claims.application.clone());
         who.application = application;
+        let mut runner = Runner::new(sandbox, connection, grace, signals.stop.clone());
+        runner.policy = settings
+            .policy
+            .map(|policy| policy.value)
+            .unwrap_or_default();
         Ok(Some(Connected {
-            runner: Runner::new(sandbox, connection, grace, signals.stop.clone()),
+            runner,
             claims,
             missing,
             audit: settings.audit.map(|audit| audit.value),

@@ -100,6 +100,11 @@ pub(super) fn hint(problem: &Problem, claims: Option<&TokenClaims>) -> String {
         "no-offboarding" => "Nothing is there to show or to cancel; `offboard run` offboards a \
             machine."
             .to_owned(),
+        "policy" => {
+            "Nothing was sent. The rules stand in the configuration, which `offboard config \
+            show` names; whoever keeps them may change them."
+                .to_owned()
+        }
         "duplicate" => "Nothing to do: it stands in this run once already.".to_owned(),
         _ => "The service's own words say why; quote its tracking id to Microsoft's support."
             .to_owned(),

@@ -4,10 +4,12 @@
 use std::{collections::HashSet, time::Duration};
 
 use backon::{ExponentialBuilder, Retryable};
+use jiff::Timestamp;
 
 use super::{
     Runner,
     evidence::Delivered,
+    facts::facts,
     verdict::{read_problem, refused},
 };
 use crate::{
@@ -16,7 +18,7 @@ use crate::{
         ReadError, Retry,
     },
     egress::Delivery,
-    order::{Order, Target},
+    order::{Order, Target, Verdict},
     sandbox::Called,
 };
 
@@ -88,10 +90,24 @@ impl Runner {
     /// Looks an order's machine up. An order that cannot be sent is settled
     /// with the reason.
     pub async fn preflight(&self, order: &mut Order) -> Preflight {
-        match order.target().clone() {
+        let preflight = match order.target().clone() {
             Target::Id(id) => self.preflight_id(order, &id).await,
             Target::Name(name) => self.preflight_name(order, &name).await,
+        };
+        let known = match &preflight {
+            Preflight::Found(machine) => Some(facts(&machine.json)),
+            Preflight::Unavailable(_) => None,
+            Preflight::Refused => return preflight,
+        };
+        let now = Timestamp::now();
+        let objection = order
+            .machine()
+            .and_then(|machine| self.policy.objection(machine, known.as_ref(), now));
+        if let Some(objection) = objection {
+            let problem = Problem::new("policy", Retry::Never, objection.to_string());
+            order.settle(Verdict::Rejected(problem));
         }
+        preflight
     }
 
     async fn preflight_id(&self, order: &mut Order, id: &MachineId) -> Preflight {
@@ -380,7 +396,6 @@ fn not_delivered(what: &str) -> Problem {
 /// Settles an order that cannot be sent. Nothing left, but only what may be
 /// tried again is called not sent.
 fn refuse(order: &mut Order, problem: Problem) -> Preflight {
-    use crate::order::Verdict;
     order.settle(match problem.kind {
         "not-found" => Verdict::Rejected(Problem {
             kind: "machine-not-found",

@@ -3,6 +3,7 @@
 //! repeated.
 
 mod evidence;
+mod facts;
 mod follow;
 mod look;
 mod send;
@@ -18,6 +19,7 @@ use crate::{
     egress::CallRecord,
     journal::{Journal, JournalError},
     order::Order,
+    policy::Policy,
     sandbox::Sandbox,
 };
 
@@ -35,6 +37,9 @@ pub struct Runner {
     pub connection: Connection,
     /// How long to ask what became of a request without an answer.
     pub grace: Duration,
+    /// The machines that are not offboarded, whoever orders it; asked when they
+    /// are looked up.
+    pub policy: Policy,
     stop: watch::Receiver<bool>,
 }
 
@@ -81,6 +86,7 @@ impl Runner {
             sandbox,
             connection,
             grace,
+            policy: Policy::default(),
             stop,
         }
     }

@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use glob::Pattern;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 use super::Auth;
@@ -20,7 +21,8 @@ use crate::{
         cloud::{Cloud, Region},
         read_trusted,
     },
-    contract::ApiRoot,
+    contract::{ApiRoot, MachineId},
+    policy::Policy,
     sandbox::Limit,
 };
 
@@ -76,6 +78,23 @@ pub(super) struct Profile {
     pub(super) plugin_sha256: Option<Digest>,
     #[serde(deserialize_with = "limits")]
     pub(super) limits: Vec<(Limit, u64)>,
+    #[serde(deserialize_with = "policy")]
+    pub(super) policy: Policy,
+}
+
+/// A policy, as it is written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+struct Rules {
+    #[serde(deserialize_with = "texts")]
+    never: Vec<MachineId>,
+    #[serde(deserialize_with = "texts")]
+    never_names: Vec<Pattern>,
+    never_tags: Vec<String>,
+    never_groups: Vec<String>,
+    never_values: Vec<String>,
+    required_tag: Option<String>,
+    not_seen_for: Option<String>,
 }
 
 /// A profile, and where it stands.
@@ -318,6 +337,32 @@ where
         let words = T::value_variants().iter().filter_map(T::to_possible_value);
         let words: Vec<String> = words.map(|word| word.get_name().to_owned()).collect();
         D::Error::custom(format!("{text:?} is none of {}", words.join(", ")))
+    })
+}
+
+/// A table of rules.
+fn policy<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Policy, D::Error> {
+    let rules = Rules::deserialize(deserializer)?;
+    let blank = [&rules.never_tags, &rules.never_groups, &rules.never_values]
+        .into_iter()
+        .flatten()
+        .chain(&rules.required_tag)
+        .any(|word| word.trim().is_empty());
+    if blank {
+        return Err(D::Error::custom("a blank word in a policy means nothing"));
+    }
+    let duration = |text: &String| {
+        humantime::parse_duration(text)
+            .map_err(|error| D::Error::custom(format!("not-seen-for, as 30d: {error}")))
+    };
+    Ok(Policy {
+        not_seen_for: rules.not_seen_for.as_ref().map(duration).transpose()?,
+        never: rules.never,
+        never_names: rules.never_names,
+        never_tags: rules.never_tags,
+        never_groups: rules.never_groups,
+        never_values: rules.never_values,
+        required_tag: rules.required_tag,
     })
 }
 

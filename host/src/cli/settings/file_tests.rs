@@ -65,6 +65,14 @@ fn every_setting_can_stand_in_a_profile() {
         [profiles.contoso.limits]
         memory = "64MiB"
         handles = 100
+        [profiles.contoso.policy]
+        never = ["0123456789ABCDEF0123456789abcdef01234567"]
+        never-names = ["dc*", "*.servers.test"]
+        never-tags = ["keep"]
+        never-groups = ["Servers"]
+        never-values = ["High"]
+        required-tag = "retire"
+        not-seen-for = "30d"
         "#,
     );
     let Chosen { profile, name, .. } = written.choose(None).unwrap().unwrap();
@@ -75,6 +83,10 @@ fn every_setting_can_stand_in_a_profile() {
     assert_eq!(profile.token_command, ["vault", "read token"]);
     let limits = [(Limit::Handles, 100), (Limit::Memory, 64 << 20)];
     assert_eq!(profile.limits, limits);
+    assert_eq!(profile.policy.never.len(), 1);
+    assert_eq!(profile.policy.never_names.len(), 2);
+    let month = std::time::Duration::from_secs(30 * 24 * 3600);
+    assert_eq!(profile.policy.not_seen_for, Some(month));
     // Relative to the file, not to wherever the command is started.
     assert_eq!(profile.ca_file, Some(written.folder.path().join("ca.pem")));
     assert_eq!(profile.certificate, Some("/keys/app.pfx".into()));
@@ -114,6 +126,14 @@ fn a_key_that_there_is_not_is_an_error_with_a_suggestion() {
             "a profile stands below a line [profiles.NAME]",
         ),
         ("profile = 1", "the name of one of the profiles"),
+        (
+            "[profiles.a.policy]\nnever-name = ['dc*']",
+            "there is no key never-name; did you mean never-names?",
+        ),
+        ("[profiles.a.policy]\nnever = ['dc1']", "40 hexadecimal"),
+        ("[profiles.a.policy]\nnever-names = ['[']", "line 2"),
+        ("[profiles.a.policy]\nnever-tags = [' ']", "blank"),
+        ("[profiles.a.policy]\nnot-seen-for = '30'", "as 30d"),
         ("\"a = 1\\n[b]\\nc\" = 1", "there is no key"),
         (
             "[profiles.a]\ncloud = 'azure'",

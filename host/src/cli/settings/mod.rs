@@ -22,6 +22,7 @@ use crate::{
         is_same_tenant,
     },
     contract::ApiRoot,
+    policy::Policy,
 };
 
 pub(super) use auth::{Auth, SignInSettings};
@@ -47,6 +48,7 @@ pub(super) struct Settings {
     pub(super) allow_address: Option<Sourced<Vec<AddressRange>>>,
     pub(super) audit: Option<Sourced<PathBuf>>,
     pub(super) journal: Option<Sourced<PathBuf>>,
+    pub(super) policy: Option<Sourced<Policy>>,
     pub(super) origins: Origins,
 }
 
@@ -181,6 +183,10 @@ impl Settings {
             ),
             audit: layers.plain("audit", args.audit.clone(), profile.audit.clone()),
             journal: Sourced::in_profile(profile.journal.clone(), source.as_ref()),
+            policy: Sourced::in_profile(
+                Some(profile.policy.clone()).filter(|policy| !policy.is_empty()),
+                source.as_ref(),
+            ),
             origins,
             sign_in: SignInSettings::resolve(&args.sign_in, &profile, &layers, secrets)?,
             profile: chosen.map(|chosen| (chosen.name, chosen.file)),

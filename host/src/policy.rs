@@ -1,0 +1,311 @@
+//! The user's own rules: which machines are not offboarded, whoever orders it.
+//! Pure: plain facts and the time in, an objection out. A machine that nothing
+//! is known of meets no rule that asks for more than its id.
+
+use std::{fmt, time::Duration};
+
+use glob::{MatchOptions, Pattern};
+use jiff::Timestamp;
+
+use crate::contract::MachineId;
+
+/// Rules. Without any, every machine may be offboarded.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// Machines that never are.
+    pub never: Vec<MachineId>,
+    /// Nor those whose DNS name fits one of these patterns, in any case: `*` is
+    /// any text, `?` any letter.
+    pub never_names: Vec<Pattern>,
+    /// Nor those with one of these tags.
+    pub never_tags: Vec<String>,
+    /// Nor those of one of these device groups.
+    pub never_groups: Vec<String>,
+    /// Nor those of one of these values (`Normal`, `Low`, `High`).
+    pub never_values: Vec<String>,
+    /// Only those with this tag.
+    pub required_tag: Option<String>,
+    /// Only those that were not seen for so long.
+    pub not_seen_for: Option<Duration>,
+}
+
+/// What is known of a machine.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// Its DNS name.
+    pub name: Option<String>,
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// The name of its device group.
+    pub group: Option<String>,
+    /// Its value.
+    pub value: Option<String>,
+    /// When it last reported.
+    pub last_seen: Option<Timestamp>,
+}
+
+/// Why a machine is not offboarded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Objection {
+    /// It is named.
+    Never,
+    /// Its name fits this pattern.
+    Name(String),
+    /// It has this tag.
+    Tag(String),
+    /// It is of this group.
+    Group(String),
+    /// It is of this value.
+    Value(String),
+    /// It lacks this tag.
+    NoTag(String),
+    /// It was seen then, which is not long enough ago.
+    Seen(Timestamp, Duration),
+    /// It does not tell what this rule asks for.
+    Unknown(&'static str),
+}
+
+impl Policy {
+    /// Whether every machine may be offboarded.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The first rule that speaks against offboarding this machine; `facts` is
+    /// none where nothing is known but its id.
+    #[must_use]
+    pub fn objection(
+        &self,
+        machine: &MachineId,
+        facts: Option<&Facts>,
+        now: Timestamp,
+    ) -> Option<Objection> {
+        if self.never.contains(machine) {
+            return Some(Objection::Never);
+        }
+        let by_id_alone = Self {
+            never: self.never.clone(),
+            ..Self::default()
+        };
+        match facts {
+            Some(facts) => self.against(facts, now),
+            None if *self == by_id_alone => None,
+            None => Some(Objection::Unknown("whatever its rules ask for")),
+        }
+    }
+
+    fn against(&self, facts: &Facts, now: Timestamp) -> Option<Objection> {
+        self.against_name(facts)
+            .or_else(|| self.against_tags(facts))
+            .or_else(|| {
+                of(&self.never_groups, facts.group.as_ref(), "its device group")
+                    .map(Objection::group)
+            })
+            .or_else(|| {
+                of(&self.never_values, facts.value.as_ref(), "its value").map(Objection::value)
+            })
+            .or_else(|| self.against_freshness(facts, now))
+    }
+
+    fn against_name(&self, facts: &Facts) -> Option<Objection> {
+        if self.never_names.is_empty() {
+            return None;
+        }
+        let Some(name) = &facts.name else {
+            return Some(Objection::Unknown("its name"));
+        };
+        let any_case = MatchOptions {
+            case_sensitive: false,
+            ..MatchOptions::default()
+        };
+        let fits = |pattern: &&Pattern| pattern.matches_with(name, any_case);
+        let found = self.never_names.iter().find(fits);
+        found.map(|pattern| Objection::Name(pattern.as_str().to_owned()))
+    }
+
+    fn against_tags(&self, facts: &Facts) -> Option<Objection> {
+        let has = |tag: &String| facts.tags.iter().any(|held| same(held, tag));
+        if let Some(tag) = self.never_tags.iter().find(|tag| has(tag)) {
+            return Some(Objection::Tag(tag.clone()));
+        }
+        let required = self.required_tag.as_ref();
+        let missing = required.filter(|tag| !has(tag));
+        missing.map(|tag| Objection::NoTag(tag.clone()))
+    }
+
+    fn against_freshness(&self, facts: &Facts, now: Timestamp) -> Option<Objection> {
+        let least = self.not_seen_for?;
+        let Some(seen) = facts.last_seen else {
+            return Some(Objection::Unknown("when it was last seen"));
+        };
+        let unseen = Duration::try_from(now.duration_since(seen)).unwrap_or_default();
+        (unseen < least).then_some(Objection::Seen(seen, least))
+    }
+}
+
+/// One of these words, or that there is none.
+fn of(
+    never: &[String],
+    found: Option<&String>,
+    what: &'static str,
+) -> Option<Result<String, &'static str>> {
+    match found {
+        _ if never.is_empty() => None,
+        None => Some(Err(what)),
+        Some(found) => never
+            .iter()
+            .find(|never| same(never, found))
+            .map(|never| Ok(never.clone())),
+    }
+}
+
+fn same(one: &str, other: &str) -> bool {
+    one.to_lowercase() == other.to_lowercase()
+}
+
+impl Objection {
+    fn group(found: Result<String, &'static str>) -> Self {
+        found.map_or_else(Self::Unknown, Self::Group)
+    }
+
+    fn value(found: Result<String, &'static str>) -> Self {
+        found.map_or_else(Self::Unknown, Self::Value)
+    }
+}
+
+impl fmt::Display for Objection {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("the policy excludes it: ")?;
+        match self {
+            Self::Never => formatter.write_str("it is one of `never`"),
+            Self::Name(pattern) => write!(formatter, "its name fits {pattern:?} of `never-names`"),
+            Self::Tag(tag) => write!(formatter, "it has the tag {tag:?} of `never-tags`"),
+            Self::Group(group) => write!(formatter, "it is in {group:?} of `never-groups`"),
+            Self::Value(value) => write!(formatter, "its value is {value:?} of `never-values`"),
+            Self::NoTag(tag) => write!(formatter, "it lacks the tag {tag:?} of `required-tag`"),
+            Self::Seen(seen, least) => write!(
+                formatter,
+                "it was seen at {seen}, and `not-seen-for` is {}",
+                humantime::format_duration(*least)
+            ),
+            Self::Unknown(what) => write!(formatter, "{what} is not known, and a rule asks for it"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const ID: &str = "0123456789abcdef0123456789abcdef01234567";
+
+    fn facts() -> Facts {
+        Facts {
+            name: Some("AMS-dc-01.corp.test".to_owned()),
+            tags: vec!["Retire".to_owned(), "Lab".to_owned()],
+            group: Some("Servers".to_owned()),
+            value: Some("High".to_owned()),
+            last_seen: Some("2026-11-01T00:00:00Z".parse().unwrap()),
+        }
+    }
+
+    fn objects(change: impl FnOnce(&mut Policy), facts: Option<&Facts>) -> Option<Objection> {
+        let mut policy = Policy::default();
+        change(&mut policy);
+        let now = "2026-11-24T00:00:00Z".parse().unwrap();
+        policy.objection(&ID.parse().unwrap(), facts, now)
+    }
+
+    fn pattern(text: &str) -> Vec<Pattern> {
+        vec![Pattern::new(text).unwrap()]
+    }
+
+    fn words(text: &str) -> Vec<String> {
+        vec!["nothing of that".to_owned(), text.to_owned()]
+    }
+
+    #[test]
+    fn without_rules_everything_may_be_offboarded() {
+        assert_eq!(objects(|_| {}, Some(&facts())), None);
+        assert_eq!(objects(|_| {}, Some(&Facts::default())), None);
+        assert_eq!(objects(|_| {}, None), None);
+    }
+
+    #[test]
+    fn each_rule_speaks_against_the_machines_that_it_means() {
+        let other = "1".repeat(40).parse().unwrap();
+        let known = Some(facts());
+        let known = known.as_ref();
+        assert_eq!(
+            objects(
+                |policy| policy.never = vec![other, ID.parse().unwrap()],
+                known
+            ),
+            Some(Objection::Never)
+        );
+        for fits in ["ams-DC-*", "*.corp.test", "ams-dc-0?.corp.test", "*"] {
+            let objection = objects(|policy| policy.never_names = pattern(fits), known);
+            assert_eq!(objection, Some(Objection::Name(fits.to_owned())), "{fits}");
+        }
+        for other in ["dc-*", "*.corp", "ams-dc-?.corp.test", ""] {
+            let objection = objects(|policy| policy.never_names = pattern(other), known);
+            assert_eq!(objection, None, "{other}");
+        }
+        let tag = |tag: &str| objects(|policy| policy.never_tags = words(tag), known);
+        assert_eq!(tag("lab"), Some(Objection::Tag("lab".to_owned())));
+        assert_eq!(tag("la"), None);
+        let group = |group: &str| objects(|policy| policy.never_groups = words(group), known);
+        assert_eq!(
+            group("servers"),
+            Some(Objection::Group("servers".to_owned()))
+        );
+        assert_eq!(group("Laptops"), None);
+        let value = |value: &str| objects(|policy| policy.never_values = words(value), known);
+        assert_eq!(value("high"), Some(Objection::Value("high".to_owned())));
+        assert_eq!(value("Low"), None);
+        let required =
+            |tag: &str| objects(|policy| policy.required_tag = Some(tag.to_owned()), known);
+        assert_eq!(required("retire"), None);
+        assert_eq!(required("gone"), Some(Objection::NoTag("gone".to_owned())));
+        let unseen = |days: u64| {
+            let least = Duration::from_secs(days * 24 * 3600);
+            objects(|policy| policy.not_seen_for = Some(least), known)
+        };
+        assert_eq!(unseen(23), None);
+        assert!(matches!(unseen(24), Some(Objection::Seen(..))));
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_taken_for_allowed() {
+        let nothing = Facts::default();
+        for known in [Some(&nothing), None] {
+            for change in [
+                (|policy| policy.never_names = pattern("dc-*")) as fn(&mut Policy),
+                |policy| policy.never_groups = words("Servers"),
+                |policy| policy.never_values = words("High"),
+                |policy| policy.not_seen_for = Some(Duration::from_secs(1)),
+            ] {
+                let objection = objects(change, known);
+                assert!(
+                    matches!(objection, Some(Objection::Unknown(_))),
+                    "{objection:?}"
+                );
+            }
+            assert!(objects(|policy| policy.required_tag = Some("x".to_owned()), known).is_some());
+        }
+        assert!(objects(|policy| policy.never_tags = words("Lab"), None).is_some());
+        // By its id alone, a machine is known.
+        let other = || vec!["1".repeat(40).parse().unwrap()];
+        assert_eq!(objects(|policy| policy.never = other(), None), None);
+        // A clock that is behind makes nothing older.
+        let future = Facts {
+            last_seen: Some("2027-01-01T00:00:00Z".parse().unwrap()),
+            ..Facts::default()
+        };
+        let least = Some(Duration::from_secs(1));
+        assert!(objects(|policy| policy.not_seen_for = least, Some(&future)).is_some());
+    }
+}

@@ -188,12 +188,19 @@ fn command(guest: &str, server: &Scripted, output: &str) -> Outcome {
     server.run(&["--plugin", file.to_str().unwrap(), "--output", output])
 }
 
+/// Of an action only what the service sent is shown, so it is the service that
+/// sends them here, some as JSON escapes them and some as they are.
 #[test]
 fn escape_sequences_in_an_action_reach_no_terminal() {
-    let server = unreadable_machines(Reply::new(200, &action_json()));
-    let outcome = command("escapes_in_a_success", &server, "table");
-    assert_harmless(&outcome);
-    assert_eq!((outcome.code, server.posts()), (0, 1), "{outcome:?}");
+    let status = "\\u001b]0;owned\\u0007\\u001b[2J\u{9b}31m\\r\\b\u{202e}";
+    let action = action_json().replace("Pending", status);
+    for output in ["table", "json"] {
+        let server = unreadable_machines(Reply::new(200, &action));
+        let outcome = command("escapes_in_a_success", &server, output);
+        assert_harmless(&outcome);
+        assert!(outcome.stdout.contains("owned"), "{outcome:?}");
+        assert_eq!((outcome.code, server.posts()), (0, 1), "{outcome:?}");
+    }
 }
 
 #[test]

@@ -1,6 +1,12 @@
 //! Asks for actions without their comments, which tell one order from another.
 
-use hostile::{Ask, Plugin, actions_of};
+use hostile::{Ask, MachineAction, OffboardError, Plugin, actions_of};
+
+/// What must not be come to.
+fn offboard(machine_id: String, comment: String) -> Result<MachineAction, OffboardError> {
+    let _ = Ask::ordered(&machine_id, &comment).send();
+    Err(OffboardError::NotSent(String::new()))
+}
 
 fn list_actions(machine_id: &str, limit: u32) -> Option<String> {
     let _ = Ask::read(
@@ -15,6 +21,7 @@ fn list_actions(machine_id: &str, limit: u32) -> Option<String> {
 }
 
 hostile::export!(Plugin {
+    offboard,
     list_actions,
     ..Plugin::IDLE
 });

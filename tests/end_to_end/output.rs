@@ -114,6 +114,35 @@ fn until_sent(world: &World) {
     }
 }
 
+/// Whoever opens a pipe that nobody writes is kept waiting by the system.
+#[cfg(unix)]
+#[test]
+fn a_command_that_waits_for_a_file_can_be_ended() {
+    let world = World::new();
+    let pipe = world.path("pipe");
+    let made = Command::new("mkfifo")
+        .args(["-m", "600"])
+        .arg(&pipe)
+        .status();
+    assert!(made.unwrap().success());
+    let id = world.online()[0].machine.id.clone();
+    for (variable, signals) in [
+        ("OFFBOARD_TOKEN_FILE", 1),
+        ("OFFBOARD_CONFIG", 3),
+        ("OFFBOARD_CA_FILE", 3),
+    ] {
+        let mut command = world.command(&["run", &id, "--comment", "x", "--yes"]);
+        let mut child = command.env(variable, &pipe).spawn().unwrap();
+        for _ in 0..signals {
+            std::thread::sleep(Duration::from_millis(700));
+            signal(&child, "TERM");
+        }
+        let status = child.wait().unwrap();
+        assert_eq!(status.code(), Some(130), "{variable}");
+    }
+    assert!(world.posts().is_empty());
+}
+
 #[cfg(unix)]
 #[test]
 fn an_interrupted_run_still_says_what_became_of_each_machine() {

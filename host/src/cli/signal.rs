@@ -1,9 +1,18 @@
 //! Ctrl-C and SIGTERM: the first finishes what is in flight, the second stops
-//! at once.
+//! at once. Where even that is not heard, because the system keeps the command
+//! waiting for a file, the process ends without it.
+
+use std::time::Duration;
 
 use tokio::sync::watch;
 
 use super::screen::Screen;
+
+/// How long after the second the process has to end by itself.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The exit code of who was interrupted, as everywhere.
+const INTERRUPTED: i32 = 130;
 
 /// The two wishes to end.
 pub(super) struct Signals {
@@ -25,7 +34,11 @@ impl Signals {
             interrupted().await;
             let _ = now_sender.send(true);
             // Kept: a closed channel would look like a signal that never comes.
-            std::future::pending::<()>().await;
+            tokio::select! {
+                () = interrupted() => {}
+                () = tokio::time::sleep(PATIENCE) => {}
+            }
+            std::process::exit(INTERRUPTED);
         });
         Self { stop, now }
     }

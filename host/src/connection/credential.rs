@@ -304,9 +304,14 @@ pub struct TokenFile(pub PathBuf);
 impl TokenSource for TokenFile {
     fn fetch(&self) -> Fetch<'_> {
         Box::pin(async move {
-            Token::from_file(&self.0)
-                .map(Fetched::by_claims)
-                .map_err(|error| SignInError::Setup(format!("{}: {error}", self.0.display())))
+            // Elsewhere, since a pipe may have the reader wait.
+            let path = self.0.clone();
+            let read = tokio::task::spawn_blocking(move || Token::from_file(&path)).await;
+            let told =
+                |reason: String| SignInError::Setup(format!("{}: {reason}", self.0.display()));
+            let token = read.map_err(|error| told(error.to_string()))?;
+            let token = token.map_err(|error| told(error.to_string()))?;
+            Ok(Fetched::by_claims(token))
         })
     }
 }

@@ -14,6 +14,7 @@ mod find;
 mod hostile;
 mod journal;
 mod limits;
+mod list;
 mod output;
 mod plugin;
 mod policy;

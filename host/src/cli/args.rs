@@ -6,7 +6,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use url::Url;
 
 use super::{
-    limit,
+    limit, list,
     secret::Secrets,
     settings::{Auth, Given},
     target::{self, Named},
@@ -230,11 +230,21 @@ pub(super) struct JournalArgs {
 #[command(after_help = RUN_EXAMPLES, after_long_help = format!("{RUN_EXAMPLES}\n\n{EXIT_CODES}"))]
 pub(super) struct RunArgs {
     /// Machine ids, device URLs of the portal, or DNS names; at most 25
-    #[arg(required = true, value_name = "MACHINE", value_parser = target::machine)]
+    #[arg(
+        required_unless_present = "from",
+        conflicts_with = "from",
+        value_name = "MACHINE",
+        value_parser = target::machine
+    )]
     pub(super) machines: Vec<Named>,
-    /// Why, for the record of the service and of this machine
-    #[arg(long, short, value_name = "TEXT")]
-    pub(super) comment: Comment,
+    /// Take the machines from a file, or from standard input (-): CSV with a column machineId or name
+    /// and perhaps comment, JSON Lines with the same members, or a machine a line
+    #[arg(long, value_name = "FILE", value_parser = list::from)]
+    pub(super) from: Option<list::From>,
+    /// Why, for the record of the service and of this machine; with --from, of those that have no
+    /// comment of their own, and {column} stands for what a row has there
+    #[arg(long, short, value_name = "TEXT", required_unless_present = "from")]
+    pub(super) comment: Option<Comment>,
     /// Add the ids of this run and of the order to the comment, so that the service's record leads
     /// to this machine's
     #[arg(long)]

@@ -16,6 +16,7 @@ mod find;
 mod hint;
 mod inspect;
 mod limit;
+mod list;
 mod report;
 mod run;
 mod screen;

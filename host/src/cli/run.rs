@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use uuid::Uuid;
 
 use super::{
@@ -11,6 +11,7 @@ use super::{
     connect::Connected,
     exit::Exit,
     hint,
+    list::{self, ListError},
     report::{self, Row},
     screen::Screen,
     signal::Signals,
@@ -18,13 +19,16 @@ use super::{
 };
 use crate::{
     connection::TokenClaims,
-    contract::{Machine, Problem, Retry},
+    contract::{Comment, Machine, Problem, Retry},
     grant::Grant,
     journal::Journal,
-    order::{Order, State, Target, Verdict},
+    order::{Order, State, Verdict},
     run::{Event, MAX_MACHINES, Preflight},
     text::clean,
 };
+
+/// Faults of a list that are told one by one.
+const MAX_FAULTS: usize = 50;
 
 /// An order, and what was known before it was sent.
 struct Line {
@@ -41,11 +45,11 @@ impl Line {
 }
 
 pub(super) async fn run(mut args: RunArgs, screen: &Screen) -> Result<Exit> {
-    let targets = joined(&args.machines);
+    let entries = entries(&args, screen)?;
     ensure!(
-        targets.len() <= MAX_MACHINES,
+        entries.len() <= MAX_MACHINES,
         "one run takes at most {MAX_MACHINES} machines, not {}",
-        targets.len()
+        entries.len()
     );
     ensure!(
         args.yes || args.dry_run || Screen::can_ask(),
@@ -55,8 +59,9 @@ pub(super) async fn run(mut args: RunArgs, screen: &Screen) -> Result<Exit> {
     let Some(mut connected) = args.connect.connect(args.grace, &signals, screen).await? else {
         return Ok(Exit::Interrupted);
     };
-    connected.expect_tenant_of(&args.machines).await;
-    let mut orders = orders(&args, connected.who.run, targets)?;
+    let machines = entries.iter().map(|(named, _)| named);
+    connected.expect_tenant_of(machines).await;
+    let mut orders = orders(&args, connected.who.run, entries)?;
     let mut lines = Vec::new();
 
     let finished = tokio::select! {
@@ -77,17 +82,44 @@ pub(super) async fn run(mut args: RunArgs, screen: &Screen) -> Result<Exit> {
     })
 }
 
-/// An order for each machine, with its comment.
-fn orders(args: &RunArgs, run: Uuid, targets: Vec<Target>) -> Result<Vec<Order>> {
-    let run = run.simple();
-    let number = |(at, target)| {
-        let comment = match args.correlate {
-            true => format!("{} [offboard {run}/{}]", args.comment, at + 1).parse()?,
-            false => args.comment.clone(),
-        };
-        Ok(Order::new(target, comment))
+/// The machines that were named, each once, and why.
+fn entries(args: &RunArgs, screen: &Screen) -> Result<Vec<(Named, Comment)>> {
+    let Some(from) = &args.from else {
+        let comment = args.comment.as_ref().context("--comment is missing")?;
+        let machines = joined(&args.machines).into_iter();
+        return Ok(machines.map(|named| (named, comment.clone())).collect());
     };
-    targets.into_iter().enumerate().map(number).collect()
+    let list = list::read(from, args.comment.as_ref()).inspect_err(|error| {
+        if let ListError::Faults(_, faults) = error {
+            for fault in faults.iter().take(MAX_FAULTS) {
+                screen.insisting().say(&clean(&fault.to_string()));
+            }
+            if let more @ 1.. = faults.len().saturating_sub(MAX_FAULTS) {
+                screen.insisting().say(&format!("and {more} more"));
+            }
+        }
+    })?;
+    if list.again > 0 {
+        let again = list.again;
+        screen.say(&format!(
+            "note: {again} of the lines name a machine again, which is one order"
+        ));
+    }
+    let entries = list.entries.into_iter();
+    Ok(entries.map(|entry| (entry.named, entry.comment)).collect())
+}
+
+/// An order for each machine, with its comment.
+fn orders(args: &RunArgs, run: Uuid, entries: Vec<(Named, Comment)>) -> Result<Vec<Order>> {
+    let run = run.simple();
+    let number = |(at, (named, comment)): (usize, (Named, Comment))| {
+        let comment = match args.correlate {
+            true => format!("{comment} [offboard {run}/{}]", at + 1).parse()?,
+            false => comment,
+        };
+        Ok(Order::new(named.target, comment))
+    };
+    entries.into_iter().enumerate().map(number).collect()
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,12 +187,12 @@ async fn drive(
 }
 
 /// The same machine once, however often it was named.
-fn joined(machines: &[Named]) -> Vec<Target> {
+fn joined(machines: &[Named]) -> Vec<Named> {
     let mut known = HashSet::new();
+    let mut once = |named: &&Named| known.insert(named.target.to_string().to_lowercase());
     machines
         .iter()
-        .map(|named| &named.target)
-        .filter(|target| known.insert(target.to_string().to_lowercase()))
+        .filter(|named| once(named))
         .cloned()
         .collect()
 }
@@ -268,9 +300,10 @@ fn announce(
         "The comment, kept by the service: {}",
         match comments.len() {
             1 => clean(comments.into_iter().next().unwrap_or_default()),
+            count if args.from.is_some() => format!("{count} of them, each machine's own"),
             _ => format!(
                 "{}, and the ids of the run and of each order",
-                clean(args.comment.as_str())
+                clean(args.comment.as_ref().map_or("", Comment::as_str))
             ),
         }
     ));

@@ -117,7 +117,7 @@ fn name(text: &str) -> Result<String, String> {
     }
     if humantime::parse_duration(text).is_ok() || text.bytes().all(|b| b.is_ascii_digit()) {
         return Err(format!(
-            "this is a number or a duration; did you mean --wait={text} ?"
+            "this is a number or a duration, and no machine (one to wait for is written --wait={text})"
         ));
     }
     let lower = text.to_lowercase();

@@ -1,0 +1,245 @@
+//! A list of machines from a file: as a table with a head (CSV), as JSON Lines,
+//! or a machine a line. All of it is read and checked before anything is sent,
+//! and every fault is told with its line.
+
+mod rows;
+mod template;
+
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use thiserror::Error;
+
+use super::target::{self, Named};
+use crate::contract::Comment;
+use rows::Row;
+use template::Template;
+
+/// The longest list, in bytes: a million machines by their ids.
+const MAX_LIST: u64 = 64 * 1024 * 1024;
+
+/// One machine that is to be offboarded, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// Where it stands, from 1.
+    pub(super) line: u64,
+    pub(super) named: Named,
+    pub(super) comment: Comment,
+}
+
+/// A list without faults.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct List {
+    /// In the file's order, each machine once.
+    pub(super) entries: Vec<Entry>,
+    /// How many lines named a machine again.
+    pub(super) again: usize,
+}
+
+/// What is wrong with a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) line: u64,
+    pub(super) reason: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "line {}: {}", self.line, self.reason)
+    }
+}
+
+/// Why a list is none.
+#[derive(Debug, Error)]
+pub(super) enum ListError {
+    /// The file cannot be read.
+    #[error("{0} cannot be read: {1}")]
+    Io(String, io::Error),
+    /// It is longer than any list.
+    #[error("{0} is longer than {MAX_LIST} bytes")]
+    TooLong(String),
+    /// Excel's "Unicode text", or something that is no text at all.
+    #[error("{0} is not UTF-8: save it as \"CSV UTF-8\" or as plain text in UTF-8")]
+    Encoding(String),
+    /// A table without a column that names machines.
+    #[error(
+        "{0}: the head has neither a column machineId nor one name, but {1}: name one of them so"
+    )]
+    Columns(String, String),
+    /// Nothing there.
+    #[error("{0} names no machine")]
+    Empty(String),
+    /// Lines that cannot be used; all of them.
+    #[error("{0}: {count} cannot be used, and nothing was sent", count = lines(.1.len()))]
+    Faults(String, Vec<Fault>),
+}
+
+fn lines(count: usize) -> String {
+    match count {
+        1 => "1 line".to_owned(),
+        count => format!("{count} lines"),
+    }
+}
+
+/// Where a list comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum From {
+    Input,
+    File(PathBuf),
+}
+
+impl fmt::Display for From {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Input => formatter.write_str("standard input"),
+            Self::File(path) => path.display().fmt(formatter),
+        }
+    }
+}
+
+/// A file, or `-` for standard input.
+pub(super) fn from(text: &str) -> Result<From, String> {
+    Ok(match text {
+        "" => return Err("it is blank".to_owned()),
+        "-" => From::Input,
+        path => From::File(Path::new(path).to_owned()),
+    })
+}
+
+/// Reads and checks a list. Machines without a comment of their own get this
+/// one, in which `{column}` stands for what their row has there.
+///
+/// # Errors
+/// The list cannot be read, or has faults: all of them are told.
+pub(super) fn read(from: &From, comment: Option<&Comment>) -> Result<List, ListError> {
+    let bytes = match from {
+        From::Input => bytes(io::stdin().lock()),
+        From::File(path) => File::open(path).and_then(bytes),
+    };
+    let bytes = bytes.map_err(|error| ListError::Io(from.to_string(), error))?;
+    if bytes.len() as u64 > MAX_LIST {
+        return Err(ListError::TooLong(from.to_string()));
+    }
+    let text = std::str::from_utf8(&bytes).map_err(|_| ListError::Encoding(from.to_string()))?;
+    check(text, comment, &from.to_string())
+}
+
+fn bytes(from: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(MAX_LIST + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn check(text: &str, comment: Option<&Comment>, name: &str) -> Result<List, ListError> {
+    // Excel begins its files with a mark.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let rows = rows::read(text, name)?;
+    let mut faults = Vec::new();
+    let template = match comment.map(|comment| Template::parse(comment.as_str())) {
+        Some(Err(reason)) => {
+            let reason = format!("--comment: {reason}");
+            return Err(ListError::Faults(
+                name.to_owned(),
+                vec![Fault { line: 0, reason }],
+            ));
+        }
+        Some(Ok(template)) => Some(template),
+        None => None,
+    };
+    let mut entries: Vec<Entry> = Vec::new();
+    let mut known: HashMap<String, usize> = HashMap::new();
+    let mut again = 0;
+    for row in rows {
+        let line = row.line;
+        match entry(row, template.as_ref()) {
+            Err(reason) => faults.push(Fault { line, reason }),
+            Ok(entry) => {
+                let key = entry.named.target.to_string().to_lowercase();
+                match known.get(&key) {
+                    None => {
+                        known.insert(key, entries.len());
+                        entries.push(entry);
+                    }
+                    Some(&first) if entries[first].comment == entry.comment => again += 1,
+                    Some(&first) => {
+                        let reason = format!(
+                            "it names the machine of line {} again, with another comment",
+                            entries[first].line
+                        );
+                        faults.push(Fault { line, reason });
+                    }
+                }
+            }
+        }
+    }
+    match (faults.is_empty(), entries.is_empty()) {
+        (false, _) => Err(ListError::Faults(name.to_owned(), faults)),
+        (true, true) => Err(ListError::Empty(name.to_owned())),
+        (true, false) => Ok(List { entries, again }),
+    }
+}
+
+fn entry(row: Row, template: Option<&Template>) -> Result<Entry, String> {
+    let Row { line, machine, .. } = &row;
+    let named = target::machine(machine.as_ref().map_err(Clone::clone)?)
+        .map_err(|reason| format!("{:?}: {reason}", machine.as_deref().unwrap_or_default()))?;
+    let comment = match (&row.comment, template) {
+        (Some(comment), _) => comment.clone(),
+        (None, Some(template)) => template.fill(&row.columns)?,
+        (None, None) => return Err("it has no comment, and there is no --comment".to_owned()),
+    };
+    let comment = comment
+        .parse()
+        .map_err(|error| format!("the comment: {error}"))?;
+    Ok(Entry {
+        line: *line,
+        named,
+        comment,
+    })
+}
+
+/// Names of columns mean the same in any case, with blanks or without.
+fn plain(name: &str) -> String {
+    let letters = name.chars().filter(|c| c.is_alphanumeric());
+    letters.flat_map(char::to_lowercase).collect()
+}
+
+/// The names that are in use for a column of ids, and of names: ours, the
+/// service's, and those of the portal's export.
+fn is_id(column: &str) -> bool {
+    matches!(plain(column).as_str(), "machineid" | "deviceid" | "id")
+}
+
+fn is_name(column: &str) -> bool {
+    matches!(
+        plain(column).as_str(),
+        "name" | "machinename" | "devicename" | "computerdnsname" | "dnsname" | "hostname"
+    )
+}
+
+fn is_comment(column: &str) -> bool {
+    plain(column) == "comment"
+}
+
+/// What names the machine of a row: its id, or else its name.
+fn machine(
+    columns: &HashMap<String, String>,
+    ids: &HashSet<String>,
+    names: &HashSet<String>,
+) -> Result<String, String> {
+    let first = |wanted: &HashSet<String>| {
+        let mut found = wanted.iter().filter_map(|column| columns.get(column));
+        found.find(|value| !value.is_empty()).cloned()
+    };
+    first(ids)
+        .or_else(|| first(names))
+        .ok_or_else(|| "it has neither an id nor a name".to_owned())
+}
+
+#[cfg(test)]
+mod tests;

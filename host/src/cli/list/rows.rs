@@ -1,0 +1,195 @@
+//! The rows of a list, whichever of the three forms it has.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::{Map, Value};
+
+use super::{ListError, is_comment, is_id, is_name, machine, plain};
+
+/// What one line says.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) line: u64,
+    /// What names the machine, or why nothing does.
+    pub(super) machine: Result<String, String>,
+    pub(super) comment: Option<String>,
+    /// Everything in it, by the plain names of its columns.
+    pub(super) columns: HashMap<String, String>,
+}
+
+/// What separates a table's columns.
+const DELIMITERS: [char; 3] = [',', ';', '\t'];
+
+/// Reads a list: JSON Lines where the first line begins an object, a table
+/// where it is a head, else a machine a line.
+pub(super) fn read(text: &str, name: &str) -> Result<Vec<Row>, ListError> {
+    let first = text.lines().map(str::trim).find(|line| is_line(line));
+    let Some(first) = first else {
+        return Err(ListError::Empty(name.to_owned()));
+    };
+    if first.starts_with('{') {
+        return Ok(objects(text));
+    }
+    match delimiter(first) {
+        Some(delimiter) => table(text, delimiter, name),
+        None => Ok(machines(text)),
+    }
+}
+
+/// Not blank, and not a remark.
+fn is_line(line: &str) -> bool {
+    !line.is_empty() && !line.starts_with('#')
+}
+
+/// What separates the columns of a head; none where this is no head. One
+/// column is a head if it is called so.
+fn delimiter(first: &str) -> Option<char> {
+    let cells = |delimiter| {
+        let cells = first.split(delimiter);
+        cells.map(|cell: &str| cell.trim().trim_matches('"'))
+    };
+    let found = DELIMITERS
+        .into_iter()
+        .max_by_key(|delimiter| cells(*delimiter).count())?;
+    let is_table = cells(found).count() > 1;
+    let names_machines = cells(found).any(|cell| is_id(cell) || is_name(cell));
+    (is_table || names_machines).then_some(found)
+}
+
+fn machines(text: &str) -> Vec<Row> {
+    let lines = text.lines().map(str::trim).zip(1..);
+    lines
+        .filter(|(line, _)| is_line(line))
+        .map(|(machine, line)| Row {
+            line,
+            machine: Ok(machine.to_owned()),
+            comment: None,
+            columns: HashMap::new(),
+        })
+        .collect()
+}
+
+fn table(text: &str, delimiter: char, name: &str) -> Result<Vec<Row>, ListError> {
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(u8::try_from(delimiter).unwrap_or(b','))
+        .trim(csv::Trim::All)
+        .comment(Some(b'#'))
+        .flexible(true)
+        .from_reader(text.as_bytes());
+    let head = reader.headers().cloned().unwrap_or_default();
+    let of = |is: fn(&str) -> bool| -> HashSet<String> {
+        head.iter().filter(|column| is(column)).map(plain).collect()
+    };
+    let (ids, names) = (of(is_id), of(is_name));
+    if ids.is_empty() && names.is_empty() {
+        let columns = head.iter().collect::<Vec<_>>().join(", ");
+        return Err(ListError::Columns(name.to_owned(), columns));
+    }
+    let row = |record: Result<csv::StringRecord, csv::Error>| {
+        let (record, line) = match record {
+            Ok(record) => {
+                let line = record.position().map_or(0, |at| line(text, at));
+                (record, line)
+            }
+            Err(error) => {
+                let line = error.position().map_or(0, |at| line(text, at));
+                return Some(fault(line, error.to_string()));
+            }
+        };
+        if record.iter().all(str::is_empty) {
+            return None;
+        }
+        if record.len() != head.len() {
+            let reason = format!(
+                "it has {} columns, and the head {}",
+                record.len(),
+                head.len()
+            );
+            return Some(fault(line, reason));
+        }
+        let columns: HashMap<String, String> = head
+            .iter()
+            .zip(record.iter())
+            .map(|(column, cell)| (plain(column), cell.to_owned()))
+            .collect();
+        Some(filled(line, columns, &ids, &names))
+    };
+    Ok(reader.records().filter_map(row).collect())
+}
+
+/// The line of a record: what is passed over before it is counted to it.
+fn line(text: &str, at: &csv::Position) -> u64 {
+    let rest = usize::try_from(at.byte())
+        .ok()
+        .and_then(|at| text.get(at..));
+    let passed = rest.unwrap_or_default().split('\n').take_while(|line| {
+        let line = line.trim_end_matches('\r');
+        line.is_empty() || line.starts_with('#')
+    });
+    at.line() + passed.count() as u64
+}
+
+fn objects(text: &str) -> Vec<Row> {
+    let lines = text.lines().map(str::trim).zip(1..);
+    let object = |line: &str| -> Result<HashMap<String, String>, String> {
+        let object: Map<String, Value> =
+            serde_json::from_str(line).map_err(|_| "it is no JSON object".to_owned())?;
+        let mut columns = HashMap::new();
+        for (name, value) in object {
+            let value = match value {
+                Value::String(text) => text.trim().to_owned(),
+                Value::Null => String::new(),
+                Value::Bool(_) | Value::Number(_) => value.to_string(),
+                Value::Array(_) | Value::Object(_) => continue,
+            };
+            columns.insert(name, value);
+        }
+        Ok(columns)
+    };
+    lines
+        .filter(|(line, _)| is_line(line))
+        .map(|(text, line)| match object(text) {
+            Err(reason) => fault(line, reason),
+            Ok(members) => {
+                let of = |is: fn(&str) -> bool| -> HashSet<String> {
+                    members
+                        .keys()
+                        .filter(|name| is(name))
+                        .map(|name| plain(name))
+                        .collect()
+                };
+                let (ids, names) = (of(is_id), of(is_name));
+                let columns = members
+                    .into_iter()
+                    .map(|(name, value)| (plain(&name), value));
+                filled(line, columns.collect(), &ids, &names)
+            }
+        })
+        .collect()
+}
+
+fn filled(
+    line: u64,
+    columns: HashMap<String, String>,
+    ids: &HashSet<String>,
+    names: &HashSet<String>,
+) -> Row {
+    let comment = columns.iter().find(|(column, _)| is_comment(column));
+    Row {
+        line,
+        machine: machine(&columns, ids, names),
+        comment: comment
+            .map(|(_, comment)| comment.clone())
+            .filter(|comment| !comment.is_empty()),
+        columns,
+    }
+}
+
+fn fault(line: u64, reason: String) -> Row {
+    Row {
+        line,
+        machine: Err(reason),
+        comment: None,
+        columns: HashMap::new(),
+    }
+}

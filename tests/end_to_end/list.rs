@@ -1,0 +1,119 @@
+//! Machines from a file: all of it is checked before anything is sent, and every
+//! fault has its line.
+
+use std::{
+    fs,
+    io::Write,
+    process::{Command, Stdio},
+};
+
+use crate::support::{Outcome, World};
+
+const ASK: [&str; 5] = [
+    "--yes",
+    "--comment",
+    "Retired, {ticket}",
+    "--output",
+    "json",
+];
+
+fn from(world: &World, text: &str, more: &[&str]) -> Command {
+    let file = world.path("machines");
+    fs::write(&file, text).unwrap();
+    let args = [&["run", "--from", file.to_str().unwrap()], more].concat();
+    world.command(&args)
+}
+
+fn outcome(command: &mut Command) -> Outcome {
+    command.output().unwrap().into()
+}
+
+#[test]
+fn each_machine_of_a_table_is_offboarded_once_with_its_comment() {
+    let world = World::new();
+    let machines = world.online();
+    let table = format!(
+        "machineId,name,ticket,comment\n{},,INC-1,\n,{},INC-2,\"Lost, for good\"\n{},,INC-1,\n",
+        machines[0].machine.id,
+        machines[1].machine.computer_dns_name,
+        machines[0].machine.id.to_uppercase(),
+    );
+    let done = outcome(&mut from(&world, &table, &ASK));
+    assert_eq!(done.code, 0, "{done:?}");
+    assert!(done.stderr.contains("1 of the lines"), "{done:?}");
+    assert_eq!(world.offboardings().len(), 2);
+    let journal = world.journal();
+    let sending = journal.iter().filter(|line| line["event"] == "sending");
+    let comments: Vec<&str> = sending
+        .map(|line| line["comment"].as_str().unwrap())
+        .collect();
+    assert_eq!(comments, ["Retired, INC-1", "Lost, for good"]);
+}
+
+#[test]
+fn standard_input_is_a_list_too() {
+    let world = World::new();
+    let id = world.online()[0].machine.id.clone();
+    for (text, args) in [
+        (format!("{id}\n"), &["--comment", "x"][..]),
+        (
+            format!("{{\"machineId\":\"{id}\",\"comment\":\"x\"}}\n"),
+            &[],
+        ),
+    ] {
+        let world = World::new();
+        let args = [&["run", "--from", "-", "--yes"], args].concat();
+        let mut command = world.command(&args);
+        let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+        let mut input = child.stdin.take().unwrap();
+        input.write_all(text.as_bytes()).unwrap();
+        drop(input);
+        let done = Outcome::from(child.wait_with_output().unwrap());
+        assert_eq!((done.code, world.posts().len()), (0, 1), "{done:?}");
+    }
+}
+
+#[test]
+fn one_fault_is_enough_to_send_nothing() {
+    let world = World::new();
+    let id = world.online()[0].machine.id.clone();
+    let table = format!("machineId,ticket\n{id},INC-1\n0123,INC-2\n{id},\n,INC-3\n");
+    let refused = outcome(&mut from(&world, &table, &ASK));
+    assert_eq!(refused.code, 2, "{refused:?}");
+    for told in ["line 3: ", "line 4: ", "line 5: ", "3 lines cannot be used"] {
+        assert!(refused.stderr.contains(told), "{told}: {refused:?}");
+    }
+    assert!(!refused.stderr.contains("line 2"), "{refused:?}");
+    assert!(world.requests().is_empty());
+}
+
+#[test]
+fn what_is_no_list_is_told_and_nothing_is_sent() {
+    let world = World::new();
+    for (bytes, told) in [
+        (&b"\xff\xfen\0a\0m\0e\0\n\0"[..], "UTF-8"),
+        (b"", "names no machine"),
+        (b"serial,owner\n1,2\n", "machineId"),
+        (b"name\npc\x1b[2J\n", "line 2"),
+    ] {
+        let file = world.path("machines");
+        fs::write(&file, bytes).unwrap();
+        let args = [
+            "run",
+            "--from",
+            file.to_str().unwrap(),
+            "--yes",
+            "--comment",
+            "x",
+        ];
+        let refused = outcome(&mut world.command(&args));
+        assert_eq!(refused.code, 2, "{refused:?}");
+        assert!(refused.stderr.contains(told), "{told}: {refused:?}");
+        assert!(!refused.stderr.contains('\u{1b}'), "{refused:?}");
+    }
+    let missing = world.offboard(&["run", "--from", "/no/such/list", "--yes", "--comment", "x"]);
+    assert_eq!(missing.code, 2, "{missing:?}");
+    let both = world.offboard(&["run", "pc-1", "--from", "-", "--yes", "--comment", "x"]);
+    assert_eq!(both.code, 2, "{both:?}");
+    assert!(world.requests().is_empty());
+}

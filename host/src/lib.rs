@@ -31,6 +31,8 @@ mod lines;
 #[cfg(feature = "command")]
 pub mod order;
 #[cfg(feature = "command")]
+pub mod pace;
+#[cfg(feature = "command")]
 pub mod policy;
 #[cfg(feature = "command")]
 pub mod run;

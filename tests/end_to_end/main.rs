@@ -16,6 +16,7 @@ mod journal;
 mod limits;
 mod list;
 mod output;
+mod pace;
 mod plugin;
 mod policy;
 mod python;

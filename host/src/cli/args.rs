@@ -18,6 +18,7 @@ use crate::{
         cloud::{Cloud, Region},
     },
     contract::{ApiRoot, Comment},
+    pace::Quota,
     sandbox::Limit,
 };
 
@@ -138,6 +139,10 @@ pub(super) struct ConnectArgs {
         value_delimiter = ','
     )]
     pub(super) allow_address: Vec<AddressRange>,
+    /// How many calls the service takes in how much time, for each of its APIs; or none
+    /// [default: 100/60s,1500/1h]
+    #[arg(long, value_name = "CALLS/TIME,...", env = "OFFBOARD_QUOTA")]
+    pub(super) quota: Option<Quota>,
     /// Put every request that the plugin asks for on record here, let out or not
     #[arg(long, value_name = "FILE", env = "OFFBOARD_AUDIT")]
     pub(super) audit: Option<PathBuf>,

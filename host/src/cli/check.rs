@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{
     args::{CheckArgs, ConnectArgs, Format},
-    connect::{default_journal, not_the_audit},
+    connect::{default_journal, not_the_audit, pace},
     exit::Exit,
     hint, report,
     screen::Screen,
@@ -91,6 +91,7 @@ async fn walk(args: &mut CheckArgs, report: &mut Report, signals: &Signals, scre
     let is_other = claims
         .as_ref()
         .is_some_and(|claims| settings.other_tenant(claims).is_some());
+    runner.pace = pace(&settings, screen);
     let wrong_resource = match signed_in {
         // With a token of another tenant nothing is asked.
         Ok(_) if is_other => false,
@@ -105,8 +106,10 @@ async fn walk(args: &mut CheckArgs, report: &mut Report, signals: &Signals, scre
     }
     report.add(Step::skipped(
         "quota",
-        "100 calls a minute and 1,500 an hour for each application, tenant and API; what is left \
-         of it the service does not tell",
+        format!(
+            "{}, for each application, tenant and API; what is left of it the service does not tell",
+            settings.quota()
+        ),
     ));
 }
 

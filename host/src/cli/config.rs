@@ -213,6 +213,13 @@ fn rows(settings: &Settings) -> Result<Vec<Row>> {
             ToString::to_string,
         ),
         row("proxy", proxy()?),
+        row(
+            "quota",
+            Some(match &settings.quota {
+                Some(quota) => Sourced::new(quota.value.to_string(), quota.source.clone()),
+                None => Sourced::new(settings.quota().to_string(), Source::Default),
+            }),
+        ),
         row("audit", path(&settings.audit)),
         row("journal", journal),
         policy(settings.policy.as_ref()),

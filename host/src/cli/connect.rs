@@ -28,6 +28,7 @@ use crate::{
     },
     contract::{Problem, Retry},
     journal::{Journal, JournalError, Who},
+    pace::Pace,
     run::Runner,
     sandbox::{Limits, Sandbox},
 };
@@ -109,6 +110,7 @@ impl ConnectArgs {
             .and_then(|claims| claims.application.clone());
         who.application = application;
         let mut runner = Runner::new(sandbox, connection, grace, signals.stop.clone());
+        runner.pace = pace(&settings, screen);
         runner.policy = settings
             .policy
             .map(|policy| policy.value)
@@ -311,6 +313,19 @@ impl Connected {
             self.missing = Some(Problem::new("wrong-tenant", Retry::Safe, message));
         }
     }
+}
+
+/// The pace of a command, which tells its waits.
+pub(super) fn pace(settings: &Settings, screen: &Screen) -> Pace {
+    let screen = *screen;
+    Pace::new(settings.quota(), move |wait| {
+        // To the second: it is not promised.
+        let wait = Duration::from_secs(wait.as_secs() + 1);
+        screen.say(&format!(
+            "the quota is used up: the next call leaves in {}",
+            humantime::format_duration(wait)
+        ));
+    })
 }
 
 /// A journal is not the audit as well, which is open already.

@@ -18,6 +18,7 @@ use crate::{
         ReadError, Retry,
     },
     egress::Delivery,
+    grant::Route,
     order::{Order, Target, Verdict},
     sandbox::Called,
 };
@@ -168,7 +169,9 @@ impl Runner {
     /// What the service, the plugin or the line said.
     pub async fn machine(&self, id: &MachineId) -> Result<Machine, Problem> {
         let (machine, record) = self
-            .read(|| self.sandbox.get_machine(&self.connection, id))
+            .read(Route::ReadMachine, || {
+                self.sandbox.get_machine(&self.connection, id)
+            })
             .await?;
         let sent = Delivered::read(&record).is_some_and(|sent| sent.has_machine(&machine));
         match sent && machine.id.eq_ignore_ascii_case(id.as_str()) {
@@ -183,7 +186,9 @@ impl Runner {
     /// As [`Runner::machine`].
     pub async fn one_machine(&self) -> Result<bool, Problem> {
         let (page, record) = self
-            .read(|| self.sandbox.list_machines(&self.connection, None, 1))
+            .read(Route::ListMachines, || {
+                self.sandbox.list_machines(&self.connection, None, 1)
+            })
             .await?;
         let sent = Delivered::read(&record);
         Ok(sent.is_some_and(|sent| page.machines.iter().any(|one| sent.has_machine(one))))
@@ -199,7 +204,7 @@ impl Runner {
         let mut cursor: Option<String> = None;
         for _ in 0..MAX_PAGES {
             let (page, record) = self
-                .read(|| {
+                .read(Route::ListMachines, || {
                     self.sandbox
                         .find_machines(&self.connection, name, cursor.as_deref(), PAGE)
                 })
@@ -229,7 +234,9 @@ impl Runner {
     /// reports.
     pub async fn action(&self, id: &ActionId) -> Result<MachineAction, Problem> {
         let (action, record) = self
-            .read(|| self.sandbox.get_action(&self.connection, id))
+            .read(Route::ReadAction, || {
+                self.sandbox.get_action(&self.connection, id)
+            })
             .await?;
         let sent = Delivered::read(&record).is_some_and(|sent| sent.has_action(&action));
         match sent && action.id.eq_ignore_ascii_case(id.as_str()) {
@@ -254,7 +261,7 @@ impl Runner {
         let mut cursor: Option<String> = None;
         for _ in 0..MAX_PAGES {
             let (page, record) = self
-                .read(|| {
+                .read(Route::ListActions, || {
                     self.sandbox
                         .list_actions(&self.connection, &filter, cursor.as_deref(), ACTIONS)
                 })
@@ -289,15 +296,20 @@ impl Runner {
     /// if egress says that one came.
     async fn read<T, F>(
         &self,
+        route: Route,
         call: impl Fn() -> F,
     ) -> Result<(T, crate::egress::CallRecord), Problem>
     where
         F: Future<Output = Called<Result<T, ReadError>>>,
     {
         let once = || async {
+            let slot = self.slot(route).await.ok_or_else(interrupted)?;
             let mut called = call().await;
+            drop(slot);
             if self.renewed(&called.record).await {
+                let slot = self.slot(route).await.ok_or_else(interrupted)?;
                 called = call().await;
+                drop(slot);
             }
             let Called { result, record, .. } = called;
             match result {
@@ -388,6 +400,14 @@ fn check_next(
     }
 }
 
+fn interrupted() -> Problem {
+    Problem::new(
+        "interrupted",
+        Retry::Safe,
+        "interrupted before it was asked",
+    )
+}
+
 fn not_delivered(what: &str) -> Problem {
     let message = format!("the plugin reports {what} that the service did not send");
     Problem::new("unreadable-answer", Retry::Never, message)
@@ -407,7 +427,7 @@ fn refuse(order: &mut Order, problem: Problem) -> Preflight {
             retry: Retry::Safe,
             ..problem
         }),
-        "plugin" => Verdict::NotSent(Problem {
+        "plugin" | "interrupted" => Verdict::NotSent(Problem {
             retry: Retry::Safe,
             ..problem
         }),

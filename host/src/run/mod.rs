@@ -17,8 +17,10 @@ use crate::{
     connection::Connection,
     contract::Problem,
     egress::CallRecord,
+    grant::Route,
     journal::{Journal, JournalError},
     order::Order,
+    pace::{Pace, Slot},
     policy::Policy,
     sandbox::Sandbox,
 };
@@ -40,6 +42,8 @@ pub struct Runner {
     /// The machines that are not offboarded, whoever orders it; asked when they
     /// are looked up.
     pub policy: Policy,
+    /// How fast to ask.
+    pub pace: Pace,
     stop: watch::Receiver<bool>,
 }
 
@@ -87,6 +91,7 @@ impl Runner {
             connection,
             grace,
             policy: Policy::default(),
+            pace: Pace::default(),
             stop,
         }
     }
@@ -150,6 +155,14 @@ impl Runner {
         tokio::select! {
             () = tokio::time::sleep(duration) => {}
             () = self.stopping() => {}
+        }
+    }
+
+    /// Waits until a call may leave; none where the run is to end before.
+    async fn slot(&self, route: Route) -> Option<Slot<'_>> {
+        tokio::select! {
+            slot = self.pace.slot(route) => Some(slot),
+            () = self.stopping() => None,
         }
     }
 

@@ -15,6 +15,7 @@ use crate::{
     grant::Route,
     journal::{Answered, Journal, Sending},
     order::{Order, State, Verdict, state_of, state_of_problem},
+    pace::Slot,
 };
 
 /// Where the service does not say how long to wait (unsourced): the quota's
@@ -54,7 +55,7 @@ impl Runner {
             }
             Err(problem) => {
                 let kind = match problem.kind {
-                    "plugin" => "plugin",
+                    kind @ ("plugin" | "interrupted") => kind,
                     _ => "not-sent",
                 };
                 order.settle(Verdict::NotSent(Problem {
@@ -65,11 +66,10 @@ impl Runner {
                 return Ok(After::Go);
             }
         };
-        if self.stopped() {
+        let Some(slot) = self.slot(Route::Offboard).await.filter(|_| !self.stopped()) else {
             return Ok(After::Go);
-        }
-
-        let (verdict, record) = self.post(order, &machine, journal, observe).await?;
+        };
+        let (verdict, record) = self.post(order, &machine, slot, journal, observe).await?;
         order.settle(verdict);
         if let Some(action) = order.action()
             && known.as_ref().is_some_and(|known| known.knows(&action.id))
@@ -105,6 +105,7 @@ impl Runner {
         &self,
         order: &mut Order,
         machine: &MachineId,
+        slot: Slot<'_>,
         journal: &mut Journal,
         observe: &mut dyn FnMut(Event<'_>),
     ) -> Result<(Verdict, CallRecord), RunError> {
@@ -113,17 +114,22 @@ impl Runner {
         let comment = order.comment().clone();
         let send = || self.sandbox.offboard(&self.connection, machine, &comment);
         let called = send().await;
+        drop(slot);
         let record = called.record.clone();
         let refused = verdict(machine, called);
         if !self.renewed(&record).await || self.stopped() {
             return Ok((refused, record));
         }
+        let Some(slot) = self.slot(Route::Offboard).await else {
+            return Ok((refused, record));
+        };
         let rejected = State::Rejected.name();
         let line = Answered::new(machine.as_str(), rejected, None, &record, refused.problem());
         journal.answered(&line)?;
         observe(Event::Renewed);
         journal.sending(&sending(order, machine))?;
         let called = send().await;
+        drop(slot);
         let record = called.record.clone();
         Ok((verdict(machine, called), record))
     }
@@ -196,19 +202,28 @@ impl Runner {
             name: None,
             comment: comment.as_str(),
         };
+        let route = Route::CancelAction;
+        let Some(slot) = self.slot(route).await else {
+            let reason = "interrupted before it was sent";
+            return Ok(Err(Problem::new("interrupted", Retry::Safe, reason)));
+        };
         journal.sending(&sending)?;
         let send = || {
             self.sandbox
                 .cancel_action(&self.connection, action, comment)
         };
         let mut called = send().await;
-        if self.renewed(&called.record).await && !self.stopped() {
+        drop(slot);
+        if self.renewed(&called.record).await
+            && let Some(slot) = self.slot(route).await.filter(|_| !self.stopped())
+        {
             let rejected = State::Rejected.name();
             let line = Answered::new(action.as_str(), rejected, None, &called.record, None);
             journal.answered(&line)?;
             observe(Event::Renewed);
             journal.sending(&sending)?;
             called = send().await;
+            drop(slot);
         }
         let record = called.record.clone();
         let result = cancel_verdict(action, called);

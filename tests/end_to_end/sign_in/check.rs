@@ -58,7 +58,7 @@ fn each_step_is_told_in_turn_and_nothing_is_changed() {
     assert_eq!(step(&checked, "tenant")["reason"], world.tenant().as_str());
     assert_says(
         text(&step(&checked, "quota"), "reason"),
-        &["100 calls a minute"],
+        &["100/60s,1500/1h"],
     );
 
     assert_eq!((world.posts(), world.offboarded()), (0, 0));

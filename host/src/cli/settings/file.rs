@@ -22,6 +22,7 @@ use crate::{
         read_trusted,
     },
     contract::{ApiRoot, MachineId},
+    pace::Quota,
     policy::Policy,
     sandbox::Limit,
 };
@@ -71,6 +72,8 @@ pub(super) struct Profile {
     pub(super) ca_file: Option<PathBuf>,
     #[serde(deserialize_with = "texts")]
     pub(super) allow_address: Vec<AddressRange>,
+    #[serde(deserialize_with = "text")]
+    pub(super) quota: Option<Quota>,
     pub(super) audit: Option<PathBuf>,
     pub(super) journal: Option<PathBuf>,
     pub(super) plugin: Option<PathBuf>,

@@ -22,6 +22,7 @@ use crate::{
         is_same_tenant,
     },
     contract::ApiRoot,
+    pace::Quota,
     policy::Policy,
 };
 
@@ -46,6 +47,7 @@ pub(super) struct Settings {
     pub(super) sign_in: SignInSettings,
     pub(super) ca_file: Option<Sourced<PathBuf>>,
     pub(super) allow_address: Option<Sourced<Vec<AddressRange>>>,
+    pub(super) quota: Option<Sourced<Quota>>,
     pub(super) audit: Option<Sourced<PathBuf>>,
     pub(super) journal: Option<Sourced<PathBuf>>,
     pub(super) policy: Option<Sourced<Policy>>,
@@ -181,6 +183,7 @@ impl Settings {
                 args.allow_address.clone(),
                 profile.allow_address.clone(),
             ),
+            quota: layers.plain("quota", args.quota.clone(), profile.quota.clone()),
             audit: layers.plain("audit", args.audit.clone(), profile.audit.clone()),
             journal: Sourced::in_profile(profile.journal.clone(), source.as_ref()),
             policy: Sourced::in_profile(
@@ -192,6 +195,12 @@ impl Settings {
             profile: chosen.map(|chosen| (chosen.name, chosen.file)),
             file: args.config.clone(),
         })
+    }
+
+    /// The quota that is in force.
+    pub(super) fn quota(&self) -> Quota {
+        let given = self.quota.as_ref().map(|quota| quota.value.clone());
+        given.unwrap_or_default()
     }
 
     /// Where the journal is, as far as a command takes that from its user.

@@ -1,0 +1,104 @@
+//! What the service allows: so many calls in any stretch of so much time, for
+//! each application, tenant and API.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+use thiserror::Error;
+
+/// So many calls in any stretch of so much time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// How many, at least one.
+    pub calls: u32,
+    /// In how much time, more than none.
+    pub window: Duration,
+}
+
+/// Limits that all hold at once, written `100/60s,1500/1h`, or `none`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quota(pub Vec<Limit>);
+
+/// Microsoft's API documentation has the same for offboarding, reading a
+/// machine and reading an action.
+impl Default for Quota {
+    fn default() -> Self {
+        let limit = |calls, seconds| Limit {
+            calls,
+            window: Duration::from_secs(seconds),
+        };
+        Self(vec![limit(100, 60), limit(1500, 3600)])
+    }
+}
+
+/// A text that is no quota.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("calls and a time, both more than none, as 100/60s,1500/1h; or none")]
+pub struct InvalidQuota;
+
+impl FromStr for Quota {
+    type Err = InvalidQuota;
+
+    fn from_str(text: &str) -> Result<Self, InvalidQuota> {
+        if text.trim() == "none" {
+            return Ok(Self(Vec::new()));
+        }
+        let limit = |text: &str| {
+            let (calls, window) = text.trim().split_once('/')?;
+            let calls = calls.trim().parse().ok().filter(|calls| *calls > 0)?;
+            let window = humantime::parse_duration(window.trim()).ok()?;
+            (!window.is_zero()).then_some(Limit { calls, window })
+        };
+        let limits = text.split(',').map(limit).collect::<Option<Vec<_>>>();
+        limits.map(Self).ok_or(InvalidQuota)
+    }
+}
+
+impl fmt::Display for Quota {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let limit = |limit: &Limit| {
+            // As Microsoft writes it, a minute is 60 seconds.
+            let window = match limit.window.as_secs() {
+                seconds if limit.window.subsec_nanos() == 0 && seconds < 3600 => {
+                    format!("{seconds}s")
+                }
+                _ => humantime::format_duration(limit.window)
+                    .to_string()
+                    .replace(' ', ""),
+            };
+            format!("{}/{window}", limit.calls)
+        };
+        let limits: Vec<String> = self.0.iter().map(limit).collect();
+        match limits.is_empty() {
+            true => formatter.write_str("none"),
+            false => formatter.write_str(&limits.join(",")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quota_is_written_as_it_is_read() {
+        for text in ["100/60s,1500/1h", "5/2s", "1/500ms", "none", "10/1h30m"] {
+            let quota = text.parse::<Quota>().map(|quota| quota.to_string());
+            assert_eq!(quota.as_deref(), Ok(text));
+        }
+        assert_eq!(Quota::default().to_string(), "100/60s,1500/1h");
+        for text in [
+            "",
+            "100",
+            "0/60s",
+            "100/0s",
+            "-1/1s",
+            "1/1s,",
+            "a/1s",
+            "1/a",
+            "none,1/1s",
+            "1.5/1s",
+        ] {
+            assert_eq!(text.parse::<Quota>(), Err(InvalidQuota), "{text}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The service's quotas are kept to, so that it need not refuse.
+
+use offboard_simulator::Config;
+
+use crate::support::{Outcome, World};
+
+/// Offboards this many machines of a service with this quota.
+fn run(quota: &str, more: &[&str], count: usize) -> (Outcome, World) {
+    let world = World::with(|config: &mut Config| config.quota = quota.parse().unwrap());
+    let machines = world.online();
+    let ids = machines.iter().take(count);
+    let ids: Vec<&str> = ids.map(|truth| truth.machine.id.as_str()).collect();
+    assert_eq!(ids.len(), count);
+    let args = [&["run", "--comment", "x", "--yes"], &ids[..], more].concat();
+    let outcome = world.offboard(&args);
+    (outcome, world)
+}
+
+fn refused(world: &World) -> usize {
+    let requests = world.requests();
+    requests
+        .iter()
+        .filter(|request| request["status"] == 429)
+        .count()
+}
+
+#[test]
+fn a_run_that_keeps_to_the_quota_is_never_refused_for_it() {
+    let (done, world) = run("3/3s", &["--quota", "3/3s"], 8);
+    assert_eq!(done.code, 0, "{done:?}");
+    assert_eq!((refused(&world), world.offboardings().len()), (0, 8));
+    assert!(done.stderr.contains("the quota is used up"), "{done:?}");
+    // The same without it: the service has to say so.
+    let (_, world) = run("3/3s", &["--quota", "none"], 5);
+    assert!(refused(&world) > 0);
+}
+
+#[test]
+fn who_waits_for_the_quota_can_be_ended() {
+    use std::{process::Command, time::Duration};
+    let world = World::new();
+    let machines = world.online();
+    let ids: Vec<&str> = machines[..3]
+        .iter()
+        .map(|truth| truth.machine.id.as_str())
+        .collect();
+    let args = [
+        "run",
+        "--comment",
+        "x",
+        "--yes",
+        "--quota",
+        "1/1h",
+        "-o",
+        "json",
+    ];
+    let mut child = world.command(&[&args, &ids[..]].concat()).spawn().unwrap();
+    std::thread::sleep(Duration::from_secs(3));
+    let kill = Command::new("kill").arg(child.id().to_string()).status();
+    assert!(kill.unwrap().success());
+    let outcome = Outcome::from({
+        let _ = child.wait();
+        child.wait_with_output().unwrap()
+    });
+    assert_eq!(outcome.code, 130, "{outcome:?}");
+    for row in outcome.rows() {
+        assert_eq!(row["state"], "not-sent", "{row}");
+    }
+    assert!(world.posts().is_empty());
+}
+
+#[test]
+fn what_is_no_quota_is_told() {
+    let world = World::new();
+    for quota in ["100", "0/60s", "1/0s", "a/b"] {
+        let refused = world.offboard(&["find", "x", "--quota", quota]);
+        assert_eq!(refused.code, 2, "{refused:?}");
+        assert!(refused.stderr.contains("100/60s"), "{refused:?}");
+    }
+    assert!(world.requests().is_empty());
+}

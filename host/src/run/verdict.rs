@@ -1,6 +1,8 @@
 //! What a call's record means for its order. The record decides what may be
 //! repeated; the guest's word only explains.
 
+use std::time::SystemTime;
+
 use super::evidence::Delivered;
 use crate::{
     contract::{
@@ -110,10 +112,23 @@ fn refusal_kind(status: u16, said: &'static str) -> &'static str {
     }
 }
 
-/// How long the service wants to be left alone, in seconds, as egress saw it.
+/// How long the service wants to be left alone, in seconds, as egress saw it: so
+/// many, or until a date.
 pub(super) fn asked_pause(record: &CallRecord) -> Option<u64> {
     let exchange = record.exchange.as_ref()?;
-    exchange.retry_after.as_deref()?.trim().parse().ok()
+    pause(exchange.retry_after.as_deref()?.trim(), SystemTime::now())
+}
+
+fn pause(asked: &str, now: SystemTime) -> Option<u64> {
+    if let Ok(seconds) = asked.parse() {
+        return Some(seconds);
+    }
+    let date = httpdate::parse_http_date(asked).ok()?;
+    // A second more: dates have no fractions.
+    let left = date
+        .duration_since(now)
+        .map_or(0, |left| left.as_secs() + 1);
+    Some(left)
 }
 
 /// What a read that brought nothing means. Only what egress saw counts: that a
@@ -259,6 +274,8 @@ pub(super) fn cancel_verdict(
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::{
         contract::{ReadError, ServiceError, Throttled},
@@ -349,5 +366,22 @@ mod tests {
             "unreadable-answer"
         );
         assert_eq!(kind(&CallRecord::default()), "no-answer");
+    }
+
+    #[test]
+    fn a_pause_is_so_many_seconds_or_lasts_until_a_date() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_893_456_000);
+        for (asked, seconds) in [
+            ("0", Some(0)),
+            ("17", Some(17)),
+            ("Tue, 01 Jan 2030 00:00:30 GMT", Some(31)),
+            ("Tuesday, 01-Jan-30 00:00:30 GMT", Some(31)),
+            ("Mon, 31 Dec 2029 00:00:00 GMT", Some(0)),
+            ("soon", None),
+            ("-1", None),
+            ("1.5", None),
+        ] {
+            assert_eq!(pause(asked, now), seconds, "{asked}");
+        }
     }
 }

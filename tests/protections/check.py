@@ -15,6 +15,7 @@ after that, each protection takes about a minute.
 """
 
 import argparse
+import fcntl
 import os
 import re
 import shutil
@@ -92,18 +93,18 @@ def run_tests(filters, library=False, patience=None):
     return results, output, late
 
 
-def patch(protection):
-    """Takes the protection out; returns the originals."""
-    originals = {}
+def patched(protection, root):
+    """The files without the protection, as they are and as they would be."""
+    originals, texts = {}, {}
     for change in protection["changes"]:
-        path = TREE / change["file"]
-        text = path.read_text()
+        path = root / change["file"]
+        text = texts.get(path) or path.read_text()
         if text.count(change["old"]) != 1:
             sys.exit(f"{protection['name']}: found {text.count(change['old'])} times, not once, "
                      f"in {change['file']}:\n{change['old']}")
         originals.setdefault(path, text)
-        path.write_text(text.replace(change["old"], change["new"]))
-    return originals
+        texts[path] = text.replace(change["old"], change["new"])
+    return originals, texts
 
 
 def main():
@@ -118,14 +119,20 @@ def main():
         protection for protection in protections
         if not arguments.name or any(name in protection["name"] for name in arguments.name)
     ]
-    copy_sources()
     if arguments.list:
         for protection in chosen:
-            for path, text in patch(protection).items():
-                path.write_text(text)
+            patched(protection, ROOT)
             print(protection["name"])
         return
 
+    # Two at once would patch each other's sources.
+    WORK.mkdir(parents=True, exist_ok=True)
+    lock = open(WORK / "lock", "w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        sys.exit("it runs already")
+    copy_sources()
     print("as it is:", flush=True)
     results, output, late = run_tests(["hostile"])
     if not results or late or "FAILED" in results.values():
@@ -136,8 +143,10 @@ def main():
     noticed, faults = set(), []
     for protection in chosen:
         print(f"without: {protection['name']}", flush=True)
-        originals = patch(protection)
+        originals, texts = patched(protection, TREE)
         try:
+            for path, text in texts.items():
+                path.write_text(text)
             results, output, late = run_tests(
                 protection["tests"], protection.get("library", False), protection.get("patience")
             )

@@ -15,7 +15,7 @@ pub struct Policy {
     /// Machines that never are.
     pub never: Vec<MachineId>,
     /// Nor those whose DNS name fits one of these patterns, in any case: `*` is
-    /// any text, `?` any letter.
+    /// any text, `?` any letter. One without a dot is for the name's first label.
     pub never_names: Vec<Pattern>,
     /// Nor those with one of these tags.
     pub never_tags: Vec<String>,
@@ -120,7 +120,16 @@ impl Policy {
             case_sensitive: false,
             ..MatchOptions::default()
         };
-        let fits = |pattern: &&Pattern| pattern.matches_with(name, any_case);
+        // A pattern without a dot is one of labels, as everywhere where a machine
+        // is named.
+        let label = name.split('.').next().unwrap_or_default();
+        let fits = |pattern: &&Pattern| {
+            let text = match pattern.as_str().contains('.') {
+                true => name,
+                false => label,
+            };
+            pattern.matches_with(text, any_case) || pattern.matches_with(name, any_case)
+        };
         let found = self.never_names.iter().find(fits);
         found.map(|pattern| Objection::Name(pattern.as_str().to_owned()))
     }
@@ -246,11 +255,24 @@ mod tests {
             ),
             Some(Objection::Never)
         );
-        for fits in ["ams-DC-*", "*.corp.test", "ams-dc-0?.corp.test", "*"] {
+        for fits in [
+            "ams-DC-*",
+            "ams-dc-01",
+            "AMS-dc-0?",
+            "*.corp.test",
+            "ams-dc-0?.corp.test",
+            "*",
+        ] {
             let objection = objects(|policy| policy.never_names = pattern(fits), known);
             assert_eq!(objection, Some(Objection::Name(fits.to_owned())), "{fits}");
         }
-        for other in ["dc-*", "*.corp", "ams-dc-?.corp.test", ""] {
+        for other in [
+            "dc-*",
+            "ams-dc",
+            "*.corp",
+            "ams-dc-01.corp",
+            "ams-dc-?.corp.test",
+        ] {
             let objection = objects(|policy| policy.never_names = pattern(other), known);
             assert_eq!(objection, None, "{other}");
         }

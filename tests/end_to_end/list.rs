@@ -117,3 +117,83 @@ fn what_is_no_list_is_told_and_nothing_is_sent() {
     assert_eq!(both.code, 2, "{both:?}");
     assert!(world.requests().is_empty());
 }
+
+#[test]
+fn an_id_beside_another_machines_name_is_not_offboarded() {
+    let world = World::new();
+    let machines = world.online();
+    let (one, other) = (&machines[0].machine, &machines[1].machine);
+    let label = other.computer_dns_name.split('.').next().unwrap();
+    let table = format!(
+        "Device ID,Device name\n{},dc01.corp.test\n{},{}\n",
+        one.id,
+        other.id,
+        label.to_uppercase()
+    );
+    let args = ["--yes", "--comment", "x", "--output", "json"];
+    let done = outcome(&mut from(&world, &table, &args));
+    let rows = done.rows();
+    assert_eq!(
+        (done.code, &rows[0]["error"]["kind"]),
+        (1, &"wrong-machine".into())
+    );
+    assert_eq!(rows[1]["state"], "accepted", "{done:?}");
+    assert_eq!(world.posts().len(), 1);
+}
+
+/// Also where the same machine stands in the list without it.
+#[test]
+fn a_list_does_not_lose_the_tenant_of_a_portals_url() {
+    let world = World::new();
+    let id = world.online()[0].machine.id.clone();
+    let url = format!(
+        "https://security.microsoft.com/machines/{id}?tid=11111111-1111-4111-8111-111111111111"
+    );
+    for list in [format!("{id}\n{url}\n"), format!("{url}\n{id}\n")] {
+        let args = ["--yes", "--comment", "x", "--output", "json"];
+        let refused = outcome(&mut from(&world, &list, &args));
+        assert_eq!(refused.code, 3, "{refused:?}");
+        assert_eq!(refused.row()["error"]["kind"], "wrong-tenant");
+    }
+    assert!(world.requests().is_empty());
+}
+
+#[test]
+fn each_comment_is_shown_before_it_is_sent() {
+    let world = World::new();
+    let machines = world.online();
+    let name = &machines[0].machine.computer_dns_name;
+    let table = format!(
+        "name,ticket\n{name},INC-1\n{},INC-2\n",
+        machines[1].machine.computer_dns_name
+    );
+    let args = ["--dry-run", "--comment", "Retired, {ticket}"];
+    let planned = outcome(&mut from(&world, &table, &args));
+    assert_eq!(planned.code, 0, "{planned:?}");
+    for shown in [
+        format!("{name}: Retired, INC-1"),
+        ": Retired, INC-2".to_owned(),
+    ] {
+        assert!(planned.stderr.contains(&shown), "{shown}: {planned:?}");
+    }
+}
+
+#[test]
+fn two_names_of_one_machine_with_two_comments_are_a_fault() {
+    let world = World::new();
+    let machine = world.online()[0].machine.clone();
+    let args = ["--yes", "--output", "json"];
+    let table = format!(
+        "machineId,name,comment\n,{},a\n{},,b\n",
+        machine.computer_dns_name, machine.id
+    );
+    let done = outcome(&mut from(&world, &table, &args));
+    let rows = done.rows();
+    assert_eq!(
+        (done.code, &rows[1]["error"]["kind"]),
+        (1, &"duplicate".into()),
+        "{done:?}"
+    );
+    assert_eq!(rows[1]["state"], "rejected");
+    assert_eq!(world.posts().len(), 1);
+}

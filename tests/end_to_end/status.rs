@@ -177,7 +177,7 @@ fn a_machine_stands_for_its_pending_offboarding() {
     let again = world.offboard(&["cancel", &id, "--comment", "A mistake", "--output", "json"]);
     assert_eq!(
         (again.code, &again.row()["error"]["kind"]),
-        (1, &json!("no-offboarding"))
+        (1, &json!("already-ended"))
     );
 }
 
@@ -197,4 +197,50 @@ fn what_has_ended_is_not_cancelled() {
         (outcome.code, &outcome.row()["error"]["kind"]),
         (1, &json!("rejected"))
     );
+}
+
+#[test]
+fn what_has_ended_is_not_cancelled_and_is_told() {
+    let world = World::new();
+    let id = world.online()[0].machine.id.clone();
+    world.run(&[&id, "--wait"]);
+    let outcome = world.offboard(&["cancel", &id, "--comment", "x", "--output", "json"]);
+    let error = &outcome.row()["error"];
+    assert_eq!(
+        (outcome.code, &error["kind"]),
+        (1, &json!("already-ended")),
+        "{outcome:?}"
+    );
+    assert!(
+        error["message"].as_str().unwrap().contains("Succeeded"),
+        "{error}"
+    );
+}
+
+/// Also where the sign-in is not over.
+#[cfg(unix)]
+#[test]
+fn who_interrupts_a_sign_in_gets_a_row_for_each_all_the_same() {
+    let world = World::new();
+    let id = world.online()[0].machine.id.clone();
+    for args in [
+        &["run", &id, "--comment", "x", "--yes", "-o", "json"][..],
+        &["status", &id, "-o", "json"],
+        &["cancel", &id, "--comment", "x", "-o", "json"],
+    ] {
+        let mut command = world.command(args);
+        command
+            .env_remove("OFFBOARD_TOKEN_FILE")
+            .env("OFFBOARD_TOKEN_COMMAND", "sleep 20");
+        let child = command.spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(1500));
+        let kill = std::process::Command::new("kill")
+            .arg(child.id().to_string())
+            .status();
+        assert!(kill.unwrap().success());
+        let outcome = Outcome::from(child.wait_with_output().unwrap());
+        assert_eq!(outcome.code, 130, "{outcome:?}");
+        assert_eq!(outcome.row()["error"]["kind"], "interrupted", "{outcome:?}");
+    }
+    assert!(world.requests().is_empty());
 }

@@ -25,8 +25,8 @@ pub(super) fn advice(code: &str) -> Option<&'static str> {
             "The resource is not one that tokens are given for: check --resource."
         }
         700_027 | 5_002_730 => {
-            "The certificate is not among those of the app registration, or its key is another \
-             one: upload the certificate that --certificate names."
+            "The signature is by no key that the app registration knows: upload the certificate that \
+             --certificate names; of a federated assertion, look at its issuer."
         }
         700_024 | 700_023 | 50_013 => {
             "The signed statement is not accepted: check this machine's clock, and for a federated \
@@ -37,13 +37,17 @@ pub(super) fn advice(code: &str) -> Option<&'static str> {
              must be the same to the letter."
         }
         7_000_218 => {
-            "The app registration takes no sign-in without a secret: for a device code, allow \
-             public client flows under its authentication settings."
+            "The app registration takes no sign-in without a proof of the app's. For a device code, \
+             public client flows are allowed under its authentication settings; with another \
+             credential, what was sent was empty: look at its file."
         }
         7_000_112 | 7_000_113 => {
             "The app is disabled in this tenant: enable its enterprise application."
         }
-        65_001 | 65_004 | 650_057 => {
+        65_004 => {
+            "The person who was asked declined: start again and agree, or use another account."
+        }
+        65_001 | 650_057 => {
             "Consent is missing: add the permission under WindowsDefenderATP and have an \
              administrator consent to it."
         }

@@ -11,6 +11,7 @@ use super::{
     target::Subject,
 };
 use crate::{
+    connection::TokenClaims,
     contract::{ActionType, InvalidMachineId, MachineAction, MachineId, Problem, Retry},
     order::{State, Target},
     text::clean,
@@ -20,6 +21,16 @@ use crate::{
 pub(super) struct Asked {
     pub(super) subject: Subject,
     pub(super) found: Result<(MachineAction, State), Problem>,
+}
+
+/// What is known where a user ended the command before anything was asked.
+pub(super) fn interrupted(subjects: &[Subject]) -> Vec<Asked> {
+    let reason = "interrupted before it was asked";
+    let asked = |subject: &Subject| Asked {
+        subject: subject.clone(),
+        found: Err(Problem::new("interrupted", Retry::Safe, reason)),
+    };
+    subjects.iter().map(asked).collect()
 }
 
 /// The one machine that a user means.
@@ -67,10 +78,10 @@ pub(super) fn show(
     comment: Option<&str>,
     state_of: fn(&Problem) -> State,
     format: Format,
-    connected: &Connected,
+    claims: Option<&TokenClaims>,
     screen: &Screen,
 ) {
-    let advice = |problem: &Problem| hint::hint(problem, connected.claims.as_ref());
+    let advice = |problem: &Problem| hint::hint(problem, claims);
     if format == Format::Table {
         let cells = asked.iter().map(|asked| cells(asked, state_of));
         screen.line(&report::table(&report::ORDER_HEAD, cells));

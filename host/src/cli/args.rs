@@ -125,7 +125,8 @@ pub(super) struct ConnectArgs {
         long,
         value_name = "HOST",
         env = "OFFBOARD_ALLOW_API_HOST",
-        value_delimiter = ','
+        value_delimiter = ',',
+        value_parser = target::host
     )]
     pub(super) allow_api_host: Vec<String>,
     /// Certification authorities to trust besides the system's, as PEM
@@ -307,7 +308,7 @@ pub(super) struct CancelArgs {
 #[derive(Debug, Args)]
 #[command(after_long_help = EXIT_CODES)]
 pub(super) struct FindArgs {
-    /// A DNS name; a plain label also finds the full names that begin with it
+    /// A DNS name; a plain label also finds the full names whose first label it is
     #[arg(value_parser = target::any_name)]
     pub(super) name: String,
     #[command(flatten)]

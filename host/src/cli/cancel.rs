@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::{
-    actions::{Asked, machine, show, unknown_action},
+    actions::{Asked, interrupted, machine, show, unknown_action},
     args::CancelArgs,
     connect::Connected,
     exit::Exit,
@@ -27,6 +27,9 @@ pub(super) async fn cancel(mut args: CancelArgs, screen: &Screen) -> Result<Exit
         .connect(Duration::ZERO, &signals, screen)
         .await?
     else {
+        let asked = interrupted(&args.actions);
+        let (comment, format) = (Some(args.comment.as_str()), args.output.output);
+        show(&asked, comment, state_of_problem, format, None, screen);
         return Ok(Exit::Interrupted);
     };
     connected
@@ -61,7 +64,7 @@ pub(super) async fn cancel(mut args: CancelArgs, screen: &Screen) -> Result<Exit
         Some(comment),
         state_of_problem,
         args.output.output,
-        &connected,
+        connected.claims.as_ref(),
         screen,
     );
     if signals.stopped() {
@@ -112,13 +115,25 @@ async fn pending(connected: &Connected, subject: &Subject) -> Result<ActionId, P
         Subject::Machine(named) => machine(connected, &named.target).await?,
     };
     let listing = connected.runner.offboardings(&[&machine]).await?;
-    listing
-        .pending()
-        .and_then(|action| action.id.parse().ok())
-        .ok_or_else(|| {
-            let message = format!("no offboarding of {machine} is under way");
-            Problem::new("no-offboarding", Retry::Never, message)
-        })
+    if let Some(id) = listing.pending().and_then(|action| action.id.parse().ok()) {
+        return Ok(id);
+    }
+    Err(match listing.actions().next() {
+        Some(ended) => Problem::new(
+            "already-ended",
+            Retry::Never,
+            format!(
+                "its offboarding {} has ended: {}",
+                ended.id,
+                ended.status.name()
+            ),
+        ),
+        None => Problem::new(
+            "no-offboarding",
+            Retry::Never,
+            format!("the service knows no offboarding of {machine}"),
+        ),
+    })
 }
 
 /// The action, if it is an offboarding: this command withdraws nothing else.

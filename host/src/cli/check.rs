@@ -125,24 +125,32 @@ fn configuration(
     match found {
         Ok(found) => {
             let (settings, service, _) = &found;
-            let auth = settings.sign_in.chosen();
-            let auth = auth.map_or("nothing", |auth| auth.value.name());
+            let auth = settings.sign_in.chosen().map_or_else(
+                || "nothing".to_owned(),
+                |auth| format!("{} ({})", auth.value.name(), auth.source),
+            );
             let at = match settings.sign_in.issuer() {
                 Issuer::Authority => format!(" at {}", service.authority.authority()),
                 Issuer::Azure | Issuer::Unknown => String::new(),
             };
-            report.add(Step::passed(
-                "configuration",
-                format!(
-                    "{}, for {}, signing in with {auth}{at}",
-                    service.api_root, service.resource
+            let reason = format!(
+                "{}, for {}, signing in with {auth}{at}",
+                service.api_root, service.resource
+            );
+            let overridden = settings.overridden();
+            report.add(match overridden.is_empty() {
+                true => Step::passed("configuration", reason),
+                false => Step::warning(
+                    "configuration",
+                    reason,
+                    format!("{}.", overridden.join("; ")),
                 ),
-            ));
+            });
             Some(found)
         }
         Err(error) => {
-            let hint =
-                "`offboard config show` has what is in force, and docs/connect.md each setting.";
+            let hint = "docs/connect.md has each setting and its form; `offboard config show` tells \
+                where each comes from, unless the file itself is at fault.";
             report.add(Step::failed("configuration", format!("{error:#}"), hint));
             None
         }

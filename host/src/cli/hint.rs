@@ -29,18 +29,7 @@ pub(super) fn hint(problem: &Problem, claims: Option<&TokenClaims>) -> String {
              too, the tenant may have no active licence for Defender for Endpoint.{}",
             carried(claims)
         ),
-        "forbidden" => format!(
-            "{} Check that it is there with admin consent, and that the token's audience is the \
-             resource that `offboard config show` names: a wrong audience is answered with 403, \
-             too.{}",
-            match problem.reading {
-                false => "The token needs the permission Machine.Offboard.",
-                true =>
-                    "Reading needs the permission Machine.Read.All or \
-                    Machine.ReadWrite.All, besides Machine.Offboard.",
-            },
-            carried(claims)
-        ),
+        "forbidden" => forbidden(problem, claims),
         "machine-not-found" | "not-found" => format!(
             "Look the machine up with `offboard find NAME`, or in the portal: the id is in the URL \
              of its device page. Devices leave the inventory after 180 days, and a token of \
@@ -97,15 +86,23 @@ pub(super) fn hint(problem: &Problem, claims: Option<&TokenClaims>) -> String {
         "action-not-found" => "Check the action id; `offboard status MACHINE` shows that of a \
             machine's newest offboarding."
             .to_owned(),
+        "already-ended" => "What has ended cannot be withdrawn. Where it succeeded, the device is \
+            offboarded: onboard it again to undo that."
+            .to_owned(),
         "no-offboarding" => "Nothing is there to show or to cancel; `offboard run` offboards a \
             machine."
             .to_owned(),
+        "wrong-machine" => {
+            "Nothing was sent. See which of the two is meant, and mend that line.".to_owned()
+        }
         "policy" => {
             "Nothing was sent. The rules stand in the configuration, which `offboard config \
             show` names; whoever keeps them may change them."
                 .to_owned()
         }
-        "duplicate" => "Nothing to do: it stands in this run once already.".to_owned(),
+        "duplicate" => "Nothing to do: it stands in this run once already. Where the comments \
+            differ, mend one of them."
+            .to_owned(),
         _ => "The service's own words say why; quote its tracking id to Microsoft's support."
             .to_owned(),
     }
@@ -171,6 +168,39 @@ pub(super) fn doubts(machine: &Machine) -> Vec<String> {
         doubts.push(format!("it was merged into {other}"));
     }
     doubts
+}
+
+/// The likeliest cause first, as far as the token tells.
+fn forbidden(problem: &Problem, claims: Option<&TokenClaims>) -> String {
+    const AUDIENCE: &str = "that the token's audience is the resource that `offboard config show` \
+        names: a wrong audience is answered with 403, too.";
+    let has = |claims: &TokenClaims| match problem.reading {
+        true => claims.may_read(),
+        false => claims
+            .permissions()
+            .iter()
+            .any(|held| held == "Machine.Offboard"),
+    };
+    match claims {
+        Some(claims) if has(claims) && claims.is_delegated() => format!(
+            "The permission is there.{USER} Or check {AUDIENCE} This token is for {}.",
+            claims.audience.as_deref().unwrap_or("none")
+        ),
+        Some(claims) if has(claims) => format!(
+            "The permission is there: check {AUDIENCE} This token is for {}.",
+            claims.audience.as_deref().unwrap_or("none")
+        ),
+        _ => format!(
+            "{} Check that it is there with admin consent, and {AUDIENCE}{}",
+            match problem.reading {
+                false => "The token needs the permission Machine.Offboard.",
+                true =>
+                    "Reading needs the permission Machine.Read.All or \
+                    Machine.ReadWrite.All, besides Machine.Offboard.",
+            },
+            carried(claims)
+        ),
+    }
 }
 
 fn carried(claims: Option<&TokenClaims>) -> String {

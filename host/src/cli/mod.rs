@@ -26,6 +26,7 @@ mod sheet;
 mod signal;
 mod status;
 mod target;
+mod wanted;
 mod watch;
 
 use std::{process::ExitCode, time::Duration};

@@ -1,8 +1,8 @@
 //! `offboard run`: look, show, ask, send, follow, report.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use uuid::Uuid;
 
 use super::{
@@ -11,24 +11,20 @@ use super::{
     connect::Connected,
     exit::Exit,
     hint,
-    list::{self, ListError},
     report::{self, Row},
     screen::Screen,
     signal::Signals,
-    target::Named,
+    wanted::{Wanted, wanted},
 };
 use crate::{
     connection::TokenClaims,
-    contract::{Comment, Machine, Problem, Retry},
+    contract::{Comment, Machine, MachineId, Problem, Retry},
     grant::Grant,
     journal::Journal,
     order::{Order, State, Verdict},
     run::{Event, MAX_MACHINES, Preflight},
     text::clean,
 };
-
-/// Faults of a list that are told one by one.
-const MAX_FAULTS: usize = 50;
 
 /// An order, and what was known before it was sent.
 struct Line {
@@ -45,27 +41,35 @@ impl Line {
 }
 
 pub(super) async fn run(mut args: RunArgs, screen: &Screen) -> Result<Exit> {
-    let entries = entries(&args, screen)?;
+    let wanted = wanted(&args, screen)?;
     ensure!(
-        entries.len() <= MAX_MACHINES,
+        wanted.len() <= MAX_MACHINES,
         "one run takes at most {MAX_MACHINES} machines, not {}",
-        entries.len()
+        wanted.len()
     );
     ensure!(
         args.yes || args.dry_run || Screen::can_ask(),
         "there is no terminal to ask on: add --yes to go ahead, or --dry-run to see what would happen"
     );
     let signals = Signals::listen(screen);
-    let Some(mut connected) = args.connect.connect(args.grace, &signals, screen).await? else {
+    let connected = args.connect.connect(args.grace, &signals, screen).await?;
+    let run = connected
+        .as_ref()
+        .map_or_else(Uuid::new_v4, |connected| connected.who.run);
+    let numbered = wanted.iter().zip(1..);
+    let orders = numbered.map(|(wanted, number)| wanted.order(&args, run, number));
+    let mut orders = orders.collect::<Result<Vec<_>>>()?;
+    let mut lines = Vec::new();
+    let Some(mut connected) = connected else {
+        orders.iter_mut().for_each(Order::abandon);
+        show(&args, screen, &orders, &lines, None);
         return Ok(Exit::Interrupted);
     };
-    let machines = entries.iter().map(|(named, _)| named);
+    let machines = wanted.iter().map(|wanted| &wanted.named);
     connected.expect_tenant_of(machines).await;
-    let mut orders = orders(&args, connected.who.run, entries)?;
-    let mut lines = Vec::new();
 
     let finished = tokio::select! {
-        finished = drive(&args, screen, &signals, &connected, &mut orders, &mut lines) => finished,
+        finished = drive(&args, screen, &signals, &connected, &wanted, &mut orders, &mut lines) => finished,
         () = signals.at_once() => Finished::Interrupted,
     };
     if !(finished == Finished::Yes && args.dry_run) {
@@ -82,46 +86,6 @@ pub(super) async fn run(mut args: RunArgs, screen: &Screen) -> Result<Exit> {
     })
 }
 
-/// The machines that were named, each once, and why.
-fn entries(args: &RunArgs, screen: &Screen) -> Result<Vec<(Named, Comment)>> {
-    let Some(from) = &args.from else {
-        let comment = args.comment.as_ref().context("--comment is missing")?;
-        let machines = joined(&args.machines).into_iter();
-        return Ok(machines.map(|named| (named, comment.clone())).collect());
-    };
-    let list = list::read(from, args.comment.as_ref()).inspect_err(|error| {
-        if let ListError::Faults(_, faults) = error {
-            for fault in faults.iter().take(MAX_FAULTS) {
-                screen.insisting().say(&clean(&fault.to_string()));
-            }
-            if let more @ 1.. = faults.len().saturating_sub(MAX_FAULTS) {
-                screen.insisting().say(&format!("and {more} more"));
-            }
-        }
-    })?;
-    if list.again > 0 {
-        let again = list.again;
-        screen.say(&format!(
-            "note: {again} of the lines name a machine again, which is one order"
-        ));
-    }
-    let entries = list.entries.into_iter();
-    Ok(entries.map(|entry| (entry.named, entry.comment)).collect())
-}
-
-/// An order for each machine, with its comment.
-fn orders(args: &RunArgs, run: Uuid, entries: Vec<(Named, Comment)>) -> Result<Vec<Order>> {
-    let run = run.simple();
-    let number = |(at, (named, comment)): (usize, (Named, Comment))| {
-        let comment = match args.correlate {
-            true => format!("{comment} [offboard {run}/{}]", at + 1).parse()?,
-            false => comment,
-        };
-        Ok(Order::new(named.target, comment))
-    };
-    entries.into_iter().enumerate().map(number).collect()
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Finished {
     Yes,
@@ -133,6 +97,7 @@ async fn drive(
     screen: &Screen,
     signals: &Signals,
     connected: &Connected,
+    wanted: &[Wanted],
     orders: &mut [Order],
     lines: &mut Vec<Line>,
 ) -> Finished {
@@ -150,7 +115,7 @@ async fn drive(
             return Finished::Yes;
         }
     };
-    look(screen, signals, connected, orders, lines).await;
+    look(screen, signals, connected, wanted, orders, lines).await;
     if lines.len() < orders.len() && !signals.stopped() {
         orders.iter_mut().for_each(Order::abandon);
     }
@@ -186,27 +151,17 @@ async fn drive(
     Finished::Yes
 }
 
-/// The same machine once, however often it was named.
-fn joined(machines: &[Named]) -> Vec<Named> {
-    let mut known = HashSet::new();
-    let mut once = |named: &&Named| known.insert(named.target.to_string().to_lowercase());
-    machines
-        .iter()
-        .filter(|named| once(named))
-        .cloned()
-        .collect()
-}
-
 /// Preflight: what the service knows about each machine.
 async fn look(
     screen: &Screen,
     signals: &Signals,
     connected: &Connected,
+    wanted: &[Wanted],
     orders: &mut [Order],
     lines: &mut Vec<Line>,
 ) {
-    let mut known = HashSet::new();
-    for order in orders {
+    let mut known: HashMap<MachineId, Comment> = HashMap::new();
+    for (order, wanted) in orders.iter_mut().zip(wanted) {
         if signals.stopped() {
             return;
         }
@@ -218,6 +173,11 @@ async fn look(
         match connected.runner.preflight(order).await {
             Preflight::Found(machine) => {
                 line.preflight = Some("ok");
+                if let Some(problem) = wanted.objection(&machine)
+                    && order.state() == State::Planned
+                {
+                    order.settle(Verdict::Rejected(problem));
+                }
                 line.machine = Some(machine);
             }
             Preflight::Unavailable(problem) => {
@@ -239,16 +199,26 @@ async fn look(
             // The next ones would fail alike.
             break;
         }
-        let planned = order.state() == State::Planned;
-        let twice = planned
-            && order
-                .machine()
-                .is_some_and(|machine| !known.insert(machine.clone()));
-        if twice {
-            let message = "another name of a machine that this run has already";
-            order.skip(Problem::new("duplicate", Retry::Never, message));
+        if order.state() == State::Planned
+            && let Some(machine) = order.machine()
+        {
+            match known.get(machine) {
+                None => {
+                    known.insert(machine.clone(), wanted.comment.clone());
+                }
+                Some(comment) if *comment == wanted.comment => order.skip(duplicate(
+                    "another name of a machine that this run has already",
+                )),
+                Some(_) => order.settle(Verdict::Rejected(duplicate(
+                    "another name of a machine that this run has already, with another comment",
+                ))),
+            }
         }
     }
+}
+
+fn duplicate(message: &str) -> Problem {
+    Problem::new("duplicate", Retry::Never, message)
 }
 
 /// What will happen, before it does.
@@ -296,17 +266,30 @@ fn announce(
         .iter()
         .map(|order| order.comment().as_str())
         .collect();
-    screen.say(&format!(
-        "The comment, kept by the service: {}",
-        match comments.len() {
-            1 => clean(comments.into_iter().next().unwrap_or_default()),
-            count if args.from.is_some() => format!("{count} of them, each machine's own"),
-            _ => format!(
-                "{}, and the ids of the run and of each order",
-                clean(args.comment.as_ref().map_or("", Comment::as_str))
-            ),
+    match comments.len() {
+        1 => screen.say(&format!(
+            "The comment, kept by the service: {}",
+            clean(comments.into_iter().next().unwrap_or_default())
+        )),
+        _ => {
+            screen.say("The comments, kept by the service:");
+            for order in &planned {
+                let comment = clean(order.comment().as_str());
+                screen.say(&format!(
+                    "  {}: {comment}",
+                    clean(&order.target().to_string())
+                ));
+            }
         }
-    ));
+    }
+    if let Some(claims) = &connected.claims
+        && !claims
+            .permissions()
+            .iter()
+            .any(|held| held == "Machine.Offboard")
+    {
+        screen.say("note: the token does not carry Machine.Offboard: the service will refuse it");
+    }
     screen.say(&format!("Signed in {}.", clean(&connected.signed_in())));
     screen.say(match args.dry_run {
         true => "The plugin would be allowed to send:",

@@ -6,7 +6,7 @@ use std::{ops::ControlFlow, time::Duration};
 use anyhow::Result;
 
 use super::{
-    actions::{Asked, machine, show, unknown_action},
+    actions::{Asked, interrupted, machine, show, unknown_action},
     args::StatusArgs,
     connect::Connected,
     exit::Exit,
@@ -26,6 +26,8 @@ pub(super) async fn status(mut args: StatusArgs, screen: &Screen) -> Result<Exit
         .connect(Duration::ZERO, &signals, screen)
         .await?
     else {
+        let asked = interrupted(&args.actions);
+        show(&asked, None, unknown, args.output.output, None, screen);
         return Ok(Exit::Interrupted);
     };
     connected
@@ -35,7 +37,7 @@ pub(super) async fn status(mut args: StatusArgs, screen: &Screen) -> Result<Exit
     for subject in &args.actions {
         let found = tokio::select! {
             found = newest(&connected, subject) => found,
-            () = signals.stopping() => Err(interrupted()),
+            () = signals.stopping() => Err(no_answer()),
         };
         let found = found.map(|action| {
             let state = state_of(&action.status);
@@ -57,14 +59,12 @@ pub(super) async fn status(mut args: StatusArgs, screen: &Screen) -> Result<Exit
             }
         }
     }
-    // A read that failed says nothing of what became of an offboarding.
-    let unknown = |_: &Problem| State::Unknown;
     show(
         &asked,
         None,
         unknown,
         args.output.output,
-        &connected,
+        connected.claims.as_ref(),
         screen,
     );
     if signals.stopped() {
@@ -78,7 +78,12 @@ pub(super) async fn status(mut args: StatusArgs, screen: &Screen) -> Result<Exit
     })))
 }
 
-fn interrupted() -> Problem {
+/// A read that failed says nothing of what became of an offboarding.
+fn unknown(_: &Problem) -> State {
+    State::Unknown
+}
+
+fn no_answer() -> Problem {
     Problem::new("interrupted", Retry::Safe, "interrupted before the answer")
 }
 

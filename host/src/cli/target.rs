@@ -20,6 +20,27 @@ pub(super) struct Named {
     pub(super) tenant: Option<Uuid>,
 }
 
+impl Named {
+    /// The same for the same machine, however it is written.
+    pub(super) fn key(&self) -> String {
+        self.target.to_string().to_lowercase()
+    }
+
+    /// Whether this is the same machine; then it also is of the other's tenant.
+    /// Of two tenants it cannot be.
+    pub(super) fn takes(&mut self, other: &Self) -> bool {
+        let same_tenant = match (self.tenant, other.tenant) {
+            (Some(own), Some(other)) => own == other,
+            _ => true,
+        };
+        let same = self.key() == other.key() && same_tenant;
+        if same {
+            self.tenant = self.tenant.or(other.tenant);
+        }
+        same
+    }
+}
+
 /// An action, or a machine that has one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Subject {
@@ -81,6 +102,16 @@ pub(super) fn action(text: &str) -> Result<Subject, String> {
     match text.parse() {
         Ok(id) => Ok(Subject::Action(id)),
         Err(_) => machine(text).map(Subject::Machine),
+    }
+}
+
+/// A host alone, as `gateway.example.com` or `10.1.2.3`.
+pub(super) fn host(text: &str) -> Result<String, String> {
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    let is_host = url::Host::parse(text).is_ok() || bare.parse::<std::net::IpAddr>().is_ok();
+    match is_host {
+        true => Ok(text.to_owned()),
+        false => Err("a host alone, without https:// and without a port".to_owned()),
     }
 }
 
@@ -213,6 +244,12 @@ mod tests {
         );
         assert_eq!(of("?tid=contoso.example"), None);
         assert_eq!(of(""), None);
+        // Named twice, it is of the tenant that one of the two names.
+        let mut bare = machine(ID).unwrap();
+        assert!(bare.takes(&machine(&url(&format!("?tid={tenant}"))).unwrap()));
+        assert_eq!(bare.tenant, Some(tenant.parse().unwrap()));
+        let other = tenant.replace('1', "2");
+        assert!(!bare.takes(&machine(&url(&format!("?tid={other}"))).unwrap()));
     }
 
     #[test]
@@ -222,6 +259,28 @@ mod tests {
             "{11111111-2222-3333-4444-555555555555}",
         ] {
             assert!(machine(guid).unwrap_err().contains("GUID"));
+        }
+    }
+
+    #[test]
+    fn a_host_is_one_alone() {
+        for taken in [
+            "gateway.example.com",
+            "10.1.2.3",
+            "[fd00::1]",
+            "fd00::1",
+            "localhost",
+        ] {
+            assert!(host(taken).is_ok(), "{taken}");
+        }
+        for refused in [
+            "https://gateway.example.com",
+            "a.test:443",
+            "a.test/x",
+            "",
+            "a b",
+        ] {
+            assert!(host(refused).is_err(), "{refused}");
         }
     }
 

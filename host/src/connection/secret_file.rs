@@ -16,7 +16,7 @@ use thiserror::Error;
 pub enum SecretFileError {
     /// It cannot be read.
     #[error("cannot be read: {0}")]
-    Io(#[from] io::Error),
+    Io(io::Error),
     /// Others can read it.
     #[error(
         "others can read it (mode {0:o}): take that away with chmod 600, and change the secret if they may have read it"
@@ -25,6 +25,12 @@ pub enum SecretFileError {
     /// Longer than any such secret.
     #[error("it is longer than {0} bytes")]
     TooLong(u64),
+}
+
+impl From<io::Error> for SecretFileError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
 }
 
 /// The bytes of a file that nobody else can read.
@@ -52,7 +58,7 @@ pub fn read_secret(path: &Path, limit: u64) -> Result<SecretSlice<u8>, SecretFil
 pub enum TrustedFileError {
     /// It cannot be read.
     #[error("cannot be read: {0}")]
-    Io(#[from] io::Error),
+    Io(io::Error),
     /// Others can write it.
     #[error("others can write it (mode {0:o}): take that away with chmod go-w")]
     Writable(u32),
@@ -65,6 +71,12 @@ pub enum TrustedFileError {
     /// Longer than any such file.
     #[error("it is longer than {0} bytes")]
     TooLong(u64),
+}
+
+impl From<io::Error> for TrustedFileError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
 }
 
 /// The bytes of a file that nobody but its reader and the superuser can write.

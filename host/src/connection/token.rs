@@ -33,14 +33,16 @@ pub enum InvalidToken {
     #[error("the token is empty")]
     Empty,
     /// A character that no token has.
-    #[error("the token has a character that no bearer token has (is it a whole JSON answer?)")]
+    #[error(
+        "the token has a character that no bearer token has (is it a whole JSON answer, or with the word Bearer?)"
+    )]
     Character,
     /// Longer than any token.
     #[error("the token is longer than {MAX_TOKEN} bytes")]
     TooLong,
     /// The file cannot be read, or others can read it, too.
     #[error("the token file: {0}")]
-    File(#[from] SecretFileError),
+    File(SecretFileError),
 }
 
 /// What a token says of itself. Advice for people, never a decision: Entra ID
@@ -154,7 +156,7 @@ impl Token {
     /// # Errors
     /// The file cannot be read, others can read it, or it holds no token.
     pub fn from_file(path: &Path) -> Result<Self, InvalidToken> {
-        let bytes = read_secret(path, MAX_TOKEN)?;
+        let bytes = read_secret(path, MAX_TOKEN).map_err(InvalidToken::File)?;
         let text = std::str::from_utf8(bytes.expose_secret());
         Self::new(text.map_err(|_| InvalidToken::Character)?)
     }

@@ -93,6 +93,16 @@ fn an_endpoint_that_is_not_the_machine_s_own_gets_no_secret() {
     command.env("IDENTITY_ENDPOINT", "https://identity.evil.test/msi/token");
     let error = assert_not_sent(&world, &mut command, 3);
     assert_says(text(&error, "message"), &["no address of this machine"]);
+    for elsewhere in ["http://20.50.0.1/token", "https://[2603:1030::1]/token"] {
+        let mut command = on_app_service(&world, &run(&machine));
+        command.env("IDENTITY_ENDPOINT", elsewhere);
+        let error = assert_not_sent(&world, &mut command, 3);
+        assert_says(text(&error, "message"), &["no address of this machine"]);
+    }
+    let mut command = on_app_service(&world, &run(&machine));
+    command.env_remove("IDENTITY_HEADER");
+    let error = assert_not_sent(&world, &mut command, 3);
+    assert_says(text(&error, "message"), &["IDENTITY_HEADER"]);
     let mut command = on_app_service(&world, &run(&machine));
     command.env("IDENTITY_ENDPOINT", "hunter2 hunter2");
     assert_not_sent(&world, &mut command, 3);

@@ -11,6 +11,13 @@ use crate::{
 
 /// A token that was ready may be over already.
 pub(super) fn held(claims: Option<&TokenClaims>) -> Step {
+    if claims.is_none() {
+        return Step::warning(
+            "token",
+            "there is one, and it is no JWT, as Entra ID's are",
+            "Is it a token at all? A client secret is given by --client-secret-file.",
+        );
+    }
     match claims.and_then(TokenClaims::ended) {
         None => Step::passed("token", "there is one"),
         Some(ago) => Step::failed(
@@ -54,6 +61,14 @@ pub(super) fn contents(
              and have an administrator consent to it. A token that is there already does not change.",
         ),
     });
+    if claims.is_delegated() {
+        report.add(Step::warning(
+            "user",
+            "the token is a user's",
+            "Whether this user's role may offboard, and in which device groups, nobody tells \
+             before: the role needs \"Manage security settings in Security Center\".",
+        ));
+    }
     report.add(match claims.may_read() {
         true => Step::passed("reading", "machines can be looked up, and actions followed"),
         false => Step::warning(

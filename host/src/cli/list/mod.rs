@@ -29,6 +29,8 @@ pub(super) struct Entry {
     /// Where it stands, from 1.
     pub(super) line: u64,
     pub(super) named: Named,
+    /// What the list calls a machine that it names by its id, if it does.
+    pub(super) called: Option<String>,
     pub(super) comment: Comment,
 }
 
@@ -41,7 +43,7 @@ pub(super) struct List {
     pub(super) again: usize,
 }
 
-/// What is wrong with a line.
+/// What is wrong with a line; 0 is none of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fault {
     pub(super) line: u64,
@@ -50,7 +52,10 @@ pub(super) struct Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "line {}: {}", self.line, self.reason)
+        match self.line {
+            0 => formatter.write_str(&self.reason),
+            line => write!(formatter, "line {line}: {}", self.reason),
+        }
     }
 }
 
@@ -66,6 +71,12 @@ pub(super) enum ListError {
     /// Excel's "Unicode text", or something that is no text at all.
     #[error("{0} is not UTF-8: save it as \"CSV UTF-8\" or as plain text in UTF-8")]
     Encoding(String),
+    /// A table in which two columns have one name.
+    #[error("{0}: the head has the column {1} twice")]
+    Twice(String, String),
+    /// One array in place of an object a line.
+    #[error("{0} is a JSON array, and an object a line is wanted (as `jq -c '.[]'` writes them)")]
+    Array(String),
     /// A table without a column that names machines.
     #[error(
         "{0}: the head has neither a column machineId nor one name, but {1}: name one of them so"
@@ -159,17 +170,25 @@ fn check(text: &str, comment: Option<&Comment>, name: &str) -> Result<List, List
         match entry(row, template.as_ref()) {
             Err(reason) => faults.push(Fault { line, reason }),
             Ok(entry) => {
-                let key = entry.named.target.to_string().to_lowercase();
+                let key = entry.named.key();
                 match known.get(&key) {
                     None => {
                         known.insert(key, entries.len());
                         entries.push(entry);
                     }
-                    Some(&first) if entries[first].comment == entry.comment => again += 1,
                     Some(&first) => {
+                        let known = &mut entries[first];
+                        let other = match known.comment == entry.comment {
+                            true if known.named.takes(&entry.named) => {
+                                again += 1;
+                                continue;
+                            }
+                            true => "tenant",
+                            false => "comment",
+                        };
                         let reason = format!(
-                            "it names the machine of line {} again, with another comment",
-                            entries[first].line
+                            "it names the machine of line {} again, with another {other}",
+                            known.line
                         );
                         faults.push(Fault { line, reason });
                     }
@@ -199,6 +218,7 @@ fn entry(row: Row, template: Option<&Template>) -> Result<Entry, String> {
     Ok(Entry {
         line: *line,
         named,
+        called: row.called,
         comment,
     })
 }
@@ -226,19 +246,22 @@ fn is_comment(column: &str) -> bool {
     plain(column) == "comment"
 }
 
-/// What names the machine of a row: its id, or else its name.
+/// What names the machine of a row, its id or else its name; and the name
+/// beside an id.
 fn machine(
     columns: &HashMap<String, String>,
     ids: &HashSet<String>,
     names: &HashSet<String>,
-) -> Result<String, String> {
+) -> (Result<String, String>, Option<String>) {
     let first = |wanted: &HashSet<String>| {
         let mut found = wanted.iter().filter_map(|column| columns.get(column));
         found.find(|value| !value.is_empty()).cloned()
     };
-    first(ids)
-        .or_else(|| first(names))
-        .ok_or_else(|| "it has neither an id nor a name".to_owned())
+    match (first(ids), first(names)) {
+        (Some(id), name) => (Ok(id), name),
+        (None, Some(name)) => (Ok(name), None),
+        (None, None) => (Err("it has neither an id nor a name".to_owned()), None),
+    }
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ pub(super) struct Row {
     pub(super) line: u64,
     /// What names the machine, or why nothing does.
     pub(super) machine: Result<String, String>,
+    /// The name beside an id.
+    pub(super) called: Option<String>,
     pub(super) comment: Option<String>,
     /// Everything in it, by the plain names of its columns.
     pub(super) columns: HashMap<String, String>,
@@ -29,6 +31,9 @@ pub(super) fn read(text: &str, name: &str) -> Result<Vec<Row>, ListError> {
     };
     if first.starts_with('{') {
         return Ok(objects(text));
+    }
+    if first.starts_with('[') {
+        return Err(ListError::Array(name.to_owned()));
     }
     match delimiter(first) {
         Some(delimiter) => table(text, delimiter, name),
@@ -63,6 +68,7 @@ fn machines(text: &str) -> Vec<Row> {
         .map(|(machine, line)| Row {
             line,
             machine: Ok(machine.to_owned()),
+            called: None,
             comment: None,
             columns: HashMap::new(),
         })
@@ -81,6 +87,11 @@ fn table(text: &str, delimiter: char, name: &str) -> Result<Vec<Row>, ListError>
         head.iter().filter(|column| is(column)).map(plain).collect()
     };
     let (ids, names) = (of(is_id), of(is_name));
+    let mut known = HashSet::new();
+    let mut named = head.iter().filter(|column| !column.is_empty());
+    if let Some(twice) = named.find(|column| !known.insert(plain(column))) {
+        return Err(ListError::Twice(name.to_owned(), twice.to_owned()));
+    }
     if ids.is_empty() && names.is_empty() {
         let columns = head.iter().collect::<Vec<_>>().join(", ");
         return Err(ListError::Columns(name.to_owned(), columns));
@@ -101,7 +112,7 @@ fn table(text: &str, delimiter: char, name: &str) -> Result<Vec<Row>, ListError>
         }
         if record.len() != head.len() {
             let reason = format!(
-                "it has {} columns, and the head {}",
+                "it has {} columns, and the head {} (is a quotation open?)",
                 record.len(),
                 head.len()
             );
@@ -175,9 +186,11 @@ fn filled(
     names: &HashSet<String>,
 ) -> Row {
     let comment = columns.iter().find(|(column, _)| is_comment(column));
+    let (machine, called) = machine(&columns, ids, names);
     Row {
         line,
-        machine: machine(&columns, ids, names),
+        machine,
+        called,
         comment: comment
             .map(|(_, comment)| comment.clone())
             .filter(|comment| !comment.is_empty()),
@@ -189,6 +202,7 @@ fn fault(line: u64, reason: String) -> Row {
     Row {
         line,
         machine: Err(reason),
+        called: None,
         comment: None,
         columns: HashMap::new(),
     }

@@ -70,8 +70,14 @@ impl Template {
                     Some(value) if !value.is_empty() => filled.push_str(value),
                     Some(_) => return Err(format!("it has nothing in the column {column:?}")),
                     None => {
+                        let mut known: Vec<&str> = columns.keys().map(String::as_str).collect();
+                        known.sort_unstable();
                         return Err(format!(
-                            "--comment names {{{column}}}, and there is no such column"
+                            "--comment names {{{column}}}, and there is no such column, but {}",
+                            match known.is_empty() {
+                                true => "none at all".to_owned(),
+                                false => known.join(", "),
+                            }
                         ));
                     }
                 },

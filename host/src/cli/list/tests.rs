@@ -111,6 +111,12 @@ fn what_is_no_list_is_told_as_that() {
     assert!(matches!(list(""), Err(ListError::Empty(_))));
     assert!(matches!(list("# nothing\n\n"), Err(ListError::Empty(_))));
     assert!(matches!(list("name,comment\n"), Err(ListError::Empty(_))));
+    assert!(matches!(
+        list("[{\"name\":\"pc-1\"}]"),
+        Err(ListError::Array(_))
+    ));
+    let twice = "name,Name,comment\npc-1,pc-2,x\n";
+    assert!(matches!(list(twice), Err(ListError::Twice(..))));
     for head in ["serial,owner\n1,2\n", "asset;owner\n1;2\n"] {
         assert!(matches!(list(head), Err(ListError::Columns(..))), "{head}");
     }

@@ -265,11 +265,7 @@ impl SignInSettings {
             },
             Auth::WorkloadIdentity => Method::WorkloadIdentity {
                 app: self.app(auth.value)?,
-                token_file: need(
-                    self.federated_token_file.as_ref(),
-                    "--federated-token-file FILE",
-                    auth.value,
-                )?,
+                token_file: self.assertion_file()?,
             },
             Auth::ManagedIdentity => Method::ManagedIdentity(self.managed_identity()),
             Auth::AzureCli => Method::AzureCli {
@@ -304,6 +300,20 @@ impl SignInSettings {
         held.context(
             "the client secret is missing: give --client-secret-file FILE, or set AZURE_CLIENT_SECRET",
         )
+    }
+
+    /// It is read again for every sign-in; that there is something in it is seen
+    /// at once.
+    fn assertion_file(&self) -> Result<PathBuf> {
+        let name = "--federated-token-file FILE";
+        let file = self.federated_token_file.as_ref();
+        let file = need(file, name, Auth::WorkloadIdentity)?;
+        let context = || file.display().to_string();
+        let metadata = std::fs::metadata(&file).with_context(context)?;
+        if metadata.is_file() && metadata.len() == 0 {
+            bail!("{}: it is empty", file.display());
+        }
+        Ok(file)
     }
 
     fn read_certificate(&self) -> Result<Certificate> {

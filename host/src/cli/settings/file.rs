@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 
 use super::Auth;
 use crate::{
-    cli::limit,
+    cli::{limit, target},
     component::Digest,
     connection::{
         AddressRange, TrustedFileError,
@@ -29,6 +29,9 @@ use crate::{
 
 /// Larger than any configuration, in bytes.
 const MAX_FILE: u64 = 1024 * 1024;
+
+/// Where profiles stand.
+const PROFILES: &str = "a profile stands below a line [profiles.NAME]";
 
 /// How alike two keys are where one may be meant for the other.
 const ALIKE: f64 = 0.8;
@@ -57,6 +60,7 @@ pub(super) struct Profile {
     #[serde(deserialize_with = "text")]
     pub(super) authority: Option<url::Url>,
     pub(super) resource: Option<String>,
+    #[serde(deserialize_with = "hosts")]
     pub(super) allow_api_host: Vec<String>,
     #[serde(deserialize_with = "choice")]
     pub(super) auth: Option<Auth>,
@@ -235,6 +239,10 @@ fn explain(error: &toml::de::Error) -> anyhow::Error {
         .filter(|_| message.starts_with("unknown field"))
     else {
         let message = message_without_value(message);
+        let message = match message.contains("cannot extend value") {
+            true => format!("{message} ({PROFILES})"),
+            false => message,
+        };
         return anyhow::anyhow!("{place}: {message}");
     };
     // As the flags and JSON may have it.
@@ -246,6 +254,7 @@ fn explain(error: &toml::de::Error) -> anyhow::Error {
         );
     }
     quoted.retain(|known| *known != unknown);
+    let known_at_the_top = quoted.contains(&"profiles");
     let likely = quoted
         .into_iter()
         .map(|known| (strsim::jaro_winkler(&key, known), known))
@@ -254,6 +263,9 @@ fn explain(error: &toml::de::Error) -> anyhow::Error {
     match likely {
         Some((_, known)) => {
             anyhow::anyhow!("{place}: there is no key {unknown}; did you mean {known}?")
+        }
+        None if known_at_the_top => {
+            anyhow::anyhow!("{place}: there is no key {unknown} ({PROFILES})")
         }
         None => anyhow::anyhow!("{place}: there is no key {unknown}"),
     }
@@ -265,7 +277,10 @@ fn message_without_value(message: &str) -> String {
         .strip_prefix("invalid type: ")
         .map(|rest| rest.rsplit_once(", expected "))
     {
-        Some(Some((_, expected))) => format!("what stands there is not {expected}"),
+        Some(Some((_, expected))) => {
+            let expected = expected.replace("a sequence", "a list");
+            format!("what stands there is not {expected}")
+        }
         _ => message.to_owned(),
     }
 }
@@ -329,6 +344,12 @@ where
     texts.iter().map(parse).collect()
 }
 
+fn hosts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    let host = |text: &String| target::host(text).map_err(D::Error::custom);
+    texts.iter().map(host).collect()
+}
+
 /// One of the words that the flag takes.
 fn choice<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
@@ -343,6 +364,9 @@ where
     })
 }
 
+/// What a machine can be worth (Microsoft's API documentation).
+const VALUES: [&str; 3] = ["Normal", "Low", "High"];
+
 /// A table of rules.
 fn policy<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Policy, D::Error> {
     let rules = Rules::deserialize(deserializer)?;
@@ -351,12 +375,22 @@ fn policy<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Policy, D::Error
         .flatten()
         .chain(&rules.required_tag)
         .any(|word| word.trim().is_empty());
-    if blank {
+    let no_pattern = |pattern: &Pattern| pattern.as_str().trim().is_empty();
+    if blank || rules.never_names.iter().any(no_pattern) {
         return Err(D::Error::custom("a blank word in a policy means nothing"));
     }
+    let is_value = |word: &String| VALUES.iter().any(|value| value.eq_ignore_ascii_case(word));
+    if let Some(word) = rules.never_values.iter().find(|word| !is_value(word)) {
+        let values = VALUES.join(", ");
+        return Err(D::Error::custom(format!("{word:?} is none of {values}")));
+    }
     let duration = |text: &String| {
-        humantime::parse_duration(text)
-            .map_err(|error| D::Error::custom(format!("not-seen-for, as 30d: {error}")))
+        let told = |reason: &str| D::Error::custom(format!("not-seen-for, as 30d: {reason}"));
+        match humantime::parse_duration(text) {
+            Ok(duration) if duration.is_zero() => Err(told("no time at all excludes nothing")),
+            Ok(duration) => Ok(duration),
+            Err(error) => Err(told(&error.to_string())),
+        }
     };
     Ok(Policy {
         not_seen_for: rules.not_seen_for.as_ref().map(duration).transpose()?,

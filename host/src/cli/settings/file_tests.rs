@@ -133,6 +133,21 @@ fn a_key_that_there_is_not_is_an_error_with_a_suggestion() {
         ("[profiles.a.policy]\nnever = ['dc1']", "40 hexadecimal"),
         ("[profiles.a.policy]\nnever-names = ['[']", "line 2"),
         ("[profiles.a.policy]\nnever-tags = [' ']", "blank"),
+        ("[profiles.a.policy]\nnever-names = ['']", "blank"),
+        (
+            "[profiles.a.policy]\nnever-values = ['Hihg']",
+            "none of Normal, Low, High",
+        ),
+        (
+            "[profiles.a.policy]\nnot-seen-for = '0s'",
+            "excludes nothing",
+        ),
+        (
+            "profile = 'a'\n[profile.a]\ntenant = 'x'",
+            "below a line [profiles.NAME]",
+        ),
+        ("[contoso]\ntenant = 'x'", "below a line [profiles.NAME]"),
+        ("[profiles.a]\ntoken-command = 'x'", "not a list"),
         ("[profiles.a.policy]\nnot-seen-for = '30'", "as 30d"),
         ("\"a = 1\\n[b]\\nc\" = 1", "there is no key"),
         (

@@ -270,6 +270,18 @@ impl Settings {
                 ));
             }
         }
+        let secret = &self.sign_in.client_secret_file;
+        if let Some(Sourced {
+            source: Source::Profile { .. },
+            ..
+        }) = secret
+            && self.sign_in.secrets.client_secret().is_some()
+        {
+            overridden.push(format!(
+                "AZURE_CLIENT_SECRET is set, and counts; the profile {profile} has a \
+                 client-secret-file"
+            ));
+        }
         overridden
     }
 

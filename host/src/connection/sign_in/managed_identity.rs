@@ -19,6 +19,12 @@ pub(super) fn endpoint() -> Result<Allowed, SignInError> {
     let endpoint = endpoint.unwrap_or_else(|_| METADATA.to_owned());
     let endpoint = Url::parse(&endpoint)
         .map_err(|_| SignInError::Setup("IDENTITY_ENDPOINT is no URL".to_owned()))?;
+    if std::env::var_os("IDENTITY_ENDPOINT").is_some()
+        && std::env::var_os("IDENTITY_HEADER").is_none_or(|header| header.is_empty())
+    {
+        let reason = "IDENTITY_ENDPOINT is set, and IDENTITY_HEADER is not: App Service sets both";
+        return Err(SignInError::Setup(reason.to_owned()));
+    }
     Allowed::machine(&endpoint)
 }
 

@@ -1,0 +1,137 @@
+//! Which machines a run is for: those that are named, or those of a list; each
+//! once, with its comment.
+
+use anyhow::{Context, Result};
+use uuid::Uuid;
+
+use super::{
+    args::RunArgs,
+    list::{self, ListError},
+    screen::Screen,
+    target::Named,
+};
+use crate::{
+    contract::{Comment, Machine, Problem, Retry},
+    order::Order,
+    text::clean,
+};
+
+/// Faults of a list that are told one by one.
+const MAX_FAULTS: usize = 50;
+
+/// A machine that is to be offboarded, and why.
+pub(super) struct Wanted {
+    pub(super) named: Named,
+    /// What a list calls the machine whose id it has.
+    pub(super) called: Option<String>,
+    pub(super) comment: Comment,
+}
+
+/// The machines that a user wants offboarded.
+///
+/// # Errors
+/// A list that cannot be read, or has faults, which are told.
+pub(super) fn wanted(args: &RunArgs, screen: &Screen) -> Result<Vec<Wanted>> {
+    let Some(from) = &args.from else {
+        let comment = args.comment.as_ref().context("--comment is missing")?;
+        let mut wanted: Vec<Wanted> = Vec::new();
+        for named in &args.machines {
+            let mut known = wanted.iter_mut().map(|wanted| &mut wanted.named);
+            if known.any(|known| known.takes(named)) {
+                continue;
+            }
+            wanted.push(Wanted {
+                named: named.clone(),
+                called: None,
+                comment: comment.clone(),
+            });
+        }
+        return Ok(wanted);
+    };
+    let list = list::read(from, args.comment.as_ref()).inspect_err(|error| {
+        if let ListError::Faults(_, faults) = error {
+            let screen = screen.insisting();
+            for fault in faults.iter().take(MAX_FAULTS) {
+                screen.say(&clean(&fault.to_string()));
+            }
+            if let more @ 1.. = faults.len().saturating_sub(MAX_FAULTS) {
+                screen.say(&format!("and {more} more"));
+            }
+        }
+    })?;
+    if list.again > 0 {
+        let again = list.again;
+        screen.say(&format!(
+            "note: {again} of the lines name a machine again, which is one order"
+        ));
+    }
+    let entries = list.entries.into_iter();
+    Ok(entries
+        .map(|entry| Wanted {
+            named: entry.named,
+            called: entry.called,
+            comment: entry.comment,
+        })
+        .collect())
+}
+
+impl Wanted {
+    /// The order for it, the one with this number in its run.
+    ///
+    /// # Errors
+    /// With the ids of run and order the comment is too long.
+    pub(super) fn order(&self, args: &RunArgs, run: Uuid, number: usize) -> Result<Order> {
+        let comment = &self.comment;
+        let comment = match args.correlate {
+            true => format!("{comment} [offboard {}/{number}]", run.simple()).parse()?,
+            false => comment.clone(),
+        };
+        Ok(Order::new(self.named.target.clone(), comment))
+    }
+
+    /// Why this is not the machine that the list means: a table that was sorted
+    /// by halves has an id beside another machine's name.
+    pub(super) fn objection(&self, machine: &Machine) -> Option<Problem> {
+        let (called, name) = (self.called.as_ref()?, machine.computer_dns_name.as_ref()?);
+        if is_same_name(called, name) {
+            return None;
+        }
+        let message = format!("the list calls it {called:?}, and the service {name:?}");
+        Some(Problem::new("wrong-machine", Retry::Never, message))
+    }
+}
+
+/// A label alone stands for the full names that begin with it.
+fn is_same_name(one: &str, other: &str) -> bool {
+    let plain = |name: &str| name.trim_end_matches('.').to_lowercase();
+    let (one, other) = (plain(one), plain(other));
+    let label = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
+    match one.contains('.') && other.contains('.') {
+        true => one == other,
+        false => label(&one) == label(&other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_in_a_list_may_be_a_label() {
+        for (one, other) in [
+            ("pc-1.corp.test", "PC-1.corp.test."),
+            ("PC-1", "pc-1.corp.test"),
+            ("pc-1.corp.test", "pc-1"),
+            ("pc-1", "pc-1"),
+        ] {
+            assert!(is_same_name(one, other), "{one} {other}");
+        }
+        for (one, other) in [
+            ("pc-1.corp.test", "pc-1.lab.test"),
+            ("pc-1", "pc-10.corp.test"),
+            ("dc01.corp.test", "pc-1.corp.test"),
+        ] {
+            assert!(!is_same_name(one, other), "{one} {other}");
+        }
+    }
+}

@@ -8,20 +8,46 @@ use uuid::Uuid;
 
 use crate::timestamp::{after, ceil_to_micros, wire};
 
-/// Where an action stands. The service knows `Failed` and `TimeOut` besides,
-/// which nothing here leads to.
+/// Where an action stands. Only a fault leads to `Failed` and `TimeOut`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) enum Status {
     Pending,
     InProgress,
     Succeeded,
+    Failed,
+    TimeOut,
     Cancelled,
 }
 
 impl Status {
     pub(crate) fn is_final(self) -> bool {
-        matches!(self, Self::Succeeded | Self::Cancelled)
+        !matches!(self, Self::Pending | Self::InProgress)
     }
+}
+
+/// How an action ends that doesn't succeed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    Failed,
+    TimeOut,
+}
+
+impl From<End> for Status {
+    fn from(end: End) -> Self {
+        match end {
+            End::Failed => Self::Failed,
+            End::TimeOut => Self::TimeOut,
+        }
+    }
+}
+
+/// What is unusual about the action that a call creates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Course {
+    /// How long lists and reads don't show it.
+    pub(crate) visible_after: Option<Duration>,
+    /// How it ends, on a device that is offline, too.
+    pub(crate) end: Option<End>,
 }
 
 /// One offboarding. Its status isn't stored but follows from the time.
@@ -36,6 +62,7 @@ pub(crate) struct Action {
     /// How long the device takes; `None` for one that is offline, whose action
     /// stays pending. When the service gives up on those is unsourced.
     pub(crate) takes: Option<Duration>,
+    pub(crate) course: Course,
     pub(crate) cancellation: Option<Cancellation>,
 }
 
@@ -52,6 +79,13 @@ impl Action {
         self.status_since(now).0
     }
 
+    /// Whether lists and reads show it yet.
+    pub(crate) fn is_visible(&self, now: Timestamp) -> bool {
+        self.course
+            .visible_after
+            .is_none_or(|hidden| now >= after(self.created, hidden))
+    }
+
     fn status_since(&self, now: Timestamp) -> (Status, Timestamp) {
         if let Some(cancellation) = &self.cancellation {
             return (Status::Cancelled, cancellation.time);
@@ -61,7 +95,8 @@ impl Action {
         if let Some(takes) = self.takes.filter(|_| now > self.created) {
             let (begun, done) = (after(self.created, takes / 2), after(self.created, takes));
             if now >= done {
-                return (Status::Succeeded, done);
+                let end = self.course.end.map_or(Status::Succeeded, Status::from);
+                return (end, done);
             }
             if now >= begun {
                 return (Status::InProgress, begun);
@@ -140,6 +175,7 @@ mod tests {
             comment: "why".to_owned(),
             created: "2030-01-02T03:04:05.1234567Z".parse().unwrap(),
             takes: takes.map(Duration::from_millis),
+            course: Course::default(),
             cancellation: None,
         }
     }
@@ -182,6 +218,35 @@ mod tests {
         let action = action(Some(0));
         assert_eq!(action.status(action.created), Status::Pending);
         assert_eq!(action.status(later(&action, 1)), Status::Succeeded);
+    }
+
+    #[test]
+    fn an_action_can_end_otherwise() {
+        for (end, status) in [
+            (End::Failed, Status::Failed),
+            (End::TimeOut, Status::TimeOut),
+        ] {
+            let mut action = action(Some(2000));
+            action.course.end = Some(end);
+            for (millis, expected) in [
+                (0, Status::Pending),
+                (1000, Status::InProgress),
+                (2000, status),
+            ] {
+                assert_eq!(action.status(later(&action, millis)), expected, "{millis}");
+            }
+            assert!(status.is_final());
+        }
+    }
+
+    #[test]
+    fn an_action_can_be_there_before_it_shows() {
+        let mut action = action(Some(2000));
+        assert!(action.is_visible(action.created));
+        action.course.visible_after = Some(Duration::from_secs(5));
+        assert!(!action.is_visible(later(&action, 4999)));
+        assert!(action.is_visible(later(&action, 5000)));
+        assert_eq!(action.status(later(&action, 2000)), Status::Succeeded);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::config::{
     COMMERCIAL_RESOURCE, Config, EmptyList, MAX_MACHINES, MAX_PAGE_SIZE, OnDuplicate,
     SuccessStatus, UserRole,
 };
+use crate::fault::{FaultPlan, FaultRule};
 use crate::quota::Quota;
 
 /// How a simulator behaves, as command-line flags.
@@ -63,6 +64,46 @@ pub struct Args {
     /// Status of an accepted offboarding
     #[arg(long, value_name = "STATUS", value_enum, default_value_t = Config::default().success_status)]
     pub success_status: SuccessStatus,
+
+    /// Let calls go wrong, by ROUTE:WHEN:WHAT; can be given more than once
+    ///
+    /// ROUTE is any, api, machines, machine, offboard, machineactions,
+    /// machineaction, cancel or token. Those about one machine or action can
+    /// name it: offboard/ID, where a machine's name will do, too. Each rule
+    /// counts the calls of its route.
+    ///
+    /// WHEN is always, a call's number (3), several (1-4, 5-), every=5, or a
+    /// share that is drawn by --fault-seed (10%).
+    ///
+    /// WHAT is one of
+    ///   delay=TIME                 carried out late, or not if the client leaves
+    ///   delay-after-commit=TIME    carried out at once, answered late
+    ///   drop-before-commit         not carried out, no answer
+    ///   drop-after-commit          carried out, no answer
+    ///   status=CODE                not carried out, this status (400 to 599)
+    ///   status-after-commit=CODE   carried out, this status
+    ///   garbage                    a body that isn't JSON
+    ///   slow-body=TIME             a body byte by byte, with this pause
+    ///   reset-in-body              the connection is reset in mid-body
+    /// and, for the action that offboard creates,
+    ///   visible-after=TIME         lists and reads don't show it before
+    ///   ends=Failed, ends=TimeOut  it doesn't succeed
+    ///
+    /// A status can come with a header: status=429,retry-after=5s. Several rules
+    /// can meet one call; of two that would answer it, the first does.
+    ///
+    /// Examples:
+    ///   --fault offboard:3:drop-after-commit
+    ///   --fault offboard:10%:status=503
+    ///   --fault machineactions:every=5:delay=2s
+    ///   --fault any:1-4:status=429
+    #[arg(long, value_name = "ROUTE:WHEN:WHAT", verbatim_doc_comment)]
+    pub fault: Vec<FaultRule>,
+
+    /// What shares of --fault are drawn from: same seed and same calls, same
+    /// faults
+    #[arg(long, value_name = "S", default_value_t = FaultPlan::default().seed)]
+    pub fault_seed: u64,
 
     /// Calls per sliding window, for each application, tenant and API; "none"
     /// lifts the quota
@@ -175,6 +216,10 @@ impl From<Args> for Config {
             action_time: args.action_time,
             on_duplicate: args.on_duplicate,
             success_status: args.success_status,
+            faults: FaultPlan {
+                seed: args.fault_seed,
+                rules: args.fault,
+            },
             quota: args.quota,
             page_size: args.page_size,
             empty_list: args.empty_list,

@@ -26,6 +26,9 @@ fn flags_reach_the_configuration() {
         "--action-time=1m",
         "--on-duplicate=refuse",
         "--success-status=201",
+        "--fault=offboard:3:drop-after-commit",
+        "--fault=any:10%:status=503",
+        "--fault-seed=9",
         "--quota=2/1s",
         "--page-size=50",
         "--empty-list=not-found",
@@ -53,6 +56,15 @@ fn flags_reach_the_configuration() {
     assert_eq!(config.action_time, Duration::from_secs(60));
     assert_eq!(config.on_duplicate, OnDuplicate::Refuse);
     assert_eq!(config.success_status, SuccessStatus::Created);
+    let rules = ["offboard:3:drop-after-commit", "any:10%:status=503"];
+    let rules = rules.map(|rule| rule.parse().ok());
+    assert_eq!(
+        Some(config.faults),
+        rules
+            .into_iter()
+            .collect::<Option<Vec<_>>>()
+            .map(|rules| FaultPlan { seed: 9, rules })
+    );
     assert_eq!(config.quota.to_string(), "2/1s");
     assert_eq!(config.empty_list, EmptyList::NotFound);
     assert!(config.roles.is_empty());
@@ -104,6 +116,8 @@ fn values_out_of_range_are_refused() {
         "--machines=-1",
         "--machines=100001",
         "--quota=5",
+        "--fault=offboard:3:drop",
+        "--fault-seed=x",
         "--success-status=204",
         "--tenant=contoso",
         "--clock-skew=-",

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use uuid::Uuid;
 
+use crate::fault::FaultPlan;
 use crate::quota::Quota;
 
 /// The largest fleet a simulator is started with.
@@ -37,6 +38,8 @@ pub struct Config {
     pub on_duplicate: OnDuplicate,
     /// What an accepted offboarding answers.
     pub success_status: SuccessStatus,
+    /// What goes wrong.
+    pub faults: FaultPlan,
     /// How many calls one application of one tenant may make to one API.
     pub quota: Quota,
     /// How many items a page of a list has at most, 1 to [`MAX_PAGE_SIZE`].
@@ -105,6 +108,7 @@ impl Default for Config {
             action_time: Duration::from_secs(2),
             on_duplicate: OnDuplicate::Return,
             success_status: SuccessStatus::Ok,
+            faults: FaultPlan::default(),
             quota: Quota::default(),
             page_size: MAX_PAGE_SIZE,
             empty_list: EmptyList::Ok,

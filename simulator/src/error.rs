@@ -100,6 +100,26 @@ impl ServiceError {
         Self::new(StatusCode::NOT_FOUND, "ResourceNotFound", message)
     }
 
+    /// An answer that a fault plan asks for. Codes that the documented table
+    /// doesn't have are unsourced.
+    pub(crate) fn fault(status: StatusCode, retry_after: Option<u64>) -> Self {
+        let code = match status {
+            StatusCode::UNAUTHORIZED => "Unauthorized",
+            StatusCode::FORBIDDEN => "Forbidden",
+            StatusCode::NOT_FOUND => "NotFound",
+            StatusCode::TOO_MANY_REQUESTS => "TooManyRequests",
+            StatusCode::BAD_GATEWAY => "BadGateway",
+            StatusCode::SERVICE_UNAVAILABLE => "ServiceUnavailable",
+            StatusCode::GATEWAY_TIMEOUT => "GatewayTimeout",
+            other if other.is_server_error() => "InternalServerError",
+            _ => "BadRequest",
+        };
+        Self {
+            retry_after,
+            ..Self::new(status, code, "The request couldn't be processed.")
+        }
+    }
+
     pub(crate) fn too_many_requests(seconds: u64) -> Self {
         Self {
             retry_after: Some(seconds),
@@ -120,17 +140,22 @@ impl IntoResponse for ServiceError {
             "error": { "code": self.code, "message": self.message, "target": tracking_id() }
         });
         let mut response = (self.status, Json(body)).into_response();
-        if let Some(seconds) = self.retry_after {
-            response
-                .headers_mut()
-                .insert(RETRY_AFTER, HeaderValue::from(seconds));
-        }
+        set_retry_after(&mut response, self.retry_after);
         if self.status == StatusCode::UNAUTHORIZED {
             response
                 .headers_mut()
                 .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
+    }
+}
+
+/// Says when to come back, in seconds.
+pub(crate) fn set_retry_after(response: &mut Response, seconds: Option<u64>) {
+    if let Some(seconds) = seconds {
+        response
+            .headers_mut()
+            .insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
 }
 

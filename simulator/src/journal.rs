@@ -32,11 +32,15 @@ const BODY_LIMIT: usize = 8 * 1024;
 pub(crate) struct Entry {
     method: String,
     path: String,
-    /// Null until it is answered, and for ever if the client left before.
+    /// Null until it is answered, and for ever if the client left before or
+    /// the connection was dropped.
     status: Option<u16>,
     headers: Map<String, Value>,
     time: String,
     body: String,
+    /// The rules of the fault plan that it met.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    faults: Vec<String>,
 }
 
 #[derive(Debug, Default)]
@@ -68,6 +72,7 @@ impl Journal {
             headers: without_token(headers),
             time: wire(now),
             body: String::new(),
+            faults: Vec::new(),
         };
         let mut entries = self.entries();
         entries.push(entry);
@@ -93,6 +98,12 @@ impl Journal {
         };
         if let Some(entry) = self.entries().get_mut(index) {
             entry.body = kept.chars().take(BODY_LIMIT).collect();
+        }
+    }
+
+    pub(crate) fn met(&self, Position(index): Position, faults: Vec<String>) {
+        if let Some(entry) = self.entries().get_mut(index) {
+            entry.faults = faults;
         }
     }
 

@@ -30,8 +30,10 @@ mod action;
 mod args;
 mod clock;
 mod config;
+mod connection;
 mod entra;
 mod error;
+mod fault;
 mod files;
 mod fleet;
 mod journal;
@@ -56,6 +58,7 @@ pub use config::{
 pub use entra::{
     CertificateError, FederatedRequest, IssuedTokens, KeyError, ManagedIdentity, TokenRequest,
 };
+pub use fault::{FaultPlan, FaultRule, FaultSyntaxError};
 pub use machine::{IpAddress, Machine, MachineTruth, VmMetadata};
 pub use quota::{Limit, Quota, QuotaSyntaxError};
 pub use serve::{ServeError, serve};

@@ -8,7 +8,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::serve::Listener;
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -16,10 +17,12 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::config::{Config, ConfigError};
+use crate::connection::{PlainListener, Switch};
 use crate::entra::{
     APP_SERVICE, CertificateError, Decision, FederatedRequest, IssuedTokens, KeyError,
     ManagedIdentity, TokenRequest,
 };
+use crate::fault::FaultPlan;
 use crate::machine::MachineTruth;
 use crate::routes::{Service, router};
 use crate::tls::{Tls, TlsError, TlsListener};
@@ -103,7 +106,7 @@ impl Simulator {
                 service.clone(),
                 stopped,
             ),
-            None => run(listener, service.clone(), stopped),
+            None => run(PlainListener(listener), service.clone(), stopped),
         };
         Ok(Self {
             identity_endpoint: format!("{}{APP_SERVICE}", service.origin),
@@ -223,6 +226,12 @@ impl Simulator {
         self.service.entra.application.set_roles(roles);
     }
 
+    /// From now on this plan says what goes wrong. Its rules count from 1, even
+    /// if it is the same as before; calls under way keep what they met.
+    pub fn set_faults(&self, plan: FaultPlan) {
+        self.service.faults.replace(plan);
+    }
+
     /// Lets the application sign in with the first certificate of a PEM text.
     ///
     /// # Errors
@@ -282,8 +291,10 @@ fn run<L>(
 where
     L: Listener,
     L::Addr: Debug,
+    Switch: for<'a> Connected<IncomingStream<'a, L>>,
 {
-    let server = axum::serve(listener, router(service)).with_graceful_shutdown(async {
+    let routes = router(service).into_make_service_with_connect_info::<Switch>();
+    let server = axum::serve(listener, routes).with_graceful_shutdown(async {
         // An error means that the sender was dropped: the same wish.
         let _ = stopped.await;
     });

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::action::{Action, ActionBody, Cancellation, Status};
+use crate::action::{Action, ActionBody, Cancellation, Course, Status};
 use crate::config::OnDuplicate;
 use crate::fleet::{Device, Fleet};
 use crate::machine::MachineTruth;
@@ -39,6 +39,10 @@ impl Actions {
             .into_iter()
             .flatten()
             .filter_map(|index| self.in_order.get(*index))
+    }
+
+    fn by_id(&self, id: Uuid) -> Option<&Action> {
+        self.in_order.get(*self.by_id.get(&id)?)
     }
 
     /// Only the last action of a machine can be one that isn't final.
@@ -121,6 +125,7 @@ impl State {
         machine_id: &str,
         requestor: &str,
         comment: String,
+        course: Course,
         now: Timestamp,
     ) -> Result<Offboarding, OffboardRefusal> {
         let device = self
@@ -159,7 +164,8 @@ impl State {
             requestor: requestor.to_owned(),
             comment,
             created: now,
-            takes: device.online.then_some(self.action_time),
+            takes: (device.online || course.end.is_some()).then_some(self.action_time),
+            course,
             cancellation: None,
         };
         let body = action.body(now);
@@ -167,8 +173,9 @@ impl State {
         Ok(Offboarding::Created(body))
     }
 
-    /// Cancels an action that no device has begun. Whether the service stops
-    /// one that is in progress is unsourced; here it doesn't.
+    /// Cancels an action that no device has begun, even one that doesn't show
+    /// yet. Whether the service stops one that is in progress is unsourced;
+    /// here it doesn't.
     pub(crate) fn cancel(
         &self,
         id: Uuid,
@@ -194,18 +201,26 @@ impl State {
         Ok(action.body(now))
     }
 
+    /// An action, if it shows yet.
     pub(crate) fn action(&self, id: Uuid, now: Timestamp) -> Option<ActionBody> {
         let actions = self.actions();
-        let index = *actions.by_id.get(&id)?;
-        actions.in_order.get(index).map(|action| action.body(now))
+        let action = actions.by_id(id).filter(|action| action.is_visible(now));
+        action.map(|action| action.body(now))
     }
 
-    /// All actions, newest first.
+    /// The machine of an action, whether that shows yet or not.
+    pub(crate) fn machine_of(&self, id: Uuid) -> Option<String> {
+        let actions = self.actions();
+        actions.by_id(id).map(|action| action.machine_id.clone())
+    }
+
+    /// All actions that show yet, newest first.
     pub(crate) fn newest_actions(&self, now: Timestamp) -> Vec<ActionBody> {
         self.actions()
             .in_order
             .iter()
             .rev()
+            .filter(|action| action.is_visible(now))
             .map(|action| action.body(now))
             .collect()
     }

@@ -52,7 +52,11 @@ fn of_many_at_once_exactly_one_is_carried_out() {
         let machine = ready(&state);
         let answers: Vec<_> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..16)
-                .map(|_| scope.spawn(|| state.offboard(&machine, "app", "why".to_owned(), at(0))))
+                .map(|_| {
+                    scope.spawn(|| {
+                        state.offboard(&machine, "app", "why".to_owned(), Course::default(), at(0))
+                    })
+                })
                 .collect();
             threads
                 .into_iter()
@@ -85,15 +89,28 @@ fn of_many_at_once_exactly_one_is_carried_out() {
 fn a_duplicate_lasts_until_the_end_of_the_first() {
     let state = state(OnDuplicate::Return);
     let machine = ready(&state);
-    let first = created(state.offboard(&machine, "app", "why".to_owned(), at(0)));
+    let first =
+        created(state.offboard(&machine, "app", "why".to_owned(), Course::default(), at(0)));
     match state
-        .offboard(&machine, "app", "again".to_owned(), at(1999))
+        .offboard(
+            &machine,
+            "app",
+            "again".to_owned(),
+            Course::default(),
+            at(1999),
+        )
         .unwrap()
     {
         Offboarding::Pending(body) => assert_eq!(body.id, first.id),
         Offboarding::Created(body) => panic!("{body:?}"),
     }
-    let second = created(state.offboard(&machine, "app", "again".to_owned(), at(2000)));
+    let second = created(state.offboard(
+        &machine,
+        "app",
+        "again".to_owned(),
+        Course::default(),
+        at(2000),
+    ));
     assert_ne!(second.id, first.id);
     assert_eq!(state.carried_out(at(2000)).len(), 2);
 }
@@ -103,13 +120,19 @@ fn machines_that_cannot_be_offboarded_are_refused() {
     let state = state(OnDuplicate::Return);
     let refusal = |id: &str| {
         state
-            .offboard(id, "app", "why".to_owned(), at(0))
+            .offboard(id, "app", "why".to_owned(), Course::default(), at(0))
             .unwrap_err()
     };
     assert_eq!(refusal(&"0".repeat(40)), OffboardRefusal::UnknownMachine);
     for device in state.fleet.iter() {
         let machine = &device.machine;
-        let result = state.offboard(&machine.id, "app", "why".to_owned(), at(0));
+        let result = state.offboard(
+            &machine.id,
+            "app",
+            "why".to_owned(),
+            Course::default(),
+            at(0),
+        );
         match (device.support, machine.onboarding_status.as_str()) {
             (Support::Platform, _) => assert!(matches!(result, Err(OffboardRefusal::Platform(_)))),
             (Support::ClientVersion, _) => {
@@ -135,7 +158,8 @@ fn only_a_pending_action_can_be_cancelled() {
         CancelRefusal::UnknownAction
     );
 
-    let first = created(state.offboard(&machine, "app", "why".to_owned(), at(0)));
+    let first =
+        created(state.offboard(&machine, "app", "why".to_owned(), Course::default(), at(0)));
     assert_eq!(
         cancel(first.id, at(1000)).unwrap_err(),
         CancelRefusal::TooLate(Status::InProgress)
@@ -145,7 +169,13 @@ fn only_a_pending_action_can_be_cancelled() {
         CancelRefusal::TooLate(Status::Succeeded)
     );
 
-    let second = created(state.offboard(&machine, "app", "why".to_owned(), at(5000)));
+    let second = created(state.offboard(
+        &machine,
+        "app",
+        "why".to_owned(),
+        Course::default(),
+        at(5000),
+    ));
     assert_eq!(
         cancel(second.id, at(5999)).unwrap().status,
         Status::Cancelled
@@ -155,7 +185,13 @@ fn only_a_pending_action_can_be_cancelled() {
         CancelRefusal::TooLate(Status::Cancelled)
     );
     assert!(matches!(
-        state.offboard(&machine, "app", "why".to_owned(), at(6000)),
+        state.offboard(
+            &machine,
+            "app",
+            "why".to_owned(),
+            Course::default(),
+            at(6000)
+        ),
         Ok(Offboarding::Created(_))
     ));
 }
@@ -169,7 +205,8 @@ fn the_truth_follows_the_actions() {
         (truth.offboarded, truth.pending_action_id)
     };
     assert_eq!(truth(0), (false, None));
-    let action = created(state.offboard(&machine, "app", "why".to_owned(), at(0)));
+    let action =
+        created(state.offboard(&machine, "app", "why".to_owned(), Course::default(), at(0)));
     assert_eq!(truth(1999), (false, Some(action.id)));
     assert_eq!(truth(2000), (true, None));
     let machine = &state.truth(&machine, at(2000)).unwrap().machine;
@@ -190,7 +227,8 @@ fn an_offline_device_is_never_offboarded() {
             && device.machine.onboarding_status == "Onboarded"
             && device.support == Support::Supported
     });
-    let action = created(state.offboard(&machine, "app", "why".to_owned(), at(0)));
+    let action =
+        created(state.offboard(&machine, "app", "why".to_owned(), Course::default(), at(0)));
     let truth = state.truth(&machine, at(1_000_000_000)).unwrap();
     assert_eq!(
         (truth.offboarded, truth.pending_action_id),

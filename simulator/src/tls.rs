@@ -23,6 +23,8 @@ use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
 use tokio_rustls::server::TlsStream;
 
+use crate::connection::Connection;
+
 /// How long a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
@@ -104,7 +106,7 @@ fn params(name: &str) -> Result<CertificateParams, rcgen::Error> {
 pub(crate) struct TlsListener {
     listener: TcpListener,
     acceptor: TlsAcceptor,
-    handshakes: JoinSet<Option<(TlsStream<TcpStream>, SocketAddr)>>,
+    handshakes: JoinSet<Option<(TlsStream<Connection>, SocketAddr)>>,
 }
 
 impl TlsListener {
@@ -117,7 +119,7 @@ impl TlsListener {
     }
 
     fn shake_hands(&mut self, stream: TcpStream, address: SocketAddr) {
-        let handshake = self.acceptor.accept(stream);
+        let handshake = self.acceptor.accept(Connection::new(stream));
         self.handshakes.spawn(async move {
             let stream = timeout(HANDSHAKE, handshake).await.ok()?.ok()?;
             Some((stream, address))
@@ -126,7 +128,7 @@ impl TlsListener {
 }
 
 impl Listener for TlsListener {
-    type Io = TlsStream<TcpStream>;
+    type Io = TlsStream<Connection>;
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {

@@ -214,3 +214,51 @@ fn a_certificate_that_is_none_is_named() {
         assert!(error.contains(path), "{error}");
     }
 }
+
+#[test]
+fn a_fault_that_is_none_is_explained() {
+    for (fault, why) in [
+        ("offboard:3", "isn't ROUTE:WHEN:WHAT"),
+        ("offboards:3:garbage", "isn't a route: it is one of any"),
+        ("offboard:0:garbage", "doesn't say which calls"),
+        (
+            "offboard:3:rubbish",
+            "isn't a fault: it is one of delay=TIME",
+        ),
+    ] {
+        let mut child = simulator(&["--fault", fault]);
+        assert_eq!(wait(&mut child).code(), Some(2), "{fault}");
+        let mut error = String::new();
+        child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut error)
+            .unwrap();
+        assert!(error.contains(why), "{error}");
+    }
+}
+
+#[test]
+fn faults_of_the_command_line_are_met() {
+    let (mut child, ready) = started(&[
+        "--fault",
+        "machines:1:drop-before-commit",
+        "--fault=machines:2-:status=503",
+    ]);
+    let address = ready["apiRoot"].as_str().unwrap().strip_prefix("http://");
+    for expected in ["", "HTTP/1.1 503 Service Unavailable", "HTTP/1.1 503"] {
+        let mut stream = TcpStream::connect(address.unwrap()).unwrap();
+        write!(
+            stream,
+            "GET /api/machines HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with(expected), "{answer}");
+        assert_eq!(answer.is_empty(), expected.is_empty(), "{answer}");
+    }
+    signal(&child, "-TERM");
+    assert_eq!(wait(&mut child).code(), Some(0));
+}

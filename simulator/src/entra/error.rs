@@ -101,6 +101,9 @@ pub(crate) enum EntraError {
     RefreshTokenExpired,
     #[error("The simulator can't make a key.")]
     Internal,
+    /// What a fault plan asks for, whatever the status says.
+    #[error("A transient error has occurred. Please try again.")]
+    Transient(StatusCode),
 }
 
 impl EntraError {
@@ -140,7 +143,7 @@ impl EntraError {
             Self::UnknownDeviceCode => 70018,
             Self::UnknownRefreshToken => 70000,
             Self::RefreshTokenExpired => 700_082,
-            Self::Internal => 90033,
+            Self::Internal | Self::Transient(_) => 90033,
         }
     }
 
@@ -167,7 +170,7 @@ impl EntraError {
             Self::DeviceCodeExpired => "expired_token",
             Self::Declined => "authorization_declined",
             Self::UnknownDeviceCode => "bad_verification_code",
-            Self::Internal => "temporarily_unavailable",
+            Self::Internal | Self::Transient(_) => "temporarily_unavailable",
             Self::NoCredential
             | Self::WrongSecret
             | Self::ExpiredSecret(_)
@@ -185,6 +188,9 @@ impl EntraError {
     }
 
     fn status(&self) -> StatusCode {
+        if let Self::Transient(status) = self {
+            return *status;
+        }
         match self.word() {
             "invalid_client" => StatusCode::UNAUTHORIZED,
             "temporarily_unavailable" => StatusCode::SERVICE_UNAVAILABLE,
@@ -247,6 +253,11 @@ mod tests {
             (EntraError::Pending, 400, "authorization_pending"),
             (EntraError::ConditionalAccess, 400, "interaction_required"),
             (EntraError::Internal, 503, "temporarily_unavailable"),
+            (
+                EntraError::Transient(StatusCode::BAD_GATEWAY),
+                502,
+                "temporarily_unavailable",
+            ),
         ] {
             assert_eq!((error.status().as_u16(), error.word()), (status, word));
         }

@@ -17,6 +17,9 @@ use super::request::{Proof, TokenRequest};
 use super::tokens::object_id;
 use crate::routes::Service;
 
+/// The path of a virtual machine's endpoint.
+pub(crate) const VIRTUAL_MACHINE: &str = "/metadata/identity/oauth2/token";
+
 /// The path of App Service's endpoint.
 pub(crate) const APP_SERVICE: &str = "/msi/token";
 

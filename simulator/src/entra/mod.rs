@@ -38,10 +38,11 @@ use refresh::RefreshTokens;
 
 pub use certificate::CertificateError;
 pub(crate) use device::{CodeShown, Decision};
+pub(crate) use error::EntraError;
 pub use federation::FederatedRequest;
 pub(crate) use form::is_form;
 pub use identity::ManagedIdentity;
-pub(crate) use identity::{APP_SERVICE, IDENTITY_HEADER};
+pub(crate) use identity::{APP_SERVICE, IDENTITY_HEADER, VIRTUAL_MACHINE};
 pub use issued::IssuedTokens;
 pub use key::KeyError;
 pub use request::TokenRequest;
@@ -103,10 +104,7 @@ pub(crate) fn router() -> Router<Arc<Service>> {
         .route("/{tenant}/discovery/keys", get(discovery::keys))
         .route("/{tenant}/discovery/v2.0/keys", get(discovery::keys))
         .route("/common/discovery/instance", get(discovery::instance))
-        .route(
-            "/metadata/identity/oauth2/token",
-            get(identity::virtual_machine),
-        )
+        .route(VIRTUAL_MACHINE, get(identity::virtual_machine))
         .route(APP_SERVICE, get(identity::app_service))
         .route(
             "/federation/.well-known/openid-configuration",

@@ -63,8 +63,8 @@ pub(super) async fn cancel(
     let now = service.clock.now();
     let caller = service.admit(&headers, Api::CancelAction, now)?;
     let id = parse(id)?;
-    let shown = service.state.action(id, now);
-    if !shown.is_some_and(|action| service.sees_id(&caller, &action.machine_id)) {
+    let machine = service.state.machine_of(id);
+    if !machine.is_some_and(|machine| service.sees_id(&caller, &machine)) {
         return Err(unknown(id));
     }
     let comment = if body.is_empty() {

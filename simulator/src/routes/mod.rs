@@ -4,6 +4,7 @@ mod access;
 mod actions;
 mod body;
 mod date;
+mod fault;
 mod list;
 mod machines;
 mod offboard;
@@ -21,6 +22,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::entra::{self, Entra, KeyError};
 use crate::error::ServiceError;
+use crate::fault::Faults;
 use crate::fleet::Fleet;
 use crate::journal::Journal;
 use crate::observe;
@@ -35,6 +37,7 @@ pub(crate) struct Service {
     pub(crate) state: State,
     pub(crate) entra: Entra,
     pub(crate) journal: Journal,
+    pub(crate) faults: Faults,
     /// Scheme, host and port, as the server itself knows them.
     pub(crate) origin: String,
     meter: Mutex<Meter<QuotaKey>>,
@@ -48,6 +51,7 @@ impl Service {
             state: State::new(fleet, config.action_time, config.on_duplicate),
             entra: Entra::new(&config, &origin)?,
             journal: Journal::default(),
+            faults: Faults::new(config.faults.clone()),
             meter: Mutex::new(Meter::new(config.quota.clone())),
             clock,
             config,
@@ -91,6 +95,10 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
     router
         .fallback(no_route)
         .method_not_allowed_fallback(no_route)
+        .layer(axum::middleware::from_fn_with_state(
+            service.clone(),
+            fault::fault,
+        ))
         .layer(axum::middleware::from_fn_with_state(
             service.clone(),
             record::record,

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::access::Api;
 use super::{Service, body};
+use crate::action::Course;
 use crate::config::SuccessStatus;
 use crate::error::ServiceError;
 use crate::odata::ACTIONS;
@@ -21,6 +22,7 @@ pub(super) async fn offboard(
     State(service): State<Arc<Service>>,
     headers: HeaderMap,
     id: Result<Path<String>, PathRejection>,
+    course: Option<Extension<Course>>,
     body: Bytes,
 ) -> Result<Response, ServiceError> {
     let now = service.clock.now();
@@ -33,12 +35,13 @@ pub(super) async fn offboard(
     }
     let comment = body::comment(&headers, &body)?
         .ok_or_else(|| ServiceError::missing_parameter("Comment"))?;
+    let Extension(course) = course.unwrap_or_default();
     if !service.sees_id(&caller, &id) {
         return Err(refused(&id, OffboardRefusal::UnknownMachine));
     }
     let offboarding = service
         .state
-        .offboard(&id, &caller.name, comment, now)
+        .offboard(&id, &caller.name, comment, course, now)
         .map_err(|error| refused(&id, error))?;
     let (status, action) = match offboarding {
         Offboarding::Created(action) if service.config.success_status == SuccessStatus::Created => {

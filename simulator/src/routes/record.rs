@@ -8,6 +8,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::Service;
+use super::fault::Unsent;
 use crate::error::ServiceError;
 use crate::observe;
 
@@ -24,11 +25,12 @@ pub(super) async fn record(
     if observe::is_own(request.uri().path()) {
         return next.run(request).await;
     }
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
     let position =
         service
             .journal
             .arrived(&head.method, &head.uri, &head.headers, service.clock.now());
+    head.extensions.insert(position);
     let response = match to_bytes(body, BODY_LIMIT).await {
         Ok(body) => {
             service
@@ -41,6 +43,8 @@ pub(super) async fn record(
         ))
         .into_response(),
     };
-    service.journal.answered(position, response.status());
+    if response.extensions().get::<Unsent>().is_none() {
+        service.journal.answered(position, response.status());
+    }
     response
 }

@@ -8,6 +8,7 @@ mod actions;
 mod client;
 mod entra;
 mod errors;
+mod faults;
 mod groups;
 mod lists;
 mod observed;

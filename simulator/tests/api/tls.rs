@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use offboard_simulator::{Config, Simulator};
+use offboard_simulator::{Config, FaultPlan, Simulator};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -180,6 +180,23 @@ async fn a_handshake_ends_after_ten_seconds() {
     assert!(early.await.is_err());
     let closed = tokio::time::timeout(Duration::from_secs(6), silent.read_to_end(&mut said));
     assert_eq!(closed.await.unwrap().unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_connection_that_a_fault_breaks_says_no_farewell() {
+    let simulator = secure().await;
+    for fault in ["drop-before-commit", "drop-after-commit", "reset-in-body"] {
+        let rule = format!("machines:1:{fault}");
+        simulator.set_faults(FaultPlan::parse([rule]).unwrap());
+        let client = Client::of(&simulator);
+        let error = client.get(&simulator, "/api/machines").await.unwrap_err();
+        let expected = match fault {
+            "reset-in-body" => io::ErrorKind::ConnectionReset,
+            _ => io::ErrorKind::UnexpectedEof,
+        };
+        assert_eq!(error.kind(), expected, "{fault}: {error}");
+        client.get(&simulator, "/api/machines").await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ mod connection;
 mod contract;
 mod csv;
 mod demo;
+mod faults;
 mod find;
 mod hostile;
 mod journal;

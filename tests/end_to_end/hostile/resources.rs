@@ -190,6 +190,7 @@ fn a_plugin_that_computes_does_not_keep_a_run_from_being_stopped() {
     std::fs::write(&file, super::component_bytes("endless_loop")).unwrap();
     let mut child = crate::support::command(["run", crate::support::MACHINE, "--yes"])
         .args(["--comment", super::COMMENT, "--limit", "deadline=60s"])
+        .args(["--output", "json"])
         .args(["--plugin", file.to_str().unwrap()])
         .env("OFFBOARD_API_ROOT", server.root())
         .env("OFFBOARD_TOKEN_FILE", server.path("token"))
@@ -208,10 +209,17 @@ fn a_plugin_that_computes_does_not_keep_a_run_from_being_stopped() {
     }
     let pid = Pid::from_child(&child);
     let began = Instant::now();
+    // Twice: more would end the process, whoever is heard.
+    for _ in 0..2 {
+        let _ = kill_process(pid, Signal::INT);
+        std::thread::sleep(Duration::from_millis(500));
+    }
     while child.try_wait().unwrap().is_none() {
         assert!(began.elapsed() < Duration::from_secs(20), "nobody is heard");
-        let _ = kill_process(pid, Signal::INT);
-        std::thread::sleep(Duration::from_millis(200));
+        std::thread::sleep(Duration::from_millis(50));
     }
-    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let outcome = crate::support::Outcome::from(child.wait_with_output().unwrap());
+    assert_eq!(outcome.code, 130, "{outcome:?}");
+    // And it says what became of the machine.
+    assert_eq!(outcome.rows().len(), 1, "{outcome:?}");
 }

@@ -197,16 +197,16 @@ fn a_plugin_that_computes_does_not_keep_a_run_from_being_stopped() {
         .env("OFFBOARD_JOURNAL", server.path("journal.jsonl"))
         .spawn()
         .unwrap();
-    // It computes once it was compiled and has asked what is there.
+    // It computes a moment after its request was put on record. Before that,
+    // a stop would be heard whatever the plugin does.
     let patience = Instant::now() + Duration::from_secs(50);
-    while !server
-        .seen()
-        .iter()
-        .any(|request| request.contains("machineactions"))
-    {
+    let journal = server.path("journal.jsonl");
+    let sending = || std::fs::read_to_string(&journal).is_ok_and(|text| text.contains("/offboard"));
+    while !sending() {
         assert!(Instant::now() < patience, "it does not come to its loop");
         std::thread::sleep(Duration::from_millis(20));
     }
+    std::thread::sleep(Duration::from_secs(1));
     let pid = Pid::from_child(&child);
     let began = Instant::now();
     // Twice: more would end the process, whoever is heard.

@@ -4,10 +4,11 @@
 use std::{
     fs,
     process::Command,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
-use super::{Running, assert_says, text};
+use super::{Running, assert_says, text, wait_until};
 use crate::{
     hostile::servers::support::{Authority, Peer, Server},
     support::{MACHINE, Outcome, command, write_secret},
@@ -196,24 +197,27 @@ fn a_person_is_not_led_astray() {
 
 #[test]
 fn an_authority_is_not_asked_without_a_pause() {
-    let ill = Ill::new(|form| match form.contains("device_code=") {
-        true => answer(
-            "400 Bad Request",
-            "",
-            r#"{"error":"authorization_pending"}"#,
-        ),
+    let asked: Arc<Mutex<Vec<Instant>>> = Arc::default();
+    let noted = Arc::clone(&asked);
+    let ill = Ill::new(move |form| match form.contains("device_code=") {
+        true => {
+            noted.lock().unwrap().push(Instant::now());
+            answer(
+                "400 Bad Request",
+                "",
+                r#"{"error":"authorization_pending"}"#,
+            )
+        }
         false => device("https://localhost/devicelogin", "ABCD", r#","interval":0"#),
     });
     let mut command = ill.command(&ORDER);
     let mut running = Running::start(command.env("OFFBOARD_AUTH", "device-code"));
     running.hears("type the code ABCD");
-    std::thread::sleep(Duration::from_secs(3));
-    // One for the code, and one a second.
-    assert!(
-        ill.server.connections() <= 6,
-        "{}",
-        ill.server.connections()
-    );
+    wait_until("it asks three times", || asked.lock().unwrap().len() >= 3);
+    for pair in asked.lock().unwrap().windows(2) {
+        let apart = pair[1] - pair[0];
+        assert!(apart >= Duration::from_millis(900), "{apart:?}");
+    }
 }
 
 #[test]

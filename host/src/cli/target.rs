@@ -168,7 +168,7 @@ fn name(text: &str) -> Result<String, String> {
     if !labels_fit {
         return Err(
             "this is neither a machine id (40 hexadecimal digits), nor a device URL of \
-                    the portal, nor a DNS name"
+                    the portal, nor a DNS name; `offboard find` finds devices of other names"
                 .to_owned(),
         );
     }

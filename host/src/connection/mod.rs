@@ -28,7 +28,7 @@ pub(crate) use dial::{BoxedStream, DialError, MAX_HEAD, dial};
 pub(crate) use network::Network;
 pub use network::{AddressRange, InvalidAddressRange, InvalidCertificates};
 #[cfg(feature = "sign-in")]
-pub use probe::{Probe, ProbeError};
+pub use probe::{Probe, ProbeError, Skew};
 pub use proxy::{InvalidProxy, Proxies, Proxy};
 pub use secret_file::{SecretFileError, TrustedFileError, read_secret, read_trusted};
 pub(crate) use target::Target;

@@ -31,9 +31,19 @@ pub struct Probe {
     pub proxy: Option<String>,
     /// The status of its answer.
     pub status: u16,
-    /// How far this machine's clock is from the host's, ahead or behind, as the
-    /// answer came: to the second, since that is what a host tells.
-    pub skew: Option<Duration>,
+    /// How far this machine's clock is from the host's, as the answer came.
+    pub skew: Option<Skew>,
+}
+
+/// How far two clocks are from each other, to the second, since that is what a
+/// host tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub struct Skew {
+    /// By how much.
+    pub by: Duration,
+    /// Whether this machine's is ahead.
+    pub ahead: bool,
 }
 
 /// Why a host was not seen.
@@ -114,10 +124,16 @@ impl Connection {
 }
 
 /// A host tells whole seconds: any moment of the one that it names is right.
-fn skew(now: SystemTime, date: SystemTime) -> Duration {
+fn skew(now: SystemTime, date: SystemTime) -> Skew {
     match now.duration_since(date) {
-        Ok(ahead) => ahead.saturating_sub(Duration::from_secs(1)),
-        Err(behind) => behind.duration(),
+        Ok(ahead) => Skew {
+            by: ahead.saturating_sub(Duration::from_secs(1)),
+            ahead: true,
+        },
+        Err(behind) => Skew {
+            by: behind.duration(),
+            ahead: false,
+        },
     }
 }
 
@@ -129,9 +145,13 @@ mod tests {
     fn a_clock_is_off_where_no_moment_of_the_host_s_second_fits() {
         let date = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
         let seconds = Duration::from_secs_f64;
-        assert_eq!(skew(date, date), Duration::ZERO);
-        assert_eq!(skew(date + seconds(0.9), date), Duration::ZERO);
-        assert_eq!(skew(date + seconds(301.0), date), seconds(300.0));
-        assert_eq!(skew(date - seconds(300.0), date), seconds(300.0));
+        let found = |now| {
+            let Skew { by, ahead } = skew(now, date);
+            (by, ahead)
+        };
+        assert_eq!(found(date), (Duration::ZERO, true));
+        assert_eq!(found(date + seconds(0.9)), (Duration::ZERO, true));
+        assert_eq!(found(date + seconds(301.0)), (seconds(300.0), true));
+        assert_eq!(found(date - seconds(300.0)), (seconds(300.0), false));
     }
 }

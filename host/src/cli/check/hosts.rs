@@ -6,7 +6,7 @@ use super::steps::{Report, Step, words};
 use crate::{
     cli::{hint, settings::Settings},
     connection::{
-        Connection, Probe, ProbeError,
+        Connection, Probe, ProbeError, Skew,
         cloud::{Issuer, Service},
     },
 };
@@ -36,25 +36,33 @@ pub(super) async fn network(
     skews.extend(reached("api", seen.as_ref(), report));
     report.add(match skews.into_iter().max() {
         None => Step::skipped("clock", "no host said what time it is"),
-        Some(skew) if skew > WRONG => Step::failed(
+        Some(skew) if skew.by > WRONG => Step::failed(
             "clock",
-            format!("it is off by {}", words(skew)),
+            off(skew),
             "Set this machine's clock: tokens and signed statements hold for minutes.",
         ),
-        Some(skew) if skew > LATE => Step::warning(
+        Some(skew) if skew.by > LATE => Step::warning(
             "clock",
-            format!("it is off by {}", words(skew)),
+            off(skew),
             "Set this machine's clock before it is off by more.",
         ),
         Some(_) => Step::passed("clock", "it agrees with the hosts'"),
     });
 }
 
+fn off(skew: Skew) -> String {
+    let way = match skew.ahead {
+        true => "ahead of",
+        false => "behind",
+    };
+    format!("it is off by {}, {way} the hosts'", words(skew.by))
+}
+
 fn reached(
     step: &'static str,
     seen: Result<&Probe, &ProbeError>,
     report: &mut Report,
-) -> Option<Duration> {
+) -> Option<Skew> {
     match seen {
         Ok(probe) => {
             let address = probe

@@ -29,6 +29,8 @@ pub mod journal;
 #[cfg(feature = "command")]
 mod lines;
 #[cfg(feature = "command")]
+mod members;
+#[cfg(feature = "command")]
 pub mod order;
 #[cfg(feature = "command")]
 pub mod pace;

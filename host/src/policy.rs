@@ -4,7 +4,7 @@
 
 use std::{fmt, time::Duration};
 
-use glob::{MatchOptions, Pattern};
+use glob::Pattern;
 use jiff::Timestamp;
 
 use crate::contract::MachineId;
@@ -34,8 +34,8 @@ pub struct Policy {
 pub struct Facts {
     /// Its DNS name.
     pub name: Option<String>,
-    /// Its tags.
-    pub tags: Vec<String>,
+    /// Its tags; none where they are not known.
+    pub tags: Option<Vec<String>>,
     /// The name of its device group.
     pub group: Option<String>,
     /// Its value.
@@ -116,31 +116,34 @@ impl Policy {
         let Some(name) = &facts.name else {
             return Some(Objection::Unknown("its name"));
         };
-        let any_case = MatchOptions {
-            case_sensitive: false,
-            ..MatchOptions::default()
-        };
+        let plain = |text: &str| text.trim_end_matches('.').to_lowercase();
+        let name = plain(name);
         // A pattern without a dot is one of labels, as everywhere where a machine
         // is named.
         let label = name.split('.').next().unwrap_or_default();
-        let fits = |pattern: &&Pattern| {
-            let text = match pattern.as_str().contains('.') {
-                true => name,
-                false => label,
-            };
-            pattern.matches_with(text, any_case) || pattern.matches_with(name, any_case)
+        let fits = |written: &&Pattern| {
+            let text = plain(written.as_str());
+            // It was one before, and its letters' case makes it no other.
+            let pattern = Pattern::new(&text).unwrap_or_else(|_| (*written).clone());
+            let is_label = !text.contains('.');
+            pattern.matches(&name) || (is_label && pattern.matches(label))
         };
         let found = self.never_names.iter().find(fits);
         found.map(|pattern| Objection::Name(pattern.as_str().to_owned()))
     }
 
     fn against_tags(&self, facts: &Facts) -> Option<Objection> {
-        let has = |tag: &String| facts.tags.iter().any(|held| same(held, tag));
+        if self.never_tags.is_empty() && self.required_tag.is_none() {
+            return None;
+        }
+        let Some(held) = &facts.tags else {
+            return Some(Objection::Unknown("which tags it has"));
+        };
+        let has = |tag: &String| held.iter().any(|held| same(held, tag));
         if let Some(tag) = self.never_tags.iter().find(|tag| has(tag)) {
             return Some(Objection::Tag(tag.clone()));
         }
-        let required = self.required_tag.as_ref();
-        let missing = required.filter(|tag| !has(tag));
+        let missing = self.required_tag.as_ref().filter(|tag| !has(tag));
         missing.map(|tag| Objection::NoTag(tag.clone()))
     }
 
@@ -171,7 +174,7 @@ fn of(
 }
 
 fn same(one: &str, other: &str) -> bool {
-    one.to_lowercase() == other.to_lowercase()
+    one.trim().to_lowercase() == other.trim().to_lowercase()
 }
 
 impl Objection {
@@ -214,7 +217,7 @@ mod tests {
     fn facts() -> Facts {
         Facts {
             name: Some("AMS-dc-01.corp.test".to_owned()),
-            tags: vec!["Retire".to_owned(), "Lab".to_owned()],
+            tags: Some(vec!["Retire".to_owned(), "Lab ".to_owned()]),
             group: Some("Servers".to_owned()),
             value: Some("High".to_owned()),
             last_seen: Some("2026-11-01T00:00:00Z".parse().unwrap()),
@@ -260,6 +263,7 @@ mod tests {
             "ams-dc-01",
             "AMS-dc-0?",
             "*.corp.test",
+            "*.corp.test.",
             "ams-dc-0?.corp.test",
             "*",
         ] {
@@ -275,6 +279,14 @@ mod tests {
         ] {
             let objection = objects(|policy| policy.never_names = pattern(other), known);
             assert_eq!(objection, None, "{other}");
+        }
+        let far = Facts {
+            name: Some("BÜRO-1.corp.test.".to_owned()),
+            ..facts()
+        };
+        for fits in ["büro*", "büro-1.corp.test", "*.CORP.test"] {
+            let objection = objects(|policy| policy.never_names = pattern(fits), Some(&far));
+            assert_eq!(objection, Some(Objection::Name(fits.to_owned())), "{fits}");
         }
         let tag = |tag: &str| objects(|policy| policy.never_tags = words(tag), known);
         assert_eq!(tag("lab"), Some(Objection::Tag("lab".to_owned())));
@@ -306,6 +318,7 @@ mod tests {
         for known in [Some(&nothing), None] {
             for change in [
                 (|policy| policy.never_names = pattern("dc-*")) as fn(&mut Policy),
+                |policy| policy.never_tags = words("keep"),
                 |policy| policy.never_groups = words("Servers"),
                 |policy| policy.never_values = words("High"),
                 |policy| policy.not_seen_for = Some(Duration::from_secs(1)),

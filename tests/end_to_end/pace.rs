@@ -79,3 +79,19 @@ fn what_is_no_quota_is_told() {
     }
     assert!(world.requests().is_empty());
 }
+
+/// A question that waits for the quota does not keep a run beyond its grace.
+#[test]
+fn the_grace_ends_also_where_the_quota_is_used_up() {
+    let world = World::with(|config: &mut Config| {
+        let plan = offboard_simulator::FaultPlan::parse(["offboard:always:drop-after-commit"]);
+        config.faults = plan.unwrap();
+    });
+    let id = world.online()[0].machine.id.clone();
+    let more = ["--grace", "1s", "--quota", "1/1h", "--output", "json"];
+    let outcome = world.run(&[&[id.as_str()], &more[..]].concat());
+    assert_eq!(
+        (outcome.code, outcome.row()["state"].as_str()),
+        (4, Some("unknown"))
+    );
+}

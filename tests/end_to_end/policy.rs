@@ -69,6 +69,12 @@ fn each_rule_is_asked_of_what_the_service_sent() {
             r#","machineTags":["kept"]"#,
         ),
         (
+            "never-tags = ['Keep']",
+            r#","machineTags":["keep"],"MachineTags":[]"#,
+            r#","machineTags":[]"#,
+        ),
+        ("never-tags = ['Keep']", "", r#","machineTags":[]"#),
+        (
             "never-groups = ['Servers']",
             r#","rbacGroupName":"servers""#,
             r#","rbacGroupName":"Laptops""#,

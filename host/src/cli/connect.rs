@@ -24,7 +24,7 @@ use crate::{
     component::{Component, ComponentError},
     connection::{
         Connection, Credential, Proxies, SignInError, Token, TokenClaims, cloud::Service,
-        is_same_tenant, read_trusted, sign_in::Prompt,
+        read_trusted, sign_in::Prompt,
     },
     contract::{Problem, Retry},
     journal::{Journal, JournalError, Who},
@@ -293,24 +293,17 @@ impl Connected {
     /// Where a portal's URL names another tenant than the token, nothing is to
     /// be sent: the machine that the user looked at is not that one.
     pub(super) async fn expect_tenant_of(&mut self, named: impl IntoIterator<Item = &Named>) {
-        let mut wanted = named.into_iter().filter_map(|named| named.tenant);
-        let claims = self.claims.as_ref();
-        let Some(found) = claims.and_then(|claims| claims.tenant.as_deref()) else {
-            // What comes after may name one.
-            if let (Some(wanted), Some(credential)) =
-                (wanted.next(), &self.runner.connection.credential)
-            {
-                let _ = credential.bind(&wanted.to_string()).await;
-            }
+        let Some(credential) = &self.runner.connection.credential else {
             return;
         };
-        if let Some(wanted) = wanted.find(|wanted| !is_same_tenant(found, &wanted.to_string()))
-            && self.missing.is_none()
-        {
-            let message = format!(
-                "the token is of the tenant {found}, and the URL of a machine names {wanted}"
-            );
-            self.missing = Some(Problem::new("wrong-tenant", Retry::Safe, message));
+        for wanted in named.into_iter().filter_map(|named| named.tenant) {
+            // Also of those that come after, where the first names none.
+            if let Err(error) = credential.bind(&wanted.to_string()).await
+                && self.missing.is_none()
+            {
+                let message = format!("{error}, by the URL of a machine");
+                self.missing = Some(Problem::new("wrong-tenant", Retry::Safe, message));
+            }
         }
     }
 }

@@ -182,6 +182,13 @@ async fn look(
             }
             Preflight::Unavailable(problem) => {
                 line.preflight = Some("unavailable");
+                if let Some(called) = &wanted.called {
+                    screen.say(&format!(
+                        "note: whether {} is {}, as the list says, cannot be checked",
+                        order.target(),
+                        clean(called)
+                    ));
+                }
                 let hint = hint::hint(&problem, connected.claims.as_ref());
                 screen.say(&format!(
                     "preflight of {} is unavailable: {}\n  {hint}",

@@ -194,10 +194,22 @@ fn portal_url(text: &str) -> Result<Named, String> {
         .find_map(|segment| segment.parse().ok());
     let machine = machine
         .ok_or_else(|| "this URL is not of a device page: it has no machine id".to_owned())?;
-    let tenant = url.query_pairs().find(|(name, _)| name == "tid");
+    let mut tenant = None;
+    for (name, value) in url.query_pairs() {
+        if !name.eq_ignore_ascii_case("tid") {
+            continue;
+        }
+        let named: Uuid = value
+            .parse()
+            .map_err(|_| "the tenant of this URL (tid) is no tenant's id".to_owned())?;
+        if tenant.is_some_and(|known| known != named) {
+            return Err("this URL names two tenants".to_owned());
+        }
+        tenant = Some(named);
+    }
     Ok(Named {
         target: Target::Id(machine),
-        tenant: tenant.and_then(|(_, tenant)| tenant.parse().ok()),
+        tenant,
     })
 }
 
@@ -215,7 +227,7 @@ mod tests {
         assert_eq!(machine(ID).unwrap(), id);
         assert_eq!(machine(&ID.to_uppercase()).unwrap(), id);
         for url in [
-            format!("https://security.microsoft.com/machines/v2/{ID}/overview?tid=x"),
+            format!("https://security.microsoft.com/machines/v2/{ID}/overview?tab=x"),
             format!("https://security.microsoft.com/machines/{ID}"),
             format!("https://securitycenter.microsoft.us/machines/{ID}/timeline"),
         ] {
@@ -242,8 +254,18 @@ mod tests {
             of(&format!("/overview?a=b&tid={}#x", tenant.to_uppercase())),
             Some(tenant.parse().unwrap())
         );
-        assert_eq!(of("?tid=contoso.example"), None);
+        assert_eq!(
+            of(&format!("?TID={tenant}&tid={tenant}")),
+            Some(tenant.parse().unwrap())
+        );
         assert_eq!(of(""), None);
+        let other = tenant.replace('1', "2");
+        for unusable in [
+            "?tid=contoso.example".to_owned(),
+            format!("?tid={tenant}&tid={other}"),
+        ] {
+            assert!(machine(&url(&unusable)).is_err(), "{unusable}");
+        }
         // Named twice, it is of the tenant that one of the two names.
         let mut bare = machine(ID).unwrap();
         assert!(bare.takes(&machine(&url(&format!("?tid={tenant}"))).unwrap()));

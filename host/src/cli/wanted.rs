@@ -65,6 +65,12 @@ pub(super) fn wanted(args: &RunArgs, screen: &Screen) -> Result<Vec<Wanted>> {
             "note: {again} of the lines name a machine again, which is one order"
         ));
     }
+    if list.remarks > 0 {
+        let remarks = list.remarks;
+        screen.say(&format!(
+            "note: {remarks} lines begin with # and are passed over"
+        ));
+    }
     let entries = list.entries.into_iter();
     Ok(entries
         .map(|entry| Wanted {
@@ -92,29 +98,20 @@ impl Wanted {
     /// Why this is not the machine that the list means: a table that was sorted
     /// by halves has an id beside another machine's name.
     pub(super) fn objection(&self, machine: &Machine) -> Option<Problem> {
-        let (called, name) = (self.called.as_ref()?, machine.computer_dns_name.as_ref()?);
-        if is_same_name(called, name) {
+        let called = self.called.as_ref()?;
+        let name = machine.computer_dns_name.as_deref();
+        if name.is_some_and(|name| list::is_same_name(called, name)) {
             return None;
         }
-        let message = format!("the list calls it {called:?}, and the service {name:?}");
+        let name = name.map_or_else(|| "nothing".to_owned(), |name| format!("{name:?}"));
+        let message = format!("the list calls it {called:?}, and the service {name}");
         Some(Problem::new("wrong-machine", Retry::Never, message))
-    }
-}
-
-/// A label alone stands for the full names that begin with it.
-fn is_same_name(one: &str, other: &str) -> bool {
-    let plain = |name: &str| name.trim_end_matches('.').to_lowercase();
-    let (one, other) = (plain(one), plain(other));
-    let label = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
-    match one.contains('.') && other.contains('.') {
-        true => one == other,
-        false => label(&one) == label(&other),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::list::is_same_name;
 
     #[test]
     fn a_name_in_a_list_may_be_a_label() {

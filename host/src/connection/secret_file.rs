@@ -65,6 +65,9 @@ pub enum TrustedFileError {
     /// Others can put another file into its place.
     #[error("others can write its folder (mode {0:o}): take that away with chmod go-w")]
     Replaceable(u32),
+    /// Its folder is somebody else's, who can put another file into its place.
+    #[error("its folder belongs to another user (uid {0}): keep it in one of your own")]
+    FolderOwner(u32),
     /// It is somebody else's.
     #[error("it belongs to another user (uid {0}): make it your own with chown")]
     Owner(u32),
@@ -121,6 +124,10 @@ fn check_trusted(path: &Path, file: &File) -> Result<(), TrustedFileError> {
         };
         let metadata = folder.metadata()?;
         let mode = metadata.mode() & 0o7777;
+        let uid = metadata.uid();
+        if uid != own && uid != 0 {
+            return Err(TrustedFileError::FolderOwner(uid));
+        }
         if mode & 0o022 != 0 && mode & STICKY == 0 {
             return Err(TrustedFileError::Replaceable(mode & 0o777));
         }

@@ -88,7 +88,7 @@ impl Default for Pace {
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
         if let Some(windows) = self.pace.apis().get_mut(self.api) {
-            windows.end(Instant::now());
+            windows.end(&self.pace.quota, Instant::now());
         }
         self.pace.answered.notify_waiters();
     }

@@ -67,9 +67,11 @@ impl Windows {
     }
 
     /// A call that was counted has its answer, or never will.
-    pub(super) fn end(&mut self, now: Instant) {
-        self.open = self.open.saturating_sub(1);
-        self.answered.push_back(now);
+    pub(super) fn end(&mut self, quota: &Quota, now: Instant) {
+        if !quota.0.is_empty() {
+            self.open = self.open.saturating_sub(1);
+            self.answered.push_back(now);
+        }
     }
 }
 
@@ -91,12 +93,12 @@ mod tests {
         windows.begin(&quota, start).unwrap();
         windows.begin(&quota, start).unwrap();
         assert_eq!(windows.begin(&quota, start), Err(Wait::Answer));
-        windows.end(start + 3 * SECOND);
+        windows.end(&quota, start + 3 * SECOND);
         assert_eq!(
             windows.begin(&quota, start + 4 * SECOND),
             Err(Wait::For(9 * SECOND))
         );
-        windows.end(start + 5 * SECOND);
+        windows.end(&quota, start + 5 * SECOND);
         assert_eq!(
             windows.begin(&quota, start + 5 * SECOND),
             Err(Wait::For(8 * SECOND))
@@ -115,7 +117,7 @@ mod tests {
         let mut call = |at: Duration| {
             let begun = windows.begin(&quota, start + at);
             if begun.is_ok() {
-                windows.end(start + at);
+                windows.end(&quota, start + at);
             }
             begun
         };
@@ -132,6 +134,7 @@ mod tests {
         let mut windows = Windows::default();
         for _ in 0..10_000 {
             windows.begin(&quota("none"), Instant::now()).unwrap();
+            windows.end(&quota("none"), Instant::now());
         }
         assert!(windows.answered.is_empty());
     }
@@ -158,7 +161,7 @@ mod tests {
                 now += Duration::from_millis(chance(&mut state, 60));
                 open.retain(|end| {
                     if *end <= now {
-                        windows.end(start + *end);
+                        windows.end(&quota, start + *end);
                     }
                     *end > now
                 });

@@ -1,52 +1,82 @@
 //! What a policy asks of a machine, read by the host itself from what egress
 //! delivered: a plugin cannot make a machine look as if it might be offboarded.
+//! What cannot be read in one way alone is not known.
 
-use serde_json::{Map, Value};
+use serde::de::DeserializeOwned;
 
-use crate::policy::Facts;
+use crate::{members::Members, policy::Facts};
 
-/// Of a machine's JSON, as it was delivered.
-pub(super) fn facts(json: &str) -> Facts {
-    let members: Map<String, Value> = serde_json::from_str(json).unwrap_or_default();
-    // Older documents spell them in other cases.
-    let member = |name: &str| {
-        members.get(name).or_else(|| {
-            let mut members = members.iter();
-            let found = members.find(|(key, _)| key.eq_ignore_ascii_case(name));
-            found.map(|(_, value)| value)
-        })
-    };
-    let text = |name: &str| member(name)?.as_str().map(ToOwned::to_owned);
-    let tags = member("machineTags").and_then(Value::as_array);
-    let tags = tags.into_iter().flatten().filter_map(Value::as_str);
-    Facts {
-        name: text("computerDnsName"),
-        tags: tags.map(ToOwned::to_owned).collect(),
-        group: text("rbacGroupName"),
-        value: text("deviceValue"),
-        last_seen: text("lastSeen").and_then(|seen| seen.parse().ok()),
+/// Of a machine's JSON, as it was delivered; none where that cannot be read.
+pub(super) fn facts(json: &str) -> Option<Facts> {
+    let members = Members::read(json)?;
+    Some(Facts {
+        name: text(&members, "computerDnsName"),
+        tags: member(&members, "machineTags"),
+        group: text(&members, "rbacGroupName"),
+        value: text(&members, "deviceValue"),
+        last_seen: text(&members, "lastSeen").and_then(|seen| seen.parse().ok()),
+    })
+}
+
+/// The one member of this name, in any case, as older documents have it.
+fn member<T: DeserializeOwned>(members: &Members, name: &str) -> Option<T> {
+    let mut found = members
+        .0
+        .iter()
+        .filter(|(key, _)| key.eq_ignore_ascii_case(name));
+    match (found.next(), found.next()) {
+        (Some((_, value)), None) => serde_json::from_str(value.get()).ok(),
+        _ => None,
     }
+}
+
+/// A text that says something.
+fn text(members: &Members, name: &str) -> Option<String> {
+    member(members, name).filter(|text: &String| !text.trim().is_empty())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn tags(json: &str) -> Option<Vec<String>> {
+        facts(json).and_then(|facts| facts.tags)
+    }
+
     #[test]
     fn facts_are_read_from_what_was_delivered() {
         let found = facts(
-            r#"{"computerDnsName":"dc-1","machineTags":["a",1,"b"],"RbacGroupName":"Servers",
-                "deviceValue":"High","lastSeen":"2026-11-22T10:19:03.7981894Z"}"#,
+            r#"{"computerDnsName":"dc-1","machineTags":["a","b"],"RbacGroupName":"Servers",
+                "deviceValue":"High","lastSeen":"2026-11-22T10:19:03.7981894Z",
+                "odd":[1e999,"\ud83d"]}"#,
         );
+        let found = found.unwrap_or_default();
         assert_eq!(found.name.as_deref(), Some("dc-1"));
-        assert_eq!(found.tags, ["a", "b"]);
+        assert_eq!(found.tags, Some(vec!["a".to_owned(), "b".to_owned()]));
         assert_eq!(found.group.as_deref(), Some("Servers"));
         assert_eq!(found.value.as_deref(), Some("High"));
         let seen = found.last_seen.map(|seen| seen.to_string());
         assert_eq!(seen.as_deref(), Some("2026-11-22T10:19:03.7981894Z"));
-        let odd = r#"{"computerDnsName":1,"machineTags":"a","lastSeen":"yesterday"}"#;
-        for unread in ["", "[]", "{}", odd] {
-            assert_eq!(facts(unread), Facts::default(), "{unread}");
+    }
+
+    #[test]
+    fn what_cannot_be_read_in_one_way_alone_is_not_known() {
+        assert_eq!(tags(r#"{"machineTags":[]}"#), Some(Vec::new()));
+        for unknown in [
+            "{}",
+            r#"{"machineTags":null}"#,
+            r#"{"machineTags":"keep"}"#,
+            r#"{"machineTags":[{"name":"keep"}]}"#,
+            r#"{"machineTags":["a",1]}"#,
+            r#"{"machineTags":["keep"],"machineTags":[]}"#,
+            r#"{"MACHINETAGS":["keep"],"machineTags":[]}"#,
+        ] {
+            assert_eq!(tags(unknown), None, "{unknown}");
         }
+        for unread in ["", "[]", "1", r#"{"a":}"#] {
+            assert_eq!(facts(unread), None, "{unread}");
+        }
+        let odd = r#"{"computerDnsName":" ","rbacGroupName":"","lastSeen":"yesterday"}"#;
+        assert_eq!(facts(odd), Some(Facts::default()));
     }
 }

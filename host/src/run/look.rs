@@ -96,7 +96,7 @@ impl Runner {
             Target::Name(name) => self.preflight_name(order, &name).await,
         };
         let known = match &preflight {
-            Preflight::Found(machine) => Some(facts(&machine.json)),
+            Preflight::Found(machine) => facts(&machine.json),
             Preflight::Unavailable(_) => None,
             Preflight::Refused => return preflight,
         };

@@ -25,6 +25,8 @@ const PAUSE: Duration = Duration::from_secs(60);
 const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 const FIRST_QUESTION: Duration = Duration::from_millis(500);
 const LAST_INTERVAL: Duration = Duration::from_secs(5);
+/// How long a question may take beyond the end.
+const LAST_QUESTION: Duration = Duration::from_secs(5);
 
 impl Runner {
     pub(super) async fn send_one(
@@ -153,7 +155,15 @@ impl Runner {
         let end = Instant::now().checked_add(self.grace);
         let mut interval = FIRST_QUESTION;
         while !self.stopped() {
-            if let Ok(now) = self.offboardings(&[machine]).await
+            // The quota may keep a question waiting for longer than there is time.
+            let last = end.and_then(|end| end.checked_add(LAST_QUESTION));
+            let machines = [machine];
+            let asked = self.offboardings(&machines);
+            let asked = match last {
+                Some(last) => tokio::time::timeout_at(last, asked).await,
+                None => Ok(asked.await),
+            };
+            if let Ok(Ok(now)) = asked
                 && let Some(action) = now.new_since(known, order.comment(), named)
             {
                 order.settle(Verdict::Accepted(Box::new(action)));
@@ -177,7 +187,10 @@ impl Runner {
 
     /// The pending action that stands in the way, so that it can be followed.
     async fn attach_pending(&self, order: &mut Order, machine: &MachineId) {
-        if let Ok(listing) = self.offboardings(&[machine]).await
+        let machines = [machine];
+        let patience = self.grace.saturating_add(LAST_QUESTION);
+        let asked = tokio::time::timeout(patience, self.offboardings(&machines));
+        if let Ok(Ok(listing)) = asked.await
             && let Some(action) = listing.pending()
         {
             order.blocked_by(action.clone());

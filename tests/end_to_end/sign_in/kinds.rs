@@ -294,8 +294,14 @@ fn a_variable_of_others_does_not_lead_a_profiles_secret_elsewhere() {
         .env("OFFBOARD_CONFIG", &file)
         .env_remove("OFFBOARD_AUTHORITY")
         .env("AZURE_AUTHORITY_HOST", &authority);
-    let refused = outcome(&mut command);
-    assert_eq!(refused.code, 2, "{refused:?}");
-    assert_says(&refused.stderr, &["AZURE_AUTHORITY_HOST", "--authority"]);
+    // Whoever says which kind it is.
+    for kind in [None, Some("client-secret")] {
+        if let Some(kind) = kind {
+            command.env("OFFBOARD_AUTH", kind);
+        }
+        let refused = outcome(&mut command);
+        assert_eq!(refused.code, 2, "{refused:?}");
+        assert_says(&refused.stderr, &["AZURE_AUTHORITY_HOST", "--authority"]);
+    }
     assert_eq!(world.issued(), 0);
 }

@@ -113,3 +113,25 @@ fn a_client_id_that_is_left_over_is_told_where_it_stands_for_an_identity() {
         &[ELSEWHERE, "AZURE_CLIENT_ID", "--identity system"],
     );
 }
+
+/// Where the token names none, those that are named must agree.
+#[test]
+fn two_tenants_are_not_one_where_the_token_names_none() {
+    let world = World::new();
+    let machine = world.machine();
+    let token = world.secret("token", "an-opaque-token");
+    let url =
+        |tenant: &str| format!("https://security.microsoft.com/machines/{machine}?tid={tenant}");
+    let (one, other) = (url(ELSEWHERE), url(&world.tenant()));
+    for args in [
+        &["run", &one, &other][..],
+        &["run", &one, "--tenant", &world.tenant()],
+    ] {
+        let more = ["--comment", "x", "--dry-run", "-o", "json"];
+        let mut command = world.command(&[args, &more].concat());
+        let refused = outcome(command.env("OFFBOARD_TOKEN_FILE", &token));
+        assert_eq!(refused.code, 3, "{refused:?}");
+        assert_eq!(refused.rows()[0]["error"]["kind"], "wrong-tenant");
+    }
+    assert!(world.calls().is_empty(), "{:?}", world.calls());
+}

@@ -6,7 +6,7 @@ mod rows;
 mod template;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     fmt,
     fs::File,
     io::{self, Read},
@@ -16,12 +16,14 @@ use std::{
 use thiserror::Error;
 
 use super::target::{self, Named};
-use crate::contract::Comment;
+use crate::{contract::Comment, order::Target};
 use rows::Row;
 use template::Template;
 
-/// The longest list, in bytes: a million machines by their ids.
-const MAX_LIST: u64 = 64 * 1024 * 1024;
+/// The longest list, in bytes: some 100,000 machines in a table.
+const MAX_LIST: u64 = 16 * 1024 * 1024;
+/// So many faults are enough.
+const MAX_FAULTS: usize = 1000;
 
 /// One machine that is to be offboarded, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +36,31 @@ pub(super) struct Entry {
     pub(super) comment: Comment,
 }
 
+impl Entry {
+    /// Whether both lines call the machine alike; then it is called so.
+    fn called_alike(&mut self, other: &Self) -> bool {
+        let alike = match (&self.called, &other.called) {
+            (Some(one), Some(other)) => is_same_name(one, other),
+            _ => true,
+        };
+        if self.called.is_none() {
+            self.called.clone_from(&other.called);
+        }
+        alike
+    }
+}
+
+/// A label alone stands for the full names that begin with it.
+pub(super) fn is_same_name(one: &str, other: &str) -> bool {
+    let plain = |name: &str| name.trim_end_matches('.').to_lowercase();
+    let (one, other) = (plain(one), plain(other));
+    let label = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
+    match one.contains('.') && other.contains('.') {
+        true => one == other,
+        false => label(&one) == label(&other),
+    }
+}
+
 /// A list without faults.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct List {
@@ -41,6 +68,8 @@ pub(super) struct List {
     pub(super) entries: Vec<Entry>,
     /// How many lines named a machine again.
     pub(super) again: usize,
+    /// How many were passed over, because they begin with `#`.
+    pub(super) remarks: usize,
 }
 
 /// What is wrong with a line; 0 is none of them.
@@ -166,6 +195,9 @@ fn check(text: &str, comment: Option<&Comment>, name: &str) -> Result<List, List
     let mut known: HashMap<String, usize> = HashMap::new();
     let mut again = 0;
     for row in rows {
+        if faults.len() >= MAX_FAULTS {
+            break;
+        }
         let line = row.line;
         match entry(row, template.as_ref()) {
             Err(reason) => faults.push(Fault { line, reason }),
@@ -178,13 +210,15 @@ fn check(text: &str, comment: Option<&Comment>, name: &str) -> Result<List, List
                     }
                     Some(&first) => {
                         let known = &mut entries[first];
-                        let other = match known.comment == entry.comment {
-                            true if known.named.takes(&entry.named) => {
-                                again += 1;
-                                continue;
-                            }
-                            true => "tenant",
-                            false => "comment",
+                        let other = if known.comment != entry.comment {
+                            "comment"
+                        } else if !known.called_alike(&entry) {
+                            "name"
+                        } else if !known.named.takes(&entry.named) {
+                            "tenant"
+                        } else {
+                            again += 1;
+                            continue;
                         };
                         let reason = format!(
                             "it names the machine of line {} again, with another {other}",
@@ -199,7 +233,14 @@ fn check(text: &str, comment: Option<&Comment>, name: &str) -> Result<List, List
     match (faults.is_empty(), entries.is_empty()) {
         (false, _) => Err(ListError::Faults(name.to_owned(), faults)),
         (true, true) => Err(ListError::Empty(name.to_owned())),
-        (true, false) => Ok(List { entries, again }),
+        (true, false) => Ok(List {
+            entries,
+            again,
+            remarks: text
+                .lines()
+                .filter(|line| line.trim_start().starts_with('#'))
+                .count(),
+        }),
     }
 }
 
@@ -230,37 +271,50 @@ fn plain(name: &str) -> String {
 }
 
 /// The names that are in use for a column of ids, and of names: ours, the
-/// service's, and those of the portal's export.
-fn is_id(column: &str) -> bool {
-    matches!(plain(column).as_str(), "machineid" | "deviceid" | "id")
-}
+/// service's, and those of the portal's export. Of several the first counts.
+const IDS: [&str; 3] = ["machineid", "deviceid", "id"];
+const NAMES: [&str; 6] = [
+    "name",
+    "machinename",
+    "devicename",
+    "computerdnsname",
+    "dnsname",
+    "hostname",
+];
+const COMMENT: &str = "comment";
 
-fn is_name(column: &str) -> bool {
-    matches!(
-        plain(column).as_str(),
-        "name" | "machinename" | "devicename" | "computerdnsname" | "dnsname" | "hostname"
-    )
-}
-
-fn is_comment(column: &str) -> bool {
-    plain(column) == "comment"
+/// Whether a column names machines.
+fn names_machines(column: &str) -> bool {
+    let plain = plain(column);
+    IDS.contains(&plain.as_str()) || NAMES.contains(&plain.as_str())
 }
 
 /// What names the machine of a row, its id or else its name; and the name
-/// beside an id.
-fn machine(
-    columns: &HashMap<String, String>,
-    ids: &HashSet<String>,
-    names: &HashSet<String>,
-) -> (Result<String, String>, Option<String>) {
-    let first = |wanted: &HashSet<String>| {
-        let mut found = wanted.iter().filter_map(|column| columns.get(column));
+/// beside an id. The columns are known by their plain names.
+fn machine(columns: &HashMap<String, String>) -> (Result<String, String>, Option<String>) {
+    let first = |names: &[&str]| {
+        let mut found = names.iter().filter_map(|column| columns.get(*column));
         found.find(|value| !value.is_empty()).cloned()
     };
-    match (first(ids), first(names)) {
-        (Some(id), name) => (Ok(id), name),
+    match (first(&IDS), first(&NAMES)) {
+        (Some(id), name) => (checked(id), name),
         (None, Some(name)) => (Ok(name), None),
         (None, None) => (Err("it has neither an id nor a name".to_owned()), None),
+    }
+}
+
+/// What stands in a column of ids. Some other list's id is not looked up as if it
+/// were a name.
+fn checked(id: String) -> Result<String, String> {
+    match target::machine(&id) {
+        Ok(Named {
+            target: Target::Id(_),
+            ..
+        }) => Ok(id),
+        Ok(_) => Err(format!(
+            "{id:?} is in the column of ids, and is no machine id"
+        )),
+        Err(reason) => Err(format!("{id:?}: {reason}")),
     }
 }
 

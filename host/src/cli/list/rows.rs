@@ -2,9 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::{ListError, is_comment, is_id, is_name, machine, plain};
+use super::{COMMENT, ListError, machine, names_machines, plain};
+use crate::members::Members;
 
 /// What one line says.
 #[derive(Debug)]
@@ -57,7 +58,7 @@ fn delimiter(first: &str) -> Option<char> {
         .into_iter()
         .max_by_key(|delimiter| cells(*delimiter).count())?;
     let is_table = cells(found).count() > 1;
-    let names_machines = cells(found).any(|cell| is_id(cell) || is_name(cell));
+    let names_machines = cells(found).any(names_machines);
     (is_table || names_machines).then_some(found)
 }
 
@@ -83,16 +84,12 @@ fn table(text: &str, delimiter: char, name: &str) -> Result<Vec<Row>, ListError>
         .flexible(true)
         .from_reader(text.as_bytes());
     let head = reader.headers().cloned().unwrap_or_default();
-    let of = |is: fn(&str) -> bool| -> HashSet<String> {
-        head.iter().filter(|column| is(column)).map(plain).collect()
-    };
-    let (ids, names) = (of(is_id), of(is_name));
     let mut known = HashSet::new();
     let mut named = head.iter().filter(|column| !column.is_empty());
     if let Some(twice) = named.find(|column| !known.insert(plain(column))) {
         return Err(ListError::Twice(name.to_owned(), twice.to_owned()));
     }
-    if ids.is_empty() && names.is_empty() {
+    if !head.iter().any(names_machines) {
         let columns = head.iter().collect::<Vec<_>>().join(", ");
         return Err(ListError::Columns(name.to_owned(), columns));
     }
@@ -123,7 +120,7 @@ fn table(text: &str, delimiter: char, name: &str) -> Result<Vec<Row>, ListError>
             .zip(record.iter())
             .map(|(column, cell)| (plain(column), cell.to_owned()))
             .collect();
-        Some(filled(line, columns, &ids, &names))
+        Some(filled(line, columns))
     };
     Ok(reader.records().filter_map(row).collect())
 }
@@ -140,60 +137,45 @@ fn line(text: &str, at: &csv::Position) -> u64 {
     at.line() + passed.count() as u64
 }
 
+/// An object's members by their plain names. What is no text, number or word is
+/// nothing that a list says.
+fn object(text: &str) -> Result<HashMap<String, String>, String> {
+    let members = Members::read(text).ok_or_else(|| "it is no JSON object".to_owned())?;
+    let mut columns = HashMap::new();
+    for (name, value) in members.0 {
+        let value = match serde_json::from_str(value.get()) {
+            Ok(Value::String(text)) => text.trim().to_owned(),
+            Ok(Value::Null) => String::new(),
+            Ok(value @ (Value::Bool(_) | Value::Number(_))) => value.to_string(),
+            Ok(Value::Array(_) | Value::Object(_)) => continue,
+            Err(_) => return Err(format!("{name:?} cannot be read")),
+        };
+        if columns.insert(plain(&name), value).is_some() {
+            return Err(format!("it has {name:?} twice"));
+        }
+    }
+    Ok(columns)
+}
+
 fn objects(text: &str) -> Vec<Row> {
     let lines = text.lines().map(str::trim).zip(1..);
-    let object = |line: &str| -> Result<HashMap<String, String>, String> {
-        let object: Map<String, Value> =
-            serde_json::from_str(line).map_err(|_| "it is no JSON object".to_owned())?;
-        let mut columns = HashMap::new();
-        for (name, value) in object {
-            let value = match value {
-                Value::String(text) => text.trim().to_owned(),
-                Value::Null => String::new(),
-                Value::Bool(_) | Value::Number(_) => value.to_string(),
-                Value::Array(_) | Value::Object(_) => continue,
-            };
-            columns.insert(name, value);
-        }
-        Ok(columns)
-    };
     lines
         .filter(|(line, _)| is_line(line))
         .map(|(text, line)| match object(text) {
             Err(reason) => fault(line, reason),
-            Ok(members) => {
-                let of = |is: fn(&str) -> bool| -> HashSet<String> {
-                    members
-                        .keys()
-                        .filter(|name| is(name))
-                        .map(|name| plain(name))
-                        .collect()
-                };
-                let (ids, names) = (of(is_id), of(is_name));
-                let columns = members
-                    .into_iter()
-                    .map(|(name, value)| (plain(&name), value));
-                filled(line, columns.collect(), &ids, &names)
-            }
+            Ok(columns) => filled(line, columns),
         })
         .collect()
 }
 
-fn filled(
-    line: u64,
-    columns: HashMap<String, String>,
-    ids: &HashSet<String>,
-    names: &HashSet<String>,
-) -> Row {
-    let comment = columns.iter().find(|(column, _)| is_comment(column));
-    let (machine, called) = machine(&columns, ids, names);
+fn filled(line: u64, columns: HashMap<String, String>) -> Row {
+    let (machine, called) = machine(&columns);
+    let comment = columns.get(COMMENT).filter(|comment| !comment.is_empty());
     Row {
         line,
         machine,
         called,
-        comment: comment
-            .map(|(_, comment)| comment.clone())
-            .filter(|comment| !comment.is_empty()),
+        comment: comment.cloned(),
         columns,
     }
 }

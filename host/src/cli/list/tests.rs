@@ -88,6 +88,44 @@ fn a_machine_that_is_named_again_is_one() {
 }
 
 #[test]
+fn of_several_columns_of_ids_the_same_one_counts_each_time() {
+    for _ in 0..20 {
+        let found = shown(
+            &format!("id,machineId,comment\npc-9,{ID},x\n,{OTHER},y\n"),
+            "x",
+        );
+        assert_eq!((found[0].1.as_str(), found[1].1.as_str()), (ID, OTHER));
+        let found = shown("hostname,name\npc-9,pc-1\n", "x");
+        assert_eq!(found[0].1, "pc-1");
+    }
+    // Another list's id is no name.
+    let found = faults("id,comment\nasset-17,x\n");
+    assert!(found[0].1.contains("no machine id"), "{found:?}");
+}
+
+#[test]
+fn a_member_that_stands_twice_is_a_fault() {
+    for twice in [
+        format!("{{\"machineId\":\"{ID}\",\"machineId\":\"{OTHER}\"}}"),
+        format!("{{\"machineId\":\"{ID}\",\"MachineID\":\"{OTHER}\"}}"),
+        format!("{{\"machineId\":\"{ID}\",\"comment\":\"a\",\"Comment\":\"b\"}}"),
+    ] {
+        let found = faults(&twice);
+        assert!(found[0].1.contains("twice"), "{found:?}");
+    }
+}
+
+#[test]
+fn the_name_beside_an_id_is_not_lost_where_it_stands_again() {
+    let text = format!("machineId,name\n{ID},\n{ID},pc-1.corp.test\n{ID},PC-1\n");
+    let found = list(&text).unwrap();
+    assert_eq!(found.entries[0].called.as_deref(), Some("pc-1.corp.test"));
+    let text = format!("machineId,name\n{ID},pc-1\n{ID},pc-2\n");
+    assert!(faults(&text)[0].1.contains("another name"));
+    assert_eq!(list("# a\npc-1\n#2\n").unwrap().remarks, 2);
+}
+
+#[test]
 fn every_fault_is_told_with_its_line() {
     let found = faults(&format!(
         "machineId,comment,ticket\n{},x,1\n{ID},x\n,x,1\n{ID},x,1\n\"11111111-2222-3333-4444-555555555555\",x,1\n",

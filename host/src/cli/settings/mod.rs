@@ -228,10 +228,19 @@ impl Settings {
             return Ok(());
         };
         let is_others = *source == Source::Environment(AUTHORITY_HOST.to_owned());
-        let is_profiles = self
-            .sign_in
-            .chosen()
-            .is_some_and(|auth| matches!(auth.source, Source::Profile { .. }));
+        let sign_in = &self.sign_in;
+        let of_profile = |source: Option<&Source>| matches!(source, Some(Source::Profile { .. }));
+        let files = [
+            &sign_in.client_secret_file,
+            &sign_in.certificate,
+            &sign_in.certificate_password_file,
+            &sign_in.federated_token_file,
+        ];
+        // Whatever says the kind: it is the profile's if any part of it is.
+        let is_profiles = of_profile(sign_in.client_id.as_ref().map(Sourced::source))
+            || files
+                .into_iter()
+                .any(|file| of_profile(file.as_ref().map(Sourced::source)));
         ensure!(
             !is_others || !is_profiles || is_microsoft(value),
             "{AUTHORITY_HOST} names {}, which is no authority of Microsoft's, and the profile's \

@@ -7,7 +7,7 @@ use std::{fmt, time::Duration};
 use glob::Pattern;
 use jiff::Timestamp;
 
-use crate::contract::MachineId;
+use crate::contract::{MachineId, label, plain_name};
 
 /// Rules. Without any, every machine may be offboarded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -116,17 +116,15 @@ impl Policy {
         let Some(name) = &facts.name else {
             return Some(Objection::Unknown("its name"));
         };
-        let plain = |text: &str| text.trim_end_matches('.').to_lowercase();
-        let name = plain(name);
+        let name = plain_name(name);
         // A pattern without a dot is one of labels, as everywhere where a machine
         // is named.
-        let label = name.split('.').next().unwrap_or_default();
         let fits = |written: &&Pattern| {
-            let text = plain(written.as_str());
+            let text = plain_name(written.as_str());
             // It was one before, and its letters' case makes it no other.
             let pattern = Pattern::new(&text).unwrap_or_else(|_| (*written).clone());
             let is_label = !text.contains('.');
-            pattern.matches(&name) || (is_label && pattern.matches(label))
+            pattern.matches(&name) || (is_label && pattern.matches(label(&name)))
         };
         let found = self.never_names.iter().find(fits);
         found.map(|pattern| Objection::Name(pattern.as_str().to_owned()))

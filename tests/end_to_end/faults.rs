@@ -21,18 +21,15 @@ const FAULTS: [&str; 8] = [
 
 fn judge(seed: u64, duplicates_are_refused: bool) {
     let world = World::with(|config: &mut Config| {
+        config.machines = 60;
         config.faults = FaultPlan::parse(FAULTS).unwrap();
         config.faults.seed = seed;
         if duplicates_are_refused {
             config.on_duplicate = offboard_simulator::OnDuplicate::Refuse;
         }
     });
-    let machines = world.online();
-    let ids: Vec<&str> = machines
-        .iter()
-        .take(16)
-        .map(|truth| truth.machine.id.as_str())
-        .collect();
+    let ids = world.online_ids(16);
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let args = [
         "run",
         "--comment",

@@ -7,10 +7,8 @@ use crate::support::{Outcome, World};
 /// Offboards this many machines of a service with this quota.
 fn run(quota: &str, more: &[&str], count: usize) -> (Outcome, World) {
     let world = World::with(|config: &mut Config| config.quota = quota.parse().unwrap());
-    let machines = world.online();
-    let ids = machines.iter().take(count);
-    let ids: Vec<&str> = ids.map(|truth| truth.machine.id.as_str()).collect();
-    assert_eq!(ids.len(), count);
+    let ids = world.online_ids(count);
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let args = [&["run", "--comment", "x", "--yes"], &ids[..], more].concat();
     let outcome = world.offboard(&args);
     (outcome, world)
@@ -39,11 +37,8 @@ fn a_run_that_keeps_to_the_quota_is_never_refused_for_it() {
 fn who_waits_for_the_quota_can_be_ended() {
     use std::{process::Command, time::Duration};
     let world = World::new();
-    let machines = world.online();
-    let ids: Vec<&str> = machines[..3]
-        .iter()
-        .map(|truth| truth.machine.id.as_str())
-        .collect();
+    let ids = world.online_ids(3);
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let args = [
         "run",
         "--comment",

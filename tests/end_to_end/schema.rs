@@ -1,20 +1,8 @@
 //! What the command prints is what its schemas promise.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 
-use crate::support::{NOBODY, World, offboard, python};
-
-/// The faults of these values.
-fn faults(schema: &str, values: &[Value]) -> String {
-    assert!(!values.is_empty());
-    let schema = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../docs/schema")
-        .join(schema);
-    let lines: String = values.iter().map(|value| format!("{value}\n")).collect();
-    python::run("validate.py", &[schema.as_os_str()], &[], &lines)
-}
+use crate::support::{NOBODY, World, offboard, python::faults};
 
 #[test]
 fn orders_keep_to_their_schema() {

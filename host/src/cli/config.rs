@@ -120,7 +120,7 @@ fn rows(settings: &Settings) -> Result<Vec<Row>> {
         || default_journal().map(|file| Sourced::new(file.display().to_string(), Source::Default));
     let journal = path(&settings.journal).or_else(usual_journal);
     let (profile, file) = match &settings.profile {
-        Some((name, file)) => (Some(name.clone()), Some(file.clone())),
+        Some(chosen) => (Some(chosen.name.clone()), Some(chosen.file.clone())),
         None => (None, settings.file.clone().or_else(usual)),
     };
     Ok(vec![

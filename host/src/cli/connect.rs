@@ -9,7 +9,6 @@ use std::{
 
 use anyhow::{Context, Error, Result};
 use tokio::task::spawn_blocking;
-use uuid::Uuid;
 
 use super::{
     args::{ConnectArgs, JournalArgs, PluginArgs},
@@ -95,12 +94,13 @@ impl ConnectArgs {
         };
         let (claims, missing) = match signed_in {
             Ok((credential, token)) => {
+                let missing = match settings.named_tenant() {
+                    Some(tenant) => credential.bind(tenant).await.err(),
+                    None => None,
+                };
+                let missing = missing.map(|error| no_token(&error));
                 connection.credential = Some(credential);
-                let claims = token.claims();
-                let missing = claims
-                    .as_ref()
-                    .and_then(|claims| wrong_tenant(&settings, claims));
-                (claims, missing)
+                (token.claims(), missing)
             }
             Err(problem) => (None, Some(problem)),
         };
@@ -164,16 +164,7 @@ impl Settings {
             .credential(service, connection, prompt)
             .map_err(|error| Problem::new("no-credential", Retry::Safe, format!("{error:#}")))?;
         match credential.token().await {
-            Ok(token) => {
-                // A domain cannot be held against an id.
-                let named = self.sign_in.tenant.as_ref().map(|tenant| &tenant.value);
-                let named = named.filter(|tenant| tenant.parse::<Uuid>().is_ok());
-                if let Some(tenant) = named {
-                    // Another one than the first token's is told apart later.
-                    let _ = credential.bind(tenant).await;
-                }
-                Ok((credential, token))
-            }
+            Ok(token) => Ok((credential, token)),
             Err(error) => {
                 let mut problem = no_token(&error);
                 if let (Some(left_over), Some(message)) =
@@ -194,16 +185,9 @@ impl Settings {
             .sign_in
             .chosen()
             .map(|auth| auth.value.name().to_owned());
-        who.profile = self.profile.as_ref().map(|(name, _)| name.clone());
+        who.profile = self.profile.as_ref().map(|chosen| chosen.name.clone());
         who
     }
-}
-
-/// A token of another tenant than the one that was named is not used.
-fn wrong_tenant(settings: &Settings, claims: &TokenClaims) -> Option<Problem> {
-    let (found, wanted) = settings.other_tenant(claims)?;
-    let message = format!("the token is of the tenant {found}, and {wanted} is wanted");
-    Some(Problem::new("wrong-tenant", Retry::Safe, message))
 }
 
 /// Why there is no token, as a problem.
@@ -313,7 +297,7 @@ pub(super) fn pace(settings: &Settings, screen: &Screen) -> Pace {
     let screen = *screen;
     Pace::new(settings.quota(), move |wait| {
         // To the second: it is not promised.
-        let wait = Duration::from_secs(wait.as_secs() + 1);
+        let wait = Duration::from_secs(wait.as_secs().saturating_add(1));
         screen.say(&format!(
             "the quota is used up: the next call leaves in {}",
             humantime::format_duration(wait)

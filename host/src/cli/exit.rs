@@ -66,9 +66,9 @@ fn is_credential(kind: &str) -> bool {
     )
 }
 
-impl From<Exit> for ExitCode {
+impl From<Exit> for u8 {
     fn from(exit: Exit) -> Self {
-        Self::from(match exit {
+        match exit {
             Exit::Done => 0,
             Exit::Refused => 1,
             Exit::Usage => 2,
@@ -76,7 +76,13 @@ impl From<Exit> for ExitCode {
             Exit::Unknown => 4,
             Exit::NotSent => 5,
             Exit::Interrupted => 130,
-        })
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(u8::from(exit))
     }
 }
 

@@ -176,10 +176,7 @@ fn forbidden(problem: &Problem, claims: Option<&TokenClaims>) -> String {
         names: a wrong audience is answered with 403, too.";
     let has = |claims: &TokenClaims| match problem.reading {
         true => claims.may_read(),
-        false => claims
-            .permissions()
-            .iter()
-            .any(|held| held == "Machine.Offboard"),
+        false => claims.may_offboard(),
     };
     match claims {
         Some(claims) if has(claims) && claims.is_delegated() => format!(

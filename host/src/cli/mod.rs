@@ -11,6 +11,7 @@ mod confirm;
 mod connect;
 #[cfg(feature = "simulator")]
 mod demo;
+mod environment;
 mod exit;
 mod find;
 mod hint;
@@ -48,6 +49,7 @@ const LAST_MOMENT: Duration = Duration::from_millis(500);
 #[must_use]
 pub fn main() -> ExitCode {
     let secrets = Secrets::take();
+    environment::forget_blanks();
     let mut command = Cli::command();
     let parsed = command
         .try_get_matches_from_mut(std::env::args_os())

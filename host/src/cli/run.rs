@@ -290,10 +290,7 @@ fn announce(
         }
     }
     if let Some(claims) = &connected.claims
-        && !claims
-            .permissions()
-            .iter()
-            .any(|held| held == "Machine.Offboard")
+        && !claims.may_offboard()
     {
         screen.say("note: the token does not carry Machine.Offboard: the service will refuse it");
     }

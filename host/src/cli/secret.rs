@@ -1,14 +1,13 @@
 //! Secrets in the process: taken out of the environment before anything else
 //! runs, and kept out of core dumps and of other processes' sight.
 
-use std::{env, ffi::OsString, fmt};
+use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::environment;
 use crate::connection::{InvalidToken, Token};
 
-/// What the names of this command's own variables begin with.
-const OWN: &str = "OFFBOARD_";
 const TOKEN: &str = "OFFBOARD_TOKEN";
 const CLIENT_SECRET: &str = "AZURE_CLIENT_SECRET";
 const CERTIFICATE_PASSWORD: &str = "AZURE_CLIENT_CERTIFICATE_PASSWORD";
@@ -22,20 +21,10 @@ pub(super) struct Secrets {
 }
 
 impl Secrets {
-    /// Takes the secrets out of the environment, and what is set to nothing:
-    /// that is how scripts unset a variable. To be called once, before there
-    /// is a second thread.
+    /// Takes the secrets out of the environment. To be called once, before
+    /// there is a second thread.
     pub(super) fn take() -> Self {
         guard();
-        let blank = |(name, value): (OsString, OsString)| {
-            let name = name.into_string().ok()?;
-            let is_blank = value.to_str().is_some_and(|value| value.trim().is_empty());
-            (name.starts_with(OWN) && is_blank).then_some(name)
-        };
-        let blanks: Vec<String> = env::vars_os().filter_map(blank).collect();
-        for name in blanks {
-            let _ = take(&name);
-        }
         Self {
             token: take(TOKEN),
             client_secret: take(CLIENT_SECRET),
@@ -61,17 +50,10 @@ impl Secrets {
     }
 }
 
-/// A variable, which is gone afterwards.
+/// A variable, which is gone afterwards. What is not UTF-8 is no secret of these,
+/// and refused as one.
 fn take(name: &str) -> Option<SecretString> {
-    let value = env::var_os(name)?;
-    // SAFETY: nothing else reads or writes the environment meanwhile: the
-    // caller of `Secrets::take` has started no thread yet.
-    #[allow(unsafe_code)]
-    unsafe {
-        env::remove_var(name);
-    }
-    // What is not UTF-8 is no secret of these, and refused as one.
-    let value = value.into_string();
+    let value = environment::take(name)?.into_string();
     Some(value.map_or_else(|_| "\u{fffd}".into(), SecretString::from))
 }
 
@@ -105,7 +87,7 @@ fn guard() {}
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use std::process::Command;
+    use std::{env, process::Command};
 
     use super::*;
 

@@ -6,13 +6,10 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::screen::Screen;
+use super::{exit::Exit, screen::Screen};
 
 /// How long after the second the process has to end by itself.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// The exit code of who was interrupted, as everywhere.
-const INTERRUPTED: i32 = 130;
 
 /// The two wishes to end.
 pub(super) struct Signals {
@@ -38,7 +35,7 @@ impl Signals {
                 () = interrupted() => {}
                 () = tokio::time::sleep(PATIENCE) => {}
             }
-            std::process::exit(INTERRUPTED);
+            std::process::exit(u8::from(Exit::Interrupted).into());
         });
         Self { stop, now }
     }

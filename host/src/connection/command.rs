@@ -5,16 +5,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use serde::Deserialize;
-use tokio::{io::AsyncReadExt, process::Command};
+use tokio::process::Command;
 
-use super::{Fetch, Fetched, SignInError, Token, TokenSource};
-
-/// How long the program may take.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// The longest output, in bytes.
-const MAX_OUTPUT: u64 = 128 * 1024;
+use super::{Fetch, Fetched, SignInError, Token, TokenSource, program};
 
 /// A program that prints a token: alone, or as JSON the way `az account
 /// get-access-token`, `gcloud` or an authority's answer has it.
@@ -28,7 +23,7 @@ pub struct TokenCommand {
 #[derive(Deserialize)]
 struct Answer {
     #[serde(alias = "accessToken", alias = "access_token")]
-    token: secrecy::SecretString,
+    token: SecretString,
     /// Seconds since 1970.
     #[serde(default)]
     expires_on: Option<Number>,
@@ -66,39 +61,24 @@ impl TokenCommand {
         let failed = |reason: String| {
             SignInError::Setup(format!("the token command {}: {reason}", self.program))
         };
-        let mut child = Command::new(&self.program)
-            .args(&self.arguments)
-            // What proves this resource's identity is not for the program.
-            .env_remove("IDENTITY_HEADER")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|error| failed(error.to_string()))?;
-        let Some(stdout) = child.stdout.take() else {
-            return Err(failed("it has no output".to_owned()));
-        };
-        let mut output = String::new();
-        let read = async {
-            stdout.take(MAX_OUTPUT).read_to_string(&mut output).await?;
-            child.wait().await
-        };
-        let status = match tokio::time::timeout(PATIENCE, read).await {
-            Ok(status) => status.map_err(|error| failed(error.to_string()))?,
-            Err(_) => return Err(failed(format!("it took longer than {PATIENCE:?}"))),
-        };
-        let output = secrecy::SecretString::from(output);
+        let mut command = Command::new(&self.program);
+        // What it says of its faults is for whoever reads the terminal.
+        let command = command.args(&self.arguments).stderr(Stdio::inherit());
+        let output = program::output(command).await;
+        let output = output.map_err(|error| failed(error.to_string()))?;
+        let status = output.status;
+        let text = SecretSlice::from(output.stdout);
         if !status.success() {
             return Err(failed(format!("it failed ({status})")));
         }
-        read_output(&output).map_err(failed)
+        let text = std::str::from_utf8(text.expose_secret());
+        let text = text.map_err(|_| failed("it prints what is no text".to_owned()))?;
+        read_output(text).map_err(failed)
     }
 }
 
-fn read_output(output: &secrecy::SecretString) -> Result<Fetched, String> {
-    use secrecy::ExposeSecret;
-    let text = output.expose_secret().trim();
+fn read_output(text: &str) -> Result<Fetched, String> {
+    let text = text.trim();
     if !text.starts_with('{') {
         let token = Token::new(text).map_err(|error| error.to_string())?;
         return Ok(Fetched::by_claims(token));
@@ -131,7 +111,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Option<u64>, String> {
-        let fetched = read_output(&text.into())?;
+        let fetched = read_output(text)?;
         assert!(fetched.token.is_same(&Token::new("a.b.c").unwrap()));
         let left = |expires: SystemTime| expires.duration_since(SystemTime::now()).unwrap();
         Ok(fetched.expires.map(|expires| left(expires).as_secs()))
@@ -166,7 +146,7 @@ mod tests {
             r#"{"token": "a b"}"#,
             r#"{"token": ["a.b.c"]}"#,
         ] {
-            let error = read_output(&text.into()).unwrap_err();
+            let error = read_output(text).unwrap_err();
             assert!(!error.contains("a.b") && !error.contains("a b"), "{error}");
         }
     }

@@ -9,6 +9,7 @@ mod dial;
 mod network;
 #[cfg(feature = "sign-in")]
 mod probe;
+mod program;
 mod proxy;
 mod redaction;
 mod secret_file;
@@ -32,6 +33,8 @@ pub use probe::{Probe, ProbeError, Skew};
 pub use proxy::{InvalidProxy, Proxies, Proxy};
 pub use secret_file::{SecretFileError, TrustedFileError, read_secret, read_trusted};
 pub(crate) use target::Target;
+#[cfg(feature = "sign-in")]
+pub(crate) use token::OFFBOARD;
 pub use token::{InvalidToken, Token, TokenClaims};
 
 /// The service's origin, the credential for it, and the way there.

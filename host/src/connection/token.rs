@@ -21,6 +21,10 @@ use super::{
 /// Longer than any token that Entra ID issues, in bytes.
 const MAX_TOKEN: u64 = 64 * 1024;
 
+/// The permission to offboard, an application's and a user's alike (Microsoft's
+/// API documentation).
+pub(crate) const OFFBOARD: &str = "Machine.Offboard";
+
 /// A bearer token, zeroised when dropped.
 #[derive(Clone)]
 pub struct Token(SecretString);
@@ -104,6 +108,12 @@ impl TokenClaims {
         let mut permissions = self.roles.clone();
         permissions.extend(scopes.map(ToOwned::to_owned));
         permissions
+    }
+
+    /// Whether one of them is to offboard.
+    #[must_use]
+    pub fn may_offboard(&self) -> bool {
+        self.permissions().iter().any(|held| held == OFFBOARD)
     }
 
     /// Whether one of them is to read machines and actions.

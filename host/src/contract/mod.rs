@@ -16,6 +16,8 @@ mod api_root;
 mod error;
 mod function;
 mod id;
+#[cfg(feature = "command")]
+mod name;
 
 pub use api_root::{ApiRoot, InvalidApiRoot, Scheme};
 pub(crate) use bindings::defender::offboard::connection;
@@ -33,6 +35,8 @@ pub use bindings::{
 pub use error::{Problem, Retry};
 pub use function::Function;
 pub use id::{ActionId, Comment, InvalidActionId, InvalidComment, InvalidMachineId, MachineId};
+#[cfg(feature = "command")]
+pub use name::{label, plain_name, stands_for};
 
 /// The contract itself, as WIT.
 pub const WIT: &str = include_str!("../../../wit/offboard.wit");

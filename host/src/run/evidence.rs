@@ -8,13 +8,14 @@ use std::{collections::HashMap, fmt};
 use percent_encoding::percent_decode_str;
 use serde::{
     Deserialize, Deserializer,
-    de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
+    de::{Error as _, SeqAccess, Visitor},
 };
 use serde_json::value::RawValue;
 
 use crate::{
     contract::{ActionStatus, ActionType, Machine, MachineAction, MachineId},
     egress::{CallRecord, Delivery},
+    members::members,
 };
 
 /// The most entries of one page (Microsoft's API documentation).
@@ -51,7 +52,7 @@ impl<'a> Delivered<'a> {
         }
         let answer = record.exchange.as_ref()?.answer.as_deref()?;
         let answer = std::str::from_utf8(answer).ok()?.trim();
-        let members: Members<'_> = serde_json::from_str(answer).ok()?;
+        let members = Members::read(answer)?;
         let Some(value) = members.value else {
             let entries = Entry::new(answer, &members).into_iter().collect();
             return Some(Self {
@@ -63,7 +64,7 @@ impl<'a> Delivered<'a> {
         let list: List<'_> = serde_json::from_str(value.get()).ok()?;
         let mut entries = HashMap::new();
         for raw in list.0 {
-            if let Ok(members) = serde_json::from_str(raw.get())
+            if let Some(members) = Members::read(raw.get())
                 && let Some((id, entry)) = Entry::new(raw.get(), &members)
             {
                 entries.entry(id).or_insert(entry);
@@ -159,7 +160,6 @@ impl<'a> Entry<'a> {
 
 /// The members of an object that are looked at, unread. Whatever else the
 /// service sends beside them does not matter here.
-#[derive(Default)]
 struct Members<'a> {
     id: Option<&'a RawValue>,
     kind: Option<&'a RawValue>,
@@ -171,62 +171,46 @@ struct Members<'a> {
     next: Option<&'a RawValue>,
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
-        impl<'de> Visitor<'de> for Object {
-            type Value = Members<'de>;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("an object")
+impl<'a> Members<'a> {
+    /// Of a text that is one object. Spelled to the letter, or in other cases, as
+    /// older documents have it: the former counts. None where two are spelled
+    /// alike: two readers could understand two different things.
+    fn read(json: &'a str) -> Option<Self> {
+        const NAMES: [&str; 8] = [
+            "id",
+            "type",
+            "status",
+            "machineId",
+            "requestorComment",
+            "computerDnsName",
+            "value",
+            "@odata.nextLink",
+        ];
+        let position = |key: &str| NAMES.iter().position(|name| key.eq_ignore_ascii_case(name));
+        let mut found = [None; NAMES.len()];
+        let mut exact = [false; NAMES.len()];
+        for (key, value) in members(json, |key| position(key).is_some())? {
+            let at = position(&key)?;
+            let to_the_letter = NAMES[at] == key;
+            if to_the_letter && exact[at] {
+                return None;
             }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
-                const NAMES: [&str; 8] = [
-                    "id",
-                    "type",
-                    "status",
-                    "machineId",
-                    "requestorComment",
-                    "computerDnsName",
-                    "value",
-                    "@odata.nextLink",
-                ];
-                let mut members = Members::default();
-                // Spelled to the letter, or in other cases, as older documents
-                // have it: the former counts.
-                let mut exact = [false; NAMES.len()];
-                while let Some(key) = map.next_key::<String>()? {
-                    let known = NAMES.iter().position(|name| key.eq_ignore_ascii_case(name));
-                    let Some(at) = known else {
-                        map.next_value::<IgnoredAny>()?;
-                        continue;
-                    };
-                    let value: &'de RawValue = map.next_value()?;
-                    let to_the_letter = NAMES[at] == key;
-                    if to_the_letter && exact[at] {
-                        // Two readers could understand two different things.
-                        return Err(A::Error::custom("two members of one name"));
-                    }
-                    let slot = match at {
-                        0 => &mut members.id,
-                        1 => &mut members.kind,
-                        2 => &mut members.status,
-                        3 => &mut members.machine,
-                        4 => &mut members.comment,
-                        5 => &mut members.name,
-                        6 => &mut members.value,
-                        _ => &mut members.next,
-                    };
-                    if to_the_letter || (!exact[at] && slot.is_none()) {
-                        *slot = Some(value);
-                    }
-                    exact[at] |= to_the_letter;
-                }
-                Ok(members)
+            if to_the_letter || (!exact[at] && found[at].is_none()) {
+                found[at] = Some(value);
             }
+            exact[at] |= to_the_letter;
         }
-        deserializer.deserialize_map(Object)
+        let [id, kind, status, machine, comment, name, value, next] = found;
+        Some(Self {
+            id,
+            kind,
+            status,
+            machine,
+            comment,
+            name,
+            value,
+            next,
+        })
     }
 }
 

@@ -4,24 +4,36 @@
 
 use serde::de::DeserializeOwned;
 
-use crate::{members::Members, policy::Facts};
+use crate::{
+    members::{Members, members},
+    policy::Facts,
+};
+
+const NAME: &str = "computerDnsName";
+const TAGS: &str = "machineTags";
+const GROUP: &str = "rbacGroupName";
+const VALUE: &str = "deviceValue";
+const SEEN: &str = "lastSeen";
 
 /// Of a machine's JSON, as it was delivered; none where that cannot be read.
 pub(super) fn facts(json: &str) -> Option<Facts> {
-    let members = Members::read(json)?;
+    let wanted = |key: &str| {
+        let mut names = [NAME, TAGS, GROUP, VALUE, SEEN].into_iter();
+        names.any(|name| key.eq_ignore_ascii_case(name))
+    };
+    let members = members(json, wanted)?;
     Some(Facts {
-        name: text(&members, "computerDnsName"),
-        tags: member(&members, "machineTags"),
-        group: text(&members, "rbacGroupName"),
-        value: text(&members, "deviceValue"),
-        last_seen: text(&members, "lastSeen").and_then(|seen| seen.parse().ok()),
+        name: text(&members, NAME),
+        tags: member(&members, TAGS),
+        group: text(&members, GROUP),
+        value: text(&members, VALUE),
+        last_seen: text(&members, SEEN).and_then(|seen| seen.parse().ok()),
     })
 }
 
 /// The one member of this name, in any case, as older documents have it.
-fn member<T: DeserializeOwned>(members: &Members, name: &str) -> Option<T> {
+fn member<T: DeserializeOwned>(members: &Members<'_>, name: &str) -> Option<T> {
     let mut found = members
-        .0
         .iter()
         .filter(|(key, _)| key.eq_ignore_ascii_case(name));
     match (found.next(), found.next()) {
@@ -31,7 +43,7 @@ fn member<T: DeserializeOwned>(members: &Members, name: &str) -> Option<T> {
 }
 
 /// A text that says something.
-fn text(members: &Members, name: &str) -> Option<String> {
+fn text(members: &Members<'_>, name: &str) -> Option<String> {
     member(members, name).filter(|text: &String| !text.trim().is_empty())
 }
 

@@ -1,28 +1,18 @@
 //! `offboard check` where all is well, and what it and `config show` promise to
 //! programs.
 
-use std::{fs, path::Path};
+use std::fs;
 
 use serde_json::{Value, json};
 
 use super::{CHECK, World, assert_says, outcome, shown, step, steps, text};
-use crate::support::python;
+use crate::support::python::faults;
 
 /// How many of these values have faults.
 fn refused(schema: &str, values: &[Value]) -> usize {
     let faults = faults(schema, values);
     let numbers = faults.lines().filter_map(|line| line.split(':').next());
     numbers.collect::<std::collections::BTreeSet<_>>().len()
-}
-
-/// The faults of these values.
-fn faults(schema: &str, values: &[Value]) -> String {
-    assert!(!values.is_empty());
-    let schema = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../docs/schema")
-        .join(schema);
-    let lines: String = values.iter().map(|value| format!("{value}\n")).collect();
-    python::run("validate.py", &[schema.as_os_str()], &[], &lines)
 }
 
 const STEPS: [&str; 13] = [

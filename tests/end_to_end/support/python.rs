@@ -73,6 +73,16 @@ pub(crate) fn run(
     succeeded(child.wait_with_output().unwrap(), script)
 }
 
+/// The faults of these values by a schema of `docs/schema`, a line each.
+pub(crate) fn faults(schema: &str, values: &[serde_json::Value]) -> String {
+    assert!(!values.is_empty());
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../docs/schema")
+        .join(schema);
+    let lines: String = values.iter().map(|value| format!("{value}\n")).collect();
+    run("validate.py", &[schema.as_os_str()], &[], &lines)
+}
+
 fn succeeded(output: Output, what: &str) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     assert!(

@@ -134,6 +134,14 @@ impl World {
         })
     }
 
+    /// The ids of this many machines that are online.
+    pub(crate) fn online_ids(&self, count: usize) -> Vec<String> {
+        let machines = self.online();
+        assert!(machines.len() >= count);
+        let machines = machines.into_iter().take(count);
+        machines.map(|truth| truth.machine.id).collect()
+    }
+
     /// A machine that is supported, onboarded and offline.
     pub(crate) fn offline(&self) -> MachineTruth {
         self.fleet(|truth| {

@@ -47,12 +47,11 @@ pub(super) fn contents(
     report.add(audience(service, claims));
     report.add(tenant(settings, claims));
     let held = claims.permissions();
-    let offboards = held.iter().any(|held| held == "Machine.Offboard");
     let words = match held.is_empty() {
         true => "none at all".to_owned(),
         false => held.join(", "),
     };
-    report.add(match offboards {
+    report.add(match claims.may_offboard() {
         true => Step::passed("roles", words),
         false => Step::failed(
             "roles",

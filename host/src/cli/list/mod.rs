@@ -16,7 +16,10 @@ use std::{
 use thiserror::Error;
 
 use super::target::{self, Named};
-use crate::{contract::Comment, order::Target};
+use crate::{
+    contract::{Comment, stands_for},
+    order::Target,
+};
 use rows::Row;
 use template::Template;
 
@@ -40,24 +43,13 @@ impl Entry {
     /// Whether both lines call the machine alike; then it is called so.
     fn called_alike(&mut self, other: &Self) -> bool {
         let alike = match (&self.called, &other.called) {
-            (Some(one), Some(other)) => is_same_name(one, other),
+            (Some(one), Some(other)) => stands_for(one, other) || stands_for(other, one),
             _ => true,
         };
         if self.called.is_none() {
             self.called.clone_from(&other.called);
         }
         alike
-    }
-}
-
-/// A label alone stands for the full names that begin with it.
-pub(super) fn is_same_name(one: &str, other: &str) -> bool {
-    let plain = |name: &str| name.trim_end_matches('.').to_lowercase();
-    let (one, other) = (plain(one), plain(other));
-    let label = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
-    match one.contains('.') && other.contains('.') {
-        true => one == other,
-        false => label(&one) == label(&other),
     }
 }
 

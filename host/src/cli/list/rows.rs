@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 
 use super::{COMMENT, ListError, machine, names_machines, plain};
-use crate::members::Members;
+use crate::members::members;
 
 /// What one line says.
 #[derive(Debug)]
@@ -140,9 +140,9 @@ fn line(text: &str, at: &csv::Position) -> u64 {
 /// An object's members by their plain names. What is no text, number or word is
 /// nothing that a list says.
 fn object(text: &str) -> Result<HashMap<String, String>, String> {
-    let members = Members::read(text).ok_or_else(|| "it is no JSON object".to_owned())?;
+    let members = members(text, |_| true).ok_or_else(|| "it is no JSON object".to_owned())?;
     let mut columns = HashMap::new();
-    for (name, value) in members.0 {
+    for (name, value) in members {
         let value = match serde_json::from_str(value.get()) {
             Ok(Value::String(text)) => text.trim().to_owned(),
             Ok(Value::Null) => String::new(),

@@ -75,8 +75,6 @@ pub(in crate::cli) struct SignInSettings {
     pub(in crate::cli) token_file: Option<Sourced<PathBuf>>,
     pub(in crate::cli) token_command: Option<Sourced<Vec<String>>>,
     pub(in crate::cli) secrets: Secrets,
-    /// The tenant and the client id that the profile names, whatever counts.
-    pub(super) of_profile: (Option<String>, Option<String>),
 }
 
 fn text(text: String) -> Result<String> {
@@ -103,7 +101,6 @@ impl SignInSettings {
             None => Vec::new(),
         };
         Ok(Self {
-            of_profile: (profile.tenant.clone(), profile.client_id.clone()),
             auth: layers.plain("auth", args.auth, profile.auth),
             tenant: layers.pick(
                 "tenant",

@@ -106,9 +106,9 @@ struct Rules {
 
 /// A profile, and where it stands.
 #[derive(Debug, Default)]
-pub(super) struct Chosen {
-    pub(super) file: PathBuf,
-    pub(super) name: String,
+pub(in crate::cli) struct Chosen {
+    pub(in crate::cli) file: PathBuf,
+    pub(in crate::cli) name: String,
     pub(super) profile: Profile,
 }
 

@@ -2,12 +2,13 @@
 //! environment, the environment beats the file.
 
 mod auth;
+mod conflicts;
 mod file;
 mod source;
 
 use std::{env, path::PathBuf};
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use url::Url;
 use uuid::Uuid;
 
@@ -18,7 +19,7 @@ use super::{
 use crate::{
     connection::{
         AddressRange, TokenClaims,
-        cloud::{Choice, Cloud, Region, Service, is_microsoft},
+        cloud::{Choice, Cloud, Region, Service},
         is_same_tenant,
     },
     contract::ApiRoot,
@@ -27,15 +28,15 @@ use crate::{
 };
 
 pub(super) use auth::{Auth, SignInSettings};
-use file::Profile;
 pub(super) use file::usual;
+use file::{Chosen, Profile};
 pub(super) use source::{Given, Source, Sourced};
 
 /// Every setting of a connection.
 #[derive(Debug)]
 pub(super) struct Settings {
-    /// The profile in force, and its file.
-    pub(super) profile: Option<(String, PathBuf)>,
+    /// The profile in force.
+    pub(super) profile: Option<Chosen>,
     /// The configuration file that was named.
     pub(super) file: Option<PathBuf>,
     pub(super) cloud: Option<Sourced<Cloud>>,
@@ -192,7 +193,7 @@ impl Settings {
             ),
             origins,
             sign_in: SignInSettings::resolve(&args.sign_in, &profile, &layers, secrets)?,
-            profile: chosen.map(|chosen| (chosen.name, chosen.file)),
+            profile: chosen,
             file: args.config.clone(),
         })
     }
@@ -210,88 +211,18 @@ impl Settings {
     }
 
     /// The tenant of a token, if it is another one than the one that was named.
-    /// A domain cannot be held against an id.
     pub(super) fn other_tenant<'a>(
         &'a self,
         claims: &'a TokenClaims,
     ) -> Option<(&'a str, &'a str)> {
-        let wanted = self.sign_in.tenant.as_ref()?.value.as_str();
-        let found = claims.tenant.as_deref()?;
-        let differs = wanted.parse::<Uuid>().is_ok() && !is_same_tenant(wanted, found);
-        differs.then_some((found, wanted))
+        let (wanted, found) = (self.named_tenant()?, claims.tenant.as_deref()?);
+        (!is_same_tenant(wanted, found)).then_some((found, wanted))
     }
 
-    /// A variable that other tools use as well does not lead a profile's secret
-    /// to an authority that nobody knows.
-    fn check_authority(&self) -> Result<()> {
-        let Some(Sourced { value, source }) = &self.authority else {
-            return Ok(());
-        };
-        let is_others = *source == Source::Environment(AUTHORITY_HOST.to_owned());
-        let sign_in = &self.sign_in;
-        let of_profile = |source: Option<&Source>| matches!(source, Some(Source::Profile { .. }));
-        let files = [
-            &sign_in.client_secret_file,
-            &sign_in.certificate,
-            &sign_in.certificate_password_file,
-            &sign_in.federated_token_file,
-        ];
-        // Whatever says the kind: it is the profile's if any part of it is.
-        let is_profiles = of_profile(sign_in.client_id.as_ref().map(Sourced::source))
-            || files
-                .into_iter()
-                .any(|file| of_profile(file.as_ref().map(Sourced::source)));
-        ensure!(
-            !is_others || !is_profiles || is_microsoft(value),
-            "{AUTHORITY_HOST} names {}, which is no authority of Microsoft's, and the profile's \
-             credential would go there: if that is right, say so with --authority",
-            value.origin().ascii_serialization()
-        );
-        Ok(())
-    }
-
-    /// What the environment says otherwise than the profile: it counts, and may
-    /// be left over from something else.
-    pub(super) fn overridden(&self) -> Vec<String> {
-        let Some((profile, _)) = &self.profile else {
-            return Vec::new();
-        };
-        let mut overridden = Vec::new();
-        for (name, setting, said) in [
-            ("tenant", &self.sign_in.tenant, &self.sign_in.of_profile.0),
-            (
-                "client-id",
-                &self.sign_in.client_id,
-                &self.sign_in.of_profile.1,
-            ),
-        ] {
-            if let (
-                Some(Sourced {
-                    value,
-                    source: Source::Environment(variable),
-                }),
-                Some(said),
-            ) = (setting, said)
-                && value != said
-            {
-                overridden.push(format!(
-                    "{variable} says {value}, and counts; the profile {profile} has the {name} {said}"
-                ));
-            }
-        }
-        let secret = &self.sign_in.client_secret_file;
-        if let Some(Sourced {
-            source: Source::Profile { .. },
-            ..
-        }) = secret
-            && self.sign_in.secrets.client_secret().is_some()
-        {
-            overridden.push(format!(
-                "AZURE_CLIENT_SECRET is set, and counts; the profile {profile} has a \
-                 client-secret-file"
-            ));
-        }
-        overridden
+    /// The tenant that was named by its id. A domain cannot be held against one.
+    pub(super) fn named_tenant(&self) -> Option<&str> {
+        let tenant = self.sign_in.tenant.as_ref()?.value.as_str();
+        tenant.parse::<Uuid>().is_ok().then_some(tenant)
     }
 
     /// The service that is meant.

@@ -28,6 +28,11 @@ pub(in crate::cli) struct Sourced<T> {
 }
 
 impl Source {
+    /// Whether it is the profile.
+    pub(in crate::cli) fn is_profile(&self) -> bool {
+        matches!(self, Self::Profile { .. })
+    }
+
     /// How far from the command line: the nearer one counts.
     pub(in crate::cli) fn distance(&self) -> u8 {
         match self {

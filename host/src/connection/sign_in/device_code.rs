@@ -22,10 +22,7 @@ use super::{
     App, endpoint, failure, token_endpoint,
     transport::{Allowed, Client, TransportError},
 };
-use crate::connection::{Fetched, SignInError, Token};
-
-/// The one permission that is asked for.
-const PERMISSION: &str = "Machine.Offboard";
+use crate::connection::{Fetched, OFFBOARD, SignInError, Token};
 
 /// What reading needs; without it machines are not looked up and nothing is
 /// followed.
@@ -107,7 +104,7 @@ impl DeviceCode {
         Ok(Self {
             oauth,
             scopes: vec![
-                scope(PERMISSION),
+                scope(OFFBOARD),
                 scope(READING),
                 Scope::new(OFFLINE.to_owned()),
             ],

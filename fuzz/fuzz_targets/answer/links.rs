@@ -1,0 +1,75 @@
+//! How long to wait, and where a list goes on.
+
+use offboard_plugin::{page, request};
+use url::Url;
+
+const MAX_CURSOR: usize = 16 * 1024;
+
+/// A whole number of seconds is kept, and nothing is made of anything else.
+pub(super) fn check_retry_after(header: Option<&str>, seconds: Option<u64>) {
+    let header = header.unwrap_or_default().trim();
+    let digits = header.strip_prefix('+').unwrap_or(header);
+    let number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let significant = digits.trim_start_matches('0');
+    let significant = if significant.is_empty() {
+        "0"
+    } else {
+        significant
+    };
+    match seconds {
+        Some(seconds) => assert!(number && significant == seconds.to_string()),
+        // Longer than any that fits, where it is one.
+        None => assert!(!number || significant.len() >= u64::MAX.to_string().len()),
+    }
+}
+
+/// A cursor's request goes to the route and the host that it began with.
+pub(super) fn check_target(target: &str, path: &str, query: &str) {
+    assert!(target.bytes().all(|byte| byte.is_ascii_graphic()));
+    let root = Url::parse("https://api.example.test:8443").expect("a URL");
+    for url in [
+        Url::parse(&format!("https://api.example.test:8443{target}")),
+        root.join(target),
+    ] {
+        let url = url.expect("a target is a URL");
+        assert_eq!(url.origin(), root.origin());
+        assert_eq!((url.username(), url.password()), ("", None));
+        assert_eq!(url.path(), path);
+        assert_eq!(url.fragment(), None);
+        assert_eq!(url.query().map(decoded), Some(decoded(query)));
+    }
+    assert_eq!(target, format!("{path}?{query}"));
+}
+
+/// Without percent encoding, which may differ and mean the same.
+pub(super) fn decoded(text: &str) -> Vec<u8> {
+    let mut bytes = text.as_bytes();
+    let mut decoded = Vec::with_capacity(text.len());
+    while let [byte, rest @ ..] = bytes {
+        bytes = rest;
+        let pair = rest
+            .get(..2)
+            .and_then(|pair| std::str::from_utf8(pair).ok());
+        let value = pair
+            .filter(|pair| pair.bytes().all(|b| b.is_ascii_hexdigit()))
+            .and_then(|pair| u8::from_str_radix(pair, 16).ok());
+        match value {
+            Some(value) if *byte == b'%' => {
+                decoded.push(value);
+                bytes = &rest[2..];
+            }
+            _ => decoded.push(*byte),
+        }
+    }
+    decoded
+}
+
+/// Any text as a next link: what comes out can be sent.
+pub(super) fn next_query(link: &str) {
+    if let Some(query) = page::next_query(link) {
+        assert!((1..=MAX_CURSOR).contains(&query.len()));
+        assert!(!query.contains('#'));
+        let next = request::list_machines(Some(&query), 1).expect("its own cursor");
+        check_target(&next.target, "/api/machines", &query);
+    }
+}

@@ -1,0 +1,135 @@
+//! The contract's three types of errors in one face: which case, and what is in
+//! it.
+
+use offboard_plugin::{
+    offboarding::OffboardError,
+    tracking::CancelError,
+    types::{ReadError, ServiceError, Throttled, UnknownOutcome, UnreadableAnswer},
+};
+
+/// What a call does, as far as its errors depend on it.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Kind {
+    Offboard,
+    Cancel,
+    Read,
+    /// A list of machines, which is empty where the service says 404.
+    List,
+}
+
+/// An error of any of the contract's three types.
+pub(super) struct Refused {
+    pub(super) case: &'static str,
+    pub(super) said: Option<ServiceError>,
+    /// The plugin's own words, or the host's.
+    pub(super) reason: Option<String>,
+    /// The status of an answer that made no sense.
+    pub(super) unreadable: Option<u16>,
+    pub(super) throttled: Option<Option<u64>>,
+}
+
+impl Refused {
+    pub(super) fn reason(case: &'static str, reason: String) -> Self {
+        Self {
+            case,
+            said: None,
+            reason: Some(reason),
+            unreadable: None,
+            throttled: None,
+        }
+    }
+
+    pub(super) fn said(case: &'static str, error: ServiceError) -> Self {
+        Self {
+            said: Some(error),
+            reason: None,
+            ..Self::reason(case, String::new())
+        }
+    }
+
+    pub(super) fn throttled(error: Throttled) -> Self {
+        Self {
+            throttled: Some(error.retry_after),
+            ..Self::said("throttled", error.answer)
+        }
+    }
+
+    pub(super) fn unreadable(answer: UnreadableAnswer) -> Self {
+        Self {
+            unreadable: Some(answer.status),
+            ..Self::reason("unreadable", answer.reason)
+        }
+    }
+
+    pub(super) fn unknown(outcome: UnknownOutcome) -> Self {
+        Self {
+            said: outcome.answer,
+            ..Self::reason("unknown", outcome.reason)
+        }
+    }
+}
+
+impl From<OffboardError> for Refused {
+    fn from(error: OffboardError) -> Self {
+        use OffboardError as E;
+        match error {
+            E::InvalidMachineId(reason) | E::InvalidComment(reason) => {
+                Self::reason("invalid", reason)
+            }
+            E::NoCredential(reason) => Self::reason("no credential", reason),
+            E::Unauthorized(error) => Self::said("unauthorized", error),
+            E::Forbidden(error) => Self::said("forbidden", error),
+            E::MachineNotFound(error) => Self::said("not found", error),
+            E::UnsupportedMachine(error) => Self::said("unsupported", error),
+            E::AlreadyInProgress(error) => Self::said("in progress", error),
+            E::Rejected(error) => Self::said("rejected", error),
+            E::Throttled(error) => Self::throttled(error),
+            E::ServiceFailure(error) => Self::said("service failure", error),
+            E::Denied(reason) => Self::reason("denied", reason),
+            E::NotSent(reason) => Self::reason("not sent", reason),
+            E::OutcomeUnknown(outcome) => Self::unknown(outcome),
+            E::UnreadableAnswer(answer) => Self::unreadable(answer),
+        }
+    }
+}
+
+impl From<CancelError> for Refused {
+    fn from(error: CancelError) -> Self {
+        use CancelError as E;
+        match error {
+            E::InvalidActionId(reason) | E::InvalidComment(reason) => {
+                Self::reason("invalid", reason)
+            }
+            E::NoCredential(reason) => Self::reason("no credential", reason),
+            E::Unauthorized(error) => Self::said("unauthorized", error),
+            E::Forbidden(error) => Self::said("forbidden", error),
+            E::ActionNotFound(error) => Self::said("not found", error),
+            E::Rejected(error) => Self::said("rejected", error),
+            E::Throttled(error) => Self::throttled(error),
+            E::ServiceFailure(error) => Self::said("service failure", error),
+            E::Denied(reason) => Self::reason("denied", reason),
+            E::NotSent(reason) => Self::reason("not sent", reason),
+            E::OutcomeUnknown(outcome) => Self::unknown(outcome),
+            E::UnreadableAnswer(answer) => Self::unreadable(answer),
+        }
+    }
+}
+
+impl From<ReadError> for Refused {
+    fn from(error: ReadError) -> Self {
+        use ReadError as E;
+        match error {
+            E::InvalidArgument(reason) => Self::reason("invalid", reason),
+            E::NoCredential(reason) => Self::reason("no credential", reason),
+            E::Unauthorized(error) => Self::said("unauthorized", error),
+            E::Forbidden(error) => Self::said("forbidden", error),
+            E::NotFound(error) => Self::said("not found", error),
+            E::Rejected(error) => Self::said("rejected", error),
+            E::Throttled(error) => Self::throttled(error),
+            E::ServiceFailure(error) => Self::said("service failure", error),
+            E::Denied(reason) => Self::reason("denied", reason),
+            E::NoAnswer(reason) => Self::reason("no answer", reason),
+            E::UnreadableAnswer(answer) => Self::unreadable(answer),
+        }
+    }
+}

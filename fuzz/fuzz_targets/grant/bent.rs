@@ -1,0 +1,365 @@
+//! Requests that are nearly the right one: some of its pieces bent, each in a way
+//! that a reader may take for the right piece.
+
+use arbitrary::{Result, Unstructured};
+
+use super::ordered::{Ordered, Request};
+
+pub(super) const METHODS: &[&str] = &[
+    "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "get", "post", "X",
+];
+
+pub(super) const SCHEMES: &[&str] = &["https", "http", "HTTPS", "ws", "file", "https:", ""];
+
+/// What may make another place of a text that looks like the right one.
+pub(super) const ODD: &[&str] = &[
+    "/",
+    "//",
+    "\\",
+    "/..",
+    "/../",
+    "/./",
+    "/.",
+    "%2f",
+    "%2F",
+    "%2e%2e/",
+    "%00",
+    "%",
+    "%25",
+    "%5c",
+    ";",
+    ";x=1",
+    "?",
+    "?$top=1",
+    "#",
+    "#x",
+    "@",
+    "user@",
+    "u:p@",
+    "evil.test",
+    ".evil.test",
+    "@evil.test",
+    ":443",
+    ":80",
+    ":8443",
+    ":",
+    ":0443",
+    ".",
+    "..",
+    " ",
+    "\t",
+    "\r\n",
+    "\n",
+    "\0",
+    "isolate",
+    "offboard",
+    "cancel",
+    "runliveresponse",
+    "machines",
+    "machineactions",
+    "api",
+    "API",
+    "v1.0/",
+    "$",
+    "%24",
+    "%2524",
+    "$top=1",
+    "$filter=a%20eq%20'b'",
+    "&",
+    "&&",
+    "=",
+    "&$top=1",
+    "&x=1",
+    "&%24skip=1",
+    "+",
+    "é",
+    "ｅ",
+    "。",
+    "\u{ad}",
+    "\u{200d}",
+    "[",
+    "]",
+    "::1",
+    "0x7f.1",
+    "ſ",
+    "K",
+    "I",
+    "*",
+    "|",
+    "\"",
+    "'",
+    "<",
+    "{",
+    "}",
+    "^",
+    "`",
+];
+
+pub(super) const QUERIES: &[&str] = &[
+    "$top=100",
+    "$filter=computerDnsName%20eq%20'x'&$top=100",
+    "%24skiptoken=abc%26def",
+    "$filter=machineId%20eq%20'0'&$orderby=creationDateTimeUtc%20desc&$top=1",
+    "",
+    "$",
+    "=",
+    "a=b",
+    "api-version=1&$top=1",
+    "$top",
+    "$top=1&x=2",
+    "$top=1&",
+    "%2524top=1",
+    "%24=",
+];
+
+pub(super) const HEADERS: &[&str] = &[
+    "accept",
+    "content-length",
+    "content-type",
+    "host",
+    "user-agent",
+    "authorization",
+    "cookie",
+    "x-http-method-override",
+    "x-original-url",
+    "x-forwarded-host",
+    "transfer-encoding",
+    "connection",
+    "expect",
+    "te",
+    "upgrade",
+    "Accept",
+    "HOST",
+    "host ",
+    "",
+    "content-encoding",
+    "proxy-authorization",
+];
+
+pub(super) const JSON: &[&str] = &[
+    "{",
+    "}",
+    "[",
+    "]",
+    "\"",
+    ":",
+    ",",
+    " ",
+    "\t",
+    "\n",
+    "\r",
+    "\\",
+    "\\u0043",
+    "\\u0000",
+    "null",
+    "true",
+    "1",
+    "\"Comment\"",
+    "\"comment\"",
+    "\"COMMENT\"",
+    "\"\\u0043omment\"",
+    "\"Comment\\u0000\"",
+    "\"Comment\":\"x\"",
+    ",\"Comment\":\"x\"",
+    "\"Comment\":null",
+    "\"IsolationType\":\"Full\"",
+    ",\"IsolationType\":\"Full\"",
+    "{}",
+    "[]",
+    "\u{feff}",
+    "//",
+    "/*",
+    "*/",
+    "\u{c}",
+    "\u{b}",
+    "\u{a0}",
+    "\u{2028}",
+    "\\ud800",
+    "\\/",
+];
+
+/// The right request, with some of its pieces bent.
+pub(super) fn bent(
+    u: &mut Unstructured<'_>,
+    right: &Request,
+    ordered: &Ordered,
+) -> Result<Request> {
+    let mut asked = right.clone();
+    let which: u8 = u.arbitrary()?;
+    if which & 1 != 0 {
+        asked.method = one_of(u, METHODS, &right.method)?;
+    }
+    if which & 2 != 0 {
+        asked.scheme = one_of(u, SCHEMES, &right.scheme)?;
+    }
+    if which & 4 != 0 {
+        let host = ordered.root.host_str().unwrap_or_default();
+        let port = ordered.root.port_or_known_default().unwrap_or_default();
+        asked.authority = match u.int_in_range(0..=3)? {
+            0 => format!("{host}:{port}"),
+            1 => host.to_owned(),
+            2 => right.authority.to_uppercase(),
+            _ => near(u, &right.authority, ODD)?,
+        };
+    }
+    if which & 8 != 0 {
+        asked.path = near(u, &right.path, ODD)?;
+    }
+    if which & 16 != 0 {
+        let query = match u.ratio(1, 4)? {
+            true => (*u.choose(QUERIES)?).to_owned(),
+            false => right.query.clone().unwrap_or_default(),
+        };
+        asked.query = match u.int_in_range(0..=4)? {
+            0 => None,
+            1 => Some(query),
+            2 => Some(format!("{query}&{}", u.choose(QUERIES)?)),
+            _ => Some(near(u, &query, ODD)?),
+        };
+    }
+    if which & 32 != 0 {
+        for _ in 0..u.int_in_range(0..=6)? {
+            let name = (*u.choose(HEADERS)?).to_owned();
+            let at = u.int_in_range(0..=asked.headers.len())?;
+            asked.headers.insert(
+                at,
+                match u.ratio(1, 8)? {
+                    true => near(u, &name, ODD)?,
+                    false => name,
+                },
+            );
+        }
+    }
+    if which & 64 != 0 {
+        let body = String::from_utf8_lossy(&right.body).into_owned();
+        asked.body = match u.int_in_range(0..=7)? {
+            0 => u.arbitrary::<&[u8]>()?.to_vec(),
+            // The same comment in another spelling.
+            1 => spelled(u, ordered.comment.as_deref().unwrap_or_default())?.into_bytes(),
+            // JSON of other members, or of another form.
+            2 | 3 => members(u, ordered.comment.as_deref().unwrap_or_default())?.into_bytes(),
+            _ => near(u, &body, JSON)?.into_bytes(),
+        };
+    }
+    Ok(asked)
+}
+
+pub(super) fn one_of(u: &mut Unstructured<'_>, list: &[&str], right: &str) -> Result<String> {
+    Ok(match u.ratio(1, 4)? {
+        true => near(u, right, ODD)?,
+        false => (*u.choose(list)?).to_owned(),
+    })
+}
+
+/// The comment's JSON with other white space, and some characters escaped.
+pub(super) fn spelled(u: &mut Unstructured<'_>, comment: &str) -> Result<String> {
+    let mut body = String::new();
+    let literal = |u: &mut Unstructured<'_>, body: &mut String, text: &str| -> Result<()> {
+        body.push('"');
+        for character in text.chars() {
+            if u.ratio(1, 4)? || character.is_control() || matches!(character, '"' | '\\') {
+                for unit in character.encode_utf16(&mut [0; 2]) {
+                    body.push_str(&format!("\\u{unit:04X}"));
+                }
+            } else {
+                body.push(character);
+            }
+        }
+        body.push('"');
+        Ok(())
+    };
+    const BLANKS: [&str; 5] = ["", " ", "\t", "\r\n", "\u{a0}"];
+    body.push_str(u.choose(&BLANKS)?);
+    body.push('{');
+    body.push_str(u.choose(&BLANKS)?);
+    literal(u, &mut body, "Comment")?;
+    body.push_str(u.choose(&BLANKS)?);
+    body.push(':');
+    literal(u, &mut body, comment)?;
+    body.push('}');
+    body.push_str(u.choose(&BLANKS)?);
+    Ok(body)
+}
+
+/// An object or an array of some members, the right one among them or not.
+pub(super) fn members(u: &mut Unstructured<'_>, comment: &str) -> Result<String> {
+    const NAMES: [&str; 6] = [
+        "Comment",
+        "comment",
+        "Comment ",
+        "IsolationType",
+        "",
+        "$type",
+    ];
+    let right = Value::from(comment).to_string();
+    let mut members = Vec::new();
+    for _ in 0..u.int_in_range(0..=3)? {
+        let value = match u.int_in_range(0..=3)? {
+            0 => (*u.choose(JSON)?).to_owned(),
+            1 => Value::from(text(u)?).to_string(),
+            _ => right.clone(),
+        };
+        let name = Value::from(*u.choose(&NAMES)?);
+        members.push(match u.ratio(1, 8)? {
+            true => value,
+            false => format!("{name}:{value}"),
+        });
+    }
+    let members = members.join(",");
+    Ok(match u.ratio(1, 8)? {
+        true => format!("[{members}]"),
+        false => format!("{{{members}}}"),
+    })
+}
+
+/// A text that is nearly the right one.
+pub(super) fn near(u: &mut Unstructured<'_>, right: &str, pieces: &[&str]) -> Result<String> {
+    let mut text: Vec<char> = right.chars().collect();
+    for _ in 0..u.int_in_range(1..=3)? {
+        let at = u.int_in_range(0..=text.len())?;
+        match u.int_in_range(0..=9)? {
+            0 => return self::text(u),
+            1 => {
+                if at < text.len() {
+                    text.remove(at);
+                }
+            }
+            2 => {
+                if let Some(character) = text.get_mut(at) {
+                    *character = match character.is_lowercase() {
+                        true => character.to_ascii_uppercase(),
+                        false => character.to_ascii_lowercase(),
+                    };
+                }
+            }
+            3 => {
+                // The same byte, percent-encoded.
+                if let Some(character) = text.get(at).copied().filter(char::is_ascii) {
+                    let code: Vec<char> =
+                        format!("%{:02x}", u32::from(character)).chars().collect();
+                    text.splice(at..=at, code);
+                }
+            }
+            4 => {
+                if let Some(character) = text.get_mut(at) {
+                    *character = u.arbitrary()?;
+                }
+            }
+            5 => text.insert(at, u.arbitrary()?),
+            6 => {
+                let again = text.split_at(at).1.to_vec();
+                text.extend(again);
+            }
+            7 => text.truncate(at),
+            _ => {
+                let piece: Vec<char> = u.choose(pieces)?.chars().collect();
+                text.splice(at..at, piece);
+            }
+        }
+    }
+    Ok(text.into_iter().collect())
+}
+
+pub(super) fn text(u: &mut Unstructured<'_>) -> Result<String> {
+    Ok(u.arbitrary::<&str>()?.to_owned())
+}

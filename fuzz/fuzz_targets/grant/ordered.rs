@@ -1,0 +1,173 @@
+//! What was ordered, as the oracle knows it: it reads what was let through as a
+//! URL and as JSON, as the service would.
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+use url::Url;
+
+pub(super) const PERMITTED: [&str; 5] = [
+    "accept",
+    "content-length",
+    "content-type",
+    "host",
+    "user-agent",
+];
+
+/// The query that was ordered, as a form says it.
+#[derive(Debug)]
+pub(super) enum Query {
+    None,
+    Says(Vec<(String, String)>),
+    Exactly(String),
+    /// A filter of the plugin's own, and how many at the most.
+    Filter,
+}
+
+/// What was ordered, as the oracle knows it.
+#[derive(Debug)]
+pub(super) struct Ordered {
+    pub(super) root: Url,
+    pub(super) method: &'static str,
+    pub(super) segments: Vec<String>,
+    pub(super) query: Query,
+    pub(super) comment: Option<String>,
+}
+
+/// A request of its own pieces.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Request {
+    pub(super) method: String,
+    pub(super) scheme: String,
+    pub(super) authority: String,
+    pub(super) path: String,
+    pub(super) query: Option<String>,
+    pub(super) headers: Vec<String>,
+    pub(super) body: Vec<u8>,
+}
+
+/// Where a page before said that the list goes on.
+pub(super) fn on(cursor: Option<&str>) -> Option<Query> {
+    cursor.map(|query| Query::Exactly(query.to_owned()))
+}
+
+impl Query {
+    /// As a plugin would write it.
+    pub(super) fn right(&self) -> Option<String> {
+        let encode = |value: &str| value.replace(' ', "%20").replace('\'', "%27");
+        match self {
+            Self::None => None,
+            Self::Exactly(query) => Some(query.clone()),
+            Self::Filter => Some("$filter=computerDnsName%20eq%20'x'&$top=2".to_owned()),
+            Self::Says(pairs) => {
+                let pairs = pairs
+                    .iter()
+                    .map(|(name, value)| format!("{name}={}", encode(value)));
+                Some(pairs.collect::<Vec<_>>().join("&"))
+            }
+        }
+    }
+
+    /// Whether this is it, read as a form.
+    pub(super) fn admits(&self, asked: Option<&str>, url: &Url) {
+        let mut pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+        match self {
+            Self::None => assert_eq!(asked, None, "a query where there may be none"),
+            Self::Exactly(query) => assert_eq!(asked, Some(query.as_str())),
+            Self::Says(wanted) => {
+                let mut wanted = wanted.clone();
+                wanted.sort();
+                pairs.sort();
+                assert_eq!(pairs, wanted);
+            }
+            Self::Filter => {
+                let mut known = HashSet::new();
+                for (name, _) in &pairs {
+                    assert!(
+                        matches!(name.as_str(), "$filter" | "$top"),
+                        "the option {name:?}"
+                    );
+                    assert!(known.insert(name.clone()), "{name:?} twice");
+                }
+            }
+        }
+    }
+}
+
+impl Ordered {
+    /// The request as the plugin should make it.
+    pub(super) fn right(&self) -> Request {
+        let host = self.root.host_str().unwrap_or_default();
+        Request {
+            method: self.method.to_owned(),
+            scheme: self.root.scheme().to_owned(),
+            authority: match self.root.port() {
+                Some(port) => format!("{host}:{port}"),
+                None => host.to_owned(),
+            },
+            path: format!("/{}", self.segments.join("/")),
+            query: self.query.right(),
+            headers: vec!["accept".to_owned(), "user-agent".to_owned()],
+            body: match &self.comment {
+                Some(comment) => serde_json::json!({ "Comment": comment }).to_string().into(),
+                None => Vec::new(),
+            },
+        }
+    }
+
+    pub(super) fn admits(&self, request: &Request) {
+        assert_eq!(request.method, self.method);
+        let query = request.query.as_deref();
+        let mut text = format!("{}://{}{}", request.scheme, request.authority, request.path);
+        if let Some(query) = query {
+            text = format!("{text}?{query}");
+        }
+        let url = Url::parse(&text).expect("what was let through is a URL");
+        assert_eq!(url.scheme(), self.root.scheme());
+        assert_eq!(url.host(), self.root.host());
+        assert_eq!(
+            url.port_or_known_default(),
+            self.root.port_or_known_default()
+        );
+        assert_eq!((url.username(), url.password()), ("", None));
+        assert!(!request.authority.contains(['@', '/', '?', '#', '\\']));
+        assert_eq!(url.fragment(), None);
+        let segments: Vec<&str> = url.path_segments().into_iter().flatten().collect();
+        assert_eq!(segments, self.segments);
+        // Nothing was folded away on the way to being a URL.
+        assert_eq!(url.path(), request.path);
+
+        assert!(query.is_none_or(|query| query.len() <= 16 * 1024));
+        self.query.admits(query, &url);
+
+        for name in &request.headers {
+            assert!(PERMITTED.contains(&name.as_str()), "the header {name:?}");
+        }
+        match &self.comment {
+            Some(comment) => only_comment(&request.body, comment),
+            None => assert!(request.body.is_empty()),
+        }
+    }
+}
+
+/// The body means `{"Comment": comment}` and says it once.
+pub(super) fn only_comment(body: &[u8], comment: &str) {
+    let value: Value = serde_json::from_slice(body).expect("a body that is let through is JSON");
+    assert_eq!(value, serde_json::json!({ "Comment": comment }));
+    // A reader that takes the last of two members, and one that takes the
+    // first, understand the same: no other text can hold a second one.
+    let quotes = quotes(body);
+    assert_eq!(quotes, 4, "two texts, a name and a value");
+}
+
+/// How many quotes of a JSON text are not escaped.
+pub(super) fn quotes(body: &[u8]) -> usize {
+    let mut escaped = false;
+    body.iter()
+        .filter(|&&byte| {
+            let counts = byte == b'"' && !escaped;
+            escaped = byte == b'\\' && !escaped;
+            counts
+        })
+        .count()
+}

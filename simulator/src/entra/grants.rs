@@ -132,11 +132,9 @@ impl<'a> Request<'a> {
             proof: Some(proof),
             ..TokenRequest::default()
         };
+        let token = entra.tokens.issue(request, self.now);
         entra.issued.add(GrantType::ClientCredentials);
-        Ok(Granted::to_application(
-            entra.tokens.issue(request, self.now),
-            target,
-        ))
+        Ok(Granted::to_application(token, target))
     }
 
     fn device_code(&self) -> Result<Granted, EntraError> {

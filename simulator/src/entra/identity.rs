@@ -254,10 +254,11 @@ fn issue(
         proof: Some(Proof::Assertion),
         ..TokenRequest::default()
     };
+    let text = entra.tokens.issue(request, now);
     entra.issued.add(GrantType::ManagedIdentity);
     let (issued, lifetime) = (now.as_second(), entra.tokens.lifetime());
     Ok(Token {
-        text: entra.tokens.issue(request, now),
+        text,
         client_id: identity.client_id,
         resource: resource.to_owned(),
         issued,

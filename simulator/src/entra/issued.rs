@@ -33,12 +33,14 @@ pub struct IssuedTokens {
 pub(crate) struct Counts([AtomicU64; 4]);
 
 impl Counts {
+    /// A token that is counted is issued: whoever reads the count and then revokes
+    /// all tokens means that one, too.
     pub(super) fn add(&self, grant: GrantType) {
-        self.of(grant).fetch_add(1, Ordering::Relaxed);
+        self.of(grant).fetch_add(1, Ordering::Release);
     }
 
     pub(crate) fn read(&self) -> IssuedTokens {
-        let count = |grant| self.of(grant).load(Ordering::Relaxed);
+        let count = |grant| self.of(grant).load(Ordering::Acquire);
         IssuedTokens {
             client_credentials: count(GrantType::ClientCredentials),
             device_code: count(GrantType::DeviceCode),

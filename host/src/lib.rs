@@ -25,7 +25,7 @@ pub mod audit;
 #[cfg(feature = "command")]
 pub mod cli;
 #[cfg(feature = "command")]
-pub mod journal;
+pub mod ledger;
 #[cfg(feature = "command")]
 mod lines;
 #[cfg(feature = "command")]

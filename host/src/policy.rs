@@ -27,6 +27,8 @@ pub struct Policy {
     pub required_tag: Option<String>,
     /// Only those that were not seen for so long.
     pub not_seen_for: Option<Duration>,
+    /// At most this share of the fleet in one run, in percent, from 1 to 100.
+    pub largest_share: Option<u8>,
 }
 
 /// What is known of a machine.
@@ -64,6 +66,10 @@ pub enum Objection {
     Seen(Timestamp, Duration),
     /// It does not tell what this rule asks for.
     Unknown(&'static str),
+    /// So many of so many machines are more than this share of the fleet.
+    Share(u64, u64, u8),
+    /// How many machines the fleet has is not known, and a rule asks for it.
+    UnknownFleet,
 }
 
 impl Policy {
@@ -87,12 +93,28 @@ impl Policy {
         }
         let by_id_alone = Self {
             never: self.never.clone(),
+            largest_share: self.largest_share,
             ..Self::default()
         };
         match facts {
             Some(facts) => self.against(facts, now),
             None if *self == by_id_alone => None,
             None => Some(Objection::Unknown("whatever its rules ask for")),
+        }
+    }
+
+    /// Why so many machines are not offboarded at once, of a fleet of so many, if
+    /// that is known.
+    #[must_use]
+    pub fn objection_to_share(&self, planned: u64, fleet: Option<u64>) -> Option<Objection> {
+        let largest = self.largest_share?;
+        match fleet {
+            _ if planned == 0 => None,
+            None => Some(Objection::UnknownFleet),
+            Some(fleet) => {
+                let is_more = planned.saturating_mul(100) > fleet.saturating_mul(largest.into());
+                is_more.then_some(Objection::Share(planned, fleet, largest))
+            }
         }
     }
 
@@ -187,8 +209,19 @@ impl Objection {
 
 impl fmt::Display for Objection {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("the policy excludes it: ")?;
+        formatter.write_str(match self {
+            Self::Share(..) | Self::UnknownFleet => "the policy excludes so many: ",
+            _ => "the policy excludes it: ",
+        })?;
         match self {
+            Self::Share(planned, fleet, largest) => write!(
+                formatter,
+                "{planned} of {fleet} machines are more than {largest} % of the fleet, \
+                 `largest-share`"
+            ),
+            Self::UnknownFleet => formatter.write_str(
+                "how many machines the fleet has is not known, and `largest-share` asks for it",
+            ),
             Self::Never => formatter.write_str("it is one of `never`"),
             Self::Name(pattern) => write!(formatter, "its name fits {pattern:?} of `never-names`"),
             Self::Tag(tag) => write!(formatter, "it has the tag {tag:?} of `never-tags`"),

@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use crate::support::{MACHINE, Outcome, Reply, Scripted};
+use crate::support::{MACHINE, Outcome, Reply, Scripted, written_ledger};
 
 fn action(id: &str, status: &str) -> String {
     json!({
@@ -454,8 +454,8 @@ fn an_echo_of_the_token_is_cut_out() {
     let escaped = r#"{"error":{"code":"BadRequest","message":"a\u002esecret\u002Etoken"}}"#;
     let server = Scripted::posting(Reply::new(400, escaped));
     let outcome = server.run(&[]);
-    let journal = std::fs::read_to_string(server.path("journal.jsonl")).unwrap();
-    assert!(!format!("{outcome:?}{journal}").contains("a.secret.token"));
+    let ledger = written_ledger(&server.path("ledger.db"));
+    assert!(!format!("{outcome:?}{ledger}").contains("a.secret.token"));
 }
 
 #[test]

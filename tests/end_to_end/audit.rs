@@ -262,7 +262,7 @@ fn a_line_is_on_the_disk_before_its_request_leaves() {
     let mut child = command(["run", MACHINE, "--comment", "x", "--yes", "--audit"])
         .arg(&file)
         .env("OFFBOARD_API_ROOT", root)
-        .env("OFFBOARD_JOURNAL", folder.path().join("journal.jsonl"))
+        .env("OFFBOARD_LEDGER", folder.path().join("ledger.db"))
         .env("OFFBOARD_TOKEN", "a.secret.token")
         .spawn()
         .unwrap();

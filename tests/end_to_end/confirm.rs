@@ -23,11 +23,11 @@ fn at_a_terminal(world: &World, before: &str, answer: &str, more: &[&str]) -> (i
     args.extend(more);
     let args: Vec<&OsStr> = args.iter().map(OsStr::new).collect();
     let token = world.path("token");
-    let journal = world.path("journal.jsonl");
+    let ledger = world.path("ledger.db");
     let environment = [
         ("OFFBOARD_API_ROOT", world.root()),
         ("OFFBOARD_TOKEN_FILE", token.to_str().unwrap()),
-        ("OFFBOARD_JOURNAL", journal.to_str().unwrap()),
+        ("OFFBOARD_LEDGER", ledger.to_str().unwrap()),
     ];
     let output = python::run("terminal.py", &args, &environment, "");
     let output: Value = serde_json::from_str(&output).unwrap();
@@ -51,7 +51,7 @@ fn anything_else_sends_nothing() {
         let (code, shown) = at_a_terminal(&world, "", answer, &[]);
         assert_eq!((code, world.posts().len()), (130, 0), "{answer:?}: {shown}");
         assert!(!shown.contains("network"), "{answer:?}: {shown}");
-        assert!(world.journal().is_empty());
+        assert!(world.recorded_runs().is_empty());
     }
 }
 

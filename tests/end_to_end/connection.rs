@@ -250,7 +250,7 @@ fn without_a_home_there_is_no_configuration() {
         .env_remove("XDG_STATE_HOME");
     let shown = Outcome::from(command.output().unwrap());
     let shown: serde_json::Value = serde_json::from_str(&shown.stdout).unwrap();
-    for name in ["configuration", "profile", "tenant", "journal"] {
+    for name in ["configuration", "profile", "tenant", "ledger"] {
         assert!(shown[name]["value"].is_null(), "{name}: {shown}");
     }
 }

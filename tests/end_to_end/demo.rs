@@ -20,7 +20,8 @@ fn the_demo_shows_one_success_and_two_honest_failures() {
         "inactive after 7 days",
         "ResourceNotFound",
         "tracking id",
-        "ActiveRequestAlreadyExists: Action is already in progress",
+        "takes on the first: accepted",
+        "was under way already",
         "Next",
         "offboard simulate",
     ] {

@@ -42,11 +42,11 @@ fn each_machine_of_a_table_is_offboarded_once_with_its_comment() {
     assert_eq!(done.code, 0, "{done:?}");
     assert!(done.stderr.contains("1 of the lines"), "{done:?}");
     assert_eq!(world.offboardings().len(), 2);
-    let journal = world.journal();
-    let sending = journal.iter().filter(|line| line["event"] == "sending");
-    let comments: Vec<&str> = sending
-        .map(|line| line["comment"].as_str().unwrap())
-        .collect();
+    let recorded = world.recorded();
+    let comments = recorded
+        .iter()
+        .map(|order| order["comment"].as_str().unwrap());
+    let comments: Vec<&str> = comments.collect();
     assert_eq!(comments, ["Retired, INC-1", "Lost, for good"]);
 }
 

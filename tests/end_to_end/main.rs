@@ -13,7 +13,7 @@ mod demo;
 mod faults;
 mod find;
 mod hostile;
-mod journal;
+mod ledger;
 mod limits;
 mod list;
 mod output;

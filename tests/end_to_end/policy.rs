@@ -108,7 +108,7 @@ fn each_rule_is_asked_of_what_the_service_sent() {
             command
                 .env("OFFBOARD_API_ROOT", service.root())
                 .env("OFFBOARD_TOKEN_FILE", service.path("token"))
-                .env("OFFBOARD_JOURNAL", service.path("journal.jsonl"));
+                .env("OFFBOARD_LEDGER", service.path("ledger.db"));
             let outcome = ruled(&mut command, &service.path(""), rule);
             assert_eq!(outcome.code, code, "{rule} {facts}: {outcome:?}");
             let state = if code == 0 { "planned" } else { "rejected" };

@@ -22,7 +22,7 @@ impl Waiting {
         let root = format!("http://{}", listener.local_addr().unwrap());
         let child = command(["run", MACHINE, "--comment", "x", "--yes"])
             .env("OFFBOARD_API_ROOT", root)
-            .env("OFFBOARD_JOURNAL", folder.path().join("journal.jsonl"))
+            .env("OFFBOARD_LEDGER", folder.path().join("ledger.db"))
             .env("OFFBOARD_TOKEN", "a.secret.token")
             .spawn()
             .unwrap();

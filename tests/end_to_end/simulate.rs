@@ -75,7 +75,7 @@ fn the_first_line_is_all_that_a_client_needs() {
     let mut run = command(["run", id, "--comment", "x", "--yes", "--wait", "-o", "json"]);
     run.env("OFFBOARD_API_ROOT", root)
         .env("OFFBOARD_TOKEN", simulator.ready["token"].as_str().unwrap())
-        .env("OFFBOARD_JOURNAL", folder.path().join("journal.jsonl"));
+        .env("OFFBOARD_LEDGER", folder.path().join("ledger.db"));
     let outcome = Outcome::from(run.output().unwrap());
     assert_eq!(outcome.row()["state"], "succeeded", "{outcome:?}");
     assert_eq!(

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::support::{Outcome, Reply, Scripted, World};
 
 fn first_action(world: &World, id: &str) -> String {
-    world.run(&[id]).row()["action"]["id"]
+    world.run(&[id, "--again"]).row()["action"]["id"]
         .as_str()
         .unwrap()
         .to_owned()

@@ -49,14 +49,22 @@ fn a_comment_is_needed_and_says_something() {
 }
 
 #[test]
-fn more_machines_than_a_run_takes_are_refused() {
+fn more_machines_than_usual_need_their_count() {
     let world = World::new();
     let ids: Vec<String> = (0..26).map(|number| format!("{number:040x}")).collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let outcome = world.run(&ids);
     assert_eq!(outcome.code, 2, "{outcome:?}");
-    assert!(outcome.stderr.contains("at most 25"), "{outcome:?}");
+    assert!(outcome.stderr.contains("--expect 26"), "{outcome:?}");
+    let other = world.run(&[&ids[..], &["--expect", "25"]].concat());
+    assert_eq!(other.code, 2, "{other:?}");
+    assert!(
+        other.stderr.contains("25 machines are expected, and 26"),
+        "{other:?}"
+    );
     assert!(world.requests().is_empty());
+    let meant = world.run(&[&ids[..], &["--expect", "26"]].concat());
+    assert_eq!((meant.code, meant.rows().len()), (1, 26), "{meant:?}");
 }
 
 #[test]

@@ -62,9 +62,9 @@ pub(super) async fn machine(connected: &Connected, target: &Target) -> Result<Ma
 
 /// A read that finds nothing, where an action was asked for.
 pub(super) fn unknown_action(problem: Problem) -> Problem {
-    match problem.kind {
+    match &*problem.kind {
         "not-found" => Problem {
-            kind: "action-not-found",
+            kind: "action-not-found".into(),
             ..problem
         },
         _ => problem,

@@ -39,7 +39,8 @@ const RUN_EXAMPLES: &str = "\
 Examples:
   offboard run laptop-7.example.com --comment 'Stolen, INC-1234'
   offboard run 0123456789abcdef0123456789abcdef01234567 --comment 'Retired' --yes --wait
-  offboard run laptop-7 --comment 'Retired' --dry-run --output json";
+  offboard run laptop-7 --comment 'Retired' --dry-run --output json
+  offboard run --from retired.csv --comment 'Retired, {ticket}' --wait=2h --report retired.html";
 
 /// Takes devices out of Microsoft Defender for Endpoint, from a sandbox that
 /// can do nothing else.
@@ -60,6 +61,14 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Offboard machines
     Run(RunArgs),
+    /// Take up what was not finished: find out, send what was not sent, follow
+    Resume(ResumeArgs),
+    /// List the runs that are on record
+    Runs(RunsArgs),
+    /// Show a run's orders, as they are on record
+    Show(ShowArgs),
+    /// Write a run's orders with all the evidence, for other programs or for people
+    Export(ExportArgs),
     /// Show what became of machine actions
     Status(StatusArgs),
     /// Cancel machine actions that have not ended
@@ -91,6 +100,7 @@ impl Command {
     pub(super) fn connect_args(&mut self) -> Option<&mut ConnectArgs> {
         match self {
             Self::Run(args) => Some(&mut args.connect),
+            Self::Resume(args) => Some(&mut args.connect),
             Self::Status(args) => Some(&mut args.connect),
             Self::Cancel(args) => Some(&mut args.connect),
             Self::Find(args) => Some(&mut args.connect),
@@ -147,6 +157,10 @@ pub(super) struct ConnectArgs {
     /// Put every request that the plugin asks for on record here, let out or not
     #[arg(long, value_name = "FILE", env = "OFFBOARD_AUDIT")]
     pub(super) audit: Option<PathBuf>,
+    /// The record of all orders, and of all calls that count for a quota [default:
+    /// offboard/ledger.db in your state folder]
+    #[arg(long, value_name = "FILE", env = "OFFBOARD_LEDGER")]
+    pub(super) ledger: Option<PathBuf>,
     #[command(flatten)]
     pub(super) sign_in: SignInArgs,
     #[command(flatten)]
@@ -223,19 +237,63 @@ pub(super) struct PluginArgs {
     pub(super) limits: Vec<(Limit, u64)>,
 }
 
-/// Where POSTs are put on record.
+/// Who may do without a ledger.
 #[derive(Debug, Args)]
-pub(super) struct JournalArgs {
-    /// Where every POST is put on record before it leaves [default: offboard/journal.jsonl in your
-    /// state folder]
-    #[arg(long, value_name = "FILE", env = "OFFBOARD_JOURNAL")]
-    pub(super) journal: Option<PathBuf>,
+pub(super) struct NoLedgerArgs {
+    /// Put nothing on record here, where nothing can be written; for one machine alone
+    #[arg(long, conflicts_with = "ledger")]
+    pub(super) no_ledger: bool,
+}
+
+/// Where the ledger is, for those who only look at it.
+#[derive(Debug, Args)]
+pub(super) struct LedgerArgs {
+    /// The record of all orders [default: that of the profile, or offboard/ledger.db in your state
+    /// folder]
+    #[arg(long, value_name = "FILE", env = "OFFBOARD_LEDGER")]
+    pub(super) ledger: Option<PathBuf>,
+    /// The profile of the configuration file
+    #[arg(long, value_name = "NAME", env = "OFFBOARD_PROFILE")]
+    pub(super) profile: Option<String>,
+    /// The configuration file [default: offboard/offboard.toml in your configuration folder]
+    #[arg(long, value_name = "FILE", env = "OFFBOARD_CONFIG")]
+    pub(super) config: Option<PathBuf>,
+}
+
+/// How a run is sent and followed.
+#[derive(Debug, Args)]
+pub(super) struct SendArgs {
+    /// Do not ask
+    #[arg(long, short)]
+    pub(super) yes: bool,
+    /// More machines than these need their count: typed, or given with --expect
+    #[arg(
+        long,
+        value_name = "COUNT",
+        default_value_t = 25,
+        env = "OFFBOARD_MAX_DEVICES"
+    )]
+    pub(super) max_devices: u64,
+    /// So many machines are meant, and no other number
+    #[arg(long, value_name = "COUNT")]
+    pub(super) expect: Option<u64>,
+    #[command(flatten)]
+    pub(super) wait: WaitArgs,
+    /// How long to ask what became of a request that got no answer
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
+    pub(super) grace: Duration,
+    /// How many requests may be in flight at once
+    #[arg(long, value_name = "COUNT", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub(super) jobs: u8,
+    /// Write a page about the run here, for a change ticket or an auditor
+    #[arg(long, value_name = "FILE")]
+    pub(super) report: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = RUN_EXAMPLES, after_long_help = format!("{RUN_EXAMPLES}\n\n{EXIT_CODES}"))]
 pub(super) struct RunArgs {
-    /// Machine ids, device URLs of the portal, or DNS names; at most 25
+    /// Machine ids, device URLs of the portal, or DNS names
     #[arg(
         required_unless_present = "from",
         conflicts_with = "from",
@@ -255,23 +313,96 @@ pub(super) struct RunArgs {
     /// to this machine's
     #[arg(long)]
     pub(super) correlate: bool,
-    /// Do not ask
-    #[arg(long, short)]
-    pub(super) yes: bool,
     /// Do everything but send
     #[arg(long, short = 'n')]
     pub(super) dry_run: bool,
+    /// Also machines that were offboarded before, by this ledger
+    #[arg(long)]
+    pub(super) again: bool,
+    /// A key of your own for this order: with the same, the first result is given again and nothing
+    /// is sent twice
+    #[arg(long, value_name = "KEY", value_parser = key, conflicts_with_all = ["dry_run", "no_ledger"])]
+    pub(super) request_id: Option<String>,
     #[command(flatten)]
-    pub(super) wait: WaitArgs,
-    /// How long to ask what became of a request that got no answer
-    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
-    pub(super) grace: Duration,
+    pub(super) send: SendArgs,
     #[command(flatten)]
-    pub(super) journal: JournalArgs,
+    pub(super) no_ledger: NoLedgerArgs,
     #[command(flatten)]
     pub(super) output: OutputArgs,
     #[command(flatten)]
     pub(super) connect: ConnectArgs,
+}
+
+/// A key of a user's own.
+fn key(text: &str) -> Result<String, String> {
+    let fits = (1..=200).contains(&text.trim().len()) && !text.chars().any(char::is_control);
+    match fits {
+        true => Ok(text.trim().to_owned()),
+        false => Err("a key has from 1 to 200 letters".to_owned()),
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(after_long_help = EXIT_CODES)]
+pub(super) struct ResumeArgs {
+    /// A run's id or its beginning, or `last` [default: all that are not finished]
+    #[arg(value_name = "RUN")]
+    pub(super) run: Option<String>,
+    /// Send again what may have been carried out, if after the grace time two lists show nothing of
+    /// it
+    #[arg(long)]
+    pub(super) resend_unknown: bool,
+    #[command(flatten)]
+    pub(super) send: SendArgs,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+    #[command(flatten)]
+    pub(super) connect: ConnectArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunsArgs {
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+    #[command(flatten)]
+    pub(super) ledger: LedgerArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_long_help = EXIT_CODES)]
+pub(super) struct ShowArgs {
+    /// A run's id or its beginning, or `last`
+    #[arg(value_name = "RUN")]
+    pub(super) run: String,
+    /// Only what was refused, failed, or is unknown
+    #[arg(long)]
+    pub(super) failed: bool,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+    #[command(flatten)]
+    pub(super) ledger: LedgerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExportArgs {
+    /// A run's id or its beginning, or `last`
+    #[arg(value_name = "RUN")]
+    pub(super) run: String,
+    /// The form of the data on standard output
+    #[arg(long, short, value_enum, default_value_t = ExportFormat::Jsonl)]
+    pub(super) output: ExportFormat,
+    #[command(flatten)]
+    pub(super) ledger: LedgerArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ExportFormat {
+    /// One JSON object an order, with its requests, answers and states
+    Jsonl,
+    /// CSV with a head, an order a line, safe to open in a spreadsheet
+    Csv,
+    /// One page that needs nothing else, for a change ticket or an auditor
+    Html,
 }
 
 #[derive(Debug, Args)]
@@ -298,7 +429,7 @@ pub(super) struct CancelArgs {
     #[arg(long, short, value_name = "TEXT")]
     pub(super) comment: Comment,
     #[command(flatten)]
-    pub(super) journal: JournalArgs,
+    pub(super) no_ledger: NoLedgerArgs,
     #[command(flatten)]
     pub(super) output: OutputArgs,
     #[command(flatten)]
@@ -321,8 +452,6 @@ pub(super) struct FindArgs {
 #[command(after_long_help = EXIT_CODES)]
 pub(super) struct CheckArgs {
     #[command(flatten)]
-    pub(super) journal: JournalArgs,
-    #[command(flatten)]
     pub(super) output: OutputArgs,
     #[command(flatten)]
     pub(super) connect: ConnectArgs,
@@ -336,8 +465,6 @@ pub(super) enum ConfigCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct ConfigArgs {
-    #[command(flatten)]
-    pub(super) journal: JournalArgs,
     #[command(flatten)]
     pub(super) output: OutputArgs,
     #[command(flatten)]

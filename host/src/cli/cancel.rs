@@ -1,13 +1,11 @@
 //! `offboard cancel`: withdraw actions that have not ended.
 
-use std::time::Duration;
-
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use super::{
     actions::{Asked, interrupted, machine, show, unknown_action},
     args::CancelArgs,
-    connect::Connected,
+    connect::{Connected, Record},
     exit::Exit,
     screen::Screen,
     signal::Signals,
@@ -15,18 +13,19 @@ use super::{
 };
 use crate::{
     contract::{ActionId, ActionType, MachineAction, Problem, Retry},
-    journal::Journal,
     order::{state_of, state_of_problem},
-    run::Event,
+    run::{self, Event, unrecorded},
 };
 
 pub(super) async fn cancel(mut args: CancelArgs, screen: &Screen) -> Result<Exit> {
     let signals = Signals::listen(screen);
-    let Some(mut connected) = args
-        .connect
-        .connect(Duration::ZERO, &signals, screen)
-        .await?
-    else {
+    let record = match args.no_ledger.no_ledger {
+        false => Record::Ledger,
+        true if args.actions.len() > 1 => bail!("--no-ledger is for one action alone"),
+        true => Record::Nowhere,
+    };
+    let connected = args.connect.connect("cancel", record, &signals, screen);
+    let Some(mut connected) = connected.await? else {
         let asked = interrupted(&args.actions);
         let (comment, format) = (Some(args.comment.as_str()), args.output.output);
         show(&asked, comment, state_of_problem, format, None, screen);
@@ -35,19 +34,17 @@ pub(super) async fn cancel(mut args: CancelArgs, screen: &Screen) -> Result<Exit
     connected
         .expect_tenant_of(args.actions.iter().filter_map(Subject::named))
         .await;
-    let mut journal = connected
-        .journal(&args.journal)
-        .map_err(|error| Problem::new("journal", Retry::Safe, error.to_string()));
+    let unrecorded = connected.unrecorded.as_ref().map(unrecorded);
     let mut asked = Vec::new();
     for subject in &args.actions {
-        let cancelled = match (&mut journal, signals.stopped()) {
+        let cancelled = match (&unrecorded, signals.stopped()) {
             (_, true) => Err(Problem::new(
                 "interrupted",
                 Retry::Safe,
                 "interrupted before its turn",
             )),
-            (Err(problem), _) => Err(problem.clone()),
-            (Ok(journal), _) => one(&args, &connected, &signals, subject, journal, screen).await,
+            (Some(problem), _) => Err(problem.clone()),
+            (None, _) => one(&args, &connected, &signals, subject, screen).await,
         };
         let found = cancelled.map(|action| {
             let state = state_of(&action.status);
@@ -58,6 +55,7 @@ pub(super) async fn cancel(mut args: CancelArgs, screen: &Screen) -> Result<Exit
             found,
         });
     }
+    connected.end(screen).await;
     let comment = args.comment.as_str();
     show(
         &asked,
@@ -81,7 +79,6 @@ async fn one(
     connected: &Connected,
     signals: &Signals,
     subject: &Subject,
-    journal: &mut Journal,
     screen: &Screen,
 ) -> Result<MachineAction, Problem> {
     if let Some(problem) = &connected.missing {
@@ -93,14 +90,14 @@ async fn one(
             return Err(Problem::new("interrupted", Retry::Safe, "interrupted before it was sent"));
         }
     };
-    let mut observe = |event: Event<'_>| {
-        if let Event::NotRecorded(error) = event {
+    let observe = |event: Event<'_>| {
+        if let Event::CancelNotRecorded(error) = event {
             screen.fail(&format!("this was done, and is not on record: {error}"));
         }
     };
     tokio::select! {
-        cancelled = connected.runner.cancel(&action, &args.comment, journal, &mut observe) => cancelled
-            .unwrap_or_else(|error| Err(Problem::new("journal", Retry::Safe, error.to_string()))),
+        cancelled = connected.runner.cancel(&action, &args.comment, &observe) => cancelled
+            .unwrap_or_else(|error| Err(run::unrecorded(&error))),
         () = signals.at_once() => {
             Err(Problem::new("outcome-unknown", Retry::AskFirst, "interrupted on its way"))
         }
@@ -115,10 +112,13 @@ async fn pending(connected: &Connected, subject: &Subject) -> Result<ActionId, P
         Subject::Machine(named) => machine(connected, &named.target).await?,
     };
     let listing = connected.runner.offboardings(&[&machine]).await?;
-    if let Some(id) = listing.pending().and_then(|action| action.id.parse().ok()) {
+    if let Some(id) = listing
+        .pending(&machine)
+        .and_then(|action| action.id.parse().ok())
+    {
         return Ok(id);
     }
-    Err(match listing.actions().next() {
+    Err(match listing.of(&machine).next() {
         Some(ended) => Problem::new(
             "already-ended",
             Retry::Never,

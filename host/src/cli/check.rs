@@ -5,7 +5,7 @@ mod contents;
 mod hosts;
 mod steps;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use anyhow::Result;
 use tokio::task::spawn_blocking;
@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{
     args::{CheckArgs, ConnectArgs, Format},
-    connect::{default_journal, not_the_audit, pace},
+    connect::{not_the_audit, pace},
     exit::Exit,
     hint, report,
     screen::Screen,
@@ -24,13 +24,13 @@ use super::{
 };
 use crate::{
     audit::AuditFile,
-    component::{Component, Digest},
+    component::Component,
     connection::{
         Connection, TokenClaims,
         cloud::{Issuer, Service},
     },
     contract::Problem,
-    journal::{Journal, JournalError},
+    ledger::{Fault, Ledger, LedgerError, Session},
     run::Runner,
     sandbox::Sandbox,
 };
@@ -60,14 +60,14 @@ pub(super) async fn check(mut args: CheckArgs, screen: &Screen) -> Result<Exit> 
 
 /// Each step that the ones before it allow.
 async fn walk(args: &mut CheckArgs, report: &mut Report, signals: &Signals, screen: &Screen) {
-    let Some((mut settings, service, connection)) = configuration(&mut args.connect, report) else {
+    let Some((settings, service, connection)) = configuration(&mut args.connect, report) else {
         return;
     };
-    settings.journal_from(&args.journal, &args.connect.given);
     let args = &args.connect;
     let plugin = plugin(args, report, screen).await;
     let digest = plugin.as_ref().map(|(component, _)| component.digest());
-    let audit = records(&settings, digest.map_or("", Digest::as_str), report);
+    let digest = digest.map_or_else(String::new, |digest| digest.as_str().to_owned());
+    let audit = records(&settings, &digest, report).await;
     network(&settings, &service, &connection, report).await;
     let signed_in = settings.sign_in(&service, &connection, screen).await;
     let claims = match &signed_in {
@@ -87,11 +87,28 @@ async fn walk(args: &mut CheckArgs, report: &mut Report, signals: &Signals, scre
         return;
     };
     let sandbox = sandbox.audited(Arc::new(Watch::new(*screen, audit)));
-    let mut runner = Runner::new(sandbox, connection, Duration::ZERO, signals.stop.clone());
+    let who = settings.who(&digest, &service);
+    // Its few calls are nobody's else to count: nothing is left behind.
+    let session = async {
+        let ledger = Ledger::in_memory().await?;
+        Session::begin(&ledger, &who, "check").await
+    };
+    let session = match session.await {
+        Ok(session) => Arc::new(session),
+        Err(error) => {
+            report.add(Step::failed(
+                "answer",
+                error.to_string(),
+                "Nothing was asked.",
+            ));
+            return;
+        }
+    };
+    let pace = pace(&settings, Arc::clone(&session), screen);
+    let mut runner = Runner::new(sandbox, connection, pace, session, signals.stop.clone());
     let is_other = claims
         .as_ref()
         .is_some_and(|claims| settings.other_tenant(claims).is_some());
-    runner.pace = pace(&settings, screen);
     let wrong_resource = match signed_in {
         // With a token of another tenant nothing is asked.
         Ok(_) if is_other => false,
@@ -157,33 +174,34 @@ fn configuration(
     }
 }
 
-/// The journal and the audit: whether they can be written. What is read here
-/// goes into the audit, too; none where it cannot.
-fn records(settings: &Settings, digest: &str, report: &mut Report) -> Option<Option<AuditFile>> {
-    let journal = settings.journal.as_ref();
-    let journal = journal
-        .map(|journal| journal.value.clone())
-        .or_else(default_journal);
-    let open = || {
-        let journal = journal.ok_or_else(JournalError::no_home)?;
+/// The ledger and the audit: whether they can be written. What is read here goes
+/// into the audit, too; none where it cannot.
+async fn records(
+    settings: &Settings,
+    digest: &str,
+    report: &mut Report,
+) -> Option<Option<AuditFile>> {
+    let open = async {
+        let nowhere = || LedgerError::nowhere(Fault::NoHome);
+        let ledger = settings.ledger().ok_or_else(nowhere)?;
         let file = settings.audit.as_ref();
         let audit = file.map(|file| AuditFile::open(&file.value, Uuid::new_v4(), digest));
         let audit = audit.transpose()?;
-        not_the_audit(&journal, file.map(|file| file.value.as_path()))?;
-        Journal::probe(&journal)?;
-        anyhow::Ok((journal, audit))
+        not_the_audit(&ledger, file.map(|file| file.value.as_path()))?;
+        Ledger::probe(&ledger).await?;
+        anyhow::Ok((ledger, audit))
     };
-    match open() {
-        Ok((journal, audit)) => {
+    match open.await {
+        Ok((ledger, audit)) => {
             let reason = match &settings.audit {
                 Some(file) => format!(
-                    "the journal {} and the audit {} can be written",
-                    journal.display(),
+                    "the ledger {} and the audit {} can be written",
+                    ledger.display(),
                     file.value.display()
                 ),
                 None => format!(
-                    "the journal {} can be written; no audit was asked for",
-                    journal.display()
+                    "the ledger {} can be written; no audit was asked for",
+                    ledger.display()
                 ),
             };
             report.add(Step::passed("records", reason));
@@ -191,7 +209,7 @@ fn records(settings: &Settings, digest: &str, report: &mut Report) -> Option<Opt
         }
         Err(error) => {
             let hint = "Nothing is sent that cannot be put on record: make room, or name other \
-                files with --journal and --audit.";
+                files with --ledger and --audit.";
             report.add(Step::failed("records", format!("{error:#}"), hint));
             None
         }
@@ -251,7 +269,7 @@ fn refused(problem: &Problem, claims: Option<&TokenClaims>) -> Step {
     let advice = hint::hint(problem, claims);
     let words = report::words(problem);
     let may_read = claims.is_none_or(TokenClaims::may_read);
-    match problem.kind {
+    match &*problem.kind {
         // It says nothing about offboarding.
         "forbidden" if !may_read => Step::warning("answer", words, advice),
         "throttled" => Step::warning("answer", words, advice),

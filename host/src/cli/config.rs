@@ -7,11 +7,10 @@ use serde_json::{Map, Value};
 
 use super::{
     args::{ConfigArgs, Format},
-    connect::default_journal,
     exit::Exit,
     limit, report,
     screen::Screen,
-    settings::{Settings, Source, Sourced, usual},
+    settings::{Settings, Source, Sourced, default_ledger, usual},
     sheet::{Cells, csv},
 };
 use crate::{connection::Proxies, policy::Policy, sandbox::Limit, text::clean_json};
@@ -34,8 +33,7 @@ struct Shown<'a> {
 }
 
 pub(super) fn show(mut args: ConfigArgs, screen: &Screen) -> Result<Exit> {
-    let mut settings = args.connect.settings()?;
-    settings.journal_from(&args.journal, &args.connect.given);
+    let settings = args.connect.settings()?;
     let mut rows = rows(&settings)?;
     let plugin = &args.connect.plugin;
     let limits = plugin.limits()?;
@@ -69,7 +67,7 @@ pub(super) fn show(mut args: ConfigArgs, screen: &Screen) -> Result<Exit> {
             &["SETTING", "VALUE", "SOURCE"],
             rows.iter().map(Cells::cells),
         )),
-        Format::Csv => csv(screen, &rows),
+        Format::Csv => csv(screen, &rows, true),
         Format::Json => {
             let json = serde_json::to_string_pretty(&object(&rows)?)?;
             let lines: Vec<String> = json.lines().map(clean_json).collect();
@@ -116,9 +114,9 @@ fn rows(settings: &Settings) -> Result<Vec<Row>> {
             ))
         });
     let of_cloud = |given: Option<&Source>| given.cloned().unwrap_or(Source::Cloud);
-    let usual_journal =
-        || default_journal().map(|file| Sourced::new(file.display().to_string(), Source::Default));
-    let journal = path(&settings.journal).or_else(usual_journal);
+    let usual_ledger =
+        || default_ledger().map(|file| Sourced::new(file.display().to_string(), Source::Default));
+    let ledger = path(&settings.ledger).or_else(usual_ledger);
     let (profile, file) = match &settings.profile {
         Some(chosen) => (Some(chosen.name.clone()), Some(chosen.file.clone())),
         None => (None, settings.file.clone().or_else(usual)),
@@ -221,7 +219,7 @@ fn rows(settings: &Settings) -> Result<Vec<Row>> {
             }),
         ),
         row("audit", path(&settings.audit)),
-        row("journal", journal),
+        row("ledger", ledger),
         policy(settings.policy.as_ref()),
     ])
 }
@@ -251,6 +249,9 @@ fn policy(policy: Option<&Sourced<Policy>>) -> Row {
         if let Some(least) = policy.not_seen_for {
             let least = humantime::format_duration(least).to_string();
             rules.insert("notSeenFor".to_owned(), least.into());
+        }
+        if let Some(share) = policy.largest_share {
+            rules.insert("largestShare".to_owned(), share.into());
         }
         rules.into()
     };

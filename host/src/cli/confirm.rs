@@ -5,12 +5,12 @@ use std::io::{Write, stderr, stdin};
 
 use super::signal::Signals;
 
-/// Asks; anything but `yes` is no, and so is a wish to end.
-pub(super) async fn confirm(question: &str, signals: &Signals) -> bool {
+/// Asks; anything but this answer is no, and so is a wish to end.
+pub(super) async fn confirm(question: &str, wanted: &str, signals: &Signals) -> bool {
     forget_what_was_typed();
     let asked = write!(
         anstream::stderr().lock(),
-        "{question}\nType yes to go ahead: "
+        "{question}\nType {wanted} to go ahead: "
     );
     if asked.and_then(|()| stderr().flush()).is_err() {
         return false;
@@ -22,7 +22,7 @@ pub(super) async fn confirm(question: &str, signals: &Signals) -> bool {
     });
     tokio::select! {
         answer = answer => {
-            answer.is_ok_and(|line| line.is_ok_and(|line| line.trim() == "yes"))
+            answer.is_ok_and(|line| line.is_ok_and(|line| line.trim() == wanted))
         }
         () = signals.stopping() => false,
     }

@@ -1,17 +1,12 @@
 //! From arguments to a connection and a sandbox.
 
-use std::{
-    env, fs, mem,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{env, fs, mem, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, Error, Result};
 use tokio::task::spawn_blocking;
 
 use super::{
-    args::{ConnectArgs, JournalArgs, PluginArgs},
+    args::{ConnectArgs, PluginArgs, SendArgs},
     screen::Screen,
     settings::{Settings, Sourced},
     signal::Signals,
@@ -26,11 +21,14 @@ use crate::{
         read_trusted, sign_in::Prompt,
     },
     contract::{Problem, Retry},
-    journal::{Journal, JournalError, Who},
-    pace::Pace,
+    ledger::{Fault, Ledger, LedgerError, Session, Who},
+    pace::{Pace, Wait},
     run::Runner,
     sandbox::{Limits, Sandbox},
 };
+
+/// How long the last words to the ledger may take.
+const LAST_WRITE: Duration = Duration::from_secs(15);
 
 /// Larger than any trust store, in bytes.
 const MAX_AUTHORITIES: u64 = 16 * 1024 * 1024;
@@ -42,9 +40,20 @@ pub(super) struct Connected {
     pub(super) claims: Option<TokenClaims>,
     /// Why there is no token.
     pub(super) missing: Option<Problem>,
-    audit: Option<PathBuf>,
-    journal: Option<PathBuf>,
+    /// Why there is no ledger on the disk, where one was wanted.
+    pub(super) unrecorded: Option<LedgerError>,
     pub(super) who: Who,
+}
+
+/// Where a command puts its work on record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Record {
+    /// In the ledger.
+    Ledger,
+    /// Its calls alone count, and in the ledger where that can be written.
+    Calls,
+    /// Nowhere: by the user's own word.
+    Nowhere,
 }
 
 impl ConnectArgs {
@@ -61,7 +70,8 @@ impl ConnectArgs {
     /// token is no error here: every order is told so.
     pub(super) async fn connect(
         &mut self,
-        grace: Duration,
+        command: &'static str,
+        record: Record,
         signals: &Signals,
         screen: &Screen,
     ) -> Result<Option<Connected>> {
@@ -78,11 +88,11 @@ impl ConnectArgs {
             component = spawn_blocking(move || plugin.component(&loading)) => component??,
             () = signals.stopping() => return Ok(None),
         };
-        let mut who = settings.who(&component, &service);
+        let mut who = settings.who(component.digest().as_str(), &service);
         let audit = match &settings.audit {
             Some(file) => {
                 let digest = component.digest().as_str();
-                Some(AuditFile::open(&file.value, who.run, digest)?)
+                Some(AuditFile::open(&file.value, who.session, digest)?)
             }
             None => None,
         };
@@ -109,8 +119,15 @@ impl ConnectArgs {
             .as_ref()
             .and_then(|claims| claims.application.clone());
         who.application = application;
-        let mut runner = Runner::new(sandbox, connection, grace, signals.stop.clone());
-        runner.pace = pace(&settings, screen);
+        // Whoever has no token sends nothing, and it is not known whose it were.
+        let record = match missing {
+            Some(_) => Record::Nowhere,
+            None => record,
+        };
+        let (session, unrecorded) = settings.session(&who, command, record).await?;
+        let session = Arc::new(session);
+        let pace = pace(&settings, Arc::clone(&session), screen);
+        let mut runner = Runner::new(sandbox, connection, pace, session, signals.stop.clone());
         runner.policy = settings
             .policy
             .map(|policy| policy.value)
@@ -119,8 +136,7 @@ impl ConnectArgs {
             runner,
             claims,
             missing,
-            audit: settings.audit.map(|audit| audit.value),
-            journal: settings.journal.map(|journal| journal.value),
+            unrecorded: unrecorded.filter(|_| record == Record::Ledger),
             who,
         }))
     }
@@ -177,10 +193,39 @@ impl Settings {
         }
     }
 
+    /// A session of the ledger, or of one that is gone with this process, and
+    /// then why.
+    async fn session(
+        &self,
+        who: &Who,
+        command: &'static str,
+        record: Record,
+    ) -> Result<(Session, Option<LedgerError>), LedgerError> {
+        let open = async {
+            let nowhere = || LedgerError::nowhere(Fault::NoHome);
+            let path = self.ledger().ok_or_else(nowhere)?;
+            not_the_audit(
+                &path,
+                self.audit.as_ref().map(|audit| audit.value.as_path()),
+            )?;
+            let ledger = Ledger::open(&path).await?;
+            Session::begin(&ledger, who, command).await
+        };
+        let why = match record {
+            Record::Nowhere => None,
+            Record::Ledger | Record::Calls => match open.await {
+                Ok(session) => return Ok((session, None)),
+                Err(error) => Some(error),
+            },
+        };
+        let ledger = Ledger::in_memory().await?;
+        Ok((Session::begin(&ledger, who, command).await?, why))
+    }
+
     /// For the record: who sends, and with what.
-    fn who(&self, component: &Component, service: &Service) -> Who {
+    pub(super) fn who(&self, plugin_sha256: &str, service: &Service) -> Who {
         let user = env::var("USER").or_else(|_| env::var("USERNAME")).ok();
-        let mut who = Who::new(user, component.digest().as_str(), service.api_root.as_str());
+        let mut who = Who::new(user, plugin_sha256, service.api_root.as_str());
         who.auth = self
             .sign_in
             .chosen()
@@ -248,14 +293,33 @@ impl PluginArgs {
 }
 
 impl Connected {
-    /// Opens the journal.
-    pub(super) fn journal(&self, args: &JournalArgs) -> Result<Journal, JournalError> {
-        let named = args.journal.clone().or_else(|| self.journal.clone());
-        let path = named
-            .or_else(default_journal)
-            .ok_or_else(JournalError::no_home)?;
-        not_the_audit(&path, self.audit.as_deref())?;
-        Journal::open(&path, self.who.clone())
+    /// How patient to be, and how much to do at once.
+    pub(super) fn paced(&mut self, args: &SendArgs) {
+        self.runner.grace = args.grace;
+        self.runner.jobs = args.jobs.into();
+    }
+
+    /// Ends the session, and the use of the ledger.
+    pub(super) async fn end(&self, screen: &Screen) {
+        let session = &self.runner.session;
+        // What was left in the middle is given back first.
+        let ended = async {
+            self.runner.pace.flush().await?;
+            session.end().await
+        };
+        let ended = tokio::time::timeout(LAST_WRITE, ended).await;
+        if let Ok(Err(error)) = ended {
+            screen.detail(&format!("note: {error}"));
+        }
+        session.ledger().close().await;
+    }
+
+    /// What is on its way is unknown from now on.
+    pub(super) async fn leave_unknown(&self, screen: &Screen) {
+        let left = self.runner.session.leave_unknown();
+        if let Ok(Err(error)) = tokio::time::timeout(LAST_WRITE, left).await {
+            screen.detail(&format!("note: {error}"));
+        }
     }
 
     /// Whom the service takes this for, as far as the token tells.
@@ -293,34 +357,26 @@ impl Connected {
 }
 
 /// The pace of a command, which tells its waits.
-pub(super) fn pace(settings: &Settings, screen: &Screen) -> Pace {
+pub(super) fn pace(settings: &Settings, session: Arc<Session>, screen: &Screen) -> Pace {
     let screen = *screen;
-    Pace::new(settings.quota(), move |wait| {
+    Pace::new(settings.quota(), session, move |wait| {
+        let (why, wait) = match wait {
+            Wait::Quota(wait) => ("the quota is used up", wait),
+            Wait::Asked(wait) => ("the service wants a pause", wait),
+        };
         // To the second: it is not promised.
         let wait = Duration::from_secs(wait.as_secs().saturating_add(1));
-        screen.say(&format!(
-            "the quota is used up: the next call leaves in {}",
-            humantime::format_duration(wait)
-        ));
+        let wait = humantime::format_duration(wait);
+        screen.progress(&format!("{why}: the next call leaves in {wait}"));
     })
 }
 
-/// A journal is not the audit as well, which is open already.
-pub(super) fn not_the_audit(journal: &Path, audit: Option<&Path>) -> Result<(), JournalError> {
+/// A ledger is not the audit as well, which is open already.
+pub(super) fn not_the_audit(ledger: &Path, audit: Option<&Path>) -> Result<(), LedgerError> {
     let whole = |path: &Path| fs::canonicalize(path).ok();
     let audit = audit.and_then(whole);
-    match audit.is_some() && audit == whole(journal) {
-        true => Err(JournalError::is_audit(journal)),
+    match audit.is_some() && audit == whole(ledger) {
+        true => Err(LedgerError::new(ledger, Fault::IsAudit)),
         false => Ok(()),
     }
-}
-
-/// Where the journal is where nobody says otherwise; nowhere for who has no
-/// home.
-pub(super) fn default_journal() -> Option<PathBuf> {
-    use etcetera::BaseStrategy;
-    let folders = etcetera::choose_base_strategy().ok()?;
-    let folder = folders.state_dir().unwrap_or_else(|| folders.data_dir());
-    let file = folder.join("offboard").join("journal.jsonl");
-    Some(file).filter(|file| file.is_absolute())
 }

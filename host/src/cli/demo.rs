@@ -1,7 +1,11 @@
 //! `offboard demo`: one offboarding and two honest failures, against a
 //! simulator, through the same sandbox and over the same HTTP as any other.
 
-use std::time::{Duration, Instant};
+use std::{
+    cell::Cell,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result, ensure};
 use offboard_simulator::{Config, OnDuplicate, Simulator};
@@ -12,9 +16,10 @@ use crate::{
     connection::{Connection, Token},
     contract::{Comment, MachineId, Problem},
     grant::Grant,
-    journal::{Journal, Who},
-    order::{Order, State, Target},
-    run::{Event, Preflight, Runner},
+    ledger::{Entry, Ledger, Plan, RunId, Session, Who},
+    order::{State, Target},
+    pace::{Pace, Quota},
+    run::{Event, Runner, Sending},
     sandbox::{Limits, Sandbox},
 };
 
@@ -47,9 +52,10 @@ async fn tour(screen: &Screen, signals: &Signals, simulator: &Simulator) -> Resu
     let connection = Connection::new(api_root, Some(Token::new(simulator.token())?));
     let sandbox = Sandbox::new(&component, Limits::default())?;
     let who = Who::new(None, component.digest().as_str(), simulator.api_root());
-    let folder = tempfile::tempdir().context("no temporary folder")?;
-    let mut journal = Journal::open(&folder.path().join("journal.jsonl"), who)?;
-    let runner = Runner::new(sandbox, connection, Duration::ZERO, signals.stop.clone());
+    let ledger = Ledger::in_memory().await?;
+    let session = Arc::new(Session::begin(&ledger, &who, "demo").await?);
+    let pace = Pace::new(Quota::default(), Arc::clone(&session), |_| {});
+    let runner = Runner::new(sandbox, connection, pace, session, signals.stop.clone());
     let fleet = simulator.machines();
     screen.line(&format!(
         "A simulator of Defender for Endpoint listens on {} with {} machines.\n\
@@ -63,10 +69,10 @@ async fn tour(screen: &Screen, signals: &Signals, simulator: &Simulator) -> Resu
         .iter()
         .find(|truth| truth.online && truth.supported && truth.machine.health_status == "Active")
         .context("the fleet has no machine that is online")?;
-    success(screen, &runner, &mut journal, &online.machine.id).await?;
+    success(screen, &runner, &online.machine.id).await?;
 
     heading(screen, "2. A machine that nobody knows");
-    let unknown = failure(screen, &runner, &mut journal, NOBODY).await?;
+    let unknown = failure(screen, &runner, NOBODY).await?;
     ensure!(
         unknown.kind == "machine-not-found",
         "the simulator took an unknown machine"
@@ -80,21 +86,30 @@ async fn tour(screen: &Screen, signals: &Signals, simulator: &Simulator) -> Resu
         .iter()
         .find(|truth| !truth.online && truth.supported)
         .context("the fleet has no machine that is offline")?;
-    let mut first = order(&offline.machine.id, "Offline since spring, INC-1000")?;
-    runner
-        .send(std::slice::from_mut(&mut first), &mut journal, &mut |_| {})
-        .await?;
+    let first = plan(
+        &runner,
+        &offline.machine.id,
+        "Offline since spring, INC-1000",
+    )
+    .await?;
+    let first = send(&runner, first).await?;
     screen.line(&format!(
         "{} is offline, so its first offboarding stays pending: {}",
         offline.machine.computer_dns_name,
-        first.action().map_or("", |action| action.id.as_str()),
+        first.order.action().map_or("", |action| action.id.as_str()),
     ));
-    let again = failure(screen, &runner, &mut journal, &offline.machine.id).await?;
+    let again = plan(&runner, &offline.machine.id, "Stolen, INC-1234").await?;
+    let again = send(&runner, again).await?;
     ensure!(
-        again.kind == "already-in-progress",
+        again.order.is_joined(),
         "the simulator took a second offboarding"
     );
-
+    screen.line(&format!(
+        "The service refuses a second one, and the order takes on the first: {} {}\n{}",
+        again.order.state(),
+        again.order.action().map_or("", |action| action.id.as_str()),
+        hint::JOINED,
+    ));
     screen.line(
         "\nNext, step by step, against a simulator of your own (target/debug/offboard, if it is not \
          in your path):\n\
@@ -107,10 +122,34 @@ async fn tour(screen: &Screen, signals: &Signals, simulator: &Simulator) -> Resu
     Ok(())
 }
 
-fn order(machine: &str, comment: &str) -> Result<Order> {
+/// Puts one order on record, and looks at its machine.
+async fn plan(runner: &Runner, machine: &str, comment: &str) -> Result<RunId> {
     let machine: MachineId = machine.parse()?;
     let comment: Comment = comment.parse()?;
-    Ok(Order::new(Target::Id(machine), comment))
+    let plan = Plan {
+        target: Target::Id(machine),
+        comment,
+        called: None,
+    };
+    let run = uuid::Uuid::new_v4();
+    // Each of them is sent, whatever was before.
+    Ok(runner.session.plan(run, None, true, [plan]).await?)
+}
+
+/// Sends it, without asking anybody; what became of it.
+async fn send(runner: &Runner, run: RunId) -> Result<Entry> {
+    let again = Sending {
+        again: true,
+        ..Sending::default()
+    };
+    runner.look(run, true, &|_| {}).await?;
+    runner.send(run, again, &|_| {}).await?;
+    the_order(runner, run).await
+}
+
+async fn the_order(runner: &Runner, run: RunId) -> Result<Entry> {
+    let orders = runner.session.ledger().entries(run, 0, 1).await?;
+    orders.into_iter().next().context("there is no order")
 }
 
 fn heading(screen: &Screen, text: &str) {
@@ -118,33 +157,28 @@ fn heading(screen: &Screen, text: &str) {
 }
 
 /// The whole way: preflight, grant, request, action, end.
-async fn success(
-    screen: &Screen,
-    runner: &Runner,
-    journal: &mut Journal,
-    machine: &str,
-) -> Result<()> {
+async fn success(screen: &Screen, runner: &Runner, machine: &str) -> Result<()> {
     heading(screen, "1. A machine that is online");
-    let mut order = order(machine, "Stolen, INC-1234")?;
-    let platform = match runner.preflight(&mut order).await {
-        Preflight::Found(machine) => {
-            screen.line("Before (preflight):");
-            screen.line(&report::machines(&[&*machine]));
-            machine.os_platform.clone()
-        }
-        _ => anyhow::bail!("the preflight failed"),
-    };
-    let id = order.machine().context("the order has no machine")?;
-    let grant = Grant::offboard(&runner.connection.api_root, id, order.comment());
+    let run = plan(runner, machine, "Stolen, INC-1234").await?;
+    runner.look(run, true, &|_| {}).await?;
+    let entry = the_order(runner, run).await?;
+    let seen = entry.order.seen().context("the preflight failed")?;
+    screen.line("Before (preflight):");
+    screen.line(&report::planned(&[&entry]));
+    let platform = seen.platform.clone();
+    let id = entry.order.machine().context("the order has no machine")?;
+    let grant = Grant::offboard(&runner.connection.api_root, id, entry.order.comment());
     screen.line(&format!(
         "\nWhat the plugin may send, and nothing else:\n  {grant}"
     ));
 
     let start = Instant::now();
     let since = |start: Instant| format!("{:4.1} s", start.elapsed().as_secs_f32());
-    let orders = std::slice::from_mut(&mut order);
-    runner.send(orders, journal, &mut |_| {}).await?;
-    let action = orders[0].action().context("the service did not take it")?;
+    let entry = send(runner, run).await?;
+    let action = entry
+        .order
+        .action()
+        .context("the service did not take it")?;
     screen.line(&format!(
         "\nThe machine action that came back:\n{}",
         pretty(&action.json)
@@ -154,19 +188,18 @@ async fn success(
         since(start),
         action.status.name()
     ));
-    let mut observe = |event: Event<'_>| {
+    let ended = Cell::new(State::Accepted);
+    let observe = |event: Event<'_>| {
         if let Event::Changed(order) = event
             && let Some(action) = order.action()
         {
+            ended.set(order.state());
             screen.line(&format!("  {}  {}", since(start), action.status.name()));
         }
     };
-    runner.follow(orders, PATIENCE, &mut observe).await;
-    ensure!(
-        order.state() == State::Succeeded,
-        "it ended as {}",
-        order.state()
-    );
+    runner.follow(run, Some(PATIENCE), &observe).await?;
+    let ended = ended.get();
+    ensure!(ended == State::Succeeded, "it ended as {ended}");
     screen.line(&format!(
         "\nOffboarded. {}",
         hint::aftermath(platform.as_deref())
@@ -175,17 +208,15 @@ async fn success(
 }
 
 /// An order that the service refuses, in the service's own words.
-async fn failure(
-    screen: &Screen,
-    runner: &Runner,
-    journal: &mut Journal,
-    machine: &str,
-) -> Result<Problem> {
-    let mut order = order(machine, "Stolen, INC-1234")?;
-    runner
-        .send(std::slice::from_mut(&mut order), journal, &mut |_| {})
-        .await?;
-    let problem = order.problem().context("the service took it")?;
+async fn failure(screen: &Screen, runner: &Runner, machine: &str) -> Result<Problem> {
+    let run = plan(runner, machine, "Stolen, INC-1234").await?;
+    runner.look(run, true, &|_| {}).await?;
+    let entry = the_order(runner, run).await?;
+    let problem = entry
+        .order
+        .problem()
+        .context("the service knows it")?
+        .clone();
     let credential = runner
         .connection
         .credential
@@ -194,10 +225,10 @@ async fn failure(
     let claims = credential.token().await?.claims();
     screen.line(&format!(
         "The service says: {}\nWhat to do: {}",
-        report::words(problem),
-        hint::hint(problem, claims.as_ref())
+        report::words(&problem),
+        hint::hint(&problem, claims.as_ref())
     ));
-    Ok(problem.clone())
+    Ok(problem)
 }
 
 fn pretty(json: &str) -> String {

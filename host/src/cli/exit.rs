@@ -35,7 +35,7 @@ impl Exit {
 
     /// What an order means for the exit code.
     pub(super) fn of_order(order: &Order) -> Self {
-        let kind = order.problem().map(|problem| problem.kind);
+        let kind = order.problem().map(|problem| &*problem.kind);
         match order.state() {
             State::Planned | State::Succeeded | State::Skipped => Self::Done,
             State::Accepted if kind.is_none() => Self::Done,
@@ -51,7 +51,7 @@ impl Exit {
     /// What a problem means where there is no order.
     pub(super) fn of_problem(problem: &Problem) -> Self {
         match state_of_problem(problem) {
-            _ if is_credential(problem.kind) => Self::Credential,
+            _ if is_credential(&problem.kind) => Self::Credential,
             State::Unknown => Self::Unknown,
             State::NotSent => Self::NotSent,
             _ => Self::Refused,

@@ -1,20 +1,19 @@
 //! `offboard find`: machines by name.
 
-use std::time::Duration;
-
 use anyhow::Result;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::{
     args::{FindArgs, Format},
+    connect::{Connected, Record},
     exit::Exit,
     hint, report,
     screen::Screen,
     sheet::Cells,
     signal::Signals,
 };
-use crate::contract::Machine;
+use crate::contract::{Machine, Problem};
 use crate::text::clean;
 
 /// One machine, as programs see it; the schema is in
@@ -86,20 +85,16 @@ pub(super) async fn find(mut args: FindArgs, screen: &Screen) -> Result<Exit> {
     let signals = Signals::listen(screen);
     let Some(connected) = args
         .connect
-        .connect(Duration::ZERO, &signals, screen)
+        .connect("find", Record::Calls, &signals, screen)
         .await?
     else {
         return Ok(Exit::Interrupted);
     };
-    let found = match &connected.missing {
-        Some(problem) => Err(problem.clone()),
-        None => tokio::select! {
-            found = connected.runner.find(&args.name) => found,
-            () = signals.stopping() => {
-                show(&args, screen, &[]);
-                return Ok(Exit::Interrupted);
-            }
-        },
+    let found = found(&connected, &args, &signals).await;
+    connected.end(screen).await;
+    let Some(found) = found else {
+        show(&args, screen, &[]);
+        return Ok(Exit::Interrupted);
     };
     match found {
         Ok(machines) => {
@@ -120,6 +115,21 @@ pub(super) async fn find(mut args: FindArgs, screen: &Screen) -> Result<Exit> {
             screen.error(&format!("{}\n  {hint}", report::words(&problem)));
             Ok(Exit::of_problem(&problem))
         }
+    }
+}
+
+/// The machines; none where the user ends it before.
+async fn found(
+    connected: &Connected,
+    args: &FindArgs,
+    signals: &Signals,
+) -> Option<Result<Vec<Machine>, Problem>> {
+    if let Some(problem) = &connected.missing {
+        return Some(Err(problem.clone()));
+    }
+    tokio::select! {
+        found = connected.runner.find(&args.name) => Some(found),
+        () = signals.stopping() => None,
     }
 }
 

@@ -2,17 +2,14 @@
 //! offboarding does not do.
 
 use super::aadsts;
-use crate::{
-    connection::TokenClaims,
-    contract::{Machine, Problem},
-};
+use crate::{connection::TokenClaims, contract::Problem, order::Seen};
 
 const SYSTEMS: &str = "Windows 10 version 1703 or later, Windows 11, Windows Server 2019 or later, \
     Windows Server 2012 R2 and 2016 with the unified agent, macOS 14 or later, and Linux";
 
 /// What to do about a problem.
 pub(super) fn hint(problem: &Problem, claims: Option<&TokenClaims>) -> String {
-    match problem.kind {
+    match &*problem.kind {
         "invalid-machine-id" => "A machine id has 40 hexadecimal digits; the portal's device page \
             has it in its URL, and `offboard find NAME` lists it."
             .to_owned(),
@@ -77,9 +74,17 @@ pub(super) fn hint(problem: &Problem, claims: Option<&TokenClaims>) -> String {
             `offboard inspect` shows them, --limit NAME=VALUE changes one, and -v shows what it \
             asked for."
             .to_owned(),
-        "journal" => "Nothing was sent, because it could not be put on record. Make room or name \
-            another file with --journal."
+        "ledger" => "Nothing was sent, because it could not be put on record. For one machine, \
+            --no-ledger does without."
             .to_owned(),
+        "already-offboarded" => "Nothing to do, as far as this ledger knows: `offboard show RUN` \
+            shows that order. --again offboards it all the same, say after it was onboarded again."
+            .to_owned(),
+        "under-way" => {
+            "Nothing was sent: it may be on its way already. `offboard resume RUN` finds \
+            out what became of that order."
+                .to_owned()
+        }
         "audit" => "Nothing more was sent, because it could not be put on record. Make room or \
             name another file with --audit."
             .to_owned(),
@@ -109,8 +114,8 @@ pub(super) fn hint(problem: &Problem, claims: Option<&TokenClaims>) -> String {
 }
 
 /// What it means that the service answered with an action that was known.
-pub(super) const JOINED: &str = "An offboarding of this machine was under way already: the service \
-    answered with its action, which keeps the comment that it was sent with.";
+pub(super) const JOINED: &str = "An offboarding of this machine was under way already: its action \
+    stands for this order, and keeps the comment that it was sent with.";
 
 /// What it means that an action has not ended.
 pub(super) const PENDING: &str = "The service took it, and the device has not carried it out yet: \
@@ -136,21 +141,21 @@ pub(super) fn aftermath(platform: Option<&str>) -> &'static str {
 
 /// What speaks against a machine, before anything is sent. Advice: the service
 /// decides.
-pub(super) fn doubts(machine: &Machine) -> Vec<String> {
+pub(super) fn doubts(machine: &Seen) -> Vec<String> {
     let mut doubts = Vec::new();
-    if let Some(status) = machine.onboarding_status.as_deref()
+    if let Some(status) = machine.onboarding.as_deref()
         && !status.eq_ignore_ascii_case("Onboarded")
     {
         doubts.push(format!("it is not onboarded ({status})"));
     }
-    if let Some(health) = machine.health_status.as_deref()
+    if let Some(health) = machine.health.as_deref()
         && health != "Active"
     {
         doubts.push(format!(
             "it is {health}: the action stays pending until it comes online"
         ));
     }
-    if let Some(platform) = machine.os_platform.as_deref()
+    if let Some(platform) = machine.platform.as_deref()
         && [
             "Windows7",
             "Windows8",
@@ -164,7 +169,7 @@ pub(super) fn doubts(machine: &Machine) -> Vec<String> {
     {
         doubts.push(format!("{platform} is not among the supported systems"));
     }
-    if let Some(other) = machine.merged_into_machine_id.as_deref() {
+    if let Some(other) = machine.merged_into.as_deref() {
         doubts.push(format!("it was merged into {other}"));
     }
     doubts

@@ -142,7 +142,7 @@ pub(super) fn inspect(args: &InspectArgs, screen: &Screen) -> Result<Exit> {
     match args.output.output {
         Format::Table => screen.line(&table(&row)),
         Format::Json => screen.line(&pretty(&row)?),
-        Format::Csv => csv(screen, &rows(&row)),
+        Format::Csv => csv(screen, &rows(&row), true),
         Format::Jsonl => screen.line(&clean_json(&serde_json::to_string(&row)?)),
     }
     Ok(if row.conforms {

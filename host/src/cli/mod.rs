@@ -3,6 +3,7 @@
 
 mod aadsts;
 mod actions;
+mod announce;
 mod args;
 mod cancel;
 mod check;
@@ -11,14 +12,20 @@ mod confirm;
 mod connect;
 #[cfg(feature = "simulator")]
 mod demo;
+mod drive;
 mod environment;
+mod evidence;
 mod exit;
 mod find;
 mod hint;
 mod inspect;
 mod limit;
 mod list;
+mod outcome;
+mod page;
+mod records;
 mod report;
+mod resume;
 mod run;
 mod screen;
 mod secret;
@@ -27,6 +34,7 @@ mod sheet;
 mod signal;
 mod status;
 mod target;
+mod tell;
 mod wanted;
 mod watch;
 
@@ -111,6 +119,10 @@ fn usage(answer: &clap::Error) -> ExitCode {
 async fn dispatch(command: Command, screen: &Screen) -> anyhow::Result<Exit> {
     match command {
         Command::Run(args) => run::run(args, screen).await,
+        Command::Resume(args) => resume::resume(args, screen).await,
+        Command::Runs(args) => records::runs(args, screen).await,
+        Command::Show(args) => records::show(args, screen).await,
+        Command::Export(args) => records::export(args, screen).await,
         Command::Status(args) => status::status(args, screen).await,
         Command::Cancel(args) => cancel::cancel(args, screen).await,
         Command::Find(args) => find::find(args, screen).await,

@@ -15,7 +15,8 @@ use super::{
 use crate::{
     connection::TokenClaims,
     contract::{ActionType, Machine, MachineAction, Problem, Retry},
-    order::{Order, State},
+    ledger::Entry,
+    order::{Look, Order, State},
     text::{clean, clean_json},
 };
 
@@ -93,12 +94,8 @@ struct ErrorRow<'a> {
 }
 
 impl<'a> Row<'a> {
-    pub(super) fn new(
-        order: &'a Order,
-        preflight: Option<&'a str>,
-        platform: Option<&str>,
-        claims: Option<&TokenClaims>,
-    ) -> Self {
+    pub(super) fn new(order: &'a Order, claims: Option<&TokenClaims>) -> Self {
+        let platform = order.seen().and_then(|seen| seen.platform.as_deref());
         Self {
             asked: order.target().to_string(),
             machine_id: order.machine().map(|id| id.as_str()),
@@ -109,7 +106,10 @@ impl<'a> Row<'a> {
             error: order
                 .problem()
                 .map(|problem| error_row(problem, hint::hint(problem, claims))),
-            preflight,
+            preflight: order.look().map(|look| match look {
+                Look::Seen(_) => "ok",
+                Look::Unavailable => "unavailable",
+            }),
             note: match order.is_joined() {
                 true => Some(hint::JOINED),
                 false => note(order.state(), platform),
@@ -176,7 +176,7 @@ fn note(state: State, platform: Option<&str>) -> Option<&'static str> {
 
 fn error_row(problem: &Problem, hint: String) -> ErrorRow<'_> {
     ErrorRow {
-        kind: problem.kind,
+        kind: &problem.kind,
         code: problem.code.as_deref(),
         message: problem.message.as_deref(),
         target: problem.target.as_deref(),
@@ -193,21 +193,74 @@ fn raw(action: &MachineAction) -> Option<Box<RawValue>> {
     RawValue::from_string(action.json.clone()).ok()
 }
 
-/// Rows for programs: one JSON array, one object a line, or CSV.
+/// Rows for programs, or a table for people, a page at a time.
+pub(super) struct Rows {
+    screen: Screen,
+    format: Format,
+    written: bool,
+}
+
+impl Rows {
+    pub(super) fn new(screen: Screen, format: Format) -> Self {
+        Self {
+            screen,
+            format,
+            written: false,
+        }
+    }
+
+    pub(super) fn is_table(&self) -> bool {
+        self.format == Format::Table
+    }
+
+    /// One JSON array, one object a line, or CSV.
+    pub(super) fn add<T: Serialize + Cells>(&mut self, rows: &[T]) {
+        let is_first = !std::mem::replace(&mut self.written, true);
+        if self.format == Format::Csv {
+            return csv(&self.screen, rows, is_first);
+        }
+        let objects = rows
+            .iter()
+            .filter_map(|row| serde_json::to_string(row).ok())
+            .map(|json| clean_json(&json));
+        match self.format {
+            Format::Jsonl => objects.for_each(|object| self.screen.line(&object)),
+            _ => {
+                let begin = if is_first { "[\n  " } else { ",\n  " };
+                let objects: Vec<String> = objects.collect();
+                self.screen
+                    .data(&format!("{begin}{}", objects.join(",\n  ")));
+            }
+        }
+    }
+
+    /// A table; its head stands once.
+    pub(super) fn table(&mut self, head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
+        let is_first = !std::mem::replace(&mut self.written, true);
+        let table = table(head, rows);
+        match table.split_once('\n') {
+            Some((_, rows)) if !is_first => self.screen.line(rows),
+            _ => self.screen.line(&table),
+        }
+    }
+
+    /// Nothing more comes.
+    pub(super) fn end(&mut self) {
+        match (self.format, self.written) {
+            (Format::Json, true) => self.screen.data("\n]\n"),
+            (Format::Json, false) => self.screen.line("[]"),
+            _ => {}
+        }
+    }
+}
+
+/// All rows at once.
 pub(super) fn data<T: Serialize + Cells>(screen: &Screen, format: Format, rows: &[T]) {
-    if format == Format::Csv {
-        return csv(screen, rows);
+    let mut all = Rows::new(*screen, format);
+    if !rows.is_empty() || format == Format::Csv {
+        all.add(rows);
     }
-    let objects: Vec<String> = rows
-        .iter()
-        .filter_map(|row| serde_json::to_string(row).ok())
-        .map(|json| clean_json(&json))
-        .collect();
-    match format {
-        Format::Jsonl => objects.iter().for_each(|object| screen.line(object)),
-        _ if objects.is_empty() => screen.line("[]"),
-        _ => screen.line(&format!("[\n  {}\n]", objects.join(",\n  "))),
-    }
+    all.end();
 }
 
 /// A table without lines, its cells cleaned.
@@ -226,18 +279,21 @@ pub(super) fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) 
     table.trim_fmt()
 }
 
+/// The columns of machines.
+const MACHINE_HEAD: [&str; 6] = [
+    "MACHINE",
+    "NAME",
+    "SYSTEM",
+    "HEALTH",
+    "ONBOARDING",
+    "LAST SEEN",
+];
+
 /// Machines as people read them.
 pub(super) fn machines(machines: &[&Machine]) -> String {
     let word = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
     table(
-        &[
-            "MACHINE",
-            "NAME",
-            "SYSTEM",
-            "HEALTH",
-            "ONBOARDING",
-            "LAST SEEN",
-        ],
+        &MACHINE_HEAD,
         machines.iter().map(|machine| {
             let system = [machine.os_platform.as_deref(), machine.version.as_deref()];
             vec![
@@ -260,24 +316,43 @@ pub(super) fn machines(machines: &[&Machine]) -> String {
 /// The columns of orders and of actions.
 pub(super) const ORDER_HEAD: [&str; 5] = ["MACHINE", "NAME", "STATE", "ACTION", "DETAIL"];
 
-/// Orders as people read them.
-pub(super) fn orders(orders: &[Order]) -> String {
-    table(
-        &ORDER_HEAD,
-        orders.iter().map(|order| {
-            vec![
-                order
-                    .machine()
-                    .map_or_else(|| "-".to_owned(), ToString::to_string),
-                order.name().unwrap_or("-").to_owned(),
-                order.state().to_string(),
-                order
-                    .action()
-                    .map_or_else(|| "-".to_owned(), |action| action.id.clone()),
-                detail(order.action(), order.problem()),
-            ]
-        }),
-    )
+/// Machines that are to be offboarded, as people read them.
+pub(super) fn planned(entries: &[&Entry]) -> String {
+    let word = |text: Option<&str>| text.unwrap_or("-").to_owned();
+    let rows = entries.iter().map(|entry| {
+        let order = &entry.order;
+        let seen = order.seen().cloned().unwrap_or_default();
+        let system = [seen.platform.as_deref(), seen.version.as_deref()];
+        vec![
+            word(order.machine().map(|id| id.as_str())),
+            word(order.name()),
+            system
+                .iter()
+                .flatten()
+                .copied()
+                .collect::<Vec<_>>()
+                .join(" "),
+            word(seen.health.as_deref()),
+            word(seen.onboarding.as_deref()),
+            word(seen.last_seen.as_deref()),
+        ]
+    });
+    table(&MACHINE_HEAD, rows)
+}
+
+/// An order as people read it.
+pub(super) fn cells(order: &Order) -> Vec<String> {
+    vec![
+        order
+            .machine()
+            .map_or_else(|| "-".to_owned(), ToString::to_string),
+        order.name().unwrap_or("-").to_owned(),
+        order.state().to_string(),
+        order
+            .action()
+            .map_or_else(|| "-".to_owned(), |action| action.id.clone()),
+        detail(order.action(), order.problem()),
+    ]
 }
 
 /// The last column: what went wrong, or the service's own status.
@@ -291,7 +366,7 @@ pub(super) fn detail(action: Option<&MachineAction>, problem: Option<&Problem>) 
 
 /// The service's words and its tracking id.
 pub(super) fn words(problem: &Problem) -> String {
-    let mut words = vec![problem.kind.to_owned()];
+    let mut words = vec![problem.kind.clone().into_owned()];
     if let Some(status) = problem.status {
         words.push(format!("({status})"));
     }

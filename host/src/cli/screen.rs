@@ -3,14 +3,21 @@
 
 use std::{
     io::{ErrorKind, IsTerminal, Write, stderr, stdout},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use anstyle::{AnsiColor, Style};
+use indicatif::ProgressBar;
 
-use crate::text::{clean_error, clean_lines};
+use crate::text::{clean, clean_error, clean_lines};
 
 static FAILED: AtomicBool = AtomicBool::new(false);
+
+/// The bar at the end of the terminal, while there is one: lines go above it.
+static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
 /// Standard output and standard error, and how much to say.
 #[derive(Debug, Clone, Copy)]
@@ -66,7 +73,26 @@ impl Screen {
     /// A line for people.
     pub(super) fn say(&self, text: &str) {
         if !self.quiet {
-            let _ = writeln!(anstream::stderr().lock(), "{}", clean_lines(text));
+            above_the_bar(|| {
+                let _ = writeln!(anstream::stderr().lock(), "{}", clean_lines(text));
+            });
+        }
+    }
+
+    /// What goes on: beside the bar where there is one, else a line.
+    pub(super) fn progress(&self, text: &str) {
+        let bar = bar().clone();
+        match bar {
+            Some(bar) if !self.quiet => bar.set_message(clean(text)),
+            _ => self.say(text),
+        }
+    }
+
+    /// From now on there is a bar, or none.
+    pub(super) fn set_bar(new: Option<ProgressBar>) {
+        let old = std::mem::replace(&mut *bar(), new);
+        if let Some(old) = old {
+            old.finish_and_clear();
         }
     }
 
@@ -82,12 +108,26 @@ impl Screen {
     pub(super) fn error(&self, text: &str) {
         let style = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
         let text = clean_lines(text);
-        let _ = writeln!(anstream::stderr().lock(), "{style}error:{style:#} {text}");
+        above_the_bar(|| {
+            let _ = writeln!(anstream::stderr().lock(), "{style}error:{style:#} {text}");
+        });
     }
 
     /// An error that does not end the command, and yet makes it fail.
     pub(super) fn fail(&self, text: &str) {
         self.error(&clean_error(text));
         FAILED.store(true, Ordering::SeqCst);
+    }
+}
+
+fn bar() -> MutexGuard<'static, Option<ProgressBar>> {
+    BAR.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn above_the_bar(write: impl FnOnce()) {
+    let bar = bar().clone();
+    match bar {
+        Some(bar) => bar.suspend(write),
+        None => write(),
     }
 }

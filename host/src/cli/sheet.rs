@@ -13,13 +13,11 @@ pub(super) trait Cells {
     fn cells(&self) -> Vec<String>;
 }
 
-/// Rows as CSV (RFC 4180), with a head.
-pub(super) fn csv<T: Cells>(screen: &Screen, rows: &[T]) {
-    let head = T::HEAD.iter().map(ToString::to_string).collect();
-    write(
-        screen,
-        std::iter::once(head).chain(rows.iter().map(Cells::cells)),
-    );
+/// Rows as CSV (RFC 4180), with a head or going on.
+pub(super) fn csv<T: Cells>(screen: &Screen, rows: &[T], with_head: bool) {
+    let head = || T::HEAD.iter().map(ToString::to_string).collect();
+    let head = with_head.then(head).into_iter();
+    write(screen, head.chain(rows.iter().map(Cells::cells)));
 }
 
 fn write(screen: &Screen, rows: impl Iterator<Item = Vec<String>>) {

@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::{
     actions::{Asked, interrupted, machine, show, unknown_action},
     args::StatusArgs,
-    connect::Connected,
+    connect::{Connected, Record},
     exit::Exit,
     screen::Screen,
     signal::Signals,
@@ -23,7 +23,7 @@ pub(super) async fn status(mut args: StatusArgs, screen: &Screen) -> Result<Exit
     let signals = Signals::listen(screen);
     let Some(mut connected) = args
         .connect
-        .connect(Duration::ZERO, &signals, screen)
+        .connect("status", Record::Calls, &signals, screen)
         .await?
     else {
         let asked = interrupted(&args.actions);
@@ -59,6 +59,7 @@ pub(super) async fn status(mut args: StatusArgs, screen: &Screen) -> Result<Exit
             }
         }
     }
+    connected.end(screen).await;
     show(
         &asked,
         None,
@@ -99,7 +100,7 @@ async fn newest(connected: &Connected, subject: &Subject) -> Result<MachineActio
         Subject::Machine(named) => machine(connected, &named.target).await?,
     };
     let listing = connected.runner.offboardings(&[&machine]).await?;
-    listing.actions().next().cloned().ok_or_else(|| {
+    listing.of(&machine).next().cloned().ok_or_else(|| {
         let message = format!("the service knows no offboarding of {machine}");
         Problem::new("no-offboarding", Retry::Never, message)
     })

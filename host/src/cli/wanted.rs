@@ -10,11 +10,7 @@ use super::{
     screen::Screen,
     target::Named,
 };
-use crate::{
-    contract::{Comment, Machine, Problem, Retry, stands_for},
-    order::Order,
-    text::clean,
-};
+use crate::{contract::Comment, ledger::Plan, text::clean};
 
 /// Faults of a list that are told one by one.
 const MAX_FAULTS: usize = 50;
@@ -86,26 +82,15 @@ impl Wanted {
     ///
     /// # Errors
     /// With the ids of run and order the comment is too long.
-    pub(super) fn order(&self, args: &RunArgs, run: Uuid, number: usize) -> Result<Order> {
-        let comment = &self.comment;
-        let comment = match args.correlate {
-            true => format!("{comment} [offboard {}/{number}]", run.simple()).parse()?,
-            false => comment.clone(),
+    pub(super) fn plan(self, correlate: bool, run: Uuid, number: usize) -> Result<Plan> {
+        let comment = match correlate {
+            true => format!("{} [offboard {}/{number}]", self.comment, run.simple()).parse()?,
+            false => self.comment,
         };
-        Ok(Order::new(self.named.target.clone(), comment))
-    }
-
-    /// Why this is not the machine that the list means: a table that was sorted
-    /// by halves has an id beside another machine's name.
-    pub(super) fn objection(&self, machine: &Machine) -> Option<Problem> {
-        let called = self.called.as_ref()?;
-        let name = machine.computer_dns_name.as_deref();
-        // The service knows some machines by their labels alone.
-        if name.is_some_and(|name| stands_for(called, name) || stands_for(name, called)) {
-            return None;
-        }
-        let name = name.map_or_else(|| "nothing".to_owned(), |name| format!("{name:?}"));
-        let message = format!("the list calls it {called:?}, and the service {name}");
-        Some(Problem::new("wrong-machine", Retry::Never, message))
+        Ok(Plan {
+            target: self.named.target,
+            comment,
+            called: self.called,
+        })
     }
 }

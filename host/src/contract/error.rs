@@ -1,6 +1,8 @@
 //! One face for the contract's three errors: the case's name, what the service
 //! said, and whether the call may be repeated.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::{CancelError, OffboardError, ReadError, ServiceError};
@@ -30,10 +32,11 @@ impl Retry {
 }
 
 /// What went wrong, in one shape for every function of the contract.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Problem {
     /// The case's name in the contract, for example `machine-not-found`.
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// The HTTP status, where an answer came.
     pub status: Option<u16>,
     /// The service's code.
@@ -55,9 +58,13 @@ pub struct Problem {
 impl Problem {
     /// A problem that the host itself found.
     #[must_use]
-    pub fn new(kind: &'static str, retry: Retry, message: impl Into<String>) -> Self {
+    pub fn new(
+        kind: impl Into<Cow<'static, str>>,
+        retry: Retry,
+        message: impl Into<String>,
+    ) -> Self {
         Self {
-            kind,
+            kind: kind.into(),
             status: None,
             code: None,
             message: Some(message.into()),
@@ -70,7 +77,7 @@ impl Problem {
 
     fn said(kind: &'static str, retry: Retry, error: ServiceError) -> Self {
         Self {
-            kind,
+            kind: kind.into(),
             status: Some(error.status),
             code: error.code,
             message: error.message,

@@ -122,7 +122,7 @@ impl ActionStatus {
     }
 }
 
-#[cfg(test)]
+#[cfg(feature = "command")]
 impl MachineAction {
     /// A pending offboarding with this id, and nothing else known of it.
     pub(crate) fn bare(id: &str) -> Self {

@@ -4,12 +4,17 @@
 //! `planned → sending → accepted → succeeded | failed | timed-out | cancelled`,
 //! or `rejected`, `not-sent`, `skipped`, or `unknown`: sent, and no answer. An
 //! accepted order whose end was not seen before the deadline is `pending`.
+//!
+//! What never left goes back to `planned`; so does what is `unknown`, by the
+//! user's own word alone.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::contract::{ActionStatus, Comment, MachineAction, MachineId, Problem, Retry};
+use crate::contract::{
+    ActionStatus, Comment, Machine, MachineAction, MachineId, Problem, Retry, plain_name,
+};
 
 /// How far an order has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,6 +82,57 @@ pub enum Target {
     Name(String),
 }
 
+/// What a look at the machine brought, before anything was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Look {
+    /// It is there.
+    Seen(Seen),
+    /// The token may not read.
+    Unavailable,
+}
+
+/// What the service knew of a machine, in its own words.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Its operating system.
+    pub platform: Option<String>,
+    /// That one's version.
+    pub version: Option<String>,
+    /// Whether its sensor reports.
+    pub health: Option<String>,
+    /// Whether it is onboarded.
+    pub onboarding: Option<String>,
+    /// When it last reported.
+    pub last_seen: Option<String>,
+    /// The machine that took its place.
+    pub merged_into: Option<String>,
+}
+
+impl From<&Machine> for Seen {
+    fn from(machine: &Machine) -> Self {
+        Self {
+            platform: machine.os_platform.clone(),
+            version: machine.version.clone(),
+            health: machine.health_status.clone(),
+            onboarding: machine.onboarding_status.clone(),
+            last_seen: machine.last_seen.clone(),
+            merged_into: machine.merged_into_machine_id.clone(),
+        }
+    }
+}
+
+/// What is on record of an order besides what was asked for.
+#[derive(Debug, Clone)]
+pub(crate) struct Recorded {
+    pub(crate) machine: Option<MachineId>,
+    pub(crate) name: Option<String>,
+    pub(crate) state: State,
+    pub(crate) action: Option<MachineAction>,
+    pub(crate) problem: Option<Problem>,
+    pub(crate) joined: bool,
+    pub(crate) look: Option<Look>,
+}
+
 /// One machine that is to be offboarded.
 #[derive(Debug, Clone)]
 pub struct Order {
@@ -88,6 +144,7 @@ pub struct Order {
     action: Option<MachineAction>,
     problem: Option<Problem>,
     joined: bool,
+    look: Option<Look>,
 }
 
 impl Order {
@@ -107,6 +164,31 @@ impl Order {
             action: None,
             problem: None,
             joined: false,
+            look: None,
+        }
+    }
+
+    /// An order as it is on record.
+    pub(crate) fn recorded(target: Target, comment: Comment, recorded: Recorded) -> Self {
+        let Recorded {
+            machine,
+            name,
+            state,
+            action,
+            problem,
+            joined,
+            look,
+        } = recorded;
+        Self {
+            target,
+            machine,
+            name,
+            comment,
+            state,
+            action,
+            problem,
+            joined,
+            look,
         }
     }
 
@@ -158,6 +240,33 @@ impl Order {
         self.joined
     }
 
+    /// What was known of the machine before.
+    #[must_use]
+    pub fn look(&self) -> Option<&Look> {
+        self.look.as_ref()
+    }
+
+    /// What the service knew of the machine before.
+    #[must_use]
+    pub fn seen(&self) -> Option<&Seen> {
+        match &self.look {
+            Some(Look::Seen(seen)) => Some(seen),
+            _ => None,
+        }
+    }
+
+    /// The machine was looked at.
+    pub fn looked(&mut self, look: Look) {
+        self.look = Some(look);
+    }
+
+    /// It is to be looked at again.
+    pub fn forget_look(&mut self) {
+        if self.state == State::Planned {
+            self.look = None;
+        }
+    }
+
     /// The service answered with an action that was under way before.
     pub fn joined(&mut self) {
         self.joined = true;
@@ -176,6 +285,37 @@ impl Order {
     pub fn sending(&mut self) {
         if self.state == State::Planned {
             self.state = State::Sending;
+        }
+    }
+
+    /// It never left, or was only put off: its turn comes again.
+    pub fn put_back(&mut self) {
+        if self.state == State::Sending || self.may_be_put_back() {
+            self.state = State::Planned;
+            self.problem = None;
+        }
+    }
+
+    /// It is sent again by the user's own word, though it may have been carried
+    /// out.
+    pub fn send_again(&mut self) {
+        if self.state == State::Unknown {
+            self.state = State::Planned;
+            self.problem = None;
+        }
+    }
+
+    /// Whether a later run may try it again: nothing was done, and what stood in
+    /// its way may be gone.
+    #[must_use]
+    pub fn may_be_put_back(&self) -> bool {
+        let is_put_off = |problem: &Problem| {
+            problem.retry == Retry::Safe || (problem.kind == "forbidden" && is_for_all(problem))
+        };
+        match self.state {
+            State::NotSent => true,
+            State::Rejected => self.problem.as_ref().is_some_and(is_put_off),
+            _ => false,
         }
     }
 
@@ -259,6 +399,12 @@ impl Order {
     }
 }
 
+/// Whether a 403 is about the credential, and so would meet every machine alike.
+#[must_use]
+pub fn is_for_all(problem: &Problem) -> bool {
+    problem.code.as_deref() != Some("DisallowedOperation")
+}
+
 /// The state of an accepted order whose action has this status.
 #[must_use]
 pub fn state_of(status: &ActionStatus) -> State {
@@ -277,17 +423,39 @@ pub fn state_of(status: &ActionStatus) -> State {
 /// nothing unknown.
 #[must_use]
 pub fn state_of_problem(problem: &Problem) -> State {
-    match problem.kind {
+    match &*problem.kind {
         "outcome-unknown" | "service-failure" | "unreadable-answer" if !problem.reading => {
             State::Unknown
         }
         "no-answer" | "not-sent" | "interrupted" | "plugin" | "no-credential" | "no-authority"
-        | "wrong-tenant" | "journal" | "audit" => State::NotSent,
+        | "wrong-tenant" | "ledger" | "audit" => State::NotSent,
         _ => State::Rejected,
     }
 }
 
 impl State {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::Planned,
+        Self::Sending,
+        Self::Accepted,
+        Self::Succeeded,
+        Self::Failed,
+        Self::TimedOut,
+        Self::Cancelled,
+        Self::Pending,
+        Self::Rejected,
+        Self::NotSent,
+        Self::Skipped,
+        Self::Unknown,
+    ];
+
+    /// The state of this name.
+    #[must_use]
+    pub fn of(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
+    }
+
     /// The name that output and records use.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -311,6 +479,17 @@ impl State {
 impl fmt::Display for State {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(self.name())
+    }
+}
+
+impl Target {
+    /// What a name is compared by; none of an id.
+    #[must_use]
+    pub fn sought(&self) -> Option<String> {
+        match self {
+            Self::Id(_) => None,
+            Self::Name(name) => Some(plain_name(name)),
+        }
     }
 }
 

@@ -1,34 +1,51 @@
 //! How fast to ask: within the service's quotas, so that it need not refuse.
-//! Each API has its own. What this process alone knows; the calls of others are
-//! not counted.
+//! Each API has its own. The windows stand in the ledger, so that all processes
+//! of one account share them and a restart forgets nothing.
 
+mod forecast;
 mod quota;
-mod windows;
 
 use std::{
-    collections::HashMap,
-    fmt,
+    fmt, mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use tokio::{sync::Notify, time::Instant};
+use tokio::sync::Notify;
 
-use crate::grant::Route;
+use crate::{
+    grant::Route,
+    ledger::{CallId, LedgerError, Session, Turn, now},
+};
+pub use forecast::time_left;
 pub use quota::{InvalidQuota, Limit, Quota};
-use windows::{Wait, Windows};
 
 /// What is told of a wait that a person would notice.
-type Tell = dyn Fn(Duration) + Send + Sync;
+type Tell = dyn Fn(Wait) + Send + Sync;
 
 /// A wait that nobody needs to be told of.
 const SHORT: Duration = Duration::from_secs(2);
+/// How soon another process's answer is looked for.
+const LOOK: Duration = Duration::from_millis(100);
+/// How many looks there are before a process that is gone is looked for.
+const LOOKS: u32 = 10;
+
+/// Why a call does not leave yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// The quota is used up for so long.
+    Quota(Duration),
+    /// The service wants a pause of so long.
+    Asked(Duration),
+}
 
 /// The pace of all calls.
 pub struct Pace {
     quota: Quota,
-    apis: Mutex<HashMap<&'static str, Windows>>,
-    answered: Notify,
+    session: Arc<Session>,
+    /// Calls that had their answers, and when; not yet in the ledger.
+    answered: Mutex<Vec<(CallId, i64)>>,
+    changed: Notify,
     tell: Arc<Tell>,
 }
 
@@ -36,120 +53,119 @@ pub struct Pace {
 #[must_use]
 pub struct Slot<'a> {
     pace: &'a Pace,
-    api: &'static str,
+    call: CallId,
 }
 
 impl Pace {
     /// A pace that keeps to this quota for each API. A longer wait is told.
-    pub fn new(quota: Quota, tell: impl Fn(Duration) + Send + Sync + 'static) -> Self {
+    pub fn new(
+        quota: Quota,
+        session: Arc<Session>,
+        tell: impl Fn(Wait) + Send + Sync + 'static,
+    ) -> Self {
         Self {
             quota,
-            apis: Mutex::default(),
-            answered: Notify::new(),
+            session,
+            answered: Mutex::default(),
+            changed: Notify::new(),
             tell: Arc::new(tell),
         }
     }
 
+    /// The quota that it keeps to.
+    #[must_use]
+    pub fn quota(&self) -> &Quota {
+        &self.quota
+    }
+
     /// Waits until a call to this API may leave.
-    pub async fn slot(&self, route: Route) -> Slot<'_> {
+    ///
+    /// # Errors
+    /// The ledger cannot be written: the call must not leave.
+    pub async fn slot(&self, route: Route) -> Result<Slot<'_>, LedgerError> {
         let api = route.template();
+        let windows = self.quota.windows();
+        let mut looks = 0;
         loop {
             // Before the look, so that an answer in between is not missed.
-            let answered = self.answered.notified();
-            let begun = self
-                .apis()
-                .entry(api)
-                .or_default()
-                .begin(&self.quota, Instant::now());
-            match begun {
-                Ok(()) => return Slot { pace: self, api },
-                Err(Wait::Answer) => answered.await,
-                Err(Wait::For(left)) => {
-                    if left >= SHORT {
-                        (self.tell)(left);
-                    }
-                    tokio::time::sleep(left).await;
+            let changed = self.changed.notified();
+            let answered = self.take_answered();
+            let turn = match self.session.turn(api, &windows, &answered, now()).await {
+                Ok(turn) => turn,
+                Err(error) => {
+                    self.answered().extend(answered);
+                    return Err(error);
                 }
+            };
+            match turn {
+                Turn::Now(call) => return Ok(Slot { pace: self, call }),
+                // Of this process, or of another.
+                Turn::Answer => {
+                    looks += 1;
+                    if looks % LOOKS == 0 {
+                        self.session.end_the_dead().await?;
+                    }
+                    let _ = tokio::time::timeout(LOOK, changed).await;
+                }
+                Turn::At(at) => self.wait(at, Wait::Quota, changed).await,
+                Turn::Paused(until) => self.wait(until, Wait::Asked, changed).await,
             }
         }
     }
 
-    fn apis(&self) -> MutexGuard<'_, HashMap<&'static str, Windows>> {
-        self.apis.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Every call of every process waits for so long.
+    ///
+    /// # Errors
+    /// The ledger cannot be written.
+    pub async fn hold(&self, pause: Duration) -> Result<(), LedgerError> {
+        let pause = i64::try_from(pause.as_millis()).unwrap_or(i64::MAX);
+        let held = self.session.pause_until(now().saturating_add(pause)).await;
+        self.changed.notify_waiters();
+        held
     }
-}
 
-impl Default for Pace {
-    fn default() -> Self {
-        Self::new(Quota::default(), |_| {})
+    /// Puts on record which calls have had their answers, so that no other
+    /// process waits for them.
+    ///
+    /// # Errors
+    /// The ledger cannot be written.
+    pub async fn flush(&self) -> Result<(), LedgerError> {
+        let answered = self.take_answered();
+        self.session.had_answers(&answered).await
+    }
+
+    async fn wait(&self, until: i64, why: fn(Duration) -> Wait, changed: impl Future<Output = ()>) {
+        let left = u64::try_from(until - now()).unwrap_or(0);
+        let left = Duration::from_millis(left);
+        if left >= SHORT {
+            (self.tell)(why(left));
+        }
+        // A pause that was asked for in between is longer.
+        tokio::select! {
+            () = tokio::time::sleep(left) => {}
+            () = changed, if left > LOOK => {}
+        }
+    }
+
+    fn take_answered(&self) -> Vec<(CallId, i64)> {
+        mem::take(&mut *self.answered())
+    }
+
+    fn answered(&self) -> MutexGuard<'_, Vec<(CallId, i64)>> {
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
-        if let Some(windows) = self.pace.apis().get_mut(self.api) {
-            windows.end(&self.pace.quota, Instant::now());
-        }
-        self.pace.answered.notify_waiters();
+        // A millisecond more: times are cut to whole ones.
+        self.pace.answered().push((self.call, now() + 1));
+        self.pace.changed.notify_waiters();
     }
 }
 
 impl fmt::Debug for Pace {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Pace({})", self.quota)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    fn pace(quota: &str) -> (Arc<Pace>, Arc<Mutex<Vec<Duration>>>) {
-        let told = Arc::new(Mutex::new(Vec::new()));
-        let tell = Arc::clone(&told);
-        let pace = Pace::new(quota.parse().unwrap(), move |wait| {
-            tell.lock().unwrap().push(wait)
-        });
-        (Arc::new(pace), told)
-    }
-
-    #[tokio::test]
-    async fn each_api_has_a_quota_of_its_own() {
-        let (pace, _) = pace("1/1h");
-        drop(pace.slot(Route::Offboard).await);
-        drop(pace.slot(Route::ReadMachine).await);
-        let again = tokio::time::timeout(Duration::from_millis(50), pace.slot(Route::Offboard));
-        assert!(again.await.is_err());
-    }
-
-    #[tokio::test]
-    async fn a_long_wait_is_told_and_who_gives_up_takes_no_slot() {
-        let (pace, told) = pace("2/1h");
-        drop(pace.slot(Route::Offboard).await);
-        let held = pace.slot(Route::Offboard).await;
-        let third = tokio::time::timeout(Duration::from_millis(50), pace.slot(Route::Offboard));
-        assert!(third.await.is_err());
-        assert_eq!(told.lock().unwrap().len(), 1);
-        drop(held);
-    }
-
-    /// As many as there are slots at once; the others as soon as one is free.
-    #[tokio::test]
-    async fn many_wait_for_each_others_answers() {
-        let (pace, _) = pace("3/100ms");
-        let begun = Instant::now();
-        let callers = (0..12).map(|_| {
-            let pace = Arc::clone(&pace);
-            tokio::spawn(async move {
-                let slot = pace.slot(Route::ListActions).await;
-                tokio::time::sleep(Duration::from_millis(5)).await;
-                drop(slot);
-            })
-        });
-        for caller in callers.collect::<Vec<_>>() {
-            caller.await.unwrap();
-        }
-        assert!(begun.elapsed() >= Duration::from_millis(300));
     }
 }

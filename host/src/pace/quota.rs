@@ -35,6 +35,15 @@ impl Default for Quota {
 #[error("calls and a time, both more than none, as 100/60s,1500/1h; or none")]
 pub struct InvalidQuota;
 
+impl Quota {
+    /// So many calls in so many milliseconds, each.
+    pub(super) fn windows(&self) -> Vec<(u32, i64)> {
+        let millis = |window: Duration| i64::try_from(window.as_millis()).unwrap_or(i64::MAX / 4);
+        let window = |limit: &Limit| (limit.calls, millis(limit.window).max(1));
+        self.0.iter().map(window).collect()
+    }
+}
+
 impl FromStr for Quota {
     type Err = InvalidQuota;
 

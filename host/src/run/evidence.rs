@@ -106,11 +106,12 @@ impl<'a> Delivered<'a> {
         })
     }
 
-    /// The ids of a list's entries, whatever else they are, in lower case; none
-    /// where this is no list.
-    pub(super) fn listed(&self) -> Option<impl Iterator<Item = &str>> {
+    /// The ids of a list's entries, whatever else they are, in lower case, and the
+    /// machine that each names; none where this is no list.
+    pub(super) fn listed(&self) -> Option<impl Iterator<Item = (&str, Option<&str>)>> {
+        let listed = self.entries.iter();
         self.is_list
-            .then(|| self.entries.keys().map(String::as_str))
+            .then(|| listed.map(|(id, entry)| (id.as_str(), entry.machine.as_deref())))
     }
 
     /// Whether the list goes on where the plugin says, or ends.

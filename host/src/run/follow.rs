@@ -1,14 +1,15 @@
-//! Following accepted orders to a true end state: all of them with one call,
-//! at polite intervals.
+//! Following accepted orders to a true end state: many of them with one call, at
+//! polite intervals.
 
 use std::{ops::ControlFlow, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{Event, Runner};
+use super::{Event, Observe, Runner, batch::BATCH};
 use crate::{
     contract::{ActionId, MachineAction, MachineId, Problem},
-    order::{Order, State},
+    ledger::{Entry, LedgerError, RunId},
+    order::State,
 };
 
 const FIRST_INTERVAL: Duration = Duration::from_millis(500);
@@ -19,50 +20,114 @@ const LAST_INTERVAL: Duration = Duration::from_secs(10);
 const LAST_QUESTION: Duration = Duration::from_secs(5);
 
 impl Runner {
-    /// Follows every accepted order until it has ended or the time is over.
+    /// Follows every accepted order of a run until it has ended or the time is
+    /// over; what has not ended then is pending. Without a time, each is asked
+    /// for once.
+    ///
+    /// # Errors
+    /// The ledger cannot be used.
     pub async fn follow(
         &self,
-        orders: &mut [Order],
-        patience: Duration,
-        observe: &mut dyn FnMut(Event<'_>),
-    ) {
-        let ask = async || {
-            let mut open: Vec<&mut Order> = orders
-                .iter_mut()
-                .filter(|order| order.state() == State::Accepted)
-                .collect();
-            if open.is_empty() {
-                return ControlFlow::Break(());
-            }
-            match self.statuses(&open).await {
-                Ok(actions) => {
-                    for order in &mut open {
-                        if let Some(action) = newer(order, &actions) {
-                            order.follow(action);
-                            observe(Event::Changed(order));
-                        }
-                    }
-                }
-                Err(problem)
-                    if matches!(problem.kind, "forbidden" | "unauthorized" | "no-credential") =>
-                {
-                    for order in &mut open {
-                        order.cannot_follow(problem.clone());
-                    }
-                    observe(Event::CannotFollow(&problem));
-                    return ControlFlow::Break(());
-                }
-                // A busy service or a line that drops: the next question may
-                // be answered.
-                Err(_) => {}
-            }
-            match open.iter().all(|order| order.state() != State::Accepted) {
-                true => ControlFlow::Break(()),
-                false => ControlFlow::Continue(()),
-            }
+        run: RunId,
+        patience: Option<Duration>,
+        observe: &Observe<'_>,
+    ) -> Result<(), LedgerError> {
+        let Some(patience) = patience else {
+            return self.sweep(run, observe).await.map(|_| ());
         };
-        if self.poll(patience, ask).await.is_err() {
-            orders.iter_mut().for_each(Order::deadline);
+        let mut failed = None;
+        let ask = async || {
+            let swept = self.sweep(run, observe).await;
+            swept.unwrap_or_else(|error| {
+                failed = Some(error);
+                ControlFlow::Break(())
+            })
+        };
+        let polled = self.poll(patience, ask).await;
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        if polled.is_err() || self.stopped() {
+            self.deadline(run).await?;
+        }
+        self.pace.flush().await
+    }
+
+    /// Asks for every accepted order once; whether there is nothing more to ask.
+    async fn sweep(
+        &self,
+        run: RunId,
+        observe: &Observe<'_>,
+    ) -> Result<ControlFlow<()>, LedgerError> {
+        let mut more = ControlFlow::Break(());
+        for state in [State::Accepted, State::Pending] {
+            let mut after = 0;
+            loop {
+                let ledger = self.session.ledger();
+                let mut open = ledger.entries_in(run, state, after, BATCH).await?;
+                let Some(last) = open.last().filter(|_| !self.stopped()) else {
+                    break;
+                };
+                after = last.number;
+                match self.statuses(&open).await {
+                    Ok(actions) => {
+                        for entry in &mut open {
+                            if let Some(action) = newer(entry, &actions) {
+                                entry.order.follow(action);
+                                observe(Event::Changed(&entry.order));
+                            }
+                        }
+                        self.session.save_all(&mut open).await?;
+                    }
+                    Err(problem)
+                        if matches!(
+                            &*problem.kind,
+                            "forbidden" | "unauthorized" | "no-credential" | "ledger"
+                        ) =>
+                    {
+                        self.cannot_follow(run, &problem).await?;
+                        observe(Event::CannotFollow(&problem));
+                        return Ok(ControlFlow::Break(()));
+                    }
+                    // A busy service or a line that drops: the next question may
+                    // be answered.
+                    Err(_) => {}
+                }
+                let is_open =
+                    |entry: &Entry| matches!(entry.order.state(), State::Accepted | State::Pending);
+                if open.iter().any(is_open) {
+                    more = ControlFlow::Continue(());
+                }
+            }
+        }
+        Ok(more)
+    }
+
+    async fn cannot_follow(&self, run: RunId, problem: &Problem) -> Result<(), LedgerError> {
+        self.each_accepted(run, |entry| entry.order.cannot_follow(problem.clone()))
+            .await
+    }
+
+    async fn deadline(&self, run: RunId) -> Result<(), LedgerError> {
+        self.each_accepted(run, |entry| entry.order.deadline())
+            .await
+    }
+
+    async fn each_accepted(
+        &self,
+        run: RunId,
+        change: impl Fn(&mut Entry),
+    ) -> Result<(), LedgerError> {
+        let mut after = 0;
+        loop {
+            let ledger = self.session.ledger();
+            let mut open = ledger.entries_in(run, State::Accepted, after, 500).await?;
+            let Some(last) = open.last() else {
+                return Ok(());
+            };
+            after = last.number;
+            open.iter_mut().for_each(&change);
+            self.session.save_all(&mut open).await?;
         }
     }
 
@@ -95,6 +160,8 @@ impl Runner {
             if self.stopped() || left.is_zero() {
                 return Err(TimeOver);
             }
+            // Whatever comes of it, the next call finds out.
+            let _ = self.pace.flush().await;
             self.pause(interval.min(left)).await;
             interval = (interval * 3 / 2).min(LAST_INTERVAL);
         }
@@ -102,8 +169,9 @@ impl Runner {
 
     /// All with one call; one by one where the service does not take such a
     /// filter, which its documentation does not show.
-    async fn statuses(&self, open: &[&mut Order]) -> Result<Vec<MachineAction>, Problem> {
-        let machines: Vec<&MachineId> = open.iter().filter_map(|order| order.machine()).collect();
+    async fn statuses(&self, open: &[Entry]) -> Result<Vec<MachineAction>, Problem> {
+        let machines = open.iter().filter_map(|entry| entry.order.machine());
+        let machines: Vec<&MachineId> = machines.collect();
         match self.offboardings(&machines).await {
             Ok(listing) => Ok(listing.actions().cloned().collect()),
             Err(problem) if problem.kind == "rejected" => self.one_by_one(open).await,
@@ -111,10 +179,11 @@ impl Runner {
         }
     }
 
-    async fn one_by_one(&self, open: &[&mut Order]) -> Result<Vec<MachineAction>, Problem> {
+    async fn one_by_one(&self, open: &[Entry]) -> Result<Vec<MachineAction>, Problem> {
         let mut actions = Vec::new();
-        for order in open {
-            let id = order
+        for entry in open {
+            let id = entry
+                .order
                 .action()
                 .and_then(|action| action.id.parse::<ActionId>().ok());
             if let Some(id) = id {
@@ -130,8 +199,8 @@ impl Runner {
 pub struct TimeOver;
 
 /// The order's action, if its status is another than the one known.
-fn newer(order: &Order, actions: &[MachineAction]) -> Option<MachineAction> {
-    let known = order.action()?;
+fn newer(entry: &Entry, actions: &[MachineAction]) -> Option<MachineAction> {
+    let known = entry.order.action()?;
     actions
         .iter()
         .find(|action| action.id == known.id && action.status != known.status)

@@ -1,15 +1,16 @@
 //! Reads: machines by id and by name, actions by id and by machine. A read may
 //! be repeated, and is, where the service is busy or the line drops.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use backon::{ExponentialBuilder, Retryable};
-use jiff::Timestamp;
 
 use super::{
     Runner,
     evidence::Delivered,
-    facts::facts,
     verdict::{read_problem, refused},
 };
 use crate::{
@@ -19,7 +20,6 @@ use crate::{
     },
     egress::Delivery,
     grant::Route,
-    order::{Order, Target, Verdict},
     sandbox::Called,
 };
 
@@ -27,32 +27,19 @@ use crate::{
 const PAGE: u32 = 200;
 /// Pages of one search; a name that needs more is no name.
 const MAX_PAGES: usize = 20;
-/// Candidates that are listed for an ambiguous name.
-const MAX_CANDIDATES: usize = 10;
 /// Actions of one page; a machine has few.
 const ACTIONS: u32 = 1000;
 /// The longest pause that a read waits out.
 const LONGEST_PAUSE: Duration = Duration::from_secs(65);
-
-/// What is known about a machine before anything is sent.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub enum Preflight {
-    /// The machine, as the service knows it.
-    Found(Box<Machine>),
-    /// The token may not read; an id can be sent all the same.
-    Unavailable(Problem),
-    /// The order cannot be sent; it says why.
-    Refused,
-}
 
 /// Offboardings that the service knows.
 #[derive(Default)]
 pub struct Listing {
     /// In the service's order: newest first.
     actions: Vec<MachineAction>,
-    /// The ids of everything that was listed, whatever it is.
-    ids: HashSet<String>,
+    /// The ids of everything that was listed, whatever it is, in lower case; and
+    /// the machine that it names.
+    ids: HashMap<String, Option<String>>,
 }
 
 impl Listing {
@@ -61,26 +48,43 @@ impl Listing {
         self.actions.iter()
     }
 
-    /// The newest that has not ended.
+    /// The offboardings of this machine, newest first.
+    pub fn of(&self, machine: &MachineId) -> impl Iterator<Item = &MachineAction> {
+        self.actions().filter(|action| {
+            let id = action.machine_id.as_deref().unwrap_or_default();
+            machine.as_str().eq_ignore_ascii_case(id)
+        })
+    }
+
+    /// The newest of this machine that has not ended.
     #[must_use]
-    pub fn pending(&self) -> Option<&MachineAction> {
-        self.actions().find(|action| !action.status.is_final())
+    pub fn pending(&self, machine: &MachineId) -> Option<&MachineAction> {
+        self.of(machine).find(|action| !action.status.is_final())
     }
 
-    pub(super) fn knows(&self, id: &str) -> bool {
-        self.ids.contains(&id.to_ascii_lowercase())
+    /// The ids of everything that was listed, but for what is another machine's.
+    #[must_use]
+    pub fn known(&self, machine: &MachineId) -> HashSet<String> {
+        let may_be_its = |of: &Option<String>| {
+            let names = |id: &String| id.eq_ignore_ascii_case(machine.as_str());
+            of.as_ref().is_none_or(names)
+        };
+        let ids = self.ids.iter().filter(|(_, of)| may_be_its(of));
+        ids.map(|(id, _)| id.clone()).collect()
     }
 
-    /// The one that came after what was known, for an order with this comment.
-    /// Where the answer to the order named an action, no other will do.
+    /// The one that came after what was known, for an order of this machine with
+    /// this comment. Where the answer to the order named an action, no other
+    /// will do.
     pub(super) fn new_since(
-        self,
-        known: &Listing,
+        &self,
+        machine: &MachineId,
+        known: &HashSet<String>,
         comment: &Comment,
         named: Option<&str>,
-    ) -> Option<MachineAction> {
-        self.actions.into_iter().find(|action| {
-            !known.knows(&action.id)
+    ) -> Option<&MachineAction> {
+        self.of(machine).find(|action| {
+            !known.contains(&action.id.to_ascii_lowercase())
                 && action.requestor_comment.as_deref() == Some(comment.as_str())
                 && named.is_none_or(|named| named.eq_ignore_ascii_case(&action.id))
         })
@@ -88,82 +92,6 @@ impl Listing {
 }
 
 impl Runner {
-    /// Looks an order's machine up. An order that cannot be sent is settled
-    /// with the reason.
-    pub async fn preflight(&self, order: &mut Order) -> Preflight {
-        let preflight = match order.target().clone() {
-            Target::Id(id) => self.preflight_id(order, &id).await,
-            Target::Name(name) => self.preflight_name(order, &name).await,
-        };
-        let known = match &preflight {
-            _ if self.policy.is_empty() => return preflight,
-            Preflight::Found(machine) => facts(&machine.json),
-            Preflight::Unavailable(_) => None,
-            Preflight::Refused => return preflight,
-        };
-        let now = Timestamp::now();
-        let objection = order
-            .machine()
-            .and_then(|machine| self.policy.objection(machine, known.as_ref(), now));
-        if let Some(objection) = objection {
-            let problem = Problem::new("policy", Retry::Never, objection.to_string());
-            order.settle(Verdict::Rejected(problem));
-        }
-        preflight
-    }
-
-    async fn preflight_id(&self, order: &mut Order, id: &MachineId) -> Preflight {
-        match self.machine(id).await {
-            Ok(machine) => {
-                order.resolved(id.clone(), machine.computer_dns_name.clone());
-                Preflight::Found(Box::new(machine))
-            }
-            Err(problem) if problem.kind == "forbidden" => Preflight::Unavailable(problem),
-            Err(problem) => refuse(order, problem),
-        }
-    }
-
-    async fn preflight_name(&self, order: &mut Order, name: &str) -> Preflight {
-        let mut machines = match self.find(name).await {
-            Ok(machines) => machines,
-            Err(problem) => return refuse(order, problem),
-        };
-        let machine = match machines.pop() {
-            Some(machine) if machines.is_empty() => machine,
-            Some(last) => {
-                machines.push(last);
-                let candidates: Vec<String> = machines
-                    .iter()
-                    .take(MAX_CANDIDATES)
-                    .map(candidate)
-                    .collect();
-                let message = format!(
-                    "{} machines have the name {name}: {}",
-                    machines.len(),
-                    candidates.join(", ")
-                );
-                return refuse(order, Problem::new("ambiguous-name", Retry::Never, message));
-            }
-            None => {
-                let message = format!("no machine has the name {name}");
-                return refuse(order, Problem::new("not-found", Retry::Never, message));
-            }
-        };
-        match machine.id.parse::<MachineId>() {
-            Ok(id) => {
-                order.resolved(id, machine.computer_dns_name.clone());
-                Preflight::Found(Box::new(machine))
-            }
-            Err(error) => {
-                let message = format!("the service's id of {name} is not usable: {error}");
-                refuse(
-                    order,
-                    Problem::new("unreadable-answer", Retry::Never, message),
-                )
-            }
-        }
-    }
-
     /// Reads one machine.
     ///
     /// # Errors
@@ -271,7 +199,8 @@ impl Runner {
             check_next(sent.as_ref(), page.next.as_deref(), false)?;
             let sent = sent.ok_or_else(|| not_delivered("a list"))?;
             let ids = sent.listed().ok_or_else(|| not_delivered("a list"))?;
-            listing.ids.extend(ids.map(ToOwned::to_owned));
+            let ids = ids.map(|(id, machine)| (id.to_owned(), machine.map(ToOwned::to_owned)));
+            listing.ids.extend(ids);
             // A service that ignores the filter lists them all.
             listing
                 .actions
@@ -295,7 +224,7 @@ impl Runner {
 
     /// Reads, and reads again where that may help. The answer is believed only
     /// if egress says that one came.
-    async fn read<T, F>(
+    pub(super) async fn read<T, F>(
         &self,
         route: Route,
         call: impl Fn() -> F,
@@ -304,15 +233,16 @@ impl Runner {
         F: Future<Output = Called<Result<T, ReadError>>>,
     {
         let once = || async {
-            let slot = self.slot(route).await.ok_or_else(interrupted)?;
+            let slot = self.slot_to_read(route).await?;
             let mut called = call().await;
             drop(slot);
             if self.renewed(&called.record).await {
-                let slot = self.slot(route).await.ok_or_else(interrupted)?;
+                let slot = self.slot_to_read(route).await?;
                 called = call().await;
                 drop(slot);
             }
             let Called { result, record, .. } = called;
+            self.heed(&record).await?;
             match result {
                 // A 404 may stand for an empty list.
                 Ok(Ok(value))
@@ -335,8 +265,10 @@ impl Runner {
         };
         once.retry(ExponentialBuilder::default().with_min_delay(Duration::from_millis(300)))
             .when(|problem| {
-                matches!(problem.kind, "throttled" | "service-failure" | "no-answer")
-                    && problem.retry == Retry::Safe
+                matches!(
+                    &*problem.kind,
+                    "throttled" | "service-failure" | "no-answer"
+                ) && problem.retry == Retry::Safe
                     && !self.stopped()
             })
             .adjust(
@@ -356,20 +288,9 @@ fn has_name(machine: &Machine, name: &str) -> bool {
     found.is_some_and(|found| stands_for(name, found))
 }
 
-fn candidate(machine: &Machine) -> String {
-    let word = |text: &Option<String>| text.clone().unwrap_or_else(|| "?".to_owned());
-    format!(
-        "{} ({}, {}, last seen {})",
-        machine.id,
-        word(&machine.os_platform),
-        word(&machine.health_status),
-        word(&machine.last_seen)
-    )
-}
-
 /// Whether the plugin says how a list goes on as the service does. Whoever looks
 /// for a name may go on with another spelling of it.
-fn check_next(
+pub(super) fn check_next(
     sent: Option<&Delivered<'_>>,
     next: Option<&str>,
     spelled: bool,
@@ -392,43 +313,9 @@ fn check_next(
     }
 }
 
-fn interrupted() -> Problem {
-    Problem::new(
-        "interrupted",
-        Retry::Safe,
-        "interrupted before it was asked",
-    )
-}
-
 fn not_delivered(what: &str) -> Problem {
     let message = format!("the plugin reports {what} that the service did not send");
     Problem::new("unreadable-answer", Retry::Never, message)
-}
-
-/// Settles an order that cannot be sent. Nothing left, but only what may be
-/// tried again is called not sent.
-fn refuse(order: &mut Order, problem: Problem) -> Preflight {
-    order.settle(match problem.kind {
-        "not-found" => Verdict::Rejected(Problem {
-            kind: "machine-not-found",
-            ..problem
-        }),
-        // The offboarding was not sent, whatever became of the question.
-        "no-answer" => Verdict::NotSent(Problem {
-            kind: "not-sent",
-            retry: Retry::Safe,
-            ..problem
-        }),
-        "plugin" | "interrupted" => Verdict::NotSent(Problem {
-            retry: Retry::Safe,
-            ..problem
-        }),
-        "no-credential" | "no-authority" | "throttled" | "service-failure" | "audit" => {
-            Verdict::NotSent(problem)
-        }
-        _ => Verdict::Rejected(problem),
-    });
-    Preflight::Refused
 }
 
 #[cfg(test)]
@@ -436,41 +323,58 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn action(id: &str, comment: Option<&str>) -> MachineAction {
-        MachineAction {
+    const MACHINE: &str = "0123456789abcdef0123456789abcdef01234567";
+
+    fn listing(actions: &[(&str, Option<&str>, &str)]) -> Listing {
+        let action = |(id, comment, machine): &(&str, Option<&str>, &str)| MachineAction {
             requestor_comment: comment.map(ToOwned::to_owned),
+            machine_id: Some((*machine).to_owned()),
             ..MachineAction::bare(id)
+        };
+        Listing {
+            actions: actions.iter().map(action).collect(),
+            ids: HashMap::new(),
         }
     }
 
     #[test]
     fn only_this_order_s_action_is_adopted() {
-        let known = Listing {
-            actions: Vec::new(),
-            ids: HashSet::from(["old".to_owned()]),
-        };
+        let known = HashSet::from(["old".to_owned()]);
         let comment: Comment = "Retired".parse().unwrap();
-        let adopted = |actions: &[(&str, Option<&str>)], named: Option<&str>| {
-            let listing = Listing {
-                actions: actions
-                    .iter()
-                    .map(|(id, comment)| action(id, *comment))
-                    .collect(),
-                ids: HashSet::new(),
-            };
-            let found = listing.new_since(&known, &comment, named);
-            found.map(|action| action.id)
+        let machine: MachineId = MACHINE.parse().unwrap();
+        let adopted = |actions: &[(&str, Option<&str>, &str)], named: Option<&str>| {
+            let listing = listing(actions);
+            let found = listing.new_since(&machine, &known, &comment, named);
+            found.map(|action| action.id.clone())
         };
-        let new = ("New", Some("Retired"));
+        let new = ("New", Some("Retired"), MACHINE);
         assert_eq!(adopted(&[new], None).as_deref(), Some("New"));
-        assert_eq!(adopted(&[("OLD", Some("Retired"))], None), None);
-        assert_eq!(adopted(&[("New", Some("Stolen"))], None), None);
-        assert_eq!(adopted(&[("New", None)], None), None);
+        assert_eq!(adopted(&[("OLD", Some("Retired"), MACHINE)], None), None);
+        assert_eq!(adopted(&[("New", Some("Stolen"), MACHINE)], None), None);
+        assert_eq!(adopted(&[("New", None, MACHINE)], None), None);
+        let other = "f".repeat(40);
+        assert_eq!(adopted(&[("New", Some("Retired"), &other)], None), None);
         // Where the answer named an action, it is that one or none.
         assert_eq!(
-            adopted(&[("Other", Some("Retired")), new], Some("new")).as_deref(),
+            adopted(&[("Other", Some("Retired"), MACHINE), new], Some("new")).as_deref(),
             Some("New")
         );
         assert_eq!(adopted(&[new], Some("other")), None);
+    }
+
+    #[test]
+    fn what_is_not_another_machine_s_is_known() {
+        let id = |id: &str, machine: Option<&str>| (id.to_owned(), machine.map(ToOwned::to_owned));
+        let other = "f".repeat(40);
+        let listing = Listing {
+            actions: Vec::new(),
+            ids: HashMap::from([
+                id("a", Some(&MACHINE.to_uppercase())),
+                id("b", Some(&other)),
+                id("c", None),
+            ]),
+        };
+        let known = listing.known(&MACHINE.parse().unwrap());
+        assert_eq!(known, HashSet::from(["a".to_owned(), "c".to_owned()]));
     }
 }

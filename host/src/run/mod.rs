@@ -1,24 +1,32 @@
-//! Drives orders: looks machines up, sends, settles what is unknown by asking,
-//! and follows actions to their end. One machine at a time; a POST is never
-//! repeated.
+//! Drives the orders of a run: looks machines up, sends, settles what is unknown
+//! by asking, and follows actions to their end. Everything that is known stands
+//! in the ledger before the next step, so that a run can be left at any moment
+//! and taken up again. A POST whose outcome is not known is never repeated but by
+//! the user's own word.
 
+mod batch;
+mod cancel;
 mod evidence;
 mod facts;
+mod fleet;
 mod follow;
 mod look;
+mod post;
+mod preflight;
 mod send;
+mod settle;
 mod verdict;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::watch;
 
 use crate::{
     connection::Connection,
-    contract::Problem,
+    contract::{Problem, Retry},
     egress::CallRecord,
     grant::Route,
-    journal::{Journal, JournalError},
+    ledger::{Entry, LedgerError, Session},
     order::Order,
     pace::{Pace, Slot},
     policy::Policy,
@@ -26,24 +34,29 @@ use crate::{
 };
 
 pub use follow::TimeOver;
-pub use look::{Listing, Preflight};
+pub use look::Listing;
+pub use send::Sending;
 
-/// The most machines of one run, until there is a ledger.
-pub const MAX_MACHINES: usize = 25;
+/// How many calls are in flight at once, where nobody says otherwise.
+pub const JOBS: usize = 4;
 
-/// A sandbox, a connection, and how patient to be.
+/// A sandbox, a connection, a ledger, and how patient to be.
 pub struct Runner {
     /// Where the plugin is called.
     pub sandbox: Sandbox,
     /// The service.
     pub connection: Connection,
+    /// The record.
+    pub session: Arc<Session>,
+    /// How fast to ask.
+    pub pace: Pace,
     /// How long to ask what became of a request without an answer.
     pub grace: Duration,
+    /// How many requests may be in flight at once, at least one.
+    pub jobs: usize,
     /// The machines that are not offboarded, whoever orders it; asked when they
     /// are looked up.
     pub policy: Policy,
-    /// How fast to ask.
-    pub pace: Pace,
     stop: watch::Receiver<bool>,
 }
 
@@ -51,10 +64,18 @@ pub struct Runner {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
+    /// A machine is being looked up.
+    Looking(&'a Order),
+    /// So many machines of the fleet were read.
+    Fleet(u64),
+    /// The token may not read a machine, which can be sent all the same.
+    NotSeen(&'a Entry, &'a Problem),
     /// An order has changed.
     Changed(&'a Order),
     /// A request has no answer; the service is asked what became of it.
     Asking(&'a Order),
+    /// A request did not leave, or was put off; its turn comes again after this.
+    PutBack(&'a Order, &'a Problem, Duration),
     /// The service refused the token, and another one is there.
     Renewed,
     /// The service wants a pause.
@@ -62,19 +83,15 @@ pub enum Event<'a> {
     /// Nothing more is sent.
     Stopped(&'a Problem),
     /// What was done could not be put on record.
-    NotRecorded(&'a JournalError),
+    NotRecorded(&'a Entry, &'a LedgerError),
+    /// A cancellation was sent and could not be put on record.
+    CancelNotRecorded(&'a LedgerError),
     /// What was accepted cannot be followed.
     CannotFollow(&'a Problem),
 }
 
-/// Why a run ended before its orders did.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RunError {
-    /// The journal cannot be written.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-}
+/// Who is told what happens.
+pub type Observe<'a> = dyn Fn(Event<'_>) + 'a;
 
 impl Runner {
     /// A runner that ends when `stop` turns true: it finishes what is in
@@ -83,51 +100,20 @@ impl Runner {
     pub fn new(
         sandbox: Sandbox,
         connection: Connection,
-        grace: Duration,
+        pace: Pace,
+        session: Arc<Session>,
         stop: watch::Receiver<bool>,
     ) -> Self {
         Self {
             sandbox,
             connection,
-            grace,
+            session,
+            pace,
+            grace: Duration::ZERO,
+            jobs: JOBS,
             policy: Policy::default(),
-            pace: Pace::default(),
             stop,
         }
-    }
-
-    /// Sends every planned order, one after the other. A problem that would
-    /// meet them all ends the run; what was not sent stays planned.
-    ///
-    /// # Errors
-    /// The journal cannot be written: nothing more was sent.
-    pub async fn send(
-        &self,
-        orders: &mut [Order],
-        journal: &mut Journal,
-        observe: &mut dyn FnMut(Event<'_>),
-    ) -> Result<(), RunError> {
-        let count = orders.len();
-        for (at, order) in orders.iter_mut().enumerate() {
-            if self.stopped() {
-                break;
-            }
-            let after = self.send_one(order, journal, observe).await?;
-            observe(Event::Changed(order));
-            match after {
-                After::Go => {}
-                After::Stop(problem) => {
-                    observe(Event::Stopped(&problem));
-                    break;
-                }
-                After::Wait(pause) if at + 1 < count => {
-                    observe(Event::Waiting(pause));
-                    self.pause(pause).await;
-                }
-                After::Wait(_) => {}
-            }
-        }
-        Ok(())
     }
 
     /// Whether the service refused the token and another one is there now. One
@@ -159,10 +145,19 @@ impl Runner {
     }
 
     /// Waits until a call may leave; none where the run is to end before.
-    async fn slot(&self, route: Route) -> Option<Slot<'_>> {
+    async fn slot(&self, route: Route) -> Result<Option<Slot<'_>>, LedgerError> {
         tokio::select! {
-            slot = self.pace.slot(route) => Some(slot),
-            () = self.stopping() => None,
+            slot = self.pace.slot(route) => slot.map(Some),
+            () = self.stopping() => Ok(None),
+        }
+    }
+
+    /// The same for a read. Calls that cannot be counted are not made.
+    async fn slot_to_read(&self, route: Route) -> Result<Slot<'_>, Problem> {
+        match self.slot(route).await {
+            Ok(Some(slot)) => Ok(slot),
+            Ok(None) => Err(interrupted("interrupted before it was asked")),
+            Err(error) => Err(unrecorded(&error)),
         }
     }
 
@@ -175,9 +170,12 @@ impl Runner {
     }
 }
 
-/// What an order's outcome means for the orders after it.
-enum After {
-    Go,
-    Wait(Duration),
-    Stop(Problem),
+fn interrupted(reason: &str) -> Problem {
+    Problem::new("interrupted", Retry::Safe, reason)
+}
+
+/// What cannot be put on record is not sent.
+#[must_use]
+pub fn unrecorded(error: &LedgerError) -> Problem {
+    Problem::new("ledger", Retry::Safe, error.to_string())
 }

@@ -1,300 +1,367 @@
-//! One order: what is known before, the one POST, and what became of it.
+//! Sends what is planned: so many at once, within the quota, and settles what is
+//! in doubt beside it. What would meet all orders alike ends the run; what is
+//! left of it stays planned.
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
+use futures_util::{StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
 use tokio::time::Instant;
 
 use super::{
-    After, Event, Listing, RunError, Runner,
-    evidence::Delivered,
-    verdict::{asked_pause, cancel_verdict, verdict},
+    Event, Observe, Runner,
+    batch::{BATCH, Batch},
+    post::{After, backoff},
+    settle::{Doubt, Round},
 };
 use crate::{
-    contract::{ActionId, Comment, MachineAction, MachineId, Problem, Retry},
-    egress::CallRecord,
-    grant::Route,
-    journal::{Answered, Journal, Sending},
-    order::{Order, State, Verdict, state_of, state_of_problem},
-    pace::Slot,
+    contract::{Problem, Retry},
+    ledger::{Entry, LedgerError, RunId},
+    order::{State, Verdict},
 };
 
-/// Where the service does not say how long to wait (unsourced): the quota's
-/// shorter window.
-const PAUSE: Duration = Duration::from_secs(60);
-/// A service that wants a longer pause ends the run.
-const LONGEST_PAUSE: Duration = Duration::from_secs(120);
-const FIRST_QUESTION: Duration = Duration::from_millis(500);
-const LAST_INTERVAL: Duration = Duration::from_secs(5);
-/// How long a question may take beyond the end.
-const LAST_QUESTION: Duration = Duration::from_secs(5);
+/// A line or a service that is down for so long ends a run of several.
+const PATIENCE: Duration = Duration::from_secs(10 * 60);
+/// How often it is looked at in between, at least.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
+
+/// What is to be sent.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Sending {
+    /// Machines that were offboarded before, too.
+    pub again: bool,
+    /// Also what may have been carried out, if after the grace time two lists
+    /// show nothing of it.
+    pub resend_unknown: bool,
+}
+
+/// What has come back.
+enum Landed {
+    Batch(Batch),
+    Sent(Box<Entry>, After),
+    Round(Round),
+}
+
+type Flight<'a> = LocalBoxFuture<'a, Result<Landed, LedgerError>>;
+
+/// A run under way.
+struct Campaign<'a> {
+    runner: &'a Runner,
+    run: RunId,
+    options: Sending,
+    observe: &'a Observe<'a>,
+    /// Whether more than one machine waits: then a line may be down for a while.
+    patient: bool,
+    flying: FuturesUnordered<Flight<'a>>,
+    sending: usize,
+    /// Whether the service has answered an order in a way that the others need
+    /// not share. Until then they go one by one.
+    proved: bool,
+    /// Ready to be sent.
+    ready: VecDeque<Entry>,
+    /// Whose turn comes again.
+    later: Vec<(Instant, Entry)>,
+    doubts: Vec<Doubt>,
+    asking: bool,
+    preparing: bool,
+    /// A batch whose machines could not be asked about, and when to ask again.
+    waiting: Option<(Instant, Batch)>,
+    /// Since when nothing can be read, and how often it was tried.
+    down: Option<(Instant, u32)>,
+    /// The last order that was looked at; none where all were.
+    after: Option<u64>,
+    stop: Option<Problem>,
+    failed: Option<LedgerError>,
+}
 
 impl Runner {
-    pub(super) async fn send_one(
-        &self,
-        order: &mut Order,
-        journal: &mut Journal,
-        observe: &mut dyn FnMut(Event<'_>),
-    ) -> Result<After, RunError> {
-        let (State::Planned, Some(machine)) = (order.state(), order.machine().cloned()) else {
-            return Ok(After::Go);
-        };
-        // What is known now tells a new action from an old one later, without
-        // comparing clocks.
-        let known = match self.offboardings(&[&machine]).await {
-            Ok(listing) => Some(listing),
-            // Without that permission an unknown outcome stays unknown.
-            Err(problem) if problem.kind == "forbidden" => None,
-            Err(problem) if problem.kind == "unauthorized" => {
-                order.settle(Verdict::Rejected(problem.clone()));
-                return Ok(After::Stop(problem));
-            }
-            // A filter that the service does not take tells nothing either.
-            Err(problem) if problem.status == Some(400) => None,
-            // The next ones would have no token either.
-            Err(problem) if is_signed_out(&problem) => {
-                order.settle(Verdict::NotSent(problem.clone()));
-                return Ok(After::Stop(problem));
-            }
-            Err(problem) => {
-                let kind = match problem.kind {
-                    kind @ ("plugin" | "interrupted") => kind,
-                    _ => "not-sent",
-                };
-                order.settle(Verdict::NotSent(Problem {
-                    kind,
-                    retry: Retry::Safe,
-                    ..problem
-                }));
-                return Ok(After::Go);
-            }
-        };
-        let Some(slot) = self.slot(Route::Offboard).await.filter(|_| !self.stopped()) else {
-            return Ok(After::Go);
-        };
-        let (verdict, record) = self.post(order, &machine, slot, journal, observe).await?;
-        order.settle(verdict);
-        if let Some(action) = order.action()
-            && known.as_ref().is_some_and(|known| known.knows(&action.id))
-        {
-            order.joined();
-        }
-        // Settled all the same: it is out. But nothing follows what cannot be
-        // put on record.
-        let recorded = journal.answered(&line(order, machine.as_str(), &record));
-        if let Err(error) = &recorded {
-            observe(Event::NotRecorded(error));
-        }
-
-        if order.state() == State::Unknown {
-            let named = Delivered::read(&record).and_then(|sent| sent.offboarding(&machine));
-            let known = known.as_ref().map(|known| (known, named.as_deref()));
-            self.settle_unknown(order, &machine, known, journal, observe)
-                .await?;
-        } else if order
-            .problem()
-            .is_some_and(|problem| problem.kind == "already-in-progress")
-        {
-            self.attach_pending(order, &machine).await;
-        }
-        recorded?;
-        Ok(after(order, &record))
-    }
-
-    /// The one POST, put on record before it leaves. A token that the service
-    /// refuses has changed nothing: where another one is there, it is sent with
-    /// that, once.
-    async fn post(
-        &self,
-        order: &mut Order,
-        machine: &MachineId,
-        slot: Slot<'_>,
-        journal: &mut Journal,
-        observe: &mut dyn FnMut(Event<'_>),
-    ) -> Result<(Verdict, CallRecord), RunError> {
-        journal.sending(&sending(order, machine))?;
-        order.sending();
-        let comment = order.comment().clone();
-        let send = || self.sandbox.offboard(&self.connection, machine, &comment);
-        let called = send().await;
-        drop(slot);
-        let record = called.record.clone();
-        let refused = verdict(machine, called);
-        if !self.renewed(&record).await || self.stopped() {
-            return Ok((refused, record));
-        }
-        let Some(slot) = self.slot(Route::Offboard).await else {
-            return Ok((refused, record));
-        };
-        let rejected = State::Rejected.name();
-        let line = Answered::new(machine.as_str(), rejected, None, &record, refused.problem());
-        journal.answered(&line)?;
-        observe(Event::Renewed);
-        journal.sending(&sending(order, machine))?;
-        let called = send().await;
-        drop(slot);
-        let record = called.record.clone();
-        Ok((verdict(machine, called), record))
-    }
-
-    /// Asks what became of a request without an answer, until the grace time
-    /// is over. An action that was not known before, with this comment, is this
-    /// request's; where its answer named one, that alone. Finding none proves
-    /// nothing.
-    async fn settle_unknown(
-        &self,
-        order: &mut Order,
-        machine: &MachineId,
-        known: Option<(&Listing, Option<&str>)>,
-        journal: &mut Journal,
-        observe: &mut dyn FnMut(Event<'_>),
-    ) -> Result<(), RunError> {
-        let Some((known, named)) = known else {
-            return Ok(());
-        };
-        observe(Event::Asking(order));
-        let end = Instant::now().checked_add(self.grace);
-        let mut interval = FIRST_QUESTION;
-        while !self.stopped() {
-            // The quota may keep a question waiting for longer than there is time.
-            let last = end.and_then(|end| end.checked_add(LAST_QUESTION));
-            let machines = [machine];
-            let asked = self.offboardings(&machines);
-            let asked = match last {
-                Some(last) => tokio::time::timeout_at(last, asked).await,
-                None => Ok(asked.await),
-            };
-            if let Ok(Ok(now)) = asked
-                && let Some(action) = now.new_since(known, order.comment(), named)
-            {
-                order.settle(Verdict::Accepted(Box::new(action)));
-                let record = CallRecord::default();
-                if let Err(error) = journal.adopted(&line(order, machine.as_str(), &record)) {
-                    observe(Event::NotRecorded(&error));
-                }
-                break;
-            }
-            let left = end.map_or(interval, |end| {
-                end.saturating_duration_since(Instant::now())
-            });
-            if left.is_zero() {
-                break;
-            }
-            self.pause(interval.min(left)).await;
-            interval = (interval * 2).min(LAST_INTERVAL);
-        }
-        Ok(())
-    }
-
-    /// The pending action that stands in the way, so that it can be followed.
-    async fn attach_pending(&self, order: &mut Order, machine: &MachineId) {
-        let machines = [machine];
-        let patience = self.grace.saturating_add(LAST_QUESTION);
-        let asked = tokio::time::timeout(patience, self.offboardings(&machines));
-        if let Ok(Ok(listing)) = asked.await
-            && let Some(action) = listing.pending()
-        {
-            order.blocked_by(action.clone());
-        }
-    }
-
-    /// Cancels one action. On record like every POST; never repeated.
+    /// Settles what is in doubt of a run, and sends what is planned and was
+    /// looked at. Returns what ended it early, if something did; what was not
+    /// sent stays planned.
     ///
     /// # Errors
-    /// The journal cannot be written. The inner error is the service's, the
-    /// plugin's or the line's.
-    pub async fn cancel(
+    /// The ledger cannot be written: nothing more was sent.
+    pub async fn send(
         &self,
-        action: &ActionId,
-        comment: &Comment,
-        journal: &mut Journal,
-        observe: &mut dyn FnMut(Event<'_>),
-    ) -> Result<Result<MachineAction, Problem>, RunError> {
-        let sending = Sending {
-            route: Route::CancelAction.template(),
-            id: action.as_str(),
-            name: None,
-            comment: comment.as_str(),
+        run: RunId,
+        options: Sending,
+        observe: &Observe<'_>,
+    ) -> Result<Option<Problem>, LedgerError> {
+        let ledger = self.session.ledger();
+        let mut campaign = Campaign {
+            runner: self,
+            run,
+            options,
+            observe,
+            patient: ledger.counts(run).await?.total() > 1,
+            flying: FuturesUnordered::new(),
+            sending: 0,
+            proved: false,
+            ready: VecDeque::new(),
+            later: Vec::new(),
+            doubts: Vec::new(),
+            asking: false,
+            preparing: false,
+            waiting: None,
+            down: None,
+            after: Some(0),
+            stop: None,
+            failed: None,
         };
-        let route = Route::CancelAction;
-        let Some(slot) = self.slot(route).await else {
-            let reason = "interrupted before it was sent";
-            return Ok(Err(Problem::new("interrupted", Retry::Safe, reason)));
-        };
-        journal.sending(&sending)?;
-        let send = || {
-            self.sandbox
-                .cancel_action(&self.connection, action, comment)
-        };
-        let mut called = send().await;
-        drop(slot);
-        if self.renewed(&called.record).await
-            && let Some(slot) = self.slot(route).await.filter(|_| !self.stopped())
+        let mut after = 0;
+        while let Some(last) = campaign.doubt_unknown(after).await? {
+            after = last;
+        }
+        campaign.fly().await;
+        let flushed = self.pace.flush().await;
+        match campaign.failed {
+            Some(error) => Err(error),
+            None => flushed.map(|()| campaign.stop),
+        }
+    }
+}
+
+impl<'a> Campaign<'a> {
+    /// What was left in doubt before.
+    async fn doubt_unknown(&mut self, after: u64) -> Result<Option<u64>, LedgerError> {
+        let ledger = self.runner.session.ledger();
+        let entries = ledger
+            .entries_in(self.run, State::Unknown, after, BATCH)
+            .await?;
+        let last = entries.last().map(|entry| entry.number);
+        for entry in entries {
+            self.doubt(entry);
+        }
+        Ok(last)
+    }
+
+    fn doubt(&mut self, entry: Entry) {
+        let resend = self.options.resend_unknown && entry.order.state() == State::Unknown;
+        let doubt = Doubt::new(entry, self.runner.grace, resend);
+        match doubt.is_settled_by_asking() {
+            true => self.doubts.push(doubt),
+            false => self.changed(&doubt.entry),
+        }
+    }
+
+    fn changed(&self, entry: &Entry) {
+        (self.observe)(Event::Changed(&entry.order));
+    }
+
+    async fn fly(&mut self) {
+        loop {
+            let ends = self.runner.stopped() || self.failed.is_some();
+            if !ends && self.stop.is_none() {
+                self.launch();
+            }
+            if !ends {
+                self.ask();
+            }
+            if self.flying.is_empty() && (ends || self.is_over()) {
+                return;
+            }
+            let wake = self.wake();
+            tokio::select! {
+                Some(landed) = self.flying.next(), if !self.flying.is_empty() => {
+                    match landed {
+                        Ok(landed) => self.land(landed).await,
+                        Err(error) => { self.failed.get_or_insert(error); }
+                    }
+                }
+                () = tokio::time::sleep_until(wake) => {}
+                () = self.runner.stopping(), if !ends => {}
+            }
+        }
+    }
+
+    /// Nothing more to send, and nothing in doubt.
+    fn is_over(&self) -> bool {
+        let sent = self.after.is_none()
+            && self.ready.is_empty()
+            && self.later.is_empty()
+            && self.waiting.is_none();
+        self.doubts.is_empty() && (sent || self.stop.is_some())
+    }
+
+    /// When there is something to do, even if nothing comes back.
+    fn wake(&self) -> Instant {
+        let later = self.later.iter().map(|(at, _)| *at);
+        let doubts = self.doubts.iter().filter(|_| !self.asking);
+        let wakes = later
+            .chain(doubts.map(|doubt| doubt.due))
+            .chain(self.waiting.iter().map(|(at, _)| *at));
+        wakes
+            .min()
+            .unwrap_or_else(|| Instant::now() + LONGEST_BACKOFF)
+    }
+
+    /// Sends what may be sent now, and gets the next ready.
+    fn launch(&mut self) {
+        let now = Instant::now();
+        let due: Vec<usize> = (0..self.later.len())
+            .rev()
+            .filter(|at| self.later[*at].0 <= now)
+            .collect();
+        for at in due {
+            let (_, entry) = self.later.swap_remove(at);
+            self.ready.push_front(entry);
+        }
+        let (runner, observe, again) = (self.runner, self.observe, self.options.again);
+        let jobs = if self.proved { runner.jobs.max(1) } else { 1 };
+        while self.sending < jobs
+            && let Some(entry) = self.ready.pop_front()
         {
-            let rejected = State::Rejected.name();
-            let line = Answered::new(action.as_str(), rejected, None, &called.record, None);
-            journal.answered(&line)?;
-            observe(Event::Renewed);
-            journal.sending(&sending)?;
-            called = send().await;
-            drop(slot);
+            self.sending += 1;
+            let patient = self.patient;
+            self.flying.push(Box::pin(async move {
+                let sent = runner.send_one(entry, again, patient, observe).await;
+                sent.map(|(entry, after)| Landed::Sent(Box::new(entry), after))
+            }));
         }
-        let record = called.record.clone();
-        let result = cancel_verdict(action, called);
-        let (state, problem) = match &result {
-            Ok(action) => (state_of(&action.status).name(), None),
-            Err(problem) => (state_of_problem(problem).name(), Some(problem)),
+        if self.preparing || self.ready.len() >= runner.jobs.max(1) {
+            return;
+        }
+        if let Some((at, batch)) = self.waiting.take() {
+            match at <= now {
+                false => self.waiting = Some((at, batch)),
+                true => {
+                    self.preparing = true;
+                    self.flying.push(Box::pin(async move {
+                        let mut batch = batch;
+                        runner.ask_before(&mut batch).await;
+                        Ok(Landed::Batch(batch))
+                    }));
+                }
+            }
+        } else if let Some(after) = self.after {
+            self.preparing = true;
+            let run = self.run;
+            self.flying.push(Box::pin(async move {
+                let batch = runner.next_batch(run, after, again).await?;
+                Ok(Landed::Batch(batch))
+            }));
+        }
+    }
+
+    /// Asks about what is in doubt, many at once.
+    fn ask(&mut self) {
+        if self.asking {
+            return;
+        }
+        let now = Instant::now();
+        let mut due = Vec::new();
+        let mut at = 0;
+        while at < self.doubts.len() && due.len() < BATCH as usize {
+            match self.doubts[at].due <= now {
+                true => due.push(self.doubts.remove(at)),
+                false => at += 1,
+            }
+        }
+        if due.is_empty() {
+            return;
+        }
+        self.asking = true;
+        let (runner, observe) = (self.runner, self.observe);
+        self.flying.push(Box::pin(async move {
+            let round = runner.ask_about(due, observe).await?;
+            Ok(Landed::Round(round))
+        }));
+    }
+
+    async fn land(&mut self, landed: Landed) {
+        match landed {
+            Landed::Batch(batch) => {
+                self.preparing = false;
+                self.land_batch(batch).await;
+            }
+            Landed::Sent(entry, after) => {
+                self.sending -= 1;
+                self.land_one(*entry, after);
+            }
+            Landed::Round(round) => {
+                self.asking = false;
+                self.doubts.extend(round.open);
+                for entry in round.over {
+                    match entry.order.state() {
+                        // By the user's word.
+                        State::Planned => self.ready.push_back(entry),
+                        _ => self.changed(&entry),
+                    }
+                }
+            }
+        }
+    }
+
+    fn land_one(&mut self, entry: Entry, after: After) {
+        self.proved |= !matches!(after, After::Stop(_) | After::Left);
+        match after {
+            After::Left => {}
+            After::Done => self.changed(&entry),
+            After::PutBack(pause) => self.later.push((Instant::now() + pause, entry)),
+            After::Ask => self.doubt(entry),
+            After::Stop(problem) => {
+                self.changed(&entry);
+                self.end_with(problem);
+            }
+        }
+    }
+
+    async fn land_batch(&mut self, mut batch: Batch) {
+        for entry in batch.settled.drain(..) {
+            self.changed(&entry);
+        }
+        let Some(problem) = batch.fault.take() else {
+            self.down = None;
+            self.after = batch.last;
+            self.ready.extend(batch.entries);
+            return;
         };
-        // It is done, whatever becomes of this line.
-        let line = Answered::new(action.as_str(), state, None, &record, problem);
-        let recorded = journal.answered(&line);
-        if let Err(error) = recorded {
-            observe(Event::NotRecorded(&error));
+        let is_down = matches!(
+            &*problem.kind,
+            "no-answer" | "throttled" | "service-failure"
+        );
+        let (since, tries) = self.down.unwrap_or_else(|| (Instant::now(), 0));
+        if is_down && self.patient && since.elapsed() < PATIENCE {
+            self.down = Some((since, tries + 1));
+            let pause = backoff(tries + 1).min(LONGEST_BACKOFF);
+            (self.observe)(Event::Waiting(pause));
+            self.waiting = Some((Instant::now() + pause, batch));
+            return;
         }
-        Ok(result)
-    }
-}
-
-fn sending<'a>(order: &'a Order, machine: &'a MachineId) -> Sending<'a> {
-    Sending {
-        route: Route::Offboard.template(),
-        id: machine.as_str(),
-        name: order.name(),
-        comment: order.comment().as_str(),
-    }
-}
-
-fn line<'a>(order: &'a Order, id: &'a str, record: &CallRecord) -> Answered<'a> {
-    let action = order.action().map(|action| action.id.as_str());
-    Answered::new(id, order.state().name(), action, record, order.problem())
-}
-
-/// Whether there is no token any more.
-fn is_signed_out(problem: &Problem) -> bool {
-    matches!(problem.kind, "no-credential" | "no-authority")
-}
-
-/// A problem of the token or of its permissions would meet every order.
-fn after(order: &Order, record: &CallRecord) -> After {
-    if let Some(problem) = order.problem().filter(|problem| is_signed_out(problem)) {
-        return After::Stop(problem.clone());
-    }
-    let exchange = record.exchange.as_ref();
-    let (Some(status), Some(problem)) = (
-        exchange.and_then(|exchange| exchange.status),
-        order.problem(),
-    ) else {
-        return After::Go;
-    };
-    match status {
-        401 => After::Stop(problem.clone()),
-        403 if problem.code.as_deref() != Some("DisallowedOperation") => {
-            After::Stop(problem.clone())
+        if let Err(error) = self.refuse(&mut batch, &problem).await {
+            self.failed.get_or_insert(error);
         }
-        // As egress saw it, not as the plugin tells it.
-        429 => match asked_pause(record).map_or(PAUSE, Duration::from_secs) {
-            pause if pause <= LONGEST_PAUSE => After::Wait(pause),
-            _ => After::Stop(problem.clone()),
-        },
-        _ => After::Go,
+        self.end_with(problem);
+    }
+
+    /// The first order cannot be sent, because nothing can be read before; the
+    /// others keep their turn.
+    async fn refuse(&self, batch: &mut Batch, problem: &Problem) -> Result<(), LedgerError> {
+        let verdict = match &*problem.kind {
+            "unauthorized" => Verdict::Rejected(problem.clone()),
+            "plugin" | "interrupted" | "no-credential" | "no-authority" | "ledger" => {
+                Verdict::NotSent(problem.clone())
+            }
+            _ => Verdict::NotSent(Problem {
+                kind: "not-sent".into(),
+                retry: Retry::Safe,
+                ..problem.clone()
+            }),
+        };
+        let Some(entry) = batch.entries.first_mut() else {
+            return Ok(());
+        };
+        if problem.kind != "interrupted" {
+            entry.order.settle(verdict);
+        }
+        let saved = self.runner.session.save(entry).await;
+        self.changed(entry);
+        saved
+    }
+
+    fn end_with(&mut self, problem: Problem) {
+        if self.stop.is_none() && problem.kind != "interrupted" {
+            (self.observe)(Event::Stopped(&problem));
+        }
+        self.stop.get_or_insert(problem);
     }
 }

@@ -91,10 +91,10 @@ fn judged<T, E: Into<Problem>>(
         401 => ("unauthorized", Retry::Safe),
         403 => ("forbidden", Retry::Never),
         429 => ("throttled", Retry::Safe),
-        _ => (refusal_kind(status, said.kind), Retry::Never),
+        _ => (refusal_kind(status, &said.kind), Retry::Never),
     };
     Problem {
-        kind,
+        kind: kind.into(),
         retry,
         status: Some(status),
         retry_after: asked_pause(record).filter(|_| status == 429),
@@ -104,10 +104,13 @@ fn judged<T, E: Into<Problem>>(
 
 /// Of the finer names of a refusal, the one that the plugin gives it, if the
 /// status allows it.
-fn refusal_kind(status: u16, said: &'static str) -> &'static str {
+fn refusal_kind(status: u16, said: &str) -> &'static str {
     match (status, said) {
-        (404, "machine-not-found" | "action-not-found" | "not-found")
-        | (400..=499, "unsupported-machine" | "already-in-progress") => said,
+        (404, "machine-not-found") => "machine-not-found",
+        (404, "action-not-found") => "action-not-found",
+        (404, "not-found") => "not-found",
+        (400..=499, "unsupported-machine") => "unsupported-machine",
+        (400..=499, "already-in-progress") => "already-in-progress",
         _ => "rejected",
     }
 }
@@ -138,7 +141,7 @@ pub(super) fn read_problem(record: &CallRecord, said: Problem) -> Problem {
         return problem;
     }
     let Delivery::Answered(status) = record.delivery() else {
-        let unsaid = matches!(said.kind, "invalid-argument" | "no-credential");
+        let unsaid = matches!(&*said.kind, "invalid-argument" | "no-credential");
         return match failure(record) {
             Some(reason) => Problem {
                 message: Some(reason.to_owned()),
@@ -158,7 +161,7 @@ pub(super) fn read_problem(record: &CallRecord, said: Problem) -> Problem {
         _ => ("rejected", Retry::Never),
     };
     Problem {
-        kind,
+        kind: kind.into(),
         retry,
         status: Some(status),
         retry_after: asked_pause(record).filter(|_| status == 429),
@@ -168,7 +171,7 @@ pub(super) fn read_problem(record: &CallRecord, said: Problem) -> Problem {
 
 fn no_answer(said: Problem) -> Problem {
     Problem {
-        kind: "no-answer",
+        kind: "no-answer".into(),
         retry: Retry::Safe,
         status: None,
         ..said
@@ -325,7 +328,7 @@ mod tests {
             for lie in lies() {
                 let told = format!("{status} {lie:?}");
                 let problem = judged::<(), _>(status, &record, Ok(Err(lie)));
-                let found = (problem.kind, problem.retry, problem.status);
+                let found = (&*problem.kind, problem.retry, problem.status);
                 assert_eq!(found, (kind, retry, Some(status)), "{told}");
                 assert_eq!(problem.retry_after, None, "{told}");
             }

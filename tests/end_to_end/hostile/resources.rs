@@ -194,14 +194,15 @@ fn a_plugin_that_computes_does_not_keep_a_run_from_being_stopped() {
         .args(["--plugin", file.to_str().unwrap()])
         .env("OFFBOARD_API_ROOT", server.root())
         .env("OFFBOARD_TOKEN_FILE", server.path("token"))
-        .env("OFFBOARD_JOURNAL", server.path("journal.jsonl"))
+        .env("OFFBOARD_LEDGER", server.path("ledger.db"))
         .spawn()
         .unwrap();
     // It computes a moment after its request was put on record. Before that,
     // a stop would be heard whatever the plugin does.
     let patience = Instant::now() + Duration::from_secs(50);
-    let journal = server.path("journal.jsonl");
-    let sending = || std::fs::read_to_string(&journal).is_ok_and(|text| text.contains("/offboard"));
+    let ledger = server.path("ledger.db");
+    let sending =
+        || ledger.exists() && crate::support::written_ledger(&ledger).contains("/offboard, once");
     while !sending() {
         assert!(Instant::now() < patience, "it does not come to its loop");
         std::thread::sleep(Duration::from_millis(20));

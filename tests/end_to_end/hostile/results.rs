@@ -1,12 +1,13 @@
 //! Plugins that lie about what they did, or say it so that it does harm.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use offboard_host::{
     contract::Retry,
-    journal::{Journal, Who},
-    order::{Order, State, Target},
-    run::Runner,
+    ledger::{Ledger, Plan, Session, Who},
+    order::{Look, Order, State, Target},
+    pace::{Pace, Quota},
+    run::{Runner, Sending},
     sandbox::CallError,
 };
 
@@ -18,22 +19,26 @@ use crate::support::Outcome;
 
 /// Lets the guest carry out an order in the real runner, and gives the order.
 async fn run(guest: &str, server: &Scripted) -> Order {
-    let mut journal = Journal::open(
-        &server.path("journal.jsonl"),
-        Who::new(None, "0", server.root()),
-    )
-    .unwrap();
+    let ledger = Ledger::in_memory().await.unwrap();
+    let who = Who::new(None, "0", server.root());
+    let session = Arc::new(Session::begin(&ledger, &who, "run").await.unwrap());
+    let pace = Pace::new(Quota::default(), Arc::clone(&session), |_| {});
     let (_stop, stopped) = tokio::sync::watch::channel(false);
     let sandbox = sandbox_with(guest, |limits| limits.deadline = Duration::from_secs(3));
-    let runner = Runner::new(sandbox, connection(server.root()), Duration::ZERO, stopped);
-    let order = Order::new(Target::Id(machine()), COMMENT.parse().unwrap());
-    let mut orders = [order];
-    runner
-        .send(&mut orders, &mut journal, &mut |_| {})
-        .await
-        .unwrap();
-    let [order] = orders;
-    order
+    let runner = Runner::new(sandbox, connection(server.root()), pace, session, stopped);
+    let plan = Plan {
+        target: Target::Id(machine()),
+        comment: COMMENT.parse().unwrap(),
+        called: None,
+    };
+    let planned = runner.session.plan(who.session, None, false, [plan]).await;
+    let run = planned.unwrap();
+    // The look is the guest's, too: what it brings does not matter here.
+    let mut entry = ledger.entries(run, 0, 1).await.unwrap().remove(0);
+    entry.order.looked(Look::Unavailable);
+    runner.session.save(&mut entry).await.unwrap();
+    runner.send(run, Sending::default(), &|_| {}).await.unwrap();
+    ledger.entries(run, 0, 1).await.unwrap().remove(0).order
 }
 
 /// One offboarding was sent and carried out. Whatever the guest says of it, it

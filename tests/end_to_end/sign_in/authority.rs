@@ -50,7 +50,7 @@ impl Ill {
             .env("OFFBOARD_API_ROOT", &root)
             .env("OFFBOARD_AUTHORITY", &root)
             .env("OFFBOARD_CA_FILE", self.folder.path().join("ca.pem"))
-            .env("OFFBOARD_JOURNAL", self.folder.path().join("journal.jsonl"))
+            .env("OFFBOARD_LEDGER", self.folder.path().join("ledger.db"))
             .env("OFFBOARD_TENANT", "contoso.test")
             .env("OFFBOARD_CLIENT_ID", "app");
         command

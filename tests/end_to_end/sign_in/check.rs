@@ -53,7 +53,7 @@ fn each_step_is_told_in_turn_and_nothing_is_changed() {
 
     assert_eq!((world.posts(), world.offboarded()), (0, 0));
     assert_eq!(world.calls().len(), 1);
-    assert!(!world.path("journal.jsonl").exists());
+    assert!(!world.path("ledger.db").exists());
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn what_cannot_be_recorded_is_told_as_that() {
     let folder = world.path("folder");
     fs::create_dir(&folder).unwrap();
     for (variable, file) in [
-        ("OFFBOARD_JOURNAL", folder.clone()),
+        ("OFFBOARD_LEDGER", folder.clone()),
         ("OFFBOARD_AUDIT", folder),
     ] {
         let mut command = world.with_secret(&CHECK);
@@ -227,7 +227,7 @@ fn configurations_keep_to_their_schema() {
 fn every_value_is_shown_with_where_it_comes_from() {
     let world = World::new();
     let file = world.path("offboard.toml");
-    let text = "[profiles.a]\nplugin = 'in.wasm'\njournal = 'in.jsonl'\n\
+    let text = "[profiles.a]\nplugin = 'in.wasm'\nledger = 'in.db'\n\
                 [profiles.a.limits]\nmemory = '64MiB'\n";
     fs::write(&file, text).unwrap();
     let args = ["config", "show", "--output", "json"];
@@ -245,7 +245,7 @@ fn every_value_is_shown_with_where_it_comes_from() {
             ("configuration", "environment OFFBOARD_CONFIG"),
             ("profile", &profile),
             ("plugin", &profile),
-            ("journal", &profile),
+            ("ledger", &profile),
             ("limits", &profile),
             ("pluginSha256", "default"),
         ],
@@ -254,7 +254,7 @@ fn every_value_is_shown_with_where_it_comes_from() {
     command
         .args(["--config", file.to_str().unwrap(), "--profile", "a"])
         .args(["--plugin", "x.wasm", "--limit", "memory=32MiB"])
-        .env("OFFBOARD_JOURNAL", "x.jsonl")
+        .env("OFFBOARD_LEDGER", "x.db")
         .env("OFFBOARD_PLUGIN_SHA256", "0".repeat(64));
     sources(
         &mut command,
@@ -262,7 +262,7 @@ fn every_value_is_shown_with_where_it_comes_from() {
             ("configuration", "--config"),
             ("profile", "--profile"),
             ("plugin", "--plugin"),
-            ("journal", "environment OFFBOARD_JOURNAL"),
+            ("ledger", "environment OFFBOARD_LEDGER"),
             ("limits", "--limit"),
             ("pluginSha256", "environment OFFBOARD_PLUGIN_SHA256"),
         ],
@@ -271,7 +271,7 @@ fn every_value_is_shown_with_where_it_comes_from() {
         "configuration",
         "profile",
         "plugin",
-        "journal",
+        "ledger",
         "limits",
         "caFile",
     ]

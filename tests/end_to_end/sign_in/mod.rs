@@ -34,7 +34,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use crate::support::{Outcome, command, write_secret};
+use crate::support::{Outcome, command, write_secret, written_ledger};
 
 /// A tenant of one's own, behind TLS.
 struct World {
@@ -101,7 +101,7 @@ impl World {
             .env("OFFBOARD_API_ROOT", self.simulator.api_root())
             .env("OFFBOARD_AUTHORITY", self.simulator.authority())
             .env("OFFBOARD_CA_FILE", self.path("ca.pem"))
-            .env("OFFBOARD_JOURNAL", self.path("journal.jsonl"));
+            .env("OFFBOARD_LEDGER", self.path("ledger.db"));
         command
     }
 
@@ -195,7 +195,10 @@ impl World {
 
     /// What was written to a file, if there is one.
     fn written(&self, name: &str) -> String {
-        fs::read_to_string(self.path(name)).unwrap_or_default()
+        match name {
+            "ledger.db" => written_ledger(&self.path(name)),
+            _ => fs::read_to_string(self.path(name)).unwrap_or_default(),
+        }
     }
 
     /// Registers a new certificate for the app: its PEM, and its key's.

@@ -126,5 +126,5 @@ fn nothing_of_a_sign_in_is_left_on_disk() {
     assert!(world.simulator.approve_device_code(&code));
     assert_eq!(running.end().code, 0);
     assert_eq!(std::fs::read_dir(&home).unwrap().count(), 0);
-    assert!(!world.written("journal.jsonl").contains(&code));
+    assert!(!world.written("ledger.db").contains(&code));
 }

@@ -295,7 +295,7 @@ fn a_later_token_of_another_tenant_is_not_used() {
     let mut command = crate::support::command(run(MACHINE));
     command
         .env("OFFBOARD_API_ROOT", service.root())
-        .env("OFFBOARD_JOURNAL", service.path("journal.jsonl"))
+        .env("OFFBOARD_LEDGER", service.path("ledger.db"))
         .env("OFFBOARD_TOKEN_COMMAND", &program);
     let ended = outcome(&mut command);
     assert_eq!(ended.code, 3, "{ended:?}");

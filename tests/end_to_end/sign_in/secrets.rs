@@ -20,16 +20,23 @@ fn judge(world: &World, command: &mut Command, secrets: &[&str], approves: bool)
     }
     let outcome: Outcome = running.end();
     assert_eq!(outcome.code, 0, "{outcome:?}");
-    let journal = world.written("journal.jsonl");
+    let ledger = world.written("ledger.db");
     let audited = world.written("audit.jsonl");
-    assert!(!journal.is_empty() && !audited.is_empty());
-    let left = format!("{}{}{journal}{audited}", outcome.stdout, outcome.stderr);
+    assert!(!ledger.is_empty() && !audited.is_empty());
+    let left = format!("{}{}{ledger}{audited}", outcome.stdout, outcome.stderr);
     for secret in secrets {
         assert!(!left.contains(secret), "{secret} is in {left}");
     }
     // How every JSON Web Token begins.
     assert!(!left.contains("eyJ"), "{left}");
     let plugin = crate::support::offboard(["inspect", "--output", "json"]).stdout;
+    // The files of a ledger have its values without anything in between.
+    let exported = outcome_of(world, &["export", "last"]);
+    let runs = outcome_of(world, &["runs", "--output", "json"]);
+    let left = format!(
+        "{}{}{exported}{runs}{audited}",
+        outcome.stdout, outcome.stderr
+    );
     for word in left.split(|letter: char| !letter.is_ascii_alphanumeric()) {
         assert!(
             word.len() < 44 || plugin.contains(word),
@@ -37,6 +44,12 @@ fn judge(world: &World, command: &mut Command, secrets: &[&str], approves: bool)
         );
     }
     assert!(world.issued() != 1 || world.simulator.issued_tokens().refresh_token == 0);
+}
+
+fn outcome_of(world: &World, args: &[&str]) -> String {
+    let shown = super::outcome(&mut world.command(args));
+    assert_eq!(shown.code, 0, "{shown:?}");
+    shown.stdout
 }
 
 /// Tokens of seconds, so that each is renewed.

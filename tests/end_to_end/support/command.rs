@@ -69,7 +69,7 @@ pub(crate) fn command<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Com
             "XDG_CONFIG_HOME",
             concat!(env!("CARGO_TARGET_TMPDIR"), "/nobody"),
         )
-        // And a journal of nobody's.
+        // And a ledger of nobody's.
         .env(
             "XDG_STATE_HOME",
             concat!(env!("CARGO_TARGET_TMPDIR"), "/state"),
@@ -94,4 +94,16 @@ pub(crate) fn write_secret(path: &Path, secret: impl AsRef<[u8]>) {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path).unwrap();
     std::io::Write::write_all(&mut file, secret.as_ref()).unwrap();
+}
+
+/// Whatever stands in the files of a ledger.
+pub(crate) fn written_ledger(path: &Path) -> String {
+    let file = |end: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(end);
+        std::fs::read(name).unwrap_or_default()
+    };
+    let bytes = [file(""), file("-wal")].concat();
+    assert!(!bytes.is_empty(), "there is no ledger");
+    String::from_utf8_lossy(&bytes).into_owned()
 }

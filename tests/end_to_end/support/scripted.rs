@@ -162,7 +162,7 @@ impl Scripted {
         let output = command(args)
             .env("OFFBOARD_API_ROOT", self.root())
             .env("OFFBOARD_TOKEN_FILE", self.path("token"))
-            .env("OFFBOARD_JOURNAL", self.path("journal.jsonl"))
+            .env("OFFBOARD_LEDGER", self.path("ledger.db"))
             .output();
         output.unwrap().into()
     }

@@ -1,13 +1,13 @@
-//! A simulator, a token, a journal, and commands that know them.
+//! A simulator, a token, a ledger, and commands that know them.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{path::PathBuf, process::Command};
 
 use offboard_simulator::{Config, MachineTruth, Simulator, TokenRequest};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use super::{Outcome, command, get_json, write_secret};
+use super::{Outcome, command, get_json, write_secret, written_ledger};
 
 /// A tenant of one's own.
 pub(crate) struct World {
@@ -57,13 +57,13 @@ impl World {
         write_secret(&self.path("token"), self.simulator.issue_token(request));
     }
 
-    /// A command that knows the connection and the journal.
+    /// A command that knows the connection and the ledger.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = command(args);
         command
             .env("OFFBOARD_API_ROOT", self.root())
             .env("OFFBOARD_TOKEN_FILE", self.path("token"))
-            .env("OFFBOARD_JOURNAL", self.path("journal.jsonl"));
+            .env("OFFBOARD_LEDGER", self.path("ledger.db"));
         command
     }
 
@@ -85,12 +85,27 @@ impl World {
         self.offboard(&[&fixed, args].concat())
     }
 
-    /// The lines of the journal.
-    pub(crate) fn journal(&self) -> Vec<Value> {
-        let text = fs::read_to_string(self.path("journal.jsonl")).unwrap_or_default();
-        text.lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect()
+    /// The runs that are on record.
+    pub(crate) fn recorded_runs(&self) -> Vec<Value> {
+        self.offboard(&["runs", "--output", "json"]).rows()
+    }
+
+    /// All orders that are on record, with their evidence.
+    pub(crate) fn recorded(&self) -> Vec<Value> {
+        let orders = |run: Value| {
+            let exported = self.offboard(&["export", run["run"].as_str().unwrap()]);
+            assert_eq!(exported.code, 0, "{exported:?}");
+            let lines = exported.stdout.lines();
+            lines
+                .map(|line| serde_json::from_str(line).unwrap())
+                .collect::<Vec<Value>>()
+        };
+        self.recorded_runs().into_iter().flat_map(orders).collect()
+    }
+
+    /// Whatever stands in the files of the ledger.
+    pub(crate) fn ledger(&self) -> String {
+        written_ledger(&self.path("ledger.db"))
     }
 
     /// All requests that the simulator received.

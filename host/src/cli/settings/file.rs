@@ -79,7 +79,7 @@ pub(super) struct Profile {
     #[serde(deserialize_with = "text")]
     pub(super) quota: Option<Quota>,
     pub(super) audit: Option<PathBuf>,
-    pub(super) journal: Option<PathBuf>,
+    pub(super) ledger: Option<PathBuf>,
     pub(super) plugin: Option<PathBuf>,
     #[serde(deserialize_with = "text")]
     pub(super) plugin_sha256: Option<Digest>,
@@ -102,6 +102,7 @@ struct Rules {
     never_values: Vec<String>,
     required_tag: Option<String>,
     not_seen_for: Option<String>,
+    largest_share: Option<u8>,
 }
 
 /// A profile, and where it stands.
@@ -192,7 +193,7 @@ impl Profile {
             &mut self.token_file,
             &mut self.ca_file,
             &mut self.audit,
-            &mut self.journal,
+            &mut self.ledger,
             &mut self.plugin,
         ]
         .into_iter()
@@ -392,7 +393,15 @@ fn policy<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Policy, D::Error
             Err(error) => Err(told(&error.to_string())),
         }
     };
+    if let Some(share) = rules
+        .largest_share
+        .filter(|share| !(1..=100).contains(share))
+    {
+        let reason = format!("largest-share is from 1 to 100 percent of the fleet, not {share}");
+        return Err(D::Error::custom(reason));
+    }
     Ok(Policy {
+        largest_share: rules.largest_share,
         not_seen_for: rules.not_seen_for.as_ref().map(duration).transpose()?,
         never: rules.never,
         never_names: rules.never_names,

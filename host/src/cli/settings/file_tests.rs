@@ -59,7 +59,7 @@ fn every_setting_can_stand_in_a_profile() {
         ca-file = "ca.pem"
         allow-address = ["10.0.0.0/8"]
         audit = "audit.jsonl"
-        journal = "journal.jsonl"
+        ledger = "ledger.db"
         plugin = "plugin.wasm"
         plugin-sha256 = "0000000000000000000000000000000000000000000000000000000000000000"
         [profiles.contoso.limits]
@@ -73,6 +73,7 @@ fn every_setting_can_stand_in_a_profile() {
         never-values = ["High"]
         required-tag = "retire"
         not-seen-for = "30d"
+        largest-share = 10
         "#,
     );
     let Chosen { profile, name, .. } = written.choose(None).unwrap().unwrap();

@@ -13,7 +13,7 @@ use url::Url;
 use uuid::Uuid;
 
 use super::{
-    args::{ConnectArgs, JournalArgs, PluginArgs},
+    args::{ConnectArgs, LedgerArgs, PluginArgs},
     secret::Secrets,
 };
 use crate::{
@@ -50,7 +50,7 @@ pub(super) struct Settings {
     pub(super) allow_address: Option<Sourced<Vec<AddressRange>>>,
     pub(super) quota: Option<Sourced<Quota>>,
     pub(super) audit: Option<Sourced<PathBuf>>,
-    pub(super) journal: Option<Sourced<PathBuf>>,
+    pub(super) ledger: Option<Sourced<PathBuf>>,
     pub(super) policy: Option<Sourced<Policy>>,
     pub(super) origins: Origins,
 }
@@ -186,7 +186,7 @@ impl Settings {
             ),
             quota: layers.plain("quota", args.quota.clone(), profile.quota.clone()),
             audit: layers.plain("audit", args.audit.clone(), profile.audit.clone()),
-            journal: Sourced::in_profile(profile.journal.clone(), source.as_ref()),
+            ledger: layers.plain("ledger", args.ledger.clone(), profile.ledger.clone()),
             policy: Sourced::in_profile(
                 Some(profile.policy.clone()).filter(|policy| !policy.is_empty()),
                 source.as_ref(),
@@ -204,10 +204,10 @@ impl Settings {
         given.unwrap_or_default()
     }
 
-    /// Where the journal is, as far as a command takes that from its user.
-    pub(super) fn journal_from(&mut self, args: &JournalArgs, given: &Given) {
-        let journal = given.value("journal", args.journal.clone());
-        self.journal = journal.or(self.journal.take());
+    /// Where the ledger is; nowhere for who has no home.
+    pub(super) fn ledger(&self) -> Option<PathBuf> {
+        let named = self.ledger.as_ref().map(|ledger| ledger.value.clone());
+        named.or_else(default_ledger)
     }
 
     /// The tenant of a token, if it is another one than the one that was named.
@@ -277,4 +277,26 @@ fn read_url(text: String) -> Result<Url> {
         false => format!("https://{text}"),
     };
     Ok(Url::parse(&text)?)
+}
+
+/// Where the ledger is where nobody says otherwise; nowhere for who has no home.
+pub(super) fn default_ledger() -> Option<PathBuf> {
+    use etcetera::BaseStrategy;
+    let folders = etcetera::choose_base_strategy().ok()?;
+    let folder = folders.state_dir().unwrap_or_else(|| folders.data_dir());
+    let file = folder.join("offboard").join("ledger.db");
+    Some(file).filter(|file| file.is_absolute())
+}
+
+/// Where the ledger is for who only looks at it; nowhere for who has no home.
+///
+/// # Errors
+/// The configuration cannot be read.
+pub(super) fn ledger_of(args: &LedgerArgs) -> Result<Option<PathBuf>> {
+    if args.ledger.is_some() {
+        return Ok(args.ledger.clone());
+    }
+    let chosen = file::choose(args.config.as_deref(), args.profile.as_deref())?;
+    let in_profile = chosen.and_then(|chosen| chosen.profile.ledger);
+    Ok(in_profile.or_else(default_ledger))
 }

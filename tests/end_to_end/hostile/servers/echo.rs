@@ -11,7 +11,7 @@ use offboard_host::{
 use super::support::{
     Answer, Call, Server, TOKEN, accepted, connection, delivery, ok, order, plain,
 };
-use crate::support::{Outcome, Reply, Scripted};
+use crate::support::{Outcome, Reply, Scripted, written_ledger};
 
 /// The token, with every character as an escape of JSON's.
 fn escaped() -> String {
@@ -284,9 +284,10 @@ fn judge_command(reply: Reply) {
             .output();
         let outcome = Outcome::from(output.unwrap());
         let file = |name| std::fs::read_to_string(service.path(name)).unwrap();
-        let (journal, audit) = (file("journal.jsonl"), file("audit.jsonl"));
+        let audit = file("audit.jsonl");
+        let ledger = written_ledger(&service.path("ledger.db"));
         assert!(audit.contains("/api/machines/{id}/offboard"), "{audit}");
-        let all = format!("{}{}{journal}{audit}", outcome.stdout, outcome.stderr);
+        let all = format!("{}{}{ledger}{audit}", outcome.stdout, outcome.stderr);
         assert!(!unescaped(&all).contains(TOKEN), "{all}");
     }
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use super::support::{Front, Peer, Server, TOKEN, Tunnel, accepted, order};
-use crate::support::{Outcome, Reply, Scripted};
+use crate::support::{Outcome, Reply, Scripted, written_ledger};
 
 /// A name that only a proxy can lead anywhere.
 const NAME: &str = "api.defender.test";
@@ -108,8 +108,9 @@ fn a_password_goes_to_the_proxy_alone_and_is_never_shown() {
     let line = format!("proxy-authorization: Basic {basic}\r\n");
     assert!(tunnel.seen().contains(&line), "{}", tunnel.seen());
     let file = |name| std::fs::read_to_string(front.service.path(name)).unwrap();
-    let (journal, lines) = (file("journal.jsonl"), file("audit.jsonl"));
-    let shown = format!("{outcome:?}{journal}{lines}{:?}", front.requests());
+    let lines = file("audit.jsonl");
+    let ledger = written_ledger(&front.service.path("ledger.db"));
+    let shown = format!("{outcome:?}{ledger}{lines}{:?}", front.requests());
     for secret in ["hunter2", basic, "carol"] {
         assert!(!shown.contains(secret), "{shown}");
     }

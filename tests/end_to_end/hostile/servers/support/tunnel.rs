@@ -117,7 +117,7 @@ pub(crate) fn order(service: &Scripted, root: &str) -> Command {
     command
         .args(["--output", "json", "--grace=0s", "--api-root", root])
         .env("OFFBOARD_TOKEN_FILE", service.path("token"))
-        .env("OFFBOARD_JOURNAL", service.path("journal.jsonl"));
+        .env("OFFBOARD_LEDGER", service.path("ledger.db"));
     command
 }
 

@@ -1,0 +1,264 @@
+//! A run from its record to its result, whether it begins or is taken up again:
+//! look, show, ask, send, follow, report.
+
+use std::{cell::RefCell, collections::HashMap, fs::File, path::Path};
+
+use anyhow::{Context, Result, ensure};
+
+use super::{
+    announce::{self, announce},
+    args::{Format, OutputArgs, SendArgs},
+    confirm::confirm,
+    connect::Connected,
+    evidence,
+    exit::Exit,
+    outcome::Outcome,
+    screen::Screen,
+    signal::Signals,
+    tell::Teller,
+};
+use crate::{
+    contract::{Problem, Retry},
+    ledger::{Ledger, LedgerError, Plan, RunId, RunRow},
+    order::{Order, State, Verdict},
+    run::{Event, Sending, unrecorded},
+};
+
+/// Orders that are read from the ledger at once.
+const PAGE: u32 = 500;
+
+/// What a user wants of a run.
+pub(super) struct Course<'a> {
+    pub(super) send: &'a SendArgs,
+    pub(super) dry: bool,
+    pub(super) again: bool,
+    pub(super) resend_unknown: bool,
+    pub(super) output: Format,
+}
+
+/// What could not be put on record, by its number.
+pub(super) type Unwritten = RefCell<HashMap<u64, Order>>;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Finished {
+    Yes,
+    Interrupted,
+}
+
+/// Drives a run to its end, and shows what became of it.
+pub(super) async fn drive(
+    course: &Course<'_>,
+    connected: &Connected,
+    run: RunId,
+    signals: &Signals,
+    screen: &Screen,
+) -> Result<Exit> {
+    let unwritten = Unwritten::default();
+    let finished = tokio::select! {
+        finished = go(course, connected, run, signals, screen, &unwritten) => finished,
+        () = signals.at_once() => Ok(Finished::Interrupted),
+    };
+    Screen::set_bar(None);
+    let stopped = matches!(finished, Ok(Finished::Interrupted)) || signals.stopped();
+    if stopped {
+        connected.leave_unknown(screen).await;
+    }
+    let failed = finished.err();
+    if let Some(error) = &failed {
+        screen.fail(&error.to_string());
+    }
+    let exit = finish(course, connected, run, screen, &unwritten, failed.as_ref()).await?;
+    Ok(match stopped {
+        true => Exit::Interrupted,
+        false => exit,
+    })
+}
+
+/// Shows a run as it stands.
+pub(super) async fn show(
+    course: &Course<'_>,
+    connected: &Connected,
+    run: RunId,
+    screen: &Screen,
+) -> Result<Exit> {
+    finish(course, connected, run, screen, &Unwritten::default(), None).await
+}
+
+async fn go(
+    course: &Course<'_>,
+    connected: &Connected,
+    run: RunId,
+    signals: &Signals,
+    screen: &Screen,
+    unwritten: &Unwritten,
+) -> Result<Finished, LedgerError> {
+    let runner = &connected.runner;
+    let ledger = runner.session.ledger();
+    let counts = ledger.counts(run).await?;
+    let teller = Teller::new(screen, connected, counts.total());
+    let observe = |event: Event<'_>| {
+        if let Event::NotRecorded(entry, _) = &event {
+            unwritten
+                .borrow_mut()
+                .insert(entry.number, entry.order.clone());
+        }
+        teller.tell(&event);
+    };
+    if counts.of(State::Planned) > 0 {
+        runner.look(run, course.again, &observe).await?;
+    }
+    let planned = ledger.counts(run).await?.of(State::Planned);
+    // What is confirmed is shown, however quiet the rest is to be.
+    let asks = !course.send.yes && !course.dry;
+    let shown = if asks { screen.insisting() } else { *screen };
+    announce(course, &shown, connected, run).await?;
+    if course.dry || signals.stopped() {
+        return Ok(Finished::Yes);
+    }
+    if asks && planned > 0 {
+        let (question, answer) = announce::question(planned, course.send.max_devices);
+        if !confirm(&question, &answer, signals).await {
+            screen.say("Nothing was sent.");
+            return Ok(Finished::Interrupted);
+        }
+    }
+    runner.session.confirm(run).await?;
+    let sending = Sending {
+        again: course.again,
+        resend_unknown: course.resend_unknown,
+    };
+    teller.begin(planned);
+    runner.send(run, sending, &observe).await?;
+    teller.end();
+    let is_resumed = counts.of(State::Accepted) + counts.of(State::Pending) > 0;
+    let patience = course.send.wait.wait;
+    if patience.is_some() || is_resumed {
+        runner.follow(run, patience, &observe).await?;
+    }
+    Ok(Finished::Yes)
+}
+
+/// The rows, what to do next, the page, and the exit code.
+async fn finish(
+    course: &Course<'_>,
+    connected: &Connected,
+    run: RunId,
+    screen: &Screen,
+    unwritten: &Unwritten,
+    failed: Option<&LedgerError>,
+) -> Result<Exit> {
+    let ledger = connected.runner.session.ledger();
+    let claims = connected.claims.as_ref();
+    let mut outcome = Outcome::new(course.output, claims, *screen);
+    let mut after = 0;
+    loop {
+        let mut entries = ledger.entries(run, after, PAGE).await?;
+        let Some(last) = entries.last() else {
+            break;
+        };
+        after = last.number;
+        for entry in &mut entries {
+            if let Some(order) = unwritten.borrow().get(&entry.number) {
+                entry.order = order.clone();
+            }
+            leave(&mut entry.order, course.dry, failed);
+        }
+        let orders: Vec<&Order> = entries.iter().map(|entry| &entry.order).collect();
+        outcome.add(&orders);
+    }
+    let exit = outcome.end();
+    let row = ledger.run_at(run).await?.filter(|_| !ledger.is_in_memory());
+    if let Some(row) = row {
+        // A single order that has ended needs no more words.
+        if row.counts.total() > 1
+            || row.counts.of(State::Planned) + row.counts.of(State::Unknown) > 0
+        {
+            outcome.summarize(&row);
+        }
+        if let Some(file) = &course.send.report {
+            report(ledger, &row, file).await?;
+        }
+    } else if course.send.report.is_some() {
+        screen.say("note: a run that is not on record has no report");
+    }
+    Ok(exit)
+}
+
+async fn report(ledger: &Ledger, run: &RunRow, file: &Path) -> Result<()> {
+    let context = || file.display().to_string();
+    let out = File::create(file).with_context(context)?;
+    evidence::page(ledger, run, out).await.with_context(context)
+}
+
+/// What nobody works on any more, as it is shown; on record it keeps its turn.
+fn leave(order: &mut Order, dry: bool, failed: Option<&LedgerError>) {
+    match failed {
+        Some(error) if order.state() == State::Planned => {
+            order.settle(Verdict::NotSent(unrecorded(error)));
+        }
+        _ if dry && order.state() == State::Planned => {}
+        _ => order.abandon(),
+    }
+}
+
+/// A run that ended before it was on record.
+pub(super) fn nothing_was_done(output: &OutputArgs, plans: &mut Vec<Plan>, screen: &Screen) {
+    let mut outcome = Outcome::new(output.output, None, *screen);
+    let orders: Vec<Order> = plans
+        .drain(..)
+        .map(|plan| {
+            let mut order = Order::new(plan.target, plan.comment);
+            order.settle(Verdict::NotSent(Problem::new(
+                "interrupted",
+                Retry::Safe,
+                "the run ended before its turn",
+            )));
+            order
+        })
+        .collect();
+    outcome.add(&orders.iter().collect::<Vec<_>>());
+    outcome.end();
+}
+
+/// Whether a run is about these machines, for these reasons.
+pub(super) async fn are_same(ledger: &Ledger, run: RunId, plans: &[Plan]) -> Result<bool> {
+    let mut after = 0;
+    let mut plans = plans.iter();
+    loop {
+        let entries = ledger.entries(run, after, PAGE).await?;
+        let Some(last) = entries.last() else {
+            return Ok(plans.next().is_none());
+        };
+        after = last.number;
+        for entry in &entries {
+            let order = &entry.order;
+            let same = plans.next().is_some_and(|plan| {
+                // The ids of the run are in comments that are correlated.
+                plan.target == *order.target() && plan.comment == *order.comment()
+            });
+            if !same {
+                return Ok(false);
+            }
+        }
+    }
+}
+
+/// What can be said of a run that is taken up, before anybody is asked.
+pub(super) fn guard(send: &SendArgs, planned: u64) -> Result<()> {
+    if let Some(expected) = send.expect {
+        ensure!(
+            expected == planned,
+            "{expected} machines are expected, and {planned} are to be sent: nothing was sent"
+        );
+    }
+    ensure!(
+        planned <= send.max_devices || !send.yes || send.expect.is_some(),
+        "{planned} machines are more than {} (--max-devices): if so many are meant, add --expect {planned}",
+        send.max_devices
+    );
+    ensure!(
+        planned == 0 || send.yes || Screen::can_ask(),
+        "there is no terminal to ask on: add --yes to go ahead"
+    );
+    Ok(())
+}

@@ -1,0 +1,153 @@
+//! `offboard resume`: takes up what was not finished. What is unknown is asked
+//! for, what was not sent is sent, what was accepted is followed.
+
+use anyhow::{Result, bail};
+
+use super::{
+    args::ResumeArgs,
+    connect::{Connected, Record},
+    drive::{self, Course},
+    exit::Exit,
+    report,
+    screen::Screen,
+    signal::Signals,
+};
+use crate::{
+    ledger::{LedgerError, RunId, RunRow},
+    order::State,
+};
+
+const PAGE: u32 = 500;
+
+pub(super) async fn resume(mut args: ResumeArgs, screen: &Screen) -> Result<Exit> {
+    let signals = Signals::listen(screen);
+    let connected = args
+        .connect
+        .connect("resume", Record::Ledger, &signals, screen);
+    let Some(mut connected) = connected.await? else {
+        return Ok(Exit::Interrupted);
+    };
+    connected.paced(&args.send);
+    let done = all(&args, &connected, &signals, screen).await;
+    connected.end(screen).await;
+    done
+}
+
+async fn all(
+    args: &ResumeArgs,
+    connected: &Connected,
+    signals: &Signals,
+    screen: &Screen,
+) -> Result<Exit> {
+    if let Some(problem) = &connected.missing {
+        screen.error(&report::words(problem));
+        screen.say(&super::hint::hint(problem, connected.claims.as_ref()));
+        return Ok(Exit::of_problem(problem));
+    }
+    if let Some(error) = &connected.unrecorded {
+        bail!("{error}");
+    }
+    let runs = runs(args, connected, screen).await?;
+    if runs.is_empty() {
+        screen.say("Nothing is unfinished.");
+    }
+    let mut exit = Exit::Done;
+    for run in runs {
+        if signals.stopped() {
+            return Ok(Exit::Interrupted);
+        }
+        exit = Exit::of([exit, one(args, connected, &run, signals, screen).await?]);
+    }
+    Ok(exit)
+}
+
+/// The run that was named, or all that are not finished.
+async fn runs(args: &ResumeArgs, connected: &Connected, screen: &Screen) -> Result<Vec<RunRow>> {
+    let session = &connected.runner.session;
+    let ledger = session.ledger();
+    if let Some(id) = &args.run {
+        let run = ledger.run(id).await?;
+        if !session.owns(run.id).await? {
+            bail!(
+                "run {} is of tenant {}, application {}, at {}: sign in there to resume it",
+                run.uuid,
+                run.tenant.as_deref().unwrap_or("(not named)"),
+                run.application.as_deref().unwrap_or("(not named)"),
+                run.api_root
+            );
+        }
+        return Ok(vec![run]);
+    }
+    let mut own = Vec::new();
+    let mut others = 0;
+    for run in ledger.runs().await? {
+        let open = run.counts.open() + run.counts.of(State::NotSent);
+        match session.owns(run.id).await? {
+            _ if open == 0 => {}
+            true => own.push(run),
+            false => others += 1,
+        }
+    }
+    if others > 0 {
+        screen.say(&format!(
+            "note: {others} unfinished runs are of another tenant, application or API; `offboard \
+             runs` lists them"
+        ));
+    }
+    Ok(own)
+}
+
+async fn one(
+    args: &ResumeArgs,
+    connected: &Connected,
+    run: &RunRow,
+    signals: &Signals,
+    screen: &Screen,
+) -> Result<Exit> {
+    let id = run.uuid.to_string();
+    screen.say(&format!("Run {}", id.split('-').next().unwrap_or(&id)));
+    put_back(connected, run.id).await?;
+    let ledger = connected.runner.session.ledger();
+    let counts = ledger.counts(run.id).await?;
+    let doubtful = match args.resend_unknown {
+        true => counts.of(State::Unknown),
+        false => 0,
+    };
+    drive::guard(&args.send, counts.of(State::Planned) + doubtful)?;
+    let course = Course {
+        send: &args.send,
+        dry: false,
+        again: run.again,
+        resend_unknown: args.resend_unknown,
+        output: args.output.output,
+    };
+    drive::drive(&course, connected, run.id, signals, screen).await
+}
+
+/// What was not sent, or was put off, has its turn again. A policy is asked
+/// again, too: machines change while a run rests.
+async fn put_back(connected: &Connected, run: RunId) -> Result<(), LedgerError> {
+    let session = &connected.runner.session;
+    let asks_again = !connected.runner.policy.is_empty();
+    for state in [State::NotSent, State::Rejected, State::Planned] {
+        let mut after = 0;
+        loop {
+            let mut entries = session.ledger().entries_in(run, state, after, PAGE).await?;
+            let Some(last) = entries.last() else {
+                break;
+            };
+            after = last.number;
+            entries.retain(|entry| {
+                entry.order.may_be_put_back() || (state == State::Planned && asks_again)
+            });
+            for entry in &mut entries {
+                entry.order.put_back();
+                if asks_again {
+                    entry.order.forget_look();
+                }
+            }
+            session.save_all(&mut entries).await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,238 @@
+//! What people see while a run goes on: a bar at the end of a terminal, or plain
+//! lines where there is none; each order where they are few.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    io::{IsTerminal, stderr},
+    time::{Duration, Instant},
+};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::{connect::Connected, hint, report, screen::Screen};
+use crate::{
+    contract::MachineId,
+    ledger::Entry,
+    order::{Order, State},
+    pace::{Quota, time_left},
+    run::Event,
+    text::clean,
+};
+
+/// Of more orders, only those that went wrong are told one by one.
+const FEW: u64 = 25;
+/// How often the state of things is told where there is no terminal.
+const INTERVAL: Duration = Duration::from_secs(30);
+
+/// Tells what happens.
+pub(super) struct Teller<'a> {
+    screen: Screen,
+    connected: &'a Connected,
+    quota: Quota,
+    is_large: bool,
+    states: RefCell<HashMap<MachineId, State>>,
+    planned: Cell<u64>,
+    begun: Cell<Instant>,
+    told: Cell<Instant>,
+    bar: RefCell<Option<ProgressBar>>,
+}
+
+impl<'a> Teller<'a> {
+    /// For a run of so many orders.
+    pub(super) fn new(screen: &Screen, connected: &'a Connected, orders: u64) -> Self {
+        let now = Instant::now();
+        Self {
+            screen: *screen,
+            connected,
+            quota: connected.runner.pace.quota().clone(),
+            is_large: orders > FEW,
+            states: RefCell::default(),
+            planned: Cell::new(0),
+            begun: Cell::new(now),
+            told: Cell::new(now),
+            bar: RefCell::default(),
+        }
+    }
+
+    /// So many are sent from now on.
+    pub(super) fn begin(&self, planned: u64) {
+        let now = Instant::now();
+        self.planned.set(planned);
+        self.begun.set(now);
+        self.told.set(now);
+        if planned < 2 || self.screen.quiet() || !stderr().is_terminal() {
+            return;
+        }
+        let bar = ProgressBar::with_draw_target(Some(planned), ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template("[{bar:30}] {pos} of {len}  {msg}") {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        bar.enable_steady_tick(Duration::from_secs(1));
+        Screen::set_bar(Some(bar.clone()));
+        *self.bar.borrow_mut() = Some(bar);
+        self.draw();
+    }
+
+    /// All is sent.
+    pub(super) fn end(&self) {
+        Screen::set_bar(None);
+        if self.bar.borrow_mut().take().is_some() || (self.is_large && self.planned.get() > 0) {
+            self.screen.say(&self.summary());
+        }
+        self.planned.set(0);
+    }
+
+    pub(super) fn tell(&self, event: &Event<'_>) {
+        match event {
+            Event::Looking(order) => {
+                let asked = clean(&order.target().to_string());
+                self.screen.detail(&format!("looking up {asked}"));
+            }
+            Event::Fleet(machines) => {
+                let words = format!("{machines} machines of the fleet are read");
+                self.screen.detail(&words);
+            }
+            Event::NotSeen(entry, problem) => self.not_seen(entry, problem),
+            Event::Changed(order) => self.changed(order),
+            Event::Asking(order) => self.say_of_one(
+                "the outcome is unknown; asking the service what became of it",
+                order,
+            ),
+            Event::PutBack(order, problem, pause) => {
+                let pause = humantime::format_duration(*pause);
+                let words = report::words(problem);
+                self.say_of_one(&format!("it comes again in {pause}: {words}"), order);
+            }
+            Event::Renewed => self
+                .screen
+                .say("the service refused the token; sending again with a fresh one"),
+            Event::Waiting(pause) => self.screen.progress(&format!(
+                "the service cannot be asked just now: waiting {}",
+                humantime::format_duration(*pause)
+            )),
+            Event::Stopped(problem) => self
+                .screen
+                .say(&format!("nothing more is sent: {}", report::words(problem))),
+            Event::NotRecorded(entry, error) => {
+                let machine = entry.order.machine().map_or("", |id| id.as_str());
+                self.screen.fail(&format!(
+                    "{machine} is {}, and that is not on record: {error}",
+                    entry.order.state()
+                ));
+            }
+            Event::CannotFollow(problem) => self.screen.say(&format!(
+                "the actions cannot be followed: {}",
+                report::words(problem)
+            )),
+            _ => {}
+        }
+    }
+
+    fn not_seen(&self, entry: &Entry, problem: &crate::contract::Problem) {
+        let asked = clean(&entry.order.target().to_string());
+        if let Some(called) = &entry.called {
+            self.screen.say(&format!(
+                "note: whether {asked} is {}, as the list says, cannot be checked",
+                clean(called)
+            ));
+        }
+        let hint = hint::hint(problem, self.connected.claims.as_ref());
+        self.screen.say(&format!(
+            "preflight of {asked} is unavailable: {}\n  {hint}",
+            report::words(problem)
+        ));
+    }
+
+    fn say_of_one(&self, words: &str, order: &Order) {
+        let text = format!("{}: {words}", clean(&order.target().to_string()));
+        match self.is_large {
+            true => self.screen.detail(&text),
+            false => self.screen.say(&text),
+        }
+    }
+
+    fn changed(&self, order: &Order) {
+        let state = order.state();
+        if let Some(machine) = order.machine() {
+            self.states.borrow_mut().insert(machine.clone(), state);
+        }
+        let id = order
+            .machine()
+            .map_or_else(String::new, ToString::to_string);
+        let name = clean(order.name().unwrap_or_default());
+        let detail = report::detail(order.action(), order.problem());
+        let text = format!("{state} {id} {name}  {detail}");
+        let went_well = matches!(state, State::Accepted | State::Succeeded | State::Skipped);
+        match self.is_large && went_well {
+            true => self.screen.detail(&text),
+            false => self.screen.say(&text),
+        }
+        self.draw();
+    }
+
+    /// Brings the bar up to date; or a line, where there is none, now and then.
+    fn draw(&self) {
+        if let Some(bar) = &*self.bar.borrow() {
+            bar.set_position(self.settled());
+            bar.set_message(self.summary());
+        } else if self.is_large && self.planned.get() > 0 && self.told.get().elapsed() >= INTERVAL {
+            self.told.set(Instant::now());
+            let (settled, planned) = (self.settled(), self.planned.get());
+            let text = format!("{settled} of {planned}: {}", self.summary());
+            self.screen.say(&text);
+        }
+    }
+
+    fn settled(&self) -> u64 {
+        self.states.borrow().len() as u64
+    }
+
+    fn summary(&self) -> String {
+        let states = self.states.borrow();
+        let count = |wanted: &[State]| {
+            let states = states.values();
+            states.filter(|state| wanted.contains(state)).count() as u64
+        };
+        use State as S;
+        let groups: [(&str, &[State]); 6] = [
+            ("done", &[S::Succeeded]),
+            ("accepted", &[S::Accepted]),
+            ("pending", &[S::Pending]),
+            ("skipped", &[S::Skipped]),
+            (
+                "refused",
+                &[
+                    S::Rejected,
+                    S::Failed,
+                    S::TimedOut,
+                    S::Cancelled,
+                    S::NotSent,
+                ],
+            ),
+            ("unknown", &[S::Unknown]),
+        ];
+        let mut words: Vec<String> = groups
+            .iter()
+            .map(|(name, states)| (name, count(states)))
+            .filter(|(_, count)| *count > 0)
+            .map(|(name, count)| format!("{count} {name}"))
+            .collect();
+        drop(states);
+        let settled = self.settled();
+        let minutes = self.begun.get().elapsed().as_secs_f64() / 60.0;
+        if minutes > 0.1 {
+            words.push(format!("{:.0} a minute", settled as f64 / minutes));
+        }
+        let left = self.planned.get().saturating_sub(settled);
+        if left > 0 {
+            let left = time_left(&self.quota, settled, left);
+            if left >= Duration::from_secs(60) {
+                let left = Duration::from_secs(left.as_secs() / 60 * 60);
+                let left = humantime::format_duration(left);
+                words.push(format!("about {left} left, by the quota"));
+            }
+        }
+        words.join(", ")
+    }
+}

@@ -1,0 +1,184 @@
+//! How many calls were made in any stretch of time, by all processes that share
+//! an account. The service counts a call somewhere between its leaving and its
+//! answer, and nobody here knows where: so it counts from the one until a window
+//! after the other.
+
+use sqlx::{Sqlite, Transaction};
+
+use super::{Fault, LedgerError, Session};
+
+/// A call's place in the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallId(i64);
+
+/// Whether a call may leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// It may, and is counted.
+    Now(CallId),
+    /// It may at this time, in milliseconds since 1970, if nobody was quicker.
+    At(i64),
+    /// It may not before one of those that are open has its answer.
+    Answer,
+    /// The service wants to be left alone until then.
+    Paused(i64),
+}
+
+/// So many calls in any stretch of so many milliseconds.
+pub(crate) type Window = (u32, i64);
+
+impl Session {
+    /// Counts a call to this API that leaves now, if one may; and before that,
+    /// that these have had their answers.
+    ///
+    /// # Errors
+    /// The ledger cannot be written.
+    pub async fn turn(
+        &self,
+        api: &str,
+        windows: &[Window],
+        answered: &[(CallId, i64)],
+        now: i64,
+    ) -> Result<Turn, LedgerError> {
+        let turn = async {
+            let mut writing = self.ledger.write().await?;
+            end(&mut writing, answered).await?;
+            let turn = self.begin_call(&mut writing, api, windows, now).await?;
+            writing.commit().await?;
+            Ok(turn)
+        };
+        turn.await.map_err(|error: Fault| self.fault(error))
+    }
+
+    /// Counts that these calls have had their answers.
+    ///
+    /// # Errors
+    /// The ledger cannot be written.
+    pub async fn had_answers(&self, answered: &[(CallId, i64)]) -> Result<(), LedgerError> {
+        if answered.is_empty() {
+            return Ok(());
+        }
+        let write = async {
+            let mut writing = self.ledger.write().await?;
+            end(&mut writing, answered).await?;
+            Ok(writing.commit().await?)
+        };
+        write.await.map_err(|error: Fault| self.fault(error))
+    }
+
+    /// The service wants to be left alone until then, by everybody.
+    ///
+    /// # Errors
+    /// The ledger cannot be written.
+    pub async fn pause_until(&self, until: i64) -> Result<(), LedgerError> {
+        let written = sqlx::query(
+            "INSERT INTO pause (account, until) VALUES (?, ?) \
+             ON CONFLICT (account) DO UPDATE SET until = max(until, excluded.until)",
+        )
+        .bind(self.account)
+        .bind(until)
+        .execute(&self.ledger.pool)
+        .await;
+        written.map(|_| ()).map_err(|error| self.fault(error))
+    }
+
+    async fn begin_call(
+        &self,
+        writing: &mut Transaction<'static, Sqlite>,
+        api: &str,
+        windows: &[Window],
+        now: i64,
+    ) -> Result<Turn, Fault> {
+        let until: Option<i64> = sqlx::query_scalar("SELECT until FROM pause WHERE account = ?")
+            .bind(self.account)
+            .fetch_optional(&mut **writing)
+            .await?;
+        if let Some(until) = until.filter(|until| *until > now) {
+            return Ok(Turn::Paused(until));
+        }
+        let longest = windows.iter().map(|(_, window)| *window).max().unwrap_or(0);
+        sqlx::query("DELETE FROM call WHERE account = ? AND api = ? AND answered <= ?")
+            .bind(self.account)
+            .bind(api)
+            .bind(now - longest.max(KEPT))
+            .execute(&mut **writing)
+            .await?;
+        // A clock that was put back must not make a call count for longer.
+        sqlx::query(
+            "UPDATE call SET answered = ?3 WHERE account = ?1 AND api = ?2 AND answered > ?3",
+        )
+        .bind(self.account)
+        .bind(api)
+        .bind(now)
+        .execute(&mut **writing)
+        .await?;
+        let open: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM call WHERE account = ? AND api = ? AND answered IS NULL",
+        )
+        .bind(self.account)
+        .bind(api)
+        .fetch_one(&mut **writing)
+        .await?;
+        let mut at = None;
+        for (calls, window) in windows {
+            let recent: i64 = sqlx::query_scalar(
+                "SELECT count(*) FROM call WHERE account = ? AND api = ? AND answered > ?",
+            )
+            .bind(self.account)
+            .bind(api)
+            .bind(now - window)
+            .fetch_one(&mut **writing)
+            .await?;
+            let too_many = open + recent - i64::from(*calls);
+            if too_many < 0 {
+                continue;
+            }
+            // As many have to grow old as there are too many.
+            let oldest: Option<i64> = sqlx::query_scalar(
+                "SELECT answered FROM call WHERE account = ? AND api = ? AND answered > ? \
+                 ORDER BY answered LIMIT 1 OFFSET ?",
+            )
+            .bind(self.account)
+            .bind(api)
+            .bind(now - window)
+            .bind(too_many)
+            .fetch_optional(&mut **writing)
+            .await?;
+            match oldest {
+                Some(oldest) => at = at.max(Some(oldest + window)),
+                None => return Ok(Turn::Answer),
+            }
+        }
+        if let Some(at) = at {
+            return Ok(Turn::At(at));
+        }
+        let id = sqlx::query_scalar(
+            "INSERT INTO call (account, session, api, began) VALUES (?, ?, ?, ?) RETURNING id",
+        )
+        .bind(self.account)
+        .bind(self.id)
+        .bind(api)
+        .bind(now)
+        .fetch_one(&mut **writing)
+        .await?;
+        Ok(Turn::Now(CallId(id)))
+    }
+}
+
+/// Calls are kept for so long, in milliseconds: another process may have a quota
+/// with a longer window.
+const KEPT: i64 = 3_600_000;
+
+async fn end(
+    writing: &mut Transaction<'static, Sqlite>,
+    answered: &[(CallId, i64)],
+) -> Result<(), Fault> {
+    for (call, at) in answered {
+        sqlx::query("UPDATE call SET answered = ? WHERE id = ?")
+            .bind(at)
+            .bind(call.0)
+            .execute(&mut **writing)
+            .await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,135 @@
+//! Why the ledger cannot be used, and so why nothing more is sent.
+
+use std::path::{Path, PathBuf};
+
+use sqlx::migrate::MigrateError;
+use thiserror::Error;
+
+/// The ledger cannot be used. Whatever was not on record before is not sent.
+#[derive(Debug, Error)]
+#[error("the ledger {} {fault}", .path.display())]
+pub struct LedgerError {
+    path: PathBuf,
+    fault: Fault,
+}
+
+/// What is wrong with it.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// Another program holds it for writing.
+    #[error(
+        "is locked by another program: wait for that one's end, or name another file with --ledger"
+    )]
+    Locked,
+    /// No room.
+    #[error("cannot grow, because the disk is full: make room, then `offboard resume`")]
+    Full,
+    /// It may be read only.
+    #[error(
+        "cannot be written: mend its permissions, or name another file with --ledger ({0}); for \
+         one machine, --no-ledger does without"
+    )]
+    ReadOnly(String),
+    /// A newer version of this program wrote it.
+    #[error(
+        "was written by a newer version of offboard: use that, or name another file with --ledger"
+    )]
+    Newer,
+    /// It is no ledger, or not any more.
+    #[error(
+        "is damaged, or no ledger: keep it for whoever asks, and name another file with --ledger \
+         ({0})"
+    )]
+    Damaged(String),
+    /// There is no home to keep it in.
+    #[error(
+        "has no place, because there is no home folder: name a file with --ledger; for one \
+         machine, --no-ledger does without"
+    )]
+    NoHome,
+    /// It is named as the audit file, too.
+    #[error("is the audit file, and each needs one of its own")]
+    IsAudit,
+    /// Nobody has such a run, or more than one.
+    #[error("has no run {0}; `offboard runs` lists them")]
+    NoRun(String),
+    /// Several runs begin so.
+    #[error("has several runs that begin with {0}: write more of the id")]
+    ManyRuns(String),
+    /// Something else that the disk or the database says.
+    #[error("cannot be used: {0}")]
+    Other(String),
+}
+
+impl LedgerError {
+    pub(crate) fn new(path: &Path, fault: Fault) -> Self {
+        Self {
+            path: path.to_owned(),
+            fault,
+        }
+    }
+
+    /// There is none.
+    pub(crate) fn nowhere(fault: Fault) -> Self {
+        Self::new(Path::new("ledger.db"), fault)
+    }
+
+    /// What is wrong.
+    #[must_use]
+    pub fn fault(&self) -> &Fault {
+        &self.fault
+    }
+}
+
+impl From<sqlx::Error> for Fault {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::PoolTimedOut => return Self::Locked,
+            sqlx::Error::Decode(_)
+            | sqlx::Error::ColumnDecode { .. }
+            | sqlx::Error::ColumnNotFound(_) => return Self::Damaged(error.to_string()),
+            _ => {}
+        }
+        let code = error
+            .as_database_error()
+            .and_then(|error| error.code())
+            .and_then(|code| code.parse::<u32>().ok());
+        let said = match error.as_database_error() {
+            Some(error) => error.message().to_owned(),
+            None => error.to_string(),
+        };
+        // SQLite's primary result codes are the low byte (sqlite.org/rescode.html).
+        match code.map(|code| code & 0xff) {
+            Some(5 | 6) => Self::Locked,
+            Some(8 | 14 | 3 | 23) => Self::ReadOnly(said),
+            Some(11 | 26 | 1) => Self::Damaged(said),
+            Some(13) => Self::Full,
+            _ => Self::Other(said),
+        }
+    }
+}
+
+impl From<MigrateError> for Fault {
+    fn from(error: MigrateError) -> Self {
+        match error {
+            MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => Self::Newer,
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
+            error => Self::Damaged(error.to_string()),
+        }
+    }
+}
+
+impl From<std::io::Error> for Fault {
+    fn from(error: std::io::Error) -> Self {
+        use std::io::ErrorKind as Kind;
+        match error.kind() {
+            Kind::StorageFull | Kind::QuotaExceeded => Self::Full,
+            Kind::PermissionDenied
+            | Kind::ReadOnlyFilesystem
+            | Kind::IsADirectory
+            | Kind::NotADirectory => Self::ReadOnly(error.to_string()),
+            _ => Self::Other(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! Every POST: on the disk before it leaves, and again when its answer is in.
+
+use sqlx::{Row, Sqlite, Transaction, sqlite::SqliteRow};
+
+use super::{Entry, Fault, Ledger, LedgerError, Session, now};
+use crate::{contract::Problem, egress::CallRecord};
+
+/// As much of an answer is kept, in bytes.
+const MAX_ANSWER: usize = 64 * 1024;
+
+/// A request's place in the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestId(i64);
+
+/// A POST, as it was sent and answered.
+#[derive(Debug, Clone)]
+pub struct Evidence {
+    /// The route.
+    pub route: String,
+    /// What it was allowed.
+    pub granted: String,
+    /// When it was put on record, in milliseconds since 1970, right before it
+    /// left.
+    pub sent: i64,
+    /// When its answer was in.
+    pub answered: Option<i64>,
+    /// The address that it went to.
+    pub address: Option<String>,
+    /// How many bytes of it left.
+    pub bytes_sent: Option<i64>,
+    /// The final status.
+    pub status: Option<u16>,
+    /// What went wrong on the way.
+    pub failure: Option<String>,
+    /// The answer, as it was delivered.
+    pub answer: Option<String>,
+    /// What the answer meant.
+    pub problem: Option<Problem>,
+}
+
+/// How an order came to a state.
+#[derive(Debug, Clone)]
+pub struct Moment {
+    /// When, in milliseconds since 1970.
+    pub at: i64,
+    /// The state.
+    pub state: String,
+    /// The service's status, or what went wrong.
+    pub detail: Option<String>,
+}
+
+impl Session {
+    pub(super) async fn insert_request(
+        &self,
+        writing: &mut Transaction<'static, Sqlite>,
+        entry: &Entry,
+        route: &str,
+        granted: &str,
+    ) -> Result<RequestId, Fault> {
+        let machine = entry.order.machine().map(ToString::to_string);
+        let comment = entry.order.comment().as_str();
+        let subject = machine.unwrap_or_default();
+        insert(
+            writing,
+            self,
+            Some(entry.id),
+            route,
+            &subject,
+            comment,
+            granted,
+        )
+        .await
+    }
+
+    /// Puts on record that a POST is about to leave which is sent again, or
+    /// belongs to no order.
+    ///
+    /// # Errors
+    /// The ledger cannot be written: it must not leave.
+    pub async fn request(
+        &self,
+        entry: Option<&Entry>,
+        route: &'static str,
+        subject: &str,
+        comment: &str,
+        granted: &str,
+    ) -> Result<RequestId, LedgerError> {
+        let request = async {
+            let mut writing = self.ledger.write().await?;
+            let order = entry.map(|entry| entry.id);
+            let id = insert(&mut writing, self, order, route, subject, comment, granted).await?;
+            writing.commit().await?;
+            Ok(id)
+        };
+        request.await.map_err(|error: Fault| self.fault(error))
+    }
+
+    /// Puts on record what became of a POST, and of its order.
+    ///
+    /// # Errors
+    /// The ledger cannot be written.
+    pub async fn answered(
+        &self,
+        request: RequestId,
+        record: &CallRecord,
+        state: &str,
+        problem: Option<&Problem>,
+        entry: Option<&mut Entry>,
+    ) -> Result<(), LedgerError> {
+        let exchange = record.exchange.as_ref();
+        let answer = exchange.and_then(|exchange| exchange.answer.as_deref());
+        let answer = answer.map(|answer| {
+            String::from_utf8_lossy(&answer[..answer.len().min(MAX_ANSWER)]).into_owned()
+        });
+        let size = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
+        let write = async {
+            let mut writing = self.ledger.write().await?;
+            sqlx::query(
+                "UPDATE request SET answered = ?, address = ?, bytes_sent = ?, \
+                 bytes_received = ?, status = ?, failure = ?, answer = ?, state = ?, problem = ? \
+                 WHERE id = ?",
+            )
+            .bind(now())
+            .bind(
+                exchange
+                    .and_then(|exchange| exchange.address)
+                    .map(|address| address.to_string()),
+            )
+            .bind(size(exchange.map_or(0, |exchange| exchange.bytes_sent)))
+            .bind(size(exchange.map_or(0, |exchange| exchange.bytes_received)))
+            .bind(exchange.and_then(|exchange| exchange.status))
+            .bind(exchange.and_then(|exchange| exchange.failure.as_deref()))
+            .bind(answer)
+            .bind(state)
+            .bind(problem.and_then(|problem| serde_json::to_string(problem).ok()))
+            .bind(request.0)
+            .execute(&mut *writing)
+            .await?;
+            if let Some(entry) = &entry {
+                entry.write(&mut writing, self).await?;
+            }
+            Ok(writing.commit().await?)
+        };
+        write.await.map_err(|error: Fault| self.fault(error))?;
+        if let Some(entry) = entry {
+            entry.written();
+        }
+        Ok(())
+    }
+}
+
+impl Ledger {
+    /// The POSTs of an order, oldest first.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn evidence(&self, entry: &Entry) -> Result<Vec<Evidence>, LedgerError> {
+        let read = async {
+            let rows = sqlx::query("SELECT * FROM request WHERE order_id = ? ORDER BY id")
+                .bind(entry.id)
+                .fetch_all(&self.pool)
+                .await?;
+            rows.iter().map(evidence).collect::<Result<_, _>>()
+        };
+        read.await.map_err(|error: Fault| self.fault(error))
+    }
+
+    /// How an order came to be what it is, oldest first.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn moments(&self, entry: &Entry) -> Result<Vec<Moment>, LedgerError> {
+        let read = async {
+            let rows =
+                sqlx::query("SELECT at, state, detail FROM moment WHERE order_id = ? ORDER BY id")
+                    .bind(entry.id)
+                    .fetch_all(&self.pool)
+                    .await?;
+            let moment = |row: &SqliteRow| {
+                Ok(Moment {
+                    at: row.try_get("at")?,
+                    state: row.try_get("state")?,
+                    detail: row.try_get("detail")?,
+                })
+            };
+            rows.iter().map(moment).collect::<Result<_, _>>()
+        };
+        read.await.map_err(|error: Fault| self.fault(error))
+    }
+}
+
+async fn insert(
+    writing: &mut Transaction<'static, Sqlite>,
+    session: &Session,
+    order: Option<i64>,
+    route: &str,
+    subject: &str,
+    comment: &str,
+    granted: &str,
+) -> Result<RequestId, Fault> {
+    let id = sqlx::query_scalar(
+        "INSERT INTO request (session, order_id, route, subject, comment, granted, sent) \
+         VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id",
+    )
+    .bind(session.id)
+    .bind(order)
+    .bind(route)
+    .bind(subject)
+    .bind(comment)
+    .bind(granted)
+    .bind(now())
+    .fetch_one(&mut **writing)
+    .await?;
+    Ok(RequestId(id))
+}
+
+fn evidence(row: &SqliteRow) -> Result<Evidence, Fault> {
+    let problem: Option<String> = row.try_get("problem")?;
+    Ok(Evidence {
+        route: row.try_get("route")?,
+        granted: row.try_get("granted")?,
+        sent: row.try_get("sent")?,
+        answered: row.try_get("answered")?,
+        address: row.try_get("address")?,
+        bytes_sent: row.try_get("bytes_sent")?,
+        status: row.try_get("status")?,
+        failure: row.try_get("failure")?,
+        answer: row.try_get("answer")?,
+        problem: problem.and_then(|problem| serde_json::from_str(&problem).ok()),
+    })
+}

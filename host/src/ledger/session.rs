@@ -1,0 +1,324 @@
+//! One process at work on a ledger. It holds the operating system's lock of a
+//! file of its own, which ends with it however it ends: what a session was
+//! sending whose lock is free is `unknown`, and nobody else's is.
+
+use std::{
+    fs::{File, TryLockError},
+    path::{Path, PathBuf},
+};
+
+use serde::Serialize;
+use sqlx::{Row, Sqlite, Transaction};
+use uuid::Uuid;
+
+use super::{Fault, Ledger, LedgerError, now};
+use crate::{
+    contract::{Problem, Retry},
+    order::State,
+};
+
+/// Who sends, and with what.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Who {
+    /// The process, which the audit names, too.
+    pub session: Uuid,
+    /// The user of the operating system, as the environment names it.
+    pub user: Option<String>,
+    /// The user's number, as the system has it; only where users have one.
+    pub uid: Option<u32>,
+    /// This program's version.
+    pub version: &'static str,
+    /// The plugin's digest.
+    pub plugin_sha256: String,
+    /// The service's origin.
+    pub api_root: String,
+    /// The tenant that the token names.
+    pub tenant: Option<String>,
+    /// The application that the token was issued to: its client id.
+    pub application: Option<String>,
+    /// The kind of credential.
+    pub auth: Option<String>,
+    /// The configuration's profile.
+    pub profile: Option<String>,
+}
+
+impl Who {
+    /// Who sends, with this program; what is known of the sign-in is left
+    /// open.
+    #[must_use]
+    pub fn new(user: Option<String>, plugin_sha256: &str, api_root: &str) -> Self {
+        Self {
+            session: Uuid::new_v4(),
+            user,
+            uid: uid(),
+            version: env!("CARGO_PKG_VERSION"),
+            plugin_sha256: plugin_sha256.to_owned(),
+            api_root: api_root.to_owned(),
+            tenant: None,
+            application: None,
+            auth: None,
+            profile: None,
+        }
+    }
+}
+
+#[cfg(unix)]
+fn uid() -> Option<u32> {
+    Some(rustix::process::getuid().as_raw())
+}
+
+#[cfg(not(unix))]
+fn uid() -> Option<u32> {
+    None
+}
+
+/// A process at work. Writes what it does, and nothing of others'.
+#[derive(Debug)]
+pub struct Session {
+    pub(super) ledger: Ledger,
+    pub(super) id: i64,
+    pub(super) account: i64,
+    uuid: Uuid,
+    /// Held for as long as this lives; none where nobody else can look.
+    _lock: Option<File>,
+}
+
+impl Session {
+    /// Begins a session of this command. Sessions that died are ended: what they
+    /// were sending is unknown from now on.
+    ///
+    /// # Errors
+    /// The ledger cannot be written.
+    pub async fn begin(
+        ledger: &Ledger,
+        who: &Who,
+        command: &'static str,
+    ) -> Result<Self, LedgerError> {
+        let fault = |fault: Fault| ledger.fault(fault);
+        let lock = match ledger.in_memory {
+            true => None,
+            false => Some(lock(&ledger.lock_of(who.session)).map_err(|e| fault(e.into()))?),
+        };
+        let begun = async {
+            let mut writing = ledger.write().await?;
+            let account = account(&mut writing, who).await?;
+            let id = sqlx::query_scalar(
+                "INSERT INTO session \
+                 (uuid, account, command, began, user, uid, version, plugin_sha256, auth, profile) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+            )
+            .bind(who.session.to_string())
+            .bind(account)
+            .bind(command)
+            .bind(now())
+            .bind(&who.user)
+            .bind(who.uid)
+            .bind(who.version)
+            .bind(&who.plugin_sha256)
+            .bind(&who.auth)
+            .bind(&who.profile)
+            .fetch_one(&mut *writing)
+            .await?;
+            writing.commit().await?;
+            Ok((id, account))
+        };
+        let (id, account) = begun.await.map_err(fault)?;
+        let session = Self {
+            ledger: ledger.clone(),
+            id,
+            account,
+            uuid: who.session,
+            _lock: lock,
+        };
+        session.end_the_dead().await?;
+        Ok(session)
+    }
+
+    /// The ledger that it writes.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Ends the sessions whose process is gone.
+    ///
+    /// # Errors
+    /// The ledger cannot be written.
+    pub async fn end_the_dead(&self) -> Result<(), LedgerError> {
+        let open = async {
+            let rows = sqlx::query("SELECT id, uuid FROM session WHERE ended IS NULL AND id <> ?")
+                .bind(self.id)
+                .fetch_all(&self.ledger.pool)
+                .await?;
+            let session = |row: &sqlx::sqlite::SqliteRow| {
+                Ok((
+                    row.try_get::<i64, _>("id")?,
+                    row.try_get::<String, _>("uuid")?,
+                ))
+            };
+            rows.iter()
+                .map(session)
+                .collect::<Result<Vec<_>, sqlx::Error>>()
+        };
+        let open = open.await.map_err(|error| self.fault(error))?;
+        for (id, uuid) in open {
+            let Ok(uuid) = uuid.parse::<Uuid>() else {
+                continue;
+            };
+            let file = self.ledger.lock_of(uuid);
+            // Held until it is ended, so that nobody else ends it, too.
+            let held = match File::open(&file) {
+                Ok(held) => match held.try_lock() {
+                    Ok(()) => Some(held),
+                    Err(TryLockError::WouldBlock) => continue,
+                    Err(TryLockError::Error(error)) => return Err(self.fault(error)),
+                },
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+                Err(error) => return Err(self.fault(error)),
+            };
+            self.end_one(id).await?;
+            let _ = std::fs::remove_file(&file);
+            drop(held);
+        }
+        Ok(())
+    }
+
+    /// Ends this session. What it was still sending is unknown.
+    ///
+    /// # Errors
+    /// The ledger cannot be written: the next one ends it.
+    pub async fn end(&self) -> Result<(), LedgerError> {
+        self.end_one(self.id).await?;
+        if !self.ledger.in_memory {
+            let _ = std::fs::remove_file(self.ledger.lock_of(self.uuid));
+        }
+        Ok(())
+    }
+
+    async fn end_one(&self, id: i64) -> Result<(), LedgerError> {
+        let end = async {
+            let now = now();
+            let mut writing = self.ledger.write().await?;
+            self.give_up(&mut writing, id).await?;
+            // Nobody knows when the service counted those: at the latest, now.
+            sqlx::query("UPDATE call SET answered = ? WHERE session = ? AND answered IS NULL")
+                .bind(now)
+                .bind(id)
+                .execute(&mut *writing)
+                .await?;
+            sqlx::query("DELETE FROM run WHERE draft AND session = ?")
+                .bind(id)
+                .execute(&mut *writing)
+                .await?;
+            sqlx::query("UPDATE session SET ended = ? WHERE id = ?")
+                .bind(now)
+                .bind(id)
+                .execute(&mut *writing)
+                .await?;
+            Ok(writing.commit().await?)
+        };
+        end.await.map_err(|error: Fault| self.fault(error))
+    }
+
+    /// What this session was sending is unknown from now on.
+    ///
+    /// # Errors
+    /// The ledger cannot be written: the next one does it.
+    pub async fn leave_unknown(&self) -> Result<(), LedgerError> {
+        let leave = async {
+            let mut writing = self.ledger.write().await?;
+            self.give_up(&mut writing, self.id).await?;
+            Ok(writing.commit().await?)
+        };
+        leave.await.map_err(|error: Fault| self.fault(error))
+    }
+
+    /// What a session was sending is unknown.
+    async fn give_up(
+        &self,
+        writing: &mut Transaction<'static, Sqlite>,
+        id: i64,
+    ) -> Result<(), Fault> {
+        let now = now();
+        let problem = Problem::new(
+            "outcome-unknown",
+            Retry::AskFirst,
+            "the process that sent it ended before the answer",
+        );
+        let problem = serde_json::to_string(&problem).unwrap_or_default();
+        sqlx::query(
+            "INSERT INTO moment (order_id, session, at, state, detail) \
+             SELECT id, ?, ?, ?, 'its process ended' FROM orders WHERE owner = ? AND state = ?",
+        )
+        .bind(self.id)
+        .bind(now)
+        .bind(State::Unknown.name())
+        .bind(id)
+        .bind(State::Sending.name())
+        .execute(&mut **writing)
+        .await?;
+        sqlx::query("UPDATE orders SET state = ?, problem = ? WHERE owner = ? AND state = ?")
+            .bind(State::Unknown.name())
+            .bind(problem)
+            .bind(id)
+            .bind(State::Sending.name())
+            .execute(&mut **writing)
+            .await?;
+        Ok(())
+    }
+
+    pub(super) fn fault(&self, fault: impl Into<Fault>) -> LedgerError {
+        self.ledger.fault(fault)
+    }
+}
+
+impl Ledger {
+    /// The file whose lock a session holds.
+    fn lock_of(&self, session: Uuid) -> PathBuf {
+        let mut folder = self.path.clone().into_os_string();
+        folder.push("-sessions");
+        Path::new(&folder).join(session.to_string())
+    }
+}
+
+/// Makes a file and takes its lock.
+fn lock(path: &Path) -> std::io::Result<File> {
+    if let Some(folder) = path.parent() {
+        let mut builder = std::fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.recursive(true).create(folder)?;
+    }
+    let file = File::create_new(path)?;
+    file.lock()?;
+    Ok(file)
+}
+
+/// Whose quota and machines these are; made where it is new.
+async fn account(writing: &mut Transaction<'static, Sqlite>, who: &Who) -> Result<i64, Fault> {
+    let tenant = who.tenant.as_deref().unwrap_or_default().to_lowercase();
+    let application = who
+        .application
+        .as_deref()
+        .unwrap_or_default()
+        .to_lowercase();
+    sqlx::query(
+        "INSERT INTO account (tenant, application, api_root) VALUES (?, ?, ?) \
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(&tenant)
+    .bind(&application)
+    .bind(&who.api_root)
+    .execute(&mut **writing)
+    .await?;
+    Ok(sqlx::query_scalar(
+        "SELECT id FROM account WHERE tenant = ? AND application = ? AND api_root = ?",
+    )
+    .bind(tenant)
+    .bind(application)
+    .bind(&who.api_root)
+    .fetch_one(&mut **writing)
+    .await?)
+}

@@ -1,0 +1,284 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::order::{Look, State, Target};
+
+const MACHINE: &str = "0123456789abcdef0123456789abcdef01234567";
+
+fn who() -> Who {
+    Who::new(None, "0", "http://127.0.0.1:1")
+}
+
+fn plan() -> Plan {
+    Plan {
+        target: Target::Id(MACHINE.parse().unwrap()),
+        comment: "Lost".parse().unwrap(),
+        called: None,
+    }
+}
+
+/// A run of one order that was looked at.
+async fn ordered(session: &Session) -> Entry {
+    let run = session
+        .plan(uuid::Uuid::new_v4(), None, false, [plan()])
+        .await
+        .unwrap();
+    session.confirm(run).await.unwrap();
+    let mut entry = session.ledger().entries(run, 0, 1).await.unwrap().remove(0);
+    entry.order.looked(Look::Unavailable);
+    session.save(&mut entry).await.unwrap();
+    entry
+}
+
+async fn claim(session: &Session, entry: &mut Entry) -> Result<RequestId, Taken> {
+    let claimed = session.claim(entry, false, "/route", "one POST").await;
+    claimed.unwrap()
+}
+
+#[tokio::test]
+async fn of_two_sessions_one_gets_an_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let ledgers = [
+        Ledger::open(&path).await.unwrap(),
+        Ledger::open(&path).await.unwrap(),
+    ];
+    let one = Session::begin(&ledgers[0], &who(), "run").await.unwrap();
+    let other = Session::begin(&ledgers[1], &who(), "run").await.unwrap();
+    let mut mine = ordered(&one).await;
+    let mut theirs = mine.clone();
+    assert!(claim(&one, &mut mine).await.is_ok());
+    assert_eq!(claim(&other, &mut theirs).await, Err(Taken::Elsewhere));
+    // Nor another order of the same machine.
+    let mut second = ordered(&other).await;
+    let taken = claim(&other, &mut second).await;
+    assert!(matches!(
+        taken,
+        Err(Taken::Machine {
+            state: State::Sending,
+            ..
+        })
+    ));
+}
+
+#[tokio::test]
+async fn what_a_process_that_is_gone_was_sending_is_unknown_and_nobody_elses() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let ledger = Ledger::open(&path).await.unwrap();
+    let gone = Session::begin(&ledger, &who(), "run").await.unwrap();
+    let mut entry = ordered(&gone).await;
+    claim(&gone, &mut entry).await.unwrap();
+    // Whoever comes finds it alive.
+    let next = Session::begin(&ledger, &who(), "resume").await.unwrap();
+    let run = RunId(1);
+    let state = async || {
+        let entries = ledger.entries(run, 0, 1).await.unwrap();
+        entries[0].order.state()
+    };
+    assert_eq!(state().await, State::Sending);
+    // Its lock ends with it, as with a process that was killed.
+    drop(gone);
+    next.end_the_dead().await.unwrap();
+    assert_eq!(state().await, State::Unknown);
+}
+
+#[tokio::test]
+async fn what_was_not_confirmed_is_forgotten_with_its_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = Ledger::open(&folder.path().join("ledger.db"))
+        .await
+        .unwrap();
+    let session = Session::begin(&ledger, &who(), "run").await.unwrap();
+    let run = session
+        .plan(uuid::Uuid::new_v4(), Some("key"), false, [plan()])
+        .await
+        .unwrap();
+    assert_eq!(
+        session.run_of_request("key").await.unwrap(),
+        Some((run, true))
+    );
+    assert!(ledger.runs().await.unwrap().is_empty());
+    session.end().await.unwrap();
+    assert_eq!(session.run_of_request("key").await.unwrap(), None);
+    assert_eq!(ledger.counts(run).await.unwrap().total(), 0);
+}
+
+#[tokio::test]
+async fn an_order_is_read_as_it_was_written() {
+    let ledger = Ledger::in_memory().await.unwrap();
+    let session = Session::begin(&ledger, &who(), "run").await.unwrap();
+    let mut entry = ordered(&session).await;
+    entry.known = Some(["a".to_owned(), "b".to_owned()].into());
+    let request = claim(&session, &mut entry).await.unwrap();
+    let action = crate::contract::MachineAction {
+        json: "{\"id\":1}".to_owned(),
+        ..crate::contract::MachineAction::bare("action")
+    };
+    entry
+        .order
+        .settle(crate::order::Verdict::Accepted(Box::new(action)));
+    let record = crate::egress::CallRecord::default();
+    session
+        .answered(request, &record, "accepted", None, Some(&mut entry))
+        .await
+        .unwrap();
+    let read = ledger.entries(RunId(1), 0, 1).await.unwrap().remove(0);
+    assert_eq!(read.order.state(), State::Accepted);
+    assert_eq!(read.known, entry.known);
+    let action = read.order.action().unwrap();
+    assert_eq!(
+        (action.id.as_str(), action.json.as_str()),
+        ("action", "{\"id\":1}")
+    );
+    let states = ledger.moments(&read).await.unwrap();
+    let states: Vec<&str> = states.iter().map(|moment| moment.state.as_str()).collect();
+    assert_eq!(states, ["sending", "accepted"]);
+    assert_eq!(ledger.evidence(&read).await.unwrap()[0].granted, "one POST");
+}
+
+/// Whether a call may leave at this time, in milliseconds.
+async fn turn(session: &Session, windows: &[(u32, i64)], now: i64) -> Turn {
+    session.turn("/api", windows, &[], now).await.unwrap()
+}
+
+async fn call(session: &Session, windows: &[(u32, i64)], now: i64) -> CallId {
+    match turn(session, windows, now).await {
+        Turn::Now(call) => call,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_slot_is_free_a_window_after_its_answer_for_all_sessions() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = Ledger::open(&folder.path().join("ledger.db"))
+        .await
+        .unwrap();
+    let one = Session::begin(&ledger, &who(), "run").await.unwrap();
+    let other = Session::begin(&ledger, &who(), "run").await.unwrap();
+    let quota = [(2, 10_000)];
+    let first = call(&one, &quota, 0).await;
+    let second = call(&other, &quota, 0).await;
+    assert_eq!(turn(&one, &quota, 0).await, Turn::Answer);
+    one.had_answers(&[(first, 3000)]).await.unwrap();
+    assert_eq!(turn(&other, &quota, 4000).await, Turn::At(13_000));
+    other.had_answers(&[(second, 5000)]).await.unwrap();
+    assert_eq!(turn(&one, &quota, 5000).await, Turn::At(13_000));
+    let third = call(&one, &quota, 13_000).await;
+    assert_eq!(turn(&other, &quota, 13_000).await, Turn::At(15_000));
+    one.had_answers(&[(third, 13_000)]).await.unwrap();
+    // Another API has windows of its own, and another account, too.
+    let elsewhere = one.turn("/other", &quota, &[], 13_000).await.unwrap();
+    assert!(matches!(elsewhere, Turn::Now(_)));
+    let mut stranger = who();
+    stranger.tenant = Some("another".to_owned());
+    let stranger = Session::begin(&ledger, &stranger, "run").await.unwrap();
+    assert!(matches!(
+        turn(&stranger, &quota, 13_000).await,
+        Turn::Now(_)
+    ));
+}
+
+#[tokio::test]
+async fn all_limits_hold_at_once() {
+    let ledger = Ledger::in_memory().await.unwrap();
+    let session = Session::begin(&ledger, &who(), "run").await.unwrap();
+    let quota = [(2, 1000), (3, 10_000)];
+    for (now, expected) in [
+        (0, None),
+        (0, None),
+        (0, Some(1000)),
+        (1000, None),
+        (2000, Some(10_000)),
+        (10_000, None),
+    ] {
+        match turn(&session, &quota, now).await {
+            Turn::Now(call) => {
+                assert_eq!(expected, None, "{now}");
+                session.had_answers(&[(call, now)]).await.unwrap();
+            }
+            other => assert_eq!(Some(other), expected.map(Turn::At), "{now}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_put_back_does_not_stop_everybody() {
+    let ledger = Ledger::in_memory().await.unwrap();
+    let session = Session::begin(&ledger, &who(), "run").await.unwrap();
+    let quota = [(1, 1000)];
+    let first = call(&session, &quota, 1_000_000).await;
+    session.had_answers(&[(first, 1_000_000)]).await.unwrap();
+    assert_eq!(turn(&session, &quota, 5000).await, Turn::At(6000));
+}
+
+#[tokio::test]
+async fn a_pause_is_everybodys() {
+    let ledger = Ledger::in_memory().await.unwrap();
+    let session = Session::begin(&ledger, &who(), "run").await.unwrap();
+    session.pause_until(5000).await.unwrap();
+    session.pause_until(3000).await.unwrap();
+    assert_eq!(turn(&session, &[], 4000).await, Turn::Paused(5000));
+    assert!(matches!(turn(&session, &[], 5000).await, Turn::Now(_)));
+}
+
+/// Numbers that look like chance, and are the same each time.
+fn chance(state: &mut u64, below: i64) -> i64 {
+    *state = state
+        .wrapping_mul(6_364_136_223_846_793_005)
+        .wrapping_add(1);
+    i64::try_from(*state >> 33).unwrap() % below
+}
+
+/// Wherever between its leaving and its answer the service counts each call.
+#[tokio::test]
+async fn no_stretch_of_time_has_more_calls_than_the_quota() {
+    let quota = [(5, 700), (11, 3000)];
+    for seed in 1..6 {
+        let ledger = Ledger::in_memory().await.unwrap();
+        let session = Session::begin(&ledger, &who(), "run").await.unwrap();
+        let mut state = seed;
+        let mut open: Vec<(i64, CallId)> = Vec::new();
+        let mut counted: Vec<i64> = Vec::new();
+        let mut now = 0;
+        for _ in 0..250 {
+            now += chance(&mut state, 60);
+            open.sort_unstable_by_key(|(end, _)| *end);
+            let ended: Vec<(CallId, i64)> = open
+                .iter()
+                .filter(|(end, _)| *end <= now)
+                .map(|(end, call)| (*call, *end))
+                .collect();
+            open.retain(|(end, _)| *end > now);
+            match session.turn("/api", &quota, &ended, now).await.unwrap() {
+                Turn::Now(call) => {
+                    let takes = 1 + chance(&mut state, 300);
+                    counted.push(now + chance(&mut state, takes + 1));
+                    open.push((now + takes, call));
+                }
+                Turn::At(at) => now = at,
+                Turn::Answer => now = open[0].0,
+                Turn::Paused(_) => unreachable!(),
+            }
+        }
+        counted.sort_unstable();
+        for (calls, window) in quota {
+            for pair in counted.windows(calls as usize + 1) {
+                let apart = pair[calls as usize] - pair[0];
+                assert!(apart >= window, "seed {seed}: {apart}");
+            }
+        }
+        assert!(counted.len() > 60, "seed {seed}: {}", counted.len());
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_ledger_is_told_and_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    std::fs::write(&path, vec![b'x'; 10_000]).unwrap();
+    let error = Ledger::open(&path).await.unwrap_err();
+    assert!(matches!(error.fault(), Fault::Damaged(_)), "{error}");
+    assert_eq!(std::fs::read(&path).unwrap(), vec![b'x'; 10_000]);
+}

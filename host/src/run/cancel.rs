@@ -1,0 +1,67 @@
+//! One cancellation. On record like every POST; never repeated.
+
+use super::{Event, Observe, Runner, interrupted, verdict::cancel_verdict};
+use crate::{
+    contract::{ActionId, Comment, MachineAction, Problem},
+    grant::{Grant, Route},
+    ledger::LedgerError,
+    order::{State, state_of, state_of_problem},
+};
+
+impl Runner {
+    /// Cancels one action.
+    ///
+    /// # Errors
+    /// The ledger cannot be written: it was not sent. The inner error is the
+    /// service's, the plugin's or the line's.
+    pub async fn cancel(
+        &self,
+        action: &ActionId,
+        comment: &Comment,
+        observe: &Observe<'_>,
+    ) -> Result<Result<MachineAction, Problem>, LedgerError> {
+        let route = Route::CancelAction;
+        let granted = Grant::cancel(&self.connection.api_root, action, comment).to_string();
+        let request = || {
+            let (route, action, comment) = (route.template(), action.as_str(), comment.as_str());
+            self.session.request(None, route, action, comment, &granted)
+        };
+        let Some(slot) = self.slot(route).await? else {
+            return Ok(Err(interrupted("interrupted before it was sent")));
+        };
+        let mut on_record = request().await?;
+        let send = || {
+            self.sandbox
+                .cancel_action(&self.connection, action, comment)
+        };
+        let mut called = send().await;
+        drop(slot);
+        if self.renewed(&called.record).await
+            && let Some(slot) = self.slot(route).await?.filter(|_| !self.stopped())
+        {
+            let rejected = State::Rejected.name();
+            self.session
+                .answered(on_record, &called.record, rejected, None, None)
+                .await?;
+            on_record = request().await?;
+            observe(Event::Renewed);
+            called = send().await;
+            drop(slot);
+        }
+        let record = called.record.clone();
+        let result = cancel_verdict(action, called);
+        let (state, problem) = match &result {
+            Ok(action) => (state_of(&action.status).name(), None),
+            Err(problem) => (state_of_problem(problem).name(), Some(problem)),
+        };
+        // It is done, whatever becomes of this.
+        let recorded = self
+            .session
+            .answered(on_record, &record, state, problem, None)
+            .await;
+        if let Err(error) = recorded {
+            observe(Event::CancelNotRecorded(&error));
+        }
+        Ok(result)
+    }
+}

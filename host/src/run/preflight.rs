@@ -1,0 +1,279 @@
+//! A look at the machines of a run, before anything is sent: whether each is
+//! there, is the one that is meant, may be offboarded, and is not under way
+//! already.
+
+use jiff::Timestamp;
+
+use super::{Event, Observe, Runner, facts::facts};
+use crate::{
+    contract::{Machine, MachineId, Problem, Retry, stands_for},
+    ledger::{Entry, LedgerError, RunId, Taken},
+    order::{Look, Order, Seen, State, Target, Verdict},
+};
+
+/// Candidates that are listed for an ambiguous name.
+pub(super) const MAX_CANDIDATES: usize = 10;
+/// Orders that are read from the ledger at once.
+const PAGE: u32 = 500;
+
+impl Runner {
+    /// Looks at every planned machine of a run that was not looked at. Those that
+    /// cannot be sent are settled with the reason. What would meet all of them
+    /// ends the look, and is returned.
+    ///
+    /// # Errors
+    /// The ledger cannot be used.
+    pub async fn look(
+        &self,
+        run: RunId,
+        again: bool,
+        observe: &Observe<'_>,
+    ) -> Result<Option<Problem>, LedgerError> {
+        let fleet = self.look_at_the_fleet(run, observe).await?;
+        let mut after = 0;
+        loop {
+            let entries = self.session.planned(run, after, PAGE).await?;
+            let Some(last) = entries.last() else {
+                break;
+            };
+            after = last.number;
+            for mut entry in entries {
+                if self.stopped() {
+                    return Ok(None);
+                }
+                if entry.order.look().is_none() {
+                    observe(Event::Looking(&entry.order));
+                    self.look_at_one(&mut entry, observe).await;
+                }
+                let for_all = entry.order.problem().filter(|problem| is_for_all(problem));
+                let for_all = for_all.cloned();
+                self.compare(run, &mut entry, again).await?;
+                self.session.save(&mut entry).await?;
+                if for_all.is_some() {
+                    return Ok(for_all);
+                }
+            }
+        }
+        self.weigh(run, fleet).await?;
+        Ok(None)
+    }
+
+    async fn look_at_one(&self, entry: &mut Entry, observe: &Observe<'_>) {
+        let found = match entry.order.target().clone() {
+            Target::Id(id) => self.machine(&id).await,
+            Target::Name(name) => match self.find(&name).await {
+                Ok(machines) => the_one(&name, machines),
+                Err(problem) => Err(problem),
+            },
+        };
+        match found {
+            Ok(machine) => self.judge(entry, &machine),
+            // An id can be sent all the same.
+            Err(problem)
+                if problem.kind == "forbidden" && entry.order.target().sought().is_none() =>
+            {
+                observe(Event::NotSeen(entry, &problem));
+                entry.order.looked(Look::Unavailable);
+                self.ask_policy(&mut entry.order, None);
+            }
+            Err(problem) => refuse(&mut entry.order, problem),
+        }
+    }
+
+    /// What this machine means for its order.
+    pub(super) fn judge(&self, entry: &mut Entry, machine: &Machine) {
+        let order = &mut entry.order;
+        let id = match machine.id.parse::<MachineId>() {
+            Ok(id) => id,
+            Err(error) => {
+                let asked = order.target();
+                let message = format!("the service's id of {asked} is not usable: {error}");
+                let problem = Problem::new("unreadable-answer", Retry::Never, message);
+                return refuse(order, problem);
+            }
+        };
+        order.resolved(id, machine.computer_dns_name.clone());
+        order.looked(Look::Seen(Seen::from(machine)));
+        self.ask_policy(order, Some(machine));
+        if order.state() == State::Planned
+            && let Some(problem) = objection(entry.called.as_deref(), machine)
+        {
+            entry.order.settle(Verdict::Rejected(problem));
+        }
+    }
+
+    fn ask_policy(&self, order: &mut Order, machine: Option<&Machine>) {
+        if self.policy.is_empty() {
+            return;
+        }
+        let known = machine.and_then(|machine| facts(&machine.json));
+        let objection = order.machine().and_then(|machine| {
+            self.policy
+                .objection(machine, known.as_ref(), Timestamp::now())
+        });
+        if let Some(objection) = objection {
+            let problem = Problem::new("policy", Retry::Never, objection.to_string());
+            order.settle(Verdict::Rejected(problem));
+        }
+    }
+
+    /// Whether its machine has another order: in this run, or in one before.
+    async fn compare(&self, run: RunId, entry: &mut Entry, again: bool) -> Result<(), LedgerError> {
+        if entry.order.state() != State::Planned {
+            return Ok(());
+        }
+        if let Some(twin) = self.session.ledger().twin(run, entry).await? {
+            match twin == *entry.order.comment() {
+                true => entry.order.skip(duplicate(
+                    "another name of a machine that this run has already",
+                )),
+                false => entry.order.settle(Verdict::Rejected(duplicate(
+                    "another name of a machine that this run has already, with another comment",
+                ))),
+            }
+            return Ok(());
+        }
+        if let Some(taken) = self.session.taken(entry, again).await? {
+            entry.order.skip(stands_in_the_way(&taken));
+        }
+        Ok(())
+    }
+
+    /// Whether so many machines may be offboarded at once.
+    async fn weigh(&self, run: RunId, fleet: Option<u64>) -> Result<(), LedgerError> {
+        let planned = self.session.ledger().counts(run).await?.of(State::Planned);
+        let Some(objection) = self.policy.objection_to_share(planned, fleet) else {
+            return Ok(());
+        };
+        let problem = Problem::new("policy", Retry::Never, objection.to_string());
+        self.settle_planned(run, &Verdict::Rejected(problem)).await
+    }
+
+    /// Settles all that is planned alike.
+    ///
+    /// # Errors
+    /// The ledger cannot be written.
+    pub async fn settle_planned(&self, run: RunId, verdict: &Verdict) -> Result<(), LedgerError> {
+        loop {
+            let mut entries = self.session.planned(run, 0, PAGE).await?;
+            if entries.is_empty() {
+                return Ok(());
+            }
+            for entry in &mut entries {
+                entry.order.settle(verdict.clone());
+            }
+            self.session.save_all(&mut entries).await?;
+        }
+    }
+}
+
+/// A problem of the token would meet every machine.
+fn is_for_all(problem: &Problem) -> bool {
+    matches!(
+        &*problem.kind,
+        "unauthorized" | "no-credential" | "no-authority" | "ledger"
+    )
+}
+
+fn duplicate(message: &str) -> Problem {
+    Problem::new("duplicate", Retry::Never, message)
+}
+
+/// Why a machine is left out that another order has.
+pub(super) fn stands_in_the_way(taken: &Taken) -> Problem {
+    let Taken::Machine { run, state, action } = taken else {
+        return Problem::new("under-way", Retry::Never, "another process is at it");
+    };
+    let run = run.split('-').next().unwrap_or_default();
+    let action = action
+        .as_ref()
+        .map_or_else(String::new, |id| format!(", by action {id}"));
+    let (kind, message) = match state {
+        State::Sending => ("under-way", format!("run {run} is sending it now")),
+        State::Unknown => (
+            "under-way",
+            format!("run {run} does not know what became of it: resume that run"),
+        ),
+        State::Succeeded => (
+            "already-offboarded",
+            format!("run {run} offboarded it{action}; --again does it again"),
+        ),
+        _ => (
+            "already-offboarded",
+            format!("run {run} ordered it, and the service took it{action}; --again does it again"),
+        ),
+    };
+    Problem::new(kind, Retry::Never, message)
+}
+
+/// The one machine of a name.
+fn the_one(name: &str, mut machines: Vec<Machine>) -> Result<Machine, Problem> {
+    let Some(last) = machines.pop() else {
+        let message = format!("no machine has the name {name}");
+        return Err(Problem::new("not-found", Retry::Never, message));
+    };
+    if machines.is_empty() {
+        return Ok(last);
+    }
+    machines.push(last);
+    let candidates: Vec<String> = machines
+        .iter()
+        .take(MAX_CANDIDATES)
+        .map(|machine| candidate(&machine.id, &Seen::from(machine)))
+        .collect();
+    let message = format!(
+        "{} machines have the name {name}: {}",
+        machines.len(),
+        candidates.join(", ")
+    );
+    Err(Problem::new("ambiguous-name", Retry::Never, message))
+}
+
+pub(super) fn candidate(id: &str, seen: &Seen) -> String {
+    let word = |text: &Option<String>| text.clone().unwrap_or_else(|| "?".to_owned());
+    format!(
+        "{id} ({}, {}, last seen {})",
+        word(&seen.platform),
+        word(&seen.health),
+        word(&seen.last_seen)
+    )
+}
+
+/// Why this is not the machine that a list means: a table that was sorted by
+/// halves has an id beside another machine's name.
+fn objection(called: Option<&str>, machine: &Machine) -> Option<Problem> {
+    let called = called?;
+    let name = machine.computer_dns_name.as_deref();
+    // The service knows some machines by their labels alone.
+    if name.is_some_and(|name| stands_for(called, name) || stands_for(name, called)) {
+        return None;
+    }
+    let name = name.map_or_else(|| "nothing".to_owned(), |name| format!("{name:?}"));
+    let message = format!("the list calls it {called:?}, and the service {name}");
+    Some(Problem::new("wrong-machine", Retry::Never, message))
+}
+
+/// Settles an order that cannot be sent. Nothing left, but only what may be
+/// tried again is called not sent.
+fn refuse(order: &mut Order, problem: Problem) {
+    order.settle(match &*problem.kind {
+        "not-found" => Verdict::Rejected(Problem {
+            kind: "machine-not-found".into(),
+            ..problem
+        }),
+        // The offboarding was not sent, whatever became of the question.
+        "no-answer" => Verdict::NotSent(Problem {
+            kind: "not-sent".into(),
+            retry: Retry::Safe,
+            ..problem
+        }),
+        "plugin" | "interrupted" => Verdict::NotSent(Problem {
+            retry: Retry::Safe,
+            ..problem
+        }),
+        "no-credential" | "no-authority" | "throttled" | "service-failure" | "audit" | "ledger" => {
+            Verdict::NotSent(problem)
+        }
+        _ => Verdict::Rejected(problem),
+    });
+}

@@ -1,0 +1,185 @@
+//! Asking what became of requests without an answer, and what stands in the way
+//! of those that were refused: many machines with one call, until the grace time
+//! is over. Finding nothing proves nothing.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{Event, Observe, Runner};
+use crate::{
+    contract::MachineAction,
+    ledger::{Entry, LedgerError},
+    order::{State, Verdict},
+    run::Listing,
+};
+
+const FIRST_QUESTION: Duration = Duration::from_millis(500);
+const LAST_INTERVAL: Duration = Duration::from_secs(5);
+/// How long a question may take beyond the end.
+const LAST_QUESTION: Duration = Duration::from_secs(5);
+/// So many lists have to show nothing before anything is sent again.
+const EMPTY_LISTS: u32 = 2;
+/// After so many questions beyond the grace time, it is over.
+const MAX_LATE: u32 = 5;
+
+/// An order that the service is asked about.
+pub(super) struct Doubt {
+    pub(super) entry: Entry,
+    /// When the next question is due.
+    pub(super) due: Instant,
+    until: Instant,
+    interval: Duration,
+    /// Sent again where nothing is found.
+    resend: bool,
+    empty: u32,
+    late: u32,
+}
+
+impl Doubt {
+    /// One that begins now.
+    pub(super) fn new(entry: Entry, grace: Duration, resend: bool) -> Self {
+        let now = Instant::now();
+        Self {
+            entry,
+            due: now,
+            until: now.checked_add(grace).unwrap_or(now),
+            interval: FIRST_QUESTION,
+            resend,
+            empty: 0,
+            late: 0,
+        }
+    }
+
+    /// Whether an answer could settle it.
+    pub(super) fn is_settled_by_asking(&self) -> bool {
+        self.resend || self.entry.known.is_some() || self.entry.order.state() != State::Unknown
+    }
+
+    /// The action that this order led to, or that stands in its way.
+    fn found<'a>(&self, listing: &'a Listing) -> Option<&'a MachineAction> {
+        let order = &self.entry.order;
+        let machine = order.machine()?;
+        match (order.state(), &self.entry.known) {
+            (State::Unknown, Some(known)) => {
+                let named = self.entry.named.as_deref();
+                listing.new_since(machine, known, order.comment(), named)
+            }
+            (State::Unknown, None) => None,
+            _ => listing.pending(machine),
+        }
+    }
+
+    /// Whether the list shows nothing that this order could have led to.
+    fn is_empty(&self, listing: &Listing) -> bool {
+        let known = self.entry.known.as_ref();
+        self.entry.order.machine().is_some_and(|machine| {
+            listing
+                .known(machine)
+                .iter()
+                .all(|id| known.is_some_and(|known| known.contains(id)))
+        })
+    }
+
+    /// Takes note of an answer; whether it is over.
+    fn heard(&mut self, listing: Option<&Listing>) -> bool {
+        if let Some(listing) = listing {
+            if let Some(action) = self.found(listing) {
+                let is_own = action.requestor_comment.as_deref()
+                    == Some(self.entry.order.comment().as_str());
+                let known = self.entry.known.as_ref();
+                let is_old =
+                    known.is_some_and(|known| known.contains(&action.id.to_ascii_lowercase()));
+                let order = &mut self.entry.order;
+                order.settle(Verdict::Accepted(Box::new(action.clone())));
+                if is_old || !is_own {
+                    order.joined();
+                }
+                return true;
+            }
+            if self.is_empty(listing) {
+                self.empty += 1;
+            }
+        }
+        let now = Instant::now();
+        if now >= self.until {
+            if self.resend
+                && self.empty >= EMPTY_LISTS
+                && let (Some(listing), Some(machine)) = (listing, self.entry.order.machine())
+            {
+                self.entry.known = Some(listing.known(machine));
+                self.entry.order.send_again();
+                return true;
+            }
+            self.late += 1;
+            if !self.resend || self.late >= MAX_LATE {
+                return true;
+            }
+        }
+        let left = self.until.saturating_duration_since(now);
+        let wait = match left.is_zero() {
+            true => self.interval,
+            false => self.interval.min(left),
+        };
+        self.due = now + wait;
+        self.interval = (self.interval * 2).min(LAST_INTERVAL);
+        false
+    }
+}
+
+/// What a round of questions left: what is over, and what is still in doubt.
+pub(super) struct Round {
+    pub(super) over: Vec<Entry>,
+    pub(super) open: Vec<Doubt>,
+}
+
+impl Runner {
+    /// Asks about these, with one call.
+    pub(super) async fn ask_about(
+        &self,
+        mut doubts: Vec<Doubt>,
+        observe: &Observe<'_>,
+    ) -> Result<Round, LedgerError> {
+        for doubt in doubts
+            .iter()
+            .filter(|doubt| doubt.interval == FIRST_QUESTION)
+        {
+            if doubt.entry.order.state() == State::Unknown {
+                observe(Event::Asking(&doubt.entry.order));
+            }
+        }
+        let last = doubts.iter().map(|doubt| doubt.until).max();
+        let last = last.unwrap_or_else(Instant::now).max(Instant::now()) + LAST_QUESTION;
+        let machines: Vec<_> = doubts
+            .iter()
+            .filter_map(|doubt| doubt.entry.order.machine().cloned())
+            .collect();
+        let machines: Vec<_> = machines.iter().collect();
+        // The quota may keep a question waiting for longer than there is time.
+        let asked = tokio::time::timeout_at(last, self.offboardings(&machines)).await;
+        let listing = match asked {
+            Ok(Ok(listing)) => Some(listing),
+            Ok(Err(problem)) if problem.kind == "ledger" => None,
+            _ => None,
+        };
+        let mut round = Round {
+            over: Vec::new(),
+            open: Vec::new(),
+        };
+        for mut doubt in doubts.drain(..) {
+            match doubt.heard(listing.as_ref()) || self.stopped() {
+                true => round.over.push(doubt.entry),
+                false => round.open.push(doubt),
+            }
+        }
+        if let Err(error) = self.session.save_all(&mut round.over).await {
+            for entry in &round.over {
+                if entry.order.state() == State::Accepted {
+                    observe(Event::NotRecorded(entry, &error));
+                }
+            }
+            return Err(error);
+        }
+        Ok(round)
+    }
+}

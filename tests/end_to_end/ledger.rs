@@ -1,0 +1,236 @@
+//! The record on disk: each POST before it leaves and after its answer, never a
+//! token. What cannot be put on record is not sent.
+
+use std::{fs, process::Command};
+
+use serde_json::{Value, json};
+
+use crate::support::{World, offboard};
+
+fn states(order: &Value) -> Vec<&str> {
+    let moments = order["moments"].as_array().unwrap();
+    moments
+        .iter()
+        .map(|moment| moment["state"].as_str().unwrap())
+        .collect()
+}
+
+#[test]
+fn each_post_is_on_record_with_its_grant_and_its_answer() {
+    let world = World::new();
+    let ids = world.online_ids(2);
+    world.run(&[&ids[0], &ids[1], "--wait"]);
+    let plugin = offboard(["inspect", "--output", "json"]);
+    let plugin: Value = serde_json::from_str(&plugin.stdout).unwrap();
+    let runs = world.recorded_runs();
+    assert_eq!(runs.len(), 1, "{runs:?}");
+    assert_eq!(runs[0]["apiRoot"], world.root());
+    assert_eq!(runs[0]["pluginSha256"], plugin["sha256"]);
+    assert_eq!(runs[0]["states"], json!({"succeeded": 2}));
+    assert!(runs[0]["began"].as_str().unwrap().ends_with('Z'));
+
+    let orders = world.recorded();
+    for (order, id) in orders.iter().zip(&ids) {
+        assert_eq!(order["machineId"], id.as_str());
+        assert_eq!(order["comment"], "Retired, INC-1");
+        assert_eq!(states(order)[..2], ["sending", "accepted"], "{order}");
+        let requests = order["requests"].as_array().unwrap();
+        assert_eq!(requests.len(), 1, "{order}");
+        assert_eq!(requests[0]["status"], 200);
+        let grant = requests[0]["grant"].as_str().unwrap();
+        assert!(grant.contains(&format!("/api/machines/{id}/offboard, once")));
+        let answer: Value = serde_json::from_str(requests[0]["answer"].as_str().unwrap()).unwrap();
+        assert_eq!(answer["id"], order["action"]["id"]);
+    }
+}
+
+#[test]
+fn a_cancellation_is_on_record_too() {
+    let world = World::new();
+    let id = world.offline().machine.id.clone();
+    world.run(&[&id]);
+    world.offboard(&["cancel", &id, "--comment", "A mistake"]);
+    let ledger = world.ledger();
+    for written in ["/api/machineactions/{id}/cancel", "A mistake"] {
+        assert!(ledger.contains(written), "{written}");
+    }
+}
+
+#[test]
+fn what_cannot_be_put_on_record_is_not_sent() {
+    let world = World::new();
+    let id = world.online()[0].machine.id.clone();
+    let folder = world.path("folder");
+    fs::create_dir(&folder).unwrap();
+    // A dry run finds that out, too, before anybody is asked anything.
+    for more in [&[][..], &["--dry-run"]] {
+        let args = [&[id.as_str(), "--ledger", folder.to_str().unwrap()], more].concat();
+        let outcome = world.run(&args);
+        let row = outcome.row();
+        assert_eq!((outcome.code, row["state"].as_str()), (5, Some("not-sent")));
+        assert_eq!(row["error"]["kind"], "ledger");
+        assert!(world.requests().is_empty());
+    }
+}
+
+#[test]
+fn a_file_that_is_no_ledger_is_left_as_it_is() {
+    let world = World::new();
+    let id = world.online()[0].machine.id.clone();
+    let text = "machineId\n".repeat(1000);
+    fs::write(world.path("ledger.db"), &text).unwrap();
+    let outcome = world.run(&[&id]);
+    assert_eq!(outcome.code, 5, "{outcome:?}");
+    let message = outcome.row()["error"]["message"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert!(message.contains("damaged, or no ledger"), "{message}");
+    assert_eq!(fs::read_to_string(world.path("ledger.db")).unwrap(), text);
+    assert!(world.requests().is_empty());
+}
+
+#[test]
+fn for_one_machine_a_ledger_can_be_done_without() {
+    let world = World::new();
+    let ids = world.online_ids(2);
+    let outcome = world.run(&[&ids[0], &ids[1], "--no-ledger"]);
+    assert_eq!(outcome.code, 2, "{outcome:?}");
+    assert!(world.requests().is_empty());
+    let mut command = world.command(&["run", &ids[0], "--comment", "x", "--yes", "--no-ledger"]);
+    command.env_remove("OFFBOARD_LEDGER");
+    let outcome = crate::support::Outcome::from(command.output().unwrap());
+    assert_eq!((outcome.code, world.posts().len()), (0, 1), "{outcome:?}");
+    assert!(!world.path("ledger.db").exists());
+}
+
+#[test]
+fn runs_append() {
+    let world = World::new();
+    let ids = world.online_ids(2);
+    world.run(&[&ids[0]]);
+    world.run(&[&ids[1]]);
+    let runs = world.recorded_runs();
+    assert_eq!(runs.len(), 2);
+    assert_ne!(runs[0]["run"], runs[1]["run"]);
+    let newest = world.offboard(&["show", "last", "-o", "json"]);
+    assert_eq!(newest.row()["machineId"], ids[1].as_str());
+}
+
+#[cfg(unix)]
+#[test]
+fn nobody_else_can_read_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let world = World::new();
+    world.run(&[&world.online()[0].machine.id]);
+    for entry in fs::read_dir(world.path("")).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_name().to_string_lossy().starts_with("ledger") {
+            let mode = entry.metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o077, 0, "{entry:?}");
+        }
+    }
+}
+
+#[test]
+fn trap_last_characters_of_the_token_logged() {
+    let world = World::new();
+    let machines = world.online();
+    let outcome = world.run(&[&machines[0].machine.id, "-v", "--wait"]);
+    let signature = world.token().rsplit('.').next().unwrap();
+    for text in [&outcome.stdout, &outcome.stderr, &world.ledger()] {
+        assert!(!text.contains(&signature[signature.len() - 6..]), "{text}");
+    }
+}
+
+#[test]
+fn one_file_is_not_ledger_and_audit_at_once() {
+    let world = World::new();
+    let ledger = world.path("ledger.db");
+    let id = world.online()[0].machine.id.clone();
+    let outcome = world.run(&[&id, "--audit", ledger.to_str().unwrap()]);
+    let row = outcome.row();
+    assert_eq!((outcome.code, row["state"].as_str()), (5, Some("not-sent")));
+    assert_eq!(row["error"]["kind"], "ledger");
+    let message = row["error"]["message"].as_str().unwrap();
+    assert!(message.contains("is the audit file"), "{message}");
+    assert!(world.posts().is_empty());
+}
+
+#[test]
+fn a_machine_that_was_offboarded_is_left_out_unless_that_is_wanted() {
+    let world = World::new();
+    let id = world.online()[0].machine.id.clone();
+    assert_eq!(world.run(&[&id, "--wait"]).code, 0);
+    let again = world.run(&[&id]);
+    assert_eq!(again.row()["state"], "skipped", "{again:?}");
+    assert_eq!(again.row()["error"]["kind"], "already-offboarded");
+    assert_eq!((again.code, world.posts().len()), (0, 1));
+    world.run(&[&id, "--again"]);
+    assert_eq!(world.posts().len(), 2);
+}
+
+#[test]
+fn a_request_id_gives_the_first_result_again_and_sends_nothing() {
+    let world = World::new();
+    let ids = world.online_ids(2);
+    let first = world.run(&[&ids[0], "--request-id", "step-7"]);
+    assert_eq!(first.code, 0, "{first:?}");
+    let second = world.run(&[&ids[0], "--request-id", "step-7"]);
+    assert_eq!(first.row()["action"]["id"], second.row()["action"]["id"]);
+    assert_eq!((second.code, world.posts().len()), (0, 1), "{second:?}");
+    // The same key for something else is a mistake.
+    let other = world.run(&[&ids[1], "--request-id", "step-7"]);
+    assert_eq!((other.code, world.posts().len()), (2, 1), "{other:?}");
+}
+
+#[test]
+fn nothing_unfinished_is_no_failure() {
+    let world = World::new();
+    let outcome = world.offboard(&["resume"]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("Nothing is unfinished"),
+        "{outcome:?}"
+    );
+    assert!(world.posts().is_empty());
+    let none = world.offboard(&["runs"]);
+    assert_eq!(none.code, 0, "{none:?}");
+}
+
+#[test]
+fn what_was_accepted_is_followed_later() {
+    let world = World::new();
+    let id = world.online()[0].machine.id.clone();
+    assert_eq!(world.run(&[&id]).row()["state"], "accepted");
+    let resumed = world.offboard(&["resume", "--wait", "-o", "json"]);
+    assert_eq!(resumed.row()["state"], "succeeded", "{resumed:?}");
+    assert_eq!(world.posts().len(), 1);
+    assert_eq!(world.recorded_runs()[0]["states"], json!({"succeeded": 1}));
+}
+
+#[test]
+fn a_ledger_of_a_newer_version_is_not_touched() {
+    let world = World::new();
+    let id = world.online()[0].machine.id.clone();
+    world.run(&[&id]);
+    let newer = "INSERT INTO _sqlx_migrations VALUES (99, 'of tomorrow', datetime(), 1, x'00', 0)";
+    let script = format!(
+        "import sqlite3,sys; c=sqlite3.connect(sys.argv[1]); c.execute(\"{newer}\"); c.commit()"
+    );
+    let ledger = world.path("ledger.db");
+    let changed = Command::new("python3")
+        .args(["-c", &script])
+        .arg(&ledger)
+        .status();
+    assert!(changed.unwrap().success());
+    let outcome = world.run(&[&world.online()[1].machine.id]);
+    let message = outcome.row()["error"]["message"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert!(message.contains("newer version"), "{message}");
+    assert_eq!((outcome.code, world.posts().len()), (5, 1));
+    let shown = world.offboard(&["runs"]);
+    assert!(shown.stderr.contains("newer version"), "{shown:?}");
+}

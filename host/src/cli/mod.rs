@@ -18,6 +18,11 @@ mod hint;
 mod inspect;
 mod limit;
 mod list;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the command does not offer the page yet")
+)]
+mod page;
 mod report;
 mod run;
 mod screen;

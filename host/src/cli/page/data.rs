@@ -1,0 +1,120 @@
+//! The orders themselves, as JSON in blocks that a browser does not run. They
+//! are written as they come; what the page says of all of them is counted
+//! meanwhile.
+
+use std::io::{self, Write};
+
+use super::{
+    Entry, Evidence, Moment,
+    outcomes::Outcomes,
+    rows::Rows,
+    text::{json, shown, shown_json},
+    timeline::Timeline,
+};
+
+/// A block ends with so many orders, or bytes: the script reads one again when
+/// an order is unfolded, and no browser takes a text of any length.
+const MAX_ORDERS: usize = 500;
+const MAX_BYTES: usize = 4 << 20;
+
+const BEGIN: &[u8] = b"<script type=\"application/json\" class=\"orders\">[\n";
+const END: &[u8] = b"\n]</script>\n";
+
+/// What is known once all orders have passed.
+#[derive(Default)]
+pub(super) struct Told {
+    pub outcomes: Outcomes,
+    pub timeline: Timeline,
+    pub rows: Rows,
+}
+
+/// Writes the orders.
+pub(super) fn write<E: From<io::Error>>(
+    out: &mut impl Write,
+    entries: impl Iterator<Item = Result<Entry, E>>,
+) -> Result<Told, E> {
+    let mut told = Told::default();
+    let (mut orders, mut bytes) = (0, 0);
+    for entry in entries {
+        let entry = visible(entry?);
+        told.outcomes.add(&entry.state);
+        told.timeline.add(&entry);
+        told.rows.add(&entry);
+        let text = json(&entry)?;
+        if orders > 0 && (orders == MAX_ORDERS || bytes + text.len() > MAX_BYTES) {
+            out.write_all(END)?;
+            (orders, bytes) = (0, 0);
+        }
+        out.write_all(if orders == 0 { BEGIN } else { b",\n" })?;
+        out.write_all(text.as_bytes())?;
+        orders += 1;
+        bytes += text.len();
+    }
+    if orders > 0 {
+        out.write_all(END)?;
+    }
+    Ok(told)
+}
+
+/// The order with nothing in it that cannot be seen. Every text of it is named
+/// here: one that is added has to be thought of.
+fn visible(entry: Entry) -> Entry {
+    let Entry {
+        number,
+        asked,
+        machine,
+        name,
+        platform,
+        last_seen,
+        comment,
+        state,
+        action,
+        detail,
+        moments,
+        requests,
+    } = entry;
+    let some = |text: Option<String>| text.map(|text| shown(&text));
+    let moment = |Moment { at, state, detail }| Moment {
+        at,
+        state: shown(&state),
+        detail: shown(&detail),
+    };
+    let request = |evidence: Evidence| {
+        let Evidence {
+            grant,
+            sent,
+            answered,
+            bytes_sent,
+            status,
+            tracking,
+            failure,
+            answer,
+            address,
+        } = evidence;
+        Evidence {
+            grant: shown(&grant),
+            sent,
+            answered,
+            bytes_sent,
+            status,
+            tracking: some(tracking),
+            failure: some(failure),
+            answer: answer.map(|answer| shown_json(&answer)),
+            address: some(address),
+        }
+    };
+    Entry {
+        number,
+        asked: shown(&asked),
+        machine: some(machine),
+        name: some(name),
+        platform: some(platform),
+        last_seen: some(last_seen),
+        comment: shown(&comment),
+        state: shown(&state),
+        action: some(action),
+        detail: shown(&detail),
+        moments: moments.into_iter().map(moment).collect(),
+        requests: requests.into_iter().map(request).collect(),
+    }
+}

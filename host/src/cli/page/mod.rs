@@ -1,0 +1,189 @@
+//! The report: a run, or what is left of it on record, as one page of HTML
+//! that an auditor can keep. It asks nobody for anything, and its own policy
+//! forbids it to. Devices, comments and answers are hostile text: every word of
+//! theirs goes through `text`, and nothing that was filled in is read again.
+
+mod data;
+mod outcomes;
+mod plot;
+mod rows;
+mod states;
+mod text;
+mod ticks;
+mod time;
+mod timeline;
+
+use std::io::{self, BufWriter, Write};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use states::STATES;
+use text::{html, json};
+
+const PAGE: &str = include_str!("page.html");
+const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("page.js");
+
+/// What the page says of the whole run.
+pub(crate) struct Head {
+    /// The page's title.
+    pub title: String,
+    /// Labels and values: who, when, where.
+    pub facts: Vec<(String, String)>,
+    /// What a reader has to know besides, a paragraph each.
+    pub notes: Vec<String>,
+}
+
+/// One order.
+#[derive(Serialize)]
+pub(crate) struct Entry {
+    pub number: u64,
+    /// What the user named.
+    pub asked: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub machine: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_seen: Option<String>,
+    pub comment: String,
+    /// The name of its state; one that is not known is shown as it is.
+    pub state: String,
+    /// The machine action's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
+    pub detail: String,
+    /// How it came there, the oldest first.
+    pub moments: Vec<Moment>,
+    pub requests: Vec<Evidence>,
+}
+
+/// An order came to a state.
+#[derive(Serialize)]
+pub(crate) struct Moment {
+    /// In milliseconds since 1970.
+    pub at: i64,
+    pub state: String,
+    pub detail: String,
+}
+
+/// A request that was let out for an order, and what came back.
+#[derive(Serialize)]
+pub(crate) struct Evidence {
+    /// What was allowed.
+    pub grant: String,
+    /// In milliseconds since 1970.
+    pub sent: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answered: Option<i64>,
+    pub bytes_sent: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// The service's tracking id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tracking: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+    /// The answer's JSON, unedited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
+    /// Where the connection led.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+}
+
+/// Writes the page. The entries are never held all at once; the first error
+/// among them ends it, and leaves half a page.
+pub(crate) fn write<E: From<io::Error>>(
+    out: &mut impl Write,
+    head: &Head,
+    entries: impl Iterator<Item = Result<Entry, E>>,
+) -> Result<(), E> {
+    let (style, script) = (unix(STYLE), unix(SCRIPT));
+    let mut out = BufWriter::new(out);
+    let mut entries = Some(entries);
+    let mut told = data::Told::default();
+    let mut rest = PAGE;
+    // What is filled in is never looked at again: a device that is called like
+    // a slot stays text.
+    while let Some((text, (slot, after))) = next_slot(rest) {
+        out.write_all(text.as_bytes())?;
+        match slot {
+            "policy" => out.write_all(policy(&style, &script).as_bytes())?,
+            "style" => out.write_all(style.as_bytes())?,
+            "script" => out.write_all(script.as_bytes())?,
+            "title" => out.write_all(html(&head.title).as_bytes())?,
+            "facts" => out.write_all(facts(&head.facts).as_bytes())?,
+            "notes" => out.write_all(notes(&head.notes).as_bytes())?,
+            "states" => out.write_all(json(&STATES)?.as_bytes())?,
+            // Everything below is known when all of them have passed.
+            "data" => {
+                if let Some(entries) = entries.take() {
+                    told = data::write(&mut out, entries)?;
+                }
+            }
+            "outcomes" => out.write_all(told.outcomes.html().as_bytes())?,
+            "timeline" => out.write_all(plot::html(&told.timeline).as_bytes())?,
+            "plain" => out.write_all(told.rows.note(told.outcomes.total()).as_bytes())?,
+            "rows" => out.write_all(told.rows.html().as_bytes())?,
+            _ => {}
+        }
+        rest = after;
+    }
+    out.write_all(rest.as_bytes())?;
+    Ok(out.flush()?)
+}
+
+/// The text before the next slot, its name, and the text behind it.
+fn next_slot(page: &str) -> Option<(&str, (&str, &str))> {
+    let (text, rest) = page.split_once("{{")?;
+    Some((text, rest.split_once("}}")?))
+}
+
+/// The line ends that a browser hashes, wherever this was checked out.
+fn unix(text: &str) -> String {
+    text.replace("\r\n", "\n")
+}
+
+/// Nothing is loaded and nothing is sent; this one style and this one script
+/// are all there is.
+fn policy(style: &str, script: &str) -> String {
+    let hash = |text: &str| STANDARD.encode(Sha256::digest(text));
+    format!(
+        "default-src 'none'; script-src 'sha256-{}'; style-src 'sha256-{}'; base-uri 'none'; \
+         form-action 'none'; require-trusted-types-for 'script'",
+        hash(script),
+        hash(style)
+    )
+}
+
+fn facts(facts: &[(String, String)]) -> String {
+    let facts: Vec<_> = facts
+        .iter()
+        .map(|(label, value)| {
+            format!(
+                "<div><dt>{}</dt><dd><bdi>{}</bdi></dd></div>\n",
+                html(label),
+                html(value)
+            )
+        })
+        .collect();
+    match facts.is_empty() {
+        true => String::new(),
+        false => format!("<dl class=\"facts\">\n{}</dl>\n", facts.concat()),
+    }
+}
+
+fn notes(notes: &[String]) -> String {
+    let note = |note: &String| format!("<p class=\"remark\">{}</p>\n", html(note));
+    notes.iter().map(note).collect()
+}
+
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod tests;

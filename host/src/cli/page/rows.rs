@@ -1,0 +1,155 @@
+//! The orders as a plain table, for whom no script runs: the first of them, so
+//! that memory stays bounded.
+
+use std::fmt::Write as _;
+
+use super::{
+    Entry, Evidence, states,
+    text::{count, counted, html},
+    time::{duration, exactly, seconds},
+};
+
+/// So many rows at most, and so many bytes of them.
+const MAX_ROWS: u64 = 500;
+const MAX_BYTES: usize = 8 << 20;
+
+/// The rows, as far as they go.
+#[derive(Default)]
+pub(super) struct Rows {
+    html: String,
+    rows: u64,
+    full: bool,
+}
+
+impl Rows {
+    pub(super) fn add(&mut self, entry: &Entry) {
+        if self.full {
+            return;
+        }
+        row(&mut self.html, entry);
+        self.rows += 1;
+        self.full = self.rows >= MAX_ROWS || self.html.len() >= MAX_BYTES;
+    }
+
+    pub(super) fn html(&self) -> &str {
+        &self.html
+    }
+
+    /// What the table leaves out, where it is all there is.
+    pub(super) fn note(&self, total: u64) -> String {
+        if self.rows < total {
+            format!(
+                "These are the first {} of {} orders. All of them are in this file, and its script \
+                 shows them where scripts may run.",
+                count(self.rows),
+                count(total)
+            )
+        } else {
+            format!(
+                "{}. Where scripts may run, they can be sorted and filtered.",
+                counted(total, "order")
+            )
+        }
+    }
+}
+
+/// An order, and a second row with its evidence.
+fn row(out: &mut String, entry: &Entry) {
+    let title = entry.name.as_ref().unwrap_or(&entry.asked);
+    let last = entry.moments.last().map(|moment| seconds(moment.at));
+    let _ = write!(
+        out,
+        "<tr><td class=\"number\">{}</td><th scope=\"row\"><bdi>{}</bdi>",
+        entry.number,
+        html(title)
+    );
+    if let Some(machine) = entry.machine.as_ref().filter(|machine| *machine != title) {
+        let _ = write!(out, " <code>{}</code>", html(machine));
+    }
+    let _ = write!(
+        out,
+        "</th><td>{}</td><td data-label=\"Comment\"><bdi>{}</bdi></td><td data-label=\"Detail\">\
+         <bdi>{}</bdi></td><td data-label=\"Last change\" class=\"time\">{}</td></tr>\n\
+         <tr class=\"more\"><td colspan=\"6\"><details class=\"unfold\"><summary>Evidence: {}, {}\
+         </summary>",
+        states::html(&entry.state),
+        html(&entry.comment),
+        html(&entry.detail),
+        last.unwrap_or_default(),
+        counted(entry.moments.len() as u64, "step"),
+        counted(entry.requests.len() as u64, "request"),
+    );
+    evidence(out, entry);
+    out.push_str("</details></td></tr>\n");
+}
+
+fn evidence(out: &mut String, entry: &Entry) {
+    out.push_str("<div class=\"evidence\"><dl>");
+    let facts = [
+        ("Asked for", Some(&entry.asked)),
+        ("Machine", entry.machine.as_ref()),
+        ("Platform", entry.platform.as_ref()),
+        ("Last seen", entry.last_seen.as_ref()),
+        ("Action", entry.action.as_ref()),
+    ];
+    for (label, value) in facts {
+        fact(out, label, value.map(String::as_str));
+    }
+    out.push_str("</dl>");
+    if !entry.moments.is_empty() {
+        out.push_str("<ol class=\"moments\">");
+        for moment in &entry.moments {
+            let _ = write!(
+                out,
+                "<li><span class=\"time\">{}</span> {} <bdi>{}</bdi></li>",
+                exactly(moment.at),
+                states::html(&moment.state),
+                html(&moment.detail)
+            );
+        }
+        out.push_str("</ol>");
+    }
+    for request in &entry.requests {
+        self::request(out, request);
+    }
+    out.push_str("</div>");
+}
+
+fn request(out: &mut String, request: &Evidence) {
+    let answered = request.answered.map_or_else(
+        || "no answer".to_owned(),
+        |at| {
+            format!(
+                "{}, after {}",
+                exactly(at),
+                duration(at.saturating_sub(request.sent))
+            )
+        },
+    );
+    out.push_str("<dl class=\"request\">");
+    fact(out, "Request", Some(&request.grant));
+    fact(out, "Sent", Some(&exactly(request.sent)));
+    fact(out, "Answered", Some(&answered));
+    fact(
+        out,
+        "Status",
+        request.status.map(|status| status.to_string()).as_deref(),
+    );
+    fact(out, "Bytes sent", Some(&count(request.bytes_sent)));
+    fact(out, "Address", request.address.as_deref());
+    fact(out, "Tracking id", request.tracking.as_deref());
+    fact(out, "Failure", request.failure.as_deref());
+    // As much of it as any other text here.
+    fact(out, "Answer", request.answer.as_deref());
+    out.push_str("</dl>");
+}
+
+fn fact(out: &mut String, label: &str, value: Option<&str>) {
+    if let Some(value) = value {
+        let _ = write!(
+            out,
+            "<div><dt>{label}</dt><dd><bdi>{}</bdi></dd></div>",
+            html(value)
+        );
+    }
+}

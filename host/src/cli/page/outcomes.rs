@@ -60,7 +60,7 @@ impl Outcomes {
         html.push_str(
             "<table class=\"outcomes\">\n<caption>Orders by state</caption>\n<thead><tr>\
              <th scope=\"col\">State</th><th scope=\"col\" class=\"number\">Orders</th>\
-             <th scope=\"col\" class=\"number\">Share</th><td class=\"bar\"></td>\
+             <th scope=\"col\" class=\"number share\">Share</th><td class=\"bar\"></td>\
              <th scope=\"col\">Meaning</th></tr></thead>\n<tbody>\n",
         );
         for (state, orders) in STATES
@@ -73,7 +73,8 @@ impl Outcomes {
             let _ = writeln!(
                 html,
                 "<tr><th scope=\"row\"><span class=\"state {class}\"><span aria-hidden=\"true\">{}\
-                 </span> {}</span></th><td class=\"number\">{}</td><td class=\"number\">{}</td>\
+                 </span> {}</span></th><td class=\"number\">{}</td>\
+                 <td class=\"number share\">{}</td>\
                  <td class=\"bar\"><svg aria-hidden=\"true\" class=\"{class}\" width=\"{BAR}\" \
                  height=\"10\"><rect width=\"{:.1}\" height=\"10\"/></svg></td><td>{}</td></tr>",
                 state.mark,
@@ -118,7 +119,7 @@ mod tests {
             "<b>0</b> under way",
             "<b>1</b> unknown",
             "<b>2</b> refused or failed",
-            "<td class=\"number\">2</td><td class=\"number\">40.0 %</td>",
+            "<td class=\"number\">2</td><td class=\"number share\">40.0 %</td>",
             "> other</span></th><td class=\"number\">1</td>",
         ] {
             assert!(html.contains(part), "{part}: {html}");

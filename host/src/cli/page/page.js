@@ -71,13 +71,16 @@
   const laidOut = (json) => {
     try {
       JSON.parse(json);
+      return lines(json);
     } catch {
       return json;
     }
+  };
+  const lines = (json) => {
     const parts = [];
     let depth = 0;
     const line = () => parts.push("\n", "  ".repeat(Math.min(depth, 20)));
-    const tokens = json.match(/"(?:[^"\\]|\\.)*"|[^\s"{}[\],:]+|[{}[\],:]/g) ?? [];
+    const tokens = json.match(/"[^"\\]*(?:\\.[^"\\]*)*"|[^\s"{}[\],:]+|[{}[\],:]/g) ?? [];
     tokens.forEach((token, index) => {
       const before = tokens[index - 1];
       if (token === "}" || token === "]") {
@@ -233,7 +236,8 @@
   for (const head of heads) {
     const button = make("button", { type: "button" }, head.textContent);
     button.addEventListener("click", () => sort(head));
-    head.replaceChildren(button);
+    // A head with buttons is not repeated on every sheet of paper.
+    head.replaceChildren(button, make("span", { class: "printed", "aria-hidden": "true" }, head.textContent));
   }
   heads[0].setAttribute("aria-sort", "ascending");
 

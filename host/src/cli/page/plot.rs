@@ -265,12 +265,11 @@ fn table(out: &mut String, span: (i64, i64), curves: &[(i64, Counts)]) {
         let _ = write!(out, "<th scope=\"col\" class=\"number\">{curve}</th>");
     }
     out.push_str("</tr></thead>\n<tbody>\n");
-    let (first, last) = span;
+    let (_, last) = span;
     let mut moments: Vec<i64> = ticks::moments(span, 14)
         .into_iter()
         .map(|(at, _)| at)
         .collect();
-    moments.insert(0, first);
     moments.push(last);
     moments.dedup();
     for at in moments {

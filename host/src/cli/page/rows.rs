@@ -59,7 +59,7 @@ fn row(out: &mut String, entry: &Entry) {
     let last = entry.moments.last().map(|moment| seconds(moment.at));
     let _ = write!(
         out,
-        "<tr><td class=\"number\">{}</td><th scope=\"row\"><bdi>{}</bdi>",
+        "<tr class=\"has-more\"><td class=\"number\">{}</td><th scope=\"row\"><bdi>{}</bdi>",
         entry.number,
         html(title)
     );

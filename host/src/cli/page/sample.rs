@@ -1,6 +1,8 @@
 //! Orders for tests: of every state, and of machines that would like to be
 //! more than text.
 
+use sha2::{Digest, Sha256};
+
 use super::{Entry, Evidence, Head, Moment, states::STATES};
 
 /// 2026-11-26 10:20:30 UTC.
@@ -40,7 +42,7 @@ pub(super) fn moment(at: i64, state: &str) -> Moment {
 pub(super) fn entry(number: u64, state: &str) -> Entry {
     Entry {
         number,
-        asked: format!("pc-{number}.corp.contoso.test"),
+        asked: format!("{number:040x}"),
         machine: Some(format!("{number:040x}")),
         name: None,
         platform: None,
@@ -144,11 +146,9 @@ fn order(number: u64) -> Entry {
             names[chance as usize % 4]
         ),
     };
-    let machine = format!(
-        "{:016x}{:024x}",
-        number.wrapping_mul(0x9e37_79b9_7f4a_7c15),
-        chance << 12
-    );
+    let digest = Sha256::digest(number.to_le_bytes());
+    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let machine = hex[..40].to_owned();
     let sent = START + number as i64 * 2150;
     let answered = sent + 180 + chance as i64 / 3;
     let ended = answered + 9000 + (chance as i64).pow(3) % 41_000_000;
@@ -165,12 +165,12 @@ fn order(number: u64) -> Entry {
         entry.requests.push(request(&machine, sent));
     }
     if accepted {
-        let action = format!("{chance:08x}-f021-4fa5-8dea-{number:012x}");
+        let action = format!("{}-f021-4fa5-8dea-{}", &hex[40..48], &hex[48..60]);
         entry.moments.push(moment(answered, "accepted"));
         if let Some(request) = entry.requests.last_mut() {
             request.status = Some(201);
             request.answered = Some(answered);
-            request.tracking = Some(format!("|00-{number:032x}-{chance:016x}-01."));
+            request.tracking = Some(format!("|00-{}-{}-01.", &hex[8..40], &hex[44..60]));
             request.answer = Some(answer(&action, &machine, &name));
         }
         entry.action = Some(action);
@@ -198,6 +198,11 @@ fn order(number: u64) -> Entry {
         last.detail = detail(state).to_owned();
         entry.moments.push(last);
     }
+    entry.asked = if number.is_multiple_of(3) {
+        name
+    } else {
+        machine.clone()
+    };
     entry.machine = Some(machine);
     entry
 }

@@ -14,7 +14,7 @@ const MAX_STEPS: usize = 1024;
 /// The moments that a calendar can write: a clock that is off by more is at
 /// its edge.
 const FIRST: i64 = -62_135_596_800_000;
-const LAST: i64 = 253_402_300_799_000;
+const LAST: i64 = 253_402_207_200_000;
 
 /// A count for each curve.
 pub(super) type Counts = [u64; CURVES.len()];

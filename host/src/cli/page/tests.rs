@@ -186,7 +186,7 @@ fn the_page_asks_nobody_for_anything() {
     ];
     for tag in tags(&page) {
         for name in attributes(tag) {
-            let known = harmless.iter().any(|known| *known == name) || name.starts_with("aria-");
+            let known = harmless.contains(&name) || name.starts_with("aria-");
             assert!(known, "{name}: {tag}");
         }
     }
@@ -337,32 +337,30 @@ fn an_error_among_the_orders_ends_the_page() {
 }
 
 #[test]
-fn a_full_disk_is_told() {
-    struct Full;
-    impl io::Write for Full {
-        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-            Err(io::ErrorKind::StorageFull.into())
+fn a_disk_that_is_full_before_the_last_byte_is_told() {
+    struct Disk(usize);
+    impl io::Write for Disk {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let free = self.0.checked_sub(bytes.len());
+            self.0 = free.ok_or(io::ErrorKind::StorageFull)?;
+            Ok(bytes.len())
         }
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
     }
-    let entries = std::iter::empty::<Result<Entry, io::Error>>();
-    let error = write(&mut Full, &head(), entries).unwrap_err();
+    let none = || std::iter::empty::<Result<Entry, io::Error>>();
+    let length = page([]).len();
+    write(&mut Disk(length), &head(), none()).unwrap();
+    let error = write(&mut Disk(length - 1), &head(), none()).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::StorageFull);
 }
 
 #[test]
-fn every_slot_is_filled_and_every_number_is_one() {
-    let page = page(orders(40).chain([saying(41, "plain")]));
-    assert!(!page.contains("{{") || HOSTILE.iter().any(|text| text.contains("{{")));
+fn every_slot_is_filled() {
+    let page = page([saying(1, "plain")]);
+    assert!(!page.contains("{{") && !page.contains("}}"));
     assert!(page.ends_with("</html>\n"));
-    for spoilt in ["NaN", "inf\"", "undefined\""] {
-        assert!(
-            !page.split("<script>").next().unwrap().contains(spoilt),
-            "{spoilt}"
-        );
-    }
 }
 
 /// The page of the documentation's picture, to be looked at:

@@ -2,6 +2,7 @@
 //! that a reader may take for the right piece.
 
 use arbitrary::{Result, Unstructured};
+use serde_json::Value;
 
 use super::ordered::{Members, Ordered, Request};
 

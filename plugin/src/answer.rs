@@ -7,6 +7,7 @@ use crate::{
     offboarding::OffboardError,
     page,
     request::FindStep,
+    tagging::TagError,
     tracking::CancelError,
     types::{
         ActionPage, ActionType, Machine, MachineAction, MachinePage, ReadError, ServiceError,
@@ -106,6 +107,15 @@ pub fn cancel_action(
     read(sent, |text| same_action(action_id, action::parse(text)?))
 }
 
+/// The answer to a tag on this machine: the machine, updated. Whether the tag
+/// is among its tags at once is unsourced, so the machine alone is looked at.
+///
+/// # Errors
+/// Anything but a 2xx with this machine.
+pub fn tag(machine_id: &str, sent: Result<Answer, Failure>) -> Result<(), TagError> {
+    read(sent, |text| same_machine(machine_id, machine::parse(text)?)).map(|_| ())
+}
+
 /// The answer to a read of this action.
 ///
 /// # Errors
@@ -122,14 +132,7 @@ pub fn get_action(
 /// # Errors
 /// Anything but a 2xx with this machine.
 pub fn get_machine(machine_id: &str, sent: Result<Answer, Failure>) -> Result<Machine, ReadError> {
-    read(sent, |text| {
-        let machine = machine::parse(text)?;
-        if machine.id.eq_ignore_ascii_case(machine_id) {
-            Ok(machine)
-        } else {
-            Err("this is another machine".to_owned())
-        }
-    })
+    read(sent, |text| same_machine(machine_id, machine::parse(text)?))
 }
 
 /// The answer to a list of actions.
@@ -201,6 +204,14 @@ fn same_action(action_id: &str, action: MachineAction) -> Result<MachineAction, 
         Ok(action)
     } else {
         Err("this is another action".to_owned())
+    }
+}
+
+fn same_machine(machine_id: &str, machine: Machine) -> Result<Machine, String> {
+    if machine.id.eq_ignore_ascii_case(machine_id) {
+        Ok(machine)
+    } else {
+        Err("this is another machine".to_owned())
     }
 }
 
@@ -364,6 +375,27 @@ impl From<Problem> for CancelError {
             Problem::Unauthorized(error) => Self::Unauthorized(error),
             Problem::Forbidden(error) => Self::Forbidden(error),
             Problem::NotFound(error) => Self::ActionNotFound(error),
+            Problem::Unsupported(error)
+            | Problem::AlreadyInProgress(error)
+            | Problem::Rejected(error) => Self::Rejected(error),
+            Problem::Throttled(error) => Self::Throttled(error),
+            Problem::ServiceFailure(error) => Self::ServiceFailure(error),
+            Problem::Open(error) => Self::OutcomeUnknown(open(error)),
+        }
+    }
+}
+
+impl From<Problem> for TagError {
+    fn from(problem: Problem) -> Self {
+        match problem {
+            Problem::NoCredential(reason) => Self::NoCredential(reason),
+            Problem::Denied(reason) => Self::Denied(reason),
+            Problem::NotSent(reason) => Self::NotSent(reason),
+            Problem::NoAnswer(reason) => Self::OutcomeUnknown(unknown(reason)),
+            Problem::Unreadable(answer) => Self::UnreadableAnswer(answer),
+            Problem::Unauthorized(error) => Self::Unauthorized(error),
+            Problem::Forbidden(error) => Self::Forbidden(error),
+            Problem::NotFound(error) => Self::MachineNotFound(error),
             Problem::Unsupported(error)
             | Problem::AlreadyInProgress(error)
             | Problem::Rejected(error) => Self::Rejected(error),

@@ -11,7 +11,7 @@ mod bindings {
     #![allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
     wit_bindgen::generate!({
         path: "../wit",
-        world: "plugin",
+        world: "tagging-plugin",
         additional_derives: [PartialEq],
     });
 }
@@ -26,14 +26,14 @@ pub mod page;
 pub mod request;
 
 pub use bindings::defender::offboard::types;
-pub use bindings::exports::defender::offboard::{offboarding, tracking};
+pub use bindings::exports::defender::offboard::{offboarding, tagging, tracking};
 
 #[cfg(target_family = "wasm")]
 mod component {
     //! The contract's exports: request, send, answer.
     use crate::{
         answer, bindings, bindings::exports::defender::offboard::inventory, http, offboarding,
-        request, tracking, types,
+        request, tagging, tracking, types,
     };
 
     struct Plugin;
@@ -47,6 +47,13 @@ mod component {
         ) -> Result<types::MachineAction, offboarding::OffboardError> {
             let request = request::offboard(&machine_id, &comment)?;
             answer::offboard(&machine_id, http::send(&request))
+        }
+    }
+
+    impl tagging::Guest for Plugin {
+        fn tag(machine_id: String, tag: String) -> Result<(), tagging::TagError> {
+            let request = request::tag(&machine_id, &tag)?;
+            answer::tag(&machine_id, http::send(&request))
         }
     }
 

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::{
     action::{status_name, type_name},
     offboarding::OffboardError,
+    tagging::TagError,
     tracking::{ActionFilter, CancelError},
     types::ReadError,
 };
@@ -21,6 +22,10 @@ pub const PAGE_LIMIT: usize = 16 * 1024 * 1024;
 pub const MAX_PAGE: u32 = 10_000;
 /// More machines than this make a filter that no server's URL limit takes.
 pub const MAX_FILTER_MACHINES: usize = 100;
+
+/// The longest tag, in characters (Microsoft's page on device tags, which says
+/// it of tags in general).
+pub const MAX_TAG: usize = 200;
 
 /// The longest cursor, in bytes.
 pub(crate) const MAX_CURSOR: usize = 16 * 1024;
@@ -53,21 +58,32 @@ impl Request {
         }
     }
 
-    fn post(target: String, comment: &str) -> Self {
-        /// The service compares member names by case.
-        #[derive(Serialize)]
-        struct Body<'a> {
-            #[serde(rename = "Comment")]
-            comment: &'a str,
-        }
-        // A struct of one string always serialises.
-        let body = serde_json::to_string(&Body { comment }).unwrap_or_default();
+    fn post(target: String, body: &Body<'_>) -> Self {
+        // A struct of strings always serialises.
+        let body = serde_json::to_string(body).unwrap_or_default();
         Self {
             target,
             body: Some(body),
             answer_limit: ENTITY_LIMIT,
         }
     }
+}
+
+/// The body of a POST. The service compares member names by case.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Body<'a> {
+    Comment {
+        #[serde(rename = "Comment")]
+        comment: &'a str,
+    },
+    Tag {
+        #[serde(rename = "Value")]
+        value: &'a str,
+        /// `Add` or `Remove`; this plugin adds.
+        #[serde(rename = "Action")]
+        action: &'a str,
+    },
 }
 
 /// One of the requests that together find a name; see [`find_machines`].
@@ -90,7 +106,7 @@ pub fn offboard(machine_id: &str, comment: &str) -> Result<Request, OffboardErro
     let comment = not_blank(comment).map_err(OffboardError::InvalidComment)?;
     Ok(Request::post(
         format!("/api/machines/{}/offboard", value(&id)),
-        comment,
+        &Body::Comment { comment },
     ))
 }
 
@@ -103,7 +119,24 @@ pub fn cancel_action(action_id: &str, comment: &str) -> Result<Request, CancelEr
     let comment = not_blank(comment).map_err(CancelError::InvalidComment)?;
     Ok(Request::post(
         format!("/api/machineactions/{}/cancel", value(&id)),
-        comment,
+        &Body::Comment { comment },
+    ))
+}
+
+/// `POST /api/machines/{id}/tags`, which adds a tag.
+///
+/// # Errors
+/// The machine id is not 40 hexadecimal digits, or the tag is blank, longer
+/// than [`MAX_TAG`], or has control characters or white space at an end.
+pub fn tag(machine_id: &str, tag: &str) -> Result<Request, TagError> {
+    let id = machine(machine_id).map_err(TagError::InvalidMachineId)?;
+    let value = clean_tag(tag).map_err(TagError::InvalidTag)?;
+    Ok(Request::post(
+        format!("/api/machines/{}/tags", self::value(&id)),
+        &Body::Tag {
+            value,
+            action: "Add",
+        },
     ))
 }
 
@@ -249,6 +282,25 @@ fn not_blank(comment: &str) -> Result<&str, String> {
         Err("the comment is blank: say why, for the record".to_owned())
     } else {
         Ok(comment)
+    }
+}
+
+/// What the service makes of white space at an end is unsourced, so there is
+/// none: the tag that is sent is the tag that is looked for later.
+fn clean_tag(tag: &str) -> Result<&str, String> {
+    let length = tag.chars().count();
+    if tag.trim().is_empty() {
+        Err("the tag is blank".to_owned())
+    } else if length > MAX_TAG {
+        Err(format!(
+            "a tag has at most {MAX_TAG} characters, not {length}"
+        ))
+    } else if tag.chars().any(char::is_control) {
+        Err("the tag has a control character".to_owned())
+    } else if tag.trim() != tag {
+        Err("the tag begins or ends with white space".to_owned())
+    } else {
+        Ok(tag)
     }
 }
 

@@ -11,6 +11,7 @@ use offboard_plugin::{
 use outcome::{
     ACTION, MACHINE, MACHINE_LISTS, Outcome, POSTS, READS, Sent, TARGET, cancel, everything,
     find_machines, get_action, get_machine, list_actions, list_machines, offboard, reason, said,
+    tag,
 };
 use serde_json::json;
 
@@ -36,8 +37,8 @@ fn action() -> serde_json::Value {
     json!({"id": ACTION, "type": "Offboard", "status": "Pending", "machineId": MACHINE})
 }
 
-/// Code, status, words; then what it is for `offboard`, `cancel-action` and
-/// the reads.
+/// Code, status, words; then what it is for `offboard`, for `cancel-action` and
+/// `tag`, and for the reads.
 type Row = (&'static str, u16, &'static str, [&'static str; 3]);
 
 #[rustfmt::skip]
@@ -93,6 +94,7 @@ fn each_refusal_of_the_service_has_its_case_and_keeps_its_words() {
             said(cases[1], kept.clone()),
             "cancel, {code}"
         );
+        assert_eq!(tag(sent()), said(cases[1], kept.clone()), "tag, {code}");
         for (call, read) in READS {
             assert_eq!(read(sent()), said(cases[2], kept.clone()), "{call}, {code}");
         }
@@ -278,6 +280,8 @@ fn trap_only_201_taken_for_success() {
         assert_eq!(answer::offboard(MACHINE, sent()).unwrap().id, ACTION);
         assert_eq!(answer::cancel_action(ACTION, sent()).unwrap().id, ACTION);
         assert_eq!(answer::get_action(ACTION, sent()).unwrap().id, ACTION);
+        let machine = json!({"id": MACHINE, "machineTags": []}).to_string();
+        assert_eq!(tag(answered(status, machine)), Outcome::OK);
     }
 }
 
@@ -287,7 +291,8 @@ fn ids_are_compared_without_their_case() {
     let machine = json!({"id": MACHINE}).to_string();
     let upper = MACHINE.to_uppercase();
     assert!(answer::offboard(&upper, answered(200, action)).is_ok());
-    assert!(answer::get_machine(&upper, answered(200, machine)).is_ok());
+    assert!(answer::get_machine(&upper, answered(200, machine.clone())).is_ok());
+    assert!(answer::tag(&upper, answered(200, machine)).is_ok());
     let action = json!({"id": "ABCDEFAB-2222-3333-4444-555555555555", "type": "Offboard", "status": "Pending"});
     let id = "abcdefab-2222-3333-4444-555555555555";
     assert!(answer::get_action(id, answered(200, action.to_string())).is_ok());
@@ -344,6 +349,7 @@ fn an_answer_about_something_else_is_unreadable() {
         (cancel(with("id", other_action)), "another action"),
         (get_action(with("id", other_action)), "another action"),
         (get_machine(another()), "another machine"),
+        (tag(another()), "another machine"),
     ];
     for (outcome, why) in rows {
         assert_eq!(outcome.case, "unreadable-answer", "{why}");

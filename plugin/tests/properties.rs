@@ -8,6 +8,7 @@ use offboard_plugin::{
     machine,
     offboarding::OffboardError,
     page, request,
+    tagging::TagError,
     tracking::ActionFilter,
     types::{ActionStatus, ActionType, MachineAction, ReadError, ServiceError},
 };
@@ -160,6 +161,7 @@ proptest! {
             let sent = || Ok(Answer { status, retry_after: retry_after.clone(), body: body.clone() });
             let _ = answer::offboard(MACHINE, sent());
             let _ = answer::cancel_action(ACTION, sent());
+            let _ = answer::tag(MACHINE, sent());
             let _ = answer::get_action(ACTION, sent());
             let _ = answer::get_machine(MACHINE, sent());
             let _ = answer::list_actions(sent());
@@ -178,6 +180,7 @@ proptest! {
         };
         let _ = request::offboard(&text, &text);
         let _ = request::cancel_action(&text, &text);
+        let _ = (request::tag(&text, &text), request::tag(MACHINE, &text));
         let _ = (request::get_action(&text), request::get_machine(&text));
         let _ = request::list_actions(&filter, Some(&text), limit);
         let _ = request::list_actions(&filter, None, limit);
@@ -260,6 +263,28 @@ proptest! {
                 prop_assert_eq!(serde_json::from_str::<Value>(&body).unwrap(), json!({"Comment": comment}));
             }
             _ => prop_assert!(comment.trim().is_empty()),
+        }
+    }
+
+    #[test]
+    fn a_tag_arrives_as_it_was_given_or_not_at_all(
+        tag in prop_oneof![text(), "[ -~]{1,12}", "[a-z]{199,202}"]
+    ) {
+        match request::tag(MACHINE, &tag) {
+            Ok(request) => {
+                let body: Value = serde_json::from_str(&request.body.unwrap()).unwrap();
+                prop_assert_eq!(body, json!({"Value": tag, "Action": "Add"}));
+                prop_assert!(tag.chars().count() <= 200);
+                prop_assert_eq!(tag.trim(), tag.as_str());
+                prop_assert!(!tag.is_empty() && !tag.chars().any(char::is_control));
+            }
+            Err(TagError::InvalidTag(_)) => prop_assert!(
+                tag.trim().is_empty()
+                    || tag.trim() != tag
+                    || tag.chars().count() > 200
+                    || tag.chars().any(char::is_control)
+            ),
+            other => prop_assert!(false, "{:?}", other),
         }
     }
 

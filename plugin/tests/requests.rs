@@ -4,6 +4,7 @@
 use offboard_plugin::{
     offboarding::OffboardError,
     request::{self, ENTITY_LIMIT, MAX_FILTER_MACHINES, PAGE_LIMIT, Request},
+    tagging::TagError,
     tracking::{ActionFilter, CancelError},
     types::{ActionStatus, ActionType, ReadError},
 };
@@ -69,6 +70,13 @@ fn trap_wrong_route() {
         ))
     );
     assert_eq!(
+        request::tag(MACHINE, "retired"),
+        Ok(Request {
+            body: Some(r#"{"Value":"retired","Action":"Add"}"#.to_owned()),
+            ..post("/api/machines/0123456789abcdef0123456789abcdef01234567/tags")
+        })
+    );
+    assert_eq!(
         request::get_action(ACTION),
         Ok(get(
             "/api/machineactions/abcdefab-2222-3333-4444-555555555555",
@@ -111,6 +119,10 @@ fn upper_case_ids_are_lowered() {
         request::get_machine(&machine),
         request::get_machine(MACHINE)
     );
+    assert_eq!(
+        request::tag(&machine, "Retired"),
+        request::tag(MACHINE, "Retired")
+    );
     assert_eq!(request::get_action(&action), request::get_action(ACTION));
     assert_eq!(
         request::cancel_action(&action, "why"),
@@ -129,6 +141,10 @@ fn upper_case_ids_are_lowered() {
 fn refuses_machine(id: &str) {
     assert!(
         matches!(request::offboard(id, "why"), Err(OffboardError::InvalidMachineId(why)) if !why.is_empty()),
+        "{id:?}"
+    );
+    assert!(
+        matches!(request::tag(id, "retired"), Err(TagError::InvalidMachineId(why)) if !why.is_empty()),
         "{id:?}"
     );
     assert!(is_invalid_argument(request::get_machine(id)), "{id:?}");
@@ -254,6 +270,36 @@ fn trap_body_omitted() {
         let cancel = request::cancel_action(ACTION, comment).unwrap();
         assert_eq!(offboard.body.as_deref(), Some(body));
         assert_eq!(cancel.body.as_deref(), Some(body));
+    }
+}
+
+#[test]
+fn a_tag_is_added_as_it_was_given() {
+    let longest = "ß".repeat(200);
+    for (tag, value) in [
+        ("offboarded 2030-01", "offboarded 2030-01"),
+        (r#"a "b" \ c"#, r#"a \"b\" \\ c"#),
+        (r#"","Action":"Remove"#, r#"\",\"Action\":\"Remove"#),
+        ("廃棄 🗑", "廃棄 🗑"),
+        (&longest, &longest),
+    ] {
+        let body = request::tag(MACHINE, tag).unwrap().body;
+        let expected = format!(r#"{{"Value":"{value}","Action":"Add"}}"#);
+        assert_eq!(body, Some(expected), "{tag}");
+    }
+}
+
+#[test]
+fn nothing_is_sent_for_what_is_no_tag() {
+    let too_long = "x".repeat(201);
+    for tag in [
+        "", " ", "\u{3000}", "a\nb", "a\u{0}", "\u{7f}", "a\u{85}b", " a", "a ", "\u{a0}a",
+        &too_long,
+    ] {
+        assert!(
+            matches!(request::tag(MACHINE, tag), Err(TagError::InvalidTag(why)) if !why.is_empty()),
+            "{tag:?}"
+        );
     }
 }
 

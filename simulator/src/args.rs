@@ -67,7 +67,7 @@ pub struct Args {
 
     /// Let calls go wrong, by ROUTE:WHEN:WHAT; can be given more than once
     ///
-    /// ROUTE is any, api, machines, machine, offboard, machineactions,
+    /// ROUTE is any, api, machines, machine, offboard, tags, machineactions,
     /// machineaction, cancel or token. Those about one machine or action can
     /// name it: offboard/ID, where a machine's name will do, too. Each rule
     /// counts the calls of its route.

@@ -199,8 +199,8 @@ pub enum SuccessStatus {
 /// What the user of a delegated token may do, by a role in the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum UserRole {
-    /// Reading, and offboarding, which Microsoft's documentation puts under
-    /// "Manage security settings in Security Center"
+    /// Reading, and offboarding and tagging, which Microsoft's documentation
+    /// puts under "Manage security settings in Security Center"
     SecuritySettings,
     /// Reading alone
     None,

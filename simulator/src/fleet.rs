@@ -24,7 +24,8 @@ use crate::timestamp::{before, wire};
 const DAY: u64 = 24 * 60 * 60;
 
 /// One machine, which never changes: an offboarding only shows in its actions
-/// (the service reports the device `Inactive` after seven days).
+/// (the service reports the device `Inactive` after seven days), and tags are
+/// kept apart.
 #[derive(Debug)]
 pub(crate) struct Device {
     pub(crate) machine: Machine,

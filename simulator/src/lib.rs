@@ -47,6 +47,7 @@ mod serve;
 mod simulator;
 mod state;
 mod support;
+mod tags;
 mod timestamp;
 mod tls;
 

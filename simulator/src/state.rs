@@ -14,11 +14,13 @@ use crate::config::OnDuplicate;
 use crate::fleet::{Device, Fleet};
 use crate::machine::MachineTruth;
 use crate::support::Support;
+use crate::tags::Tags;
 use crate::timestamp::wire;
 
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) fleet: Fleet,
+    pub(crate) tags: Tags,
     action_time: Duration,
     on_duplicate: OnDuplicate,
     actions: Mutex<Actions>,
@@ -103,6 +105,7 @@ impl State {
     pub(crate) fn new(fleet: Fleet, action_time: Duration, on_duplicate: OnDuplicate) -> Self {
         Self {
             fleet,
+            tags: Tags::default(),
             action_time,
             on_duplicate,
             actions: Mutex::default(),
@@ -241,26 +244,26 @@ impl State {
         let actions = self.actions();
         self.fleet
             .iter()
-            .map(|device| truth(device, &actions, now))
+            .map(|device| self.truth_of(device, &actions, now))
             .collect()
     }
 
     pub(crate) fn truth(&self, machine: &str, now: Timestamp) -> Option<MachineTruth> {
         let device = self.fleet.by_id(machine)?;
-        Some(truth(device, &self.actions(), now))
+        Some(self.truth_of(device, &self.actions(), now))
     }
-}
 
-fn truth(device: &Device, actions: &Actions, now: Timestamp) -> MachineTruth {
-    let id = &device.machine.id;
-    MachineTruth {
-        machine: device.machine.clone(),
-        online: device.online,
-        supported: device.support == Support::Supported,
-        offboarded: actions
-            .of_machine(id)
-            .any(|action| action.status(now) == Status::Succeeded),
-        pending_action_id: actions.pending(id, now).map(|action| action.id),
+    fn truth_of(&self, device: &Device, actions: &Actions, now: Timestamp) -> MachineTruth {
+        let id = &device.machine.id;
+        MachineTruth {
+            machine: self.tags.on(&device.machine),
+            online: device.online,
+            supported: device.support == Support::Supported,
+            offboarded: actions
+                .of_machine(id)
+                .any(|action| action.status(now) == Status::Succeeded),
+            pending_action_id: actions.pending(id, now).map(|action| action.id),
+        }
     }
 }
 

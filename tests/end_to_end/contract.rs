@@ -19,9 +19,10 @@ const IMPORTS: [&str; 8] = [
     "wasi:io/poll@0.2.2",
     "wasi:io/streams@0.2.2",
 ];
-const EXPORTS: [&str; 3] = [
+const EXPORTS: [&str; 4] = [
     "defender:offboard/inventory@1.0.0",
     "defender:offboard/offboarding@1.0.0",
+    "defender:offboard/tagging@1.0.0",
     "defender:offboard/tracking@1.0.0",
 ];
 

@@ -29,5 +29,6 @@ mod sign_in;
 mod simulate;
 mod status;
 mod support;
+mod tagging;
 mod traps;
 mod usage;

@@ -178,6 +178,17 @@ pub(super) fn check_machine(machine: &Machine, text: &str) {
     }
 }
 
+/// A success about one machine is about this one, where this oracle can tell.
+pub(super) fn names(text: &str, id: &str) {
+    assert!(json::is_json(text));
+    let Ok(Pairs(pairs)) = serde_json::from_str(text) else {
+        return;
+    };
+    assert!(!has_twins(&pairs));
+    let named = member(&pairs, "id").and_then(Value::as_str);
+    assert!(named.is_none_or(|named| named.eq_ignore_ascii_case(id)));
+}
+
 pub(super) fn check_json(part: &str, whole: &str) {
     assert!(whole.contains(part));
     assert!(json::is_json(part), "not JSON: {part}");

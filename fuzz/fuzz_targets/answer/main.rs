@@ -17,7 +17,7 @@ use offboard_plugin::{
     types::ActionType,
 };
 
-use entries::{check_machine, members};
+use entries::{check_machine, members, names};
 use links::next_query;
 use refused::Kind;
 use whole::Whole;
@@ -49,6 +49,10 @@ fuzz_target!(|data: &[u8]| {
             assert!(action.id.eq_ignore_ascii_case(ACTION));
         }
         Err(error) => whole.refused(&error.into(), Kind::Cancel),
+    }
+    match answer::tag(MACHINE, sent.clone()) {
+        Ok(()) => names(whole.success(), MACHINE),
+        Err(error) => whole.refused(&error.into(), Kind::Tag),
     }
     match answer::get_action(ACTION, sent.clone()) {
         Ok(action) => {

@@ -1,8 +1,9 @@
-//! The contract's three types of errors in one face: which case, and what is in
+//! The contract's four types of errors in one face: which case, and what is in
 //! it.
 
 use offboard_plugin::{
     offboarding::OffboardError,
+    tagging::TagError,
     tracking::CancelError,
     types::{ReadError, ServiceError, Throttled, UnknownOutcome, UnreadableAnswer},
 };
@@ -11,13 +12,14 @@ use offboard_plugin::{
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Kind {
     Offboard,
+    Tag,
     Cancel,
     Read,
     /// A list of machines, which is empty where the service says 404.
     List,
 }
 
-/// An error of any of the contract's three types.
+/// An error of any of the contract's types.
 pub(super) struct Refused {
     pub(super) case: &'static str,
     pub(super) said: Option<ServiceError>,
@@ -104,6 +106,26 @@ impl From<CancelError> for Refused {
             E::Unauthorized(error) => Self::said("unauthorized", error),
             E::Forbidden(error) => Self::said("forbidden", error),
             E::ActionNotFound(error) => Self::said("not found", error),
+            E::Rejected(error) => Self::said("rejected", error),
+            E::Throttled(error) => Self::throttled(error),
+            E::ServiceFailure(error) => Self::said("service failure", error),
+            E::Denied(reason) => Self::reason("denied", reason),
+            E::NotSent(reason) => Self::reason("not sent", reason),
+            E::OutcomeUnknown(outcome) => Self::unknown(outcome),
+            E::UnreadableAnswer(answer) => Self::unreadable(answer),
+        }
+    }
+}
+
+impl From<TagError> for Refused {
+    fn from(error: TagError) -> Self {
+        use TagError as E;
+        match error {
+            E::InvalidMachineId(reason) | E::InvalidTag(reason) => Self::reason("invalid", reason),
+            E::NoCredential(reason) => Self::reason("no credential", reason),
+            E::Unauthorized(error) => Self::said("unauthorized", error),
+            E::Forbidden(error) => Self::said("forbidden", error),
+            E::MachineNotFound(error) => Self::said("not found", error),
             E::Rejected(error) => Self::said("rejected", error),
             E::Throttled(error) => Self::throttled(error),
             E::ServiceFailure(error) => Self::said("service failure", error),

@@ -136,7 +136,7 @@ impl<'a> Whole<'a> {
 
     /// Which cases may stand for what came, by the contract's words.
     pub(super) fn refused(&self, error: &Refused, kind: Kind) {
-        let post = matches!(kind, Kind::Offboard | Kind::Cancel);
+        let post = matches!(kind, Kind::Offboard | Kind::Tag | Kind::Cancel);
         let (status, retry_after) = match self.sent {
             Ok(answer) => (Some(answer.status), &answer.retry_after),
             Err(Failure::Broken {

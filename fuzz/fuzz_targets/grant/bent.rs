@@ -2,8 +2,9 @@
 //! that a reader may take for the right piece.
 
 use arbitrary::{Result, Unstructured};
+use serde_json::Value;
 
-use super::ordered::{Ordered, Request};
+use super::ordered::{Members, Ordered, Request};
 
 pub(super) const METHODS: &[&str] = &[
     "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "get", "post", "X",
@@ -53,6 +54,7 @@ pub(super) const ODD: &[&str] = &[
     "\0",
     "isolate",
     "offboard",
+    "tags",
     "cancel",
     "runliveresponse",
     "machines",
@@ -162,6 +164,10 @@ pub(super) const JSON: &[&str] = &[
     "\"Comment\":\"x\"",
     ",\"Comment\":\"x\"",
     "\"Comment\":null",
+    "\"Value\"",
+    "\"Action\"",
+    ",\"Action\":\"Remove\"",
+    "\"Action\":\"Remove\",",
     "\"IsolationType\":\"Full\"",
     ",\"IsolationType\":\"Full\"",
     "{}",
@@ -234,10 +240,10 @@ pub(super) fn bent(
         let body = String::from_utf8_lossy(&right.body).into_owned();
         asked.body = match u.int_in_range(0..=7)? {
             0 => u.arbitrary::<&[u8]>()?.to_vec(),
-            // The same comment in another spelling.
-            1 => spelled(u, ordered.comment.as_deref().unwrap_or_default())?.into_bytes(),
+            // The same texts in another spelling.
+            1 => spelled(u, &ordered.members)?.into_bytes(),
             // JSON of other members, or of another form.
-            2 | 3 => members(u, ordered.comment.as_deref().unwrap_or_default())?.into_bytes(),
+            2 | 3 => members(u, &ordered.members)?.into_bytes(),
             _ => near(u, &body, JSON)?.into_bytes(),
         };
     }
@@ -251,8 +257,8 @@ pub(super) fn one_of(u: &mut Unstructured<'_>, list: &[&str], right: &str) -> Re
     })
 }
 
-/// The comment's JSON with other white space, and some characters escaped.
-pub(super) fn spelled(u: &mut Unstructured<'_>, comment: &str) -> Result<String> {
+/// The right JSON with other white space, and some characters escaped.
+pub(super) fn spelled(u: &mut Unstructured<'_>, members: &Members) -> Result<String> {
     let mut body = String::new();
     let literal = |u: &mut Unstructured<'_>, body: &mut String, text: &str| -> Result<()> {
         body.push('"');
@@ -272,32 +278,43 @@ pub(super) fn spelled(u: &mut Unstructured<'_>, comment: &str) -> Result<String>
     body.push_str(u.choose(&BLANKS)?);
     body.push('{');
     body.push_str(u.choose(&BLANKS)?);
-    literal(u, &mut body, "Comment")?;
-    body.push_str(u.choose(&BLANKS)?);
-    body.push(':');
-    literal(u, &mut body, comment)?;
+    for (at, (name, text)) in members.iter().enumerate() {
+        if at > 0 {
+            body.push(',');
+        }
+        literal(u, &mut body, name)?;
+        body.push_str(u.choose(&BLANKS)?);
+        body.push(':');
+        literal(u, &mut body, text)?;
+    }
     body.push('}');
     body.push_str(u.choose(&BLANKS)?);
     Ok(body)
 }
 
 /// An object or an array of some members, the right one among them or not.
-pub(super) fn members(u: &mut Unstructured<'_>, comment: &str) -> Result<String> {
-    const NAMES: [&str; 6] = [
+pub(super) fn members(u: &mut Unstructured<'_>, ordered: &Members) -> Result<String> {
+    const NAMES: [&str; 9] = [
         "Comment",
+        "Value",
+        "Action",
+        "MachineIds",
         "comment",
         "Comment ",
         "IsolationType",
         "",
         "$type",
     ];
-    let right = Value::from(comment).to_string();
     let mut members = Vec::new();
     for _ in 0..u.int_in_range(0..=3)? {
         let value = match u.int_in_range(0..=3)? {
             0 => (*u.choose(JSON)?).to_owned(),
             1 => Value::from(text(u)?).to_string(),
-            _ => right.clone(),
+            // One of the right texts, and not always behind its own name.
+            _ => match ordered.is_empty() {
+                true => "\"\"".to_owned(),
+                false => Value::from(u.choose(ordered)?.1.as_str()).to_string(),
+            },
         };
         let name = Value::from(*u.choose(&NAMES)?);
         members.push(match u.ratio(1, 8)? {

@@ -14,13 +14,13 @@ use std::time::Duration;
 use arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use offboard_host::{
-    contract::{ActionFilter, ActionId, ActionType, ApiRoot, Comment, MachineId},
+    contract::{ActionFilter, ActionId, ActionType, ApiRoot, Comment, MachineId, Tag},
     grant::{Asked, Grant, Refusal},
 };
 use url::Url;
 
 use bent::{bent, text};
-use ordered::{Ordered, Query, Request, on, only_comment};
+use ordered::{Members, Ordered, Query, Request, on, only};
 
 const ROOTS: &[&str] = &[
     "https://api.security.microsoft.com",
@@ -48,6 +48,7 @@ const COMMENTS: &[&str] = &[
 #[derive(Clone, Copy)]
 enum Kind {
     Offboard,
+    Tag,
     Cancel,
     ReadAction,
     ListActions,
@@ -56,8 +57,9 @@ enum Kind {
     FindMachines,
 }
 
-const KINDS: [Kind; 7] = [
+const KINDS: [Kind; 8] = [
     Kind::Offboard,
+    Kind::Tag,
     Kind::Cancel,
     Kind::ReadAction,
     Kind::ListActions,
@@ -120,27 +122,41 @@ fn run(u: &mut Unstructured<'_>) -> Result<()> {
     };
     let top = ("$top".to_owned(), limit.to_string());
     let kind = *u.choose(&KINDS)?;
-    let (mut grant, method, segments, query, with_comment) = match kind {
+    let commented = || -> Members { vec![("Comment", comment.clone())] };
+    let (mut grant, method, segments, query, members) = match kind {
         Kind::Offboard => (
             Grant::offboard(&api, &machine_id, &ordered_comment),
             "POST",
             vec!["api", "machines", &machine, "offboard"],
             Query::None,
-            true,
+            commented(),
         ),
+        Kind::Tag => {
+            // What is a comment and no tag is no order.
+            let Ok(tag) = comment.parse::<Tag>() else {
+                return Ok(());
+            };
+            (
+                Grant::tag(&api, &machine_id, &tag),
+                "POST",
+                vec!["api", "machines", &machine, "tags"],
+                Query::None,
+                vec![("Value", comment.clone()), ("Action", "Add".to_owned())],
+            )
+        }
         Kind::Cancel => (
             Grant::cancel(&api, &action_id, &ordered_comment),
             "POST",
             vec!["api", "machineactions", &action, "cancel"],
             Query::None,
-            true,
+            commented(),
         ),
         Kind::ReadAction => (
             Grant::read_action(&api, &action_id),
             "GET",
             vec!["api", "machineactions", &action],
             Query::None,
-            false,
+            Vec::new(),
         ),
         Kind::ListActions => {
             let filter = ActionFilter {
@@ -172,7 +188,7 @@ fn run(u: &mut Unstructured<'_>) -> Result<()> {
                 "GET",
                 vec!["api", "machineactions"],
                 on(cursor).unwrap_or(Query::Says(pairs)),
-                false,
+                Vec::new(),
             )
         }
         Kind::ReadMachine => (
@@ -180,21 +196,21 @@ fn run(u: &mut Unstructured<'_>) -> Result<()> {
             "GET",
             vec!["api", "machines", &machine],
             Query::None,
-            false,
+            Vec::new(),
         ),
         Kind::ListMachines => (
             Grant::list_machines(&api, cursor, limit),
             "GET",
             vec!["api", "machines"],
             on(cursor).unwrap_or(Query::Says(vec![top])),
-            false,
+            Vec::new(),
         ),
         Kind::FindMachines => (
             Grant::find_machines(&api, cursor.map(|query| format!("1:{query}")).as_deref()),
             "GET",
             vec!["api", "machines"],
             on(cursor).unwrap_or(Query::Filter),
-            false,
+            Vec::new(),
         ),
     };
     let ordered = Ordered {
@@ -202,7 +218,7 @@ fn run(u: &mut Unstructured<'_>) -> Result<()> {
         method,
         segments: segments.into_iter().map(ToOwned::to_owned).collect(),
         query,
-        comment: with_comment.then_some(comment),
+        members,
     };
     let right = ordered.right();
     let mut gone = 0;
@@ -239,9 +255,12 @@ fn ask(grant: &mut Grant, request: &Request, ordered: &Ordered, spent: bool) -> 
     };
     ordered.admits(request);
     // What the host itself will write is what was ordered.
-    match &ordered.comment {
-        Some(comment) => only_comment(permit.body().unwrap_or_default().as_bytes(), comment),
-        None => assert_eq!(permit.body(), None),
+    match ordered.members.is_empty() {
+        true => assert_eq!(permit.body(), None),
+        false => only(
+            permit.body().unwrap_or_default().as_bytes(),
+            &ordered.members,
+        ),
     }
     true
 }

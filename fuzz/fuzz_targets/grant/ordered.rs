@@ -31,8 +31,11 @@ pub(super) struct Ordered {
     pub(super) method: &'static str,
     pub(super) segments: Vec<String>,
     pub(super) query: Query,
-    pub(super) comment: Option<String>,
+    /// The members of the body, all of them texts; none for a read.
+    pub(super) members: Members,
 }
+
+pub(super) type Members = Vec<(&'static str, String)>;
 
 /// A request of its own pieces.
 #[derive(Debug, Clone, PartialEq)]
@@ -108,9 +111,9 @@ impl Ordered {
             path: format!("/{}", self.segments.join("/")),
             query: self.query.right(),
             headers: vec!["accept".to_owned(), "user-agent".to_owned()],
-            body: match &self.comment {
-                Some(comment) => serde_json::json!({ "Comment": comment }).to_string().into(),
-                None => Vec::new(),
+            body: match self.members.is_empty() {
+                true => Vec::new(),
+                false => object(&self.members).to_string().into(),
             },
         }
     }
@@ -143,21 +146,28 @@ impl Ordered {
         for name in &request.headers {
             assert!(PERMITTED.contains(&name.as_str()), "the header {name:?}");
         }
-        match &self.comment {
-            Some(comment) => only_comment(&request.body, comment),
-            None => assert!(request.body.is_empty()),
+        match self.members.is_empty() {
+            true => assert!(request.body.is_empty()),
+            false => only(&request.body, &self.members),
         }
     }
 }
 
-/// The body means `{"Comment": comment}` and says it once.
-pub(super) fn only_comment(body: &[u8], comment: &str) {
+fn object(members: &Members) -> Value {
+    let members = members.iter();
+    members
+        .map(|(name, text)| ((*name).to_owned(), Value::from(text.as_str())))
+        .collect()
+}
+
+/// The body means these members and says each once.
+pub(super) fn only(body: &[u8], members: &Members) {
     let value: Value = serde_json::from_slice(body).expect("a body that is let through is JSON");
-    assert_eq!(value, serde_json::json!({ "Comment": comment }));
+    assert_eq!(value, object(members));
     // A reader that takes the last of two members, and one that takes the
     // first, understand the same: no other text can hold a second one.
     let quotes = quotes(body);
-    assert_eq!(quotes, 4, "two texts, a name and a value");
+    assert_eq!(quotes, 4 * members.len(), "a name and a value for each");
 }
 
 /// How many quotes of a JSON text are not escaped.

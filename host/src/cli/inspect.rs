@@ -56,6 +56,8 @@ struct GrantRow {
     count: u32,
     query: bool,
     body: Option<&'static str>,
+    #[serde(skip)]
+    ordered: Option<&'static str>,
     headers: [&'static str; HEADERS.len()],
     request_limit: usize,
     answer_limit: usize,
@@ -88,7 +90,8 @@ impl GrantRow {
             path: route.template(),
             count: COUNT,
             query: route.takes_query(),
-            body: route.takes_comment().then_some(r#"{"Comment": …}"#),
+            body: route.body(),
+            ordered: route.takes(),
             headers: HEADERS,
             request_limit: MAX_REQUEST_BODY,
             answer_limit: route.answer_limit(),
@@ -97,8 +100,8 @@ impl GrantRow {
 
     fn words(&self) -> String {
         let mut words = format!("{}: {} {}, once", self.function, self.method, self.path);
-        if self.body.is_some() {
-            words.push_str(", with exactly the comment that was ordered");
+        if let Some(ordered) = self.ordered {
+            words.push_str(&format!(", with exactly the {ordered} that was ordered"));
         }
         if self.query {
             words.push_str(", with OData's options");

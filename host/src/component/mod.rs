@@ -45,6 +45,9 @@ const EXPORTS: [&str; 3] = [
     "defender:offboard/tracking@1.0",
 ];
 
+/// The interface that a plugin may export besides, without the patch version.
+const TAGGING: &str = "defender:offboard/tagging@1.0";
+
 /// A compiled component, and what is known about it.
 #[derive(Clone)]
 pub struct Component {
@@ -248,6 +251,14 @@ impl Component {
             .chain(missing)
             .chain(self.mistyped.iter().cloned())
             .collect()
+    }
+
+    /// Whether it exports the interface that tags machines. Of what types is
+    /// another question: see [`Component::violations`].
+    #[must_use]
+    pub fn tags(&self) -> bool {
+        let is_tagging = |name: &String| without_patch(name) == TAGGING;
+        self.exports.iter().any(is_tagging)
     }
 
     /// The compiled component in this engine.

@@ -1,11 +1,11 @@
-//! One face for the contract's three errors: the case's name, what the service
+//! One face for the contract's four errors: the case's name, what the service
 //! said, and whether the call may be repeated.
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CancelError, OffboardError, ReadError, ServiceError};
+use super::{CancelError, OffboardError, ReadError, ServiceError, TagError};
 
 /// Whether a call may be repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,7 +13,7 @@ use super::{CancelError, OffboardError, ReadError, ServiceError};
 pub enum Retry {
     /// It would fail again.
     Never,
-    /// Nothing was done; it may be repeated.
+    /// Nothing was done, or doing it again changes nothing; it may be repeated.
     Safe,
     /// It may have been done: find out first.
     AskFirst,
@@ -102,10 +102,10 @@ impl Problem {
         }
     }
 
-    fn unknown(outcome: super::UnknownOutcome) -> Self {
+    fn unknown(retry: Retry, outcome: super::UnknownOutcome) -> Self {
         match outcome.answer {
-            Some(answer) => Self::said("outcome-unknown", Retry::AskFirst, answer),
-            None => Self::new("outcome-unknown", Retry::AskFirst, outcome.reason),
+            Some(answer) => Self::said("outcome-unknown", retry, answer),
+            None => Self::new("outcome-unknown", retry, outcome.reason),
         }
     }
 }
@@ -128,7 +128,7 @@ impl From<OffboardError> for Problem {
             E::ServiceFailure(error) => Self::said("service-failure", AskFirst, error),
             E::Denied(reason) => Self::new("denied", Never, reason),
             E::NotSent(reason) => Self::new("not-sent", Safe, reason),
-            E::OutcomeUnknown(outcome) => Self::unknown(outcome),
+            E::OutcomeUnknown(outcome) => Self::unknown(AskFirst, outcome),
             E::UnreadableAnswer(answer) => Self::unreadable(AskFirst, answer),
         }
     }
@@ -150,8 +150,31 @@ impl From<CancelError> for Problem {
             E::ServiceFailure(error) => Self::said("service-failure", AskFirst, error),
             E::Denied(reason) => Self::new("denied", Never, reason),
             E::NotSent(reason) => Self::new("not-sent", Safe, reason),
-            E::OutcomeUnknown(outcome) => Self::unknown(outcome),
+            E::OutcomeUnknown(outcome) => Self::unknown(AskFirst, outcome),
             E::UnreadableAnswer(answer) => Self::unreadable(AskFirst, answer),
+        }
+    }
+}
+
+impl From<TagError> for Problem {
+    fn from(error: TagError) -> Self {
+        use Retry::{Never, Safe};
+        use TagError as E;
+        match error {
+            E::InvalidMachineId(reason) => Self::new("invalid-machine-id", Never, reason),
+            E::InvalidTag(reason) => Self::new("invalid-tag", Never, reason),
+            E::NoCredential(reason) => Self::new("no-credential", Safe, reason),
+            E::Unauthorized(error) => Self::said("unauthorized", Safe, error),
+            E::Forbidden(error) => Self::said("forbidden", Never, error),
+            E::MachineNotFound(error) => Self::said("machine-not-found", Never, error),
+            E::Rejected(error) => Self::said("rejected", Never, error),
+            E::Throttled(error) => Self::throttled(error),
+            // Adding a tag again changes nothing.
+            E::ServiceFailure(error) => Self::said("service-failure", Safe, error),
+            E::Denied(reason) => Self::new("denied", Never, reason),
+            E::NotSent(reason) => Self::new("not-sent", Safe, reason),
+            E::OutcomeUnknown(outcome) => Self::unknown(Safe, outcome),
+            E::UnreadableAnswer(answer) => Self::unreadable(Safe, answer),
         }
     }
 }
@@ -176,6 +199,54 @@ impl From<ReadError> for Problem {
         Self {
             reading: true,
             ..problem
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{UnknownOutcome, UnreadableAnswer};
+    use super::*;
+
+    fn said() -> ServiceError {
+        ServiceError {
+            status: 500,
+            code: None,
+            message: None,
+            target: None,
+        }
+    }
+
+    /// What a second offboarding would do is not known; a second tag does
+    /// nothing.
+    #[test]
+    fn what_may_have_been_done_is_repeated_only_where_that_changes_nothing() {
+        let unknown = || UnknownOutcome {
+            reason: "lost".to_owned(),
+            answer: None,
+        };
+        let unreadable = || UnreadableAnswer {
+            status: 200,
+            reason: "nonsense".to_owned(),
+        };
+        let offboard = [
+            OffboardError::ServiceFailure(said()).into(),
+            OffboardError::OutcomeUnknown(unknown()).into(),
+            OffboardError::UnreadableAnswer(unreadable()).into(),
+        ];
+        let tag = [
+            TagError::ServiceFailure(said()).into(),
+            TagError::OutcomeUnknown(unknown()).into(),
+            TagError::UnreadableAnswer(unreadable()).into(),
+        ];
+        for (offboard, tag) in offboard.into_iter().zip(tag) {
+            let (offboard, tag): (Problem, Problem) = (offboard, tag);
+            assert_eq!(offboard.retry, Retry::AskFirst, "{offboard:?}");
+            let safe = Problem {
+                retry: Retry::Safe,
+                ..offboard
+            };
+            assert_eq!(tag, safe);
         }
     }
 }

@@ -20,11 +20,13 @@ pub enum Function {
     FindMachines,
     /// Lists one page of the fleet.
     ListMachines,
+    /// Tags one machine. A plugin need not have it.
+    Tag,
 }
 
 impl Function {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Offboard,
         Self::GetAction,
         Self::ListActions,
@@ -32,6 +34,7 @@ impl Function {
         Self::GetMachine,
         Self::FindMachines,
         Self::ListMachines,
+        Self::Tag,
     ];
 
     /// The contract's name of it.
@@ -45,6 +48,7 @@ impl Function {
             Self::GetMachine => "get-machine",
             Self::FindMachines => "find-machines",
             Self::ListMachines => "list-machines",
+            Self::Tag => "tag",
         }
     }
 }
@@ -65,7 +69,7 @@ mod tests {
         // Two are imports: `api-root` and `authorization`.
         assert_eq!(exported, Function::ALL.len() + 2);
         for function in Function::ALL {
-            assert!(crate::contract::WIT.contains(&format!("{function}: func(")));
+            assert!(crate::contract::WIT.contains(&format!(" {function}: func(")));
         }
     }
 }

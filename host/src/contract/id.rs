@@ -1,4 +1,4 @@
-//! Ids and comments that were checked: whatever holds one of these need not
+//! Ids, comments and tags that were checked: whatever holds one of these need not
 //! check again.
 
 use std::{fmt, str::FromStr};
@@ -8,6 +8,10 @@ use thiserror::Error;
 /// The longest comment, in characters. The service documents no limit; this
 /// one keeps a mistake (a whole file as comment) out of the record.
 pub(super) const MAX_COMMENT: usize = 2000;
+
+/// The longest tag, in characters (Microsoft's page on device tags, which says
+/// it of tags in general).
+const MAX_TAG: usize = 200;
 
 /// A machine id: 40 lower-case hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -44,6 +48,30 @@ pub enum InvalidComment {
     /// A character that no comment needs.
     #[error("the comment has a control character")]
     Control,
+}
+
+/// A tag for a device: 1 to 200 characters, no control characters, no white
+/// space at either end. What the service makes of such white space, and whether
+/// it tells tags apart by case, is unsourced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tag(String);
+
+/// Why a text is no tag.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum InvalidTag {
+    /// Nothing but white space.
+    #[error("the tag is blank")]
+    Blank,
+    /// More characters than a tag may have.
+    #[error("the tag has {0} characters; at most {MAX_TAG} fit")]
+    TooLong(usize),
+    /// A control character, a line end among them.
+    #[error("the tag has a control character")]
+    Control,
+    /// White space before or after it.
+    #[error("the tag begins or ends with white space")]
+    Padded,
 }
 
 impl FromStr for MachineId {
@@ -97,6 +125,25 @@ impl FromStr for Comment {
     }
 }
 
+impl FromStr for Tag {
+    type Err = InvalidTag;
+
+    fn from_str(text: &str) -> Result<Self, InvalidTag> {
+        let length = text.chars().count();
+        if text.trim().is_empty() {
+            Err(InvalidTag::Blank)
+        } else if length > MAX_TAG {
+            Err(InvalidTag::TooLong(length))
+        } else if text.chars().any(char::is_control) {
+            Err(InvalidTag::Control)
+        } else if text.trim() != text {
+            Err(InvalidTag::Padded)
+        } else {
+            Ok(Self(text.to_owned()))
+        }
+    }
+}
+
 macro_rules! text {
     ($($name:ident),+) => {$(
         impl $name {
@@ -115,7 +162,7 @@ macro_rules! text {
     )+};
 }
 
-text!(MachineId, ActionId, Comment);
+text!(MachineId, ActionId, Comment, Tag);
 
 #[cfg(test)]
 mod tests {
@@ -172,5 +219,37 @@ mod tests {
                 .parse::<Comment>()
                 .is_ok()
         );
+    }
+
+    #[test]
+    fn a_tag_is_kept_as_it_is() {
+        let longest = "ß".repeat(MAX_TAG);
+        for text in [
+            "x",
+            "offboarded 2030-01",
+            "a \"b\" \\ c",
+            "廃棄 🗑",
+            &longest,
+        ] {
+            assert_eq!(text.parse().map(|tag: Tag| tag.0), Ok(text.to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_tag_is_a_word_or_a_few() {
+        let too_long = "x".repeat(201);
+        for (text, why) in [
+            ("", InvalidTag::Blank),
+            (" \t\u{3000}", InvalidTag::Blank),
+            (&too_long, InvalidTag::TooLong(201)),
+            ("a\nb", InvalidTag::Control),
+            ("\u{1b}[2J", InvalidTag::Control),
+            ("a\u{85}b", InvalidTag::Control),
+            ("a\n", InvalidTag::Control),
+            (" a", InvalidTag::Padded),
+            ("a\u{a0}", InvalidTag::Padded),
+        ] {
+            assert_eq!(text.parse::<Tag>(), Err(why), "{text:?}");
+        }
     }
 }

@@ -12,6 +12,28 @@ mod bindings {
     });
 }
 
+mod optional {
+    //! What `bindgen!` makes of the interface that a plugin need not export: a
+    //! world of its own, so that the other does not ask for it.
+    #![allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        inline: "
+            package offboard:host;
+
+            world tagger {
+                export defender:offboard/tagging@1.0.0;
+            }
+        ",
+        world: "offboard:host/tagger",
+        exports: { default: async },
+        additional_derives: [PartialEq],
+        with: {
+            "defender:offboard/types@1.0.0": super::bindings::defender::offboard::types,
+        },
+    });
+}
+
 mod api_root;
 mod error;
 mod function;
@@ -34,9 +56,14 @@ pub use bindings::{
 };
 pub use error::{Problem, Retry};
 pub use function::Function;
-pub use id::{ActionId, Comment, InvalidActionId, InvalidComment, InvalidMachineId, MachineId};
+pub use id::{
+    ActionId, Comment, InvalidActionId, InvalidComment, InvalidMachineId, InvalidTag, MachineId,
+    Tag,
+};
 #[cfg(feature = "command")]
 pub use name::{label, plain_name, stands_for};
+pub use optional::exports::defender::offboard::tagging::TagError;
+pub(crate) use optional::{Tagger, TaggerPre};
 
 /// The contract itself, as WIT.
 pub const WIT: &str = include_str!("../../../wit/offboard.wit");

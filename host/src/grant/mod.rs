@@ -3,22 +3,23 @@
 //!
 //! A grant begins able to do nothing; its constructors name the one route of
 //! one function. A request must match it in everything: method, authority,
-//! path, query, header names and, for a POST, the very comment that was
+//! path, query, header names and, for a POST, the very comment or tag that was
 //! ordered. The threat is a plugin that was replaced: whatever it tries, the
 //! host's token leaves only with the request that the user asked for.
 
+mod content;
 mod query;
 mod route;
 
 use std::{fmt, time::Duration};
 
-use serde::Deserialize;
 use thiserror::Error;
 
 pub use query::MAX_QUERY;
 pub use route::Route;
 
-use crate::contract::{ActionFilter, ActionId, ApiRoot, Comment, Function, MachineId, Scheme};
+use crate::contract::{ActionFilter, ActionId, ApiRoot, Comment, Function, MachineId, Scheme, Tag};
+use content::Content;
 use query::Query;
 
 /// The longest request body that is looked at, in bytes.
@@ -57,7 +58,7 @@ pub struct Permit {
     route: Route,
     path: String,
     query: Query,
-    comment: Option<Comment>,
+    content: Content,
     left: u32,
 }
 
@@ -137,13 +138,13 @@ pub enum Refusal {
 }
 
 impl Permit {
-    fn new(function: Function, id: &str, comment: Option<&Comment>) -> Self {
+    fn new(function: Function, id: &str, content: Content) -> Self {
         let route = Route::of(function);
         Self {
             route,
             path: route.path(id),
             query: Query::None,
-            comment: comment.cloned(),
+            content,
             left: COUNT,
         }
     }
@@ -151,7 +152,7 @@ impl Permit {
     fn list(function: Function, query: Query) -> Self {
         Self {
             query,
-            ..Self::new(function, "", None)
+            ..Self::new(function, "", Content::None)
         }
     }
 
@@ -161,12 +162,11 @@ impl Permit {
         self.route
     }
 
-    /// The body as it goes on the wire: the ordered comment in the host's own
-    /// words, whatever form the plugin gave it; none for a read.
+    /// The body as it goes on the wire: the ordered comment or tag in the host's
+    /// own words, whatever form the plugin gave it; none for a read.
     #[must_use]
     pub fn body(&self) -> Option<String> {
-        let comment = self.comment.as_ref()?;
-        Some(serde_json::json!({ "Comment": comment.as_str() }).to_string())
+        self.content.body()
     }
 }
 
@@ -174,21 +174,40 @@ impl Grant {
     /// One offboarding of this machine, with this comment.
     #[must_use]
     pub fn offboard(api: &ApiRoot, machine: &MachineId, comment: &Comment) -> Self {
-        let permit = Permit::new(Function::Offboard, machine.as_str(), Some(comment));
+        let permit = Permit::new(
+            Function::Offboard,
+            machine.as_str(),
+            Content::Comment(comment.clone()),
+        );
         Self::new(api, permit)
+    }
+
+    /// This tag, added to this machine once. Nothing else may be done with it:
+    /// a removal has the same route, and is another body.
+    #[must_use]
+    pub fn tag(api: &ApiRoot, machine: &MachineId, tag: &Tag) -> Self {
+        let content = Content::Tag(tag.clone());
+        Self::new(api, Permit::new(Function::Tag, machine.as_str(), content))
     }
 
     /// One cancellation of this action, with this comment.
     #[must_use]
     pub fn cancel(api: &ApiRoot, action: &ActionId, comment: &Comment) -> Self {
-        let permit = Permit::new(Function::CancelAction, action.as_str(), Some(comment));
+        let permit = Permit::new(
+            Function::CancelAction,
+            action.as_str(),
+            Content::Comment(comment.clone()),
+        );
         Self::new(api, permit)
     }
 
     /// One read of this action.
     #[must_use]
     pub fn read_action(api: &ApiRoot, action: &ActionId) -> Self {
-        Self::new(api, Permit::new(Function::GetAction, action.as_str(), None))
+        Self::new(
+            api,
+            Permit::new(Function::GetAction, action.as_str(), Content::None),
+        )
     }
 
     /// One page of the actions that fit this filter, or of where the page
@@ -209,7 +228,7 @@ impl Grant {
     pub fn read_machine(api: &ApiRoot, machine: &MachineId) -> Self {
         Self::new(
             api,
-            Permit::new(Function::GetMachine, machine.as_str(), None),
+            Permit::new(Function::GetMachine, machine.as_str(), Content::None),
         )
     }
 
@@ -307,28 +326,9 @@ impl Permit {
         if !self.query.fits(asked.query) {
             return Err(Refusal::Query);
         }
-        match self.body_fits(asked.body) {
+        match self.content.fits(asked.body) {
             true => Ok(()),
             false => Err(Refusal::Body),
-        }
-    }
-
-    fn body_fits(&self, body: &[u8]) -> bool {
-        /// Two members of one name, or another member, do not parse.
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Body {
-            #[serde(rename = "Comment")]
-            comment: String,
-        }
-        match &self.comment {
-            None => body.is_empty(),
-            // Only an object: serde would take an array for a struct, too.
-            Some(ordered) => {
-                body.trim_ascii_start().starts_with(b"{")
-                    && serde_json::from_slice::<Body>(body)
-                        .is_ok_and(|body| body.comment == ordered.as_str())
-            }
         }
     }
 }
@@ -351,8 +351,8 @@ impl fmt::Display for Grant {
                 formatter,
                 "{separator}{method} {scheme}://{authority}{path}, once"
             )?;
-            if permit.comment.is_some() {
-                formatter.write_str(", with exactly this comment")?;
+            if let Some(ordered) = permit.route.takes() {
+                write!(formatter, ", with exactly this {ordered}")?;
             }
         }
         Ok(())

@@ -13,6 +13,8 @@ const PAGE: usize = 16 * 1024 * 1024;
 pub enum Route {
     /// Offboard a machine.
     Offboard,
+    /// Add a tag to a machine.
+    TagMachine,
     /// Cancel an action.
     CancelAction,
     /// Read an action.
@@ -36,6 +38,7 @@ impl Route {
             Function::CancelAction => Self::CancelAction,
             Function::GetMachine => Self::ReadMachine,
             Function::FindMachines | Function::ListMachines => Self::ListMachines,
+            Function::Tag => Self::TagMachine,
         }
     }
 
@@ -43,7 +46,7 @@ impl Route {
     #[must_use]
     pub fn method(self) -> &'static str {
         match self {
-            Self::Offboard | Self::CancelAction => "POST",
+            Self::Offboard | Self::TagMachine | Self::CancelAction => "POST",
             Self::ReadAction | Self::ListActions | Self::ReadMachine | Self::ListMachines => "GET",
         }
     }
@@ -53,6 +56,7 @@ impl Route {
     pub fn template(self) -> &'static str {
         match self {
             Self::Offboard => "/api/machines/{id}/offboard",
+            Self::TagMachine => "/api/machines/{id}/tags",
             Self::CancelAction => "/api/machineactions/{id}/cancel",
             Self::ReadAction => "/api/machineactions/{id}",
             Self::ListActions => "/api/machineactions",
@@ -66,7 +70,11 @@ impl Route {
     pub fn answer_limit(self) -> usize {
         match self {
             Self::ListActions | Self::ListMachines => PAGE,
-            Self::Offboard | Self::CancelAction | Self::ReadAction | Self::ReadMachine => ENTITY,
+            Self::Offboard
+            | Self::TagMachine
+            | Self::CancelAction
+            | Self::ReadAction
+            | Self::ReadMachine => ENTITY,
         }
     }
 
@@ -76,10 +84,25 @@ impl Route {
         matches!(self, Self::ListActions | Self::ListMachines)
     }
 
-    /// Whether its body is the comment that was ordered; if not, there is none.
+    /// The form of its body, which has the comment or the tag that was ordered
+    /// where the dots stand; none for a read.
     #[must_use]
-    pub fn takes_comment(self) -> bool {
-        matches!(self, Self::Offboard | Self::CancelAction)
+    pub fn body(self) -> Option<&'static str> {
+        match self {
+            Self::Offboard | Self::CancelAction => Some(r#"{"Comment": …}"#),
+            Self::TagMachine => Some(r#"{"Value": …, "Action": "Add"}"#),
+            Self::ReadAction | Self::ListActions | Self::ReadMachine | Self::ListMachines => None,
+        }
+    }
+
+    /// What of its body was ordered, in a word.
+    #[must_use]
+    pub fn takes(self) -> Option<&'static str> {
+        match self {
+            Self::Offboard | Self::CancelAction => Some("comment"),
+            Self::TagMachine => Some("tag"),
+            Self::ReadAction | Self::ListActions | Self::ReadMachine | Self::ListMachines => None,
+        }
     }
 
     pub(super) fn path(self, id: &str) -> String {

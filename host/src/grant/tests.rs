@@ -3,6 +3,8 @@
 use super::*;
 use crate::contract::{ActionStatus, ActionType};
 
+mod tag;
+
 const MACHINE: &str = "0123456789abcdef0123456789abcdef01234567";
 const PATH: &str = "/api/machines/0123456789abcdef0123456789abcdef01234567/offboard";
 

@@ -3,7 +3,7 @@
 
 use crate::contract::{
     ActionPage, ActionStatus, ActionType, CancelError, FileInfo, IpAddress, Machine, MachineAction,
-    MachinePage, OffboardError, ReadError, ServiceError, Throttled, UnknownOutcome,
+    MachinePage, OffboardError, ReadError, ServiceError, TagError, Throttled, UnknownOutcome,
     UnreadableAnswer,
 };
 
@@ -26,6 +26,10 @@ pub(super) trait Bounded: Sized {
 /// A text cut to its bound, and marked where it was.
 pub(super) fn text(text: String) -> String {
     text.bounded()
+}
+
+impl Bounded for () {
+    fn bound(&mut self) {}
 }
 
 impl Bounded for String {
@@ -163,6 +167,21 @@ variant!(CancelError {
     Unauthorized,
     Forbidden,
     ActionNotFound,
+    Rejected,
+    Throttled,
+    ServiceFailure,
+    Denied,
+    NotSent,
+    OutcomeUnknown,
+    UnreadableAnswer,
+});
+variant!(TagError {
+    InvalidMachineId,
+    InvalidTag,
+    NoCredential,
+    Unauthorized,
+    Forbidden,
+    MachineNotFound,
     Rejected,
     Throttled,
     ServiceFailure,

@@ -18,7 +18,8 @@ use crate::{
     connection::Connection,
     contract::{
         ActionFilter, ActionId, ActionPage, CancelError, Comment, Function, Machine, MachineAction,
-        MachineId, MachinePage, OffboardError, Plugin, PluginPre, ReadError,
+        MachineId, MachinePage, OffboardError, Plugin, PluginPre, ReadError, Tag, TagError, Tagger,
+        TaggerPre,
     },
     egress::{Audit, Auditor, CallRecord, Egress, Recorder},
     grant::Grant,
@@ -31,6 +32,8 @@ use state::State;
 /// Where calls of one component are made.
 pub struct Sandbox {
     plugin: PluginPre<State>,
+    /// The same component, where it exports what tags machines.
+    tagger: Option<TaggerPre<State>>,
     limits: Limits,
     auditor: Auditor,
 }
@@ -98,12 +101,16 @@ impl Sandbox {
         let compiled = component.load(&engine).map_err(SandboxError::Engine)?;
         let mut linker = Linker::new(&engine);
         state::add_to_linker(&mut linker).map_err(SandboxError::Engine)?;
-        let plugin = linker
-            .instantiate_pre(&compiled)
-            .and_then(PluginPre::new)
-            .map_err(|error| SandboxError::Contract(vec![format!("{error:#}")]))?;
+        let unlike = |error| SandboxError::Contract(vec![format!("{error:#}")]);
+        let linked = linker.instantiate_pre(&compiled).map_err(unlike)?;
+        // One that says it can tag has to: else it is another contract's.
+        let tagger = match component.tags() {
+            true => Some(TaggerPre::new(linked.clone()).map_err(unlike)?),
+            false => None,
+        };
         Ok(Self {
-            plugin,
+            plugin: PluginPre::new(linked).map_err(unlike)?,
+            tagger,
             limits,
             auditor: Auditor::default(),
         })
@@ -123,6 +130,12 @@ impl Sandbox {
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// Whether the component can tag machines, which the contract leaves open.
+    #[must_use]
+    pub fn can_tag(&self) -> bool {
+        self.tagger.is_some()
     }
 
     /// Offboards one machine.
@@ -279,12 +292,55 @@ impl Sandbox {
         .await
     }
 
+    /// Adds a tag to one machine. Of a component that cannot tag, nothing is
+    /// started and nothing sent.
+    pub async fn tag_machine(
+        &self,
+        connection: &Connection,
+        machine: &MachineId,
+        tag: &Tag,
+    ) -> Called<Result<(), TagError>> {
+        let Some(tagger) = &self.tagger else {
+            return Called {
+                result: Err(CallError::Start("it does not export tagging".to_owned())),
+                record: Recorder::default().finish(),
+            };
+        };
+        let grant = Grant::tag(&connection.api_root, machine, tag);
+        self.started(
+            connection,
+            Function::Tag,
+            grant,
+            async |store| tagger.instantiate_async(store).await,
+            async |tagger: &Tagger, store| {
+                tagger
+                    .defender_offboard_tagging()
+                    .call_tag(store, machine.as_str(), tag.as_str())
+                    .await
+            },
+        )
+        .await
+    }
+
     async fn call<T: Bounded>(
         &self,
         connection: &Connection,
         function: Function,
         grant: Grant,
         call: impl AsyncFnOnce(&Plugin, &mut Store<State>) -> wasmtime::Result<T>,
+    ) -> Called<T> {
+        let start = async |store: &mut Store<State>| self.plugin.instantiate_async(store).await;
+        self.started(connection, function, grant, start, call).await
+    }
+
+    /// One call in an instance of its own.
+    async fn started<P, T: Bounded>(
+        &self,
+        connection: &Connection,
+        function: Function,
+        grant: Grant,
+        start: impl AsyncFnOnce(&mut Store<State>) -> wasmtime::Result<P>,
+        call: impl AsyncFnOnce(&P, &mut Store<State>) -> wasmtime::Result<T>,
     ) -> Called<T> {
         let deadline = self.limits.deadline;
         let recorder = Recorder::default();
@@ -308,9 +364,7 @@ impl Sandbox {
         // The clock ends a guest that computes; one that waits in the host is
         // ended from outside. Both count from the call's beginning.
         let called = tokio::time::timeout(deadline, async {
-            let plugin = self
-                .plugin
-                .instantiate_async(&mut store)
+            let plugin = start(&mut store)
                 .await
                 .map_err(|error| self.explain(&error, &store, CallError::Start))?;
             call(&plugin, &mut store)

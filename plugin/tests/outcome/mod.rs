@@ -5,6 +5,7 @@ use offboard_plugin::{
     answer::{self, Answer, Failure},
     offboarding::OffboardError,
     request,
+    tagging::TagError,
     tracking::CancelError,
     types::{ReadError, ServiceError},
 };
@@ -50,7 +51,7 @@ pub(crate) fn reason(case: &'static str, reason: String) -> Outcome {
     }
 }
 
-/// What the three error types have in common, and each one's own cases.
+/// What the four error types have in common, and each one's own cases.
 macro_rules! outcome {
     ($error:ty, $($own:tt)*) => {
         impl From<$error> for Outcome {
@@ -103,6 +104,16 @@ outcome!(CancelError,
         ..reason("outcome-unknown", unknown.reason)
     },
 );
+outcome!(TagError,
+    InvalidMachineId(text) => reason("invalid-machine-id", text),
+    InvalidTag(text) => reason("invalid-tag", text),
+    MachineNotFound(error) => said("not-found", error),
+    NotSent(text) => reason("not-sent", text),
+    OutcomeUnknown(unknown) => Outcome {
+        said: unknown.answer,
+        ..reason("outcome-unknown", unknown.reason)
+    },
+);
 outcome!(ReadError,
     InvalidArgument(text) => reason("invalid-argument", text),
     NotFound(error) => said("not-found", error),
@@ -124,6 +135,10 @@ pub(crate) fn offboard(sent: Sent) -> Outcome {
 
 pub(crate) fn cancel(sent: Sent) -> Outcome {
     outcome(answer::cancel_action(ACTION, sent))
+}
+
+pub(crate) fn tag(sent: Sent) -> Outcome {
+    outcome(answer::tag(MACHINE, sent))
 }
 
 pub(crate) fn get_action(sent: Sent) -> Outcome {
@@ -150,7 +165,11 @@ pub(crate) fn find_machines(sent: Sent) -> Outcome {
 /// A call of the contract: its name there, and what it makes of an answer.
 pub(crate) type Call = (&'static str, fn(Sent) -> Outcome);
 
-pub(crate) const POSTS: [Call; 2] = [("offboard", offboard), ("cancel-action", cancel)];
+pub(crate) const POSTS: [Call; 3] = [
+    ("offboard", offboard),
+    ("cancel-action", cancel),
+    ("tag", tag),
+];
 
 /// The reads that take a 404 for what it says.
 pub(crate) const READS: [Call; 3] = [

@@ -18,6 +18,7 @@ pub(crate) enum Route {
     Machines,
     Machine,
     Offboard,
+    Tags,
     MachineActions,
     MachineAction,
     Cancel,
@@ -26,12 +27,13 @@ pub(crate) enum Route {
 }
 
 impl Route {
-    const ALL: [(&'static str, Self); 9] = [
+    const ALL: [(&'static str, Self); 10] = [
         ("any", Self::Any),
         ("api", Self::Api),
         ("machines", Self::Machines),
         ("machine", Self::Machine),
         ("offboard", Self::Offboard),
+        ("tags", Self::Tags),
         ("machineactions", Self::MachineActions),
         ("machineaction", Self::MachineAction),
         ("cancel", Self::Cancel),
@@ -47,7 +49,7 @@ impl Route {
     pub(super) fn has_id(self) -> bool {
         matches!(
             self,
-            Self::Machine | Self::Offboard | Self::MachineAction | Self::Cancel
+            Self::Machine | Self::Offboard | Self::Tags | Self::MachineAction | Self::Cancel
         )
     }
 
@@ -63,6 +65,7 @@ impl Route {
             "machines" if reads => Some(Self::Machines),
             "machines/{id}" if reads => Some(Self::Machine),
             "machines/{id}/offboard" if posts => Some(Self::Offboard),
+            "machines/{id}/tags" if posts => Some(Self::Tags),
             "machineactions" if reads => Some(Self::MachineActions),
             "machineactions/{id}" if reads => Some(Self::MachineAction),
             "machineactions/{id}/cancel" if posts => Some(Self::Cancel),
@@ -176,6 +179,8 @@ mod tests {
                 Some(Route::Offboard),
             ),
             (Method::GET, "/api/machines/{id}/offboard", None),
+            (Method::POST, "/api/machines/{id}/tags", Some(Route::Tags)),
+            (Method::GET, "/api/machines/{id}/tags", None),
             (
                 Method::GET,
                 "/api/machineactions",

@@ -18,6 +18,7 @@ pub(crate) enum Api {
     ListMachines,
     GetMachine,
     Offboard,
+    Tag,
     ListActions,
     GetAction,
     CancelAction,
@@ -33,19 +34,21 @@ impl Api {
     fn roles(self) -> &'static [&'static str] {
         match self {
             Self::Offboard => &["Machine.Offboard"],
+            Self::Tag => &["Machine.ReadWrite.All"],
             Self::CancelAction => CANCELLING,
             _ => &["Machine.Read.All", "Machine.ReadWrite.All"],
         }
     }
 
     fn acts(self) -> bool {
-        matches!(self, Self::Offboard | Self::CancelAction)
+        matches!(self, Self::Offboard | Self::Tag | Self::CancelAction)
     }
 
     /// The delegated permissions of which a user's token needs one.
     fn scopes(self) -> &'static [&'static str] {
         match self {
             Self::Offboard => &["Machine.Offboard"],
+            Self::Tag => &["Machine.ReadWrite"],
             Self::CancelAction => CANCELLING,
             _ => &["Machine.Read", "Machine.ReadWrite"],
         }

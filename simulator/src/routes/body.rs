@@ -2,9 +2,13 @@
 
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::error::ServiceError;
+use crate::tags::TagAction;
+
+/// The longest tag, in characters.
+const MAX_TAG: usize = 200;
 
 /// The `Comment` of a body, if it has one. Member names are case-sensitive.
 ///
@@ -15,22 +19,65 @@ use crate::error::ServiceError;
 /// type is refused, and with this row of the table, is unsourced; so is that
 /// a blank `Comment` is accepted.
 pub(super) fn comment(headers: &HeaderMap, body: &[u8]) -> Result<Option<String>, ServiceError> {
+    text(&mut members(headers, body)?, "Comment")
+}
+
+/// The tag of a body, and what is to be done with it: `Value` and `Action`,
+/// both required.
+///
+/// # Errors
+///
+/// As [`comment`]; `MissingRequiredParameter` for a missing member; and
+/// `InvalidInput` for another `Action`, a blank `Value` or one of more than 200
+/// characters. The limit is documented of tags in general; with which rows of
+/// the table all this is refused, and that a blank tag is, is unsourced.
+pub(super) fn tag(headers: &HeaderMap, body: &[u8]) -> Result<(String, TagAction), ServiceError> {
+    let mut members = members(headers, body)?;
+    let mut required =
+        |name| text(&mut members, name)?.ok_or_else(|| ServiceError::missing_parameter(name));
+    let (value, action) = (required("Value")?, required("Action")?);
+    let action = match action.as_str() {
+        "Add" => TagAction::Add,
+        "Remove" => TagAction::Remove,
+        other => {
+            return Err(ServiceError::invalid_input(format!(
+                "'{other}' isn't an action: Add or Remove."
+            )));
+        }
+    };
+    let length = value.chars().count();
+    if value.trim().is_empty() || length > MAX_TAG {
+        return Err(ServiceError::invalid_input(format!(
+            "A tag has 1 to {MAX_TAG} characters, not {length}."
+        )));
+    }
+    Ok((value, action))
+}
+
+/// An empty body has no members.
+fn members(headers: &HeaderMap, body: &[u8]) -> Result<Map<String, Value>, ServiceError> {
     require_json(headers)?;
     if body.is_empty() {
-        return Ok(None);
+        return Ok(Map::new());
     }
     let value: Value = serde_json::from_slice(body).map_err(|error| {
         ServiceError::invalid_body(format!("The request body isn't readable as JSON: {error}."))
     })?;
-    let Value::Object(mut members) = value else {
-        return Err(ServiceError::invalid_body(
+    match value {
+        Value::Object(members) => Ok(members),
+        _ => Err(ServiceError::invalid_body(
             "The request body must be a JSON object.",
-        ));
-    };
-    match members.remove("Comment") {
+        )),
+    }
+}
+
+fn text(members: &mut Map<String, Value>, name: &str) -> Result<Option<String>, ServiceError> {
+    match members.remove(name) {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::String(comment)) => Ok(Some(comment)),
-        Some(_) => Err(ServiceError::invalid_body("'Comment' must be a string.")),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(ServiceError::invalid_body(format!(
+            "'{name}' must be a string."
+        ))),
     }
 }
 

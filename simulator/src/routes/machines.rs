@@ -1,17 +1,21 @@
-//! Reading machines.
+//! Reading and tagging machines.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
 
-use super::Service;
 use super::access::Api;
+use super::{Service, body};
 use crate::config::EmptyList;
 use crate::error::ServiceError;
-use crate::odata::MACHINES;
+use crate::fleet::Device;
+use crate::odata::{MACHINES, Row};
+use crate::tags::Tags;
 
 pub(super) async fn list(
     State(service): State<Arc<Service>>,
@@ -19,13 +23,14 @@ pub(super) async fn list(
     uri: Uri,
 ) -> Result<Response, ServiceError> {
     let caller = service.admit(&headers, Api::ListMachines, service.clock.now())?;
-    let rows = service
-        .state
+    let state = &service.state;
+    let rows: Vec<Cow<'_, Row>> = state
         .fleet
         .iter()
         .filter(|device| service.sees(&caller, &device.machine))
-        .map(|device| &device.row);
-    let (query, page) = service.page(&uri, &MACHINES, rows)?;
+        .map(|device| row(device, &state.tags))
+        .collect();
+    let (query, page) = service.page(&uri, &MACHINES, rows.iter().map(AsRef::as_ref))?;
     if page.rows.is_empty() && service.config.empty_list == EmptyList::NotFound {
         return Err(ServiceError::no_resource("No machines were found."));
     }
@@ -47,6 +52,57 @@ pub(super) async fn one(
         .filter(|device| service.sees(&caller, &device.machine))
         .ok_or_else(|| ServiceError::no_resource(format!("Machine {id} was not found.")))?;
     Ok(service
-        .entity(&headers, &MACHINES, &device.machine)
+        .entity(&headers, &MACHINES, service.state.tags.on(&device.machine))
         .into_response())
+}
+
+/// Adds a tag or removes it. Only by id, as far as the documentation goes.
+/// Unsourced: that a device which isn't onboarded can be tagged, too.
+pub(super) async fn tag(
+    State(service): State<Arc<Service>>,
+    headers: HeaderMap,
+    id: Result<Path<String>, PathRejection>,
+    body: Bytes,
+) -> Result<Response, ServiceError> {
+    let caller = service.admit(&headers, Api::Tag, service.clock.now())?;
+    let id = machine_id(id)?;
+    let (tag, action) = body::tag(&headers, &body)?;
+    let state = &service.state;
+    let device = state
+        .fleet
+        .by_id(&id)
+        .filter(|device| service.sees(&caller, &device.machine))
+        .ok_or_else(|| ServiceError::no_resource(format!("Machine {id} was not found.")))?;
+    let mut machine = device.machine.clone();
+    machine.machine_tags = state.tags.change(&device.machine, tag, action);
+    Ok(service.entity(&headers, &MACHINES, machine).into_response())
+}
+
+/// The record as lists show it, with the tags that it has now.
+fn row<'a>(device: &'a Device, tags: &Tags) -> Cow<'a, Row> {
+    match tags.of(&device.machine.id) {
+        None => Cow::Borrowed(&device.row),
+        Some(tags) => {
+            let mut row = device.row.clone();
+            row.insert("machineTags".to_owned(), tags.into());
+            Cow::Owned(row)
+        }
+    }
+}
+
+/// The id in a command's path.
+///
+/// # Errors
+///
+/// It isn't 40 hexadecimal digits. Upper-case ones are well-formed, but no
+/// machine has them: what the service makes of those is unsourced.
+pub(super) fn machine_id(id: Result<Path<String>, PathRejection>) -> Result<String, ServiceError> {
+    let Path(id) = id.map_err(|error| ServiceError::invalid_input(error.body_text()))?;
+    if id.len() == 40 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        Ok(id)
+    } else {
+        Err(ServiceError::invalid_input(format!(
+            "'{id}' isn't a machine id of 40 hexadecimal digits."
+        )))
+    }
 }

@@ -85,6 +85,7 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
                 &format!("{root}/machines/{{id}}/offboard"),
                 post(offboard::offboard),
             )
+            .route(&format!("{root}/machines/{{id}}/tags"), post(machines::tag))
             .route(&format!("{root}/machineactions"), get(actions::list))
             .route(&format!("{root}/machineactions/{{id}}"), get(actions::one))
             .route(

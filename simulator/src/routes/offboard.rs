@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::access::Api;
+use super::machines::machine_id;
 use super::{Service, body};
 use crate::action::Course;
 use crate::config::SuccessStatus;
@@ -27,12 +28,7 @@ pub(super) async fn offboard(
 ) -> Result<Response, ServiceError> {
     let now = service.clock.now();
     let caller = service.admit(&headers, Api::Offboard, now)?;
-    let Path(id) = id.map_err(|error| ServiceError::invalid_input(error.body_text()))?;
-    if !is_machine_id(&id) {
-        return Err(ServiceError::invalid_input(format!(
-            "'{id}' isn't a machine id of 40 hexadecimal digits."
-        )));
-    }
+    let id = machine_id(id)?;
     let comment = body::comment(&headers, &body)?
         .ok_or_else(|| ServiceError::missing_parameter("Comment"))?;
     let Extension(course) = course.unwrap_or_default();
@@ -66,10 +62,4 @@ fn refused(id: &str, refusal: OffboardRefusal) -> ServiceError {
         )),
         OffboardRefusal::AlreadyPending => ServiceError::already_exists(),
     }
-}
-
-/// Upper-case digits are well-formed, but no machine has them: what the
-/// service makes of those is unsourced.
-fn is_machine_id(text: &str) -> bool {
-    text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }

@@ -156,6 +156,8 @@ async fn routes_that_are_none() {
         ("DELETE", &format!("/api/machines/{id}")),
         ("GET", &format!("/api/machines/{id}/offboard")),
         ("PUT", &format!("/api/machines/{id}/offboard")),
+        ("GET", &format!("/api/machines/{id}/tags")),
+        ("DELETE", &format!("/api/machines/{id}/tags")),
         ("POST", &format!("/api/machines/{id}/isolate")),
         ("POST", &format!("/api/machines/{id}/offboard/now")),
     ] {

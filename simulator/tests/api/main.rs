@@ -14,5 +14,6 @@ mod lists;
 mod observed;
 mod offboarding;
 mod quotas;
+mod tags;
 mod tls;
 mod tokens;

@@ -19,6 +19,7 @@ fn routes(simulator: &Simulator) -> Vec<(&'static str, String)> {
         ("GET", "/api/machineactions".to_owned()),
         ("GET", format!("/api/v1.0/machineactions/{action}")),
         ("POST", format!("/api/v1.0/machineactions/{action}/cancel")),
+        ("POST", format!("/api/machines/{id}/tags")),
     ]
 }
 
@@ -134,12 +135,13 @@ async fn a_wrong_audience_is_403() {
 async fn each_route_asks_for_its_own_permission() {
     let simulator = start_slow().await;
     let (read, offboard, cancel) = (&[0, 1, 3, 4][..], &[2][..], &[5][..]);
+    let read_and_tag = &[0, 1, 3, 4, 6][..];
     let both = [offboard, cancel].concat();
     let roles = |role| TokenRequest::default().roles([role]);
     let scopes = |scope| TokenRequest::default().scopes([scope]);
     for (request, admitted) in [
         (roles("Machine.Read.All"), read),
-        (roles("Machine.ReadWrite.All"), read),
+        (roles("Machine.ReadWrite.All"), read_and_tag),
         (roles("Machine.Read"), &[]),
         (roles("Machine.Offboard"), &both),
         (roles("Machine.Isolate"), cancel),
@@ -152,7 +154,7 @@ async fn each_route_asks_for_its_own_permission() {
         (roles("Alert.Read.All"), &[]),
         (TokenRequest::default().roles([]), &[]),
         (scopes("Machine.Read"), read),
-        (scopes("Machine.ReadWrite"), read),
+        (scopes("Machine.ReadWrite"), read_and_tag),
         (scopes("Machine.Read.All"), &[]),
         (scopes("Machine.Offboard"), &both),
         (scopes("Machine.Isolate"), cancel),

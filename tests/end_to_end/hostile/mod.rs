@@ -18,6 +18,7 @@ mod resources;
 mod results;
 mod routes;
 pub(crate) mod servers;
+mod tags;
 mod written;
 
 use std::{
@@ -83,16 +84,23 @@ fn guests() -> &'static Path {
 
 /// A guest's component, as a file of it would be.
 fn component_bytes(guest: &str) -> Vec<u8> {
+    wrapped(module(guest))
+}
+
+fn module(guest: &str) -> Vec<u8> {
     let module = guests().join(guest).with_extension("wasm");
-    let module = std::fs::read(&module).unwrap_or_else(|error| panic!("{module:?}: {error}"));
-    wrapped(module)
+    std::fs::read(&module).unwrap_or_else(|error| panic!("{module:?}: {error}"))
 }
 
 /// A module with the contract's functions as a component.
-fn wrapped(mut module: Vec<u8>) -> Vec<u8> {
+fn wrapped(module: Vec<u8>) -> Vec<u8> {
+    wrapped_for("plugin", module)
+}
+
+fn wrapped_for(world: &str, mut module: Vec<u8>) -> Vec<u8> {
     let mut contract = Resolve::default();
     let package = contract.push_str("offboard.wit", WIT).unwrap();
-    let world = contract.select_world(&[package], Some("plugin")).unwrap();
+    let world = contract.select_world(&[package], Some(world)).unwrap();
     embed_component_metadata(&mut module, &contract, world, StringEncoding::UTF8).unwrap();
     ComponentEncoder::default()
         .validate(true)

@@ -66,6 +66,13 @@ impl Ask {
         .body(&body)
     }
 
+    /// The tag that was ordered, in the same way.
+    pub fn tagging(machine_id: &str, tag: &str) -> Self {
+        Self::ordered(machine_id, "")
+            .route(machine_id, "tags")
+            .body(&[r#"{"Value":""#, tag, r#"","Action":"Add"}"#].concat())
+    }
+
     pub fn method(self, method: Method) -> Self {
         Self { method, ..self }
     }

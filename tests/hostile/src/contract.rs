@@ -20,6 +20,8 @@ pub struct Plugin {
     pub list_actions: fn(&str, u32) -> Option<String>,
     /// Reports a denial.
     pub cancel_action: fn(&str) -> String,
+    /// Reports a denial, or that the machine has the tag.
+    pub tag: fn(&str, &str) -> Option<String>,
 }
 
 impl Plugin {
@@ -38,6 +40,7 @@ impl Plugin {
             None
         },
         cancel_action: |_| String::new(),
+        tag: |_, _| None,
     };
 }
 
@@ -74,9 +77,11 @@ impl offboarding::Guest for Exports {
 /// 0, then a record, or at 8 the error's case and at 16 its text.
 type Returned = *const [u32; 128];
 
-/// Where `denied` stands among the cases of `read-error` and `cancel-error`.
+/// Where `denied` stands among the cases of `read-error`, `cancel-error` and
+/// `tag-error`.
 const READ_DENIED: u32 = 8;
 const CANCEL_DENIED: u32 = 9;
+const TAG_DENIED: u32 = 9;
 
 fn denied(case: u32, text: String) -> Returned {
     let text = text.leak();
@@ -161,6 +166,15 @@ extern "C" fn cancel_action(_: u32, _: u32, pointer: *mut u8, length: usize) -> 
     denied(CANCEL_DENIED, (hostile().cancel_action)(&comment))
 }
 
+/// Only a component of the world that tags has it.
+#[unsafe(export_name = "defender:offboard/tagging@1.0.0#tag")]
+extern "C" fn tag(id: *mut u8, id_length: usize, tag: *mut u8, tag_length: usize) -> Returned {
+    match (hostile().tag)(&text(id, id_length), &text(tag, tag_length)) {
+        Some(told) => denied(TAG_DENIED, told),
+        None => empty(),
+    }
+}
+
 /// Exports a plugin.
 #[macro_export]
 macro_rules! export {
@@ -198,6 +212,21 @@ macro_rules! report {
 
         $crate::offboard!(|machine_id, comment| {
             Err($crate::OffboardError::Denied(report(machine_id, comment)))
+        });
+    };
+}
+
+/// A plugin whose `tag` does this, and reports the text as a denial.
+#[macro_export]
+macro_rules! tag {
+    (|$machine_id:pat_param, $tag:pat_param| $behaviour:expr) => {
+        fn tag($machine_id: &str, $tag: &str) -> Option<String> {
+            Some($behaviour)
+        }
+
+        $crate::export!($crate::Plugin {
+            tag,
+            ..$crate::Plugin::IDLE
         });
     };
 }

@@ -1,0 +1,65 @@
+//! What a request may have in its body: the one comment or tag that was
+//! ordered, and nothing beside it.
+
+use serde::Deserialize;
+
+use crate::contract::{Comment, Tag};
+
+/// The body that was ordered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Content {
+    /// None at all.
+    None,
+    /// `{"Comment": …}`.
+    Comment(Comment),
+    /// `{"Value": …, "Action": "Add"}`.
+    Tag(Tag),
+}
+
+// Two members of one name, or another member, do not parse.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+struct CommentBody {
+    comment: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+struct TagBody {
+    value: String,
+    action: String,
+}
+
+/// What adds a tag; the service's other word is `Remove`.
+const ADD: &str = "Add";
+
+impl Content {
+    /// In the host's own words.
+    pub(super) fn body(&self) -> Option<String> {
+        let body = match self {
+            Self::None => return None,
+            Self::Comment(comment) => serde_json::json!({ "Comment": comment.as_str() }),
+            Self::Tag(tag) => serde_json::json!({ "Value": tag.as_str(), "Action": ADD }),
+        };
+        Some(body.to_string())
+    }
+
+    /// Whether a body means this, and says nothing else.
+    pub(super) fn fits(&self, body: &[u8]) -> bool {
+        // Only an object: serde would take an array for a struct, too.
+        let is_object = body.trim_ascii_start().starts_with(b"{");
+        match self {
+            Self::None => body.is_empty(),
+            Self::Comment(ordered) => {
+                is_object
+                    && serde_json::from_slice::<CommentBody>(body)
+                        .is_ok_and(|body| body.comment == ordered.as_str())
+            }
+            Self::Tag(ordered) => {
+                is_object
+                    && serde_json::from_slice::<TagBody>(body)
+                        .is_ok_and(|body| body.value == ordered.as_str() && body.action == ADD)
+            }
+        }
+    }
+}

@@ -92,7 +92,7 @@ async fn a_tag_whose_answer_was_lost_may_be_added_again() {
     for kind in ["outcome-unknown", "unreadable-answer"] {
         let called = tag(&simulator, &id, "Retired").await;
         let problem: Problem = called.result.unwrap().unwrap_err().into();
-        assert_eq!((problem.kind, problem.retry), (kind, Retry::Safe));
+        assert_eq!((&*problem.kind, problem.retry), (kind, Retry::Safe));
         assert_eq!(with_tag(&simulator, "Retired"), [id.as_str()]);
     }
     let called = tag(&simulator, &id, "Retired").await;

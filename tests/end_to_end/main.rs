@@ -8,6 +8,7 @@ mod audit;
 mod confirm;
 mod connection;
 mod contract;
+mod crash;
 mod csv;
 mod demo;
 mod faults;

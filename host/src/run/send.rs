@@ -107,9 +107,11 @@ impl Runner {
             stop: None,
             failed: None,
         };
-        let mut after = 0;
-        while let Some(last) = campaign.doubt_unknown(after).await? {
-            after = last;
+        for state in [State::Unknown, State::Rejected] {
+            let mut after = 0;
+            while let Some(last) = campaign.doubt_what_was_left(state, after).await? {
+                after = last;
+            }
         }
         campaign.fly().await;
         let flushed = self.pace.flush().await;
@@ -121,14 +123,22 @@ impl Runner {
 }
 
 impl<'a> Campaign<'a> {
-    /// What was left in doubt before.
-    async fn doubt_unknown(&mut self, after: u64) -> Result<Option<u64>, LedgerError> {
+    /// What was left in doubt before: of what is unknown, what became of it, and
+    /// of what was refused because an action stood in its way, which.
+    async fn doubt_what_was_left(
+        &mut self,
+        state: State,
+        after: u64,
+    ) -> Result<Option<u64>, LedgerError> {
         let ledger = self.runner.session.ledger();
-        let entries = ledger
-            .entries_in(self.run, State::Unknown, after, BATCH)
-            .await?;
+        let entries = ledger.entries_in(self.run, state, after, BATCH).await?;
         let last = entries.last().map(|entry| entry.number);
-        for entry in entries {
+        let is_in_doubt = |entry: &Entry| {
+            let problem = entry.order.problem();
+            state == State::Unknown
+                || problem.is_some_and(|problem| problem.kind == "already-in-progress")
+        };
+        for entry in entries.into_iter().filter(is_in_doubt) {
             self.doubt(entry);
         }
         Ok(last)

@@ -1,0 +1,182 @@
+//! A run that is killed again and again, on a line that drops and with a service
+//! that fails: nothing is lost, and nothing is done twice.
+
+use std::{
+    collections::HashMap,
+    fs,
+    process::{Child, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use offboard_simulator::{Config, FaultPlan, OnDuplicate};
+use serde_json::Value;
+
+use crate::support::{Outcome, World};
+
+/// Numbers that look like chance, and are the same for each seed.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (self.0 >> 33) % limit
+    }
+}
+
+/// So many machines that are to be offboarded, in a file.
+fn listed(world: &World, count: usize) -> Vec<String> {
+    let ids = world.online_ids(count);
+    fs::write(world.path("list"), ids.join("\n")).unwrap();
+    ids
+}
+
+/// The order for all of them. Whoever gives it again gives it once.
+fn order(world: &World) -> Vec<String> {
+    let list = world.path("list").display().to_string();
+    ["run", "--from", &list, "--request-id", "night"]
+        .into_iter()
+        .chain([
+            "--comment",
+            "Retired, CHG-7",
+            "--expect",
+            "300",
+            "--max-devices",
+            "1000",
+        ])
+        .map(ToOwned::to_owned)
+        .collect()
+}
+
+const FAST: [&str; 10] = [
+    "--yes", "--jobs", "2", "--quota", "none", "--grace", "300ms", "--output", "jsonl", "--quiet",
+];
+
+fn spawn(world: &World, args: &[&str]) -> Child {
+    let mut command = world.command(args);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().unwrap()
+}
+
+/// Resumes until nothing is left that a resume could change.
+fn finish(world: &World) -> Vec<Value> {
+    let mut last = Outcome::from(world.command(&["--version"]).output().unwrap());
+    for _ in 0..40 {
+        let more = ["resume", "--resend-unknown", "--max-devices", "1000"];
+        last = world.offboard(&[&more[..], &FAST].concat());
+        let orders = world.recorded();
+        let is_open = |order: &Value| {
+            let state = order["state"].as_str().unwrap();
+            ["planned", "sending", "unknown", "not-sent", "rejected"].contains(&state)
+        };
+        if !orders.is_empty() && !orders.iter().any(is_open) {
+            return orders;
+        }
+    }
+    let open = world.recorded();
+    panic!("it does not come to its end: {last:?} {open:?}");
+}
+
+/// Each machine was offboarded exactly once, and the ledger knows by which
+/// action.
+fn judge(world: &World, ids: &[String], orders: &[Value], told: &str) {
+    let mut carried_out: HashMap<String, Vec<String>> = HashMap::new();
+    for offboarding in world.offboardings() {
+        let text = |member: &str| offboarding[member].as_str().unwrap().to_owned();
+        let actions = carried_out.entry(text("machineId")).or_default();
+        actions.push(text("actionId"));
+    }
+    assert_eq!(orders.len(), ids.len(), "{told}");
+    for (order, id) in orders.iter().zip(ids) {
+        assert_eq!(order["machineId"], id.as_str(), "{told}");
+        let actions = carried_out.remove(id).unwrap_or_default();
+        assert_eq!(actions.len(), 1, "{id}: {actions:?}, {told}: {order}");
+        assert_eq!(
+            order["action"]["id"],
+            actions[0].as_str(),
+            "{told}: {order}"
+        );
+    }
+    assert!(carried_out.is_empty(), "{told}: {carried_out:?}");
+}
+
+/// Kills the run so often at moments by chance, and lets it come to its end.
+fn kill(world: &World, kills: u64, seed: u64) {
+    let ids = listed(world, 300);
+    let mut chance = Chance(seed);
+    let order = order(world);
+    let order: Vec<&str> = order.iter().map(String::as_str).chain(FAST).collect();
+    let resume = ["resume", "--max-devices", "1000"];
+    let resume = [&resume[..], &FAST].concat();
+    for number in 0..kills {
+        let args = match world.offboardings().is_empty() || chance.below(4) == 0 {
+            true => &order,
+            false => &resume,
+        };
+        let mut child = spawn(world, args);
+        let begun = Instant::now();
+        let sent = world.offboardings().len();
+        let wait = Duration::from_millis(chance.below(25));
+        // Most of them while it sends: that is when a moment matters.
+        let patience = match sent {
+            // What was not begun is not on record: it has to begin once.
+            0 if number % 3 == 2 => Duration::from_secs(60),
+            _ => Duration::from_millis(300 + chance.below(1500)),
+        };
+        while world.offboardings().len() == sent && begun.elapsed() < patience {
+            if child.try_wait().unwrap().is_some() {
+                break;
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+        thread::sleep(wait);
+        let _ = child.kill();
+        child.wait().unwrap();
+    }
+    // Every one of them met a run that was not at its end.
+    let sent = world.offboardings().len();
+    assert!((1..ids.len()).contains(&sent), "{sent}");
+    let orders = finish(world);
+    judge(world, &ids, &orders, &format!("seed {seed}"));
+}
+
+#[test]
+fn killed_two_hundred_times_nothing_is_lost_and_nothing_done_twice() {
+    let world = World::with(|config: &mut Config| {
+        config.machines = 1500;
+        config.action_time = Duration::from_secs(3600);
+        config.on_duplicate = OnDuplicate::Refuse;
+        config.quota = "none".parse().unwrap();
+    });
+    kill(&world, 200, 1);
+}
+
+const FAULTS: [&str; 9] = [
+    "offboard:8%:drop-before-commit",
+    "offboard:8%:drop-after-commit",
+    "offboard:8%:status=503",
+    "offboard:8%:status-after-commit=502",
+    "offboard:5%:garbage",
+    "offboard:5%:reset-in-body",
+    "machineactions:5%:status=503",
+    "machineactions:5%:drop-before-commit",
+    "machine:5%:drop-before-commit",
+];
+
+#[test]
+fn nor_on_a_line_that_drops_with_a_service_that_fails() {
+    for (seed, on_duplicate) in [(1, OnDuplicate::Refuse), (2, OnDuplicate::Return)] {
+        let world = World::with(|config: &mut Config| {
+            config.machines = 1500;
+            config.action_time = Duration::from_secs(3600);
+            config.on_duplicate = on_duplicate;
+            config.quota = "none".parse().unwrap();
+            config.faults = FaultPlan::parse(FAULTS).unwrap();
+            config.faults.seed = seed;
+        });
+        kill(&world, 20, seed);
+    }
+}

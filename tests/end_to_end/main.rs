@@ -31,5 +31,6 @@ mod simulate;
 mod status;
 mod support;
 mod tagging;
+mod together;
 mod traps;
 mod usage;

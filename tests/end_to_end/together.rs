@@ -1,0 +1,157 @@
+//! Several processes at once: on one ledger nothing is done twice, on two every
+//! conflict is taken on or told.
+
+use std::{collections::HashMap, fs, time::Duration};
+
+use offboard_simulator::{Config, FaultPlan, OnDuplicate};
+use serde_json::Value;
+
+use crate::support::{Outcome, World};
+
+const COUNT: usize = 40;
+
+fn world(on_duplicate: OnDuplicate) -> World {
+    World::with(|config: &mut Config| {
+        config.machines = 300;
+        config.quota = "none".parse().unwrap();
+        config.action_time = Duration::from_secs(3600);
+        config.on_duplicate = on_duplicate;
+    })
+}
+
+/// How often each machine was offboarded.
+fn carried_out(world: &World) -> HashMap<String, usize> {
+    let mut machines = HashMap::new();
+    for offboarding in world.offboardings() {
+        let machine = offboarding["machineId"].as_str().unwrap().to_owned();
+        *machines.entry(machine).or_default() += 1;
+    }
+    machines
+}
+
+/// Two runs of one list at once, each with a ledger of this name.
+fn at_once(world: &World, ledgers: [&str; 2]) -> [Outcome; 2] {
+    let ids = world.online_ids(COUNT);
+    fs::write(world.path("list"), ids.join("\n")).unwrap();
+    let list = world.path("list").display().to_string();
+    let count = COUNT.to_string();
+    let args = [
+        "run",
+        "--from",
+        &list,
+        "--comment",
+        "x",
+        "--yes",
+        "--expect",
+        &count,
+    ];
+    let more = ["--quota", "none", "--output", "json", "--grace", "1s"];
+    let running = ledgers.map(|ledger| {
+        let mut command = world.command(&[&args[..], &more].concat());
+        command
+            .env("OFFBOARD_LEDGER", world.path(ledger))
+            .spawn()
+            .unwrap()
+    });
+    running.map(|child| Outcome::from(child.wait_with_output().unwrap()))
+}
+
+#[test]
+fn on_one_ledger_each_machine_is_one_process_s() {
+    let world = world(OnDuplicate::Return);
+    let outcomes = at_once(&world, ["ledger.db", "ledger.db"]);
+    let posts = world.posts();
+    assert_eq!(posts.len(), COUNT, "{posts:?} {outcomes:?}");
+    let carried_out = carried_out(&world);
+    assert_eq!(carried_out.len(), COUNT);
+    assert!(carried_out.values().all(|count| *count == 1));
+    let rows: Vec<Value> = outcomes.iter().flat_map(Outcome::rows).collect();
+    let count = |state| rows.iter().filter(|row| row["state"] == state).count();
+    assert_eq!(
+        (count("accepted"), count("skipped")),
+        (COUNT, COUNT),
+        "{outcomes:?}"
+    );
+}
+
+#[test]
+fn on_two_ledgers_every_conflict_is_taken_on() {
+    for on_duplicate in [OnDuplicate::Return, OnDuplicate::Refuse] {
+        let world = world(on_duplicate);
+        let outcomes = at_once(&world, ["ledger.db", "other.db"]);
+        assert!(world.posts().len() > COUNT, "there was no conflict");
+        let carried_out = carried_out(&world);
+        assert!(carried_out.values().all(|count| *count == 1));
+        for row in outcomes.iter().flat_map(Outcome::rows) {
+            assert_eq!(row["state"], "accepted", "{row}");
+        }
+        let [one, other] = outcomes.map(|outcome| outcome.rows());
+        for (one, other) in one.iter().zip(&other) {
+            assert_eq!(one["action"]["id"], other["action"]["id"]);
+        }
+    }
+}
+
+#[test]
+fn what_becomes_visible_after_the_grace_time_is_not_done_twice() {
+    for on_duplicate in [OnDuplicate::Return, OnDuplicate::Refuse] {
+        let world = World::with(|config: &mut Config| {
+            config.action_time = Duration::from_secs(3600);
+            config.on_duplicate = on_duplicate;
+            let faults = [
+                "offboard:1:drop-after-commit",
+                "offboard:1:visible-after=4s",
+            ];
+            config.faults = FaultPlan::parse(faults).unwrap();
+        });
+        let id = world.online()[0].machine.id.clone();
+        let outcome = world.run(&[&id, "--grace", "1s"]);
+        assert_eq!(outcome.row()["state"], "unknown", "{outcome:?}");
+        // Finding nothing proves nothing: without the user's word nothing leaves.
+        let resumed = world.offboard(&["resume", "--yes", "--grace", "0s", "-o", "json"]);
+        assert_eq!(resumed.row()["state"], "unknown", "{resumed:?}");
+        assert_eq!(world.posts().len(), 1);
+        // With it, the service says what it has.
+        let args = [
+            "resume",
+            "--yes",
+            "--resend-unknown",
+            "--grace",
+            "0s",
+            "-o",
+            "json",
+        ];
+        let resent = world.offboard(&args);
+        assert_eq!(world.posts().len(), 2, "{resent:?}");
+        std::thread::sleep(Duration::from_secs(4));
+        let settled = world.offboard(&["resume", "--yes", "--grace", "5s", "last", "-o", "json"]);
+        assert_eq!(settled.row()["state"], "accepted", "{settled:?}");
+        let carried_out = world.offboardings();
+        assert_eq!(carried_out.len(), 1, "{carried_out:?}");
+        assert_eq!(settled.row()["action"]["id"], carried_out[0]["actionId"]);
+    }
+}
+
+/// The quota is one, however many processes there are.
+#[test]
+fn on_one_ledger_the_quota_is_shared() {
+    let world = World::with(|config: &mut Config| {
+        config.machines = 100;
+        config.quota = "10/3s".parse().unwrap();
+    });
+    let ids = world.online_ids(20);
+    let halves = [&ids[..10], &ids[10..]];
+    let running = halves.map(|ids| {
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let args = ["run", "--comment", "x", "--yes", "--quota", "10/3s"];
+        world.command(&[&args[..], &ids].concat()).spawn().unwrap()
+    });
+    for child in running {
+        let outcome = Outcome::from(child.wait_with_output().unwrap());
+        assert_eq!(outcome.code, 0, "{outcome:?}");
+    }
+    let refused = world.requests();
+    let refused = refused.iter().filter(|request| request["status"] == 429);
+    assert_eq!(refused.count(), 0);
+    assert_eq!(world.offboardings().len(), 20);
+}

@@ -13,6 +13,7 @@ mod csv;
 mod demo;
 mod faults;
 mod find;
+mod fleet;
 mod hostile;
 mod ledger;
 mod limits;

@@ -66,6 +66,9 @@ pub(super) async fn announce(
     let ledger = connected.runner.session.ledger();
     let counts = ledger.counts(run).await?;
     let planned = counts.of(State::Planned);
+    if planned == 0 && course.is_resumed {
+        return Ok(());
+    }
     refused(screen, connected, run).await?;
     if planned == 0 {
         return Ok(());
@@ -127,7 +130,8 @@ async fn refused(screen: &Screen, connected: &Connected, run: RunId) -> Result<(
                 break;
             };
             after = last.number;
-            for entry in &entries {
+            // What was sent was told then.
+            for entry in entries.iter().filter(|entry| entry.attempts == 0) {
                 let Some(problem) = entry.order.problem() else {
                     continue;
                 };

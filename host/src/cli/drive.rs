@@ -1,9 +1,10 @@
 //! A run from its record to its result, whether it begins or is taken up again:
 //! look, show, ask, send, follow, report.
 
-use std::{cell::RefCell, collections::HashMap, fs::File, path::Path};
+use std::{cell::RefCell, collections::HashMap, path::Path};
 
 use anyhow::{Context, Result, ensure};
+use tempfile::NamedTempFile;
 
 use super::{
     announce::{self, announce},
@@ -31,6 +32,8 @@ const PAGE: u32 = 500;
 pub(super) struct Course<'a> {
     pub(super) send: &'a SendArgs,
     pub(super) dry: bool,
+    /// It was begun before.
+    pub(super) is_resumed: bool,
     pub(super) again: bool,
     pub(super) resend_unknown: bool,
     pub(super) output: Format,
@@ -133,7 +136,11 @@ async fn go(
     let is_resumed = counts.of(State::Accepted) + counts.of(State::Pending) > 0;
     let patience = course.send.wait.wait;
     if patience.is_some() || is_resumed {
+        let accepted = ledger.counts(run).await?;
+        let accepted = accepted.of(State::Accepted) + accepted.of(State::Pending);
+        teller.begin_to_follow(accepted);
         runner.follow(run, patience, &observe).await?;
+        teller.end();
     }
     Ok(Finished::Yes)
 }
@@ -186,8 +193,16 @@ async fn finish(
 
 async fn report(ledger: &Ledger, run: &RunRow, file: &Path) -> Result<()> {
     let context = || file.display().to_string();
-    let out = File::create(file).with_context(context)?;
-    evidence::page(ledger, run, out).await.with_context(context)
+    // Whole or not at all, and nobody else's to read: it names machines and people.
+    let folder = file
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let out = NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).with_context(context)?;
+    let written = out.reopen().with_context(context)?;
+    evidence::page(ledger, run, written)
+        .await
+        .with_context(context)?;
+    out.persist(file).map(|_| ()).with_context(context)
 }
 
 /// What nobody works on any more, as it is shown; on record it keeps its turn.
@@ -241,6 +256,21 @@ pub(super) async fn are_same(ledger: &Ledger, run: RunId, plans: &[Plan]) -> Res
             }
         }
     }
+}
+
+/// Whether a report can be written, before anything is sent.
+pub(super) fn check_report(send: &SendArgs) -> Result<()> {
+    let Some(file) = &send.report else {
+        return Ok(());
+    };
+    let context = || format!("--report {}", file.display());
+    ensure!(!file.is_dir(), "{}: it is a folder", context());
+    let folder = file
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    tempfile::tempfile_in(folder.unwrap_or(Path::new(".")))
+        .map(|_| ())
+        .with_context(context)
 }
 
 /// What can be said of a run that is taken up, before anybody is asked.

@@ -20,6 +20,7 @@ use crate::{
 const PAGE: u32 = 500;
 
 pub(super) async fn resume(mut args: ResumeArgs, screen: &Screen) -> Result<Exit> {
+    drive::check_report(&args.send)?;
     let signals = Signals::listen(screen);
     let connected = args
         .connect
@@ -117,6 +118,7 @@ async fn one(
     let course = Course {
         send: &args.send,
         dry: false,
+        is_resumed: true,
         again: run.again,
         resend_unknown: args.resend_unknown,
         output: args.output.output,

@@ -45,6 +45,7 @@ pub(super) async fn run(mut args: RunArgs, screen: &Screen) -> Result<Exit> {
 /// What can be said before anybody is asked anything.
 fn guard(args: &RunArgs, count: u64) -> Result<()> {
     let send = &args.send;
+    drive::check_report(send)?;
     if let Some(expected) = send.expect {
         ensure!(
             expected == count,
@@ -84,6 +85,7 @@ async fn order(
     let course = Course {
         send: &args.send,
         dry: args.dry_run,
+        is_resumed: false,
         again: args.again,
         resend_unknown: false,
         output: args.output.output,

@@ -33,6 +33,8 @@ pub(super) struct Teller<'a> {
     is_large: bool,
     states: RefCell<HashMap<MachineId, State>>,
     planned: Cell<u64>,
+    /// Whether all is sent, and followed.
+    follows: Cell<bool>,
     begun: Cell<Instant>,
     told: Cell<Instant>,
     bar: RefCell<Option<ProgressBar>>,
@@ -49,6 +51,7 @@ impl<'a> Teller<'a> {
             is_large: orders > FEW,
             states: RefCell::default(),
             planned: Cell::new(0),
+            follows: Cell::new(false),
             begun: Cell::new(now),
             told: Cell::new(now),
             bar: RefCell::default(),
@@ -74,7 +77,14 @@ impl<'a> Teller<'a> {
         self.draw();
     }
 
-    /// All is sent.
+    /// So many are followed from now on.
+    pub(super) fn begin_to_follow(&self, accepted: u64) {
+        self.states.borrow_mut().clear();
+        self.follows.set(true);
+        self.begin(accepted);
+    }
+
+    /// All is sent, or followed to its end.
     pub(super) fn end(&self) {
         Screen::set_bar(None);
         if self.bar.borrow_mut().take().is_some() || (self.is_large && self.planned.get() > 0) {
@@ -185,7 +195,11 @@ impl<'a> Teller<'a> {
     }
 
     fn settled(&self) -> u64 {
-        self.states.borrow().len() as u64
+        let states = self.states.borrow();
+        let is_settled = |state: &&State| {
+            !self.follows.get() || !matches!(state, State::Accepted | State::Pending)
+        };
+        states.values().filter(is_settled).count() as u64
     }
 
     fn summary(&self) -> String {
@@ -221,11 +235,11 @@ impl<'a> Teller<'a> {
         drop(states);
         let settled = self.settled();
         let minutes = self.begun.get().elapsed().as_secs_f64() / 60.0;
-        if minutes > 0.1 {
+        if minutes > 0.1 && !self.follows.get() {
             words.push(format!("{:.0} a minute", settled as f64 / minutes));
         }
         let left = self.planned.get().saturating_sub(settled);
-        if left > 0 {
+        if left > 0 && !self.follows.get() {
             let left = time_left(&self.quota, settled, left);
             if left >= Duration::from_secs(60) {
                 let left = Duration::from_secs(left.as_secs() / 60 * 60);

@@ -1,0 +1,165 @@
+//! Runs of many machines: the fleet is read once where that is cheaper, and what
+//! is shown of many is what they are together.
+
+use std::fs;
+
+use offboard_simulator::Config;
+
+use crate::support::{Outcome, World, write_secret};
+
+fn world() -> World {
+    World::with(|config: &mut Config| {
+        config.machines = 200;
+        config.quota = "none".parse().unwrap();
+    })
+}
+
+/// Orders the machines of this list.
+fn order(world: &World, list: &str, more: &[&str]) -> Outcome {
+    fs::write(world.path("list"), list).unwrap();
+    let list = world.path("list").display().to_string();
+    let args = ["run", "--from", &list, "--comment", "x", "--output", "json"];
+    world.offboard(&[&args[..], more].concat())
+}
+
+/// How many machines were read one by one.
+fn read_alone(world: &World) -> usize {
+    let requests = world.requests();
+    let paths = requests
+        .iter()
+        .map(|request| request["path"].as_str().unwrap());
+    paths
+        .filter(|path| path.starts_with("/api/machines/") && !path.ends_with("/offboard"))
+        .count()
+}
+
+#[test]
+fn many_machines_are_looked_up_by_pages_of_the_fleet() {
+    let world = world();
+    let machines = world.online();
+    let list: Vec<&str> = machines
+        .iter()
+        .take(30)
+        .enumerate()
+        .map(|(at, truth)| match at % 2 {
+            0 => truth.machine.id.as_str(),
+            _ => truth.machine.computer_dns_name.as_str(),
+        })
+        .collect();
+    let outcome = order(&world, &list.join("\n"), &["--dry-run"]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    for (row, truth) in outcome.rows().iter().zip(&machines) {
+        assert_eq!(row["machineId"], truth.machine.id.as_str());
+        assert_eq!(
+            (&row["state"], &row["preflight"]),
+            (&"planned".into(), &"ok".into())
+        );
+    }
+    assert_eq!(read_alone(&world), 0);
+    assert!(world.requests().len() < 5, "{:?}", world.requests());
+    for told in [
+        "30 machines:",
+        "Systems:",
+        "Last seen: from",
+        "once for each of the 30",
+    ] {
+        assert!(outcome.stderr.contains(told), "{told}: {outcome:?}");
+    }
+}
+
+#[test]
+fn among_the_fleet_a_name_of_several_machines_is_refused_and_a_stranger_is_looked_for() {
+    let world = world();
+    let shared = world.shared_name();
+    let mut list: Vec<String> = world.online_ids(25);
+    list.push(shared.clone());
+    list.push(crate::support::NOBODY.to_owned());
+    let outcome = order(&world, &list.join("\n"), &["--dry-run"]);
+    let rows = outcome.rows();
+    assert_eq!(rows[25]["error"]["kind"], "ambiguous-name", "{}", rows[25]);
+    let message = rows[25]["error"]["message"].as_str().unwrap();
+    for machine in world
+        .offboard(&["find", &shared, "--output", "json"])
+        .rows()
+    {
+        assert!(
+            message.contains(machine["machineId"].as_str().unwrap()),
+            "{message}"
+        );
+    }
+    assert_eq!(
+        rows[26]["error"]["kind"], "machine-not-found",
+        "{}",
+        rows[26]
+    );
+    assert_eq!(read_alone(&world), 1);
+}
+
+#[test]
+fn two_names_of_one_machine_are_one_order_also_among_the_fleet() {
+    let world = world();
+    let machines = world.online();
+    let mut list: Vec<&str> = machines
+        .iter()
+        .take(25)
+        .map(|truth| truth.machine.id.as_str())
+        .collect();
+    list.push(&machines[3].machine.computer_dns_name);
+    let outcome = order(&world, &list.join("\n"), &["--dry-run"]);
+    assert_eq!(
+        outcome.rows()[25]["error"]["kind"],
+        "duplicate",
+        "{outcome:?}"
+    );
+}
+
+#[test]
+fn a_policy_bounds_a_run_to_a_share_of_the_fleet() {
+    let world = world();
+    let file = world.path("offboard.toml");
+    write_secret(&file, "[profiles.a.policy]\nlargest-share = 2\n");
+    let config = file.display().to_string();
+    let ids = world.online_ids(5);
+    let few = order(
+        &world,
+        &ids[..4].join("\n"),
+        &["--dry-run", "--config", &config],
+    );
+    assert_eq!(few.code, 0, "{few:?}");
+    let many = order(&world, &ids.join("\n"), &["--yes", "--config", &config]);
+    assert_eq!(many.code, 1, "{many:?}");
+    for row in many.rows() {
+        assert_eq!(row["error"]["kind"], "policy", "{row}");
+        let message = row["error"]["message"].as_str().unwrap();
+        assert!(
+            message.contains("5 of 200 machines are more than 2 %"),
+            "{message}"
+        );
+    }
+    assert!(world.posts().is_empty());
+}
+
+#[test]
+fn a_report_is_one_page_about_the_run() {
+    let world = world();
+    let ids = world.online_ids(3);
+    let report = world.path("report.html");
+    let path = report.display().to_string();
+    let outcome = order(&world, &ids.join("\n"), &["--yes", "--report", &path]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    let page = fs::read_to_string(&report).unwrap();
+    for id in &ids {
+        assert!(page.contains(id), "{id}");
+    }
+    assert!(page.contains(&format!("/api/machines/{}/offboard, once", ids[0])));
+    let exported = world.offboard(&["export", "last", "--output", "html"]);
+    assert!(exported.stdout.contains("</html>") && exported.stdout.contains(&ids[2]));
+    // Where it cannot be written nothing is sent.
+    let nowhere = world.path("no/such/folder.html").display().to_string();
+    let refused = order(
+        &world,
+        &world.online_ids(4)[3],
+        &["--yes", "--report", &nowhere],
+    );
+    assert_eq!((refused.code, world.posts().len()), (2, 3), "{refused:?}");
+}

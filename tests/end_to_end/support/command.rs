@@ -98,12 +98,18 @@ pub(crate) fn write_secret(path: &Path, secret: impl AsRef<[u8]>) {
 
 /// Whatever stands in the files of a ledger.
 pub(crate) fn written_ledger(path: &Path) -> String {
+    let written = read_ledger(path);
+    assert!(!written.is_empty(), "there is no ledger");
+    written
+}
+
+/// The same, of one that may not be there yet.
+pub(crate) fn read_ledger(path: &Path) -> String {
     let file = |end: &str| {
         let mut name = path.as_os_str().to_owned();
         name.push(end);
         std::fs::read(name).unwrap_or_default()
     };
     let bytes = [file(""), file("-wal")].concat();
-    assert!(!bytes.is_empty(), "there is no ledger");
     String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -7,7 +7,7 @@ pub(crate) mod python;
 mod scripted;
 mod world;
 
-pub(crate) use command::{Outcome, command, offboard, write_secret, written_ledger};
+pub(crate) use command::{Outcome, command, offboard, read_ledger, write_secret, written_ledger};
 pub(crate) use http::get_json;
 pub(crate) use scripted::{MACHINE, Received, Reply, Scripted};
 pub(crate) use world::World;

@@ -321,6 +321,7 @@ fn the_command_trusts_an_authority_that_it_is_given() {
     );
 
     let named: Outcome = order(&front.service, &root)
+        .arg("--again")
         .env("OFFBOARD_CA_FILE", front.authority())
         .output()
         .unwrap()
@@ -328,7 +329,11 @@ fn the_command_trusts_an_authority_that_it_is_given() {
     assert_eq!(named.code, 0, "{named:?}");
     assert_eq!(front.service.posts(), 2);
 
-    let without: Outcome = order(&front.service, &root).output().unwrap().into();
+    let without: Outcome = order(&front.service, &root)
+        .arg("--again")
+        .output()
+        .unwrap()
+        .into();
     let row = without.row();
     assert_eq!((without.code, row["state"].as_str()), (5, Some("not-sent")));
     let message = row["error"]["message"].as_str().unwrap();

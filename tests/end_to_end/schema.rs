@@ -1,5 +1,6 @@
 //! What the command prints is what its schemas promise.
 
+use offboard_simulator::FaultPlan;
 use serde_json::{Value, json};
 
 use crate::support::{NOBODY, World, offboard, python::faults};
@@ -37,6 +38,57 @@ fn orders_keep_to_their_schema() {
     rows[2]["surplus"] = json!(1);
     rows[3]["error"]["retry"] = json!("sometimes");
     assert_eq!(faults("order.json", &rows).lines().count(), 4);
+}
+
+/// A run of every kind of order, with a tag, and one that stays in doubt.
+fn recorded() -> World {
+    let world = World::with(|config| {
+        config.roles.push("Machine.ReadWrite.All".to_owned());
+        let faults = ["offboard:3:drop-before-commit", "tags:2:status=503"];
+        config.faults = FaultPlan::parse(faults).unwrap();
+    });
+    let ids = world.online_ids(3);
+    let args = ["--tag", "Retired", "--grace=0s", "--request-id", "step-7"];
+    world.run(&[&args[..], &[&ids[0], &ids[1], &ids[2], NOBODY]].concat());
+    world.run(&[&world.offline().machine.id]);
+    world
+}
+
+#[test]
+fn runs_keep_to_their_schema() {
+    let world = recorded();
+    let mut rows = world.recorded_runs();
+    assert_eq!(
+        rows[0]["states"],
+        json!({"accepted": 2, "rejected": 1, "unknown": 1})
+    );
+    assert_eq!(
+        (&rows[0]["tag"], &rows[1]["tag"]),
+        (&json!("Retired"), &json!(null))
+    );
+    assert_eq!(faults("run.json", &rows), "");
+    rows[0]["states"]["nonsense"] = json!(1);
+    rows[1]["surplus"] = json!(1);
+    assert_eq!(faults("run.json", &rows).lines().count(), 2);
+}
+
+#[test]
+fn exports_keep_to_their_schema() {
+    let world = recorded();
+    let mut rows = world.recorded();
+    let requests = |row: &Value| row["requests"].as_array().unwrap().len();
+    let requests: Vec<usize> = rows.iter().map(requests).collect();
+    assert_eq!(requests, [2, 2, 2, 0, 1]);
+    assert_eq!(faults("export.json", &rows), "");
+    rows[0]["requests"][0]["surplus"] = json!(1);
+    rows[1]["requests"][0]["error"]["retry"] = json!("sometimes");
+    rows[2]["moments"][0]["state"] = json!("nonsense");
+    rows[3]["machineId"] = json!(NOBODY.to_uppercase());
+    rows[4]["requests"][0]["error"] = json!({});
+    let faults = faults("export.json", &rows);
+    for row in 1..=5 {
+        assert!(faults.contains(&format!("{row}: $")), "{row}: {faults}");
+    }
 }
 
 #[test]

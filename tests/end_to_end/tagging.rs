@@ -1,4 +1,7 @@
-//! Tags, by the plugin that is built in, on a simulated machine.
+//! Tags, by the plugin that is built in, on simulated machines: alone, and before
+//! an offboarding.
+
+use std::{fs, process::Command, time::Duration};
 
 use offboard_host::{
     component::Component,
@@ -7,9 +10,13 @@ use offboard_host::{
     egress::Delivery,
     sandbox::{Called, Limits, Sandbox},
 };
-use offboard_simulator::{Config, FaultPlan, Simulator};
+use offboard_simulator::{Config, FaultPlan, Simulator, TokenRequest};
+use serde_json::{Value, json};
 
-use crate::support::offboard;
+use crate::{
+    hostile::component_bytes,
+    support::{Outcome, World, offboard},
+};
 
 async fn start(role: &str) -> Simulator {
     let config = Config {
@@ -120,4 +127,273 @@ fn inspect_shows_what_a_tag_may_send() {
             r#"{"Value": …, "Action": "Add"}"#
         ]
     );
+}
+
+/// A tenant whose application may tag, too.
+fn world(change: impl FnOnce(&mut Config)) -> World {
+    World::with(|config| {
+        config.roles.push("Machine.ReadWrite.All".to_owned());
+        change(config);
+    })
+}
+
+fn faulty(faults: &[&str]) -> World {
+    world(|config| config.faults = FaultPlan::parse(faults.iter().copied()).unwrap())
+}
+
+/// What was posted: the end of the path, and the machine.
+fn posted(world: &World) -> Vec<(String, String)> {
+    let post = |post: Value| {
+        let path = post["path"].as_str().unwrap().to_owned();
+        let (rest, what) = path.rsplit_once('/').unwrap();
+        let (_, machine) = rest.rsplit_once('/').unwrap();
+        (what.to_owned(), machine.to_owned())
+    };
+    world.posts().into_iter().map(post).collect()
+}
+
+/// The POSTs of these machines, one by one: the tag, and then the offboarding.
+fn in_turn(ids: &[String]) -> Vec<(String, String)> {
+    let both = |id: &String| ["tags", "offboard"].map(|what| (what.to_owned(), id.clone()));
+    ids.iter().flat_map(both).collect()
+}
+
+/// The routes of an order's requests that are on record, and their statuses.
+fn on_record(order: &Value) -> Vec<(&str, Option<u64>)> {
+    let requests = order["requests"].as_array().unwrap().iter();
+    requests
+        .map(|request| {
+            let (_, what) = request["route"].as_str().unwrap().rsplit_once('/').unwrap();
+            (what, request["status"].as_u64())
+        })
+        .collect()
+}
+
+#[test]
+fn each_machine_is_tagged_right_before_it_is_offboarded_and_both_are_on_record() {
+    let world = world(|_| {});
+    let ids = world.online_ids(2);
+    let outcome = world.run(&[&ids[0], &ids[1], "--tag", "Retired 2030", "--jobs=1"]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    assert_eq!(posted(&world), in_turn(&ids));
+    let body: Value = serde_json::from_str(world.posts()[0]["body"].as_str().unwrap()).unwrap();
+    assert_eq!(body, json!({"Value": "Retired 2030", "Action": "Add"}));
+    assert_eq!(world.recorded_runs()[0]["tag"], "Retired 2030");
+    for (order, id) in world.recorded().iter().zip(&ids) {
+        assert_eq!(
+            on_record(order),
+            [("tags", Some(200)), ("offboard", Some(200))]
+        );
+        let grant = order["requests"][0]["grant"].as_str().unwrap();
+        let words = format!("/api/machines/{id}/tags, once, with exactly this tag");
+        assert!(grant.ends_with(&words), "{grant}");
+        assert_eq!(order["attempts"], 1);
+    }
+}
+
+#[test]
+fn without_the_permission_that_is_told_once_and_all_is_offboarded() {
+    let world = World::new();
+    let ids = world.online_ids(3);
+    let outcome = world.run(&[&ids[0], &ids[1], &ids[2], "--tag", "Retired"]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    assert_eq!(world.offboardings().len(), 3);
+    let posted = posted(&world);
+    let tags = posted.iter().filter(|(what, _)| what == "tags").count();
+    assert_eq!(tags, 1, "{posted:?}");
+    let told = outcome
+        .stderr
+        .matches("no machine is tagged any more")
+        .count();
+    assert_eq!(told, 1, "{outcome:?}");
+    let permission = "A tag needs the permission Machine.ReadWrite.All";
+    assert!(outcome.stderr.contains(permission), "{outcome:?}");
+    let recorded = world.recorded();
+    let expected = [("tags", Some(403)), ("offboard", Some(200))];
+    assert_eq!(on_record(&recorded[0]), expected);
+    assert_eq!(on_record(&recorded[1]), expected[1..]);
+}
+
+#[test]
+fn a_tag_that_fails_does_not_stop_the_offboarding_and_is_told() {
+    let answers = [
+        ("drop-after-commit", None),
+        ("status=503", Some(503)),
+        ("status=400", Some(400)),
+    ];
+    for (fault, status) in answers {
+        let world = faulty(&[&format!("tags:1:{fault}")]);
+        let id = world.online_ids(1).remove(0);
+        let outcome = world.run(&[&id, "--tag", "Retired"]);
+        assert_eq!(outcome.code, 0, "{fault}: {outcome:?}");
+        assert_eq!(posted(&world), in_turn(&[id]), "{fault}");
+        let words = "it is offboarded without the tag";
+        assert!(outcome.stderr.contains(words), "{fault}: {outcome:?}");
+        let recorded = world.recorded();
+        let expected = [("tags", status), ("offboard", Some(200))];
+        assert_eq!(on_record(&recorded[0]), expected, "{fault}");
+    }
+}
+
+#[test]
+fn a_throttled_tag_waits_as_asked_and_is_tried_again_once() {
+    for (throttled, tags) in [("1", [429, 200]), ("1-2", [429, 429])] {
+        let fault = format!("tags:{throttled}:status=429,retry-after=1s");
+        let world = faulty(&[&fault]);
+        let id = world.online_ids(1).remove(0);
+        let outcome = world.run(&[&id, "--tag", "Retired"]);
+        assert_eq!(outcome.code, 0, "{outcome:?}");
+        let order = world.recorded().remove(0);
+        let [first, second] = tags.map(|status| ("tags", Some(status)));
+        assert_eq!(on_record(&order), [first, second, ("offboard", Some(200))]);
+        let at = |at: usize, what: &str| -> jiff::Timestamp {
+            order["requests"][at][what]
+                .as_str()
+                .unwrap()
+                .parse()
+                .unwrap()
+        };
+        for next in 1..=tags.iter().filter(|status| **status == 429).count() {
+            let waited = at(next, "sent").duration_since(at(next - 1, "answered"));
+            assert!(waited.as_millis() >= 990, "{throttled}: {order}");
+        }
+    }
+}
+
+#[test]
+fn a_run_that_is_taken_up_again_keeps_its_tag() {
+    let world = World::with(|config| config.roles = vec!["Machine.Read.All".to_owned()]);
+    let ids = world.online_ids(2);
+    // Nothing can be sent yet.
+    let stopped = world.run(&[&ids[0], &ids[1], "--tag", "Retired"]);
+    assert_eq!(stopped.code, 3, "{stopped:?}");
+    let before = world.posts().len();
+    let roles = [
+        "Machine.Offboard",
+        "Machine.Read.All",
+        "Machine.ReadWrite.All",
+    ];
+    world.use_token(TokenRequest::default().roles(roles));
+    let resumed = world.offboard(&["resume", "--yes", "--jobs=1", "-o", "json"]);
+    assert_eq!(resumed.code, 0, "{resumed:?}");
+    assert_eq!(posted(&world)[before..], in_turn(&ids)[..]);
+}
+
+#[test]
+fn nothing_is_sent_by_a_dry_run_which_shows_the_tag_and_its_grant() {
+    let world = world(|_| {});
+    let id = world.online_ids(1).remove(0);
+    let args = [
+        "run",
+        &id,
+        "--comment",
+        "x",
+        "--tag",
+        "Retired",
+        "--dry-run",
+    ];
+    let outcome = world.offboard(&args);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    let grant = format!(
+        "POST {}/api/machines/{id}/tags, once, with exactly this tag",
+        world.root()
+    );
+    for words in ["The tag, set right before: Retired", &grant] {
+        assert!(outcome.stderr.contains(words), "{words}: {outcome:?}");
+    }
+    assert!(world.posts().is_empty());
+}
+
+#[test]
+fn of_many_machines_the_tag_has_one_line() {
+    let world = world(|config| config.machines = 120);
+    let ids = world.online_ids(26);
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let args = ["run", "--comment", "x", "--tag", "Retired", "--dry-run"];
+    let outcome = world.offboard(&[&args[..], &ids].concat());
+    let line = "/api/machines/{id}/tags, once for each of the 26, with exactly this tag";
+    assert_eq!(outcome.stderr.matches("/tags").count(), 1, "{outcome:?}");
+    assert!(outcome.stderr.contains(line), "{outcome:?}");
+}
+
+#[test]
+fn while_its_tag_is_under_way_an_order_is_planned() {
+    let world = faulty(&["tags:1:delay=20s"]);
+    let id = world.online_ids(1).remove(0);
+    let args = ["run", &id, "--comment", "x", "--yes", "--tag", "Retired"];
+    let mut running = world.command(&args).spawn().unwrap();
+    while world.posts().is_empty() && running.try_wait().unwrap().is_none() {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    running.kill().unwrap();
+    running.wait().unwrap();
+    let order = world.recorded().remove(0);
+    assert_eq!(order["state"], "planned", "{order}");
+    assert_eq!(on_record(&order), [("tags", None)]);
+    let resumed = world.offboard(&["resume", "--yes"]);
+    assert_eq!(resumed.code, 0, "{resumed:?}");
+    assert_eq!(world.offboardings().len(), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_that_is_to_end_offboards_nothing_after_the_tag_that_is_under_way() {
+    let world = faulty(&["tags:1:delay=2s"]);
+    let id = world.online_ids(1).remove(0);
+    let args = ["run", &id, "--comment", "x", "--yes", "--tag", "Retired"];
+    let running = world.command(&args).spawn().unwrap();
+    while world.posts().is_empty() {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let kill = Command::new("kill")
+        .args(["-INT", &running.id().to_string()])
+        .status();
+    assert!(kill.unwrap().success());
+    let outcome = Outcome::from(running.wait_with_output().unwrap());
+    assert_eq!(outcome.code, 130, "{outcome:?}");
+    assert!(world.offboardings().is_empty());
+    let order = world.recorded().remove(0);
+    assert_eq!(order["state"], "planned", "{order}");
+    assert_eq!(on_record(&order), [("tags", Some(200))]);
+}
+
+#[test]
+fn a_plugin_that_cannot_tag_is_found_out_before_anything_is_sent() {
+    let world = world(|_| {});
+    let plugin = world.path("plugin.wasm");
+    fs::write(&plugin, component_bytes("claims_not_sent")).unwrap();
+    let id = world.online_ids(1).remove(0);
+    let plugin = plugin.to_str().unwrap();
+    let outcome = world.run(&[&id, "--tag", "Retired", "--plugin", plugin]);
+    assert_eq!(outcome.code, 2, "{outcome:?}");
+    assert!(outcome.stderr.contains("exports `tagging`"), "{outcome:?}");
+    assert!(world.requests().is_empty());
+}
+
+#[test]
+fn what_is_no_tag_is_told_before_anything_is_sent() {
+    let world = world(|_| {});
+    let id = world.online_ids(1).remove(0);
+    for (tag, why) in [
+        (" ", "blank"),
+        ("a\nb", "control character"),
+        (" a", "white space"),
+    ] {
+        let outcome = world.run(&[&id, "--tag", tag]);
+        assert_eq!(outcome.code, 2, "{outcome:?}");
+        assert!(outcome.stderr.contains(why), "{outcome:?}");
+    }
+    assert!(world.requests().is_empty());
+}
+
+#[test]
+fn the_same_request_with_another_tag_is_another_one() {
+    let world = world(|_| {});
+    let id = world.online_ids(1).remove(0);
+    let order = |tag| world.run(&[&id, "--request-id", "step-7", "--tag", tag]);
+    assert_eq!(order("Retired").code, 0);
+    let posts = world.posts().len();
+    assert_eq!(order("Retired").code, 0);
+    assert_eq!(order("Stolen").code, 2);
+    assert_eq!(world.posts().len(), posts);
 }

@@ -11,7 +11,7 @@ use super::{
     screen::Screen,
 };
 use crate::{
-    grant::Grant,
+    grant::{Grant, Route},
     ledger::{Entry, LedgerError, RunId},
     order::State,
     text::clean,
@@ -89,10 +89,21 @@ pub(super) async fn announce(
         }
         together.tell(screen, planned);
     }
-    if let Some(claims) = &connected.claims
-        && !claims.may_offboard()
-    {
-        screen.say("note: the token does not carry Machine.Offboard: the service will refuse it");
+    if let Some(tag) = course.tag {
+        let tag = clean(tag.as_str());
+        screen.say(&format!("The tag, set right before: {tag}"));
+    }
+    if let Some(claims) = &connected.claims {
+        if !claims.may_offboard() {
+            screen
+                .say("note: the token does not carry Machine.Offboard: the service will refuse it");
+        }
+        if course.tag.is_some() && !claims.may_tag() {
+            screen.say(
+                "note: the token does not carry Machine.ReadWrite.All: the service will refuse \
+                 the tag, and the machines are offboarded without it",
+            );
+        }
     }
     screen.say(&format!("Signed in {}.", clean(&connected.signed_in())));
     screen.say(match course.dry {
@@ -101,17 +112,26 @@ pub(super) async fn announce(
     });
     let api = &connected.runner.connection.api_root;
     if planned > FEW {
-        screen.say(&format!(
-            "  POST {}/api/machines/{{id}}/offboard, once for each of the {planned}, with exactly \
-             its comment",
-            api.as_str().trim_end_matches('/')
-        ));
+        let root = api.as_str().trim_end_matches('/');
+        let each = |route: Route, with: &str| {
+            let path = route.template();
+            screen.say(&format!(
+                "  POST {root}{path}, once for each of the {planned}, with exactly {with}"
+            ));
+        };
+        if course.tag.is_some() {
+            each(Route::TagMachine, "this tag");
+        }
+        each(Route::Offboard, "its comment");
         return Ok(());
     }
     for entry in ledger.entries_in(run, State::Planned, 0, PAGE).await? {
         if let Some(machine) = entry.order.machine() {
-            let grant = Grant::offboard(api, machine, entry.order.comment());
-            screen.say(&format!("  {grant}"));
+            let tag = course.tag.map(|tag| Grant::tag(api, machine, tag));
+            let offboard = Grant::offboard(api, machine, entry.order.comment());
+            for grant in tag.into_iter().chain([offboard]) {
+                screen.say(&format!("  {grant}"));
+            }
         }
     }
     Ok(())

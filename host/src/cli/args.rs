@@ -17,7 +17,7 @@ use crate::{
         AddressRange,
         cloud::{Cloud, Region},
     },
-    contract::{ApiRoot, Comment},
+    contract::{ApiRoot, Comment, Tag},
     pace::Quota,
     sandbox::Limit,
 };
@@ -313,6 +313,10 @@ pub(super) struct RunArgs {
     /// to this machine's
     #[arg(long)]
     pub(super) correlate: bool,
+    /// Tag each machine with this right before it is offboarded, where the token may: the portal has
+    /// no label of its own for what is offboarded
+    #[arg(long, value_name = "NAME")]
+    pub(super) tag: Option<Tag>,
     /// Do everything but send
     #[arg(long, short = 'n')]
     pub(super) dry_run: bool,

@@ -133,7 +133,7 @@ async fn plan(runner: &Runner, machine: &str, comment: &str) -> Result<RunId> {
     };
     let run = uuid::Uuid::new_v4();
     // Each of them is sent, whatever was before.
-    Ok(runner.session.plan(run, None, true, [plan]).await?)
+    Ok(runner.session.plan(run, None, true, None, [plan]).await?)
 }
 
 /// Sends it, without asking anybody; what became of it.

@@ -19,7 +19,7 @@ use super::{
     tell::Teller,
 };
 use crate::{
-    contract::{Problem, Retry},
+    contract::{Problem, Retry, Tag},
     ledger::{Ledger, LedgerError, Plan, RunId, RunRow},
     order::{Order, State, Verdict},
     run::{Event, Sending, unrecorded},
@@ -35,6 +35,8 @@ pub(super) struct Course<'a> {
     /// It was begun before.
     pub(super) is_resumed: bool,
     pub(super) again: bool,
+    /// What each machine is tagged with before.
+    pub(super) tag: Option<&'a Tag>,
     pub(super) resend_unknown: bool,
     pub(super) output: Format,
 }
@@ -129,6 +131,7 @@ async fn go(
     let sending = Sending {
         again: course.again,
         resend_unknown: course.resend_unknown,
+        tag: course.tag.cloned(),
     };
     teller.begin(planned);
     runner.send(run, sending, &observe).await?;
@@ -271,6 +274,17 @@ pub(super) fn check_report(send: &SendArgs) -> Result<()> {
     tempfile::tempfile_in(folder.unwrap_or(Path::new(".")))
         .map(|_| ())
         .with_context(context)
+}
+
+/// Whoever wants a tag wants it on every machine: a plugin that has none to set
+/// is found out before the first one.
+pub(super) fn expect_tagging(connected: &Connected, tag: Option<&Tag>) -> Result<()> {
+    ensure!(
+        tag.is_none() || connected.runner.sandbox.can_tag(),
+        "a tag takes a plugin that exports `tagging`, and this one does not (`offboard inspect` \
+         shows what it exports): nothing was sent"
+    );
+    Ok(())
 }
 
 /// What can be said of a run that is taken up, before anybody is asked.

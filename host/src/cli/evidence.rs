@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     contract::Problem,
+    grant::Route,
     ledger::{Entry, Evidence, Ledger, LedgerError, Moment, RunRow},
 };
 
@@ -83,7 +84,10 @@ impl Cells for Exported<'_> {
     ];
 
     fn cells(&self) -> Vec<String> {
-        let last = self.requests.last();
+        // A tag that was set before is no offboarding.
+        let offboard = Route::Offboard.template();
+        let mut requests = self.requests.iter();
+        let last = requests.rfind(|request| request.route == offboard);
         let text = |text: Option<&String>| text.cloned().unwrap_or_default();
         let mut cells = vec![
             self.run.clone(),
@@ -213,6 +217,9 @@ fn head(run: &RunRow) -> page::Head {
     }
     if let Some(key) = &run.request_id {
         facts.push(fact("Request id", key));
+    }
+    if let Some(tag) = &run.tag {
+        facts.push(fact("Tag, set right before", tag.as_str()));
     }
     page::Head {
         title: format!("Offboarding, {}", time(run.began)),

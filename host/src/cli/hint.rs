@@ -7,6 +7,26 @@ use crate::{connection::TokenClaims, contract::Problem, order::Seen};
 const SYSTEMS: &str = "Windows 10 version 1703 or later, Windows 11, Windows Server 2019 or later, \
     Windows Server 2012 R2 and 2016 with the unified agent, macOS 14 or later, and Linux";
 
+/// What a call needs a permission for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Aim {
+    Offboard,
+    Read,
+    Tag,
+}
+
+/// What to do about a tag that was not set.
+pub(super) fn of_tag(problem: &Problem, claims: Option<&TokenClaims>) -> String {
+    match &*problem.kind {
+        "forbidden" => forbidden(Aim::Tag, claims),
+        "throttled" | "service-failure" | "outcome-unknown" | "unreadable-answer" => {
+            "Set it in the portal, where it is missing; a tag that is there already stays, once."
+                .to_owned()
+        }
+        _ => hint(problem, claims),
+    }
+}
+
 /// What to do about a problem.
 pub(super) fn hint(problem: &Problem, claims: Option<&TokenClaims>) -> String {
     match &*problem.kind {
@@ -14,6 +34,9 @@ pub(super) fn hint(problem: &Problem, claims: Option<&TokenClaims>) -> String {
             has it in its URL, and `offboard find NAME` lists it."
             .to_owned(),
         "invalid-comment" => "Say why in --comment; the service keeps it.".to_owned(),
+        "invalid-tag" => "A tag has from 1 to 200 characters, no control characters, and no white \
+            space at either end."
+            .to_owned(),
         "no-credential" => match problem.code.as_deref() {
             Some(code) => aadsts::advice(code).unwrap_or(aadsts::OTHER).to_owned(),
             None => NO_CREDENTIAL.to_owned(),
@@ -26,7 +49,10 @@ pub(super) fn hint(problem: &Problem, claims: Option<&TokenClaims>) -> String {
              too, the tenant may have no active licence for Defender for Endpoint.{}",
             carried(claims)
         ),
-        "forbidden" => forbidden(problem, claims),
+        "forbidden" => match problem.reading {
+            true => forbidden(Aim::Read, claims),
+            false => forbidden(Aim::Offboard, claims),
+        },
         "machine-not-found" | "not-found" => format!(
             "Look the machine up with `offboard find NAME`, or in the portal: the id is in the URL \
              of its device page. Devices leave the inventory after 180 days, and a token of \
@@ -176,12 +202,13 @@ pub(super) fn doubts(machine: &Seen) -> Vec<String> {
 }
 
 /// The likeliest cause first, as far as the token tells.
-fn forbidden(problem: &Problem, claims: Option<&TokenClaims>) -> String {
+fn forbidden(aim: Aim, claims: Option<&TokenClaims>) -> String {
     const AUDIENCE: &str = "that the token's audience is the resource that `offboard config show` \
         names: a wrong audience is answered with 403, too.";
-    let has = |claims: &TokenClaims| match problem.reading {
-        true => claims.may_read(),
-        false => claims.may_offboard(),
+    let has = |claims: &TokenClaims| match aim {
+        Aim::Offboard => claims.may_offboard(),
+        Aim::Read => claims.may_read(),
+        Aim::Tag => claims.may_tag(),
     };
     match claims {
         Some(claims) if has(claims) && claims.is_delegated() => format!(
@@ -194,9 +221,11 @@ fn forbidden(problem: &Problem, claims: Option<&TokenClaims>) -> String {
         ),
         _ => format!(
             "{} Check that it is there with admin consent, and {AUDIENCE}{}",
-            match problem.reading {
-                false => "The token needs the permission Machine.Offboard.",
-                true =>
+            match aim {
+                Aim::Offboard => "The token needs the permission Machine.Offboard.",
+                Aim::Tag =>
+                    "A tag needs the permission Machine.ReadWrite.All, besides Machine.Offboard.",
+                Aim::Read =>
                     "Reading needs the permission Machine.Read.All or \
                     Machine.ReadWrite.All, besides Machine.Offboard.",
             },

@@ -114,12 +114,16 @@ async fn one(
         true => counts.of(State::Unknown),
         false => 0,
     };
-    drive::guard(&args.send, counts.of(State::Planned) + doubtful)?;
+    let to_send = counts.of(State::Planned) + doubtful;
+    drive::guard(&args.send, to_send)?;
+    let tag = run.tag.as_ref();
+    drive::expect_tagging(connected, tag.filter(|_| to_send > 0))?;
     let course = Course {
         send: &args.send,
         dry: false,
         is_resumed: true,
         again: run.again,
+        tag,
         resend_unknown: args.resend_unknown,
         output: args.output.output,
     };

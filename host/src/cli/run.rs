@@ -82,11 +82,13 @@ async fn order(
     screen: &Screen,
 ) -> Result<Exit> {
     let session = &connected.runner.session;
+    drive::expect_tagging(connected, args.tag.as_ref())?;
     let course = Course {
         send: &args.send,
         dry: args.dry_run,
         is_resumed: false,
         again: args.again,
+        tag: args.tag.as_ref(),
         resend_unknown: false,
         output: args.output.output,
     };
@@ -104,7 +106,8 @@ async fn order(
     }
     let run = connected.who.session;
     let key = args.request_id.as_deref();
-    let run = session.plan(run, key, args.again, plans).await?;
+    let tag = args.tag.as_ref();
+    let run = session.plan(run, key, args.again, tag, plans).await?;
     if let Some(problem) = unusable(connected) {
         let verdict = Verdict::NotSent(problem);
         connected.runner.settle_planned(run, &verdict).await?;
@@ -132,10 +135,13 @@ async fn repeat(
 ) -> Result<Exit> {
     let ledger = connected.runner.session.ledger();
     let known = ledger.run_at(run).await?.context("that run is gone")?;
-    if known.counts.total() != plans.len() as u64 || !drive::are_same(ledger, run, plans).await? {
+    if known.counts.total() != plans.len() as u64
+        || known.tag.as_ref() != course.tag
+        || !drive::are_same(ledger, run, plans).await?
+    {
         bail!(
             "the request id {key:?} is that of run {}, which is about other machines or has \
-             another comment: nothing was sent",
+             another comment or tag: nothing was sent",
             known.uuid
         );
     }

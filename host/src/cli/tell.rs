@@ -114,6 +114,21 @@ impl<'a> Teller<'a> {
                 let words = report::words(problem);
                 self.say_of_one(&format!("it comes again in {pause}: {words}"), order);
             }
+            Event::Tagged(order) => {
+                let asked = clean(&order.target().to_string());
+                self.screen.detail(&format!("{asked} is tagged"));
+            }
+            Event::NotTagged(order, problem) => self.screen.say(&format!(
+                "{}: it is offboarded without the tag: {}\n  {}",
+                clean(&order.target().to_string()),
+                report::words(problem),
+                hint::of_tag(problem, self.connected.claims.as_ref())
+            )),
+            Event::NoTags(problem) => self.screen.say(&format!(
+                "no machine is tagged any more, and the offboarding goes on: {}\n  {}",
+                report::words(problem),
+                hint::of_tag(problem, self.connected.claims.as_ref())
+            )),
             Event::Renewed => self
                 .screen
                 .say("the service refused the token; sending again with a fresh one"),

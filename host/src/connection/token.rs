@@ -127,6 +127,14 @@ impl TokenClaims {
         })
     }
 
+    /// Whether one of them is to tag machines.
+    #[must_use]
+    pub fn may_tag(&self) -> bool {
+        self.permissions()
+            .iter()
+            .any(|held| matches!(held.as_str(), "Machine.ReadWrite.All" | "Machine.ReadWrite"))
+    }
+
     /// How long ago it ended, by this machine's clock, if it has.
     #[must_use]
     pub fn ended(&self) -> Option<Duration> {

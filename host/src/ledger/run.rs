@@ -4,6 +4,7 @@ use sqlx::{Row, sqlite::SqliteRow};
 use uuid::Uuid;
 
 use super::{Counts, Fault, Ledger, LedgerError, Plan, Session, now};
+use crate::contract::Tag;
 
 /// A run's place in the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub struct RunRow {
     pub request_id: Option<String>,
     /// Whether machines that were offboarded before are offboarded again.
     pub again: bool,
+    /// What each machine is tagged with before it is offboarded.
+    pub tag: Option<Tag>,
     /// The tenant; none where the token did not name it.
     pub tenant: Option<String>,
     /// The application.
@@ -42,7 +45,7 @@ pub struct RunRow {
     pub counts: Counts,
 }
 
-const RUNS: &str = "SELECT run.id, run.uuid, run.began, request_id, again, tenant, application, \
+const RUNS: &str = "SELECT run.id, run.uuid, run.began, request_id, again, tag, tenant, application, \
      api_root, user, version, plugin_sha256, auth, profile \
      FROM run JOIN session ON session.id = run.session JOIN account ON account.id = run.account \
      WHERE NOT draft ORDER BY run.id";
@@ -58,13 +61,14 @@ impl Session {
         uuid: Uuid,
         request_id: Option<&str>,
         again: bool,
+        tag: Option<&Tag>,
         plans: impl IntoIterator<Item = Plan>,
     ) -> Result<RunId, LedgerError> {
         let plan = async {
             let mut writing = self.ledger.write().await?;
             let run: i64 = sqlx::query_scalar(
-                "INSERT INTO run (uuid, account, session, began, request_id, again, draft) \
-                 VALUES (?, ?, ?, ?, ?, ?, 1) RETURNING id",
+                "INSERT INTO run (uuid, account, session, began, request_id, again, tag, draft) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?, 1) RETURNING id",
             )
             .bind(uuid.to_string())
             .bind(self.account)
@@ -72,6 +76,7 @@ impl Session {
             .bind(now())
             .bind(request_id)
             .bind(again)
+            .bind(tag.map(Tag::as_str))
             .fetch_one(&mut *writing)
             .await?;
             for (number, plan) in (1_i64..).zip(plans) {
@@ -174,6 +179,8 @@ impl Ledger {
 fn run(row: &SqliteRow) -> Result<RunRow, Fault> {
     let or_none = |text: String| Some(text).filter(|text| !text.is_empty());
     let uuid: String = row.try_get("uuid")?;
+    let tag: Option<String> = row.try_get("tag")?;
+    let tag = tag.map(|tag| tag.parse()).transpose();
     Ok(RunRow {
         id: RunId(row.try_get("id")?),
         uuid: uuid
@@ -182,6 +189,7 @@ fn run(row: &SqliteRow) -> Result<RunRow, Fault> {
         began: row.try_get("began")?,
         request_id: row.try_get("request_id")?,
         again: row.try_get("again")?,
+        tag: tag.map_err(|_| Fault::Damaged("a run's tag cannot be read".to_owned()))?,
         tenant: or_none(row.try_get("tenant")?),
         application: or_none(row.try_get("application")?),
         api_root: row.try_get("api_root")?,

@@ -20,7 +20,7 @@ fn plan() -> Plan {
 /// A run of one order that was looked at.
 async fn ordered(session: &Session) -> Entry {
     let run = session
-        .plan(uuid::Uuid::new_v4(), None, false, [plan()])
+        .plan(uuid::Uuid::new_v4(), None, false, None, [plan()])
         .await
         .unwrap();
     session.confirm(run).await.unwrap();
@@ -91,7 +91,7 @@ async fn what_was_not_confirmed_is_forgotten_with_its_process() {
         .unwrap();
     let session = Session::begin(&ledger, &who(), "run").await.unwrap();
     let run = session
-        .plan(uuid::Uuid::new_v4(), Some("key"), false, [plan()])
+        .plan(uuid::Uuid::new_v4(), Some("key"), false, None, [plan()])
         .await
         .unwrap();
     assert_eq!(

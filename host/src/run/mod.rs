@@ -15,6 +15,7 @@ mod post;
 mod preflight;
 mod send;
 mod settle;
+mod tag;
 mod verdict;
 
 use std::{sync::Arc, time::Duration};
@@ -76,6 +77,12 @@ pub enum Event<'a> {
     Asking(&'a Order),
     /// A request did not leave, or was put off; its turn comes again after this.
     PutBack(&'a Order, &'a Problem, Duration),
+    /// A machine has its tag, and is offboarded next.
+    Tagged(&'a Order),
+    /// A machine was not tagged, and is offboarded all the same.
+    NotTagged(&'a Order, &'a Problem),
+    /// The token may not tag: no machine is tagged any more.
+    NoTags(&'a Problem),
     /// The service refused the token, and another one is there.
     Renewed,
     /// The service wants a pause.

@@ -193,24 +193,13 @@ impl Runner {
             }
             (_, Some(401)) => After::Stop(problem),
             (_, Some(403)) if is_for_all(&problem) => After::Stop(problem),
-            (_, Some(429)) => {
-                let longest = match patient {
-                    true => LONGEST_PAUSE,
-                    false => LONGEST_PAUSE_FOR_ONE,
-                };
-                // Whoever waits for one machine waits for a time that was named.
-                let pause = match (verdict::asked_pause(record), patient) {
-                    (None, false) => None,
-                    _ => asked_pause(record),
-                };
-                match pause {
-                    Some(pause) if pause <= longest && entry.attempts < MAX_ATTEMPTS => {
-                        entry.order.put_back();
-                        After::PutBack(pause)
-                    }
-                    _ => After::Stop(problem),
+            (_, Some(429)) => match bearable_pause(record, patient) {
+                Some(pause) if entry.attempts < MAX_ATTEMPTS => {
+                    entry.order.put_back();
+                    After::PutBack(pause)
                 }
-            }
+                _ => After::Stop(problem),
+            },
             _ if problem.kind == "already-in-progress" => After::Ask,
             _ => After::Done,
         }
@@ -240,6 +229,20 @@ fn asked_pause(record: &CallRecord) -> Option<Duration> {
         return None;
     }
     Some(verdict::asked_pause(record).map_or(PAUSE, Duration::from_secs))
+}
+
+/// The same, where it can be waited out.
+pub(super) fn bearable_pause(record: &CallRecord, patient: bool) -> Option<Duration> {
+    let longest = match patient {
+        true => LONGEST_PAUSE,
+        false => LONGEST_PAUSE_FOR_ONE,
+    };
+    let pause = match (verdict::asked_pause(record), patient) {
+        // Whoever waits for one machine waits for a time that was named.
+        (None, false) => None,
+        _ => asked_pause(record),
+    };
+    pause.filter(|pause| *pause <= longest)
 }
 
 /// Twice as long each time.

@@ -12,9 +12,10 @@ use super::{
     batch::{BATCH, Batch},
     post::{After, backoff},
     settle::{Doubt, Round},
+    tag::Tagging,
 };
 use crate::{
-    contract::{Problem, Retry},
+    contract::{Problem, Retry, Tag},
     ledger::{Entry, LedgerError, RunId},
     order::{State, Verdict},
 };
@@ -25,13 +26,15 @@ const PATIENCE: Duration = Duration::from_secs(10 * 60);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
 
 /// What is to be sent.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Sending {
     /// Machines that were offboarded before, too.
     pub again: bool,
     /// Also what may have been carried out, if after the grace time two lists
     /// show nothing of it.
     pub resend_unknown: bool,
+    /// What each machine is tagged with before, where the token may.
+    pub tag: Option<Tag>,
 }
 
 /// What has come back.
@@ -48,6 +51,7 @@ struct Campaign<'a> {
     runner: &'a Runner,
     run: RunId,
     options: Sending,
+    tagging: &'a Tagging,
     observe: &'a Observe<'a>,
     /// Whether more than one machine waits: then a line may be down for a while.
     patient: bool,
@@ -87,10 +91,12 @@ impl Runner {
         observe: &Observe<'_>,
     ) -> Result<Option<Problem>, LedgerError> {
         let ledger = self.session.ledger();
+        let tagging = Tagging::new(options.tag.clone());
         let mut campaign = Campaign {
             runner: self,
             run,
             options,
+            tagging: &tagging,
             observe,
             patient: ledger.counts(run).await?.total() > 1,
             flying: FuturesUnordered::new(),
@@ -221,8 +227,9 @@ impl<'a> Campaign<'a> {
             && let Some(entry) = self.ready.pop_front()
         {
             self.sending += 1;
-            let patient = self.patient;
+            let (patient, tagging) = (self.patient, self.tagging);
             self.flying.push(Box::pin(async move {
+                runner.tag_before(tagging, &entry, patient, observe).await?;
                 let sent = runner.send_one(entry, again, patient, observe).await;
                 sent.map(|(entry, after)| Landed::Sent(Box::new(entry), after))
             }));

@@ -74,7 +74,7 @@ pub(super) fn verdict(
 /// What an answer without a success means. The status alone decides what it is
 /// called and whether the request may have been carried out; the plugin only
 /// explains.
-fn judged<T, E: Into<Problem>>(
+pub(super) fn judged<T, E: Into<Problem>>(
     status: u16,
     record: &CallRecord,
     result: Result<Result<T, E>, CallError>,
@@ -216,7 +216,7 @@ pub(super) fn refused(record: &CallRecord) -> Option<Problem> {
     Some(Problem::new(kind, retry, refusal.to_string()))
 }
 
-fn failure(record: &CallRecord) -> Option<&str> {
+pub(super) fn failure(record: &CallRecord) -> Option<&str> {
     record
         .exchange
         .as_ref()

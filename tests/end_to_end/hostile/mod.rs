@@ -83,7 +83,7 @@ fn guests() -> &'static Path {
 }
 
 /// A guest's component, as a file of it would be.
-fn component_bytes(guest: &str) -> Vec<u8> {
+pub(crate) fn component_bytes(guest: &str) -> Vec<u8> {
     wrapped(module(guest))
 }
 

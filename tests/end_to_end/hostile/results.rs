@@ -31,8 +31,8 @@ async fn run(guest: &str, server: &Scripted) -> Order {
         comment: COMMENT.parse().unwrap(),
         called: None,
     };
-    let planned = runner.session.plan(who.session, None, false, [plan]).await;
-    let run = planned.unwrap();
+    let planned = runner.session.plan(who.session, None, false, None, [plan]);
+    let run = planned.await.unwrap();
     // The look is the guest's, too: what it brings does not matter here.
     let mut entry = ledger.entries(run, 0, 1).await.unwrap().remove(0);
     entry.order.looked(Look::Unavailable);

@@ -2,7 +2,7 @@
 
 use std::{process::Command, time::Duration};
 
-use offboard_simulator::TokenRequest;
+use offboard_simulator::{FaultPlan, TokenRequest};
 
 use super::{Running, World, assert_says, outcome, run, script, text, wait_until};
 use crate::support::Outcome;
@@ -51,6 +51,24 @@ fn a_token_is_renewed_before_it_ends_and_no_more_often() {
         issued >= 3 && u128::from(issued) <= most,
         "{issued} of {most}"
     );
+}
+
+#[test]
+fn a_tag_that_is_refused_for_its_token_is_set_with_a_fresh_one() {
+    let world = World::with(|config| {
+        config.roles.push("Machine.ReadWrite.All".to_owned());
+        config.faults = FaultPlan::parse(["tags:1:status=401"]).unwrap();
+    });
+    let machines = many(&world, 1);
+    let mut args = args(&machines);
+    args.extend(["--tag", "Retired"]);
+    let outcome = outcome(&mut world.with_secret(&args));
+    assert_all(&outcome, 1, "accepted");
+    let calls = world.calls();
+    let posts = calls.iter().filter(|call| call["method"] == "POST");
+    let statuses: Vec<_> = posts.map(|post| post["status"].as_u64()).collect();
+    assert_eq!(statuses, [401, 200, 200].map(Some), "{outcome:?}");
+    assert_eq!(world.issued(), 2);
 }
 
 #[test]

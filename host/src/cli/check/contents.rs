@@ -52,7 +52,11 @@ pub(super) fn contents(
         false => held.join(", "),
     };
     report.add(match claims.may_offboard() {
-        true => Step::passed("roles", words),
+        true if claims.may_tag() => Step::passed("roles", words),
+        true => Step::passed(
+            "roles",
+            format!("{words}; --tag takes Machine.ReadWrite.All, too"),
+        ),
         false => Step::failed(
             "roles",
             format!("Machine.Offboard is not among them: {words}"),

@@ -38,6 +38,8 @@ CREATE TABLE run (
     request_id TEXT,
     -- Machines that were offboarded before are offboarded again.
     again INTEGER NOT NULL,
+    -- What each machine is tagged with before it is offboarded.
+    tag TEXT,
     -- Not confirmed yet, or only looked at: forgotten when the process ends.
     draft INTEGER NOT NULL,
     UNIQUE (account, request_id)
@@ -95,6 +97,7 @@ CREATE TABLE request (
     route TEXT NOT NULL,
     -- The machine or the action that the route names.
     subject TEXT NOT NULL,
+    -- The comment, or the tag, that its body has.
     comment TEXT,
     granted TEXT NOT NULL,
     sent INTEGER NOT NULL,

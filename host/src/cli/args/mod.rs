@@ -1,5 +1,7 @@
 //! The arguments of every command, and the help that people read.
 
+mod records;
+
 use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -21,6 +23,8 @@ use crate::{
     pace::Quota,
     sandbox::Limit,
 };
+
+pub(super) use records::{ExportArgs, ExportFormat, LedgerArgs, RunsArgs, ShowArgs};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -245,21 +249,6 @@ pub(super) struct NoLedgerArgs {
     pub(super) no_ledger: bool,
 }
 
-/// Where the ledger is, for those who only look at it.
-#[derive(Debug, Args)]
-pub(super) struct LedgerArgs {
-    /// The record of all orders [default: that of the profile, or offboard/ledger.db in your state
-    /// folder]
-    #[arg(long, value_name = "FILE", env = "OFFBOARD_LEDGER")]
-    pub(super) ledger: Option<PathBuf>,
-    /// The profile of the configuration file
-    #[arg(long, value_name = "NAME", env = "OFFBOARD_PROFILE")]
-    pub(super) profile: Option<String>,
-    /// The configuration file [default: offboard/offboard.toml in your configuration folder]
-    #[arg(long, value_name = "FILE", env = "OFFBOARD_CONFIG")]
-    pub(super) config: Option<PathBuf>,
-}
-
 /// How a run is sent and followed.
 #[derive(Debug, Args)]
 pub(super) struct SendArgs {
@@ -362,51 +351,6 @@ pub(super) struct ResumeArgs {
     pub(super) output: OutputArgs,
     #[command(flatten)]
     pub(super) connect: ConnectArgs,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct RunsArgs {
-    #[command(flatten)]
-    pub(super) output: OutputArgs,
-    #[command(flatten)]
-    pub(super) ledger: LedgerArgs,
-}
-
-#[derive(Debug, Args)]
-#[command(after_long_help = EXIT_CODES)]
-pub(super) struct ShowArgs {
-    /// A run's id or its beginning, or `last`
-    #[arg(value_name = "RUN")]
-    pub(super) run: String,
-    /// Only what was refused, failed, or is unknown
-    #[arg(long)]
-    pub(super) failed: bool,
-    #[command(flatten)]
-    pub(super) output: OutputArgs,
-    #[command(flatten)]
-    pub(super) ledger: LedgerArgs,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct ExportArgs {
-    /// A run's id or its beginning, or `last`
-    #[arg(value_name = "RUN")]
-    pub(super) run: String,
-    /// The form of the data on standard output
-    #[arg(long, short, value_enum, default_value_t = ExportFormat::Jsonl)]
-    pub(super) output: ExportFormat,
-    #[command(flatten)]
-    pub(super) ledger: LedgerArgs,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum ExportFormat {
-    /// One JSON object an order, with its requests, answers and states
-    Jsonl,
-    /// CSV with a head, an order a line, safe to open in a spreadsheet
-    Csv,
-    /// One page that needs nothing else, for a change ticket or an auditor
-    Html,
 }
 
 #[derive(Debug, Args)]

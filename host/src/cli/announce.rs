@@ -3,27 +3,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{
-    connect::Connected,
-    drive::Course,
-    hint,
-    report::{self},
-    screen::Screen,
-};
+use super::{connect::Connected, drive::Course, hint, report, screen::Screen};
 use crate::{
     grant::{Grant, Route},
-    ledger::{Entry, LedgerError, RunId},
+    ledger::{Alike, Counts, Entry, LedgerError, RunId},
     order::State,
     text::clean,
 };
 
 /// Up to so many machines are shown one by one.
-const FEW: u64 = 25;
+const FEW: u32 = 25;
 /// Of more, so many are named.
-const NAMED: usize = 10;
+const NAMED: u32 = 10;
 /// Refusals that are told one by one.
-const REFUSED: usize = 25;
-const PAGE: u32 = 500;
+const REFUSED: u32 = 25;
 
 /// The question, and what has to be typed to go ahead.
 pub(super) fn question(planned: u64, max_devices: u64) -> (String, String) {
@@ -48,9 +41,6 @@ pub(super) fn question(planned: u64, max_devices: u64) -> (String, String) {
 struct Together {
     platforms: BTreeMap<String, u64>,
     doubts: BTreeMap<String, u64>,
-    comments: BTreeSet<String>,
-    more_comments: bool,
-    names: Vec<String>,
     first_seen: Option<String>,
     last_seen: Option<String>,
     not_seen: u64,
@@ -69,25 +59,22 @@ pub(super) async fn announce(
     if planned == 0 && course.is_resumed {
         return Ok(());
     }
-    refused(screen, connected, run).await?;
+    refused(course, screen, connected, run, &counts).await?;
     if planned == 0 {
         return Ok(());
     }
-    if planned <= FEW {
-        let entries = ledger.entries_in(run, State::Planned, 0, PAGE).await?;
+    if planned <= u64::from(FEW) {
+        let entries = ledger.entries_in(run, State::Planned, 0, FEW).await?;
         few(screen, &entries);
     } else {
         let mut together = Together::default();
-        let mut after = 0;
-        loop {
-            let entries = ledger.entries_in(run, State::Planned, after, PAGE).await?;
-            let Some(last) = entries.last() else {
-                break;
-            };
-            after = last.number;
-            entries.iter().for_each(|entry| together.add(entry));
+        for alike in ledger.alike(run).await? {
+            together.add(alike);
         }
-        together.tell(screen, planned);
+        let first = ledger.entries_in(run, State::Planned, 0, NAMED).await?;
+        let names: Vec<String> = first.iter().map(name).collect();
+        let comments = ledger.comments(run, NAMED + 1).await?;
+        together.tell(screen, planned, &names, &comments);
     }
     if let Some(tag) = course.tag {
         let tag = clean(tag.as_str());
@@ -111,7 +98,7 @@ pub(super) async fn announce(
         false => "The plugin will be allowed to send:",
     });
     let api = &connected.runner.connection.api_root;
-    if planned > FEW {
+    if planned > u64::from(FEW) {
         let root = api.as_str().trim_end_matches('/');
         let each = |route: Route, with: &str| {
             let path = route.template();
@@ -125,7 +112,7 @@ pub(super) async fn announce(
         each(Route::Offboard, "its comment");
         return Ok(());
     }
-    for entry in ledger.entries_in(run, State::Planned, 0, PAGE).await? {
+    for entry in ledger.entries_in(run, State::Planned, 0, FEW).await? {
         if let Some(machine) = entry.order.machine() {
             let tag = course.tag.map(|tag| Grant::tag(api, machine, tag));
             let offboard = Grant::offboard(api, machine, entry.order.comment());
@@ -138,37 +125,32 @@ pub(super) async fn announce(
 }
 
 /// What is left out, and why.
-async fn refused(screen: &Screen, connected: &Connected, run: RunId) -> Result<(), LedgerError> {
+async fn refused(
+    course: &Course<'_>,
+    screen: &Screen,
+    connected: &Connected,
+    run: RunId,
+    counts: &Counts,
+) -> Result<(), LedgerError> {
     let ledger = connected.runner.session.ledger();
-    let mut told = 0;
+    let mut left = REFUSED;
     let mut more = 0;
     for state in [State::Rejected, State::NotSent, State::Skipped] {
-        let mut after = 0;
-        loop {
-            let entries = ledger.entries_in(run, state, after, PAGE).await?;
-            let Some(last) = entries.last() else {
-                break;
-            };
-            after = last.number;
-            // What was sent was told then.
-            for entry in entries.iter().filter(|entry| entry.attempts == 0) {
-                let Some(problem) = entry.order.problem() else {
-                    continue;
-                };
-                if told == REFUSED {
-                    more += 1;
-                    continue;
-                }
-                told += 1;
-                screen.say(&format!(
-                    "{state}: {}: {}",
-                    clean(&entry.order.target().to_string()),
-                    report::words(problem)
-                ));
-            }
+        let entries = ledger.entries_in(run, state, 0, left).await?;
+        // What was sent was told then.
+        for entry in entries.iter().filter(|entry| entry.attempts == 0) {
+            let words = entry.order.problem().map(report::words);
+            screen.say(&format!(
+                "{state}: {}: {}",
+                clean(&entry.order.target().to_string()),
+                words.unwrap_or_default()
+            ));
         }
+        let told = u32::try_from(entries.len()).unwrap_or(left);
+        left = left.saturating_sub(told);
+        more += counts.of(state).saturating_sub(told.into());
     }
-    if more > 0 {
+    if more > 0 && !course.is_resumed {
         screen.say(&format!("and {more} more that are left out"));
     }
     Ok(())
@@ -214,51 +196,43 @@ fn name(entry: &Entry) -> String {
 }
 
 impl Together {
-    fn add(&mut self, entry: &Entry) {
-        let seen = entry.order.seen();
-        let platform = seen.and_then(|seen| seen.platform.clone());
-        *self
-            .platforms
-            .entry(platform.unwrap_or_else(|| "system not known".to_owned()))
-            .or_default() += 1;
-        for doubt in seen.map(hint::doubts).unwrap_or_default() {
+    fn add(&mut self, alike: Alike) {
+        let Alike {
+            seen,
+            orders,
+            not_seen,
+            last_seen,
+        } = alike;
+        for doubt in seen.as_ref().map(hint::doubts).unwrap_or_default() {
             // Each of those names another machine.
             let doubt = match doubt.starts_with("it was merged") {
                 true => "it was merged into another machine".to_owned(),
                 false => doubt,
             };
-            *self.doubts.entry(doubt).or_default() += 1;
+            *self.doubts.entry(doubt).or_default() += orders;
         }
-        match seen.and_then(|seen| seen.last_seen.clone()) {
-            Some(at) => {
-                let first = self.first_seen.take().unwrap_or_else(|| at.clone());
-                self.first_seen = Some(first.min(at.clone()));
-                self.last_seen = self.last_seen.take().max(Some(at));
-            }
-            None => self.not_seen += 1,
-        }
-        if self.names.len() < NAMED {
-            self.names.push(name(entry));
-        }
-        match self.comments.len() {
-            ..NAMED => {
-                self.comments.insert(entry.order.comment().to_string());
-            }
-            _ => self.more_comments |= !self.comments.contains(entry.order.comment().as_str()),
+        let platform = seen.and_then(|seen| seen.platform);
+        let platform = platform.unwrap_or_else(|| "system not known".to_owned());
+        *self.platforms.entry(platform).or_default() += orders;
+        self.not_seen += not_seen;
+        if let Some((first, last)) = last_seen {
+            let known = self.first_seen.take();
+            self.first_seen = Some(known.map_or(first.clone(), |known| known.min(first)));
+            self.last_seen = self.last_seen.take().max(Some(last));
         }
     }
 
-    fn tell(&self, screen: &Screen, planned: u64) {
+    fn tell(&self, screen: &Screen, planned: u64, names: &[String], comments: &[String]) {
         let each = |counts: &BTreeMap<String, u64>| {
             let words = counts
                 .iter()
                 .map(|(word, count)| format!("{count} {}", clean(word)));
             words.collect::<Vec<_>>().join(", ")
         };
-        let more = planned.saturating_sub(self.names.len() as u64);
+        let more = planned.saturating_sub(names.len() as u64);
         screen.say(&format!(
             "{planned} machines: {} and {more} more",
-            self.names.join(", ")
+            names.join(", ")
         ));
         screen.say(&format!("Systems: {}", each(&self.platforms)));
         if let (Some(first), Some(last)) = (&self.first_seen, &self.last_seen) {
@@ -275,10 +249,10 @@ impl Together {
             screen.say(&format!("note: {count} of them: {}", clean(doubt)));
         }
         screen.say("The comments, kept by the service:");
-        for comment in &self.comments {
+        for comment in comments.iter().take(NAMED as usize) {
             screen.say(&format!("  {}", clean(comment)));
         }
-        if self.more_comments {
+        if comments.len() > NAMED as usize {
             screen.say("  and more");
         }
     }

@@ -220,28 +220,49 @@ fn leave(order: &mut Order, dry: bool, failed: Option<&LedgerError>) {
 }
 
 /// A run that ended before it was on record.
-pub(super) fn nothing_was_done(output: &OutputArgs, plans: &mut Vec<Plan>, screen: &Screen) {
+///
+/// # Errors
+/// An order that is none.
+pub(super) fn nothing_was_done(
+    output: &OutputArgs,
+    mut plans: impl Iterator<Item = Result<Plan>>,
+    screen: &Screen,
+) -> Result<()> {
     let mut outcome = Outcome::new(output.output, None, *screen);
-    let orders: Vec<Order> = plans
-        .drain(..)
-        .map(|plan| {
-            let mut order = Order::new(plan.target, plan.comment);
-            order.settle(Verdict::NotSent(Problem::new(
-                "interrupted",
-                Retry::Safe,
-                "the run ended before its turn",
-            )));
-            order
-        })
-        .collect();
-    outcome.add(&orders.iter().collect::<Vec<_>>());
+    loop {
+        let page = plans.by_ref().take(PAGE as usize);
+        let orders: Vec<Order> = page
+            .map(|plan| {
+                let plan = plan?;
+                let mut order = Order::new(plan.target, plan.comment);
+                order.settle(Verdict::NotSent(Problem::new(
+                    "interrupted",
+                    Retry::Safe,
+                    "the run ended before its turn",
+                )));
+                Ok(order)
+            })
+            .collect::<Result<_>>()?;
+        if orders.is_empty() {
+            break;
+        }
+        outcome.add(&orders.iter().collect::<Vec<_>>());
+    }
     outcome.end();
+    Ok(())
 }
 
-/// Whether a run is about these machines, for these reasons.
-pub(super) async fn are_same(ledger: &Ledger, run: RunId, plans: &[Plan]) -> Result<bool> {
+/// Whether a run is about these machines, so many, for these reasons.
+pub(super) async fn are_same(
+    ledger: &Ledger,
+    run: RunId,
+    count: u64,
+    mut plans: impl Iterator<Item = Result<Plan>>,
+) -> Result<bool> {
+    if ledger.counts(run).await?.total() != count {
+        return Ok(false);
+    }
     let mut after = 0;
-    let mut plans = plans.iter();
     loop {
         let entries = ledger.entries(run, after, PAGE).await?;
         let Some(last) = entries.last() else {
@@ -250,7 +271,8 @@ pub(super) async fn are_same(ledger: &Ledger, run: RunId, plans: &[Plan]) -> Res
         after = last.number;
         for entry in &entries {
             let order = &entry.order;
-            let same = plans.next().is_some_and(|plan| {
+            let plan = plans.next().transpose()?;
+            let same = plan.is_some_and(|plan| {
                 // The ids of the run are in comments that are correlated.
                 plan.target == *order.target() && plan.comment == *order.comment()
             });

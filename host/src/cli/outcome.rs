@@ -19,6 +19,8 @@ use crate::{
 
 /// Of more orders than these, what each means is not told one by one.
 const FEW: usize = 25;
+/// More hints are of no use.
+const MAX_HINTS: usize = 50;
 
 /// What is shown of a run.
 pub(super) struct Outcome<'a> {
@@ -61,8 +63,11 @@ impl<'a> Outcome<'a> {
         for order in orders {
             self.exits = Exit::of([self.exits, Exit::of_order(order)]);
             if let Some(problem) = order.problem() {
-                let hint = hint::hint(problem, self.claims);
-                self.hints.insert(format!("hint: {}: {hint}", problem.kind));
+                // A service may name other times, or codes, each time.
+                if self.hints.len() < MAX_HINTS {
+                    let hint = hint::hint(problem, self.claims);
+                    self.hints.insert(format!("hint: {}: {hint}", problem.kind));
+                }
             }
             self.orders += 1;
             if self.orders <= FEW {

@@ -81,10 +81,8 @@ async fn runs(args: &ResumeArgs, connected: &Connected, screen: &Screen) -> Resu
     }
     let mut own = Vec::new();
     let mut others = 0;
-    for run in ledger.runs().await? {
-        let open = run.counts.open() + run.counts.of(State::NotSent);
+    for run in ledger.unfinished().await? {
         match session.owns(run.id).await? {
-            _ if open == 0 => {}
             true => own.push(run),
             false => others += 1,
         }
@@ -136,6 +134,10 @@ async fn put_back(connected: &Connected, run: RunId) -> Result<(), LedgerError> 
     let session = &connected.runner.session;
     let asks_again = !connected.runner.policy.is_empty();
     for state in [State::NotSent, State::Rejected, State::Planned] {
+        // Those that are planned have their turn.
+        if state == State::Planned && !asks_again {
+            continue;
+        }
         let mut after = 0;
         loop {
             let mut entries = session.ledger().entries_in(run, state, after, PAGE).await?;

@@ -1,6 +1,8 @@
 //! `offboard run`: put on record, look, show, ask, send, follow, report.
 
-use anyhow::{Context, Result, bail, ensure};
+use std::borrow::Borrow;
+
+use anyhow::{Context, Result, ensure};
 
 use super::{
     args::RunArgs,
@@ -13,7 +15,7 @@ use super::{
 };
 use crate::{
     contract::Problem,
-    ledger::{Plan, RunId},
+    ledger::{Plan, RunRow},
     order::Verdict,
     run::unrecorded,
 };
@@ -29,15 +31,14 @@ pub(super) async fn run(mut args: RunArgs, screen: &Screen) -> Result<Exit> {
     };
     let connected = args.connect.connect("run", record, &signals, screen);
     let Some(mut connected) = connected.await? else {
-        let mut plans = plans(&args, wanted, uuid::Uuid::new_v4())?;
-        drive::nothing_was_done(&args.output, &mut plans, screen);
+        let plans = plans(&args, &wanted, uuid::Uuid::new_v4());
+        drive::nothing_was_done(&args.output, plans, screen)?;
         return Ok(Exit::Interrupted);
     };
     connected.paced(&args.send);
     let machines = wanted.iter().map(|wanted| &wanted.named);
     connected.expect_tenant_of(machines).await;
-    let plans = plans(&args, wanted, connected.who.session)?;
-    let done = order(&args, &connected, plans, &signals, screen).await;
+    let done = order(&args, &connected, wanted, &signals, screen).await;
     connected.end(screen).await;
     done
 }
@@ -68,16 +69,24 @@ fn guard(args: &RunArgs, count: u64) -> Result<()> {
     Ok(())
 }
 
-fn plans(args: &RunArgs, wanted: Vec<Wanted>, run: uuid::Uuid) -> Result<Vec<Plan>> {
-    let numbered = (1..).zip(wanted);
-    let plan = |(number, wanted): (usize, Wanted)| wanted.plan(args.correlate, run, number);
-    numbered.map(plan).collect()
+/// The orders, one after the other: what they are made of is gone when they are,
+/// where it is given away.
+fn plans<W: Borrow<Wanted>>(
+    args: &RunArgs,
+    wanted: impl IntoIterator<Item = W>,
+    run: uuid::Uuid,
+) -> impl Iterator<Item = Result<Plan>> {
+    let plan = move |(number, wanted): (usize, W)| {
+        let wanted: &Wanted = wanted.borrow();
+        wanted.plan(args.correlate, run, number)
+    };
+    (1..).zip(wanted).map(plan)
 }
 
 async fn order(
     args: &RunArgs,
     connected: &Connected,
-    plans: Vec<Plan>,
+    wanted: Vec<Wanted>,
     signals: &Signals,
     screen: &Screen,
 ) -> Result<Exit> {
@@ -102,12 +111,32 @@ async fn order(
             "another process is ordering with the request id {key:?} just now: try again when it \
              has ended"
         );
-        return repeat(&course, connected, run, &plans, key, signals, screen).await;
+        let ledger = session.ledger();
+        let known = ledger.run_at(run).await?.context("that run is gone")?;
+        let count = wanted.len() as u64;
+        let plans = plans(args, &wanted, known.uuid);
+        let same =
+            known.tag.as_ref() == course.tag && drive::are_same(ledger, run, count, plans).await?;
+        drop(wanted);
+        ensure!(
+            same,
+            "the request id {key:?} is that of run {}, which is about other machines or has \
+             another comment or tag: nothing was sent",
+            known.uuid
+        );
+        return repeat(&course, connected, &known, signals, screen).await;
     }
     let run = connected.who.session;
     let key = args.request_id.as_deref();
     let tag = args.tag.as_ref();
+    let mut failed = None;
+    let plans =
+        plans(args, wanted, run).map_while(|plan| plan.map_err(|error| failed = Some(error)).ok());
     let run = session.plan(run, key, args.again, tag, plans).await?;
+    if let Some(error) = failed {
+        // A draft, which nobody will ever confirm.
+        return Err(error);
+    }
     if let Some(problem) = unusable(connected) {
         let verdict = Verdict::NotSent(problem);
         connected.runner.settle_planned(run, &verdict).await?;
@@ -127,30 +156,16 @@ fn unusable(connected: &Connected) -> Option<Problem> {
 async fn repeat(
     course: &Course<'_>,
     connected: &Connected,
-    run: RunId,
-    plans: &[Plan],
-    key: &str,
+    known: &RunRow,
     signals: &Signals,
     screen: &Screen,
 ) -> Result<Exit> {
-    let ledger = connected.runner.session.ledger();
-    let known = ledger.run_at(run).await?.context("that run is gone")?;
-    if known.counts.total() != plans.len() as u64
-        || known.tag.as_ref() != course.tag
-        || !drive::are_same(ledger, run, plans).await?
-    {
-        bail!(
-            "the request id {key:?} is that of run {}, which is about other machines or has \
-             another comment or tag: nothing was sent",
-            known.uuid
-        );
-    }
     screen.say(&format!(
-        "note: the request id {key:?} is that of run {}: nothing is sent twice",
+        "note: the request id is that of run {}: nothing is sent twice",
         known.uuid
     ));
     match known.counts.open() {
-        0 => drive::show(course, connected, run, screen).await,
-        _ => drive::drive(course, connected, run, signals, screen).await,
+        0 => drive::show(course, connected, known.id, screen).await,
+        _ => drive::drive(course, connected, known.id, signals, screen).await,
     }
 }

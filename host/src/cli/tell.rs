@@ -25,13 +25,39 @@ const FEW: u64 = 25;
 /// How often the state of things is told where there is no terminal.
 const INTERVAL: Duration = Duration::from_secs(30);
 
+/// How far each machine is, and how many are how far.
+#[derive(Default)]
+struct States {
+    /// By the first digits of their ids: there may be a hundred thousand.
+    of: HashMap<u128, State>,
+    counts: HashMap<&'static str, u64>,
+}
+
+impl States {
+    fn set(&mut self, machine: &MachineId, state: State) {
+        let digits = machine.as_str().get(..32).unwrap_or_default();
+        let key = u128::from_str_radix(digits, 16).unwrap_or_default();
+        if let Some(before) = self.of.insert(key, state)
+            && let Some(count) = self.counts.get_mut(before.name())
+        {
+            *count -= 1;
+        }
+        *self.counts.entry(state.name()).or_default() += 1;
+    }
+
+    fn count(&self, states: &[State]) -> u64 {
+        let count = |state: &State| self.counts.get(state.name()).copied();
+        states.iter().filter_map(count).sum()
+    }
+}
+
 /// Tells what happens.
 pub(super) struct Teller<'a> {
     screen: Screen,
     connected: &'a Connected,
     quota: Quota,
     is_large: bool,
-    states: RefCell<HashMap<MachineId, State>>,
+    states: RefCell<States>,
     planned: Cell<u64>,
     /// Whether all is sent, and followed.
     follows: Cell<bool>,
@@ -79,7 +105,7 @@ impl<'a> Teller<'a> {
 
     /// So many are followed from now on.
     pub(super) fn begin_to_follow(&self, accepted: u64) {
-        self.states.borrow_mut().clear();
+        *self.states.borrow_mut() = States::default();
         self.follows.set(true);
         self.begin(accepted);
     }
@@ -180,7 +206,7 @@ impl<'a> Teller<'a> {
     fn changed(&self, order: &Order) {
         let state = order.state();
         if let Some(machine) = order.machine() {
-            self.states.borrow_mut().insert(machine.clone(), state);
+            self.states.borrow_mut().set(machine, state);
         }
         let id = order
             .machine()
@@ -211,18 +237,15 @@ impl<'a> Teller<'a> {
 
     fn settled(&self) -> u64 {
         let states = self.states.borrow();
-        let is_settled = |state: &&State| {
-            !self.follows.get() || !matches!(state, State::Accepted | State::Pending)
+        let open = match self.follows.get() {
+            true => states.count(&[State::Accepted, State::Pending]),
+            false => 0,
         };
-        states.values().filter(is_settled).count() as u64
+        (states.of.len() as u64).saturating_sub(open)
     }
 
     fn summary(&self) -> String {
         let states = self.states.borrow();
-        let count = |wanted: &[State]| {
-            let states = states.values();
-            states.filter(|state| wanted.contains(state)).count() as u64
-        };
         use State as S;
         let groups: [(&str, &[State]); 6] = [
             ("done", &[S::Succeeded]),
@@ -243,7 +266,7 @@ impl<'a> Teller<'a> {
         ];
         let mut words: Vec<String> = groups
             .iter()
-            .map(|(name, states)| (name, count(states)))
+            .map(|(name, wanted)| (name, states.count(wanted)))
             .filter(|(_, count)| *count > 0)
             .map(|(name, count)| format!("{count} {name}"))
             .collect();

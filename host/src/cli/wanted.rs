@@ -6,11 +6,11 @@ use uuid::Uuid;
 
 use super::{
     args::RunArgs,
-    list::{self, ListError},
+    list::{self, ListError, Wording},
     screen::Screen,
     target::Named,
 };
-use crate::{contract::Comment, ledger::Plan, text::clean};
+use crate::{ledger::Plan, text::clean};
 
 /// Faults of a list that are told one by one.
 const MAX_FAULTS: usize = 50;
@@ -20,7 +20,7 @@ pub(super) struct Wanted {
     pub(super) named: Named,
     /// What a list calls the machine whose id it has.
     pub(super) called: Option<String>,
-    pub(super) comment: Comment,
+    pub(super) comment: Wording,
 }
 
 /// The machines that a user wants offboarded.
@@ -39,7 +39,7 @@ pub(super) fn wanted(args: &RunArgs, screen: &Screen) -> Result<Vec<Wanted>> {
             wanted.push(Wanted {
                 named: named.clone(),
                 called: None,
-                comment: comment.clone(),
+                comment: Wording::Own(comment.clone()),
             });
         }
         return Ok(wanted);
@@ -82,15 +82,16 @@ impl Wanted {
     ///
     /// # Errors
     /// With the ids of run and order the comment is too long.
-    pub(super) fn plan(self, correlate: bool, run: Uuid, number: usize) -> Result<Plan> {
+    pub(super) fn plan(&self, correlate: bool, run: Uuid, number: usize) -> Result<Plan> {
+        let comment = self.comment.comment()?;
         let comment = match correlate {
-            true => format!("{} [offboard {}/{number}]", self.comment, run.simple()).parse()?,
-            false => self.comment,
+            true => format!("{comment} [offboard {}/{number}]", run.simple()).parse()?,
+            false => comment,
         };
         Ok(Plan {
-            target: self.named.target,
+            target: self.named.target.clone(),
             comment,
-            called: self.called,
+            called: self.called.clone(),
         })
     }
 }

@@ -15,6 +15,7 @@ mod orders;
 mod request;
 mod run;
 mod session;
+mod summary;
 
 use std::{
     borrow::Cow,
@@ -36,6 +37,7 @@ pub use orders::{Counts, Entry, Plan, Taken};
 pub use request::{Evidence, Moment, RequestId};
 pub use run::{RunId, RunRow};
 pub use session::{Session, Who};
+pub use summary::Alike;
 
 /// How long another program may hold the ledger for writing.
 const PATIENCE: Duration = Duration::from_secs(10);

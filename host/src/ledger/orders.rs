@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use sqlx::{Row, Sqlite, Transaction, sqlite::SqliteRow};
+use sqlx::{Row, Sqlite, SqliteConnection, Transaction, sqlite::SqliteRow};
 
 use super::{Fault, Ledger, LedgerError, RequestId, RunId, Session, now};
 use crate::{
@@ -97,36 +97,64 @@ impl Counts {
     }
 }
 
-impl Plan {
-    pub(super) async fn insert(
-        self,
-        writing: &mut Transaction<'static, Sqlite>,
-        session: &Session,
-        run: i64,
-        number: i64,
-    ) -> Result<(), Fault> {
-        let (machine, name) = match &self.target {
-            Target::Id(id) => (Some(id.as_str()), None),
-            Target::Name(name) => (None, Some(name.as_str())),
-        };
+/// Orders that are put on record at once.
+const PAGE: usize = 500;
+
+/// Puts the orders of a run on record, a page of them with one statement.
+pub(super) async fn insert(
+    writing: &mut Transaction<'static, Sqlite>,
+    session: &Session,
+    run: i64,
+    plans: impl IntoIterator<Item = Plan>,
+) -> Result<(), Fault> {
+    let mut plans = (1_u64..).zip(plans);
+    loop {
+        let page: Vec<(u64, Plan)> = plans.by_ref().take(PAGE).collect();
+        if page.is_empty() {
+            return Ok(());
+        }
+        let rows: Vec<_> = page
+            .iter()
+            .map(|(number, plan)| plan.row(*number))
+            .collect();
+        let rows = serde_json::to_string(&rows).map_err(|e| Fault::Other(e.to_string()))?;
         sqlx::query(
             "INSERT INTO orders \
              (run, account, number, asked, sought, called, machine, name, comment, state) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             SELECT ?1, ?2, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, \
+             value ->> 5, value ->> 6, ?3 FROM json_each(?4)",
         )
         .bind(run)
         .bind(session.account)
-        .bind(number)
-        .bind(machine.or(name))
-        .bind(self.target.sought())
-        .bind(&self.called)
-        .bind(machine)
-        .bind(name)
-        .bind(self.comment.as_str())
         .bind(State::Planned.name())
+        .bind(rows)
         .execute(&mut **writing)
         .await?;
-        Ok(())
+    }
+}
+
+/// Its number; what was asked for; of a name, what it is compared by; what a list
+/// calls it; the machine; the name; and the comment.
+type Planned<'a> = (
+    u64,
+    &'a str,
+    Option<String>,
+    Option<&'a str>,
+    Option<&'a str>,
+    Option<&'a str>,
+    &'a str,
+);
+
+impl Plan {
+    fn row(&self, number: u64) -> Planned<'_> {
+        let (asked, machine, name) = match &self.target {
+            Target::Id(id) => (id.as_str(), Some(id.as_str()), None),
+            Target::Name(name) => (name.as_str(), None, Some(name.as_str())),
+        };
+        let called = self.called.as_deref();
+        let comment = self.comment.as_str();
+        let sought = self.target.sought();
+        (number, asked, sought, called, machine, name, comment)
     }
 }
 
@@ -158,7 +186,7 @@ impl Session {
         };
         let lost = save.await.map_err(|error: Fault| self.fault(error))?;
         for (at, entry) in entries.iter_mut().enumerate() {
-            match lost.contains(&at) {
+            match lost.binary_search(&at).is_ok() {
                 true => *entry = self.ledger.entry(entry.id).await?,
                 false => entry.written(),
             }
@@ -243,16 +271,17 @@ impl Session {
     /// The ledger cannot be read.
     pub async fn taken(&self, entry: &Entry, again: bool) -> Result<Option<Taken>, LedgerError> {
         let look = async {
-            let mut reading = self.ledger.pool.begin().await?;
+            let mut reading = self.ledger.pool.acquire().await?;
             other_order(&mut reading, entry, again).await
         };
         look.await.map_err(|error: Fault| self.fault(error))
     }
 }
 
-/// Another order of this machine that stands in the way.
+/// Another order of this machine that stands in the way. In one run there is but
+/// one for a machine, also where it is offboarded again.
 async fn other_order(
-    reading: &mut Transaction<'static, Sqlite>,
+    reading: &mut SqliteConnection,
     entry: &Entry,
     again: bool,
 ) -> Result<Option<Taken>, Fault> {
@@ -265,13 +294,14 @@ async fn other_order(
          JOIN orders AS other ON other.account = this.account AND other.machine = ?1 \
          JOIN run ON run.id = other.run \
          WHERE this.id = ?2 AND other.id <> this.id AND (other.state IN ('sending', 'unknown') \
-         OR (NOT ?3 AND other.state IN ('accepted', 'pending', 'succeeded'))) \
+         OR ((NOT ?3 OR other.run = this.run) \
+         AND other.state IN ('accepted', 'pending', 'succeeded'))) \
          ORDER BY other.state IN ('sending', 'unknown') DESC, other.id DESC LIMIT 1",
     )
     .bind(machine.as_str())
     .bind(entry.id)
     .bind(again)
-    .fetch_optional(&mut **reading)
+    .fetch_optional(reading)
     .await?;
     let Some(row) = row else {
         return Ok(None);
@@ -335,27 +365,83 @@ impl Ledger {
         read.await.map_err(|error: Fault| self.fault(error))
     }
 
-    /// Orders of a run that a look may have meant: those of this name, or of its
-    /// first label, and that of this id.
+    /// Orders of a run that a look may have meant, in order: those of these
+    /// names, and those of these ids.
     ///
     /// # Errors
     /// The ledger cannot be read.
     pub async fn entries_of(
         &self,
         run: RunId,
-        machine: &str,
-        names: [&str; 2],
+        machines: &[String],
+        names: &[String],
+    ) -> Result<Vec<Entry>, LedgerError> {
+        let json = |texts: &[String]| serde_json::to_string(texts).unwrap_or_default();
+        let read = async {
+            let rows = sqlx::query(
+                "SELECT * FROM orders WHERE run = ?1 AND sought IS NULL \
+                 AND machine IN (SELECT value FROM json_each(?2)) \
+                 AND account = (SELECT account FROM run WHERE id = ?1) \
+                 UNION ALL SELECT * FROM orders WHERE run = ?1 \
+                 AND sought IN (SELECT value FROM json_each(?3)) ORDER BY number",
+            )
+            .bind(run.0)
+            .bind(json(machines))
+            .bind(json(names))
+            .fetch_all(&self.pool)
+            .await?;
+            rows.iter().map(Entry::of).collect::<Result<_, _>>()
+        };
+        read.await.map_err(|error: Fault| self.fault(error))
+    }
+
+    /// Planned orders of a run that were not looked at, in order, after this
+    /// number.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn unseen(
+        &self,
+        run: RunId,
+        after: u64,
+        limit: u32,
     ) -> Result<Vec<Entry>, LedgerError> {
         let read = async {
             let rows = sqlx::query(
-                "SELECT * FROM orders WHERE run = ?1 AND sought IS NULL AND machine = ?2 \
-                 AND account = (SELECT account FROM run WHERE id = ?1) \
-                 UNION ALL SELECT * FROM orders WHERE run = ?1 AND sought IN (?3, ?4)",
+                "SELECT * FROM orders WHERE run = ? AND state = 'planned' AND number > ? \
+                 AND preflight IS NULL ORDER BY number LIMIT ?",
             )
             .bind(run.0)
-            .bind(machine)
-            .bind(names[0])
-            .bind(names[1])
+            .bind(signed(after))
+            .bind(limit)
+            .fetch_all(&self.pool)
+            .await?;
+            rows.iter().map(Entry::of).collect::<Result<_, _>>()
+        };
+        read.await.map_err(|error: Fault| self.fault(error))
+    }
+
+    /// Planned orders of a run whose machine has another order, of whatever run
+    /// and in whatever state, in order, after this number.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn rivals(
+        &self,
+        run: RunId,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<Entry>, LedgerError> {
+        let read = async {
+            let rows = sqlx::query(
+                "SELECT * FROM orders AS this WHERE run = ? AND state = 'planned' AND number > ? \
+                 AND EXISTS (SELECT 1 FROM orders AS other WHERE other.account = this.account \
+                 AND other.machine = this.machine AND other.id <> this.id) \
+                 ORDER BY number LIMIT ?",
+            )
+            .bind(run.0)
+            .bind(signed(after))
+            .bind(limit)
             .fetch_all(&self.pool)
             .await?;
             rows.iter().map(Entry::of).collect::<Result<_, _>>()

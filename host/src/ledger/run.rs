@@ -3,7 +3,7 @@
 use sqlx::{Row, sqlite::SqliteRow};
 use uuid::Uuid;
 
-use super::{Counts, Fault, Ledger, LedgerError, Plan, Session, now};
+use super::{Counts, Fault, Ledger, LedgerError, Plan, Session, now, orders::insert};
 use crate::contract::Tag;
 
 /// A run's place in the ledger.
@@ -79,9 +79,7 @@ impl Session {
             .bind(tag.map(Tag::as_str))
             .fetch_one(&mut *writing)
             .await?;
-            for (number, plan) in (1_i64..).zip(plans) {
-                plan.insert(&mut writing, self, run, number).await?;
-            }
+            insert(&mut writing, self, run, plans).await?;
             writing.commit().await?;
             Ok(RunId(run))
         };
@@ -136,16 +134,44 @@ impl Ledger {
     /// The ledger cannot be read.
     pub async fn runs(&self) -> Result<Vec<RunRow>, LedgerError> {
         let read = async {
-            let rows = sqlx::query(RUNS).fetch_all(&self.pool).await?;
-            let mut runs = Vec::new();
-            for row in &rows {
-                let mut run = run(row)?;
+            let mut runs = self.heads().await?;
+            for run in &mut runs {
                 run.counts = self.read_counts(run.id).await?;
-                runs.push(run);
             }
             Ok(runs)
         };
         read.await.map_err(|error: Fault| self.fault(error))
+    }
+
+    /// Those that have more to come, or something that was not sent.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn unfinished(&self) -> Result<Vec<RunRow>, LedgerError> {
+        let read = async {
+            let mut unfinished = Vec::new();
+            for mut run in self.heads().await? {
+                if self.is_unfinished(run.id).await? {
+                    run.counts = self.read_counts(run.id).await?;
+                    unfinished.push(run);
+                }
+            }
+            Ok(unfinished)
+        };
+        read.await.map_err(|error: Fault| self.fault(error))
+    }
+
+    /// Found by the first such order, so that runs that have ended, however
+    /// long, take no time.
+    async fn is_unfinished(&self, run: RunId) -> Result<bool, Fault> {
+        let found: Option<i64> = sqlx::query_scalar(
+            "SELECT 1 FROM orders WHERE run = ? AND state IN \
+             ('planned', 'sending', 'accepted', 'pending', 'unknown', 'not-sent') LIMIT 1",
+        )
+        .bind(run.0)
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(found.is_some())
     }
 
     /// The one run whose id begins so; `last` is the newest.
@@ -153,18 +179,22 @@ impl Ledger {
     /// # Errors
     /// There is none or more than one, or the ledger cannot be read.
     pub async fn run(&self, id: &str) -> Result<RunRow, LedgerError> {
-        let mut runs = self.runs().await?;
-        if id == "last" {
-            let none = || self.fault(Fault::NoRun(id.to_owned()));
-            return runs.pop().ok_or_else(none);
-        }
-        let wanted = id.to_ascii_lowercase().replace('-', "");
-        runs.retain(|run| run.uuid.simple().to_string().starts_with(&wanted));
-        match (runs.pop(), runs.is_empty()) {
-            (Some(run), true) if !wanted.is_empty() => Ok(run),
-            (Some(_), false) => Err(self.fault(Fault::ManyRuns(id.to_owned()))),
-            _ => Err(self.fault(Fault::NoRun(id.to_owned()))),
-        }
+        let read = async {
+            let mut runs = self.heads().await?;
+            let wanted = id.to_ascii_lowercase().replace('-', "");
+            if id != "last" {
+                runs.retain(|run| run.uuid.simple().to_string().starts_with(&wanted));
+            }
+            let mut run = match (runs.pop(), runs.is_empty()) {
+                (Some(run), _) if id == "last" => run,
+                (Some(run), true) if !wanted.is_empty() => run,
+                (Some(_), false) => return Err(Fault::ManyRuns(id.to_owned())),
+                _ => return Err(Fault::NoRun(id.to_owned())),
+            };
+            run.counts = self.read_counts(run.id).await?;
+            Ok(run)
+        };
+        read.await.map_err(|error: Fault| self.fault(error))
     }
 
     /// The run at this place; none of a draft.
@@ -172,7 +202,21 @@ impl Ledger {
     /// # Errors
     /// The ledger cannot be read.
     pub async fn run_at(&self, id: RunId) -> Result<Option<RunRow>, LedgerError> {
-        Ok(self.runs().await?.into_iter().find(|run| run.id == id))
+        let read = async {
+            let runs = self.heads().await?;
+            let Some(mut run) = runs.into_iter().find(|run| run.id == id) else {
+                return Ok(None);
+            };
+            run.counts = self.read_counts(run.id).await?;
+            Ok(Some(run))
+        };
+        read.await.map_err(|error: Fault| self.fault(error))
+    }
+
+    /// All runs, their orders not counted.
+    async fn heads(&self) -> Result<Vec<RunRow>, Fault> {
+        let rows = sqlx::query(RUNS).fetch_all(&self.pool).await?;
+        rows.iter().map(run).collect()
     }
 }
 

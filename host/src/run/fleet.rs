@@ -1,6 +1,6 @@
 //! The whole fleet, by pages, where that is cheaper than one call a machine.
 
-use std::collections::BTreeMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{
     Event, Observe, Runner,
@@ -20,6 +20,14 @@ const PAGE: u32 = 1000;
 /// Up to so many machines are looked up one by one.
 const FEW: u64 = 20;
 
+/// A page of the fleet.
+struct FleetPage {
+    machines: Vec<Machine>,
+    /// How many the service sent.
+    count: u64,
+    next: Option<String>,
+}
+
 impl Runner {
     /// Reads the fleet, as long as it has fewer pages than there are machines to
     /// look up, and judges those that are in it. How many machines it has, if it
@@ -30,42 +38,50 @@ impl Runner {
     pub(super) async fn look_at_the_fleet(
         &self,
         run: RunId,
+        wanted: u64,
         observe: &Observe<'_>,
     ) -> Result<Option<u64>, LedgerError> {
         let weighs = self.policy.largest_share.is_some();
-        let wanted = self.session.ledger().not_looked_at(run).await?;
         if wanted <= FEW && !weighs {
             return Ok(None);
         }
         let mut read = 0;
         let mut pages = 0;
         let mut cursor: Option<String> = None;
+        let mut first: Option<String> = None;
         loop {
             // Each page costs a call, as one machine does.
             if self.stopped() || (pages > wanted.max(1) && !weighs) {
                 return Ok(None);
             }
-            let (machines, next) = match self.fleet_page(cursor.as_deref()).await {
+            let page = match self.fleet_page(cursor.as_deref()).await {
                 Ok(page) => page,
                 // One by one, then: whoever may not list is told there.
                 Err(_) => return Ok(None),
             };
-            read += machines.len() as u64;
-            pages += 1;
-            self.look_at_page(run, &machines).await?;
-            observe(Event::Fleet(read));
-            match next {
-                Some(next) => cursor = Some(next),
-                None => break,
+            let begins = page.machines.first().map(|machine| machine.id.clone());
+            // A service that does not skip would show one page for ever.
+            if begins.is_some() && begins == first {
+                return Ok(None);
             }
+            first = begins;
+            read += page.count;
+            pages += 1;
+            if wanted > 0 {
+                self.look_at_page(run, &page.machines).await?;
+            }
+            observe(Event::Fleet(read));
+            cursor = match page.next {
+                Some(next) => Some(next),
+                // To some services `$top` is a page, to others all that is wanted
+                // (OData says the latter): a page that is full is not the end.
+                None if page.count >= u64::from(PAGE) => Some(format!("$top={PAGE}&$skip={read}")),
+                None => return Ok(Some(read)),
+            };
         }
-        Ok(Some(read))
     }
 
-    async fn fleet_page(
-        &self,
-        cursor: Option<&str>,
-    ) -> Result<(Vec<Machine>, Option<String>), Problem> {
+    async fn fleet_page(&self, cursor: Option<&str>) -> Result<FleetPage, Problem> {
         let (page, record) = self
             .read(Route::ListMachines, || {
                 self.sandbox.list_machines(&self.connection, cursor, PAGE)
@@ -75,24 +91,49 @@ impl Runner {
         check_next(sent.as_ref(), page.next.as_deref(), false)?;
         let mut machines = page.machines;
         machines.retain(|machine| sent.as_ref().is_some_and(|sent| sent.has_machine(machine)));
-        Ok((machines, page.next))
+        let count = sent.and_then(|sent| sent.listed().map(Iterator::count));
+        Ok(FleetPage {
+            machines,
+            count: count.unwrap_or_default() as u64,
+            next: page.next,
+        })
     }
 
     /// Judges the orders that a page's machines are meant by.
     async fn look_at_page(&self, run: RunId, machines: &[Machine]) -> Result<(), LedgerError> {
+        let plain = |machine: &Machine| {
+            plain_name(machine.computer_dns_name.as_deref().unwrap_or_default())
+        };
+        let ids: Vec<String> = machines
+            .iter()
+            .map(|machine| machine.id.to_ascii_lowercase())
+            .collect();
+        let names: HashSet<String> = machines
+            .iter()
+            .map(plain)
+            .flat_map(|name| [label(&name).to_owned(), name])
+            .collect();
+        let names: Vec<String> = names.into_iter().collect();
         let ledger = self.session.ledger();
-        let mut found: BTreeMap<u64, Entry> = BTreeMap::new();
-        for machine in machines {
-            let id = machine.id.to_ascii_lowercase();
-            let name = plain_name(machine.computer_dns_name.as_deref().unwrap_or_default());
-            let names = [name.as_str(), label(&name)];
-            for entry in ledger.entries_of(run, &id, names).await? {
-                // As an earlier machine of this page left it.
-                let entry = found.entry(entry.number).or_insert(entry);
-                self.judge_found(entry, machine);
+        let mut found = ledger.entries_of(run, &ids, &names).await?;
+        // By what they look for, which several may share.
+        let mut sought: HashMap<String, Vec<usize>> = HashMap::new();
+        for (at, entry) in found.iter().enumerate() {
+            let target = entry.order.target();
+            let key = target.sought().unwrap_or_else(|| target.to_string());
+            sought.entry(key).or_default().push(at);
+        }
+        for (machine, id) in machines.iter().zip(&ids) {
+            let name = plain(machine);
+            let label = label(&name);
+            let by_name = [Some(name.as_str()), Some(label).filter(|one| *one != name)];
+            let keys = [Some(id.as_str())].into_iter().chain(by_name).flatten();
+            for at in keys.filter_map(|key| sought.get(key)).flatten() {
+                if let Some(entry) = found.get_mut(*at) {
+                    self.judge_found(entry, machine);
+                }
             }
         }
-        let mut found: Vec<Entry> = found.into_values().collect();
         self.session.save_all(&mut found).await
     }
 

@@ -15,6 +15,9 @@ use crate::{
 pub(super) const MAX_CANDIDATES: usize = 10;
 /// Orders that are read from the ledger at once.
 const PAGE: u32 = 500;
+/// Machines that are looked up one by one before they are put on record: what
+/// was asked is not to be asked again.
+const ONES: u32 = 20;
 
 impl Runner {
     /// Looks at every planned machine of a run that was not looked at. Those that
@@ -29,33 +32,53 @@ impl Runner {
         again: bool,
         observe: &Observe<'_>,
     ) -> Result<Option<Problem>, LedgerError> {
-        let fleet = self.look_at_the_fleet(run, observe).await?;
-        let mut after = 0;
-        loop {
-            let entries = self.session.planned(run, after, PAGE).await?;
-            let Some(last) = entries.last() else {
-                break;
-            };
-            after = last.number;
-            for mut entry in entries {
-                if self.stopped() {
-                    return Ok(None);
-                }
-                if entry.order.look().is_none() {
-                    observe(Event::Looking(&entry.order));
-                    self.look_at_one(&mut entry, observe).await;
-                }
-                let for_all = entry.order.problem().filter(|problem| is_for_all(problem));
-                let for_all = for_all.cloned();
-                self.compare(run, &mut entry, again).await?;
-                self.session.save(&mut entry).await?;
-                if for_all.is_some() {
-                    return Ok(for_all);
-                }
+        // What was looked at was compared, too.
+        let wanted = self.session.ledger().not_looked_at(run).await?;
+        let fleet = self.look_at_the_fleet(run, wanted, observe).await?;
+        if wanted > 0 {
+            let for_all = self.look_at_each(run, observe).await?;
+            self.compare(run, again).await?;
+            if for_all.is_some() || self.stopped() {
+                return Ok(for_all);
             }
         }
         self.weigh(run, fleet).await?;
         Ok(None)
+    }
+
+    /// Looks at those that the fleet did not show.
+    async fn look_at_each(
+        &self,
+        run: RunId,
+        observe: &Observe<'_>,
+    ) -> Result<Option<Problem>, LedgerError> {
+        let mut after = 0;
+        loop {
+            let entries = self.session.ledger().unseen(run, after, ONES).await?;
+            let Some(last) = entries.last() else {
+                return Ok(None);
+            };
+            after = last.number;
+            let mut seen = Vec::new();
+            let mut for_all = None;
+            for mut entry in entries {
+                if self.stopped() {
+                    break;
+                }
+                observe(Event::Looking(&entry.order));
+                self.look_at_one(&mut entry, observe).await;
+                let problem = entry.order.problem();
+                for_all = problem.filter(|problem| is_for_all(problem)).cloned();
+                seen.push(entry);
+                if for_all.is_some() {
+                    break;
+                }
+            }
+            self.session.save_all(&mut seen).await?;
+            if for_all.is_some() || self.stopped() {
+                return Ok(for_all);
+            }
+        }
     }
 
     async fn look_at_one(&self, entry: &mut Entry, observe: &Observe<'_>) {
@@ -117,11 +140,38 @@ impl Runner {
         }
     }
 
-    /// Whether its machine has another order: in this run, or in one before.
-    async fn compare(&self, run: RunId, entry: &mut Entry, again: bool) -> Result<(), LedgerError> {
-        if entry.order.state() != State::Planned {
-            return Ok(());
+    /// Whether their machines have other orders: in this run, or in one before.
+    async fn compare(&self, run: RunId, again: bool) -> Result<(), LedgerError> {
+        let mut after = 0;
+        loop {
+            let entries = self.session.ledger().rivals(run, after, PAGE).await?;
+            let Some(last) = entries.last() else {
+                return Ok(());
+            };
+            after = last.number;
+            let mut settled: Vec<Entry> = Vec::new();
+            for mut entry in entries {
+                // What became of the first says what becomes of the second.
+                let machine = entry.order.machine();
+                if settled.iter().any(|other| other.order.machine() == machine) {
+                    self.session.save_all(&mut settled).await?;
+                    settled.clear();
+                }
+                self.compare_one(run, &mut entry, again).await?;
+                if entry.order.state() != State::Planned {
+                    settled.push(entry);
+                }
+            }
+            self.session.save_all(&mut settled).await?;
         }
+    }
+
+    async fn compare_one(
+        &self,
+        run: RunId,
+        entry: &mut Entry,
+        again: bool,
+    ) -> Result<(), LedgerError> {
         if let Some(twin) = self.session.ledger().twin(run, entry).await? {
             match twin == *entry.order.comment() {
                 true => entry.order.skip(duplicate(

@@ -1,16 +1,19 @@
 //! A list of machines from a file: as a table with a head (CSV), as JSON Lines,
 //! or a machine a line. All of it is read and checked before anything is sent,
-//! and every fault is told with its line.
+//! and every fault is told with its line. It may be long: of each machine no more
+//! is kept than what its order is made of.
 
 mod rows;
 mod template;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::RandomState},
     fmt,
     fs::File,
+    hash::BuildHasher,
     io::{self, Read},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use thiserror::Error;
@@ -20,8 +23,9 @@ use crate::{
     contract::{Comment, stands_for},
     order::Target,
 };
-use rows::Row;
+use rows::{Columns, Row};
 use template::Template;
+pub(super) use template::Wording;
 
 /// The longest list, in bytes: some 100,000 machines in a table.
 const MAX_LIST: u64 = 16 * 1024 * 1024;
@@ -29,14 +33,14 @@ const MAX_LIST: u64 = 16 * 1024 * 1024;
 const MAX_FAULTS: usize = 1000;
 
 /// One machine that is to be offboarded, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Entry {
     /// Where it stands, from 1.
     pub(super) line: u64,
     pub(super) named: Named,
     /// What the list calls a machine that it names by its id, if it does.
     pub(super) called: Option<String>,
-    pub(super) comment: Comment,
+    pub(super) comment: Wording,
 }
 
 impl Entry {
@@ -51,10 +55,44 @@ impl Entry {
         }
         alike
     }
+
+    /// Whether both have the same words.
+    fn has_comment_of(&self, other: &Self) -> bool {
+        self.comment.comment() == other.comment.comment()
+    }
+}
+
+/// Where in a list each machine stands first.
+#[derive(Default)]
+struct Known {
+    hasher: RandomState,
+    places: HashMap<u64, u32>,
+}
+
+impl Known {
+    /// Where this machine stood first; or else it stands there from now on.
+    fn place(&mut self, named: &Named, entries: &[Entry]) -> Option<usize> {
+        let key = named.key();
+        let mut hash = self.hasher.hash_one(&key);
+        // Another machine's place, once in a very long time: the next is taken.
+        while let Some(&place) = self.places.get(&hash) {
+            let place = place as usize;
+            if entries
+                .get(place)
+                .is_some_and(|entry| entry.named.key() == key)
+            {
+                return Some(place);
+            }
+            hash = hash.wrapping_add(1);
+        }
+        let place = u32::try_from(entries.len()).unwrap_or(u32::MAX);
+        self.places.insert(hash, place);
+        None
+    }
 }
 
 /// A list without faults.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct List {
     /// In the file's order, each machine once.
     pub(super) entries: Vec<Entry>,
@@ -180,11 +218,11 @@ fn check(text: &str, comment: Option<&Comment>, name: &str) -> Result<List, List
                 vec![Fault { line: 0, reason }],
             ));
         }
-        Some(Ok(template)) => Some(template),
+        Some(Ok(template)) => Some(Arc::new(template)),
         None => None,
     };
     let mut entries: Vec<Entry> = Vec::new();
-    let mut known: HashMap<String, usize> = HashMap::new();
+    let mut known = Known::default();
     let mut again = 0;
     for row in rows {
         if faults.len() >= MAX_FAULTS {
@@ -193,33 +231,27 @@ fn check(text: &str, comment: Option<&Comment>, name: &str) -> Result<List, List
         let line = row.line;
         match entry(row, template.as_ref()) {
             Err(reason) => faults.push(Fault { line, reason }),
-            Ok(entry) => {
-                let key = entry.named.key();
-                match known.get(&key) {
-                    None => {
-                        known.insert(key, entries.len());
-                        entries.push(entry);
-                    }
-                    Some(&first) => {
-                        let known = &mut entries[first];
-                        let other = if known.comment != entry.comment {
-                            "comment"
-                        } else if !known.called_alike(&entry) {
-                            "name"
-                        } else if !known.named.takes(&entry.named) {
-                            "tenant"
-                        } else {
-                            again += 1;
-                            continue;
-                        };
-                        let reason = format!(
-                            "it names the machine of line {} again, with another {other}",
-                            known.line
-                        );
-                        faults.push(Fault { line, reason });
-                    }
+            Ok(entry) => match known.place(&entry.named, &entries) {
+                None => entries.push(entry),
+                Some(first) => {
+                    let known = &mut entries[first];
+                    let other = if !known.has_comment_of(&entry) {
+                        "comment"
+                    } else if !known.called_alike(&entry) {
+                        "name"
+                    } else if !known.named.takes(&entry.named) {
+                        "tenant"
+                    } else {
+                        again += 1;
+                        continue;
+                    };
+                    let reason = format!(
+                        "it names the machine of line {} again, with another {other}",
+                        known.line
+                    );
+                    faults.push(Fault { line, reason });
                 }
-            }
+            },
         }
     }
     match (faults.is_empty(), entries.is_empty()) {
@@ -236,18 +268,20 @@ fn check(text: &str, comment: Option<&Comment>, name: &str) -> Result<List, List
     }
 }
 
-fn entry(row: Row, template: Option<&Template>) -> Result<Entry, String> {
+fn entry(row: Row, template: Option<&Arc<Template>>) -> Result<Entry, String> {
     let Row { line, machine, .. } = &row;
     let named = target::machine(machine.as_ref().map_err(Clone::clone)?)
         .map_err(|reason| format!("{:?}: {reason}", machine.as_deref().unwrap_or_default()))?;
+    let refused = |error| format!("the comment: {error}");
     let comment = match (&row.comment, template) {
-        (Some(comment), _) => comment.clone(),
-        (None, Some(template)) => template.fill(&row.columns)?,
+        (Some(comment), _) => Wording::Own(comment.parse().map_err(refused)?),
+        (None, Some(template)) => {
+            let filled = Wording::Filled(Arc::clone(template), template.values(&row.columns)?);
+            filled.comment().map_err(refused)?;
+            filled
+        }
         (None, None) => return Err("it has no comment, and there is no --comment".to_owned()),
     };
-    let comment = comment
-        .parse()
-        .map_err(|error| format!("the comment: {error}"))?;
     Ok(Entry {
         line: *line,
         named,
@@ -283,10 +317,10 @@ fn names_machines(column: &str) -> bool {
 
 /// What names the machine of a row, its id or else its name; and the name
 /// beside an id. The columns are known by their plain names.
-fn machine(columns: &HashMap<String, String>) -> (Result<String, String>, Option<String>) {
+fn machine(columns: &Columns) -> (Result<String, String>, Option<String>) {
     let first = |names: &[&str]| {
-        let mut found = names.iter().filter_map(|column| columns.get(*column));
-        found.find(|value| !value.is_empty()).cloned()
+        let mut found = names.iter().filter_map(|column| columns.get(column));
+        found.find(|value| !value.is_empty()).map(ToOwned::to_owned)
     };
     match (first(&IDS), first(&NAMES)) {
         (Some(id), name) => (checked(id), name),

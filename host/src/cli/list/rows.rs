@@ -1,11 +1,14 @@
 //! The rows of a list, whichever of the three forms it has.
 
-use std::collections::{HashMap, HashSet};
+use std::{collections::HashSet, iter, sync::Arc};
 
 use serde_json::Value;
 
 use super::{COMMENT, ListError, machine, names_machines, plain};
 use crate::members::members;
+
+/// The rows of a list, one after the other: none is kept.
+pub(super) type Rows<'a> = Box<dyn Iterator<Item = Row> + 'a>;
 
 /// What one line says.
 #[derive(Debug)]
@@ -16,8 +19,31 @@ pub(super) struct Row {
     /// The name beside an id.
     pub(super) called: Option<String>,
     pub(super) comment: Option<String>,
-    /// Everything in it, by the plain names of its columns.
-    pub(super) columns: HashMap<String, String>,
+    /// Everything in it.
+    pub(super) columns: Columns,
+}
+
+/// The cells of a row, by the plain names of their columns.
+#[derive(Debug, Default)]
+pub(super) struct Columns {
+    /// Those of a table are all its rows'.
+    names: Arc<[String]>,
+    cells: Vec<String>,
+}
+
+impl Columns {
+    /// What stands in this column.
+    pub(super) fn get(&self, plain: &str) -> Option<&str> {
+        let mut cells = self.names.iter().zip(&self.cells);
+        cells
+            .find(|(name, _)| *name == plain)
+            .map(|(_, cell)| cell.as_str())
+    }
+
+    /// The columns that there are.
+    pub(super) fn names(&self) -> &[String] {
+        &self.names
+    }
 }
 
 /// What separates a table's columns.
@@ -25,7 +51,7 @@ const DELIMITERS: [char; 3] = [',', ';', '\t'];
 
 /// Reads a list: JSON Lines where the first line begins an object, a table
 /// where it is a head, else a machine a line.
-pub(super) fn read(text: &str, name: &str) -> Result<Vec<Row>, ListError> {
+pub(super) fn read<'a>(text: &'a str, name: &str) -> Result<Rows<'a>, ListError> {
     let first = text.lines().map(str::trim).find(|line| is_line(line));
     let Some(first) = first else {
         return Err(ListError::Empty(name.to_owned()));
@@ -62,21 +88,22 @@ fn delimiter(first: &str) -> Option<char> {
     (is_table || names_machines).then_some(found)
 }
 
-fn machines(text: &str) -> Vec<Row> {
+fn machines(text: &str) -> Rows<'_> {
     let lines = text.lines().map(str::trim).zip(1..);
-    lines
-        .filter(|(line, _)| is_line(line))
-        .map(|(machine, line)| Row {
-            line,
-            machine: Ok(machine.to_owned()),
-            called: None,
-            comment: None,
-            columns: HashMap::new(),
-        })
-        .collect()
+    Box::new(
+        lines
+            .filter(|(line, _)| is_line(line))
+            .map(|(machine, line)| Row {
+                line,
+                machine: Ok(machine.to_owned()),
+                called: None,
+                comment: None,
+                columns: Columns::default(),
+            }),
+    )
 }
 
-fn table(text: &str, delimiter: char, name: &str) -> Result<Vec<Row>, ListError> {
+fn table<'a>(text: &'a str, delimiter: char, name: &str) -> Result<Rows<'a>, ListError> {
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(u8::try_from(delimiter).unwrap_or(b','))
         .trim(csv::Trim::All)
@@ -93,36 +120,35 @@ fn table(text: &str, delimiter: char, name: &str) -> Result<Vec<Row>, ListError>
         let columns = head.iter().collect::<Vec<_>>().join(", ");
         return Err(ListError::Columns(name.to_owned(), columns));
     }
-    let row = |record: Result<csv::StringRecord, csv::Error>| {
-        let (record, line) = match record {
-            Ok(record) => {
-                let line = record.position().map_or(0, |at| line(text, at));
-                (record, line)
-            }
+    let names: Arc<[String]> = head.iter().map(plain).collect();
+    let mut record = csv::StringRecord::new();
+    let mut next = move || {
+        let line = match reader.read_record(&mut record) {
+            Ok(false) => return None,
+            Ok(true) => record.position().map_or(0, |at| line(text, at)),
             Err(error) => {
                 let line = error.position().map_or(0, |at| line(text, at));
-                return Some(fault(line, error.to_string()));
+                return Some(Some(fault(line, error.to_string())));
             }
         };
         if record.iter().all(str::is_empty) {
-            return None;
+            return Some(None);
         }
-        if record.len() != head.len() {
+        if record.len() != names.len() {
             let reason = format!(
                 "it has {} columns, and the head {} (is a quotation open?)",
                 record.len(),
-                head.len()
+                names.len()
             );
-            return Some(fault(line, reason));
+            return Some(Some(fault(line, reason)));
         }
-        let columns: HashMap<String, String> = head
-            .iter()
-            .zip(record.iter())
-            .map(|(column, cell)| (plain(column), cell.to_owned()))
-            .collect();
-        Some(filled(line, columns))
+        let columns = Columns {
+            names: Arc::clone(&names),
+            cells: record.iter().map(ToOwned::to_owned).collect(),
+        };
+        Some(Some(filled(line, columns)))
     };
-    Ok(reader.records().filter_map(row).collect())
+    Ok(Box::new(iter::from_fn(move || next()).flatten()))
 }
 
 /// The line of a record: what is passed over before it is counted to it.
@@ -139,9 +165,9 @@ fn line(text: &str, at: &csv::Position) -> u64 {
 
 /// An object's members by their plain names. What is no text, number or word is
 /// nothing that a list says.
-fn object(text: &str) -> Result<HashMap<String, String>, String> {
+fn object(text: &str) -> Result<Columns, String> {
     let members = members(text, |_| true).ok_or_else(|| "it is no JSON object".to_owned())?;
-    let mut columns = HashMap::new();
+    let (mut names, mut cells) = (Vec::new(), Vec::new());
     for (name, value) in members {
         let value = match serde_json::from_str(value.get()) {
             Ok(Value::String(text)) => text.trim().to_owned(),
@@ -150,32 +176,39 @@ fn object(text: &str) -> Result<HashMap<String, String>, String> {
             Ok(Value::Array(_) | Value::Object(_)) => continue,
             Err(_) => return Err(format!("{name:?} cannot be read")),
         };
-        if columns.insert(plain(&name), value).is_some() {
+        let plain = plain(&name);
+        if names.contains(&plain) {
             return Err(format!("it has {name:?} twice"));
         }
+        names.push(plain);
+        cells.push(value);
     }
-    Ok(columns)
+    Ok(Columns {
+        names: names.into(),
+        cells,
+    })
 }
 
-fn objects(text: &str) -> Vec<Row> {
+fn objects(text: &str) -> Rows<'_> {
     let lines = text.lines().map(str::trim).zip(1..);
-    lines
-        .filter(|(line, _)| is_line(line))
-        .map(|(text, line)| match object(text) {
-            Err(reason) => fault(line, reason),
-            Ok(columns) => filled(line, columns),
-        })
-        .collect()
+    Box::new(
+        lines
+            .filter(|(line, _)| is_line(line))
+            .map(|(text, line)| match object(text) {
+                Err(reason) => fault(line, reason),
+                Ok(columns) => filled(line, columns),
+            }),
+    )
 }
 
-fn filled(line: u64, columns: HashMap<String, String>) -> Row {
+fn filled(line: u64, columns: Columns) -> Row {
     let (machine, called) = machine(&columns);
     let comment = columns.get(COMMENT).filter(|comment| !comment.is_empty());
     Row {
         line,
         machine,
         called,
-        comment: comment.cloned(),
+        comment: comment.map(ToOwned::to_owned),
         columns,
     }
 }
@@ -186,6 +219,6 @@ fn fault(line: u64, reason: String) -> Row {
         machine: Err(reason),
         called: None,
         comment: None,
-        columns: HashMap::new(),
+        columns: Columns::default(),
     }
 }

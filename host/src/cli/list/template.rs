@@ -1,13 +1,37 @@
 //! A comment for many machines, in which `{ticket}` stands for what each row has
 //! in that column.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
-use super::plain;
+use super::{plain, rows::Columns};
+use crate::contract::{Comment, InvalidComment};
+
+/// Why a machine is offboarded, in as few words as it takes to say it later: of
+/// a comment that is many machines', what is this one's.
+#[derive(Debug, Clone)]
+pub(in crate::cli) enum Wording {
+    /// Its own comment.
+    Own(Comment),
+    /// That of all, and what fills its gaps.
+    Filled(Arc<Template>, Box<[Box<str>]>),
+}
+
+impl Wording {
+    /// The comment.
+    ///
+    /// # Errors
+    /// What was filled in made it none.
+    pub(in crate::cli) fn comment(&self) -> Result<Comment, InvalidComment> {
+        match self {
+            Self::Own(comment) => Ok(comment.clone()),
+            Self::Filled(template, values) => template.filled(values).parse(),
+        }
+    }
+}
 
 /// A comment with gaps.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Template(Vec<Part>);
+pub(in crate::cli) struct Template(Vec<Part>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Part {
@@ -57,32 +81,39 @@ impl Template {
         Ok(Self(parts))
     }
 
-    /// The comment for a row, whose columns are known by their plain names.
+    /// What a row has for the gaps, in their order.
     ///
     /// # Errors
     /// The row has no such column, or nothing in it.
-    pub(super) fn fill(&self, columns: &HashMap<String, String>) -> Result<String, String> {
-        let mut filled = String::new();
-        for part in &self.0 {
-            match part {
-                Part::Text(text) => filled.push_str(text),
-                Part::Column(column) => match columns.get(&plain(column)) {
-                    Some(value) if !value.is_empty() => filled.push_str(value),
-                    Some(_) => return Err(format!("it has nothing in the column {column:?}")),
-                    None => {
-                        let mut known: Vec<&str> = columns.keys().map(String::as_str).collect();
-                        known.sort_unstable();
-                        return Err(format!(
-                            "--comment names {{{column}}}, and there is no such column, but {}",
-                            match known.is_empty() {
-                                true => "none at all".to_owned(),
-                                false => known.join(", "),
-                            }
-                        ));
-                    }
-                },
-            }
-        }
-        Ok(filled)
+    pub(super) fn values(&self, columns: &Columns) -> Result<Box<[Box<str>]>, String> {
+        let column = |part: &Part| match part {
+            Part::Text(_) => None,
+            Part::Column(column) => Some(match columns.get(&plain(column)) {
+                Some(value) if !value.is_empty() => Ok(value.into()),
+                Some(_) => Err(format!("it has nothing in the column {column:?}")),
+                None => {
+                    let mut known: Vec<&str> = columns.names().iter().map(|n| n.as_str()).collect();
+                    known.sort_unstable();
+                    Err(format!(
+                        "--comment names {{{column}}}, and there is no such column, but {}",
+                        match known.is_empty() {
+                            true => "none at all".to_owned(),
+                            false => known.join(", "),
+                        }
+                    ))
+                }
+            }),
+        };
+        self.0.iter().filter_map(column).collect()
+    }
+
+    /// The text with these in its gaps.
+    fn filled(&self, values: &[Box<str>]) -> String {
+        let mut values = values.iter();
+        let parts = self.0.iter().map(|part| match part {
+            Part::Text(text) => text.as_str(),
+            Part::Column(_) => values.next().map_or("", |value| value),
+        });
+        parts.collect()
     }
 }

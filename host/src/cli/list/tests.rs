@@ -14,7 +14,7 @@ fn shown(text: &str, comment: &str) -> Vec<(u64, String, String)> {
         (
             entry.line,
             entry.named.target.to_string(),
-            entry.comment.to_string(),
+            entry.comment.comment().unwrap().to_string(),
         )
     });
     shown.collect()

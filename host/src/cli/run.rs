@@ -116,7 +116,7 @@ async fn order(
         let count = wanted.len() as u64;
         let plans = plans(args, &wanted, known.uuid);
         let same =
-            known.tag.as_ref() == course.tag && drive::are_same(ledger, run, count, plans).await?;
+            drive::are_same(ledger, run, count, plans).await? && known.tag.as_ref() == course.tag;
         drop(wanted);
         ensure!(
             same,

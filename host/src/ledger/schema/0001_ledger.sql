@@ -86,6 +86,7 @@ CREATE TABLE orders (
 ) STRICT;
 CREATE INDEX orders_machine ON orders (account, machine);
 CREATE INDEX orders_state ON orders (run, state, number);
+CREATE INDEX orders_unseen ON orders (run, number) WHERE state = 'planned' AND preflight IS NULL;
 CREATE INDEX orders_sought ON orders (run, sought) WHERE sought IS NOT NULL;
 CREATE INDEX orders_owner ON orders (owner) WHERE owner IS NOT NULL;
 

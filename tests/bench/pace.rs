@@ -1,0 +1,137 @@
+//! How much of what the quotas allow a run uses, in scaled time; and what others
+//! would reach.
+
+use std::time::{Duration, Instant};
+
+use offboard_simulator::{Config, Quota};
+
+use crate::{
+    sliding, tell,
+    world::{Post, World},
+};
+
+/// So many machines, within such a quota.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Course {
+    machines: usize,
+    quota: &'static str,
+}
+
+/// Microsoft's quota, twenty times as fast.
+pub(crate) const FULL: Course = Course {
+    machines: 3000,
+    quota: "100/3s,1500/180s",
+};
+
+/// Too short for more than a look: how long the first calls take is a good part
+/// of it.
+pub(crate) const QUICK: Course = Course {
+    machines: 300,
+    quota: "100/3s,150/12s",
+};
+
+pub(crate) fn measure(course: Course) {
+    let Course { machines, quota } = course;
+    let limits: Quota = quota.parse().unwrap();
+    let ideal = sliding::ideal(&limits, machines);
+    println!("\nThe pace: {machines} machines, the simulator takes {quota}");
+    tell("at best", seconds(ideal), None);
+
+    let paced = run(course, quota);
+    show("offboard run --quota", &paced, ideal, true);
+
+    let unpaced = run(course, "none");
+    show(
+        "offboard run --quota none, with Retry-After",
+        &unpaced,
+        ideal,
+        false,
+    );
+
+    for limit in &limits.limits {
+        let interval = limit.window / limit.calls;
+        let (time, refused) = sliding::even(&limits, machines, interval);
+        let figures = Figures {
+            taken: machines,
+            refused: usize::try_from(refused).unwrap(),
+            time,
+        };
+        let what = format!("a call each {:.3} s (worked out)", interval.as_secs_f64());
+        show(&what, &figures, ideal, false);
+    }
+}
+
+/// What a run reached.
+struct Figures {
+    taken: usize,
+    refused: usize,
+    /// From the first to the last that was taken.
+    time: Duration,
+}
+
+fn run(course: Course, quota: &str) -> Figures {
+    let world = World::new(Config {
+        // As many as can be offboarded, with those that cannot.
+        machines: u32::try_from(course.machines * 2).unwrap(),
+        quota: course.quota.parse().unwrap(),
+        ..Config::default()
+    });
+    let count = world.list(course.machines, true);
+    assert_eq!(count, course.machines);
+    let (list, count) = (world.path("list.csv"), count.to_string());
+    let begun = Instant::now();
+    let args = [
+        "run",
+        "--from",
+        list.to_str().unwrap(),
+        "--comment",
+        "Retired, {ticket}",
+        "--yes",
+        "--expect",
+        &count,
+        "--output",
+        "jsonl",
+        "--quota",
+        quota,
+    ];
+    let outcome = world.command(&args).output().unwrap();
+    let told = String::from_utf8_lossy(&outcome.stderr);
+    let posts = world.posts();
+    let taken: Vec<&Post> = posts
+        .iter()
+        .filter(|post| post.status == Some(200))
+        .collect();
+    let refused = posts.iter().filter(|post| post.status == Some(429)).count();
+    let (Some(first), Some(last)) = (taken.first(), taken.last()) else {
+        panic!("nothing was sent: {told}");
+    };
+    let time = last.arrived.duration_since(first.arrived).unsigned_abs();
+    if taken.len() != course.machines {
+        println!("  {} of {count} were taken: {told}", taken.len());
+    }
+    tell("  the whole command", seconds(begun.elapsed()), None);
+    Figures {
+        taken: taken.len(),
+        refused,
+        time,
+    }
+}
+
+fn show(what: &str, figures: &Figures, ideal: Duration, aims: bool) {
+    let share = 100.0 * ideal.as_secs_f64() / figures.time.as_secs_f64();
+    tell(what, seconds(figures.time), None);
+    let aim = (share >= 99.0, "at least 99 %");
+    tell(
+        "  of the quota",
+        format!("{share:.2} %"),
+        aims.then_some(aim),
+    );
+    let aim = (figures.refused == 0, "none");
+    let each = figures.refused as f64 / figures.taken as f64;
+    let refused = format!("{} ({each:.2} each)", figures.refused);
+    tell("  answers of 429", refused, aims.then_some(aim));
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.2} s", time.as_secs_f64())
+}

@@ -1,0 +1,65 @@
+//! What a process takes, where the system tells (Linux).
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    process::{Child, Command},
+    time::{Duration, Instant},
+};
+
+/// What it has taken so far.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Taken {
+    pub(crate) time: Duration,
+    pub(crate) cpu: Option<Duration>,
+    /// The most memory that it had at once, in MiB.
+    pub(crate) memory: Option<f64>,
+}
+
+/// Runs a command that says what it does until it has sent something, asks it to
+/// end, and says what it had taken then.
+pub(crate) fn until_a_post(mut command: Command) -> Taken {
+    let begun = Instant::now();
+    let mut child = command.spawn().unwrap();
+    let mut said = Vec::new();
+    let mut taken = None;
+    for line in BufReader::new(child.stderr.take().unwrap()).lines() {
+        let line = line.unwrap();
+        if taken.is_none() && line.starts_with("offboard: POST") {
+            taken = Some(Taken {
+                time: begun.elapsed(),
+                cpu: cpu(&child),
+                memory: memory(&child),
+            });
+            end(&child);
+        }
+        said.push(line);
+    }
+    child.wait().unwrap();
+    taken.unwrap_or_else(|| panic!("nothing was sent: {}", said.join("\n")))
+}
+
+/// As a person would: what is in flight is finished.
+fn end(child: &Child) {
+    let id = child.id().to_string();
+    let ended = Command::new("kill").arg(id).status().unwrap();
+    assert!(ended.success());
+}
+
+/// The ticks of Linux are hundredths of a second to programs.
+fn cpu(child: &Child) -> Option<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", child.id())).ok()?;
+    let (_, after) = stat.rsplit_once(')')?;
+    let fields: Vec<&str> = after.split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at)?.parse::<u64>().ok();
+    Some(Duration::from_millis(10 * (ticks(11)? + ticks(12)?)))
+}
+
+fn memory(child: &Child) -> Option<f64> {
+    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: f64 = line.trim().trim_end_matches(" kB").parse().ok()?;
+    Some(kibibytes / 1024.0)
+}

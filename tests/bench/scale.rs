@@ -1,0 +1,59 @@
+//! A long list: checked, put on record and looked at, to its first POST; and
+//! taken up again, to the next.
+
+use std::time::Duration;
+
+use offboard_simulator::{Config, Quota};
+
+use crate::{
+    process::{Taken, until_a_post},
+    tell,
+    world::World,
+};
+
+/// The most memory, in MiB, and the most work before a run that is taken up goes
+/// on.
+const MEMORY: f64 = 100.0;
+const WORK: Duration = Duration::from_secs(1);
+
+pub(crate) fn measure(machines: u32) {
+    println!("\nA list of {machines} machines (the simulator needs a while for so many)");
+    let world = World::new(Config {
+        machines,
+        quota: Quota { limits: Vec::new() },
+        ..Config::default()
+    });
+    let count = world.list(machines as usize, false).to_string();
+    let list = world.path("list.csv");
+    let list = list.to_str().unwrap();
+    let fixed = ["--yes", "--verbose", "--quota", "none", "--output", "jsonl"];
+    let run = ["run", "--from", list, "--comment", "Retired, {ticket}"];
+    let ordered = until_a_post(world.command(&[&run, &fixed[..], &["--expect", &count]].concat()));
+    show("run --from, to its first POST", &ordered, false);
+    let resume = ["resume", "--max-devices", "1000000"];
+    let resumed = until_a_post(world.command(&[&resume, &fixed[..]].concat()));
+    show("resume, to its first POST", &resumed, true);
+}
+
+fn show(what: &str, taken: &Taken, is_quick: bool) {
+    let Taken { time, cpu, memory } = *taken;
+    tell(
+        &format!("{what}: time"),
+        format!("{:.1} s", time.as_secs_f64()),
+        None,
+    );
+    if let Some(cpu) = cpu {
+        tell(
+            "  work",
+            format!("{:.2} s", cpu.as_secs_f64()),
+            is_quick.then_some((cpu < WORK, "less than 1 s")),
+        );
+    }
+    if let Some(memory) = memory {
+        tell(
+            "  memory at most",
+            format!("{memory:.0} MiB"),
+            Some((memory <= MEMORY, "at most 100 MiB")),
+        );
+    }
+}

@@ -122,7 +122,7 @@ fn table<'a>(text: &'a str, delimiter: char, name: &str) -> Result<Rows<'a>, Lis
     }
     let names: Arc<[String]> = head.iter().map(plain).collect();
     let mut record = csv::StringRecord::new();
-    let mut next = move || {
+    let next = move || {
         let line = match reader.read_record(&mut record) {
             Ok(false) => return None,
             Ok(true) => record.position().map_or(0, |at| line(text, at)),
@@ -148,7 +148,7 @@ fn table<'a>(text: &'a str, delimiter: char, name: &str) -> Result<Rows<'a>, Lis
         };
         Some(Some(filled(line, columns)))
     };
-    Ok(Box::new(iter::from_fn(move || next()).flatten()))
+    Ok(Box::new(iter::from_fn(next).flatten()))
 }
 
 /// The line of a record: what is passed over before it is counted to it.

@@ -197,3 +197,47 @@ fn two_names_of_one_machine_with_two_comments_are_a_fault() {
     assert_eq!(rows[1]["state"], "rejected");
     assert_eq!(world.posts().len(), 1);
 }
+
+#[test]
+fn many_machines_are_looked_up_by_pages_of_the_fleet_to_its_end() {
+    let world = World::with(|config| config.machines = 1100);
+    let count = world.online().len();
+    let ids = world.online_ids(count);
+    let table = format!("machineId\n{}\n", ids.join("\n"));
+    let args = ["--comment", "x", "--dry-run", "--output", "jsonl"];
+    let planned = outcome(&mut from(&world, &table, &args));
+    assert_eq!(planned.code, 0, "{planned:?}");
+    assert_eq!(planned.stdout.lines().count(), count);
+    // OData's `$top` ends a list: the second page is asked for all the same.
+    let asked: Vec<String> = world
+        .requests()
+        .iter()
+        .map(|request| request["path"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        asked,
+        [
+            "/api/machines?$top=1000",
+            "/api/machines?$top=1000&$skip=1000"
+        ]
+    );
+    assert!(
+        planned.stderr.contains(&format!("and {} more", count - 10)),
+        "{planned:?}"
+    );
+    assert!(planned.stderr.contains("Systems: "), "{planned:?}");
+}
+
+#[test]
+fn what_another_run_has_is_told_of_every_name_of_a_machine() {
+    let world = World::new();
+    let machine = world.online()[0].machine.clone();
+    assert_eq!(world.run(&[&machine.id]).code, 0);
+    let table = format!("{}\n{}\n", machine.id, machine.computer_dns_name);
+    let args = ["--yes", "--comment", "x", "--output", "json"];
+    let skipped = outcome(&mut from(&world, &table, &args));
+    for row in skipped.rows() {
+        assert_eq!(row["error"]["kind"], "already-offboarded", "{skipped:?}");
+    }
+    assert_eq!((skipped.rows().len(), world.posts().len()), (2, 1));
+}

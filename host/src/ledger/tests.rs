@@ -62,6 +62,81 @@ async fn of_two_sessions_one_gets_an_order() {
 }
 
 #[tokio::test]
+async fn of_one_run_a_machine_is_sent_for_once_also_where_that_is_done_again() {
+    let ledger = Ledger::in_memory().await.unwrap();
+    let session = Session::begin(&ledger, &who(), "run").await.unwrap();
+    let run = session.plan(uuid::Uuid::new_v4(), None, true, [plan(), plan()]);
+    let run = run.await.unwrap();
+    let mut entries = ledger.entries(run, 0, 2).await.unwrap();
+    for entry in &mut entries {
+        entry.order.looked(Look::Unavailable);
+    }
+    session.save_all(&mut entries).await.unwrap();
+    let [first, second] = &mut entries[..] else {
+        panic!("{entries:?}");
+    };
+    let claimed = session.claim(first, true, "/route", "one POST").await;
+    assert!(claimed.unwrap().is_ok());
+    let action = crate::contract::MachineAction::bare("action");
+    first
+        .order
+        .settle(crate::order::Verdict::Accepted(Box::new(action)));
+    session.save(first).await.unwrap();
+    let claimed = session.claim(second, true, "/route", "one POST").await;
+    assert!(matches!(claimed.unwrap(), Err(Taken::Machine { .. })));
+    // Another run may.
+    let mut other = ordered(&session).await;
+    let claimed = session.claim(&mut other, true, "/route", "one POST").await;
+    assert!(claimed.unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn a_run_that_has_ended_is_not_unfinished() {
+    let ledger = Ledger::in_memory().await.unwrap();
+    let session = Session::begin(&ledger, &who(), "run").await.unwrap();
+    let mut entry = ordered(&session).await;
+    let unfinished = ledger.unfinished().await.unwrap();
+    assert_eq!(unfinished[0].counts.of(State::Planned), 1);
+    let problem = |kind| crate::contract::Problem::new(kind, crate::contract::Retry::Never, "x");
+    entry.order.skip(problem("duplicate"));
+    session.save(&mut entry).await.unwrap();
+    assert!(ledger.unfinished().await.unwrap().is_empty());
+    assert_eq!(ledger.runs().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn orders_are_told_together_by_what_is_known_of_their_machines() {
+    let ledger = Ledger::in_memory().await.unwrap();
+    let session = Session::begin(&ledger, &who(), "run").await.unwrap();
+    let plans = (0..4).map(|_| plan());
+    let run = session.plan(uuid::Uuid::new_v4(), None, false, plans);
+    let run = run.await.unwrap();
+    let mut entries = ledger.entries(run, 0, 9).await.unwrap();
+    for (entry, last_seen) in entries.iter_mut().zip([Some("2"), None, Some("1")]) {
+        entry.order.looked(Look::Seen(crate::order::Seen {
+            platform: Some("Linux".to_owned()),
+            last_seen: last_seen.map(ToOwned::to_owned),
+            ..crate::order::Seen::default()
+        }));
+    }
+    session.save_all(&mut entries).await.unwrap();
+    assert_eq!(ledger.not_looked_at(run).await.unwrap(), 1);
+    let alike = ledger.alike(run).await.unwrap();
+    let found: Vec<_> = alike
+        .iter()
+        .map(|alike| {
+            let platform = alike.seen.as_ref().and_then(|seen| seen.platform.clone());
+            (platform, alike.orders, alike.not_seen)
+        })
+        .collect();
+    let linux = Some("Linux".to_owned());
+    assert_eq!(found, [(None, 1, 1), (linux, 3, 1)]);
+    let times = Some(("1".to_owned(), "2".to_owned()));
+    assert_eq!(alike[1].last_seen, times);
+    assert_eq!(ledger.comments(run, 5).await.unwrap(), ["Lost"]);
+}
+
+#[tokio::test]
 async fn what_a_process_that_is_gone_was_sending_is_unknown_and_nobody_elses() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");

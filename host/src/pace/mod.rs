@@ -6,12 +6,13 @@ mod forecast;
 mod quota;
 
 use std::{
+    collections::HashMap,
     fmt, mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use tokio::sync::Notify;
+use tokio::sync::{self, Notify};
 
 use crate::{
     grant::Route,
@@ -46,6 +47,9 @@ pub struct Pace {
     /// Calls that had their answers, and when; not yet in the ledger.
     answered: Mutex<Vec<(CallId, i64)>>,
     changed: Notify,
+    /// Of those that wait for one API, one asks the ledger, and the others wait
+    /// for that one: all would be told the same, and keep it from its work.
+    queues: Mutex<HashMap<&'static str, Arc<sync::Mutex<()>>>>,
     tell: Arc<Tell>,
 }
 
@@ -68,6 +72,7 @@ impl Pace {
             session,
             answered: Mutex::default(),
             changed: Notify::new(),
+            queues: Mutex::default(),
             tell: Arc::new(tell),
         }
     }
@@ -86,6 +91,8 @@ impl Pace {
         let api = route.template();
         let windows = self.quota.windows();
         let mut looks = 0;
+        let queue = self.queue(api);
+        let _first = queue.lock().await;
         loop {
             // Before the look, so that an answer in between is not missed.
             let changed = self.changed.notified();
@@ -145,6 +152,11 @@ impl Pace {
             () = tokio::time::sleep(left) => {}
             () = changed, if left > LOOK => {}
         }
+    }
+
+    fn queue(&self, api: &'static str) -> Arc<sync::Mutex<()>> {
+        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(queues.entry(api).or_default())
     }
 
     fn take_answered(&self) -> Vec<(CallId, i64)> {

@@ -234,7 +234,8 @@ impl<'a> Campaign<'a> {
                 sent.map(|(entry, after)| Landed::Sent(Box::new(entry), after))
             }));
         }
-        if self.preparing || self.ready.len() >= runner.jobs.max(1) {
+        // In time: nobody waits for the next batch while the quota has room.
+        if self.preparing || self.ready.len() >= runner.jobs.max(BATCH as usize / 2) {
             return;
         }
         if let Some((at, batch)) = self.waiting.take() {

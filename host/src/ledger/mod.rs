@@ -10,6 +10,8 @@
 //! the next request.
 
 mod calls;
+mod claim;
+mod entry;
 mod error;
 mod orders;
 mod request;
@@ -32,8 +34,10 @@ use sqlx::{
 };
 
 pub use calls::{CallId, Turn};
+pub use claim::Taken;
+pub use entry::Entry;
 pub use error::{Fault, LedgerError};
-pub use orders::{Counts, Entry, Plan, Taken};
+pub use orders::{Counts, Plan};
 pub use request::{Evidence, Moment, RequestId};
 pub use run::{RunId, RunRow};
 pub use session::{Session, Who};

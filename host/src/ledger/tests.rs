@@ -65,7 +65,7 @@ async fn of_two_sessions_one_gets_an_order() {
 async fn of_one_run_a_machine_is_sent_for_once_also_where_that_is_done_again() {
     let ledger = Ledger::in_memory().await.unwrap();
     let session = Session::begin(&ledger, &who(), "run").await.unwrap();
-    let run = session.plan(uuid::Uuid::new_v4(), None, true, [plan(), plan()]);
+    let run = session.plan(uuid::Uuid::new_v4(), None, true, None, [plan(), plan()]);
     let run = run.await.unwrap();
     let mut entries = ledger.entries(run, 0, 2).await.unwrap();
     for entry in &mut entries {
@@ -109,7 +109,7 @@ async fn orders_are_told_together_by_what_is_known_of_their_machines() {
     let ledger = Ledger::in_memory().await.unwrap();
     let session = Session::begin(&ledger, &who(), "run").await.unwrap();
     let plans = (0..4).map(|_| plan());
-    let run = session.plan(uuid::Uuid::new_v4(), None, false, plans);
+    let run = session.plan(uuid::Uuid::new_v4(), None, false, None, plans);
     let run = run.await.unwrap();
     let mut entries = ledger.entries(run, 0, 9).await.unwrap();
     for (entry, last_seen) in entries.iter_mut().zip([Some("2"), None, Some("1")]) {

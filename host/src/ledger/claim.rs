@@ -1,0 +1,131 @@
+//! Of all processes that want to send for a machine, one may.
+
+use sqlx::{Row, SqliteConnection};
+
+use super::{
+    Entry, Fault, LedgerError, RequestId, Session,
+    entry::{ids, moment, state},
+    now,
+};
+use crate::order::State;
+
+/// Why an order may not be sent now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Taken {
+    /// Another process has it.
+    Elsewhere,
+    /// Its machine has another order, of this run, in this state.
+    Machine {
+        /// That run's id.
+        run: String,
+        /// How far that order has come.
+        state: State,
+        /// Its action.
+        action: Option<String>,
+    },
+}
+
+impl Session {
+    /// Claims an order: it is being sent from now on, and its request is on
+    /// record. Of two that want one machine's, one gets it. Machines that were
+    /// offboarded before are taken, but for those of `again`; one that is being
+    /// sent, or of which nobody knows, is always taken.
+    ///
+    /// # Errors
+    /// The ledger cannot be written.
+    pub async fn claim(
+        &self,
+        entry: &mut Entry,
+        again: bool,
+        route: &'static str,
+        granted: &str,
+    ) -> Result<Result<RequestId, Taken>, LedgerError> {
+        let claim = async {
+            let mut writing = self.ledger.write().await?;
+            if let Some(taken) = other_order(&mut writing, entry, again).await? {
+                return Ok(Err(taken));
+            }
+            let now = now();
+            let claimed = sqlx::query(
+                "UPDATE orders SET state = ?, owner = ?, sent = ?, attempts = attempts + 1, \
+                 known = ?, named = NULL, not_before = NULL, problem = NULL \
+                 WHERE id = ? AND state = ?",
+            )
+            .bind(State::Sending.name())
+            .bind(self.id)
+            .bind(now)
+            .bind(ids(entry.known.as_ref()))
+            .bind(entry.id)
+            .bind(State::Planned.name())
+            .execute(&mut *writing)
+            .await?;
+            if claimed.rows_affected() == 0 {
+                return Ok(Err(Taken::Elsewhere));
+            }
+            moment(&mut writing, self, entry.id, State::Sending, None).await?;
+            let request = self
+                .insert_request(&mut writing, entry, route, granted)
+                .await?;
+            writing.commit().await?;
+            Ok(Ok((request, now)))
+        };
+        let claimed = claim.await.map_err(|error: Fault| self.fault(error))?;
+        Ok(claimed.map(|(request, now)| {
+            entry.order.sending();
+            entry.was = State::Sending;
+            entry.sent = Some(now);
+            entry.attempts += 1;
+            entry.named = None;
+            entry.not_before = None;
+            request
+        }))
+    }
+
+    /// Whether a machine's order may be sent: the same question that a claim
+    /// asks, for whoever is to be told before.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn taken(&self, entry: &Entry, again: bool) -> Result<Option<Taken>, LedgerError> {
+        let look = async {
+            let mut reading = self.ledger.pool.acquire().await?;
+            other_order(&mut reading, entry, again).await
+        };
+        look.await.map_err(|error: Fault| self.fault(error))
+    }
+}
+
+/// Another order of this machine that stands in the way. In one run there is but
+/// one for a machine, also where it is offboarded again.
+async fn other_order(
+    reading: &mut SqliteConnection,
+    entry: &Entry,
+    again: bool,
+) -> Result<Option<Taken>, Fault> {
+    let Some(machine) = entry.order.machine() else {
+        return Ok(None);
+    };
+    // What is on its way, or may be, stands before what has ended.
+    let row = sqlx::query(
+        "SELECT run.uuid, other.state, other.action_id FROM orders AS this \
+         JOIN orders AS other ON other.account = this.account AND other.machine = ?1 \
+         JOIN run ON run.id = other.run \
+         WHERE this.id = ?2 AND other.id <> this.id AND (other.state IN ('sending', 'unknown') \
+         OR ((NOT ?3 OR other.run = this.run) \
+         AND other.state IN ('accepted', 'pending', 'succeeded'))) \
+         ORDER BY other.state IN ('sending', 'unknown') DESC, other.id DESC LIMIT 1",
+    )
+    .bind(machine.as_str())
+    .bind(entry.id)
+    .bind(again)
+    .fetch_optional(reading)
+    .await?;
+    let Some(row) = row else {
+        return Ok(None);
+    };
+    Ok(Some(Taken::Machine {
+        run: row.try_get("uuid")?,
+        state: state(&row)?,
+        action: row.try_get("action_id")?,
+    }))
+}

@@ -32,6 +32,7 @@ mod simulate;
 mod status;
 mod support;
 mod tagging;
+mod taken_up;
 mod together;
 mod traps;
 mod usage;

@@ -23,7 +23,11 @@ use crate::{
     ledger::{Ledger, LedgerError, Plan, RunId, RunRow},
     order::{Order, State, Verdict},
     run::{Event, Sending, unrecorded},
+    text::clean_error,
 };
+
+/// How a report begins.
+const REPORT: &[u8; 15] = b"<!doctype html>";
 
 /// Orders that are read from the ledger at once.
 const PAGE: u32 = 500;
@@ -72,7 +76,12 @@ pub(super) async fn drive(
     if let Some(error) = &failed {
         screen.fail(&error.to_string());
     }
-    let exit = finish(course, connected, run, screen, &unwritten, failed.as_ref()).await?;
+    let told = finish(course, connected, run, screen, &unwritten, failed.as_ref());
+    // It was done, whatever becomes of the telling.
+    let exit = told.await.unwrap_or_else(|error| {
+        screen.fail(&clean_error(&format!("{error:#}")));
+        Exit::Refused
+    });
     Ok(match stopped {
         true => Exit::Interrupted,
         false => exit,
@@ -112,7 +121,12 @@ async fn go(
     if counts.of(State::Planned) > 0 {
         runner.look(run, course.again, &observe).await?;
     }
-    let planned = ledger.counts(run).await?.of(State::Planned);
+    let now = ledger.counts(run).await?;
+    let doubtful = match course.resend_unknown {
+        true => now.of(State::Unknown),
+        false => 0,
+    };
+    let planned = now.of(State::Planned) + doubtful;
     // What is confirmed is shown, however quiet the rest is to be.
     let asks = !course.send.yes && !course.dry;
     let shown = if asks { screen.insisting() } else { *screen };
@@ -121,13 +135,19 @@ async fn go(
         return Ok(Finished::Yes);
     }
     if asks && planned > 0 {
+        if doubtful > 0 {
+            shown.say(&format!(
+                "{doubtful} of them may have been offboarded already: what the service does not show \
+                 by then is sent again"
+            ));
+        }
         let (question, answer) = announce::question(planned, course.send.max_devices);
         if !confirm(&question, &answer, signals).await {
             screen.say("Nothing was sent.");
             return Ok(Finished::Interrupted);
         }
     }
-    runner.session.confirm(run).await?;
+    runner.session.confirm(run, !asks).await?;
     let sending = Sending {
         again: course.again,
         resend_unknown: course.resend_unknown,
@@ -159,6 +179,9 @@ async fn finish(
 ) -> Result<Exit> {
     let ledger = connected.runner.session.ledger();
     let claims = connected.claims.as_ref();
+    let session = &connected.runner.session;
+    // What another process is at keeps the turn that it has there.
+    let is_busy = session.is_busy_elsewhere(run).await?;
     let mut outcome = Outcome::new(course.output, claims, *screen);
     let mut after = 0;
     loop {
@@ -171,7 +194,9 @@ async fn finish(
             if let Some(order) = unwritten.borrow().get(&entry.number) {
                 entry.order = order.clone();
             }
-            leave(&mut entry.order, course.dry, failed);
+            if !is_busy {
+                leave(&mut entry.order, course.dry, failed);
+            }
         }
         let orders: Vec<&Order> = entries.iter().map(|entry| &entry.order).collect();
         outcome.add(&orders);
@@ -185,8 +210,13 @@ async fn finish(
         {
             outcome.summarize(&row);
         }
-        if let Some(file) = &course.send.report {
-            report(ledger, &row, file).await?;
+        if is_busy {
+            screen.say("note: another process is sending orders of this run; they are its own");
+        }
+        if let Some(file) = &course.send.report
+            && let Err(error) = report(ledger, &row, file).await
+        {
+            screen.fail(&clean_error(&format!("the report: {error:#}")));
         }
     } else if course.send.report.is_some() {
         screen.say("note: a run that is not on record has no report");
@@ -289,13 +319,29 @@ pub(super) fn check_report(send: &SendArgs) -> Result<()> {
         return Ok(());
     };
     let context = || format!("--report {}", file.display());
-    ensure!(!file.is_dir(), "{}: it is a folder", context());
+    ensure!(
+        is_free(file),
+        "{}: something else is there, and stays: name another file",
+        context()
+    );
     let folder = file
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
     tempfile::tempfile_in(folder.unwrap_or(Path::new(".")))
         .map(|_| ())
         .with_context(context)
+}
+
+/// Whether nothing is there, or an earlier report.
+fn is_free(file: &Path) -> bool {
+    use std::io::Read as _;
+    let Ok(there) = std::fs::symlink_metadata(file) else {
+        return true;
+    };
+    let mut begin = [0; REPORT.len()];
+    there.is_file()
+        && std::fs::File::open(file).is_ok_and(|mut file| file.read_exact(&mut begin).is_ok())
+        && begin.eq_ignore_ascii_case(REPORT)
 }
 
 /// Whoever wants a tag wants it on every machine: a plugin that has none to set

@@ -37,6 +37,8 @@ impl Exit {
     pub(super) fn of_order(order: &Order) -> Self {
         let kind = order.problem().map(|problem| &*problem.kind);
         match order.state() {
+            // What became of it is for another process to tell.
+            State::Skipped if kind == Some("under-way") => Self::Unknown,
             State::Planned | State::Succeeded | State::Skipped => Self::Done,
             State::Accepted if kind.is_none() => Self::Done,
             // It was to be followed, and could not be.

@@ -52,6 +52,17 @@ async fn all(
     if runs.is_empty() {
         screen.say("Nothing is unfinished.");
     }
+    let mut to_send = 0;
+    for run in &runs {
+        // Whoever is asked is asked about what could not be shown before, too.
+        put_back(connected, run.id, !args.send.yes).await?;
+        let counts = connected.runner.session.ledger().counts(run.id).await?;
+        to_send += counts.of(State::Planned);
+        if args.resend_unknown {
+            to_send += counts.of(State::Unknown);
+        }
+    }
+    drive::guard(&args.send, to_send)?;
     let mut exit = Exit::Done;
     for run in runs {
         if signals.stopped() {
@@ -105,7 +116,6 @@ async fn one(
 ) -> Result<Exit> {
     let id = run.uuid.to_string();
     screen.say(&format!("Run {}", id.split('-').next().unwrap_or(&id)));
-    put_back(connected, run.id).await?;
     let ledger = connected.runner.session.ledger();
     let counts = ledger.counts(run.id).await?;
     let doubtful = match args.resend_unknown {
@@ -113,7 +123,6 @@ async fn one(
         false => 0,
     };
     let to_send = counts.of(State::Planned) + doubtful;
-    drive::guard(&args.send, to_send)?;
     let tag = run.tag.as_ref();
     drive::expect_tagging(connected, tag.filter(|_| to_send > 0))?;
     let course = Course {
@@ -128,9 +137,14 @@ async fn one(
     drive::drive(&course, connected, run.id, signals, screen).await
 }
 
-/// What was not sent, or was put off, has its turn again. A policy is asked
+/// What was not sent, or was put off, has its turn again: what somebody said yes
+/// to, or all where somebody will be asked. A policy is asked
 /// again, too: machines change while a run rests.
-async fn put_back(connected: &Connected, run: RunId) -> Result<(), LedgerError> {
+pub(super) async fn put_back(
+    connected: &Connected,
+    run: RunId,
+    all: bool,
+) -> Result<(), LedgerError> {
     let session = &connected.runner.session;
     let asks_again = !connected.runner.policy.is_empty();
     for state in [State::NotSent, State::Rejected, State::Planned] {
@@ -146,7 +160,8 @@ async fn put_back(connected: &Connected, run: RunId) -> Result<(), LedgerError> 
             };
             after = last.number;
             entries.retain(|entry| {
-                entry.order.may_be_put_back() || (state == State::Planned && asks_again)
+                (entry.confirmed || all)
+                    && (entry.order.may_be_put_back() || (state == State::Planned && asks_again))
             });
             for entry in &mut entries {
                 entry.order.put_back();

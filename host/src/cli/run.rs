@@ -9,6 +9,7 @@ use super::{
     connect::{Connected, Record},
     drive::{self, Course},
     exit::Exit,
+    resume,
     screen::Screen,
     signal::Signals,
     wanted::{Wanted, wanted},
@@ -164,7 +165,9 @@ async fn repeat(
         "note: the request id is that of run {}: nothing is sent twice",
         known.uuid
     ));
-    match known.counts.open() {
+    resume::put_back(connected, known.id, !course.send.yes).await?;
+    let counts = connected.runner.session.ledger().counts(known.id).await?;
+    match counts.open() {
         0 => drive::show(course, connected, known.id, screen).await,
         _ => drive::drive(course, connected, known.id, signals, screen).await,
     }

@@ -42,6 +42,7 @@ impl Session {
     ) -> Result<Turn, LedgerError> {
         let turn = async {
             let mut writing = self.ledger.write().await?;
+            self.must_live(&mut writing).await?;
             end(&mut writing, answered).await?;
             let turn = self.begin_call(&mut writing, api, windows, now).await?;
             writing.commit().await?;
@@ -93,7 +94,9 @@ impl Session {
             .bind(self.account)
             .fetch_optional(&mut **writing)
             .await?;
-        if let Some(until) = until.filter(|until| *until > now) {
+        // One that is further off was set by a clock that was wrong.
+        let is_ahead = |until: &i64| (now..now + LONGEST_PAUSE).contains(until) && *until > now;
+        if let Some(until) = until.filter(is_ahead) {
             return Ok(Turn::Paused(until));
         }
         let longest = windows.iter().map(|(_, window)| *window).max().unwrap_or(0);
@@ -164,6 +167,10 @@ impl Session {
         Ok(Turn::Now(CallId(id)))
     }
 }
+
+/// No pause is longer, in milliseconds: no service asks for more than its quota's
+/// longer window.
+const LONGEST_PAUSE: i64 = 2 * 3_600_000;
 
 /// Calls are kept for so long, in milliseconds: another process may have a quota
 /// with a longer window.

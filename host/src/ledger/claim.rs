@@ -1,4 +1,5 @@
-//! Of all processes that want to send for a machine, one may.
+//! Of all processes that want to send for a machine, one may. A machine is its
+//! tenant's, whichever application and whichever host of the API it is sent by.
 
 use sqlx::{Row, SqliteConnection};
 
@@ -26,7 +27,8 @@ pub enum Taken {
 }
 
 impl Session {
-    /// Claims an order: it is being sent from now on, and its request is on
+    /// Claims an order that is planned, or that is unknown and sent again by the
+    /// user's own word: it is being sent from now on, and its request is on
     /// record. Of two that want one machine's, one gets it. Machines that were
     /// offboarded before are taken, but for those of `again`; one that is being
     /// sent, or of which nobody knows, is always taken.
@@ -42,6 +44,7 @@ impl Session {
     ) -> Result<Result<RequestId, Taken>, LedgerError> {
         let claim = async {
             let mut writing = self.ledger.write().await?;
+            self.must_live(&mut writing).await?;
             if let Some(taken) = other_order(&mut writing, entry, again).await? {
                 return Ok(Err(taken));
             }
@@ -56,7 +59,7 @@ impl Session {
             .bind(now)
             .bind(ids(entry.known.as_ref()))
             .bind(entry.id)
-            .bind(State::Planned.name())
+            .bind(entry.was.name())
             .execute(&mut *writing)
             .await?;
             if claimed.rows_affected() == 0 {
@@ -71,6 +74,7 @@ impl Session {
         };
         let claimed = claim.await.map_err(|error: Fault| self.fault(error))?;
         Ok(claimed.map(|(request, now)| {
+            entry.order.send_again();
             entry.order.sending();
             entry.was = State::Sending;
             entry.sent = Some(now);
@@ -108,7 +112,10 @@ async fn other_order(
     // What is on its way, or may be, stands before what has ended.
     let row = sqlx::query(
         "SELECT run.uuid, other.state, other.action_id FROM orders AS this \
-         JOIN orders AS other ON other.account = this.account AND other.machine = ?1 \
+         JOIN account AS own ON own.id = this.account \
+         JOIN account AS their ON their.tenant = own.tenant \
+         AND (own.tenant <> '' OR their.api_root = own.api_root) \
+         JOIN orders AS other ON other.account = their.id AND other.machine = ?1 \
          JOIN run ON run.id = other.run \
          WHERE this.id = ?2 AND other.id <> this.id AND (other.state IN ('sending', 'unknown') \
          OR ((NOT ?3 OR other.run = this.run) \

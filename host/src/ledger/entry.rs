@@ -22,6 +22,10 @@ pub struct Entry {
     pub order: Order,
     /// What a list calls the machine whose id it has.
     pub called: Option<String>,
+    /// Whether somebody said yes to it.
+    pub confirmed: bool,
+    /// The session that sent it last.
+    pub(super) owner: Option<i64>,
     /// How often it was sent.
     pub attempts: u32,
     /// It is not sent again before, in milliseconds since 1970.
@@ -144,6 +148,8 @@ impl Entry {
             number: number.unsigned_abs(),
             order: Order::recorded(target, comment, recorded),
             called: row.try_get("called")?,
+            confirmed: row.try_get("confirmed")?,
+            owner: row.try_get("owner")?,
             attempts: row.try_get("attempts")?,
             not_before: row.try_get("not_before")?,
             sent: row.try_get("sent")?,

@@ -42,6 +42,23 @@ pub enum Fault {
          ({0})"
     )]
     Damaged(String),
+    /// Another file stands in its place, or none.
+    #[error(
+        "was moved, deleted or replaced while it was in use: nothing more is sent; put it back, and resume"
+    )]
+    Gone,
+    /// Its newest commits cannot be read where it is.
+    #[error(
+        "cannot be read where it is, because its newest commits stand in the file beside it that ends \
+         in -wal: copy both to a folder that you may write"
+    )]
+    Beside,
+    /// Another process ended this one's session.
+    #[error(
+        "has this process for dead, because the file of its lock is gone: nothing more is sent; \
+         `offboard resume` goes on"
+    )]
+    Ended,
     /// There is no home to keep it in.
     #[error(
         "has no place, because there is no home folder: name a file with --ledger; for one \

@@ -54,7 +54,12 @@ pub struct Ledger {
     pool: SqlitePool,
     path: PathBuf,
     in_memory: bool,
+    /// Which file it was when it was opened for writing.
+    file: Option<Same>,
 }
+
+/// What tells a file from another one of its name.
+type Same = (u64, u64);
 
 /// The schema's versions, oldest first. What was released is never edited.
 fn schema() -> Migrator {
@@ -81,10 +86,15 @@ impl Ledger {
     pub async fn open(path: &Path) -> Result<Self, LedgerError> {
         let fault = |fault| LedgerError::new(path, fault);
         prepare(path).map_err(|error| fault(error.into()))?;
+        // However it is spelled: the locks beside it are found by its name.
+        let whole = std::fs::canonicalize(path).map_err(|error| fault(error.into()))?;
+        let path = whole.as_path();
+        let fault = |fault| LedgerError::new(path, fault);
         let options = SqliteConnectOptions::new()
             .filename(path)
             .journal_mode(SqliteJournalMode::Wal);
-        let ledger = Self::connect(options, path, false).await.map_err(fault)?;
+        let mut ledger = Self::connect(options, path, false).await.map_err(fault)?;
+        ledger.file = same(path);
         let size = std::fs::metadata(path).map_or(0, |file| file.len());
         if size <= LOOKED_THROUGH {
             ledger.look_through().await?;
@@ -131,7 +141,9 @@ impl Ledger {
         let options = SqliteConnectOptions::new().filename(path).read_only(true);
         let ledger = match Self::connect(options.clone(), path, false).await {
             Ok(ledger) if ledger.is_readable().await => ledger,
-            // On a medium that is read-only not even the lock can be made.
+            // On a medium that is read-only not even the lock can be made. What stands
+            // beside the file is not read then.
+            _ if has_more(path) => return Err(fault(Fault::Beside)),
             _ => Self::connect(options.immutable(true), path, false)
                 .await
                 .map_err(fault)?,
@@ -173,6 +185,7 @@ impl Ledger {
             pool,
             path: path.to_owned(),
             in_memory,
+            file: None,
         })
     }
 
@@ -232,12 +245,35 @@ impl Ledger {
     /// A transaction that writes: it waits for its turn at the beginning, so
     /// that what it reads still holds when it writes.
     async fn write(&self) -> Result<Transaction<'static, Sqlite>, Fault> {
+        // What is written to a file that nobody finds any more is not on record.
+        if self.file.is_some() && same(&self.path) != self.file {
+            return Err(Fault::Gone);
+        }
         Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?)
     }
 
     fn fault(&self, fault: impl Into<Fault>) -> LedgerError {
         LedgerError::new(&self.path, fault.into())
     }
+}
+
+/// Whether commits stand in a file beside it.
+fn has_more(path: &Path) -> bool {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push("-wal");
+    std::fs::metadata(beside).is_ok_and(|file| file.len() > 0)
+}
+
+#[cfg(unix)]
+fn same(path: &Path) -> Option<Same> {
+    use std::os::unix::fs::MetadataExt;
+    let file = std::fs::metadata(path).ok()?;
+    Some((file.dev(), file.ino()))
+}
+
+#[cfg(not(unix))]
+fn same(_: &Path) -> Option<Same> {
+    None
 }
 
 /// Makes the file, so that it is this user's alone from the beginning.

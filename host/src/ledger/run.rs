@@ -86,16 +86,35 @@ impl Session {
         plan.await.map_err(|error: Fault| self.fault(error))
     }
 
-    /// It is meant: whoever comes later may take it up.
+    /// It is meant: whoever comes later may take it up. All of its orders are, or
+    /// those that could be shown.
     ///
     /// # Errors
     /// The ledger cannot be written.
-    pub async fn confirm(&self, run: RunId) -> Result<(), LedgerError> {
-        let confirmed = sqlx::query("UPDATE run SET draft = 0 WHERE id = ?")
+    pub async fn confirm(&self, run: RunId, all: bool) -> Result<(), LedgerError> {
+        let confirm = async {
+            let mut writing = self.ledger.write().await?;
+            self.must_live(&mut writing).await?;
+            let confirmed =
+                sqlx::query("UPDATE run SET draft = 0 WHERE id = ? AND (NOT draft OR session = ?)")
+                    .bind(run.0)
+                    .bind(self.id)
+                    .execute(&mut *writing)
+                    .await?;
+            if confirmed.rows_affected() != 1 {
+                return Err(Fault::Ended);
+            }
+            sqlx::query(
+                "UPDATE orders SET confirmed = 1 \
+                 WHERE run = ? AND (? OR state IN ('planned', 'unknown'))",
+            )
             .bind(run.0)
-            .execute(&self.ledger.pool)
-            .await;
-        confirmed.map(|_| ()).map_err(|error| self.fault(error))
+            .bind(all)
+            .execute(&mut *writing)
+            .await?;
+            Ok(writing.commit().await?)
+        };
+        confirm.await.map_err(|error: Fault| self.fault(error))
     }
 
     /// The run that has this key, if there is one, and whether it is a draft.
@@ -165,8 +184,10 @@ impl Ledger {
     /// long, take no time.
     async fn is_unfinished(&self, run: RunId) -> Result<bool, Fault> {
         let found: Option<i64> = sqlx::query_scalar(
-            "SELECT 1 FROM orders WHERE run = ? AND state IN \
-             ('planned', 'sending', 'accepted', 'pending', 'unknown', 'not-sent') LIMIT 1",
+            "SELECT 1 FROM orders WHERE run = ? AND (state IN \
+             ('planned', 'sending', 'accepted', 'pending', 'unknown', 'not-sent') \
+             OR (state = 'rejected' AND (problem ->> 'retry' = 'safe' \
+             OR problem ->> 'kind' = 'already-in-progress'))) LIMIT 1",
         )
         .bind(run.0)
         .fetch_optional(&self.pool)

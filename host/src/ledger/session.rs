@@ -11,7 +11,7 @@ use serde::Serialize;
 use sqlx::{Row, Sqlite, Transaction};
 use uuid::Uuid;
 
-use super::{Fault, Ledger, LedgerError, now};
+use super::{Entry, Fault, Ledger, LedgerError, RunId, now};
 use crate::{
     contract::{Problem, Retry},
     order::State,
@@ -73,6 +73,10 @@ fn uid() -> Option<u32> {
 fn uid() -> Option<u32> {
     None
 }
+
+/// So long after its beginning, in milliseconds, a session whose lock nobody finds
+/// is taken for dead.
+const LONGEST_LIFE: i64 = 7 * 24 * 3600 * 1000;
 
 /// A process at work. Writes what it does, and nothing of others'.
 #[derive(Debug)]
@@ -136,6 +140,27 @@ impl Session {
         Ok(session)
     }
 
+    /// Whether another session is sending this order.
+    #[must_use]
+    pub fn is_elsewhere(&self, entry: &Entry) -> bool {
+        entry.order.state() == State::Sending && entry.owner != Some(self.id)
+    }
+
+    /// Whether another session is sending orders of this run.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn is_busy_elsewhere(&self, run: RunId) -> Result<bool, LedgerError> {
+        let found: Result<bool, sqlx::Error> = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM orders WHERE run = ? AND state = 'sending' AND owner <> ?)",
+        )
+        .bind(run.0)
+        .bind(self.id)
+        .fetch_one(&self.ledger.pool)
+        .await;
+        found.map_err(|error| self.fault(error))
+    }
+
     /// The ledger that it writes.
     #[must_use]
     pub fn ledger(&self) -> &Ledger {
@@ -148,14 +173,16 @@ impl Session {
     /// The ledger cannot be written.
     pub async fn end_the_dead(&self) -> Result<(), LedgerError> {
         let open = async {
-            let rows = sqlx::query("SELECT id, uuid FROM session WHERE ended IS NULL AND id <> ?")
-                .bind(self.id)
-                .fetch_all(&self.ledger.pool)
-                .await?;
+            let rows =
+                sqlx::query("SELECT id, uuid, began FROM session WHERE ended IS NULL AND id <> ?")
+                    .bind(self.id)
+                    .fetch_all(&self.ledger.pool)
+                    .await?;
             let session = |row: &sqlx::sqlite::SqliteRow| {
                 Ok((
                     row.try_get::<i64, _>("id")?,
                     row.try_get::<String, _>("uuid")?,
+                    row.try_get::<i64, _>("began")?,
                 ))
             };
             rows.iter()
@@ -163,7 +190,7 @@ impl Session {
                 .collect::<Result<Vec<_>, sqlx::Error>>()
         };
         let open = open.await.map_err(|error| self.fault(error))?;
-        for (id, uuid) in open {
+        for (id, uuid, began) in open {
             let Ok(uuid) = uuid.parse::<Uuid>() else {
                 continue;
             };
@@ -175,7 +202,14 @@ impl Session {
                     Err(TryLockError::WouldBlock) => continue,
                     Err(TryLockError::Error(error)) => return Err(self.fault(error)),
                 },
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+                // It stays when a process dies, so somebody took it away: that proves
+                // nothing, and a process does not live for ever.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    if now() - began < LONGEST_LIFE {
+                        continue;
+                    }
+                    None
+                }
                 Err(error) => return Err(self.fault(error)),
             };
             self.end_one(id).await?;
@@ -220,6 +254,21 @@ impl Session {
             Ok(writing.commit().await?)
         };
         end.await.map_err(|error: Fault| self.fault(error))
+    }
+
+    /// Whether nobody has ended this session: only then does anything leave.
+    pub(super) async fn must_live(
+        &self,
+        writing: &mut Transaction<'static, Sqlite>,
+    ) -> Result<(), Fault> {
+        let ended: Option<i64> = sqlx::query_scalar("SELECT ended FROM session WHERE id = ?")
+            .bind(self.id)
+            .fetch_one(&mut **writing)
+            .await?;
+        match ended {
+            None => Ok(()),
+            Some(_) => Err(Fault::Ended),
+        }
     }
 
     /// What this session was sending is unknown from now on.

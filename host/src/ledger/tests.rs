@@ -23,7 +23,7 @@ async fn ordered(session: &Session) -> Entry {
         .plan(uuid::Uuid::new_v4(), None, false, None, [plan()])
         .await
         .unwrap();
-    session.confirm(run).await.unwrap();
+    session.confirm(run, true).await.unwrap();
     let mut entry = session.ledger().entries(run, 0, 1).await.unwrap().remove(0);
     entry.order.looked(Look::Unavailable);
     session.save(&mut entry).await.unwrap();
@@ -356,4 +356,94 @@ async fn what_is_no_ledger_is_told_and_left() {
     let error = Ledger::open(&path).await.unwrap_err();
     assert!(matches!(error.fault(), Fault::Damaged(_)), "{error}");
     assert_eq!(std::fs::read(&path).unwrap(), vec![b'x'; 10_000]);
+}
+
+#[tokio::test]
+async fn a_living_process_is_found_alive_however_the_ledger_is_spelled_and_without_its_lock() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let ledger = Ledger::open(&path).await.unwrap();
+    let living = Session::begin(&ledger, &who(), "run").await.unwrap();
+    let mut entry = ordered(&living).await;
+    claim(&living, &mut entry).await.unwrap();
+    #[cfg(unix)]
+    {
+        let link = folder.path().join("link.db");
+        std::os::unix::fs::symlink("ledger.db", &link).unwrap();
+        let other = Ledger::open(&link).await.unwrap();
+        Session::begin(&other, &who(), "resume").await.unwrap();
+    }
+    std::fs::remove_dir_all(folder.path().join("ledger.db-sessions")).unwrap();
+    let next = Session::begin(&ledger, &who(), "resume").await.unwrap();
+    next.end_the_dead().await.unwrap();
+    let entries = ledger.entries(RunId(1), 0, 1).await.unwrap();
+    assert_eq!(entries[0].order.state(), State::Sending);
+}
+
+#[tokio::test]
+async fn who_was_taken_for_dead_sends_and_confirms_nothing_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = Ledger::open(&folder.path().join("ledger.db"))
+        .await
+        .unwrap();
+    let session = Session::begin(&ledger, &who(), "run").await.unwrap();
+    let mut entry = ordered(&session).await;
+    let draft = session
+        .plan(uuid::Uuid::new_v4(), None, false, None, [plan()])
+        .await
+        .unwrap();
+    session.end().await.unwrap();
+    let claimed = session.claim(&mut entry, false, "/route", "one POST").await;
+    assert!(matches!(claimed.unwrap_err().fault(), Fault::Ended));
+    let turn = session.turn("/api", &[], &[], 0).await;
+    assert!(matches!(turn.unwrap_err().fault(), Fault::Ended));
+    let confirmed = session.confirm(draft, true).await;
+    assert!(matches!(confirmed.unwrap_err().fault(), Fault::Ended));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_nobody_finds_any_more_is_not_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let ledger = Ledger::open(&path).await.unwrap();
+    let session = Session::begin(&ledger, &who(), "run").await.unwrap();
+    let mut entry = ordered(&session).await;
+    std::fs::rename(&path, folder.path().join("elsewhere.db")).unwrap();
+    let claimed = session.claim(&mut entry, false, "/route", "one POST").await;
+    assert!(matches!(claimed.unwrap_err().fault(), Fault::Gone));
+}
+
+#[tokio::test]
+async fn another_application_of_the_tenant_does_not_send_it_again() {
+    let ledger = Ledger::in_memory().await.unwrap();
+    let application = |name: &str| Who {
+        tenant: Some("contoso".to_owned()),
+        application: Some(name.to_owned()),
+        ..who()
+    };
+    let one = Session::begin(&ledger, &application("one"), "run")
+        .await
+        .unwrap();
+    let other = Session::begin(&ledger, &application("other"), "run")
+        .await
+        .unwrap();
+    let mut first = ordered(&one).await;
+    claim(&one, &mut first).await.unwrap();
+    let mut second = ordered(&other).await;
+    assert!(matches!(
+        claim(&other, &mut second).await,
+        Err(Taken::Machine {
+            state: State::Sending,
+            ..
+        })
+    ));
+}
+
+#[tokio::test]
+async fn a_pause_that_a_wrong_clock_set_ends() {
+    let ledger = Ledger::in_memory().await.unwrap();
+    let session = Session::begin(&ledger, &who(), "run").await.unwrap();
+    session.pause_until(365 * 24 * 3_600_000).await.unwrap();
+    assert!(matches!(turn(&session, &[], 5000).await, Turn::Now(_)));
 }

@@ -260,6 +260,18 @@ impl Order {
         self.look = Some(look);
     }
 
+    /// A name that was looked up too early is looked up again; nobody was shown
+    /// yet what it led to.
+    pub fn forget_machine(&mut self) {
+        if let (Target::Name(name), State::Planned | State::Rejected) = (&self.target, self.state) {
+            self.name = Some(name.clone());
+            self.machine = None;
+            self.look = None;
+            self.problem = None;
+            self.state = State::Planned;
+        }
+    }
+
     /// It is to be looked at again.
     pub fn forget_look(&mut self) {
         if self.state == State::Planned {

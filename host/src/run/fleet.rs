@@ -1,6 +1,6 @@
 //! The whole fleet, by pages, where that is cheaper than one call a machine.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{
     Event, Observe, Runner,
@@ -49,26 +49,27 @@ impl Runner {
         let mut pages = 0;
         let mut cursor: Option<String> = None;
         let mut first: Option<String> = None;
-        loop {
+        let mut by_name = BTreeSet::new();
+        let read_to_its_end = loop {
             // Each page costs a call, as one machine does.
             if self.stopped() || (pages > wanted.max(1) && !weighs) {
-                return Ok(None);
+                break None;
             }
             let page = match self.fleet_page(cursor.as_deref()).await {
                 Ok(page) => page,
                 // One by one, then: whoever may not list is told there.
-                Err(_) => return Ok(None),
+                Err(_) => break None,
             };
             let begins = page.machines.first().map(|machine| machine.id.clone());
             // A service that does not skip would show one page for ever.
             if begins.is_some() && begins == first {
-                return Ok(None);
+                break None;
             }
             first = begins;
             read += page.count;
             pages += 1;
             if wanted > 0 {
-                self.look_at_page(run, &page.machines).await?;
+                by_name.extend(self.look_at_page(run, &page.machines).await?);
             }
             observe(Event::Fleet(read));
             cursor = match page.next {
@@ -76,9 +77,36 @@ impl Runner {
                 // To some services `$top` is a page, to others all that is wanted
                 // (OData says the latter): a page that is full is not the end.
                 None if page.count >= u64::from(PAGE) => Some(format!("$top={PAGE}&$skip={read}")),
-                None => return Ok(Some(read)),
+                None => break Some(read),
             };
+        };
+        if read_to_its_end.is_none() {
+            // A name is one machine's only where all of them were seen.
+            self.forget_names(run, &by_name).await?;
         }
+        Ok(read_to_its_end)
+    }
+
+    async fn forget_names(&self, run: RunId, numbers: &BTreeSet<u64>) -> Result<(), LedgerError> {
+        let mut after = numbers
+            .first()
+            .copied()
+            .unwrap_or_default()
+            .saturating_sub(1);
+        while numbers.range(after + 1..).next().is_some() {
+            let ledger = self.session.ledger();
+            let mut entries = ledger.entries(run, after, 500).await?;
+            let Some(last) = entries.last() else {
+                return Ok(());
+            };
+            after = last.number;
+            entries.retain(|entry| numbers.contains(&entry.number) && !entry.confirmed);
+            for entry in &mut entries {
+                entry.order.forget_machine();
+            }
+            self.session.save_all(&mut entries).await?;
+        }
+        Ok(())
     }
 
     async fn fleet_page(&self, cursor: Option<&str>) -> Result<FleetPage, Problem> {
@@ -99,8 +127,13 @@ impl Runner {
         })
     }
 
-    /// Judges the orders that a page's machines are meant by.
-    async fn look_at_page(&self, run: RunId, machines: &[Machine]) -> Result<(), LedgerError> {
+    /// Judges the orders that a page's machines are meant by; the numbers of those
+    /// that are given by name.
+    async fn look_at_page(
+        &self,
+        run: RunId,
+        machines: &[Machine],
+    ) -> Result<Vec<u64>, LedgerError> {
         let plain = |machine: &Machine| {
             plain_name(machine.computer_dns_name.as_deref().unwrap_or_default())
         };
@@ -134,7 +167,10 @@ impl Runner {
                 }
             }
         }
-        self.session.save_all(&mut found).await
+        self.session.save_all(&mut found).await?;
+        let is_name = |entry: &&Entry| entry.order.target().sought().is_some();
+        let by_name = found.iter().filter(is_name);
+        Ok(by_name.map(|entry| entry.number).collect())
     }
 
     /// An id means one machine. A name may mean another one that comes later:
@@ -145,8 +181,10 @@ impl Runner {
         let known = order.machine().map(|known| known.as_str());
         let is_other = known.is_some_and(|id| !id.eq_ignore_ascii_case(&machine.id));
         match order.target().clone() {
-            _ if is_new => self.judge(entry, machine),
-            Target::Name(name) if is_other => {
+            // What a name led to before was shown and confirmed: it is that machine's.
+            _ if is_new && !is_other => self.judge(entry, machine),
+            _ if is_new => {}
+            Target::Name(name) if is_other && !entry.confirmed => {
                 let problem = ambiguous(&name, entry, machine);
                 entry.order.settle(Verdict::Rejected(problem));
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Event, Observe, Runner, evidence::Delivered, preflight::stands_in_the_way, verdict};
 use crate::{
-    contract::{MachineAction, OffboardError, Problem},
+    contract::{MachineAction, OffboardError, Problem, Retry},
     egress::CallRecord,
     grant::{Grant, Route},
     ledger::{Entry, LedgerError, RequestId, Taken},
@@ -58,6 +58,14 @@ impl Runner {
         else {
             return Ok((entry, After::Left));
         };
+        let doubtful = entry.order.state() == State::Unknown;
+        if doubtful {
+            // The lists that showed nothing may be old by now.
+            match self.look_again(&mut entry).await? {
+                None => {}
+                Some(after) => return Ok((entry, after)),
+            }
+        }
         let grant = Grant::offboard(&self.connection.api_root, &machine, entry.order.comment());
         let granted = grant.to_string();
         let route = Route::Offboard.template();
@@ -65,6 +73,7 @@ impl Runner {
         let mut request = match claim.await? {
             Ok(request) => request,
             Err(Taken::Elsewhere) => return Ok((entry, After::Left)),
+            Err(_) if doubtful => return Ok((entry, After::Left)),
             Err(taken) => {
                 entry.order.skip(stands_in_the_way(&taken));
                 self.session.save(&mut entry).await?;
@@ -89,9 +98,42 @@ impl Runner {
             drop(slot);
         }
         let record = called.record.clone();
-        let verdict = verdict::verdict(&machine, called);
+        let verdict = match verdict::verdict(&machine, called) {
+            // Whatever became of this one, the first may have been carried out.
+            Verdict::Rejected(problem) | Verdict::NotSent(problem)
+                if doubtful && problem.kind != "already-in-progress" =>
+            {
+                Verdict::Unknown(Problem {
+                    kind: "outcome-unknown".into(),
+                    retry: Retry::AskFirst,
+                    ..problem
+                })
+            }
+            verdict => verdict,
+        };
         self.settle(entry, request, record, verdict, patient, observe)
             .await
+    }
+
+    /// Right before an unknown order is sent again: whether the service shows what
+    /// became of the first request now. Where it cannot be asked, nothing leaves.
+    async fn look_again(&self, entry: &mut Entry) -> Result<Option<After>, LedgerError> {
+        let (Some(machine), Some(known)) = (entry.order.machine().cloned(), &entry.known) else {
+            return Ok(Some(After::Left));
+        };
+        let Ok(listing) = self.offboardings(&[&machine]).await else {
+            return Ok(Some(After::Left));
+        };
+        let named = entry.named.as_deref();
+        let found = listing.new_since(&machine, known, entry.order.comment(), named);
+        if let Some(action) = found.cloned() {
+            entry.order.settle(Verdict::Accepted(Box::new(action)));
+            self.session.save(entry).await?;
+            return Ok(Some(After::Done));
+        }
+        // Somebody else's, which would be taken for this order's later.
+        let is_known = listing.known(&machine).is_subset(known);
+        Ok((!is_known || self.stopped()).then_some(After::Left))
     }
 
     async fn sent_again(

@@ -82,9 +82,11 @@ impl Runner {
     }
 
     async fn look_at_one(&self, entry: &mut Entry, observe: &Observe<'_>) {
-        let found = match entry.order.target().clone() {
-            Target::Id(id) => self.machine(&id).await,
-            Target::Name(name) => match self.find(&name).await {
+        let settled = entry.order.machine().cloned();
+        let found = match (entry.order.target().clone(), settled) {
+            // Also of a name that was looked up before: that was shown and confirmed.
+            (Target::Id(id), _) | (Target::Name(_), Some(id)) => self.machine(&id).await,
+            (Target::Name(name), None) => match self.find(&name).await {
                 Ok(machines) => the_one(&name, machines),
                 Err(problem) => Err(problem),
             },

@@ -298,12 +298,9 @@ impl<'a> Campaign<'a> {
             Landed::Round(round) => {
                 self.asking = false;
                 self.doubts.extend(round.open);
+                self.ready.extend(round.resend);
                 for entry in round.over {
-                    match entry.order.state() {
-                        // By the user's word.
-                        State::Planned => self.ready.push_back(entry),
-                        _ => self.changed(&entry),
-                    }
+                    self.changed(&entry);
                 }
             }
         }

@@ -81,8 +81,8 @@ impl Doubt {
         })
     }
 
-    /// Takes note of an answer; whether it is over.
-    fn heard(&mut self, listing: Option<&Listing>) -> bool {
+    /// Takes note of an answer.
+    fn heard(&mut self, listing: Option<&Listing>) -> Heard {
         if let Some(listing) = listing {
             if let Some(action) = self.found(listing) {
                 let is_own = action.requestor_comment.as_deref()
@@ -95,7 +95,7 @@ impl Doubt {
                 if is_old || !is_own {
                     order.joined();
                 }
-                return true;
+                return Heard::Over;
             }
             if self.is_empty(listing) {
                 self.empty += 1;
@@ -108,12 +108,11 @@ impl Doubt {
                 && let (Some(listing), Some(machine)) = (listing, self.entry.order.machine())
             {
                 self.entry.known = Some(listing.known(machine));
-                self.entry.order.send_again();
-                return true;
+                return Heard::Resend;
             }
             self.late += 1;
             if !self.resend || self.late >= MAX_LATE {
-                return true;
+                return Heard::Over;
             }
         }
         let left = self.until.saturating_duration_since(now);
@@ -123,12 +122,25 @@ impl Doubt {
         };
         self.due = now + wait;
         self.interval = (self.interval * 2).min(LAST_INTERVAL);
-        false
+        Heard::Open
     }
 }
 
-/// What a round of questions left: what is over, and what is still in doubt.
+/// What an answer means for a doubt.
+enum Heard {
+    /// There are more questions.
+    Open,
+    /// There are none.
+    Over,
+    /// It is sent again, by the user's own word. Until then it is as unknown as
+    /// before.
+    Resend,
+}
+
+/// What a round of questions left: what is over, what is to be sent again, and
+/// what is still in doubt.
 pub(super) struct Round {
+    pub(super) resend: Vec<Entry>,
     pub(super) over: Vec<Entry>,
     pub(super) open: Vec<Doubt>,
 }
@@ -163,13 +175,15 @@ impl Runner {
             _ => None,
         };
         let mut round = Round {
+            resend: Vec::new(),
             over: Vec::new(),
             open: Vec::new(),
         };
         for mut doubt in doubts.drain(..) {
-            match doubt.heard(listing.as_ref()) || self.stopped() {
-                true => round.over.push(doubt.entry),
-                false => round.open.push(doubt),
+            match doubt.heard(listing.as_ref()) {
+                Heard::Resend if !self.stopped() => round.resend.push(doubt.entry),
+                Heard::Open if !self.stopped() => round.open.push(doubt),
+                _ => round.over.push(doubt.entry),
             }
         }
         if let Err(error) = self.session.save_all(&mut round.over).await {

@@ -13,7 +13,7 @@ CREATE TABLE account (
 -- One process at work: who, and with what. It holds the lock of the file of its
 -- name for as long as it lives.
 CREATE TABLE session (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     uuid TEXT NOT NULL UNIQUE,
     account INTEGER NOT NULL REFERENCES account,
     command TEXT NOT NULL,
@@ -30,7 +30,7 @@ CREATE INDEX session_open ON session (id) WHERE ended IS NULL;
 
 -- What was ordered at once.
 CREATE TABLE run (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     uuid TEXT NOT NULL UNIQUE,
     account INTEGER NOT NULL REFERENCES account,
     session INTEGER NOT NULL REFERENCES session,
@@ -46,7 +46,7 @@ CREATE TABLE run (
 ) STRICT;
 
 CREATE TABLE orders (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     run INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
     account INTEGER NOT NULL REFERENCES account,
     number INTEGER NOT NULL,
@@ -59,6 +59,8 @@ CREATE TABLE orders (
     name TEXT,
     comment TEXT NOT NULL,
     state TEXT NOT NULL,
+    -- Whether somebody said yes to it.
+    confirmed INTEGER NOT NULL DEFAULT 0,
     joined INTEGER NOT NULL DEFAULT 0,
     -- The session that sends it.
     owner INTEGER REFERENCES session,

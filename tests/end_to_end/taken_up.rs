@@ -1,0 +1,139 @@
+//! What is taken up again is what was confirmed, once, and by whoever has it.
+
+use std::fs;
+
+use offboard_simulator::{Config, FaultPlan};
+
+use crate::support::World;
+
+fn faulty(faults: &[&str], change: impl FnOnce(&mut Config)) -> World {
+    World::with(|config: &mut Config| {
+        config.faults = FaultPlan::parse(faults.iter().copied()).unwrap();
+        change(config);
+    })
+}
+
+#[test]
+fn a_report_takes_nothing_s_place_but_a_report_s() {
+    let world = World::new();
+    let ids = world.online_ids(3);
+    world.run(&[&ids[0]]);
+    let list = world.path("list");
+    fs::write(&list, &ids[1]).unwrap();
+    for file in ["ledger.db", "list", "token"] {
+        let path = world.path(file);
+        let before = fs::read(&path).unwrap();
+        let refused = world.run(&[&ids[1], "--report", path.to_str().unwrap()]);
+        assert_eq!(refused.code, 2, "{file}: {refused:?}");
+        assert_eq!(fs::read(&path).unwrap(), before, "{file}");
+    }
+    assert_eq!(world.posts().len(), 1);
+    let report = world.path("report.html");
+    for id in &ids[1..] {
+        let outcome = world.run(&[id, "--report", report.to_str().unwrap()]);
+        assert_eq!(outcome.code, 0, "{outcome:?}");
+    }
+}
+
+#[test]
+fn a_machine_is_its_tenant_s_by_whichever_host_it_is_reached() {
+    let world = World::new();
+    let id = world.online()[0].machine.id.clone();
+    world.run(&[&id]);
+    let other = world.root().replace("127.0.0.1", "localhost");
+    let mut command = world.command(&["run", &id, "--comment", "x", "--yes", "-o", "json"]);
+    let outcome =
+        crate::support::Outcome::from(command.env("OFFBOARD_API_ROOT", other).output().unwrap());
+    assert_eq!(
+        outcome.row()["error"]["kind"],
+        "already-offboarded",
+        "{outcome:?}"
+    );
+    assert_eq!(world.posts().len(), 1);
+}
+
+#[test]
+fn a_name_is_one_machine_s_only_where_the_whole_fleet_was_read() {
+    let world = faulty(&["machines:2-5:status=503"], |config| {
+        config.machines = 60;
+        config.page_size = 11;
+        config.quota = "none".parse().unwrap();
+    });
+    let shared = world.shared_name();
+    let mut list = world.online_ids(20);
+    list.push(shared);
+    // More than are looked up one by one.
+    list.extend((0..5).map(|number| format!("{number:040x}")));
+    fs::write(world.path("list"), list.join("\n")).unwrap();
+    let list = world.path("list").display().to_string();
+    let args = [
+        "run",
+        "--from",
+        &list,
+        "--comment",
+        "x",
+        "--dry-run",
+        "-o",
+        "json",
+    ];
+    let rows = world.offboard(&args).rows();
+    assert_eq!(rows[20]["error"]["kind"], "ambiguous-name", "{}", rows[20]);
+}
+
+#[test]
+fn a_request_id_does_what_its_first_attempt_left_undone() {
+    let world = faulty(&["machine:1-4:status=503"], |_| {});
+    let id = world.online()[0].machine.id.clone();
+    let first = world.run(&[&id, "--request-id", "step-7"]);
+    assert_eq!(first.row()["state"], "not-sent", "{first:?}");
+    let second = world.run(&[&id, "--request-id", "step-7"]);
+    assert_eq!(second.row()["state"], "accepted", "{second:?}");
+    assert_eq!(world.offboardings().len(), 1);
+}
+
+#[test]
+fn a_resume_of_all_runs_counts_what_it_sends_in_all() {
+    let world = faulty(&["machine:1-8:status=503"], |_| {});
+    let ids = world.online_ids(2);
+    for id in &ids {
+        assert_eq!(world.run(&[id]).row()["state"], "not-sent");
+    }
+    let refused = world.offboard(&["resume", "--yes", "--expect", "1"]);
+    assert_eq!((refused.code, world.posts().len()), (2, 0), "{refused:?}");
+    let meant = world.offboard(&["resume", "--yes", "--expect", "2"]);
+    assert_eq!((meant.code, world.posts().len()), (0, 2), "{meant:?}");
+}
+
+/// The lists that showed nothing may be as old as the quota's window.
+#[test]
+fn what_is_sent_again_is_looked_for_once_more_right_before() {
+    let faults = [
+        "offboard:1:drop-after-commit",
+        "offboard:1:visible-after=4s",
+    ];
+    let world = faulty(&faults, |config| {
+        config.action_time = std::time::Duration::ZERO
+    });
+    let id = world.online()[0].machine.id.clone();
+    let first = world.run(&[&id, "--grace", "0s", "--quota", "2/8s"]);
+    assert_eq!(first.row()["state"], "unknown", "{first:?}");
+    // Another call takes the quota's last place for a while.
+    let other = world.online()[1].machine.id.clone();
+    world.run(&[&other, "--quota", "2/8s"]);
+    let args = [
+        "resume",
+        "--yes",
+        "--resend-unknown",
+        "--grace",
+        "0s",
+        "--quota",
+        "2/8s",
+    ];
+    let resent = world.offboard(&[&args[..], &["-o", "json"]].concat());
+    assert_eq!(resent.row()["state"], "succeeded", "{resent:?}");
+    let offboardings = world.offboardings();
+    let of_it = offboardings
+        .iter()
+        .filter(|one| one["machineId"] == id.as_str());
+    assert_eq!(of_it.count(), 1, "{offboardings:?}");
+}

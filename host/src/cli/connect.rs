@@ -224,7 +224,8 @@ impl Settings {
 
     /// For the record: who sends, and with what.
     pub(super) fn who(&self, plugin_sha256: &str, service: &Service) -> Who {
-        let user = env::var("USER").or_else(|_| env::var("USERNAME")).ok();
+        let names = ["USER", "USERNAME", "LOGNAME"].into_iter();
+        let user = names.filter_map(|name| env::var(name).ok()).next();
         let mut who = Who::new(user, plugin_sha256, service.api_root.as_str());
         who.auth = self
             .sign_in

@@ -8,12 +8,13 @@ use tempfile::NamedTempFile;
 
 use super::{
     announce::{self, announce},
-    args::{Format, OutputArgs, SendArgs},
+    args::{OutputArgs, SendArgs},
     confirm::confirm,
     connect::Connected,
     evidence,
     exit::Exit,
     outcome::Outcome,
+    report::Rows,
     screen::Screen,
     signal::Signals,
     tell::Teller,
@@ -42,7 +43,8 @@ pub(super) struct Course<'a> {
     /// What each machine is tagged with before.
     pub(super) tag: Option<&'a Tag>,
     pub(super) resend_unknown: bool,
-    pub(super) output: Format,
+    /// Where its rows go.
+    pub(super) rows: &'a RefCell<Rows>,
 }
 
 /// What could not be put on record, by its number.
@@ -182,7 +184,7 @@ async fn finish(
     let session = &connected.runner.session;
     // What another process is at keeps the turn that it has there.
     let is_busy = session.is_busy_elsewhere(run).await?;
-    let mut outcome = Outcome::new(course.output, claims, *screen);
+    let mut outcome = Outcome::new(course.rows, claims, *screen);
     let mut after = 0;
     loop {
         let mut entries = ledger.entries(run, after, PAGE).await?;
@@ -258,7 +260,8 @@ pub(super) fn nothing_was_done(
     mut plans: impl Iterator<Item = Result<Plan>>,
     screen: &Screen,
 ) -> Result<()> {
-    let mut outcome = Outcome::new(output.output, None, *screen);
+    let rows = RefCell::new(Rows::new(*screen, output.output));
+    let mut outcome = Outcome::new(&rows, None, *screen);
     loop {
         let page = plans.by_ref().take(PAGE as usize);
         let orders: Vec<Order> = page
@@ -278,6 +281,7 @@ pub(super) fn nothing_was_done(
         }
         outcome.add(&orders.iter().collect::<Vec<_>>());
     }
+    rows.borrow_mut().end();
     outcome.end();
     Ok(())
 }

@@ -38,7 +38,7 @@ impl Exit {
         let kind = order.problem().map(|problem| &*problem.kind);
         match order.state() {
             // What became of it is for another process to tell.
-            State::Skipped if kind == Some("under-way") => Self::Unknown,
+            State::Skipped if matches!(kind, Some("under-way" | "still-pending")) => Self::Unknown,
             State::Planned | State::Succeeded | State::Skipped => Self::Done,
             State::Accepted if kind.is_none() => Self::Done,
             // It was to be followed, and could not be.

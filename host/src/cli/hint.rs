@@ -106,6 +106,11 @@ pub(super) fn hint(problem: &Problem, claims: Option<&TokenClaims>) -> String {
         "already-offboarded" => "Nothing to do, as far as this ledger knows: `offboard show RUN` \
             shows that order. --again offboards it all the same, say after it was onboarded again."
             .to_owned(),
+        "still-pending" => {
+            "An earlier order of this machine was taken, and had not ended when it was \
+            last asked about: `offboard resume RUN` asks again."
+                .to_owned()
+        }
         "under-way" => {
             "Nothing was sent: it may be on its way already. `offboard resume RUN` finds \
             out what became of that order."

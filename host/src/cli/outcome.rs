@@ -1,10 +1,9 @@
 //! What became of a run's orders: rows, what to do next, and the exit code.
 //! Orders come a page at a time, however many there are.
 
-use std::collections::HashSet;
+use std::{cell::RefCell, collections::HashSet};
 
 use super::{
-    args::Format,
     exit::Exit,
     hint,
     report::{self, Row, Rows},
@@ -26,7 +25,7 @@ const MAX_HINTS: usize = 50;
 pub(super) struct Outcome<'a> {
     claims: Option<&'a TokenClaims>,
     screen: Screen,
-    rows: Rows,
+    rows: &'a RefCell<Rows>,
     exits: Exit,
     hints: HashSet<String>,
     notes: Vec<String>,
@@ -34,11 +33,16 @@ pub(super) struct Outcome<'a> {
 }
 
 impl<'a> Outcome<'a> {
-    pub(super) fn new(format: Format, claims: Option<&'a TokenClaims>, screen: Screen) -> Self {
+    /// Among rows that may be those of other runs, too; whoever made them ends them.
+    pub(super) fn new(
+        rows: &'a RefCell<Rows>,
+        claims: Option<&'a TokenClaims>,
+        screen: Screen,
+    ) -> Self {
         Self {
             claims,
             screen,
-            rows: Rows::new(screen, format),
+            rows,
             exits: Exit::Done,
             hints: HashSet::new(),
             notes: Vec::new(),
@@ -48,16 +52,18 @@ impl<'a> Outcome<'a> {
 
     /// Shows these.
     pub(super) fn add(&mut self, orders: &[&Order]) {
-        match self.rows.is_table() {
+        let is_table = self.rows.borrow().is_table();
+        match is_table {
             true => self
                 .rows
+                .borrow_mut()
                 .table(&report::ORDER_HEAD, orders.iter().map(|o| report::cells(o))),
             false => {
                 let rows: Vec<Row<'_>> = orders
                     .iter()
                     .map(|order| Row::new(order, self.claims))
                     .collect();
-                self.rows.add(&rows);
+                self.rows.borrow_mut().add(&rows);
             }
         }
         for order in orders {
@@ -79,7 +85,6 @@ impl<'a> Outcome<'a> {
     /// Shows what is to be said of all of them, and what that means for the exit
     /// code.
     pub(super) fn end(&mut self) -> Exit {
-        self.rows.end();
         let mut hints: Vec<&String> = self.hints.iter().collect();
         hints.sort();
         for hint in hints {

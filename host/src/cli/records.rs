@@ -1,6 +1,8 @@
 //! `offboard runs`, `show` and `export`: what is on record. Nothing is asked of
 //! the service, and nothing is written.
 
+use std::cell::RefCell;
+
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -130,9 +132,12 @@ async fn ledger(args: &LedgerArgs) -> Result<Ledger> {
 pub(super) async fn runs(args: RunsArgs, screen: &Screen) -> Result<Exit> {
     let format = args.output.output;
     let path = ledger_of(&args.ledger)?;
-    let runs = match path {
+    let runs = match &path {
         // Who has never run anything has none.
-        Some(path) if !path.exists() => Vec::new(),
+        Some(path) if !path.exists() => {
+            screen.say(&format!("There is no ledger {}.", path.display()));
+            Vec::new()
+        }
         _ => ledger(&args.ledger).await?.runs().await?,
     };
     let runs: Vec<Row> = runs.iter().map(Row::of).collect();
@@ -171,7 +176,8 @@ pub(super) async fn show(args: ShowArgs, screen: &Screen) -> Result<Exit> {
         row.version,
         row.plugin_sha256
     ));
-    let mut outcome = Outcome::new(args.output.output, None, *screen);
+    let rows = RefCell::new(Rows::new(*screen, args.output.output));
+    let mut outcome = Outcome::new(&rows, None, *screen);
     let mut after = 0;
     loop {
         let entries = ledger.entries(run.id, after, PAGE).await?;
@@ -187,6 +193,7 @@ pub(super) async fn show(args: ShowArgs, screen: &Screen) -> Result<Exit> {
             outcome.add(&orders);
         }
     }
+    rows.borrow_mut().end();
     let exit = outcome.end();
     outcome.summarize(&run);
     Ok(exit)

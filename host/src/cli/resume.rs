@@ -1,6 +1,8 @@
 //! `offboard resume`: takes up what was not finished. What is unknown is asked
 //! for, what was not sent is sent, what was accepted is followed.
 
+use std::cell::RefCell;
+
 use anyhow::{Result, bail};
 
 use super::{
@@ -8,13 +10,14 @@ use super::{
     connect::{Connected, Record},
     drive::{self, Course},
     exit::Exit,
-    report,
+    report::{self, Rows},
     screen::Screen,
     signal::Signals,
 };
 use crate::{
     ledger::{LedgerError, RunId, RunRow},
     order::State,
+    text::clean_error,
 };
 
 const PAGE: u32 = 500;
@@ -63,13 +66,24 @@ async fn all(
         }
     }
     drive::guard(&args.send, to_send)?;
+    // One table, or one array, of all of them.
+    let rows = RefCell::new(Rows::new(*screen, args.output.output));
     let mut exit = Exit::Done;
     for run in runs {
         if signals.stopped() {
-            return Ok(Exit::Interrupted);
+            exit = Exit::Interrupted;
+            break;
         }
-        exit = Exit::of([exit, one(args, connected, &run, signals, screen).await?]);
+        let done = one(args, connected, &run, signals, screen, &rows).await;
+        exit = Exit::of([
+            exit,
+            done.unwrap_or_else(|error| {
+                screen.fail(&clean_error(&format!("{error:#}")));
+                Exit::Refused
+            }),
+        ]);
     }
+    rows.borrow_mut().end();
     Ok(exit)
 }
 
@@ -113,6 +127,7 @@ async fn one(
     run: &RunRow,
     signals: &Signals,
     screen: &Screen,
+    rows: &RefCell<Rows>,
 ) -> Result<Exit> {
     let id = run.uuid.to_string();
     screen.say(&format!("Run {}", id.split('-').next().unwrap_or(&id)));
@@ -132,7 +147,7 @@ async fn one(
         again: run.again,
         tag,
         resend_unknown: args.resend_unknown,
-        output: args.output.output,
+        rows,
     };
     drive::drive(&course, connected, run.id, signals, screen).await
 }

@@ -1,6 +1,6 @@
 //! `offboard run`: put on record, look, show, ask, send, follow, report.
 
-use std::borrow::Borrow;
+use std::{borrow::Borrow, cell::RefCell};
 
 use anyhow::{Context, Result, ensure};
 
@@ -9,6 +9,7 @@ use super::{
     connect::{Connected, Record},
     drive::{self, Course},
     exit::Exit,
+    report::Rows,
     resume,
     screen::Screen,
     signal::Signals,
@@ -39,7 +40,11 @@ pub(super) async fn run(mut args: RunArgs, screen: &Screen) -> Result<Exit> {
     connected.paced(&args.send);
     let machines = wanted.iter().map(|wanted| &wanted.named);
     connected.expect_tenant_of(machines).await;
-    let done = order(&args, &connected, wanted, &signals, screen).await;
+    let rows = RefCell::new(Rows::new(*screen, args.output.output));
+    let done = order(&args, &connected, wanted, &signals, screen, &rows).await;
+    if done.is_ok() {
+        rows.borrow_mut().end();
+    }
     connected.end(screen).await;
     done
 }
@@ -90,6 +95,7 @@ async fn order(
     wanted: Vec<Wanted>,
     signals: &Signals,
     screen: &Screen,
+    rows: &RefCell<Rows>,
 ) -> Result<Exit> {
     let session = &connected.runner.session;
     drive::expect_tagging(connected, args.tag.as_ref())?;
@@ -100,7 +106,7 @@ async fn order(
         again: args.again,
         tag: args.tag.as_ref(),
         resend_unknown: false,
-        output: args.output.output,
+        rows,
     };
     if let Some(key) = &args.request_id
         && connected.unrecorded.is_none()

@@ -65,9 +65,19 @@ async fn interrupted() {
     use tokio::signal::unix::{SignalKind, signal};
     match signal(SignalKind::terminate()) {
         Ok(mut terminated) => {
+            // The terminal's end is one, too: a night's run is left by a line that drops.
+            let hung_up = async {
+                match signal(SignalKind::hangup()) {
+                    Ok(mut hung_up) => {
+                        hung_up.recv().await;
+                    }
+                    Err(_) => std::future::pending().await,
+                }
+            };
             tokio::select! {
                 _ = tokio::signal::ctrl_c() => {}
                 _ = terminated.recv() => {}
+                () = hung_up => {}
             }
         }
         Err(_) => {

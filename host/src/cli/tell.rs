@@ -247,21 +247,16 @@ impl<'a> Teller<'a> {
     fn summary(&self) -> String {
         let states = self.states.borrow();
         use State as S;
-        let groups: [(&str, &[State]); 6] = [
+        let groups: [(&str, &[State]); 7] = [
             ("done", &[S::Succeeded]),
             ("accepted", &[S::Accepted]),
             ("pending", &[S::Pending]),
             ("skipped", &[S::Skipped]),
             (
                 "refused",
-                &[
-                    S::Rejected,
-                    S::Failed,
-                    S::TimedOut,
-                    S::Cancelled,
-                    S::NotSent,
-                ],
+                &[S::Rejected, S::Failed, S::TimedOut, S::Cancelled],
             ),
+            ("not sent", &[S::NotSent]),
             ("unknown", &[S::Unknown]),
         ];
         let mut words: Vec<String> = groups

@@ -368,6 +368,23 @@ impl Order {
         if matches!(self.state, State::Accepted | State::Pending) {
             self.state = state_of(&action.status);
             self.action = Some(action);
+            self.problem = None;
+        }
+    }
+
+    /// The action's status was read again, and is what it was.
+    pub fn followed(&mut self) {
+        if matches!(self.state, State::Accepted | State::Pending) {
+            self.problem = None;
+        }
+    }
+
+    /// A name turned out to be several machines': none of them is meant.
+    pub fn is_several(&mut self, problem: Problem) {
+        if matches!(self.state, State::Planned | State::Rejected) {
+            self.machine = None;
+            self.look = None;
+            self.end(State::Rejected, problem);
         }
     }
 

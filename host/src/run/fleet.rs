@@ -12,7 +12,7 @@ use crate::{
     contract::{Machine, MachineId, Problem, Retry, label, plain_name},
     grant::Route,
     ledger::{Entry, LedgerError, RunId},
-    order::{Seen, State, Target, Verdict},
+    order::{Seen, State, Target},
 };
 
 /// Machines of one page; more would not fit into the memory that a plugin gets.
@@ -179,14 +179,16 @@ impl Runner {
         let order = &entry.order;
         let is_new = order.state() == State::Planned && order.look().is_none();
         let known = order.machine().map(|known| known.as_str());
-        let is_other = known.is_some_and(|id| !id.eq_ignore_ascii_case(&machine.id));
+        let several = order.problem();
+        let is_several = several.is_some_and(|problem| problem.kind == "ambiguous-name");
+        let is_other = is_several || known.is_some_and(|id| !id.eq_ignore_ascii_case(&machine.id));
         match order.target().clone() {
             // What a name led to before was shown and confirmed: it is that machine's.
             _ if is_new && !is_other => self.judge(entry, machine),
             _ if is_new => {}
             Target::Name(name) if is_other && !entry.confirmed => {
                 let problem = ambiguous(&name, entry, machine);
-                entry.order.settle(Verdict::Rejected(problem));
+                entry.order.is_several(problem);
             }
             _ => {}
         }

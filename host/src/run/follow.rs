@@ -72,9 +72,13 @@ impl Runner {
                 match self.statuses(&open).await {
                     Ok(actions) => {
                         for entry in &mut open {
-                            if let Some(action) = newer(entry, &actions) {
-                                entry.order.follow(action);
-                                observe(Event::Changed(&entry.order));
+                            match found(entry, &actions) {
+                                Found::Changed(action) => {
+                                    entry.order.follow(*action);
+                                    observe(Event::Changed(&entry.order));
+                                }
+                                Found::Same => entry.order.followed(),
+                                Found::Nothing => {}
                             }
                         }
                         self.session.save_all(&mut open).await?;
@@ -198,11 +202,23 @@ impl Runner {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeOver;
 
-/// The order's action, if its status is another than the one known.
-fn newer(entry: &Entry, actions: &[MachineAction]) -> Option<MachineAction> {
-    let known = entry.order.action()?;
-    actions
-        .iter()
-        .find(|action| action.id == known.id && action.status != known.status)
-        .cloned()
+/// What a list says of an order's action.
+enum Found {
+    /// Another status than the one known.
+    Changed(Box<MachineAction>),
+    /// The same.
+    Same,
+    /// It is not there.
+    Nothing,
+}
+
+fn found(entry: &Entry, actions: &[MachineAction]) -> Found {
+    let Some(known) = entry.order.action() else {
+        return Found::Nothing;
+    };
+    match actions.iter().find(|action| action.id == known.id) {
+        Some(action) if action.status != known.status => Found::Changed(Box::new(action.clone())),
+        Some(_) => Found::Same,
+        None => Found::Nothing,
+    }
 }

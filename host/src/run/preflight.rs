@@ -251,7 +251,7 @@ pub(super) fn stands_in_the_way(taken: &Taken) -> Problem {
             format!("run {run} offboarded it{action}; --again does it again"),
         ),
         _ => (
-            "already-offboarded",
+            "still-pending",
             format!("run {run} ordered it, and the service took it{action}; --again does it again"),
         ),
     };

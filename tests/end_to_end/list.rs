@@ -237,7 +237,7 @@ fn what_another_run_has_is_told_of_every_name_of_a_machine() {
     let args = ["--yes", "--comment", "x", "--output", "json"];
     let skipped = outcome(&mut from(&world, &table, &args));
     for row in skipped.rows() {
-        assert_eq!(row["error"]["kind"], "already-offboarded", "{skipped:?}");
+        assert_eq!(row["error"]["kind"], "still-pending", "{skipped:?}");
     }
     assert_eq!((skipped.rows().len(), world.posts().len()), (2, 1));
 }

@@ -120,8 +120,15 @@ async fn go(
         }
         teller.tell(&event);
     };
-    if counts.of(State::Planned) > 0 {
-        runner.look(run, course.again, &observe).await?;
+    if counts.of(State::Planned) > 0
+        && let Some(problem) = runner.look(run, course.again, &observe).await?
+    {
+        // Every machine would meet it, and not all rules were asked.
+        observe(Event::Stopped(&problem));
+        if course.send.yes && !course.dry {
+            runner.session.confirm(run, true).await?;
+        }
+        return Ok(Finished::Yes);
     }
     let now = ledger.counts(run).await?;
     let doubtful = match course.resend_unknown {

@@ -8,6 +8,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::Instant,
 };
 
 use crate::grant::{Refusal, Route};
@@ -49,6 +50,9 @@ pub struct Exchange {
     pub answer: Option<Vec<u8>>,
     /// What went wrong on the way.
     pub failure: Option<String>,
+    /// When the last bytes came back, as the connection saw it: whoever waits for the
+    /// answer may be kept from it by other work.
+    pub received: Option<Instant>,
     /// Which of the credential's tokens it carried.
     pub(crate) generation: u64,
 }
@@ -76,6 +80,13 @@ impl CallRecord {
             Some(exchange) if exchange.bytes_sent > 0 => Delivery::Unanswered,
             _ => Delivery::NotSent,
         }
+    }
+
+    /// When its answer was in; none where there was no final status.
+    #[must_use]
+    pub fn answered(&self) -> Option<Instant> {
+        let exchange = self.exchange.as_ref()?;
+        exchange.status.and(exchange.received)
     }
 
     /// Whether egress delivered this text as the answer, or as a part of it.
@@ -110,6 +121,7 @@ pub(super) struct Meter {
     sealed: AtomicBool,
     sent: AtomicU64,
     received: AtomicU64,
+    last: Mutex<Option<Instant>>,
 }
 
 impl Meter {
@@ -124,7 +136,14 @@ impl Meter {
     }
 
     pub(super) fn received(&self, bytes: usize) {
-        self.received.fetch_add(bytes as u64, Ordering::SeqCst);
+        if bytes > 0 {
+            self.received.fetch_add(bytes as u64, Ordering::SeqCst);
+            *self.last() = Some(Instant::now());
+        }
+    }
+
+    fn last(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends the writing.
@@ -137,6 +156,7 @@ impl Meter {
         let claimed = u64::from(self.claimed.load(Ordering::SeqCst));
         exchange.bytes_sent = self.sent.load(Ordering::SeqCst).max(claimed);
         exchange.bytes_received = self.received.load(Ordering::SeqCst);
+        exchange.received = *self.last();
     }
 }
 
@@ -195,6 +215,7 @@ impl Recorder {
             retry_after: None,
             answer: None,
             failure: None,
+            received: None,
             generation,
         });
     }
@@ -221,6 +242,22 @@ mod tests {
         let meter = recorder.meter();
         assert_eq!(recorder.finish().delivery(), Delivery::NotSent);
         assert!(!meter.claim());
+    }
+
+    #[test]
+    fn an_answer_was_in_when_its_last_bytes_came() {
+        let recorder = Recorder::default();
+        recorder.begin(Route::Offboard, 1);
+        let meter = recorder.meter();
+        let before = Instant::now();
+        meter.received(1);
+        let after = Instant::now();
+        meter.received(0);
+        // Without a status, nobody knows whether the service counted it.
+        assert_eq!(recorder.finish().answered(), None);
+        recorder.update(|exchange| exchange.status = Some(200));
+        let answered = recorder.finish().answered();
+        assert!(answered.is_some_and(|at| (before..=after).contains(&at)));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::{
     collections::HashMap,
     fmt, mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::{self, Notify};
@@ -53,11 +53,13 @@ pub struct Pace {
     tell: Arc<Tell>,
 }
 
-/// A call that may leave. It is counted as answered when this is dropped.
+/// A call that may leave. It is counted as answered when this is dropped, or
+/// before, where somebody knows better.
 #[must_use]
 pub struct Slot<'a> {
     pace: &'a Pace,
     call: CallId,
+    answered: Option<Instant>,
 }
 
 impl Pace {
@@ -105,7 +107,13 @@ impl Pace {
                 }
             };
             match turn {
-                Turn::Now(call) => return Ok(Slot { pace: self, call }),
+                Turn::Now(call) => {
+                    return Ok(Slot {
+                        pace: self,
+                        call,
+                        answered: None,
+                    });
+                }
                 // Of this process, or of another.
                 Turn::Answer => {
                     looks += 1;
@@ -168,10 +176,20 @@ impl Pace {
     }
 }
 
+impl Slot<'_> {
+    /// The call is over, and had its answer then, if it had one. The service counted
+    /// it before.
+    pub fn end(mut self, answered: Option<Instant>) {
+        self.answered = answered;
+    }
+}
+
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
         // A millisecond more: times are cut to whole ones.
-        self.pace.answered().push((self.call, now() + 1));
+        let ago = self.answered.map(|at| at.elapsed()).unwrap_or_default();
+        let ago = i64::try_from(ago.as_millis()).unwrap_or_default();
+        self.pace.answered().push((self.call, now() - ago + 1));
         self.pace.changed.notify_waiters();
     }
 }
@@ -179,5 +197,36 @@ impl Drop for Slot<'_> {
 impl fmt::Debug for Pace {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Pace({})", self.quota)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::ledger::{Ledger, Who};
+
+    #[tokio::test]
+    async fn a_call_counts_from_its_answer_whenever_somebody_comes_to_it() {
+        let ledger = Ledger::in_memory().await.unwrap();
+        let who = Who::new(None, "0", "https://api.example.test");
+        let session = Session::begin(&ledger, &who, "run").await.unwrap();
+        let pace = Pace::new(Quota::default(), Arc::new(session), |_| {});
+        let slot = || pace.slot(Route::Offboard);
+
+        let earlier = Duration::from_secs(5);
+        let before = now();
+        slot()
+            .await
+            .unwrap()
+            .end(Instant::now().checked_sub(earlier));
+        let after = now();
+        let answered = pace.take_answered()[0].1 + 5000;
+        assert!((before..=after + 1).contains(&answered), "{answered}");
+
+        // One that was given up may be counted until now.
+        let before = now();
+        drop(slot().await.unwrap());
+        assert!(pace.take_answered()[0].1 > before);
     }
 }

@@ -35,7 +35,7 @@ impl Runner {
                 .cancel_action(&self.connection, action, comment)
         };
         let mut called = send().await;
-        drop(slot);
+        slot.end(called.record.answered());
         if self.renewed(&called.record).await
             && let Some(slot) = self.slot(route).await?.filter(|_| !self.stopped())
         {
@@ -46,7 +46,7 @@ impl Runner {
             on_record = request().await?;
             observe(Event::Renewed);
             called = send().await;
-            drop(slot);
+            slot.end(called.record.answered());
         }
         let record = called.record.clone();
         let result = cancel_verdict(action, called);

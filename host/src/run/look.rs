@@ -235,11 +235,11 @@ impl Runner {
         let once = || async {
             let slot = self.slot_to_read(route).await?;
             let mut called = call().await;
-            drop(slot);
+            slot.end(called.record.answered());
             if self.renewed(&called.record).await {
                 let slot = self.slot_to_read(route).await?;
                 called = call().await;
-                drop(slot);
+                slot.end(called.record.answered());
             }
             let Called { result, record, .. } = called;
             self.heed(&record).await?;

@@ -83,7 +83,7 @@ impl Runner {
         let comment = entry.order.comment().clone();
         let send = || self.sandbox.offboard(&self.connection, &machine, &comment);
         let mut called = send().await;
-        drop(slot);
+        slot.end(called.record.answered());
         // A token that the service refuses has changed nothing: where another
         // one is there, it is sent with that, once.
         if self.renewed(&called.record).await
@@ -95,7 +95,7 @@ impl Runner {
             request = self.sent_again(&entry, request, called, &granted).await?;
             observe(Event::Renewed);
             called = send().await;
-            drop(slot);
+            slot.end(called.record.answered());
         }
         let record = called.record.clone();
         let verdict = match verdict::verdict(&machine, called) {

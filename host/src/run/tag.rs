@@ -119,7 +119,7 @@ impl Runner {
             .sandbox
             .tag_machine(&self.connection, machine, tag)
             .await;
-        drop(slot);
+        slot.end(called.record.answered());
         let record = called.record.clone();
         let tagged = verdict(called);
         let (state, problem) = match &tagged {

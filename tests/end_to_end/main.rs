@@ -11,6 +11,7 @@ mod contract;
 mod crash;
 mod csv;
 mod demo;
+mod done_before;
 mod faults;
 mod find;
 mod fleet;

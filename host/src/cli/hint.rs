@@ -103,9 +103,11 @@ pub(super) fn hint(problem: &Problem, claims: Option<&TokenClaims>) -> String {
         "ledger" => "Nothing was sent, because it could not be put on record. For one machine, \
             --no-ledger does without."
             .to_owned(),
-        "already-offboarded" => "Nothing to do, as far as this ledger knows: `offboard show RUN` \
+        "already-offboarded" => {
+            "Nothing to do, as far as this ledger and the service know: `offboard show RUN` \
             shows that order. --again offboards it all the same, say after it was onboarded again."
-            .to_owned(),
+                .to_owned()
+        }
         "still-pending" => {
             "An earlier order of this machine was taken, and had not ended when it was \
             last asked about: `offboard resume RUN` asks again."

@@ -2,10 +2,11 @@
 //! listed for many with one call. It tells a new action from an old one later,
 //! without comparing clocks.
 
-use super::{Runner, preflight::stands_in_the_way};
+use super::{Listing, Runner, preflight::stands_in_the_way};
 use crate::{
-    contract::{MachineId, Problem},
+    contract::{ActionStatus, MachineAction, MachineId, Problem, Retry},
     ledger::{Entry, LedgerError, RunId},
+    order::Verdict,
 };
 
 /// Machines of one question: their filter fits into the shortest limit of a URL
@@ -52,14 +53,20 @@ impl Runner {
                 }
             }
         }
-        self.ask_before(&mut batch).await;
+        self.ask_before(&mut batch, again).await?;
         Ok(batch)
     }
 
-    /// Lists what is known.
-    pub(super) async fn ask_before(&self, batch: &mut Batch) {
+    /// Lists what is known. An order that the service has already, word for word, is
+    /// not sent: a ledger can lose its last commits with its disk, and there may
+    /// be another one, or none.
+    pub(super) async fn ask_before(
+        &self,
+        batch: &mut Batch,
+        again: bool,
+    ) -> Result<(), LedgerError> {
         if batch.entries.is_empty() {
-            return;
+            return Ok(());
         }
         let machines = batch
             .entries
@@ -68,9 +75,16 @@ impl Runner {
         let machines: Vec<&MachineId> = machines.collect();
         match self.offboardings(&machines).await {
             Ok(listing) => {
-                for entry in &mut batch.entries {
+                let mut done = Vec::new();
+                for mut entry in std::mem::take(&mut batch.entries) {
                     entry.known = entry.order.machine().map(|machine| listing.known(machine));
+                    match !again && take_on(&mut entry, &listing) {
+                        true => done.push(entry),
+                        false => batch.entries.push(entry),
+                    }
                 }
+                self.session.save_all(&mut done).await?;
+                batch.settled.extend(done);
                 batch.fault = None;
             }
             // Without that permission an unknown outcome stays unknown. A filter
@@ -83,5 +97,32 @@ impl Runner {
             }
             Err(problem) => batch.fault = Some(problem),
         }
+        Ok(())
     }
+}
+
+/// Whether the service shows this very order: of its machine, with its comment,
+/// and under way or carried out. Then that stands for it.
+fn take_on(entry: &mut Entry, listing: &Listing) -> bool {
+    let order = &mut entry.order;
+    let Some(machine) = order.machine() else {
+        return false;
+    };
+    let comment = Some(order.comment().as_str());
+    let is_same = |action: &&MachineAction| action.requestor_comment.as_deref() == comment;
+    let same: Vec<MachineAction> = listing.of(machine).filter(is_same).cloned().collect();
+    if let Some(action) = same.iter().find(|action| !action.status.is_final()) {
+        order.settle(Verdict::Accepted(Box::new(action.clone())));
+        order.joined();
+        return true;
+    }
+    let is_done = |action: &&MachineAction| action.status == ActionStatus::Succeeded;
+    let Some(MachineAction { id, .. }) = same.iter().find(is_done) else {
+        return false;
+    };
+    let message = format!(
+        "the service has carried it out with this very comment, by action {id}; --again does it again"
+    );
+    order.skip(Problem::new("already-offboarded", Retry::Never, message));
+    true
 }

@@ -245,7 +245,7 @@ impl<'a> Campaign<'a> {
                     self.preparing = true;
                     self.flying.push(Box::pin(async move {
                         let mut batch = batch;
-                        runner.ask_before(&mut batch).await;
+                        runner.ask_before(&mut batch, again).await?;
                         Ok(Landed::Batch(batch))
                     }));
                 }

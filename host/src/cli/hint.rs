@@ -104,8 +104,8 @@ pub(super) fn hint(problem: &Problem, claims: Option<&TokenClaims>) -> String {
             --no-ledger does without."
             .to_owned(),
         "already-offboarded" => {
-            "Nothing to do, as far as this ledger and the service know: `offboard show RUN` \
-            shows that order. --again offboards it all the same, say after it was onboarded again."
+            "Nothing to do: `offboard show RUN`, or `offboard status ACTION`, shows \
+            that order. --again offboards it all the same, say after it was onboarded again."
                 .to_owned()
         }
         "still-pending" => {

@@ -147,3 +147,47 @@ fn what_is_sent_again_is_looked_for_once_more_right_before() {
         .filter(|one| one["machineId"] == id.as_str());
     assert_eq!(of_it.count(), 1, "{offboardings:?}");
 }
+
+/// More than are in doubt at once.
+#[test]
+fn whatever_is_left_in_doubt_is_asked_about_once() {
+    const COUNT: usize = 2100;
+    let world = faulty(&["offboard:1:status=403"], |config| {
+        config.machines = 3000;
+        config.quota = "none".parse().unwrap();
+    });
+    let all = crate::support::get_json(world.root(), "/_simulator/machines");
+    let all = all.as_array().unwrap().iter();
+    let ids = all.map(|machine| machine["id"].as_str().unwrap().to_owned());
+    let ids: Vec<String> = ids.take(COUNT).collect();
+    fs::write(world.path("list"), ids.join("\n")).unwrap();
+    let (list, count) = (world.path("list").display().to_string(), COUNT.to_string());
+    let fast = ["--quota", "none", "--quiet", "--output", "jsonl"];
+    let run = ["run", "--from", &list, "--expect", &count, "--yes"];
+    world.offboard(&[&run[..], &["--comment", "x"], &fast].concat());
+    assert_eq!(world.posts().len(), 1);
+
+    // As if the rest had been on their way when a process died.
+    let ledger = format!("sqlite://{}", world.path("ledger.db").display());
+    let sent = "UPDATE orders SET state = 'unknown', known = '[]' WHERE state = 'planned'";
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let mut ledger = <sqlx::SqliteConnection as sqlx::Connection>::connect(&ledger)
+            .await
+            .unwrap();
+        sqlx::query(sent).execute(&mut ledger).await.unwrap();
+    });
+    let resumed = world.offboard(&[&["resume", "--yes", "--grace", "0s"][..], &fast].concat());
+    assert_eq!(resumed.code, 4, "{resumed:?}");
+    let asked: Vec<String> = world
+        .requests()
+        .iter()
+        .map(|request| request["path"].as_str().unwrap().to_owned())
+        .filter(|path| path.contains("/machineactions?"))
+        .collect();
+    let asked = asked.join("\n");
+    // The first one was refused; all that are sent are asked about before.
+    let missing: Vec<usize> = (20..COUNT)
+        .filter(|at| asked.matches(ids[*at].as_str()).count() != 1)
+        .collect();
+    assert!(missing.is_empty(), "{missing:?} {resumed:?}");
+}

@@ -146,6 +146,12 @@ impl Session {
         entry.order.state() == State::Sending && entry.owner != Some(self.id)
     }
 
+    /// Whether this session sent this order last.
+    #[must_use]
+    pub fn is_its_own(&self, entry: &Entry) -> bool {
+        entry.owner == Some(self.id)
+    }
+
     /// Whether another session is sending orders of this run.
     ///
     /// # Errors

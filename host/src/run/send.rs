@@ -25,6 +25,11 @@ const PATIENCE: Duration = Duration::from_secs(10 * 60);
 /// How often it is looked at in between, at least.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
 
+/// So many orders are in doubt at once: as many as can be asked about in a minute.
+const MOST_DOUBTS: usize = 100 * BATCH as usize;
+/// Orders that are read from the ledger at once.
+const PAGE: u32 = 500;
+
 /// What is to be sent.
 #[derive(Debug, Clone, Default)]
 pub struct Sending {
@@ -39,14 +44,17 @@ pub struct Sending {
 
 /// What has come back.
 enum Landed {
+    Left(State, Vec<Entry>),
     Batch(Batch),
+    Refused(Box<Entry>),
     Sent(Box<Entry>, After),
     Round(Round),
 }
 
 type Flight<'a> = LocalBoxFuture<'a, Result<Landed, LedgerError>>;
 
-/// A run under way.
+/// A run under way. Between its flights it waits for nothing: one of them may hold
+/// the ledger, and goes on only while all of them are waited for.
 struct Campaign<'a> {
     runner: &'a Runner,
     run: RunId,
@@ -65,6 +73,10 @@ struct Campaign<'a> {
     /// Whose turn comes again.
     later: Vec<(Instant, Entry)>,
     doubts: Vec<Doubt>,
+    /// What was left in doubt before, by its state, and the last number of it that
+    /// was looked at.
+    left: VecDeque<(State, u64)>,
+    recalling: bool,
     asking: bool,
     preparing: bool,
     /// A batch whose machines could not be asked about, and when to ask again.
@@ -105,6 +117,8 @@ impl Runner {
             ready: VecDeque::new(),
             later: Vec::new(),
             doubts: Vec::new(),
+            left: VecDeque::from([(State::Unknown, 0), (State::Rejected, 0)]),
+            recalling: false,
             asking: false,
             preparing: false,
             waiting: None,
@@ -113,12 +127,6 @@ impl Runner {
             stop: None,
             failed: None,
         };
-        for state in [State::Unknown, State::Rejected] {
-            let mut after = 0;
-            while let Some(last) = campaign.doubt_what_was_left(state, after).await? {
-                after = last;
-            }
-        }
         campaign.fly().await;
         let flushed = self.pace.flush().await;
         match campaign.failed {
@@ -129,25 +137,41 @@ impl Runner {
 }
 
 impl<'a> Campaign<'a> {
-    /// What was left in doubt before: of what is unknown, what became of it, and
-    /// of what was refused because an action stood in its way, which.
-    async fn doubt_what_was_left(
-        &mut self,
-        state: State,
-        after: u64,
-    ) -> Result<Option<u64>, LedgerError> {
-        let ledger = self.runner.session.ledger();
-        let entries = ledger.entries_in(self.run, state, after, BATCH).await?;
-        let last = entries.last().map(|entry| entry.number);
+    /// Reads what was left in doubt before, as much as there is room for.
+    fn recall(&mut self) {
+        if self.recalling || self.doubts.len() >= MOST_DOUBTS {
+            return;
+        }
+        let Some((state, after)) = self.left.pop_front() else {
+            return;
+        };
+        self.recalling = true;
+        let (runner, run) = (self.runner, self.run);
+        self.flying.push(Box::pin(async move {
+            let ledger = runner.session.ledger();
+            let entries = ledger.entries_in(run, state, after, PAGE).await?;
+            Ok(Landed::Left(state, entries))
+        }));
+    }
+
+    /// Of what is unknown, what became of it is in doubt, and of what was refused
+    /// because an action stood in its way, which. What this process sent itself
+    /// was doubted when its answer was missed.
+    fn land_left(&mut self, state: State, entries: Vec<Entry>) {
+        if let Some(last) = entries.last() {
+            self.left.push_front((state, last.number));
+        }
         let is_in_doubt = |entry: &Entry| {
             let problem = entry.order.problem();
             state == State::Unknown
                 || problem.is_some_and(|problem| problem.kind == "already-in-progress")
         };
-        for entry in entries.into_iter().filter(is_in_doubt) {
-            self.doubt(entry);
+        let session = &self.runner.session;
+        for entry in entries {
+            if is_in_doubt(&entry) && !session.is_its_own(&entry) {
+                self.doubt(entry);
+            }
         }
-        Ok(last)
     }
 
     fn doubt(&mut self, entry: Entry) {
@@ -170,6 +194,7 @@ impl<'a> Campaign<'a> {
                 self.launch();
             }
             if !ends {
+                self.recall();
                 self.ask();
             }
             if self.flying.is_empty() && (ends || self.is_over()) {
@@ -179,7 +204,7 @@ impl<'a> Campaign<'a> {
             tokio::select! {
                 Some(landed) = self.flying.next(), if !self.flying.is_empty() => {
                     match landed {
-                        Ok(landed) => self.land(landed).await,
+                        Ok(landed) => self.land(landed),
                         Err(error) => { self.failed.get_or_insert(error); }
                     }
                 }
@@ -195,7 +220,8 @@ impl<'a> Campaign<'a> {
             && self.ready.is_empty()
             && self.later.is_empty()
             && self.waiting.is_none();
-        self.doubts.is_empty() && (sent || self.stop.is_some())
+        let asked = self.doubts.is_empty() && self.left.is_empty() && !self.recalling;
+        asked && (sent || self.stop.is_some())
     }
 
     /// When there is something to do, even if nothing comes back.
@@ -285,12 +311,17 @@ impl<'a> Campaign<'a> {
         }));
     }
 
-    async fn land(&mut self, landed: Landed) {
+    fn land(&mut self, landed: Landed) {
         match landed {
+            Landed::Left(state, entries) => {
+                self.recalling = false;
+                self.land_left(state, entries);
+            }
             Landed::Batch(batch) => {
                 self.preparing = false;
-                self.land_batch(batch).await;
+                self.land_batch(batch);
             }
+            Landed::Refused(entry) => self.changed(&entry),
             Landed::Sent(entry, after) => {
                 self.sending -= 1;
                 self.land_one(*entry, after);
@@ -320,7 +351,7 @@ impl<'a> Campaign<'a> {
         }
     }
 
-    async fn land_batch(&mut self, mut batch: Batch) {
+    fn land_batch(&mut self, mut batch: Batch) {
         for entry in batch.settled.drain(..) {
             self.changed(&entry);
         }
@@ -342,15 +373,13 @@ impl<'a> Campaign<'a> {
             self.waiting = Some((Instant::now() + pause, batch));
             return;
         }
-        if let Err(error) = self.refuse(&mut batch, &problem).await {
-            self.failed.get_or_insert(error);
-        }
+        self.refuse(batch, &problem);
         self.end_with(problem);
     }
 
     /// The first order cannot be sent, because nothing can be read before; the
     /// others keep their turn.
-    async fn refuse(&self, batch: &mut Batch, problem: &Problem) -> Result<(), LedgerError> {
+    fn refuse(&mut self, batch: Batch, problem: &Problem) {
         let verdict = match &*problem.kind {
             "unauthorized" => Verdict::Rejected(problem.clone()),
             "plugin" | "interrupted" | "no-credential" | "no-authority" | "ledger" => {
@@ -362,15 +391,17 @@ impl<'a> Campaign<'a> {
                 ..problem.clone()
             }),
         };
-        let Some(entry) = batch.entries.first_mut() else {
-            return Ok(());
+        let Some(mut entry) = batch.entries.into_iter().next() else {
+            return;
         };
         if problem.kind != "interrupted" {
             entry.order.settle(verdict);
         }
-        let saved = self.runner.session.save(entry).await;
-        self.changed(entry);
-        saved
+        let runner = self.runner;
+        self.flying.push(Box::pin(async move {
+            runner.session.save(&mut entry).await?;
+            Ok(Landed::Refused(Box::new(entry)))
+        }));
     }
 
     fn end_with(&mut self, problem: Problem) {

@@ -320,7 +320,7 @@ fn unknown_then(before: &'static [&'static str], after: &'static [&'static str])
 #[test]
 fn an_unknown_outcome_is_settled_by_asking() {
     let server = unknown_then(&[OLD], &[NEW, OLD]);
-    let outcome = server.run(&[]);
+    let outcome = server.run(&["--again"]);
     let row = outcome.row();
     assert_eq!(
         (outcome.code, &row["state"]),
@@ -392,7 +392,7 @@ fn what_is_known_must_be_known_before_anything_is_sent() {
 #[test]
 fn an_action_that_was_known_before_is_not_adopted() {
     let server = unknown_then(&[OLD], &[OLD]);
-    let outcome = server.run(&[]);
+    let outcome = server.run(&["--again"]);
     assert_eq!(
         (outcome.code, &outcome.row()["state"]),
         (4, &json!("unknown"))

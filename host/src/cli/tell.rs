@@ -162,9 +162,14 @@ impl<'a> Teller<'a> {
             Event::Renewed => self
                 .screen
                 .say("the service refused the token; sending again with a fresh one"),
-            Event::Waiting(pause) => self.screen.progress(&format!(
-                "the service cannot be asked just now: waiting {}",
-                humantime::format_duration(*pause)
+            Event::Waiting(pause, problem) => self.screen.progress(&format!(
+                "the service cannot be asked just now, waiting {}: {}",
+                humantime::format_duration(*pause),
+                report::words(problem)
+            )),
+            Event::NotAsked(problem) => self.screen.say(&format!(
+                "how far the actions are cannot be asked just now, and is asked again: {}",
+                report::words(problem)
             )),
             Event::Stopped(problem) => self
                 .screen

@@ -1,7 +1,7 @@
 //! Following accepted orders to a true end state: many of them with one call, at
 //! polite intervals.
 
-use std::{ops::ControlFlow, time::Duration};
+use std::{cell::Cell, ops::ControlFlow, time::Duration};
 
 use tokio::time::Instant;
 
@@ -32,12 +32,13 @@ impl Runner {
         patience: Option<Duration>,
         observe: &Observe<'_>,
     ) -> Result<(), LedgerError> {
+        let down = Cell::new(false);
         let Some(patience) = patience else {
-            return self.sweep(run, observe).await.map(|_| ());
+            return self.sweep(run, &down, observe).await.map(|_| ());
         };
         let mut failed = None;
         let ask = async || {
-            let swept = self.sweep(run, observe).await;
+            let swept = self.sweep(run, &down, observe).await;
             swept.unwrap_or_else(|error| {
                 failed = Some(error);
                 ControlFlow::Break(())
@@ -54,9 +55,11 @@ impl Runner {
     }
 
     /// Asks for every accepted order once; whether there is nothing more to ask.
+    /// That the service is down is told once, until it answers again.
     async fn sweep(
         &self,
         run: RunId,
+        down: &Cell<bool>,
         observe: &Observe<'_>,
     ) -> Result<ControlFlow<()>, LedgerError> {
         let mut more = ControlFlow::Break(());
@@ -71,6 +74,7 @@ impl Runner {
                 after = last.number;
                 match self.statuses(&open).await {
                     Ok(actions) => {
+                        down.set(false);
                         for entry in &mut open {
                             match found(entry, &actions) {
                                 Found::Changed(action) => {
@@ -95,7 +99,11 @@ impl Runner {
                     }
                     // A busy service or a line that drops: the next question may
                     // be answered.
-                    Err(_) => {}
+                    Err(problem) => {
+                        if problem.kind != "interrupted" && !down.replace(true) {
+                            observe(Event::NotAsked(&problem));
+                        }
+                    }
                 }
                 let is_open =
                     |entry: &Entry| matches!(entry.order.state(), State::Accepted | State::Pending);

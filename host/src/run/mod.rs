@@ -85,14 +85,16 @@ pub enum Event<'a> {
     NoTags(&'a Problem),
     /// The service refused the token, and another one is there.
     Renewed,
-    /// The service wants a pause.
-    Waiting(Duration),
+    /// The service wants a pause, or cannot be asked: it is asked again after this.
+    Waiting(Duration, &'a Problem),
     /// Nothing more is sent.
     Stopped(&'a Problem),
     /// What was done could not be put on record.
     NotRecorded(&'a Entry, &'a LedgerError),
     /// A cancellation was sent and could not be put on record.
     CancelNotRecorded(&'a LedgerError),
+    /// How far the accepted ones are could not be asked; it is asked again.
+    NotAsked(&'a Problem),
     /// What was accepted cannot be followed.
     CannotFollow(&'a Problem),
 }

@@ -148,13 +148,13 @@ impl<'a> Teller<'a> {
                 let asked = clean(&order.target().to_string());
                 self.screen.detail(&format!("{asked} is tagged"));
             }
-            Event::NotTagged(order, problem) => self.screen.say(&format!(
+            Event::NotTagged(order, problem) => self.screen.warn(&format!(
                 "{}: it is offboarded without the tag: {}\n  {}",
                 clean(&order.target().to_string()),
                 report::words(problem),
                 hint::of_tag(problem, self.connected.claims.as_ref())
             )),
-            Event::NoTags(problem) => self.screen.say(&format!(
+            Event::NoTags(problem) => self.screen.warn(&format!(
                 "no machine is tagged any more, and the offboarding goes on: {}\n  {}",
                 report::words(problem),
                 hint::of_tag(problem, self.connected.claims.as_ref())

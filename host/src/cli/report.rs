@@ -112,6 +112,8 @@ impl<'a> Row<'a> {
             }),
             note: match order.is_joined() {
                 true => Some(hint::JOINED),
+                // The error says more.
+                false if order.is_not_listed() => None,
                 false => note(order.state(), platform),
             },
             brief: order.action().map(brief),

@@ -146,6 +146,10 @@ async fn go(
         false => 0,
     };
     let planned = now.of(State::Planned) + doubtful;
+    if course.dry && planned > 0 {
+        let rehearsed = runner.rehearse(run, planned).await?;
+        announce::rehearsed(screen, &rehearsed);
+    }
     // What is confirmed is shown, however quiet the rest is to be.
     let asks = !course.send.yes && !course.dry;
     let shown = if asks { screen.insisting() } else { *screen };

@@ -84,6 +84,7 @@ impl Cells for Exported<'_> {
         "retry",
         "preflight",
         "note",
+        "warnings",
         "actionRead",
     ];
 

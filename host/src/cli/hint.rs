@@ -5,7 +5,7 @@ use super::aadsts;
 use crate::{
     connection::TokenClaims,
     contract::Problem,
-    order::{NOT_LISTED, Seen},
+    order::{Look, NOT_LISTED, Order, Seen, State},
 };
 
 const SYSTEMS: &str = "Windows 10 version 1703 or later, Windows 11, Windows Server 2019 or later, \
@@ -177,6 +177,25 @@ pub(super) fn aftermath(platform: Option<&str>) -> &'static str {
              stays listed for up to 180."
         }
     }
+}
+
+/// What speaks against an order that was not sent yet.
+pub(super) fn warnings(order: &Order) -> Vec<String> {
+    if order.state() != State::Planned {
+        return Vec::new();
+    }
+    let mut warnings = match order.look() {
+        Some(Look::Seen(seen)) => doubts(seen),
+        Some(Look::Unavailable) => vec!["the token may not read it".to_owned()],
+        None => Vec::new(),
+    };
+    if let Some(action) = order.action() {
+        let (id, status) = (&action.id, action.status.name());
+        warnings.push(format!(
+            "an offboarding of it is under way already: action {id} ({status})"
+        ));
+    }
+    warnings
 }
 
 /// What speaks against a machine, before anything is sent. Advice: the service

@@ -361,7 +361,7 @@ impl Order {
 
     /// The action that stands in its way, for people to look at.
     pub fn blocked_by(&mut self, action: MachineAction) {
-        if self.state == State::Rejected {
+        if matches!(self.state, State::Planned | State::Rejected) {
             self.action = Some(action);
         }
     }

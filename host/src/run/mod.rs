@@ -13,6 +13,7 @@ mod follow;
 mod look;
 mod post;
 mod preflight;
+mod rehearse;
 mod send;
 mod settle;
 mod tag;
@@ -36,6 +37,7 @@ use crate::{
 
 pub use follow::TimeOver;
 pub use look::Listing;
+pub use rehearse::Rehearsed;
 pub use send::Sending;
 
 /// How many calls are in flight at once, where nobody says otherwise.

@@ -486,3 +486,56 @@ fn what_the_service_says_cannot_move_the_terminal() {
         assert!(!text.contains(obeyed), "{format}: {text:?}");
     }
 }
+
+/// An action that was accepted earlier and that the service has dropped since,
+/// where it takes a list's filter and where it does not.
+#[test]
+fn an_action_that_is_not_listed_any_more_is_told_and_not_waited_for() {
+    for takes_the_filter in [true, false] {
+        let server = Scripted::new(move |request, _| match request {
+            post if post.starts_with("POST ") => Some(accepted()),
+            list if list.starts_with("GET /api/machineactions?") && !takes_the_filter => {
+                Some(Reply::error(400, "BadRequest", "no such filter"))
+            }
+            one if one.starts_with(&format!("GET /api/machineactions/{NEW}")) => {
+                Some(Reply::error(404, "ResourceNotFound", "no such action"))
+            }
+            _ => None,
+        });
+        assert_eq!(server.run(&[]).row()["state"], "accepted");
+        let resume = |wait: &str| server.command(&["resume", wait, "-o", "json"]);
+        // A new one may be listed late.
+        let soon = resume("--wait=1s");
+        assert_eq!(soon.row()["state"], "pending", "{soon:?}");
+        assert_eq!(soon.row()["error"], json!(null));
+        let script = "import sqlite3,sys; c=sqlite3.connect(sys.argv[1]); \
+                      c.execute('UPDATE orders SET sent = sent - 60000'); c.commit()";
+        let aged = std::process::Command::new("python3")
+            .args(["-c", script])
+            .arg(server.path("ledger.db"))
+            .status();
+        assert!(aged.unwrap().success());
+        for _ in 0..2 {
+            let began = std::time::Instant::now();
+            let late = resume("--wait=2m");
+            assert!(began.elapsed() < std::time::Duration::from_secs(60));
+            let row = late.row();
+            assert_eq!((late.code, &row["state"]), (4, &json!("pending")));
+            assert_eq!(row["error"]["kind"], "not-listed", "{row}");
+            let message = row["error"]["message"].as_str().unwrap();
+            assert!(
+                message.contains(&format!("does not list action {NEW}")),
+                "{row}"
+            );
+            assert_eq!(row["note"], json!(null));
+        }
+        let table = server.command(&["show", "last"]);
+        assert!(
+            table
+                .stdout
+                .contains("not-listed the service does not list")
+        );
+        assert!(!table.stderr.contains("Follow it with"), "{table:?}");
+        assert_eq!(server.posts(), 1);
+    }
+}

@@ -56,6 +56,23 @@ fn anything_else_sends_nothing() {
 }
 
 #[test]
+fn a_no_is_answered_with_one_line_and_programs_get_their_rows() {
+    let world = World::new();
+    for more in [&[][..], &["--quiet"]] {
+        let (code, shown) = at_a_terminal(&world, "", "no\n", more);
+        let (_, after) = shown.split_once("Type yes to go ahead: ").unwrap();
+        let lines: Vec<&str> = after.lines().map(str::trim).collect();
+        // The first is what was typed.
+        assert_eq!(lines, ["no", "Nothing was sent."], "{shown}");
+        assert_eq!(code, 130);
+    }
+    let (code, shown) = at_a_terminal(&world, "", "no\n", &["--output", "jsonl"]);
+    let (_, after) = shown.split_once("Nothing was sent.").unwrap();
+    assert!(after.contains(r#""state":"not-sent""#), "{shown}");
+    assert_eq!((code, world.posts().len()), (130, 0));
+}
+
+#[test]
 fn what_was_typed_before_the_question_is_no_answer() {
     let world = World::new();
     let (code, shown) = at_a_terminal(&world, "yes\n", "no\n", &[]);

@@ -74,3 +74,29 @@ fn what_is_said_is_true_whatever_the_line_and_the_service_do() {
         judge(seed, seed % 2 == 0);
     }
 }
+
+/// Who is asked in vain says why, while a run waits for it and while it follows.
+#[test]
+fn whoever_waits_is_told_why() {
+    for (fault, why) in [
+        ("status=503", "service-failure (503)"),
+        ("drop-before-commit", "no-answer"),
+    ] {
+        let run = |calls: &str, more: &[&str]| {
+            let world = World::with(|config: &mut Config| {
+                let fault = format!("machineactions:{calls}:{fault}");
+                config.faults = FaultPlan::parse([fault.as_str()]).unwrap();
+            });
+            let ids = world.online_ids(2);
+            let outcome = world.run(&[&[ids[0].as_str(), &ids[1]][..], more].concat());
+            assert_eq!(outcome.code, 0, "{outcome:?}");
+            outcome
+        };
+        let before = run("1-4", &[]);
+        let told = format!("cannot be asked just now, waiting 1s: {why}");
+        assert!(before.stderr.contains(&told), "{told}: {before:?}");
+        let after = run("2-9", &["--wait"]);
+        let told = format!("cannot be asked just now, and is asked again: {why}");
+        assert_eq!(after.stderr.matches(&told).count(), 1, "{told}: {after:?}");
+    }
+}

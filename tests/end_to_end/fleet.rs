@@ -113,6 +113,31 @@ fn two_names_of_one_machine_are_one_order_also_among_the_fleet() {
     );
 }
 
+/// Each question about what is under way takes from the quota.
+#[test]
+fn of_very_many_machines_a_dry_run_does_not_ask_what_is_under_way() {
+    let world = World::with(|config: &mut Config| {
+        config.machines = 1100;
+        config.quota = "none".parse().unwrap();
+    });
+    let all = crate::support::get_json(world.root(), "/_simulator/machines");
+    let all = all.as_array().unwrap().iter();
+    let ids: Vec<&str> = all.map(|machine| machine["id"].as_str().unwrap()).collect();
+    for (count, asks) in [(1000, true), (1001, false)] {
+        let list = ids[..count].join("\n");
+        let outcome = order(&world, &list, &["--dry-run"]);
+        let words = "under way already is not asked of so many";
+        assert_eq!(outcome.stderr.contains(words), !asks, "{}", outcome.stderr);
+        let requests = world.requests();
+        let asked = requests.iter().filter(|request| {
+            let path = request["path"].as_str().unwrap();
+            path.starts_with("/api/machineactions?")
+        });
+        // The second time none came on top.
+        assert_eq!(asked.count(), 50);
+    }
+}
+
 #[test]
 fn a_policy_bounds_a_run_to_a_share_of_the_fleet() {
     let world = world();

@@ -41,7 +41,20 @@ fn each_post_is_on_record_with_its_grant_and_its_answer() {
         assert!(grant.contains(&format!("/api/machines/{id}/offboard, once")));
         let answer: Value = serde_json::from_str(requests[0]["answer"].as_str().unwrap()).unwrap();
         assert_eq!(answer["id"], order["action"]["id"]);
+        // So is the answer that said how it ended, and when that was read.
+        assert_eq!(order["action"]["status"], "Succeeded");
+        let last = order["moments"].as_array().unwrap().last().unwrap();
+        assert_eq!(last["detail"], "Succeeded");
+        assert_eq!(order["actionRead"], last["at"]);
     }
+    let sheet = world.offboard(&["export", "last", "-o", "csv"]).stdout;
+    let at = orders[0]["actionRead"].as_str().unwrap();
+    assert!(sheet.lines().next().unwrap().contains("actionRead"));
+    assert!(sheet.contains(at), "{sheet}");
+    let page = world.offboard(&["export", "last", "-o", "html"]).stdout;
+    assert!(page.contains("<dt>Action read</dt>"), "{page}");
+    let shown = page.matches(r#""read":{"at":"#).count();
+    assert_eq!(shown, 2, "{page}");
 }
 
 #[test]

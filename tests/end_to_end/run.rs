@@ -121,6 +121,62 @@ fn a_dry_run_does_everything_but_the_post() {
 }
 
 #[test]
+fn a_dry_run_says_of_each_machine_what_speaks_against_it() {
+    let world = World::new();
+    let fine = world.online()[0].machine.id.clone();
+    let old = world.unsupported().machine.id;
+    let offline = world.offline().machine.id;
+    let under_way = world.run(&[&offline]).row()["action"]["id"].clone();
+    let under_way = under_way.as_str().unwrap();
+    // By another ledger, so that the service alone knows of it.
+    let other = world.path("other.db").display().to_string();
+    let dry = |more: &[&str]| {
+        let args = ["run", "-n", "--comment", "x", &fine, &old, &offline];
+        world.offboard(&[&args[..], more].concat())
+    };
+    let outcome = dry(&["--ledger", &other, "-o", "json"]);
+    let rows = outcome.rows();
+    let warnings = |at: usize| serde_json::to_string(&rows[at]["warnings"]).unwrap();
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    assert!(rows.iter().all(|row| row["state"] == "planned"), "{rows:?}");
+    assert_eq!(warnings(0), "[]");
+    assert!(warnings(1).contains("Windows7 is not among the supported systems"));
+    let words = format!("an offboarding of it is under way already: action {under_way} (Pending)");
+    assert!(warnings(2).contains(&words), "{outcome:?}");
+    assert_eq!(rows[2]["action"]["id"], under_way);
+    assert!(outcome.stderr.contains(&words), "{outcome:?}");
+    // The table says the same, each on its row.
+    let table = dry(&["--ledger", &other]).stdout;
+    let row = |id: &str| table.lines().find(|line| line.starts_with(id)).unwrap();
+    assert!(row(&old).ends_with("Windows7 is not among the supported systems"));
+    assert!(row(&offline).ends_with(&words), "{table}");
+    assert!(row(&fine).ends_with('-'), "{table}");
+    let sheet = dry(&["--ledger", &other, "-o", "csv"]).stdout;
+    assert!(sheet.contains(&words), "{sheet}");
+    // The ledger that ordered it leaves it out.
+    let known = dry(&["-o", "json"]).rows().remove(2);
+    assert_eq!(known["state"], "skipped", "{known}");
+    assert_eq!(known["error"]["kind"], "still-pending", "{known}");
+    assert_eq!(world.posts().len(), 1);
+}
+
+#[test]
+fn a_dry_run_that_cannot_ask_what_is_under_way_says_so() {
+    let world = World::with(|config| {
+        let plan = offboard_simulator::FaultPlan::parse(["machineactions:always:status=503"]);
+        config.faults = plan.unwrap();
+    });
+    let id = world.online()[0].machine.id.clone();
+    let outcome = world.offboard(&["run", &id, "--comment", "x", "-n", "-o", "json"]);
+    assert_eq!(
+        (outcome.code, &outcome.row()["state"]),
+        (0, &json!("planned"))
+    );
+    let words = "under way already cannot be told: service-failure (503)";
+    assert!(outcome.stderr.contains(words), "{outcome:?}");
+}
+
+#[test]
 fn a_dry_run_reports_what_would_be_refused() {
     let world = World::new();
     let outcome = world.offboard(&["run", NOBODY, "--comment", "x", "-n", "-o", "json"]);

@@ -99,6 +99,30 @@ fn a_request_id_does_what_its_first_attempt_left_undone() {
     assert_eq!(world.offboardings().len(), 1);
 }
 
+/// Two machines of a service that lists no actions, ended before one was sent.
+#[cfg(unix)]
+#[test]
+fn what_still_has_its_turn_on_record_is_said_to_be_not_sent() {
+    let world = faulty(&["machineactions:1-40:status=503"], |_| {});
+    let ids = world.online_ids(2);
+    let args = ["run", &ids[0], &ids[1], "--comment", "x", "--yes"];
+    let mut child = world.command(&args).spawn().unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    let kill = std::process::Command::new("kill")
+        .arg(child.id().to_string())
+        .status();
+    assert!(kill.unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let shown = world.offboard(&["show", "last", "-o", "json"]);
+    let states: Vec<_> = shown
+        .rows()
+        .iter()
+        .map(|row| row["state"].clone())
+        .collect();
+    assert_eq!(states, ["planned", "planned"], "{shown:?}");
+    assert_eq!((shown.code, world.posts().len()), (5, 0), "{shown:?}");
+}
+
 #[test]
 fn a_resume_of_all_runs_counts_what_it_sends_in_all() {
     let world = faulty(&["machine:1-8:status=503"], |_| {});

@@ -8,6 +8,7 @@ use crate::{
     grant::{Grant, Route},
     ledger::{Alike, Counts, Entry, LedgerError, RunId},
     order::State,
+    run::Rehearsed,
     text::clean,
 };
 
@@ -34,6 +35,18 @@ pub(super) fn question(planned: u64, max_devices: u64) -> (String, String) {
             count.to_string(),
         ),
     }
+}
+
+/// Why a dry run cannot tell what is under way.
+pub(super) fn rehearsed(screen: &Screen, rehearsed: &Rehearsed) {
+    let why = match rehearsed {
+        Rehearsed::Yes => return,
+        Rehearsed::TooMany => "is not asked of so many".to_owned(),
+        Rehearsed::No(problem) => format!("cannot be told: {}", report::words(problem)),
+    };
+    screen.say(&format!(
+        "note: whether offboardings of these machines are under way already {why}"
+    ));
 }
 
 /// What is known of many machines together.
@@ -165,7 +178,7 @@ fn few(screen: &Screen, entries: &[Entry]) {
         screen.say(&report::planned(&seen));
     }
     for entry in seen {
-        for doubt in entry.order.seen().map(hint::doubts).unwrap_or_default() {
+        for doubt in hint::warnings(&entry.order) {
             screen.say(&format!("note: {}: {}", name(entry), clean(&doubt)));
         }
     }

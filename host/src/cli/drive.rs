@@ -54,6 +54,8 @@ pub(super) type Unwritten = RefCell<HashMap<u64, Order>>;
 enum Finished {
     Yes,
     Interrupted,
+    /// Somebody was asked, and did not say yes.
+    Declined,
 }
 
 /// Drives a run to its end, and shows what became of it.
@@ -70,9 +72,17 @@ pub(super) async fn drive(
         () = signals.at_once() => Ok(Finished::Interrupted),
     };
     Screen::set_bar(None);
+    let is_declined = matches!(finished, Ok(Finished::Declined));
     let stopped = matches!(finished, Ok(Finished::Interrupted)) || signals.stopped();
     if stopped {
         connected.leave_unknown(screen).await;
+    }
+    if is_declined {
+        screen.insisting().say("Nothing was sent.");
+        // Whoever was asked has just seen what it was about; programs have not.
+        if course.rows.borrow().is_table() {
+            return Ok(Exit::Interrupted);
+        }
     }
     let failed = finished.err();
     if let Some(error) = &failed {
@@ -84,7 +94,7 @@ pub(super) async fn drive(
         screen.fail(&clean_error(&format!("{error:#}")));
         Exit::Refused
     });
-    Ok(match stopped {
+    Ok(match stopped || is_declined {
         true => Exit::Interrupted,
         false => exit,
     })
@@ -136,6 +146,10 @@ async fn go(
         false => 0,
     };
     let planned = now.of(State::Planned) + doubtful;
+    if course.dry && planned > 0 {
+        let rehearsed = runner.rehearse(run, planned).await?;
+        announce::rehearsed(screen, &rehearsed);
+    }
     // What is confirmed is shown, however quiet the rest is to be.
     let asks = !course.send.yes && !course.dry;
     let shown = if asks { screen.insisting() } else { *screen };
@@ -152,8 +166,7 @@ async fn go(
         }
         let (question, answer) = announce::question(planned, course.send.max_devices);
         if !confirm(&question, &answer, signals).await {
-            screen.say("Nothing was sent.");
-            return Ok(Finished::Interrupted);
+            return Ok(Finished::Declined);
         }
     }
     runner.session.confirm(run, !asks).await?;

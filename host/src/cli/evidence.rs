@@ -19,6 +19,7 @@ use crate::{
     contract::Problem,
     grant::Route,
     ledger::{Entry, Evidence, Ledger, LedgerError, Moment, RunRow},
+    order::{Order, State},
 };
 
 /// Orders that are read at once, with all that belongs to them.
@@ -35,6 +36,8 @@ struct Exported<'a> {
     order: Row<'a>,
     requests: Vec<Request>,
     moments: Vec<Came>,
+    /// When the service showed the action as it is there.
+    action_read: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -81,6 +84,8 @@ impl Cells for Exported<'_> {
         "retry",
         "preflight",
         "note",
+        "warnings",
+        "actionRead",
     ];
 
     fn cells(&self) -> Vec<String> {
@@ -99,6 +104,7 @@ impl Cells for Exported<'_> {
                 .map_or_else(String::new, |status| status.to_string()),
         ];
         cells.extend(self.order.cells());
+        cells.push(text(self.action_read.as_ref()));
         cells
     }
 }
@@ -130,6 +136,7 @@ async fn export(ledger: &Ledger, run: &RunRow, mut rows: Rows) -> Result<()> {
                 number: entry.number,
                 attempts: entry.attempts,
                 order: Row::new(&entry.order, None),
+                action_read: action_read(&entry.order, &moments).map(time),
                 requests: requests.into_iter().map(Request::of).collect(),
                 moments: moments.into_iter().map(Came::of).collect(),
             });
@@ -138,6 +145,17 @@ async fn export(ledger: &Ledger, run: &RunRow, mut rows: Rows) -> Result<()> {
     }
     rows.end();
     Ok(())
+}
+
+/// When the service showed an action with this status first: with each new one,
+/// its answer takes the place of the one before. That the wait was over, or that
+/// nothing is read any more, is no answer.
+fn action_read(order: &Order, moments: &[Moment]) -> Option<i64> {
+    let status = order.action()?.status.name();
+    let is_answer = |moment: &&Moment| {
+        moment.detail.as_deref() == Some(status) && moment.state != State::Pending.name()
+    };
+    moments.iter().rfind(is_answer).map(|moment| moment.at)
 }
 
 impl Request {
@@ -233,6 +251,17 @@ fn head(run: &RunRow) -> page::Head {
     }
 }
 
+/// The action as it was read last, where that is not what a request was answered.
+fn read_later(order: &Order, moments: &[Moment], requests: &[Evidence]) -> Option<page::Read> {
+    let json = &order.action()?.json;
+    let at = action_read(order, moments)?;
+    let is_answer = |request: &Evidence| request.answer.as_ref() == Some(json);
+    (!requests.iter().any(is_answer)).then(|| page::Read {
+        at,
+        answer: json.clone(),
+    })
+}
+
 async fn shown(ledger: &Ledger, entry: &Entry) -> Result<page::Entry, LedgerError> {
     let order = &entry.order;
     let seen = order.seen();
@@ -248,6 +277,7 @@ async fn shown(ledger: &Ledger, entry: &Entry) -> Result<page::Entry, LedgerErro
         comment: order.comment().to_string(),
         state: order.state().name().to_owned(),
         action: order.action().map(|action| action.id.clone()),
+        read: read_later(order, &moments, &requests),
         detail: report::detail(order.action(), order.problem()),
         moments: moments
             .into_iter()

@@ -2,7 +2,11 @@
 //! offboarding does not do.
 
 use super::aadsts;
-use crate::{connection::TokenClaims, contract::Problem, order::Seen};
+use crate::{
+    connection::TokenClaims,
+    contract::Problem,
+    order::{Look, NOT_LISTED, Order, Seen, State},
+};
 
 const SYSTEMS: &str = "Windows 10 version 1703 or later, Windows 11, Windows Server 2019 or later, \
     Windows Server 2012 R2 and 2016 with the unified agent, macOS 14 or later, and Linux";
@@ -113,6 +117,11 @@ pub(super) fn hint(problem: &Problem, claims: Option<&TokenClaims>) -> String {
             last asked about: `offboard resume RUN` asks again."
                 .to_owned()
         }
+        NOT_LISTED => "The service took it, and may have dropped the action since, with its age; or this \
+            sign-in does not see it. Waiting tells no more: look at the machine with `offboard find \
+            NAME`, or in the portal, which shows it as inactive 7 days after it was offboarded. \
+            `offboard run` with --again offboards it once more."
+            .to_owned(),
         "under-way" => {
             "Nothing was sent: it may be on its way already. `offboard resume RUN` finds \
             out what became of that order."
@@ -170,6 +179,25 @@ pub(super) fn aftermath(platform: Option<&str>) -> &'static str {
              stays listed for up to 180."
         }
     }
+}
+
+/// What speaks against an order that was not sent yet.
+pub(super) fn warnings(order: &Order) -> Vec<String> {
+    if order.state() != State::Planned {
+        return Vec::new();
+    }
+    let mut warnings = match order.look() {
+        Some(Look::Seen(seen)) => doubts(seen),
+        Some(Look::Unavailable) => vec!["the token may not read it".to_owned()],
+        None => Vec::new(),
+    };
+    if let Some(action) = order.action() {
+        let (id, status) = (&action.id, action.status.name());
+        warnings.push(format!(
+            "an offboarding of it is under way already: action {id} ({status})"
+        ));
+    }
+    warnings
 }
 
 /// What speaks against a machine, before anything is sent. Advice: the service

@@ -30,6 +30,8 @@ pub(super) struct Outcome<'a> {
     hints: HashSet<String>,
     notes: Vec<String>,
     orders: usize,
+    /// Orders that are not worth waiting for.
+    not_listed: u64,
 }
 
 impl<'a> Outcome<'a> {
@@ -47,6 +49,7 @@ impl<'a> Outcome<'a> {
             hints: HashSet::new(),
             notes: Vec::new(),
             orders: 0,
+            not_listed: 0,
         }
     }
 
@@ -75,6 +78,7 @@ impl<'a> Outcome<'a> {
                     self.hints.insert(format!("hint: {}: {hint}", problem.kind));
                 }
             }
+            self.not_listed += u64::from(order.is_not_listed());
             self.orders += 1;
             if self.orders <= FEW {
                 self.notes.extend(notes(order));
@@ -109,7 +113,7 @@ impl<'a> Outcome<'a> {
             .collect();
         self.screen
             .say(&format!("Run {short}: {}", counts.join(", ")));
-        if let Some(advice) = advice(run) {
+        if let Some(advice) = advice(run, self.not_listed) {
             self.screen.say(&advice.replace("RUN", short));
         }
         if run.counts.of(State::Succeeded) > 0 && self.orders > FEW {
@@ -118,7 +122,7 @@ impl<'a> Outcome<'a> {
     }
 }
 
-fn advice(run: &RunRow) -> Option<&'static str> {
+fn advice(run: &RunRow, not_listed: u64) -> Option<&'static str> {
     let of = |state| run.counts.of(state);
     let unknown = of(State::Unknown) + of(State::Sending);
     if of(State::Planned) > 0 {
@@ -133,7 +137,7 @@ fn advice(run: &RunRow) -> Option<&'static str> {
     if of(State::NotSent) > 0 {
         return Some("What was not sent is tried again by: offboard resume RUN");
     }
-    (of(State::Accepted) + of(State::Pending) > 0)
+    (of(State::Accepted) + of(State::Pending) > not_listed)
         .then_some("Follow it with: offboard resume RUN --wait")
 }
 

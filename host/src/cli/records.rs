@@ -178,6 +178,7 @@ pub(super) async fn show(args: ShowArgs, screen: &Screen) -> Result<Exit> {
     ));
     let rows = RefCell::new(Rows::new(*screen, args.output.output));
     let mut outcome = Outcome::new(&rows, None, *screen);
+    let mut waits = Exit::Done;
     let mut after = 0;
     loop {
         let entries = ledger.entries(run.id, after, PAGE).await?;
@@ -189,6 +190,10 @@ pub(super) async fn show(args: ShowArgs, screen: &Screen) -> Result<Exit> {
         let orders: Vec<&Order> = orders
             .filter(|order| !args.failed || went_wrong(order))
             .collect();
+        // Of what is on record, this was not done, and was to be.
+        if orders.iter().any(|order| order.state() == State::Planned) {
+            waits = Exit::NotSent;
+        }
         if !orders.is_empty() {
             outcome.add(&orders);
         }
@@ -196,7 +201,7 @@ pub(super) async fn show(args: ShowArgs, screen: &Screen) -> Result<Exit> {
     rows.borrow_mut().end();
     let exit = outcome.end();
     outcome.summarize(&run);
-    Ok(exit)
+    Ok(Exit::of([exit, waits]))
 }
 
 fn went_wrong(order: &Order) -> bool {

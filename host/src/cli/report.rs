@@ -36,6 +36,8 @@ pub(super) struct Row<'a> {
     /// asked.
     preflight: Option<&'a str>,
     note: Option<&'a str>,
+    /// What speaks against it, before it is sent.
+    warnings: Vec<String>,
     /// The action's id and status, for a form that cannot hold it whole.
     #[serde(skip)]
     brief: Option<(&'a str, &'a str)>,
@@ -57,11 +59,13 @@ impl Cells for Row<'_> {
         "retry",
         "preflight",
         "note",
+        "warnings",
     ];
 
     fn cells(&self) -> Vec<String> {
         let error = self.error.as_ref();
         let retry = error.map(|error| error.retry.name());
+        let warnings = self.warnings.join("; ");
         [
             Some(self.asked.as_str()),
             self.machine_id,
@@ -77,6 +81,7 @@ impl Cells for Row<'_> {
             retry,
             self.preflight,
             self.note,
+            Some(&warnings),
         ]
         .map(|cell| cell.unwrap_or_default().to_owned())
         .to_vec()
@@ -112,8 +117,11 @@ impl<'a> Row<'a> {
             }),
             note: match order.is_joined() {
                 true => Some(hint::JOINED),
+                // The error says more.
+                false if order.is_not_listed() => None,
                 false => note(order.state(), platform),
             },
+            warnings: hint::warnings(order),
             brief: order.action().map(brief),
         }
     }
@@ -138,6 +146,7 @@ impl<'a> Row<'a> {
                 ActionType::Offboard => note(state, None),
                 _ => None,
             },
+            warnings: Vec::new(),
             brief: Some(brief(action)),
         }
     }
@@ -161,6 +170,7 @@ impl<'a> Row<'a> {
             error: Some(error_row(problem, hint)),
             preflight: None,
             note: None,
+            warnings: Vec::new(),
             brief: None,
         }
     }
@@ -351,7 +361,10 @@ pub(super) fn cells(order: &Order) -> Vec<String> {
         order
             .action()
             .map_or_else(|| "-".to_owned(), |action| action.id.clone()),
-        detail(order.action(), order.problem()),
+        match order.state() {
+            State::Planned => hint::warnings(order).join("; "),
+            _ => detail(order.action(), order.problem()),
+        },
     ]
 }
 

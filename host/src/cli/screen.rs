@@ -103,6 +103,16 @@ impl Screen {
         }
     }
 
+    /// Something that went wrong and stops nothing, also where nothing else is
+    /// said: no row tells it.
+    pub(super) fn warn(&self, text: &str) {
+        let style = Style::new().bold().fg_color(Some(AnsiColor::Yellow.into()));
+        let text = clean_lines(text);
+        above_the_bar(|| {
+            let _ = writeln!(anstream::stderr().lock(), "{style}warning:{style:#} {text}");
+        });
+    }
+
     /// An error, also where nothing else is said. Lines of it that are not ours
     /// were made one before.
     pub(super) fn error(&self, text: &str) {

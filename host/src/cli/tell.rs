@@ -22,6 +22,10 @@ use crate::{
 
 /// Of more orders, only those that went wrong are told one by one.
 const FEW: u64 = 25;
+/// A time left that is shorter is not worth a word.
+const SHORT: Duration = Duration::from_secs(3);
+/// So many orders say how fast the others go.
+const SAMPLE: u64 = 4;
 /// How often the state of things is told where there is no terminal.
 const INTERVAL: Duration = Duration::from_secs(30);
 
@@ -144,13 +148,13 @@ impl<'a> Teller<'a> {
                 let asked = clean(&order.target().to_string());
                 self.screen.detail(&format!("{asked} is tagged"));
             }
-            Event::NotTagged(order, problem) => self.screen.say(&format!(
+            Event::NotTagged(order, problem) => self.screen.warn(&format!(
                 "{}: it is offboarded without the tag: {}\n  {}",
                 clean(&order.target().to_string()),
                 report::words(problem),
                 hint::of_tag(problem, self.connected.claims.as_ref())
             )),
-            Event::NoTags(problem) => self.screen.say(&format!(
+            Event::NoTags(problem) => self.screen.warn(&format!(
                 "no machine is tagged any more, and the offboarding goes on: {}\n  {}",
                 report::words(problem),
                 hint::of_tag(problem, self.connected.claims.as_ref())
@@ -158,9 +162,14 @@ impl<'a> Teller<'a> {
             Event::Renewed => self
                 .screen
                 .say("the service refused the token; sending again with a fresh one"),
-            Event::Waiting(pause) => self.screen.progress(&format!(
-                "the service cannot be asked just now: waiting {}",
-                humantime::format_duration(*pause)
+            Event::Waiting(pause, problem) => self.screen.progress(&format!(
+                "the service cannot be asked just now, waiting {}: {}",
+                humantime::format_duration(*pause),
+                report::words(problem)
+            )),
+            Event::NotAsked(problem) => self.screen.say(&format!(
+                "how far the actions are cannot be asked just now, and is asked again: {}",
+                report::words(problem)
             )),
             Event::Stopped(problem) => self
                 .screen
@@ -267,19 +276,57 @@ impl<'a> Teller<'a> {
             .collect();
         drop(states);
         let settled = self.settled();
-        let minutes = self.begun.get().elapsed().as_secs_f64() / 60.0;
+        let elapsed = self.begun.get().elapsed();
+        let minutes = elapsed.as_secs_f64() / 60.0;
         if minutes > 0.1 && !self.follows.get() {
             words.push(format!("{:.0} a minute", settled as f64 / minutes));
         }
         let left = self.planned.get().saturating_sub(settled);
         if left > 0 && !self.follows.get() {
-            let left = time_left(&self.quota, settled, left);
-            if left >= Duration::from_secs(60) {
-                let left = Duration::from_secs(left.as_secs() / 60 * 60);
-                let left = humantime::format_duration(left);
-                words.push(format!("about {left} left, by the quota"));
-            }
+            words.extend(time_to_go(&self.quota, elapsed, settled, left));
         }
         words.join(", ")
+    }
+}
+
+/// How long the rest takes: what the quota asks for, or longer where the calls
+/// have been slower.
+fn time_to_go(quota: &Quota, elapsed: Duration, settled: u64, left: u64) -> Option<String> {
+    let by_quota = time_left(quota, settled, left);
+    let by_pace = match settled {
+        ..SAMPLE => Duration::ZERO,
+        _ => elapsed.mul_f64(left as f64 / settled as f64),
+    };
+    let (time, why) = match by_quota >= by_pace {
+        true => (by_quota, ", by the quota"),
+        false => (by_pace, ""),
+    };
+    let unit = if time.as_secs() < 60 { 1 } else { 60 };
+    let told = Duration::from_secs(time.as_secs() / unit * unit);
+    let words = || format!("about {} left{why}", humantime::format_duration(told));
+    (time >= SHORT).then(words)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_time_left_is_told_from_a_few_seconds_on() {
+        let told = |quota: &str, elapsed, settled, left| {
+            let elapsed = Duration::from_secs(elapsed);
+            time_to_go(&quota.parse().unwrap(), elapsed, settled, left)
+        };
+        let told =
+            |quota, elapsed, settled, left| told(quota, elapsed, settled, left).unwrap_or_default();
+        assert_eq!(told("3/5s", 0, 0, 5), "about 5s left, by the quota");
+        assert_eq!(told("100/60s", 0, 0, 250), "about 2m left, by the quota");
+        // Below the quota, as fast as it went until now.
+        assert_eq!(told("100/60s", 10, 20, 40), "about 20s left");
+        assert_eq!(told("none", 90, 10, 11), "about 1m left");
+        // Too short to tell, and too early.
+        assert_eq!(told("100/60s", 10, 20, 4), "");
+        assert_eq!(told("none", 9, 3, 40), "");
     }
 }

@@ -37,8 +37,8 @@ impl Watch {
 
     fn warn(&self, entry: &Entry<'_>) {
         match self.warnings.fetch_add(1, Ordering::Relaxed) {
-            ..MAX_WARNINGS => self.screen.say(&format!("warning: {}", words(entry))),
-            MAX_WARNINGS => self.screen.say("warning: and more was refused"),
+            ..MAX_WARNINGS => self.screen.warn(&words(entry)),
+            MAX_WARNINGS => self.screen.warn("and more was refused"),
             _ => {}
         }
     }

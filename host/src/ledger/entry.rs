@@ -16,6 +16,8 @@ pub struct Entry {
     pub(super) id: i64,
     /// Its state there, when it was read or written last.
     pub(super) was: State,
+    /// And its action's status.
+    was_read: Option<String>,
     /// Its number in the run, from 1.
     pub number: u64,
     /// The order.
@@ -43,6 +45,12 @@ impl Entry {
     /// What it is now is on record.
     pub(super) fn written(&mut self) {
         self.was = self.order.state();
+        self.was_read = self.status();
+    }
+
+    fn status(&self) -> Option<String> {
+        let action = self.order.action();
+        action.map(|action| action.status.name().to_owned())
     }
 
     /// Writes what may have changed; whether nobody else was there before. What
@@ -96,8 +104,9 @@ impl Entry {
         if written.rows_affected() == 0 {
             return Ok(false);
         }
-        let status = action.map(|action| action.status.name().to_owned());
-        if self.was != order.state() {
+        let status = self.status();
+        // A new status is the answer that the order's action is from then on.
+        if self.was != order.state() || self.was_read != status {
             let detail = order.problem().map(|problem| problem.kind.clone());
             let detail = detail.map(std::borrow::Cow::into_owned).or(status);
             moment(writing, session, self.id, order.state(), detail).await?;
@@ -145,6 +154,7 @@ impl Entry {
         Ok(Self {
             id: row.try_get("id")?,
             was: state,
+            was_read: row.try_get("action_status")?,
             number: number.unsigned_abs(),
             order: Order::recorded(target, comment, recorded),
             called: row.try_get("called")?,

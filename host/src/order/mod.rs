@@ -16,6 +16,9 @@ use crate::contract::{
     ActionStatus, Comment, Machine, MachineAction, MachineId, Problem, Retry, plain_name,
 };
 
+/// The kind of problem of an order whose action the service does not list.
+pub const NOT_LISTED: &str = "not-listed";
+
 /// How far an order has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -358,7 +361,7 @@ impl Order {
 
     /// The action that stands in its way, for people to look at.
     pub fn blocked_by(&mut self, action: MachineAction) {
-        if self.state == State::Rejected {
+        if matches!(self.state, State::Planned | State::Rejected) {
             self.action = Some(action);
         }
     }
@@ -393,6 +396,21 @@ impl Order {
         if self.state == State::Accepted {
             self.state = State::Pending;
         }
+    }
+
+    /// The service does not list its action any more: no waiting will tell how it
+    /// ended.
+    pub fn not_listed(&mut self, problem: Problem) {
+        if matches!(self.state, State::Accepted | State::Pending) {
+            self.end(State::Pending, problem);
+        }
+    }
+
+    /// Whether the service did not list its action when it was asked last.
+    #[must_use]
+    pub fn is_not_listed(&self) -> bool {
+        let problem = self.problem.as_ref();
+        self.state == State::Pending && problem.is_some_and(|problem| problem.kind == NOT_LISTED)
     }
 
     /// Following is not possible.

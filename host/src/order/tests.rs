@@ -89,3 +89,23 @@ fn an_id_is_settled_before_anything_is_sent_and_never_after() {
     assert_eq!(order.machine(), Some(&first));
     assert_eq!(order.name(), Some("host1.example.test"));
 }
+
+#[test]
+fn an_action_that_is_not_listed_leaves_its_order_pending_until_it_is() {
+    let mut order = order();
+    order.sending();
+    order.settle(Verdict::Accepted(Box::new(action(ActionStatus::Pending))));
+    order.not_listed(Problem::new(NOT_LISTED, Retry::Never, "gone"));
+    assert_eq!(
+        (order.state(), order.is_not_listed()),
+        (State::Pending, true)
+    );
+    order.followed();
+    assert!(!order.is_not_listed());
+    order.not_listed(Problem::new(NOT_LISTED, Retry::Never, "gone"));
+    order.follow(action(ActionStatus::Succeeded));
+    assert_eq!(order.state(), State::Succeeded);
+    // What has ended stays as it is.
+    order.not_listed(problem());
+    assert_eq!(order.state(), State::Succeeded);
+}

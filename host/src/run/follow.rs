@@ -1,20 +1,26 @@
 //! Following accepted orders to a true end state: many of them with one call, at
 //! polite intervals.
 
-use std::{ops::ControlFlow, time::Duration};
+use std::{cell::Cell, ops::ControlFlow, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{Event, Observe, Runner, batch::BATCH};
+use jiff::Timestamp;
+
+use super::{Event, Listing, Observe, Runner, batch::BATCH};
 use crate::{
-    contract::{ActionId, MachineAction, MachineId, Problem},
+    contract::{ActionId, MachineAction, MachineId, Problem, Retry},
     ledger::{Entry, LedgerError, RunId},
-    order::State,
+    order::{NOT_LISTED, State},
 };
 
 const FIRST_INTERVAL: Duration = Duration::from_millis(500);
 /// 100 calls a minute is the quota; this leaves most of it to others.
 const LAST_INTERVAL: Duration = Duration::from_secs(10);
+
+/// A new action may be listed late (unsourced); an older one that is not listed
+/// is not waited for.
+const LISTED_LATE: i64 = 60_000;
 
 /// How long the last question may take beyond the end.
 const LAST_QUESTION: Duration = Duration::from_secs(5);
@@ -22,7 +28,8 @@ const LAST_QUESTION: Duration = Duration::from_secs(5);
 impl Runner {
     /// Follows every accepted order of a run until it has ended or the time is
     /// over; what has not ended then is pending. Without a time, each is asked
-    /// for once.
+    /// for once. What the service does not list any more is asked for, and not
+    /// waited for.
     ///
     /// # Errors
     /// The ledger cannot be used.
@@ -32,12 +39,13 @@ impl Runner {
         patience: Option<Duration>,
         observe: &Observe<'_>,
     ) -> Result<(), LedgerError> {
+        let down = Cell::new(false);
         let Some(patience) = patience else {
-            return self.sweep(run, observe).await.map(|_| ());
+            return self.sweep(run, &down, observe).await.map(|_| ());
         };
         let mut failed = None;
         let ask = async || {
-            let swept = self.sweep(run, observe).await;
+            let swept = self.sweep(run, &down, observe).await;
             swept.unwrap_or_else(|error| {
                 failed = Some(error);
                 ControlFlow::Break(())
@@ -54,9 +62,11 @@ impl Runner {
     }
 
     /// Asks for every accepted order once; whether there is nothing more to ask.
+    /// That the service is down is told once, until it answers again.
     async fn sweep(
         &self,
         run: RunId,
+        down: &Cell<bool>,
         observe: &Observe<'_>,
     ) -> Result<ControlFlow<()>, LedgerError> {
         let mut more = ControlFlow::Break(());
@@ -70,15 +80,23 @@ impl Runner {
                 };
                 after = last.number;
                 match self.statuses(&open).await {
-                    Ok(actions) => {
+                    Ok(listing) => {
+                        down.set(false);
                         for entry in &mut open {
-                            match found(entry, &actions) {
+                            match found(entry, &listing) {
                                 Found::Changed(action) => {
                                     entry.order.follow(*action);
                                     observe(Event::Changed(&entry.order));
                                 }
                                 Found::Same => entry.order.followed(),
-                                Found::Nothing => {}
+                                Found::NotListed if is_overdue(entry) => {
+                                    let was = entry.order.is_not_listed();
+                                    entry.order.not_listed(not_listed(entry));
+                                    if !was {
+                                        observe(Event::Changed(&entry.order));
+                                    }
+                                }
+                                Found::NotListed | Found::Nothing => {}
                             }
                         }
                         self.session.save_all(&mut open).await?;
@@ -95,10 +113,16 @@ impl Runner {
                     }
                     // A busy service or a line that drops: the next question may
                     // be answered.
-                    Err(_) => {}
+                    Err(problem) => {
+                        if problem.kind != "interrupted" && !down.replace(true) {
+                            observe(Event::NotAsked(&problem));
+                        }
+                    }
                 }
-                let is_open =
-                    |entry: &Entry| matches!(entry.order.state(), State::Accepted | State::Pending);
+                let is_open = |entry: &Entry| {
+                    matches!(entry.order.state(), State::Accepted | State::Pending)
+                        && !entry.order.is_not_listed()
+                };
                 if open.iter().any(is_open) {
                     more = ControlFlow::Continue(());
                 }
@@ -173,28 +197,49 @@ impl Runner {
 
     /// All with one call; one by one where the service does not take such a
     /// filter, which its documentation does not show.
-    async fn statuses(&self, open: &[Entry]) -> Result<Vec<MachineAction>, Problem> {
+    async fn statuses(&self, open: &[Entry]) -> Result<Listing, Problem> {
         let machines = open.iter().filter_map(|entry| entry.order.machine());
         let machines: Vec<&MachineId> = machines.collect();
         match self.offboardings(&machines).await {
-            Ok(listing) => Ok(listing.actions().cloned().collect()),
+            Ok(listing) => Ok(listing),
             Err(problem) if problem.kind == "rejected" => self.one_by_one(open).await,
             Err(problem) => Err(problem),
         }
     }
 
-    async fn one_by_one(&self, open: &[Entry]) -> Result<Vec<MachineAction>, Problem> {
+    async fn one_by_one(&self, open: &[Entry]) -> Result<Listing, Problem> {
         let mut actions = Vec::new();
         for entry in open {
             let id = entry
                 .order
                 .action()
                 .and_then(|action| action.id.parse::<ActionId>().ok());
-            if let Some(id) = id {
-                actions.push(self.action(&id).await?);
+            let Some(id) = id else { continue };
+            match self.action(&id).await {
+                Ok(action) => actions.push(action),
+                // As in a list that does not have it.
+                Err(problem) if problem.status == Some(404) => {}
+                Err(problem) => return Err(problem),
             }
         }
-        Ok(actions)
+        Ok(Listing::of_actions(actions))
+    }
+}
+
+/// Whether its action should be listed by now.
+fn is_overdue(entry: &Entry) -> bool {
+    let now = Timestamp::now().as_millisecond();
+    entry.sent.is_none_or(|sent| now - sent >= LISTED_LATE)
+}
+
+fn not_listed(entry: &Entry) -> Problem {
+    let id = entry.order.action().map_or("", |action| &action.id);
+    let message = format!(
+        "the service does not list action {id} any more, so that what became of it cannot be read"
+    );
+    Problem {
+        reading: true,
+        ..Problem::new(NOT_LISTED, Retry::Never, message)
     }
 }
 
@@ -208,17 +253,20 @@ enum Found {
     Changed(Box<MachineAction>),
     /// The same.
     Same,
-    /// It is not there.
+    /// The service did not list it.
+    NotListed,
+    /// It is not there, though the service listed it; or there is none.
     Nothing,
 }
 
-fn found(entry: &Entry, actions: &[MachineAction]) -> Found {
+fn found(entry: &Entry, listing: &Listing) -> Found {
     let Some(known) = entry.order.action() else {
         return Found::Nothing;
     };
-    match actions.iter().find(|action| action.id == known.id) {
+    match listing.actions().find(|action| action.id == known.id) {
         Some(action) if action.status != known.status => Found::Changed(Box::new(action.clone())),
         Some(_) => Found::Same,
-        None => Found::Nothing,
+        None if listing.shows(&known.id) => Found::Nothing,
+        None => Found::NotListed,
     }
 }

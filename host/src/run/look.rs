@@ -48,6 +48,20 @@ impl Listing {
         self.actions.iter()
     }
 
+    /// Whether the service listed this action, whatever a plugin made of it.
+    pub(super) fn shows(&self, action: &str) -> bool {
+        self.ids.contains_key(&action.to_ascii_lowercase())
+    }
+
+    /// What was read one by one.
+    pub(super) fn of_actions(actions: Vec<MachineAction>) -> Self {
+        let id = |action: &MachineAction| (action.id.to_ascii_lowercase(), None);
+        Self {
+            ids: actions.iter().map(id).collect(),
+            actions,
+        }
+    }
+
     /// The offboardings of this machine, newest first.
     pub fn of(&self, machine: &MachineId) -> impl Iterator<Item = &MachineAction> {
         self.actions().filter(|action| {

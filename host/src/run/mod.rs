@@ -13,6 +13,7 @@ mod follow;
 mod look;
 mod post;
 mod preflight;
+mod rehearse;
 mod send;
 mod settle;
 mod tag;
@@ -36,6 +37,7 @@ use crate::{
 
 pub use follow::TimeOver;
 pub use look::Listing;
+pub use rehearse::Rehearsed;
 pub use send::Sending;
 
 /// How many calls are in flight at once, where nobody says otherwise.
@@ -85,14 +87,16 @@ pub enum Event<'a> {
     NoTags(&'a Problem),
     /// The service refused the token, and another one is there.
     Renewed,
-    /// The service wants a pause.
-    Waiting(Duration),
+    /// The service wants a pause, or cannot be asked: it is asked again after this.
+    Waiting(Duration, &'a Problem),
     /// Nothing more is sent.
     Stopped(&'a Problem),
     /// What was done could not be put on record.
     NotRecorded(&'a Entry, &'a LedgerError),
     /// A cancellation was sent and could not be put on record.
     CancelNotRecorded(&'a LedgerError),
+    /// How far the accepted ones are could not be asked; it is asked again.
+    NotAsked(&'a Problem),
     /// What was accepted cannot be followed.
     CannotFollow(&'a Problem),
 }

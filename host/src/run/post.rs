@@ -199,11 +199,11 @@ impl Runner {
             observe(Event::NotRecorded(&entry, &error));
             return Err(error);
         }
-        if let Some(pause) = asked_pause(&record)
+        if let (Some(pause), Some(problem)) = (asked_pause(&record), &said)
             && matches!(after, After::PutBack(_))
         {
             self.pace.hold(pause).await?;
-            observe(Event::Waiting(pause));
+            observe(Event::Waiting(pause, problem));
         }
         if let (After::PutBack(pause), Some(problem)) = (&after, &said) {
             observe(Event::PutBack(&entry.order, problem, *pause));

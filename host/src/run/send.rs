@@ -369,7 +369,7 @@ impl<'a> Campaign<'a> {
         if is_down && self.patient && since.elapsed() < PATIENCE {
             self.down = Some((since, tries + 1));
             let pause = backoff(tries + 1).min(LONGEST_BACKOFF);
-            (self.observe)(Event::Waiting(pause));
+            (self.observe)(Event::Waiting(pause, &problem));
             self.waiting = Some((Instant::now() + pause, batch));
             return;
         }

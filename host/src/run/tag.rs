@@ -85,7 +85,7 @@ impl Runner {
             }
             if let Some(pause) = bearable_pause(&record, patient) {
                 self.pace.hold(pause).await?;
-                observe(Event::Waiting(pause));
+                observe(Event::Waiting(pause, &problem));
                 if !has_waited {
                     has_waited = true;
                     continue;

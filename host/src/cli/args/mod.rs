@@ -51,7 +51,7 @@ Examples:
 #[derive(Debug, Parser)]
 #[command(name = "offboard", version, after_help = EXIT_CODES, max_term_width = 100, args_override_self = true)]
 pub(super) struct Cli {
-    /// Say nothing but errors on standard error
+    /// Say nothing but errors and warnings on standard error
     #[arg(long, short, global = true, conflicts_with = "verbose")]
     pub(super) quiet: bool,
     /// Say more on standard error

@@ -5,7 +5,7 @@
 use std::io::{self, Write};
 
 use super::{
-    Entry, Evidence, Moment,
+    Entry, Evidence, Moment, Read,
     outcomes::Outcomes,
     rows::Rows,
     text::{json, shown, shown_json},
@@ -69,6 +69,7 @@ fn visible(entry: Entry) -> Entry {
         comment,
         state,
         action,
+        read,
         detail,
         moments,
         requests,
@@ -113,6 +114,10 @@ fn visible(entry: Entry) -> Entry {
         comment: shown(&comment),
         state: shown(&state),
         action: some(action),
+        read: read.map(|Read { at, answer }| Read {
+            at,
+            answer: shown_json(&answer),
+        }),
         detail: shown(&detail),
         moments: moments.into_iter().map(moment).collect(),
         requests: requests.into_iter().map(request).collect(),

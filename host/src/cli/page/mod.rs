@@ -56,6 +56,9 @@ pub(crate) struct Entry {
     /// The machine action's id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub action: Option<String>,
+    /// That action, as it was read after the requests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read: Option<Read>,
     pub detail: String,
     /// How it came there, the oldest first.
     pub moments: Vec<Moment>,
@@ -69,6 +72,15 @@ pub(crate) struct Moment {
     pub at: i64,
     pub state: String,
     pub detail: String,
+}
+
+/// The action as the service showed it last.
+#[derive(Serialize)]
+pub(crate) struct Read {
+    /// In milliseconds since 1970.
+    pub at: i64,
+    /// Its JSON, unedited.
+    pub answer: String,
 }
 
 /// A request that was let out for an order, and what came back.

@@ -100,6 +100,10 @@
     .map(([label, value]) => make("div", {},
       make("dt", {}, label), make("dd", {}, make("bdi", {}, String(value))))));
 
+  const answer = (json) => make("details", { class: "answer" },
+    make("summary", {}, "The answer"),
+    make("pre", { tabindex: "0" }, laidOut(json)));
+
   const request = (made) => {
     const answered = made.answered === undefined
       ? "no answer"
@@ -109,13 +113,14 @@
       ["Bytes sent", number(made.bytes_sent)], ["Address", made.address], ["Tracking id", made.tracking],
       ["Failure", made.failure],
     ])];
-    if (made.answer !== undefined) {
-      parts.push(make("details", { class: "answer" },
-        make("summary", {}, "The answer"),
-        make("pre", { tabindex: "0" }, laidOut(made.answer))));
-    }
+    if (made.answer !== undefined) parts.push(answer(made.answer));
     return parts;
   };
+
+  const read_later = (action) => [
+    facts("request", [["Action read", exactly(action.at)]]),
+    answer(action.answer),
+  ];
 
   const evidence = (order) => {
     const all = whole(order);
@@ -128,7 +133,8 @@
           ["Last seen", all.last_seen], ["Action", all.action],
         ]),
         steps.length ? make("ol", { class: "moments" }, ...steps) : null,
-        ...all.requests.flatMap(request))));
+        ...all.requests.flatMap(request),
+        ...(all.read === undefined ? [] : read_later(all.read)))));
   };
 
   const row = (order) => {

@@ -112,6 +112,12 @@ fn evidence(out: &mut String, entry: &Entry) {
     for request in &entry.requests {
         self::request(out, request);
     }
+    if let Some(read) = &entry.read {
+        out.push_str("<dl class=\"request\">");
+        fact(out, "Action read", Some(&exactly(read.at)));
+        fact(out, "Answer", Some(&read.answer));
+        out.push_str("</dl>");
+    }
     out.push_str("</div>");
 }
 

@@ -3,7 +3,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{Entry, Evidence, Head, Moment, states::STATES};
+use super::{Entry, Evidence, Head, Moment, Read, states::STATES};
 
 /// 2026-11-26 10:20:30 UTC.
 const START: i64 = 1_795_688_430_000;
@@ -50,6 +50,7 @@ pub(super) fn entry(number: u64, state: &str) -> Entry {
         comment: "Retired, CHG-4471".to_owned(),
         state: state.to_owned(),
         action: None,
+        read: None,
         detail: String::new(),
         moments: Vec::new(),
         requests: Vec::new(),
@@ -69,6 +70,10 @@ pub(super) fn saying(number: u64, text: &str) -> Entry {
         comment: text(),
         state: text(),
         action: Some(text()),
+        read: Some(Read {
+            at: START,
+            answer: text(),
+        }),
         detail: text(),
         moments: vec![Moment {
             at: START,

@@ -3,6 +3,7 @@
 
 use std::ffi::OsStr;
 
+use offboard_simulator::{Config, FaultPlan};
 use serde_json::Value;
 
 use crate::support::{World, python};
@@ -11,15 +12,13 @@ use crate::support::{World, python};
 /// at it.
 fn at_a_terminal(world: &World, before: &str, answer: &str, more: &[&str]) -> (i64, String) {
     let id = world.online()[0].machine.id.clone();
-    let mut args = vec![
-        before,
-        answer,
-        env!("CARGO_BIN_EXE_offboard"),
-        "run",
-        &id,
-        "--comment",
-        "x",
-    ];
+    let run = ["run", &id, "--comment", "x"];
+    typed(world, before, answer, &[&run, more].concat())
+}
+
+/// The same with any command.
+fn typed(world: &World, before: &str, answer: &str, more: &[&str]) -> (i64, String) {
+    let mut args = vec![before, answer, env!("CARGO_BIN_EXE_offboard")];
     args.extend(more);
     let args: Vec<&OsStr> = args.iter().map(OsStr::new).collect();
     let token = world.path("token");
@@ -88,4 +87,51 @@ fn what_is_confirmed_is_shown_even_when_quiet() {
     assert!(plan.contains(&truth.machine.id), "{shown}");
     assert!(plan.contains(&truth.machine.computer_dns_name), "{shown}");
     assert!(plan.contains("no machine has the name nobody"), "{shown}");
+}
+
+/// What could not be looked up was shown to nobody: `--yes` is no word for it.
+#[test]
+fn what_was_not_shown_is_not_taken_up_without_a_question() {
+    let id = World::new().online_ids(2).remove(1);
+    let world = World::with(|config: &mut Config| {
+        let fault = format!("machine/{id}:1-4:status=503");
+        config.faults = FaultPlan::parse([fault.as_str()]).unwrap();
+    });
+    let (_, shown) = at_a_terminal(&world, "", "yes\n", &[&id]);
+    let states = |world: &World| {
+        let orders = world.recorded();
+        let state = |order: &Value| order["state"].as_str().unwrap().to_owned();
+        orders.iter().map(state).collect::<Vec<_>>()
+    };
+    assert_eq!(states(&world), ["accepted", "not-sent"], "{shown}");
+    assert_eq!(world.posts().len(), 1, "{shown}");
+
+    let without = world.offboard(&["resume", "last", "--yes", "-o", "json"]);
+    assert_eq!(without.code, 5, "{without:?}");
+    assert_eq!(without.rows()[1]["state"], "not-sent", "{without:?}");
+    assert_eq!(world.posts().len(), 1, "{without:?}");
+    // Nor does it count among those that are meant.
+    let expected = world.offboard(&["resume", "last", "--yes", "--expect", "1"]);
+    assert_eq!((expected.code, world.posts().len()), (2, 1), "{expected:?}");
+
+    let (code, shown) = typed(&world, "", "no\n", &["resume", "last"]);
+    assert_eq!((code, world.posts().len()), (130, 1), "{shown}");
+    let (plan, _) = shown.split_once("Type yes").unwrap();
+    assert!(plan.contains(&id), "{shown}");
+    let (code, shown) = typed(&world, "", "yes\n", &["resume", "last"]);
+    assert_eq!((code, world.posts().len()), (0, 2), "{shown}");
+    assert_eq!(world.offboardings()[1]["machineId"], id.as_str());
+}
+
+/// Whoever says `--yes` with the order says it of all of its machines.
+#[test]
+fn what_was_ordered_with_yes_is_taken_up_with_yes() {
+    let id = World::new().online_ids(1).remove(0);
+    let world = World::with(|config: &mut Config| {
+        config.faults = FaultPlan::parse(["machine:1-4:status=503"]).unwrap();
+    });
+    assert_eq!(world.run(&[&id]).row()["state"], "not-sent");
+    let resumed = world.offboard(&["resume", "--yes", "-o", "json"]);
+    assert_eq!(resumed.row()["state"], "accepted", "{resumed:?}");
+    assert_eq!(world.posts().len(), 1);
 }

@@ -247,3 +247,77 @@ fn a_ledger_of_a_newer_version_is_not_touched() {
     let shown = world.offboard(&["runs"]);
     assert!(shown.stderr.contains("newer version"), "{shown:?}");
 }
+
+/// Where nothing can be written, SQLite cannot make the lock that it reads with,
+/// and what stands beside a ledger's file is not read: its newest commits do.
+#[cfg(unix)]
+#[test]
+fn a_copy_where_nothing_can_be_written_is_read_if_all_of_it_is_in_its_file() {
+    use std::time::Duration;
+
+    use offboard_simulator::{Config, FaultPlan};
+
+    let world = World::with(|config: &mut Config| {
+        config.action_time = Duration::from_secs(3600);
+        config.faults = FaultPlan::parse(["offboard:2:delay=60s"]).unwrap();
+    });
+    let ids = world.online_ids(2);
+    let copy = |to: &str, files: &[&str]| {
+        let folder = world.path(to);
+        fs::create_dir(&folder).unwrap();
+        for file in files {
+            fs::copy(world.path(file), folder.join(file)).unwrap();
+        }
+        folder.join("ledger.db").to_str().unwrap().to_owned()
+    };
+    // SQLite follows no link here: not even root can make its lock then.
+    let seal = |ledger: &str| {
+        std::os::unix::fs::symlink("nowhere", format!("{ledger}-shm")).unwrap();
+    };
+    let commands = [&["runs"][..], &["show", "last"], &["export", "last"]];
+    let look = |ledger: &str, command: &[&str]| {
+        let more = ["--ledger", ledger];
+        world.offboard(&[command, &more].concat())
+    };
+
+    world.run(&[&ids[0]]);
+    assert!(!world.path("ledger.db-wal").exists());
+    let whole = copy("whole", &["ledger.db"]);
+    seal(&whole);
+    for command in commands {
+        let outcome = look(&whole, command);
+        assert_eq!(outcome.code, 0, "{command:?}: {outcome:?}");
+        assert!(outcome.stdout.contains("accepted"), "{outcome:?}");
+    }
+    // An empty one beside it holds nothing.
+    fs::write(format!("{whole}-wal"), "").unwrap();
+    assert_eq!(look(&whole, &["runs"]).code, 0);
+
+    let second = ["run", &ids[1], "--comment", "x", "--yes"];
+    let mut child = world.command(&second).spawn().unwrap();
+    while world.posts().len() < 2 && child.try_wait().unwrap().is_none() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let both = ["ledger.db", "ledger.db-wal"];
+    let (sealed, open) = (copy("sealed", &both), copy("open", &both));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    seal(&sealed);
+    let before = fs::read(&sealed).unwrap();
+    for command in commands {
+        let refused = look(&sealed, command);
+        assert_eq!(refused.code, 2, "{command:?}: {refused:?}");
+        assert_eq!(refused.stdout, "", "{command:?}");
+        for advice in [
+            "its newest commits stand in the file beside it that ends in -wal",
+            "copy both to a folder that you may write",
+        ] {
+            assert!(refused.stderr.contains(advice), "{command:?}: {refused:?}");
+        }
+    }
+    assert_eq!(fs::read(&sealed).unwrap(), before);
+    // The advice is right: the newest commits are there.
+    let shown = look(&open, &["show", "last", "-o", "json"]);
+    assert_eq!(shown.row()["machineId"], ids[1].as_str(), "{shown:?}");
+    assert_eq!(look(&open, &["runs", "-o", "json"]).rows().len(), 2);
+}

@@ -31,6 +31,8 @@ mod secret;
 mod sign_in;
 mod simulate;
 mod status;
+#[cfg(unix)]
+mod stopping;
 mod support;
 mod tagging;
 mod taken_up;

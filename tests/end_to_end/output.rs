@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+#[cfg(unix)]
+use crate::support::signal;
 use crate::support::{Outcome, World, offboard};
 
 #[test]
@@ -92,14 +94,6 @@ fn a_reader_that_goes_away_harms_nothing() {
         assert_eq!(status.code(), Some(0), "{args:?}: {stderr}");
     }
     assert_eq!(world.offboardings().len(), 1);
-}
-
-#[cfg(unix)]
-fn signal(child: &std::process::Child, name: &str) {
-    let sent = Command::new("kill")
-        .args([&format!("-{name}"), &child.id().to_string()])
-        .status();
-    assert!(sent.unwrap().success());
 }
 
 /// Waits until the POST is out.

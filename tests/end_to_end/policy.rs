@@ -1,7 +1,13 @@
 //! The user's own rules: what they exclude is not offboarded, whatever its order
 //! or the plugin says.
 
-use std::process::Command;
+use std::{
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use offboard_simulator::TokenRequest;
 
@@ -130,5 +136,93 @@ fn what_cannot_be_read_is_excluded_by_all_rules_but_those_of_ids() {
         let args = ["run", &id, "--comment", "x", "--yes", "-o", "json"];
         let outcome = ruled(&mut world.command(&args), &world.path(""), rule);
         assert_eq!(world.posts().len(), posts, "{rule}: {outcome:?}");
+    }
+}
+
+/// A machine as the service has it.
+fn machine(id: &str, name: &str, tag: &str) -> String {
+    format!(
+        r#"{{"id":"{id}","computerDnsName":"{name}","osPlatform":"Windows11",
+            "onboardingStatus":"Onboarded","healthStatus":"Active","machineTags":["{tag}"]}}"#
+    )
+}
+
+/// A name that was looked up stands for the machine that was shown and confirmed.
+/// By the time that the run is taken up, that one has another name, and its old
+/// one is another machine's.
+#[test]
+fn a_resume_asks_about_the_machine_that_was_confirmed_whoever_has_its_name_now() {
+    const OTHER: &str = "1111111111111111111111111111111111111111";
+    const NAME: &str = "pc-1.test";
+    let tags = "never-tags = ['Keep']";
+    // The second rule has the whole fleet read, where names are compared, too.
+    for rule in [tags.to_owned(), format!("{tags}\nlargest-share = 90")] {
+        for (confirmed, other, posts) in [("Keep", "", 1), ("", "Keep", 2)] {
+            let renamed = Arc::new(AtomicBool::new(false));
+            let is_renamed = Arc::clone(&renamed);
+            let service = Scripted::new(move |request, posts| {
+                let now = is_renamed.load(Ordering::Relaxed);
+                let (mut own, mut others) = (machine(MACHINE, NAME, ""), String::new());
+                if now {
+                    own = machine(MACHINE, "pc-2.test", confirmed);
+                    others = machine(OTHER, NAME, other);
+                }
+                if request.starts_with("POST ") {
+                    let late = [("Retry-After", "9999")];
+                    let error = r#"{"error":{"code":"TooManyRequests","message":"later"}}"#;
+                    let accepted = format!(
+                        r#"{{"id":"a1","type":"Offboard","status":"Pending","machineId":"{MACHINE}",
+                            "requestorComment":"x"}}"#
+                    );
+                    return Some(match posts {
+                        0 => Reply::with(429, &late, error),
+                        _ => Reply::new(201, &accepted),
+                    });
+                }
+                if request.starts_with(&format!("GET /api/machines/{MACHINE}")) {
+                    return Some(Reply::new(200, &own));
+                }
+                if request.starts_with(&format!("GET /api/machines/{OTHER}")) {
+                    return Some(Reply::new(200, &others));
+                }
+                let list = match (now, request.contains("filter")) {
+                    (false, _) => own,
+                    (true, true) => others,
+                    (true, false) => format!("{others},{own}"),
+                };
+                let is_list = request.starts_with("GET /api/machines?");
+                is_list.then(|| Reply::new(200, &format!(r#"{{"value":[{list}]}}"#)))
+            });
+            let command = |args: &[&str]| {
+                let mut command = command(args);
+                command
+                    .env("OFFBOARD_API_ROOT", service.root())
+                    .env("OFFBOARD_TOKEN_FILE", service.path("token"))
+                    .env("OFFBOARD_LEDGER", service.path("ledger.db"));
+                command
+            };
+            let run = ["run", NAME, "--comment", "x", "--yes", "-o", "json"];
+            let first = ruled(&mut command(&run), &service.path(""), tags);
+            assert_eq!(first.row()["error"]["kind"], "throttled", "{first:?}");
+            assert_eq!(service.posts(), 1);
+            let before = service.seen().len();
+            renamed.store(true, Ordering::Relaxed);
+
+            let resume = ["resume", "--yes", "-o", "json"];
+            let resumed = ruled(&mut command(&resume), &service.path(""), &rule);
+            let row = resumed.row();
+            assert_eq!(row["machineId"], MACHINE, "{rule}: {resumed:?}");
+            let state = if posts == 1 { "rejected" } else { "accepted" };
+            assert_eq!(row["state"], state, "{rule}: {resumed:?}");
+            if posts == 1 {
+                assert_eq!(row["error"]["kind"], "policy", "{rule}: {resumed:?}");
+            }
+            assert_eq!(service.posts(), posts, "{rule}: {resumed:?}");
+            for request in &service.seen()[before..] {
+                assert!(!request.contains(OTHER), "{rule}: {request}");
+                // Nobody asks who has the name.
+                assert!(!request.contains("filter=computer"), "{rule}: {request}");
+            }
+        }
     }
 }

@@ -136,7 +136,7 @@ async fn go(
         // Every machine would meet it, and not all rules were asked.
         observe(Event::Stopped(&problem));
         if course.send.yes && !course.dry {
-            runner.session.confirm(run, true).await?;
+            runner.session.confirm(run, !course.is_resumed).await?;
         }
         return Ok(Finished::Yes);
     }
@@ -169,7 +169,9 @@ async fn go(
             return Ok(Finished::Declined);
         }
     }
-    runner.session.confirm(run, !asks).await?;
+    // Who takes a run up does so for what was shown: what was left out stays out.
+    let all = !asks && !course.is_resumed;
+    runner.session.confirm(run, all).await?;
     let sending = Sending {
         again: course.again,
         resend_unknown: course.resend_unknown,

@@ -86,6 +86,15 @@ pub(crate) fn offboard<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Ou
     command(args).output().unwrap().into()
 }
 
+/// Sends a process a signal of this name.
+#[cfg(unix)]
+pub(crate) fn signal(child: &std::process::Child, name: &str) {
+    let sent = Command::new("kill")
+        .args([&format!("-{name}"), &child.id().to_string()])
+        .status();
+    assert!(sent.unwrap().success());
+}
+
 /// Writes a file that nobody else can read.
 pub(crate) fn write_secret(path: &Path, secret: impl AsRef<[u8]>) {
     let mut options = std::fs::OpenOptions::new();

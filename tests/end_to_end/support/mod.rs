@@ -7,6 +7,8 @@ pub(crate) mod python;
 mod scripted;
 mod world;
 
+#[cfg(unix)]
+pub(crate) use command::signal;
 pub(crate) use command::{Outcome, command, offboard, read_ledger, write_secret, written_ledger};
 pub(crate) use http::get_json;
 pub(crate) use scripted::{MACHINE, Received, Reply, Scripted};

@@ -1,0 +1,196 @@
+//! Runs that are stopped at a moment that matters: by a signal, or because the
+//! ledger under them is not theirs any more. What is in flight is finished, and
+//! nothing follows it.
+
+use std::{
+    fs,
+    process::Child,
+    time::{Duration, Instant},
+};
+
+use offboard_simulator::{Config, FaultPlan};
+
+use crate::support::{Outcome, World, signal};
+
+fn faulty(faults: &[&str]) -> World {
+    World::with(|config: &mut Config| {
+        config.action_time = Duration::from_secs(3600);
+        config.faults = FaultPlan::parse(faults.iter().copied()).unwrap();
+    })
+}
+
+/// Lists of actions that the service was asked for.
+fn lists(world: &World) -> usize {
+    let asked = world.requests();
+    let is_list = |path: &str| path.starts_with("/api/machineactions");
+    let paths = asked.iter().filter_map(|request| request["path"].as_str());
+    paths.filter(|path| is_list(path)).count()
+}
+
+/// Waits for a moment in the life of a command.
+fn until(child: &mut Child, what: &str, come: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !come() {
+        assert!(start.elapsed() < Duration::from_secs(30), "{what}");
+        assert!(child.try_wait().unwrap().is_none(), "it ended: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// By the user's own word it would be sent again: after the grace time, two lists,
+/// and one more. A signal before that is the last word.
+#[test]
+fn who_stops_before_what_is_unknown_is_sent_again_sends_nothing() {
+    // The lists: two of the run; two of the doubt; one right before it leaves.
+    for (moment, grace, late) in [
+        ("within the grace time", "20s", "machineactions:3:delay=1ms"),
+        ("with the first list", "0s", "machineactions:3:delay=2s"),
+        ("with the second list", "0s", "machineactions:4:delay=2s"),
+        ("with the last list", "0s", "machineactions:5:delay=2s"),
+    ] {
+        let world = faulty(&["offboard:1:drop-before-commit", late]);
+        let id = world.online_ids(1).remove(0);
+        let first = world.run(&[&id, "--grace", "0s"]);
+        assert_eq!(first.row()["state"], "unknown", "{moment}: {first:?}");
+        assert_eq!(lists(&world), 2, "{moment}");
+
+        let resume = ["resume", "--yes", "--resend-unknown", "-o", "json"];
+        let grace = ["--grace", grace];
+        let mut child = world.command(&[&resume[..], &grace].concat()).spawn();
+        let child = child.as_mut().unwrap();
+        let wanted: usize = late[15..16].parse().unwrap();
+        until(child, moment, || lists(&world) == wanted);
+        signal(child, "INT");
+        let outcome = ended(child);
+        assert_eq!(outcome.code, 130, "{moment}: {outcome:?}");
+        assert_eq!(lists(&world), wanted, "{moment}: {outcome:?}");
+        assert_eq!(world.posts().len(), 1, "{moment}: {outcome:?}");
+        let row = outcome.row();
+        assert_eq!(row["state"], "unknown", "{moment}: {outcome:?}");
+        assert_eq!(row["error"]["retry"], "ask-first", "{moment}: {outcome:?}");
+        for advice in [
+            "Stopping: what is in flight",
+            "offboard resume",
+            "--resend-unknown",
+        ] {
+            assert!(outcome.stderr.contains(advice), "{moment}: {outcome:?}");
+        }
+        assert_eq!(world.recorded()[0]["state"], "unknown", "{moment}");
+
+        // The word is given anew.
+        let more = ["resume", "--yes", "--grace", "0s", "-o", "json"];
+        let without = world.offboard(&more);
+        assert_eq!(without.row()["state"], "unknown", "{moment}: {without:?}");
+        let again = world.offboard(&[&more[..], &["--resend-unknown"]].concat());
+        assert_eq!(again.row()["state"], "accepted", "{moment}: {again:?}");
+        assert_eq!(world.offboardings().len(), 1, "{moment}");
+    }
+}
+
+/// What a command left behind that was begun with pipes.
+fn ended(child: &mut Child) -> Outcome {
+    use std::io::Read as _;
+    let (mut stdout, mut stderr) = (String::new(), String::new());
+    let out = child.stdout.as_mut().unwrap();
+    out.read_to_string(&mut stdout).unwrap();
+    let err = child.stderr.as_mut().unwrap();
+    err.read_to_string(&mut stderr).unwrap();
+    let code = child.wait().unwrap().code().unwrap_or(-1);
+    Outcome {
+        code,
+        stdout,
+        stderr,
+    }
+}
+
+/// Also where the terminal is gone that it was begun at.
+#[test]
+fn one_signal_finishes_what_is_in_flight_and_no_more() {
+    for name in ["INT", "TERM", "HUP"] {
+        let world = faulty(&["offboard:1:delay=1500ms"]);
+        let ids = world.online_ids(3);
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let run = ["run", "--comment", "x", "--yes", "-o", "json"];
+        let mut child = world.command(&[&run[..], &ids].concat()).spawn().unwrap();
+        until(&mut child, name, || world.posts().len() == 1);
+        signal(&child, name);
+        let outcome = ended(&mut child);
+        assert_eq!(outcome.code, 130, "{name}: {outcome:?}");
+        let rows = outcome.rows();
+        let states: Vec<&str> = rows.iter().map(|r| r["state"].as_str().unwrap()).collect();
+        assert_eq!(states, ["accepted", "not-sent", "not-sent"], "{name}");
+        assert_eq!(rows[0]["action"]["status"], "Pending", "{name}: {rows:?}");
+        for advice in ["Stopping: what is in flight", "Go on with: offboard resume"] {
+            assert!(outcome.stderr.contains(advice), "{name}: {outcome:?}");
+        }
+        assert_eq!(world.posts().len(), 1, "{name}: {outcome:?}");
+        let resumed = world.offboard(&["resume", "last", "--yes", "-o", "json"]);
+        assert_eq!(resumed.code, 0, "{name}: {resumed:?}");
+        assert_eq!(world.offboardings().len(), 3, "{name}");
+    }
+}
+
+/// What is written to a file that nobody finds any more is not on record.
+#[test]
+fn a_run_whose_ledger_is_gone_or_replaced_ends_before_its_next_request() {
+    // Another ledger, with a run of its own.
+    let other = World::new();
+    other.run(&[&other.online_ids(4)[3]]);
+    let others = fs::read(other.path("ledger.db")).unwrap();
+    // While its first request is out, and while what is known before is read.
+    for (late, posts) in [("offboard:1:delay=2s", 1), ("machineactions:1:delay=2s", 0)] {
+        for place in ["deleted", "replaced", "moved"] {
+            let told = format!("{place}, {late}");
+            let world = faulty(&[late]);
+            let ids = world.online_ids(3);
+            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+            let (ledger, elsewhere) = (world.path("ledger.db"), world.path("elsewhere.db"));
+            let run = ["run", "--comment", "x", "--yes", "-o", "json"];
+            let mut child = world.command(&[&run[..], &ids].concat()).spawn().unwrap();
+            until(&mut child, &told, || match posts {
+                0 => lists(&world) == 1,
+                _ => world.posts().len() == 1,
+            });
+            fs::rename(&ledger, &elsewhere).unwrap();
+            match place {
+                "deleted" => fs::remove_file(&elsewhere).unwrap(),
+                "replaced" => fs::write(&ledger, &others).unwrap(),
+                _ => {}
+            }
+            let asked = world.requests().len();
+            let outcome = ended(&mut child);
+            assert_eq!(outcome.code, 5, "{told}: {outcome:?}");
+            assert_eq!(world.requests().len(), asked, "{told}: {outcome:?}");
+            assert_eq!(world.posts().len(), posts, "{told}: {outcome:?}");
+            let advice = "was moved, deleted or replaced while it was in use: nothing more is sent; \
+                          put it back, and resume";
+            assert!(outcome.stderr.contains(advice), "{told}: {outcome:?}");
+            let rows = outcome.rows();
+            for (row, at) in rows.iter().zip(0..) {
+                if at < posts {
+                    // It was done, and who asks is told so.
+                    assert_eq!(row["state"], "accepted", "{told}: {row}");
+                    let lost = outcome
+                        .stderr
+                        .contains("is accepted, and that is not on record");
+                    assert!(lost, "{told}: {outcome:?}");
+                    continue;
+                }
+                assert_eq!(row["state"], "not-sent", "{told}: {row}");
+                assert_eq!(row["error"]["kind"], "ledger", "{told}: {row}");
+                assert!(row["error"]["message"].as_str().unwrap().contains(advice));
+            }
+            match place {
+                "deleted" => assert!(!ledger.exists(), "{told}"),
+                "replaced" => assert_eq!(fs::read(&ledger).unwrap(), others, "{told}"),
+                _ => {
+                    fs::rename(&elsewhere, &ledger).unwrap();
+                    let resumed = world.offboard(&["resume", "--yes", "-o", "json"]);
+                    assert_eq!(resumed.code, 0, "{told}: {resumed:?}");
+                    assert_eq!(world.posts().len(), 3, "{told}: {resumed:?}");
+                    assert_eq!(world.offboardings().len(), 3, "{told}");
+                }
+            }
+        }
+    }
+}

@@ -292,7 +292,7 @@ impl<'a> Teller<'a> {
 /// How long the rest takes: what the quota asks for, or longer where the calls
 /// have been slower.
 fn time_to_go(quota: &Quota, elapsed: Duration, settled: u64, left: u64) -> Option<String> {
-    let by_quota = time_left(quota, settled, left);
+    let by_quota = time_left(quota, elapsed, settled, left);
     let by_pace = match settled {
         ..SAMPLE => Duration::ZERO,
         _ => elapsed.mul_f64(left as f64 / settled as f64),

@@ -1,24 +1,34 @@
 //! How long calls that are still to be made will take, as far as a quota tells.
 
-use std::time::Duration;
+use std::{cmp::Reverse, time::Duration};
 
-use super::Quota;
+use super::{Limit, Quota};
 
-/// The least time in which so many calls can leave, where `made` already count
-/// in every window. At full pace, the limit with the least calls for its time
-/// decides in the long run, and the others in the short.
+/// The least time in which so many calls can leave, where `made` have left since
+/// the first one, which was so long ago.
 #[must_use]
-pub fn time_left(quota: &Quota, made: u64, calls: u64) -> Duration {
-    let of = |limit: &super::Limit| {
-        let per_window = u64::from(limit.calls);
-        let made = made.min(per_window);
-        // Those that fit into the window that is open leave at once.
-        let windows = (made + calls).saturating_sub(1) / per_window;
-        limit
-            .window
-            .saturating_mul(u32::try_from(windows).unwrap_or(u32::MAX))
+pub fn time_left(quota: &Quota, elapsed: Duration, made: u64, calls: u64) -> Duration {
+    let mut limits = quota.0.clone();
+    limits.sort_by_key(|limit| Reverse(limit.window));
+    let together = least(&limits, (made + calls).saturating_sub(1));
+    let alone = least(&limits, calls.saturating_sub(1));
+    together.saturating_sub(elapsed).max(alone)
+}
+
+/// The least time from the first call to the one that comes so many after it,
+/// under limits with the longest window first: as many whole windows of the first
+/// as it takes, and of the others what the rest of the calls takes; or what the
+/// others take by themselves.
+fn least(limits: &[Limit], calls: u64) -> Duration {
+    let Some((first, others)) = limits.split_first() else {
+        return Duration::ZERO;
     };
-    quota.0.iter().map(of).max().unwrap_or_default()
+    let per_window = u64::from(first.calls);
+    let windows = u32::try_from(calls / per_window).unwrap_or(u32::MAX);
+    let whole = first.window.saturating_mul(windows);
+    whole
+        .saturating_add(least(others, calls % per_window))
+        .max(least(others, calls))
 }
 
 #[cfg(test)]
@@ -26,21 +36,38 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn minutes(made: u64, calls: u64) -> u64 {
-        time_left(&Quota::default(), made, calls).as_secs() / 60
+    /// Of so many calls, after so many minutes and calls.
+    fn minutes(elapsed: u64, made: u64, calls: u64) -> u64 {
+        let elapsed = Duration::from_secs(60 * elapsed);
+        time_left(&Quota::default(), elapsed, made, calls).as_secs() / 60
     }
 
     #[test]
     fn the_hourly_quota_binds_after_a_quarter_of_an_hour() {
-        assert_eq!(minutes(0, 100), 0);
-        assert_eq!(minutes(0, 101), 1);
-        assert_eq!(minutes(0, 1500), 14);
-        assert_eq!(minutes(0, 1501), 60);
-        assert_eq!(minutes(0, 3001), 120);
-        assert_eq!(minutes(1400, 101), 60);
-        assert_eq!(
-            time_left(&"none".parse().unwrap(), 0, 1_000_000),
-            Duration::ZERO
-        );
+        assert_eq!(minutes(0, 0, 100), 0);
+        assert_eq!(minutes(0, 0, 101), 1);
+        assert_eq!(minutes(0, 0, 1500), 14);
+        assert_eq!(minutes(0, 0, 1501), 60);
+        assert_eq!(minutes(0, 0, 3000), 74);
+        assert_eq!(minutes(0, 0, 3001), 120);
+    }
+
+    #[test]
+    fn what_has_passed_is_not_waited_for_again() {
+        assert_eq!(minutes(14, 1500, 1500), 60);
+        assert_eq!(minutes(70, 2600, 400), 4);
+        assert_eq!(minutes(74, 2999, 1), 0);
+        // After a pause, the rest has its own pace.
+        assert_eq!(minutes(600, 100, 1501), 60);
+    }
+
+    #[test]
+    fn a_limit_with_a_short_window_may_be_the_one_that_binds() {
+        let time = |quota: &str, calls| {
+            let quota = quota.parse().unwrap();
+            time_left(&quota, Duration::ZERO, 0, calls).as_secs()
+        };
+        assert_eq!(time("100/60s,7000/1h", 7001), 70 * 60);
+        assert_eq!(time("none", 1_000_000), 0);
     }
 }

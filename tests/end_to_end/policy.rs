@@ -3,10 +3,7 @@
 
 use std::{
     process::Command,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, OnceLock},
 };
 
 use offboard_simulator::TokenRequest;
@@ -155,15 +152,21 @@ fn a_resume_asks_about_the_machine_that_was_confirmed_whoever_has_its_name_now()
     const OTHER: &str = "1111111111111111111111111111111111111111";
     const NAME: &str = "pc-1.test";
     let tags = "never-tags = ['Keep']";
-    // The second rule has the whole fleet read, where names are compared, too.
-    for rule in [tags.to_owned(), format!("{tags}\nlargest-share = 90")] {
-        for (confirmed, other, posts) in [("Keep", "", 1), ("", "Keep", 2)] {
-            let renamed = Arc::new(AtomicBool::new(false));
-            let is_renamed = Arc::clone(&renamed);
+    // The other rules have the whole fleet read, where names are compared, too; of
+    // the last one's fleet not all can be read.
+    let share = format!("{tags}\nlargest-share = 90");
+    for (rule, next) in [
+        (tags, None),
+        (&share, None),
+        (&share, Some("?$top=1&$skip=2")),
+    ] {
+        for (confirmed, other) in [("Keep", ""), ("", "Keep")] {
+            // Where the service is, from the moment that the name is another's.
+            let renamed = Arc::new(OnceLock::<String>::new());
+            let root = Arc::clone(&renamed);
             let service = Scripted::new(move |request, posts| {
-                let now = is_renamed.load(Ordering::Relaxed);
                 let (mut own, mut others) = (machine(MACHINE, NAME, ""), String::new());
-                if now {
+                if root.get().is_some() {
                     own = machine(MACHINE, "pc-2.test", confirmed);
                     others = machine(OTHER, NAME, other);
                 }
@@ -185,13 +188,24 @@ fn a_resume_asks_about_the_machine_that_was_confirmed_whoever_has_its_name_now()
                 if request.starts_with(&format!("GET /api/machines/{OTHER}")) {
                     return Some(Reply::new(200, &others));
                 }
-                let list = match (now, request.contains("filter")) {
-                    (false, _) => own,
-                    (true, true) => others,
-                    (true, false) => format!("{others},{own}"),
+                if !request.starts_with("GET /api/machines?") {
+                    return None;
+                }
+                if request.contains("skip=") {
+                    return Some(Reply::error(400, "BadRequest", "no such page"));
+                }
+                let list = match (root.get(), request.contains("filter")) {
+                    (None, _) => own,
+                    (_, true) => others,
+                    (_, false) => format!("{others},{own}"),
                 };
-                let is_list = request.starts_with("GET /api/machines?");
-                is_list.then(|| Reply::new(200, &format!(r#"{{"value":[{list}]}}"#)))
+                let next = match (root.get(), next) {
+                    (Some(root), Some(next)) => {
+                        format!(r#","@odata.nextLink":"{root}/api/machines{next}""#)
+                    }
+                    _ => String::new(),
+                };
+                Some(Reply::new(200, &format!(r#"{{"value":[{list}]{next}}}"#)))
             });
             let command = |args: &[&str]| {
                 let mut command = command(args);
@@ -206,18 +220,26 @@ fn a_resume_asks_about_the_machine_that_was_confirmed_whoever_has_its_name_now()
             assert_eq!(first.row()["error"]["kind"], "throttled", "{first:?}");
             assert_eq!(service.posts(), 1);
             let before = service.seen().len();
-            renamed.store(true, Ordering::Relaxed);
+            renamed.set(service.root().to_owned()).unwrap();
 
             let resume = ["resume", "--yes", "-o", "json"];
-            let resumed = ruled(&mut command(&resume), &service.path(""), &rule);
+            let resumed = ruled(&mut command(&resume), &service.path(""), rule);
             let row = resumed.row();
             assert_eq!(row["machineId"], MACHINE, "{rule}: {resumed:?}");
-            let state = if posts == 1 { "rejected" } else { "accepted" };
+            // Of a fleet that cannot be read there is no share.
+            let may = confirmed.is_empty() && next.is_none();
+            let state = if may { "accepted" } else { "rejected" };
             assert_eq!(row["state"], state, "{rule}: {resumed:?}");
-            if posts == 1 {
+            if !may {
                 assert_eq!(row["error"]["kind"], "policy", "{rule}: {resumed:?}");
             }
+            let posts = if may { 2 } else { 1 };
             assert_eq!(service.posts(), posts, "{rule}: {resumed:?}");
+            let skipped = service
+                .seen()
+                .iter()
+                .any(|request| request.contains("skip="));
+            assert_eq!(skipped, next.is_some(), "{rule}: {resumed:?}");
             for request in &service.seen()[before..] {
                 assert!(!request.contains(OTHER), "{rule}: {request}");
                 // Nobody asks who has the name.

@@ -6,7 +6,7 @@ use super::{Listing, Runner, preflight::stands_in_the_way};
 use crate::{
     contract::{ActionStatus, MachineAction, MachineId, Problem, Retry},
     ledger::{Entry, LedgerError, RunId},
-    order::Verdict,
+    order::{Order, Verdict},
 };
 
 /// Machines of one question: their filter fits into the shortest limit of a URL
@@ -78,10 +78,17 @@ impl Runner {
                 let mut done = Vec::new();
                 for mut entry in std::mem::take(&mut batch.entries) {
                     entry.known = entry.order.machine().map(|machine| listing.known(machine));
-                    match !again && take_on(&mut entry, &listing) {
-                        true => done.push(entry),
-                        false => batch.entries.push(entry),
+                    let shown = (!again).then(|| shown(&entry.order, &listing)).flatten();
+                    let Some(action) = shown else {
+                        batch.entries.push(entry);
+                        continue;
+                    };
+                    match self.session.taken(&entry, false).await? {
+                        // Another process of this ledger sent it meanwhile.
+                        Some(taken) => entry.order.skip(stands_in_the_way(&taken)),
+                        None => take_on(&mut entry.order, action),
                     }
+                    done.push(entry);
                 }
                 self.session.save_all(&mut done).await?;
                 batch.settled.extend(done);
@@ -101,28 +108,29 @@ impl Runner {
     }
 }
 
-/// Whether the service shows this very order: of its machine, with its comment,
-/// and under way or carried out. Then that stands for it.
-fn take_on(entry: &mut Entry, listing: &Listing) -> bool {
-    let order = &mut entry.order;
-    let Some(machine) = order.machine() else {
-        return false;
-    };
+/// This very order as the service shows it: of its machine, with its comment, and
+/// under way or carried out.
+fn shown(order: &Order, listing: &Listing) -> Option<MachineAction> {
+    let machine = order.machine()?;
     let comment = Some(order.comment().as_str());
-    let is_same = |action: &&MachineAction| action.requestor_comment.as_deref() == comment;
-    let same: Vec<MachineAction> = listing.of(machine).filter(is_same).cloned().collect();
-    if let Some(action) = same.iter().find(|action| !action.status.is_final()) {
-        order.settle(Verdict::Accepted(Box::new(action.clone())));
-        order.joined();
-        return true;
-    }
-    let is_done = |action: &&MachineAction| action.status == ActionStatus::Succeeded;
-    let Some(MachineAction { id, .. }) = same.iter().find(is_done) else {
-        return false;
+    let find = |fits: fn(&MachineAction) -> bool| {
+        let mut same = listing.of(machine);
+        same.find(|action| action.requestor_comment.as_deref() == comment && fits(action))
     };
+    let under_way = find(|action| !action.status.is_final());
+    let carried_out = || find(|action| action.status == ActionStatus::Succeeded);
+    under_way.or_else(carried_out).cloned()
+}
+
+/// What the service has stands for the order.
+fn take_on(order: &mut Order, action: MachineAction) {
+    if !action.status.is_final() {
+        order.settle(Verdict::Accepted(Box::new(action)));
+        return order.joined();
+    }
     let message = format!(
-        "the service has carried it out with this very comment, by action {id}; --again does it again"
+        "the service has carried it out with this very comment, by action {}; --again does it again",
+        action.id
     );
     order.skip(Problem::new("already-offboarded", Retry::Never, message));
-    true
 }

@@ -79,6 +79,12 @@ fn what_was_carried_out_with_the_same_comment_is_done_again_by_request_alone() {
     let world = World::with(|config: &mut Config| config.action_time = Duration::ZERO);
     let id = world.online()[0].machine.id.clone();
     world.run(&[&id]);
+    // A dry run says so before.
+    for (more, warned) in [(&[][..], true), (&["--again"], false)] {
+        let dry = elsewhere(&world, &id, COMMENT, &[&["--dry-run"], more].concat()).row();
+        let warning = dry["warnings"].to_string();
+        assert_eq!(warning.contains("with this very comment"), warned, "{dry}");
+    }
     let same = elsewhere(&world, &id, COMMENT, &[]);
     let row = same.row();
     assert_eq!(row["state"], "skipped", "{same:?}");

@@ -147,7 +147,7 @@ async fn go(
     };
     let planned = now.of(State::Planned) + doubtful;
     if course.dry && planned > 0 {
-        let rehearsed = runner.rehearse(run, planned).await?;
+        let rehearsed = runner.rehearse(run, planned, course.again).await?;
         announce::rehearsed(screen, &rehearsed);
     }
     // What is confirmed is shown, however quiet the rest is to be.

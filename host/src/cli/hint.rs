@@ -193,9 +193,10 @@ pub(super) fn warnings(order: &Order) -> Vec<String> {
     };
     if let Some(action) = order.action() {
         let (id, status) = (&action.id, action.status.name());
-        warnings.push(format!(
-            "an offboarding of it is under way already: action {id} ({status})"
-        ));
+        warnings.push(match action.status.is_final() {
+            true => format!("it was offboarded with this very comment: action {id} ({status})"),
+            false => format!("an offboarding of it is under way already: action {id} ({status})"),
+        });
     }
     warnings
 }

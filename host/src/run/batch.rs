@@ -110,7 +110,7 @@ impl Runner {
 
 /// This very order as the service shows it: of its machine, with its comment, and
 /// under way or carried out.
-fn shown(order: &Order, listing: &Listing) -> Option<MachineAction> {
+pub(super) fn shown(order: &Order, listing: &Listing) -> Option<MachineAction> {
     let machine = order.machine()?;
     let comment = Some(order.comment().as_str());
     let find = |fits: fn(&MachineAction) -> bool| {

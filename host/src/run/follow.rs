@@ -5,12 +5,10 @@ use std::{cell::Cell, ops::ControlFlow, time::Duration};
 
 use tokio::time::Instant;
 
-use jiff::Timestamp;
-
 use super::{Event, Listing, Observe, Runner, batch::BATCH};
 use crate::{
     contract::{ActionId, MachineAction, MachineId, Problem, Retry},
-    ledger::{Entry, LedgerError, RunId},
+    ledger::{Entry, LedgerError, RunId, now},
     order::{NOT_LISTED, State},
 };
 
@@ -18,8 +16,8 @@ const FIRST_INTERVAL: Duration = Duration::from_millis(500);
 /// 100 calls a minute is the quota; this leaves most of it to others.
 const LAST_INTERVAL: Duration = Duration::from_secs(10);
 
-/// A new action may be listed late (unsourced); an older one that is not listed
-/// is not waited for.
+/// A new action may be listed late (unsourced), by so many milliseconds; an older
+/// one that is not listed is not waited for.
 const LISTED_LATE: i64 = 60_000;
 
 /// How long the last question may take beyond the end.
@@ -228,8 +226,7 @@ impl Runner {
 
 /// Whether its action should be listed by now.
 fn is_overdue(entry: &Entry) -> bool {
-    let now = Timestamp::now().as_millisecond();
-    entry.sent.is_none_or(|sent| now - sent >= LISTED_LATE)
+    entry.sent.is_none_or(|sent| now() - sent >= LISTED_LATE)
 }
 
 fn not_listed(entry: &Entry) -> Problem {

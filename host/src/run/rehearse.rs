@@ -1,7 +1,10 @@
 //! What a run would meet, for whoever only wants to know: offboardings of its
-//! machines that are under way. A run itself asks right before it sends.
+//! machines that are under way, or that stand for an order already. A run itself asks right before it sends.
 
-use super::{Runner, batch::BATCH};
+use super::{
+    Runner,
+    batch::{BATCH, shown},
+};
 use crate::{
     contract::{MachineId, Problem},
     ledger::{Entry, LedgerError, RunId},
@@ -24,11 +27,16 @@ pub enum Rehearsed {
 
 impl Runner {
     /// Puts beside each planned order of a run which offboarding of its machine
-    /// is under way. Such an order is for looking at, and not for sending.
+    /// is under way, or carried out with its comment. Such an order is for looking at, and not for sending.
     ///
     /// # Errors
     /// The ledger cannot be used.
-    pub async fn rehearse(&self, run: RunId, planned: u64) -> Result<Rehearsed, LedgerError> {
+    pub async fn rehearse(
+        &self,
+        run: RunId,
+        planned: u64,
+        again: bool,
+    ) -> Result<Rehearsed, LedgerError> {
         if planned > MOST {
             return Ok(Rehearsed::TooMany);
         }
@@ -55,7 +63,8 @@ impl Runner {
             };
             entries.retain_mut(|Entry { order, .. }| {
                 let pending = order.machine().and_then(|machine| listing.pending(machine));
-                let pending = pending.cloned();
+                let stands = || shown(order, &listing).filter(|_| !again);
+                let pending = pending.cloned().or_else(stands);
                 let is_blocked = pending.is_some();
                 pending
                     .into_iter()

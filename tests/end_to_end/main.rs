@@ -16,6 +16,7 @@ mod faults;
 mod find;
 mod fleet;
 mod hostile;
+mod kept;
 mod ledger;
 mod limits;
 mod list;
@@ -27,6 +28,7 @@ mod python;
 mod run;
 mod schema;
 mod secret;
+mod seen_since;
 #[cfg(unix)]
 mod sign_in;
 mod simulate;

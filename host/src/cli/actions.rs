@@ -21,6 +21,8 @@ use crate::{
 pub(super) struct Asked {
     pub(super) subject: Subject,
     pub(super) found: Result<(MachineAction, State), Problem>,
+    /// What speaks against taking a success for what the machine is now.
+    pub(super) doubt: Option<Problem>,
 }
 
 /// What is known where a user ended the command before anything was asked.
@@ -29,6 +31,7 @@ pub(super) fn interrupted(subjects: &[Subject]) -> Vec<Asked> {
     let asked = |subject: &Subject| Asked {
         subject: subject.clone(),
         found: Err(Problem::new("interrupted", Retry::Safe, reason)),
+        doubt: None,
     };
     subjects.iter().map(asked).collect()
 }
@@ -89,7 +92,11 @@ pub(super) fn show(
         let rows: Vec<Row<'_>> = asked
             .iter()
             .map(|asked| match &asked.found {
-                Ok((action, state)) => Row::of_action(&asked.subject, action, comment, *state),
+                Ok((action, state)) => {
+                    let doubt = asked.doubt.as_ref();
+                    let doubt = doubt.map(|problem| (problem, advice(problem)));
+                    Row::of_action(&asked.subject, action, comment, *state, doubt)
+                }
                 Err(problem) => Row::of_problem(
                     &asked.subject,
                     comment,
@@ -103,13 +110,17 @@ pub(super) fn show(
     }
     let mut told = HashSet::new();
     for asked in asked {
-        match &asked.found {
+        let wrong = match &asked.doubt {
+            Some(problem) => Err(problem),
+            None => asked.found.as_ref(),
+        };
+        match wrong {
             Err(problem) if !told.insert(advice(problem)) => {}
             Err(problem) => screen.say(&format!("hint: {}: {}", problem.kind, advice(problem))),
             Ok((action, State::Succeeded)) if action.action_type == ActionType::Offboard => {
                 let name = action.computer_dns_name.as_deref().unwrap_or(&action.id);
                 screen.say(&format!(
-                    "{} is offboarded. {}",
+                    "{} was offboarded. {}",
                     clean(name),
                     hint::aftermath(None)
                 ));
@@ -127,7 +138,7 @@ fn cells(asked: &Asked, state_of: fn(&Problem) -> State) -> Vec<String> {
             or_dash(action.computer_dns_name.as_deref()),
             state.to_string(),
             action.id.clone(),
-            action.status.name().to_owned(),
+            report::detail(Some(action), asked.doubt.as_ref()),
         ],
         Err(problem) => {
             let (machine, name) = asked.subject.machine();

@@ -53,6 +53,7 @@ pub(super) async fn cancel(mut args: CancelArgs, screen: &Screen) -> Result<Exit
         asked.push(Asked {
             subject: subject.clone(),
             found,
+            doubt: None,
         });
     }
     connected.end(screen).await;

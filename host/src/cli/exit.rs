@@ -39,6 +39,8 @@ impl Exit {
         match order.state() {
             // What became of it is for another process to tell.
             State::Skipped if matches!(kind, Some("under-way" | "still-pending")) => Self::Unknown,
+            // It is not offboarded as far as anybody can tell: the user decides.
+            State::Skipped if order.is_seen_since() => Self::Refused,
             State::Planned | State::Succeeded | State::Skipped => Self::Done,
             State::Accepted if kind.is_none() => Self::Done,
             // It was to be followed, and could not be.

@@ -5,7 +5,8 @@ use super::aadsts;
 use crate::{
     connection::TokenClaims,
     contract::Problem,
-    order::{Look, NOT_LISTED, Order, Seen, State},
+    order::{Look, NOT_LISTED, Order, SEEN_SINCE, Seen, State},
+    run::Since,
 };
 
 const SYSTEMS: &str = "Windows 10 version 1703 or later, Windows 11, Windows Server 2019 or later, \
@@ -108,13 +109,19 @@ pub(super) fn hint(problem: &Problem, claims: Option<&TokenClaims>) -> String {
             --no-ledger does without."
             .to_owned(),
         "already-offboarded" => {
-            "Nothing to do: `offboard show RUN`, or `offboard status ACTION`, shows \
-            that order. --again offboards it all the same, say after it was onboarded again."
+            "Nothing was sent. `offboard show RUN`, or `offboard status ACTION`, shows the \
+            earlier offboarding. `offboard run` with --again offboards it all the same, for \
+            example after it was onboarded again."
                 .to_owned()
         }
+        SEEN_SINCE => "Nothing was offboarded: the machine has reported since its earlier \
+            offboarding, so it may have been onboarded again. Check it, then offboard it again \
+            with `offboard run` and --again."
+            .to_owned(),
         "still-pending" => {
             "An earlier order of this machine was taken, and had not ended when it was \
-            last asked about: `offboard resume RUN` asks again."
+            last asked about: `offboard resume RUN` asks again. `offboard run` with --again \
+            sends another."
                 .to_owned()
         }
         NOT_LISTED => "The service took it, and may have dropped the action since, with its age; or this \
@@ -194,7 +201,12 @@ pub(super) fn warnings(order: &Order) -> Vec<String> {
     if let Some(action) = order.action() {
         let (id, status) = (&action.id, action.status.name());
         warnings.push(match action.status.is_final() {
-            true => format!("it was offboarded with this very comment: action {id} ({status})"),
+            true => {
+                let what =
+                    format!("it was offboarded with this very comment: action {id} ({status})");
+                let since = Since::of(order.seen(), &action.json).problem(&what);
+                since.message.unwrap_or(what)
+            }
             false => format!("an offboarding of it is under way already: action {id} ({status})"),
         });
     }

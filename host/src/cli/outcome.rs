@@ -32,6 +32,8 @@ pub(super) struct Outcome<'a> {
     orders: usize,
     /// Orders that are not worth waiting for.
     not_listed: u64,
+    /// Orders that were left out, whose machines have reported since they were offboarded.
+    seen_since: u64,
 }
 
 impl<'a> Outcome<'a> {
@@ -50,6 +52,7 @@ impl<'a> Outcome<'a> {
             notes: Vec::new(),
             orders: 0,
             not_listed: 0,
+            seen_since: 0,
         }
     }
 
@@ -79,6 +82,7 @@ impl<'a> Outcome<'a> {
                 }
             }
             self.not_listed += u64::from(order.is_not_listed());
+            self.seen_since += u64::from(order.is_seen_since());
             self.orders += 1;
             if self.orders <= FEW {
                 self.notes.extend(notes(order));
@@ -113,6 +117,13 @@ impl<'a> Outcome<'a> {
             .collect();
         self.screen
             .say(&format!("Run {short}: {}", counts.join(", ")));
+        if self.seen_since > 0 {
+            self.screen.say(&format!(
+                "{} of the skipped have reported since they were offboarded before: offboard them \
+                 again with `offboard run` and --again.",
+                self.seen_since
+            ));
+        }
         if let Some(advice) = advice(run, self.not_listed) {
             self.screen.say(&advice.replace("RUN", short));
         }
@@ -154,7 +165,7 @@ fn notes(order: &Order) -> Vec<String> {
         State::Succeeded => {
             let platform = order.seen().and_then(|seen| seen.platform.as_deref());
             notes.push(format!(
-                "{name} is offboarded. {}",
+                "{name} was offboarded. {}",
                 hint::aftermath(platform)
             ));
         }

@@ -132,6 +132,7 @@ impl<'a> Row<'a> {
         action: &'a MachineAction,
         comment: Option<&'a str>,
         state: State,
+        doubt: Option<(&'a Problem, String)>,
     ) -> Self {
         Self {
             asked: asked.to_string(),
@@ -140,12 +141,13 @@ impl<'a> Row<'a> {
             comment: comment.or(action.requestor_comment.as_deref()),
             state: state.name(),
             action: raw(action),
-            error: None,
-            preflight: None,
+            // The error says more.
             note: match action.action_type {
-                ActionType::Offboard => note(state, None),
+                ActionType::Offboard if doubt.is_none() => note(state, None),
                 _ => None,
             },
+            error: doubt.map(|(problem, hint)| error_row(problem, hint)),
+            preflight: None,
             warnings: Vec::new(),
             brief: Some(brief(action)),
         }

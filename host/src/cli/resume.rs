@@ -153,20 +153,15 @@ async fn one(
 }
 
 /// What was not sent, or was put off, has its turn again: what somebody said yes
-/// to, or all where somebody will be asked. A policy is asked
-/// again, too: machines change while a run rests.
+/// to, or all where somebody will be asked. Their machines are read again: they change
+/// while a run rests, and a policy or an earlier offboarding may then say something else.
 pub(super) async fn put_back(
     connected: &Connected,
     run: RunId,
     all: bool,
 ) -> Result<(), LedgerError> {
     let session = &connected.runner.session;
-    let asks_again = !connected.runner.policy.is_empty();
     for state in [State::NotSent, State::Rejected, State::Planned] {
-        // Those that are planned have their turn.
-        if state == State::Planned && !asks_again {
-            continue;
-        }
         let mut after = 0;
         loop {
             let mut entries = session.ledger().entries_in(run, state, after, PAGE).await?;
@@ -176,13 +171,11 @@ pub(super) async fn put_back(
             after = last.number;
             entries.retain(|entry| {
                 (entry.confirmed || all)
-                    && (entry.order.may_be_put_back() || (state == State::Planned && asks_again))
+                    && (entry.order.may_be_put_back() || state == State::Planned)
             });
             for entry in &mut entries {
                 entry.order.put_back();
-                if asks_again {
-                    entry.order.forget_look();
-                }
+                entry.order.forget_look();
             }
             session.save_all(&mut entries).await?;
         }

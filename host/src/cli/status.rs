@@ -17,6 +17,7 @@ use super::{
 use crate::{
     contract::{ActionId, MachineAction, Problem, Retry},
     order::{State, state_of},
+    run::Since,
 };
 
 pub(super) async fn status(mut args: StatusArgs, screen: &Screen) -> Result<Exit> {
@@ -46,6 +47,7 @@ pub(super) async fn status(mut args: StatusArgs, screen: &Screen) -> Result<Exit
         asked.push(Asked {
             subject: subject.clone(),
             found,
+            doubt: None,
         });
     }
     if let Some(patience) = args.wait.wait {
@@ -58,6 +60,10 @@ pub(super) async fn status(mut args: StatusArgs, screen: &Screen) -> Result<Exit
                 *state = State::Pending;
             }
         }
+    }
+    tokio::select! {
+        () = doubt(&connected, &mut asked) => {}
+        () = signals.stopping() => {}
     }
     connected.end(screen).await;
     show(
@@ -72,11 +78,23 @@ pub(super) async fn status(mut args: StatusArgs, screen: &Screen) -> Result<Exit
         return Ok(Exit::Interrupted);
     }
     Ok(Exit::of(asked.iter().map(|asked| match &asked.found {
+        Ok(_) if asked.doubt.is_some() => Exit::Refused,
         Ok((_, State::Pending)) => Exit::Unknown,
         Ok((_, State::Failed | State::TimedOut | State::Cancelled)) => Exit::Refused,
         Ok(_) => Exit::Done,
         Err(problem) => Exit::of_problem(problem),
     })))
+}
+
+/// Whether machines have reported since they were offboarded.
+async fn doubt(connected: &Connected, asked: &mut [Asked]) {
+    for asked in asked {
+        if let Ok((action, State::Succeeded)) = &asked.found
+            && let Some(since @ Since::Reported(..)) = connected.runner.since(action).await
+        {
+            asked.doubt = Some(since.problem(&format!("action {} offboarded it", action.id)));
+        }
+    }
 }
 
 /// A read that failed says nothing of what became of an offboarding.

@@ -171,6 +171,7 @@ impl<'a> Teller<'a> {
                 "how far the actions are cannot be asked just now, and is asked again: {}",
                 report::words(problem)
             )),
+            Event::NotKept(problem) => self.screen.warn(&report::words(problem)),
             Event::Stopped(problem) => self
                 .screen
                 .say(&format!("nothing more is sent: {}", report::words(problem))),
@@ -223,7 +224,8 @@ impl<'a> Teller<'a> {
         let name = clean(order.name().unwrap_or_default());
         let detail = report::detail(order.action(), order.problem());
         let text = format!("{state} {id} {name}  {detail}");
-        let went_well = matches!(state, State::Accepted | State::Succeeded | State::Skipped);
+        let went_well = matches!(state, State::Accepted | State::Succeeded | State::Skipped)
+            && !order.is_seen_since();
         match self.is_large && went_well {
             true => self.screen.detail(&text),
             false => self.screen.say(&text),

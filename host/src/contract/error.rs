@@ -6,6 +6,13 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::{CancelError, OffboardError, ReadError, ServiceError, TagError};
+use crate::text::cut;
+
+/// The longest message that is kept of a problem, in bytes.
+const MAX_MESSAGE: usize = 4 * 1024;
+
+/// The longest code or tracking id that is kept of a problem, in bytes.
+const MAX_WORD: usize = 256;
 
 /// Whether a call may be repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +80,18 @@ impl Problem {
             retry,
             reading: false,
         }
+        .bounded()
+    }
+
+    /// What is kept of a problem does not grow with what the service or the plugin says.
+    fn bounded(mut self) -> Self {
+        let bound = |text: &mut Option<String>, bytes| {
+            text.iter_mut().for_each(|text| cut(text, bytes));
+        };
+        bound(&mut self.code, MAX_WORD);
+        bound(&mut self.message, MAX_MESSAGE);
+        bound(&mut self.target, MAX_WORD);
+        self
     }
 
     fn said(kind: &'static str, retry: Retry, error: ServiceError) -> Self {
@@ -86,6 +105,7 @@ impl Problem {
             retry,
             reading: false,
         }
+        .bounded()
     }
 
     fn unreadable(retry: Retry, answer: super::UnreadableAnswer) -> Self {

@@ -23,6 +23,10 @@ pub enum Taken {
         state: State,
         /// Its action.
         action: Option<String>,
+        /// That action as the service showed it last.
+        answer: Option<String>,
+        /// Whether a later order of the machine failed on the device.
+        failed_later: bool,
     },
 }
 
@@ -111,7 +115,10 @@ async fn other_order(
     };
     // What is on its way, or may be, stands before what has ended.
     let row = sqlx::query(
-        "SELECT run.uuid, other.state, other.action_id FROM orders AS this \
+        "SELECT run.uuid, other.state, other.action_id, other.action, \
+         EXISTS (SELECT 1 FROM orders AS later WHERE later.account = other.account \
+         AND later.machine = other.machine AND later.id > other.id AND later.state = 'failed') \
+         AS failed_later FROM orders AS this \
          JOIN account AS own ON own.id = this.account \
          JOIN account AS their ON their.tenant = own.tenant \
          AND (own.tenant <> '' OR their.api_root = own.api_root) \
@@ -134,5 +141,7 @@ async fn other_order(
         run: row.try_get("uuid")?,
         state: state(&row)?,
         action: row.try_get("action_id")?,
+        answer: row.try_get("action")?,
+        failed_later: row.try_get("failed_later")?,
     }))
 }

@@ -110,7 +110,11 @@ impl Session {
         let exchange = record.exchange.as_ref();
         let answer = exchange.and_then(|exchange| exchange.answer.as_deref());
         let answer = answer.map(|answer| {
-            String::from_utf8_lossy(&answer[..answer.len().min(MAX_ANSWER)]).into_owned()
+            let answer = &answer[..answer.len().min(MAX_ANSWER)];
+            let mut answer = String::from_utf8_lossy(answer).into_owned();
+            // What is no text takes up to three times its length.
+            answer.truncate(answer.floor_char_boundary(MAX_ANSWER));
+            answer
         });
         let size = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
         let write = async {

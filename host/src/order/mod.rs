@@ -12,12 +12,25 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::contract::{
-    ActionStatus, Comment, Machine, MachineAction, MachineId, Problem, Retry, plain_name,
+use crate::{
+    contract::{
+        ActionStatus, Comment, Machine, MachineAction, MachineId, Problem, Retry, plain_name,
+    },
+    text::cut,
 };
 
 /// The kind of problem of an order whose action the service does not list.
 pub const NOT_LISTED: &str = "not-listed";
+
+/// The kind of problem of an order whose machine was offboarded before, and has reported
+/// since.
+pub const SEEN_SINCE: &str = "seen-since";
+
+/// The longest word of the service about a machine that is kept, in bytes.
+const MAX_WORD: usize = 256;
+
+/// The longest name of a machine that is kept, in bytes: a DNS name has fewer than 256.
+const MAX_NAME: usize = 1024;
 
 /// How far an order has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,6 +134,35 @@ impl From<&Machine> for Seen {
             last_seen: machine.last_seen.clone(),
             merged_into: machine.merged_into_machine_id.clone(),
         }
+        .bounded()
+    }
+}
+
+impl Seen {
+    /// What is kept of it does not grow with what the service says.
+    #[must_use]
+    pub fn bounded(mut self) -> Self {
+        let Self {
+            platform,
+            version,
+            health,
+            onboarding,
+            last_seen,
+            merged_into,
+        } = &mut self;
+        let words = [
+            platform,
+            version,
+            health,
+            onboarding,
+            last_seen,
+            merged_into,
+        ];
+        words
+            .into_iter()
+            .flatten()
+            .for_each(|word| cut(word, MAX_WORD));
+        self
     }
 }
 
@@ -292,7 +334,7 @@ impl Order {
     pub fn resolved(&mut self, machine: MachineId, name: Option<String>) {
         if self.state == State::Planned {
             self.machine = Some(machine);
-            self.name = name.or_else(|| self.name.take());
+            self.name = name.map(bounded_name).or_else(|| self.name.take());
         }
     }
 
@@ -343,7 +385,7 @@ impl Order {
                 self.name = self
                     .name
                     .take()
-                    .or_else(|| action.computer_dns_name.clone());
+                    .or_else(|| action.computer_dns_name.clone().map(bounded_name));
                 self.follow(*action);
             }
             Verdict::Rejected(problem) => self.end(State::Rejected, problem),
@@ -413,6 +455,13 @@ impl Order {
         self.state == State::Pending && problem.is_some_and(|problem| problem.kind == NOT_LISTED)
     }
 
+    /// Whether it was left out, and its machine has reported since it was offboarded before.
+    #[must_use]
+    pub fn is_seen_since(&self) -> bool {
+        let problem = self.problem.as_ref();
+        self.state == State::Skipped && problem.is_some_and(|problem| problem.kind == SEEN_SINCE)
+    }
+
     /// Following is not possible.
     pub fn cannot_follow(&mut self, problem: Problem) {
         if self.state == State::Accepted {
@@ -444,6 +493,11 @@ impl Order {
         self.state = state;
         self.problem = Some(problem);
     }
+}
+
+fn bounded_name(mut name: String) -> String {
+    cut(&mut name, MAX_NAME);
+    name
 }
 
 /// Whether a 403 is about the credential, and so would meet every machine alike.

@@ -2,7 +2,7 @@
 //! listed for many with one call. It tells a new action from an old one later,
 //! without comparing clocks.
 
-use super::{Listing, Runner, preflight::stands_in_the_way};
+use super::{Listing, Runner, Since, preflight::stand_aside};
 use crate::{
     contract::{ActionStatus, MachineAction, MachineId, Problem, Retry},
     ledger::{Entry, LedgerError, RunId},
@@ -13,6 +13,9 @@ use crate::{
 /// that servers are known for, 2 KiB.
 pub(super) const BATCH: u32 = 20;
 
+const UNKEPT: &str = "the service lists more actions that may be a machine's than are kept, so a \
+    request without an answer stays unknown";
+
 /// Orders that are ready to be sent.
 pub(super) struct Batch {
     pub(super) entries: Vec<Entry>,
@@ -22,6 +25,8 @@ pub(super) struct Batch {
     pub(super) last: Option<u64>,
     /// Why they are not ready after all.
     pub(super) fault: Option<Problem>,
+    /// Why a lost answer cannot be looked up later.
+    pub(super) unkept: Option<Problem>,
 }
 
 impl Runner {
@@ -38,6 +43,7 @@ impl Runner {
             entries: Vec::new(),
             settled: Vec::new(),
             fault: None,
+            unkept: None,
         };
         for mut entry in entries {
             // What was not looked at is not sent.
@@ -47,7 +53,7 @@ impl Runner {
             match self.session.taken(&entry, again).await? {
                 None => batch.entries.push(entry),
                 Some(taken) => {
-                    entry.order.skip(stands_in_the_way(&taken));
+                    stand_aside(&mut entry.order, &taken);
                     self.session.save(&mut entry).await?;
                     batch.settled.push(entry);
                 }
@@ -77,7 +83,13 @@ impl Runner {
             Ok(listing) => {
                 let mut done = Vec::new();
                 for mut entry in std::mem::take(&mut batch.entries) {
-                    entry.known = entry.order.machine().map(|machine| listing.known(machine));
+                    entry.known = entry
+                        .order
+                        .machine()
+                        .and_then(|machine| listing.known(machine));
+                    if entry.known.is_none() {
+                        batch.unkept = Some(Problem::new("rejected", Retry::Never, UNKEPT));
+                    }
                     let shown = (!again).then(|| shown(&entry.order, &listing)).flatten();
                     let Some(action) = shown else {
                         batch.entries.push(entry);
@@ -85,8 +97,8 @@ impl Runner {
                     };
                     match self.session.taken(&entry, false).await? {
                         // Another process of this ledger sent it meanwhile.
-                        Some(taken) => entry.order.skip(stands_in_the_way(&taken)),
-                        None => take_on(&mut entry.order, action),
+                        Some(taken) => stand_aside(&mut entry.order, &taken),
+                        None => take_on(&mut entry.order, action, &listing),
                     }
                     done.push(entry);
                 }
@@ -123,14 +135,16 @@ pub(super) fn shown(order: &Order, listing: &Listing) -> Option<MachineAction> {
 }
 
 /// What the service has stands for the order.
-fn take_on(order: &mut Order, action: MachineAction) {
+fn take_on(order: &mut Order, action: MachineAction, listing: &Listing) {
     if !action.status.is_final() {
         order.settle(Verdict::Accepted(Box::new(action)));
         return order.joined();
     }
-    let message = format!(
-        "the service has carried it out with this very comment, by action {}; --again does it again",
+    let failed_later = listing.failed_after(&action);
+    let what = format!(
+        "the service has carried it out with this very comment, by action {}",
         action.id
     );
-    order.skip(Problem::new("already-offboarded", Retry::Never, message));
+    let since = Since::of(order.seen(), &action.json).but_failed(failed_later);
+    order.skip(since.problem(&what));
 }

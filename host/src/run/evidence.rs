@@ -21,8 +21,8 @@ use crate::{
 /// The most entries of one page (Microsoft's API documentation).
 const MAX_ENTRIES: usize = 10_000;
 
-/// Longer than any id, in bytes.
-const MAX_ID: usize = 256;
+/// Longer than any id, type or status, in bytes: they are kept.
+const MAX_WORD: usize = 256;
 
 /// An answer that egress delivered with a success.
 pub(super) struct Delivered<'a> {
@@ -145,11 +145,11 @@ fn same_letters(one: Option<&str>, other: Option<&str>) -> bool {
 
 impl<'a> Entry<'a> {
     fn new(raw: &'a str, members: &Members<'a>) -> Option<(String, Self)> {
-        let id = members.id.and_then(text).filter(|id| id.len() <= MAX_ID)?;
+        let id = members.id.and_then(word)?;
         let entry = Self {
             raw,
-            kind: members.kind.and_then(text),
-            status: members.status.and_then(text),
+            kind: members.kind.and_then(word),
+            status: members.status.and_then(word),
             machine: members.machine.and_then(text),
             comment: members.comment.and_then(text),
             name: members.name.and_then(text),
@@ -251,6 +251,11 @@ fn text(value: &RawValue) -> Option<String> {
         Some(b'{' | b'[' | b'n') | None => None,
         Some(_) => Some(value.to_owned()),
     }
+}
+
+/// The same, where it is no longer than a word can be.
+fn word(value: &RawValue) -> Option<String> {
+    text(value).filter(|word| word.len() <= MAX_WORD)
 }
 
 #[cfg(test)]

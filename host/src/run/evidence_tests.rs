@@ -89,6 +89,27 @@ fn an_action_counts_if_it_is_reported_as_it_was_sent() {
     assert!(Delivered::read(&CallRecord::default()).is_none());
 }
 
+/// They are kept: with the action, and at each step of its order.
+#[test]
+fn a_type_or_a_status_that_is_no_word_does_not_count() {
+    for (length, counts) in [(MAX_WORD, true), (MAX_WORD + 1, false)] {
+        let word = "x".repeat(length);
+        for (member, kind, status) in [("type", &word[..], "Failed"), ("status", "Offboard", &word)]
+        {
+            let json = format!(r#"{{"id": "A1", "type": "{kind}", "status": "{status}"}}"#);
+            let action = MachineAction {
+                action_type: ActionType::of(kind),
+                status: ActionStatus::of(status),
+                json: json.clone(),
+                ..MachineAction::bare("A1")
+            };
+            let record = answered(200, &json);
+            let delivered = Delivered::read(&record).unwrap();
+            assert_eq!(delivered.has_action(&action), counts, "{member} {length}");
+        }
+    }
+}
+
 #[test]
 fn a_machine_counts_if_it_is_reported_as_it_was_sent() {
     let one = r#"{"id": "AB", "computerDnsName": "x", "n": 1e999999}"#;

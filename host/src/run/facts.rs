@@ -1,11 +1,15 @@
-//! What a policy asks of a machine, read by the host itself from what egress
-//! delivered: a plugin cannot make a machine look as if it might be offboarded.
-//! What cannot be read in one way alone is not known.
+//! What a policy asks of a machine, and whether the machine reports, read by the host
+//! itself from what egress delivered: a plugin cannot make a machine look as if it might
+//! be offboarded, or as if it were silent. What cannot be read in one way alone is not
+//! known.
 
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
 use crate::{
+    contract::Machine,
     members::{Members, members},
+    order::Seen,
     policy::Facts,
 };
 
@@ -14,6 +18,9 @@ const TAGS: &str = "machineTags";
 const GROUP: &str = "rbacGroupName";
 const VALUE: &str = "deviceValue";
 const SEEN: &str = "lastSeen";
+const HEALTH: &str = "healthStatus";
+/// When an action's status changed last; the second name is that of older documents.
+const UPDATED: [&str; 2] = ["lastUpdateDateTimeUtc", "lastUpdateTimeUtc"];
 
 /// Of a machine's JSON, as it was delivered; none where that cannot be read.
 pub(super) fn facts(json: &str) -> Option<Facts> {
@@ -29,6 +36,44 @@ pub(super) fn facts(json: &str) -> Option<Facts> {
         value: text(&members, VALUE),
         last_seen: text(&members, SEEN).and_then(|seen| seen.parse().ok()),
     })
+}
+
+/// What the service knows of a machine. What decides whether it was silent is read here;
+/// the rest is for people.
+pub(super) fn seen(machine: &Machine) -> Seen {
+    let wanted = |key: &str| {
+        [SEEN, HEALTH]
+            .iter()
+            .any(|name| key.eq_ignore_ascii_case(name))
+    };
+    let read = members(&machine.json, wanted).unwrap_or_default();
+    Seen {
+        last_seen: text(&read, SEEN),
+        health: text(&read, HEALTH),
+        ..Seen::from(machine)
+    }
+    .bounded()
+}
+
+/// When the status of an action changed last, as it was delivered.
+pub(super) fn updated(action: &str) -> Option<Timestamp> {
+    let wanted = |key: &str| UPDATED.iter().any(|name| key.eq_ignore_ascii_case(name));
+    let read = members(action, wanted)?;
+    let mut times = UPDATED.iter().filter_map(|name| text(&read, name));
+    times.find_map(|text| time(&text))
+}
+
+/// A time as the service writes it. Without a zone it is UTC, as all of its times are.
+/// One before 1970 is how .NET writes none.
+pub(super) fn time(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    let time = text.parse().or_else(|_| {
+        let civil = text.parse::<jiff::civil::DateTime>()?;
+        civil
+            .to_zoned(jiff::tz::TimeZone::UTC)
+            .map(|at| at.timestamp())
+    });
+    time.ok().filter(|time| *time > Timestamp::UNIX_EPOCH)
 }
 
 /// The one member of this name, in any case, as older documents have it.

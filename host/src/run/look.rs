@@ -15,8 +15,8 @@ use super::{
 };
 use crate::{
     contract::{
-        ActionFilter, ActionId, ActionType, Comment, Machine, MachineAction, MachineId, Problem,
-        ReadError, Retry, stands_for,
+        ActionFilter, ActionId, ActionStatus, ActionType, Comment, Machine, MachineAction,
+        MachineId, Problem, ReadError, Retry, stands_for,
     },
     egress::Delivery,
     grant::Route,
@@ -29,6 +29,14 @@ const PAGE: u32 = 200;
 const MAX_PAGES: usize = 20;
 /// Actions of one page; a machine has few.
 const ACTIONS: u32 = 1000;
+/// Ids that one listing keeps: as many as its pages have where the service keeps to
+/// `ACTIONS`. More are not listed in part.
+const MAX_IDS: usize = MAX_PAGES * ACTIONS as usize;
+/// What one listing keeps of actions, in bytes: thousands of them.
+const MAX_KEPT: usize = 16 * 1024 * 1024;
+/// What one order keeps of the ids that were known before, in bytes: hundreds of ids,
+/// where a machine has a few offboardings.
+const MAX_KNOWN: usize = 32 * 1024;
 /// The longest pause that a read waits out.
 const LONGEST_PAUSE: Duration = Duration::from_secs(65);
 
@@ -39,7 +47,31 @@ pub struct Listing {
     actions: Vec<MachineAction>,
     /// The ids of everything that was listed, whatever it is, in lower case; and
     /// the machine that it names.
-    ids: HashMap<String, Option<String>>,
+    ids: HashMap<String, Named>,
+    /// How much the actions take, in bytes.
+    kept: usize,
+}
+
+/// Which machine an entry of a list names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Named {
+    /// One that was asked about.
+    Asked(MachineId),
+    /// Another one.
+    Other,
+    /// None: it may be any machine's.
+    None,
+}
+
+impl Named {
+    fn of(machine: Option<&str>, asked: &[&MachineId]) -> Self {
+        let Some(machine) = machine else {
+            return Self::None;
+        };
+        let same = |id: &&&MachineId| id.as_str().eq_ignore_ascii_case(machine);
+        let asked = asked.iter().find(same);
+        asked.map_or(Self::Other, |id| Self::Asked((*id).clone()))
+    }
 }
 
 impl Listing {
@@ -55,10 +87,11 @@ impl Listing {
 
     /// What was read one by one.
     pub(super) fn of_actions(actions: Vec<MachineAction>) -> Self {
-        let id = |action: &MachineAction| (action.id.to_ascii_lowercase(), None);
+        let id = |action: &MachineAction| (action.id.to_ascii_lowercase(), Named::None);
         Self {
             ids: actions.iter().map(id).collect(),
             actions,
+            kept: 0,
         }
     }
 
@@ -76,15 +109,59 @@ impl Listing {
         self.of(machine).find(|action| !action.status.is_final())
     }
 
-    /// The ids of everything that was listed, but for what is another machine's.
+    /// Whether an offboarding of the same machine that is newer than this one has failed.
+    pub(super) fn failed_after(&self, action: &MachineAction) -> bool {
+        let machine = action.machine_id.as_deref().unwrap_or_default();
+        self.actions()
+            .take_while(|one| one.id != action.id)
+            .filter(|one| {
+                let id = one.machine_id.as_deref().unwrap_or_default();
+                id.eq_ignore_ascii_case(machine)
+            })
+            .any(|one| one.status == ActionStatus::Failed)
+    }
+
+    /// The ids of everything that was listed, but for what is another machine's. None where
+    /// they are more than an order keeps: without one of them, an old action could be taken
+    /// for a new one.
     #[must_use]
-    pub fn known(&self, machine: &MachineId) -> HashSet<String> {
-        let may_be_its = |of: &Option<String>| {
-            let names = |id: &String| id.eq_ignore_ascii_case(machine.as_str());
-            of.as_ref().is_none_or(names)
-        };
-        let ids = self.ids.iter().filter(|(_, of)| may_be_its(of));
-        ids.map(|(id, _)| id.clone()).collect()
+    pub fn known(&self, machine: &MachineId) -> Option<HashSet<String>> {
+        let mut known = HashSet::new();
+        let mut left = MAX_KNOWN;
+        for id in self.may_be_of(machine) {
+            // With its quotes and its comma in the ledger.
+            left = left.checked_sub(id.len() + 3)?;
+            known.insert(id.to_owned());
+        }
+        Some(known)
+    }
+
+    /// Whether everything that was listed, but for what is another machine's, is one of
+    /// these.
+    pub(super) fn shows_only(&self, machine: &MachineId, known: &HashSet<String>) -> bool {
+        self.may_be_of(machine).all(|id| known.contains(id))
+    }
+
+    fn may_be_of(&self, machine: &MachineId) -> impl Iterator<Item = &str> {
+        let ids = self.ids.iter().filter(move |(_, named)| match named {
+            Named::Asked(id) => id == machine,
+            Named::Other => false,
+            Named::None => true,
+        });
+        ids.map(|(id, _)| id.as_str())
+    }
+
+    /// Keeps what was listed; whether it is not too much.
+    fn keep_id(&mut self, id: &str, named: Named) -> bool {
+        self.ids.insert(id.to_owned(), named);
+        self.ids.len() <= MAX_IDS
+    }
+
+    fn keep_action(&mut self, action: MachineAction) -> bool {
+        let action = as_delivered(action);
+        self.kept = self.kept.saturating_add(action.json.len());
+        self.actions.push(action);
+        self.kept <= MAX_KEPT
     }
 
     /// The one that came after what was known, for an order of this machine with
@@ -213,27 +290,32 @@ impl Runner {
             check_next(sent.as_ref(), page.next.as_deref(), false)?;
             let sent = sent.ok_or_else(|| not_delivered("a list"))?;
             let ids = sent.listed().ok_or_else(|| not_delivered("a list"))?;
-            let ids = ids.map(|(id, machine)| (id.to_owned(), machine.map(ToOwned::to_owned)));
-            listing.ids.extend(ids);
+            for (id, machine) in ids {
+                if !listing.keep_id(id, Named::of(machine, machines)) {
+                    return Err(too_many());
+                }
+            }
             // A service that ignores the filter lists them all.
-            listing
-                .actions
-                .extend(page.actions.into_iter().filter(|action| {
-                    let id = action.machine_id.as_deref().unwrap_or_default();
-                    action.action_type == ActionType::Offboard
-                        && machines
-                            .iter()
-                            .any(|machine| machine.as_str().eq_ignore_ascii_case(id))
-                        && sent.has_action(action)
-                        && known.insert(action.id.to_ascii_lowercase())
-                }));
+            for action in page.actions {
+                let is_asked = matches!(
+                    Named::of(action.machine_id.as_deref(), machines),
+                    Named::Asked(_)
+                );
+                if action.action_type == ActionType::Offboard
+                    && is_asked
+                    && sent.has_action(&action)
+                    && known.insert(action.id.to_ascii_lowercase())
+                    && !listing.keep_action(action)
+                {
+                    return Err(too_many());
+                }
+            }
             cursor = page.next;
             if cursor.is_none() {
                 return Ok(listing);
             }
         }
-        let message = "the service lists more actions than can be read";
-        Err(Problem::new("rejected", Retry::Never, message))
+        Err(too_many())
     }
 
     /// Reads, and reads again where that may help. The answer is believed only
@@ -327,6 +409,26 @@ pub(super) fn check_next(
     }
 }
 
+fn too_many() -> Problem {
+    let message = "the service lists more actions than can be read";
+    Problem::new("rejected", Retry::Never, message)
+}
+
+/// An action without what only the plugin says of it.
+fn as_delivered(action: MachineAction) -> MachineAction {
+    let bare = MachineAction::bare(&action.id);
+    MachineAction {
+        id: action.id,
+        action_type: action.action_type,
+        status: action.status,
+        requestor_comment: action.requestor_comment,
+        machine_id: action.machine_id,
+        computer_dns_name: action.computer_dns_name,
+        json: action.json,
+        ..bare
+    }
+}
+
 fn not_delivered(what: &str) -> Problem {
     let message = format!("the plugin reports {what} that the service did not send");
     Problem::new("unreadable-answer", Retry::Never, message)
@@ -347,7 +449,7 @@ mod tests {
         };
         Listing {
             actions: actions.iter().map(action).collect(),
-            ids: HashMap::new(),
+            ..Listing::default()
         }
     }
 
@@ -376,19 +478,58 @@ mod tests {
         assert_eq!(adopted(&[new], Some("other")), None);
     }
 
+    fn listed(entries: &[(&str, Option<&str>)]) -> Listing {
+        let machine: MachineId = MACHINE.parse().unwrap();
+        let mut listing = Listing::default();
+        for (id, of) in entries {
+            assert!(listing.keep_id(id, Named::of(*of, &[&machine])));
+        }
+        listing
+    }
+
     #[test]
     fn what_is_not_another_machine_s_is_known() {
-        let id = |id: &str, machine: Option<&str>| (id.to_owned(), machine.map(ToOwned::to_owned));
+        let upper = MACHINE.to_uppercase();
         let other = "f".repeat(40);
-        let listing = Listing {
-            actions: Vec::new(),
-            ids: HashMap::from([
-                id("a", Some(&MACHINE.to_uppercase())),
-                id("b", Some(&other)),
-                id("c", None),
-            ]),
-        };
-        let known = listing.known(&MACHINE.parse().unwrap());
+        let listing = listed(&[("a", Some(&upper)), ("b", Some(&other)), ("c", None)]);
+        let machine = MACHINE.parse().unwrap();
+        let known = listing.known(&machine).unwrap();
         assert_eq!(known, HashSet::from(["a".to_owned(), "c".to_owned()]));
+        assert!(listing.shows_only(&machine, &known));
+        let known = HashSet::from(["a".to_owned()]);
+        assert!(!listing.shows_only(&machine, &known));
+    }
+
+    /// Dropping one of them could make an old action look new.
+    #[test]
+    fn more_known_ids_than_an_order_keeps_are_none() {
+        let id = |number: usize| format!("{number:0>253}");
+        let machine: MachineId = MACHINE.parse().unwrap();
+        for of in [None, Some(MACHINE)] {
+            let ids: Vec<String> = (0..=128).map(id).collect();
+            let entries: Vec<_> = ids.iter().map(|id| (id.as_str(), of)).collect();
+            let fits = listed(&entries[..128]).known(&machine);
+            assert_eq!(fits.map(|known| known.len()), Some(128));
+            let listing = listed(&entries);
+            assert_eq!(listing.known(&machine), None);
+            assert!(!listing.shows_only(&machine, &HashSet::new()));
+        }
+    }
+
+    #[test]
+    fn what_a_listing_keeps_has_an_end() {
+        let mut listing = Listing::default();
+        assert!((0..MAX_IDS).all(|id| listing.keep_id(&id.to_string(), Named::Other)));
+        assert!(!listing.keep_id("one more", Named::None));
+
+        let action = MachineAction {
+            title: Some("of the plugin".to_owned()),
+            json: "x".repeat(1024),
+            ..MachineAction::bare("a")
+        };
+        let mut listing = Listing::default();
+        assert!((0..MAX_KEPT / 1024).all(|_| listing.keep_action(action.clone())));
+        assert!(!listing.keep_action(action));
+        assert_eq!(listing.actions[0].title, None);
     }
 }

@@ -16,6 +16,7 @@ mod preflight;
 mod rehearse;
 mod send;
 mod settle;
+mod since;
 mod tag;
 mod verdict;
 
@@ -39,6 +40,7 @@ pub use follow::TimeOver;
 pub use look::Listing;
 pub use rehearse::Rehearsed;
 pub use send::Sending;
+pub use since::Since;
 
 /// How many calls are in flight at once, where nobody says otherwise.
 pub const JOBS: usize = 4;
@@ -95,6 +97,8 @@ pub enum Event<'a> {
     NotRecorded(&'a Entry, &'a LedgerError),
     /// A cancellation was sent and could not be put on record.
     CancelNotRecorded(&'a LedgerError),
+    /// What was known before is too much to be kept.
+    NotKept(&'a Problem),
     /// How far the accepted ones are could not be asked; it is asked again.
     NotAsked(&'a Problem),
     /// What was accepted cannot be followed.

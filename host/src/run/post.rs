@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use super::{Event, Observe, Runner, evidence::Delivered, preflight::stands_in_the_way, verdict};
+use super::{Event, Observe, Runner, Since, evidence::Delivered, preflight::stand_aside, verdict};
 use crate::{
-    contract::{MachineAction, OffboardError, Problem, Retry},
+    contract::{ActionStatus, MachineAction, OffboardError, Problem, Retry},
     egress::CallRecord,
     grant::{Grant, Route},
     ledger::{Entry, LedgerError, RequestId, Taken},
@@ -75,7 +75,7 @@ impl Runner {
             Err(Taken::Elsewhere) => return Ok((entry, After::Left)),
             Err(_) if doubtful => return Ok((entry, After::Left)),
             Err(taken) => {
-                entry.order.skip(stands_in_the_way(&taken));
+                stand_aside(&mut entry.order, &taken);
                 self.session.save(&mut entry).await?;
                 return Ok((entry, After::Done));
             }
@@ -98,7 +98,7 @@ impl Runner {
             slot.end(called.record.answered());
         }
         let record = called.record.clone();
-        let verdict = match verdict::verdict(&machine, called) {
+        let verdict = match not_an_old_one(&entry, verdict::verdict(&machine, called)) {
             // Whatever became of this one, the first may have been carried out.
             Verdict::Rejected(problem) | Verdict::NotSent(problem)
                 if doubtful && problem.kind != "already-in-progress" =>
@@ -132,7 +132,7 @@ impl Runner {
             return Ok(Some(After::Done));
         }
         // Somebody else's, which would be taken for this order's later.
-        let is_known = listing.known(&machine).is_subset(known);
+        let is_known = listing.shows_only(&machine, known);
         Ok((!is_known || self.stopped()).then_some(After::Left))
     }
 
@@ -257,6 +257,29 @@ impl Runner {
                 .map_err(|error| super::unrecorded(&error)),
             _ => Ok(()),
         }
+    }
+}
+
+/// An answer that names an offboarding which had succeeded before the request, of a machine
+/// that has reported since: nothing new was done.
+fn not_an_old_one(entry: &Entry, verdict: Verdict) -> Verdict {
+    let Verdict::Accepted(action) = &verdict else {
+        return verdict;
+    };
+    let id = action.id.to_ascii_lowercase();
+    let is_old = entry
+        .known
+        .as_ref()
+        .is_some_and(|known| known.contains(&id));
+    if !is_old || action.status != ActionStatus::Succeeded {
+        return verdict;
+    }
+    match Since::of(entry.order.seen(), &action.json) {
+        since @ Since::Reported(..) => {
+            let what = format!("the service answered with action {id}, which is an earlier one");
+            Verdict::Rejected(since.problem(&what))
+        }
+        Since::Silent(_) | Since::Unknown(_) => verdict,
     }
 }
 

@@ -4,7 +4,10 @@
 
 use jiff::Timestamp;
 
-use super::{Event, Observe, Runner, facts::facts};
+use super::{
+    Event, Observe, Runner, Since,
+    facts::{facts, seen},
+};
 use crate::{
     contract::{Machine, MachineId, Problem, Retry, stands_for},
     ledger::{Entry, LedgerError, RunId, Taken},
@@ -118,7 +121,7 @@ impl Runner {
             }
         };
         order.resolved(id, machine.computer_dns_name.clone());
-        order.looked(Look::Seen(Seen::from(machine)));
+        order.looked(Look::Seen(seen(machine)));
         self.ask_policy(order, Some(machine));
         if order.state() == State::Planned
             && let Some(problem) = objection(entry.called.as_deref(), machine)
@@ -186,7 +189,7 @@ impl Runner {
             return Ok(());
         }
         if let Some(taken) = self.session.taken(entry, again).await? {
-            entry.order.skip(stands_in_the_way(&taken));
+            stand_aside(&mut entry.order, &taken);
         }
         Ok(())
     }
@@ -231,9 +234,22 @@ fn duplicate(message: &str) -> Problem {
     Problem::new("duplicate", Retry::Never, message)
 }
 
+/// Leaves out an order whose machine another order has.
+pub(super) fn stand_aside(order: &mut Order, taken: &Taken) {
+    let problem = stands_in_the_way(order, taken);
+    order.skip(problem);
+}
+
 /// Why a machine is left out that another order has.
-pub(super) fn stands_in_the_way(taken: &Taken) -> Problem {
-    let Taken::Machine { run, state, action } = taken else {
+fn stands_in_the_way(order: &Order, taken: &Taken) -> Problem {
+    let Taken::Machine {
+        run,
+        state,
+        action,
+        answer,
+        failed_later,
+    } = taken
+    else {
         return Problem::new("under-way", Retry::Never, "another process is at it");
     };
     let run = run.split('-').next().unwrap_or_default();
@@ -246,13 +262,16 @@ pub(super) fn stands_in_the_way(taken: &Taken) -> Problem {
             "under-way",
             format!("run {run} does not know what became of it: resume that run"),
         ),
-        State::Succeeded => (
-            "already-offboarded",
-            format!("run {run} offboarded it{action}; --again does it again"),
-        ),
+        // What an earlier order did is not what the machine is now.
+        State::Succeeded => {
+            let since = Since::of(order.seen(), answer.as_deref().unwrap_or_default());
+            return since
+                .but_failed(*failed_later)
+                .problem(&format!("run {run} offboarded it{action}"));
+        }
         _ => (
             "still-pending",
-            format!("run {run} ordered it, and the service took it{action}; --again does it again"),
+            format!("run {run} ordered it, and the service took it{action}"),
         ),
     };
     Problem::new(kind, Retry::Never, message)

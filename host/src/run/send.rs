@@ -83,6 +83,8 @@ struct Campaign<'a> {
     waiting: Option<(Instant, Batch)>,
     /// Since when nothing can be read, and how often it was tried.
     down: Option<(Instant, u32)>,
+    /// Whether it was reported that listed actions are not kept.
+    unkept: bool,
     /// The last order that was looked at; none where all were.
     after: Option<u64>,
     stop: Option<Problem>,
@@ -123,6 +125,7 @@ impl Runner {
             preparing: false,
             waiting: None,
             down: None,
+            unkept: false,
             after: Some(0),
             stop: None,
             failed: None,
@@ -354,6 +357,11 @@ impl<'a> Campaign<'a> {
     fn land_batch(&mut self, mut batch: Batch) {
         for entry in batch.settled.drain(..) {
             self.changed(&entry);
+        }
+        if let Some(problem) = batch.unkept.take()
+            && !std::mem::replace(&mut self.unkept, true)
+        {
+            (self.observe)(Event::NotKept(&problem));
         }
         let Some(problem) = batch.fault.take() else {
             self.down = None;

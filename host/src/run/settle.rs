@@ -2,7 +2,7 @@
 //! of those that were refused: many machines with one call, until the grace time
 //! is over. Finding nothing proves nothing.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use tokio::time::Instant;
 
@@ -72,13 +72,10 @@ impl Doubt {
 
     /// Whether the list shows nothing that this order could have led to.
     fn is_empty(&self, listing: &Listing) -> bool {
-        let known = self.entry.known.as_ref();
-        self.entry.order.machine().is_some_and(|machine| {
-            listing
-                .known(machine)
-                .iter()
-                .all(|id| known.is_some_and(|known| known.contains(id)))
-        })
+        let nothing = HashSet::new();
+        let known = self.entry.known.as_ref().unwrap_or(&nothing);
+        let machine = self.entry.order.machine();
+        machine.is_some_and(|machine| listing.shows_only(machine, known))
     }
 
     /// Takes note of an answer.
@@ -107,7 +104,7 @@ impl Doubt {
                 && self.empty >= EMPTY_LISTS
                 && let (Some(listing), Some(machine)) = (listing, self.entry.order.machine())
             {
-                self.entry.known = Some(listing.known(machine));
+                self.entry.known = listing.known(machine);
                 return Heard::Resend;
             }
             self.late += 1;

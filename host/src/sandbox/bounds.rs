@@ -6,11 +6,15 @@ use crate::contract::{
     MachinePage, OffboardError, ReadError, ServiceError, TagError, Throttled, UnknownOutcome,
     UnreadableAnswer,
 };
+use crate::text::cut;
 
 /// The longest text, in bytes. A cursor, the longest honest one, has fewer.
 const MAX_TEXT: usize = 32 * 1024;
-/// The longest JSON of one action or machine, in bytes.
-const MAX_JSON: usize = 1024 * 1024;
+/// The longest JSON of one machine, in bytes. It is read, and not kept.
+const MAX_MACHINE: usize = 1024 * 1024;
+/// The longest JSON of one action, in bytes, which is kept: as much as is kept of an
+/// answer.
+const MAX_ACTION: usize = 64 * 1024;
 
 /// Something with text in it.
 pub(super) trait Bounded: Sized {
@@ -34,11 +38,7 @@ impl Bounded for () {
 
 impl Bounded for String {
     fn bound(&mut self) {
-        if self.len() > MAX_TEXT {
-            self.truncate(self.floor_char_boundary(MAX_TEXT));
-            self.push('…');
-            self.shrink_to_fit();
-        }
+        cut(self, MAX_TEXT);
     }
 }
 
@@ -64,20 +64,20 @@ impl<T: Bounded, E: Bounded> Bounded for Result<T, E> {
 }
 
 /// A part of JSON is none, so one that is too long is left out.
-fn bound_json(json: &mut String) {
-    if json.len() > MAX_JSON {
+fn bound_json(json: &mut String, bytes: usize) {
+    if json.len() > bytes {
         *json = String::new();
     }
 }
 
 /// Names every member, so that a new one cannot be forgotten.
 macro_rules! record {
-    ($name:ident { $($text:ident),* $(,)? } $({ $($plain:ident),* })? $(json $json:ident)?) => {
+    ($name:ident { $($text:ident),* $(,)? } $({ $($plain:ident),* })? $(json $json:ident up to $bytes:ident)?) => {
         impl Bounded for $name {
             fn bound(&mut self) {
                 let Self { $($text,)* $($($plain: _,)*)? $($json,)? } = self;
                 $($text.bound();)*
-                $(bound_json($json);)?
+                $(bound_json($json, $bytes);)?
             }
         }
     };
@@ -116,13 +116,13 @@ record!(MachineAction {
     creation_date_time_utc, last_update_date_time_utc, cancellation_requestor,
     cancellation_comment, cancellation_date_time_utc, error, scope, external_id, request_source,
     related_file_info, commands, troubleshoot_info,
-} { error_hresult } json json);
+} { error_hresult } json json up to MAX_ACTION);
 record!(Machine {
     id, computer_dns_name, first_seen, last_seen, os_platform, version, os_architecture,
     onboarding_status, health_status, last_ip_address, last_external_ip_address, ip_addresses,
     rbac_group_id, rbac_group_name, risk_score, exposure_level, device_value, aad_device_id,
     machine_tags, agent_version, merged_into_machine_id,
-} { os_build, is_potential_duplication, is_excluded } json json);
+} { os_build, is_potential_duplication, is_excluded } json json up to MAX_MACHINE);
 variant!(ActionType { Other } {
     RunAntiVirusScan, Offboard, LiveResponse, CollectInvestigationPackage, Isolate, Unisolate,
     StopAndQuarantineFile, RestrictCodeExecution, UnrestrictCodeExecution
@@ -201,6 +201,20 @@ mod tests {
         assert!(cut.len() <= MAX_TEXT + '…'.len_utf8());
         assert!(cut.ends_with("é…"));
         assert_eq!(text("short".to_owned()), "short");
+    }
+
+    #[test]
+    fn the_json_of_an_action_is_kept_and_so_is_shorter() {
+        let action = |length: usize| {
+            let json = "x".repeat(length);
+            let action = MachineAction {
+                json,
+                ..MachineAction::bare("a")
+            };
+            action.bounded().json.len()
+        };
+        assert_eq!(action(MAX_ACTION), MAX_ACTION);
+        assert_eq!(action(MAX_ACTION + 1), 0);
     }
 
     #[test]

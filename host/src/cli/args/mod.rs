@@ -29,7 +29,7 @@ pub(super) use records::{ExportArgs, ExportFormat, LedgerArgs, RunsArgs, ShowArg
 const EXIT_CODES: &str = "\
 Exit codes:
   0    all as asked
-  1    something was refused or failed
+  1    something was refused or failed, or a machine has reported since it was offboarded
   2    usage; nothing was sent
   3    no usable credential or permission
   4    unknown, or still pending at the deadline

@@ -1,0 +1,237 @@
+//! Whether a machine has reported since it was offboarded. One that has may have been
+//! onboarded again: its earlier offboarding says nothing of what it is now.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    Runner,
+    facts::{seen, time, updated},
+};
+use crate::{
+    contract::{ActionStatus, ActionType, MachineAction, Problem, Retry},
+    order::{SEEN_SINCE, Seen},
+};
+
+/// How long after the end of its offboarding a machine may still seem to report: what its
+/// sensor sent before may be recorded later. Unsourced: Microsoft says that a machine
+/// reports about every 24 hours, and not how late a report is recorded.
+const RECORDED_LATE: SignedDuration = SignedDuration::from_hours(1);
+
+/// When the service calls a machine inactive that does not report: after 7 days
+/// (Microsoft's documentation). A day more is for that verdict to be late, and for this
+/// machine's clock.
+const INACTIVE: SignedDuration = SignedDuration::from_hours(8 * 24);
+
+/// What is known of a machine after its offboarding has succeeded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Since {
+    /// When it was read, it had not reported since then.
+    Silent(Timestamp),
+    /// It has reported: when the offboarding ended, and what shows it.
+    Reported(Option<Timestamp>, String),
+    /// Not known: when the offboarding ended, if that can be read.
+    Unknown(Option<Timestamp>),
+}
+
+impl Since {
+    /// Compares what the service knew of a machine with the end of its offboarding: an
+    /// action that succeeded, as it was delivered.
+    #[must_use]
+    pub fn of(seen: Option<&Seen>, action: &str) -> Self {
+        Self::at(seen, action, Timestamp::now())
+    }
+
+    fn at(seen: Option<&Seen>, action: &str, now: Timestamp) -> Self {
+        let Some(ended) = updated(action) else {
+            return Self::Unknown(None);
+        };
+        let last_seen = seen.and_then(|seen| seen.last_seen.as_deref());
+        let last_seen = last_seen.and_then(time);
+        if let Some(last_seen) = last_seen
+            && last_seen.duration_since(ended) > RECORDED_LATE
+        {
+            let what = format!("the service saw it after that, at {last_seen}");
+            return Self::Reported(Some(ended), what);
+        }
+        let health = seen.and_then(|seen| seen.health.as_deref());
+        if health.is_some_and(|health| health.eq_ignore_ascii_case("Active"))
+            && now.duration_since(ended) > INACTIVE
+        {
+            let what = "the service still calls it Active, more than 8 days after that";
+            return Self::Reported(Some(ended), what.to_owned());
+        }
+        match last_seen {
+            Some(_) => Self::Silent(ended),
+            None => Self::Unknown(Some(ended)),
+        }
+    }
+
+    /// The same, where an offboarding that was ordered later has failed: the machine was
+    /// there to refuse it.
+    #[must_use]
+    pub fn but_failed(self, failed: bool) -> Self {
+        match self {
+            Self::Silent(ended) if failed => Self::Reported(Some(ended), FAILED.to_owned()),
+            Self::Unknown(ended) if failed => Self::Reported(ended, FAILED.to_owned()),
+            since => since,
+        }
+    }
+
+    /// Why an order is not sent whose machine was offboarded before: `what` says by whom.
+    #[must_use]
+    pub fn problem(&self, what: &str) -> Problem {
+        let (kind, rest) = match self {
+            Self::Silent(ended) => (
+                "already-offboarded",
+                format!(
+                    "; that ended at {ended}, and the service had not seen it since when it was \
+                     read"
+                ),
+            ),
+            Self::Unknown(Some(ended)) => (
+                "already-offboarded",
+                format!("; that ended at {ended}, and whether it has reported since is not known"),
+            ),
+            Self::Unknown(None) => (
+                "already-offboarded",
+                "; whether it has reported since is not known".to_owned(),
+            ),
+            Self::Reported(Some(ended), how) => {
+                (SEEN_SINCE, format!("; that ended at {ended}, and {how}"))
+            }
+            Self::Reported(None, how) => (SEEN_SINCE, format!("; {how}")),
+        };
+        Problem::new(kind, Retry::Never, format!("{what}{rest}"))
+    }
+}
+
+impl Runner {
+    /// Reads the machine of an offboarding that succeeded, and compares. None for any other
+    /// action, and where the machine cannot be read.
+    pub async fn since(&self, action: &MachineAction) -> Option<Since> {
+        let is_done =
+            action.action_type == ActionType::Offboard && action.status == ActionStatus::Succeeded;
+        let id = action.machine_id.as_deref().filter(|_| is_done)?;
+        let machine = self.machine(&id.parse().ok()?).await.ok()?;
+        Some(Since::of(Some(&seen(&machine)), &action.json))
+    }
+}
+
+const FAILED: &str = "an offboarding that was ordered later failed on the machine";
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn since(last_seen: Option<&str>, health: Option<&str>, action: &str) -> Since {
+        let seen = Seen {
+            last_seen: last_seen.map(ToOwned::to_owned),
+            health: health.map(ToOwned::to_owned),
+            ..Seen::default()
+        };
+        let now = "2026-11-22T00:00:00Z".parse().unwrap();
+        Since::at(Some(&seen), action, now)
+    }
+
+    const ENDED: &str = r#"{"lastUpdateDateTimeUtc": "2026-11-20T10:00:00.1234567Z"}"#;
+
+    fn kind(since: &Since) -> &'static str {
+        match since {
+            Since::Silent(_) => "silent",
+            Since::Reported(..) => "reported",
+            Since::Unknown(_) => "unknown",
+        }
+    }
+
+    #[test]
+    fn a_report_after_the_end_and_a_margin_counts_in_every_form_of_a_time() {
+        for (last_seen, expected) in [
+            (Some("2026-11-20T09:59:59Z"), "silent"),
+            (Some("2026-11-20T11:00:00.1234567Z"), "silent"),
+            (Some("2026-11-20T11:00:00.1234568Z"), "reported"),
+            (Some("2026-11-20T11:00:01Z"), "reported"),
+            // The same moment, in another zone, and without one.
+            (Some("2026-11-20T13:00:00.1234567+02:00"), "silent"),
+            (Some("2026-11-20T13:00:01+02:00"), "reported"),
+            (Some("2026-11-20T10:30:00-08:00"), "reported"),
+            (Some("2026-11-20T11:00:01"), "reported"),
+            (Some(" 2026-11-20 11:00:01Z "), "reported"),
+            (Some("9999-12-01T00:00:00Z"), "reported"),
+            // What cannot be read proves no silence.
+            (Some("9999-12-31T23:59:59.9999999Z"), "unknown"),
+            (Some("0001-01-01T00:00:00Z"), "unknown"),
+            (Some("yesterday"), "unknown"),
+            (Some(""), "unknown"),
+            (None, "unknown"),
+        ] {
+            let found = since(last_seen, None, ENDED);
+            assert_eq!(kind(&found), expected, "{last_seen:?} {found:?}");
+        }
+        assert_eq!(kind(&Since::of(None, ENDED)), "unknown");
+    }
+
+    #[test]
+    fn an_end_that_cannot_be_read_proves_nothing() {
+        let seen = Some("2026-11-21T10:00:00Z");
+        for (action, expected) in [
+            (
+                r#"{"lastUpdateTimeUtc": "2026-11-20T10:00:00Z"}"#,
+                "reported",
+            ),
+            (
+                r#"{"LASTUPDATEDATETIMEUTC": "2026-11-20T10:00:00"}"#,
+                "reported",
+            ),
+            (r#"{"lastUpdateDateTimeUtc": null}"#, "unknown"),
+            (
+                r#"{"lastUpdateDateTimeUtc": "0001-01-01T00:00:00Z"}"#,
+                "unknown",
+            ),
+            (r#"{"lastUpdateDateTimeUtc": 1}"#, "unknown"),
+            (
+                r#"{"lastUpdateDateTimeUtc": "2026-11-20T10:00:00Z",
+                    "lastUpdateDateTimeUtc": "2026-11-22T10:00:00Z"}"#,
+                "unknown",
+            ),
+            ("{}", "unknown"),
+            ("", "unknown"),
+        ] {
+            let found = since(seen, None, action);
+            assert_eq!(kind(&found), expected, "{action} {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_machine_that_is_active_long_after_has_reported() {
+        let ended = |at: &str| format!(r#"{{"lastUpdateDateTimeUtc": "2026-11-{at}T00:00:00Z"}}"#);
+        let before = Some("2026-11-01T00:00:00Z");
+        for (health, at, last_seen, expected) in [
+            ("Active", "13", before, "reported"),
+            ("active", "13", None, "reported"),
+            ("Active", "14", before, "silent"),
+            ("Active", "14", None, "unknown"),
+            ("Inactive", "02", before, "silent"),
+            ("Unknown", "02", None, "unknown"),
+        ] {
+            let found = since(last_seen, Some(health), &ended(at));
+            assert_eq!(kind(&found), expected, "{health} {at} {found:?}");
+        }
+    }
+
+    #[test]
+    fn what_failed_later_was_there_to_refuse() {
+        for found in [
+            since(Some("2026-11-01T00:00:00Z"), None, ENDED),
+            since(None, None, "{}"),
+        ] {
+            let problem = found
+                .clone()
+                .but_failed(true)
+                .problem("run 1 offboarded it");
+            assert_eq!(problem.kind, SEEN_SINCE, "{problem:?}");
+            let problem = found.but_failed(false).problem("run 1 offboarded it");
+            assert_eq!(problem.kind, "already-offboarded", "{problem:?}");
+        }
+    }
+}

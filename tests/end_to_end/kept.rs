@@ -1,0 +1,129 @@
+//! What is kept of an answer has a bound, whatever the service says.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::support::{MACHINE, Outcome, Reply, Scripted};
+
+/// As much as the plugin's memory holds of a page, and as long as an id may be.
+const LISTED: usize = 1500;
+
+fn listed(machine: &Value) -> String {
+    let entry = |number: usize| {
+        let id = format!("{number:0>250}");
+        json!({"id": id, "type": "Isolate", "status": "Pending", "machineId": machine})
+    };
+    let actions: Vec<Value> = (0..LISTED).map(entry).collect();
+    json!({ "value": actions }).to_string()
+}
+
+fn machine(request: &str) -> Option<String> {
+    let (_, rest) = request.split_once("/api/machines/")?;
+    rest.get(..40).map(ToOwned::to_owned)
+}
+
+/// What a ledger takes on the disk, with what stands beside it.
+fn ledger_size(server: &Scripted) -> u64 {
+    let files = ["ledger.db", "ledger.db-wal"].map(|name| server.path(name));
+    let size = |path| fs::metadata(path).map_or(0, |file| file.len());
+    files.iter().map(size).sum()
+}
+
+/// Orders twenty machines, which are asked about with one call.
+fn order_twenty(server: &Scripted) -> Outcome {
+    let ids: Vec<String> = (0..20).map(|number| format!("{number:040x}")).collect();
+    let list = server.path("list");
+    fs::write(&list, ids.join("\n")).unwrap();
+    let list = list.to_str().unwrap();
+    let run = ["run", "--from", list, "--comment", "Retired", "--yes"];
+    server.command(&[&run[..], &["--grace=0s", "--output", "json"]].concat())
+}
+
+/// Knows every machine, and answers a POST with the comment in this action.
+fn service(list: String, post: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Scripted {
+    Scripted::new(move |request, _| {
+        let id = machine(request);
+        if request.starts_with("POST ") {
+            return id.map(|id| post(&id));
+        }
+        if request.starts_with("GET /api/machineactions") {
+            return Some(Reply::new(200, &list));
+        }
+        id.map(|id| Reply::new(200, &json!({"id": id, "computerDnsName": "x"}).to_string()))
+    })
+}
+
+#[test]
+fn ids_that_belong_to_no_machine_are_not_copied_into_each_order() {
+    let server = service(listed(&json!(null)), |_| Reply::raw(b""));
+    let outcome = order_twenty(&server);
+    // A lost answer cannot be looked up, so it stays unknown, and the user is told why.
+    assert_eq!(outcome.rows().len(), 20);
+    for row in outcome.rows() {
+        assert_eq!(row["state"], "unknown", "{outcome:?}");
+    }
+    assert_eq!(outcome.code, 4);
+    let told = "lists more actions that may be a machine's than are kept";
+    assert_eq!(outcome.stderr.matches(told).count(), 1, "{outcome:?}");
+    // Before, 20 × 1,500 × 253 bytes.
+    let size = ledger_size(&server);
+    assert!(size < 2_000_000, "{size} {outcome:?}");
+    // Nor is it sent again, though no list shows anything new.
+    let posts = server.posts();
+    let again = ["resume", "--yes", "--resend-unknown", "--grace=0s"];
+    let again = server.command(&again);
+    assert_eq!(server.posts(), posts, "{again:?}");
+}
+
+#[test]
+fn words_of_an_answer_are_kept_up_to_a_bound() {
+    let long = "x".repeat(30_000);
+    let body = json!({"error": {"code": long, "message": "\u{1}".repeat(30_000), "target": long}});
+    let server = service(listed(&json!("another")), move |_| {
+        Reply::new(400, &body.to_string())
+    });
+    let outcome = server.run(&[]);
+    let row = outcome.row();
+    assert_eq!(row["state"], "rejected", "{outcome:?}");
+    for (member, bound) in [("code", 300), ("message", 4200), ("target", 300)] {
+        let text = row["error"][member].as_str().unwrap();
+        assert!(text.len() < bound, "{member} {}", text.len());
+    }
+    assert!(ledger_size(&server) < 1_000_000);
+}
+
+/// Each byte that is no text would take three in the ledger.
+#[test]
+fn an_answer_that_is_no_text_is_kept_up_to_the_same_bound() {
+    let body = [0xff; 60_000];
+    let head = format!("HTTP/1.1 400 X\r\nContent-Length: {}\r\n\r\n", body.len());
+    let reply = [head.as_bytes(), &body].concat();
+    let server = Scripted::posting(Reply::raw(&reply));
+    server.run(&[]);
+    let exported = server.command(&["export", "last"]);
+    let exported: Value = serde_json::from_str(&exported.stdout).unwrap();
+    let answer = exported["requests"][0]["answer"].as_str().unwrap();
+    assert!((1..=64 * 1024).contains(&answer.len()), "{}", answer.len());
+}
+
+#[test]
+fn words_about_a_machine_are_kept_up_to_a_bound() {
+    let long = "x".repeat(30_000);
+    let machine = json!({
+        "id": MACHINE, "computerDnsName": long, "osPlatform": long, "version": long,
+        "healthStatus": long, "onboardingStatus": long, "lastSeen": long,
+        "mergedIntoMachineId": long,
+    });
+    let server = Scripted::new(move |request, _| {
+        let is_machine = request.starts_with("GET /api/machines/");
+        is_machine.then(|| Reply::new(200, &machine.to_string()))
+    });
+    // Refused, so that nothing but these words is on record.
+    let outcome = server.run(&[]);
+    assert_eq!(outcome.row()["state"], "rejected", "{outcome:?}");
+    let name = outcome.row()["name"].as_str().unwrap().len();
+    assert!(name < 1100, "{name}");
+    let size = ledger_size(&server);
+    assert!(size < 400_000, "{size}");
+}

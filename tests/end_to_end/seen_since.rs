@@ -1,0 +1,260 @@
+//! A machine that has reported since it was offboarded is not called done.
+
+use std::{
+    fs,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use serde_json::{Value, json};
+
+use crate::support::{MACHINE, Outcome, Reply, Scripted};
+
+const ENDED: &str = "2026-01-10T10:00:00.1234567Z";
+const BEFORE: &str = "2026-01-10T09:00:00Z";
+const SINCE: &str = "2026-01-12T10:00:00Z";
+const FIRST: &str = "11111111-2222-3333-4444-000000000001";
+const SECOND: &str = "11111111-2222-3333-4444-000000000002";
+
+/// A service that carries out at once what it gets.
+struct Service {
+    server: Scripted,
+    machine: Arc<Mutex<Value>>,
+    /// Whether it lists its actions.
+    lists: Arc<AtomicBool>,
+}
+
+fn action(id: &str, status: &str, comment: &str) -> Value {
+    json!({
+        "id": id, "type": "Offboard", "status": status, "machineId": MACHINE,
+        "requestorComment": comment, "lastUpdateDateTimeUtc": ENDED,
+    })
+}
+
+impl Service {
+    /// Each POST gets the next of these as its answer; none is a machine that may not be
+    /// read.
+    fn new(answers: Vec<Value>) -> Self {
+        let machine = Arc::new(Mutex::new(json!(null)));
+        let lists = Arc::new(AtomicBool::new(true));
+        let (shown, may_list) = (Arc::clone(&machine), Arc::clone(&lists));
+        let actions: Mutex<Vec<Value>> = Mutex::default();
+        let server = Scripted::new(move |request, posts| {
+            let mut listed = actions.lock().unwrap();
+            if request.starts_with("POST ") {
+                let answer = answers[posts].clone();
+                if !listed.contains(&answer) {
+                    listed.insert(0, answer.clone());
+                }
+                return Some(Reply::new(201, &answer.to_string()));
+            }
+            if request.starts_with("GET /api/machineactions") {
+                if !may_list.load(Ordering::SeqCst) {
+                    return Some(Reply::error(503, "ServiceUnavailable", ""));
+                }
+                let one = listed.iter().find(|action| {
+                    let id = action["id"].as_str().unwrap();
+                    request.contains(&format!("/machineactions/{id}"))
+                });
+                let list = json!({"value": *listed});
+                return Some(Reply::new(200, &one.unwrap_or(&list).to_string()));
+            }
+            let machine = shown.lock().unwrap();
+            Some(match machine.is_null() {
+                true => Reply::error(403, "Forbidden", "may not"),
+                false => Reply::new(200, &machine.to_string()),
+            })
+        });
+        let service = Self {
+            server,
+            machine,
+            lists,
+        };
+        service.seen(json!(BEFORE));
+        service
+    }
+
+    fn seen(&self, last_seen: Value) {
+        *self.machine.lock().unwrap() = json!({
+            "id": MACHINE, "computerDnsName": "host1.example.test", "osPlatform": "Windows11",
+            "healthStatus": "Inactive", "onboardingStatus": "Onboarded", "lastSeen": last_seen,
+        });
+    }
+
+    fn lists(&self, lists: bool) {
+        self.lists.store(lists, Ordering::SeqCst);
+    }
+
+    fn run(&self, args: &[&str]) -> Outcome {
+        self.server.run(args)
+    }
+
+    fn with_ledger(&self, ledger: &str, args: &[&str]) -> Outcome {
+        let ledger = self.server.path(ledger);
+        self.run(&[&["--ledger", ledger.to_str().unwrap()], args].concat())
+    }
+}
+
+fn succeeded() -> Vec<Value> {
+    vec![
+        action(FIRST, "Succeeded", "Retired"),
+        action(SECOND, "Succeeded", "Retired"),
+    ]
+}
+
+/// It names both times, and is not done.
+fn is_refused(outcome: &Outcome) {
+    let row = outcome.row();
+    assert_eq!(row["state"], "skipped", "{outcome:?}");
+    assert_eq!(row["error"]["kind"], "seen-since", "{outcome:?}");
+    let message = row["error"]["message"].as_str().unwrap();
+    assert!(message.contains("2026-01-10T10:00:00"), "{message}");
+    assert!(message.contains("2026-01-12T10:00:00"), "{message}");
+    let hint = row["error"]["hint"].as_str().unwrap();
+    assert!(hint.contains("--again"), "{hint}");
+    assert_eq!(outcome.code, 1, "{outcome:?}");
+}
+
+#[test]
+fn what_this_ledger_offboarded_and_has_reported_since_is_not_done() {
+    let service = Service::new(succeeded());
+    assert_eq!(service.run(&[]).row()["state"], "succeeded");
+    service.seen(json!(SINCE));
+    let page = service.server.path("page.html");
+    let second = service.run(&["--report", page.to_str().unwrap()]);
+    is_refused(&second);
+    let page = fs::read_to_string(page).unwrap();
+    assert!(page.contains("seen-since"), "{page}");
+    // A dry run, and whatever shows the run later.
+    is_refused(&service.run(&["--dry-run"]));
+    let show = |format| service.server.command(&["show", "last", "-o", format]);
+    is_refused(&show("json"));
+    let table = show("table");
+    assert!(table.stdout.contains("seen-since"), "{table:?}");
+    assert!(table.stderr.contains("1 of the skipped"), "{table:?}");
+    let sheet = show("csv");
+    assert!(sheet.stdout.contains("seen-since"), "{sheet:?}");
+    assert_eq!(sheet.code, 1);
+    assert_eq!(service.server.posts(), 1);
+    // The user's word sends it.
+    let again = service.run(&["--again"]);
+    assert_eq!(again.row()["action"]["id"], SECOND, "{again:?}");
+}
+
+#[test]
+fn what_the_service_has_word_for_word_and_has_reported_since_is_not_done() {
+    let service = Service::new(succeeded());
+    service.run(&[]);
+    service.seen(json!(SINCE));
+    let dry = service.with_ledger("other.db", &["--dry-run"]);
+    let warnings = dry.row()["warnings"].to_string();
+    assert!(warnings.contains("2026-01-12T10:00:00"), "{warnings}");
+    is_refused(&service.with_ledger("other.db", &[]));
+    assert_eq!(service.server.posts(), 1);
+}
+
+/// As much as is known is said, and no more.
+#[test]
+fn a_machine_that_has_not_reported_since_is_left_out_as_before() {
+    let service = Service::new(succeeded());
+    service.run(&[]);
+    for (last_seen, words) in [
+        (json!(BEFORE), "had not seen it since"),
+        (json!("2026-01-10T13:00:00+03:00"), "had not seen it since"),
+        (json!(null), "is not known"),
+        (json!(20_260_112), "is not known"),
+        (json!("lately"), "is not known"),
+    ] {
+        service.seen(last_seen.clone());
+        for ledger in ["ledger.db", "other.db"] {
+            let outcome = service.with_ledger(ledger, &[]);
+            let row = outcome.row();
+            assert_eq!(row["error"]["kind"], "already-offboarded", "{outcome:?}");
+            let message = row["error"]["message"].as_str().unwrap();
+            assert!(message.contains(words), "{last_seen} {message}");
+            let hint = row["error"]["hint"].as_str().unwrap();
+            assert!(!hint.contains("Nothing to do"), "{hint}");
+            assert_eq!(outcome.code, 0, "{outcome:?}");
+        }
+    }
+    // Nor is anything known of one that may not be read.
+    *service.machine.lock().unwrap() = json!(null);
+    let outcome = service.run(&[]);
+    let message = outcome.row()["error"]["message"].to_string();
+    assert!(message.contains("is not known"), "{message}");
+    assert_eq!((outcome.code, service.server.posts()), (0, 1));
+}
+
+/// What ended otherwise, or failed later, is no success.
+#[test]
+fn what_failed_is_sent_and_what_failed_later_is_not_done() {
+    for status in ["Failed", "TimeOut", "Cancelled"] {
+        let first = action(FIRST, status, "Retired");
+        let service = Service::new(vec![first, action(SECOND, "Succeeded", "Retired")]);
+        service.run(&[]);
+        let second = service.run(&[]);
+        assert_eq!(second.row()["state"], "succeeded", "{status} {second:?}");
+    }
+    let failed = action(SECOND, "Failed", "Retired");
+    let service = Service::new(vec![action(FIRST, "Succeeded", "Retired"), failed]);
+    service.run(&[]);
+    service.run(&["--again"]);
+    for ledger in ["ledger.db", "other.db"] {
+        let third = service.with_ledger(ledger, &[]);
+        assert_eq!(third.row()["error"]["kind"], "seen-since", "{third:?}");
+        assert_eq!((third.code, service.server.posts()), (1, 2));
+    }
+}
+
+/// The service answers a request with what it did before.
+#[test]
+fn an_old_success_is_not_this_order_s() {
+    let old = action(FIRST, "Succeeded", "Retired");
+    let service = Service::new(vec![old.clone(), old]);
+    service.run(&[]);
+    service.seen(json!(SINCE));
+    let outcome = service.run(&["--again"]);
+    let row = outcome.row();
+    assert_eq!(row["state"], "rejected", "{outcome:?}");
+    assert_eq!(row["error"]["kind"], "seen-since", "{outcome:?}");
+    assert_eq!((outcome.code, service.server.posts()), (1, 2));
+}
+
+#[test]
+fn the_status_of_a_success_says_that_the_machine_has_reported_since() {
+    let service = Service::new(succeeded());
+    service.run(&[]);
+    for subject in [MACHINE, FIRST] {
+        let status = |format| service.server.command(&["status", subject, "-o", format]);
+        service.seen(json!(BEFORE));
+        let silent = status("json");
+        assert_eq!((silent.code, &silent.row()["error"]), (0, &json!(null)));
+        service.seen(json!(SINCE));
+        let outcome = status("json");
+        let row = outcome.row();
+        assert_eq!(row["state"], "succeeded", "{outcome:?}");
+        assert_eq!(row["error"]["kind"], "seen-since", "{outcome:?}");
+        assert_eq!(row["note"], json!(null));
+        assert_eq!(outcome.code, 1);
+        let table = status("table");
+        assert!(table.stdout.contains("seen-since"), "{table:?}");
+        assert!(!table.stderr.contains("was offboarded."), "{table:?}");
+    }
+}
+
+/// A machine is read again when its order waited: what was read before it was offboarded
+/// says nothing of the time since.
+#[test]
+fn a_resume_reads_the_machines_of_waiting_orders_again() {
+    let service = Service::new(succeeded());
+    service.lists(false);
+    assert_eq!(service.run(&[]).row()["state"], "not-sent");
+    service.lists(true);
+    service.with_ledger("other.db", &[]);
+    service.seen(json!(SINCE));
+    let resume = ["resume", "--yes", "--output", "json"];
+    is_refused(&service.server.command(&resume));
+    assert_eq!(service.server.posts(), 1);
+}

@@ -16,6 +16,7 @@
 pub mod component;
 pub mod connection;
 pub mod contract;
+mod cut;
 pub mod egress;
 pub mod grant;
 pub mod sandbox;

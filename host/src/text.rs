@@ -12,15 +12,6 @@ const MAX_TEXT: usize = 2000;
 #[cfg(feature = "command")]
 const MAX_ERROR: usize = 20_000;
 
-/// Cuts a text to so many bytes at most, and marks it where it was cut.
-pub(crate) fn cut(text: &mut String, bytes: usize) {
-    if text.len() > bytes {
-        text.truncate(text.floor_char_boundary(bytes));
-        text.push('…');
-        text.shrink_to_fit();
-    }
-}
-
 /// Text on one line, without anything that a terminal obeys: control
 /// characters, escape sequences, and the marks that turn the direction of
 /// writing.

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::{CancelError, OffboardError, ReadError, ServiceError, TagError};
-use crate::text::cut;
+use crate::cut::cut;
 
 /// The longest message that is kept of a problem, in bytes.
 const MAX_MESSAGE: usize = 4 * 1024;

@@ -16,7 +16,7 @@ use crate::{
     contract::{
         ActionStatus, Comment, Machine, MachineAction, MachineId, Problem, Retry, plain_name,
     },
-    text::cut,
+    cut::cut,
 };
 
 /// The kind of problem of an order whose action the service does not list.

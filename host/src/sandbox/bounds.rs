@@ -6,7 +6,7 @@ use crate::contract::{
     MachinePage, OffboardError, ReadError, ServiceError, TagError, Throttled, UnknownOutcome,
     UnreadableAnswer,
 };
-use crate::text::cut;
+use crate::cut::cut;
 
 /// The longest text, in bytes. A cursor, the longest honest one, has fewer.
 const MAX_TEXT: usize = 32 * 1024;

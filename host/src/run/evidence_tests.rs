@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
-use crate::egress::Recorder;
+use crate::{egress::Recorder, run::facts::seen};
 
 fn answered(status: u16, answer: &str) -> CallRecord {
     Recorder::answered(status, answer).finish()
@@ -87,6 +87,26 @@ fn an_action_counts_if_it_is_reported_as_it_was_sent() {
     }
     assert!(Delivered::read(&answered(404, ACTION)).is_none());
     assert!(Delivered::read(&CallRecord::default()).is_none());
+}
+
+/// A plugin could make a machine look as if it were silent.
+#[test]
+fn what_decides_about_silence_is_read_from_what_was_delivered() {
+    let told = Machine {
+        last_seen: Some("2026-01-01T00:00:00Z".to_owned()),
+        health_status: Some("Inactive".to_owned()),
+        os_platform: Some("Linux".to_owned()),
+        json: r#"{"id": "AB", "lastSeen": "2026-02-01T00:00:00Z", "healthStatus": "Active"}"#
+            .to_owned(),
+        ..empty()
+    };
+    let read = seen(&told);
+    assert_eq!(read.last_seen.as_deref(), Some("2026-02-01T00:00:00Z"));
+    assert_eq!(read.health.as_deref(), Some("Active"));
+    assert_eq!(read.platform.as_deref(), Some("Linux"));
+    let json = "{}".to_owned();
+    let read = seen(&Machine { json, ..told });
+    assert_eq!((read.last_seen, read.health), (None, None));
 }
 
 /// They are kept: with the action, and at each step of its order.

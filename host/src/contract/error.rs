@@ -237,6 +237,37 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_words_of_a_problem_are_cut_whoever_says_them() {
+        let long = || "x".repeat(32 * 1024);
+        let answer = || ServiceError {
+            code: Some(long()),
+            message: Some(long()),
+            target: Some(long()),
+            ..said()
+        };
+        let outcome = UnknownOutcome {
+            reason: long(),
+            answer: None,
+        };
+        for problem in [
+            Problem::from(OffboardError::Rejected(answer())),
+            Problem::from(OffboardError::Denied(long())),
+            Problem::from(OffboardError::OutcomeUnknown(outcome)),
+            Problem::from(ReadError::Throttled(crate::contract::Throttled {
+                answer: answer(),
+                retry_after: None,
+            })),
+            Problem::new("plugin", Retry::Safe, long()),
+        ] {
+            let length = |text: Option<String>| text.map_or(0, |text| text.len());
+            let mark = '…'.len_utf8();
+            assert_eq!(length(problem.message), MAX_MESSAGE + mark);
+            assert!(length(problem.code) <= MAX_WORD + mark);
+            assert!(length(problem.target) <= MAX_WORD + mark);
+        }
+    }
+
     /// What a second offboarding would do is not known; a second tag does
     /// nothing.
     #[test]

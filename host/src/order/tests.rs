@@ -19,6 +19,39 @@ fn problem() -> Problem {
 }
 
 #[test]
+fn what_is_kept_of_a_machine_does_not_grow_with_what_is_said() {
+    let long = || Some("é".repeat(10_000));
+    let seen = Seen {
+        platform: long(),
+        version: long(),
+        health: long(),
+        onboarding: long(),
+        last_seen: long(),
+        merged_into: long(),
+    };
+    let kept = seen.bounded();
+    for word in [
+        kept.platform,
+        kept.version,
+        kept.health,
+        kept.onboarding,
+        kept.last_seen,
+        kept.merged_into,
+    ] {
+        assert_eq!(word.unwrap().len(), MAX_WORD + '…'.len_utf8());
+    }
+    let (mut named, mut accepted) = (order(), order());
+    named.resolved(named.machine().unwrap().clone(), long());
+    accepted.settle(Verdict::Accepted(Box::new(MachineAction {
+        computer_dns_name: long(),
+        ..action(ActionStatus::Pending)
+    })));
+    for order in [named, accepted] {
+        assert_eq!(order.name().unwrap().len(), MAX_NAME + '…'.len_utf8());
+    }
+}
+
+#[test]
 fn an_accepted_order_ends_as_its_action_does() {
     for (status, state) in [
         (ActionStatus::Pending, State::Accepted),

@@ -19,6 +19,7 @@ const GROUP: &str = "rbacGroupName";
 const VALUE: &str = "deviceValue";
 const SEEN: &str = "lastSeen";
 const HEALTH: &str = "healthStatus";
+const MERGED: &str = "mergedIntoMachineId";
 /// When an action's status changed last; the second name is that of older documents.
 const UPDATED: [&str; 2] = ["lastUpdateDateTimeUtc", "lastUpdateTimeUtc"];
 
@@ -42,14 +43,14 @@ pub(super) fn facts(json: &str) -> Option<Facts> {
 /// the rest is for people.
 pub(super) fn seen(machine: &Machine) -> Seen {
     let wanted = |key: &str| {
-        [SEEN, HEALTH]
-            .iter()
-            .any(|name| key.eq_ignore_ascii_case(name))
+        let mut names = [SEEN, HEALTH, MERGED].into_iter();
+        names.any(|name| key.eq_ignore_ascii_case(name))
     };
     let read = members(&machine.json, wanted).unwrap_or_default();
     Seen {
         last_seen: text(&read, SEEN),
         health: text(&read, HEALTH),
+        merged_into: text(&read, MERGED),
         ..Seen::from(machine)
     }
     .bounded()

@@ -42,6 +42,13 @@ impl Since {
     }
 
     fn at(seen: Option<&Seen>, action: &str, now: Timestamp) -> Self {
+        // A device that was onboarded again has a new record, and may have one alone.
+        let merged = seen.and_then(|seen| seen.merged_into.as_deref());
+        let merged = merged.map(|other| format!("the service has merged it into {other}"));
+        Self::by_time(seen, action, now).unless(merged)
+    }
+
+    fn by_time(seen: Option<&Seen>, action: &str, now: Timestamp) -> Self {
         let Some(ended) = updated(action) else {
             return Self::Unknown(None);
         };
@@ -70,10 +77,16 @@ impl Since {
     /// there to refuse it.
     #[must_use]
     pub fn but_failed(self, failed: bool) -> Self {
-        match self {
-            Self::Silent(ended) if failed => Self::Reported(Some(ended), FAILED.to_owned()),
-            Self::Unknown(ended) if failed => Self::Reported(ended, FAILED.to_owned()),
-            since => since,
+        let what = "an offboarding that was ordered later failed on the machine";
+        self.unless(failed.then(|| what.to_owned()))
+    }
+
+    /// The same, unless something else shows that the machine is in use.
+    fn unless(self, what: Option<String>) -> Self {
+        match (self, what) {
+            (Self::Silent(ended), Some(what)) => Self::Reported(Some(ended), what),
+            (Self::Unknown(ended), Some(what)) => Self::Reported(ended, what),
+            (since, _) => since,
         }
     }
 
@@ -116,8 +129,6 @@ impl Runner {
         Some(Since::of(Some(&seen(&machine)), &action.json))
     }
 }
-
-const FAILED: &str = "an offboarding that was ordered later failed on the machine";
 
 #[cfg(test)]
 mod tests {
@@ -216,6 +227,19 @@ mod tests {
         ] {
             let found = since(last_seen, Some(health), &ended(at));
             assert_eq!(kind(&found), expected, "{health} {at} {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_machine_that_was_merged_into_another_is_in_use() {
+        for (last_seen, action) in [("2026-11-01T00:00:00Z", ENDED), ("", ENDED), ("", "{}")] {
+            let seen = Seen {
+                last_seen: Some(last_seen.to_owned()),
+                merged_into: Some("f".repeat(40)),
+                ..Seen::default()
+            };
+            let problem = Since::of(Some(&seen), action).problem("run 1 offboarded it");
+            assert_eq!(problem.kind, SEEN_SINCE, "{problem:?}");
         }
     }
 

@@ -4,7 +4,7 @@ use std::{
     fs,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicU16, Ordering},
     },
 };
 
@@ -22,8 +22,8 @@ const SECOND: &str = "11111111-2222-3333-4444-000000000002";
 struct Service {
     server: Scripted,
     machine: Arc<Mutex<Value>>,
-    /// Whether it lists its actions.
-    lists: Arc<AtomicBool>,
+    /// With which status it lists its actions.
+    lists: Arc<AtomicU16>,
 }
 
 fn action(id: &str, status: &str, comment: &str) -> Value {
@@ -38,7 +38,7 @@ impl Service {
     /// read.
     fn new(answers: Vec<Value>) -> Self {
         let machine = Arc::new(Mutex::new(json!(null)));
-        let lists = Arc::new(AtomicBool::new(true));
+        let lists = Arc::new(AtomicU16::new(200));
         let (shown, may_list) = (Arc::clone(&machine), Arc::clone(&lists));
         let actions: Mutex<Vec<Value>> = Mutex::default();
         let server = Scripted::new(move |request, posts| {
@@ -51,8 +51,9 @@ impl Service {
                 return Some(Reply::new(201, &answer.to_string()));
             }
             if request.starts_with("GET /api/machineactions") {
-                if !may_list.load(Ordering::SeqCst) {
-                    return Some(Reply::error(503, "ServiceUnavailable", ""));
+                let status = may_list.load(Ordering::SeqCst);
+                if status != 200 {
+                    return Some(Reply::error(status, "NotNow", ""));
                 }
                 let one = listed.iter().find(|action| {
                     let id = action["id"].as_str().unwrap();
@@ -83,7 +84,7 @@ impl Service {
         });
     }
 
-    fn lists(&self, lists: bool) {
+    fn lists(&self, lists: u16) {
         self.lists.store(lists, Ordering::SeqCst);
     }
 
@@ -98,10 +99,9 @@ impl Service {
 }
 
 fn succeeded() -> Vec<Value> {
-    vec![
-        action(FIRST, "Succeeded", "Retired"),
-        action(SECOND, "Succeeded", "Retired"),
-    ]
+    let mut second = action(SECOND, "Succeeded", "Retired");
+    second["lastUpdateDateTimeUtc"] = json!("2026-01-12T12:00:00Z");
+    vec![action(FIRST, "Succeeded", "Retired"), second]
 }
 
 /// It names both times, and is not done.
@@ -212,14 +212,22 @@ fn what_failed_is_sent_and_what_failed_later_is_not_done() {
 #[test]
 fn an_old_success_is_not_this_order_s() {
     let old = action(FIRST, "Succeeded", "Retired");
-    let service = Service::new(vec![old.clone(), old]);
+    let service = Service::new(vec![old.clone(), old.clone(), old]);
     service.run(&[]);
     service.seen(json!(SINCE));
-    let outcome = service.run(&["--again"]);
-    let row = outcome.row();
-    assert_eq!(row["state"], "rejected", "{outcome:?}");
-    assert_eq!(row["error"]["kind"], "seen-since", "{outcome:?}");
-    assert_eq!((outcome.code, service.server.posts()), (1, 2));
+    // Without a list of what it did before, the times alone make it doubtful.
+    for (status, state, kind, code) in [
+        (200, "rejected", "seen-since", 1),
+        (403, "unknown", "outcome-unknown", 4),
+    ] {
+        service.lists(status);
+        let outcome = service.run(&["--again"]);
+        let row = outcome.row();
+        assert_eq!(row["state"], state, "{outcome:?}");
+        assert_eq!(row["error"]["kind"], kind, "{outcome:?}");
+        assert_eq!(outcome.code, code);
+    }
+    assert_eq!(service.server.posts(), 3);
 }
 
 #[test]
@@ -249,9 +257,9 @@ fn the_status_of_a_success_says_that_the_machine_has_reported_since() {
 #[test]
 fn a_resume_reads_the_machines_of_waiting_orders_again() {
     let service = Service::new(succeeded());
-    service.lists(false);
+    service.lists(503);
     assert_eq!(service.run(&[]).row()["state"], "not-sent");
-    service.lists(true);
+    service.lists(200);
     service.with_ledger("other.db", &[]);
     service.seen(json!(SINCE));
     let resume = ["resume", "--yes", "--output", "json"];

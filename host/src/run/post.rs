@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
-use super::{Event, Observe, Runner, Since, evidence::Delivered, preflight::stand_aside, verdict};
+use super::{
+    Event, Observe, Runner, Since, evidence::Delivered, preflight::stand_aside,
+    since::ended_before, verdict,
+};
 use crate::{
     contract::{ActionStatus, MachineAction, OffboardError, Problem, Retry},
     egress::CallRecord,
@@ -261,25 +264,33 @@ impl Runner {
 }
 
 /// An answer that names an offboarding which had succeeded before the request, of a machine
-/// that has reported since: nothing new was done.
+/// that has reported since, is no success: nothing new was done, or that is not known.
 fn not_an_old_one(entry: &Entry, verdict: Verdict) -> Verdict {
     let Verdict::Accepted(action) = &verdict else {
         return verdict;
     };
-    let id = action.id.to_ascii_lowercase();
-    let is_old = entry
-        .known
-        .as_ref()
-        .is_some_and(|known| known.contains(&id));
-    if !is_old || action.status != ActionStatus::Succeeded {
+    let since = Since::of(entry.order.seen(), &action.json);
+    if action.status != ActionStatus::Succeeded || !matches!(since, Since::Reported(..)) {
         return verdict;
     }
-    match Since::of(entry.order.seen(), &action.json) {
-        since @ Since::Reported(..) => {
-            let what = format!("the service answered with action {id}, which is an earlier one");
-            Verdict::Rejected(since.problem(&what))
-        }
-        Since::Silent(_) | Since::Unknown(_) => verdict,
+    let id = action.id.to_ascii_lowercase();
+    let what = format!("the service answered with action {id}, which is an earlier one");
+    let problem = since.problem(&what);
+    if entry
+        .known
+        .as_ref()
+        .is_some_and(|known| known.contains(&id))
+    {
+        return Verdict::Rejected(problem);
+    }
+    // The machine was read before the request left. Times alone prove less than a list.
+    match ended_before(entry.order.seen(), &action.json) {
+        true => Verdict::Unknown(Problem {
+            kind: "outcome-unknown".into(),
+            retry: Retry::AskFirst,
+            ..problem
+        }),
+        false => verdict,
     }
 }
 

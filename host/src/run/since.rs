@@ -52,11 +52,8 @@ impl Since {
         let Some(ended) = updated(action) else {
             return Self::Unknown(None);
         };
-        let last_seen = seen.and_then(|seen| seen.last_seen.as_deref());
-        let last_seen = last_seen.and_then(time);
-        if let Some(last_seen) = last_seen
-            && last_seen.duration_since(ended) > RECORDED_LATE
-        {
+        let last_seen = last_seen(seen);
+        if let Some(last_seen) = last_seen.filter(|at| is_after(*at, ended)) {
             let what = format!("the service saw it after that, at {last_seen}");
             return Self::Reported(Some(ended), what);
         }
@@ -116,6 +113,20 @@ impl Since {
         };
         Problem::new(kind, Retry::Never, format!("{what}{rest}"))
     }
+}
+
+/// Whether an action had ended when a machine was seen that was read before.
+pub(super) fn ended_before(seen: Option<&Seen>, action: &str) -> bool {
+    let times = updated(action).zip(last_seen(seen));
+    times.is_some_and(|(ended, last_seen)| is_after(last_seen, ended))
+}
+
+fn last_seen(seen: Option<&Seen>) -> Option<Timestamp> {
+    seen?.last_seen.as_deref().and_then(time)
+}
+
+fn is_after(last_seen: Timestamp, ended: Timestamp) -> bool {
+    last_seen.duration_since(ended) > RECORDED_LATE
 }
 
 impl Runner {

@@ -41,6 +41,8 @@ fn a_comment_is_needed_and_says_something() {
         &["--comment", ""],
         &["--comment", " \t"],
         &["--comment", "\u{1b}[2J"],
+        &["--comment", "a\nb"],
+        &["--comment", "a\u{2028}b"],
     ] {
         let outcome = world.offboard(&[&["run", ID, "--yes"], comment].concat());
         assert_eq!(outcome.code, 2, "{comment:?}: {outcome:?}");

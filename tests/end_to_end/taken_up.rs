@@ -99,6 +99,16 @@ fn a_request_id_does_what_its_first_attempt_left_undone() {
     assert_eq!(world.offboardings().len(), 1);
 }
 
+/// How often the service was asked for actions.
+#[cfg(unix)]
+fn listed(world: &World) -> usize {
+    let asked = world.requests();
+    let paths = asked.iter().filter_map(|request| request["path"].as_str());
+    paths
+        .filter(|path| path.contains("/machineactions?"))
+        .count()
+}
+
 /// Two machines of a service that lists no actions, ended before one was sent.
 #[cfg(unix)]
 #[test]
@@ -107,7 +117,11 @@ fn what_still_has_its_turn_on_record_is_said_to_be_not_sent() {
     let ids = world.online_ids(2);
     let args = ["run", &ids[0], &ids[1], "--comment", "x", "--yes"];
     let mut child = world.command(&args).spawn().unwrap();
-    std::thread::sleep(std::time::Duration::from_secs(3));
+    // The first was refused, and the call is repeated.
+    while listed(&world) < 2 {
+        assert!(child.try_wait().unwrap().is_none(), "it ended");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
     let kill = std::process::Command::new("kill")
         .arg(child.id().to_string())
         .status();
@@ -221,8 +235,8 @@ fn an_old_comment_of_several_lines_stays_readable_and_is_not_sent() {
         &world,
         "UPDATE orders SET comment = 'Lost' || char(10) || 'pc-2'",
     );
-    for command in ["show", "export"] {
-        let read = world.offboard(&[command, "last"]);
+    for command in [&["show", "last", "-o", "json"][..], &["export", "last"]] {
+        let read = world.offboard(command);
         assert!(read.stdout.contains("pc-2"), "{read:?}");
     }
     let resumed = world.offboard(&["resume", "--yes", "-o", "json"]);

@@ -51,6 +51,19 @@ fn a_comment_is_needed_and_says_something() {
 }
 
 #[test]
+fn a_column_is_a_list_s() {
+    let world = World::new();
+    for option in ["--id-column", "--name-column"] {
+        let outcome = world.run(&[ID, option, "x"]);
+        assert_eq!(outcome.code, 2, "{outcome:?}");
+        assert!(outcome.stderr.contains(option), "{outcome:?}");
+    }
+    let found = world.offboard(&["find", ID]);
+    assert_eq!(found.code, 2, "{found:?}");
+    assert!(world.requests().is_empty());
+}
+
+#[test]
 fn more_machines_than_usual_need_their_count() {
     let world = World::new();
     let ids: Vec<String> = (0..26).map(|number| format!("{number:040x}")).collect();

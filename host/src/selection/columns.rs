@@ -38,6 +38,9 @@ pub(super) struct Heading {
     pub(super) written: String,
     /// What it means; `None` for a member of a member, which has no known name.
     plain: Option<String>,
+    /// Whether it is inside of an array. Such a column cannot be chosen: the others
+    /// beside it would not be used.
+    pub(super) is_element: bool,
 }
 
 impl Heading {
@@ -45,14 +48,24 @@ impl Heading {
         Self {
             written: written.to_owned(),
             plain: Some(plain(written)),
+            is_element: false,
         }
     }
 
-    /// The name of a member inside of another one.
-    pub(super) fn nested(path: String) -> Self {
+    /// A member of an object in this one.
+    pub(super) fn member(&self, name: &str) -> Self {
         Self {
-            written: path,
+            written: format!("{}.{name}", self.written),
             plain: None,
+            is_element: self.is_element,
+        }
+    }
+
+    /// An element of an array in this one.
+    pub(super) fn element(&self, number: usize) -> Self {
+        Self {
+            is_element: true,
+            ..self.member(&number.to_string())
         }
     }
 }
@@ -197,7 +210,7 @@ pub(super) fn headings(head: &[Heading]) -> Vec<String> {
 
 /// The column of this name: as it is written, or else by what it means.
 pub(super) fn find(head: &[Heading], name: &str) -> Result<Option<usize>, RowError> {
-    match single(head, |head| head.written == name)? {
+    match single(head, |head| head.written == name && !head.is_element)? {
         Some(column) => Ok(Some(column)),
         None => known(head, &plain(name)),
     }

@@ -210,8 +210,11 @@ pub enum ListError {
     /// Excel's "Unicode text", or something that is not text at all.
     #[error("it is not UTF-8 text: save it as \"CSV UTF-8\" or as plain text in UTF-8")]
     Encoding,
-    /// One array in place of an object a line.
-    #[error("it is a JSON array, and an object a line is expected (as `jq -c '.[]'` writes them)")]
+    /// One JSON value, or the machines in an array, in place of an object a line.
+    #[error(
+        "it is JSON of another form: an object a line is expected, as `jq -c '.[]'` or \
+         `jq -c '.value[]'` writes them"
+    )]
     Array,
     /// Two columns of its head could be meant.
     #[error("its head: {0}")]
@@ -414,10 +417,15 @@ impl<'a> Checked<'a> {
             && self.unused.is_none()
             && let Some(heading) = columns.other_id(selected)
         {
-            self.unused = Some(ListError::UnusedIds {
-                column: heading.written.clone(),
-                line,
-                used: used.filter(|_| selected.machine.as_ref().is_ok_and(|m| m.id().is_some())),
+            let is_id = |machine: &MachineReference| machine.id().is_some();
+            let used = used.filter(|_| selected.machine.as_ref().is_ok_and(is_id));
+            self.unused = Some(match (heading.is_element, used) {
+                (true, None) => ListError::Array,
+                (_, used) => ListError::UnusedIds {
+                    column: heading.written.clone(),
+                    line,
+                    used,
+                },
             });
         }
     }

@@ -44,7 +44,8 @@ pub(super) fn read<'a>(text: &'a str, options: &ListOptions) -> Result<Rows<'a>,
         return Err(ListError::Empty);
     };
     match trim(first) {
-        first if first.starts_with('{') => return Ok(objects(text)),
+        first if first.starts_with('{') && !is_document(text) => return Ok(objects(text)),
+        first if first.starts_with('{') => return Err(ListError::Array),
         first if first.starts_with('[') => return Err(ListError::Array),
         _ => (),
     }
@@ -54,6 +55,12 @@ pub(super) fn read<'a>(text: &'a str, options: &ListOptions) -> Result<Rows<'a>,
         None if is_asked_for => table(Table::new(text, ',', 1), options),
         None => Ok(machines(text)),
     }
+}
+
+/// Whether a text of several lines is one JSON value.
+fn is_document(text: &str) -> bool {
+    let is_json = serde_json::from_str::<&RawValue>(text).is_ok();
+    is_json && lines(text).filter(|(_, line)| is_line(trim(line))).count() > 1
 }
 
 /// Not blank, and not a remark.
@@ -204,19 +211,18 @@ fn value_of(
     cells: &mut Vec<String>,
 ) -> Result<(), RowError> {
     let unreadable = || RowError::Member(heading.written.clone());
-    let nested = |name: &str| Heading::nested(format!("{}.{name}", heading.written));
     let json = value.get();
     let cell = match json.as_bytes().first() {
         Some(b'{') => {
             for (name, value) in members(json, |_| true).ok_or_else(unreadable)? {
-                value_of(nested(&name), value, head, cells)?;
+                value_of(heading.member(&name), value, head, cells)?;
             }
             return Ok(());
         }
         Some(b'[') => {
             let values: Vec<&RawValue> = serde_json::from_str(json).map_err(|_| unreadable())?;
             for (number, value) in values.into_iter().enumerate() {
-                value_of(nested(&number.to_string()), value, head, cells)?;
+                value_of(heading.element(number), value, head, cells)?;
             }
             return Ok(());
         }

@@ -179,8 +179,8 @@ fn a_column_of_ids_is_used_or_an_error() {
         (format!("name,comment\npc-1,{ID}\n"), "comment", 2),
         (format!("{{\"name\":\"pc-1\",\"mdf\":\"{ID}\"}}"), "mdf", 1),
         (
-            format!("{{\"name\":\"a\"}}\n{{\"name\":\"b\",\"x\":{{\"y\":[0,\"{ID}\"]}}}}"),
-            "x.y.1",
+            format!("{{\"name\":\"a\"}}\n{{\"name\":\"b\",\"x\":{{\"y\":\"{ID}\"}}}}"),
+            "x.y",
             2,
         ),
         (format!("{{\"name\":\"pc-1\",\"mdf\":{OTHER}}}"), "mdf", 1),
@@ -224,6 +224,25 @@ fn text_name(text: &str) -> String {
     let known = ["DeviceName", "name"];
     let known = known.into_iter().find(|name| text.contains(name));
     known.unwrap_or_default().to_owned()
+}
+
+/// What an API answers: the first of an array is not all of them.
+#[test]
+fn machines_in_a_json_array_are_an_error() {
+    let array = format!("[{{\"id\":\"{ID}\"}},{{\"id\":\"{OTHER}\"}}]");
+    for text in [
+        array.clone(),
+        format!("{{\"value\":{array}}}"),
+        format!("{{\n \"value\": {array}\n}}\n"),
+        format!("{{\"name\":\"pc-1\",\"ids\":[0,\"{ID}\"]}}"),
+    ] {
+        assert!(matches!(list(&text), Err(ListError::Array)), "{text}");
+        let first = by(&text, Some("value.0.id"), None);
+        assert!(first.is_err(), "{text}");
+    }
+    let beside = format!("{{\"id\":\"{ID}\",\"others\":[\"{OTHER}\"]}}");
+    assert_eq!(unused(list(&beside)).2.as_deref(), Some("id"));
+    assert_eq!(machines(by(&beside, Some("id"), None)), [ID]);
 }
 
 #[test]

@@ -189,7 +189,7 @@ fn a_plugin_that_computes_does_not_keep_a_run_from_being_stopped() {
     let file = server.path("plugin.wasm");
     std::fs::write(&file, super::component_bytes("endless_loop")).unwrap();
     let mut child = crate::support::command(["run", crate::support::MACHINE, "--yes"])
-        .args(["--comment", super::COMMENT, "--limit", "deadline=20m"])
+        .args(["--comment", super::COMMENT, "--limit", "deadline=10m"])
         .args(["--output", "json"])
         .args(["--plugin", file.to_str().unwrap()])
         .env("OFFBOARD_API_ROOT", server.root())
@@ -203,6 +203,7 @@ fn a_plugin_that_computes_does_not_keep_a_run_from_being_stopped() {
     let ledger = server.path("ledger.db");
     let sending = || crate::support::read_ledger(&ledger).contains("/offboard, once");
     while !sending() {
+        assert!(child.try_wait().unwrap().is_none(), "it ended");
         assert!(Instant::now() < patience, "it does not come to its loop");
         std::thread::sleep(Duration::from_millis(20));
     }

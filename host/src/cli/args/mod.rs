@@ -298,11 +298,21 @@ pub(super) struct RunArgs {
     pub(super) from: Option<ListSource>,
     /// The column (or JSON member) of the list that holds the machine ids, if its name is not known
     /// or another column holds machine ids, too
-    #[arg(long, value_name = "COLUMN", requires = "from")]
+    #[arg(
+        long,
+        value_name = "COLUMN",
+        requires = "from",
+        conflicts_with = "machines"
+    )]
     pub(super) id_column: Option<String>,
     /// The column (or JSON member) of the list that holds the DNS names; without --id-column,
     /// machines are selected by name alone
-    #[arg(long, value_name = "COLUMN", requires = "from")]
+    #[arg(
+        long,
+        value_name = "COLUMN",
+        requires = "from",
+        conflicts_with = "machines"
+    )]
     pub(super) name_column: Option<String>,
     /// Why, for the record of the service and of this machine; with --from, of those that have no
     /// comment of their own, and {column} stands for what a row has there

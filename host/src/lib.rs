@@ -40,6 +40,8 @@ pub mod policy;
 #[cfg(feature = "command")]
 pub mod run;
 #[cfg(feature = "command")]
+pub mod selection;
+#[cfg(feature = "command")]
 mod text;
 
 /// The example in the README compiles.

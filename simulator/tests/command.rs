@@ -21,7 +21,7 @@ fn simulator(arguments: &[&str]) -> Child {
 }
 
 fn wait(child: &mut Child) -> ExitStatus {
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(120);
     while Instant::now() < deadline {
         if let Some(status) = child.try_wait().unwrap() {
             return status;

@@ -6,7 +6,7 @@ use std::{fs, io::Read, net::TcpListener, process::Command};
 
 use serde_json::Value;
 
-use crate::support::{MACHINE, Outcome, Reply, Scripted, World, command, offboard};
+use crate::support::{ClosedPort, MACHINE, Outcome, Reply, Scripted, World, command, offboard};
 
 /// The lines of an audit.
 fn lines(text: &str) -> Vec<Value> {
@@ -115,11 +115,9 @@ fn a_line_says_how_far_a_request_came() {
     assert_eq!(post["bytesReceived"], 0);
     assert!(!post["failure"].as_str().unwrap().is_empty(), "{post}");
 
-    let closed = TcpListener::bind("127.0.0.1:0")
-        .and_then(|listener| listener.local_addr())
-        .unwrap();
+    let closed = ClosedPort::new();
     let file = service.path("closed.jsonl");
-    let root = format!("http://{closed}");
+    let root = closed.root();
     service.run(&["--api-root", &root, "--audit", file.to_str().unwrap()]);
     let text = fs::read_to_string(&file).unwrap();
     assert!(!text.is_empty());
@@ -132,7 +130,7 @@ fn a_line_says_how_far_a_request_came() {
             (&line["decision"], &line["bytesSent"]),
             (&"allowed".into(), &0.into())
         );
-        assert_eq!(line["address"], closed.to_string());
+        assert_eq!(line["address"], closed.address().to_string());
         assert!(
             line["failure"]
                 .as_str()

@@ -2,7 +2,7 @@
 
 use std::{fs, net::TcpListener};
 
-use crate::support::{Outcome, World, command, write_secret};
+use crate::support::{ClosedPort, Outcome, World, command, write_secret};
 
 const ID: &str = "0123456789abcdef0123456789abcdef01234567";
 
@@ -74,12 +74,8 @@ fn the_token_may_come_from_the_environment() {
 #[test]
 fn a_service_that_is_not_there_is_not_sent_anything() {
     let world = World::new();
-    // A port that was free a moment ago, and is closed.
-    let address = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    let outcome = world.run(&[ID, "--api-root", &format!("http://{address}")]);
+    let closed = ClosedPort::new();
+    let outcome = world.run(&[ID, "--api-root", &closed.root()]);
     let row = outcome.row();
     assert_eq!((outcome.code, row["state"].as_str()), (5, Some("not-sent")));
     assert_eq!(row["error"]["retry"], "safe");

@@ -34,7 +34,7 @@ fn order() -> (MachineId, Comment) {
 async fn a_service_that_never_answers_is_left_at_the_deadline() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let root = format!("http://{}", listener.local_addr().unwrap());
-    let sandbox = sandbox(|limits| limits.deadline = Duration::from_secs(1));
+    let sandbox = sandbox(|limits| limits.deadline = Duration::from_secs(5));
     let (machine, comment) = order();
     let called = sandbox
         .offboard(&connection(&root), &machine, &comment)
@@ -55,7 +55,7 @@ async fn a_slow_answer_before_the_deadline_is_an_answer() {
             .starts_with("POST ")
             .then(|| Reply::error(400, "BadRequest", "slow"))
     });
-    let sandbox = sandbox(|limits| limits.deadline = Duration::from_secs(10));
+    let sandbox = sandbox(|limits| limits.deadline = Duration::from_secs(120));
     let (machine, comment) = order();
     let called = sandbox
         .offboard(&connection(server.root()), &machine, &comment)

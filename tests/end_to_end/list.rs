@@ -40,7 +40,8 @@ fn each_machine_of_a_table_is_offboarded_once_with_its_comment() {
     );
     let done = outcome(&mut from(&world, &table, &ASK));
     assert_eq!(done.code, 0, "{done:?}");
-    assert!(done.stderr.contains("1 of the lines"), "{done:?}");
+    let read = "read 3 rows, 2 machines (1 repeated)";
+    assert!(done.stderr.contains(read), "{done:?}");
     assert_eq!(world.offboardings().len(), 2);
     let recorded = world.recorded();
     let comments = recorded
@@ -95,6 +96,8 @@ fn what_is_no_list_is_told_and_nothing_is_sent() {
         (b"", "names no machine"),
         (b"serial,owner\n1,2\n", "machineId"),
         (b"name\npc\x1b[2J\n", "line 2"),
+        (b"name,comment\npc-1,\"Lost\npc-2,x\n", "line 2: "),
+        (b"{\"name\":\"pc-1\",\"comment\":\"a\\nb\"}\n", "line break"),
     ] {
         let file = world.path("machines");
         fs::write(&file, bytes).unwrap();
@@ -139,6 +142,47 @@ fn an_id_beside_another_machines_name_is_not_offboarded() {
     );
     assert_eq!(rows[1]["state"], "accepted", "{done:?}");
     assert_eq!(world.posts().len(), 1);
+}
+
+/// The shape of reports: an export joined with the Entra ids, and one of Intune.
+#[test]
+fn a_column_of_machine_ids_is_never_passed_over_for_the_name() {
+    let world = World::new();
+    let machines = world.online();
+    let (one, other) = (&machines[0].machine, &machines[1].machine);
+    let table = format!(
+        "MDFID,DeviceName,AzureDeviceID\n{},{},00000000-aaaa-4bbb-8ccc-dddddddddddd\n",
+        one.id, other.computer_dns_name
+    );
+    let args = ["--yes", "--comment", "x", "--output", "json"];
+    let refused = outcome(&mut from(&world, &table, &args));
+    assert_eq!(refused.code, 2, "{refused:?}");
+    for told in ["\"MDFID\"", "line 2", "add --id-column MDFID"] {
+        assert!(refused.stderr.contains(told), "{told}: {refused:?}");
+    }
+    let missing = [&args[..], &["--id-column", "MDF"]].concat();
+    assert_eq!(outcome(&mut from(&world, &table, &missing)).code, 2);
+    assert!(world.requests().is_empty());
+    // By its id, the name beside it has to be that machine's.
+    let by_id = [&args[..], &["--id-column", "mdfid"]].concat();
+    let done = outcome(&mut from(&world, &table, &by_id));
+    assert_eq!(done.row()["error"]["kind"], "wrong-machine", "{done:?}");
+    let right = table.replace(&other.computer_dns_name, &one.computer_dns_name);
+    let done = outcome(&mut from(&world, &right, &by_id));
+    assert_eq!(done.row()["machineId"], one.id, "{done:?}");
+
+    let intune = format!(
+        "\u{feff}Device ID,Device name\r\n0f0f0f0f-1111-4222-8333-444444444444,{}\r\n",
+        other.computer_dns_name
+    );
+    let refused = outcome(&mut from(&world, &intune, &args));
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(refused.stderr.contains("--name-column"), "{refused:?}");
+    assert_eq!(refused.stderr.lines().count(), 1, "{refused:?}");
+    let by_name = [&args[..], &["--name-column", "Device name"]].concat();
+    let done = outcome(&mut from(&world, &intune, &by_name));
+    assert_eq!(done.row()["machineId"], other.id, "{done:?}");
+    assert_eq!(world.posts().len(), 2);
 }
 
 /// Also where the same machine stands in the list without it.

@@ -35,7 +35,10 @@ fn a_run_that_keeps_to_the_quota_is_never_refused_for_it() {
 
 #[test]
 fn who_waits_for_the_quota_can_be_ended() {
-    use std::{process::Command, time::Duration};
+    use std::{
+        io::{BufRead, BufReader},
+        process::Command,
+    };
     let world = World::new();
     let ids = world.online_ids(3);
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
@@ -50,7 +53,9 @@ fn who_waits_for_the_quota_can_be_ended() {
         "json",
     ];
     let mut child = world.command(&[&args, &ids[..]].concat()).spawn().unwrap();
-    std::thread::sleep(Duration::from_secs(3));
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+    let waits = |line: std::io::Result<String>| line.unwrap().contains("the quota is used up");
+    assert!(said.any(waits), "it does not wait");
     let kill = Command::new("kill").arg(child.id().to_string()).status();
     assert!(kill.unwrap().success());
     let outcome = Outcome::from({

@@ -6,7 +6,7 @@ use std::{fs, net::TcpListener, path::PathBuf};
 use offboard_host::component::{Component, Digest};
 use serde_json::Value;
 
-use crate::support::{MACHINE, Outcome, Reply, Scripted, World, command, offboard};
+use crate::support::{ClosedPort, MACHINE, Outcome, Reply, Scripted, World, command, offboard};
 
 fn built_in() -> String {
     Component::embedded().unwrap().digest().as_str().to_owned()
@@ -141,11 +141,11 @@ fn a_shorter_deadline_ends_a_call_earlier() {
     let server = Scripted::new(move |request, _| {
         request.starts_with("POST ").then(|| {
             // Until the other side has long gone.
-            std::thread::sleep(std::time::Duration::from_secs(5));
+            std::thread::sleep(std::time::Duration::from_secs(12));
             Reply::raw(b"")
         })
     });
-    let outcome = server.run(&["--limit", "deadline=2s"]);
+    let outcome = server.run(&["--limit", "deadline=5s"]);
     let row = outcome.row();
     assert_eq!(
         (outcome.code, row["state"].as_str()),
@@ -154,11 +154,11 @@ fn a_shorter_deadline_ends_a_call_earlier() {
     );
     assert_eq!(row["error"]["kind"], "outcome-unknown");
     let message = row["error"]["message"].as_str().unwrap();
-    assert!(message.contains("longer than 2s"), "{message}");
+    assert!(message.contains("longer than 5s"), "{message}");
 
     // Who answers nothing at all is not sent the order.
     let root = format!("http://{silent}");
-    let outcome = server.run(&["--limit", "deadline=2s", "--api-root", &root]);
+    let outcome = server.run(&["--limit", "deadline=5s", "--api-root", &root]);
     let row = outcome.row();
     assert_eq!(
         (outcome.code, row["state"].as_str()),
@@ -262,6 +262,7 @@ fn a_plugin_s_names_are_no_lines_of_ours() {
     let file = folder.path().join("evil.wasm");
     let text = r#"(component (import "x\nconforms    yes\n\n" (func)))"#;
     std::fs::write(&file, wat::parse_str(text).unwrap()).unwrap();
+    let closed = ClosedPort::new();
     for command in ["inspect", "find"] {
         let mut args = vec![command, "--plugin", file.to_str().unwrap()];
         if command == "find" {
@@ -269,7 +270,7 @@ fn a_plugin_s_names_are_no_lines_of_ours() {
         }
         let outcome = crate::support::command(args)
             .env("OFFBOARD_TOKEN", "a.secret.token")
-            .env("OFFBOARD_API_ROOT", "http://127.0.0.1:1")
+            .env("OFFBOARD_API_ROOT", closed.root())
             .output()
             .unwrap();
         let said = String::from_utf8_lossy(&[outcome.stdout, outcome.stderr].concat()).into_owned();

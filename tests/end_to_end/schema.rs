@@ -3,7 +3,7 @@
 use offboard_simulator::FaultPlan;
 use serde_json::{Value, json};
 
-use crate::support::{NOBODY, World, offboard, python::faults};
+use crate::support::{ClosedPort, NOBODY, World, offboard, python::faults};
 
 #[test]
 fn orders_keep_to_their_schema() {
@@ -119,8 +119,8 @@ fn audits_keep_to_their_schema() {
     let audit = ["--audit", file.to_str().unwrap()];
     world.run(&[&[online, NOBODY][..], &audit].concat());
     world.offboard(&[&["find", &world.shared_name()][..], &audit].concat());
-    let closed = ["--api-root", "http://127.0.0.1:1"];
-    world.run(&[&[online][..], &closed, &audit].concat());
+    let closed = ClosedPort::new();
+    world.run(&[&[online][..], &["--api-root", &closed.root()], &audit].concat());
     let text = std::fs::read_to_string(&file).unwrap();
     let mut lines: Vec<Value> = text
         .lines()

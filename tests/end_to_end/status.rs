@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Outcome, Reply, Scripted, World};
+use crate::support::{ClosedPort, Outcome, Reply, Scripted, World};
 
 fn first_action(world: &World, id: &str) -> String {
     world.run(&[id, "--again"]).row()["action"]["id"]
@@ -76,7 +76,8 @@ fn what_cannot_be_read_is_unknown() {
     let action = first_action(&world, &id);
     for subject in [&action, &id] {
         let mut command = world.command(&["status", subject, "--output", "json"]);
-        command.env("OFFBOARD_API_ROOT", "http://127.0.0.1:1");
+        let closed = ClosedPort::new();
+        command.env("OFFBOARD_API_ROOT", closed.root());
         let outcome = Outcome::from(command.output().unwrap());
         let row = outcome.row();
         assert_eq!((outcome.code, &row["state"]), (5, &json!("unknown")));
@@ -223,6 +224,8 @@ fn what_has_ended_is_not_cancelled_and_is_told() {
 fn who_interrupts_a_sign_in_gets_a_row_for_each_all_the_same() {
     let world = World::new();
     let id = world.online()[0].machine.id.clone();
+    let begun = world.path("begun");
+    let program = format!("sh -c 'touch \"{}\"; exec sleep 600'", begun.display());
     for args in [
         &["run", &id, "--comment", "x", "--yes", "-o", "json"][..],
         &["status", &id, "-o", "json"],
@@ -231,9 +234,13 @@ fn who_interrupts_a_sign_in_gets_a_row_for_each_all_the_same() {
         let mut command = world.command(args);
         command
             .env_remove("OFFBOARD_TOKEN_FILE")
-            .env("OFFBOARD_TOKEN_COMMAND", "sleep 20");
-        let child = command.spawn().unwrap();
-        std::thread::sleep(std::time::Duration::from_millis(1500));
+            .env("OFFBOARD_TOKEN_COMMAND", &program);
+        let _ = std::fs::remove_file(&begun);
+        let mut child = command.spawn().unwrap();
+        while !begun.exists() {
+            assert!(child.try_wait().unwrap().is_none(), "it ended");
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
         let kill = std::process::Command::new("kill")
             .arg(child.id().to_string())
             .status();

@@ -99,6 +99,16 @@ fn a_request_id_does_what_its_first_attempt_left_undone() {
     assert_eq!(world.offboardings().len(), 1);
 }
 
+/// How often the service was asked for actions.
+#[cfg(unix)]
+fn listed(world: &World) -> usize {
+    let asked = world.requests();
+    let paths = asked.iter().filter_map(|request| request["path"].as_str());
+    paths
+        .filter(|path| path.contains("/machineactions?"))
+        .count()
+}
+
 /// Two machines of a service that lists no actions, ended before one was sent.
 #[cfg(unix)]
 #[test]
@@ -107,7 +117,11 @@ fn what_still_has_its_turn_on_record_is_said_to_be_not_sent() {
     let ids = world.online_ids(2);
     let args = ["run", &ids[0], &ids[1], "--comment", "x", "--yes"];
     let mut child = world.command(&args).spawn().unwrap();
-    std::thread::sleep(std::time::Duration::from_secs(3));
+    // The first was refused, and the call is repeated.
+    while listed(&world) < 2 {
+        assert!(child.try_wait().unwrap().is_none(), "it ended");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
     let kill = std::process::Command::new("kill")
         .arg(child.id().to_string())
         .status();
@@ -192,14 +206,8 @@ fn whatever_is_left_in_doubt_is_asked_about_once() {
     assert_eq!(world.posts().len(), 1);
 
     // As if the rest had been on their way when a process died.
-    let ledger = format!("sqlite://{}", world.path("ledger.db").display());
     let sent = "UPDATE orders SET state = 'unknown', known = '[]' WHERE state = 'planned'";
-    tokio::runtime::Runtime::new().unwrap().block_on(async {
-        let mut ledger = <sqlx::SqliteConnection as sqlx::Connection>::connect(&ledger)
-            .await
-            .unwrap();
-        sqlx::query(sent).execute(&mut ledger).await.unwrap();
-    });
+    change(&world, sent);
     let resumed = world.offboard(&[&["resume", "--yes", "--grace", "0s"][..], &fast].concat());
     assert_eq!(resumed.code, 4, "{resumed:?}");
     let asked: Vec<String> = world
@@ -214,4 +222,42 @@ fn whatever_is_left_in_doubt_is_asked_about_once() {
         .filter(|at| asked.matches(ids[*at].as_str()).count() != 1)
         .collect();
     assert!(missing.is_empty(), "{missing:?} {resumed:?}");
+}
+
+/// Version 0.1.0 put comments of several lines on record.
+#[test]
+fn an_old_comment_of_several_lines_stays_readable_and_is_not_sent() {
+    let world = faulty(&["machine:1-4:status=503"], |_| {});
+    let id = world.online()[0].machine.id.clone();
+    let first = world.run(&[&id]);
+    assert_eq!(first.row()["state"], "not-sent", "{first:?}");
+    change(
+        &world,
+        "UPDATE orders SET comment = 'Lost' || char(10) || 'pc-2'",
+    );
+    for command in [&["show", "last", "-o", "json"][..], &["export", "last"]] {
+        let read = world.offboard(command);
+        assert!(read.stdout.contains("pc-2"), "{read:?}");
+    }
+    let resumed = world.offboard(&["resume", "--yes", "-o", "json"]);
+    let row = resumed.row();
+    assert_eq!(
+        (resumed.code, &row["state"]),
+        (1, &"rejected".into()),
+        "{resumed:?}"
+    );
+    let message = row["error"]["message"].as_str().unwrap();
+    assert!(message.contains("line break"), "{resumed:?}");
+    assert!(world.posts().is_empty());
+}
+
+/// Changes a ledger that no process has open.
+fn change(world: &World, statement: &'static str) {
+    let ledger = format!("sqlite://{}", world.path("ledger.db").display());
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let mut ledger = <sqlx::SqliteConnection as sqlx::Connection>::connect(&ledger)
+            .await
+            .unwrap();
+        sqlx::query(statement).execute(&mut ledger).await.unwrap();
+    });
 }

@@ -41,10 +41,25 @@ fn a_comment_is_needed_and_says_something() {
         &["--comment", ""],
         &["--comment", " \t"],
         &["--comment", "\u{1b}[2J"],
+        &["--comment", "a\nb"],
+        &["--comment", "a\u{2028}b"],
     ] {
         let outcome = world.offboard(&[&["run", ID, "--yes"], comment].concat());
         assert_eq!(outcome.code, 2, "{comment:?}: {outcome:?}");
     }
+    assert!(world.requests().is_empty());
+}
+
+#[test]
+fn a_column_is_a_list_s() {
+    let world = World::new();
+    for option in ["--id-column", "--name-column"] {
+        let outcome = world.run(&[ID, option, "x"]);
+        assert_eq!(outcome.code, 2, "{outcome:?}");
+        assert!(outcome.stderr.contains(option), "{outcome:?}");
+    }
+    let found = world.offboard(&["find", ID]);
+    assert_eq!(found.code, 2, "{found:?}");
     assert!(world.requests().is_empty());
 }
 

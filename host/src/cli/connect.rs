@@ -10,7 +10,6 @@ use super::{
     screen::Screen,
     settings::{Settings, Sourced},
     signal::Signals,
-    target::Named,
     watch::Watch,
 };
 use crate::{
@@ -25,6 +24,7 @@ use crate::{
     pace::{Pace, Wait},
     run::Runner,
     sandbox::{Limits, Sandbox},
+    selection::MachineReference,
 };
 
 /// How long the last words to the ledger may take.
@@ -341,7 +341,10 @@ impl Connected {
 
     /// Where a portal's URL names another tenant than the token, nothing is to
     /// be sent: the machine that the user looked at is not that one.
-    pub(super) async fn expect_tenant_of(&mut self, named: impl IntoIterator<Item = &Named>) {
+    pub(super) async fn expect_tenant_of(
+        &mut self,
+        named: impl IntoIterator<Item = &MachineReference>,
+    ) {
         let Some(credential) = &self.runner.connection.credential else {
             return;
         };

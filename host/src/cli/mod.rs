@@ -20,7 +20,6 @@ mod find;
 mod hint;
 mod inspect;
 mod limit;
-mod list;
 mod outcome;
 mod page;
 mod records;

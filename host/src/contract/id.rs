@@ -32,7 +32,7 @@ pub struct ActionId(String);
 pub struct InvalidActionId;
 
 /// Why a device is offboarded or an action cancelled. Not blank, at most 2000
-/// characters, no control characters but tabs and line ends.
+/// characters, on one line: without control characters and line separators.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Comment(String);
 
@@ -45,8 +45,9 @@ pub enum InvalidComment {
     /// More characters than a comment may have.
     #[error("the comment has {0} characters; at most {MAX_COMMENT} fit")]
     TooLong(usize),
-    /// A character that no comment needs.
-    #[error("the comment has a control character")]
+    /// A line break, a tab or another control character. A comment of several lines
+    /// is more often rows of a file that a quotation mark joined than meant.
+    #[error("the comment has a line break or another control character: write it on one line")]
     Control,
 }
 
@@ -109,19 +110,34 @@ impl FromStr for Comment {
     type Err = InvalidComment;
 
     fn from_str(text: &str) -> Result<Self, InvalidComment> {
+        let comment = Self::recorded(text)?;
+        match comment.is_one_line() {
+            true => Ok(comment),
+            false => Err(InvalidComment::Control),
+        }
+    }
+}
+
+impl Comment {
+    /// A comment that is on record. Version 0.1.0 took tabs and line breaks in it, and
+    /// what it recorded stays readable; it is not sent again.
+    pub(crate) fn recorded(text: &str) -> Result<Self, InvalidComment> {
         let length = text.chars().count();
+        let is_control = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r');
         if text.trim().is_empty() {
             Err(InvalidComment::Blank)
         } else if length > MAX_COMMENT {
             Err(InvalidComment::TooLong(length))
-        } else if text
-            .chars()
-            .any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r'))
-        {
+        } else if text.chars().any(is_control) {
             Err(InvalidComment::Control)
         } else {
             Ok(Self(text.to_owned()))
         }
+    }
+
+    pub(crate) fn is_one_line(&self) -> bool {
+        let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+        !self.0.contains(breaks)
     }
 }
 
@@ -214,11 +230,28 @@ mod tests {
             "x".repeat(2001).parse::<Comment>(),
             Err(InvalidComment::TooLong(2001))
         );
-        assert!(
-            "Überholt, Ticket 1234\nzweite Zeile"
-                .parse::<Comment>()
-                .is_ok()
-        );
+        assert!("Überholt, Ticket 1234".parse::<Comment>().is_ok());
+    }
+
+    #[test]
+    fn a_comment_is_on_one_line_and_one_on_record_stays_readable() {
+        for several in [
+            "a\nb",
+            "a\r\nb",
+            "a\rb",
+            "a\tb",
+            "a\n",
+            "a\u{2028}b",
+            "a\u{2029}",
+        ] {
+            assert_eq!(several.parse::<Comment>(), Err(InvalidComment::Control));
+            let recorded = Comment::recorded(several);
+            assert!(recorded.is_ok_and(|c| c.as_str() == several), "{several:?}");
+        }
+        for never in ["a\u{85}b", "a\u{b}b", "a\u{c}b", "a\u{1b}[2J", "a\0"] {
+            assert_eq!(never.parse::<Comment>(), Err(InvalidComment::Control));
+            assert_eq!(Comment::recorded(never), Err(InvalidComment::Control));
+        }
     }
 
     #[test]

@@ -44,6 +44,11 @@ impl Content {
         Some(body.to_string())
     }
 
+    /// Whether it is a comment that can only be read from an old record.
+    pub(super) fn has_line_break(&self) -> bool {
+        matches!(self, Self::Comment(comment) if !comment.is_one_line())
+    }
+
     /// Whether a body means this, and says nothing else.
     pub(super) fn fits(&self, body: &[u8]) -> bool {
         // Only an object: serde would take an array for a struct, too.

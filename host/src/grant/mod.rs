@@ -114,6 +114,9 @@ pub enum Refusal {
     /// A body that is not what was ordered.
     #[error("the body is not what was ordered")]
     Body,
+    /// A comment from an old record, which has several lines.
+    #[error("the comment has a line break, and is not sent")]
+    Comment,
     /// A body longer than any that is looked at.
     #[error("the body is longer than {MAX_REQUEST_BODY} bytes")]
     BodySize,
@@ -325,6 +328,9 @@ impl Permit {
         }
         if !self.query.fits(asked.query) {
             return Err(Refusal::Query);
+        }
+        if self.content.has_line_break() {
+            return Err(Refusal::Comment);
         }
         match self.content.fits(asked.body) {
             true => Ok(()),

@@ -78,6 +78,22 @@ fn the_same_authority_may_be_spelled_in_other_ways() {
 }
 
 #[test]
+fn a_comment_of_several_lines_from_an_old_record_is_not_sent() {
+    use crate::contract::Comment;
+    for several in ["a\nb", "a\tb", "a\u{2028}b"] {
+        let body = serde_json::json!({ "Comment": several }).to_string();
+        let mut grant = Grant::offboard(
+            &"https://api.example.test".parse().unwrap(),
+            &MACHINE.parse().unwrap(),
+            &Comment::recorded(several).unwrap(),
+        );
+        let body = body.as_bytes();
+        let refused = grant.spend(&Asked { body, ..asked() });
+        assert_eq!(refused, Err(Refusal::Comment));
+    }
+}
+
+#[test]
 fn another_place_is_refused() {
     for authority in [
         "",

@@ -128,7 +128,7 @@ impl Entry {
             None => Target::Id(asked.parse().map_err(|_| damaged("machine"))?),
         };
         let comment: String = row.try_get("comment")?;
-        let comment = comment.parse().map_err(|_| damaged("comment"))?;
+        let comment = Comment::recorded(&comment).map_err(|_| damaged("comment"))?;
         let problem: Option<String> = row.try_get("problem")?;
         let problem: Option<Problem> = problem
             .map(|problem| serde_json::from_str(&problem))

@@ -322,7 +322,7 @@ impl Ledger {
             .bind(signed(entry.number))
             .fetch_optional(&self.pool)
             .await?;
-            let read = |comment: String| comment.parse().ok();
+            let read = |comment: String| Comment::recorded(&comment).ok();
             Ok(comment.and_then(read))
         };
         read.await.map_err(|error: Fault| self.fault(error))

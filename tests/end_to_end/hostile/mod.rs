@@ -194,7 +194,8 @@ async fn call_briefly(sandbox: &Sandbox, server: &Scripted) -> Offboarding {
     let started = Instant::now();
     let called = call(sandbox, &connection(server.root()), COMMENT).await;
     let took = started.elapsed();
-    assert!(took < SHORT * 8, "{took:?}: {called:?}");
+    // A bound on a hang, not a measurement.
+    assert!(took < SHORT * 60, "{took:?}: {called:?}");
     called
 }
 

@@ -189,7 +189,7 @@ fn a_plugin_that_computes_does_not_keep_a_run_from_being_stopped() {
     let file = server.path("plugin.wasm");
     std::fs::write(&file, super::component_bytes("endless_loop")).unwrap();
     let mut child = crate::support::command(["run", crate::support::MACHINE, "--yes"])
-        .args(["--comment", super::COMMENT, "--limit", "deadline=60s"])
+        .args(["--comment", super::COMMENT, "--limit", "deadline=10m"])
         .args(["--output", "json"])
         .args(["--plugin", file.to_str().unwrap()])
         .env("OFFBOARD_API_ROOT", server.root())
@@ -199,10 +199,11 @@ fn a_plugin_that_computes_does_not_keep_a_run_from_being_stopped() {
         .unwrap();
     // It computes a moment after its request was put on record. Before that,
     // a stop would be heard whatever the plugin does.
-    let patience = Instant::now() + Duration::from_secs(50);
+    let patience = Instant::now() + Duration::from_secs(300);
     let ledger = server.path("ledger.db");
     let sending = || crate::support::read_ledger(&ledger).contains("/offboard, once");
     while !sending() {
+        assert!(child.try_wait().unwrap().is_none(), "it ended");
         assert!(Instant::now() < patience, "it does not come to its loop");
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -215,7 +216,10 @@ fn a_plugin_that_computes_does_not_keep_a_run_from_being_stopped() {
         std::thread::sleep(Duration::from_millis(500));
     }
     while child.try_wait().unwrap().is_none() {
-        assert!(began.elapsed() < Duration::from_secs(20), "nobody is heard");
+        assert!(
+            began.elapsed() < Duration::from_secs(300),
+            "nobody is heard"
+        );
         std::thread::sleep(Duration::from_millis(50));
     }
     let outcome = crate::support::Outcome::from(child.wait_with_output().unwrap());

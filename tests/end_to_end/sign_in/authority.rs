@@ -161,7 +161,7 @@ fn an_authority_cannot_have_a_run_wait_for_a_day() {
         let (outcome, _) = ill.refused();
         assert_eq!(outcome.code, 3, "{outcome:?}");
         // A bound on a hang, not a measurement.
-        assert!(began.elapsed() < Duration::from_secs(60), "{outcome:?}");
+        assert!(began.elapsed() < Duration::from_secs(300), "{outcome:?}");
     }
 }
 

@@ -1,23 +1,24 @@
 //! The way to the authority: who is not there, who is not trusted, and proxies.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 
 use super::{
     CHECK, World, assert_not_sent, assert_offboarded, assert_says, outcome, run, step, steps, text,
     wire::{Proxy, front},
 };
+use crate::support::ClosedPort;
 
-/// A port that was free a moment ago, and is closed.
-fn nowhere() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    format!("https://{}", listener.local_addr().unwrap())
+/// The URL of a server that is not there.
+fn over_tls(closed: &ClosedPort) -> String {
+    format!("https://{}", closed.address())
 }
 
 #[test]
 fn an_authority_that_is_not_there_is_told_and_nothing_is_sent() {
     let world = World::new();
     let machine = world.machine();
-    let nowhere = nowhere();
+    let closed = ClosedPort::new();
+    let nowhere = over_tls(&closed);
     let mut command = world.with_secret(&run(&machine));
     let error = assert_not_sent(&world, command.env("OFFBOARD_AUTHORITY", &nowhere), 5);
     assert_eq!(error["kind"], "no-authority");
@@ -39,7 +40,8 @@ fn an_authority_that_is_not_there_is_told_and_nothing_is_sent() {
 fn an_api_that_is_not_there_is_told() {
     let world = World::new();
     let mut command = world.with_secret(&CHECK);
-    let checked = outcome(command.env("OFFBOARD_API_ROOT", nowhere()));
+    let closed = ClosedPort::new();
+    let checked = outcome(command.env("OFFBOARD_API_ROOT", over_tls(&closed)));
     assert_eq!(checked.code, 3, "{checked:?}");
     assert_eq!(steps(&checked, "failed"), ["api", "answer"]);
     assert_says(

@@ -140,7 +140,7 @@ fn a_program_that_is_slow_is_not_waited_for() {
     let mut command = commanded(&world, &machine, "exec sleep 600");
     let error = assert_not_sent(&world, &mut command, 3);
     assert_says(text(&error, "message"), &["took longer than 30s"]);
-    assert!(started.elapsed() < Duration::from_secs(60));
+    assert!(started.elapsed() < Duration::from_secs(300));
 }
 
 /// A stand-in for `az`: on the path before any other, and it writes down how it
@@ -240,7 +240,7 @@ fn an_azure_cli_that_hangs_is_not_waited_for() {
         text(&error, "message"),
         &["the Azure CLI", "took longer than 30s"],
     );
-    assert!(started.elapsed() < Duration::from_secs(60));
+    assert!(started.elapsed() < Duration::from_secs(300));
 }
 
 #[test]
@@ -265,14 +265,15 @@ fn a_tenant_never_becomes_a_word_of_the_azure_cli_s_shell() {
 #[test]
 fn a_later_token_of_another_tenant_is_not_used() {
     use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-    let service = Scripted::new(|request, _| {
+    let soon = SystemTime::now() + Duration::from_secs(6);
+    let service = Scripted::new(move |request, _| {
         // Until the first token is over.
         if request.starts_with("GET /api/machines/") {
-            std::thread::sleep(Duration::from_millis(1500));
+            let left = soon.duration_since(SystemTime::now()).unwrap_or_default();
+            std::thread::sleep(left + Duration::from_millis(500));
         }
         request.starts_with("POST ").then(|| Reply::new(200, "{}"))
     });
-    let soon = SystemTime::now() + Duration::from_secs(1);
     let soon = soon.duration_since(SystemTime::UNIX_EPOCH).unwrap();
     let token = |tenant: &str, expires: u64| {
         let claims = format!(r#"{{"tid":"{tenant}","exp":{expires}}}"#);

@@ -95,6 +95,29 @@ pub(crate) fn signal(child: &std::process::Child, name: &str) {
     assert!(sent.unwrap().success());
 }
 
+/// Waits until a process catches SIGTERM: before that, the signal ends it.
+#[cfg(unix)]
+pub(crate) fn until_signals_are_caught(child: &mut std::process::Child) {
+    let status = format!("/proc/{}/status", child.id());
+    let is_caught = || {
+        let status = std::fs::read_to_string(&status).ok()?;
+        let caught = status
+            .lines()
+            .find_map(|line| line.strip_prefix("SigCgt:"))?;
+        let caught = u64::from_str_radix(caught.trim(), 16).ok()?;
+        Some(caught & (1 << (15 - 1)) != 0)
+    };
+    loop {
+        match is_caught() {
+            Some(true) => return,
+            Some(false) => std::thread::sleep(std::time::Duration::from_millis(10)),
+            // No system that shows it.
+            None => return std::thread::sleep(std::time::Duration::from_secs(3)),
+        }
+        assert!(child.try_wait().unwrap().is_none(), "it ended");
+    }
+}
+
 /// Writes a file that nobody else can read.
 pub(crate) fn write_secret(path: &Path, secret: impl AsRef<[u8]>) {
     let mut options = std::fs::OpenOptions::new();

@@ -1,15 +1,17 @@
 //! What the tests stand on: a simulator in this process, the command in
 //! another, and a server that says whatever a test wants.
 
+mod closed;
 mod command;
 mod http;
 pub(crate) mod python;
 mod scripted;
 mod world;
 
-#[cfg(unix)]
-pub(crate) use command::signal;
+pub(crate) use closed::ClosedPort;
 pub(crate) use command::{Outcome, command, offboard, read_ledger, write_secret, written_ledger};
+#[cfg(unix)]
+pub(crate) use command::{signal, until_signals_are_caught};
 pub(crate) use http::get_json;
 pub(crate) use scripted::{MACHINE, Received, Reply, Scripted};
 pub(crate) use world::World;

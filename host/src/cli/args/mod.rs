@@ -8,10 +8,11 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use url::Url;
 
 use super::{
-    limit, list,
+    limit,
     secret::Secrets,
     settings::{Auth, Given},
-    target::{self, Named},
+    target,
+    wanted::{self, ListSource},
 };
 use crate::{
     component::Digest,
@@ -22,6 +23,7 @@ use crate::{
     contract::{ApiRoot, Comment, Tag},
     pace::Quota,
     sandbox::Limit,
+    selection::MachineReference,
 };
 
 pub(super) use records::{ExportArgs, ExportFormat, LedgerArgs, RunsArgs, ShowArgs};
@@ -289,11 +291,29 @@ pub(super) struct RunArgs {
         value_name = "MACHINE",
         value_parser = target::machine
     )]
-    pub(super) machines: Vec<Named>,
+    pub(super) machines: Vec<MachineReference>,
     /// Take the machines from a file, or from standard input (-): CSV with a column machineId or name
     /// and perhaps comment, JSON Lines with the same members, or a machine a line
-    #[arg(long, value_name = "FILE", value_parser = list::from)]
-    pub(super) from: Option<list::From>,
+    #[arg(long, value_name = "FILE", value_parser = wanted::source)]
+    pub(super) from: Option<ListSource>,
+    /// The column (or JSON member) of the list that holds the machine ids, if its name is not known
+    /// or another column holds machine ids, too
+    #[arg(
+        long,
+        value_name = "COLUMN",
+        requires = "from",
+        conflicts_with = "machines"
+    )]
+    pub(super) id_column: Option<String>,
+    /// The column (or JSON member) of the list that holds the DNS names; without --id-column,
+    /// machines are selected by name alone
+    #[arg(
+        long,
+        value_name = "COLUMN",
+        requires = "from",
+        conflicts_with = "machines"
+    )]
+    pub(super) name_column: Option<String>,
     /// Why, for the record of the service and of this machine; with --from, of those that have no
     /// comment of their own, and {column} stands for what a row has there
     #[arg(long, short, value_name = "TEXT", required_unless_present = "from")]

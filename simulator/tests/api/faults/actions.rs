@@ -11,7 +11,7 @@ use crate::client::{filter, get, offboard, offline, post, ready, start};
 
 #[tokio::test]
 async fn an_action_is_there_before_it_shows() {
-    let simulator = faulty(&["offboard:1:visible-after=3s"]).await;
+    let simulator = faulty(&["offboard:1:visible-after=10s"]).await;
     let id = ready(&simulator).machine.id;
     let action = offboard(&simulator, &id).await;
     assert_eq!(
@@ -41,8 +41,9 @@ async fn an_action_is_there_before_it_shows() {
     assert_eq!(again.json["id"], action.json["id"]);
     assert_eq!(carried_out(&simulator).await, 1);
 
-    sleep(Duration::from_millis(3100)).await;
-    assert_eq!(get(&simulator, &one).await.status, 200);
+    while get(&simulator, &one).await.status != 200 {
+        sleep(Duration::from_millis(500)).await;
+    }
     let listed = filter(&simulator, "machineactions", &of_machine).await;
     assert_eq!(listed.value()[0]["id"], action.json["id"]);
 }

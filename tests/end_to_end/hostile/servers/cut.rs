@@ -1,14 +1,14 @@
 //! Connections that end too early, at every byte: what may be repeated is told
 //! apart from what may not.
 
-use std::{net::TcpListener, time::Duration};
+use std::time::Duration;
 
 use offboard_host::{contract::OffboardError, egress::Delivery, sandbox::CallError};
 
 use super::support::{
     Answer, Call, NEW, Server, accepted, connection, delivery, failure, ok, order, unreadable,
 };
-use crate::support::{Outcome, Reply, Scripted};
+use crate::support::{ClosedPort, Outcome, Reply, Scripted};
 
 /// A good answer, and where its head ends.
 fn good(chunked: bool) -> (Vec<u8>, usize) {
@@ -187,16 +187,11 @@ async fn a_connection_that_ends_in_the_middle_of_the_request_is_not_an_answer() 
     }
 }
 
-/// A port that was free a moment ago, and is closed.
-fn closed() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    format!("http://{}", listener.local_addr().unwrap())
-}
-
 #[tokio::test]
 async fn a_closed_port_is_not_sent_anything() {
     let call = Call::new(Duration::from_secs(30));
-    let answer = call.offboard(&connection(&closed())).await;
+    let closed = ClosedPort::new();
+    let answer = call.offboard(&connection(&closed.root())).await;
     assert_eq!(delivery(&answer), Delivery::NotSent, "{answer:?}");
     assert!(
         matches!(answer.result, Ok(Err(OffboardError::NotSent(_)))),
@@ -224,7 +219,8 @@ fn the_command_calls_a_cut_answer_unknown_and_a_closed_port_not_sent() {
     }
 
     let service = Scripted::posting(Reply::raw(&bytes));
-    let outcome: Outcome = order(&service, &closed()).output().unwrap().into();
+    let closed = ClosedPort::new();
+    let outcome: Outcome = order(&service, &closed.root()).output().unwrap().into();
     let row = outcome.row();
     assert_eq!((outcome.code, row["state"].as_str()), (5, Some("not-sent")));
     assert_eq!(row["error"]["retry"], "safe");

@@ -348,12 +348,9 @@ fn a_proxy_that_says_nothing_is_left_at_the_deadline() {
 #[test]
 fn a_proxy_that_is_not_there_is_told() {
     let service = service();
-    let closed = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let closed = crate::support::ClosedPort::new();
     let mut command = order(&service, ROOT);
-    let outcome = outcome(command.env("HTTPS_PROXY", format!("http://{closed}")));
+    let outcome = outcome(command.env("HTTPS_PROXY", closed.root()));
     assert_eq!(outcome.code, 5, "{outcome:?}");
     assert!(outcome.stdout.contains("does not answer"), "{outcome:?}");
 }

@@ -1,37 +1,52 @@
-//! A comment for many machines, in which `{ticket}` stands for what each row has
+//! A comment for many machines, in which `{ticket}` is replaced by what each row has
 //! in that column.
 
 use std::sync::Arc;
 
-use super::{plain, rows::Columns};
+use super::{RowError, columns::Columns};
 use crate::contract::{Comment, InvalidComment};
 
-/// Why a machine is offboarded, in as few words as it takes to say it later: of
-/// a comment that is many machines', what is this one's.
+/// Why a machine is offboarded. Of a comment that many machines share, no more is
+/// kept than what is this one's.
 #[derive(Debug, Clone)]
-pub(in crate::cli) enum Wording {
-    /// Its own comment.
+pub struct EntryComment(Kind);
+
+#[derive(Debug, Clone)]
+enum Kind {
     Own(Comment),
     /// That of all, and what fills its gaps.
     Filled(Arc<Template>, Box<[Box<str>]>),
 }
 
-impl Wording {
+impl From<Comment> for EntryComment {
+    fn from(comment: Comment) -> Self {
+        Self(Kind::Own(comment))
+    }
+}
+
+impl EntryComment {
     /// The comment.
     ///
     /// # Errors
-    /// What was filled in made it none.
-    pub(in crate::cli) fn comment(&self) -> Result<Comment, InvalidComment> {
-        match self {
-            Self::Own(comment) => Ok(comment.clone()),
-            Self::Filled(template, values) => template.filled(values).parse(),
+    /// It is not a comment after what was filled in.
+    pub fn comment(&self) -> Result<Comment, InvalidComment> {
+        match &self.0 {
+            Kind::Own(comment) => Ok(comment.clone()),
+            Kind::Filled(template, values) => template.filled(values).parse(),
         }
+    }
+
+    pub(super) fn filled(template: &Arc<Template>, columns: &Columns) -> Result<Self, RowError> {
+        let values = template.values(columns)?;
+        let filled = Self(Kind::Filled(Arc::clone(template), values));
+        filled.comment()?;
+        Ok(filled)
     }
 }
 
 /// A comment with gaps.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::cli) struct Template(Vec<Part>);
+pub(super) struct Template(Vec<Part>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Part {
@@ -67,7 +82,7 @@ impl Template {
                             Some(letter) => column.push(letter),
                         }
                     }
-                    if plain(&column).is_empty() {
+                    if !column.contains(char::is_alphanumeric) {
                         return Err("{} names no column; a brace is written {{".to_owned());
                     }
                     parts.push(Part::Text(std::mem::take(&mut written)));
@@ -85,23 +100,14 @@ impl Template {
     ///
     /// # Errors
     /// The row has no such column, or nothing in it.
-    pub(super) fn values(&self, columns: &Columns) -> Result<Box<[Box<str>]>, String> {
+    fn values(&self, columns: &Columns) -> Result<Box<[Box<str>]>, RowError> {
         let column = |part: &Part| match part {
             Part::Text(_) => None,
-            Part::Column(column) => Some(match columns.get(&plain(column)) {
-                Some(value) if !value.is_empty() => Ok(value.into()),
-                Some(_) => Err(format!("it has nothing in the column {column:?}")),
-                None => {
-                    let mut known: Vec<&str> = columns.names().iter().map(|n| n.as_str()).collect();
-                    known.sort_unstable();
-                    Err(format!(
-                        "--comment names {{{column}}}, and there is no such column, but {}",
-                        match known.is_empty() {
-                            true => "none at all".to_owned(),
-                            false => known.join(", "),
-                        }
-                    ))
-                }
+            Part::Column(column) => Some(match columns.get(column) {
+                Ok(Some(value)) if !value.is_empty() => Ok(value.into()),
+                Ok(Some(_)) => Err(RowError::Empty(column.clone())),
+                Ok(None) => Err(RowError::NoColumn(column.clone(), columns.headings())),
+                Err(error) => Err(error),
             }),
         };
         self.0.iter().filter_map(column).collect()

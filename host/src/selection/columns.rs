@@ -1,0 +1,240 @@
+//! Which of a row's columns name its machine.
+
+use std::sync::Arc;
+
+use super::{
+    InvalidReference, ListOptions, MachineReference, RowError, reference::names_id, table::trim,
+};
+
+/// The headings that are known for a column of ids, and of names: ours, the
+/// service's, and those of the portal's export. Of several the first counts.
+const IDS: [&str; 3] = ["machineid", "deviceid", "id"];
+const NAMES: [&str; 6] = [
+    "name",
+    "machinename",
+    "devicename",
+    "computerdnsname",
+    "dnsname",
+    "hostname",
+];
+const COMMENT: &str = "comment";
+
+/// Headings mean the same in any case, with blanks or without.
+fn plain(name: &str) -> String {
+    let letters = name.chars().filter(|c| c.is_alphanumeric());
+    letters.flat_map(char::to_lowercase).collect()
+}
+
+/// Whether this heading is known for what names a machine.
+pub(super) fn is_known(heading: &str) -> bool {
+    let plain = plain(heading);
+    IDS.contains(&plain.as_str()) || NAMES.contains(&plain.as_str())
+}
+
+/// A column's name.
+#[derive(Debug, Clone)]
+pub(super) struct Heading {
+    /// As it is written.
+    pub(super) written: String,
+    /// What it means; `None` for a member of a member, which has no known name.
+    plain: Option<String>,
+    /// Whether it is inside of an array. Such a column cannot be chosen: the others
+    /// beside it would not be used.
+    pub(super) is_element: bool,
+}
+
+impl Heading {
+    pub(super) fn new(written: &str) -> Self {
+        Self {
+            written: written.to_owned(),
+            plain: Some(plain(written)),
+            is_element: false,
+        }
+    }
+
+    /// A member of an object in this one.
+    pub(super) fn member(&self, name: &str) -> Self {
+        Self {
+            written: format!("{}.{name}", self.written),
+            plain: None,
+            is_element: self.is_element,
+        }
+    }
+
+    /// An element of an array in this one.
+    pub(super) fn element(&self, number: usize) -> Self {
+        Self {
+            is_element: true,
+            ..self.member(&number.to_string())
+        }
+    }
+}
+
+/// The cells of a row, with the headings of their columns.
+#[derive(Debug)]
+pub(super) struct Columns {
+    /// Those of a table are shared by all its rows.
+    pub(super) head: Arc<[Heading]>,
+    pub(super) cells: Vec<String>,
+}
+
+/// What names the machine of a row.
+#[derive(Debug)]
+pub(super) struct Selected {
+    /// The column that does.
+    pub(super) column: Option<usize>,
+    pub(super) machine: Result<MachineReference, RowError>,
+    /// The name beside an id.
+    pub(super) called: Option<String>,
+}
+
+impl Columns {
+    /// The headings, as they are written.
+    pub(super) fn headings(&self) -> Vec<String> {
+        headings(&self.head)
+    }
+
+    /// What a column has in this row.
+    pub(super) fn get(&self, name: &str) -> Result<Option<&str>, RowError> {
+        let column = find(&self.head, name)?;
+        Ok(column.and_then(|column| self.cell(column)))
+    }
+
+    /// The row's own comment.
+    pub(super) fn comment(&self) -> Result<Option<&str>, RowError> {
+        let comment = known(&self.head, COMMENT)?.and_then(|column| self.cell(column));
+        Ok(comment.filter(|comment| !comment.is_empty()))
+    }
+
+    fn cell(&self, column: usize) -> Option<&str> {
+        self.cells.get(column).map(String::as_str)
+    }
+
+    /// The first of these columns that has something in this row.
+    fn first(&self, columns: Vec<usize>) -> Option<(usize, &str)> {
+        let cells = columns.into_iter();
+        let mut cells = cells.filter_map(|column| Some((column, self.cell(column)?)));
+        cells.find(|(_, cell)| !cell.is_empty())
+    }
+
+    /// What names the machine of this row: its id, or else its name.
+    pub(super) fn select(&self, options: &ListOptions) -> Result<Selected, RowError> {
+        let (id_column, name_column) = (&options.id_column, &options.name_column);
+        let ids = match (id_column, name_column) {
+            (Some(id), _) => vec![self.required(id)?],
+            (None, Some(_)) => Vec::new(),
+            (None, None) => all_known(&self.head, &IDS)?,
+        };
+        let names = match name_column {
+            Some(name) => vec![self.required(name)?],
+            None => all_known(&self.head, &NAMES)?,
+        };
+        let name = self.first(names);
+        let called = name.filter(|(_, name)| !names_id(name, None));
+        let called = called.map(|(_, name)| name.to_owned());
+        if let Some((column, id)) = self.first(ids) {
+            return Ok(Selected {
+                column: Some(column),
+                machine: self.machine(column, id, Expected::Id),
+                called,
+            });
+        }
+        let (column, machine) = match (name, id_column, name_column) {
+            (_, Some(id), None) => (None, Err(RowError::Empty(id.clone()))),
+            (Some((column, name)), _, None) => {
+                (Some(column), self.machine(column, name, Expected::Either))
+            }
+            (Some((column, name)), _, Some(_)) => {
+                (Some(column), self.machine(column, name, Expected::Name))
+            }
+            (None, None, Some(name)) => (None, Err(RowError::Empty(name.clone()))),
+            (None, ..) => (None, Err(RowError::NoMachine)),
+        };
+        Ok(Selected {
+            column,
+            machine,
+            called: None,
+        })
+    }
+
+    /// The column that a user named: if it were missing, another one would be used.
+    fn required(&self, name: &str) -> Result<usize, RowError> {
+        let missing = || RowError::NoColumn(name.to_owned(), self.headings());
+        find(&self.head, name)?.ok_or_else(missing)
+    }
+
+    fn machine(
+        &self,
+        column: usize,
+        text: &str,
+        expected: Expected,
+    ) -> Result<MachineReference, RowError> {
+        let machine = text.parse().and_then(|machine: MachineReference| {
+            match (expected, machine.id().is_some()) {
+                (Expected::Id, false) => Err(InvalidReference::NotId),
+                (Expected::Name, true) => Err(InvalidReference::Id),
+                _ => Ok(machine),
+            }
+        });
+        machine.map_err(|error| RowError::Machine {
+            column: self.head.get(column).map(|head| head.written.clone()),
+            text: text.to_owned(),
+            error,
+        })
+    }
+
+    /// The column that holds another machine's id than the one that was selected, or
+    /// an id although a name was.
+    pub(super) fn other_id(&self, selected: &Selected) -> Option<&Heading> {
+        let id = selected.machine.as_ref().ok();
+        let id = id.and_then(MachineReference::id);
+        let mut cells = self.head.iter().zip(&self.cells).enumerate();
+        let other = cells.find(|(column, (_, cell))| {
+            Some(*column) != selected.column && names_id(trim(cell), id)
+        });
+        other.map(|(_, (heading, _))| heading)
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Expected {
+    Id,
+    Name,
+    Either,
+}
+
+/// The headings, as they are written.
+pub(super) fn headings(head: &[Heading]) -> Vec<String> {
+    head.iter().map(|head| head.written.clone()).collect()
+}
+
+/// The column of this name: as it is written, or else by what it means.
+pub(super) fn find(head: &[Heading], name: &str) -> Result<Option<usize>, RowError> {
+    match single(head, |head| head.written == name && !head.is_element)? {
+        Some(column) => Ok(Some(column)),
+        None => known(head, &plain(name)),
+    }
+}
+
+fn known(head: &[Heading], meaning: &str) -> Result<Option<usize>, RowError> {
+    single(head, |head| {
+        !meaning.is_empty() && head.plain.as_deref() == Some(meaning)
+    })
+}
+
+fn all_known(head: &[Heading], meanings: &[&str]) -> Result<Vec<usize>, RowError> {
+    let columns = meanings.iter().map(|meaning| known(head, meaning));
+    columns.filter_map(Result::transpose).collect()
+}
+
+/// The one column that is meant; of two, neither.
+fn single(
+    head: &[Heading],
+    is_meant: impl Fn(&Heading) -> bool,
+) -> Result<Option<usize>, RowError> {
+    let mut meant = head.iter().enumerate().filter(|(_, head)| is_meant(head));
+    match (meant.next(), meant.next()) {
+        (Some(_), Some((_, twice))) => Err(RowError::Twice(twice.written.clone())),
+        (first, _) => Ok(first.map(|(column, _)| column)),
+    }
+}

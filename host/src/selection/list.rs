@@ -1,0 +1,479 @@
+//! A list of machines: a table with a head (CSV), JSON Lines, or a machine a line. All
+//! of it is read and checked before any of it is used, and every fault has its line. A
+//! list may be long: of each machine no more is kept than what its order is made of.
+
+use std::{
+    collections::{HashMap, hash_map::RandomState},
+    hash::BuildHasher,
+    io::{self, Read},
+    sync::Arc,
+};
+
+use thiserror::Error;
+
+use super::{
+    EntryComment, InvalidReference, MachineReference,
+    columns::{Columns, Selected},
+    rows::{self, Row},
+    table::is_line_break,
+    template::Template,
+};
+use crate::contract::{Comment, InvalidComment, stands_for};
+
+/// The longest list, in bytes: some 100,000 machines in a table.
+const MAX_LIST: u64 = 16 * 1024 * 1024;
+/// Reading ends after this many faults.
+const MAX_FAULTS: usize = 1000;
+
+/// What a list does not say itself.
+#[derive(Debug, Clone, Default)]
+pub struct ListOptions {
+    /// The comment of the machines that have none of their own. `{column}` in it is
+    /// replaced by what the row has in that column.
+    pub comment: Option<Comment>,
+    /// The column of the machine ids. Every value in it has to be one.
+    pub id_column: Option<String>,
+    /// The column of the names. Without [`Self::id_column`], machines are selected by
+    /// name alone.
+    pub name_column: Option<String>,
+}
+
+/// One machine of a list, and why it is on it.
+#[derive(Debug)]
+pub struct ListEntry {
+    /// Its line in the list, from 1.
+    pub line: u64,
+    /// What the list names it by.
+    pub machine: MachineReference,
+    /// Its name in the list, if the list names it by its id.
+    pub called: Option<String>,
+    /// Why.
+    pub comment: EntryComment,
+}
+
+impl ListEntry {
+    /// Whether both lines have the same name for the machine; then it is kept.
+    fn called_alike(&mut self, other: &Self) -> bool {
+        let alike = match (&self.called, &other.called) {
+            (Some(one), Some(other)) => stands_for(one, other) || stands_for(other, one),
+            _ => true,
+        };
+        if self.called.is_none() {
+            self.called.clone_from(&other.called);
+        }
+        alike
+    }
+
+    /// Whether both have the same words.
+    fn has_comment_of(&self, other: &Self) -> bool {
+        self.comment.comment() == other.comment.comment()
+    }
+}
+
+/// Where in a list each machine is first.
+#[derive(Default)]
+struct Known {
+    hasher: RandomState,
+    places: HashMap<u64, u32>,
+}
+
+impl Known {
+    /// The machine's first place; if it has none, it is at this one from now on.
+    fn place(&mut self, machine: &MachineReference, entries: &[ListEntry]) -> Option<usize> {
+        let key = machine.key();
+        let mut hash = self.hasher.hash_one(&key);
+        // Another machine's place, once in a very long time: the next is used.
+        while let Some(&place) = self.places.get(&hash) {
+            let place = place as usize;
+            if entries
+                .get(place)
+                .is_some_and(|entry| entry.machine.key() == key)
+            {
+                return Some(place);
+            }
+            hash = hash.wrapping_add(1);
+        }
+        let place = u32::try_from(entries.len()).unwrap_or(u32::MAX);
+        self.places.insert(hash, place);
+        None
+    }
+}
+
+/// A list without faults.
+#[derive(Debug)]
+pub struct List {
+    /// In the list's order, each machine once.
+    pub entries: Vec<ListEntry>,
+    /// How many rows it has: without the head, blank lines and remarks.
+    pub rows: usize,
+    /// How many of the rows name a machine again.
+    pub repeated: usize,
+    /// How many lines begin with `#`, and are skipped.
+    pub remarks: usize,
+}
+
+/// What is wrong with a line.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("line {line}: {error}")]
+pub struct ListFault {
+    /// From 1.
+    pub line: u64,
+    /// What is wrong.
+    pub error: RowError,
+}
+
+/// Why a row cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum RowError {
+    /// What names its machine does not.
+    #[error("{text:?}{at}: {error}", at = in_column(.column.as_deref()))]
+    Machine {
+        /// The column, if it has columns.
+        column: Option<String>,
+        /// What is in it.
+        text: String,
+        /// Why it does not refer to a machine.
+        error: InvalidReference,
+    },
+    /// Nothing names its machine.
+    #[error("it has neither an id nor a name")]
+    NoMachine,
+    /// The comment is not one.
+    #[error("the comment: {0}")]
+    Comment(#[from] InvalidComment),
+    /// There is none, and no general one.
+    #[error("it has no comment")]
+    NoComment,
+    /// A column that is needed is blank.
+    #[error("it has nothing in the column {0:?}")]
+    Empty(String),
+    /// A column that is needed does not exist.
+    #[error("there is no column {0:?}, but {columns}", columns = listed(.1))]
+    NoColumn(String, Vec<String>),
+    /// Two columns or members could be meant.
+    #[error("it has {0:?} twice")]
+    Twice(String),
+    /// A cell that has to be on one line.
+    #[error("the cell {0:?} has a line break")]
+    LineBreak(String),
+    /// A cell that may hold rows.
+    #[error(
+        "the cell in the column {0:?} goes on over other lines, which may be rows: a quotation mark \
+         may be missing; remove the line breaks or the column"
+    )]
+    Swallowed(String),
+    /// More or fewer cells than the head.
+    #[error("it has {0} cells, and the head has {1}")]
+    Cells(usize, usize),
+    /// A quotation without an end.
+    #[error("the quotation mark that begins a cell here has no end; nothing after it was read")]
+    OpenQuote,
+    /// Text between the end of a quotation and of its cell.
+    #[error(
+        "the cell that begins with a quotation mark in line {0} has text after its closing one; a \
+         quotation mark inside of a cell is written twice"
+    )]
+    AfterQuote(u64),
+    /// A quotation mark in a cell that does not begin with one.
+    #[error(
+        "there is a quotation mark inside of a cell: such a cell is written in quotation marks, and \
+         each inside of it twice"
+    )]
+    StrayQuote,
+    /// JSON Lines with something else in between.
+    #[error("it is not a JSON object")]
+    NotObject,
+    /// A member with a value that is not JSON.
+    #[error("{0:?} cannot be read")]
+    Member(String),
+    /// The machine is on the list before, and something differs.
+    #[error("it names the machine of line {line} again, with another {other}")]
+    Again {
+        /// The line that named it first.
+        line: u64,
+        /// What differs.
+        other: &'static str,
+    },
+}
+
+/// Why a list cannot be used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ListError {
+    /// It cannot be read.
+    #[error("it cannot be read: {0}")]
+    Io(#[from] io::Error),
+    /// It is longer than any list.
+    #[error("it is longer than {MAX_LIST} bytes")]
+    TooLong,
+    /// Excel's "Unicode text", or something that is not text at all.
+    #[error("it is not UTF-8 text: save it as \"CSV UTF-8\" or as plain text in UTF-8")]
+    Encoding,
+    /// One JSON value, or the machines in an array, in place of an object a line.
+    #[error(
+        "it is JSON of another form: an object a line is expected, as `jq -c '.[]'` or \
+         `jq -c '.value[]'` writes them"
+    )]
+    Array,
+    /// Two columns of its head could be meant.
+    #[error("its head: {0}")]
+    Head(RowError),
+    /// A table without a head.
+    #[error("line {0} should be the head of the table, and has a machine id")]
+    NoHead(u64),
+    /// A table without a column that is known to name machines.
+    #[error("its head has neither a column machineId nor one name, but {}", listed(.0))]
+    Columns(Vec<String>),
+    /// A column that was asked for does not exist.
+    #[error("it has no column {0:?}, but {columns}", columns = listed(.1))]
+    NoColumn(String, Vec<String>),
+    /// A column holds machine ids and is not used. Nothing else is used instead.
+    #[error("the column {column:?} holds machine ids (line {line}) that would not be used")]
+    UnusedIds {
+        /// The column.
+        column: String,
+        /// The first line where it does.
+        line: u64,
+        /// The column that names the machine of this line.
+        used: Option<String>,
+    },
+    /// What is known as the column of ids holds GUIDs: an export of Intune or Entra ID.
+    #[error(
+        "the column {0:?} holds GUIDs, not machine ids (40 hexadecimal digits): Intune and Entra ID \
+         name devices so"
+    )]
+    Guids(String),
+    /// The general comment has a gap without an end.
+    #[error("the comment: {0}")]
+    Template(String),
+    /// Nothing there.
+    #[error("it names no machine")]
+    Empty,
+    /// Lines that cannot be used; all of them.
+    #[error("{count} cannot be used", count = lines(.0.len()))]
+    Faults(Vec<ListFault>),
+}
+
+fn lines(count: usize) -> String {
+    match count {
+        1 => "1 line".to_owned(),
+        count => format!("{count} lines"),
+    }
+}
+
+fn listed(columns: &[String]) -> String {
+    match columns.is_empty() {
+        true => "no column at all".to_owned(),
+        false => columns.join(", "),
+    }
+}
+
+fn in_column(column: Option<&str>) -> String {
+    column.map_or_else(String::new, |column| format!(" in the column {column:?}"))
+}
+
+impl List {
+    /// Reads and checks a list.
+    ///
+    /// # Errors
+    /// It cannot be read, or has faults: all of them are reported.
+    pub fn read(from: impl Read, options: &ListOptions) -> Result<Self, ListError> {
+        let mut bytes = Vec::new();
+        from.take(MAX_LIST + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > MAX_LIST {
+            return Err(ListError::TooLong);
+        }
+        let text = std::str::from_utf8(&bytes).map_err(|_| ListError::Encoding)?;
+        // UTF-16 of plain letters is UTF-8, too, with a NUL beside each of them.
+        match text.contains('\0') {
+            true => Err(ListError::Encoding),
+            false => Self::parse(text, options),
+        }
+    }
+
+    /// The same from a text.
+    ///
+    /// # Errors
+    /// It has faults: all of them are reported.
+    pub fn parse(text: &str, options: &ListOptions) -> Result<Self, ListError> {
+        // Excel begins its files with a mark.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let mut checked = Checked::new(options)?;
+        for row in rows::read(text, options)? {
+            if checked.faults.len() >= MAX_FAULTS {
+                break;
+            }
+            checked.add(row);
+        }
+        checked.end()
+    }
+}
+
+/// What was read of a list so far.
+struct Checked<'a> {
+    options: &'a ListOptions,
+    template: Option<Arc<Template>>,
+    list: List,
+    known: Known,
+    faults: Vec<ListFault>,
+    /// The first column that holds ids and is not used.
+    unused: Option<ListError>,
+    /// The column of ids that holds GUIDs, and whether it holds ids.
+    guids: Option<String>,
+    has_ids: bool,
+}
+
+impl<'a> Checked<'a> {
+    fn new(options: &'a ListOptions) -> Result<Self, ListError> {
+        let template = options.comment.as_ref();
+        let template = template.map(|comment| Template::parse(comment.as_str()));
+        Ok(Self {
+            options,
+            template: template
+                .transpose()
+                .map_err(ListError::Template)?
+                .map(Arc::new),
+            list: List {
+                entries: Vec::new(),
+                rows: 0,
+                repeated: 0,
+                remarks: 0,
+            },
+            known: Known::default(),
+            faults: Vec::new(),
+            unused: None,
+            guids: None,
+            has_ids: false,
+        })
+    }
+
+    fn add(&mut self, row: Result<Row, ListFault>) {
+        let (line, entry) = match row {
+            Ok(Row::Remark) => {
+                self.list.remarks += 1;
+                return;
+            }
+            Ok(Row::Machine(line, machine)) => (line, self.machine(line, machine)),
+            Ok(Row::Columns(line, columns)) => (line, self.columns(line, &columns)),
+            Err(fault) => (fault.line, Err(fault.error)),
+        };
+        self.list.rows += 1;
+        if let Err(error) = entry.and_then(|entry| self.enter(entry)) {
+            self.faults.push(ListFault { line, error });
+        }
+    }
+
+    fn machine(&self, line: u64, text: String) -> Result<ListEntry, RowError> {
+        let empty = Columns {
+            head: Arc::default(),
+            cells: Vec::new(),
+        };
+        let machine = text.parse().map_err(|error| RowError::Machine {
+            column: None,
+            text,
+            error,
+        })?;
+        Ok(ListEntry {
+            line,
+            machine,
+            called: None,
+            comment: self.comment(&empty)?,
+        })
+    }
+
+    fn columns(&mut self, line: u64, columns: &Columns) -> Result<ListEntry, RowError> {
+        let selected = columns.select(self.options)?;
+        self.note_ids(line, columns, &selected);
+        let machine = selected.machine?;
+        if let Some(called) = selected
+            .called
+            .as_ref()
+            .filter(|name| name.contains(is_line_break))
+        {
+            return Err(RowError::LineBreak(called.clone()));
+        }
+        Ok(ListEntry {
+            line,
+            machine,
+            called: selected.called,
+            comment: self.comment(columns)?,
+        })
+    }
+
+    /// Notes which columns hold ids, and which hold what is not one.
+    fn note_ids(&mut self, line: u64, columns: &Columns, selected: &Selected) {
+        let used = selected.column.and_then(|column| columns.head.get(column));
+        let used = used.map(|heading| heading.written.clone());
+        match &selected.machine {
+            Ok(machine) => self.has_ids |= machine.id().is_some(),
+            Err(RowError::Machine {
+                error: InvalidReference::Guid,
+                ..
+            }) => self.guids = self.guids.take().or_else(|| used.clone()),
+            Err(_) => (),
+        }
+        if self.options.id_column.is_none()
+            && self.unused.is_none()
+            && let Some(heading) = columns.other_id(selected)
+        {
+            let is_id = |machine: &MachineReference| machine.id().is_some();
+            let used = used.filter(|_| selected.machine.as_ref().is_ok_and(is_id));
+            self.unused = Some(match (heading.is_element, used) {
+                (true, None) => ListError::Array,
+                (_, used) => ListError::UnusedIds {
+                    column: heading.written.clone(),
+                    line,
+                    used,
+                },
+            });
+        }
+    }
+
+    fn comment(&self, columns: &Columns) -> Result<EntryComment, RowError> {
+        match (columns.comment()?, &self.template) {
+            (Some(comment), _) => Ok(EntryComment::from(comment.parse::<Comment>()?)),
+            (None, Some(template)) => EntryComment::filled(template, columns),
+            (None, None) => Err(RowError::NoComment),
+        }
+    }
+
+    fn enter(&mut self, entry: ListEntry) -> Result<(), RowError> {
+        let entries = &mut self.list.entries;
+        let Some(first) = self.known.place(&entry.machine, entries) else {
+            entries.push(entry);
+            return Ok(());
+        };
+        let known = &mut entries[first];
+        let other = if !known.has_comment_of(&entry) {
+            "comment"
+        } else if !known.called_alike(&entry) {
+            "name"
+        } else if !known.machine.takes(&entry.machine) {
+            "tenant"
+        } else {
+            self.list.repeated += 1;
+            return Ok(());
+        };
+        let line = known.line;
+        Err(RowError::Again { line, other })
+    }
+
+    fn end(self) -> Result<List, ListError> {
+        if let Some(unused) = self.unused {
+            return Err(unused);
+        }
+        if let Some(column) = self.guids.filter(|_| !self.has_ids) {
+            return Err(ListError::Guids(column));
+        }
+        match (self.faults.is_empty(), self.list.entries.is_empty()) {
+            (false, _) => Err(ListError::Faults(self.faults)),
+            (true, true) => Err(ListError::Empty),
+            (true, false) => Ok(self.list),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -7,9 +7,9 @@ pub(crate) mod python;
 mod scripted;
 mod world;
 
-#[cfg(unix)]
-pub(crate) use command::signal;
 pub(crate) use command::{Outcome, command, offboard, read_ledger, write_secret, written_ledger};
+#[cfg(unix)]
+pub(crate) use command::{after, signal};
 pub(crate) use http::get_json;
 pub(crate) use scripted::{MACHINE, Received, Reply, Scripted};
 pub(crate) use world::World;

@@ -19,6 +19,7 @@ pub mod contract;
 pub mod egress;
 pub mod grant;
 pub mod sandbox;
+pub mod shown;
 
 #[cfg(feature = "command")]
 pub mod audit;
@@ -32,6 +33,8 @@ mod lines;
 mod members;
 #[cfg(feature = "command")]
 pub mod order;
+#[cfg(feature = "command")]
+pub mod outputs;
 #[cfg(feature = "command")]
 pub mod pace;
 #[cfg(feature = "command")]

@@ -9,6 +9,7 @@ use super::{
     connect::{Connected, Record},
     drive::{self, Course},
     exit::Exit,
+    list,
     report::Rows,
     resume,
     screen::Screen,
@@ -31,6 +32,10 @@ pub(super) async fn run(mut args: RunArgs, screen: &Screen) -> Result<Exit> {
         true => Record::Nowhere,
         false => Record::Ledger,
     };
+    args.connect.files = drive::files(&args.send);
+    if let Some(list::From::File(path)) = &args.from {
+        args.connect.files.reads("the list", path);
+    }
     let connected = args.connect.connect("run", record, &signals, screen);
     let Some(mut connected) = connected.await? else {
         let plans = plans(&args, &wanted, uuid::Uuid::new_v4());

@@ -167,7 +167,7 @@ impl fmt::Display for From {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Input => formatter.write_str("standard input"),
-            Self::File(path) => path.display().fmt(formatter),
+            Self::File(path) => formatter.write_str(&crate::shown::path(path)),
         }
     }
 }

@@ -16,6 +16,7 @@ use uuid::Uuid;
 use crate::{
     egress::{Audit, Entry, Phase},
     lines::Lines,
+    shown,
 };
 
 /// An open audit file.
@@ -28,7 +29,7 @@ pub struct AuditFile {
 
 /// The audit cannot be opened, so nothing may be sent.
 #[derive(Debug, Error)]
-#[error("the audit file {path} cannot be written: {cause}")]
+#[error("the audit file {} cannot be written: {cause}", shown::path(.path))]
 pub struct AuditError {
     path: std::path::PathBuf,
     cause: io::Error,

@@ -20,6 +20,7 @@ mod cut;
 pub mod egress;
 pub mod grant;
 pub mod sandbox;
+pub mod shown;
 
 #[cfg(feature = "command")]
 pub mod audit;
@@ -33,6 +34,8 @@ mod lines;
 mod members;
 #[cfg(feature = "command")]
 pub mod order;
+#[cfg(feature = "command")]
+pub mod outputs;
 #[cfg(feature = "command")]
 pub mod pace;
 #[cfg(feature = "command")]

@@ -2,9 +2,9 @@
 //! else happens, and holds nothing that a terminal would obey.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{self, File, Metadata, OpenOptions},
     io::{self, Read, Seek, SeekFrom, Write},
-    path::Path,
+    path::{Path, PathBuf, absolute},
 };
 
 use serde::Serialize;
@@ -17,6 +17,17 @@ pub(crate) struct Lines {
     file: File,
     /// Whether the last line may have no end.
     torn: bool,
+    /// Where its lines are to be found; none for a device or a pipe, which keeps
+    /// nothing.
+    kept: Option<Kept>,
+}
+
+/// A file on a disk.
+#[derive(Debug)]
+struct Kept {
+    path: PathBuf,
+    /// How long it is at least.
+    length: u64,
 }
 
 impl Lines {
@@ -27,16 +38,27 @@ impl Lines {
         options.create(true).append(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.read(true).open(path)?;
+        // The working folder may become another one.
+        let path = absolute(path)?;
+        let mut file = options.read(true).open(&path)?;
         // A line that a crash tore must not swallow the next one.
         if torn(&mut file)? {
             file.write_all(b"\n")?;
         }
         file.sync_all()?;
-        Ok(Self { file, torn: false })
+        let found = file.metadata()?;
+        let kept = found.is_file().then_some(Kept {
+            path,
+            length: found.len(),
+        });
+        Ok(Self {
+            file,
+            torn: false,
+            kept,
+        })
     }
 
-    /// Adds a line.
+    /// Adds a line. It can be found by the name of the file, or this fails.
     pub(crate) fn append(&mut self, line: &impl Serialize) -> io::Result<()> {
         let mut text = clean_json(&serde_json::to_string(line)?);
         text.push('\n');
@@ -48,8 +70,41 @@ impl Lines {
         // One write, so that two processes cannot mix their lines.
         self.file.write_all(text.as_bytes())?;
         self.torn = false;
-        self.file.sync_data()
+        self.file.sync_data()?;
+        match &mut self.kept {
+            Some(kept) => kept.check(&self.file, text.len() as u64),
+            None => Ok(()),
+        }
     }
+}
+
+impl Kept {
+    /// A file that was removed, replaced or emptied has lost what was written.
+    fn check(&mut self, file: &File, written: u64) -> io::Result<()> {
+        let open = file.metadata()?;
+        let is_there = fs::metadata(&self.path).is_ok_and(|named| is_same(&open, &named));
+        self.length += written;
+        if !is_there {
+            return Err(io::Error::other("it was removed or replaced meanwhile"));
+        }
+        if open.len() < self.length {
+            return Err(io::Error::other("lines were removed from it meanwhile"));
+        }
+        self.length = open.len();
+        Ok(())
+    }
+}
+
+#[cfg(unix)]
+fn is_same(open: &Metadata, named: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    open.nlink() > 0 && (open.dev(), open.ino()) == (named.dev(), named.ino())
+}
+
+/// Elsewhere a file that is open has no number, but its name is there.
+#[cfg(not(unix))]
+fn is_same(_: &Metadata, named: &Metadata) -> bool {
+    named.is_file()
 }
 
 /// Whether the last line has no end.
@@ -61,4 +116,43 @@ fn torn(file: &mut File) -> io::Result<bool> {
     file.seek(SeekFrom::End(-1))?;
     file.read_exact(&mut last)?;
     Ok(last != *b"\n")
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_line_that_cannot_be_found_again_is_not_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lines");
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        let losses: [(&str, &dyn Fn()); 5] = [
+            ("removed", &|| fs::remove_file(&path).unwrap()),
+            ("moved", &|| {
+                fs::rename(&path, folder.path().join("old")).unwrap();
+            }),
+            ("replaced", &|| {
+                fs::remove_file(&path).unwrap();
+                fs::write(&path, "{}\n".repeat(100)).unwrap();
+            }),
+            ("emptied", &|| fs::write(&path, "").unwrap()),
+            ("led elsewhere", &|| {
+                fs::remove_file(&link).unwrap();
+                fs::write(&link, "").unwrap();
+            }),
+        ];
+        for (loss, lose) in losses {
+            let mut lines = Lines::open(&link).unwrap();
+            let mut others = Lines::open(&link).unwrap();
+            lines.append(&1).unwrap();
+            others.append(&2).unwrap();
+            lines.append(&3).unwrap();
+            lose();
+            assert!(lines.append(&4).is_err(), "{loss}");
+            assert!(lines.append(&5).is_err(), "{loss}");
+        }
+    }
 }

@@ -14,7 +14,8 @@ use offboard_simulator::{Args, serve};
 /// The first and only line on standard output is a JSON object: `apiRoot` and
 /// `token`; `authority`, `tenantId`, `clientId` and `clientSecret` to sign in
 /// with; `identityEndpoint` and `identityHeader` of the managed identities; and
-/// with --tls `caFile`. It runs until Ctrl-C or SIGTERM.
+/// with --tls `caFile`. It runs until Ctrl-C or SIGTERM, unless its caller had
+/// them ignored.
 #[derive(Debug, Parser)]
 #[command(name = "offboard-simulator", version)]
 struct Command {

@@ -3,6 +3,8 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+#[cfg(unix)]
+use std::task::Poll;
 
 use serde::Serialize;
 use uuid::Uuid;
@@ -59,7 +61,7 @@ struct Ready<'a> {
     identity_header: &'a str,
 }
 
-/// Runs a simulator until Ctrl-C or SIGTERM.
+/// Runs a simulator until Ctrl-C or SIGTERM, unless the caller had them ignored.
 ///
 /// Writes one line to standard output as soon as it answers: a JSON object
 /// with `apiRoot` and `token`; with `authority`, `tenantId`, `clientId` and
@@ -126,14 +128,30 @@ fn hint(root: &str, authority: Option<&Path>, machines: u32, seed: u64) {
 fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
 
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+    // Listening would end that the caller had one ignored, as `nohup` does.
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate()].into_iter();
+    let kinds = kinds.filter(|kind| !is_ignored(kind.as_raw_value()));
+    let mut heard = kinds.map(signal).collect::<io::Result<Vec<_>>>()?;
+    Ok(std::future::poll_fn(move |context| {
+        let mut heard = heard.iter_mut();
+        match heard.any(|signal| signal.poll_recv(context).is_ready()) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
         }
-    })
+    }))
+}
+
+/// Whether this process ignores a signal; it begins with what its caller ignored.
+#[cfg(unix)]
+fn is_ignored(signal: libc::c_int) -> bool {
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: without a new action sigaction changes nothing. It writes the one
+    // in force into `action`, for which zeros are valid if it fails.
+    let (asked, action) = unsafe {
+        let asked = libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr());
+        (asked, action.assume_init())
+    };
+    asked == 0 && action.sa_sigaction == libc::SIG_IGN
 }
 
 #[cfg(windows)]

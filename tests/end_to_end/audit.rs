@@ -2,10 +2,12 @@
 //! anything of it leaves, and one for its end; only ever appended to, never with
 //! the token; and nothing leaves without it.
 
-use std::{fs, io::Read, net::TcpListener, process::Command};
+use std::{fs, io::Read, net::TcpListener};
 
 use serde_json::Value;
 
+#[cfg(unix)]
+use crate::support::after;
 use crate::support::{ClosedPort, MACHINE, Outcome, Reply, Scripted, World, command, offboard};
 
 /// The lines of an audit.
@@ -305,17 +307,7 @@ fn an_audit_that_cannot_grow_lets_nothing_out() {
         "--audit",
         file.to_str().unwrap(),
     ]);
-    let mut limited = Command::new("sh");
-    limited
-        .args(["-c", "trap '' XFSZ; ulimit -f 32768; exec \"$0\" \"$@\""])
-        .arg(run.get_program())
-        .args(run.get_args());
-    for (name, value) in run.get_envs() {
-        match value {
-            Some(value) => limited.env(name, value),
-            None => limited.env_remove(name),
-        };
-    }
+    let mut limited = after("trap '' XFSZ; ulimit -f 32768", &run);
     let outcome: Outcome = limited.output().unwrap().into();
     judge_stopped(&world, &outcome);
     assert_eq!(

@@ -45,7 +45,18 @@ fn yes_goes_ahead() {
 
 #[test]
 fn anything_else_sends_nothing() {
-    for answer in ["n\n", "y\n", "\n", "yes please\n", "\u{4}", "\u{3}"] {
+    for answer in [
+        "n\n",
+        "y\n",
+        "\n",
+        "yes please\n",
+        "\u{4}",
+        "\u{3}",
+        // Ctrl-D hands on what was typed, and once more ends the input.
+        "yes\u{4}\u{4}",
+        "yes\u{3}",
+        "no\nyes\n",
+    ] {
         let world = World::new();
         let (code, shown) = at_a_terminal(&world, "", answer, &[]);
         assert_eq!((code, world.posts().len()), (130, 0), "{answer:?}: {shown}");

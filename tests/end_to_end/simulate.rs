@@ -15,7 +15,11 @@ struct Started {
 }
 
 fn start(args: &[&str]) -> Started {
-    let mut child = command([&["simulate"], args].concat()).spawn().unwrap();
+    ready(command([&["simulate"], args].concat()))
+}
+
+fn ready(mut command: Command) -> Started {
+    let mut child = command.spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap())
         .read_line(&mut line)
@@ -82,6 +86,32 @@ fn the_first_line_is_all_that_a_client_needs() {
         get_json(root, &format!("/_simulator/machines/{id}"))["offboarded"],
         true
     );
+}
+
+/// As `nohup` and a shell in the background begin it. Asked of the kernel: a
+/// signal that is not ignored would end it in its own time.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_that_the_caller_had_ignored_stays_ignored() {
+    const INTERRUPT: u64 = 1 << 1;
+    const TERMINATE: u64 = 1 << 14;
+    for (before, wanted) in [
+        ("trap '' INT", INTERRUPT),
+        ("trap '' INT TERM", INTERRUPT | TERMINATE),
+        ("true", 0),
+    ] {
+        let run = command(["simulate"]);
+        let simulator = ready(crate::support::after(before, &run));
+        let status = format!("/proc/{}/status", simulator.child.id());
+        let status = std::fs::read_to_string(status).unwrap();
+        let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        let ignored = u64::from_str_radix(ignored.unwrap().trim(), 16).unwrap();
+        assert_eq!(
+            ignored & (INTERRUPT | TERMINATE),
+            wanted,
+            "{before}: {status}"
+        );
+    }
 }
 
 #[cfg(unix)]

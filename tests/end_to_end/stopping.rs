@@ -10,7 +10,7 @@ use std::{
 
 use offboard_simulator::{Config, FaultPlan};
 
-use crate::support::{Outcome, World, signal};
+use crate::support::{Outcome, World, after, signal};
 
 fn faulty(faults: &[&str]) -> World {
     World::with(|config: &mut Config| {
@@ -127,6 +127,48 @@ fn one_signal_finishes_what_is_in_flight_and_no_more() {
         let resumed = world.offboard(&["resume", "last", "--yes", "-o", "json"]);
         assert_eq!(resumed.code, 0, "{name}: {resumed:?}");
         assert_eq!(world.offboardings().len(), 3, "{name}");
+    }
+}
+
+/// As `nohup` and a shell in the background begin a command.
+#[test]
+fn a_signal_that_the_caller_had_ignored_stays_ignored() {
+    for (ignored, heard) in [
+        (&["HUP"][..], "TERM"),
+        (&["INT"], "HUP"),
+        (&["HUP", "INT"], "TERM"),
+        (&["TERM"], "INT"),
+    ] {
+        let world = faulty(&["offboard:1:delay=2s", "offboard:2:delay=2s"]);
+        let ids = world.online_ids(3);
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let run = [
+            "run",
+            "--comment",
+            "x",
+            "--yes",
+            "--jobs",
+            "1",
+            "-o",
+            "json",
+        ];
+        let run = world.command(&[&run[..], &ids].concat());
+        let before = format!("trap '' {}", ignored.join(" "));
+        let mut child = after(&before, &run).spawn().unwrap();
+        until(&mut child, heard, || world.posts().len() == 1);
+        for name in ignored {
+            signal(&child, name);
+        }
+        // It goes on with the next one, and stops there.
+        until(&mut child, heard, || world.posts().len() == 2);
+        signal(&child, heard);
+        let outcome = ended(&mut child);
+        assert_eq!(outcome.code, 130, "{ignored:?}: {outcome:?}");
+        let rows = outcome.rows();
+        let states: Vec<&str> = rows.iter().map(|r| r["state"].as_str().unwrap()).collect();
+        assert_eq!(states, ["accepted", "accepted", "not-sent"], "{ignored:?}");
+        let said = outcome.stderr.matches("Stopping:").count();
+        assert_eq!(said, 1, "{ignored:?}: {outcome:?}");
     }
 }
 

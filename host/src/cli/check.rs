@@ -12,8 +12,8 @@ use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use super::{
-    args::{CheckArgs, ConnectArgs, Format},
-    connect::{not_the_audit, pace},
+    args::{CheckArgs, ConnectArgs, Format, PluginArgs},
+    connect::{Record, pace},
     exit::Exit,
     hint, report,
     screen::Screen,
@@ -31,8 +31,10 @@ use crate::{
     },
     contract::Problem,
     ledger::{Fault, Ledger, LedgerError, Session},
+    outputs::Files,
     run::Runner,
     sandbox::Sandbox,
+    shown,
 };
 use contents::{contents, held};
 use hosts::network;
@@ -67,7 +69,7 @@ async fn walk(args: &mut CheckArgs, report: &mut Report, signals: &Signals, scre
     let plugin = plugin(args, report, screen).await;
     let digest = plugin.as_ref().map(|(component, _)| component.digest());
     let digest = digest.map_or_else(String::new, |digest| digest.as_str().to_owned());
-    let audit = records(&settings, &digest, report).await;
+    let audit = records(&settings, &args.plugin, &digest, report).await;
     network(&settings, &service, &connection, report).await;
     let signed_in = settings.sign_in(&service, &connection, screen).await;
     let claims = match &signed_in {
@@ -178,16 +180,17 @@ fn configuration(
 /// into the audit, too; none where it cannot.
 async fn records(
     settings: &Settings,
+    plugin: &PluginArgs,
     digest: &str,
     report: &mut Report,
 ) -> Option<Option<AuditFile>> {
     let open = async {
         let nowhere = || LedgerError::nowhere(Fault::NoHome);
         let ledger = settings.ledger().ok_or_else(nowhere)?;
+        settings.check_files(Files::default(), plugin, Record::Ledger)?;
         let file = settings.audit.as_ref();
         let audit = file.map(|file| AuditFile::open(&file.value, Uuid::new_v4(), digest));
         let audit = audit.transpose()?;
-        not_the_audit(&ledger, file.map(|file| file.value.as_path()))?;
         Ledger::probe(&ledger).await?;
         anyhow::Ok((ledger, audit))
     };
@@ -196,12 +199,12 @@ async fn records(
             let reason = match &settings.audit {
                 Some(file) => format!(
                     "the ledger {} and the audit {} can be written",
-                    ledger.display(),
-                    file.value.display()
+                    shown::path(&ledger),
+                    shown::path(&file.value)
                 ),
                 None => format!(
                     "the ledger {} can be written; no audit was asked for",
-                    ledger.display()
+                    shown::path(&ledger)
                 ),
             };
             report.add(Step::passed("records", reason));

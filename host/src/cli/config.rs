@@ -1,6 +1,8 @@
 //! `offboard config show`: every setting that is in force, and where it was
 //! found. Secrets are masked, and nothing is asked of anybody.
 
+use std::path::{Path, PathBuf};
+
 use anyhow::Result;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -13,7 +15,7 @@ use super::{
     settings::{Settings, Source, Sourced, default_ledger, usual},
     sheet::{Cells, csv},
 };
-use crate::{connection::Proxies, policy::Policy, sandbox::Limit, text::clean_json};
+use crate::{connection::Proxies, policy::Policy, sandbox::Limit, shown, text::clean_json};
 
 /// What stands where a secret is.
 const MASK: &str = "[set]";
@@ -41,7 +43,7 @@ pub(super) fn show(mut args: ConfigArgs, screen: &Screen) -> Result<Exit> {
     let file = plugin.plugin.as_ref();
     rows.push(from(
         "plugin",
-        file.map(|path| path.display().to_string()),
+        file.map(|file| shown::path(file)),
         &origins.plugin,
     ));
     let pinned = plugin.plugin_sha256.as_ref();
@@ -92,10 +94,16 @@ fn object(rows: &[Row]) -> Result<Map<String, Value>> {
 fn rows(settings: &Settings) -> Result<Vec<Row>> {
     let service = settings.service()?;
     let sign_in = &settings.sign_in;
-    let path = |setting: &Option<Sourced<std::path::PathBuf>>| {
-        setting.as_ref().map(|setting| {
-            Sourced::new(setting.value.display().to_string(), setting.source.clone())
-        })
+    let named = |setting: &Option<Sourced<PathBuf>>, shown: fn(&Path) -> String| {
+        let setting = setting.as_ref()?;
+        Some(Sourced::new(shown(&setting.value), setting.source.clone()))
+    };
+    let path = |setting| named(setting, shown::path);
+    let secret_path = |setting| named(setting, shown::secret_path);
+    let text = |setting: &Option<Sourced<String>>| {
+        let setting = setting.as_ref()?;
+        let value = shown::value(&setting.value).into_owned();
+        Some(Sourced::new(value, setting.source.clone()))
     };
     let secret = |name: &str, is_set: bool| {
         is_set.then(|| Sourced::new(MASK.to_owned(), Source::Environment(name.to_owned())))
@@ -108,14 +116,12 @@ fn rows(settings: &Settings) -> Result<Vec<Row>> {
         .as_ref()
         // Its arguments may name what nobody else needs to know.
         .and_then(|words| {
-            Some(Sourced::new(
-                words.value.first()?.clone(),
-                words.source.clone(),
-            ))
+            let program = Path::new(words.value.first()?);
+            Some(Sourced::new(shown::path(program), words.source.clone()))
         });
     let of_cloud = |given: Option<&Source>| given.cloned().unwrap_or(Source::Cloud);
     let usual_ledger =
-        || default_ledger().map(|file| Sourced::new(file.display().to_string(), Source::Default));
+        || default_ledger().map(|file| Sourced::new(shown::path(&file), Source::Default));
     let ledger = path(&settings.ledger).or_else(usual_ledger);
     let (profile, file) = match &settings.profile {
         Some(chosen) => (Some(chosen.name.clone()), Some(chosen.file.clone())),
@@ -124,7 +130,7 @@ fn rows(settings: &Settings) -> Result<Vec<Row>> {
     Ok(vec![
         from(
             "configuration",
-            file.map(|file| file.display().to_string()),
+            file.map(|file| shown::path(&file)),
             &settings.origins.config,
         ),
         from("profile", profile, &settings.origins.profile),
@@ -145,14 +151,14 @@ fn rows(settings: &Settings) -> Result<Vec<Row>> {
         row(
             "apiRoot",
             Some(Sourced::new(
-                service.api_root.to_string(),
+                shown::value(service.api_root.as_str()).into_owned(),
                 of_cloud(settings.api_root.as_ref().map(|root| &root.source)),
             )),
         ),
         row(
             "authority",
             Some(Sourced::new(
-                service.authority.origin().ascii_serialization(),
+                shown::value(&service.authority.origin().ascii_serialization()).into_owned(),
                 of_cloud(
                     settings
                         .authority
@@ -164,7 +170,7 @@ fn rows(settings: &Settings) -> Result<Vec<Row>> {
         row(
             "resource",
             Some(Sourced::new(
-                service.resource,
+                shown::value(&service.resource).into_owned(),
                 of_cloud(settings.resource.as_ref().map(|resource| &resource.source)),
             )),
         ),
@@ -174,9 +180,9 @@ fn rows(settings: &Settings) -> Result<Vec<Row>> {
             String::clone,
         ),
         row("auth", auth),
-        row("tenant", sign_in.tenant.clone()),
-        row("clientId", sign_in.client_id.clone()),
-        row("clientSecretFile", path(&sign_in.client_secret_file)),
+        row("tenant", text(&sign_in.tenant)),
+        row("clientId", text(&sign_in.client_id)),
+        row("clientSecretFile", secret_path(&sign_in.client_secret_file)),
         row(
             "clientSecret",
             secret(
@@ -184,10 +190,10 @@ fn rows(settings: &Settings) -> Result<Vec<Row>> {
                 sign_in.secrets.client_secret().is_some(),
             ),
         ),
-        row("certificate", path(&sign_in.certificate)),
+        row("certificate", secret_path(&sign_in.certificate)),
         row(
             "certificatePasswordFile",
-            path(&sign_in.certificate_password_file),
+            secret_path(&sign_in.certificate_password_file),
         ),
         row(
             "certificatePassword",
@@ -196,9 +202,12 @@ fn rows(settings: &Settings) -> Result<Vec<Row>> {
                 sign_in.secrets.certificate_password().is_some(),
             ),
         ),
-        row("federatedTokenFile", path(&sign_in.federated_token_file)),
-        row("identity", sign_in.identity.clone()),
-        row("tokenFile", path(&sign_in.token_file)),
+        row(
+            "federatedTokenFile",
+            secret_path(&sign_in.federated_token_file),
+        ),
+        row("identity", text(&sign_in.identity)),
+        row("tokenFile", secret_path(&sign_in.token_file)),
         row(
             "token",
             secret("OFFBOARD_TOKEN", sign_in.secrets.token().is_some()),
@@ -240,11 +249,12 @@ fn policy(policy: Option<&Sourced<Policy>>) -> Row {
         ] {
             let words: Vec<String> = words;
             if !words.is_empty() {
-                rules.insert(name.to_owned(), words.into());
+                let words = words.iter().map(|word| shown::value(word));
+                rules.insert(name.to_owned(), words.collect());
             }
         }
         if let Some(tag) = &policy.required_tag {
-            rules.insert("requiredTag".to_owned(), tag.clone().into());
+            rules.insert("requiredTag".to_owned(), shown::value(tag).into());
         }
         if let Some(least) = policy.not_seen_for {
             let least = humantime::format_duration(least).to_string();
@@ -296,9 +306,10 @@ fn row(name: &'static str, setting: Option<Sourced<String>>) -> Row {
 
 fn list<T>(name: &'static str, setting: Option<&Sourced<Vec<T>>>, text: fn(&T) -> String) -> Row {
     let source = setting.map_or(Source::Default, |setting| setting.source.clone());
+    let shown = |value: &T| shown::value(&text(value)).into_owned();
     Row {
         name,
-        value: setting.map(|setting| setting.value.iter().map(text).collect()),
+        value: setting.map(|setting| setting.value.iter().map(shown).collect()),
         source: source.to_string(),
     }
 }

@@ -1,5 +1,6 @@
 //! The question before something that is hard to undo. It takes a whole line,
-//! typed after it was asked, and leaves the terminal as it is.
+//! ended with Enter and typed after it was asked, and leaves the terminal as it
+//! is. What was not clearly said is a no.
 
 use std::io::{Write, stderr, stdin};
 
@@ -7,7 +8,9 @@ use super::signal::Signals;
 
 /// Asks; anything but this answer is no, and so is a wish to end.
 pub(super) async fn confirm(question: &str, wanted: &str, signals: &Signals) -> bool {
-    forget_what_was_typed();
+    if !forget_what_was_typed() {
+        return false;
+    }
     let asked = write!(
         anstream::stderr().lock(),
         "{question}\nType {wanted} to go ahead: "
@@ -22,18 +25,58 @@ pub(super) async fn confirm(question: &str, wanted: &str, signals: &Signals) -> 
     });
     tokio::select! {
         answer = answer => {
-            answer.is_ok_and(|line| line.is_ok_and(|line| line.trim() == wanted))
+            answer.is_ok_and(|line| line.is_ok_and(|line| is_said(&line, wanted)))
         }
         () = signals.stopping() => false,
     }
 }
 
-/// Keys that were pressed before the question was there are no answer to it.
+/// Whether a line is this answer. One that Ctrl-D, or the end of a terminal, cut
+/// off is none: more of it may have been meant.
+fn is_said(line: &str, wanted: &str) -> bool {
+    let line = line.strip_suffix('\n');
+    line.is_some_and(|line| line.trim_matches([' ', '\t', '\r']) == wanted)
+}
+
+/// Keys that were pressed before the question was there are no answer to it. A
+/// terminal that cannot forget them cannot be asked.
 #[cfg(unix)]
-fn forget_what_was_typed() {
+fn forget_what_was_typed() -> bool {
     use rustix::termios::{QueueSelector, tcflush};
-    let _ = tcflush(stdin(), QueueSelector::IFlush);
+    tcflush(stdin(), QueueSelector::IFlush).is_ok()
 }
 
 #[cfg(not(unix))]
-fn forget_what_was_typed() {}
+fn forget_what_was_typed() -> bool {
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_a_whole_line() {
+        for said in ["yes\n", "yes\r\n", " yes \t\n"] {
+            assert!(is_said(said, "yes"), "{said:?}");
+        }
+        for other in [
+            "",
+            "\n",
+            "yes",
+            "yes\r",
+            "y\n",
+            "yes\nno",
+            "yes yes\n",
+            "Yes\n",
+            "yes\u{4}\n",
+            "yes\u{a0}\n",
+            "\u{1b}[Ayes\n",
+            "yes.\n",
+            "\u{feff}yes\n",
+        ] {
+            assert!(!is_said(other, "yes"), "{other:?}");
+        }
+        assert!(is_said("30\n", "30") && !is_said("30", "30") && !is_said("030\n", "30"));
+    }
+}

@@ -1,6 +1,6 @@
 //! From arguments to a connection and a sandbox.
 
-use std::{env, fs, mem, path::Path, sync::Arc, time::Duration};
+use std::{env, mem, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, Error, Result};
 use tokio::task::spawn_blocking;
@@ -21,10 +21,12 @@ use crate::{
     },
     contract::{Problem, Retry},
     ledger::{Fault, Ledger, LedgerError, Session, Who},
+    outputs::{Files, SharedFile},
     pace::{Pace, Wait},
     run::Runner,
     sandbox::{Limits, Sandbox},
     selection::MachineReference,
+    shown,
 };
 
 /// How long the last words to the ledger may take.
@@ -77,6 +79,7 @@ impl ConnectArgs {
     ) -> Result<Option<Connected>> {
         let settings = self.settings()?;
         let service = settings.service()?;
+        settings.check_files(mem::take(&mut self.files), &self.plugin, record)?;
         for note in settings.overridden() {
             screen.say(&format!("note: {note}"));
         }
@@ -156,7 +159,7 @@ impl Settings {
         let Some(Sourced { value: file, .. }) = &self.ca_file else {
             return Ok(connection);
         };
-        let context = || file.display().to_string();
+        let context = || shown::path(file);
         let pem = read_trusted(file, MAX_AUTHORITIES).with_context(context)?;
         connection.trusting(&pem).with_context(context)
     }
@@ -178,7 +181,10 @@ impl Settings {
         let credential = self
             .sign_in
             .credential(service, connection, prompt)
-            .map_err(|error| Problem::new("no-credential", Retry::Safe, format!("{error:#}")))?;
+            .map_err(|error| {
+                let message = shown::words(&format!("{error:#}"));
+                Problem::new("no-credential", Retry::Safe, message)
+            })?;
         match credential.token().await {
             Ok(token) => Ok((credential, token)),
             Err(error) => {
@@ -204,10 +210,6 @@ impl Settings {
         let open = async {
             let nowhere = || LedgerError::nowhere(Fault::NoHome);
             let path = self.ledger().ok_or_else(nowhere)?;
-            not_the_audit(
-                &path,
-                self.audit.as_ref().map(|audit| audit.value.as_path()),
-            )?;
             let ledger = Ledger::open(&path).await?;
             Session::begin(&ledger, who, command).await
         };
@@ -220,6 +222,64 @@ impl Settings {
         };
         let ledger = Ledger::in_memory().await?;
         Ok((Session::begin(&ledger, who, command).await?, why))
+    }
+
+    /// Sees to it that no file that is written is another file of the command, or
+    /// one that the connection is made of.
+    ///
+    /// # Errors
+    /// One is.
+    pub(super) fn check_files(
+        &self,
+        mut files: Files,
+        plugin: &PluginArgs,
+        record: Record,
+    ) -> Result<(), SharedFile> {
+        if record != Record::Nowhere
+            && let Some(ledger) = self.ledger()
+        {
+            files.ledger(&ledger);
+        }
+        if let Some(audit) = &self.audit {
+            files.writes("the audit", &audit.value);
+        }
+        let file = |setting: &Option<Sourced<PathBuf>>| {
+            setting.as_ref().map(|setting| setting.value.clone())
+        };
+        let profile = self.profile.as_ref().map(|chosen| chosen.file.clone());
+        let sign_in = &self.sign_in;
+        // A bare name is looked for on the path.
+        let command = sign_in.token_command.as_ref();
+        let program = command
+            .and_then(|words| words.value.first())
+            .map(PathBuf::from)
+            .filter(|program| program.components().count() > 1);
+        for (role, path) in [
+            ("the configuration", profile.or_else(|| self.file.clone())),
+            ("the token file", file(&sign_in.token_file)),
+            (
+                "the file of the client secret",
+                file(&sign_in.client_secret_file),
+            ),
+            ("the certificate", file(&sign_in.certificate)),
+            (
+                "the file of the certificate's password",
+                file(&sign_in.certificate_password_file),
+            ),
+            (
+                "the file of the assertion",
+                file(&sign_in.federated_token_file),
+            ),
+            ("the file of authorities", file(&self.ca_file)),
+            ("the plugin", plugin.plugin.clone()),
+            ("the token command", program),
+        ] {
+            if let Some(path) = path {
+                files.reads(role, &path);
+            }
+        }
+        files.streams();
+        files.check()
     }
 
     /// For the record: who sends, and with what.
@@ -247,7 +307,7 @@ fn no_token(error: &SignInError) -> Problem {
         SignInError::Refused { codes, .. } => codes.first().map(|code| format!("AADSTS{code}")),
         _ => None,
     };
-    let message = error.to_string();
+    let message = shown::words(&error.to_string());
     // It stands before the words wherever they are shown.
     let prefix = code.as_ref().map(|code| format!("{code}: "));
     let message = match prefix.and_then(|prefix| message.strip_prefix(&prefix)) {
@@ -267,13 +327,13 @@ impl PluginArgs {
         if let Some(file) = &self.plugin {
             let load = || {
                 let bytes = Component::read(file, pinned)?;
-                screen.say(&format!("compiling {}", file.display()));
+                screen.say(&format!("compiling {}", shown::path(file)));
                 Component::from_bytes(bytes)
             };
             return load().map_err(|error| match error {
                 // It names the file itself.
                 ComponentError::File(..) => error.into(),
-                error => Error::new(error).context(file.display().to_string()),
+                error => Error::new(error).context(shown::path(file)),
             });
         }
         let component = Component::embedded()?;
@@ -373,14 +433,4 @@ pub(super) fn pace(settings: &Settings, session: Arc<Session>, screen: &Screen) 
         let wait = humantime::format_duration(wait);
         screen.progress(&format!("{why}: the next call leaves in {wait}"));
     })
-}
-
-/// A ledger is not the audit as well, which is open already.
-pub(super) fn not_the_audit(ledger: &Path, audit: Option<&Path>) -> Result<(), LedgerError> {
-    let whole = |path: &Path| fs::canonicalize(path).ok();
-    let audit = audit.and_then(whole);
-    match audit.is_some() && audit == whole(ledger) {
-        true => Err(LedgerError::new(ledger, Fault::IsAudit)),
-        false => Ok(()),
-    }
 }

@@ -23,9 +23,14 @@ use crate::{
     contract::{Problem, Retry, Tag},
     ledger::{Ledger, LedgerError, Plan, RunId, RunRow},
     order::{Order, State, Verdict},
+    outputs::Files,
     run::{Event, Sending, unrecorded},
+    shown,
     text::clean_error,
 };
+
+/// Why a report is not written.
+const TAKEN: &str = "something else is there, and stays";
 
 /// How a report begins.
 const REPORT: &[u8; 15] = b"<!doctype html>";
@@ -249,7 +254,7 @@ async fn finish(
 }
 
 async fn report(ledger: &Ledger, run: &RunRow, file: &Path) -> Result<()> {
-    let context = || file.display().to_string();
+    let context = || shown::path(file);
     // Whole or not at all, and nobody else's to read: it names machines and people.
     let folder = file
         .parent()
@@ -259,6 +264,8 @@ async fn report(ledger: &Ledger, run: &RunRow, file: &Path) -> Result<()> {
     evidence::page(ledger, run, written)
         .await
         .with_context(context)?;
+    // What another process wrote there during the run stays, too.
+    ensure!(is_free(file), "{}: {TAKEN}", context());
     out.persist(file).map(|_| ()).with_context(context)
 }
 
@@ -344,18 +351,23 @@ pub(super) fn check_report(send: &SendArgs) -> Result<()> {
     let Some(file) = &send.report else {
         return Ok(());
     };
-    let context = || format!("--report {}", file.display());
-    ensure!(
-        is_free(file),
-        "{}: something else is there, and stays: name another file",
-        context()
-    );
+    let context = || format!("--report {}", shown::path(file));
+    ensure!(is_free(file), "{}: {TAKEN}: name another file", context());
     let folder = file
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
     tempfile::tempfile_in(folder.unwrap_or(Path::new(".")))
         .map(|_| ())
         .with_context(context)
+}
+
+/// The files of a run that it is sent with.
+pub(super) fn files(send: &SendArgs) -> Files {
+    let mut files = Files::default();
+    if let Some(report) = &send.report {
+        files.writes("the report", report);
+    }
+    files
 }
 
 /// Whether nothing is there, or an earlier report.

@@ -15,9 +15,14 @@ use super::{
 use crate::{
     contract::{self, Function},
     grant::{COUNT, HEADERS, MAX_REQUEST_BODY, Route},
+    outputs::{Files, SharedFile},
     sandbox::{Limit, Limits, Sandbox, Unit},
+    shown,
     text::clean_json,
 };
+
+/// What the contract's file is called.
+const CONTRACT: &str = "offboard.wit";
 
 /// What is known about a component; the schema is in
 /// `docs/schema/component.json`.
@@ -112,6 +117,7 @@ impl GrantRow {
 }
 
 pub(super) fn inspect(args: &InspectArgs, screen: &Screen) -> Result<Exit> {
+    check_files(args)?;
     let component = args.plugin.component(screen)?;
     let limits = args.plugin.limits()?;
     // Names first, then types: the sandbox is the judge of both.
@@ -135,12 +141,12 @@ pub(super) fn inspect(args: &InspectArgs, screen: &Screen) -> Result<Exit> {
     };
     if let Some(file) = &args.extract {
         fs::write(file, component.bytes())
-            .with_context(|| format!("{} cannot be written", file.display()))?;
-        screen.say(&format!("wrote the component to {}", file.display()));
+            .with_context(|| format!("{} cannot be written", shown::path(file)))?;
+        screen.say(&format!("wrote the component to {}", shown::path(file)));
     }
     if let Some(folder) = &args.wit {
         write_contract(folder)?;
-        screen.say(&format!("wrote the contract to {}", folder.display()));
+        screen.say(&format!("wrote the contract to {}", shown::path(folder)));
     }
     match args.output.output {
         Format::Table => screen.line(&table(&row)),
@@ -155,16 +161,32 @@ pub(super) fn inspect(args: &InspectArgs, screen: &Screen) -> Result<Exit> {
     })
 }
 
+/// What is written is neither the plugin nor each other.
+fn check_files(args: &InspectArgs) -> Result<(), SharedFile> {
+    let mut files = Files::default();
+    if let Some(file) = &args.extract {
+        files.writes("the component", file);
+    }
+    if let Some(folder) = &args.wit {
+        files.writes("the contract", &folder.join(CONTRACT));
+    }
+    if let Some(plugin) = &args.plugin.plugin {
+        files.reads("the plugin", plugin);
+    }
+    files.streams();
+    files.check()
+}
+
 fn pretty(row: &Row<'_>) -> Result<String> {
     let json = serde_json::to_string_pretty(row)?;
     Ok(json.lines().map(clean_json).collect::<Vec<_>>().join("\n"))
 }
 
 fn write_contract(folder: &Path) -> Result<()> {
-    let file = folder.join("offboard.wit");
+    let file = folder.join(CONTRACT);
     fs::create_dir_all(folder)
         .and_then(|()| fs::write(&file, contract::WIT))
-        .with_context(|| format!("{} cannot be written", file.display()))
+        .with_context(|| format!("{} cannot be written", shown::path(&file)))
 }
 
 /// One property, as people read it.

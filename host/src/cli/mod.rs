@@ -39,15 +39,17 @@ mod watch;
 
 use std::{process::ExitCode, time::Duration};
 
-use clap::{CommandFactory, FromArgMatches};
+use clap::{CommandFactory, FromArgMatches, error::ContextValue};
 
 use args::{Cli, Command, ConfigCommand};
 use exit::Exit;
 use screen::Screen;
 use secret::Secrets;
-use settings::Given;
+use settings::{Given, check_arguments};
 
-use crate::text::clean_error;
+#[cfg(feature = "simulator")]
+use crate::outputs::Files;
+use crate::{shown, text::clean_error};
 
 /// How long the end may take.
 const LAST_MOMENT: Duration = Duration::from_millis(500);
@@ -62,9 +64,10 @@ pub fn main() -> ExitCode {
         .try_get_matches_from_mut(std::env::args_os())
         .and_then(|matches| {
             let given = Given::of(&command, &matches);
-            Ok((Cli::from_arg_matches(&matches)?, given))
+            let misplaced = check_arguments(&command, &matches).err();
+            Ok((Cli::from_arg_matches(&matches)?, given, misplaced))
         });
-    let (mut cli, given) = match parsed {
+    let (mut cli, given, misplaced) = match parsed {
         Ok(parsed) => parsed,
         Err(answer) => return usage(&answer),
     };
@@ -72,6 +75,10 @@ pub fn main() -> ExitCode {
         (args.secrets, args.given) = (secrets, given);
     }
     let screen = Screen::new(cli.quiet, cli.verbose);
+    if let Some(misplaced) = misplaced {
+        screen.error(&misplaced.to_string());
+        return Exit::Usage.into();
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -109,9 +116,25 @@ fn usage(answer: &clap::Error) -> ExitCode {
         Exit::Done => {
             let _ = answer.print();
         }
-        _ => screen.say(answer.render().to_string().trim_end()),
+        _ => screen.say(shown(answer).trim_end()),
     }
     exit.into()
+}
+
+/// An error of the arguments, which quotes what was given.
+fn shown(answer: &clap::Error) -> String {
+    let mut text = answer.render().to_string();
+    for (_, quoted) in answer.context() {
+        let quoted = match quoted {
+            ContextValue::String(quoted) => std::slice::from_ref(quoted),
+            ContextValue::Strings(quoted) => quoted,
+            _ => continue,
+        };
+        for quoted in quoted {
+            text = text.replace(quoted, &shown::value(quoted));
+        }
+    }
+    shown::words(&text)
 }
 
 /// An error is something that the user can mend before anything is sent.
@@ -143,6 +166,21 @@ async fn dispatch(command: Command, screen: &Screen) -> anyhow::Result<Exit> {
 
 #[cfg(feature = "simulator")]
 async fn simulate(args: offboard_simulator::Args, screen: &Screen) -> anyhow::Result<Exit> {
+    let mut files = Files::default();
+    for (role, path) in [
+        ("the token", &args.write_token),
+        ("the assertion", &args.write_federated_token),
+        ("the authority's certificate", &args.write_ca),
+    ] {
+        if let Some(path) = path {
+            files.writes(role, path);
+        }
+    }
+    for path in &args.client_certificate {
+        files.reads("the client certificate", path);
+    }
+    files.streams();
+    files.check()?;
     offboard_simulator::serve(args, screen.quiet()).await?;
     Ok(Exit::Done)
 }

@@ -20,6 +20,8 @@ use super::{
 use crate::{
     ledger::{Ledger, RunRow},
     order::{Order, State},
+    outputs::Files,
+    shown,
 };
 
 const PAGE: u32 = 500;
@@ -126,6 +128,11 @@ pub(super) fn time(at: i64) -> String {
 
 async fn ledger(args: &LedgerArgs) -> Result<Ledger> {
     let path = ledger_of(args)?.context("there is no home folder: name a ledger with --ledger")?;
+    // What is shown must not be written into what it is read from.
+    let mut files = Files::default();
+    files.ledger(&path);
+    files.streams();
+    files.check()?;
     Ok(Ledger::view(&path).await?)
 }
 
@@ -135,7 +142,7 @@ pub(super) async fn runs(args: RunsArgs, screen: &Screen) -> Result<Exit> {
     let runs = match &path {
         // Who has never run anything has none.
         Some(path) if !path.exists() => {
-            screen.say(&format!("There is no ledger {}.", path.display()));
+            screen.say(&format!("There is no ledger {}.", shown::path(path)));
             Vec::new()
         }
         _ => ledger(&args.ledger).await?.runs().await?,

@@ -25,6 +25,7 @@ const PAGE: u32 = 500;
 pub(super) async fn resume(mut args: ResumeArgs, screen: &Screen) -> Result<Exit> {
     drive::check_report(&args.send)?;
     let signals = Signals::listen(screen);
+    args.connect.files = drive::files(&args.send);
     let connected = args
         .connect
         .connect("resume", Record::Ledger, &signals, screen);

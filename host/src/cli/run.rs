@@ -13,7 +13,7 @@ use super::{
     resume,
     screen::Screen,
     signal::Signals,
-    wanted::{Wanted, wanted},
+    wanted::{ListSource, Wanted, wanted},
 };
 use crate::{
     contract::Problem,
@@ -31,6 +31,10 @@ pub(super) async fn run(mut args: RunArgs, screen: &Screen) -> Result<Exit> {
         true => Record::Nowhere,
         false => Record::Ledger,
     };
+    args.connect.files = drive::files(&args.send);
+    if let Some(ListSource::File(path)) = &args.from {
+        args.connect.files.reads("the list", path);
+    }
     let connected = args.connect.connect("run", record, &signals, screen);
     let Some(mut connected) = connected.await? else {
         let plans = plans(&args, &wanted, uuid::Uuid::new_v4());

@@ -12,7 +12,10 @@ use std::{
 use anstyle::{AnsiColor, Style};
 use indicatif::ProgressBar;
 
-use crate::text::{clean, clean_error, clean_lines};
+use crate::{
+    shown::words,
+    text::{clean, clean_error, clean_lines},
+};
 
 static FAILED: AtomicBool = AtomicBool::new(false);
 
@@ -107,7 +110,7 @@ impl Screen {
     /// said: no row tells it.
     pub(super) fn warn(&self, text: &str) {
         let style = Style::new().bold().fg_color(Some(AnsiColor::Yellow.into()));
-        let text = clean_lines(text);
+        let text = clean_lines(&words(text));
         above_the_bar(|| {
             let _ = writeln!(anstream::stderr().lock(), "{style}warning:{style:#} {text}");
         });
@@ -117,7 +120,7 @@ impl Screen {
     /// were made one before.
     pub(super) fn error(&self, text: &str) {
         let style = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
-        let text = clean_lines(text);
+        let text = clean_lines(&words(text));
         above_the_bar(|| {
             let _ = writeln!(anstream::stderr().lock(), "{style}error:{style:#} {text}");
         });

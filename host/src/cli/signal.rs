@@ -1,6 +1,7 @@
-//! Ctrl-C and SIGTERM: the first finishes what is in flight, the second stops
-//! at once. Where even that is not heard, because the system keeps the command
-//! waiting for a file, the process ends without it.
+//! Ctrl-C, SIGTERM and SIGHUP: the first finishes what is in flight, the second
+//! stops at once. Where even that is not heard, because the system keeps the
+//! command waiting for a file, the process ends without it. A signal that the
+//! caller had ignored, as `nohup` does, stays ignored.
 
 use std::time::Duration;
 
@@ -24,15 +25,16 @@ impl Signals {
         let (stop_sender, stop) = watch::channel(false);
         let (now_sender, now) = watch::channel(false);
         let screen = *screen;
+        let mut heard = Heard::new();
         tokio::spawn(async move {
-            interrupted().await;
+            heard.next().await;
             screen.say("Stopping: what is in flight is finished. Once more stops at once.");
             let _ = stop_sender.send(true);
-            interrupted().await;
+            heard.next().await;
             let _ = now_sender.send(true);
             // Kept: a closed channel would look like a signal that never comes.
             tokio::select! {
-                () = interrupted() => {}
+                () = heard.next() => {}
                 () = tokio::time::sleep(PATIENCE) => {}
             }
             std::process::exit(u8::from(Exit::Interrupted).into());
@@ -60,33 +62,67 @@ impl Signals {
     }
 }
 
+/// The signals that end the command.
 #[cfg(unix)]
-async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminated) => {
-            // The terminal's end is one, too: a night's run is left by a line that drops.
-            let hung_up = async {
-                match signal(SignalKind::hangup()) {
-                    Ok(mut hung_up) => {
-                        hung_up.recv().await;
-                    }
-                    Err(_) => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminated.recv() => {}
-                () = hung_up => {}
+struct Heard(Vec<tokio::signal::unix::Signal>);
+
+#[cfg(unix)]
+impl Heard {
+    /// The terminal's end is a signal, too: a run of hours is left by a line that
+    /// drops. What the caller had ignored is not listened to, since that would end
+    /// its being ignored.
+    fn new() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        let kinds = [
+            SignalKind::interrupt(),
+            SignalKind::terminate(),
+            SignalKind::hangup(),
+        ];
+        let heard = kinds
+            .into_iter()
+            .filter(|kind| !is_ignored(kind.as_raw_value()))
+            .filter_map(|kind| signal(kind).ok());
+        Self(heard.collect())
+    }
+
+    /// Returns at the next one.
+    async fn next(&mut self) {
+        std::future::poll_fn(|context| {
+            let mut heard = self.0.iter_mut();
+            match heard.any(|signal| signal.poll_recv(context).is_ready()) {
+                true => std::task::Poll::Ready(()),
+                false => std::task::Poll::Pending,
             }
-        }
-        Err(_) => {
-            let _ = tokio::signal::ctrl_c().await;
-        }
+        })
+        .await;
     }
 }
 
+/// Whether a signal is ignored by this process. A process begins with what its
+/// caller ignored.
+#[cfg(unix)]
+fn is_ignored(signal: libc::c_int) -> bool {
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: without a new action sigaction changes nothing. It writes the one in
+    // force into `action`, for which zeros are valid if it fails.
+    #[allow(unsafe_code)]
+    let (asked, action) = unsafe {
+        let asked = libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr());
+        (asked, action.assume_init())
+    };
+    asked == 0 && action.sa_sigaction == libc::SIG_IGN
+}
+
 #[cfg(not(unix))]
-async fn interrupted() {
-    let _ = tokio::signal::ctrl_c().await;
+struct Heard;
+
+#[cfg(not(unix))]
+impl Heard {
+    fn new() -> Self {
+        Self
+    }
+
+    async fn next(&mut self) {
+        let _ = tokio::signal::ctrl_c().await;
+    }
 }

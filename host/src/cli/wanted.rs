@@ -42,7 +42,7 @@ impl fmt::Display for ListSource {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stdin => formatter.write_str("standard input"),
-            Self::File(path) => path.display().fmt(formatter),
+            Self::File(path) => formatter.write_str(&crate::shown::path(path)),
         }
     }
 }

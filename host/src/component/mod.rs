@@ -66,7 +66,7 @@ pub struct Component {
 #[non_exhaustive]
 pub enum ComponentError {
     /// The file cannot be read.
-    #[error("{0} cannot be read")]
+    #[error("{} cannot be read", crate::shown::path(.0))]
     File(PathBuf, #[source] io::Error),
     /// The file is too large.
     #[error("the component is longer than {MAX_COMPONENT} bytes")]

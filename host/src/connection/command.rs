@@ -1,6 +1,7 @@
 //! A token from a program of the user's: a secret store, a broker, a script.
 
 use std::{
+    path::Path,
     process::Stdio,
     time::{Duration, SystemTime},
 };
@@ -10,6 +11,7 @@ use serde::Deserialize;
 use tokio::process::Command;
 
 use super::{Fetch, Fetched, SignInError, Token, TokenSource, program};
+use crate::shown;
 
 /// A program that prints a token: alone, or as JSON the way `az account
 /// get-access-token`, `gcloud` or an authority's answer has it.
@@ -59,7 +61,8 @@ impl TokenCommand {
 
     async fn run(&self) -> Result<Fetched, SignInError> {
         let failed = |reason: String| {
-            SignInError::Setup(format!("the token command {}: {reason}", self.program))
+            let program = shown::path(Path::new(&self.program));
+            SignInError::Setup(format!("the token command {program}: {reason}"))
         };
         let mut command = Command::new(&self.program);
         // What it says of its faults is for whoever reads the terminal.

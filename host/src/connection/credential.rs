@@ -15,6 +15,7 @@ use thiserror::Error;
 use tokio::sync::Mutex;
 
 use super::Token;
+use crate::shown;
 
 /// A token is renewed when it is good for less than this, or than a tenth of
 /// its life, whichever is shorter.
@@ -307,8 +308,9 @@ impl TokenSource for TokenFile {
             // Elsewhere, since a pipe may have the reader wait.
             let path = self.0.clone();
             let read = tokio::task::spawn_blocking(move || Token::from_file(&path)).await;
-            let told =
-                |reason: String| SignInError::Setup(format!("{}: {reason}", self.0.display()));
+            let told = |reason: String| {
+                SignInError::Setup(format!("{}: {reason}", shown::secret_path(&self.0)))
+            };
             let token = read.map_err(|error| told(error.to_string()))?;
             let token = token.map_err(|error| told(error.to_string()))?;
             Ok(Fetched::by_claims(token))

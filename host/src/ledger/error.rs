@@ -7,7 +7,7 @@ use thiserror::Error;
 
 /// The ledger cannot be used. Whatever was not on record before is not sent.
 #[derive(Debug, Error)]
-#[error("the ledger {} {fault}", .path.display())]
+#[error("the ledger {} {fault}", crate::shown::path(.path))]
 pub struct LedgerError {
     path: PathBuf,
     fault: Fault,

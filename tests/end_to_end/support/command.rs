@@ -118,6 +118,26 @@ pub(crate) fn until_signals_are_caught(child: &mut std::process::Child) {
     }
 }
 
+/// The same command, begun by a shell that does this before.
+#[cfg(unix)]
+pub(crate) fn after(before: &str, run: &Command) -> Command {
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", &format!("{before}; exec \"$0\" \"$@\"")])
+        .arg(run.get_program())
+        .args(run.get_args())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    for (name, value) in run.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell
+}
+
 /// Writes a file that nobody else can read.
 pub(crate) fn write_secret(path: &Path, secret: impl AsRef<[u8]>) {
     let mut options = std::fs::OpenOptions::new();

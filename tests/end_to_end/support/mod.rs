@@ -11,7 +11,7 @@ mod world;
 pub(crate) use closed::ClosedPort;
 pub(crate) use command::{Outcome, command, offboard, read_ledger, write_secret, written_ledger};
 #[cfg(unix)]
-pub(crate) use command::{signal, until_signals_are_caught};
+pub(crate) use command::{after, signal, until_signals_are_caught};
 pub(crate) use http::get_json;
 pub(crate) use scripted::{MACHINE, Received, Reply, Scripted};
 pub(crate) use world::World;

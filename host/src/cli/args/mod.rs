@@ -21,6 +21,7 @@ use crate::{
         cloud::{Cloud, Region},
     },
     contract::{ApiRoot, Comment, Tag},
+    outputs::Files,
     pace::Quota,
     sandbox::Limit,
     selection::MachineReference,
@@ -177,6 +178,9 @@ pub(super) struct ConnectArgs {
     /// Which of these were given, and how.
     #[arg(skip)]
     pub(super) given: Given,
+    /// The files of the command besides those of the connection.
+    #[arg(skip)]
+    pub(super) files: Files,
 }
 
 /// As whom. A secret is never an argument: others can see those.

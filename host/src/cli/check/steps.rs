@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::cli::screen::Screen;
+use crate::{cli::screen::Screen, shown};
 
 /// One step; the schema is in `docs/schema/check.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -84,7 +84,7 @@ impl Step {
         Self {
             step,
             status,
-            reason: reason.into(),
+            reason: shown::words(&reason.into()),
             hint,
         }
     }

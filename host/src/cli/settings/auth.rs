@@ -16,6 +16,7 @@ use crate::{
         read_secret,
         sign_in::{App, Certificate, Identity, Method, Prompt, SignIn},
     },
+    shown,
 };
 
 /// Larger than any secret or certificate, in bytes.
@@ -305,10 +306,10 @@ impl SignInSettings {
         let name = "--federated-token-file FILE";
         let file = self.federated_token_file.as_ref();
         let file = need(file, name, Auth::WorkloadIdentity)?;
-        let context = || file.display().to_string();
+        let context = || shown::secret_path(&file);
         let metadata = std::fs::metadata(&file).with_context(context)?;
         if metadata.is_file() && metadata.len() == 0 {
-            bail!("{}: it is empty", file.display());
+            bail!("{}: it is empty", shown::secret_path(&file));
         }
         Ok(file)
     }
@@ -321,7 +322,7 @@ impl SignInSettings {
             Some(file) => Some(read_text(&file.value)?),
             None => held,
         };
-        let context = || file.display().to_string();
+        let context = || shown::secret_path(&file);
         let bytes = read_secret(&file, MAX_SECRET).with_context(context)?;
         Certificate::read(bytes.expose_secret(), password.as_ref()).with_context(context)
     }
@@ -337,7 +338,8 @@ impl SignInSettings {
         Some(format!(
             "; it was asked of the identity {}, which {} names: --identity system asks of the \
              resource's own",
-            client_id.value, client_id.source
+            shown::value(&client_id.value),
+            client_id.source
         ))
     }
 
@@ -370,7 +372,7 @@ fn nearer(file: Option<&Sourced<PathBuf>>, is_held: bool) -> Option<&Sourced<Pat
 
 /// A secret on one line.
 fn read_text(path: &std::path::Path) -> Result<SecretString> {
-    let context = || path.display().to_string();
+    let context = || shown::secret_path(path);
     let bytes = read_secret(path, MAX_SECRET).with_context(context)?;
     let text = std::str::from_utf8(bytes.expose_secret());
     let text = text.ok().map(str::trim).filter(|text| !text.is_empty());

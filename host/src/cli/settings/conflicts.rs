@@ -4,7 +4,7 @@
 use anyhow::{Result, ensure};
 
 use super::{AUTHORITY_HOST, Settings, Source, Sourced};
-use crate::connection::cloud::is_microsoft;
+use crate::{connection::cloud::is_microsoft, shown};
 
 impl Settings {
     /// A variable that other tools use as well does not lead a profile's secret
@@ -51,7 +51,9 @@ impl Settings {
             };
             (value != said).then(|| {
                 format!(
-                    "{variable} says {value}, and counts; the profile {name} has the {key} {said}"
+                    "{variable} says {}, and counts; the profile {name} has the {key} {}",
+                    shown::value(value),
+                    shown::value(said)
                 )
             })
         };

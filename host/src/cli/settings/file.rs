@@ -25,6 +25,7 @@ use crate::{
     pace::Quota,
     policy::Policy,
     sandbox::Limit,
+    shown,
 };
 
 /// Larger than any configuration, in bytes.
@@ -120,8 +121,9 @@ pub(super) fn choose(file: Option<&Path>, name: Option<&str>) -> Result<Option<C
         (None, Some(path)) => (path, false),
         (None, None) => match name {
             Some(name) => bail!(
-                "there is no profile {name}: without a home folder a configuration is named \
-                 with --config"
+                "there is no profile {}: without a home folder a configuration is named \
+                 with --config",
+                shown::value(name)
             ),
             None => return Ok(None),
         },
@@ -130,16 +132,19 @@ pub(super) fn choose(file: Option<&Path>, name: Option<&str>) -> Result<Option<C
         Ok(text) => text,
         Err(error) if !must_exist && is_missing(&error) => match name {
             Some(name) => bail!(
-                "there is no profile {name}: {} does not exist",
-                path.display()
+                "there is no profile {}: {} does not exist",
+                shown::value(name),
+                shown::path(&path)
             ),
             None => return Ok(None),
         },
         Err(error) => return Err(error),
     };
+    let context = || shown::path(&path);
+    check_secrets(&text).with_context(context)?;
     let contents: Contents = toml::from_str(&text)
         .map_err(|error| explain(&error))
-        .with_context(|| path.display().to_string())?;
+        .with_context(context)?;
     let names: Vec<&str> = contents.profiles.keys().map(String::as_str).collect();
     let name = match (name, contents.profile.as_deref(), names.as_slice()) {
         (Some(name), ..) | (None, Some(name), _) => name,
@@ -148,15 +153,16 @@ pub(super) fn choose(file: Option<&Path>, name: Option<&str>) -> Result<Option<C
         (None, None, many) if many.contains(&"default") => "default",
         (None, None, many) => bail!(
             "{} has several profiles: choose one with --profile ({})",
-            path.display(),
+            shown::path(&path),
             many.join(", ")
         ),
     }
     .to_owned();
     let Some(profile) = contents.profiles.get(&name) else {
         bail!(
-            "{} has no profile {name}, but {}",
-            path.display(),
+            "{} has no profile {}, but {}",
+            shown::path(&path),
+            shown::value(&name),
             if names.is_empty() {
                 "none at all".to_owned()
             } else {
@@ -213,7 +219,7 @@ impl Profile {
 
 /// It may name a program that is run, so nobody else may write it.
 fn read(path: &Path) -> Result<String> {
-    let context = || format!("the configuration {}", path.display());
+    let context = || format!("the configuration {}", shown::path(path));
     let bytes = read_trusted(path, MAX_FILE).with_context(context)?;
     String::from_utf8(bytes)
         .context("it is no text")
@@ -225,6 +231,30 @@ fn is_missing(error: &anyhow::Error) -> bool {
         error.downcast_ref::<TrustedFileError>(),
         Some(TrustedFileError::Io(error)) if error.kind() == io::ErrorKind::NotFound
     )
+}
+
+/// No value is a token or a client secret. A text that is not TOML is judged
+/// when it is read as one.
+fn check_secrets(text: &str) -> Result<()> {
+    fn walk(name: &str, value: &toml::Value) -> Result<(), shown::MisplacedSecret> {
+        match value {
+            toml::Value::String(text) => shown::check(name, text),
+            toml::Value::Array(values) => values.iter().try_for_each(|value| walk(name, value)),
+            toml::Value::Table(table) => table.iter().try_for_each(|(key, value)| {
+                let key = shown::value(key);
+                let name = match name {
+                    "" => key.into_owned(),
+                    name => format!("{name}.{key}"),
+                };
+                walk(&name, value)
+            }),
+            _ => Ok(()),
+        }
+    }
+    if let Ok(table) = toml::from_str::<toml::Table>(text) {
+        walk("", &toml::Value::Table(table))?;
+    }
+    Ok(())
 }
 
 /// The place and the reason; for a key that there is not, the one that may be

@@ -25,12 +25,13 @@ use crate::{
     contract::ApiRoot,
     pace::Quota,
     policy::Policy,
+    shown,
 };
 
 pub(super) use auth::{Auth, SignInSettings};
 pub(super) use file::usual;
 use file::{Chosen, Profile};
-pub(super) use source::{Given, Source, Sourced};
+pub(super) use source::{Given, Source, Sourced, check_arguments};
 
 /// Every setting of a connection.
 #[derive(Debug)]
@@ -92,6 +93,7 @@ impl Layers<'_> {
         }
         for (name, read) in variables {
             if let Some(text) = variable(name) {
+                shown::check(name, &text)?;
                 let value = read(text).map_err(|error| error.context((*name).to_owned()))?;
                 let source = Source::Environment((*name).to_owned());
                 return Ok(Some(Sourced::new(value, source)));

@@ -5,6 +5,11 @@ use std::{collections::HashMap, fmt, path::PathBuf};
 
 use clap::{ArgMatches, Command, parser::ValueSource};
 
+use crate::shown::{self, MisplacedSecret};
+
+/// The command whose arguments may be secrets.
+const SIMULATE: &str = "simulate";
+
 /// Where a value was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::cli) enum Source {
@@ -60,12 +65,47 @@ impl fmt::Display for Source {
             Self::Flag(name) => formatter.write_str(name),
             Self::Environment(name) => write!(formatter, "environment {name}"),
             Self::Profile { file, profile } => {
-                write!(formatter, "profile {profile} in {}", file.display())
+                write!(formatter, "profile {profile} in {}", shown::path(file))
             }
             Self::Cloud => formatter.write_str("cloud"),
             Self::Default => formatter.write_str("default"),
         }
     }
+}
+
+/// Refuses a secret that was given where it is repeated, recorded or sent. To be
+/// called before anything else is done with the arguments.
+///
+/// # Errors
+/// The value of an argument, or of its variable, is one.
+pub(in crate::cli) fn check_arguments(
+    mut command: &Command,
+    mut matches: &ArgMatches,
+) -> Result<(), MisplacedSecret> {
+    while let Some((name, inner)) = matches.subcommand() {
+        // The simulator's secrets open nothing.
+        let Some(subcommand) = command.find_subcommand(name).filter(|_| name != SIMULATE) else {
+            break;
+        };
+        (command, matches) = (subcommand, inner);
+    }
+    for argument in command.get_arguments() {
+        let id = argument.get_id().as_str();
+        let name = match matches.value_source(id) {
+            Some(ValueSource::CommandLine) => argument.get_long().map_or_else(
+                || argument.get_id().as_str().to_uppercase(),
+                |name| format!("--{name}"),
+            ),
+            Some(ValueSource::EnvVariable) => argument
+                .get_env()
+                .map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
+            _ => continue,
+        };
+        for value in matches.get_raw(id).into_iter().flatten() {
+            shown::check(&name, &value.to_string_lossy())?;
+        }
+    }
+    Ok(())
 }
 
 /// Which arguments were given, and how.

@@ -1,0 +1,160 @@
+#![allow(clippy::unwrap_used)]
+use std::fs;
+
+use super::*;
+
+const JWT: &str = "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJhdWQiOiJodHRwczovL2FwaSJ9.c2lnbmF0dXJl";
+const CLIENT_SECRET: &str = "abc8Q~xyzXYZ0123456789abcdefABCDEF-._~ab";
+const BASE64: &str = "q7Vh2Lk9+Zr4/Tn1Xw8Pd3Gs6Bm0Yc5Jf2Ka7Ue==";
+
+#[test]
+fn a_token_or_a_client_secret_is_recognised_wherever_it_stands() {
+    for text in [
+        JWT.to_owned(),
+        JWT[..40].to_owned(),
+        format!("./{JWT}"),
+        format!("Bearer {JWT}"),
+        CLIENT_SECRET.to_owned(),
+        format!("secret={CLIENT_SECRET}"),
+    ] {
+        assert!(has_token(&text), "{text}");
+        assert_eq!(
+            check("--x", &text).unwrap_err(),
+            MisplacedSecret("--x".to_owned())
+        );
+    }
+    for text in [
+        "",
+        "eyJ",
+        "Q~",
+        "8Q~short",
+        "eyJack retired, INC-1234",
+        "é8Q~",
+    ] {
+        assert!(!has_token(text), "{text}");
+        assert!(check("--x", text).is_ok());
+    }
+}
+
+#[test]
+fn a_secret_is_shown_neither_as_a_name_nor_as_a_value() {
+    for secret in [
+        JWT,
+        CLIENT_SECRET,
+        BASE64,
+        "k3J9x0Qm2Lp7Vt5Z",
+        "/k3J9x0Qm2L/p7Vt5Zk3J9x0Q",
+        "P4$sW0rd!x9#Kq2z",
+        "abcdefghijklmnopqrstuvwxyzabcdefgh",
+    ] {
+        for shown in [path(Path::new(secret)), secret_path(Path::new(secret))] {
+            assert!(!shown.contains(secret), "{secret}: {shown}");
+            assert!(shown.starts_with("[hidden: "), "{secret}: {shown}");
+        }
+        if secret.starts_with(char::is_lowercase) && secret.len() == 34 {
+            continue;
+        }
+        let message = format!("error: invalid value '{secret}' for '--auth <HOW>'");
+        for shown in [value(secret).into_owned(), words(&message)] {
+            assert!(!shown.contains(secret), "{secret}: {shown}");
+        }
+    }
+}
+
+#[test]
+fn names_and_values_that_are_none_are_shown() {
+    for name in [
+        "token",
+        "no-such-file",
+        "/var/lib/offboard/Production-Tenant-2024/ledger.db",
+        "C:\\Users\\Someone\\Documents\\offboard.toml",
+        "./audit.jsonl",
+        "retired-2024-11-27_Frankfurt.csv",
+        "offboarding-report-for-ticket-INC0012345.html",
+        "/dev/full",
+    ] {
+        assert_eq!(path(Path::new(name)), name);
+    }
+    for text in [
+        "contoso.onmicrosoft.com",
+        "11111111-2222-3333-4444-555555555555",
+        "0123456789abcdef0123456789abcdef01234567",
+        "laptop-7.example.test",
+        "DESKTOP-4F2K9QX.corp.contoso.test",
+        "WIN-8Q4K2L9X7M3.corp.contoso.test",
+        "web-6f7d9c8b5d-x2k9q",
+        "2024-11-27T10:00Z",
+        "20241127T100000Z",
+        "https://api.securitycenter.microsoft.com",
+        "Stolen, INC-1234",
+        "managed-identity",
+        "memory=64MiB",
+        "100/60s,1500/1h",
+        "10.0.0.0/8",
+    ] {
+        assert_eq!(value(text), text);
+        assert_eq!(
+            words(&format!("what {text}: (is)")),
+            format!("what {text}: (is)")
+        );
+    }
+}
+
+#[test]
+fn a_short_password_in_place_of_its_file_is_not_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    for password in ["hunter2", "Summer2024!", "pass/word", "correct horse"] {
+        assert!(secret_path(Path::new(password)).starts_with("[hidden: "));
+        let anchored = secret_path(&folder.path().join(password));
+        assert!(!anchored.contains(password), "{anchored}");
+        assert!(anchored.contains("write it into a file"), "{anchored}");
+    }
+    let anchored = secret_path(&folder.path().join("hunter2"));
+    assert!(anchored.starts_with(folder.path().to_str().unwrap()));
+    for name in [
+        "one",
+        "token",
+        "client-secret",
+        "Contoso.pfx",
+        "/run/secrets/token",
+    ] {
+        assert_eq!(secret_path(Path::new(name)), name);
+    }
+}
+
+#[test]
+fn a_file_that_exists_is_shown_by_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["hunter2", CLIENT_SECRET, "k3J9x0Qm2Lp7Vt5Zk3J9x0Q"] {
+        let file = folder.path().join(name);
+        fs::write(&file, "").unwrap();
+        let text = file.to_str().unwrap();
+        assert_eq!(path(&file), text);
+        assert_eq!(secret_path(&file), text);
+        assert_eq!(words(text), text);
+        assert!(check("--x", text).is_ok());
+        fs::remove_file(&file).unwrap();
+        assert_ne!(secret_path(&file), text);
+    }
+}
+
+#[test]
+fn a_url_is_shown_without_what_opens_something() {
+    for (url, shown) in [
+        (
+            "https://user:hunter2@api.example.com/x",
+            "https://[hidden: 12 characters]@api.example.com/x",
+        ),
+        (
+            "http://user:pass/word@api.example.com",
+            "http://[hidden: 14 characters]@api.example.com",
+        ),
+        (
+            "https://a.test/x?tid=1&sig=abc%2B#code=9",
+            "https://a.test/x?tid=1&sig=[hidden: 6 characters]#code=[hidden: 1 characters]",
+        ),
+    ] {
+        assert_eq!(value(url), shown);
+        assert_eq!(words(&format!("'{url}'")), format!("'{shown}'"));
+    }
+}

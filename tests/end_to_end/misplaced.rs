@@ -1,0 +1,311 @@
+//! A secret that was given where the name of a file or another value belongs: it
+//! is repeated nowhere, recorded nowhere, and sent nowhere.
+
+use std::{fs, path::Path};
+
+use crate::support::{MACHINE, Outcome, World, command, offboard};
+
+const JWT: &str = "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJhdWQiOiJodHRwczovL2FwaSJ9.c2lnbmF0dXJl";
+const CLIENT_SECRET: &str = "abc8Q~xyzXYZ0123456789abcdefABCDEF-._~ab";
+/// Of no form that is known, but nothing that a file is called.
+const RANDOM: &str = "q7Vh2Lk9+Zr4Tn1Xw8Pd3Gs6Bm0Yc5Jf2Ka7Ue==";
+
+/// Every setting of a connection, by its flag; the variable is named like it.
+const SETTINGS: [&str; 26] = [
+    "--profile",
+    "--config",
+    "--cloud",
+    "--region",
+    "--api-root",
+    "--allow-api-host",
+    "--ca-file",
+    "--allow-address",
+    "--quota",
+    "--audit",
+    "--ledger",
+    "--auth",
+    "--tenant",
+    "--client-id",
+    "--client-secret-file",
+    "--certificate",
+    "--certificate-password-file",
+    "--federated-token-file",
+    "--identity",
+    "--token-file",
+    "--token-command",
+    "--authority",
+    "--resource",
+    "--plugin",
+    "--plugin-sha256",
+    "--limit",
+];
+
+fn assert_hidden(secret: &str, what: &str, outcome: &Outcome) {
+    let shown = format!("{}{}", outcome.stdout, outcome.stderr);
+    // A part of it would be too much, too.
+    for part in [&secret[..secret.len() / 2], &secret[secret.len() / 2..]] {
+        assert!(!shown.contains(part), "{what}: {outcome:?}");
+    }
+}
+
+/// Runs a command in a folder of its own, where a secret may become a file's name.
+fn run_in(folder: &Path, args: &[&str], variables: &[(&str, &str)]) -> Outcome {
+    let mut command = command(args);
+    command.current_dir(folder);
+    command.env("OFFBOARD_API_ROOT", "http://127.0.0.1:9");
+    command.env("OFFBOARD_LEDGER", folder.join("ledger.db"));
+    command.envs(variables.iter().copied());
+    command.output().unwrap().into()
+}
+
+#[test]
+fn a_token_is_refused_for_every_setting_and_not_repeated() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = ["run", MACHINE, "--comment", "x", "--yes"];
+    for secret in [JWT, CLIENT_SECRET] {
+        for flag in SETTINGS {
+            let outcome = run_in(folder.path(), &[&run[..], &[flag, secret]].concat(), &[]);
+            assert_hidden(secret, flag, &outcome);
+            assert_eq!(outcome.code, 2, "{flag}: {outcome:?}");
+            assert!(outcome.stderr.contains(flag), "{flag}: {outcome:?}");
+
+            let name = match flag {
+                "--limit" => "OFFBOARD_LIMITS".to_owned(),
+                flag => flag
+                    .replace("--", "OFFBOARD_")
+                    .replace('-', "_")
+                    .to_uppercase(),
+            };
+            let outcome = run_in(folder.path(), &run, &[(&name, secret)]);
+            assert_hidden(secret, &name, &outcome);
+            assert_eq!(outcome.code, 2, "{name}: {outcome:?}");
+        }
+        for (name, auth) in [
+            ("AZURE_CLIENT_CERTIFICATE_PATH", "certificate"),
+            ("AZURE_FEDERATED_TOKEN_FILE", "workload-identity"),
+            ("AZURE_TENANT_ID", "client-secret"),
+            ("AZURE_CLIENT_ID", "client-secret"),
+            ("AZURE_AUTHORITY_HOST", "client-secret"),
+        ] {
+            let args = [&run[..], &["--auth", auth]].concat();
+            let outcome = run_in(folder.path(), &args, &[(name, secret)]);
+            assert_hidden(secret, name, &outcome);
+            assert_eq!(outcome.code, 2, "{name}: {outcome:?}");
+            assert!(outcome.stderr.contains(name), "{name}: {outcome:?}");
+        }
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_token_is_refused_for_every_other_argument_and_not_repeated() {
+    let folder = tempfile::tempdir().unwrap();
+    for secret in [JWT, CLIENT_SECRET] {
+        let flag = format!("--{secret}");
+        let pair = format!("--jobs={secret}");
+        let comment = format!("Retired, see {secret}");
+        let run = ["run", MACHINE, "--yes"];
+        fn with<'a>(more: &[&'a str]) -> Vec<&'a str> {
+            [&["run", MACHINE, "--yes", "--comment", "x"], more].concat()
+        }
+        for args in [
+            vec![secret],
+            vec!["run", secret, "--comment", "x", "--yes"],
+            [&run[..], &["--comment", &comment]].concat(),
+            with(&["--request-id", secret]),
+            with(&["--tag", secret]),
+            with(&["--report", secret]),
+            with(&["--max-devices", secret]),
+            with(&["--grace", secret]),
+            with(&["--output", secret]),
+            with(&[&pair]),
+            with(&[&flag]),
+            vec!["run", "--from", secret, "--comment", "x", "--yes"],
+            vec!["find", secret],
+            vec!["status", secret],
+            vec!["cancel", MACHINE, "--comment", secret],
+            vec!["resume", secret],
+            vec!["show", secret],
+            vec!["export", secret],
+            vec!["runs", "--ledger", secret],
+            vec!["runs", "--config", secret],
+            vec!["inspect", "--extract", secret],
+            vec!["inspect", "--wit", secret],
+            vec!["completions", secret],
+        ] {
+            let outcome = run_in(folder.path(), &args, &[]);
+            assert_hidden(secret, &format!("{args:?}"), &outcome);
+            assert_eq!(outcome.code, 2, "{args:?}: {outcome:?}");
+        }
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+/// What only may be a secret is tried, and shown nowhere.
+#[test]
+fn what_may_be_a_secret_is_shown_neither_in_errors_nor_in_the_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = [
+        "--client-secret-file",
+        "--certificate",
+        "--certificate-password-file",
+        "--federated-token-file",
+        "--token-file",
+    ];
+    let app = [
+        "--tenant",
+        "contoso.example",
+        "--client-id",
+        "11111111-2222-3333-4444-555555555555",
+    ];
+    for secret in [RANDOM, "hunter2", "Summer2024!"] {
+        let flags = SETTINGS.iter().copied();
+        // A short word is one that may well be shown, but for the name of a secret's file.
+        let flags = flags.filter(|flag| secret == RANDOM || files.contains(flag));
+        for flag in flags.filter(|flag| !["--ledger", "--audit"].contains(flag)) {
+            let auth = match flag {
+                "--client-secret-file" => "client-secret",
+                "--certificate" | "--certificate-password-file" => "certificate",
+                "--federated-token-file" => "workload-identity",
+                "--token-command" => "token-command",
+                _ => "token-file",
+            };
+            let own = [flag, secret, "--auth", auth];
+            let app = if flag == "--tenant" || flag == "--client-id" {
+                &[][..]
+            } else {
+                &app
+            };
+            let certificate = ["--certificate", "certificate.pem"];
+            let certificate = if auth == "certificate" && flag != "--certificate" {
+                &certificate[..]
+            } else {
+                &[]
+            };
+            let settings = [&own[..], app, certificate].concat();
+            let settings = match flag {
+                "--auth" => vec!["--auth", secret],
+                _ => settings,
+            };
+            for form in ["table", "json", "jsonl", "csv"] {
+                let args = [&["config", "show", "--output", form], &settings[..]].concat();
+                let outcome = run_in(folder.path(), &args, &[]);
+                assert_hidden(secret, &format!("{args:?}"), &outcome);
+            }
+            for args in [
+                &[
+                    "run",
+                    MACHINE,
+                    "--comment",
+                    "x",
+                    "--yes",
+                    "-v",
+                    "-o",
+                    "json",
+                ][..],
+                &["check", "-o", "json"],
+            ] {
+                let args = [args, &settings].concat();
+                let outcome = run_in(folder.path(), &args, &[]);
+                assert_hidden(secret, &format!("{args:?}"), &outcome);
+                assert_ne!(outcome.code, 0, "{args:?}: {outcome:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn it_is_said_that_a_secret_was_given_for_a_file() {
+    let world = World::new();
+    let outcome = world.run(&[MACHINE, "--token-file", "hunter2"]);
+    let row = outcome.row();
+    let message = row["error"]["message"].as_str().unwrap();
+    for words in [
+        "7 characters that name no existing file",
+        "write it into a file",
+    ] {
+        assert!(message.contains(words), "{outcome:?}");
+    }
+    assert!(world.requests().is_empty());
+    // A file that exists is named, whatever it is called.
+    let file = world.path(JWT);
+    fs::rename(world.path("token"), &file).unwrap();
+    let id = world.online()[0].machine.id.clone();
+    let outcome = world.run(&[&id, "--token-file", file.to_str().unwrap()]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    let shown = offboard(["config", "show", "--token-file", file.to_str().unwrap()]);
+    assert!(shown.stdout.contains(JWT), "{shown:?}");
+}
+
+#[test]
+fn a_secret_in_the_configuration_is_not_repeated() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("offboard.toml");
+    for secret in [JWT, CLIENT_SECRET] {
+        for line in [
+            format!("token-file = '{secret}'"),
+            format!("tenant = '{secret}'"),
+            format!("cloud = '{secret}'"),
+            format!("token-command = ['print', '{secret}']"),
+            format!("quota = '{secret}'"),
+            format!("unknown = '{secret}'"),
+            format!("'{secret}' = 1"),
+            format!("limits = {{ '{secret}' = 1 }}"),
+            format!("policy = {{ never-tags = ['{secret}'] }}"),
+            format!("tenant = {secret}"),
+        ] {
+            let text = format!("[profiles.one]\n{line}\n");
+            crate::support::write_secret(&file, &text);
+            for args in [
+                &["config", "show"][..],
+                &["check"],
+                &["find", "x"],
+                &["runs"],
+            ] {
+                let args = [args, &["--config", file.to_str().unwrap()]].concat();
+                let outcome = run_in(folder.path(), &args, &[]);
+                assert_hidden(secret, &line, &outcome);
+                let is_ledger_alone = args[0] == "runs" && outcome.code == 0;
+                assert!(is_ledger_alone || outcome.code != 0, "{line}: {outcome:?}");
+            }
+        }
+    }
+    // A password of a file's own folder looks like a file there.
+    crate::support::write_secret(
+        &file,
+        "[profiles.one]\ncertificate-password-file = 'hunter2'\n",
+    );
+    let args = ["config", "show", "--config", file.to_str().unwrap()];
+    let outcome = run_in(folder.path(), &args, &[]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    assert!(!outcome.stdout.contains("hunter2"), "{outcome:?}");
+}
+
+#[test]
+fn a_url_is_repeated_without_its_password() {
+    let folder = tempfile::tempdir().unwrap();
+    for url in [
+        "https://user:hunter2@api.example.com",
+        "https://api.example.com/?sig=hunter2hunter2",
+        "https://api.example.com/?code=hunter2",
+        "https://api.example.com/#access_token=hunter2",
+    ] {
+        for flag in ["--api-root", "--authority", "--resource"] {
+            for args in [
+                &["run", MACHINE, "--comment", "x", "--yes", "-v"][..],
+                &["config", "show", "--output", "json"],
+                &["check"],
+            ] {
+                let args = [args, &[flag, url]].concat();
+                let outcome = run_in(folder.path(), &args, &[]);
+                let shown = format!("{}{}", outcome.stdout, outcome.stderr);
+                assert!(!shown.contains("hunter2"), "{args:?}: {outcome:?}");
+            }
+        }
+        for name in ["HTTPS_PROXY", "AZURE_AUTHORITY_HOST", "OFFBOARD_API_ROOT"] {
+            let outcome = run_in(folder.path(), &["config", "show"], &[(name, url)]);
+            let shown = format!("{}{}", outcome.stdout, outcome.stderr);
+            assert!(!shown.contains("hunter2"), "{name}: {outcome:?}");
+        }
+    }
+}

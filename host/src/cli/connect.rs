@@ -9,7 +9,7 @@ use super::{
     args::{ConnectArgs, PluginArgs, SendArgs},
     screen::Screen,
     settings::{Settings, Sourced},
-    signal::Signals,
+    signal::{self, Signals},
     target::Named,
     watch::Watch,
 };
@@ -21,7 +21,7 @@ use crate::{
         read_trusted, sign_in::Prompt,
     },
     contract::{Problem, Retry},
-    ledger::{Fault, Ledger, LedgerError, Session, Who},
+    ledger::{Fault, Ledger, LedgerError, Session, Waited, Waiting, Who},
     pace::{Pace, Wait},
     run::Runner,
     sandbox::{Limits, Sandbox},
@@ -124,7 +124,9 @@ impl ConnectArgs {
             Some(_) => Record::Nowhere,
             None => record,
         };
-        let (session, unrecorded) = settings.session(&who, command, record).await?;
+        let waiting = waiting(signals, screen);
+        let (session, unrecorded) = settings.session(&who, command, record, waiting).await?;
+        signal::stop_between_writes(session.ledger());
         let session = Arc::new(session);
         let pace = pace(&settings, Arc::clone(&session), screen);
         let mut runner = Runner::new(sandbox, connection, pace, session, signals.stop.clone());
@@ -200,6 +202,7 @@ impl Settings {
         who: &Who,
         command: &'static str,
         record: Record,
+        waiting: Waiting,
     ) -> Result<(Session, Option<LedgerError>), LedgerError> {
         let open = async {
             let nowhere = || LedgerError::nowhere(Fault::NoHome);
@@ -208,7 +211,7 @@ impl Settings {
                 &path,
                 self.audit.as_ref().map(|audit| audit.value.as_path()),
             )?;
-            let ledger = Ledger::open(&path).await?;
+            let ledger = Ledger::open(&path, waiting).await?;
             Session::begin(&ledger, who, command).await
         };
         let why = match record {
@@ -370,6 +373,23 @@ pub(super) fn pace(settings: &Settings, session: Arc<Session>, screen: &Screen) 
         let wait = humantime::format_duration(wait);
         screen.progress(&format!("{why}: the next call leaves in {wait}"));
     })
+}
+
+/// How a command waits for a ledger that another process holds.
+fn waiting(signals: &Signals, screen: &Screen) -> Waiting {
+    let screen = *screen;
+    let report = move |waited: Waited| {
+        let holder = waited.holder;
+        let holder = holder.map_or_else(|| "another process".to_owned(), |by| by.to_string());
+        let whole =
+            |time: Duration| humantime::format_duration(Duration::from_secs(time.as_secs()));
+        screen.say(&format!(
+            "The ledger has been locked for {} by {holder}; waiting up to {} for it.",
+            whole(waited.time),
+            whole(waited.longest)
+        ));
+    };
+    Waiting::new(report, signals.stop.clone())
 }
 
 /// A ledger is not the audit as well, which is open already.

@@ -19,8 +19,11 @@ mod hostile;
 mod ledger;
 mod limits;
 mod list;
+#[cfg(unix)]
+mod locked;
 mod output;
 mod pace;
+mod place;
 mod plugin;
 mod policy;
 mod python;

@@ -126,6 +126,9 @@ impl ConnectArgs {
         };
         let waiting = waiting(signals, screen);
         let (session, unrecorded) = settings.session(&who, command, record, waiting).await?;
+        if unrecorded.is_some() && signals.stopped() {
+            return Ok(None);
+        }
         signal::stop_between_writes(session.ledger());
         let session = Arc::new(session);
         let pace = pace(&settings, Arc::clone(&session), screen);

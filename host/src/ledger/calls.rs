@@ -41,7 +41,7 @@ impl Session {
         clock: impl FnOnce() -> i64,
     ) -> Result<Turn, LedgerError> {
         let turn = async {
-            let mut writing = self.ledger.write().await?;
+            let mut writing = self.ledger.write_now().await?;
             self.must_live(&mut writing).await?;
             end(&mut writing, answered).await?;
             // Only now: the ledger may have been waited for.

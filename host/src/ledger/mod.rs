@@ -292,8 +292,13 @@ impl Ledger {
         writing.ok_or(Fault::Locked(None))
     }
 
-    /// The same before something is sent: none if this process is to end before the
-    /// ledger is free.
+    /// The same before something is sent: if this process is to end, it does not wait.
+    async fn write_now(&self) -> Result<Transaction<'static, Sqlite>, Fault> {
+        let writing = self.begin(true).await?;
+        writing.ok_or(Fault::Locked(None))
+    }
+
+    /// The same, and none if this process is to end before the ledger is free.
     async fn write_to_send(&self) -> Result<Option<Transaction<'static, Sqlite>>, Fault> {
         self.begin(true).await
     }

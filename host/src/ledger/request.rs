@@ -86,7 +86,7 @@ impl Session {
         granted: &str,
     ) -> Result<RequestId, LedgerError> {
         let request = async {
-            let mut writing = self.ledger.write().await?;
+            let mut writing = self.ledger.write_now().await?;
             self.must_live(&mut writing).await?;
             let order = entry.map(|entry| entry.id);
             let id = insert(&mut writing, self, order, route, subject, comment, granted).await?;

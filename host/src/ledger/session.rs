@@ -117,7 +117,7 @@ impl Session {
             }
         };
         let begun = async {
-            let mut writing = ledger.write().await?;
+            let mut writing = ledger.write_now().await?;
             let account = account(&mut writing, who).await?;
             let id = sqlx::query_scalar(
                 "INSERT INTO session \

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use offboard_simulator::Config;
+use offboard_simulator::{Config, FaultPlan};
 
 use crate::support::{Outcome, World, signal};
 
@@ -163,10 +163,6 @@ fn a_process_that_is_stopped_from_the_terminal_holds_no_lock() {
     let mut command = world.command(&[&RUN[..], &more].concat());
     // Its parent is in another group, as a shell is.
     let mut child = command.process_group(0).spawn().unwrap();
-    let is_stopped = |child: &Child| {
-        let stat = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
-        stat.contains("State:\tT")
-    };
     let mut stops = 0;
     let mut posts = 1;
     'run: while posts < 115 {
@@ -193,4 +189,42 @@ fn a_process_that_is_stopped_from_the_terminal_holds_no_lock() {
     assert!(stops >= 10, "{stops}");
     assert_eq!(world.posts().len(), 121);
     assert_eq!(world.offboardings().len(), 121);
+}
+
+/// Where no shell can continue it, as in a session of its own, it goes on.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_process_that_nobody_could_continue_is_not_stopped() {
+    let world = World::with(|config: &mut Config| {
+        config.faults = FaultPlan::parse(["offboard:1:delay=1500ms"]).unwrap();
+    });
+    let id = world.online_ids(1).remove(0);
+    let inner = world.command(&[&RUN[..], &[&id]].concat());
+    let mut command = Command::new("setsid");
+    command.arg(inner.get_program()).args(inner.get_args());
+    for (name, value) in inner.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    while world.posts().is_empty() {
+        assert!(child.try_wait().unwrap().is_none());
+    }
+    signal(&child, "TSTP");
+    while child.try_wait().unwrap().is_none() {
+        assert!(!is_stopped(&child));
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let outcome = Outcome::from(child.wait_with_output().unwrap());
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+}
+
+#[cfg(target_os = "linux")]
+fn is_stopped(child: &Child) -> bool {
+    // One that has just ended has none.
+    let status = fs::read_to_string(format!("/proc/{}/status", child.id()));
+    status.is_ok_and(|status| status.contains("State:\tT"))
 }

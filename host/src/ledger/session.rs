@@ -283,13 +283,17 @@ impl Session {
         if let Some(known) = &self.lock_file {
             known.check().map_err(|_| Fault::Ended)?;
         }
-        let ended: Option<i64> = sqlx::query_scalar("SELECT ended FROM session WHERE id = ?")
-            .bind(self.id)
-            .fetch_one(&mut **writing)
-            .await?;
+        let ended: Option<Option<i64>> =
+            sqlx::query_scalar("SELECT ended FROM session WHERE id = ? AND uuid = ?")
+                .bind(self.id)
+                .bind(self.uuid.to_string())
+                .fetch_optional(&mut **writing)
+                .await?;
         match ended {
-            None => Ok(()),
-            Some(_) => Err(Fault::Ended),
+            Some(None) => Ok(()),
+            Some(Some(_)) => Err(Fault::Ended),
+            // An older copy was put back in its place, and may have another session there.
+            None => Err(Fault::Gone),
         }
     }
 

@@ -654,3 +654,18 @@ async fn a_locked_ledger_is_read_and_waited_for() {
     });
     rest.0.unwrap();
 }
+
+#[tokio::test]
+async fn a_copy_from_before_a_session_is_not_its_ledger() {
+    let ledger = Ledger::in_memory().await.unwrap();
+    let session = Session::begin(&ledger, &who(), "run").await.unwrap();
+    let mut entry = ordered(&session).await;
+    // Another process got its number meanwhile.
+    sqlx::query("UPDATE session SET uuid = ?")
+        .bind(uuid::Uuid::new_v4().to_string())
+        .execute(&ledger.pool)
+        .await
+        .unwrap();
+    let claimed = session.claim(&mut entry, false, "/route", "one POST").await;
+    assert!(matches!(claimed.unwrap_err().fault(), Fault::Gone));
+}

@@ -148,6 +148,36 @@ fn who_waits_for_it_can_be_stopped() {
     assert_eq!(world.offboardings().len(), 3);
 }
 
+/// Also when the answer to what is in flight cannot be recorded. The service is asked
+/// for it later.
+#[test]
+fn who_waits_with_an_answer_can_be_stopped_and_loses_nothing() {
+    let world = World::with(|config: &mut Config| {
+        config.action_time = Duration::from_secs(3600);
+        config.faults = FaultPlan::parse(["offboard:2:delay=1s"]).unwrap();
+    });
+    let ids = world.online_ids(3);
+    world.run(&[&ids[0]]);
+    let mut other = Other::new(&world);
+    let mut child = world.command(&[&RUN[..], &[&ids[1], &ids[2]]].concat());
+    let mut child = child.spawn().unwrap();
+    while world.posts().len() < 2 {
+        assert!(child.try_wait().unwrap().is_none());
+    }
+    while other.execute("BEGIN IMMEDIATE") != "done" {}
+    signal(&child, "INT");
+    let outcome = Outcome::from(child.wait_with_output().unwrap());
+    assert_eq!(outcome.code, 130, "{outcome:?}");
+    assert_eq!(world.posts().len(), 2);
+    let lost = "is accepted, and that is not on record";
+    assert!(outcome.stderr.contains(lost), "{outcome:?}");
+    assert_eq!(other.execute("COMMIT"), "done");
+    let resumed = world.offboard(&["resume", "--yes", "--grace", "0s", "-o", "json"]);
+    assert_eq!(resumed.code, 0, "{resumed:?}");
+    assert_eq!(world.offboardings().len(), 3);
+    assert_eq!(world.posts().len(), 3);
+}
+
 /// Ctrl-Z, at any moment: no lock is held meanwhile, and nothing is sent twice.
 #[cfg(target_os = "linux")]
 #[test]

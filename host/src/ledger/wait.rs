@@ -5,7 +5,10 @@
 use std::{
     fmt,
     path::Path,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -64,11 +67,13 @@ pub struct Waiting {
     longest: Duration,
     report: Arc<dyn Fn(Waited) + Send + Sync>,
     stop: watch::Receiver<bool>,
+    /// Whether the last wait of a process that is to end was in vain.
+    gave_up: Arc<AtomicBool>,
 }
 
 impl Waiting {
     /// Reports a wait after 5 seconds, and every 30 seconds from then on. When `stop`
-    /// turns true, nothing more is waited for, but 10 seconds for what is to be recorded.
+    /// turns true, nothing more is waited for, but once 10 seconds for what is to be recorded.
     pub fn new(
         report: impl Fn(Waited) + Send + Sync + 'static,
         stop: watch::Receiver<bool>,
@@ -77,6 +82,7 @@ impl Waiting {
             longest: PATIENCE,
             report: Arc::new(report),
             stop,
+            gave_up: Arc::default(),
         }
     }
 
@@ -116,7 +122,9 @@ impl Waiting {
                 }
                 last += tried;
             }
-            if waited >= self.longest || last >= LAST_PATIENCE {
+            let gave_up = last >= LAST_PATIENCE || self.gave_up.load(Ordering::Relaxed);
+            if waited >= self.longest || gave_up {
+                self.gave_up.store(gave_up, Ordering::Relaxed);
                 return Err(Fault::Locked(holder(path)));
             }
             if waited >= next {

@@ -20,10 +20,13 @@ mod kept;
 mod ledger;
 mod limits;
 mod list;
+#[cfg(unix)]
+mod locked;
 mod misplaced;
 mod output;
 mod outputs;
 mod pace;
+mod place;
 mod plugin;
 mod policy;
 mod python;

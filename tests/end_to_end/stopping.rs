@@ -204,8 +204,8 @@ fn a_run_whose_ledger_is_gone_or_replaced_ends_before_its_next_request() {
             assert_eq!(outcome.code, 5, "{told}: {outcome:?}");
             assert_eq!(world.requests().len(), asked, "{told}: {outcome:?}");
             assert_eq!(world.posts().len(), posts, "{told}: {outcome:?}");
-            let advice = "was moved, deleted or replaced while it was in use: nothing more is sent; \
-                          put it back, and resume";
+            let advice = "was moved, deleted or replaced while it was in use, or a file beside it was: \
+                          nothing more is sent; put it back, and resume";
             assert!(outcome.stderr.contains(advice), "{told}: {outcome:?}");
             let rows = outcome.rows();
             for (row, at) in rows.iter().zip(0..) {

@@ -9,7 +9,7 @@ use super::{
     args::{ConnectArgs, PluginArgs, SendArgs},
     screen::Screen,
     settings::{Settings, Sourced},
-    signal::Signals,
+    signal::{self, Signals},
     watch::Watch,
 };
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
         read_trusted, sign_in::Prompt,
     },
     contract::{Problem, Retry},
-    ledger::{Fault, Ledger, LedgerError, Session, Who},
+    ledger::{Fault, Ledger, LedgerError, Session, Waited, Waiting, Who},
     outputs::{Files, SharedFile},
     pace::{Pace, Wait},
     run::Runner,
@@ -127,7 +127,12 @@ impl ConnectArgs {
             Some(_) => Record::Nowhere,
             None => record,
         };
-        let (session, unrecorded) = settings.session(&who, command, record).await?;
+        let waiting = waiting(signals, screen);
+        let (session, unrecorded) = settings.session(&who, command, record, waiting).await?;
+        if unrecorded.is_some() && signals.stopped() {
+            return Ok(None);
+        }
+        signal::stop_between_writes(session.ledger());
         let session = Arc::new(session);
         let pace = pace(&settings, Arc::clone(&session), screen);
         let mut runner = Runner::new(sandbox, connection, pace, session, signals.stop.clone());
@@ -206,11 +211,12 @@ impl Settings {
         who: &Who,
         command: &'static str,
         record: Record,
+        waiting: Waiting,
     ) -> Result<(Session, Option<LedgerError>), LedgerError> {
         let open = async {
             let nowhere = || LedgerError::nowhere(Fault::NoHome);
             let path = self.ledger().ok_or_else(nowhere)?;
-            let ledger = Ledger::open(&path).await?;
+            let ledger = Ledger::open(&path, waiting).await?;
             Session::begin(&ledger, who, command).await
         };
         let why = match record {
@@ -433,4 +439,21 @@ pub(super) fn pace(settings: &Settings, session: Arc<Session>, screen: &Screen) 
         let wait = humantime::format_duration(wait);
         screen.progress(&format!("{why}: the next call leaves in {wait}"));
     })
+}
+
+/// How a command waits for a ledger that another process holds.
+fn waiting(signals: &Signals, screen: &Screen) -> Waiting {
+    let screen = *screen;
+    let report = move |waited: Waited| {
+        let holder = waited.holder;
+        let holder = holder.map_or_else(|| "another process".to_owned(), |by| by.to_string());
+        let whole =
+            |time: Duration| humantime::format_duration(Duration::from_secs(time.as_secs()));
+        screen.say(&format!(
+            "The ledger has been locked for {} by {holder}; waiting up to {} for it.",
+            whole(waited.time),
+            whole(waited.longest)
+        ));
+    };
+    Waiting::new(report, signals.stop.clone())
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::{exit::Exit, screen::Screen};
+use crate::ledger::Ledger;
 
 /// How long after the second the process has to end by itself.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -125,4 +126,51 @@ impl Heard {
     async fn next(&mut self) {
         let _ = tokio::signal::ctrl_c().await;
     }
+}
+
+/// How long Ctrl-Z waits for a transaction.
+#[cfg(unix)]
+const LONGEST_TRANSACTION: Duration = Duration::from_secs(2);
+
+/// From now on, Ctrl-Z stops this process between two writes to the ledger: while it
+/// is stopped, others can write.
+#[cfg(unix)]
+pub(super) fn stop_between_writes(ledger: &Ledger) {
+    use rustix::process::{Signal, getpid, kill_process};
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let ledger = ledger.clone();
+    let Ok(mut stops) = signal(SignalKind::from_raw(Signal::TSTP.as_raw())) else {
+        return;
+    };
+    tokio::spawn(async move {
+        while stops.recv().await.is_some() {
+            // As the system does it: a process that no shell can continue is not stopped.
+            if !may_be_continued() {
+                continue;
+            }
+            let rest = tokio::time::timeout(LONGEST_TRANSACTION, ledger.rest()).await;
+            let _ = kill_process(getpid(), Signal::STOP);
+            drop(rest);
+        }
+    });
+}
+
+#[cfg(not(unix))]
+pub(super) fn stop_between_writes(_: &Ledger) {}
+
+/// Whether another process of this session, outside of this process's group, is there
+/// to continue it, as far as its parent shows (POSIX, "orphaned process group").
+#[cfg(unix)]
+fn may_be_continued() -> bool {
+    use rustix::process::{getpgid, getpgrp, getppid, getsid};
+    let Some(parent) = getppid() else {
+        return false;
+    };
+    let (Ok(session), Ok(own)) = (getsid(Some(parent)), getsid(None)) else {
+        return false;
+    };
+    let is_outside = getpgid(Some(parent)).is_ok_and(|group| group != getpgrp());
+    // A parent in the same group has a parent itself, unless it leads the session.
+    session == own && (is_outside || session != parent)
 }

@@ -38,13 +38,15 @@ impl Session {
         api: &str,
         windows: &[Window],
         answered: &[(CallId, i64)],
-        now: i64,
+        clock: impl FnOnce() -> i64,
     ) -> Result<Turn, LedgerError> {
         let turn = async {
-            let mut writing = self.ledger.write().await?;
+            let mut writing = self.ledger.write_now().await?;
             self.must_live(&mut writing).await?;
             end(&mut writing, answered).await?;
-            let turn = self.begin_call(&mut writing, api, windows, now).await?;
+            // Only now: the ledger may have been waited for.
+            let turn = self.begin_call(&mut writing, api, windows, clock());
+            let turn = turn.await?;
             writing.commit().await?;
             Ok(turn)
         };
@@ -72,15 +74,19 @@ impl Session {
     /// # Errors
     /// The ledger cannot be written.
     pub async fn pause_until(&self, until: i64) -> Result<(), LedgerError> {
-        let written = sqlx::query(
-            "INSERT INTO pause (account, until) VALUES (?, ?) \
-             ON CONFLICT (account) DO UPDATE SET until = max(until, excluded.until)",
-        )
-        .bind(self.account)
-        .bind(until)
-        .execute(&self.ledger.pool)
-        .await;
-        written.map(|_| ()).map_err(|error| self.fault(error))
+        let write = async {
+            let mut writing = self.ledger.write().await?;
+            sqlx::query(
+                "INSERT INTO pause (account, until) VALUES (?, ?) \
+                 ON CONFLICT (account) DO UPDATE SET until = max(until, excluded.until)",
+            )
+            .bind(self.account)
+            .bind(until)
+            .execute(&mut *writing)
+            .await?;
+            Ok(writing.commit().await?)
+        };
+        write.await.map_err(|error: Fault| self.fault(error))
     }
 
     async fn begin_call(

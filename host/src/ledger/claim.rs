@@ -15,6 +15,8 @@ use crate::order::State;
 pub enum Taken {
     /// Another process has it.
     Elsewhere,
+    /// This process is to end, and the ledger was locked by another one.
+    Interrupted,
     /// Its machine has another order, of this run, in this state.
     Machine {
         /// That run's id.
@@ -47,7 +49,9 @@ impl Session {
         granted: &str,
     ) -> Result<Result<RequestId, Taken>, LedgerError> {
         let claim = async {
-            let mut writing = self.ledger.write().await?;
+            let Some(mut writing) = self.ledger.write_to_send().await? else {
+                return Ok(Err(Taken::Interrupted));
+            };
             self.must_live(&mut writing).await?;
             if let Some(taken) = other_order(&mut writing, entry, again).await? {
                 return Ok(Err(taken));
@@ -73,7 +77,7 @@ impl Session {
             let request = self
                 .insert_request(&mut writing, entry, route, granted)
                 .await?;
-            writing.commit().await?;
+            self.ledger.commit_to_send(writing).await?;
             Ok(Ok((request, now)))
         };
         let claimed = claim.await.map_err(|error: Fault| self.fault(error))?;

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use sqlx::migrate::MigrateError;
 use thiserror::Error;
 
+use super::Holder;
+
 /// The ledger cannot be used. Whatever was not on record before is not sent.
 #[derive(Debug, Error)]
 #[error("the ledger {} {fault}", crate::shown::path(.path))]
@@ -17,11 +19,9 @@ pub struct LedgerError {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Another program holds it for writing.
-    #[error(
-        "is locked by another program: wait for that one's end, or name another file with --ledger"
-    )]
-    Locked,
+    /// Another process holds it for writing.
+    #[error("is locked by {}: let it end or go on, then resume", holder(.0.as_ref()))]
+    Locked(Option<Holder>),
     /// No room.
     #[error("cannot grow, because the disk is full: make room, then `offboard resume`")]
     Full,
@@ -44,13 +44,40 @@ pub enum Fault {
     Damaged(String),
     /// Another file stands in its place, or none.
     #[error(
-        "was moved, deleted or replaced while it was in use: nothing more is sent; put it back, and resume"
+        "was moved, deleted or replaced while it was in use, or a file beside it was: nothing more is \
+         sent; put it back, and resume"
     )]
     Gone,
+    /// The file has another name.
+    #[error(
+        "has more than one name (hard links), and each name would have its own record of the newest \
+         requests: delete the other names, or use a copy"
+    )]
+    Linked,
+    /// The file is a mount of its own.
+    #[error(
+        "is mounted as a single file, and the files beside it are not: mount its folder instead"
+    )]
+    Mounted,
+    /// Other machines may use the file system.
+    #[error(
+        "is on a file system that several machines can use at the same time ({0}), and there two \
+         of them would send the same: keep it on a local disk, or in a volume of this machine"
+    )]
+    Shared(&'static str),
+    /// It is a device, a socket or a pipe.
+    #[error("is not a regular file: name another one")]
+    NotAFile,
+    /// SQLite keeps no log there.
+    #[error(
+        "is where no log and no locks can be kept beside it: keep it on a local disk, in a folder \
+         of its own"
+    )]
+    NoLog,
     /// Its newest commits cannot be read where it is.
     #[error(
         "cannot be read where it is, because its newest commits stand in the file beside it that ends \
-         in -wal: copy both to a folder that you may write"
+         in -wal: copy both to a folder that you may write, on a local disk"
     )]
     Beside,
     /// Another process ended this one's session.
@@ -65,9 +92,6 @@ pub enum Fault {
          machine, --no-ledger does without"
     )]
     NoHome,
-    /// It is named as the audit file, too.
-    #[error("is the audit file, and each needs one of its own")]
-    IsAudit,
     /// Nobody has such a run, or more than one.
     #[error("has no run {0}; `offboard runs` lists them")]
     NoRun(String),
@@ -77,6 +101,10 @@ pub enum Fault {
     /// Something else that the disk or the database says.
     #[error("cannot be used: {0}")]
     Other(String),
+}
+
+fn holder(holder: Option<&Holder>) -> String {
+    holder.map_or_else(|| "another process".to_owned(), ToString::to_string)
 }
 
 impl LedgerError {
@@ -102,7 +130,7 @@ impl LedgerError {
 impl From<sqlx::Error> for Fault {
     fn from(error: sqlx::Error) -> Self {
         match &error {
-            sqlx::Error::PoolTimedOut => return Self::Locked,
+            sqlx::Error::PoolTimedOut => return Self::Locked(None),
             sqlx::Error::Decode(_)
             | sqlx::Error::ColumnDecode { .. }
             | sqlx::Error::ColumnNotFound(_) => return Self::Damaged(error.to_string()),
@@ -118,7 +146,8 @@ impl From<sqlx::Error> for Fault {
         };
         // SQLite's primary result codes are the low byte (sqlite.org/rescode.html).
         match code.map(|code| code & 0xff) {
-            Some(5 | 6) => Self::Locked,
+            // 15: it tried for ten seconds to read between a process's writes.
+            Some(5 | 6 | 15) => Self::Locked(None),
             Some(8 | 14 | 3 | 23) => Self::ReadOnly(said),
             Some(11 | 26 | 1) => Self::Damaged(said),
             Some(13) => Self::Full,

@@ -13,25 +13,31 @@ mod calls;
 mod claim;
 mod entry;
 mod error;
+mod files;
 mod orders;
+mod place;
 mod request;
 mod run;
 mod session;
 mod summary;
+mod wait;
 
 use std::{
     borrow::Cow,
     path::{Path, PathBuf},
     str::FromStr,
+    sync::Arc,
     time::Duration,
 };
 
 use jiff::Timestamp;
 use sqlx::{
-    SqlSafeStr, Sqlite, SqlitePool, Transaction,
+    SqlSafeStr, Sqlite, SqliteConnection, SqlitePool, Transaction,
     migrate::{Migration, MigrationType, Migrator},
+    pool::PoolConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
+use tokio::sync::Mutex;
 
 pub use calls::{CallId, Turn};
 pub use claim::Taken;
@@ -42,9 +48,16 @@ pub use request::{Evidence, Moment, RequestId};
 pub use run::{RunId, RunRow};
 pub use session::{Session, Who};
 pub use summary::Alike;
+pub use wait::{Holder, Waited, Waiting};
 
-/// How long another program may hold the ledger for writing.
-const PATIENCE: Duration = Duration::from_secs(10);
+use files::{Files, beside};
+
+/// How long a look at a ledger waits for a process that holds it: what only reads
+/// is held up only while another process opens or closes the ledger.
+const PATIENCE_TO_READ: Duration = Duration::from_secs(10);
+/// How long a task waits for the others of this process. A process that was stopped
+/// has not waited, but its clock went on.
+const IN_TURN: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Up to this size, in bytes, a ledger is looked through when it is opened.
 const LOOKED_THROUGH: u64 = 16 * 1024 * 1024;
 
@@ -54,12 +67,12 @@ pub struct Ledger {
     pool: SqlitePool,
     path: PathBuf,
     in_memory: bool,
-    /// Which file it was when it was opened for writing.
-    file: Option<Same>,
+    /// Its files when it was opened for writing.
+    files: Option<Files>,
+    waiting: Waiting,
+    /// Of this process, one task at a time tries to begin to write.
+    queue: Arc<Mutex<()>>,
 }
-
-/// What tells a file from another one of its name.
-type Same = (u64, u64);
 
 /// The schema's versions, oldest first. What was released is never edited.
 fn schema() -> Migrator {
@@ -79,36 +92,42 @@ fn schema() -> Migrator {
 
 impl Ledger {
     /// Opens a ledger, and creates it and its folder where they are missing,
-    /// readable by nobody else.
+    /// readable by nobody else. While another process holds it, it is waited for.
     ///
     /// # Errors
-    /// It cannot be written, is damaged, or is of a newer version.
-    pub async fn open(path: &Path) -> Result<Self, LedgerError> {
+    /// It cannot be written, is damaged, or is of a newer version; or where it is, two
+    /// processes could not keep out of each other's way.
+    pub async fn open(path: &Path, waiting: Waiting) -> Result<Self, LedgerError> {
         let fault = |fault| LedgerError::new(path, fault);
-        prepare(path).map_err(|error| fault(error.into()))?;
+        prepare(path).map_err(fault)?;
         // However it is spelled: the locks beside it are found by its name.
         let whole = std::fs::canonicalize(path).map_err(|error| fault(error.into()))?;
         let path = whole.as_path();
         let fault = |fault| LedgerError::new(path, fault);
+        place::check(path).map_err(fault)?;
+        let open = async || Self::open_now(path, waiting.clone()).await;
+        let opened = waiting.for_lock(path, true, open).await.map_err(fault)?;
+        opened.ok_or_else(|| fault(Fault::Locked(None)))
+    }
+
+    async fn open_now(path: &Path, waiting: Waiting) -> Result<Self, Fault> {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .journal_mode(SqliteJournalMode::Wal);
-        let mut ledger = Self::connect(options, path, false).await.map_err(fault)?;
-        ledger.file = same(path);
+        let mut ledger = Self::connect(options, path, false).await?;
+        ledger.waiting = waiting;
         let size = std::fs::metadata(path).map_or(0, |file| file.len());
         if size <= LOOKED_THROUGH {
             ledger.look_through().await?;
         }
-        let migrated = async {
-            let mut connection = ledger.pool.acquire().await?;
-            // Of two processes that open a new one, the second finds it made.
-            let mut transaction =
-                sqlx::Connection::begin_with(&mut *connection, "BEGIN IMMEDIATE").await?;
-            schema().run(&mut *transaction).await?;
-            transaction.commit().await?;
-            Ok(())
-        };
-        migrated.await.map_err(|error: Fault| ledger.fault(error))?;
+        let mut connection = ledger.pool.acquire().await?;
+        // Of two processes that open a new one, the second finds it made.
+        let mut transaction =
+            sqlx::Connection::begin_with(&mut *connection, "BEGIN IMMEDIATE").await?;
+        schema().run(&mut *transaction).await?;
+        transaction.commit().await?;
+        drop(connection);
+        ledger.files = Some(Files::see(path)?);
         Ok(ledger)
     }
 
@@ -132,33 +151,52 @@ impl Ledger {
     /// be.
     ///
     /// # Errors
-    /// There is none, or it is damaged or of a newer version.
+    /// There is none, or it is damaged or of a newer version; or its newest commits
+    /// cannot be found from here.
     pub async fn view(path: &Path) -> Result<Self, LedgerError> {
         let fault = |fault| LedgerError::new(path, fault);
-        if let Err(error) = std::fs::metadata(path) {
-            return Err(fault(Fault::Other(error.to_string())));
-        }
+        // What stands beside it is found by the name of the file, not of a link to it.
+        let whole =
+            std::fs::canonicalize(path).map_err(|error| fault(Fault::Other(error.to_string())))?;
+        let path = whole.as_path();
+        let fault = |fault| LedgerError::new(path, fault);
+        place::check_names(path).map_err(fault)?;
+        let waiting = Waiting::default().at_most(PATIENCE_TO_READ);
+        let viewed = waiting.for_lock(path, false, async || Self::view_now(path).await);
+        let viewed = viewed.await.map_err(fault)?;
+        viewed.ok_or_else(|| fault(Fault::Locked(None)))
+    }
+
+    async fn view_now(path: &Path) -> Result<Self, Fault> {
         let options = SqliteConnectOptions::new().filename(path).read_only(true);
-        let ledger = match Self::connect(options.clone(), path, false).await {
-            Ok(ledger) if ledger.is_readable().await => ledger,
+        let ledger = match Self::view_with_log(path, options.clone()).await {
+            Ok(ledger) => ledger,
+            Err(Fault::Locked(holder)) => return Err(Fault::Locked(holder)),
             // On a medium that is read-only not even the lock can be made. What stands
             // beside the file is not read then.
-            _ if has_more(path) => return Err(fault(Fault::Beside)),
-            _ => Self::connect(options.immutable(true), path, false)
-                .await
-                .map_err(fault)?,
+            Err(_) if has_more(path) => return Err(Fault::Beside),
+            Err(_) => Self::connect(options.immutable(true), path, false).await?,
         };
         ledger.look_through().await?;
-        let version: Result<Option<i64>, sqlx::Error> =
-            sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations")
-                .fetch_one(&ledger.pool)
-                .await;
+        let version: Option<i64> = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations")
+            .fetch_one(&ledger.pool)
+            .await?;
         let known = schema().iter().map(|version| version.version).max();
-        match version {
-            Ok(version) if version > known => Err(fault(Fault::Newer)),
-            Ok(_) => Ok(ledger),
-            Err(error) => Err(fault(error.into())),
+        match version > known {
+            true => Err(Fault::Newer),
+            false => Ok(ledger),
         }
+    }
+
+    async fn view_with_log(path: &Path, options: SqliteConnectOptions) -> Result<Self, Fault> {
+        // Another machine's memory cannot be looked at, and its log may be written there.
+        if let Some(kind) = place::shared(path)? {
+            return Err(Fault::Shared(kind));
+        }
+        let ledger = Self::connect(options, path, false).await?;
+        let read = sqlx::query("SELECT count(*) FROM sqlite_schema");
+        read.execute(&ledger.pool).await?;
+        Ok(ledger)
     }
 
     async fn connect(
@@ -167,7 +205,7 @@ impl Ledger {
         in_memory: bool,
     ) -> Result<Self, Fault> {
         let options = options
-            .busy_timeout(PATIENCE)
+            .busy_timeout(wait::TRY)
             .foreign_keys(true)
             // A commit is on the disk.
             .synchronous(SqliteSynchronous::Full)
@@ -178,14 +216,16 @@ impl Ledger {
             .idle_timeout(None)
             .max_lifetime(None)
             .test_before_acquire(false)
-            .acquire_timeout(PATIENCE * 3)
+            .acquire_timeout(IN_TURN)
             .connect_with(options)
             .await?;
         Ok(Self {
             pool,
             path: path.to_owned(),
             in_memory,
-            file: None,
+            files: None,
+            waiting: Waiting::default(),
+            queue: Arc::default(),
         })
     }
 
@@ -195,18 +235,21 @@ impl Ledger {
     /// It could not be written, or what is there is none.
     pub async fn probe(path: &Path) -> Result<(), LedgerError> {
         if path.exists() {
-            std::fs::OpenOptions::new()
-                .append(true)
-                .open(path)
-                .map_err(|error| LedgerError::new(path, error.into()))?;
+            let probe = || {
+                may_write(path)?;
+                place::check(&std::fs::canonicalize(path)?)
+            };
+            probe().map_err(|fault| LedgerError::new(path, fault))?;
             return Self::view(path).await.map(|_| ());
         }
         // Where its folder would be made, if that is missing, too.
-        let folder = path.ancestors().skip(1).find(|folder| folder.exists());
-        let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
-        tempfile::tempfile_in(folder.unwrap_or(Path::new(".")))
-            .map(|_| ())
-            .map_err(|error| LedgerError::new(path, error.into()))
+        let probe = || {
+            let folder = folder_of(path);
+            refuse_shared(folder)?;
+            tempfile::tempfile_in(folder)?;
+            Ok(())
+        };
+        probe().map_err(|fault| LedgerError::new(path, fault))
     }
 
     /// Where it is.
@@ -226,30 +269,65 @@ impl Ledger {
         self.pool.close().await;
     }
 
-    async fn is_readable(&self) -> bool {
-        let read = sqlx::query("SELECT count(*) FROM sqlite_schema");
-        read.execute(&self.pool).await.is_ok()
+    /// Waits until this process is writing nothing, and keeps it so until what is
+    /// returned is dropped: a process that is stopped then keeps no other one waiting.
+    pub async fn rest(&self) -> impl Drop + Send + use<> {
+        Rest(self.pool.acquire().await.ok())
     }
 
-    async fn look_through(&self) -> Result<(), LedgerError> {
+    async fn look_through(&self) -> Result<(), Fault> {
         let said: String = sqlx::query_scalar("PRAGMA quick_check(1)")
             .fetch_one(&self.pool)
-            .await
-            .map_err(|error| self.fault(error))?;
+            .await?;
         match said.as_str() {
             "ok" => Ok(()),
-            _ => Err(self.fault(Fault::Damaged(said))),
+            _ => Err(Fault::Damaged(said)),
         }
     }
 
     /// A transaction that writes: it waits for its turn at the beginning, so
     /// that what it reads still holds when it writes.
     async fn write(&self) -> Result<Transaction<'static, Sqlite>, Fault> {
-        // What is written to a file that nobody finds any more is not on record.
-        if self.file.is_some() && same(&self.path) != self.file {
-            return Err(Fault::Gone);
+        let writing = self.begin(false).await?;
+        writing.ok_or(Fault::Locked(None))
+    }
+
+    /// The same before something is sent: if this process is to end, it does not wait.
+    async fn write_now(&self) -> Result<Transaction<'static, Sqlite>, Fault> {
+        let writing = self.begin(true).await?;
+        writing.ok_or(Fault::Locked(None))
+    }
+
+    /// The same, and none if this process is to end before the ledger is free.
+    async fn write_to_send(&self) -> Result<Option<Transaction<'static, Sqlite>>, Fault> {
+        self.begin(true).await
+    }
+
+    async fn begin(&self, yields: bool) -> Result<Option<Transaction<'static, Sqlite>>, Fault> {
+        let writing = {
+            let _first = self.queue.lock().await;
+            let begin = async || Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?);
+            self.waiting.for_lock(&self.path, yields, begin).await?
+        };
+        let Some(mut writing) = writing else {
+            return Ok(None);
+        };
+        // What is written to files that nobody finds any more is not on record.
+        if let Some(files) = &self.files {
+            let size = files.check()?;
+            // SQLite cuts off what it does not use any more, and never more.
+            if files.has_shrunk(size) && size < in_use(&mut writing).await? {
+                return Err(Fault::Gone);
+            }
+            files.note_size(size);
         }
-        Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?)
+        Ok(Some(writing))
+    }
+
+    /// Commits what has to be found by the next process before a request leaves.
+    async fn commit_to_send(&self, writing: Transaction<'static, Sqlite>) -> Result<(), Fault> {
+        writing.commit().await?;
+        self.files.as_ref().map_or(Ok(()), Files::check_committed)
     }
 
     fn fault(&self, fault: impl Into<Fault>) -> LedgerError {
@@ -257,27 +335,35 @@ impl Ledger {
     }
 }
 
+/// Holds the only connection.
+struct Rest(#[expect(dead_code)] Option<PoolConnection<Sqlite>>);
+
+impl Drop for Rest {
+    fn drop(&mut self) {}
+}
+
+/// The size of what the database uses of its file, in bytes.
+async fn in_use(reading: &mut SqliteConnection) -> Result<u64, Fault> {
+    let size: i64 = sqlx::query_scalar(
+        "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
+    )
+    .fetch_one(reading)
+    .await?;
+    Ok(u64::try_from(size).unwrap_or_default())
+}
+
 /// Whether commits stand in a file beside it.
 fn has_more(path: &Path) -> bool {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push("-wal");
-    std::fs::metadata(beside).is_ok_and(|file| file.len() > 0)
+    std::fs::metadata(beside(path, "-wal")).is_ok_and(|file| file.len() > 0)
 }
 
-#[cfg(unix)]
-fn same(path: &Path) -> Option<Same> {
-    use std::os::unix::fs::MetadataExt;
-    let file = std::fs::metadata(path).ok()?;
-    Some((file.dev(), file.ino()))
-}
-
-#[cfg(not(unix))]
-fn same(_: &Path) -> Option<Same> {
-    None
-}
-
-/// Makes the file, so that it is this user's alone from the beginning.
-fn prepare(path: &Path) -> std::io::Result<()> {
+/// Makes the file, so that it is this user's alone from the beginning. One that is
+/// there is not opened: this process may have it open, and would lose its locks.
+fn prepare(path: &Path) -> Result<(), Fault> {
+    if path.exists() {
+        return Ok(());
+    }
+    refuse_shared(folder_of(path))?;
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }
@@ -285,7 +371,36 @@ fn prepare(path: &Path) -> std::io::Result<()> {
     options.create(true).append(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(|_| ())
+    options.open(path)?;
+    Ok(())
+}
+
+/// The folder of a file that is missing, or the one in which that would be made.
+fn folder_of(path: &Path) -> &Path {
+    let folder = path.ancestors().skip(1).find(|folder| folder.exists());
+    let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
+}
+
+/// Before anything is made there.
+fn refuse_shared(folder: &Path) -> Result<(), Fault> {
+    let whole = std::fs::canonicalize(folder)?;
+    match place::shared(&whole)? {
+        Some(kind) => Err(Fault::Shared(kind)),
+        None => Ok(()),
+    }
+}
+
+#[cfg(unix)]
+fn may_write(path: &Path) -> Result<(), Fault> {
+    let allowed = rustix::fs::access(path, rustix::fs::Access::WRITE_OK);
+    Ok(allowed.map_err(std::io::Error::from)?)
+}
+
+#[cfg(not(unix))]
+fn may_write(path: &Path) -> Result<(), Fault> {
+    std::fs::OpenOptions::new().append(true).open(path)?;
+    Ok(())
 }
 
 /// The time, as the ledger writes it.

@@ -86,10 +86,11 @@ impl Session {
         granted: &str,
     ) -> Result<RequestId, LedgerError> {
         let request = async {
-            let mut writing = self.ledger.write().await?;
+            let mut writing = self.ledger.write_now().await?;
+            self.must_live(&mut writing).await?;
             let order = entry.map(|entry| entry.id);
             let id = insert(&mut writing, self, order, route, subject, comment, granted).await?;
-            writing.commit().await?;
+            self.ledger.commit_to_send(writing).await?;
             Ok(id)
         };
         request.await.map_err(|error: Fault| self.fault(error))

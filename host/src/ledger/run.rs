@@ -65,7 +65,7 @@ impl Session {
         plans: impl IntoIterator<Item = Plan>,
     ) -> Result<RunId, LedgerError> {
         let plan = async {
-            let mut writing = self.ledger.write().await?;
+            let mut writing = self.ledger.write_now().await?;
             let run: i64 = sqlx::query_scalar(
                 "INSERT INTO run (uuid, account, session, began, request_id, again, tag, draft) \
                  VALUES (?, ?, ?, ?, ?, ?, ?, 1) RETURNING id",
@@ -93,7 +93,7 @@ impl Session {
     /// The ledger cannot be written.
     pub async fn confirm(&self, run: RunId, all: bool) -> Result<(), LedgerError> {
         let confirm = async {
-            let mut writing = self.ledger.write().await?;
+            let mut writing = self.ledger.write_now().await?;
             self.must_live(&mut writing).await?;
             let confirmed =
                 sqlx::query("UPDATE run SET draft = 0 WHERE id = ? AND (NOT draft OR session = ?)")

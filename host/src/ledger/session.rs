@@ -11,7 +11,11 @@ use serde::Serialize;
 use sqlx::{Row, Sqlite, Transaction};
 use uuid::Uuid;
 
-use super::{Entry, Fault, Ledger, LedgerError, RunId, now};
+use super::{
+    Entry, Fault, Ledger, LedgerError, RunId,
+    files::{Known, beside},
+    now,
+};
 use crate::{
     contract::{Problem, Retry},
     order::State,
@@ -87,6 +91,8 @@ pub struct Session {
     uuid: Uuid,
     /// Held for as long as this lives; none where nobody else can look.
     _lock: Option<File>,
+    /// The file of that lock.
+    lock_file: Option<Known>,
 }
 
 impl Session {
@@ -101,12 +107,17 @@ impl Session {
         command: &'static str,
     ) -> Result<Self, LedgerError> {
         let fault = |fault: Fault| ledger.fault(fault);
-        let lock = match ledger.in_memory {
-            true => None,
-            false => Some(lock(&ledger.lock_of(who.session)).map_err(|e| fault(e.into()))?),
+        let (lock, lock_file) = match ledger.in_memory {
+            true => (None, None),
+            false => {
+                let path = ledger.lock_of(who.session);
+                let lock = lock(&path).map_err(|error| fault(error.into()))?;
+                let known = Known::see(path).map_err(|error| fault(error.into()))?;
+                (Some(lock), Some(known))
+            }
         };
         let begun = async {
-            let mut writing = ledger.write().await?;
+            let mut writing = ledger.write_now().await?;
             let account = account(&mut writing, who).await?;
             let id = sqlx::query_scalar(
                 "INSERT INTO session \
@@ -135,6 +146,7 @@ impl Session {
             account,
             uuid: who.session,
             _lock: lock,
+            lock_file,
         };
         session.end_the_dead().await?;
         Ok(session)
@@ -267,13 +279,21 @@ impl Session {
         &self,
         writing: &mut Transaction<'static, Sqlite>,
     ) -> Result<(), Fault> {
-        let ended: Option<i64> = sqlx::query_scalar("SELECT ended FROM session WHERE id = ?")
-            .bind(self.id)
-            .fetch_one(&mut **writing)
-            .await?;
+        // Without it, others would take this session for dead one day.
+        if let Some(known) = &self.lock_file {
+            known.check().map_err(|_| Fault::Ended)?;
+        }
+        let ended: Option<Option<i64>> =
+            sqlx::query_scalar("SELECT ended FROM session WHERE id = ? AND uuid = ?")
+                .bind(self.id)
+                .bind(self.uuid.to_string())
+                .fetch_optional(&mut **writing)
+                .await?;
         match ended {
-            None => Ok(()),
-            Some(_) => Err(Fault::Ended),
+            Some(None) => Ok(()),
+            Some(Some(_)) => Err(Fault::Ended),
+            // An older copy was put back in its place, and may have another session there.
+            None => Err(Fault::Gone),
         }
     }
 
@@ -332,9 +352,7 @@ impl Session {
 impl Ledger {
     /// The file whose lock a session holds.
     fn lock_of(&self, session: Uuid) -> PathBuf {
-        let mut folder = self.path.clone().into_os_string();
-        folder.push("-sessions");
-        Path::new(&folder).join(session.to_string())
+        beside(&self.path, "-sessions").join(session.to_string())
     }
 }
 

@@ -1,9 +1,15 @@
 #![allow(clippy::unwrap_used)]
 
+#[cfg(unix)]
+use super::files::Known;
 use super::*;
 use crate::order::{Look, State, Target};
 
 const MACHINE: &str = "0123456789abcdef0123456789abcdef01234567";
+
+async fn open(path: &Path) -> Result<Ledger, LedgerError> {
+    Ledger::open(path, Waiting::default()).await
+}
 
 fn who() -> Who {
     Who::new(None, "0", "http://127.0.0.1:1")
@@ -39,10 +45,7 @@ async fn claim(session: &Session, entry: &mut Entry) -> Result<RequestId, Taken>
 async fn of_two_sessions_one_gets_an_order() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
-    let ledgers = [
-        Ledger::open(&path).await.unwrap(),
-        Ledger::open(&path).await.unwrap(),
-    ];
+    let ledgers = [open(&path).await.unwrap(), open(&path).await.unwrap()];
     let one = Session::begin(&ledgers[0], &who(), "run").await.unwrap();
     let other = Session::begin(&ledgers[1], &who(), "run").await.unwrap();
     let mut mine = ordered(&one).await;
@@ -140,7 +143,7 @@ async fn orders_are_told_together_by_what_is_known_of_their_machines() {
 async fn what_a_process_that_is_gone_was_sending_is_unknown_and_nobody_elses() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
-    let ledger = Ledger::open(&path).await.unwrap();
+    let ledger = open(&path).await.unwrap();
     let gone = Session::begin(&ledger, &who(), "run").await.unwrap();
     let mut entry = ordered(&gone).await;
     claim(&gone, &mut entry).await.unwrap();
@@ -161,9 +164,7 @@ async fn what_a_process_that_is_gone_was_sending_is_unknown_and_nobody_elses() {
 #[tokio::test]
 async fn what_was_not_confirmed_is_forgotten_with_its_process() {
     let folder = tempfile::tempdir().unwrap();
-    let ledger = Ledger::open(&folder.path().join("ledger.db"))
-        .await
-        .unwrap();
+    let ledger = open(&folder.path().join("ledger.db")).await.unwrap();
     let session = Session::begin(&ledger, &who(), "run").await.unwrap();
     let run = session
         .plan(uuid::Uuid::new_v4(), Some("key"), false, None, [plan()])
@@ -214,7 +215,7 @@ async fn an_order_is_read_as_it_was_written() {
 
 /// Whether a call may leave at this time, in milliseconds.
 async fn turn(session: &Session, windows: &[(u32, i64)], now: i64) -> Turn {
-    session.turn("/api", windows, &[], now).await.unwrap()
+    session.turn("/api", windows, &[], || now).await.unwrap()
 }
 
 async fn call(session: &Session, windows: &[(u32, i64)], now: i64) -> CallId {
@@ -227,9 +228,7 @@ async fn call(session: &Session, windows: &[(u32, i64)], now: i64) -> CallId {
 #[tokio::test]
 async fn a_slot_is_free_a_window_after_its_answer_for_all_sessions() {
     let folder = tempfile::tempdir().unwrap();
-    let ledger = Ledger::open(&folder.path().join("ledger.db"))
-        .await
-        .unwrap();
+    let ledger = open(&folder.path().join("ledger.db")).await.unwrap();
     let one = Session::begin(&ledger, &who(), "run").await.unwrap();
     let other = Session::begin(&ledger, &who(), "run").await.unwrap();
     let quota = [(2, 10_000)];
@@ -244,7 +243,7 @@ async fn a_slot_is_free_a_window_after_its_answer_for_all_sessions() {
     assert_eq!(turn(&other, &quota, 13_000).await, Turn::At(15_000));
     one.had_answers(&[(third, 13_000)]).await.unwrap();
     // Another API has windows of its own, and another account, too.
-    let elsewhere = one.turn("/other", &quota, &[], 13_000).await.unwrap();
+    let elsewhere = one.turn("/other", &quota, &[], || 13_000).await.unwrap();
     assert!(matches!(elsewhere, Turn::Now(_)));
     let mut stranger = who();
     stranger.tenant = Some("another".to_owned());
@@ -326,7 +325,7 @@ async fn no_stretch_of_time_has_more_calls_than_the_quota() {
                 .map(|(end, call)| (*call, *end))
                 .collect();
             open.retain(|(end, _)| *end > now);
-            match session.turn("/api", &quota, &ended, now).await.unwrap() {
+            match session.turn("/api", &quota, &ended, || now).await.unwrap() {
                 Turn::Now(call) => {
                     let takes = 1 + chance(&mut state, 300);
                     counted.push(now + chance(&mut state, takes + 1));
@@ -353,7 +352,7 @@ async fn what_is_no_ledger_is_told_and_left() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
     std::fs::write(&path, vec![b'x'; 10_000]).unwrap();
-    let error = Ledger::open(&path).await.unwrap_err();
+    let error = open(&path).await.unwrap_err();
     assert!(matches!(error.fault(), Fault::Damaged(_)), "{error}");
     assert_eq!(std::fs::read(&path).unwrap(), vec![b'x'; 10_000]);
 }
@@ -362,7 +361,7 @@ async fn what_is_no_ledger_is_told_and_left() {
 async fn a_living_process_is_found_alive_however_the_ledger_is_spelled_and_without_its_lock() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
-    let ledger = Ledger::open(&path).await.unwrap();
+    let ledger = open(&path).await.unwrap();
     let living = Session::begin(&ledger, &who(), "run").await.unwrap();
     let mut entry = ordered(&living).await;
     claim(&living, &mut entry).await.unwrap();
@@ -370,7 +369,7 @@ async fn a_living_process_is_found_alive_however_the_ledger_is_spelled_and_witho
     {
         let link = folder.path().join("link.db");
         std::os::unix::fs::symlink("ledger.db", &link).unwrap();
-        let other = Ledger::open(&link).await.unwrap();
+        let other = open(&link).await.unwrap();
         Session::begin(&other, &who(), "resume").await.unwrap();
     }
     std::fs::remove_dir_all(folder.path().join("ledger.db-sessions")).unwrap();
@@ -383,9 +382,7 @@ async fn a_living_process_is_found_alive_however_the_ledger_is_spelled_and_witho
 #[tokio::test]
 async fn who_was_taken_for_dead_sends_and_confirms_nothing_more() {
     let folder = tempfile::tempdir().unwrap();
-    let ledger = Ledger::open(&folder.path().join("ledger.db"))
-        .await
-        .unwrap();
+    let ledger = open(&folder.path().join("ledger.db")).await.unwrap();
     let session = Session::begin(&ledger, &who(), "run").await.unwrap();
     let mut entry = ordered(&session).await;
     let draft = session
@@ -395,7 +392,7 @@ async fn who_was_taken_for_dead_sends_and_confirms_nothing_more() {
     session.end().await.unwrap();
     let claimed = session.claim(&mut entry, false, "/route", "one POST").await;
     assert!(matches!(claimed.unwrap_err().fault(), Fault::Ended));
-    let turn = session.turn("/api", &[], &[], 0).await;
+    let turn = session.turn("/api", &[], &[], || 0).await;
     assert!(matches!(turn.unwrap_err().fault(), Fault::Ended));
     let confirmed = session.confirm(draft, true).await;
     assert!(matches!(confirmed.unwrap_err().fault(), Fault::Ended));
@@ -406,7 +403,7 @@ async fn who_was_taken_for_dead_sends_and_confirms_nothing_more() {
 async fn what_nobody_finds_any_more_is_not_written() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
-    let ledger = Ledger::open(&path).await.unwrap();
+    let ledger = open(&path).await.unwrap();
     let session = Session::begin(&ledger, &who(), "run").await.unwrap();
     let mut entry = ordered(&session).await;
     std::fs::rename(&path, folder.path().join("elsewhere.db")).unwrap();
@@ -446,4 +443,229 @@ async fn a_pause_that_a_wrong_clock_set_ends() {
     let session = Session::begin(&ledger, &who(), "run").await.unwrap();
     session.pause_until(365 * 24 * 3_600_000).await.unwrap();
     assert!(matches!(turn(&session, &[], 5000).await, Turn::Now(_)));
+}
+
+/// A ledger at work, and an order to send.
+#[cfg(unix)]
+async fn at_work(path: &Path) -> (Session, Entry) {
+    let ledger = open(path).await.unwrap();
+    let session = Session::begin(&ledger, &who(), "run").await.unwrap();
+    let entry = ordered(&session).await;
+    (session, entry)
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn nothing_is_claimed_without_one_of_the_ledger_s_files() {
+    use std::fs;
+    type Change = fn(&Path);
+    let changes: [(&str, Change); 9] = [
+        ("the log is gone", |path| {
+            fs::remove_file(beside(path, "-wal")).unwrap();
+        }),
+        ("the index is gone", |path| {
+            fs::remove_file(beside(path, "-shm")).unwrap();
+        }),
+        ("the log is another one", |path| {
+            fs::copy(beside(path, "-wal"), beside(path, "-new")).unwrap();
+            fs::rename(beside(path, "-new"), beside(path, "-wal")).unwrap();
+        }),
+        ("the index is another one", |path| {
+            fs::copy(beside(path, "-shm"), beside(path, "-new")).unwrap();
+            fs::rename(beside(path, "-new"), beside(path, "-shm")).unwrap();
+        }),
+        ("the file is another one", |path| {
+            fs::copy(path, beside(path, "-new")).unwrap();
+            fs::rename(beside(path, "-new"), path).unwrap();
+        }),
+        ("the log is a link", |path| {
+            fs::rename(beside(path, "-wal"), beside(path, "-new")).unwrap();
+            std::os::unix::fs::symlink(beside(path, "-new"), beside(path, "-wal")).unwrap();
+        }),
+        ("the log was emptied", |path| {
+            fs::write(beside(path, "-wal"), "").unwrap();
+        }),
+        ("the folder is another one", |path| {
+            let folder = path.parent().unwrap();
+            fs::rename(folder, folder.with_file_name("elsewhere")).unwrap();
+            fs::create_dir(folder).unwrap();
+        }),
+        ("a file was cut", |path| {
+            let file = fs::OpenOptions::new().write(true).open(path).unwrap();
+            file.set_len(0).unwrap();
+            // Its descriptor stays, and with it SQLite's locks.
+            std::mem::forget(file);
+        }),
+    ];
+    for (what, change) in changes {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("folder/ledger.db");
+        let (session, mut entry) = at_work(&path).await;
+        sqlx::query("PRAGMA wal_checkpoint")
+            .execute(&session.ledger.pool)
+            .await
+            .unwrap();
+        let before = Known::see(path.clone()).unwrap().check().unwrap();
+        session.save(&mut entry).await.unwrap();
+        assert!(before > 0);
+        change(&path);
+        let claimed = session.claim(&mut entry, false, "/route", "one POST").await;
+        let error = claimed.map(|_| what).unwrap_err();
+        // SQLite may be the first to notice that its log was emptied.
+        let is_noticed = matches!(error.fault(), Fault::Gone | Fault::Other(_));
+        assert!(is_noticed, "{what}: {error}");
+        let request = session.request(None, "/route", "x", "y", "one POST").await;
+        assert!(request.is_err(), "{what}");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn nothing_is_claimed_once_a_file_has_two_names() {
+    for end in ["", "-wal", "-shm"] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        let (session, mut entry) = at_work(&path).await;
+        let other = folder.path().join("other");
+        std::fs::hard_link(beside(&path, end), &other).unwrap();
+        let claimed = session.claim(&mut entry, false, "/route", "one POST").await;
+        assert!(matches!(claimed.unwrap_err().fault(), Fault::Linked));
+        std::fs::remove_file(other).unwrap();
+        assert!(claim(&session, &mut entry).await.is_ok(), "{end}");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_session_whose_lock_s_file_is_gone_or_another_one_sends_nothing_more() {
+    for is_replaced in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        let (session, mut entry) = at_work(&path).await;
+        let locks = std::fs::read_dir(beside(&path, "-sessions")).unwrap();
+        for lock in locks {
+            let lock = lock.unwrap().path();
+            std::fs::rename(&lock, folder.path().join("lock")).unwrap();
+            if is_replaced {
+                std::fs::write(&lock, "").unwrap();
+            }
+        }
+        let claimed = session.claim(&mut entry, false, "/route", "one POST").await;
+        assert!(matches!(claimed.unwrap_err().fault(), Fault::Ended));
+        let request = session.request(None, "/route", "x", "y", "one POST").await;
+        assert!(matches!(request.unwrap_err().fault(), Fault::Ended));
+    }
+}
+
+/// What other programs may do to it through SQLite is no reason to end a run.
+#[tokio::test]
+async fn a_ledger_that_others_read_tidy_and_copy_is_still_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let ledger = open(&path).await.unwrap();
+    let session = Session::begin(&ledger, &who(), "run").await.unwrap();
+    let copy = folder.path().join("copy.db");
+    let into = format!("VACUUM INTO '{}'", copy.display());
+    for statement in [
+        "SELECT count(*) FROM orders",
+        "PRAGMA wal_checkpoint(PASSIVE)",
+        "PRAGMA wal_checkpoint(RESTART)",
+        "PRAGMA wal_checkpoint(TRUNCATE)",
+        "CREATE TABLE filler AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n \
+         WHERE i < 3000) SELECT randomblob(100) FROM n",
+        "PRAGMA wal_checkpoint(TRUNCATE)",
+        "DROP TABLE filler",
+        "VACUUM",
+        "PRAGMA wal_checkpoint(TRUNCATE)",
+        &into,
+        "PRAGMA journal_mode = WAL",
+    ] {
+        let other = open(&path).await.unwrap();
+        sqlx::query(sqlx::AssertSqlSafe(statement))
+            .execute(&other.pool)
+            .await
+            .unwrap();
+        let mut before = ordered(&session).await;
+        assert!(claim(&session, &mut before).await.is_ok(), "{statement}");
+        before.order.settle(crate::order::Verdict::Rejected(
+            crate::contract::Problem::new("x", crate::contract::Retry::Never, "y"),
+        ));
+        session.save(&mut before).await.unwrap();
+        other.close().await;
+        Ledger::view(&path).await.unwrap().close().await;
+        let mut after = ordered(&session).await;
+        assert!(claim(&session, &mut after).await.is_ok(), "{statement}");
+        after.order.settle(crate::order::Verdict::Rejected(
+            crate::contract::Problem::new("x", crate::contract::Retry::Never, "y"),
+        ));
+        session.save(&mut after).await.unwrap();
+    }
+}
+
+/// The clock is read when the ledger is this process's, however long that took.
+#[tokio::test]
+async fn a_call_that_waited_for_the_ledger_counts_from_the_end_of_its_wait() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let ledger = open(&path).await.unwrap();
+    let session = Session::begin(&ledger, &who(), "run").await.unwrap();
+    let other = open(&path).await.unwrap();
+    let writing = other.write().await.unwrap();
+    let is_free = std::cell::Cell::new(false);
+    let clock = || if is_free.get() { 2000 } else { 1000 };
+    let turn = session.turn("/api", &[], &[], clock);
+    let free = async {
+        tokio::task::yield_now().await;
+        is_free.set(true);
+        writing.commit().await.unwrap();
+    };
+    let (turn, ()) = tokio::join!(turn, free);
+    turn.unwrap();
+    let began: i64 = sqlx::query_scalar("SELECT began FROM call")
+        .fetch_one(&ledger.pool)
+        .await
+        .unwrap();
+    assert_eq!(began, 2000);
+}
+
+/// While another process writes, this one reads, and says whom it waits for.
+#[tokio::test]
+async fn a_locked_ledger_is_read_and_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let other = open(&path).await.unwrap();
+    let ledger = open(&path).await.unwrap();
+    let session = Session::begin(&ledger, &who(), "run").await.unwrap();
+    let writing = other.write().await.unwrap();
+    let waits = session.end_the_dead();
+    waits.await.unwrap();
+    let viewed = Ledger::view(&path).await.unwrap();
+    assert!(viewed.runs().await.unwrap().is_empty());
+    let patient = Ledger {
+        waiting: Waiting::default().at_most(Duration::from_millis(600)),
+        ..ledger.clone()
+    };
+    let locked = patient.write().await.map(|_| ()).unwrap_err();
+    assert!(matches!(locked, Fault::Locked(_)), "{locked}");
+    assert!(ledger.runs().await.unwrap().is_empty());
+    let rest = tokio::join!(ledger.write(), async {
+        drop(writing);
+        drop(viewed);
+    });
+    rest.0.unwrap();
+}
+
+#[tokio::test]
+async fn a_copy_from_before_a_session_is_not_its_ledger() {
+    let ledger = Ledger::in_memory().await.unwrap();
+    let session = Session::begin(&ledger, &who(), "run").await.unwrap();
+    let mut entry = ordered(&session).await;
+    // Another process got its number meanwhile.
+    sqlx::query("UPDATE session SET uuid = ?")
+        .bind(uuid::Uuid::new_v4().to_string())
+        .execute(&ledger.pool)
+        .await
+        .unwrap();
+    let claimed = session.claim(&mut entry, false, "/route", "one POST").await;
+    assert!(matches!(claimed.unwrap_err().fault(), Fault::Gone));
 }

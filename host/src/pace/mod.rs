@@ -99,7 +99,7 @@ impl Pace {
             // Before the look, so that an answer in between is not missed.
             let changed = self.changed.notified();
             let answered = self.take_answered();
-            let turn = match self.session.turn(api, &windows, &answered, now()).await {
+            let turn = match self.session.turn(api, &windows, &answered, now).await {
                 Ok(turn) => turn,
                 Err(error) => {
                     self.answered().extend(answered);

@@ -75,7 +75,7 @@ impl Runner {
         let claim = self.session.claim(&mut entry, again, route, &granted);
         let mut request = match claim.await? {
             Ok(request) => request,
-            Err(Taken::Elsewhere) => return Ok((entry, After::Left)),
+            Err(Taken::Elsewhere | Taken::Interrupted) => return Ok((entry, After::Left)),
             Err(_) if doubtful => return Ok((entry, After::Left)),
             Err(taken) => {
                 stand_aside(&mut entry.order, &taken);

@@ -1,0 +1,128 @@
+//! The files that an open ledger consists of: its own, the log of its newest commits
+//! and the index of that, by whose locks processes keep out of each other's way.
+//! While a connection is open, SQLite neither deletes nor replaces them. If one is
+//! another one now, the next process would not see what this one writes.
+//!
+//! They are looked at by name and never opened: a process that closes the file or its
+//! index loses all its locks of them (fcntl(2)), those of SQLite too. The log alone has
+//! none.
+
+use std::{
+    ffi::OsString,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use super::{Fault, place};
+
+/// What tells a file from another one of its name.
+type Same = (u64, u64);
+
+/// One file, and which it was.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    path: PathBuf,
+    same: Same,
+}
+
+impl Known {
+    /// The file that has this name now.
+    pub(super) fn see(path: PathBuf) -> io::Result<Self> {
+        let same = same(&fs::symlink_metadata(&path)?);
+        Ok(Self { path, same })
+    }
+
+    /// Its size, if it is still the one that was seen, and has no other name.
+    pub(super) fn check(&self) -> Result<u64, Fault> {
+        let file = fs::symlink_metadata(&self.path).map_err(|_| Fault::Gone)?;
+        if !file.is_file() || same(&file) != self.same {
+            return Err(Fault::Gone);
+        }
+        match place::links(&file) {
+            1 => Ok(file.len()),
+            _ => Err(Fault::Linked),
+        }
+    }
+}
+
+/// The files of an open ledger, as they were when it was opened.
+#[derive(Debug, Clone)]
+pub(super) struct Files {
+    file: Known,
+    log: Known,
+    index: Known,
+    /// The file's size when it was last seen.
+    size: Arc<AtomicU64>,
+}
+
+impl Files {
+    /// Those of a ledger that a connection has read and written.
+    pub(super) fn see(path: &Path) -> Result<Self, Fault> {
+        // Without a log, SQLite found no way to share one here.
+        let known = |end| Known::see(beside(path, end)).map_err(|_| Fault::NoLog);
+        let files = Self {
+            file: known("")?,
+            log: known("-wal")?,
+            index: known("-shm")?,
+            size: Arc::default(),
+        };
+        files.note_size(files.check()?);
+        Ok(files)
+    }
+
+    /// Whether all of them are still there, as they were; the file's size.
+    pub(super) fn check(&self) -> Result<u64, Fault> {
+        let size = self.file.check()?;
+        self.log.check()?;
+        self.index.check()?;
+        Ok(size)
+    }
+
+    /// Whether what was committed a moment ago can be found by the next process.
+    pub(super) fn check_committed(&self) -> Result<(), Fault> {
+        self.check()?;
+        // One that was emptied by another program has a hole where its head was; one
+        // that SQLite emptied has nothing.
+        let mut head = [0; 4];
+        let read = fs::File::open(&self.log.path)
+            .and_then(|mut log| io::Read::read_exact(&mut log, &mut head));
+        match read {
+            // sqlite.org/fileformat2.html#walformat
+            Ok(()) if matches!(u32::from_be_bytes(head), 0x377f_0682 | 0x377f_0683) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(()),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+            _ => Err(Fault::Gone),
+        }
+    }
+
+    /// Whether the file has shrunk since it was last seen.
+    pub(super) fn has_shrunk(&self, size: u64) -> bool {
+        size < self.size.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn note_size(&self, size: u64) {
+        self.size.store(size, Ordering::Relaxed);
+    }
+}
+
+/// A path whose name has this end, too.
+pub(super) fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut beside: OsString = path.as_os_str().to_owned();
+    beside.push(end);
+    beside.into()
+}
+
+#[cfg(unix)]
+fn same(file: &fs::Metadata) -> Same {
+    use std::os::unix::fs::MetadataExt;
+    (file.dev(), file.ino())
+}
+
+#[cfg(not(unix))]
+fn same(_: &fs::Metadata) -> Same {
+    (0, 0)
+}

@@ -1,0 +1,266 @@
+//! A ledger that another process holds for writing is waited for: that process may be
+//! stopped for a while, and goes on. What is waited for is reported, with the process,
+//! where the system names it.
+
+use std::{
+    fmt,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use tokio::sync::watch;
+
+use super::Fault;
+
+/// How long SQLite itself waits at once. Then the connection is free for a moment, so
+/// that others of this process can read.
+pub(super) const TRY: Duration = Duration::from_millis(500);
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(10);
+/// A try that seems to have taken longer was stopped itself meanwhile.
+const LONGEST_TRY: Duration = Duration::from_secs(3);
+/// How long another process may hold the ledger.
+const PATIENCE: Duration = Duration::from_secs(10 * 60);
+/// The same for what is to be recorded when this process is to end.
+const LAST_PATIENCE: Duration = Duration::from_secs(10);
+/// When a wait is first reported, and how often.
+const FIRST_REPORT: Duration = Duration::from_secs(5);
+const REPORT: Duration = Duration::from_secs(30);
+
+/// A process that holds the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holder {
+    /// Its number.
+    pub process: u32,
+    /// Whether it is stopped, as by Ctrl-Z.
+    pub stopped: bool,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "process {}", self.process)?;
+        match self.stopped {
+            true => formatter.write_str(", which is stopped"),
+            false => Ok(()),
+        }
+    }
+}
+
+/// A wait that goes on.
+#[derive(Debug, Clone, Copy)]
+pub struct Waited {
+    /// For how long.
+    pub time: Duration,
+    /// For how long at most.
+    pub longest: Duration,
+    /// For which process, if the system names it.
+    pub holder: Option<Holder>,
+}
+
+/// How a ledger is waited for that another process holds.
+#[derive(Clone)]
+pub struct Waiting {
+    longest: Duration,
+    report: Arc<dyn Fn(Waited) + Send + Sync>,
+    stop: watch::Receiver<bool>,
+    /// Whether the last wait of a process that is to end was in vain.
+    gave_up: Arc<AtomicBool>,
+}
+
+impl Waiting {
+    /// Reports a wait after 5 seconds, and every 30 seconds from then on. When `stop`
+    /// turns true, nothing more is waited for, but once 10 seconds for what is to be recorded.
+    pub fn new(
+        report: impl Fn(Waited) + Send + Sync + 'static,
+        stop: watch::Receiver<bool>,
+    ) -> Self {
+        Self {
+            longest: PATIENCE,
+            report: Arc::new(report),
+            stop,
+            gave_up: Arc::default(),
+        }
+    }
+
+    /// No longer than this.
+    #[must_use]
+    pub(super) fn at_most(self, longest: Duration) -> Self {
+        Self { longest, ..self }
+    }
+
+    /// Whether this process is to end.
+    pub(super) fn stopped(&self) -> bool {
+        *self.stop.borrow()
+    }
+
+    /// Tries until the ledger is not locked, or was for too long. If `yields`, it gives
+    /// up when this process is to end.
+    pub(super) async fn for_lock<T>(
+        &self,
+        path: &Path,
+        yields: bool,
+        mut attempt: impl AsyncFnMut() -> Result<T, Fault>,
+    ) -> Result<Option<T>, Fault> {
+        let (mut waited, mut last) = (Duration::ZERO, Duration::ZERO);
+        let mut next = FIRST_REPORT;
+        loop {
+            let begun = Instant::now();
+            match attempt().await {
+                Err(Fault::Locked(_)) => {}
+                result => return result.map(Some),
+            }
+            tokio::time::sleep(PAUSE).await;
+            let tried = begun.elapsed().min(LONGEST_TRY);
+            waited += tried;
+            if self.stopped() {
+                if yields {
+                    return Ok(None);
+                }
+                last += tried;
+            }
+            let gave_up = last >= LAST_PATIENCE || self.gave_up.load(Ordering::Relaxed);
+            if waited >= self.longest || gave_up {
+                self.gave_up.store(gave_up, Ordering::Relaxed);
+                return Err(Fault::Locked(holder(path)));
+            }
+            if waited >= next {
+                next = waited + REPORT;
+                (self.report)(Waited {
+                    time: waited,
+                    longest: self.longest,
+                    holder: holder(path),
+                });
+            }
+        }
+    }
+}
+
+impl Default for Waiting {
+    /// Reports nothing, and is not stopped.
+    fn default() -> Self {
+        Self::new(|_| {}, watch::channel(false).1)
+    }
+}
+
+impl fmt::Debug for Waiting {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Waiting({:?})", self.longest)
+    }
+}
+
+/// The process that holds the ledger for writing.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn holder(path: &Path) -> Option<Holder> {
+    use std::os::unix::fs::MetadataExt;
+    let inode = |end| std::fs::metadata(super::files::beside(path, end)).map(|file| file.ino());
+    let locks = std::fs::read_to_string("/proc/locks").ok()?;
+    let process = locking(
+        &locks,
+        inode("-shm").ok(),
+        inode("").ok(),
+        std::process::id(),
+    )?;
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let state = status.lines().find_map(|line| line.strip_prefix("State:"));
+    let stopped = state.is_some_and(|state| state.trim_start().starts_with(['T', 't']));
+    Some(Holder { process, stopped })
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn holder(_: &Path) -> Option<Holder> {
+    None
+}
+
+/// Of the system's locks (proc_locks(5)), whose is SQLite's: the byte of the index by
+/// which one process writes (sqlite.org/walformat.html, "locks"), or any other that is
+/// exclusive, of the index or the file.
+#[cfg(any(target_os = "linux", target_os = "android", test))]
+fn locking(locks: &str, index: Option<u64>, file: Option<u64>, own: u32) -> Option<u32> {
+    const WRITE: &str = "120";
+    let mut found = None;
+    for line in locks.lines() {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        // One that waits has an arrow before its kind.
+        let &[_, "POSIX" | "OFDLCK", _, "WRITE", process, inode, from, ..] = &fields[..] else {
+            continue;
+        };
+        let Ok(process) = process.parse::<u32>() else {
+            continue;
+        };
+        let inode = inode
+            .rsplit(':')
+            .next()
+            .and_then(|inode| inode.parse().ok());
+        if inode.is_none() || process == 0 || process == own {
+            continue;
+        }
+        if inode == index && from == WRITE {
+            return Some(process);
+        }
+        if inode == index || inode == file {
+            found = Some(process);
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_process_that_writes_is_found_among_the_locks() {
+        let locks = "1: FLOCK  ADVISORY  WRITE 11 fe:00:70 0 EOF\n\
+            2: POSIX  ADVISORY  READ  12 fe:00:70 128 128\n\
+            3: POSIX  ADVISORY  WRITE 13 fe:00:99 120 120\n\
+            4: POSIX  ADVISORY  WRITE 15 fe:00:70 121 121\n\
+            5: POSIX  ADVISORY  WRITE 14 fe:00:70 120 120\n\
+            5: -> POSIX  ADVISORY  WRITE 16 fe:00:70 120 120\n\
+            6: POSIX  ADVISORY  READ  14 fe:00:60 1073741826 1073742335\n";
+        assert_eq!(locking(locks, Some(70), Some(60), 1), Some(14));
+        assert_eq!(locking(locks, Some(70), Some(60), 14), Some(15));
+        assert_eq!(locking(locks, Some(71), Some(60), 1), None);
+        assert_eq!(locking(locks, None, Some(99), 1), Some(13));
+        assert_eq!(locking("", None, None, 1), None);
+    }
+
+    #[tokio::test]
+    async fn a_lock_is_waited_for_so_long_and_no_longer() {
+        let locked = async || Err::<(), _>(Fault::Locked(None));
+        let waiting = Waiting::default().at_most(Duration::from_millis(30));
+        let path = Path::new("nowhere");
+        let ended = waiting.for_lock(path, false, locked).await;
+        assert!(matches!(ended, Err(Fault::Locked(None))), "{ended:?}");
+
+        let mut tries = 0;
+        let waiting = Waiting::default();
+        let free = waiting.for_lock(path, false, async || {
+            tries += 1;
+            if tries < 3 {
+                Err(Fault::Locked(None))
+            } else {
+                Ok(tries)
+            }
+        });
+        assert_eq!(free.await.unwrap(), Some(3));
+        // Another fault is no lock.
+        let full = waiting.for_lock(path, false, async || Err::<(), _>(Fault::Full));
+        assert!(matches!(full.await, Err(Fault::Full)));
+    }
+
+    #[tokio::test]
+    async fn who_is_to_end_does_not_wait_to_send() {
+        let (sender, stop) = watch::channel(false);
+        let waiting = Waiting::new(|_| {}, stop);
+        let ended = waiting.for_lock(Path::new("nowhere"), true, async || {
+            sender.send(true).unwrap();
+            Err::<(), _>(Fault::Locked(None))
+        });
+        assert_eq!(ended.await.unwrap(), None);
+    }
+}

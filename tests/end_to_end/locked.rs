@@ -1,0 +1,260 @@
+//! A ledger that another process holds, because it is stopped or busy: the others
+//! wait for it, say so, and go on.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read, Write},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    time::Duration,
+};
+
+use offboard_simulator::{Config, FaultPlan};
+
+use crate::support::{Outcome, World, signal};
+
+/// Another process that has the ledger open, and does one thing for each line.
+struct Other {
+    child: Child,
+    to: ChildStdin,
+    from: BufReader<ChildStdout>,
+}
+
+impl Other {
+    fn new(world: &World) -> Self {
+        const SCRIPT: &str = "import sqlite3, sys\n\
+            c = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=0)\n\
+            c.execute('SELECT count(*) FROM orders').fetchone()\n\
+            print('open', flush=True)\n\
+            for line in sys.stdin:\n\
+            \x20   try:\n\
+            \x20       c.execute(line)\n\
+            \x20       print('done', flush=True)\n\
+            \x20   except sqlite3.OperationalError as error:\n\
+            \x20       print(error, flush=True)\n";
+        let mut child = Command::new("python3")
+            .args(["-c", SCRIPT])
+            .arg(world.path("ledger.db"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let to = child.stdin.take().unwrap();
+        let from = BufReader::new(child.stdout.take().unwrap());
+        let mut other = Self { child, to, from };
+        assert_eq!(other.line(), "open");
+        other
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.from.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+
+    fn execute(&mut self, statement: &str) -> String {
+        writeln!(self.to, "{statement}").unwrap();
+        self.line()
+    }
+}
+
+impl Drop for Other {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What a command that was begun with pipes says, until a line has this.
+fn until_said(child: &mut Child, words: &str) -> String {
+    let stderr = child.stderr.as_mut().unwrap();
+    let mut said = Vec::new();
+    let mut byte = [0];
+    while !String::from_utf8_lossy(&said).contains(words) || !said.ends_with(b"\n") {
+        let read = stderr.read(&mut byte).unwrap();
+        assert_eq!(read, 1, "it ended: {}", String::from_utf8_lossy(&said));
+        said.extend(byte);
+    }
+    String::from_utf8(said).unwrap()
+}
+
+fn world() -> World {
+    World::with(|config: &mut Config| {
+        config.machines = 1000;
+        config.quota = "none".parse().unwrap();
+        config.action_time = Duration::from_secs(3600);
+    })
+}
+
+const RUN: [&str; 8] = [
+    "run",
+    "--comment",
+    "x",
+    "--yes",
+    "-o",
+    "json",
+    "--quota",
+    "none",
+];
+
+#[test]
+fn who_finds_it_locked_waits_says_for_whom_and_goes_on() {
+    let world = world();
+    let ids = world.online_ids(3);
+    world.run(&[&ids[0]]);
+    let mut other = Other::new(&world);
+    assert_eq!(other.execute("BEGIN IMMEDIATE"), "done");
+    signal(&other.child, "STOP");
+    let mut child = world.command(&[&RUN[..], &[&ids[1], &ids[2]]].concat());
+    let mut child = child.spawn().unwrap();
+    let said = until_said(&mut child, "The ledger has been locked for ");
+    if cfg!(target_os = "linux") {
+        let holder = format!("by process {}, which is stopped;", other.child.id());
+        assert!(said.contains(&holder), "{said}");
+    }
+    assert_eq!(world.posts().len(), 1);
+    // What only reads waits for nothing.
+    for command in [&["runs"][..], &["show", "last"], &["export", "last"]] {
+        let read = world.offboard(command);
+        assert_eq!(read.code, 0, "{command:?}: {read:?}");
+        assert!(read.stdout.contains("accepted"), "{command:?}: {read:?}");
+    }
+    signal(&other.child, "CONT");
+    assert_eq!(other.execute("COMMIT"), "done");
+    let outcome = Outcome::from(child.wait_with_output().unwrap());
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    assert_eq!(outcome.rows().len(), 2);
+    assert_eq!(world.offboardings().len(), 3);
+}
+
+/// Nothing is sent, nothing is lost, and nobody waits any longer.
+#[test]
+fn who_waits_for_it_can_be_stopped() {
+    let world = world();
+    let ids = world.online_ids(3);
+    world.run(&[&ids[0]]);
+    let mut other = Other::new(&world);
+    assert_eq!(other.execute("BEGIN IMMEDIATE"), "done");
+    let mut child = world.command(&[&RUN[..], &[&ids[1], &ids[2]]].concat());
+    let mut child = child.spawn().unwrap();
+    until_said(&mut child, "The ledger has been locked for ");
+    signal(&child, "INT");
+    // The lock is held until it has ended.
+    let outcome = Outcome::from(child.wait_with_output().unwrap());
+    assert_eq!(outcome.code, 130, "{outcome:?}");
+    assert_eq!(world.posts().len(), 1);
+    assert_eq!(other.execute("COMMIT"), "done");
+    let again = world.run(&[&ids[1], &ids[2]]);
+    assert_eq!(again.code, 0, "{again:?}");
+    assert_eq!(world.offboardings().len(), 3);
+}
+
+/// Also when the answer to what is in flight cannot be recorded. The service is asked
+/// for it later.
+#[test]
+fn who_waits_with_an_answer_can_be_stopped_and_loses_nothing() {
+    let world = World::with(|config: &mut Config| {
+        config.action_time = Duration::from_secs(3600);
+        config.faults = FaultPlan::parse(["offboard:2:delay=1s"]).unwrap();
+    });
+    let ids = world.online_ids(3);
+    world.run(&[&ids[0]]);
+    let mut other = Other::new(&world);
+    let mut child = world.command(&[&RUN[..], &[&ids[1], &ids[2]]].concat());
+    let mut child = child.spawn().unwrap();
+    while world.posts().len() < 2 {
+        assert!(child.try_wait().unwrap().is_none());
+    }
+    while other.execute("BEGIN IMMEDIATE") != "done" {}
+    signal(&child, "INT");
+    let outcome = Outcome::from(child.wait_with_output().unwrap());
+    assert_eq!(outcome.code, 130, "{outcome:?}");
+    assert_eq!(world.posts().len(), 2);
+    let lost = "is accepted, and that is not on record";
+    assert!(outcome.stderr.contains(lost), "{outcome:?}");
+    assert_eq!(other.execute("COMMIT"), "done");
+    let resumed = world.offboard(&["resume", "--yes", "--grace", "0s", "-o", "json"]);
+    assert_eq!(resumed.code, 0, "{resumed:?}");
+    assert_eq!(world.offboardings().len(), 3);
+    assert_eq!(world.posts().len(), 3);
+}
+
+/// Ctrl-Z, at any moment: no lock is held meanwhile, and nothing is sent twice.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_process_that_is_stopped_from_the_terminal_holds_no_lock() {
+    use std::os::unix::process::CommandExt;
+    let world = world();
+    let ids = world.online_ids(121);
+    world.run(&[&ids[120]]);
+    fs::write(world.path("list"), ids[..120].join("\n")).unwrap();
+    let list = world.path("list").display().to_string();
+    let more = ["--from", &list, "--expect", "120"];
+    let mut other = Other::new(&world);
+    let mut command = world.command(&[&RUN[..], &more].concat());
+    // Its parent is in another group, as a shell is.
+    let mut child = command.process_group(0).spawn().unwrap();
+    let mut stops = 0;
+    let mut posts = 1;
+    'run: while posts < 115 {
+        while world.posts().len() <= posts {
+            if child.try_wait().unwrap().is_some() {
+                break 'run;
+            }
+        }
+        signal(&child, "TSTP");
+        while !is_stopped(&child) {
+            if child.try_wait().unwrap().is_some() {
+                break 'run;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        stops += 1;
+        assert_eq!(other.execute("BEGIN IMMEDIATE"), "done", "stop {stops}");
+        assert_eq!(other.execute("ROLLBACK"), "done");
+        posts = world.posts().len();
+        signal(&child, "CONT");
+    }
+    let outcome = Outcome::from(child.wait_with_output().unwrap());
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    assert!(stops >= 10, "{stops}");
+    assert_eq!(world.posts().len(), 121);
+    assert_eq!(world.offboardings().len(), 121);
+}
+
+/// Where no shell can continue it, as in a session of its own, it goes on.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_process_that_nobody_could_continue_is_not_stopped() {
+    let world = World::with(|config: &mut Config| {
+        config.faults = FaultPlan::parse(["offboard:1:delay=1500ms"]).unwrap();
+    });
+    let id = world.online_ids(1).remove(0);
+    let inner = world.command(&[&RUN[..], &[&id]].concat());
+    let mut command = Command::new("setsid");
+    command.arg(inner.get_program()).args(inner.get_args());
+    for (name, value) in inner.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    while world.posts().is_empty() {
+        assert!(child.try_wait().unwrap().is_none());
+    }
+    signal(&child, "TSTP");
+    while child.try_wait().unwrap().is_none() {
+        assert!(!is_stopped(&child));
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let outcome = Outcome::from(child.wait_with_output().unwrap());
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+}
+
+#[cfg(target_os = "linux")]
+fn is_stopped(child: &Child) -> bool {
+    // One that has just ended has none.
+    let status = fs::read_to_string(format!("/proc/{}/status", child.id()));
+    status.is_ok_and(|status| status.contains("State:\tT"))
+}

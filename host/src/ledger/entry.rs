@@ -73,7 +73,8 @@ impl Entry {
              known = ?, named = ?, action_id = ?, action_status = ?, action = ?, problem = ?, \
              preflight = ?, platform = ?, version = ?, health = ?, onboarding = ?, last_seen = ?, \
              merged_into = ? \
-             WHERE id = ? AND (state = ? OR (owner = ? AND state IN ('sending', 'unknown')))",
+             WHERE id = ? AND attempts = ? \
+             AND (state = ? OR (owner = ? AND state IN ('sending', 'unknown')))",
         )
         .bind(order.machine().map(MachineId::as_str))
         .bind(order.name())
@@ -97,6 +98,7 @@ impl Entry {
         .bind(seen(|seen| &seen.last_seen))
         .bind(seen(|seen| &seen.merged_into))
         .bind(self.id)
+        .bind(self.attempts)
         .bind(self.was.name())
         .bind(session.id)
         .execute(&mut **writing)

@@ -1,6 +1,10 @@
-//! What is known of machines right before their requests leave: their actions,
-//! listed for many with one call. It tells a new action from an old one later,
-//! without comparing clocks.
+//! What the service lists for machines right before their requests leave: their
+//! actions, for many machines with one call. It tells a new action from an old one
+//! later, without comparing clocks.
+
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
+
+use tokio::{sync::Mutex, time::Instant};
 
 use super::{Listing, Runner, preflight::stands_in_the_way};
 use crate::{
@@ -13,15 +17,82 @@ use crate::{
 /// that servers are known for, 2 KiB.
 pub(super) const BATCH: u32 = 20;
 
+/// A list that is older when a request may leave is read again: another run may
+/// have offboarded the machine while this one waited.
+pub(super) const FRESH: Duration = Duration::from_secs(5);
+
 /// Orders that are ready to be sent.
 pub(super) struct Batch {
     pub(super) entries: Vec<Entry>,
+    /// What the service lists for their machines.
+    pub(super) list: Rc<Shared>,
     /// Orders that were settled on the way.
     pub(super) settled: Vec<Entry>,
     /// The last number that was looked at; none where there are no more.
     pub(super) last: Option<u64>,
     /// Why they are not ready after all.
     pub(super) fault: Option<Problem>,
+}
+
+impl Batch {
+    /// These orders, with a list that was not read yet.
+    pub(super) fn new(entries: Vec<Entry>, last: Option<u64>) -> Self {
+        Self {
+            list: Rc::new(Shared::new(&entries)),
+            entries,
+            settled: Vec::new(),
+            last,
+            fault: None,
+        }
+    }
+}
+
+/// What the service lists for a machine; none if it does not list actions to this
+/// token.
+type Listed = Result<Option<Rc<Listing>>, Problem>;
+
+/// The list that the orders of one batch share, so that reading it again is one
+/// call for all of them, and not one call each.
+pub(super) struct Shared {
+    /// The machines whose orders are still to be sent, by the order's number.
+    machines: RefCell<BTreeMap<u64, MachineId>>,
+    /// The last answer, and when it came. The lock is held while the list is read:
+    /// the others of the batch wait for that answer. Only futures in flight wait
+    /// for it, and its holder waits for none of them.
+    last: Mutex<Option<(Instant, Listed)>>,
+}
+
+impl Shared {
+    pub(super) fn new(entries: &[Entry]) -> Self {
+        let machine = |entry: &Entry| Some((entry.number, entry.order.machine()?.clone()));
+        Self {
+            machines: RefCell::new(entries.iter().filter_map(machine).collect()),
+            last: Mutex::new(None),
+        }
+    }
+
+    /// This order needs no list any more.
+    pub(super) fn forget(&self, entry: &Entry) {
+        self.machines.borrow_mut().remove(&entry.number);
+    }
+
+    /// The list as it was answered at this time or later; it is read if there is none
+    /// such.
+    async fn since(
+        &self,
+        since: Instant,
+        read: impl AsyncFnOnce(&[&MachineId]) -> Listed,
+    ) -> Listed {
+        let mut last = self.last.lock().await;
+        if let Some((_, listed)) = last.as_ref().filter(|(at, _)| *at >= since) {
+            return listed.clone();
+        }
+        let machines: Vec<MachineId> = self.machines.borrow().values().cloned().collect();
+        let machines: Vec<&MachineId> = machines.iter().collect();
+        let listed = read(&machines).await;
+        *last = Some((Instant::now(), listed.clone()));
+        listed
+    }
 }
 
 impl Runner {
@@ -33,33 +104,30 @@ impl Runner {
         again: bool,
     ) -> Result<Batch, LedgerError> {
         let entries = self.session.planned(run, after, BATCH).await?;
-        let mut batch = Batch {
-            last: entries.last().map(|entry| entry.number),
-            entries: Vec::new(),
-            settled: Vec::new(),
-            fault: None,
-        };
+        let last = entries.last().map(|entry| entry.number);
+        let mut ready = Vec::new();
+        let mut settled = Vec::new();
         for mut entry in entries {
             // What was not looked at is not sent.
             if entry.order.machine().is_none() || entry.order.look().is_none() {
                 continue;
             }
             match self.session.taken(&entry, again).await? {
-                None => batch.entries.push(entry),
+                None => ready.push(entry),
                 Some(taken) => {
                     entry.order.skip(stands_in_the_way(&taken));
                     self.session.save(&mut entry).await?;
-                    batch.settled.push(entry);
+                    settled.push(entry);
                 }
             }
         }
+        let mut batch = Batch::new(ready, last);
+        batch.settled = settled;
         self.ask_before(&mut batch, again).await?;
         Ok(batch)
     }
 
-    /// Lists what is known. An order that the service has already, word for word, is
-    /// not sent: a ledger can lose its last commits with its disk, and there may
-    /// be another one, or none.
+    /// Lists what is known, and settles what the service has already.
     pub(super) async fn ask_before(
         &self,
         batch: &mut Batch,
@@ -68,43 +136,62 @@ impl Runner {
         if batch.entries.is_empty() {
             return Ok(());
         }
-        let machines = batch
-            .entries
-            .iter()
-            .filter_map(|entry| entry.order.machine());
-        let machines: Vec<&MachineId> = machines.collect();
-        match self.offboardings(&machines).await {
-            Ok(listing) => {
-                let mut done = Vec::new();
-                for mut entry in std::mem::take(&mut batch.entries) {
-                    entry.known = entry.order.machine().map(|machine| listing.known(machine));
-                    let shown = (!again).then(|| shown(&entry.order, &listing)).flatten();
-                    let Some(action) = shown else {
-                        batch.entries.push(entry);
-                        continue;
-                    };
-                    match self.session.taken(&entry, false).await? {
-                        // Another process of this ledger sent it meanwhile.
-                        Some(taken) => entry.order.skip(stands_in_the_way(&taken)),
-                        None => take_on(&mut entry.order, action),
-                    }
-                    done.push(entry);
-                }
-                self.session.save_all(&mut done).await?;
-                batch.settled.extend(done);
-                batch.fault = None;
+        let listing = match self.listed(&batch.list, Instant::now()).await {
+            Ok(listing) => listing,
+            Err(problem) => {
+                batch.fault = Some(problem);
+                return Ok(());
             }
+        };
+        batch.fault = None;
+        let mut done = Vec::new();
+        for mut entry in std::mem::take(&mut batch.entries) {
+            match self.is_over(&mut entry, listing.as_deref(), again).await? {
+                true => done.push(entry),
+                false => batch.entries.push(entry),
+            }
+        }
+        self.session.save_all(&mut done).await?;
+        for entry in &done {
+            batch.list.forget(entry);
+        }
+        batch.settled.extend(done);
+        Ok(())
+    }
+
+    /// A batch's list, not older than this.
+    pub(super) async fn listed(&self, list: &Shared, since: Instant) -> Listed {
+        let read = async |machines: &[&MachineId]| match self.offboardings(machines).await {
+            Ok(listing) => Ok(Some(Rc::new(listing))),
             // Without that permission an unknown outcome stays unknown. A filter
             // that the service does not take tells nothing either.
-            Err(problem) if problem.kind == "forbidden" || problem.status == Some(400) => {
-                for entry in &mut batch.entries {
-                    entry.known = None;
-                }
-                batch.fault = None;
-            }
-            Err(problem) => batch.fault = Some(problem),
+            Err(problem) if problem.kind == "forbidden" || problem.status == Some(400) => Ok(None),
+            Err(problem) => Err(problem),
+        };
+        list.since(since, read).await
+    }
+
+    /// Keeps what is known of an order's machine. Whether the service has this order
+    /// already, word for word; then it is settled, and to be saved: a ledger can
+    /// lose its last commits with its disk, and there may be another one, or none.
+    pub(super) async fn is_over(
+        &self,
+        entry: &mut Entry,
+        listing: Option<&Listing>,
+        again: bool,
+    ) -> Result<bool, LedgerError> {
+        let machine = entry.order.machine();
+        entry.known = machine.and_then(|machine| Some(listing?.known(machine)));
+        let listing = listing.filter(|_| !again);
+        let Some(action) = listing.and_then(|listing| shown(&entry.order, listing)) else {
+            return Ok(false);
+        };
+        match self.session.taken(entry, false).await? {
+            // Another process of this ledger sent it meanwhile.
+            Some(taken) => entry.order.skip(stands_in_the_way(&taken)),
+            None => take_on(&mut entry.order, action),
         }
-        Ok(())
+        Ok(true)
     }
 }
 

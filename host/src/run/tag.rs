@@ -41,7 +41,7 @@ impl Tagging {
     }
 
     /// What the machine of this order is to be tagged with.
-    fn wanted(&self, entry: &Entry) -> Option<&Tag> {
+    pub(super) fn wanted(&self, entry: &Entry) -> Option<&Tag> {
         let is_over = self.forbidden.get() || self.done.borrow().contains(&entry.number);
         self.tag.as_ref().filter(|_| !is_over)
     }

@@ -24,12 +24,14 @@ mod pace;
 mod plugin;
 mod policy;
 mod python;
+mod resend;
 mod run;
 mod schema;
 mod secret;
 #[cfg(unix)]
 mod sign_in;
 mod simulate;
+mod stale;
 mod status;
 #[cfg(unix)]
 mod stopping;

@@ -221,3 +221,77 @@ fn take_on(order: &mut Order, action: MachineAction) {
     );
     order.skip(Problem::new("already-offboarded", Retry::Never, message));
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::{
+        ledger::{Ledger, Plan, Session, Who},
+        order::Target,
+    };
+
+    async fn entries(count: usize) -> Vec<Entry> {
+        let ledger = Ledger::in_memory().await.unwrap();
+        let who = Who::new(None, "0", "https://api.example.test");
+        let session = Session::begin(&ledger, &who, "run").await.unwrap();
+        let plan = |at| Plan {
+            target: Target::Id(format!("{at:040x}").parse().unwrap()),
+            comment: "Lost".parse().unwrap(),
+            called: None,
+        };
+        let run = session.plan(
+            uuid::Uuid::new_v4(),
+            None,
+            false,
+            None,
+            (0..count).map(plan),
+        );
+        ledger.entries(run.await.unwrap(), 0, 99).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_batch_reads_an_old_list_once() {
+        let entries = entries(20).await;
+        let list = Shared::new(&entries);
+        let asked = Cell::new(Vec::new());
+        let read = async |machines: &[&MachineId]| {
+            let mut all = asked.take();
+            all.push(machines.len());
+            asked.set(all);
+            // The others come while this one is read.
+            tokio::task::yield_now().await;
+            Ok(None)
+        };
+        let start = Instant::now();
+        let all = entries.iter().map(|_| list.since(start, &read));
+        futures_util::future::join_all(all).await;
+        assert_eq!(asked.take(), [20]);
+        // Of those that are left, those are asked about that are to be sent still.
+        let later = Instant::now();
+        entries[..15].iter().for_each(|entry| list.forget(entry));
+        let left = entries[15..].iter().map(|_| list.since(later, &read));
+        futures_util::future::join_all(left).await;
+        assert_eq!(asked.take(), [5]);
+        list.since(start, &read).await.unwrap();
+        assert!(asked.take().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_list_that_could_not_be_read_is_not_asked_for_by_each() {
+        let entries = entries(3).await;
+        let list = Shared::new(&entries);
+        let asked = Cell::new(0);
+        let read = async |_: &[&MachineId]| {
+            asked.set(asked.get() + 1);
+            Err(Problem::new("no-answer", Retry::Safe, "down"))
+        };
+        let start = Instant::now();
+        for _ in &entries {
+            assert!(list.since(start, &read).await.is_err());
+        }
+        assert_eq!(asked.get(), 1);
+    }
+}

@@ -375,7 +375,8 @@ impl<'a> Campaign<'a> {
                 self.ready = others;
                 let alike: VecDeque<Ready> = alike;
                 self.unlisted.push(ready.entry);
-                self.unlisted.extend(alike.into_iter().map(|other| other.entry));
+                self.unlisted
+                    .extend(alike.into_iter().map(|other| other.entry));
             }
             Stop(problem) => {
                 self.changed(&ready.entry);

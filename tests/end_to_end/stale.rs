@@ -107,10 +107,14 @@ fn fleet(first: Option<Reply>, done_after: usize) -> Scripted {
     Scripted::new(move |request, posts| {
         let mut all = [MACHINE].into_iter().chain(OTHERS);
         let machine = all.find(|id| request.contains(id))?;
+        if request.contains("/tags ") {
+            return Some(Reply::new(200, "{}"));
+        }
         if request.starts_with("POST ") {
             let accepted = action(&format!("new-{posts}"), machine, "Pending");
             let accepted = Reply::new(200, &accepted.to_string());
-            return Some(first.clone().filter(|_| posts == 0).unwrap_or(accepted));
+            let is_first = posts < done_after;
+            return Some(first.clone().filter(|_| is_first).unwrap_or(accepted));
         }
         if is_list(request) {
             let done = OTHERS.map(|id| action(&format!("a-{}", &id[..1]), id, "Succeeded"));
@@ -152,4 +156,18 @@ fn what_was_done_while_the_quota_was_used_up_is_not_done_again() {
     let expected = ["accepted", "accepted", "skipped", "skipped"];
     assert_eq!(states(&rows), expected, "{outcome:?}");
     assert_eq!(server.posts(), 2, "{outcome:?}");
+}
+
+/// A machine that was offboarded elsewhere gets no tag of a run that leaves it out.
+#[test]
+fn what_was_done_during_a_pause_is_not_tagged() {
+    // The first machine's tag, and its request.
+    let server = fleet(Some(pause("6")), 2);
+    let outcome = server.run(&[&OTHERS[..], &["--quota", "none", "--tag", "old"]].concat());
+    let rows = outcome.rows();
+    let expected = ["accepted", "skipped", "skipped", "skipped"];
+    assert_eq!(states(&rows), expected, "{outcome:?}");
+    let seen = server.seen();
+    let tags = seen.iter().filter(|one| one.contains("/tags ")).count();
+    assert_eq!((tags, server.posts()), (1, 3), "{seen:?} {outcome:?}");
 }

@@ -9,7 +9,7 @@ use tokio::{sync::Mutex, time::Instant};
 use super::{Listing, Runner, preflight::stands_in_the_way};
 use crate::{
     contract::{ActionStatus, MachineAction, MachineId, Problem, Retry},
-    ledger::{Entry, LedgerError, RunId},
+    ledger::{Entry, LedgerError, RunId, now},
     order::{Order, Verdict},
 };
 
@@ -19,7 +19,7 @@ pub(super) const BATCH: u32 = 20;
 
 /// A list that is older when a request may leave is read again: another run may
 /// have offboarded the machine while this one waited.
-pub(super) const FRESH: Duration = Duration::from_secs(5);
+const FRESH: Duration = Duration::from_secs(5);
 
 /// Orders that are ready to be sent.
 pub(super) struct Batch {
@@ -59,7 +59,31 @@ pub(super) struct Shared {
     /// The last answer, and when it came. The lock is held while the list is read:
     /// the others of the batch wait for that answer. Only futures in flight wait
     /// for it, and its holder waits for none of them.
-    last: Mutex<Option<(Instant, Listed)>>,
+    last: Mutex<Option<(Came, Listed)>>,
+}
+
+/// When an answer came, by two clocks: one cannot be set, and the other one goes on
+/// while the computer sleeps.
+#[derive(Debug, Clone, Copy)]
+struct Came {
+    at: Instant,
+    by_the_wall: i64,
+}
+
+impl Came {
+    fn now() -> Self {
+        Self {
+            at: Instant::now(),
+            by_the_wall: now(),
+        }
+    }
+
+    /// Whether what came then is no older than it may be now.
+    fn is_fresh(self, now: Self) -> bool {
+        let asleep = u64::try_from(now.by_the_wall - self.by_the_wall).ok();
+        now.at.saturating_duration_since(self.at) <= FRESH
+            && asleep.is_some_and(|ago| Duration::from_millis(ago) <= FRESH)
+    }
 }
 
 impl Shared {
@@ -76,21 +100,24 @@ impl Shared {
         self.machines.borrow_mut().remove(&entry.number);
     }
 
-    /// The list as it was answered at this time or later; it is read if there is none
-    /// such.
-    async fn since(
+    /// The list as it was answered a moment ago, and after this; it is read if there
+    /// is none such.
+    async fn after(
         &self,
-        since: Instant,
+        after: Option<Instant>,
         read: impl AsyncFnOnce(&[&MachineId]) -> Listed,
     ) -> Listed {
         let mut last = self.last.lock().await;
-        if let Some((_, listed)) = last.as_ref().filter(|(at, _)| *at >= since) {
+        if let Some((came, listed)) = &*last
+            && came.is_fresh(Came::now())
+            && after.is_none_or(|after| came.at >= after)
+        {
             return listed.clone();
         }
         let machines: Vec<MachineId> = self.machines.borrow().values().cloned().collect();
         let machines: Vec<&MachineId> = machines.iter().collect();
         let listed = read(&machines).await;
-        *last = Some((Instant::now(), listed.clone()));
+        *last = Some((Came::now(), listed.clone()));
         listed
     }
 }
@@ -136,7 +163,7 @@ impl Runner {
         if batch.entries.is_empty() {
             return Ok(());
         }
-        let listing = match self.listed(&batch.list, Instant::now()).await {
+        let listing = match self.listed(&batch.list, Some(Instant::now())).await {
             Ok(listing) => listing,
             Err(problem) => {
                 batch.fault = Some(problem);
@@ -159,8 +186,8 @@ impl Runner {
         Ok(())
     }
 
-    /// A batch's list, not older than this.
-    pub(super) async fn listed(&self, list: &Shared, since: Instant) -> Listed {
+    /// A batch's list: not old, and newer than this.
+    pub(super) async fn listed(&self, list: &Shared, after: Option<Instant>) -> Listed {
         let read = async |machines: &[&MachineId]| match self.offboardings(machines).await {
             Ok(listing) => Ok(Some(Rc::new(listing))),
             // Without that permission an unknown outcome stays unknown. A filter
@@ -168,7 +195,7 @@ impl Runner {
             Err(problem) if problem.kind == "forbidden" || problem.status == Some(400) => Ok(None),
             Err(problem) => Err(problem),
         };
-        list.since(since, read).await
+        list.after(after, read).await
     }
 
     /// Keeps what is known of an order's machine. Whether the service has this order
@@ -265,17 +292,16 @@ mod tests {
             tokio::task::yield_now().await;
             Ok(None)
         };
-        let start = Instant::now();
-        let all = entries.iter().map(|_| list.since(start, &read));
+        let all = entries.iter().map(|_| list.after(None, &read));
         futures_util::future::join_all(all).await;
         assert_eq!(asked.take(), [20]);
         // Of those that are left, those are asked about that are to be sent still.
-        let later = Instant::now();
+        let later = Some(Instant::now());
         entries[..15].iter().for_each(|entry| list.forget(entry));
-        let left = entries[15..].iter().map(|_| list.since(later, &read));
+        let left = entries[15..].iter().map(|_| list.after(later, &read));
         futures_util::future::join_all(left).await;
         assert_eq!(asked.take(), [5]);
-        list.since(start, &read).await.unwrap();
+        list.after(None, &read).await.unwrap();
         assert!(asked.take().is_empty());
     }
 
@@ -288,10 +314,23 @@ mod tests {
             asked.set(asked.get() + 1);
             Err(Problem::new("no-answer", Retry::Safe, "down"))
         };
-        let start = Instant::now();
         for _ in &entries {
-            assert!(list.since(start, &read).await.is_err());
+            assert!(list.after(None, &read).await.is_err());
         }
         assert_eq!(asked.get(), 1);
+    }
+
+    #[test]
+    fn a_list_grows_old_also_while_the_computer_sleeps() {
+        let now = Came::now();
+        let later = |awake: u64, in_all: i64| Came {
+            at: now.at + Duration::from_secs(awake),
+            by_the_wall: now.by_the_wall + in_all * 1000,
+        };
+        assert!(now.is_fresh(later(4, 4)));
+        assert!(!now.is_fresh(later(6, 6)));
+        assert!(!now.is_fresh(later(1, 3600)));
+        // A clock that was put back tells nothing.
+        assert!(!now.is_fresh(later(1, -1)));
     }
 }

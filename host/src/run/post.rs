@@ -6,12 +6,8 @@ use std::{rc::Rc, time::Duration};
 use tokio::time::Instant;
 
 use super::{
-    Event, Listing, Observe, Runner,
-    batch::{FRESH, Shared},
-    evidence::Delivered,
-    preflight::stands_in_the_way,
-    tag::Tagging,
-    verdict,
+    Event, Listing, Observe, Runner, batch::Shared, evidence::Delivered,
+    preflight::stands_in_the_way, tag::Tagging, verdict,
 };
 use crate::{
     contract::{Problem, Retry},
@@ -118,12 +114,8 @@ impl Runner {
         let Some(machine) = ready.entry.order.machine().cloned() else {
             return Ok((ready, After::Left));
         };
-        if how.tagging.wanted(&ready.entry).is_some() {
-            if let Some(after) = self.check(&mut ready, how.again).await? {
-                return Ok((ready, after));
-            }
-            let tagged = self.tag_before(how.tagging, &ready.entry, how.patient, how.observe);
-            tagged.await?;
+        if let Some(after) = self.tag_before(&mut ready, how).await? {
+            return Ok((ready, after));
         }
         let Some(slot) = self
             .slot(Route::Offboard)
@@ -179,11 +171,12 @@ impl Runner {
 
     /// Compares an order with what the service lists now. Returns what became of it
     /// if it is not to be sent.
-    async fn check(&self, ready: &mut Ready, again: bool) -> Result<Option<After>, LedgerError> {
-        let now = Instant::now();
-        let fresh = now.checked_sub(FRESH).unwrap_or(now);
-        let since = ready.since.map_or(fresh, |since| since.max(fresh));
-        let listed = self.listed(&ready.list, since).await;
+    pub(super) async fn check(
+        &self,
+        ready: &mut Ready,
+        again: bool,
+    ) -> Result<Option<After>, LedgerError> {
+        let listed = self.listed(&ready.list, ready.since).await;
         if self.stopped() {
             return Ok(Some(After::Left));
         }

@@ -107,10 +107,7 @@ fn fleet(first: Option<Reply>, done_after: usize) -> Scripted {
     Scripted::new(move |request, posts| {
         let mut all = [MACHINE].into_iter().chain(OTHERS);
         let machine = all.find(|id| request.contains(id))?;
-        if request.contains("/tags ") {
-            return Some(Reply::new(200, "{}"));
-        }
-        if request.starts_with("POST ") {
+        if request.contains("/offboard ") {
             let accepted = action(&format!("new-{posts}"), machine, "Pending");
             let accepted = Reply::new(200, &accepted.to_string());
             let is_first = posts < done_after;

@@ -165,8 +165,11 @@ fn what_a_pause_puts_off_is_resent_a_few_times() {
     assert_eq!(states, sent, "{order}");
 
     let (server, outcome) = resent(move |posts| (posts < 9).then(pause));
-    assert_eq!(server.posts(), 4, "{outcome:?}");
+    assert_eq!(server.posts(), 1 + 4, "{outcome:?}");
     assert_eq!(outcome.row()["state"], "unknown", "{outcome:?}");
+    // The user's next choice is not shortened by the one before.
+    let outcome = server.command(&RESEND);
+    assert_eq!(server.posts(), 1 + 4 + 4, "{outcome:?}");
 }
 
 #[test]

@@ -25,8 +25,8 @@ const PAUSE: Duration = Duration::from_secs(60);
 const LONGEST_PAUSE: Duration = Duration::from_secs(65 * 60);
 /// And where somebody waits for one machine.
 const LONGEST_PAUSE_FOR_ONE: Duration = Duration::from_secs(120);
-/// How often one order is sent which did not leave, or was put off.
-const MAX_ATTEMPTS: u32 = 4;
+/// How often a run sends one order that did not leave, or was put off.
+const MAX_TRIES: u32 = 4;
 
 /// An order that is ready to be sent.
 pub(super) struct Ready {
@@ -277,16 +277,16 @@ impl Runner {
                 After::Stop(problem)
             }
             (State::NotSent, _) if problem.kind == "not-sent" => {
-                if entry.attempts >= MAX_ATTEMPTS || self.stopped() {
+                if entry.tries() >= MAX_TRIES || self.stopped() {
                     return After::Done;
                 }
-                After::PutBack(backoff(entry.attempts))
+                After::PutBack(backoff(entry.tries()))
             }
-            (_, Some(401)) if is_renewed => After::Renewed,
+            (_, Some(401)) if is_renewed && entry.tries() < MAX_TRIES => After::Renewed,
             (_, Some(401)) => After::Stop(problem),
             (_, Some(403)) if is_for_all(&problem) => After::Stop(problem),
             (_, Some(429)) => match bearable_pause(record, patient) {
-                Some(pause) if entry.attempts < MAX_ATTEMPTS => After::PutBack(pause),
+                Some(pause) if entry.tries() < MAX_TRIES => After::PutBack(pause),
                 _ => After::Stop(problem),
             },
             _ if problem.kind == "already-in-progress" => After::Ask,

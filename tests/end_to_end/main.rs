@@ -30,6 +30,7 @@ mod place;
 mod plugin;
 mod policy;
 mod python;
+mod resend;
 mod run;
 mod schema;
 mod secret;
@@ -37,6 +38,7 @@ mod seen_since;
 #[cfg(unix)]
 mod sign_in;
 mod simulate;
+mod stale;
 mod status;
 #[cfg(unix)]
 mod stopping;

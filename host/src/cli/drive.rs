@@ -165,8 +165,8 @@ async fn go(
     if asks && planned > 0 {
         if doubtful > 0 {
             shown.say(&format!(
-                "{doubtful} of them may have been offboarded already: what the service does not show \
-                 by then is sent again"
+                "{doubtful} of them may have been offboarded already. Those that the service does \
+                 not list by then will be resent once."
             ));
         }
         let (question, answer) = announce::question(planned, course.send.max_devices);

@@ -142,7 +142,7 @@ fn advice(run: &RunRow, not_listed: u64) -> Option<&'static str> {
     if unknown > 0 {
         return Some(
             "What became of the unknown is asked for again by: offboard resume RUN\n  What still \
-             cannot be found out after the grace time is sent again by --resend-unknown alone.",
+             cannot be found out after the grace time is resent by --resend-unknown alone, once each.",
         );
     }
     if of(State::NotSent) > 0 {

@@ -10,6 +10,10 @@ use super::{
 };
 use crate::order::State;
 
+/// The detail of the state change to `sending` if the outcome of an earlier
+/// request is unknown.
+const RESENT: &str = "resent";
+
 /// Why an order may not be sent now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Taken {
@@ -33,11 +37,13 @@ pub enum Taken {
 }
 
 impl Session {
-    /// Claims an order that is planned, or that is unknown and sent again by the
-    /// user's own word: it is being sent from now on, and its request is on
-    /// record. Of two that want one machine's, one gets it. Machines that were
-    /// offboarded before are taken, but for those of `again`; one that is being
-    /// sent, or of which nobody knows, is always taken.
+    /// Claims an order that is planned, or that is unknown and resent by the
+    /// user's choice: it is being sent from now on, and its request is on
+    /// record. Of two sessions that want one machine's order, one gets it, and the
+    /// other one's view of it is out of date: also if the first has had its answer
+    /// since. Machines that were offboarded before are taken, but for those of
+    /// `again`; one that is being sent, or whose outcome is unknown, is always
+    /// taken.
     ///
     /// # Errors
     /// The ledger cannot be written.
@@ -57,10 +63,12 @@ impl Session {
                 return Ok(Err(taken));
             }
             let now = now();
+            // The number of attempts is the version of the row: a session that read
+            // the order before another one sent it must not send it, too.
             let claimed = sqlx::query(
                 "UPDATE orders SET state = ?, owner = ?, sent = ?, attempts = attempts + 1, \
                  known = ?, named = NULL, not_before = NULL, problem = NULL \
-                 WHERE id = ? AND state = ?",
+                 WHERE id = ? AND state = ? AND attempts = ?",
             )
             .bind(State::Sending.name())
             .bind(self.id)
@@ -68,12 +76,14 @@ impl Session {
             .bind(ids(entry.known.as_ref()))
             .bind(entry.id)
             .bind(entry.was.name())
+            .bind(entry.attempts)
             .execute(&mut *writing)
             .await?;
             if claimed.rows_affected() == 0 {
                 return Ok(Err(Taken::Elsewhere));
             }
-            moment(&mut writing, self, entry.id, State::Sending, None).await?;
+            let detail = (entry.was == State::Unknown).then(|| RESENT.to_owned());
+            moment(&mut writing, self, entry.id, State::Sending, detail).await?;
             let request = self
                 .insert_request(&mut writing, entry, route, granted)
                 .await?;
@@ -85,6 +95,7 @@ impl Session {
             entry.order.send_again();
             entry.order.sending();
             entry.was = State::Sending;
+            entry.owner = Some(self.id);
             entry.sent = Some(now);
             entry.attempts += 1;
             entry.named = None;

@@ -30,6 +30,8 @@ pub struct Entry {
     pub(super) owner: Option<i64>,
     /// How often it was sent.
     pub attempts: u32,
+    /// How often it was sent when it was read.
+    attempts_before: u32,
     /// It is not sent again before, in milliseconds since 1970.
     pub not_before: Option<i64>,
     /// When it was sent last, in milliseconds since 1970.
@@ -42,6 +44,12 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// How often it was sent since it was read.
+    #[must_use]
+    pub fn tries(&self) -> u32 {
+        self.attempts.saturating_sub(self.attempts_before)
+    }
+
     /// What it is now is on record.
     pub(super) fn written(&mut self) {
         self.was = self.order.state();
@@ -73,7 +81,8 @@ impl Entry {
              known = ?, named = ?, action_id = ?, action_status = ?, action = ?, problem = ?, \
              preflight = ?, platform = ?, version = ?, health = ?, onboarding = ?, last_seen = ?, \
              merged_into = ? \
-             WHERE id = ? AND (state = ? OR (owner = ? AND state IN ('sending', 'unknown')))",
+             WHERE id = ? AND attempts = ? \
+             AND (state = ? OR (owner = ? AND state IN ('sending', 'unknown')))",
         )
         .bind(order.machine().map(MachineId::as_str))
         .bind(order.name())
@@ -97,6 +106,7 @@ impl Entry {
         .bind(seen(|seen| &seen.last_seen))
         .bind(seen(|seen| &seen.merged_into))
         .bind(self.id)
+        .bind(self.attempts)
         .bind(self.was.name())
         .bind(session.id)
         .execute(&mut **writing)
@@ -161,6 +171,7 @@ impl Entry {
             confirmed: row.try_get("confirmed")?,
             owner: row.try_get("owner")?,
             attempts: row.try_get("attempts")?,
+            attempts_before: row.try_get("attempts")?,
             not_before: row.try_get("not_before")?,
             sent: row.try_get("sent")?,
             known,

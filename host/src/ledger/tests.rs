@@ -3,7 +3,10 @@
 #[cfg(unix)]
 use super::files::Known;
 use super::*;
-use crate::order::{Look, State, Target};
+use crate::{
+    contract::{Problem, Retry},
+    order::{Look, State, Target},
+};
 
 const MACHINE: &str = "0123456789abcdef0123456789abcdef01234567";
 
@@ -62,6 +65,42 @@ async fn of_two_sessions_one_gets_an_order() {
             ..
         })
     ));
+}
+
+/// Both resend what is unknown; the first has had its answer, which says as little.
+#[tokio::test]
+async fn of_two_sessions_one_resends_an_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let ledgers = [open(&path).await.unwrap(), open(&path).await.unwrap()];
+    let one = Session::begin(&ledgers[0], &who(), "resume").await.unwrap();
+    let other = Session::begin(&ledgers[1], &who(), "resume").await.unwrap();
+    let unknown = || {
+        let problem = Problem::new("outcome-unknown", Retry::AskFirst, "x");
+        crate::order::Verdict::Unknown(problem)
+    };
+    let mut mine = ordered(&one).await;
+    mine.order.settle(unknown());
+    one.save(&mut mine).await.unwrap();
+    let mut theirs = mine.clone();
+    assert!(!one.is_its_own(&mine));
+
+    assert!(claim(&one, &mut mine).await.is_ok());
+    mine.order.settle(unknown());
+    mine.known = Some(std::collections::HashSet::from(["new".to_owned()]));
+    one.save(&mut mine).await.unwrap();
+    assert!(one.is_its_own(&mine));
+    assert_eq!(claim(&other, &mut theirs).await, Err(Taken::Elsewhere));
+    // Nor does it write over what was known before the second request.
+    other.save(&mut theirs).await.unwrap();
+    assert_eq!(theirs.known, mine.known);
+
+    let changes = ledgers[0].moments(&mine).await.unwrap();
+    let sending = changes.iter().filter(|change| change.state == "sending");
+    let details: Vec<_> = sending.map(|change| change.detail.as_deref()).collect();
+    assert_eq!(details, [Some("resent")]);
+    // Its user's word, given now, is about what is unknown now.
+    assert!(claim(&other, &mut theirs).await.is_ok());
 }
 
 #[tokio::test]

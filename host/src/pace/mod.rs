@@ -60,6 +60,7 @@ pub struct Slot<'a> {
     pace: &'a Pace,
     call: CallId,
     answered: Option<Instant>,
+    is_unused: bool,
 }
 
 impl Pace {
@@ -112,6 +113,7 @@ impl Pace {
                         pace: self,
                         call,
                         answered: None,
+                        is_unused: false,
                     });
                 }
                 // Of this process, or of another.
@@ -182,6 +184,11 @@ impl Slot<'_> {
     pub fn end(mut self, answered: Option<Instant>) {
         self.answered = answered;
     }
+
+    /// Nothing left, so that the call does not count.
+    pub fn unused(mut self) {
+        self.is_unused = true;
+    }
 }
 
 impl Drop for Slot<'_> {
@@ -189,7 +196,12 @@ impl Drop for Slot<'_> {
         // A millisecond more: times are cut to whole ones.
         let ago = self.answered.map(|at| at.elapsed()).unwrap_or_default();
         let ago = i64::try_from(ago.as_millis()).unwrap_or_default();
-        self.pace.answered().push((self.call, now() - ago + 1));
+        let at = match self.is_unused {
+            // No window reaches back to 1970.
+            true => 0,
+            false => now() - ago + 1,
+        };
+        self.pace.answered().push((self.call, at));
         self.pace.changed.notify_waiters();
     }
 }
@@ -223,6 +235,10 @@ mod tests {
         let after = now();
         let answered = pace.take_answered()[0].1 + 5000;
         assert!((before..=after + 1).contains(&answered), "{answered}");
+
+        // One that was not used is not counted.
+        slot().await.unwrap().unused();
+        assert_eq!(pace.take_answered()[0].1, 0);
 
         // One that was given up may be counted until now.
         let before = now();

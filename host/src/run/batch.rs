@@ -1,11 +1,15 @@
-//! What is known of machines right before their requests leave: their actions,
-//! listed for many with one call. It tells a new action from an old one later,
-//! without comparing clocks.
+//! What the service lists for machines right before their requests leave: their
+//! actions, for many machines with one call. It tells a new action from an old one
+//! later, without comparing clocks.
+
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
+
+use tokio::{sync::Mutex, time::Instant};
 
 use super::{Listing, Runner, Since, preflight::stand_aside};
 use crate::{
     contract::{ActionStatus, MachineAction, MachineId, Problem, Retry},
-    ledger::{Entry, LedgerError, RunId},
+    ledger::{Entry, LedgerError, RunId, now},
     order::{Order, Verdict},
 };
 
@@ -16,9 +20,15 @@ pub(super) const BATCH: u32 = 20;
 const UNKEPT: &str = "the service lists more actions that may be a machine's than are kept, so a \
     request without an answer stays unknown";
 
+/// A list that is older when a request may leave is read again: another run may
+/// have offboarded the machine while this one waited.
+const FRESH: Duration = Duration::from_secs(5);
+
 /// Orders that are ready to be sent.
 pub(super) struct Batch {
     pub(super) entries: Vec<Entry>,
+    /// What the service lists for their machines.
+    pub(super) list: Rc<Shared>,
     /// Orders that were settled on the way.
     pub(super) settled: Vec<Entry>,
     /// The last number that was looked at; none where there are no more.
@@ -27,6 +37,95 @@ pub(super) struct Batch {
     pub(super) fault: Option<Problem>,
     /// Why a lost answer cannot be looked up later.
     pub(super) unkept: Option<Problem>,
+}
+
+impl Batch {
+    /// These orders, with a list that was not read yet.
+    pub(super) fn new(entries: Vec<Entry>, last: Option<u64>) -> Self {
+        Self {
+            list: Rc::new(Shared::new(&entries)),
+            entries,
+            settled: Vec::new(),
+            last,
+            fault: None,
+            unkept: None,
+        }
+    }
+}
+
+/// What the service lists for a machine; none if it does not list actions to this
+/// token.
+type Listed = Result<Option<Rc<Listing>>, Problem>;
+
+/// The list that the orders of one batch share, so that reading it again is one
+/// call for all of them, and not one call each.
+pub(super) struct Shared {
+    /// The machines whose orders are still to be sent, by the order's number.
+    machines: RefCell<BTreeMap<u64, MachineId>>,
+    /// The last answer, and when it came. The lock is held while the list is read:
+    /// the others of the batch wait for that answer. Only futures in flight wait
+    /// for it, and its holder waits for none of them.
+    last: Mutex<Option<(Came, Listed)>>,
+}
+
+/// When an answer came, by two clocks: one cannot be set, and the other one goes on
+/// while the computer sleeps.
+#[derive(Debug, Clone, Copy)]
+struct Came {
+    at: Instant,
+    by_the_wall: i64,
+}
+
+impl Came {
+    fn now() -> Self {
+        Self {
+            at: Instant::now(),
+            by_the_wall: now(),
+        }
+    }
+
+    /// Whether what came then is no older than it may be now.
+    fn is_fresh(self, now: Self) -> bool {
+        let asleep = u64::try_from(now.by_the_wall - self.by_the_wall).ok();
+        now.at.saturating_duration_since(self.at) <= FRESH
+            && asleep.is_some_and(|ago| Duration::from_millis(ago) <= FRESH)
+    }
+}
+
+impl Shared {
+    pub(super) fn new(entries: &[Entry]) -> Self {
+        let machine = |entry: &Entry| Some((entry.number, entry.order.machine()?.clone()));
+        Self {
+            machines: RefCell::new(entries.iter().filter_map(machine).collect()),
+            last: Mutex::new(None),
+        }
+    }
+
+    /// This order needs no list any more.
+    pub(super) fn forget(&self, entry: &Entry) {
+        self.machines.borrow_mut().remove(&entry.number);
+    }
+
+    /// The list as it was answered a moment ago, and after this; it is read if there
+    /// is none such.
+    async fn after(
+        &self,
+        after: Option<Instant>,
+        read: impl AsyncFnOnce(&[&MachineId]) -> Listed,
+    ) -> Listed {
+        let mut last = self.last.lock().await;
+        if let Some((came, listed)) = &*last
+            && came.is_fresh(Came::now())
+            && after.is_none_or(|after| came.at >= after)
+        {
+            return listed.clone();
+        }
+        let machines: Vec<MachineId> = self.machines.borrow().values().cloned().collect();
+        let machines: Vec<&MachineId> = machines.iter().collect();
+        let listed = read(&machines).await;
+        *last = Some((Came::now(), listed.clone()));
+        listed
+    }
 }
 
 impl Runner {
@@ -38,34 +137,30 @@ impl Runner {
         again: bool,
     ) -> Result<Batch, LedgerError> {
         let entries = self.session.planned(run, after, BATCH).await?;
-        let mut batch = Batch {
-            last: entries.last().map(|entry| entry.number),
-            entries: Vec::new(),
-            settled: Vec::new(),
-            fault: None,
-            unkept: None,
-        };
+        let last = entries.last().map(|entry| entry.number);
+        let mut ready = Vec::new();
+        let mut settled = Vec::new();
         for mut entry in entries {
             // What was not looked at is not sent.
             if entry.order.machine().is_none() || entry.order.look().is_none() {
                 continue;
             }
             match self.session.taken(&entry, again).await? {
-                None => batch.entries.push(entry),
+                None => ready.push(entry),
                 Some(taken) => {
                     stand_aside(&mut entry.order, &taken);
                     self.session.save(&mut entry).await?;
-                    batch.settled.push(entry);
+                    settled.push(entry);
                 }
             }
         }
+        let mut batch = Batch::new(ready, last);
+        batch.settled = settled;
         self.ask_before(&mut batch, again).await?;
         Ok(batch)
     }
 
-    /// Lists what is known. An order that the service has already, word for word, is
-    /// not sent: a ledger can lose its last commits with its disk, and there may
-    /// be another one, or none.
+    /// Lists what is known, and settles what the service has already.
     pub(super) async fn ask_before(
         &self,
         batch: &mut Batch,
@@ -74,49 +169,69 @@ impl Runner {
         if batch.entries.is_empty() {
             return Ok(());
         }
-        let machines = batch
-            .entries
-            .iter()
-            .filter_map(|entry| entry.order.machine());
-        let machines: Vec<&MachineId> = machines.collect();
-        match self.offboardings(&machines).await {
-            Ok(listing) => {
-                let mut done = Vec::new();
-                for mut entry in std::mem::take(&mut batch.entries) {
-                    entry.known = entry
-                        .order
-                        .machine()
-                        .and_then(|machine| listing.known(machine));
-                    if entry.known.is_none() {
+        let listing = match self.listed(&batch.list, Some(Instant::now())).await {
+            Ok(listing) => listing,
+            Err(problem) => {
+                batch.fault = Some(problem);
+                return Ok(());
+            }
+        };
+        batch.fault = None;
+        let mut done = Vec::new();
+        for mut entry in std::mem::take(&mut batch.entries) {
+            match self.is_over(&mut entry, listing.as_deref(), again).await? {
+                true => done.push(entry),
+                false => {
+                    if listing.is_some() && entry.known.is_none() {
                         batch.unkept = Some(Problem::new("rejected", Retry::Never, UNKEPT));
                     }
-                    let shown = (!again).then(|| shown(&entry.order, &listing)).flatten();
-                    let Some(action) = shown else {
-                        batch.entries.push(entry);
-                        continue;
-                    };
-                    match self.session.taken(&entry, false).await? {
-                        // Another process of this ledger sent it meanwhile.
-                        Some(taken) => stand_aside(&mut entry.order, &taken),
-                        None => take_on(&mut entry.order, action, &listing),
-                    }
-                    done.push(entry);
+                    batch.entries.push(entry);
                 }
-                self.session.save_all(&mut done).await?;
-                batch.settled.extend(done);
-                batch.fault = None;
             }
+        }
+        self.session.save_all(&mut done).await?;
+        for entry in &done {
+            batch.list.forget(entry);
+        }
+        batch.settled.extend(done);
+        Ok(())
+    }
+
+    /// A batch's list: not old, and newer than this.
+    pub(super) async fn listed(&self, list: &Shared, after: Option<Instant>) -> Listed {
+        let read = async |machines: &[&MachineId]| match self.offboardings(machines).await {
+            Ok(listing) => Ok(Some(Rc::new(listing))),
             // Without that permission an unknown outcome stays unknown. A filter
             // that the service does not take tells nothing either.
-            Err(problem) if problem.kind == "forbidden" || problem.status == Some(400) => {
-                for entry in &mut batch.entries {
-                    entry.known = None;
-                }
-                batch.fault = None;
-            }
-            Err(problem) => batch.fault = Some(problem),
+            Err(problem) if problem.kind == "forbidden" || problem.status == Some(400) => Ok(None),
+            Err(problem) => Err(problem),
+        };
+        list.after(after, read).await
+    }
+
+    /// Keeps what is known of an order's machine. Whether the service has this order
+    /// already, word for word; then it is settled, and to be saved: a ledger can
+    /// lose its last commits with its disk, and there may be another one, or none.
+    pub(super) async fn is_over(
+        &self,
+        entry: &mut Entry,
+        listing: Option<&Listing>,
+        again: bool,
+    ) -> Result<bool, LedgerError> {
+        let machine = entry.order.machine();
+        entry.known = machine.and_then(|machine| listing?.known(machine));
+        let Some(listing) = listing.filter(|_| !again) else {
+            return Ok(false);
+        };
+        let Some(action) = shown(&entry.order, listing) else {
+            return Ok(false);
+        };
+        match self.session.taken(entry, false).await? {
+            // Another process of this ledger sent it meanwhile.
+            Some(taken) => stand_aside(&mut entry.order, &taken),
+            None => take_on(&mut entry.order, action, listing),
         }
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -147,4 +262,90 @@ fn take_on(order: &mut Order, action: MachineAction, listing: &Listing) {
     );
     let since = Since::of(order.seen(), &action.json).but_failed(failed_later);
     order.skip(since.problem(&what));
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::{
+        ledger::{Ledger, Plan, Session, Who},
+        order::Target,
+    };
+
+    async fn entries(count: usize) -> Vec<Entry> {
+        let ledger = Ledger::in_memory().await.unwrap();
+        let who = Who::new(None, "0", "https://api.example.test");
+        let session = Session::begin(&ledger, &who, "run").await.unwrap();
+        let plan = |at| Plan {
+            target: Target::Id(format!("{at:040x}").parse().unwrap()),
+            comment: "Lost".parse().unwrap(),
+            called: None,
+        };
+        let run = session.plan(
+            uuid::Uuid::new_v4(),
+            None,
+            false,
+            None,
+            (0..count).map(plan),
+        );
+        ledger.entries(run.await.unwrap(), 0, 99).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_batch_reads_an_old_list_once() {
+        let entries = entries(20).await;
+        let list = Shared::new(&entries);
+        let asked = Cell::new(Vec::new());
+        let read = async |machines: &[&MachineId]| {
+            let mut all = asked.take();
+            all.push(machines.len());
+            asked.set(all);
+            // The others come while this one is read.
+            tokio::task::yield_now().await;
+            Ok(None)
+        };
+        let all = entries.iter().map(|_| list.after(None, &read));
+        futures_util::future::join_all(all).await;
+        assert_eq!(asked.take(), [20]);
+        // Of those that are left, those are asked about that are to be sent still.
+        let later = Some(Instant::now());
+        entries[..15].iter().for_each(|entry| list.forget(entry));
+        let left = entries[15..].iter().map(|_| list.after(later, &read));
+        futures_util::future::join_all(left).await;
+        assert_eq!(asked.take(), [5]);
+        list.after(None, &read).await.unwrap();
+        assert!(asked.take().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_list_that_could_not_be_read_is_not_asked_for_by_each() {
+        let entries = entries(3).await;
+        let list = Shared::new(&entries);
+        let asked = Cell::new(0);
+        let read = async |_: &[&MachineId]| {
+            asked.set(asked.get() + 1);
+            Err(Problem::new("no-answer", Retry::Safe, "down"))
+        };
+        for _ in &entries {
+            assert!(list.after(None, &read).await.is_err());
+        }
+        assert_eq!(asked.get(), 1);
+    }
+
+    #[test]
+    fn a_list_grows_old_also_while_the_computer_sleeps() {
+        let now = Came::now();
+        let later = |awake: u64, in_all: i64| Came {
+            at: now.at + Duration::from_secs(awake),
+            by_the_wall: now.by_the_wall + in_all * 1000,
+        };
+        assert!(now.is_fresh(later(4, 4)));
+        assert!(!now.is_fresh(later(6, 6)));
+        assert!(!now.is_fresh(later(1, 3600)));
+        // A clock that was put back tells nothing.
+        assert!(!now.is_fresh(later(1, -1)));
+    }
 }

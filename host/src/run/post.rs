@@ -1,19 +1,20 @@
 //! One POST: claimed and put on record before it leaves, and settled by what
 //! egress saw of it.
 
-use std::time::Duration;
+use std::{rc::Rc, time::Duration};
+
+use tokio::time::Instant;
 
 use super::{
-    Event, Observe, Runner, Since, evidence::Delivered, preflight::stand_aside,
-    since::ended_before, verdict,
+    Event, Listing, Observe, Runner, Since, batch::Shared, evidence::Delivered,
+    preflight::stand_aside, since::ended_before, tag::Tagging, verdict,
 };
 use crate::{
-    contract::{ActionStatus, MachineAction, OffboardError, Problem, Retry},
+    contract::{ActionStatus, Problem, Retry},
     egress::CallRecord,
     grant::{Grant, Route},
     ledger::{Entry, LedgerError, RequestId, Taken},
     order::{State, Verdict, is_for_all},
-    sandbox::Called,
 };
 
 /// Where the service does not say how long to wait (unsourced): the quota's
@@ -24,155 +25,190 @@ const PAUSE: Duration = Duration::from_secs(60);
 const LONGEST_PAUSE: Duration = Duration::from_secs(65 * 60);
 /// And where somebody waits for one machine.
 const LONGEST_PAUSE_FOR_ONE: Duration = Duration::from_secs(120);
-/// How often one order is sent which did not leave, or was put off.
-const MAX_ATTEMPTS: u32 = 4;
+/// How often a run sends one order that did not leave, or was put off.
+const MAX_TRIES: u32 = 4;
+
+/// An order that is ready to be sent.
+pub(super) struct Ready {
+    pub(super) entry: Entry,
+    /// What the service lists for the machines of its batch.
+    pub(super) list: Rc<Shared>,
+    /// The list has to be newer than this.
+    since: Option<Instant>,
+    /// The service refused the token that it was sent with.
+    is_renewed: bool,
+}
+
+impl Ready {
+    pub(super) fn new(entry: Entry, list: &Rc<Shared>) -> Self {
+        Self {
+            entry,
+            list: Rc::clone(list),
+            since: None,
+            is_renewed: false,
+        }
+    }
+
+    /// It was sent once. Before it is sent again, its list is read again.
+    pub(super) fn put_back(&mut self) {
+        self.since = Some(Instant::now());
+    }
+}
+
+/// How the orders of a run are sent.
+#[derive(Clone, Copy)]
+pub(super) struct How<'a> {
+    /// Machines that were offboarded before, too.
+    pub(super) again: bool,
+    /// Whether more than one machine waits: then a line may be down for a while.
+    pub(super) patient: bool,
+    pub(super) tagging: &'a Tagging,
+    pub(super) observe: &'a Observe<'a>,
+}
 
 /// What an order's outcome means for itself and for the orders after it.
 pub(super) enum After {
-    /// It has settled.
+    /// It has settled by its answer.
     Done,
+    /// It has settled without a request.
+    Unsent,
     /// Its turn comes again after this.
     PutBack(Duration),
+    /// Its turn comes again at once, with another token.
+    Renewed,
     /// The service is to be asked what became of it, or what is in its way.
     Ask,
+    /// The list of its batch could not be read: it is to be asked for again, and
+    /// nothing leaves before.
+    Unlisted,
     /// It has settled, and the others would meet the same.
     Stop(Problem),
     /// Nothing was done, because the run is to end, or another has it.
     Left,
 }
 
+/// A request and what came of it.
+struct Sent {
+    request: RequestId,
+    record: CallRecord,
+    verdict: Verdict,
+    /// Whether another token is there, where the service refused this one.
+    is_renewed: bool,
+    /// Of an order that was resent: the action that the answer to its first request
+    /// named.
+    resent: Option<Option<String>>,
+}
+
 impl Runner {
     /// Sends one order, once. What is on record of it is what became of it, as
     /// far as it is known at once.
+    ///
+    /// The place in the quota is taken before the list is read again, so that the
+    /// list is not old when the request leaves. This cannot deadlock: what has
+    /// a place for a list never waits for a place to offboard.
     pub(super) async fn send_one(
         &self,
-        mut entry: Entry,
-        again: bool,
-        patient: bool,
-        observe: &Observe<'_>,
-    ) -> Result<(Entry, After), LedgerError> {
-        let Some(machine) = entry.order.machine().cloned() else {
-            return Ok((entry, After::Left));
+        mut ready: Ready,
+        how: How<'_>,
+    ) -> Result<(Ready, After), LedgerError> {
+        let Some(machine) = ready.entry.order.machine().cloned() else {
+            return Ok((ready, After::Left));
         };
+        if let Some(after) = self.tag_before(&mut ready, how).await? {
+            return Ok((ready, after));
+        }
         let Some(slot) = self
             .slot(Route::Offboard)
             .await?
             .filter(|_| !self.stopped())
         else {
-            return Ok((entry, After::Left));
+            return Ok((ready, After::Left));
         };
-        let doubtful = entry.order.state() == State::Unknown;
-        if doubtful {
-            // The lists that showed nothing may be old by now.
-            match self.look_again(&mut entry).await? {
-                None => {}
-                Some(after) => return Ok((entry, after)),
-            }
+        if let Some(after) = self.check(&mut ready, how.again).await? {
+            slot.unused();
+            return Ok((ready, after));
         }
-        let grant = Grant::offboard(&self.connection.api_root, &machine, entry.order.comment());
+        let entry = &mut ready.entry;
+        let named = entry.named.clone();
+        let resent = (entry.order.state() == State::Unknown).then_some(named);
+        let comment = entry.order.comment().clone();
+        let grant = Grant::offboard(&self.connection.api_root, &machine, &comment);
         let granted = grant.to_string();
         let route = Route::Offboard.template();
-        let claim = self.session.claim(&mut entry, again, route, &granted);
-        let mut request = match claim.await? {
+        let claim = self.session.claim(entry, how.again, route, &granted);
+        let request = match claim.await? {
             Ok(request) => request,
-            Err(Taken::Elsewhere | Taken::Interrupted) => return Ok((entry, After::Left)),
-            Err(_) if doubtful => return Ok((entry, After::Left)),
             Err(taken) => {
+                slot.unused();
+                let is_left = matches!(taken, Taken::Elsewhere | Taken::Interrupted);
+                // What is unknown stays unknown, whichever order has its machine.
+                if is_left || resent.is_some() {
+                    return Ok((ready, After::Left));
+                }
                 stand_aside(&mut entry.order, &taken);
-                self.session.save(&mut entry).await?;
-                return Ok((entry, After::Done));
+                self.session.save(entry).await?;
+                return Ok((ready, After::Unsent));
             }
         };
-        let comment = entry.order.comment().clone();
-        let send = || self.sandbox.offboard(&self.connection, &machine, &comment);
-        let mut called = send().await;
+        let called = self
+            .sandbox
+            .offboard(&self.connection, &machine, &comment)
+            .await;
         slot.end(called.record.answered());
         // A token that the service refuses has changed nothing: where another
-        // one is there, it is sent with that, once.
-        if self.renewed(&called.record).await
-            && let Some(slot) = self
-                .slot(Route::Offboard)
-                .await?
-                .filter(|_| !self.stopped())
-        {
-            request = self.sent_again(&entry, request, called, &granted).await?;
-            observe(Event::Renewed);
-            called = send().await;
-            slot.end(called.record.answered());
-        }
-        let record = called.record.clone();
-        let verdict = match not_an_old_one(&entry, verdict::verdict(&machine, called)) {
-            // Whatever became of this one, the first may have been carried out.
-            Verdict::Rejected(problem) | Verdict::NotSent(problem)
-                if doubtful && problem.kind != "already-in-progress" =>
-            {
-                Verdict::Unknown(Problem {
-                    kind: "outcome-unknown".into(),
-                    retry: Retry::AskFirst,
-                    ..problem
-                })
-            }
-            verdict => verdict,
+        // one is there, the order is sent with that, once.
+        let is_renewed = !ready.is_renewed && self.renewed(&called.record).await;
+        let sent = Sent {
+            request,
+            record: called.record.clone(),
+            verdict: not_an_old_one(entry, verdict::verdict(&machine, called)),
+            is_renewed,
+            resent,
         };
-        self.settle(entry, request, record, verdict, patient, observe)
-            .await
+        ready.is_renewed |= is_renewed;
+        let after = self.settle(&mut ready.entry, sent, how).await?;
+        Ok((ready, after))
     }
 
-    /// Right before an unknown order is sent again: whether the service shows what
-    /// became of the first request now. Where it cannot be asked, nothing leaves.
-    async fn look_again(&self, entry: &mut Entry) -> Result<Option<After>, LedgerError> {
-        let (Some(machine), Some(known)) = (entry.order.machine().cloned(), &entry.known) else {
-            return Ok(Some(After::Left));
-        };
-        let Ok(listing) = self.offboardings(&[&machine]).await else {
-            return Ok(Some(After::Left));
-        };
-        let named = entry.named.as_deref();
-        let found = listing.new_since(&machine, known, entry.order.comment(), named);
-        if let Some(action) = found.cloned() {
-            entry.order.settle(Verdict::Accepted(Box::new(action)));
-            self.session.save(entry).await?;
-            return Ok(Some(After::Done));
-        }
-        // Somebody else's, which would be taken for this order's later.
-        let is_known = listing.shows_only(&machine, known);
-        Ok((!is_known || self.stopped()).then_some(After::Left))
-    }
-
-    async fn sent_again(
+    /// Compares an order with what the service lists now. Returns what became of it
+    /// if it is not to be sent.
+    pub(super) async fn check(
         &self,
-        entry: &Entry,
-        refused: RequestId,
-        called: Called<Result<MachineAction, OffboardError>>,
-        granted: &str,
-    ) -> Result<RequestId, LedgerError> {
-        let machine = entry
-            .order
-            .machine()
-            .map(ToString::to_string)
-            .unwrap_or_default();
-        let comment = entry.order.comment().as_str();
-        let rejected = State::Rejected.name();
-        self.session
-            .answered(refused, &called.record, rejected, None, None)
-            .await?;
-        let route = Route::Offboard.template();
-        self.session
-            .request(Some(entry), route, &machine, comment, granted)
-            .await
+        ready: &mut Ready,
+        again: bool,
+    ) -> Result<Option<After>, LedgerError> {
+        let listed = self.listed(&ready.list, ready.since).await;
+        if self.stopped() {
+            return Ok(Some(After::Left));
+        }
+        let entry = &mut ready.entry;
+        let is_over = match (entry.order.state(), listed) {
+            (State::Unknown, Ok(Some(listing))) => {
+                let Some(is_over) = is_found(entry, &listing) else {
+                    return Ok(Some(After::Left));
+                };
+                is_over
+            }
+            // Without a list nothing is resent.
+            (State::Unknown, _) => return Ok(Some(After::Left)),
+            (_, Ok(listing)) => self.is_over(entry, listing.as_deref(), again).await?,
+            (_, Err(_)) => return Ok(Some(After::Unlisted)),
+        };
+        if is_over {
+            self.session.save(entry).await?;
+        }
+        Ok(is_over.then_some(After::Unsent))
     }
 
     /// Puts on record what became of a request.
     async fn settle(
         &self,
-        mut entry: Entry,
-        request: RequestId,
-        record: CallRecord,
-        verdict: Verdict,
-        patient: bool,
-        observe: &Observe<'_>,
-    ) -> Result<(Entry, After), LedgerError> {
-        entry.order.settle(verdict);
+        entry: &mut Entry,
+        sent: Sent,
+        how: How<'_>,
+    ) -> Result<After, LedgerError> {
+        let record = &sent.record;
+        entry.order.settle(sent.verdict);
         let said = entry.order.problem().cloned();
         let state = entry.order.state();
         if let (Some(action), Some(known)) = (entry.order.action(), &entry.known)
@@ -183,39 +219,51 @@ impl Runner {
         if state == State::Unknown
             && let Some(machine) = entry.order.machine()
         {
-            entry.named = Delivered::read(&record).and_then(|sent| sent.offboarding(machine));
+            entry.named = Delivered::read(record).and_then(|sent| sent.offboarding(machine));
         }
-        let after = self.after(&mut entry, &record, patient);
+        let after = self.after(entry, record, sent.is_renewed, how.patient);
+        match (sent.resent, &said) {
+            // Nothing was done by this request, but maybe by the one before.
+            (Some(named), Some(problem)) if state != State::Unknown => {
+                let problem = still_unknown(state, problem.clone());
+                entry.order.settle(Verdict::Unknown(problem));
+                entry.named = named;
+            }
+            _ if matches!(after, After::PutBack(_) | After::Renewed) => entry.order.put_back(),
+            _ => {}
+        }
         // Settled all the same: it is out. But nothing follows what cannot be put
         // on record.
         let recorded = self
             .session
             .answered(
-                request,
-                &record,
+                sent.request,
+                record,
                 state.name(),
                 said.as_ref(),
-                Some(&mut entry),
+                Some(entry),
             )
             .await;
         if let Err(error) = recorded {
-            observe(Event::NotRecorded(&entry, &error));
+            (how.observe)(Event::NotRecorded(entry, &error));
             return Err(error);
         }
-        if let (Some(pause), Some(problem)) = (asked_pause(&record), &said)
-            && matches!(after, After::PutBack(_))
-        {
-            self.pace.hold(pause).await?;
-            observe(Event::Waiting(pause, problem));
+        match (&after, &said) {
+            (After::PutBack(pause), Some(problem)) => {
+                if let Some(pause) = asked_pause(record) {
+                    self.pace.hold(pause).await?;
+                    (how.observe)(Event::Waiting(pause, problem));
+                }
+                (how.observe)(Event::PutBack(&entry.order, problem, *pause));
+            }
+            (After::Renewed, _) => (how.observe)(Event::Renewed),
+            _ => {}
         }
-        if let (After::PutBack(pause), Some(problem)) = (&after, &said) {
-            observe(Event::PutBack(&entry.order, problem, *pause));
-        }
-        Ok((entry, after))
+        Ok(after)
     }
 
     /// What comes next. The record decides, not the plugin's word.
-    fn after(&self, entry: &mut Entry, record: &CallRecord, patient: bool) -> After {
+    fn after(&self, entry: &Entry, record: &CallRecord, is_renewed: bool, patient: bool) -> After {
         let state = entry.order.state();
         let Some(problem) = entry.order.problem().cloned() else {
             return After::Done;
@@ -230,19 +278,16 @@ impl Runner {
                 After::Stop(problem)
             }
             (State::NotSent, _) if problem.kind == "not-sent" => {
-                if entry.attempts >= MAX_ATTEMPTS || self.stopped() {
+                if entry.tries() >= MAX_TRIES || self.stopped() {
                     return After::Done;
                 }
-                entry.order.put_back();
-                After::PutBack(backoff(entry.attempts))
+                After::PutBack(backoff(entry.tries()))
             }
+            (_, Some(401)) if is_renewed && entry.tries() < MAX_TRIES => After::Renewed,
             (_, Some(401)) => After::Stop(problem),
             (_, Some(403)) if is_for_all(&problem) => After::Stop(problem),
             (_, Some(429)) => match bearable_pause(record, patient) {
-                Some(pause) if entry.attempts < MAX_ATTEMPTS => {
-                    entry.order.put_back();
-                    After::PutBack(pause)
-                }
+                Some(pause) if entry.tries() < MAX_TRIES => After::PutBack(pause),
                 _ => After::Stop(problem),
             },
             _ if problem.kind == "already-in-progress" => After::Ask,
@@ -291,6 +336,45 @@ fn not_an_old_one(entry: &Entry, verdict: Verdict) -> Verdict {
             ..problem
         }),
         false => verdict,
+    }
+}
+
+/// Right before an unknown order is resent: whether the service lists an action
+/// that may be its first request's; none if it lists another new one, which
+/// would be taken for this order's later.
+fn is_found(entry: &mut Entry, listing: &Listing) -> Option<bool> {
+    let (machine, known) = (entry.order.machine()?.clone(), entry.known.as_ref()?);
+    let named = entry.named.as_deref();
+    let found = listing.new_since(&machine, known, entry.order.comment(), named);
+    match found.cloned() {
+        Some(action) => {
+            entry.order.settle(Verdict::Accepted(Box::new(action)));
+            Some(true)
+        }
+        None => listing.shows_only(&machine, known).then_some(false),
+    }
+}
+
+/// What is known of an order whose request was resent, and this one did nothing:
+/// whether the first one was carried out is as unknown as before.
+fn still_unknown(state: State, problem: Problem) -> Problem {
+    // The action that is under way may be this order's.
+    let is_under_way = problem.kind == "already-in-progress";
+    let kind = match is_under_way {
+        true => problem.kind.clone(),
+        false => "outcome-unknown".into(),
+    };
+    let resent = match state {
+        State::NotSent => "the resent request did not leave",
+        _ => "the resent request was refused",
+    };
+    let reason = problem.message.as_deref().unwrap_or(&problem.kind);
+    let message = format!("{resent}: {reason}; the first one may have been carried out");
+    Problem {
+        kind,
+        retry: Retry::AskFirst,
+        message: Some(message),
+        ..problem
     }
 }
 

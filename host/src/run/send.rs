@@ -2,7 +2,7 @@
 //! in doubt beside it. What would meet all orders alike ends the run; what is
 //! left of it stays planned.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, mem, rc::Rc, time::Duration};
 
 use futures_util::{StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
 use tokio::time::Instant;
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::{
     Event, Observe, Runner,
     batch::{BATCH, Batch},
-    post::{After, backoff},
+    post::{After, How, Ready, backoff},
     settle::{Doubt, Round},
     tag::Tagging,
 };
@@ -36,7 +36,7 @@ pub struct Sending {
     /// Machines that were offboarded before, too.
     pub again: bool,
     /// Also what may have been carried out, if after the grace time two lists
-    /// show nothing of it.
+    /// show nothing of it: once, and not what the same session sent.
     pub resend_unknown: bool,
     /// What each machine is tagged with before, where the token may.
     pub tag: Option<Tag>,
@@ -47,7 +47,7 @@ enum Landed {
     Left(State, Vec<Entry>),
     Batch(Batch),
     Refused(Box<Entry>),
-    Sent(Box<Entry>, After),
+    Sent(Box<Ready>, After),
     Round(Round),
 }
 
@@ -58,20 +58,19 @@ type Flight<'a> = LocalBoxFuture<'a, Result<Landed, LedgerError>>;
 struct Campaign<'a> {
     runner: &'a Runner,
     run: RunId,
-    options: Sending,
-    tagging: &'a Tagging,
-    observe: &'a Observe<'a>,
-    /// Whether more than one machine waits: then a line may be down for a while.
-    patient: bool,
+    resend_unknown: bool,
+    how: How<'a>,
     flying: FuturesUnordered<Flight<'a>>,
     sending: usize,
     /// Whether the service has answered an order in a way that the others need
     /// not share. Until then they go one by one.
     proved: bool,
     /// Ready to be sent.
-    ready: VecDeque<Entry>,
+    ready: VecDeque<Ready>,
     /// Whose turn comes again.
-    later: Vec<(Instant, Entry)>,
+    later: Vec<(Instant, Ready)>,
+    /// Whose list is old, and could not be read again.
+    unlisted: Vec<Entry>,
     doubts: Vec<Doubt>,
     /// What was left in doubt before, by its state, and the last number of it that
     /// was looked at.
@@ -105,19 +104,23 @@ impl Runner {
         observe: &Observe<'_>,
     ) -> Result<Option<Problem>, LedgerError> {
         let ledger = self.session.ledger();
-        let tagging = Tagging::new(options.tag.clone());
+        let tagging = Tagging::new(options.tag);
         let mut campaign = Campaign {
             runner: self,
             run,
-            options,
-            tagging: &tagging,
-            observe,
-            patient: ledger.counts(run).await?.total() > 1,
+            resend_unknown: options.resend_unknown,
+            how: How {
+                again: options.again,
+                patient: ledger.counts(run).await?.total() > 1,
+                tagging: &tagging,
+                observe,
+            },
             flying: FuturesUnordered::new(),
             sending: 0,
             proved: false,
             ready: VecDeque::new(),
             later: Vec::new(),
+            unlisted: Vec::new(),
             doubts: Vec::new(),
             left: VecDeque::from([(State::Unknown, 0), (State::Rejected, 0)]),
             recalling: false,
@@ -177,8 +180,13 @@ impl<'a> Campaign<'a> {
         }
     }
 
+    /// Asks about an order from now on. What this session sent it does not resend: the
+    /// user's choice was about what was unknown before, and each request that fails
+    /// would lead to the next one.
     fn doubt(&mut self, entry: Entry) {
-        let resend = self.options.resend_unknown && entry.order.state() == State::Unknown;
+        let may_be_resent =
+            entry.order.state() == State::Unknown && !self.runner.session.is_its_own(&entry);
+        let resend = self.resend_unknown && may_be_resent;
         let doubt = Doubt::new(entry, self.runner.grace, resend);
         match doubt.is_settled_by_asking() {
             true => self.doubts.push(doubt),
@@ -187,7 +195,7 @@ impl<'a> Campaign<'a> {
     }
 
     fn changed(&self, entry: &Entry) {
-        (self.observe)(Event::Changed(&entry.order));
+        (self.how.observe)(Event::Changed(&entry.order));
     }
 
     async fn fly(&mut self) {
@@ -222,6 +230,7 @@ impl<'a> Campaign<'a> {
         let sent = self.after.is_none()
             && self.ready.is_empty()
             && self.later.is_empty()
+            && self.unlisted.is_empty()
             && self.waiting.is_none();
         let asked = self.doubts.is_empty() && self.left.is_empty() && !self.recalling;
         asked && (sent || self.stop.is_some())
@@ -247,20 +256,18 @@ impl<'a> Campaign<'a> {
             .filter(|at| self.later[*at].0 <= now)
             .collect();
         for at in due {
-            let (_, entry) = self.later.swap_remove(at);
-            self.ready.push_front(entry);
+            let (_, ready) = self.later.swap_remove(at);
+            self.ready.push_front(ready);
         }
-        let (runner, observe, again) = (self.runner, self.observe, self.options.again);
+        let (runner, how) = (self.runner, self.how);
         let jobs = if self.proved { runner.jobs.max(1) } else { 1 };
         while self.sending < jobs
-            && let Some(entry) = self.ready.pop_front()
+            && let Some(ready) = self.ready.pop_front()
         {
             self.sending += 1;
-            let (patient, tagging) = (self.patient, self.tagging);
             self.flying.push(Box::pin(async move {
-                runner.tag_before(tagging, &entry, patient, observe).await?;
-                let sent = runner.send_one(entry, again, patient, observe).await;
-                sent.map(|(entry, after)| Landed::Sent(Box::new(entry), after))
+                let sent = runner.send_one(ready, how).await;
+                sent.map(|(ready, after)| Landed::Sent(Box::new(ready), after))
             }));
         }
         // In time: nobody waits for the next batch while the quota has room.
@@ -270,23 +277,29 @@ impl<'a> Campaign<'a> {
         if let Some((at, batch)) = self.waiting.take() {
             match at <= now {
                 false => self.waiting = Some((at, batch)),
-                true => {
-                    self.preparing = true;
-                    self.flying.push(Box::pin(async move {
-                        let mut batch = batch;
-                        runner.ask_before(&mut batch, again).await?;
-                        Ok(Landed::Batch(batch))
-                    }));
-                }
+                true => self.prepare(batch),
             }
+        } else if !self.unlisted.is_empty() {
+            let count = self.unlisted.len().min(BATCH as usize);
+            let entries = self.unlisted.drain(..count).collect();
+            self.prepare(Batch::new(entries, self.after));
         } else if let Some(after) = self.after {
             self.preparing = true;
             let run = self.run;
             self.flying.push(Box::pin(async move {
-                let batch = runner.next_batch(run, after, again).await?;
+                let batch = runner.next_batch(run, after, how.again).await?;
                 Ok(Landed::Batch(batch))
             }));
         }
+    }
+
+    fn prepare(&mut self, mut batch: Batch) {
+        self.preparing = true;
+        let (runner, again) = (self.runner, self.how.again);
+        self.flying.push(Box::pin(async move {
+            runner.ask_before(&mut batch, again).await?;
+            Ok(Landed::Batch(batch))
+        }));
     }
 
     /// Asks about what is in doubt, many at once.
@@ -307,7 +320,7 @@ impl<'a> Campaign<'a> {
             return;
         }
         self.asking = true;
-        let (runner, observe) = (self.runner, self.observe);
+        let (runner, observe) = (self.runner, self.how.observe);
         self.flying.push(Box::pin(async move {
             let round = runner.ask_about(due, observe).await?;
             Ok(Landed::Round(round))
@@ -325,9 +338,9 @@ impl<'a> Campaign<'a> {
                 self.land_batch(batch);
             }
             Landed::Refused(entry) => self.changed(&entry),
-            Landed::Sent(entry, after) => {
+            Landed::Sent(ready, after) => {
                 self.sending -= 1;
-                self.land_one(*entry, after);
+                self.land_one(*ready, after);
             }
             Landed::Round(round) => {
                 self.asking = false;
@@ -340,15 +353,36 @@ impl<'a> Campaign<'a> {
         }
     }
 
-    fn land_one(&mut self, entry: Entry, after: After) {
-        self.proved |= !matches!(after, After::Stop(_) | After::Left);
+    fn land_one(&mut self, mut ready: Ready, after: After) {
+        use After::{Ask, Done, Left, PutBack, Renewed, Stop, Unlisted, Unsent};
+        self.proved |= matches!(after, Done | Ask | PutBack(_));
+        if !matches!(after, PutBack(_) | Renewed) {
+            ready.list.forget(&ready.entry);
+        }
         match after {
-            After::Left => {}
-            After::Done => self.changed(&entry),
-            After::PutBack(pause) => self.later.push((Instant::now() + pause, entry)),
-            After::Ask => self.doubt(entry),
-            After::Stop(problem) => {
-                self.changed(&entry);
+            Left => {}
+            Done | Unsent => self.changed(&ready.entry),
+            PutBack(pause) => {
+                ready.put_back();
+                self.later.push((Instant::now() + pause, ready));
+            }
+            Renewed => {
+                ready.put_back();
+                self.ready.push_front(ready);
+            }
+            Ask => self.doubt(ready.entry),
+            Unlisted => {
+                // The others of its batch would ask in vain, too.
+                let is_alike = |other: &Ready| Rc::ptr_eq(&other.list, &ready.list);
+                let (alike, others) = mem::take(&mut self.ready).into_iter().partition(is_alike);
+                self.ready = others;
+                let alike: VecDeque<Ready> = alike;
+                self.unlisted.push(ready.entry);
+                self.unlisted
+                    .extend(alike.into_iter().map(|other| other.entry));
+            }
+            Stop(problem) => {
+                self.changed(&ready.entry);
                 self.end_with(problem);
             }
         }
@@ -361,12 +395,13 @@ impl<'a> Campaign<'a> {
         if let Some(problem) = batch.unkept.take()
             && !std::mem::replace(&mut self.unkept, true)
         {
-            (self.observe)(Event::NotKept(&problem));
+            (self.how.observe)(Event::NotKept(&problem));
         }
         let Some(problem) = batch.fault.take() else {
             self.down = None;
             self.after = batch.last;
-            self.ready.extend(batch.entries);
+            let ready = |entry| Ready::new(entry, &batch.list);
+            self.ready.extend(batch.entries.into_iter().map(ready));
             return;
         };
         let is_down = matches!(
@@ -374,10 +409,10 @@ impl<'a> Campaign<'a> {
             "no-answer" | "throttled" | "service-failure"
         );
         let (since, tries) = self.down.unwrap_or_else(|| (Instant::now(), 0));
-        if is_down && self.patient && since.elapsed() < PATIENCE {
+        if is_down && self.how.patient && since.elapsed() < PATIENCE {
             self.down = Some((since, tries + 1));
             let pause = backoff(tries + 1).min(LONGEST_BACKOFF);
-            (self.observe)(Event::Waiting(pause, &problem));
+            (self.how.observe)(Event::Waiting(pause, &problem));
             self.waiting = Some((Instant::now() + pause, batch));
             return;
         }
@@ -414,7 +449,7 @@ impl<'a> Campaign<'a> {
 
     fn end_with(&mut self, problem: Problem) {
         if self.stop.is_none() && problem.kind != "interrupted" {
-            (self.observe)(Event::Stopped(&problem));
+            (self.how.observe)(Event::Stopped(&problem));
         }
         self.stop.get_or_insert(problem);
     }

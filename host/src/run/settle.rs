@@ -2,11 +2,11 @@
 //! of those that were refused: many machines with one call, until the grace time
 //! is over. Finding nothing proves nothing.
 
-use std::{collections::HashSet, time::Duration};
+use std::{collections::HashSet, rc::Rc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{Event, Observe, Runner};
+use super::{Event, Observe, Runner, batch::Shared, post::Ready};
 use crate::{
     contract::MachineAction,
     ledger::{Entry, LedgerError},
@@ -53,21 +53,29 @@ impl Doubt {
 
     /// Whether an answer could settle it.
     pub(super) fn is_settled_by_asking(&self) -> bool {
-        self.resend || self.entry.known.is_some() || self.entry.order.state() != State::Unknown
+        let is_unknown = self.entry.order.state() == State::Unknown;
+        self.resend || self.entry.known.is_some() || !is_unknown || self.is_under_way()
+    }
+
+    /// Whether the service refused the last request because an action is under way.
+    fn is_under_way(&self) -> bool {
+        let problem = self.entry.order.problem();
+        problem.is_some_and(|problem| problem.kind == "already-in-progress")
     }
 
     /// The action that this order led to, or that stands in its way.
     fn found<'a>(&self, listing: &'a Listing) -> Option<&'a MachineAction> {
         let order = &self.entry.order;
         let machine = order.machine()?;
-        match (order.state(), &self.entry.known) {
+        let own = match (order.state(), &self.entry.known) {
             (State::Unknown, Some(known)) => {
                 let named = self.entry.named.as_deref();
                 listing.new_since(machine, known, order.comment(), named)
             }
-            (State::Unknown, None) => None,
-            _ => listing.pending(machine),
-        }
+            _ => None,
+        };
+        let in_the_way = || listing.pending(machine).filter(|_| self.is_under_way());
+        own.or_else(in_the_way)
     }
 
     /// Whether the list shows nothing that this order could have led to.
@@ -137,7 +145,7 @@ enum Heard {
 /// What a round of questions left: what is over, what is to be sent again, and
 /// what is still in doubt.
 pub(super) struct Round {
-    pub(super) resend: Vec<Entry>,
+    pub(super) resend: Vec<Ready>,
     pub(super) over: Vec<Entry>,
     pub(super) open: Vec<Doubt>,
 }
@@ -176,13 +184,18 @@ impl Runner {
             over: Vec::new(),
             open: Vec::new(),
         };
+        let mut resend = Vec::new();
         for mut doubt in doubts.drain(..) {
             match doubt.heard(listing.as_ref()) {
-                Heard::Resend if !self.stopped() => round.resend.push(doubt.entry),
+                Heard::Resend if !self.stopped() => resend.push(doubt.entry),
                 Heard::Open if !self.stopped() => round.open.push(doubt),
                 _ => round.over.push(doubt.entry),
             }
         }
+        // One more list, right before they leave.
+        let list = Rc::new(Shared::new(&resend));
+        let resend = resend.into_iter().map(|entry| Ready::new(entry, &list));
+        round.resend = resend.collect();
         if let Err(error) = self.session.save_all(&mut round.over).await {
             for entry in &round.over {
                 if entry.order.state() == State::Accepted {

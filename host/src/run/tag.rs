@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     Event, Observe, Runner,
-    post::bearable_pause,
+    post::{After, How, Ready, bearable_pause},
     verdict::{failure, judged, refused},
 };
 use crate::{
@@ -19,6 +19,7 @@ use crate::{
     grant::{Grant, Route},
     ledger::{Entry, LedgerError},
     order::{State, is_for_all, state_of_problem},
+    pace::Slot,
     sandbox::{CallError, Called},
 };
 
@@ -53,37 +54,48 @@ impl Tagging {
 
 impl Runner {
     /// Tags the machine of an order that is about to be sent. That it cannot be
-    /// tagged is told, and no error.
+    /// tagged is told, and no error. Returns what became of the order if it is not
+    /// to be sent: then its machine has no tag from here.
     ///
     /// # Errors
     /// The ledger cannot be written: nothing more may leave.
     pub(super) async fn tag_before(
         &self,
-        tagging: &Tagging,
-        entry: &Entry,
-        patient: bool,
-        observe: &Observe<'_>,
-    ) -> Result<(), LedgerError> {
-        let (Some(tag), Some(machine)) = (tagging.wanted(entry), entry.order.machine()) else {
-            return Ok(());
+        ready: &mut Ready,
+        how: How<'_>,
+    ) -> Result<Option<After>, LedgerError> {
+        let How {
+            tagging, observe, ..
+        } = how;
+        let machine = ready.entry.order.machine().cloned();
+        let (Some(tag), Some(machine)) = (tagging.wanted(&ready.entry), machine) else {
+            return Ok(None);
         };
         let mut is_renewed = false;
         let mut has_waited = false;
         loop {
-            let Some((tagged, record)) = self.tag_once(entry, machine, tag).await? else {
-                return Ok(());
+            let slot = self.slot(Route::TagMachine).await?;
+            let Some(slot) = slot.filter(|_| !self.stopped()) else {
+                return Ok(None);
             };
+            // The place in the quota may have taken its time.
+            if let Some(after) = self.check(ready, how.again).await? {
+                slot.unused();
+                return Ok(Some(after));
+            }
+            let entry = &ready.entry;
+            let (tagged, record) = self.tag_once(entry, &machine, tag, slot).await?;
             let Err(problem) = tagged else {
                 tagging.done(entry);
                 observe(Event::Tagged(&entry.order));
-                return Ok(());
+                return Ok(None);
             };
             if !is_renewed && self.renewed(&record).await {
                 is_renewed = true;
                 observe(Event::Renewed);
                 continue;
             }
-            if let Some(pause) = bearable_pause(&record, patient) {
+            if let Some(pause) = bearable_pause(&record, how.patient) {
                 self.pace.hold(pause).await?;
                 observe(Event::Waiting(pause, &problem));
                 if !has_waited {
@@ -92,23 +104,19 @@ impl Runner {
                 }
             }
             not_tagged(tagging, entry, &problem, observe);
-            return Ok(());
+            return Ok(None);
         }
     }
 
-    /// One request, on record before it leaves and after its answer; none where
-    /// the run is to end before.
+    /// One request, on record before it leaves and after its answer.
     async fn tag_once(
         &self,
         entry: &Entry,
         machine: &MachineId,
         tag: &Tag,
-    ) -> Result<Option<(Result<(), Problem>, CallRecord)>, LedgerError> {
+        slot: Slot<'_>,
+    ) -> Result<(Result<(), Problem>, CallRecord), LedgerError> {
         let route = Route::TagMachine;
-        let slot = self.slot(route).await?.filter(|_| !self.stopped());
-        let Some(slot) = slot else {
-            return Ok(None);
-        };
         let granted = Grant::tag(&self.connection.api_root, machine, tag).to_string();
         let (subject, text) = (machine.as_str(), tag.as_str());
         let request = self
@@ -129,7 +137,7 @@ impl Runner {
         self.session
             .answered(request, &record, state.name(), problem, None)
             .await?;
-        Ok(Some((tagged, record)))
+        Ok((tagged, record))
     }
 }
 

@@ -365,8 +365,8 @@ pub(super) struct ResumeArgs {
     /// A run's id or its beginning, or `last` [default: all that are not finished]
     #[arg(value_name = "RUN")]
     pub(super) run: Option<String>,
-    /// Send again what may have been carried out, if after the grace time two lists show nothing of
-    /// it
+    /// Resend each unknown order once, though its request may have been carried out, if the service
+    /// lists nothing of it after the grace time
     #[arg(long)]
     pub(super) resend_unknown: bool,
     #[command(flatten)]

@@ -1,0 +1,234 @@
+//! An unknown order is resent by the user's choice alone: with one request that the
+//! service may carry out, each time that it is asked for.
+
+use offboard_simulator::{Config, FaultPlan};
+use serde_json::{Value, json};
+
+use crate::support::{MACHINE, Outcome, Reply, Scripted, World};
+
+const RESEND: [&str; 7] = [
+    "resume",
+    "--yes",
+    "--resend-unknown",
+    "--grace",
+    "0s",
+    "-o",
+    "json",
+];
+
+fn faulty(faults: &[&str]) -> World {
+    World::with(|config: &mut Config| {
+        config.faults = FaultPlan::parse(faults.iter().copied()).unwrap();
+    })
+}
+
+/// The states of the first order that is on record, with their details.
+fn changes(order: &Value) -> Vec<(String, Option<String>)> {
+    let text = |value: &Value| value.as_str().map(ToOwned::to_owned);
+    let moments = order["moments"].as_array().unwrap().iter();
+    let changes = moments.map(|moment| (text(&moment["state"]).unwrap(), text(&moment["detail"])));
+    changes
+        .filter(|(state, _)| state != "planned" || order["attempts"] != 0)
+        .collect()
+}
+
+fn sent(order: &Value) -> Vec<Option<String>> {
+    let sendings = changes(order).into_iter();
+    let sendings = sendings.filter(|(state, _)| state == "sending");
+    sendings.map(|(_, detail)| detail).collect()
+}
+
+#[test]
+fn a_resend_is_one_request_each_time_that_it_is_asked_for() {
+    // Carried out or not; and nobody can see it.
+    for fault in [
+        &["offboard:1-5:status=503"][..],
+        &[
+            "offboard:1-5:drop-after-commit",
+            "offboard:1-5:visible-after=1h",
+        ],
+    ] {
+        let world = faulty(fault);
+        let id = world.online_ids(1).remove(0);
+        let first = world.run(&[&id, "--grace", "0s"]);
+        assert_eq!(first.row()["state"], "unknown", "{first:?}");
+        let mut posts = 1;
+        for _ in 0..2 {
+            let resent = world.offboard(&RESEND);
+            posts += 1;
+            assert_eq!(world.posts().len(), posts, "{resent:?}");
+            assert_eq!(resent.row()["state"], "unknown", "{resent:?}");
+            assert_eq!(resent.code, 4, "{resent:?}");
+            // The word is not kept.
+            world.offboard(&["resume", "--yes", "--grace", "0s"]);
+            assert_eq!(world.posts().len(), posts);
+        }
+        let order = world.recorded().remove(0);
+        let resent = || Some("resent".to_owned());
+        assert_eq!(sent(&order), [None, resent(), resent()], "{order}");
+        assert_eq!(order["requests"].as_array().unwrap().len(), 3);
+    }
+}
+
+/// What was unknown before was the user's choice, and not what becomes unknown now.
+#[test]
+fn what_becomes_unknown_meanwhile_is_not_resent() {
+    let world = faulty(&["machine:1-4:status=503", "offboard:1-4:status=503"]);
+    let id = world.online_ids(1).remove(0);
+    assert_eq!(world.run(&[&id]).row()["state"], "not-sent");
+    let resumed = world.offboard(&RESEND);
+    assert_eq!(resumed.row()["state"], "unknown", "{resumed:?}");
+    assert_eq!(world.posts().len(), 1);
+}
+
+fn action(id: &str, comment: &str) -> Value {
+    json!({
+        "id": id,
+        "type": "Offboard",
+        "status": "Pending",
+        "machineId": MACHINE,
+        "requestorComment": comment,
+    })
+}
+
+fn accepted() -> Reply {
+    Reply::new(200, &action("a2", "Retired").to_string())
+}
+
+/// The first request is answered with 503, those after it so, and what comes then is
+/// carried out.
+fn resent(replies: impl Fn(usize) -> Option<Reply> + Send + Sync + 'static) -> (Scripted, Outcome) {
+    let server = Scripted::new(move |request, posts| {
+        let answer = match posts {
+            0 => Reply::error(503, "ServiceUnavailable", "busy"),
+            _ => replies(posts).unwrap_or_else(accepted),
+        };
+        request.starts_with("POST ").then_some(answer)
+    });
+    let first = server.run(&[]);
+    assert_eq!(first.row()["state"], "unknown", "{first:?}");
+    let outcome = server.command(&RESEND);
+    (server, outcome)
+}
+
+fn recorded(server: &Scripted) -> Value {
+    let exported = server.command(&["export", "last"]);
+    serde_json::from_str(exported.stdout.lines().next().unwrap()).unwrap()
+}
+
+#[test]
+fn a_refusal_ends_a_resend_and_says_nothing_of_the_first_request() {
+    for (status, code, kind) in [
+        (400, "BadRequest", "outcome-unknown"),
+        (400, "ActiveRequestAlreadyExists", "already-in-progress"),
+        (401, "Unauthorized", "outcome-unknown"),
+        (403, "Forbidden", "outcome-unknown"),
+        (403, "DisallowedOperation", "outcome-unknown"),
+        (404, "ResourceNotFound", "outcome-unknown"),
+    ] {
+        let refusal = Reply::error(status, code, "No");
+        let (server, outcome) = resent(move |posts| (posts < 4).then(|| refusal.clone()));
+        assert_eq!(server.posts(), 2, "{code}: {outcome:?}");
+        let row = outcome.row();
+        let told = (&row["state"], &row["error"]["kind"], &row["error"]["retry"]);
+        assert_eq!(
+            told,
+            (&json!("unknown"), &json!(kind), &json!("ask-first")),
+            "{code}: {outcome:?}"
+        );
+        let message = row["error"]["message"].as_str().unwrap();
+        assert!(message.contains("the first one may have been"), "{message}");
+        // Of the request itself it is on record what it was.
+        let request = &recorded(&server)["requests"][1];
+        assert_eq!(request["status"], status, "{request}");
+        assert_eq!(request["error"]["message"], "No", "{request}");
+    }
+}
+
+/// A refusal for the quota, and what did not leave, may be tried again, a few times;
+/// meanwhile no other process may take the order for one that was never sent.
+#[test]
+fn what_a_pause_puts_off_is_resent_a_few_times() {
+    let pause = || Reply::with(429, &[("Retry-After", "1")], "");
+    let (server, outcome) = resent(move |posts| (posts < 2).then(pause));
+    assert_eq!(server.posts(), 3, "{outcome:?}");
+    assert_eq!(outcome.row()["state"], "accepted", "{outcome:?}");
+    let order = recorded(&server);
+    let states: Vec<String> = changes(&order)
+        .into_iter()
+        .map(|(state, _)| state)
+        .skip_while(|state| state == "planned")
+        .collect();
+    let sent = [
+        "sending", "unknown", "sending", "unknown", "sending", "accepted",
+    ];
+    assert_eq!(states, sent, "{order}");
+
+    let (server, outcome) = resent(move |posts| (posts < 9).then(pause));
+    assert_eq!(server.posts(), 1 + 4, "{outcome:?}");
+    assert_eq!(outcome.row()["state"], "unknown", "{outcome:?}");
+    // The user's next choice is not shortened by the one before.
+    let outcome = server.command(&RESEND);
+    assert_eq!(server.posts(), 1 + 4 + 4, "{outcome:?}");
+}
+
+#[test]
+fn what_would_meet_every_resend_meets_one() {
+    let world = faulty(&["offboard:1-3:status=503", "offboard:4-9:status=403"]);
+    let ids = world.online_ids(3);
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let first = world.run(&[&ids[..], &["--grace", "0s"]].concat());
+    assert_eq!((first.code, world.posts().len()), (4, 3), "{first:?}");
+    let resent = world.offboard(&RESEND);
+    assert_eq!((resent.code, world.posts().len()), (4, 4), "{resent:?}");
+}
+
+/// What is in the way of a resend may be this order's own action; if nothing is
+/// found, the order is not called refused.
+#[test]
+fn what_is_in_the_way_of_a_resend_stands_for_it_once_it_is_listed() {
+    let server = Scripted::new(|request, posts| {
+        let is_post = request.starts_with("POST ");
+        let list = request.starts_with("GET /api/machineactions") && posts > 1;
+        match posts {
+            0 if is_post => Some(Reply::error(503, "ServiceUnavailable", "busy")),
+            _ if is_post => Some(Reply::error(400, "ActiveRequestAlreadyExists", "No")),
+            _ => list.then(|| {
+                let listed = json!({"value": [action("a1", "Somebody else's")]});
+                Reply::new(200, &listed.to_string())
+            }),
+        }
+    });
+    assert_eq!(server.run(&[]).row()["state"], "unknown");
+    let outcome = server.command(&RESEND);
+    let row = outcome.row();
+    assert_eq!(server.posts(), 2, "{outcome:?}");
+    assert_eq!(row["state"], "accepted", "{outcome:?}");
+    assert_eq!(row["action"]["id"], "a1", "{outcome:?}");
+    assert!(row["note"].as_str().unwrap().contains("under way"), "{row}");
+}
+
+/// Resends of one question share the last list before they leave.
+#[test]
+fn many_resends_share_their_lists() {
+    let world = faulty(&["offboard:1-8:status=503"]);
+    let ids = world.online_ids(8);
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let first = world.run(&[&ids[..], &["--grace", "0s"]].concat());
+    assert_eq!((first.code, world.posts().len()), (4, 8), "{first:?}");
+    let lists = || {
+        let requests = world.requests();
+        let is_list = |path: &str| path.contains("/machineactions?");
+        let paths = requests.iter().map(|one| one["path"].as_str().unwrap());
+        paths.filter(|path| is_list(path)).count()
+    };
+    let before = lists();
+    let resent = world.offboard(&RESEND);
+    assert_eq!(
+        (resent.code, world.offboardings().len()),
+        (0, 8),
+        "{resent:?}"
+    );
+    // Two that show nothing, and one or a few for all, but not one for each.
+    assert!(lists() - before < 2 + 8, "{resent:?}");
+}

@@ -1,0 +1,170 @@
+//! While a pause or the quota is waited out, others go on: what the service lists is
+//! read again right before a request leaves.
+
+use std::sync::{Arc, OnceLock};
+
+use serde_json::{Value, json};
+
+use crate::support::{MACHINE, Reply, Scripted};
+
+fn action(id: &str, machine: &str, status: &str) -> Value {
+    json!({
+        "id": id,
+        "type": "Offboard",
+        "status": status,
+        "machineId": machine,
+        "requestorComment": "Retired",
+    })
+}
+
+fn pause(seconds: &str) -> Reply {
+    Reply::with(429, &[("Retry-After", seconds)], "")
+}
+
+fn is_list(request: &str) -> bool {
+    request.starts_with("GET /api/machineactions")
+}
+
+fn list(actions: &[Value]) -> Reply {
+    Reply::new(200, &json!({ "value": actions }).to_string())
+}
+
+/// The first request is put off; after it, another run has offboarded the machine.
+#[test]
+fn what_was_done_during_a_pause_is_not_done_again() {
+    for (status, state) in [("Succeeded", "skipped"), ("InProgress", "accepted")] {
+        let server = Scripted::new(move |request, posts| match posts {
+            0 if request.starts_with("POST ") => Some(pause("1")),
+            0 => None,
+            _ => is_list(request).then(|| list(&[action("a1", MACHINE, status)])),
+        });
+        let outcome = server.run(&[]);
+        assert_eq!(server.posts(), 1, "{status}: {outcome:?}");
+        let row = outcome.row();
+        assert_eq!(row["state"], state, "{outcome:?}");
+        assert!(row.to_string().contains("a1"), "{row}");
+    }
+}
+
+/// A list that cannot be read again does not let a request leave.
+#[test]
+fn without_a_new_list_nothing_leaves() {
+    let server = Scripted::new(|request, posts| match posts {
+        0 if request.starts_with("POST ") => Some(pause("1")),
+        0 => None,
+        _ => is_list(request).then(|| Reply::error(503, "ServiceUnavailable", "busy")),
+    });
+    let outcome = server.run(&[]);
+    assert_eq!(server.posts(), 1, "{outcome:?}");
+    assert_eq!(outcome.row()["state"], "not-sent", "{outcome:?}");
+}
+
+/// What another run did before the request is not taken for this request's.
+#[test]
+fn what_came_before_the_request_is_not_adopted_after_it() {
+    let server = Scripted::new(
+        |request, posts| match (posts, request.starts_with("POST ")) {
+            (0, true) => Some(pause("1")),
+            (0, false) => None,
+            (_, true) => Some(Reply::raw(b"")),
+            // Another run's, with the same comment.
+            (_, false) => is_list(request).then(|| list(&[action("a1", MACHINE, "Cancelled")])),
+        },
+    );
+    let outcome = server.run(&[]);
+    assert_eq!(server.posts(), 2, "{outcome:?}");
+    assert_eq!(outcome.row()["state"], "unknown", "{outcome:?}");
+}
+
+/// A new token may take its time, and its place in the quota, too.
+#[test]
+fn a_token_that_is_renewed_gets_a_new_list() {
+    let token: Arc<OnceLock<std::path::PathBuf>> = Arc::default();
+    let file = Arc::clone(&token);
+    let server = Scripted::new(move |request, posts| match posts {
+        0 if request.starts_with("POST ") => {
+            std::fs::write(file.get().unwrap(), "another.secret.token").unwrap();
+            Some(Reply::error(401, "Unauthorized", "No"))
+        }
+        0 => None,
+        _ => is_list(request).then(|| list(&[action("a1", MACHINE, "Succeeded")])),
+    });
+    token.set(server.path("token")).unwrap();
+    let outcome = server.run(&[]);
+    assert_eq!(server.posts(), 1, "{outcome:?}");
+    assert_eq!(outcome.row()["state"], "skipped", "{outcome:?}");
+}
+
+const OTHERS: [&str; 3] = [
+    "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
+    "cccccccccccccccccccccccccccccccccccccccc",
+    "dddddddddddddddddddddddddddddddddddddddd",
+];
+
+/// A service with four machines. The first requests are answered so, and after so many
+/// of them another run has offboarded all machines but the first.
+fn fleet(first: Option<Reply>, done_after: usize) -> Scripted {
+    Scripted::new(move |request, posts| {
+        let mut all = [MACHINE].into_iter().chain(OTHERS);
+        let machine = all.find(|id| request.contains(id))?;
+        if request.contains("/offboard ") {
+            let accepted = action(&format!("new-{posts}"), machine, "Pending");
+            let accepted = Reply::new(200, &accepted.to_string());
+            let is_first = posts < done_after;
+            return Some(first.clone().filter(|_| is_first).unwrap_or(accepted));
+        }
+        if is_list(request) {
+            let done = OTHERS.map(|id| action(&format!("a-{}", &id[..1]), id, "Succeeded"));
+            return (posts >= done_after).then(|| list(&done));
+        }
+        let found = json!({
+            "id": machine,
+            "computerDnsName": format!("host-{}", &machine[..1]),
+            "osPlatform": "Windows11",
+            "healthStatus": "Active",
+            "onboardingStatus": "Onboarded",
+        });
+        Some(Reply::new(200, &found.to_string()))
+    })
+}
+
+fn states(rows: &[Value]) -> Vec<&str> {
+    rows.iter().map(|r| r["state"].as_str().unwrap()).collect()
+}
+
+/// Those that were not sent yet have waited for the pause, too: the list that they
+/// share is older than a few seconds.
+#[test]
+fn an_old_list_is_read_again_for_those_that_waited() {
+    let server = fleet(Some(pause("6")), 1);
+    let outcome = server.run(&[&OTHERS[..], &["--quota", "none"]].concat());
+    let rows = outcome.rows();
+    let expected = ["accepted", "skipped", "skipped", "skipped"];
+    assert_eq!(states(&rows), expected, "{outcome:?}");
+    assert_eq!(server.posts(), 2, "{outcome:?}");
+}
+
+/// Waiting for the quota is waiting, too.
+#[test]
+fn what_was_done_while_the_quota_was_used_up_is_not_done_again() {
+    let server = fleet(None, 2);
+    let outcome = server.run(&[&OTHERS[..], &["--quota", "2/6s"]].concat());
+    let rows = outcome.rows();
+    let expected = ["accepted", "accepted", "skipped", "skipped"];
+    assert_eq!(states(&rows), expected, "{outcome:?}");
+    assert_eq!(server.posts(), 2, "{outcome:?}");
+}
+
+/// A machine that was offboarded elsewhere gets no tag of a run that leaves it out.
+#[test]
+fn what_was_done_during_a_pause_is_not_tagged() {
+    // The first machine's tag, and its request.
+    let server = fleet(Some(pause("6")), 2);
+    let outcome = server.run(&[&OTHERS[..], &["--quota", "none", "--tag", "old"]].concat());
+    let rows = outcome.rows();
+    let expected = ["accepted", "skipped", "skipped", "skipped"];
+    assert_eq!(states(&rows), expected, "{outcome:?}");
+    let seen = server.seen();
+    let tags = seen.iter().filter(|one| one.contains("/tags ")).count();
+    assert_eq!((tags, server.posts()), (1, 3), "{seen:?} {outcome:?}");
+}

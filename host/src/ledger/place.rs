@@ -20,10 +20,10 @@ pub(super) fn check(path: &Path) -> Result<(), Fault> {
 /// The path is resolved.
 pub(super) fn check_names(path: &Path) -> Result<(), Fault> {
     let file = std::fs::symlink_metadata(path)?;
-    if !file.is_file() && !file.is_dir() {
+    if !file.is_file() {
         return Err(Fault::NotAFile);
     }
-    if file.is_file() && links(&file) > 1 {
+    if links(&file) > 1 {
         return Err(Fault::Linked);
     }
     match is_mounted(path) {

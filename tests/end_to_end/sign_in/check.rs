@@ -124,9 +124,13 @@ fn what_cannot_be_recorded_is_told_as_that() {
     let world = World::new();
     let folder = world.path("folder");
     fs::create_dir(&folder).unwrap();
-    for (variable, file) in [
-        ("OFFBOARD_LEDGER", folder.clone()),
-        ("OFFBOARD_AUDIT", folder),
+    for (variable, file, reason) in [
+        (
+            "OFFBOARD_LEDGER",
+            folder.clone(),
+            "is not a regular file: name another one",
+        ),
+        ("OFFBOARD_AUDIT", folder, "cannot be written"),
     ] {
         let mut command = world.with_secret(&CHECK);
         let checked = outcome(command.env(variable, &file));
@@ -135,7 +139,7 @@ fn what_cannot_be_recorded_is_told_as_that() {
         assert_eq!(step(&checked, "plugin")["status"], "passed");
         assert_says(
             text(&step(&checked, "records"), "reason"),
-            &["folder", "cannot be written"],
+            &["folder", reason],
         );
     }
 }

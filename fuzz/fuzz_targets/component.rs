@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use offboard_host::{
+use offboard_sandbox::{
     component::{Component, Digest},
     sandbox::{Limits, Sandbox},
 };

@@ -16,7 +16,7 @@ fn main() {
     let args: Vec<String> = env::args().skip(1).collect();
     // `cargo test --benches` runs it, too, and wants a test that takes no time.
     if !args.iter().any(|arg| arg == "--bench") {
-        println!("cargo bench -p offboard-host [-- [--quick] [pace] [scale]]");
+        println!("cargo bench -p offboard-cli [-- [--quick] [pace] [scale]]");
         return;
     }
     let quick = args.iter().any(|arg| arg == "--quick");

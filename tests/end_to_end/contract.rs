@@ -1,6 +1,6 @@
 //! The component keeps to the contract, and one that does not is refused.
 
-use offboard_host::{
+use offboard::{
     component::{Component, ComponentError},
     contract,
     sandbox::{Limits, Sandbox, SandboxError},

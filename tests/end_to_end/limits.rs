@@ -2,7 +2,7 @@
 
 use std::{net::TcpListener, time::Duration};
 
-use offboard_host::{
+use offboard::{
     component::Component,
     connection::{Connection, Token},
     contract::{Comment, MachineId, OffboardError},

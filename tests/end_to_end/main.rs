@@ -11,6 +11,8 @@ mod contract;
 mod crash;
 mod csv;
 mod demo;
+#[cfg(unix)]
+mod digest;
 mod done_before;
 mod faults;
 mod find;

@@ -3,7 +3,7 @@
 
 use std::{fs, net::TcpListener, path::PathBuf};
 
-use offboard_host::component::{Component, Digest};
+use offboard::component::{Component, Digest};
 use serde_json::Value;
 
 use crate::support::{ClosedPort, MACHINE, Outcome, Reply, Scripted, World, command, offboard};

@@ -3,7 +3,7 @@
 
 use std::{fs, process::Command, time::Duration};
 
-use offboard_host::{
+use offboard::{
     component::Component,
     connection::{Connection, Token},
     contract::{Problem, Retry, Tag, TagError},

@@ -62,10 +62,9 @@ def run_tests(filters, library=False, patience=None):
     """The tests' results by name, what the run printed, and whether it was ended.
     Without its protection a test may never end: then it has noticed, too. One
     that never began has not."""
-    targets = ["--lib"] if library else ["--lib", "--test", "end_to_end"]
-    command = [
-        "cargo", "test", "--quiet", "--package", "offboard-host", *targets, "--no-fail-fast", "--",
-    ]
+    packages = [f"--package={name}" for name in ("offboard-cli", "offboard", "offboard-sandbox")]
+    targets = ["--lib", "--bins", *([] if library else ["--test", "end_to_end"])]
+    command = ["cargo", "test", "--quiet", *packages, *targets, "--no-fail-fast", "--"]
     environment = dict(os.environ, CARGO_TARGET_DIR=str(WORK / "build"))
 
     def run(arguments, seconds):

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
-use offboard_host::{
+use offboard_sandbox::{
     contract::{ActionFilter, ActionId, ActionType, ApiRoot, Comment, MachineId, Tag},
     grant::{Asked, Grant, Refusal},
 };

@@ -5,7 +5,7 @@ use std::{
     process::Command,
 };
 
-use offboard_host::{egress::Delivery, grant::Refusal};
+use offboard::{egress::Delivery, grant::Refusal};
 
 use super::{
     COMMENT, Elsewhere, Scripted, assert_denied, assert_impossible, attack, attack_with, call,

@@ -1,6 +1,6 @@
 //! Bodies that are not what was ordered.
 
-use offboard_host::{grant::Refusal, sandbox::CallError};
+use offboard::{grant::Refusal, sandbox::CallError};
 
 use super::{
     MACHINE, assert_as_ordered, assert_denied, assert_nothing_left, attack, attack_briefly,

@@ -1,6 +1,6 @@
 //! Features of WebAssembly that are off: what is not there cannot go wrong.
 
-use offboard_host::component::{Component, ComponentError};
+use offboard::component::{Component, ComponentError};
 
 /// A module with a feature that is off; the component is not even compiled.
 #[track_caller]

@@ -1,6 +1,6 @@
 //! Headers that a request may not carry, and what is on the wire in their place.
 
-use offboard_host::grant::Refusal;
+use offboard::grant::Refusal;
 
 use super::{assert_as_ordered, assert_denied, assert_nothing_left, attack, service, told};
 

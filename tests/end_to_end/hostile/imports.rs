@@ -1,6 +1,6 @@
 //! Components that want more than the contract gives, or give less than it wants.
 
-use offboard_host::component::Component;
+use offboard::component::Component;
 
 use super::{refused, written::plugin};
 

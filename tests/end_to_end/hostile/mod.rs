@@ -29,7 +29,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use offboard_host::{
+use offboard::{
     component::Component,
     connection::{Connection, Token},
     contract::{Comment, MachineAction, MachineId, OffboardError, WIT},
@@ -59,7 +59,7 @@ fn guests() -> &'static Path {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("hostile");
         let mut cargo = Command::new(env!("CARGO"));
         cargo
-            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/hostile"))
+            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/hostile"))
             .args(["build", "--examples", "--locked", "--target", GUEST])
             .arg("--target-dir")
             .arg(&target);

@@ -1,6 +1,6 @@
 //! Grants of other functions, used for something else.
 
-use offboard_host::{
+use offboard::{
     contract::{CancelError, ReadError},
     egress::CallRecord,
     grant::Refusal,

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use offboard_host::{
+use offboard::{
     egress::{Audit, Entry, Phase},
     grant::Refusal,
 };

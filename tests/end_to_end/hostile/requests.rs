@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use offboard_host::{contract::OffboardError, egress::Delivery, grant::Refusal};
+use offboard::{contract::OffboardError, egress::Delivery, grant::Refusal};
 
 use super::{
     Elsewhere, MACHINE, Offboarding, Reply, Scripted, assert_as_ordered, assert_denied,

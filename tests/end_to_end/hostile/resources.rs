@@ -1,6 +1,6 @@
 //! Plugins that use up what there is: time, memory, stack, handles, the host's own memory.
 
-use offboard_host::{egress::Delivery, sandbox::CallError};
+use offboard::{egress::Delivery, sandbox::CallError};
 
 use super::{
     assert_as_ordered, assert_limit, assert_nothing_left, attack, attack_briefly, service, told,

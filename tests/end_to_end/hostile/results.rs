@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use offboard_host::{
+use offboard::{
     contract::Retry,
     ledger::{Ledger, Plan, Session, Who},
     order::{Look, Order, State, Target},

@@ -1,6 +1,6 @@
 //! Other routes of the same service, and other spellings of the granted one.
 
-use offboard_host::grant::Refusal;
+use offboard::grant::Refusal;
 
 use super::{
     Elsewhere, MACHINE, assert_as_ordered, assert_denied, assert_impossible, attack, attack_with,

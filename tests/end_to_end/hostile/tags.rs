@@ -1,7 +1,7 @@
 //! Plugins that are to tag one machine, and try something else with that; and
 //! one that tags where it is to offboard.
 
-use offboard_host::{
+use offboard::{
     component::Component,
     contract::TagError,
     egress::Delivery,

@@ -1,6 +1,6 @@
 //! Plugins that keep to the contract's types, written down as text: what no compiler would make.
 
-use offboard_host::{
+use offboard::{
     component::Component,
     sandbox::{CallError, Limits},
 };

@@ -54,7 +54,7 @@ pub(crate) fn run(
     environment: &[(&str, &str)],
     input: &str,
 ) -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/python");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/python");
     let mut child = Command::new(interpreter())
         .arg(folder.join(script))
         .args(args)
@@ -77,7 +77,7 @@ pub(crate) fn run(
 pub(crate) fn faults(schema: &str, values: &[serde_json::Value]) -> String {
     assert!(!values.is_empty());
     let schema = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../docs/schema")
+        .join("../../docs/schema")
         .join(schema);
     let lines: String = values.iter().map(|value| format!("{value}\n")).collect();
     run("validate.py", &[schema.as_os_str()], &[], &lines)

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use offboard_host::{contract::OffboardError, egress::Delivery};
+use offboard::{contract::OffboardError, egress::Delivery};
 
 use super::support::{
     Authority, Call, NEW, Server, accepted, connection, delivery, failure, ok, order,

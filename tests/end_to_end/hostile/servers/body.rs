@@ -1,6 +1,6 @@
 //! Bodies of answers: without end, too long, encoded, and rubbish.
 
-use offboard_host::egress::Delivery;
+use offboard::egress::Delivery;
 
 use super::support::{Answer, Server, accepted, delivery, failure, ok, plain, unreadable};
 use crate::support::{Reply, Scripted};

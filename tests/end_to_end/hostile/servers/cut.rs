@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use offboard_host::{contract::OffboardError, egress::Delivery, sandbox::CallError};
+use offboard::{contract::OffboardError, egress::Delivery, sandbox::CallError};
 
 use super::support::{
     Answer, Call, NEW, Server, accepted, connection, delivery, failure, ok, order, unreadable,

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use offboard_host::{
+use offboard::{
     connection::{Connection, Token},
     egress::Delivery,
 };

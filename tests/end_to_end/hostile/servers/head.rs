@@ -1,7 +1,7 @@
 //! Heads of answers: without end, too long, doubled, out of turn, and what is
 //! no HTTP at all.
 
-use offboard_host::{contract::OffboardError, egress::Delivery, sandbox::CallError};
+use offboard::{contract::OffboardError, egress::Delivery, sandbox::CallError};
 
 use super::support::{
     Answer, NEW, Server, accepted, delivery, failure, ok, plain, unreadable, within,

@@ -1,6 +1,6 @@
 //! Redirects, in every form: none is followed, and nobody else sees anything.
 
-use offboard_host::{contract::OffboardError, egress::Delivery};
+use offboard::{contract::OffboardError, egress::Delivery};
 
 use super::support::{Server, accepted, delivery, plain};
 use crate::support::MACHINE;

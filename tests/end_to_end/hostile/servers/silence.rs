@@ -3,7 +3,7 @@
 
 use std::{thread::sleep, time::Duration};
 
-use offboard_host::{egress::Delivery, sandbox::CallError};
+use offboard::{egress::Delivery, sandbox::CallError};
 
 use super::support::{Answer, Peer, Server, accepted, delivery, within};
 

@@ -3,7 +3,7 @@
 
 use std::{fs, time::Duration};
 
-use offboard_host::{connection::Connection, contract::OffboardError, egress::Delivery};
+use offboard::{connection::Connection, contract::OffboardError, egress::Delivery};
 use rcgen::{ExtendedKeyUsagePurpose, date_time_ymd};
 
 use super::support::{

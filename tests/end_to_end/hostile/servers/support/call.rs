@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use offboard_host::{
+use offboard::{
     component::Component,
     connection::{Connection, Token},
     contract::{MachineAction, OffboardError},

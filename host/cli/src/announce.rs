@@ -1,0 +1,272 @@
+//! What will happen, before it does: each machine where they are few, and what
+//! they are together where they are many.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{connect::Connected, drive::Course, hint, report, screen::Screen};
+use offboard::{
+    grant::{Grant, Route},
+    ledger::{Alike, Counts, Entry, LedgerError, RunId},
+    order::State,
+    run::Rehearsed,
+    text::clean,
+};
+
+/// Up to so many machines are shown one by one.
+const FEW: u32 = 25;
+/// Of more, so many are named.
+const NAMED: u32 = 10;
+/// Refusals that are told one by one.
+const REFUSED: u32 = 25;
+
+/// The question, and what has to be typed to go ahead.
+pub(super) fn question(planned: u64, max_devices: u64) -> (String, String) {
+    match planned {
+        1 => (
+            "Offboard this machine? It is hard to undo.".to_owned(),
+            "yes".to_owned(),
+        ),
+        count if count <= max_devices => (
+            format!("Offboard these {count} machines? It is hard to undo."),
+            "yes".to_owned(),
+        ),
+        count => (
+            format!("Offboard these {count} machines? It is hard to undo."),
+            count.to_string(),
+        ),
+    }
+}
+
+/// Why a dry run cannot tell what is under way.
+pub(super) fn rehearsed(screen: &Screen, rehearsed: &Rehearsed) {
+    let why = match rehearsed {
+        Rehearsed::Yes => return,
+        Rehearsed::TooMany => "is not asked of so many".to_owned(),
+        Rehearsed::No(problem) => format!("cannot be told: {}", report::words(problem)),
+    };
+    screen.say(&format!(
+        "note: whether offboardings of these machines are under way already {why}"
+    ));
+}
+
+/// What is known of many machines together.
+#[derive(Default)]
+struct Together {
+    platforms: BTreeMap<String, u64>,
+    doubts: BTreeMap<String, u64>,
+    first_seen: Option<String>,
+    last_seen: Option<String>,
+    not_seen: u64,
+}
+
+/// Shows it.
+pub(super) async fn announce(
+    course: &Course<'_>,
+    screen: &Screen,
+    connected: &Connected,
+    run: RunId,
+) -> Result<(), LedgerError> {
+    let ledger = connected.runner.session.ledger();
+    let counts = ledger.counts(run).await?;
+    let planned = counts.of(State::Planned);
+    if planned == 0 && course.is_resumed {
+        return Ok(());
+    }
+    refused(course, screen, connected, run, &counts).await?;
+    if planned == 0 {
+        return Ok(());
+    }
+    if planned <= u64::from(FEW) {
+        let entries = ledger.entries_in(run, State::Planned, 0, FEW).await?;
+        few(screen, &entries);
+    } else {
+        let mut together = Together::default();
+        for alike in ledger.alike(run).await? {
+            together.add(alike);
+        }
+        let first = ledger.entries_in(run, State::Planned, 0, NAMED).await?;
+        let names: Vec<String> = first.iter().map(name).collect();
+        let comments = ledger.comments(run, NAMED + 1).await?;
+        together.tell(screen, planned, &names, &comments);
+    }
+    if let Some(tag) = course.tag {
+        let tag = clean(tag.as_str());
+        screen.say(&format!("The tag, set right before: {tag}"));
+    }
+    if let Some(claims) = &connected.claims {
+        if !claims.may_offboard() {
+            screen
+                .say("note: the token does not carry Machine.Offboard: the service will refuse it");
+        }
+        if course.tag.is_some() && !claims.may_tag() {
+            screen.say(
+                "note: the token does not carry Machine.ReadWrite.All: the service will refuse \
+                 the tag, and the machines are offboarded without it",
+            );
+        }
+    }
+    screen.say(&format!("Signed in {}.", clean(&connected.signed_in())));
+    screen.say(match course.dry {
+        true => "The plugin would be allowed to send:",
+        false => "The plugin will be allowed to send:",
+    });
+    let api = &connected.runner.connection.api_root;
+    if planned > u64::from(FEW) {
+        let root = api.as_str().trim_end_matches('/');
+        let each = |route: Route, with: &str| {
+            let path = route.template();
+            screen.say(&format!(
+                "  POST {root}{path}, once for each of the {planned}, with exactly {with}"
+            ));
+        };
+        if course.tag.is_some() {
+            each(Route::TagMachine, "this tag");
+        }
+        each(Route::Offboard, "its comment");
+        return Ok(());
+    }
+    for entry in ledger.entries_in(run, State::Planned, 0, FEW).await? {
+        if let Some(machine) = entry.order.machine() {
+            let tag = course.tag.map(|tag| Grant::tag(api, machine, tag));
+            let offboard = Grant::offboard(api, machine, entry.order.comment());
+            for grant in tag.into_iter().chain([offboard]) {
+                screen.say(&format!("  {grant}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What is left out, and why.
+async fn refused(
+    course: &Course<'_>,
+    screen: &Screen,
+    connected: &Connected,
+    run: RunId,
+    counts: &Counts,
+) -> Result<(), LedgerError> {
+    let ledger = connected.runner.session.ledger();
+    let mut left = REFUSED;
+    let mut more = 0;
+    for state in [State::Rejected, State::NotSent, State::Skipped] {
+        let entries = ledger.entries_in(run, state, 0, left).await?;
+        // What was sent was told then.
+        for entry in entries.iter().filter(|entry| entry.attempts == 0) {
+            let words = entry.order.problem().map(report::words);
+            screen.say(&format!(
+                "{state}: {}: {}",
+                clean(&entry.order.target().to_string()),
+                words.unwrap_or_default()
+            ));
+        }
+        let told = u32::try_from(entries.len()).unwrap_or(left);
+        left = left.saturating_sub(told);
+        more += counts.of(state).saturating_sub(told.into());
+    }
+    if more > 0 && !course.is_resumed {
+        screen.say(&format!("and {more} more that are left out"));
+    }
+    Ok(())
+}
+
+fn few(screen: &Screen, entries: &[Entry]) {
+    let seen: Vec<&Entry> = entries
+        .iter()
+        .filter(|entry| entry.order.seen().is_some())
+        .collect();
+    if !seen.is_empty() {
+        screen.say(&report::planned(&seen));
+    }
+    for entry in seen {
+        for doubt in hint::warnings(&entry.order) {
+            screen.say(&format!("note: {}: {}", name(entry), clean(&doubt)));
+        }
+    }
+    let comments: BTreeSet<&str> = entries
+        .iter()
+        .map(|entry| entry.order.comment().as_str())
+        .collect();
+    if comments.len() == 1 {
+        let comment = comments.into_iter().next().unwrap_or_default();
+        screen.say(&format!(
+            "The comment, kept by the service: {}",
+            clean(comment)
+        ));
+        return;
+    }
+    screen.say("The comments, kept by the service:");
+    for entry in entries {
+        let comment = clean(entry.order.comment().as_str());
+        let asked = clean(&entry.order.target().to_string());
+        screen.say(&format!("  {asked}: {comment}"));
+    }
+}
+
+fn name(entry: &Entry) -> String {
+    let order = &entry.order;
+    let id = order.machine().map(|id| id.as_str());
+    clean(order.name().or(id).unwrap_or_default())
+}
+
+impl Together {
+    fn add(&mut self, alike: Alike) {
+        let Alike {
+            seen,
+            orders,
+            not_seen,
+            last_seen,
+        } = alike;
+        for doubt in seen.as_ref().map(hint::doubts).unwrap_or_default() {
+            // Each of those names another machine.
+            let doubt = match doubt.starts_with("it was merged") {
+                true => "it was merged into another machine".to_owned(),
+                false => doubt,
+            };
+            *self.doubts.entry(doubt).or_default() += orders;
+        }
+        let platform = seen.and_then(|seen| seen.platform);
+        let platform = platform.unwrap_or_else(|| "system not known".to_owned());
+        *self.platforms.entry(platform).or_default() += orders;
+        self.not_seen += not_seen;
+        if let Some((first, last)) = last_seen {
+            let known = self.first_seen.take();
+            self.first_seen = Some(known.map_or(first.clone(), |known| known.min(first)));
+            self.last_seen = self.last_seen.take().max(Some(last));
+        }
+    }
+
+    fn tell(&self, screen: &Screen, planned: u64, names: &[String], comments: &[String]) {
+        let each = |counts: &BTreeMap<String, u64>| {
+            let words = counts
+                .iter()
+                .map(|(word, count)| format!("{count} {}", clean(word)));
+            words.collect::<Vec<_>>().join(", ")
+        };
+        let more = planned.saturating_sub(names.len() as u64);
+        screen.say(&format!(
+            "{planned} machines: {} and {more} more",
+            names.join(", ")
+        ));
+        screen.say(&format!("Systems: {}", each(&self.platforms)));
+        if let (Some(first), Some(last)) = (&self.first_seen, &self.last_seen) {
+            screen.say(&format!(
+                "Last seen: from {} to {}",
+                clean(first),
+                clean(last)
+            ));
+        }
+        if self.not_seen > 0 {
+            screen.say(&format!("Not known when last seen: {}", self.not_seen));
+        }
+        for (doubt, count) in &self.doubts {
+            screen.say(&format!("note: {count} of them: {}", clean(doubt)));
+        }
+        screen.say("The comments, kept by the service:");
+        for comment in comments.iter().take(NAMED as usize) {
+            screen.say(&format!("  {}", clean(comment)));
+        }
+        if comments.len() > NAMED as usize {
+            screen.say("  and more");
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! `offboard cancel`: withdraw actions that have not ended.
+
+use anyhow::{Result, bail};
+
+use super::{
+    actions::{Asked, interrupted, machine, show, unknown_action},
+    args::CancelArgs,
+    connect::{Connected, Record},
+    exit::Exit,
+    screen::Screen,
+    signal::Signals,
+    target::Subject,
+};
+use offboard::{
+    contract::{ActionId, ActionType, MachineAction, Problem, Retry},
+    order::{state_of, state_of_problem},
+    run::{self, Event, unrecorded},
+};
+
+pub(super) async fn cancel(mut args: CancelArgs, screen: &Screen) -> Result<Exit> {
+    let signals = Signals::listen(screen);
+    let record = match args.no_ledger.no_ledger {
+        false => Record::Ledger,
+        true if args.actions.len() > 1 => bail!("--no-ledger is for one action alone"),
+        true => Record::Nowhere,
+    };
+    let connected = args.connect.connect("cancel", record, &signals, screen);
+    let Some(mut connected) = connected.await? else {
+        let asked = interrupted(&args.actions);
+        let (comment, format) = (Some(args.comment.as_str()), args.output.output);
+        show(&asked, comment, state_of_problem, format, None, screen);
+        return Ok(Exit::Interrupted);
+    };
+    connected
+        .expect_tenant_of(args.actions.iter().filter_map(Subject::named))
+        .await;
+    let unrecorded = connected.unrecorded.as_ref().map(unrecorded);
+    let mut asked = Vec::new();
+    for subject in &args.actions {
+        let cancelled = match (&unrecorded, signals.stopped()) {
+            (_, true) => Err(Problem::new(
+                "interrupted",
+                Retry::Safe,
+                "interrupted before its turn",
+            )),
+            (Some(problem), _) => Err(problem.clone()),
+            (None, _) => one(&args, &connected, &signals, subject, screen).await,
+        };
+        let found = cancelled.map(|action| {
+            let state = state_of(&action.status);
+            (action, state)
+        });
+        asked.push(Asked {
+            subject: subject.clone(),
+            found,
+            doubt: None,
+        });
+    }
+    connected.end(screen).await;
+    let comment = args.comment.as_str();
+    show(
+        &asked,
+        Some(comment),
+        state_of_problem,
+        args.output.output,
+        connected.claims.as_ref(),
+        screen,
+    );
+    if signals.stopped() {
+        return Ok(Exit::Interrupted);
+    }
+    Ok(Exit::of(asked.iter().map(|asked| match &asked.found {
+        Ok(_) => Exit::Done,
+        Err(problem) => Exit::of_problem(problem),
+    })))
+}
+
+async fn one(
+    args: &CancelArgs,
+    connected: &Connected,
+    signals: &Signals,
+    subject: &Subject,
+    screen: &Screen,
+) -> Result<MachineAction, Problem> {
+    if let Some(problem) = &connected.missing {
+        return Err(problem.clone());
+    }
+    let action = tokio::select! {
+        action = pending(connected, subject) => action?,
+        () = signals.stopping() => {
+            return Err(Problem::new("interrupted", Retry::Safe, "interrupted before it was sent"));
+        }
+    };
+    let observe = |event: Event<'_>| {
+        if let Event::CancelNotRecorded(error) = event {
+            screen.fail(&format!("this was done, and is not on record: {error}"));
+        }
+    };
+    tokio::select! {
+        cancelled = connected.runner.cancel(&action, &args.comment, &observe) => cancelled
+            .unwrap_or_else(|error| Err(run::unrecorded(&error))),
+        () = signals.at_once() => {
+            Err(Problem::new("outcome-unknown", Retry::AskFirst, "interrupted on its way"))
+        }
+    }
+}
+
+/// The action that a user means: by its id, or the machine's offboarding that
+/// has not ended.
+async fn pending(connected: &Connected, subject: &Subject) -> Result<ActionId, Problem> {
+    let machine = match subject {
+        Subject::Action(id) => return offboarding(connected, id).await,
+        Subject::Machine(named) => machine(connected, &named.target).await?,
+    };
+    let listing = connected.runner.offboardings(&[&machine]).await?;
+    if let Some(id) = listing
+        .pending(&machine)
+        .and_then(|action| action.id.parse().ok())
+    {
+        return Ok(id);
+    }
+    Err(match listing.of(&machine).next() {
+        Some(ended) => Problem::new(
+            "already-ended",
+            Retry::Never,
+            format!(
+                "its offboarding {} has ended: {}",
+                ended.id,
+                ended.status.name()
+            ),
+        ),
+        None => Problem::new(
+            "no-offboarding",
+            Retry::Never,
+            format!("the service knows no offboarding of {machine}"),
+        ),
+    })
+}
+
+/// The action, if it is an offboarding: this command withdraws nothing else.
+/// Without the permission to read, the user's word has to do.
+async fn offboarding(connected: &Connected, id: &ActionId) -> Result<ActionId, Problem> {
+    match connected.runner.action(id).await {
+        Ok(action) if action.action_type != ActionType::Offboard => {
+            let message = "this action is no offboarding";
+            Err(Problem::new("no-offboarding", Retry::Never, message))
+        }
+        Ok(_) => Ok(id.clone()),
+        Err(problem) if problem.kind == "forbidden" => Ok(id.clone()),
+        Err(problem) => Err(unknown_action(problem)),
+    }
+}

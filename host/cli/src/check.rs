@@ -1,0 +1,341 @@
+//! `offboard check`: step by step, whether this connection can offboard, and
+//! why not. It changes nothing: it signs in, and reads one machine.
+
+mod contents;
+mod hosts;
+mod steps;
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use tokio::task::spawn_blocking;
+use uuid::Uuid;
+
+use super::{
+    args::{CheckArgs, ConnectArgs, Format, PluginArgs},
+    connect::{Record, pace},
+    exit::Exit,
+    hint, report,
+    screen::Screen,
+    settings::{Auth, Settings},
+    sheet::Cells,
+    signal::Signals,
+    watch::Watch,
+};
+use contents::{contents, held};
+use hosts::network;
+use offboard::{
+    Keyword,
+    audit::AuditFile,
+    component::Component,
+    connection::{
+        Connection, TokenClaims,
+        cloud::{Issuer, Service},
+    },
+    contract::Problem,
+    ledger::{Fault, Ledger, LedgerError, Session},
+    mask,
+    outputs::Files,
+    run::Runner,
+    sandbox::Sandbox,
+};
+use steps::{Report, Status, Step};
+
+pub(super) async fn check(mut args: CheckArgs, screen: &Screen) -> Result<Exit> {
+    let signals = Signals::listen(screen);
+    let mut report = Report::new(*screen, args.output.output == Format::Table);
+    let stopped = tokio::select! {
+        () = walk(&mut args, &mut report, &signals, screen) => false,
+        () = signals.stopping() => true,
+    };
+    let steps = report.into_steps();
+    if args.output.output != Format::Table {
+        report::data(screen, args.output.output, &steps);
+    }
+    Ok(
+        match steps.iter().any(|step| step.status == Status::Failed) {
+            _ if stopped => Exit::Interrupted,
+            true => Exit::Credential,
+            false => Exit::Done,
+        },
+    )
+}
+
+/// Each step that the ones before it allow.
+async fn walk(args: &mut CheckArgs, report: &mut Report, signals: &Signals, screen: &Screen) {
+    let Some((settings, service, connection)) = configuration(&mut args.connect, report) else {
+        return;
+    };
+    let args = &args.connect;
+    let plugin = plugin(args, report, screen).await;
+    let digest = plugin.as_ref().map(|(component, _)| component.digest());
+    let digest = digest.map_or_else(String::new, |digest| digest.as_str().to_owned());
+    let audit = records(&settings, &args.plugin, &digest, report).await;
+    network(&settings, &service, &connection, report).await;
+    let signed_in = settings.sign_in(&service, &connection, screen).await;
+    let claims = match &signed_in {
+        Ok((_, token)) => {
+            let claims = token.claims();
+            report.add(held(claims.as_ref()));
+            contents(&settings, &service, claims.as_ref(), report);
+            claims
+        }
+        Err(problem) => {
+            let advice = hint::hint(problem, None);
+            report.add(Step::failed("token", report::words(problem), advice));
+            None
+        }
+    };
+    let (Some((_, sandbox)), Some(audit)) = (plugin, audit) else {
+        return;
+    };
+    let sandbox = sandbox.audited(Arc::new(Watch::new(*screen, audit)));
+    let who = settings.who(&digest, &service);
+    // Its few calls are nobody's else to count: nothing is left behind.
+    let session = async {
+        let ledger = Ledger::in_memory().await?;
+        Session::begin(&ledger, &who, "check").await
+    };
+    let session = match session.await {
+        Ok(session) => Arc::new(session),
+        Err(error) => {
+            report.add(Step::failed(
+                "answer",
+                error.to_string(),
+                "Nothing was asked.",
+            ));
+            return;
+        }
+    };
+    let pace = pace(&settings, Arc::clone(&session), screen);
+    let mut runner = Runner::new(sandbox, connection, pace, session, signals.stop.clone());
+    let is_other = claims
+        .as_ref()
+        .is_some_and(|claims| settings.other_tenant(claims).is_some());
+    let wrong_resource = match signed_in {
+        // With a token of another tenant nothing is asked.
+        Ok(_) if is_other => false,
+        Ok((credential, _)) => {
+            runner.connection.credential = Some(credential);
+            answer(&runner, claims.as_ref(), report).await
+        }
+        Err(problem) => problem.kind == "no-credential",
+    };
+    if wrong_resource {
+        other_resources(&settings, &service, &mut runner, report, screen).await;
+    }
+    report.add(Step::skipped(
+        "quota",
+        format!(
+            "{}, for each application, tenant and API; what is left of it the service does not tell",
+            settings.quota()
+        ),
+    ));
+}
+
+fn configuration(
+    args: &mut ConnectArgs,
+    report: &mut Report,
+) -> Option<(Settings, Service, Connection)> {
+    let found = args.settings().and_then(|settings| {
+        let service = settings.service()?;
+        let connection = settings.network(&service)?;
+        Ok((settings, service, connection))
+    });
+    match found {
+        Ok(found) => {
+            let (settings, service, _) = &found;
+            let auth = settings.sign_in.chosen().map_or_else(
+                || "nothing".to_owned(),
+                |auth| format!("{} ({})", auth.value.name(), auth.source),
+            );
+            let at = match settings.sign_in.issuer() {
+                Issuer::Authority => format!(" at {}", service.authority.authority()),
+                Issuer::Azure | Issuer::Unknown => String::new(),
+            };
+            let reason = format!(
+                "{}, for {}, signing in with {auth}{at}",
+                service.api_root, service.resource
+            );
+            let overridden = settings.overridden();
+            report.add(match overridden.is_empty() {
+                true => Step::passed("configuration", reason),
+                false => Step::warning(
+                    "configuration",
+                    reason,
+                    format!("{}.", overridden.join("; ")),
+                ),
+            });
+            Some(found)
+        }
+        Err(error) => {
+            let hint = "docs/connect.md has each setting and its form; `offboard config show` tells \
+                where each comes from, unless the file itself is at fault.";
+            report.add(Step::failed("configuration", format!("{error:#}"), hint));
+            None
+        }
+    }
+}
+
+/// The ledger and the audit: whether they can be written. What is read here goes
+/// into the audit, too; none where it cannot.
+async fn records(
+    settings: &Settings,
+    plugin: &PluginArgs,
+    digest: &str,
+    report: &mut Report,
+) -> Option<Option<AuditFile>> {
+    let open = async {
+        let nowhere = || LedgerError::nowhere(Fault::NoHome);
+        let ledger = settings.ledger().ok_or_else(nowhere)?;
+        settings.check_files(Files::default(), plugin, Record::Ledger)?;
+        let file = settings.audit.as_ref();
+        let audit = file.map(|file| AuditFile::open(&file.value, Uuid::new_v4(), digest));
+        let audit = audit.transpose()?;
+        Ledger::probe(&ledger).await?;
+        anyhow::Ok((ledger, audit))
+    };
+    match open.await {
+        Ok((ledger, audit)) => {
+            let reason = match &settings.audit {
+                Some(file) => format!(
+                    "the ledger {} and the audit {} can be written",
+                    mask::path(&ledger),
+                    mask::path(&file.value)
+                ),
+                None => format!(
+                    "the ledger {} can be written; no audit was asked for",
+                    mask::path(&ledger)
+                ),
+            };
+            report.add(Step::passed("records", reason));
+            Some(audit)
+        }
+        Err(error) => {
+            let hint = "Nothing is sent that cannot be put on record: make room, or name other \
+                files with --ledger and --audit.";
+            report.add(Step::failed("records", format!("{error:#}"), hint));
+            None
+        }
+    }
+}
+
+async fn plugin(
+    args: &ConnectArgs,
+    report: &mut Report,
+    screen: &Screen,
+) -> Option<(Component, Sandbox)> {
+    let (plugin, loading) = (args.plugin.clone(), *screen);
+    let load = async {
+        let component = spawn_blocking(move || plugin.component(&loading)).await??;
+        let sandbox = Sandbox::new(&component, args.plugin.limits()?)?;
+        anyhow::Ok((component, sandbox))
+    };
+    match load.await {
+        Ok((component, sandbox)) => {
+            let pinned = match args.plugin.plugin_sha256 {
+                Some(_) => "as pinned",
+                None => "not pinned",
+            };
+            report.add(Step::passed(
+                "plugin",
+                format!("{}, {pinned}", component.digest()),
+            ));
+            Some((component, sandbox))
+        }
+        Err(error) => {
+            let hint =
+                "Look at it with `offboard inspect`; without --plugin, the built-in one runs.";
+            report.add(Step::failed("plugin", format!("{error:#}"), hint));
+            None
+        }
+    }
+}
+
+/// What the API answers to a read of one machine; and whether the resource may
+/// be the wrong one.
+async fn answer(runner: &Runner, claims: Option<&TokenClaims>, report: &mut Report) -> bool {
+    let answered = runner.one_machine().await;
+    let is_forbidden = matches!(&answered, Err(problem) if problem.kind == "forbidden");
+    report.add(match answered {
+        Ok(true) => Step::passed("answer", "the API answers, and there are machines"),
+        Ok(false) => Step::warning(
+            "answer",
+            "the API answers, and lists no machine",
+            "Is it the right tenant? A user's token lists the machines of the user's device groups.",
+        ),
+        Err(problem) => refused(&problem, claims),
+    });
+    is_forbidden
+}
+
+fn refused(problem: &Problem, claims: Option<&TokenClaims>) -> Step {
+    let advice = hint::hint(problem, claims);
+    let words = report::words(problem);
+    let may_read = claims.is_none_or(TokenClaims::may_read);
+    match &*problem.kind {
+        // It says nothing about offboarding.
+        "forbidden" if !may_read => Step::warning("answer", words, advice),
+        "throttled" => Step::warning("answer", words, advice),
+        _ => Step::failed("answer", words, advice),
+    }
+}
+
+/// Where sources disagree about a government cloud's resource, tries the others.
+async fn other_resources(
+    settings: &Settings,
+    service: &Service,
+    runner: &mut Runner,
+    report: &mut Report,
+    screen: &Screen,
+) {
+    let Some(cloud) = settings.cloud.as_ref().map(|cloud| cloud.value) else {
+        return;
+    };
+    let auth = settings.sign_in.chosen().map(|auth| auth.value);
+    // A ready token is for what it is for, and nobody types three codes.
+    let fixed = settings.sign_in.issuer() == Issuer::Unknown || auth == Some(Auth::DeviceCode);
+    if settings.resource.is_some() || fixed {
+        return;
+    }
+    for resource in cloud.resources().into_iter().skip(1) {
+        let mut other = service.clone();
+        other.resource = resource;
+        let signed_in = settings.sign_in(&other, &runner.connection, screen).await;
+        let tried = match signed_in {
+            Ok((credential, _)) => {
+                runner.connection.credential = Some(credential);
+                runner.one_machine().await.map(|_| ())
+            }
+            Err(problem) => Err(problem),
+        };
+        let resource = &other.resource;
+        report.add(match tried {
+            Ok(()) => Step::warning(
+                "resource",
+                format!("{resource} works"),
+                format!("Use it with --resource {resource}, and check again."),
+            ),
+            Err(problem) => Step::skipped(
+                "resource",
+                format!(
+                    "{resource} does not work either: {}",
+                    report::words(&problem)
+                ),
+            ),
+        });
+    }
+}
+
+impl Cells for Step {
+    const HEAD: &'static [&'static str] = &["step", "status", "reason", "hint"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.step.to_owned(),
+            self.status.name().to_owned(),
+            self.reason.clone(),
+            self.hint.clone().unwrap_or_default(),
+        ]
+    }
+}

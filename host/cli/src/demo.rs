@@ -1,0 +1,238 @@
+//! `offboard demo`: one offboarding and two honest failures, against a
+//! simulator, through the same sandbox and over the same HTTP as any other.
+
+use std::{
+    cell::Cell,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, ensure};
+use offboard_simulator::{Config, OnDuplicate, Simulator};
+
+use super::{exit::Exit, hint, report, screen::Screen, signal::Signals};
+use offboard::{
+    component::Component,
+    connection::{Connection, Token},
+    contract::{Comment, MachineId, Problem},
+    grant::Grant,
+    ledger::{Entry, Ledger, Plan, RunId, Session, Who},
+    order::{State, Target},
+    pace::{Pace, Quota},
+    run::{Event, Runner, Sending},
+    sandbox::{Limits, Sandbox},
+};
+
+const ACTION_TIME: Duration = Duration::from_millis(1500);
+const PATIENCE: Duration = Duration::from_secs(30);
+/// An id that no simulated fleet has.
+const NOBODY: &str = "00000000000000000000000000000000deadbeef";
+
+pub(super) async fn demo(screen: &Screen) -> Result<Exit> {
+    let signals = Signals::listen(screen);
+    let config = Config {
+        action_time: ACTION_TIME,
+        on_duplicate: OnDuplicate::Refuse,
+        ..Config::default()
+    };
+    let simulator = Simulator::start(config)
+        .await
+        .context("the simulator does not start")?;
+    let done = tokio::select! {
+        done = tour(screen, &signals, &simulator) => done.map(|()| Exit::Done),
+        () = signals.stopping() => Ok(Exit::Interrupted),
+    };
+    simulator.stop().await;
+    done
+}
+
+async fn tour(screen: &Screen, signals: &Signals, simulator: &Simulator) -> Result<()> {
+    let component = Component::embedded()?;
+    let api_root = simulator.api_root().parse()?;
+    let connection = Connection::new(api_root, Some(Token::new(simulator.token())?));
+    let sandbox = Sandbox::new(&component, Limits::default())?;
+    let who = Who::new(None, component.digest().as_str(), simulator.api_root());
+    let ledger = Ledger::in_memory().await?;
+    let session = Arc::new(Session::begin(&ledger, &who, "demo").await?);
+    let pace = Pace::new(Quota::default(), Arc::clone(&session), |_| {});
+    let runner = Runner::new(sandbox, connection, pace, session, signals.stop.clone());
+    let fleet = simulator.machines();
+    screen.line(&format!(
+        "A simulator of Defender for Endpoint listens on {} with {} machines.\n\
+         The plugin, {} bytes of WebAssembly, is in its sandbox; the token is not.",
+        simulator.api_root(),
+        fleet.len(),
+        component.bytes().len(),
+    ));
+
+    let online = fleet
+        .iter()
+        .find(|truth| truth.online && truth.supported && truth.machine.health_status == "Active")
+        .context("the fleet has no machine that is online")?;
+    success(screen, &runner, &online.machine.id).await?;
+
+    heading(screen, "2. A machine that nobody knows");
+    let unknown = failure(screen, &runner, NOBODY).await?;
+    ensure!(
+        unknown.kind == "machine-not-found",
+        "the simulator took an unknown machine"
+    );
+
+    heading(
+        screen,
+        "3. A machine whose offboarding is already under way",
+    );
+    let offline = fleet
+        .iter()
+        .find(|truth| !truth.online && truth.supported)
+        .context("the fleet has no machine that is offline")?;
+    let first = plan(
+        &runner,
+        &offline.machine.id,
+        "Offline since spring, INC-1000",
+    )
+    .await?;
+    let first = send(&runner, first).await?;
+    screen.line(&format!(
+        "{} is offline, so its first offboarding stays pending: {}",
+        offline.machine.computer_dns_name,
+        first.order.action().map_or("", |action| action.id.as_str()),
+    ));
+    let again = plan(&runner, &offline.machine.id, "Stolen, INC-1234").await?;
+    let again = send(&runner, again).await?;
+    ensure!(
+        again.order.is_joined(),
+        "the simulator took a second offboarding"
+    );
+    screen.line(&format!(
+        "The service refuses a second one, and the order takes on the first: {} {}\n{}",
+        again.order.state(),
+        again.order.action().map_or("", |action| action.id.as_str()),
+        hint::JOINED,
+    ));
+    screen.line(
+        "\nNext, step by step, against a simulator of your own (target/debug/offboard, if it is not \
+         in your path):\n\
+         \n  offboard simulate --listen 127.0.0.1:8400 --write-token target/token\n\
+         \nand in another terminal:\n\
+         \n  export OFFBOARD_API_ROOT=http://127.0.0.1:8400 OFFBOARD_TOKEN_FILE=target/token\
+         \n  offboard find ams-it-00006\
+         \n  offboard run ams-fin-00000.corp.contoso.test --comment 'Stolen, INC-1234' --wait",
+    );
+    Ok(())
+}
+
+/// Puts one order on record, and looks at its machine.
+async fn plan(runner: &Runner, machine: &str, comment: &str) -> Result<RunId> {
+    let machine: MachineId = machine.parse()?;
+    let comment: Comment = comment.parse()?;
+    let plan = Plan {
+        target: Target::Id(machine),
+        comment,
+        called: None,
+    };
+    let run = uuid::Uuid::new_v4();
+    // Each of them is sent, whatever was before.
+    Ok(runner.session.plan(run, None, true, None, [plan]).await?)
+}
+
+/// Sends it, without asking anybody; what became of it.
+async fn send(runner: &Runner, run: RunId) -> Result<Entry> {
+    let again = Sending {
+        again: true,
+        ..Sending::default()
+    };
+    runner.look(run, true, &|_| {}).await?;
+    runner.send(run, again, &|_| {}).await?;
+    the_order(runner, run).await
+}
+
+async fn the_order(runner: &Runner, run: RunId) -> Result<Entry> {
+    let orders = runner.session.ledger().entries(run, 0, 1).await?;
+    orders.into_iter().next().context("there is no order")
+}
+
+fn heading(screen: &Screen, text: &str) {
+    screen.line(&format!("\n{text}\n"));
+}
+
+/// The whole way: preflight, grant, request, action, end.
+async fn success(screen: &Screen, runner: &Runner, machine: &str) -> Result<()> {
+    heading(screen, "1. A machine that is online");
+    let run = plan(runner, machine, "Stolen, INC-1234").await?;
+    runner.look(run, true, &|_| {}).await?;
+    let entry = the_order(runner, run).await?;
+    let seen = entry.order.seen().context("the preflight failed")?;
+    screen.line("Before (preflight):");
+    screen.line(&report::planned(&[&entry]));
+    let platform = seen.platform.clone();
+    let id = entry.order.machine().context("the order has no machine")?;
+    let grant = Grant::offboard(&runner.connection.api_root, id, entry.order.comment());
+    screen.line(&format!(
+        "\nWhat the plugin may send, and nothing else:\n  {grant}"
+    ));
+
+    let start = Instant::now();
+    let since = |start: Instant| format!("{:4.1} s", start.elapsed().as_secs_f32());
+    let entry = send(runner, run).await?;
+    let action = entry
+        .order
+        .action()
+        .context("the service did not take it")?;
+    screen.line(&format!(
+        "\nThe machine action that came back:\n{}",
+        pretty(&action.json)
+    ));
+    screen.line(&format!(
+        "\nIts way:\n  {}  {}",
+        since(start),
+        action.status.name()
+    ));
+    let ended = Cell::new(State::Accepted);
+    let observe = |event: Event<'_>| {
+        if let Event::Changed(order) = event
+            && let Some(action) = order.action()
+        {
+            ended.set(order.state());
+            screen.line(&format!("  {}  {}", since(start), action.status.name()));
+        }
+    };
+    runner.follow(run, Some(PATIENCE), &observe).await?;
+    let ended = ended.get();
+    ensure!(ended == State::Succeeded, "it ended as {ended}");
+    screen.line(&format!(
+        "\nOffboarded. {}",
+        hint::aftermath(platform.as_deref())
+    ));
+    Ok(())
+}
+
+/// An order that the service refuses, in the service's own words.
+async fn failure(screen: &Screen, runner: &Runner, machine: &str) -> Result<Problem> {
+    let run = plan(runner, machine, "Stolen, INC-1234").await?;
+    runner.look(run, true, &|_| {}).await?;
+    let entry = the_order(runner, run).await?;
+    let problem = entry
+        .order
+        .problem()
+        .context("the service knows it")?
+        .clone();
+    let credential = runner
+        .connection
+        .credential
+        .as_ref()
+        .context("no credential")?;
+    let claims = credential.token().await?.claims();
+    screen.line(&format!(
+        "The service says: {}\nWhat to do: {}",
+        report::words(&problem),
+        hint::hint(&problem, claims.as_ref())
+    ));
+    Ok(problem)
+}
+
+fn pretty(json: &str) -> String {
+    serde_json::from_str::<serde_json::Value>(json)
+        .and_then(|value| serde_json::to_string_pretty(&value))
+        .unwrap_or_else(|_| json.to_owned())
+}

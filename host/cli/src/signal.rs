@@ -1,0 +1,176 @@
+//! Ctrl-C, SIGTERM and SIGHUP: the first finishes what is in flight, the second
+//! stops at once. Where even that is not heard, because the system keeps the
+//! command waiting for a file, the process ends without it. A signal that the
+//! caller had ignored, as `nohup` does, stays ignored.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::{exit::Exit, screen::Screen};
+use offboard::ledger::Ledger;
+
+/// How long after the second the process has to end by itself.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The two wishes to end.
+pub(super) struct Signals {
+    /// True after the first.
+    pub(super) stop: watch::Receiver<bool>,
+    now: watch::Receiver<bool>,
+}
+
+impl Signals {
+    /// Listens from now on.
+    pub(super) fn listen(screen: &Screen) -> Self {
+        let (stop_sender, stop) = watch::channel(false);
+        let (now_sender, now) = watch::channel(false);
+        let screen = *screen;
+        let mut heard = Heard::new();
+        tokio::spawn(async move {
+            heard.next().await;
+            screen.say("Stopping: what is in flight is finished. Once more stops at once.");
+            let _ = stop_sender.send(true);
+            heard.next().await;
+            let _ = now_sender.send(true);
+            // Kept: a closed channel would look like a signal that never comes.
+            tokio::select! {
+                () = heard.next() => {}
+                () = tokio::time::sleep(PATIENCE) => {}
+            }
+            std::process::exit(u8::from(Exit::Interrupted).into());
+        });
+        Self { stop, now }
+    }
+
+    /// Whether the first has come.
+    pub(super) fn stopped(&self) -> bool {
+        *self.stop.borrow()
+    }
+
+    /// Returns at the first.
+    pub(super) async fn stopping(&self) {
+        if self.stop.clone().wait_for(|stop| *stop).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Returns at the second.
+    pub(super) async fn at_once(&self) {
+        if self.now.clone().wait_for(|now| *now).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// The signals that end the command.
+#[cfg(unix)]
+struct Heard(Vec<tokio::signal::unix::Signal>);
+
+#[cfg(unix)]
+impl Heard {
+    /// The terminal's end is a signal, too: a run of hours is left by a line that
+    /// drops. What the caller had ignored is not listened to, since that would end
+    /// its being ignored.
+    fn new() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        let kinds = [
+            SignalKind::interrupt(),
+            SignalKind::terminate(),
+            SignalKind::hangup(),
+        ];
+        let heard = kinds
+            .into_iter()
+            .filter(|kind| !is_ignored(kind.as_raw_value()))
+            .filter_map(|kind| signal(kind).ok());
+        Self(heard.collect())
+    }
+
+    /// Returns at the next one.
+    async fn next(&mut self) {
+        std::future::poll_fn(|context| {
+            let mut heard = self.0.iter_mut();
+            match heard.any(|signal| signal.poll_recv(context).is_ready()) {
+                true => std::task::Poll::Ready(()),
+                false => std::task::Poll::Pending,
+            }
+        })
+        .await;
+    }
+}
+
+/// Whether a signal is ignored by this process. A process begins with what its
+/// caller ignored.
+#[cfg(unix)]
+fn is_ignored(signal: libc::c_int) -> bool {
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: without a new action sigaction changes nothing. It writes the one in
+    // force into `action`, for which zeros are valid if it fails.
+    #[allow(unsafe_code)]
+    let (asked, action) = unsafe {
+        let asked = libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr());
+        (asked, action.assume_init())
+    };
+    asked == 0 && action.sa_sigaction == libc::SIG_IGN
+}
+
+#[cfg(not(unix))]
+struct Heard;
+
+#[cfg(not(unix))]
+impl Heard {
+    fn new() -> Self {
+        Self
+    }
+
+    async fn next(&mut self) {
+        let _ = tokio::signal::ctrl_c().await;
+    }
+}
+
+/// How long Ctrl-Z waits for a transaction.
+#[cfg(unix)]
+const LONGEST_TRANSACTION: Duration = Duration::from_secs(2);
+
+/// From now on, Ctrl-Z stops this process between two writes to the ledger: while it
+/// is stopped, others can write.
+#[cfg(unix)]
+pub(super) fn stop_between_writes(ledger: &Ledger) {
+    use rustix::process::{Signal, getpid, kill_process};
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let ledger = ledger.clone();
+    let Ok(mut stops) = signal(SignalKind::from_raw(Signal::TSTP.as_raw())) else {
+        return;
+    };
+    tokio::spawn(async move {
+        while stops.recv().await.is_some() {
+            // As the system does it: a process that no shell can continue is not stopped.
+            if !may_be_continued() {
+                continue;
+            }
+            let rest = tokio::time::timeout(LONGEST_TRANSACTION, ledger.rest()).await;
+            let _ = kill_process(getpid(), Signal::STOP);
+            drop(rest);
+        }
+    });
+}
+
+#[cfg(not(unix))]
+pub(super) fn stop_between_writes(_: &Ledger) {}
+
+/// Whether another process of this session, outside of this process's group, is there
+/// to continue it, as far as its parent shows (POSIX, "orphaned process group").
+#[cfg(unix)]
+fn may_be_continued() -> bool {
+    use rustix::process::{getpgid, getpgrp, getppid, getsid};
+    let Some(parent) = getppid() else {
+        return false;
+    };
+    let (Ok(session), Ok(own)) = (getsid(Some(parent)), getsid(None)) else {
+        return false;
+    };
+    let is_outside = getpgid(Some(parent)).is_ok_and(|group| group != getpgrp());
+    // A parent in the same group has a parent itself, unless it leads the session.
+    session == own && (is_outside || session != parent)
+}

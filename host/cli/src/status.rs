@@ -1,0 +1,151 @@
+//! `offboard status`: what became of actions, and of machines' newest
+//! offboardings.
+
+use std::{ops::ControlFlow, time::Duration};
+
+use anyhow::Result;
+
+use super::{
+    actions::{Asked, interrupted, machine, show, unknown_action},
+    args::StatusArgs,
+    connect::{Connected, Record},
+    exit::Exit,
+    screen::Screen,
+    signal::Signals,
+    target::Subject,
+};
+use offboard::{
+    contract::{ActionId, MachineAction, Problem, Retry},
+    order::{State, state_of},
+    run::Since,
+};
+
+pub(super) async fn status(mut args: StatusArgs, screen: &Screen) -> Result<Exit> {
+    let signals = Signals::listen(screen);
+    let Some(mut connected) = args
+        .connect
+        .connect("status", Record::Calls, &signals, screen)
+        .await?
+    else {
+        let asked = interrupted(&args.actions);
+        show(&asked, None, unknown, args.output.output, None, screen);
+        return Ok(Exit::Interrupted);
+    };
+    connected
+        .expect_tenant_of(args.actions.iter().filter_map(Subject::named))
+        .await;
+    let mut asked = Vec::new();
+    for subject in &args.actions {
+        let found = tokio::select! {
+            found = newest(&connected, subject) => found,
+            () = signals.stopping() => Err(no_answer()),
+        };
+        let found = found.map(|action| {
+            let state = state_of(&action.status);
+            (action, state)
+        });
+        asked.push(Asked {
+            subject: subject.clone(),
+            found,
+            doubt: None,
+        });
+    }
+    if let Some(patience) = args.wait.wait {
+        tokio::select! {
+            () = follow(&connected, &mut asked, patience, screen) => {}
+            () = signals.stopping() => {}
+        }
+        for asked in &mut asked {
+            if let Ok((_, state @ State::Accepted)) = &mut asked.found {
+                *state = State::Pending;
+            }
+        }
+    }
+    tokio::select! {
+        () = doubt(&connected, &mut asked) => {}
+        () = signals.stopping() => {}
+    }
+    connected.end(screen).await;
+    show(
+        &asked,
+        None,
+        unknown,
+        args.output.output,
+        connected.claims.as_ref(),
+        screen,
+    );
+    if signals.stopped() {
+        return Ok(Exit::Interrupted);
+    }
+    Ok(Exit::of(asked.iter().map(|asked| match &asked.found {
+        Ok(_) if asked.doubt.is_some() => Exit::Refused,
+        Ok((_, State::Pending)) => Exit::Unknown,
+        Ok((_, State::Failed | State::TimedOut | State::Cancelled)) => Exit::Refused,
+        Ok(_) => Exit::Done,
+        Err(problem) => Exit::of_problem(problem),
+    })))
+}
+
+/// Whether machines have reported since they were offboarded.
+async fn doubt(connected: &Connected, asked: &mut [Asked]) {
+    for asked in asked {
+        if let Ok((action, State::Succeeded)) = &asked.found
+            && let Some(since @ Since::Reported(..)) = connected.runner.since(action).await
+        {
+            asked.doubt = Some(since.problem(&format!("action {} offboarded it", action.id)));
+        }
+    }
+}
+
+/// A read that failed says nothing of what became of an offboarding.
+fn unknown(_: &Problem) -> State {
+    State::Unknown
+}
+
+fn no_answer() -> Problem {
+    Problem::new("interrupted", Retry::Safe, "interrupted before the answer")
+}
+
+/// The action that a user means: by its id, or a machine's newest offboarding.
+async fn newest(connected: &Connected, subject: &Subject) -> Result<MachineAction, Problem> {
+    if let Some(problem) = &connected.missing {
+        return Err(problem.clone());
+    }
+    let machine = match subject {
+        Subject::Action(id) => {
+            return connected.runner.action(id).await.map_err(unknown_action);
+        }
+        Subject::Machine(named) => machine(connected, &named.target).await?,
+    };
+    let listing = connected.runner.offboardings(&[&machine]).await?;
+    listing.of(&machine).next().cloned().ok_or_else(|| {
+        let message = format!("the service knows no offboarding of {machine}");
+        Problem::new("no-offboarding", Retry::Never, message)
+    })
+}
+
+async fn follow(connected: &Connected, asked: &mut [Asked], patience: Duration, screen: &Screen) {
+    let runner = &connected.runner;
+    let ask = async || {
+        let mut open = ControlFlow::Break(());
+        for asked in asked.iter_mut() {
+            let Ok((action, State::Accepted)) = &asked.found else {
+                continue;
+            };
+            let Ok(id) = action.id.parse::<ActionId>() else {
+                continue;
+            };
+            if let Ok(action) = runner.action(&id).await {
+                let state = state_of(&action.status);
+                screen.detail(&format!("{} {}", action.id, action.status.name()));
+                asked.found = Ok((action, state));
+            }
+            if matches!(asked.found, Ok((_, State::Accepted))) {
+                open = ControlFlow::Continue(());
+            }
+        }
+        open
+    };
+    // Whether the time was over is seen in what has not ended.
+    let _ = runner.poll(patience, ask).await;
+}

@@ -1,0 +1,145 @@
+//! What a user may name on the command line: a machine, an action, a host. What looks
+//! like something else is refused before anything is sent, with the flag or the
+//! command that it may have been meant for.
+
+use std::fmt;
+
+use offboard::{
+    contract::ActionId,
+    order::Target,
+    selection::{self, InvalidReference, MachineReference},
+};
+
+/// An action, or a machine that has one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Subject {
+    Action(ActionId),
+    Machine(MachineReference),
+}
+
+impl Subject {
+    /// The machine id and the name, as far as the user gave them.
+    pub(super) fn machine(&self) -> (Option<&str>, Option<&str>) {
+        match self.named().map(|named| &named.target) {
+            None => (None, None),
+            Some(Target::Id(id)) => (Some(id.as_str()), None),
+            Some(Target::Name(name)) => (None, Some(name)),
+        }
+    }
+
+    /// The machine, if the user named one.
+    pub(super) fn named(&self) -> Option<&MachineReference> {
+        match self {
+            Self::Action(_) => None,
+            Self::Machine(named) => Some(named),
+        }
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Action(id) => id.fmt(formatter),
+            Self::Machine(named) => named.target.fmt(formatter),
+        }
+    }
+}
+
+/// A machine id, a device URL of the portal, or a DNS name.
+pub(super) fn machine(text: &str) -> Result<MachineReference, String> {
+    text.parse().map_err(|error| refused(text, &error))
+}
+
+/// An action id, or what [`machine`] takes.
+pub(super) fn action(text: &str) -> Result<Subject, String> {
+    match text.parse() {
+        Ok(id) => Ok(Subject::Action(id)),
+        Err(_) => machine(text).map(Subject::Machine),
+    }
+}
+
+/// A name to search for.
+pub(super) fn any_name(text: &str) -> Result<String, String> {
+    selection::any_name(text).map_err(|error| match error {
+        InvalidReference::Id => {
+            format!("{error}: `offboard run` and `offboard status` take it as it is")
+        }
+        error => error.to_string(),
+    })
+}
+
+/// Why a text is not a machine, with what the user can do.
+pub(super) fn refused(text: &str, error: &InvalidReference) -> String {
+    match error {
+        InvalidReference::Number => {
+            format!("{error} (one to wait for is written --wait={text})")
+        }
+        InvalidReference::Name => {
+            format!("{error}; `offboard find` finds devices of other names")
+        }
+        error => error.to_string(),
+    }
+}
+
+/// A host alone, as `gateway.example.com` or `10.1.2.3`.
+pub(super) fn host(text: &str) -> Result<String, String> {
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    let is_host = url::Host::parse(text).is_ok() || bare.parse::<std::net::IpAddr>().is_ok();
+    match is_host {
+        true => Ok(text.to_owned()),
+        false => Err("a host alone, without https:// and without a port".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const ID: &str = "0123456789abcdef0123456789abcdef01234567";
+
+    #[test]
+    fn a_host_is_one_alone() {
+        for taken in [
+            "gateway.example.com",
+            "10.1.2.3",
+            "[fd00::1]",
+            "fd00::1",
+            "localhost",
+        ] {
+            assert!(host(taken).is_ok(), "{taken}");
+        }
+        for refused in [
+            "https://gateway.example.com",
+            "a.test:443",
+            "a.test/x",
+            "",
+            "a b",
+        ] {
+            assert!(host(refused).is_err(), "{refused}");
+        }
+    }
+
+    #[test]
+    fn an_action_is_a_guid_or_a_machine() {
+        let guid = "11111111-2222-3333-4444-555555555555";
+        assert_eq!(
+            action(guid).unwrap(),
+            Subject::Action(guid.parse().unwrap())
+        );
+        assert!(matches!(
+            action(ID).unwrap(),
+            Subject::Machine(MachineReference {
+                target: Target::Id(_),
+                ..
+            })
+        ));
+        assert!(matches!(
+            action("laptop-7").unwrap(),
+            Subject::Machine(MachineReference {
+                target: Target::Name(_),
+                ..
+            })
+        ));
+    }
+}

@@ -1,0 +1,334 @@
+//! What people see while a run goes on: a bar at the end of a terminal, or plain
+//! lines where there is none; each order where they are few.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    io::{IsTerminal, stderr},
+    time::{Duration, Instant},
+};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::{connect::Connected, hint, report, screen::Screen};
+use offboard::{
+    contract::MachineId,
+    ledger::Entry,
+    order::{Order, State},
+    pace::{Quota, time_left},
+    run::Event,
+    text::clean,
+};
+
+/// Of more orders, only those that went wrong are told one by one.
+const FEW: u64 = 25;
+/// A time left that is shorter is not worth a word.
+const SHORT: Duration = Duration::from_secs(3);
+/// So many orders say how fast the others go.
+const SAMPLE: u64 = 4;
+/// How often the state of things is told where there is no terminal.
+const INTERVAL: Duration = Duration::from_secs(30);
+
+/// How far each machine is, and how many are how far.
+#[derive(Default)]
+struct States {
+    /// By the first digits of their ids: there may be a hundred thousand.
+    of: HashMap<u128, State>,
+    counts: HashMap<&'static str, u64>,
+}
+
+impl States {
+    fn set(&mut self, machine: &MachineId, state: State) {
+        let digits = machine.as_str().get(..32).unwrap_or_default();
+        let key = u128::from_str_radix(digits, 16).unwrap_or_default();
+        if let Some(before) = self.of.insert(key, state)
+            && let Some(count) = self.counts.get_mut(before.name())
+        {
+            *count -= 1;
+        }
+        *self.counts.entry(state.name()).or_default() += 1;
+    }
+
+    fn count(&self, states: &[State]) -> u64 {
+        let count = |state: &State| self.counts.get(state.name()).copied();
+        states.iter().filter_map(count).sum()
+    }
+}
+
+/// Tells what happens.
+pub(super) struct Teller<'a> {
+    screen: Screen,
+    connected: &'a Connected,
+    quota: Quota,
+    is_large: bool,
+    states: RefCell<States>,
+    planned: Cell<u64>,
+    /// Whether all is sent, and followed.
+    follows: Cell<bool>,
+    begun: Cell<Instant>,
+    told: Cell<Instant>,
+    bar: RefCell<Option<ProgressBar>>,
+}
+
+impl<'a> Teller<'a> {
+    /// For a run of so many orders.
+    pub(super) fn new(screen: &Screen, connected: &'a Connected, orders: u64) -> Self {
+        let now = Instant::now();
+        Self {
+            screen: *screen,
+            connected,
+            quota: connected.runner.pace.quota().clone(),
+            is_large: orders > FEW,
+            states: RefCell::default(),
+            planned: Cell::new(0),
+            follows: Cell::new(false),
+            begun: Cell::new(now),
+            told: Cell::new(now),
+            bar: RefCell::default(),
+        }
+    }
+
+    /// So many are sent from now on.
+    pub(super) fn begin(&self, planned: u64) {
+        let now = Instant::now();
+        self.planned.set(planned);
+        self.begun.set(now);
+        self.told.set(now);
+        if planned < 2 || self.screen.quiet() || !stderr().is_terminal() {
+            return;
+        }
+        let bar = ProgressBar::with_draw_target(Some(planned), ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template("[{bar:30}] {pos} of {len}  {msg}") {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        bar.enable_steady_tick(Duration::from_secs(1));
+        Screen::set_bar(Some(bar.clone()));
+        *self.bar.borrow_mut() = Some(bar);
+        self.draw();
+    }
+
+    /// So many are followed from now on.
+    pub(super) fn begin_to_follow(&self, accepted: u64) {
+        *self.states.borrow_mut() = States::default();
+        self.follows.set(true);
+        self.begin(accepted);
+    }
+
+    /// All is sent, or followed to its end.
+    pub(super) fn end(&self) {
+        Screen::set_bar(None);
+        if self.bar.borrow_mut().take().is_some() || (self.is_large && self.planned.get() > 0) {
+            self.screen.say(&self.summary());
+        }
+        self.planned.set(0);
+    }
+
+    pub(super) fn tell(&self, event: &Event<'_>) {
+        match event {
+            Event::Looking(order) => {
+                let asked = clean(&order.target().to_string());
+                self.screen.detail(&format!("looking up {asked}"));
+            }
+            Event::Fleet(machines) => {
+                let words = format!("{machines} machines of the fleet are read");
+                self.screen.detail(&words);
+            }
+            Event::NotSeen(entry, problem) => self.not_seen(entry, problem),
+            Event::Changed(order) => self.changed(order),
+            Event::Asking(order) => self.say_of_one(
+                "the outcome is unknown; asking the service what became of it",
+                order,
+            ),
+            Event::PutBack(order, problem, pause) => {
+                let pause = humantime::format_duration(*pause);
+                let words = report::words(problem);
+                self.say_of_one(&format!("it comes again in {pause}: {words}"), order);
+            }
+            Event::Tagged(order) => {
+                let asked = clean(&order.target().to_string());
+                self.screen.detail(&format!("{asked} is tagged"));
+            }
+            Event::NotTagged(order, problem) => self.screen.warn(&format!(
+                "{}: it is offboarded without the tag: {}\n  {}",
+                clean(&order.target().to_string()),
+                report::words(problem),
+                hint::of_tag(problem, self.connected.claims.as_ref())
+            )),
+            Event::NoTags(problem) => self.screen.warn(&format!(
+                "no machine is tagged any more, and the offboarding goes on: {}\n  {}",
+                report::words(problem),
+                hint::of_tag(problem, self.connected.claims.as_ref())
+            )),
+            Event::Renewed => self
+                .screen
+                .say("the service refused the token; sending again with a fresh one"),
+            Event::Waiting(pause, problem) => self.screen.progress(&format!(
+                "the service cannot be asked just now, waiting {}: {}",
+                humantime::format_duration(*pause),
+                report::words(problem)
+            )),
+            Event::NotAsked(problem) => self.screen.say(&format!(
+                "how far the actions are cannot be asked just now, and is asked again: {}",
+                report::words(problem)
+            )),
+            Event::NotKept(problem) => self.screen.warn(&report::words(problem)),
+            Event::Stopped(problem) => self
+                .screen
+                .say(&format!("nothing more is sent: {}", report::words(problem))),
+            Event::NotRecorded(entry, error) => {
+                let machine = entry.order.machine().map_or("", |id| id.as_str());
+                self.screen.fail(&format!(
+                    "{machine} is {}, and that is not on record: {error}",
+                    entry.order.state()
+                ));
+            }
+            Event::CannotFollow(problem) => self.screen.say(&format!(
+                "the actions cannot be followed: {}",
+                report::words(problem)
+            )),
+            _ => {}
+        }
+    }
+
+    fn not_seen(&self, entry: &Entry, problem: &offboard::contract::Problem) {
+        let asked = clean(&entry.order.target().to_string());
+        if let Some(called) = &entry.called {
+            self.screen.say(&format!(
+                "note: whether {asked} is {}, as the list says, cannot be checked",
+                clean(called)
+            ));
+        }
+        let hint = hint::hint(problem, self.connected.claims.as_ref());
+        self.screen.say(&format!(
+            "preflight of {asked} is unavailable: {}\n  {hint}",
+            report::words(problem)
+        ));
+    }
+
+    fn say_of_one(&self, words: &str, order: &Order) {
+        let text = format!("{}: {words}", clean(&order.target().to_string()));
+        match self.is_large {
+            true => self.screen.detail(&text),
+            false => self.screen.say(&text),
+        }
+    }
+
+    fn changed(&self, order: &Order) {
+        let state = order.state();
+        if let Some(machine) = order.machine() {
+            self.states.borrow_mut().set(machine, state);
+        }
+        let id = order
+            .machine()
+            .map_or_else(String::new, ToString::to_string);
+        let name = clean(order.name().unwrap_or_default());
+        let detail = report::detail(order.action(), order.problem());
+        let text = format!("{state} {id} {name}  {detail}");
+        let went_well = matches!(state, State::Accepted | State::Succeeded | State::Skipped)
+            && !order.is_seen_since();
+        match self.is_large && went_well {
+            true => self.screen.detail(&text),
+            false => self.screen.say(&text),
+        }
+        self.draw();
+    }
+
+    /// Brings the bar up to date; or a line, where there is none, now and then.
+    fn draw(&self) {
+        if let Some(bar) = &*self.bar.borrow() {
+            bar.set_position(self.settled());
+            bar.set_message(self.summary());
+        } else if self.is_large && self.planned.get() > 0 && self.told.get().elapsed() >= INTERVAL {
+            self.told.set(Instant::now());
+            let (settled, planned) = (self.settled(), self.planned.get());
+            let text = format!("{settled} of {planned}: {}", self.summary());
+            self.screen.say(&text);
+        }
+    }
+
+    fn settled(&self) -> u64 {
+        let states = self.states.borrow();
+        let open = match self.follows.get() {
+            true => states.count(&[State::Accepted, State::Pending]),
+            false => 0,
+        };
+        (states.of.len() as u64).saturating_sub(open)
+    }
+
+    fn summary(&self) -> String {
+        let states = self.states.borrow();
+        use State as S;
+        let groups: [(&str, &[State]); 7] = [
+            ("done", &[S::Succeeded]),
+            ("accepted", &[S::Accepted]),
+            ("pending", &[S::Pending]),
+            ("skipped", &[S::Skipped]),
+            (
+                "refused",
+                &[S::Rejected, S::Failed, S::TimedOut, S::Cancelled],
+            ),
+            ("not sent", &[S::NotSent]),
+            ("unknown", &[S::Unknown]),
+        ];
+        let mut words: Vec<String> = groups
+            .iter()
+            .map(|(name, wanted)| (name, states.count(wanted)))
+            .filter(|(_, count)| *count > 0)
+            .map(|(name, count)| format!("{count} {name}"))
+            .collect();
+        drop(states);
+        let settled = self.settled();
+        let elapsed = self.begun.get().elapsed();
+        let minutes = elapsed.as_secs_f64() / 60.0;
+        if minutes > 0.1 && !self.follows.get() {
+            words.push(format!("{:.0} a minute", settled as f64 / minutes));
+        }
+        let left = self.planned.get().saturating_sub(settled);
+        if left > 0 && !self.follows.get() {
+            words.extend(time_to_go(&self.quota, elapsed, settled, left));
+        }
+        words.join(", ")
+    }
+}
+
+/// How long the rest takes: what the quota asks for, or longer where the calls
+/// have been slower.
+fn time_to_go(quota: &Quota, elapsed: Duration, settled: u64, left: u64) -> Option<String> {
+    let by_quota = time_left(quota, elapsed, settled, left);
+    let by_pace = match settled {
+        ..SAMPLE => Duration::ZERO,
+        _ => elapsed.mul_f64(left as f64 / settled as f64),
+    };
+    let (time, why) = match by_quota >= by_pace {
+        true => (by_quota, ", by the quota"),
+        false => (by_pace, ""),
+    };
+    let unit = if time.as_secs() < 60 { 1 } else { 60 };
+    let told = Duration::from_secs(time.as_secs() / unit * unit);
+    let words = || format!("about {} left{why}", humantime::format_duration(told));
+    (time >= SHORT).then(words)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_time_left_is_told_from_a_few_seconds_on() {
+        let told = |quota: &str, elapsed, settled, left| {
+            let elapsed = Duration::from_secs(elapsed);
+            time_to_go(&quota.parse().unwrap(), elapsed, settled, left)
+        };
+        let told =
+            |quota, elapsed, settled, left| told(quota, elapsed, settled, left).unwrap_or_default();
+        assert_eq!(told("3/5s", 0, 0, 5), "about 5s left, by the quota");
+        assert_eq!(told("100/60s", 0, 0, 250), "about 2m left, by the quota");
+        // Below the quota, as fast as it went until now.
+        assert_eq!(told("100/60s", 10, 20, 40), "about 20s left");
+        assert_eq!(told("none", 90, 10, 11), "about 1m left");
+        // Too short to tell, and too early.
+        assert_eq!(told("100/60s", 10, 20, 4), "");
+        assert_eq!(told("none", 9, 3, 40), "");
+    }
+}

@@ -1,0 +1,199 @@
+//! Which machines a run is for: those that are named, or those of a list; each
+//! once, with its comment.
+
+use std::{
+    fmt,
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, anyhow};
+use uuid::Uuid;
+
+use super::{args::RunArgs, screen::Screen, target};
+use offboard::{
+    ledger::Plan,
+    selection::{
+        EntryComment, List, ListError, ListFault, ListOptions, MachineReference, RowError,
+    },
+    text::clean,
+};
+
+/// Faults of a list that are shown one by one.
+const MAX_FAULTS: usize = 50;
+
+/// A machine that is to be offboarded, and why.
+pub(super) struct Wanted {
+    pub(super) named: MachineReference,
+    /// What a list calls the machine whose id it has.
+    pub(super) called: Option<String>,
+    pub(super) comment: EntryComment,
+}
+
+/// Where a list comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum ListSource {
+    Stdin,
+    File(PathBuf),
+}
+
+impl fmt::Display for ListSource {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stdin => formatter.write_str("standard input"),
+            Self::File(path) => formatter.write_str(&offboard::mask::path(path)),
+        }
+    }
+}
+
+/// A file, or `-` for standard input.
+pub(super) fn source(text: &str) -> Result<ListSource, String> {
+    Ok(match text {
+        "" => return Err("it is blank".to_owned()),
+        "-" => ListSource::Stdin,
+        path => ListSource::File(Path::new(path).to_owned()),
+    })
+}
+
+/// The machines that a user wants offboarded.
+///
+/// # Errors
+/// A list that cannot be read, or has faults, which are shown.
+pub(super) fn wanted(args: &RunArgs, screen: &Screen) -> Result<Vec<Wanted>> {
+    let Some(from) = &args.from else {
+        let comment = args.comment.as_ref().context("--comment is missing")?;
+        let mut wanted: Vec<Wanted> = Vec::new();
+        for named in &args.machines {
+            let mut known = wanted.iter_mut().map(|wanted| &mut wanted.named);
+            if known.any(|known| known.takes(named)) {
+                continue;
+            }
+            wanted.push(Wanted {
+                named: named.clone(),
+                called: None,
+                comment: comment.clone().into(),
+            });
+        }
+        return Ok(wanted);
+    };
+    let options = ListOptions {
+        comment: args.comment.clone(),
+        id_column: args.id_column.clone(),
+        name_column: args.name_column.clone(),
+    };
+    let list = match from {
+        ListSource::Stdin => List::read(io::stdin().lock(), &options),
+        ListSource::File(path) => match File::open(path) {
+            Ok(file) => List::read(file, &options),
+            Err(error) => Err(error.into()),
+        },
+    };
+    let list = list.map_err(|error| {
+        if let ListError::Faults(faults) = &error {
+            show(faults, screen);
+        }
+        let help = help(&error);
+        anyhow!("{from}: {error}, and nothing was sent{help}")
+    })?;
+    screen.say(&summary(&list));
+    let entries = list.entries.into_iter();
+    Ok(entries
+        .map(|entry| Wanted {
+            named: entry.machine,
+            called: entry.called,
+            comment: entry.comment,
+        })
+        .collect())
+}
+
+fn show(faults: &[ListFault], screen: &Screen) {
+    let screen = screen.insisting();
+    for ListFault { line, error } in faults.iter().take(MAX_FAULTS) {
+        let error = match error {
+            RowError::Machine {
+                column,
+                text,
+                error,
+            } => {
+                let column = column.as_ref();
+                let column = column.map_or_else(String::new, |c| format!(" in the column {c:?}"));
+                format!("{text:?}{column}: {}", target::refused(text, error))
+            }
+            RowError::NoComment => format!("{error}, and there is no --comment"),
+            error => error.to_string(),
+        };
+        screen.say(&clean(&format!("line {line}: {error}")));
+    }
+    if let more @ 1.. = faults.len().saturating_sub(MAX_FAULTS) {
+        screen.say(&format!("and {more} more"));
+    }
+}
+
+/// What the user can do about a list that cannot be used.
+fn help(error: &ListError) -> String {
+    match error {
+        ListError::UnusedIds { column, used, .. } => {
+            let other = used.as_ref().map_or_else(String::new, |used| {
+                format!(", or --id-column {} if those are meant", quoted(used))
+            });
+            format!(": add --id-column {}{other}", quoted(column))
+        }
+        ListError::Guids(_) => {
+            ": add --name-column with the column of the DNS names, to select the machines by name"
+                .to_owned()
+        }
+        ListError::Columns(_) => ": name the column with --id-column or --name-column".to_owned(),
+        ListError::NoHead(_) => ": add a head, as machineId,name".to_owned(),
+        _ => String::new(),
+    }
+}
+
+/// As a shell takes it.
+fn quoted(column: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    match column.chars().all(is_plain) {
+        true => column.to_owned(),
+        false => format!("{column:?}"),
+    }
+}
+
+/// How much of a list is used.
+fn summary(list: &List) -> String {
+    let count = |count: usize, what: &str| match count {
+        1 => format!("1 {what}"),
+        count => format!("{count} {what}s"),
+    };
+    let mut words = format!(
+        "read {}, {}",
+        count(list.rows, "row"),
+        count(list.entries.len(), "machine")
+    );
+    let repeated = (list.repeated > 0).then(|| format!("{} repeated", list.repeated));
+    let remarks = (list.remarks > 0)
+        .then(|| format!("{} beginning with # skipped", count(list.remarks, "line")));
+    let more: Vec<String> = repeated.into_iter().chain(remarks).collect();
+    if !more.is_empty() {
+        words.push_str(&format!(" ({})", more.join(", ")));
+    }
+    words
+}
+
+impl Wanted {
+    /// The order for it, the one with this number in its run.
+    ///
+    /// # Errors
+    /// With the ids of run and order the comment is too long.
+    pub(super) fn plan(&self, correlate: bool, run: Uuid, number: usize) -> Result<Plan> {
+        let comment = self.comment.comment()?;
+        let comment = match correlate {
+            true => format!("{comment} [offboard {}/{number}]", run.simple()).parse()?,
+            false => comment,
+        };
+        Ok(Plan {
+            target: self.named.target.clone(),
+            comment,
+            called: self.called.clone(),
+        })
+    }
+}

@@ -1,0 +1,184 @@
+//! Why the ledger cannot be used, and so why nothing more is sent.
+
+use std::path::{Path, PathBuf};
+
+use sqlx::migrate::MigrateError;
+use thiserror::Error;
+
+use super::Holder;
+
+/// The ledger cannot be used. Whatever was not on record before is not sent.
+#[derive(Debug, Error)]
+#[error("the ledger {} {fault}", crate::mask::path(.path))]
+pub struct LedgerError {
+    path: PathBuf,
+    fault: Fault,
+}
+
+/// What is wrong with it.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// Another process holds it for writing.
+    #[error("is locked by {}: let it end or go on, then resume", holder(.0.as_ref()))]
+    Locked(Option<Holder>),
+    /// No room.
+    #[error("cannot grow, because the disk is full: make room, then `offboard resume`")]
+    Full,
+    /// It may be read only.
+    #[error(
+        "cannot be written: mend its permissions, or name another file with --ledger ({0}); for \
+         one machine, --no-ledger does without"
+    )]
+    ReadOnly(String),
+    /// A newer version of this program wrote it.
+    #[error(
+        "was written by a newer version of offboard: use that, or name another file with --ledger"
+    )]
+    Newer,
+    /// It is no ledger, or not any more.
+    #[error(
+        "is damaged, or no ledger: keep it for whoever asks, and name another file with --ledger \
+         ({0})"
+    )]
+    Damaged(String),
+    /// Another file stands in its place, or none.
+    #[error(
+        "was moved, deleted or replaced while it was in use, or a file beside it was: nothing more is \
+         sent; put it back, and resume"
+    )]
+    Gone,
+    /// The file has another name.
+    #[error(
+        "has more than one name (hard links), and each name would have its own record of the newest \
+         requests: delete the other names, or use a copy"
+    )]
+    Linked,
+    /// The file is a mount of its own.
+    #[error(
+        "is mounted as a single file, and the files beside it are not: mount its folder instead"
+    )]
+    Mounted,
+    /// Other machines may use the file system.
+    #[error(
+        "is on a file system that several machines can use at the same time ({0}), and there two \
+         of them would send the same: keep it on a local disk, or in a volume of this machine"
+    )]
+    Shared(&'static str),
+    /// It is a device, a socket or a pipe.
+    #[error("is not a regular file: name another one")]
+    NotAFile,
+    /// SQLite keeps no log there.
+    #[error(
+        "is where no log and no locks can be kept beside it: keep it on a local disk, in a folder \
+         of its own"
+    )]
+    NoLog,
+    /// Its newest commits cannot be read where it is.
+    #[error(
+        "cannot be read where it is, because its newest commits stand in the file beside it that ends \
+         in -wal: copy both to a folder that you may write, on a local disk"
+    )]
+    Beside,
+    /// Another process ended this one's session.
+    #[error(
+        "has this process for dead, because the file of its lock is gone: nothing more is sent; \
+         `offboard resume` goes on"
+    )]
+    Ended,
+    /// There is no home to keep it in.
+    #[error(
+        "has no place, because there is no home folder: name a file with --ledger; for one \
+         machine, --no-ledger does without"
+    )]
+    NoHome,
+    /// Nobody has such a run, or more than one.
+    #[error("has no run {0}; `offboard runs` lists them")]
+    NoRun(String),
+    /// Several runs begin so.
+    #[error("has several runs that begin with {0}: write more of the id")]
+    ManyRuns(String),
+    /// Something else that the disk or the database says.
+    #[error("cannot be used: {0}")]
+    Other(String),
+}
+
+fn holder(holder: Option<&Holder>) -> String {
+    holder.map_or_else(|| "another process".to_owned(), ToString::to_string)
+}
+
+impl LedgerError {
+    /// An error of the ledger at this path.
+    #[must_use]
+    pub fn new(path: &Path, fault: Fault) -> Self {
+        Self {
+            path: path.to_owned(),
+            fault,
+        }
+    }
+
+    /// There is none.
+    #[must_use]
+    pub fn nowhere(fault: Fault) -> Self {
+        Self::new(Path::new("ledger.db"), fault)
+    }
+
+    /// What is wrong.
+    #[must_use]
+    pub fn fault(&self) -> &Fault {
+        &self.fault
+    }
+}
+
+impl From<sqlx::Error> for Fault {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::PoolTimedOut => return Self::Locked(None),
+            sqlx::Error::Decode(_)
+            | sqlx::Error::ColumnDecode { .. }
+            | sqlx::Error::ColumnNotFound(_) => return Self::Damaged(error.to_string()),
+            _ => {}
+        }
+        let code = error
+            .as_database_error()
+            .and_then(|error| error.code())
+            .and_then(|code| code.parse::<u32>().ok());
+        let said = match error.as_database_error() {
+            Some(error) => error.message().to_owned(),
+            None => error.to_string(),
+        };
+        // SQLite's primary result codes are the low byte (sqlite.org/rescode.html).
+        match code.map(|code| code & 0xff) {
+            // 15: it tried for ten seconds to read between a process's writes.
+            Some(5 | 6 | 15) => Self::Locked(None),
+            Some(8 | 14 | 3 | 23) => Self::ReadOnly(said),
+            Some(11 | 26 | 1) => Self::Damaged(said),
+            Some(13) => Self::Full,
+            _ => Self::Other(said),
+        }
+    }
+}
+
+impl From<MigrateError> for Fault {
+    fn from(error: MigrateError) -> Self {
+        match error {
+            MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => Self::Newer,
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
+            error => Self::Damaged(error.to_string()),
+        }
+    }
+}
+
+impl From<std::io::Error> for Fault {
+    fn from(error: std::io::Error) -> Self {
+        use std::io::ErrorKind as Kind;
+        match error.kind() {
+            Kind::StorageFull | Kind::QuotaExceeded => Self::Full,
+            Kind::PermissionDenied
+            | Kind::ReadOnlyFilesystem
+            | Kind::IsADirectory
+            | Kind::NotADirectory => Self::ReadOnly(error.to_string()),
+            _ => Self::Other(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! Takes devices out of Microsoft Defender for Endpoint: many calls, durably.
+//!
+//! [`run`] drives orders through the sandbox, within the service's quotas
+//! ([`pace`]), and records each step in the [`ledger`] before the next one. The
+//! modules of [`offboard_sandbox`] are re-exported: they make a single call.
+
+#![deny(unsafe_code)]
+
+pub mod audit;
+pub mod ledger;
+mod lines;
+pub mod members;
+pub mod order;
+pub mod outputs;
+pub mod pace;
+pub mod policy;
+pub mod run;
+pub mod selection;
+pub mod text;
+
+pub use offboard_sandbox::{
+    Keyword, UnknownKeyword, component, connection, contract, cut, egress, grant, mask, sandbox,
+};
+
+/// The example in the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

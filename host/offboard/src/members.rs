@@ -1,0 +1,85 @@
+//! The members of a JSON object as they stand there, unread, in their order. Of
+//! two with one name, two readers could take two different ones: who reads here
+//! sees both, and says what that means.
+
+use std::fmt;
+
+use serde::{
+    Deserializer,
+    de::{Error as _, IgnoredAny, MapAccess, Visitor},
+};
+use serde_json::value::RawValue;
+
+/// More members than anybody here asks of one object.
+const MAX_MEMBERS: usize = 1000;
+
+/// Members, by their names as they are written.
+pub type Members<'a> = Vec<(String, &'a RawValue)>;
+
+/// Of a text that is one object, the members whose names are wanted; none where
+/// it is not, or has too many of them. Whatever else is in it is passed over,
+/// and takes no memory.
+pub fn members<'a>(json: &'a str, wanted: impl Fn(&str) -> bool) -> Option<Members<'a>> {
+    let mut json = serde_json::Deserializer::from_str(json);
+    let members = json.deserialize_map(Object(wanted)).ok()?;
+    json.end().ok()?;
+    Some(members)
+}
+
+struct Object<F>(F);
+
+impl<'de, F: Fn(&str) -> bool> Visitor<'de> for Object<F> {
+    type Value = Members<'de>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+        let mut members = Vec::new();
+        while let Some(name) = map.next_key::<String>()? {
+            if !(self.0)(&name) {
+                map.next_value::<IgnoredAny>()?;
+            } else if members.len() == MAX_MEMBERS {
+                return Err(A::Error::custom("more members than an object has"));
+            } else {
+                members.push((name, map.next_value()?));
+            }
+        }
+        Ok(members)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(json: &str) -> Option<Vec<(String, String)>> {
+        let members = members(json, |name| name.starts_with('a'))?;
+        let read = |(name, value): (String, &RawValue)| (name, value.get().to_owned());
+        Some(members.into_iter().map(read).collect())
+    }
+
+    #[test]
+    fn members_that_are_wanted_are_found_as_they_stand() {
+        let json = r#" {"a": [1, 2], "b": 1e999, "a": "\u0061", "A": 1} "#;
+        let expected = [("a", "[1, 2]"), ("a", r#""\u0061""#)];
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(found(json), Some(expected.to_vec()));
+        assert_eq!(found("{}"), Some(Vec::new()));
+        for none in ["", "[]", "1", "null", "{", "{} {}", r#"{"a":}"#, r#"{a:1}"#] {
+            assert_eq!(found(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn there_is_an_end_to_members_that_are_wanted_and_none_to_others() {
+        let many = |name: &str, count: usize| {
+            let members = vec![format!("\"{name}\":0"); count].join(",");
+            found(&format!("{{{members}}}")).map(|found| found.len())
+        };
+        assert_eq!(many("a", MAX_MEMBERS), Some(MAX_MEMBERS));
+        assert_eq!(many("a", MAX_MEMBERS + 1), None);
+        assert_eq!(many("b", 100 * MAX_MEMBERS), Some(0));
+    }
+}

@@ -1,0 +1,283 @@
+//! A tag, right before the offboarding: the portal has no label for what is
+//! offboarded. Whatever becomes of the tag, the offboarding goes on. Meanwhile
+//! the order is still planned: a run that ends there has nothing in doubt, and
+//! to tag again changes nothing.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashSet,
+};
+
+use super::{
+    Event, Observe, Runner,
+    post::{After, How, Ready, bearable_pause},
+    verdict::{failure, judged, refused},
+};
+use crate::{
+    contract::{MachineId, Problem, Retry, Tag, TagError},
+    egress::{CallRecord, Delivery},
+    grant::{Grant, Route},
+    ledger::{Entry, LedgerError},
+    order::{State, is_for_all, state_of_problem},
+    pace::Slot,
+    sandbox::{CallError, Called},
+};
+
+/// The tag of a run under way.
+#[derive(Debug, Default)]
+pub(super) struct Tagging {
+    tag: Option<Tag>,
+    /// The token may not, so that no other machine is tried.
+    forbidden: Cell<bool>,
+    /// The orders that need no other try, where their turn comes again.
+    done: RefCell<HashSet<u64>>,
+}
+
+impl Tagging {
+    pub(super) fn new(tag: Option<Tag>) -> Self {
+        Self {
+            tag,
+            ..Self::default()
+        }
+    }
+
+    /// What the machine of this order is to be tagged with.
+    fn wanted(&self, entry: &Entry) -> Option<&Tag> {
+        let is_over = self.forbidden.get() || self.done.borrow().contains(&entry.number);
+        self.tag.as_ref().filter(|_| !is_over)
+    }
+
+    fn done(&self, entry: &Entry) {
+        self.done.borrow_mut().insert(entry.number);
+    }
+}
+
+impl Runner {
+    /// Tags the machine of an order that is about to be sent. That it cannot be
+    /// tagged is told, and no error. Returns what became of the order if it is not
+    /// to be sent: then its machine has no tag from here.
+    ///
+    /// # Errors
+    /// The ledger cannot be written: nothing more may leave.
+    pub(super) async fn tag_before(
+        &self,
+        ready: &mut Ready,
+        how: How<'_>,
+    ) -> Result<Option<After>, LedgerError> {
+        let How {
+            tagging, observe, ..
+        } = how;
+        let machine = ready.entry.order.machine().cloned();
+        let (Some(tag), Some(machine)) = (tagging.wanted(&ready.entry), machine) else {
+            return Ok(None);
+        };
+        let mut is_renewed = false;
+        let mut has_waited = false;
+        loop {
+            let slot = self.slot(Route::TagMachine).await?;
+            let Some(slot) = slot.filter(|_| !self.stopped()) else {
+                return Ok(None);
+            };
+            // The place in the quota may have taken its time.
+            if let Some(after) = self.check(ready, how.again).await? {
+                slot.unused();
+                return Ok(Some(after));
+            }
+            let entry = &ready.entry;
+            let (tagged, record) = self.tag_once(entry, &machine, tag, slot).await?;
+            let Err(problem) = tagged else {
+                tagging.done(entry);
+                observe(Event::Tagged(&entry.order));
+                return Ok(None);
+            };
+            if !is_renewed && self.renewed(&record).await {
+                is_renewed = true;
+                observe(Event::Renewed);
+                continue;
+            }
+            if let Some(pause) = bearable_pause(&record, how.patient) {
+                self.pace.hold(pause).await?;
+                observe(Event::Waiting(pause, &problem));
+                if !has_waited {
+                    has_waited = true;
+                    continue;
+                }
+            }
+            not_tagged(tagging, entry, &problem, observe);
+            return Ok(None);
+        }
+    }
+
+    /// One request, on record before it leaves and after its answer.
+    async fn tag_once(
+        &self,
+        entry: &Entry,
+        machine: &MachineId,
+        tag: &Tag,
+        slot: Slot<'_>,
+    ) -> Result<(Result<(), Problem>, CallRecord), LedgerError> {
+        let route = Route::TagMachine;
+        let granted = Grant::tag(&self.connection.api_root, machine, tag).to_string();
+        let (subject, text) = (machine.as_str(), tag.as_str());
+        let request = self
+            .session
+            .request(Some(entry), route.template(), subject, text, &granted)
+            .await?;
+        let called = self
+            .sandbox
+            .tag_machine(&self.connection, machine, tag)
+            .await;
+        slot.end(called.record.answered());
+        let record = called.record.clone();
+        let tagged = verdict(called);
+        let (state, problem) = match &tagged {
+            Ok(()) => (State::Succeeded, None),
+            Err(problem) => (state_of_problem(problem), Some(problem)),
+        };
+        self.session
+            .answered(request, &record, state.name(), problem, None)
+            .await?;
+        Ok((tagged, record))
+    }
+}
+
+/// Tells why, and whether it is worth another try.
+fn not_tagged(tagging: &Tagging, entry: &Entry, problem: &Problem, observe: &Observe<'_>) {
+    if problem.status == Some(403) && is_for_all(problem) {
+        // Of those that were in flight together, the first one tells it.
+        if !tagging.forbidden.replace(true) {
+            observe(Event::NoTags(problem));
+        }
+        return;
+    }
+    if problem.retry == Retry::Never {
+        tagging.done(entry);
+    }
+    observe(Event::NotTagged(&entry.order, problem));
+}
+
+/// What became of a tag. The record decides, as for an offboarding; but whatever
+/// may have been done may be done again.
+fn verdict(called: Called<Result<(), TagError>>) -> Result<(), Problem> {
+    let Called { result, record, .. } = called;
+    let problem = match (record.delivery(), result) {
+        (Delivery::Answered(200..=299), Ok(Ok(()))) => return Ok(()),
+        (Delivery::Answered(status @ 200..=299), result) => {
+            let said = match result {
+                Ok(Err(error)) => Problem::from(error).message,
+                Ok(Ok(())) => None,
+                Err(error) => Some(error.to_string()),
+            };
+            let reason = failure(&record).map(ToOwned::to_owned).or(said);
+            let reason = reason.unwrap_or_else(|| "the answer made no sense".to_owned());
+            Problem {
+                status: Some(status),
+                ..Problem::new("unreadable-answer", Retry::Safe, reason)
+            }
+        }
+        (Delivery::Answered(status), result) => judged(status, &record, result),
+        (Delivery::Unanswered, result) => {
+            let reason = match (failure(&record), result) {
+                (Some(reason), _) => reason.to_owned(),
+                (None, Err(error)) => error.to_string(),
+                (None, Ok(_)) => "the connection ended without an answer".to_owned(),
+            };
+            Problem::new("outcome-unknown", Retry::Safe, reason)
+        }
+        (Delivery::NotSent, result) => unsent(&record, result),
+    };
+    Err(Problem {
+        retry: match problem.retry {
+            Retry::AskFirst => Retry::Safe,
+            retry => retry,
+        },
+        ..problem
+    })
+}
+
+fn unsent(record: &CallRecord, result: Result<Result<(), TagError>, CallError>) -> Problem {
+    if let Some(problem) = refused(record) {
+        return problem;
+    }
+    if let Some(reason) = failure(record) {
+        return Problem::new("not-sent", Retry::Safe, reason);
+    }
+    match result {
+        Ok(Err(
+            error @ (TagError::InvalidMachineId(_)
+            | TagError::InvalidTag(_)
+            | TagError::Denied(_)
+            | TagError::NoCredential(_)),
+        )) => error.into(),
+        Ok(_) => Problem::new("plugin", Retry::Safe, "the plugin did not set the tag"),
+        Err(error) => Problem::new("plugin", Retry::Safe, error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{contract::ServiceError, egress::CallRecord};
+
+    fn called(
+        record: CallRecord,
+        result: Result<Result<(), TagError>, CallError>,
+    ) -> Called<Result<(), TagError>> {
+        Called { result, record }
+    }
+
+    fn said(status: u16) -> ServiceError {
+        ServiceError {
+            status,
+            code: None,
+            message: None,
+            target: None,
+        }
+    }
+
+    #[test]
+    fn what_was_answered_decides_and_a_tag_may_always_be_tried_again_where_it_may_be_there() {
+        for (status, kind, retry) in [
+            (200, "unreadable-answer", Retry::Safe),
+            (303, "outcome-unknown", Retry::Safe),
+            (400, "rejected", Retry::Never),
+            (401, "unauthorized", Retry::Safe),
+            (403, "forbidden", Retry::Never),
+            (408, "outcome-unknown", Retry::Safe),
+            (429, "throttled", Retry::Safe),
+            (500, "service-failure", Retry::Safe),
+        ] {
+            let record = || CallRecord::of_answer(status, "{}");
+            let lies: [Result<Result<(), TagError>, CallError>; 3] = [
+                Ok(Err(TagError::NotSent("a lie".to_owned()))),
+                Ok(Err(TagError::ServiceFailure(said(500)))),
+                Err(CallError::Trap("unreachable".to_owned())),
+            ];
+            for lie in lies {
+                let problem = verdict(called(record(), lie)).err();
+                let found = problem.map(|problem| (problem.kind, problem.retry, problem.status));
+                assert_eq!(found, Some((kind.into(), retry, Some(status))));
+            }
+            let success = verdict(called(record(), Ok(Ok(()))));
+            assert_eq!(success.is_ok(), status == 200, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_tag_that_nothing_was_sent_for_is_none() {
+        let nothing = || CallRecord::default();
+        let kind = |result| {
+            let problem = verdict(called(nothing(), result)).err();
+            problem.map_or_else(|| "none".into(), |problem| problem.kind)
+        };
+        assert_eq!(kind(Ok(Ok(()))), "plugin");
+        assert_eq!(
+            kind(Err(CallError::Trap("unreachable".to_owned()))),
+            "plugin"
+        );
+        let invalid = TagError::InvalidTag("too long".to_owned());
+        assert_eq!(kind(Ok(Err(invalid))), "invalid-tag");
+        // What the service is said to have answered was not answered.
+        assert_eq!(kind(Ok(Err(TagError::Forbidden(said(403))))), "plugin");
+    }
+}

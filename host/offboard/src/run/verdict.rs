@@ -1,0 +1,387 @@
+//! What a call's record means for its order. The record decides what may be
+//! repeated; the guest's word only explains.
+
+use std::time::SystemTime;
+
+use super::evidence::Delivered;
+use crate::{
+    contract::{
+        ActionId, ActionType, CancelError, MachineAction, MachineId, OffboardError, Problem, Retry,
+    },
+    egress::{CallRecord, Delivery},
+    grant::Refusal,
+    order::Verdict,
+    sandbox::{CallError, Called},
+};
+
+/// A plugin that does nothing is at fault, whatever it says.
+const NOTHING_SENT: &str = "the plugin did not send the request";
+
+/// What became of an offboarding.
+pub(super) fn verdict(
+    machine: &MachineId,
+    called: Called<Result<MachineAction, OffboardError>>,
+) -> Verdict {
+    let Called { result, record, .. } = called;
+    let delivery = record.delivery();
+    match (delivery, result) {
+        (Delivery::NotSent, result) => not_sent(&record, result),
+        (Delivery::Unanswered, result) => {
+            let reason = match (failure(&record), result) {
+                (Some(reason), _) => reason.to_owned(),
+                (None, Err(error)) => error.to_string(),
+                (None, Ok(_)) => "the connection ended without an answer".to_owned(),
+            };
+            Verdict::Unknown(Problem::new("outcome-unknown", Retry::AskFirst, reason))
+        }
+        (Delivery::Answered(200..=299), Ok(Ok(action))) => {
+            let delivered = Delivered::read(&record);
+            let proved = delivered.is_some_and(|delivered| delivered.has_action(&action))
+                && action.action_type == ActionType::Offboard
+                // No machine at all was seen once.
+                && action
+                    .machine_id
+                    .as_ref()
+                    .is_none_or(|id| id.eq_ignore_ascii_case(machine.as_str()));
+            if proved {
+                Verdict::Accepted(Box::new(action))
+            } else {
+                Verdict::Unknown(Problem::new(
+                    "unreadable-answer",
+                    Retry::AskFirst,
+                    "the plugin reports an action that the service did not send",
+                ))
+            }
+        }
+        (Delivery::Answered(status @ 200..=299), Ok(Err(error))) => {
+            let said = Problem::from(error);
+            let reason = failure(&record)
+                .map(ToOwned::to_owned)
+                .or(said.message)
+                .unwrap_or_else(|| "the answer made no sense".to_owned());
+            Verdict::Unknown(with_status("unreadable-answer", status, &reason))
+        }
+        (Delivery::Answered(status), result) => {
+            let problem = judged(status, &record, result);
+            match problem.retry {
+                Retry::AskFirst => Verdict::Unknown(problem),
+                Retry::Never | Retry::Safe => Verdict::Rejected(problem),
+            }
+        }
+    }
+}
+
+/// What an answer without a success means. The status alone decides what it is
+/// called and whether the request may have been carried out; the plugin only
+/// explains.
+pub(super) fn judged<T, E: Into<Problem>>(
+    status: u16,
+    record: &CallRecord,
+    result: Result<Result<T, E>, CallError>,
+) -> Problem {
+    let said = match result {
+        Ok(Err(error)) => error.into(),
+        Ok(Ok(_)) => with_status("rejected", status, "the plugin reports a success"),
+        Err(error) => with_status("rejected", status, &error.to_string()),
+    };
+    let (kind, retry) = match status {
+        500..=599 => ("service-failure", Retry::AskFirst),
+        // By RFC 9110, 303 says that the answer to what was done is elsewhere.
+        303 | 408 | 499 | ..300 | 600.. => ("outcome-unknown", Retry::AskFirst),
+        401 => ("unauthorized", Retry::Safe),
+        403 => ("forbidden", Retry::Never),
+        429 => ("throttled", Retry::Safe),
+        _ => (refusal_kind(status, &said.kind), Retry::Never),
+    };
+    Problem {
+        kind: kind.into(),
+        retry,
+        status: Some(status),
+        retry_after: asked_pause(record).filter(|_| status == 429),
+        ..said
+    }
+}
+
+/// Of the finer names of a refusal, the one that the plugin gives it, if the
+/// status allows it.
+fn refusal_kind(status: u16, said: &str) -> &'static str {
+    match (status, said) {
+        (404, "machine-not-found") => "machine-not-found",
+        (404, "action-not-found") => "action-not-found",
+        (404, "not-found") => "not-found",
+        (400..=499, "unsupported-machine") => "unsupported-machine",
+        (400..=499, "already-in-progress") => "already-in-progress",
+        _ => "rejected",
+    }
+}
+
+/// How long the service wants to be left alone, in seconds, as egress saw it: so
+/// many, or until a date.
+pub(super) fn asked_pause(record: &CallRecord) -> Option<u64> {
+    let exchange = record.exchange.as_ref()?;
+    pause(exchange.retry_after.as_deref()?.trim(), SystemTime::now())
+}
+
+fn pause(asked: &str, now: SystemTime) -> Option<u64> {
+    if let Ok(seconds) = asked.parse() {
+        return Some(seconds);
+    }
+    let date = httpdate::parse_http_date(asked).ok()?;
+    // A second more: dates have no fractions.
+    let left = date
+        .duration_since(now)
+        .map_or(0, |left| left.as_secs() + 1);
+    Some(left)
+}
+
+/// What a read that brought nothing means. Only what egress saw counts: that a
+/// permission is missing, say, is the service's to tell.
+pub(super) fn read_problem(record: &CallRecord, said: Problem) -> Problem {
+    if let Some(problem) = refused(record) {
+        return problem;
+    }
+    let Delivery::Answered(status) = record.delivery() else {
+        let unsaid = matches!(&*said.kind, "invalid-argument" | "no-credential");
+        return match failure(record) {
+            Some(reason) => Problem {
+                message: Some(reason.to_owned()),
+                ..no_answer(said)
+            },
+            None if unsaid => said,
+            None => no_answer(said),
+        };
+    };
+    let (kind, retry) = match status {
+        200..=299 => ("unreadable-answer", said.retry),
+        401 => ("unauthorized", Retry::Safe),
+        403 => ("forbidden", Retry::Never),
+        404 => ("not-found", Retry::Never),
+        429 => ("throttled", Retry::Safe),
+        500..=599 => ("service-failure", Retry::Safe),
+        _ => ("rejected", Retry::Never),
+    };
+    Problem {
+        kind: kind.into(),
+        retry,
+        status: Some(status),
+        retry_after: asked_pause(record).filter(|_| status == 429),
+        ..said
+    }
+}
+
+fn no_answer(said: Problem) -> Problem {
+    Problem {
+        kind: "no-answer".into(),
+        retry: Retry::Safe,
+        status: None,
+        ..said
+    }
+}
+
+fn not_sent(
+    record: &CallRecord,
+    result: Result<Result<MachineAction, OffboardError>, CallError>,
+) -> Verdict {
+    if let Some(problem) = refused(record) {
+        return match problem.retry {
+            Retry::Safe => Verdict::NotSent(problem),
+            Retry::Never | Retry::AskFirst => Verdict::Rejected(problem),
+        };
+    }
+    if let Some(reason) = failure(record) {
+        return Verdict::NotSent(Problem::new("not-sent", Retry::Safe, reason));
+    }
+    match result {
+        Ok(Err(
+            error @ (OffboardError::InvalidMachineId(_)
+            | OffboardError::InvalidComment(_)
+            | OffboardError::Denied(_)),
+        )) => Verdict::Rejected(error.into()),
+        Ok(Err(error @ OffboardError::NoCredential(_))) => Verdict::NotSent(error.into()),
+        Ok(_) => Verdict::NotSent(Problem::new("plugin", Retry::Safe, NOTHING_SENT)),
+        Err(error) => Verdict::NotSent(Problem::new("plugin", Retry::Safe, error.to_string())),
+    }
+}
+
+/// What it means that this host let a request not out.
+pub(super) fn refused(record: &CallRecord) -> Option<Problem> {
+    let refusal = record.refusals.first()?;
+    let (kind, retry) = match refusal {
+        Refusal::Audit => ("audit", Retry::Safe),
+        Refusal::NoCredential | Refusal::SignIn(_) => ("no-credential", Retry::Safe),
+        Refusal::NoAuthority(_) => ("no-authority", Retry::Safe),
+        // It would be refused again.
+        _ => ("denied", Retry::Never),
+    };
+    Some(Problem::new(kind, retry, refusal.to_string()))
+}
+
+pub(super) fn failure(record: &CallRecord) -> Option<&str> {
+    record
+        .exchange
+        .as_ref()
+        .and_then(|exchange| exchange.failure.as_deref())
+}
+
+fn with_status(kind: &'static str, status: u16, reason: &str) -> Problem {
+    Problem {
+        status: Some(status),
+        ..Problem::new(kind, Retry::AskFirst, reason)
+    }
+}
+
+/// What became of a cancellation.
+pub(super) fn cancel_verdict(
+    action: &ActionId,
+    called: Called<Result<MachineAction, CancelError>>,
+) -> Result<MachineAction, Problem> {
+    let Called { result, record, .. } = called;
+    match (record.delivery(), result) {
+        (Delivery::Answered(200..=299), Ok(Ok(cancelled)))
+            if cancelled.id.eq_ignore_ascii_case(action.as_str())
+                && Delivered::read(&record).is_some_and(|sent| sent.has_action(&cancelled)) =>
+        {
+            Ok(cancelled)
+        }
+        (Delivery::Answered(status @ 200..=299), _) => {
+            let reason = failure(&record).unwrap_or("the answer made no sense");
+            Err(with_status("unreadable-answer", status, reason))
+        }
+        (Delivery::Answered(status), result) => Err(judged(status, &record, result)),
+        (Delivery::Unanswered, result) => {
+            let reason = match result {
+                Err(error) => error.to_string(),
+                Ok(_) => failure(&record)
+                    .unwrap_or("the connection ended without an answer")
+                    .to_owned(),
+            };
+            Err(Problem::new("outcome-unknown", Retry::AskFirst, reason))
+        }
+        (Delivery::NotSent, result) => Err(match (refused(&record), result) {
+            (Some(problem), _) => problem,
+            (
+                None,
+                Ok(Err(error @ (CancelError::NoCredential(_) | CancelError::InvalidComment(_)))),
+            ) => error.into(),
+            (None, result) => {
+                let (kind, reason) = match (failure(&record), result) {
+                    (Some(reason), _) => ("not-sent", reason.to_owned()),
+                    (None, Err(error)) => ("plugin", error.to_string()),
+                    (None, Ok(_)) => ("plugin", NOTHING_SENT.to_owned()),
+                };
+                Problem::new(kind, Retry::Safe, reason)
+            }
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{
+        contract::{ReadError, ServiceError, Throttled},
+        egress::CallRecord,
+    };
+
+    fn said(status: u16) -> ServiceError {
+        ServiceError {
+            status,
+            code: None,
+            message: None,
+            target: None,
+        }
+    }
+
+    /// Every lie that a plugin can tell about a request that was answered.
+    fn lies() -> Vec<OffboardError> {
+        let text = || "a lie".to_owned();
+        vec![
+            OffboardError::NotSent(text()),
+            OffboardError::Denied(text()),
+            OffboardError::NoCredential(text()),
+            OffboardError::InvalidMachineId(text()),
+            OffboardError::MachineNotFound(said(404)),
+            OffboardError::Unauthorized(said(401)),
+            OffboardError::Throttled(Throttled {
+                answer: said(429),
+                retry_after: Some(1),
+            }),
+            OffboardError::ServiceFailure(said(500)),
+        ]
+    }
+
+    #[test]
+    fn what_was_answered_is_called_what_its_status_says() {
+        for (status, kind, retry) in [
+            (400, "rejected", Retry::Never),
+            (401, "unauthorized", Retry::Safe),
+            (403, "forbidden", Retry::Never),
+            (408, "outcome-unknown", Retry::AskFirst),
+            (429, "throttled", Retry::Safe),
+            (500, "service-failure", Retry::AskFirst),
+            (303, "outcome-unknown", Retry::AskFirst),
+            (302, "rejected", Retry::Never),
+        ] {
+            let record = CallRecord::of_answer(status, "{}");
+            for lie in lies() {
+                let told = format!("{status} {lie:?}");
+                let problem = judged::<(), _>(status, &record, Ok(Err(lie)));
+                let found = (&*problem.kind, problem.retry, problem.status);
+                assert_eq!(found, (kind, retry, Some(status)), "{told}");
+                assert_eq!(problem.retry_after, None, "{told}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_refusal_keeps_the_finer_name_that_fits_its_status() {
+        let record = CallRecord::of_answer(404, "{}");
+        let found =
+            |status, error| judged::<(), OffboardError>(status, &record, Ok(Err(error))).kind;
+        assert_eq!(
+            found(404, OffboardError::MachineNotFound(said(404))),
+            "machine-not-found"
+        );
+        assert_eq!(
+            found(400, OffboardError::AlreadyInProgress(said(400))),
+            "already-in-progress"
+        );
+        assert_eq!(
+            found(400, OffboardError::UnsupportedMachine(said(400))),
+            "unsupported-machine"
+        );
+        assert_eq!(
+            found(400, OffboardError::MachineNotFound(said(404))),
+            "rejected"
+        );
+    }
+
+    #[test]
+    fn a_read_is_refused_by_the_service_and_not_by_the_plugin() {
+        let missing = || Problem::from(ReadError::Forbidden(said(403)));
+        let kind = |record: &CallRecord| read_problem(record, missing()).kind;
+        assert_eq!(kind(&CallRecord::of_answer(403, "{}")), "forbidden");
+        assert_eq!(kind(&CallRecord::of_answer(404, "{}")), "not-found");
+        assert_eq!(kind(&CallRecord::of_answer(200, "{}")), "unreadable-answer");
+        assert_eq!(kind(&CallRecord::default()), "no-answer");
+    }
+
+    #[test]
+    fn a_pause_is_so_many_seconds_or_lasts_until_a_date() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_893_456_000);
+        for (asked, seconds) in [
+            ("0", Some(0)),
+            ("17", Some(17)),
+            ("Tue, 01 Jan 2030 00:00:30 GMT", Some(31)),
+            ("Tuesday, 01-Jan-30 00:00:30 GMT", Some(31)),
+            ("Mon, 31 Dec 2029 00:00:00 GMT", Some(0)),
+            ("soon", None),
+            ("-1", None),
+            ("1.5", None),
+        ] {
+            assert_eq!(pause(asked, now), seconds, "{asked}");
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Builds the plugin and wraps it as a component. The same sources give the same
+//! bytes, wherever they are built: a digest can be compared with another's.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, ensure};
+
+/// The target of the guest.
+pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
+
+/// Where and with what the guest is built.
+pub(crate) struct Build<'a> {
+    /// The root of the workspace.
+    pub(crate) root: &'a Path,
+    /// The folder of the guest's build. It is not the outer build's: cargo locks
+    /// each.
+    pub(crate) target: &'a Path,
+    /// The program `cargo`.
+    pub(crate) cargo: &'a Path,
+    /// The program `rustc`.
+    pub(crate) rustc: &'a Path,
+    /// Cargo's home, with the sources of the registry.
+    pub(crate) home: &'a Path,
+}
+
+impl Build<'_> {
+    /// Builds the component.
+    ///
+    /// # Errors
+    /// The plugin does not compile, or is not a component.
+    pub(crate) fn component(&self) -> Result<Vec<u8>> {
+        wit_component::ComponentEncoder::default()
+            .validate(true)
+            .module(&self.module()?)
+            .context("the guest is not a module that can become a component")?
+            .encode()
+            .context("the guest could not be wrapped as a component")
+    }
+
+    fn module(&self) -> Result<Vec<u8>> {
+        let mut cargo = Command::new(self.cargo);
+        cargo
+            .current_dir(self.root)
+            .args([
+                "rustc",
+                "--package",
+                "offboard-plugin",
+                "--lib",
+                "--crate-type",
+                "cdylib",
+            ])
+            .args(["--profile", "plugin", "--target", TARGET, "--target-dir"])
+            .arg(self.target)
+            .env("CARGO_HOME", self.home)
+            .env("CARGO_ENCODED_RUSTFLAGS", self.flags()?.join("\x1f"));
+        // These are meant for the outer build: flags of another target, and the
+        // wrapper that makes `cargo clippy` out of `cargo check`.
+        for name in ["RUSTFLAGS", "RUSTC_WORKSPACE_WRAPPER"] {
+            cargo.env_remove(name);
+        }
+        let output = cargo.output().context("cargo does not run")?;
+        ensure!(
+            output.status.success(),
+            "the plugin does not build:\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let module = self
+            .target
+            .join(TARGET)
+            .join("plugin")
+            .join("offboard_plugin.wasm");
+        fs::read(&module).with_context(|| format!("{} is missing", module.display()))
+    }
+
+    /// Names in the place of this machine's paths, which panics would carry into
+    /// the module. If several prefixes match, rustc uses the last one.
+    fn flags(&self) -> Result<Vec<String>> {
+        let (library, name) = self.standard_library()?;
+        let mut places = vec![
+            (library, name),
+            (self.home.to_owned(), "/cargo".to_owned()),
+            (self.root.to_owned(), "/offboard".to_owned()),
+            (self.target.to_owned(), "/target".to_owned()),
+        ];
+        // One folder for each registry: a mirror has another name than the original.
+        let registries =
+            fs::read_dir(self.home.join("registry/src")).context("cargo's home has no registry")?;
+        for registry in registries {
+            places.push((registry?.path(), "/registry".to_owned()));
+        }
+        // Also as the system spells them: either form may reach rustc.
+        let spelled = |(path, name): (PathBuf, String)| {
+            let whole = path.canonicalize().unwrap_or_else(|_| path.clone());
+            [(path, name.clone()), (whole, name)]
+        };
+        let flag = |(path, name): (PathBuf, String)| {
+            let path = path.to_str().context("a path is not UTF-8")?;
+            Ok(format!("--remap-path-prefix={path}={name}"))
+        };
+        places.into_iter().flat_map(spelled).map(flag).collect()
+    }
+
+    /// Where the sources of the standard library are if they are installed, and
+    /// the name that they have otherwise.
+    fn standard_library(&self) -> Result<(PathBuf, String)> {
+        let sysroot = self.rustc(&["--print", "sysroot"])?;
+        let version = self.rustc(&["--version", "--verbose"])?;
+        let commit = version
+            .lines()
+            .find_map(|line| line.strip_prefix("commit-hash: "))
+            .context("rustc does not name its commit")?;
+        let library = Path::new(sysroot.trim()).join("lib/rustlib/src/rust");
+        Ok((library, format!("/rustc/{commit}")))
+    }
+
+    fn rustc(&self, arguments: &[&str]) -> Result<String> {
+        let output = Command::new(self.rustc)
+            .args(arguments)
+            .output()
+            .context("rustc does not run")?;
+        String::from_utf8(output.stdout).context("rustc prints something that is not UTF-8")
+    }
+}
+
+/// Cargo's home, as cargo finds it.
+///
+/// # Errors
+/// There is neither `CARGO_HOME` nor a home folder.
+pub(crate) fn cargo_home() -> Result<PathBuf> {
+    let home = env::home_dir().map(|home| home.join(".cargo"));
+    let named = env::var_os("CARGO_HOME").filter(|home| !home.is_empty());
+    named
+        .map(PathBuf::from)
+        .or(home)
+        .context("there is no home folder: set CARGO_HOME")
+}

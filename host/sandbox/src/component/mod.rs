@@ -1,0 +1,332 @@
+//! Components: bytes, digest, imports and exports, and the compiled form. A
+//! component whose imports go beyond the contract never reaches the sandbox,
+//! and the bytes that were hashed are the bytes that were compiled.
+
+mod digest;
+mod engine;
+mod signature;
+
+use std::{
+    borrow::Cow,
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use thiserror::Error;
+use wasmtime::{Engine, component::Component as Compiled};
+
+pub use digest::{Digest, InvalidDigest};
+pub(crate) use engine::config;
+
+/// The largest file that is read, in bytes.
+pub const MAX_COMPONENT: u64 = 16 * 1024 * 1024;
+
+/// The default plugin: a component, and what the build compiled it to.
+static EMBEDDED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/plugin.wasm"));
+static EMBEDDED_COMPILED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/plugin.cwasm"));
+
+/// The interfaces that a plugin may import, without the patch version.
+const IMPORTS: [&str; 8] = [
+    "defender:offboard/connection@1.0",
+    "defender:offboard/types@1.0",
+    "wasi:clocks/monotonic-clock@0.2",
+    "wasi:http/outgoing-handler@0.2",
+    "wasi:http/types@0.2",
+    "wasi:io/error@0.2",
+    "wasi:io/poll@0.2",
+    "wasi:io/streams@0.2",
+];
+
+/// The interfaces that a plugin must export, without the patch version.
+const EXPORTS: [&str; 3] = [
+    "defender:offboard/inventory@1.0",
+    "defender:offboard/offboarding@1.0",
+    "defender:offboard/tracking@1.0",
+];
+
+/// The interface that a plugin may export besides, without the patch version.
+const TAGGING: &str = "defender:offboard/tagging@1.0";
+
+/// A compiled component, and what is known about it.
+#[derive(Clone)]
+pub struct Component {
+    bytes: Cow<'static, [u8]>,
+    /// What the bytes were compiled to, by this process or by its build.
+    image: Cow<'static, [u8]>,
+    digest: Digest,
+    imports: Vec<String>,
+    exports: Vec<String>,
+    /// Functions of the contract that are not as it has them, in words.
+    mistyped: Vec<String>,
+}
+
+/// Why a component is refused.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ComponentError {
+    /// The file cannot be read.
+    #[error("{} cannot be read", crate::mask::path(.0))]
+    File(PathBuf, #[source] io::Error),
+    /// The file is too large.
+    #[error("the component is longer than {MAX_COMPONENT} bytes")]
+    TooLarge,
+    /// Not the component that was pinned.
+    #[error("the component has the digest {found}, and {pinned} is pinned")]
+    Digest {
+        /// The digest that it was to have.
+        pinned: Digest,
+        /// The digest that it has.
+        found: Digest,
+    },
+    /// The engine cannot be set up.
+    #[error("the engine cannot be set up: {0:#}")]
+    Engine(wasmtime::Error),
+    /// Not a component, or one that needs features which are off.
+    #[error("not a component that this host runs: {0:#}")]
+    Compile(wasmtime::Error),
+}
+
+impl Component {
+    /// The default plugin, compiled when the command was built.
+    ///
+    /// # Errors
+    /// The engine cannot be set up on this machine.
+    pub fn embedded() -> Result<Self, ComponentError> {
+        let engine = new_engine()?;
+        let image = Cow::Borrowed(EMBEDDED_COMPILED);
+        let compiled = deserialize(&engine, &image).map_err(ComponentError::Engine)?;
+        Ok(Self::new(
+            &engine,
+            &compiled,
+            EMBEDDED.into(),
+            image,
+            Vec::new(),
+        ))
+    }
+
+    /// A component from a file, compiled now. Where a digest is pinned, nothing
+    /// else is even compiled.
+    ///
+    /// # Errors
+    /// As [`Component::read`] and [`Component::from_bytes`]. Whether it keeps to
+    /// the contract is another question: see [`Component::violations`].
+    pub fn from_file(path: &Path, pinned: Option<&Digest>) -> Result<Self, ComponentError> {
+        Self::from_bytes(Self::read(path, pinned)?)
+    }
+
+    /// The bytes of a component's file, not looked at yet.
+    ///
+    /// # Errors
+    /// The file cannot be read, is too large, or has another digest than the one
+    /// that is pinned.
+    pub fn read(path: &Path, pinned: Option<&Digest>) -> Result<Vec<u8>, ComponentError> {
+        let fail = |error| ComponentError::File(path.to_owned(), error);
+        let mut bytes = Vec::new();
+        let file = File::open(path).map_err(fail)?;
+        file.take(MAX_COMPONENT + 1)
+            .read_to_end(&mut bytes)
+            .map_err(fail)?;
+        if bytes.len() as u64 > MAX_COMPONENT {
+            return Err(ComponentError::TooLarge);
+        }
+        if let Some(pinned) = pinned {
+            check(pinned, &Digest::of(&bytes))?;
+        }
+        Ok(bytes)
+    }
+
+    /// A component from its bytes, compiled now.
+    ///
+    /// # Errors
+    /// They are too many, or no component.
+    pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, ComponentError> {
+        if bytes.len() as u64 > MAX_COMPONENT {
+            return Err(ComponentError::TooLarge);
+        }
+        let engine = new_engine()?;
+        let compiled = Compiled::from_binary(&engine, &bytes).map_err(ComponentError::Compile)?;
+        let image = compiled.serialize().map_err(ComponentError::Compile)?;
+        let reference = deserialize(&engine, EMBEDDED_COMPILED).map_err(ComponentError::Engine)?;
+        let mistyped = signature::differences(&engine, &compiled, &reference);
+        Ok(Self::new(
+            &engine,
+            &compiled,
+            bytes.into(),
+            image.into(),
+            mistyped,
+        ))
+    }
+
+    fn new(
+        engine: &Engine,
+        compiled: &Compiled,
+        bytes: Cow<'static, [u8]>,
+        image: Cow<'static, [u8]>,
+        mistyped: Vec<String>,
+    ) -> Self {
+        let kind = compiled.component_type();
+        let mut imports: Vec<String> = kind
+            .imports(engine)
+            .map(|(name, _)| name.to_owned())
+            .collect();
+        let mut exports: Vec<String> = kind
+            .exports(engine)
+            .map(|(name, _)| name.to_owned())
+            .collect();
+        imports.sort();
+        exports.sort();
+        Self {
+            digest: Digest::of(&bytes),
+            bytes,
+            image,
+            imports,
+            exports,
+            mistyped,
+        }
+    }
+
+    /// Whether this is the component that was pinned.
+    ///
+    /// # Errors
+    /// It has another digest.
+    pub fn check(&self, pinned: &Digest) -> Result<(), ComponentError> {
+        check(pinned, &self.digest)
+    }
+
+    /// The component itself.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The digest of the bytes.
+    #[must_use]
+    pub fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    /// The names of all imports, sorted.
+    #[must_use]
+    pub fn imports(&self) -> &[String] {
+        &self.imports
+    }
+
+    /// The names of all exports, sorted.
+    #[must_use]
+    pub fn exports(&self) -> &[String] {
+        &self.exports
+    }
+
+    /// The package and version of the contract that it exports, as its export
+    /// names say: `defender:offboard@1.0.0`.
+    #[must_use]
+    pub fn contract(&self) -> Option<String> {
+        self.exports.iter().find_map(|name| {
+            let (interface, version) = name.rsplit_once('@')?;
+            let (package, _) = interface.rsplit_once('/')?;
+            (package == "defender:offboard").then(|| format!("{package}@{version}"))
+        })
+    }
+
+    /// Every import beyond the contract and every export that is missing or of
+    /// another type, in words; empty for a component that keeps to it.
+    #[must_use]
+    pub fn violations(&self) -> Vec<String> {
+        let surplus = self
+            .imports
+            .iter()
+            .filter(|name| !IMPORTS.contains(&without_patch(name)))
+            .map(|name| format!("it imports {name}"));
+        let missing = EXPORTS
+            .iter()
+            .filter(|needed| {
+                !self
+                    .exports
+                    .iter()
+                    .any(|name| without_patch(name) == **needed)
+            })
+            .map(|name| format!("it does not export {name}"));
+        surplus
+            .chain(missing)
+            .chain(self.mistyped.iter().cloned())
+            .collect()
+    }
+
+    /// Whether it exports the interface that tags machines. Of what types is
+    /// another question: see [`Component::violations`].
+    #[must_use]
+    pub fn tags(&self) -> bool {
+        let is_tagging = |name: &String| without_patch(name) == TAGGING;
+        self.exports.iter().any(is_tagging)
+    }
+
+    /// The compiled component in this engine.
+    pub(crate) fn load(&self, engine: &Engine) -> wasmtime::Result<Compiled> {
+        deserialize(engine, &self.image)
+    }
+}
+
+fn check(pinned: &Digest, found: &Digest) -> Result<(), ComponentError> {
+    if pinned == found {
+        return Ok(());
+    }
+    Err(ComponentError::Digest {
+        pinned: pinned.clone(),
+        found: found.clone(),
+    })
+}
+
+/// Takes compiled code: machine instructions, which run outside any sandbox.
+/// So it comes from the build or from this process, and never from a disk.
+fn deserialize(engine: &Engine, image: &[u8]) -> wasmtime::Result<Compiled> {
+    // SAFETY: the two callers hand over what wasmtime itself made of a
+    // component, in this crate's build script or a moment ago in this process,
+    // and nobody could alter it without altering the command or its memory.
+    unsafe { Compiled::deserialize(engine, image) }
+}
+
+fn new_engine() -> Result<Engine, ComponentError> {
+    Engine::new(&engine::config()).map_err(ComponentError::Engine)
+}
+
+/// The patch version follows the toolchain that built the component and says
+/// nothing about the interface.
+fn without_patch(name: &str) -> &str {
+    match name.rsplit_once('@') {
+        Some((_, version)) if version.matches('.').count() == 2 => {
+            name.rsplit_once('.').map_or(name, |(name, _)| name)
+        }
+        _ => name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What this build compiled, and what its own engine would execute unseen.
+    #[test]
+    fn compiled_code_is_not_a_component() {
+        let compiled = include_bytes!(concat!(env!("OUT_DIR"), "/plugin.cwasm"));
+        assert!(matches!(
+            Component::from_bytes(compiled.to_vec()),
+            Err(ComponentError::Compile(_))
+        ));
+    }
+
+    #[test]
+    fn only_the_patch_version_is_left_out() {
+        assert_eq!(
+            without_patch("wasi:io/streams@0.2.6"),
+            "wasi:io/streams@0.2"
+        );
+        assert_eq!(
+            without_patch("wasi:io/streams@0.3.0"),
+            "wasi:io/streams@0.3"
+        );
+        assert_eq!(without_patch("wasi:io/streams@0.2"), "wasi:io/streams@0.2");
+        assert_eq!(without_patch("wasi:io/streams"), "wasi:io/streams");
+        assert_eq!(without_patch("run"), "run");
+    }
+}

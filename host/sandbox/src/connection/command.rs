@@ -1,0 +1,174 @@
+//! A token from a program of the user's: a secret store, a broker, a script.
+
+use std::{
+    path::Path,
+    process::Stdio,
+    time::{Duration, SystemTime},
+};
+
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
+use serde::Deserialize;
+use tokio::process::Command;
+
+use super::{Fetch, Fetched, SignInError, Token, TokenSource, program};
+use crate::mask;
+
+/// A program that prints a token: alone, or as JSON the way `az account
+/// get-access-token`, `gcloud` or an authority's answer has it.
+#[derive(Debug, Clone)]
+pub struct TokenCommand {
+    program: String,
+    arguments: Vec<String>,
+}
+
+/// The members that JSON may have.
+#[derive(Deserialize)]
+struct Answer {
+    #[serde(alias = "accessToken", alias = "access_token")]
+    token: SecretString,
+    /// Seconds since 1970.
+    #[serde(default)]
+    expires_on: Option<Number>,
+    /// Seconds from now.
+    #[serde(default, alias = "expiresIn")]
+    expires_in: Option<Number>,
+}
+
+/// A number, also where it is written as a text.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Number {
+    Number(u64),
+    Text(String),
+}
+
+impl Number {
+    fn seconds(&self) -> Option<Duration> {
+        match self {
+            Self::Number(seconds) => Some(*seconds),
+            Self::Text(text) => text.parse().ok(),
+        }
+        .map(Duration::from_secs)
+    }
+}
+
+impl TokenCommand {
+    /// This program with these arguments. No shell is in between.
+    #[must_use]
+    pub fn new(program: String, arguments: Vec<String>) -> Self {
+        Self { program, arguments }
+    }
+
+    async fn run(&self) -> Result<Fetched, SignInError> {
+        let failed = |reason: String| {
+            let program = mask::path(Path::new(&self.program));
+            SignInError::Setup(format!("the token command {program}: {reason}"))
+        };
+        let mut command = Command::new(&self.program);
+        // What it says of its faults is for whoever reads the terminal.
+        let command = command.args(&self.arguments).stderr(Stdio::inherit());
+        let output = program::output(command).await;
+        let output = output.map_err(|error| failed(error.to_string()))?;
+        let status = output.status;
+        let text = SecretSlice::from(output.stdout);
+        if !status.success() {
+            return Err(failed(format!("it failed ({status})")));
+        }
+        let text = std::str::from_utf8(text.expose_secret());
+        let text = text.map_err(|_| failed("it prints what is no text".to_owned()))?;
+        read_output(text).map_err(failed)
+    }
+}
+
+fn read_output(text: &str) -> Result<Fetched, String> {
+    let text = text.trim();
+    if !text.starts_with('{') {
+        let token = Token::new(text).map_err(|error| error.to_string())?;
+        return Ok(Fetched::by_claims(token));
+    }
+    // What serde says of it may quote the token.
+    let answer: Answer = serde_json::from_str(text)
+        .map_err(|_| "its JSON has no accessToken, access_token or token".to_owned())?;
+    let token = Token::new(answer.token.expose_secret()).map_err(|error| error.to_string())?;
+    let seconds = |number: Option<Number>| number.and_then(|number| number.seconds());
+    let on = seconds(answer.expires_on).and_then(|on| SystemTime::UNIX_EPOCH.checked_add(on));
+    let after = seconds(answer.expires_in).and_then(|after| SystemTime::now().checked_add(after));
+    Ok(match on.or(after) {
+        Some(expires) => Fetched {
+            token,
+            expires: Some(expires),
+        },
+        None => Fetched::by_claims(token),
+    })
+}
+
+impl TokenSource for TokenCommand {
+    fn fetch(&self) -> Fetch<'_> {
+        Box::pin(self.run())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn read(text: &str) -> Result<Option<u64>, String> {
+        let fetched = read_output(text)?;
+        assert!(fetched.token.is_same(&Token::new("a.b.c").unwrap()));
+        let left = |expires: SystemTime| expires.duration_since(SystemTime::now()).unwrap();
+        Ok(fetched.expires.map(|expires| left(expires).as_secs()))
+    }
+
+    #[test]
+    fn a_program_prints_a_token_alone_or_as_json() {
+        assert_eq!(read("a.b.c\n"), Ok(None));
+        assert_eq!(read(r#"{"token": "a.b.c"}"#), Ok(None));
+        let hour = |text: &str| (3595..=3600).contains(&read(text).unwrap().unwrap());
+        assert!(hour(
+            r#"{"access_token": "a.b.c", "expires_in": 3600, "token_type": "Bearer"}"#
+        ));
+        assert!(hour(r#"{"access_token": "a.b.c", "expires_in": "3600"}"#));
+        let on = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap()
+            .as_secs()
+            + 3600;
+        assert!(hour(&format!(
+            r#"{{"accessToken": "a.b.c", "expiresOn": "2030-01-01 00:00:00.000000", "expires_on": {on}}}"#
+        )));
+    }
+
+    #[test]
+    fn what_is_no_token_is_refused_without_showing_it() {
+        for text in [
+            "",
+            "a b",
+            "{",
+            r#"{"secret": "a.b.c"}"#,
+            r#"{"token": "a b"}"#,
+            r#"{"token": ["a.b.c"]}"#,
+        ] {
+            let error = read_output(text).unwrap_err();
+            assert!(!error.contains("a.b") && !error.contains("a b"), "{error}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_program_that_fails_is_told_by_its_name() {
+        let run = async |program: &str, arguments: &[&str]| {
+            let arguments = arguments.iter().map(ToString::to_string).collect();
+            TokenCommand::new(program.to_owned(), arguments).run().await
+        };
+        assert!(run("echo", &["a.b.c"]).await.is_ok());
+        for (program, arguments) in [
+            ("false", &[][..]),
+            ("no-such-program-here", &[]),
+            ("true", &[]),
+        ] {
+            let error = run(program, arguments).await.unwrap_err().to_string();
+            assert!(error.contains(program), "{error}");
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! Ids, comments and tags that were checked: whatever holds one of these need not
+//! check again.
+
+use std::{fmt, str::FromStr};
+
+use thiserror::Error;
+
+/// The longest comment, in characters. The service documents no limit; this
+/// one keeps a mistake (a whole file as comment) out of the record.
+pub(super) const MAX_COMMENT: usize = 2000;
+
+/// The longest tag, in characters (Microsoft's page on device tags, which says
+/// it of tags in general).
+const MAX_TAG: usize = 200;
+
+/// A machine id: 40 lower-case hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MachineId(String);
+
+/// Why a text is no machine id.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("a machine id is 40 hexadecimal digits")]
+pub struct InvalidMachineId;
+
+/// An action id: a GUID in lower case.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ActionId(String);
+
+/// Why a text is no action id.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("an action id is a GUID: 8-4-4-4-12 hexadecimal digits")]
+pub struct InvalidActionId;
+
+/// Why a device is offboarded or an action cancelled. Not blank, at most 2000
+/// characters, on one line: without control characters and line separators.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Comment(String);
+
+/// Why a text is no comment.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum InvalidComment {
+    /// Nothing but white space.
+    #[error("the comment is blank: say why, for the record")]
+    Blank,
+    /// More characters than a comment may have.
+    #[error("the comment has {0} characters; at most {MAX_COMMENT} fit")]
+    TooLong(usize),
+    /// A line break, a tab or another control character. A comment of several lines
+    /// is more often rows of a file that a quotation mark joined than meant.
+    #[error("the comment has a line break or another control character: write it on one line")]
+    Control,
+}
+
+/// A tag for a device: 1 to 200 characters, no control characters, no white
+/// space at either end. What the service makes of such white space, and whether
+/// it tells tags apart by case, is unsourced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tag(String);
+
+/// Why a text is no tag.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum InvalidTag {
+    /// Nothing but white space.
+    #[error("the tag is blank")]
+    Blank,
+    /// More characters than a tag may have.
+    #[error("the tag has {0} characters; at most {MAX_TAG} fit")]
+    TooLong(usize),
+    /// A control character, a line end among them.
+    #[error("the tag has a control character")]
+    Control,
+    /// White space before or after it.
+    #[error("the tag begins or ends with white space")]
+    Padded,
+}
+
+impl FromStr for MachineId {
+    type Err = InvalidMachineId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidMachineId> {
+        let valid = text.len() == 40 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        valid
+            .then(|| Self(text.to_ascii_lowercase()))
+            .ok_or(InvalidMachineId)
+    }
+}
+
+impl FromStr for ActionId {
+    type Err = InvalidActionId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidActionId> {
+        let mut groups = text.split('-').map(|group| {
+            group
+                .bytes()
+                .all(|b| b.is_ascii_hexdigit())
+                .then_some(group.len())
+        });
+        let valid = [8, 4, 4, 4, 12]
+            .into_iter()
+            .all(|size| groups.next() == Some(Some(size)))
+            && groups.next().is_none();
+        valid
+            .then(|| Self(text.to_ascii_lowercase()))
+            .ok_or(InvalidActionId)
+    }
+}
+
+impl FromStr for Comment {
+    type Err = InvalidComment;
+
+    fn from_str(text: &str) -> Result<Self, InvalidComment> {
+        let comment = Self::recorded(text)?;
+        match comment.is_one_line() {
+            true => Ok(comment),
+            false => Err(InvalidComment::Control),
+        }
+    }
+}
+
+impl Comment {
+    /// A comment that is on record. Version 0.1.0 took tabs and line breaks in it, and
+    /// what it recorded stays readable; it is not sent again.
+    pub fn recorded(text: &str) -> Result<Self, InvalidComment> {
+        let length = text.chars().count();
+        let is_control = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r');
+        if text.trim().is_empty() {
+            Err(InvalidComment::Blank)
+        } else if length > MAX_COMMENT {
+            Err(InvalidComment::TooLong(length))
+        } else if text.chars().any(is_control) {
+            Err(InvalidComment::Control)
+        } else {
+            Ok(Self(text.to_owned()))
+        }
+    }
+
+    pub(crate) fn is_one_line(&self) -> bool {
+        let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+        !self.0.contains(breaks)
+    }
+}
+
+impl FromStr for Tag {
+    type Err = InvalidTag;
+
+    fn from_str(text: &str) -> Result<Self, InvalidTag> {
+        let length = text.chars().count();
+        if text.trim().is_empty() {
+            Err(InvalidTag::Blank)
+        } else if length > MAX_TAG {
+            Err(InvalidTag::TooLong(length))
+        } else if text.chars().any(char::is_control) {
+            Err(InvalidTag::Control)
+        } else if text.trim() != text {
+            Err(InvalidTag::Padded)
+        } else {
+            Ok(Self(text.to_owned()))
+        }
+    }
+}
+
+macro_rules! text {
+    ($($name:ident),+) => {$(
+        impl $name {
+            /// The text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(&self.0)
+            }
+        }
+    )+};
+}
+
+text!(MachineId, ActionId, Comment, Tag);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_id_is_40_hexadecimal_digits_and_lowered() {
+        let id = "0123456789ABCDEF0123456789abcdef01234567";
+        assert_eq!(
+            id.parse().map(|id: MachineId| id.0),
+            Ok(id.to_ascii_lowercase())
+        );
+        for bad in [
+            "",
+            "0123",
+            &id[1..],
+            &format!("{id}0"),
+            &id.replace('0', "g"),
+            &format!(" {}", &id[1..]),
+        ] {
+            assert_eq!(bad.parse::<MachineId>(), Err(InvalidMachineId), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn an_action_id_is_a_guid() {
+        assert!(
+            "11111111-2222-3333-4444-55555555555F"
+                .parse::<ActionId>()
+                .is_ok()
+        );
+        for bad in [
+            "",
+            "11111111222233334444555555555555",
+            "11111111-2222-3333-4444-55555555555g",
+            "11111111-2222-3333-4444-555555555555-",
+            "1111111-12222-3333-4444-555555555555",
+            "{11111111-2222-3333-4444-555555555555}",
+        ] {
+            assert_eq!(bad.parse::<ActionId>(), Err(InvalidActionId), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_comment_says_something() {
+        assert_eq!(" \t\n".parse::<Comment>(), Err(InvalidComment::Blank));
+        assert_eq!("\u{1b}[2J".parse::<Comment>(), Err(InvalidComment::Control));
+        assert_eq!(
+            "x".repeat(2001).parse::<Comment>(),
+            Err(InvalidComment::TooLong(2001))
+        );
+        assert!("Überholt, Ticket 1234".parse::<Comment>().is_ok());
+    }
+
+    #[test]
+    fn a_comment_is_on_one_line_and_one_on_record_stays_readable() {
+        for several in [
+            "a\nb",
+            "a\r\nb",
+            "a\rb",
+            "a\tb",
+            "a\n",
+            "a\u{2028}b",
+            "a\u{2029}",
+        ] {
+            assert_eq!(several.parse::<Comment>(), Err(InvalidComment::Control));
+            let recorded = Comment::recorded(several);
+            assert!(recorded.is_ok_and(|c| c.as_str() == several), "{several:?}");
+        }
+        for never in ["a\u{85}b", "a\u{b}b", "a\u{c}b", "a\u{1b}[2J", "a\0"] {
+            assert_eq!(never.parse::<Comment>(), Err(InvalidComment::Control));
+            assert_eq!(Comment::recorded(never), Err(InvalidComment::Control));
+        }
+    }
+
+    #[test]
+    fn a_tag_is_kept_as_it_is() {
+        let longest = "ß".repeat(MAX_TAG);
+        for text in [
+            "x",
+            "offboarded 2030-01",
+            "a \"b\" \\ c",
+            "廃棄 🗑",
+            &longest,
+        ] {
+            assert_eq!(text.parse().map(|tag: Tag| tag.0), Ok(text.to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_tag_is_a_word_or_a_few() {
+        let too_long = "x".repeat(201);
+        for (text, why) in [
+            ("", InvalidTag::Blank),
+            (" \t\u{3000}", InvalidTag::Blank),
+            (&too_long, InvalidTag::TooLong(201)),
+            ("a\nb", InvalidTag::Control),
+            ("\u{1b}[2J", InvalidTag::Control),
+            ("a\u{85}b", InvalidTag::Control),
+            ("a\n", InvalidTag::Control),
+            (" a", InvalidTag::Padded),
+            ("a\u{a0}", InvalidTag::Padded),
+        ] {
+            assert_eq!(text.parse::<Tag>(), Err(why), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,364 @@
+//! What may be shown of a text that a user gave. A secret is easily given where
+//! the name of a file or another value belongs, and errors, listings and records
+//! repeat what was given. So a file that exists is shown by its name; anything
+//! else is shown unless it may be a secret.
+
+use std::{borrow::Cow, path::Path};
+
+use thiserror::Error;
+
+/// From this length on, a name without a folder and without an extension is
+/// taken for a secret, unless a file has it.
+const LONG_NAME: usize = 32;
+
+/// The shortest password of letters alone.
+const MIN_PASSWORD: usize = 6;
+
+/// The shortest text whose mixture of letters and digits is judged.
+const MIN_MIXED: usize = 16;
+
+/// What the name of a file with a secret may end with. Other endings may be part
+/// of a password.
+const ENDINGS: [&str; 15] = [
+    "cer", "crt", "der", "jwt", "key", "p12", "pass", "password", "pem", "pfx", "pwd", "secret",
+    "token", "tok", "txt",
+];
+
+/// What such a file may be called.
+const WORDS: [&str; 7] = [
+    "assertion",
+    "cert",
+    "cred",
+    "key",
+    "pass",
+    "secret",
+    "token",
+];
+
+/// Parameters of a URL whose value is a secret.
+const SECRET_PARAMETERS: [&str; 14] = [
+    "access_token",
+    "api_key",
+    "apikey",
+    "assertion",
+    "client_secret",
+    "code",
+    "id_token",
+    "key",
+    "password",
+    "pwd",
+    "refresh_token",
+    "secret",
+    "sig",
+    "token",
+];
+
+/// The name of a file or folder, if it may be shown.
+#[must_use]
+pub fn path(path: &Path) -> String {
+    let text = path.display().to_string();
+    match path.exists() || !may_be_secret_path(path, &text) {
+        true => text,
+        false => hidden_name(&text),
+    }
+}
+
+/// The name of a file that holds a secret, if it may be shown. A password may be
+/// short, so a name that no file has is shown only if it looks like one.
+#[must_use]
+pub fn secret_path(path: &Path) -> String {
+    let text = path.display().to_string();
+    let name = path.file_name().map(|name| name.to_string_lossy());
+    let name = name.unwrap_or_default();
+    if path.exists() || (looks_like_name(path, &name) && !may_be_secret_path(path, &text)) {
+        return text;
+    }
+    // A folder that exists is not part of the secret, but of the configuration.
+    let shown = match path.parent() {
+        Some(folder) if folder.parent().is_some() && folder.is_dir() => {
+            folder.join(hidden_name(&name)).display().to_string()
+        }
+        _ => hidden_name(&text),
+    };
+    format!(
+        "{shown}: a secret may have been given where the name of its file belongs; write it into \
+         a file and name that"
+    )
+}
+
+/// A value that is not the name of a file, if it may be shown.
+#[must_use]
+pub fn value(text: &str) -> Cow<'_, str> {
+    if text.contains("://") {
+        return Cow::Owned(words(text));
+    }
+    match may_be_secret(text) {
+        true => Cow::Owned(hidden(text)),
+        false => Cow::Borrowed(text),
+    }
+}
+
+/// A message, in which every word that may be a secret is hidden. It may quote
+/// what a user gave.
+#[must_use]
+pub fn words(message: &str) -> String {
+    let mut shown = String::with_capacity(message.len());
+    let mut rest = message;
+    while let Some(begin) = rest.find(|c| !is_boundary(c)) {
+        let (between, word) = rest.split_at(begin);
+        let (word, after) = word.split_at(word.find(is_boundary).unwrap_or(word.len()));
+        shown.push_str(between);
+        shown.push_str(&shown_word(word));
+        rest = after;
+    }
+    shown.push_str(rest);
+    shown
+}
+
+/// Whether a text has a JSON web token or a client secret of Entra ID in it, and
+/// not only something that may be one.
+#[must_use]
+pub fn has_token(text: &str) -> bool {
+    has_web_token(text) || has_client_secret(text)
+}
+
+/// A secret that was given where it is repeated, recorded or sent.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error(
+    "the value of {0} contains a secret, which is not shown here: write the secret into a file \
+     that only you can read, and name that file. Replace the secret if others may have seen it"
+)]
+pub struct MisplacedSecret(String);
+
+/// Refuses a value that has a token or a client secret in it, unless it is the
+/// name of a file that exists.
+///
+/// # Errors
+/// It has.
+pub fn check(name: &str, value: &str) -> Result<(), MisplacedSecret> {
+    match has_token(value) && !Path::new(value).exists() {
+        true => Err(MisplacedSecret(name.to_owned())),
+        false => Ok(()),
+    }
+}
+
+/// What stands between the words of a message.
+fn is_boundary(character: char) -> bool {
+    character.is_whitespace() || matches!(character, '"' | '\'' | '`' | ',' | '<' | '>' | '(' | ')')
+}
+
+fn shown_word(word: &str) -> Cow<'_, str> {
+    // Punctuation that ends a sentence is no part of a value.
+    let bare = word.trim_end_matches([':', ';', '.', '!']);
+    let end = &word[bare.len()..];
+    if bare.contains("://") {
+        return Cow::Owned(format!("{}{end}", shown_url(bare)));
+    }
+    // As in `--token-file=VALUE` and `name=VALUE`.
+    if let Some((name, value)) = bare.split_once('=')
+        && !value.trim_matches('=').is_empty()
+        && !may_be_secret(name)
+    {
+        return Cow::Owned(format!("{name}={}{end}", shown_word(value)));
+    }
+    let path = Path::new(bare);
+    let is_secret = match bare.contains(['/', '\\']) {
+        true => !path.exists() && may_be_secret_path(path, bare),
+        false => may_be_secret(bare) && !path.exists(),
+    };
+    match is_secret {
+        true => Cow::Owned(format!("{}{end}", hidden(bare))),
+        false => Cow::Borrowed(word),
+    }
+}
+
+/// A URL without a user's name and password, and without the values that open
+/// something.
+fn shown_url(text: &str) -> String {
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return text.to_owned();
+    };
+    let (place, parameters) = match rest.find(['?', '#']) {
+        Some(at) => rest.split_at(at),
+        None => (rest, ""),
+    };
+    // A password may hold a slash, if it was not escaped.
+    let place = match place.rsplit_once('@') {
+        Some((user, place)) => format!("{}@{place}", hidden(user)),
+        None => place
+            .split('/')
+            .map(|part| value_in_url(part))
+            .collect::<Vec<_>>()
+            .join("/"),
+    };
+    let mut shown = format!("{scheme}://{place}");
+    let mut parameter = String::new();
+    let flush = |parameter: &mut String, shown: &mut String| {
+        match parameter.split_once('=') {
+            Some((name, value)) if is_secret_parameter(name, value) => {
+                shown.push_str(&format!("{name}={}", hidden(value)));
+            }
+            Some(_) => shown.push_str(parameter),
+            None => shown.push_str(&value_in_url(parameter)),
+        }
+        parameter.clear();
+    };
+    for character in parameters.chars() {
+        match character {
+            '?' | '#' | '&' | ';' => {
+                flush(&mut parameter, &mut shown);
+                shown.push(character);
+            }
+            character => parameter.push(character),
+        }
+    }
+    flush(&mut parameter, &mut shown);
+    shown
+}
+
+fn is_secret_parameter(name: &str, value: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    !value.is_empty() && (SECRET_PARAMETERS.contains(&name.as_str()) || may_be_secret(value))
+}
+
+fn value_in_url(text: &str) -> Cow<'_, str> {
+    match may_be_secret(text) {
+        true => Cow::Owned(hidden(text)),
+        false => Cow::Borrowed(text),
+    }
+}
+
+fn hidden(text: &str) -> String {
+    format!("[hidden: {} characters]", text.chars().count())
+}
+
+fn hidden_name(text: &str) -> String {
+    let count = text.chars().count();
+    format!("[hidden: {count} characters that name no existing file]")
+}
+
+/// Whether a name looks like one that a file with a secret may have: by its ending,
+/// or by plain words that say what it holds. A few letters are no password, unless
+/// what is before them is a part of it.
+fn looks_like_name(path: &Path, name: &str) -> bool {
+    let (_, ending) = name.rsplit_once('.').unwrap_or_default();
+    let is_word = |c: char| c.is_ascii_lowercase() || matches!(c, '-' | '_' | '.');
+    let folder = path.parent().unwrap_or(path);
+    let is_whole = folder.as_os_str().is_empty() || folder.is_dir();
+    ENDINGS.contains(&ending.to_ascii_lowercase().as_str())
+        || name.chars().all(is_word)
+            && ((is_whole && name.len() < MIN_PASSWORD)
+                || WORDS.iter().any(|word| name.contains(word)))
+}
+
+/// Whether the name of no existing file may be a secret.
+fn may_be_secret_path(path: &Path, text: &str) -> bool {
+    if has_token(text) {
+        return true;
+    }
+    // What exists of it is no secret; a secret may have a slash.
+    let known = path
+        .ancestors()
+        .skip(1)
+        .find(|folder| folder.parent().is_some() && folder.is_dir());
+    let rest = known.and_then(|folder| path.strip_prefix(folder).ok());
+    match rest {
+        Some(rest) => rest
+            .components()
+            .any(|part| part.as_os_str().to_str().is_some_and(may_be_secret)),
+        None => may_be_secret(text) || (is_bare(text) && text.chars().count() >= LONG_NAME),
+    }
+}
+
+/// Whether a name has neither a folder nor an extension.
+fn is_bare(text: &str) -> bool {
+    !text.contains(['/', '\\', '.', ' '])
+}
+
+/// Whether a text may be a secret: a token, or one of letters and digits that
+/// alternate as no word or name does. Ids of machines, tenants and components
+/// are not secret.
+fn may_be_secret(text: &str) -> bool {
+    let is_id = text
+        .chars()
+        .all(|c| c.is_ascii_hexdigit() || matches!(c, '-' | '{' | '}'))
+        && text.len() <= 64;
+    !is_id && (has_token(text) || is_mixed(text))
+}
+
+/// Whether letters and digits alternate as no word or name does. Hosts are given
+/// names by chance, too, as `WIN-8Q4K2L9X7M3.example.com`: of what may be a host,
+/// each part is judged by itself.
+fn is_mixed(text: &str) -> bool {
+    const BETWEEN: [char; 3] = ['-', '.', '_'];
+    let is_host = text
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || BETWEEN.contains(&c));
+    match is_host {
+        true => text.split(BETWEEN).any(alternates),
+        false => alternates(text),
+    }
+}
+
+/// Whether letters of both cases, digits and signs alternate often. A random text
+/// changes its kind of character at every second one, a name at few.
+fn alternates(text: &str) -> bool {
+    #[derive(PartialEq, Eq, Clone, Copy)]
+    enum Kind {
+        Lower,
+        Upper,
+        Digit,
+        Sign,
+        /// What names of files have between words.
+        Between,
+    }
+    let kinds: Vec<Kind> = text
+        .chars()
+        .map(|character| match character {
+            c if c.is_uppercase() => Kind::Upper,
+            c if c.is_alphabetic() => Kind::Lower,
+            c if c.is_numeric() => Kind::Digit,
+            '-' | '_' | '.' | ' ' | ':' | '/' | '\\' | '{' | '}' | '[' | ']' => Kind::Between,
+            _ => Kind::Sign,
+        })
+        .collect();
+    let changes = kinds
+        .windows(2)
+        .filter(|pair| match (pair[0], pair[1]) {
+            // A word may begin with a capital letter.
+            (Kind::Upper, Kind::Lower) => false,
+            (Kind::Between, _) | (_, Kind::Between) => false,
+            (one, other) => one != other,
+        })
+        .count();
+    // A sentence may have numbers, too; a secret has no white space.
+    !text.contains(char::is_whitespace) && kinds.len() >= MIN_MIXED && changes * 5 >= kinds.len()
+}
+
+/// A JSON object in base64 begins so; its first part has at least an algorithm.
+fn has_web_token(text: &str) -> bool {
+    const MIN_PART: usize = 16;
+    let is_part = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '+' | '/' | '=');
+    text.match_indices("eyJ")
+        .any(|(at, _)| text[at..].chars().take_while(is_part).count() >= MIN_PART)
+}
+
+/// Three characters, a digit, `Q~`, and 31 to 34 more (as GitHub's secret
+/// scanning and others recognise it).
+fn has_client_secret(text: &str) -> bool {
+    const BEFORE: usize = 4;
+    const AFTER: usize = 31;
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"~._-".contains(byte);
+    let bytes = text.as_bytes();
+    text.match_indices("Q~").any(|(at, mark)| {
+        let before = at.checked_sub(BEFORE).map(|begin| &bytes[begin..at]);
+        let after = bytes.get(at + mark.len()..at + mark.len() + AFTER);
+        before.is_some_and(|before| {
+            before.iter().all(is_part) && before.last().is_some_and(u8::is_ascii_digit)
+        }) && after.is_some_and(|after| after.iter().all(is_part))
+    })
+}
+
+#[cfg(test)]
+#[path = "mask_tests.rs"]
+mod tests;

@@ -1,0 +1,416 @@
+//! Calls of the plugin: a fresh instance for each, with one grant, one way
+//! out, and bounds on memory, computation and time. Nothing survives a call
+//! but its result and the record of what it sent.
+
+mod bounds;
+mod clock;
+mod limits;
+mod meter;
+mod state;
+
+use std::sync::Arc;
+
+use thiserror::Error;
+use wasmtime::{Store, Trap, component::Linker};
+
+use crate::{
+    component::Component,
+    connection::Connection,
+    contract::{
+        ActionFilter, ActionId, ActionPage, CancelError, Comment, Function, Machine, MachineAction,
+        MachineId, MachinePage, OffboardError, Plugin, PluginPre, ReadError, Tag, TagError, Tagger,
+        TaggerPre,
+    },
+    egress::{Audit, Auditor, CallRecord, Egress, Recorder},
+    grant::Grant,
+};
+
+use bounds::Bounded;
+pub use limits::{Limit, LimitError, Limits, Unit};
+use state::State;
+
+/// Where calls of one component are made.
+pub struct Sandbox {
+    plugin: PluginPre<State>,
+    /// The same component, where it exports what tags machines.
+    tagger: Option<TaggerPre<State>>,
+    limits: Limits,
+    auditor: Auditor,
+}
+
+/// Why there is no sandbox for a component.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SandboxError {
+    /// The component does not keep to the contract.
+    #[error("the component does not keep to the contract: {}", .0.join("; "))]
+    Contract(Vec<String>),
+    /// A limit beyond its range.
+    #[error(transparent)]
+    Limit(#[from] LimitError),
+    /// The engine cannot be set up.
+    #[error("the engine cannot be set up: {0:#}")]
+    Engine(wasmtime::Error),
+}
+
+/// What became of a call: what the guest says, and what egress saw.
+#[derive(Debug)]
+pub struct Called<T> {
+    /// The guest's word.
+    pub result: Result<T, CallError>,
+    /// What really left and came back.
+    pub record: CallRecord,
+}
+
+/// Why a call has no result of the contract's. Whether anything was sent is in
+/// the call's record.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// The plugin could not be started.
+    #[error("the plugin cannot be started: {0}")]
+    Start(String),
+    /// The plugin broke.
+    #[error("the plugin broke: {0}")]
+    Trap(String),
+    /// The plugin wanted more than it may have.
+    #[error("the plugin exceeded a limit: {0}")]
+    Limit(String),
+    /// The plugin still computed at the deadline.
+    #[error("the plugin still computed after {0:?}")]
+    Computation(std::time::Duration),
+    /// The call took too long.
+    #[error("the call took longer than {0:?}")]
+    Deadline(std::time::Duration),
+}
+
+impl Sandbox {
+    /// A sandbox for this component.
+    ///
+    /// # Errors
+    /// The component does not keep to the contract, or a limit is beyond its
+    /// range.
+    pub fn new(component: &Component, limits: Limits) -> Result<Self, SandboxError> {
+        limits.check()?;
+        let violations = component.violations();
+        if !violations.is_empty() {
+            return Err(SandboxError::Contract(violations));
+        }
+        let engine = clock::engine(&limits).map_err(SandboxError::Engine)?;
+        let compiled = component.load(&engine).map_err(SandboxError::Engine)?;
+        let mut linker = Linker::new(&engine);
+        state::add_to_linker(&mut linker).map_err(SandboxError::Engine)?;
+        let unlike = |error| SandboxError::Contract(vec![format!("{error:#}")]);
+        let linked = linker.instantiate_pre(&compiled).map_err(unlike)?;
+        // One that says it can tag has to: else it is another contract's.
+        let tagger = match component.tags() {
+            true => Some(TaggerPre::new(linked.clone()).map_err(unlike)?),
+            false => None,
+        };
+        Ok(Self {
+            plugin: PluginPre::new(linked).map_err(unlike)?,
+            tagger,
+            limits,
+            auditor: Auditor::default(),
+        })
+    }
+
+    /// The same sandbox that takes note of every request that the plugin asks
+    /// for.
+    #[must_use]
+    pub fn audited(self, audit: Arc<dyn Audit>) -> Self {
+        Self {
+            auditor: Auditor::new(audit),
+            ..self
+        }
+    }
+
+    /// The bounds of every call.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Whether the component can tag machines, which the contract leaves open.
+    #[must_use]
+    pub fn can_tag(&self) -> bool {
+        self.tagger.is_some()
+    }
+
+    /// Offboards one machine.
+    pub async fn offboard(
+        &self,
+        connection: &Connection,
+        machine: &MachineId,
+        comment: &Comment,
+    ) -> Called<Result<MachineAction, OffboardError>> {
+        let grant = Grant::offboard(&connection.api_root, machine, comment);
+        self.call(
+            connection,
+            Function::Offboard,
+            grant,
+            async |plugin: &Plugin, store| {
+                plugin
+                    .defender_offboard_offboarding()
+                    .call_offboard(store, machine.as_str(), comment.as_str())
+                    .await
+            },
+        )
+        .await
+    }
+
+    /// Reads one action.
+    pub async fn get_action(
+        &self,
+        connection: &Connection,
+        action: &ActionId,
+    ) -> Called<Result<MachineAction, ReadError>> {
+        let grant = Grant::read_action(&connection.api_root, action);
+        self.call(
+            connection,
+            Function::GetAction,
+            grant,
+            async |plugin: &Plugin, store| {
+                plugin
+                    .defender_offboard_tracking()
+                    .call_get_action(store, action.as_str())
+                    .await
+            },
+        )
+        .await
+    }
+
+    /// Lists one page of actions, newest first.
+    pub async fn list_actions(
+        &self,
+        connection: &Connection,
+        filter: &ActionFilter,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Called<Result<ActionPage, ReadError>> {
+        let grant = Grant::list_actions(&connection.api_root, filter, cursor, limit);
+        self.call(
+            connection,
+            Function::ListActions,
+            grant,
+            async |plugin: &Plugin, store| {
+                plugin
+                    .defender_offboard_tracking()
+                    .call_list_actions(store, filter, cursor, limit)
+                    .await
+            },
+        )
+        .await
+    }
+
+    /// Cancels one action.
+    pub async fn cancel_action(
+        &self,
+        connection: &Connection,
+        action: &ActionId,
+        comment: &Comment,
+    ) -> Called<Result<MachineAction, CancelError>> {
+        let grant = Grant::cancel(&connection.api_root, action, comment);
+        self.call(
+            connection,
+            Function::CancelAction,
+            grant,
+            async |plugin: &Plugin, store| {
+                plugin
+                    .defender_offboard_tracking()
+                    .call_cancel_action(store, action.as_str(), comment.as_str())
+                    .await
+            },
+        )
+        .await
+    }
+
+    /// Reads one machine.
+    pub async fn get_machine(
+        &self,
+        connection: &Connection,
+        machine: &MachineId,
+    ) -> Called<Result<Machine, ReadError>> {
+        let grant = Grant::read_machine(&connection.api_root, machine);
+        self.call(
+            connection,
+            Function::GetMachine,
+            grant,
+            async |plugin: &Plugin, store| {
+                plugin
+                    .defender_offboard_inventory()
+                    .call_get_machine(store, machine.as_str())
+                    .await
+            },
+        )
+        .await
+    }
+
+    /// Finds one page of machines by name.
+    pub async fn find_machines(
+        &self,
+        connection: &Connection,
+        name: &str,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Called<Result<MachinePage, ReadError>> {
+        let grant = Grant::find_machines(&connection.api_root, cursor);
+        self.call(
+            connection,
+            Function::FindMachines,
+            grant,
+            async |plugin: &Plugin, store| {
+                plugin
+                    .defender_offboard_inventory()
+                    .call_find_machines(store, name, cursor, limit)
+                    .await
+            },
+        )
+        .await
+    }
+
+    /// Lists one page of the fleet.
+    pub async fn list_machines(
+        &self,
+        connection: &Connection,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Called<Result<MachinePage, ReadError>> {
+        let grant = Grant::list_machines(&connection.api_root, cursor, limit);
+        self.call(
+            connection,
+            Function::ListMachines,
+            grant,
+            async |plugin: &Plugin, store| {
+                plugin
+                    .defender_offboard_inventory()
+                    .call_list_machines(store, cursor, limit)
+                    .await
+            },
+        )
+        .await
+    }
+
+    /// Adds a tag to one machine. Of a component that cannot tag, nothing is
+    /// started and nothing sent.
+    pub async fn tag_machine(
+        &self,
+        connection: &Connection,
+        machine: &MachineId,
+        tag: &Tag,
+    ) -> Called<Result<(), TagError>> {
+        let Some(tagger) = &self.tagger else {
+            return Called {
+                result: Err(CallError::Start("it does not export tagging".to_owned())),
+                record: Recorder::default().finish(),
+            };
+        };
+        let grant = Grant::tag(&connection.api_root, machine, tag);
+        self.started(
+            connection,
+            Function::Tag,
+            grant,
+            async |store| tagger.instantiate_async(store).await,
+            async |tagger: &Tagger, store| {
+                tagger
+                    .defender_offboard_tagging()
+                    .call_tag(store, machine.as_str(), tag.as_str())
+                    .await
+            },
+        )
+        .await
+    }
+
+    async fn call<T: Bounded>(
+        &self,
+        connection: &Connection,
+        function: Function,
+        grant: Grant,
+        call: impl AsyncFnOnce(&Plugin, &mut Store<State>) -> wasmtime::Result<T>,
+    ) -> Called<T> {
+        let start = async |store: &mut Store<State>| self.plugin.instantiate_async(store).await;
+        self.started(connection, function, grant, start, call).await
+    }
+
+    /// One call in an instance of its own.
+    async fn started<P, T: Bounded>(
+        &self,
+        connection: &Connection,
+        function: Function,
+        grant: Grant,
+        start: impl AsyncFnOnce(&mut Store<State>) -> wasmtime::Result<P>,
+        call: impl AsyncFnOnce(&P, &mut Store<State>) -> wasmtime::Result<T>,
+    ) -> Called<T> {
+        let deadline = self.limits.deadline;
+        let recorder = Recorder::default();
+        let (egress, ended) = Egress::new(
+            connection.clone(),
+            function,
+            grant.within(deadline),
+            self.auditor.clone(),
+            recorder.clone(),
+        );
+        let api_root = connection.api_root.as_str();
+        let has_credential = connection.credential.is_some();
+        let state = State::new(api_root, has_credential, egress, &self.limits);
+        let mut store = Store::new(self.plugin.engine(), state);
+        store.limiter(|state| &mut state.meter);
+        store.set_hostcall_fuel(meter::size(self.limits.host_data));
+        store.set_max_component_handles(meter::size(self.limits.handles));
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(clock::turn(deadline));
+
+        // The clock ends a guest that computes; one that waits in the host is
+        // ended from outside. Both count from the call's beginning.
+        let called = tokio::time::timeout(deadline, async {
+            let plugin = start(&mut store)
+                .await
+                .map_err(|error| self.explain(&error, &store, CallError::Start))?;
+            call(&plugin, &mut store)
+                .await
+                .map_err(|error| self.explain(&error, &store, CallError::Trap))
+        })
+        .await;
+        let result = called.unwrap_or(Err(CallError::Deadline(deadline)));
+        drop(store);
+        ended.wait().await;
+        Called {
+            result: result.map(Bounded::bounded),
+            record: recorder.finish(),
+        }
+    }
+
+    fn explain(
+        &self,
+        error: &wasmtime::Error,
+        store: &Store<State>,
+        otherwise: fn(String) -> CallError,
+    ) -> CallError {
+        if let Some(reason) = store.data().exceeded() {
+            return CallError::Limit(reason.to_owned());
+        }
+        match error.downcast_ref::<Trap>() {
+            Some(Trap::Interrupt) => return CallError::Computation(self.limits.deadline),
+            Some(Trap::StackOverflow) => {
+                let stack = self.limits.stack;
+                return CallError::Limit(format!("the stack has more than {stack} bytes"));
+            }
+            _ => {}
+        }
+        let reason = error.root_cause().to_string();
+        // wasmtime has no types for these.
+        match EXHAUSTED.iter().any(|words| reason.contains(words)) {
+            true => CallError::Limit(reason),
+            false => otherwise(bounds::text(reason)),
+        }
+    }
+}
+
+/// How wasmtime says that a bound was reached: handles of the host and of the
+/// component, data, instances, tables and memories.
+const EXHAUSTED: [&str; 4] = [
+    "resource table has no free keys",
+    "store handle limit exceeded",
+    "fuel allocated for hostcalls has been exhausted",
+    "resource limit exceeded",
+];

@@ -1,0 +1,72 @@
+//! The plugin's digest is the same wherever it is built, so that anyone can
+//! compare it with their own build's.
+
+use std::{env, fs, path::Path};
+
+use offboard::component::Component;
+
+#[path = "../../host/sandbox/build/guest.rs"]
+mod guest;
+
+/// The parts of the workspace that a build of the plugin reads.
+const SOURCES: [&str; 7] = [
+    "Cargo.toml",
+    "Cargo.lock",
+    "rust-toolchain.toml",
+    "wit",
+    "plugin",
+    "host",
+    "simulator",
+];
+
+#[test]
+fn the_digest_is_the_same_in_another_folder_with_another_cargo_home() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let elsewhere = Path::new(env!("CARGO_TARGET_TMPDIR")).join("another-folder");
+    fs::create_dir_all(elsewhere.join("workspace")).unwrap();
+    for source in SOURCES {
+        copy(
+            &root.join(source),
+            &elsewhere.join("workspace").join(source),
+        );
+    }
+    let home = elsewhere.join("another-home");
+    // The sources of the registry are the same, by another path.
+    fs::create_dir_all(&home).unwrap();
+    let registry = guest::cargo_home().unwrap().join("registry");
+    let link = home.join("registry");
+    if fs::read_link(&link).ok().as_ref() != Some(&registry) {
+        let _ = fs::remove_file(&link);
+        std::os::unix::fs::symlink(&registry, &link).unwrap();
+    }
+    let component = guest::Build {
+        root: &elsewhere.join("workspace"),
+        target: &elsewhere.join("another-target"),
+        cargo: env!("CARGO").as_ref(),
+        rustc: "rustc".as_ref(),
+        home: &home,
+    }
+    .component()
+    .unwrap();
+    let product = Component::embedded().unwrap();
+    assert!(product.bytes() == component, "the two components differ");
+    // What makes it so: no path of either build is in it.
+    for path in [&root.canonicalize().unwrap(), &elsewhere, &registry] {
+        let path = path.to_str().unwrap().as_bytes();
+        let mut windows = component.windows(path.len());
+        assert!(!windows.any(|window| window == path), "{path:?}");
+    }
+}
+
+/// Copies what differs, so that nothing is built again without need.
+fn copy(from: &Path, to: &Path) {
+    if from.is_dir() {
+        fs::create_dir_all(to).unwrap();
+        for entry in fs::read_dir(from).unwrap() {
+            let name = entry.unwrap().file_name();
+            copy(&from.join(&name), &to.join(name));
+        }
+    } else if fs::read(from).ok() != fs::read(to).ok() {
+        fs::copy(from, to).unwrap();
+    }
+}

@@ -128,7 +128,7 @@ fn hint(root: &str, authority: Option<&Path>, machines: u32, seed: u64) {
 fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
 
-    // Listening would end that the caller had one ignored, as `nohup` does.
+    // With a handler, a signal that the caller ignored (`nohup`) would no longer be ignored.
     let kinds = [SignalKind::interrupt(), SignalKind::terminate()].into_iter();
     let kinds = kinds.filter(|kind| !is_ignored(kind.as_raw_value()));
     let mut heard = kinds.map(signal).collect::<io::Result<Vec<_>>>()?;
@@ -141,12 +141,13 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     }))
 }
 
-/// Whether this process ignores a signal; it begins with what its caller ignored.
+/// Whether this process ignores a signal. It inherits the signals that its caller
+/// ignored.
 #[cfg(unix)]
 fn is_ignored(signal: libc::c_int) -> bool {
     let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: without a new action sigaction changes nothing. It writes the one
-    // in force into `action`, for which zeros are valid if it fails.
+    // SAFETY: without a new action, sigaction changes nothing. It writes the current
+    // action to `action`; if it fails, the zeros there are valid.
     let (asked, action) = unsafe {
         let asked = libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr());
         (asked, action.assume_init())

@@ -83,7 +83,7 @@ fn what_was_carried_out_with_the_same_comment_is_done_again_by_request_alone() {
     for (more, warned) in [(&[][..], true), (&["--again"], false)] {
         let dry = elsewhere(&world, &id, COMMENT, &[&["--dry-run"], more].concat()).row();
         let warning = dry["warnings"].to_string();
-        assert_eq!(warning.contains("with this very comment"), warned, "{dry}");
+        assert_eq!(warning.contains("with the same comment"), warned, "{dry}");
     }
     let same = elsewhere(&world, &id, COMMENT, &[]);
     let row = same.row();

@@ -64,7 +64,7 @@ fn ids_that_belong_to_no_machine_are_not_copied_into_each_order() {
         assert_eq!(row["state"], "unknown", "{outcome:?}");
     }
     assert_eq!(outcome.code, 4);
-    let told = "lists more actions that may be a machine's than are kept";
+    let told = "lists more actions that may belong to a machine than can be kept";
     assert_eq!(outcome.stderr.matches(told).count(), 1, "{outcome:?}");
     // Before, 20 × 1,500 × 253 bytes.
     let size = ledger_size(&server);

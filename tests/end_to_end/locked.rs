@@ -1,5 +1,5 @@
-//! A ledger that another process holds, because it is stopped or busy: the others
-//! wait for it, say so, and go on.
+//! A ledger that another process holds, because it is stopped or busy: the others wait
+//! for it, report that, and continue.
 
 use std::{
     fs,
@@ -64,7 +64,7 @@ impl Drop for Other {
     }
 }
 
-/// What a command that was begun with pipes says, until a line has this.
+/// Reads what a command prints to its pipes, until a line contains these words.
 fn until_said(child: &mut Child, words: &str) -> String {
     let stderr = child.stderr.as_mut().unwrap();
     let mut said = Vec::new();
@@ -112,7 +112,7 @@ fn who_finds_it_locked_waits_says_for_whom_and_goes_on() {
         assert!(said.contains(&holder), "{said}");
     }
     assert_eq!(world.posts().len(), 1);
-    // What only reads waits for nothing.
+    // Commands that only read do not wait.
     for command in [&["runs"][..], &["show", "last"], &["export", "last"]] {
         let read = world.offboard(command);
         assert_eq!(read.code, 0, "{command:?}: {read:?}");
@@ -126,7 +126,7 @@ fn who_finds_it_locked_waits_says_for_whom_and_goes_on() {
     assert_eq!(world.offboardings().len(), 3);
 }
 
-/// Nothing is sent, nothing is lost, and nobody waits any longer.
+/// Nothing is sent, nothing is lost, and no process waits any longer.
 #[test]
 fn who_waits_for_it_can_be_stopped() {
     let world = world();
@@ -148,8 +148,8 @@ fn who_waits_for_it_can_be_stopped() {
     assert_eq!(world.offboardings().len(), 3);
 }
 
-/// Also when the answer to what is in flight cannot be recorded. The service is asked
-/// for it later.
+/// The same if the answer to a request in flight cannot be recorded. The service is
+/// queried for it later.
 #[test]
 fn who_waits_with_an_answer_can_be_stopped_and_loses_nothing() {
     let world = World::with(|config: &mut Config| {
@@ -221,7 +221,7 @@ fn a_process_that_is_stopped_from_the_terminal_holds_no_lock() {
     assert_eq!(world.offboardings().len(), 121);
 }
 
-/// Where no shell can continue it, as in a session of its own, it goes on.
+/// If no shell can continue it, as in a session of its own, it is not stopped.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_process_that_nobody_could_continue_is_not_stopped() {
@@ -254,7 +254,7 @@ fn a_process_that_nobody_could_continue_is_not_stopped() {
 
 #[cfg(target_os = "linux")]
 fn is_stopped(child: &Child) -> bool {
-    // One that has just ended has none.
+    // A process that has just ended has no state.
     let status = fs::read_to_string(format!("/proc/{}/status", child.id()));
     status.is_ok_and(|status| status.contains("State:\tT"))
 }

@@ -7,7 +7,7 @@ use crate::support::{MACHINE, Outcome, World, command, offboard};
 
 const JWT: &str = "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJhdWQiOiJodHRwczovL2FwaSJ9.c2lnbmF0dXJl";
 const CLIENT_SECRET: &str = "abc8Q~xyzXYZ0123456789abcdefABCDEF-._~ab";
-/// Of no form that is known, but nothing that a file is called.
+/// Of no known form, but unlike the name of any file.
 const RANDOM: &str = "q7Vh2Lk9+Zr4Tn1Xw8Pd3Gs6Bm0Yc5Jf2Ka7Ue==";
 
 /// Every setting of a connection, by its flag; the variable is named like it.
@@ -42,7 +42,7 @@ const SETTINGS: [&str; 26] = [
 
 fn assert_hidden(secret: &str, what: &str, outcome: &Outcome) {
     let shown = format!("{}{}", outcome.stdout, outcome.stderr);
-    // A part of it would be too much, too.
+    // A part of it would reveal too much, too.
     for part in [&secret[..secret.len() / 2], &secret[secret.len() / 2..]] {
         assert!(!shown.contains(part), "{what}: {outcome:?}");
     }
@@ -160,7 +160,7 @@ fn what_may_be_a_secret_is_shown_neither_in_errors_nor_in_the_configuration() {
     ];
     for secret in [RANDOM, "hunter2", "Summer2024!"] {
         let flags = SETTINGS.iter().copied();
-        // A short word is one that may well be shown, but for the name of a secret's file.
+        // A short word may be shown, except in place of the name of a secret's file.
         let flags = flags.filter(|flag| secret == RANDOM || files.contains(flag));
         for flag in flags.filter(|flag| !["--ledger", "--audit"].contains(flag)) {
             let auth = match flag {
@@ -270,7 +270,8 @@ fn a_secret_in_the_configuration_is_not_repeated() {
             }
         }
     }
-    // A password of a file's own folder looks like a file there.
+    // A password in place of a file name is resolved to a path in the configuration's
+    // folder.
     crate::support::write_secret(
         &file,
         "[profiles.one]\ncertificate-password-file = 'hunter2'\n",

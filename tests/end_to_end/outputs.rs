@@ -1,5 +1,5 @@
-//! No file that a command writes is another one of its files, whichever way they
-//! are named; and a record that is lost stops the run.
+//! No file that a command writes is another one of its files, by whatever name; and a
+//! record that is lost stops the run.
 #![cfg(unix)]
 
 use std::{
@@ -10,7 +10,7 @@ use std::{
 
 use crate::support::{MACHINE, Outcome, Reply, Scripted, World, command, offboard};
 
-/// Refused, with both of the files named, and nothing touched or asked.
+/// The command is refused, names both files, and neither writes nor sends anything.
 fn assert_refused(world: &World, what: &str, roles: [&str; 2], outcome: &Outcome) {
     assert_eq!(outcome.code, 2, "{what}: {outcome:?}");
     for role in roles {
@@ -64,7 +64,7 @@ fn no_two_files_of_a_run_are_one() {
                 args.extend(["--audit", audit]);
             }
             let outcome = world.run(&args);
-            // Something else is at the name of a report: that is said first.
+            // If another file exists at the report's name, that is reported first.
             if !(one == "report" && (before.is_some() || way == "link")) {
                 let role = other.split('-').next().unwrap();
                 assert_refused(&world, &what, [one, role], &outcome);
@@ -107,7 +107,7 @@ fn standard_output_and_standard_error_are_no_other_file() {
     let run = |more: &[&str]| world.command(&[&run[..], more].concat());
     let path = |name: &str| world.path(name).to_str().unwrap().to_owned();
 
-    // Another command reads what this one would have said to a file.
+    // Another command reads what this one would have written to a file.
     for (name, more) in [
         ("ledger.db", vec![]),
         ("audit", vec!["--audit".to_owned(), path("audit")]),
@@ -265,13 +265,13 @@ fn a_report_does_not_replace_what_came_there_during_the_run() {
     let outcome = service.run(&["--report", report.to_str().unwrap()]);
     assert_ne!(outcome.code, 0, "{outcome:?}");
     assert!(
-        outcome.stderr.contains("something else is there"),
+        outcome.stderr.contains("is not an earlier report"),
         "{outcome:?}"
     );
     assert_eq!(fs::read_to_string(report).unwrap(), "of another process");
 }
 
-/// A file that is called for nothing in a folder that is reached in two ways.
+/// A file that is named nowhere else, in a folder that two paths lead to.
 #[test]
 fn a_ledger_of_the_profile_is_one_of_the_files() {
     let world = World::new();

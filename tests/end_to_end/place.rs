@@ -1,5 +1,5 @@
-//! Where a ledger may be: one that is reached by two ways, each with a log and locks
-//! of its own, would send everything twice.
+//! Where a ledger may be: if two paths lead to it, each with a log and locks of its own,
+//! everything would be sent twice.
 
 use std::{fs, path::Path, process::Command};
 
@@ -83,9 +83,9 @@ fn what_is_no_file_is_no_ledger_and_nobody_waits_for_it() {
     }
 }
 
-/// Mounts of a container: of the folder, they are the same ledger; of the file alone,
-/// it is not used. Needs a system that lets this user mount; what a table of mounts
-/// says is tested beside the code.
+/// Mounts of a container: if the folder is mounted, it is the same ledger; if the file
+/// alone is, it is refused. Needs a system that lets this user mount. How a table of
+/// mounts is read is tested beside the code.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_mounted_folder_is_the_same_ledger_and_a_mounted_file_is_none() {
@@ -95,7 +95,7 @@ fn a_mounted_folder_is_the_same_ledger_and_a_mounted_file_is_none() {
         tried.is_ok_and(|tried| tried.status.success())
     };
     let Some(way) = ways.into_iter().find(may) else {
-        eprintln!("this system lets nobody mount: not tried");
+        eprintln!("this user may not mount here: not tested");
         return;
     };
     let world = World::new();

@@ -1,5 +1,5 @@
-//! An unknown order is resent by the user's choice alone: with one request that the
-//! service may carry out, each time that it is asked for.
+//! An unknown order is resent only if the user chooses to: each time with one request
+//! that the service may carry out.
 
 use offboard_simulator::{Config, FaultPlan};
 use serde_json::{Value, json};
@@ -40,7 +40,7 @@ fn sent(order: &Value) -> Vec<Option<String>> {
 
 #[test]
 fn a_resend_is_one_request_each_time_that_it_is_asked_for() {
-    // Carried out or not; and nobody can see it.
+    // Whether it was carried out cannot be seen.
     for fault in [
         &["offboard:1-5:status=503"][..],
         &[
@@ -59,7 +59,7 @@ fn a_resend_is_one_request_each_time_that_it_is_asked_for() {
             assert_eq!(world.posts().len(), posts, "{resent:?}");
             assert_eq!(resent.row()["state"], "unknown", "{resent:?}");
             assert_eq!(resent.code, 4, "{resent:?}");
-            // The word is not kept.
+            // The choice is not kept.
             world.offboard(&["resume", "--yes", "--grace", "0s"]);
             assert_eq!(world.posts().len(), posts);
         }
@@ -70,7 +70,7 @@ fn a_resend_is_one_request_each_time_that_it_is_asked_for() {
     }
 }
 
-/// What was unknown before was the user's choice, and not what becomes unknown now.
+/// The user's choice covers what was unknown before, not what becomes unknown now.
 #[test]
 fn what_becomes_unknown_meanwhile_is_not_resent() {
     let world = faulty(&["machine:1-4:status=503", "offboard:1-4:status=503"]);
@@ -95,8 +95,8 @@ fn accepted() -> Reply {
     Reply::new(200, &action("a2", "Retired").to_string())
 }
 
-/// The first request is answered with 503, those after it so, and what comes then is
-/// carried out.
+/// The first request is answered with 503, the following ones with these answers, and any
+/// further one is carried out.
 fn resent(replies: impl Fn(usize) -> Option<Reply> + Send + Sync + 'static) -> (Scripted, Outcome) {
     let server = Scripted::new(move |request, posts| {
         let answer = match posts {
@@ -137,8 +137,11 @@ fn a_refusal_ends_a_resend_and_says_nothing_of_the_first_request() {
             "{code}: {outcome:?}"
         );
         let message = row["error"]["message"].as_str().unwrap();
-        assert!(message.contains("the first one may have been"), "{message}");
-        // Of the request itself it is on record what it was.
+        assert!(
+            message.contains("the first request may have been"),
+            "{message}"
+        );
+        // The request itself is recorded with its own answer.
         let request = &recorded(&server)["requests"][1];
         assert_eq!(request["status"], status, "{request}");
         assert_eq!(request["error"]["message"], "No", "{request}");
@@ -183,8 +186,8 @@ fn what_would_meet_every_resend_meets_one() {
     assert_eq!((resent.code, world.posts().len()), (4, 4), "{resent:?}");
 }
 
-/// What is in the way of a resend may be this order's own action; if nothing is
-/// found, the order is not called refused.
+/// The action that blocks a resend may be this order's own. If no action is found, the
+/// order is not called refused.
 #[test]
 fn what_is_in_the_way_of_a_resend_stands_for_it_once_it_is_listed() {
     let server = Scripted::new(|request, posts| {

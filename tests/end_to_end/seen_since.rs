@@ -104,7 +104,7 @@ fn succeeded() -> Vec<Value> {
     vec![action(FIRST, "Succeeded", "Retired"), second]
 }
 
-/// It names both times, and is not done.
+/// The row names both times, and the machine is not done.
 fn is_refused(outcome: &Outcome) {
     let row = outcome.row();
     assert_eq!(row["state"], "skipped", "{outcome:?}");
@@ -138,7 +138,7 @@ fn what_this_ledger_offboarded_and_has_reported_since_is_not_done() {
     assert!(sheet.stdout.contains("seen-since"), "{sheet:?}");
     assert_eq!(sheet.code, 1);
     assert_eq!(service.server.posts(), 1);
-    // The user's word sends it.
+    // With the user's choice, it is sent.
     let again = service.run(&["--again"]);
     assert_eq!(again.row()["action"]["id"], SECOND, "{again:?}");
 }
@@ -155,7 +155,7 @@ fn what_the_service_has_word_for_word_and_has_reported_since_is_not_done() {
     assert_eq!(service.server.posts(), 1);
 }
 
-/// As much as is known is said, and no more.
+/// The message reports what is known, and no more.
 #[test]
 fn a_machine_that_has_not_reported_since_is_left_out_as_before() {
     let service = Service::new(succeeded());
@@ -187,7 +187,7 @@ fn a_machine_that_has_not_reported_since_is_left_out_as_before() {
     assert_eq!((outcome.code, service.server.posts()), (0, 1));
 }
 
-/// What ended otherwise, or failed later, is no success.
+/// An offboarding that ended otherwise, or failed later, is not a success.
 #[test]
 fn what_failed_is_sent_and_what_failed_later_is_not_done() {
     for status in ["Failed", "TimeOut", "Cancelled"] {

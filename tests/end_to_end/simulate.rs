@@ -88,8 +88,8 @@ fn the_first_line_is_all_that_a_client_needs() {
     );
 }
 
-/// As `nohup` and a shell in the background begin it. Asked of the kernel: a
-/// signal that is not ignored would end it in its own time.
+/// As `nohup`, or a shell in the background, starts it. The kernel is queried, because a
+/// signal that is not ignored would end it only after some time.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_signal_that_the_caller_had_ignored_stays_ignored() {

@@ -101,8 +101,8 @@ const OTHERS: [&str; 3] = [
     "dddddddddddddddddddddddddddddddddddddddd",
 ];
 
-/// A service with four machines. The first requests are answered so, and after so many
-/// of them another run has offboarded all machines but the first.
+/// A service with four machines. The first requests get this answer, and after this
+/// number of them, another run has offboarded all machines but the first.
 fn fleet(first: Option<Reply>, done_after: usize) -> Scripted {
     Scripted::new(move |request, posts| {
         let mut all = [MACHINE].into_iter().chain(OTHERS);

@@ -130,7 +130,7 @@ fn one_signal_finishes_what_is_in_flight_and_no_more() {
     }
 }
 
-/// As `nohup` and a shell in the background begin a command.
+/// As `nohup`, or a shell in the background, starts a command.
 #[test]
 fn a_signal_that_the_caller_had_ignored_stays_ignored() {
     for (ignored, heard) in [

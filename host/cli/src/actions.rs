@@ -21,7 +21,7 @@ use offboard::{
 pub(super) struct Asked {
     pub(super) subject: Subject,
     pub(super) found: Result<(MachineAction, State), Problem>,
-    /// What speaks against taking a success for what the machine is now.
+    /// Why a success may no longer describe the machine.
     pub(super) doubt: Option<Problem>,
 }
 

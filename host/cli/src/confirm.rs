@@ -1,6 +1,6 @@
 //! The question before something that is hard to undo. It takes a whole line,
-//! ended with Enter and typed after it was asked, and leaves the terminal as it
-//! is. What was not clearly said is a no.
+//! ended with Enter and typed after the question, and leaves the terminal as it is. Any
+//! other input means no.
 
 use std::io::{Write, stderr, stdin};
 
@@ -31,15 +31,15 @@ pub(super) async fn confirm(question: &str, wanted: &str, signals: &Signals) -> 
     }
 }
 
-/// Whether a line is this answer. One that Ctrl-D, or the end of a terminal, cut
-/// off is none: more of it may have been meant.
+/// Whether a line is this answer. A line that was cut off by Ctrl-D, or by the end of a
+/// terminal, is not an answer: the user may have meant to type more.
 fn is_said(line: &str, wanted: &str) -> bool {
     let line = line.strip_suffix('\n');
     line.is_some_and(|line| line.trim_matches([' ', '\t', '\r']) == wanted)
 }
 
-/// Keys that were pressed before the question was there are no answer to it. A
-/// terminal that cannot forget them cannot be asked.
+/// Keys that were pressed before the question appeared do not answer it. If the terminal
+/// cannot discard them, the answer is no.
 #[cfg(unix)]
 fn forget_what_was_typed() -> bool {
     use rustix::termios::{QueueSelector, tcflush};

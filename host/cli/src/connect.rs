@@ -231,11 +231,11 @@ impl Settings {
         Ok((Session::begin(&ledger, who, command).await?, why))
     }
 
-    /// Sees to it that no file that is written is another file of the command, or
-    /// one that the connection is made of.
+    /// Checks that no file that is written is another file of the command, or one that
+    /// the connection uses.
     ///
     /// # Errors
-    /// One is.
+    /// Two of them are the same file.
     pub(super) fn check_files(
         &self,
         mut files: Files,
@@ -255,7 +255,7 @@ impl Settings {
         };
         let profile = self.profile.as_ref().map(|chosen| chosen.file.clone());
         let sign_in = &self.sign_in;
-        // A bare name is looked for on the path.
+        // A bare name is searched for in PATH.
         let command = sign_in.token_command.as_ref();
         let program = command
             .and_then(|words| words.value.first())
@@ -264,20 +264,17 @@ impl Settings {
         for (role, path) in [
             ("the configuration", profile.or_else(|| self.file.clone())),
             ("the token file", file(&sign_in.token_file)),
-            (
-                "the file of the client secret",
-                file(&sign_in.client_secret_file),
-            ),
+            ("the client secret file", file(&sign_in.client_secret_file)),
             ("the certificate", file(&sign_in.certificate)),
             (
-                "the file of the certificate's password",
+                "the certificate password file",
                 file(&sign_in.certificate_password_file),
             ),
             (
-                "the file of the assertion",
+                "the federated token file",
                 file(&sign_in.federated_token_file),
             ),
-            ("the file of authorities", file(&self.ca_file)),
+            ("the CA file", file(&self.ca_file)),
             ("the plugin", plugin.plugin.clone()),
             ("the token command", program),
         ] {
@@ -442,7 +439,7 @@ pub(super) fn pace(settings: &Settings, session: Arc<Session>, screen: &Screen) 
     })
 }
 
-/// How a command waits for a ledger that another process holds.
+/// How a command waits for a ledger that another process has locked.
 fn waiting(signals: &Signals, screen: &Screen) -> Waiting {
     let screen = *screen;
     let report = move |waited: Waited| {

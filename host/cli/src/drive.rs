@@ -30,7 +30,7 @@ use offboard::{
 };
 
 /// Why a report is not written.
-const TAKEN: &str = "something else is there, and stays";
+const TAKEN: &str = "it exists and is not an earlier report, so it is not replaced";
 
 /// How a report begins.
 const REPORT: &[u8; 15] = b"<!doctype html>";
@@ -264,7 +264,7 @@ async fn report(ledger: &Ledger, run: &RunRow, file: &Path) -> Result<()> {
     evidence::page(ledger, run, written)
         .await
         .with_context(context)?;
-    // What another process wrote there during the run stays, too.
+    // What another process wrote there during the run is not replaced either.
     ensure!(is_free(file), "{}: {TAKEN}", context());
     out.persist(file).map(|_| ()).with_context(context)
 }
@@ -361,7 +361,7 @@ pub(super) fn check_report(send: &SendArgs) -> Result<()> {
         .with_context(context)
 }
 
-/// The files of a run that it is sent with.
+/// The files that a run writes, besides those of the connection.
 pub(super) fn files(send: &SendArgs) -> Files {
     let mut files = Files::default();
     if let Some(report) = &send.report {

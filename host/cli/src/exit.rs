@@ -39,7 +39,7 @@ impl Exit {
         match order.state() {
             // What became of it is for another process to tell.
             State::Skipped if matches!(kind, Some("under-way" | "still-pending")) => Self::Unknown,
-            // It is not offboarded as far as anybody can tell: the user decides.
+            // The machine may be in use again: the user has to decide.
             State::Skipped if order.is_seen_since() => Self::Refused,
             State::Planned | State::Succeeded | State::Skipped => Self::Done,
             State::Accepted if kind.is_none() => Self::Done,

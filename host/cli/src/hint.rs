@@ -110,13 +110,13 @@ pub(super) fn hint(problem: &Problem, claims: Option<&TokenClaims>) -> String {
             .to_owned(),
         "already-offboarded" => {
             "Nothing was sent. `offboard show RUN`, or `offboard status ACTION`, shows the \
-            earlier offboarding. `offboard run` with --again offboards it all the same, for \
-            example after it was onboarded again."
+            earlier offboarding. To offboard the machine again, for example after it was onboarded \
+            again, use `offboard run` with --again."
                 .to_owned()
         }
         SEEN_SINCE => "Nothing was offboarded: the machine has reported since its earlier \
-            offboarding, so it may have been onboarded again. Check it, then offboard it again \
-            with `offboard run` and --again."
+            offboarding, so it may have been onboarded again. Check the machine. To \
+            offboard it again, use `offboard run` with --again."
             .to_owned(),
         "still-pending" => {
             "An earlier order of this machine was taken, and had not ended when it was \
@@ -203,7 +203,7 @@ pub(super) fn warnings(order: &Order) -> Vec<String> {
         warnings.push(match action.status.is_final() {
             true => {
                 let what =
-                    format!("it was offboarded with this very comment: action {id} ({status})");
+                    format!("it was offboarded with the same comment: action {id} ({status})");
                 let since = Since::of(order.seen(), &action.json).problem(&what);
                 since.message.unwrap_or(what)
             }

@@ -21,7 +21,7 @@ use offboard::{
     text::clean_json,
 };
 
-/// What the contract's file is called.
+/// The name of the contract's file.
 const CONTRACT: &str = "offboard.wit";
 
 /// What is known about a component; the schema is in
@@ -161,7 +161,7 @@ pub(super) fn inspect(args: &InspectArgs, screen: &Screen) -> Result<Exit> {
     })
 }
 
-/// What is written is neither the plugin nor each other.
+/// Checks that the files to write are not the plugin and not the same file.
 fn check_files(args: &InspectArgs) -> Result<(), SharedFile> {
     let mut files = Files::default();
     if let Some(file) = &args.extract {

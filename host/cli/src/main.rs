@@ -121,7 +121,7 @@ fn usage(answer: &clap::Error) -> ExitCode {
     exit.into()
 }
 
-/// An error of the arguments, which quotes what was given.
+/// An error of the arguments. Secrets that it quotes are hidden.
 fn shown(answer: &clap::Error) -> String {
     let mut text = answer.render().to_string();
     for (_, quoted) in answer.context() {

@@ -32,7 +32,7 @@ pub(super) struct Outcome<'a> {
     orders: usize,
     /// Orders that are not worth waiting for.
     not_listed: u64,
-    /// Orders that were left out, whose machines have reported since they were offboarded.
+    /// Skipped orders whose machines have reported since they were offboarded.
     seen_since: u64,
 }
 
@@ -119,8 +119,8 @@ impl<'a> Outcome<'a> {
             .say(&format!("Run {short}: {}", counts.join(", ")));
         if self.seen_since > 0 {
             self.screen.say(&format!(
-                "{} of the skipped have reported since they were offboarded before: offboard them \
-                 again with `offboard run` and --again.",
+                "{} of the skipped machines reported after being offboarded. Check them. To \
+                 offboard them again, use `offboard run` with --again.",
                 self.seen_since
             ));
         }
@@ -142,7 +142,7 @@ fn advice(run: &RunRow, not_listed: u64) -> Option<&'static str> {
     if unknown > 0 {
         return Some(
             "What became of the unknown is asked for again by: offboard resume RUN\n  What still \
-             cannot be found out after the grace time is resent by --resend-unknown alone, once each.",
+             cannot be found out after the grace time is resent only with --resend-unknown, once each.",
         );
     }
     if of(State::NotSent) > 0 {

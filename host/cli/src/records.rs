@@ -128,7 +128,7 @@ pub(super) fn time(at: i64) -> String {
 
 async fn ledger(args: &LedgerArgs) -> Result<Ledger> {
     let path = ledger_of(args)?.context("there is no home folder: name a ledger with --ledger")?;
-    // What is shown must not be written into what it is read from.
+    // Standard output must not overwrite the ledger that is read.
     let mut files = Files::default();
     files.ledger(&path);
     files.streams();
@@ -142,7 +142,7 @@ pub(super) async fn runs(args: RunsArgs, screen: &Screen) -> Result<Exit> {
     let runs = match &path {
         // Who has never run anything has none.
         Some(path) if !path.exists() => {
-            screen.say(&format!("There is no ledger {}.", mask::path(path)));
+            screen.say(&format!("The ledger {} does not exist.", mask::path(path)));
             Vec::new()
         }
         _ => ledger(&args.ledger).await?.runs().await?,

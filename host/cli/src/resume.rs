@@ -155,7 +155,8 @@ async fn one(
 
 /// What was not sent, or was put off, has its turn again: what somebody said yes
 /// to, or all where somebody will be asked. Their machines are read again: they change
-/// while a run rests, and a policy or an earlier offboarding may then say something else.
+/// while a run is stopped, and the policy or an earlier offboarding may then decide
+/// otherwise.
 pub(super) async fn put_back(
     connected: &Connected,
     run: RunId,

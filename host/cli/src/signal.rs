@@ -1,7 +1,7 @@
 //! Ctrl-C, SIGTERM and SIGHUP: the first finishes what is in flight, the second
-//! stops at once. Where even that is not heard, because the system keeps the
-//! command waiting for a file, the process ends without it. A signal that the
-//! caller had ignored, as `nohup` does, stays ignored.
+//! stops at once. If the command cannot react even to that, because the system keeps it
+//! waiting for a file, the process ends without it. A signal that the caller ignored, as
+//! `nohup` does, stays ignored.
 
 use std::time::Duration;
 
@@ -69,9 +69,9 @@ struct Heard(Vec<tokio::signal::unix::Signal>);
 
 #[cfg(unix)]
 impl Heard {
-    /// The terminal's end is a signal, too: a run of hours is left by a line that
-    /// drops. What the caller had ignored is not listened to, since that would end
-    /// its being ignored.
+    /// SIGHUP is one, too: a run of several hours may lose its terminal with a
+    /// connection. A signal that the caller ignored gets no handler, because it would
+    /// then no longer be ignored.
     fn new() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
         let kinds = [
@@ -86,7 +86,7 @@ impl Heard {
         Self(heard.collect())
     }
 
-    /// Returns at the next one.
+    /// Returns at the next signal.
     async fn next(&mut self) {
         std::future::poll_fn(|context| {
             let mut heard = self.0.iter_mut();
@@ -99,13 +99,13 @@ impl Heard {
     }
 }
 
-/// Whether a signal is ignored by this process. A process begins with what its
-/// caller ignored.
+/// Whether this process ignores a signal. A process inherits the signals that its caller
+/// ignored.
 #[cfg(unix)]
 fn is_ignored(signal: libc::c_int) -> bool {
     let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: without a new action sigaction changes nothing. It writes the one in
-    // force into `action`, for which zeros are valid if it fails.
+    // SAFETY: without a new action, sigaction changes nothing. It writes the current
+    // action to `action`; if it fails, the zeros there are valid.
     #[allow(unsafe_code)]
     let (asked, action) = unsafe {
         let asked = libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr());
@@ -128,12 +128,12 @@ impl Heard {
     }
 }
 
-/// How long Ctrl-Z waits for a transaction.
+/// The longest time that Ctrl-Z waits for a transaction.
 #[cfg(unix)]
 const LONGEST_TRANSACTION: Duration = Duration::from_secs(2);
 
-/// From now on, Ctrl-Z stops this process between two writes to the ledger: while it
-/// is stopped, others can write.
+/// From now on, Ctrl-Z stops this process between two writes to the ledger, so that other
+/// processes can write while it is stopped.
 #[cfg(unix)]
 pub(super) fn stop_between_writes(ledger: &Ledger) {
     use rustix::process::{Signal, getpid, kill_process};
@@ -145,7 +145,7 @@ pub(super) fn stop_between_writes(ledger: &Ledger) {
     };
     tokio::spawn(async move {
         while stops.recv().await.is_some() {
-            // As the system does it: a process that no shell can continue is not stopped.
+            // Like the system, do not stop a process that no shell can continue.
             if !may_be_continued() {
                 continue;
             }
@@ -159,8 +159,8 @@ pub(super) fn stop_between_writes(ledger: &Ledger) {
 #[cfg(not(unix))]
 pub(super) fn stop_between_writes(_: &Ledger) {}
 
-/// Whether another process of this session, outside of this process's group, is there
-/// to continue it, as far as its parent shows (POSIX, "orphaned process group").
+/// Whether another process of this session, outside this process's group, can continue
+/// it, judged by its parent (POSIX, "orphaned process group").
 #[cfg(unix)]
 fn may_be_continued() -> bool {
     use rustix::process::{getpgid, getpgrp, getppid, getsid};

@@ -86,7 +86,7 @@ pub(super) async fn status(mut args: StatusArgs, screen: &Screen) -> Result<Exit
     })))
 }
 
-/// Whether machines have reported since they were offboarded.
+/// Records which machines have reported since they were offboarded.
 async fn doubt(connected: &Connected, asked: &mut [Asked]) {
     for asked in asked {
         if let Ok((action, State::Succeeded)) = &asked.found

@@ -1,6 +1,6 @@
-//! What a user may name on the command line: a machine, an action, a host. What looks
-//! like something else is refused before anything is sent, with the flag or the
-//! command that it may have been meant for.
+//! What a user may name on the command line: a machine, an action, a host. Input that
+//! looks like something else is rejected before anything is sent. The error names the
+//! flag or the command that the user may have meant.
 
 use std::fmt;
 
@@ -62,7 +62,7 @@ pub(super) fn action(text: &str) -> Result<Subject, String> {
 pub(super) fn any_name(text: &str) -> Result<String, String> {
     selection::any_name(text).map_err(|error| match error {
         InvalidReference::Id => {
-            format!("{error}: `offboard run` and `offboard status` take it as it is")
+            format!("{error}: `offboard run` and `offboard status` accept it as it is")
         }
         error => error.to_string(),
     })
@@ -72,10 +72,10 @@ pub(super) fn any_name(text: &str) -> Result<String, String> {
 pub(super) fn refused(text: &str, error: &InvalidReference) -> String {
     match error {
         InvalidReference::Number => {
-            format!("{error} (one to wait for is written --wait={text})")
+            format!("{error} (to wait that long, write --wait={text})")
         }
         InvalidReference::Name => {
-            format!("{error}; `offboard find` finds devices of other names")
+            format!("{error}; `offboard find` finds devices with other names")
         }
         error => error.to_string(),
     }

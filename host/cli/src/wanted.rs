@@ -20,7 +20,7 @@ use offboard::{
     text::clean,
 };
 
-/// Faults of a list that are shown one by one.
+/// The most faults of a list that are shown.
 const MAX_FAULTS: usize = 50;
 
 /// A machine that is to be offboarded, and why.
@@ -59,7 +59,7 @@ pub(super) fn source(text: &str) -> Result<ListSource, String> {
 /// The machines that a user wants offboarded.
 ///
 /// # Errors
-/// A list that cannot be read, or has faults, which are shown.
+/// The list cannot be read, or it has faults, which are shown.
 pub(super) fn wanted(args: &RunArgs, screen: &Screen) -> Result<Vec<Wanted>> {
     let Some(from) = &args.from else {
         let comment = args.comment.as_ref().context("--comment is missing")?;
@@ -135,7 +135,7 @@ fn help(error: &ListError) -> String {
     match error {
         ListError::UnusedIds { column, used, .. } => {
             let other = used.as_ref().map_or_else(String::new, |used| {
-                format!(", or --id-column {} if those are meant", quoted(used))
+                format!(", or --id-column {} if those ids are meant", quoted(used))
             });
             format!(": add --id-column {}{other}", quoted(column))
         }
@@ -144,12 +144,12 @@ fn help(error: &ListError) -> String {
                 .to_owned()
         }
         ListError::Columns(_) => ": name the column with --id-column or --name-column".to_owned(),
-        ListError::NoHead(_) => ": add a head, as machineId,name".to_owned(),
+        ListError::NoHead(_) => ": add a header line such as machineId,name".to_owned(),
         _ => String::new(),
     }
 }
 
-/// As a shell takes it.
+/// The column's name as an argument in a shell.
 fn quoted(column: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     match column.chars().all(is_plain) {
@@ -158,7 +158,7 @@ fn quoted(column: &str) -> String {
     }
 }
 
-/// How much of a list is used.
+/// A summary of what was read of a list.
 fn summary(list: &List) -> String {
     let count = |count: usize, what: &str| match count {
         1 => format!("1 {what}"),

@@ -17,8 +17,8 @@ pub(crate) struct Lines {
     file: File,
     /// Whether the last line may have no end.
     torn: bool,
-    /// Where its lines are to be found; none for a device or a pipe, which keeps
-    /// nothing.
+    /// The file in which its lines must be found; `None` for a device or a pipe, which
+    /// keeps nothing.
     kept: Option<Kept>,
 }
 
@@ -26,7 +26,7 @@ pub(crate) struct Lines {
 #[derive(Debug)]
 struct Kept {
     path: PathBuf,
-    /// How long it is at least.
+    /// Its minimum length.
     length: u64,
 }
 
@@ -38,7 +38,7 @@ impl Lines {
         options.create(true).append(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        // The working folder may become another one.
+        // The working folder may change.
         let path = absolute(path)?;
         let mut file = options.read(true).open(&path)?;
         // A line that a crash tore must not swallow the next one.
@@ -58,7 +58,7 @@ impl Lines {
         })
     }
 
-    /// Adds a line. It can be found by the name of the file, or this fails.
+    /// Adds a line. Fails if the line cannot be found by the name of the file.
     pub(crate) fn append(&mut self, line: &impl Serialize) -> io::Result<()> {
         let mut text = clean_json(&serde_json::to_string(line)?);
         text.push('\n');
@@ -101,7 +101,7 @@ fn is_same(open: &Metadata, named: &Metadata) -> bool {
     open.nlink() > 0 && (open.dev(), open.ino()) == (named.dev(), named.ino())
 }
 
-/// Elsewhere a file that is open has no number, but its name is there.
+/// On other systems an open file has no number: only check that its name exists.
 #[cfg(not(unix))]
 fn is_same(_: &Metadata, named: &Metadata) -> bool {
     named.is_file()

@@ -1,6 +1,6 @@
-//! The files of one command, and that none of them is another: what is written to
-//! one would destroy or mix with what is in the other. Files are compared, and
-//! not their names: a link, a relative name, or standard output may lead to one.
+//! The files of one command, and the check that no two of them are the same: writing to
+//! one would destroy the other, or mix with its content. Files are compared, not their
+//! names: a link, a relative name, or standard output may lead to the same file.
 
 use std::{
     ffi::OsString,
@@ -12,13 +12,13 @@ use std::{
 
 use thiserror::Error;
 
-/// As many links may lead to one another.
+/// The longest chain of links that is followed.
 const MAX_LINKS: usize = 40;
 
-/// What SQLite keeps beside a database.
+/// The suffixes of the files that SQLite keeps beside a database.
 const BESIDE_DATABASE: [&str; 3] = ["-wal", "-shm", "-journal"];
 
-/// What the ledger's sessions are kept in.
+/// The suffix of the folder of the ledger's sessions.
 const SESSIONS: &str = "-sessions";
 
 /// What a file is for.
@@ -33,9 +33,9 @@ pub struct Files(Vec<Named>);
 struct Named {
     role: Role,
     used: Use,
-    /// The folders that it is in.
+    /// The folders that contain it.
     folders: Vec<Place>,
-    /// None if it is not a file that can be destroyed, but a device or a pipe.
+    /// `None` if it is not a file that can be destroyed, but a device or a pipe.
     identity: Option<Identity>,
 }
 
@@ -45,7 +45,7 @@ enum Use {
     Write,
     /// Everything below it is written, too.
     WriteFolder,
-    /// Standard output or standard error, which may be one file.
+    /// Standard output or standard error, which may be the same file.
     Stream,
 }
 
@@ -63,7 +63,7 @@ type Place = (u64, u64);
 #[cfg(not(unix))]
 type Place = PathBuf;
 
-/// Two files of a command are one.
+/// Two files of a command are the same.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
     "{0} and {1} are the same file: name another file for one of them; nothing was written or sent"
@@ -90,7 +90,7 @@ impl Files {
     /// Adds a ledger, with the files that its database has beside it.
     pub fn ledger(&mut self, path: &Path) {
         self.writes("the ledger", path);
-        // SQLite names them by where links lead.
+        // SQLite names them after the file that a link leads to.
         for path in [path.to_owned(), followed(path)] {
             let beside = |end: &str| {
                 let mut name = path.clone().into_os_string();
@@ -109,8 +109,7 @@ impl Files {
         }
     }
 
-    /// Adds standard output, standard error, and standard input, as far as they
-    /// are files.
+    /// Adds standard output, standard error and standard input, if they are files.
     pub fn streams(&mut self) {
         #[cfg(unix)]
         {
@@ -146,10 +145,10 @@ impl Files {
         });
     }
 
-    /// Sees to it that no file that is written is another one of these.
+    /// Checks that no file that is written is another one of these.
     ///
     /// # Errors
-    /// One is.
+    /// Two of them are the same file.
     pub fn check(&self) -> Result<(), SharedFile> {
         for (at, one) in self.0.iter().enumerate() {
             for other in &self.0[at + 1..] {
@@ -212,7 +211,7 @@ fn identity(path: &Path) -> Option<Identity> {
         Err(_) => {
             let mut rest = Vec::new();
             let mut folder = path.as_path();
-            // The nearest folder that exists. What does not exist is no link.
+            // The nearest folder that exists. A missing file is not a link.
             loop {
                 rest.insert(0, folder.file_name()?.to_owned());
                 folder = match folder.parent()? {
@@ -239,8 +238,8 @@ fn place(path: &Path, _: &Metadata) -> Option<Place> {
     fs::canonicalize(path).ok()
 }
 
-/// Where a name leads by its links, also if nothing is there. The folders of what
-/// exists are left to the system; `..` is taken back where nothing exists.
+/// Where a name leads through its links, even if nothing is there. The system resolves
+/// the folders that exist; in the rest, `..` removes the part before it.
 fn followed(path: &Path) -> PathBuf {
     let mut path = path.to_owned();
     for _ in 0..MAX_LINKS {
@@ -250,7 +249,7 @@ fn followed(path: &Path) -> PathBuf {
         let next = path
             .parent()
             .map_or(target.clone(), |folder| folder.join(&target));
-        // What is open already may have no name of its own: `/dev/fd/3`.
+        // An open file may have no name of its own: `/dev/fd/3`.
         if fs::metadata(&path).is_ok() && fs::metadata(&next).is_err() {
             break;
         }

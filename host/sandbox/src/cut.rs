@@ -1,7 +1,7 @@
 //! Text from outside is cut before it is kept: memory and the ledger do not grow with what
 //! a service or a plugin says.
 
-/// Cuts a text to so many bytes at most, and marks it where it was cut.
+/// Truncates a text to at most this many bytes, and marks where it was cut.
 pub fn cut(text: &mut String, bytes: usize) {
     if text.len() > bytes {
         text.truncate(text.floor_char_boundary(bytes));

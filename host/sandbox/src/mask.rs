@@ -1,7 +1,7 @@
-//! What may be shown of a text that a user gave. A secret is easily given where
-//! the name of a file or another value belongs, and errors, listings and records
-//! repeat what was given. So a file that exists is shown by its name; anything
-//! else is shown unless it may be a secret.
+//! What may be shown of text from the user. Users easily give a secret in place of a file
+//! name or another value, and errors, listings and records repeat what was given. So a
+//! file that exists is shown by its name, and anything else is shown unless it may be a
+//! secret.
 
 use std::{borrow::Cow, path::Path};
 
@@ -81,8 +81,8 @@ pub fn secret_path(path: &Path) -> String {
         _ => hidden_name(&text),
     };
     format!(
-        "{shown}: a secret may have been given where the name of its file belongs; write it into \
-         a file and name that"
+        "{shown}: a secret may have been given instead of the name of its file; write it into a \
+         file and give the name of that file"
     )
 }
 
@@ -126,15 +126,16 @@ pub fn has_token(text: &str) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
     "the value of {0} contains a secret, which is not shown here: write the secret into a file \
-     that only you can read, and name that file. Replace the secret if others may have seen it"
+     that only you can read, and give the name of that file. Replace the secret if others may \
+     have seen it"
 )]
 pub struct MisplacedSecret(String);
 
-/// Refuses a value that has a token or a client secret in it, unless it is the
-/// name of a file that exists.
+/// Rejects a value that has a token or a client secret in it, unless it is the name of a
+/// file that exists.
 ///
 /// # Errors
-/// It has.
+/// The value has one in it.
 pub fn check(name: &str, value: &str) -> Result<(), MisplacedSecret> {
     match has_token(value) && !Path::new(value).exists() {
         true => Err(MisplacedSecret(name.to_owned())),
@@ -172,8 +173,8 @@ fn shown_word(word: &str) -> Cow<'_, str> {
     }
 }
 
-/// A URL without a user's name and password, and without the values that open
-/// something.
+/// A URL without a user's name and password, and without the values of parameters that
+/// are secret.
 fn shown_url(text: &str) -> String {
     let Some((scheme, rest)) = text.split_once("://") else {
         return text.to_owned();
@@ -237,9 +238,9 @@ fn hidden_name(text: &str) -> String {
     format!("[hidden: {count} characters that name no existing file]")
 }
 
-/// Whether a name looks like one that a file with a secret may have: by its ending,
-/// or by plain words that say what it holds. A few letters are no password, unless
-/// what is before them is a part of it.
+/// Whether a name looks like one that a file with a secret may have: by its extension, or
+/// by plain words that describe the content. A few letters are not a password, unless
+/// they are the end of one that contains a slash.
 fn looks_like_name(path: &Path, name: &str) -> bool {
     let (_, ending) = name.rsplit_once('.').unwrap_or_default();
     let is_word = |c: char| c.is_ascii_lowercase() || matches!(c, '-' | '_' | '.');
@@ -251,12 +252,12 @@ fn looks_like_name(path: &Path, name: &str) -> bool {
                 || WORDS.iter().any(|word| name.contains(word)))
 }
 
-/// Whether the name of no existing file may be a secret.
+/// Whether a name that no file has may be a secret.
 fn may_be_secret_path(path: &Path, text: &str) -> bool {
     if has_token(text) {
         return true;
     }
-    // What exists of it is no secret; a secret may have a slash.
+    // Folders that exist are not part of a secret. A secret may contain a slash.
     let known = path
         .ancestors()
         .skip(1)
@@ -286,9 +287,9 @@ fn may_be_secret(text: &str) -> bool {
     !is_id && (has_token(text) || is_mixed(text))
 }
 
-/// Whether letters and digits alternate as no word or name does. Hosts are given
-/// names by chance, too, as `WIN-8Q4K2L9X7M3.example.com`: of what may be a host,
-/// each part is judged by itself.
+/// Whether letters and digits alternate as no word or name does. Some hosts have random
+/// names, such as `WIN-8Q4K2L9X7M3.example.com`: if the text may be a host, each part is
+/// checked by itself.
 fn is_mixed(text: &str) -> bool {
     const BETWEEN: [char; 3] = ['-', '.', '_'];
     let is_host = text
@@ -300,8 +301,8 @@ fn is_mixed(text: &str) -> bool {
     }
 }
 
-/// Whether letters of both cases, digits and signs alternate often. A random text
-/// changes its kind of character at every second one, a name at few.
+/// Whether letters of both cases, digits and signs alternate often. In random text, the
+/// kind of character changes at every second one, in a name rarely.
 fn alternates(text: &str) -> bool {
     #[derive(PartialEq, Eq, Clone, Copy)]
     enum Kind {
@@ -335,7 +336,8 @@ fn alternates(text: &str) -> bool {
     !text.contains(char::is_whitespace) && kinds.len() >= MIN_MIXED && changes * 5 >= kinds.len()
 }
 
-/// A JSON object in base64 begins so; its first part has at least an algorithm.
+/// A JSON object in base64 begins with this; a token's first part has at least an
+/// algorithm.
 fn has_web_token(text: &str) -> bool {
     const MIN_PART: usize = 16;
     let is_part = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '+' | '/' | '=');

@@ -118,7 +118,7 @@ pub(crate) fn until_signals_are_caught(child: &mut std::process::Child) {
     }
 }
 
-/// The same command, begun by a shell that does this before.
+/// The same command, started by a shell that first runs this.
 #[cfg(unix)]
 pub(crate) fn after(before: &str, run: &Command) -> Command {
     let mut shell = Command::new("sh");

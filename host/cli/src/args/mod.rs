@@ -302,8 +302,8 @@ pub(super) struct RunArgs {
     /// and perhaps comment, JSON Lines with the same members, or a machine a line
     #[arg(long, value_name = "FILE", value_parser = wanted::source)]
     pub(super) from: Option<ListSource>,
-    /// The column (or JSON member) of the list that holds the machine ids, if its name is not known
-    /// or another column holds machine ids, too
+    /// The column (or JSON member) of the list that holds the machine ids; needed if its
+    /// name is not recognised or another column holds machine ids, too
     #[arg(
         long,
         value_name = "COLUMN",
@@ -367,8 +367,8 @@ pub(super) struct ResumeArgs {
     /// A run's id or its beginning, or `last` [default: all that are not finished]
     #[arg(value_name = "RUN")]
     pub(super) run: Option<String>,
-    /// Resend each unknown order once, though its request may have been carried out, if the service
-    /// lists nothing of it after the grace time
+    /// Resend each unknown order once if the service lists no action of it after the
+    /// grace time; its first request may have been carried out
     #[arg(long)]
     pub(super) resend_unknown: bool,
     #[command(flatten)]

@@ -51,7 +51,7 @@ impl Settings {
             };
             (value != said).then(|| {
                 format!(
-                    "{variable} says {}, and counts; the profile {name} has the {key} {}",
+                    "{variable} is {}, and takes precedence; the profile {name} has the {key} {}",
                     mask::value(value),
                     mask::value(said)
                 )

@@ -122,8 +122,8 @@ pub(super) fn choose(file: Option<&Path>, name: Option<&str>) -> Result<Option<C
         (None, Some(path)) => (path, false),
         (None, None) => match name {
             Some(name) => bail!(
-                "there is no profile {}: without a home folder a configuration is named \
-                 with --config",
+                "there is no profile {}, because there is no home folder: name a \
+                 configuration with --config",
                 mask::value(name)
             ),
             None => return Ok(None),
@@ -161,11 +161,11 @@ pub(super) fn choose(file: Option<&Path>, name: Option<&str>) -> Result<Option<C
     .to_owned();
     let Some(profile) = contents.profiles.get(&name) else {
         bail!(
-            "{} has no profile {}, but {}",
+            "{} has no profile {}; its profiles: {}",
             mask::path(&path),
             mask::value(&name),
             if names.is_empty() {
-                "none at all".to_owned()
+                "none".to_owned()
             } else {
                 names.join(", ")
             }
@@ -234,8 +234,8 @@ fn is_missing(error: &anyhow::Error) -> bool {
     )
 }
 
-/// No value is a token or a client secret. A text that is not TOML is judged
-/// when it is read as one.
+/// Checks that no value is a token or a client secret. Text that is not TOML is rejected
+/// later, when it is parsed.
 fn check_secrets(text: &str) -> Result<()> {
     fn walk(name: &str, value: &toml::Value) -> Result<(), mask::MisplacedSecret> {
         match value {

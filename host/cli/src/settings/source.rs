@@ -73,17 +73,17 @@ impl fmt::Display for Source {
     }
 }
 
-/// Refuses a secret that was given where it is repeated, recorded or sent. To be
-/// called before anything else is done with the arguments.
+/// Rejects a secret in an argument that would be shown, recorded or sent. Call this
+/// before anything else is done with the arguments.
 ///
 /// # Errors
-/// The value of an argument, or of its variable, is one.
+/// The value of an argument, or of its environment variable, contains a secret.
 pub(crate) fn check_arguments(
     mut command: &Command,
     mut matches: &ArgMatches,
 ) -> Result<(), MisplacedSecret> {
     while let Some((name, inner)) = matches.subcommand() {
-        // The simulator's secrets open nothing.
+        // The simulator's secrets give access to nothing.
         let Some(subcommand) = command.find_subcommand(name).filter(|_| name != SIMULATE) else {
             break;
         };

@@ -44,7 +44,7 @@ impl Session {
             let mut writing = self.ledger.write_now().await?;
             self.must_live(&mut writing).await?;
             end(&mut writing, answered).await?;
-            // Only now: the ledger may have been waited for.
+            // Read the clock only now: the wait for the ledger may have been long.
             let turn = self.begin_call(&mut writing, api, windows, clock());
             let turn = turn.await?;
             writing.commit().await?;

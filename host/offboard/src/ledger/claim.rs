@@ -19,7 +19,7 @@ const RESENT: &str = "resent";
 pub enum Taken {
     /// Another process has it.
     Elsewhere,
-    /// This process is to end, and the ledger was locked by another one.
+    /// This process is to stop, and another one had locked the ledger.
     Interrupted,
     /// Its machine has another order, of this run, in this state.
     Machine {
@@ -37,13 +37,12 @@ pub enum Taken {
 }
 
 impl Session {
-    /// Claims an order that is planned, or that is unknown and resent by the
-    /// user's choice: it is being sent from now on, and its request is on
-    /// record. Of two sessions that want one machine's order, one gets it, and the
-    /// other one's view of it is out of date: also if the first has had its answer
-    /// since. Machines that were offboarded before are taken, but for those of
-    /// `again`; one that is being sent, or whose outcome is unknown, is always
-    /// taken.
+    /// Claims an order that is planned, or that is unknown and resent by the user's
+    /// choice. From now on it is being sent, and its request is on record. If two
+    /// sessions want one machine's order, one of them gets it. The other one's copy is
+    /// then out of date, even if the first has had its answer since. Machines that were
+    /// offboarded before are taken, except with `again`; one that is being sent, or whose
+    /// outcome is unknown, is always taken.
     ///
     /// # Errors
     /// The ledger cannot be written.

@@ -20,7 +20,10 @@ pub struct LedgerError {
 #[non_exhaustive]
 pub enum Fault {
     /// Another process holds it for writing.
-    #[error("is locked by {}: let it end or go on, then resume", holder(.0.as_ref()))]
+    #[error(
+        "is locked by {}: let that process end or continue, then resume the run",
+        holder(.0.as_ref())
+    )]
     Locked(Option<Holder>),
     /// No room.
     #[error("cannot grow, because the disk is full: make room, then `offboard resume`")]
@@ -61,8 +64,9 @@ pub enum Fault {
     Mounted,
     /// Other machines may use the file system.
     #[error(
-        "is on a file system that several machines can use at the same time ({0}), and there two \
-         of them would send the same: keep it on a local disk, or in a volume of this machine"
+        "is on a file system that several machines can use at the same time ({0}), where two \
+         machines would send the same requests: keep it on a local disk, or in a volume of this \
+         machine"
     )]
     Shared(&'static str),
     /// It is a device, a socket or a pipe.
@@ -70,14 +74,14 @@ pub enum Fault {
     NotAFile,
     /// SQLite keeps no log there.
     #[error(
-        "is where no log and no locks can be kept beside it: keep it on a local disk, in a folder \
-         of its own"
+        "is in a place where SQLite cannot keep its log and its locks: keep it on a local disk, in \
+         a folder of its own"
     )]
     NoLog,
     /// Its newest commits cannot be read where it is.
     #[error(
         "cannot be read where it is, because its newest commits stand in the file beside it that ends \
-         in -wal: copy both to a folder that you may write, on a local disk"
+         in -wal: copy both to a folder that you can write to, on a local disk"
     )]
     Beside,
     /// Another process ended this one's session.
@@ -149,7 +153,8 @@ impl From<sqlx::Error> for Fault {
         };
         // SQLite's primary result codes are the low byte (sqlite.org/rescode.html).
         match code.map(|code| code & 0xff) {
-            // 15: it tried for ten seconds to read between a process's writes.
+            // 15 (SQLITE_PROTOCOL): it could not read for ten seconds, between a
+            // process's writes.
             Some(5 | 6 | 15) => Self::Locked(None),
             Some(8 | 14 | 3 | 23) => Self::ReadOnly(said),
             Some(11 | 26 | 1) => Self::Damaged(said),

@@ -1,11 +1,11 @@
-//! The files that an open ledger consists of: its own, the log of its newest commits
-//! and the index of that, by whose locks processes keep out of each other's way.
-//! While a connection is open, SQLite neither deletes nor replaces them. If one is
-//! another one now, the next process would not see what this one writes.
+//! The files of an open ledger: the database, the log of its newest commits, and the
+//! index of that log, whose locks keep processes apart. While a connection is open,
+//! SQLite neither deletes nor replaces them. If one of them was replaced, the next
+//! process would not see what this one writes.
 //!
-//! They are looked at by name and never opened: a process that closes the file or its
-//! index loses all its locks of them (fcntl(2)), those of SQLite too. The log alone has
-//! none.
+//! They are checked by name and never opened: a process that closes the file or its index
+//! loses all its locks on them (fcntl(2)), including those of SQLite. Only the log has no
+//! locks.
 
 use std::{
     ffi::OsString,
@@ -19,10 +19,10 @@ use std::{
 
 use super::{Fault, place};
 
-/// What tells a file from another one of its name.
+/// Distinguishes a file from another one with its name.
 type Same = (u64, u64);
 
-/// One file, and which it was.
+/// A file, and its identity when the ledger was opened.
 #[derive(Debug, Clone)]
 pub(super) struct Known {
     path: PathBuf,
@@ -36,7 +36,7 @@ impl Known {
         Ok(Self { path, same })
     }
 
-    /// Its size, if it is still the one that was seen, and has no other name.
+    /// Its size, if it is still the same file and has no other name.
     pub(super) fn check(&self) -> Result<u64, Fault> {
         let file = fs::symlink_metadata(&self.path).map_err(|_| Fault::Gone)?;
         if !file.is_file() || same(&file) != self.same {
@@ -60,9 +60,9 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// Those of a ledger that a connection has read and written.
+    /// The files of a ledger that a connection has read and written.
     pub(super) fn see(path: &Path) -> Result<Self, Fault> {
-        // Without a log, SQLite found no way to share one here.
+        // Without a log, SQLite could not share one here.
         let known = |end| Known::see(beside(path, end)).map_err(|_| Fault::NoLog);
         let files = Self {
             file: known("")?,
@@ -74,7 +74,7 @@ impl Files {
         Ok(files)
     }
 
-    /// Whether all of them are still there, as they were; the file's size.
+    /// Checks that all of them are unchanged, and returns the file's size.
     pub(super) fn check(&self) -> Result<u64, Fault> {
         let size = self.file.check()?;
         self.log.check()?;
@@ -82,11 +82,11 @@ impl Files {
         Ok(size)
     }
 
-    /// Whether what was committed a moment ago can be found by the next process.
+    /// Checks that the next process can find what was just committed.
     pub(super) fn check_committed(&self) -> Result<(), Fault> {
         self.check()?;
-        // One that was emptied by another program has a hole where its head was; one
-        // that SQLite emptied has nothing.
+        // A log that another program emptied has a hole in place of its header; one that
+        // SQLite emptied is empty.
         let mut head = [0; 4];
         let read = fs::File::open(&self.log.path)
             .and_then(|mut log| io::Read::read_exact(&mut log, &mut head));
@@ -109,7 +109,7 @@ impl Files {
     }
 }
 
-/// A path whose name has this end, too.
+/// The path whose name has this suffix, too.
 pub(super) fn beside(path: &Path, end: &str) -> PathBuf {
     let mut beside: OsString = path.as_os_str().to_owned();
     beside.push(end);

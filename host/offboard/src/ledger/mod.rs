@@ -52,11 +52,11 @@ pub use wait::{Holder, Waited, Waiting};
 
 use files::{Files, beside};
 
-/// How long a look at a ledger waits for a process that holds it: what only reads
-/// is held up only while another process opens or closes the ledger.
+/// How long a reader waits for a process that holds the ledger. Readers are blocked only
+/// while another process opens or closes it.
 const PATIENCE_TO_READ: Duration = Duration::from_secs(10);
-/// How long a task waits for the others of this process. A process that was stopped
-/// has not waited, but its clock went on.
+/// How long a task waits for the other tasks of this process. If the process was stopped,
+/// it did not wait, but its clock went on.
 const IN_TURN: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Up to this size, in bytes, a ledger is looked through when it is opened.
 const LOOKED_THROUGH: u64 = 16 * 1024 * 1024;
@@ -70,7 +70,7 @@ pub struct Ledger {
     /// Its files when it was opened for writing.
     files: Option<Files>,
     waiting: Waiting,
-    /// Of this process, one task at a time tries to begin to write.
+    /// Lets one task of this process at a time try to begin a write.
     queue: Arc<Mutex<()>>,
 }
 
@@ -92,11 +92,11 @@ fn schema() -> Migrator {
 
 impl Ledger {
     /// Opens a ledger, and creates it and its folder where they are missing,
-    /// readable by nobody else. While another process holds it, it is waited for.
+    /// readable by nobody else. Waits while another process holds it.
     ///
     /// # Errors
-    /// It cannot be written, is damaged, or is of a newer version; or where it is, two
-    /// processes could not keep out of each other's way.
+    /// It cannot be written, is damaged, or is of a newer version; or two processes could
+    /// not lock each other out where it is.
     pub async fn open(path: &Path, waiting: Waiting) -> Result<Self, LedgerError> {
         let fault = |fault| LedgerError::new(path, fault);
         prepare(path).map_err(fault)?;
@@ -155,7 +155,7 @@ impl Ledger {
     /// cannot be found from here.
     pub async fn view(path: &Path) -> Result<Self, LedgerError> {
         let fault = |fault| LedgerError::new(path, fault);
-        // What stands beside it is found by the name of the file, not of a link to it.
+        // SQLite finds the files beside it by the name of the file, not of a link to it.
         let whole =
             std::fs::canonicalize(path).map_err(|error| fault(Fault::Other(error.to_string())))?;
         let path = whole.as_path();
@@ -189,7 +189,7 @@ impl Ledger {
     }
 
     async fn view_with_log(path: &Path, options: SqliteConnectOptions) -> Result<Self, Fault> {
-        // Another machine's memory cannot be looked at, and its log may be written there.
+        // Another machine's memory cannot be read, and its log may be written there.
         if let Some(kind) = place::shared(path)? {
             return Err(Fault::Shared(kind));
         }
@@ -269,8 +269,8 @@ impl Ledger {
         self.pool.close().await;
     }
 
-    /// Waits until this process is writing nothing, and keeps it so until what is
-    /// returned is dropped: a process that is stopped then keeps no other one waiting.
+    /// Waits until this process writes nothing, and blocks its writes until the returned
+    /// guard is dropped. A process that is stopped then does not block other processes.
     pub async fn rest(&self) -> impl Drop + Send + use<> {
         Rest(self.pool.acquire().await.ok())
     }
@@ -292,13 +292,13 @@ impl Ledger {
         writing.ok_or(Fault::Locked(None))
     }
 
-    /// The same before something is sent: if this process is to end, it does not wait.
+    /// The same before something is sent: does not wait if this process is to stop.
     async fn write_now(&self) -> Result<Transaction<'static, Sqlite>, Fault> {
         let writing = self.begin(true).await?;
         writing.ok_or(Fault::Locked(None))
     }
 
-    /// The same, and none if this process is to end before the ledger is free.
+    /// The same; `None` if this process is to stop before the ledger is free.
     async fn write_to_send(&self) -> Result<Option<Transaction<'static, Sqlite>>, Fault> {
         self.begin(true).await
     }
@@ -312,10 +312,10 @@ impl Ledger {
         let Some(mut writing) = writing else {
             return Ok(None);
         };
-        // What is written to files that nobody finds any more is not on record.
+        // A write to files that no other process can find is not on record.
         if let Some(files) = &self.files {
             let size = files.check()?;
-            // SQLite cuts off what it does not use any more, and never more.
+            // SQLite truncates only what it no longer uses.
             if files.has_shrunk(size) && size < in_use(&mut writing).await? {
                 return Err(Fault::Gone);
             }
@@ -342,7 +342,7 @@ impl Drop for Rest {
     fn drop(&mut self) {}
 }
 
-/// The size of what the database uses of its file, in bytes.
+/// The size of the part of the file that the database uses, in bytes.
 async fn in_use(reading: &mut SqliteConnection) -> Result<u64, Fault> {
     let size: i64 = sqlx::query_scalar(
         "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
@@ -357,8 +357,9 @@ fn has_more(path: &Path) -> bool {
     std::fs::metadata(beside(path, "-wal")).is_ok_and(|file| file.len() > 0)
 }
 
-/// Makes the file, so that it is this user's alone from the beginning. One that is
-/// there is not opened: this process may have it open, and would lose its locks.
+/// Creates the file so that only this user can read it from the beginning. An existing
+/// file is not opened: this process may have it open, and closing it would release its
+/// locks.
 fn prepare(path: &Path) -> Result<(), Fault> {
     if path.exists() {
         return Ok(());
@@ -375,14 +376,14 @@ fn prepare(path: &Path) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The folder of a file that is missing, or the one in which that would be made.
+/// The folder of a missing file, or the nearest folder above it that exists.
 fn folder_of(path: &Path) -> &Path {
     let folder = path.ancestors().skip(1).find(|folder| folder.exists());
     let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
     folder.unwrap_or(Path::new("."))
 }
 
-/// Before anything is made there.
+/// Rejects a shared file system before anything is created there.
 fn refuse_shared(folder: &Path) -> Result<(), Fault> {
     let whole = std::fs::canonicalize(folder)?;
     match place::shared(&whole)? {

@@ -1,13 +1,13 @@
-//! Whether the place of a ledger's file keeps it whole. SQLite finds the log and the
-//! locks beside the file by its name, and shares them by memory. Two names of one
-//! file, or two machines, would each have a log and locks of their own: both would
-//! send, and each would overwrite what the other wrote.
+//! Whether a ledger is safe where its file is. SQLite finds the log and the locks beside
+//! the file by its name, and shares them through memory. Two names of one file, or two
+//! machines, would each have a log and locks of their own. Both would send, and each
+//! would overwrite what the other wrote.
 
 use std::path::{Component, Path, Prefix};
 
 use super::Fault;
 
-/// The file may be used for writing where it is. The path is resolved.
+/// Checks that the file may be written where it is. The path is resolved.
 pub(super) fn check(path: &Path) -> Result<(), Fault> {
     check_names(path)?;
     match shared(path)? {
@@ -16,8 +16,8 @@ pub(super) fn check(path: &Path) -> Result<(), Fault> {
     }
 }
 
-/// There is but one way to the file: no other name, and no mount of the file alone.
-/// The path is resolved.
+/// Checks that only one path leads to the file: no other name, and no mount of the file
+/// alone. The path is resolved.
 pub(super) fn check_names(path: &Path) -> Result<(), Fault> {
     let file = std::fs::symlink_metadata(path)?;
     if !file.is_file() {
@@ -112,7 +112,8 @@ pub(super) fn shared(path: &Path) -> Result<Option<&'static str>, Fault> {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn shared_by_type(path: &Path) -> Result<Option<&'static str>, Fault> {
     let known = rustix::fs::statfs(path).map_err(std::io::Error::from)?;
-    // As wide as the kernel's numbers are, whatever sign the C library gives them.
+    // The kernel's numbers have 32 bits, whichever type and sign the C library gives
+    // them.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     Ok(shared_type(known.f_type as u32))
 }

@@ -113,7 +113,7 @@ impl Session {
         let answer = answer.map(|answer| {
             let answer = &answer[..answer.len().min(MAX_ANSWER)];
             let mut answer = String::from_utf8_lossy(answer).into_owned();
-            // What is no text takes up to three times its length.
+            // Bytes that are not UTF-8 take up to three times their length.
             answer.truncate(answer.floor_char_boundary(MAX_ANSWER));
             answer
         });

@@ -279,7 +279,7 @@ impl Session {
         &self,
         writing: &mut Transaction<'static, Sqlite>,
     ) -> Result<(), Fault> {
-        // Without it, others would take this session for dead one day.
+        // Without it, others would later take this session for ended.
         if let Some(known) = &self.lock_file {
             known.check().map_err(|_| Fault::Ended)?;
         }

@@ -67,7 +67,7 @@ async fn of_two_sessions_one_gets_an_order() {
     ));
 }
 
-/// Both resend what is unknown; the first has had its answer, which says as little.
+/// Both resend an unknown order. The first has had its answer, which decides nothing.
 #[tokio::test]
 async fn of_two_sessions_one_resends_an_order() {
     let folder = tempfile::tempdir().unwrap();
@@ -91,7 +91,7 @@ async fn of_two_sessions_one_resends_an_order() {
     one.save(&mut mine).await.unwrap();
     assert!(one.is_its_own(&mine));
     assert_eq!(claim(&other, &mut theirs).await, Err(Taken::Elsewhere));
-    // Nor does it write over what was known before the second request.
+    // Nor does it overwrite what was known before the second request.
     other.save(&mut theirs).await.unwrap();
     assert_eq!(theirs.known, mine.known);
 
@@ -99,7 +99,7 @@ async fn of_two_sessions_one_resends_an_order() {
     let sending = changes.iter().filter(|change| change.state == "sending");
     let details: Vec<_> = sending.map(|change| change.detail.as_deref()).collect();
     assert_eq!(details, [Some("resent")]);
-    // Its user's word, given now, is about what is unknown now.
+    // A choice of its user that is made now covers what is unknown now.
     assert!(claim(&other, &mut theirs).await.is_ok());
 }
 
@@ -596,7 +596,7 @@ async fn a_session_whose_lock_s_file_is_gone_or_another_one_sends_nothing_more()
     }
 }
 
-/// What other programs may do to it through SQLite is no reason to end a run.
+/// Access by other programs through SQLite does not end a run.
 #[tokio::test]
 async fn a_ledger_that_others_read_tidy_and_copy_is_still_the_same() {
     let folder = tempfile::tempdir().unwrap();
@@ -641,7 +641,7 @@ async fn a_ledger_that_others_read_tidy_and_copy_is_still_the_same() {
     }
 }
 
-/// The clock is read when the ledger is this process's, however long that took.
+/// The clock is read once this process has the ledger, however long that took.
 #[tokio::test]
 async fn a_call_that_waited_for_the_ledger_counts_from_the_end_of_its_wait() {
     let folder = tempfile::tempdir().unwrap();
@@ -667,7 +667,7 @@ async fn a_call_that_waited_for_the_ledger_counts_from_the_end_of_its_wait() {
     assert_eq!(began, 2000);
 }
 
-/// While another process writes, this one reads, and says whom it waits for.
+/// While another process writes, this one reads, and reports which process it waits for.
 #[tokio::test]
 async fn a_locked_ledger_is_read_and_waited_for() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,6 +1,6 @@
-//! A ledger that another process holds for writing is waited for: that process may be
-//! stopped for a while, and goes on. What is waited for is reported, with the process,
-//! where the system names it.
+//! Waiting for a ledger that another process holds for writing: that process may be
+//! stopped for a while and then continue. The wait is reported, with that process if the
+//! system names it.
 
 use std::{
     fmt,
@@ -16,16 +16,16 @@ use tokio::sync::watch;
 
 use super::Fault;
 
-/// How long SQLite itself waits at once. Then the connection is free for a moment, so
-/// that others of this process can read.
+/// How long SQLite itself waits in one attempt. Between attempts the connection is free,
+/// so that other tasks of this process can read.
 pub(super) const TRY: Duration = Duration::from_millis(500);
-/// Between two tries.
+/// The pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(10);
-/// A try that seems to have taken longer was stopped itself meanwhile.
+/// If an attempt seems to have taken longer, this process was stopped meanwhile.
 const LONGEST_TRY: Duration = Duration::from_secs(3);
 /// How long another process may hold the ledger.
 const PATIENCE: Duration = Duration::from_secs(10 * 60);
-/// The same for what is to be recorded when this process is to end.
+/// The same for what is still recorded when this process is to stop.
 const LAST_PATIENCE: Duration = Duration::from_secs(10);
 /// When a wait is first reported, and how often.
 const FIRST_REPORT: Duration = Duration::from_secs(5);
@@ -34,7 +34,7 @@ const REPORT: Duration = Duration::from_secs(30);
 /// A process that holds the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Holder {
-    /// Its number.
+    /// Its process id.
     pub process: u32,
     /// Whether it is stopped, as by Ctrl-Z.
     pub stopped: bool,
@@ -50,30 +50,30 @@ impl fmt::Display for Holder {
     }
 }
 
-/// A wait that goes on.
+/// A wait that has not ended.
 #[derive(Debug, Clone, Copy)]
 pub struct Waited {
-    /// For how long.
+    /// How long it has lasted.
     pub time: Duration,
-    /// For how long at most.
+    /// How long it may last.
     pub longest: Duration,
-    /// For which process, if the system names it.
+    /// The process that holds the ledger, if the system names it.
     pub holder: Option<Holder>,
 }
 
-/// How a ledger is waited for that another process holds.
+/// How to wait for a ledger that another process holds.
 #[derive(Clone)]
 pub struct Waiting {
     longest: Duration,
     report: Arc<dyn Fn(Waited) + Send + Sync>,
     stop: watch::Receiver<bool>,
-    /// Whether the last wait of a process that is to end was in vain.
+    /// Whether the last wait of a process that is to stop failed.
     gave_up: Arc<AtomicBool>,
 }
 
 impl Waiting {
-    /// Reports a wait after 5 seconds, and every 30 seconds from then on. When `stop`
-    /// turns true, nothing more is waited for, but once 10 seconds for what is to be recorded.
+    /// Reports a wait after 5 seconds, and then every 30 seconds. When `stop` becomes
+    /// true, it no longer waits, except once for 10 seconds to record what was done.
     pub fn new(
         report: impl Fn(Waited) + Send + Sync + 'static,
         stop: watch::Receiver<bool>,
@@ -86,19 +86,19 @@ impl Waiting {
         }
     }
 
-    /// No longer than this.
+    /// Waits at most this long.
     #[must_use]
     pub(super) fn at_most(self, longest: Duration) -> Self {
         Self { longest, ..self }
     }
 
-    /// Whether this process is to end.
+    /// Whether this process is to stop.
     pub(super) fn stopped(&self) -> bool {
         *self.stop.borrow()
     }
 
-    /// Tries until the ledger is not locked, or was for too long. If `yields`, it gives
-    /// up when this process is to end.
+    /// Retries until the ledger is not locked, or was locked for too long. If `yields`,
+    /// it gives up when this process is to stop.
     pub(super) async fn for_lock<T>(
         &self,
         path: &Path,
@@ -175,16 +175,16 @@ fn holder(_: &Path) -> Option<Holder> {
     None
 }
 
-/// Of the system's locks (proc_locks(5)), whose is SQLite's: the byte of the index by
-/// which one process writes (sqlite.org/walformat.html, "locks"), or any other that is
-/// exclusive, of the index or the file.
+/// The process that holds SQLite's lock, from the system's locks (proc_locks(5)): that of
+/// the byte of the index by which one process writes (sqlite.org/walformat.html,
+/// "locks"), or any other exclusive lock of the index or the file.
 #[cfg(any(target_os = "linux", target_os = "android", test))]
 fn locking(locks: &str, index: Option<u64>, file: Option<u64>, own: u32) -> Option<u32> {
     const WRITE: &str = "120";
     let mut found = None;
     for line in locks.lines() {
         let fields: Vec<&str> = line.split_whitespace().collect();
-        // One that waits has an arrow before its kind.
+        // A waiting lock has an arrow before its kind.
         let &[_, "POSIX" | "OFDLCK", _, "WRITE", process, inode, from, ..] = &fields[..] else {
             continue;
         };

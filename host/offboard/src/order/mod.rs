@@ -26,7 +26,7 @@ pub const NOT_LISTED: &str = "not-listed";
 /// since.
 pub const SEEN_SINCE: &str = "seen-since";
 
-/// The longest word of the service about a machine that is kept, in bytes.
+/// The longest value of a machine's properties that is kept, in bytes.
 const MAX_WORD: usize = 256;
 
 /// The longest name of a machine that is kept, in bytes: a DNS name has fewer than 256.
@@ -455,7 +455,7 @@ impl Order {
         self.state == State::Pending && problem.is_some_and(|problem| problem.kind == NOT_LISTED)
     }
 
-    /// Whether it was left out, and its machine has reported since it was offboarded before.
+    /// Whether it was skipped because its machine has reported since it was offboarded.
     #[must_use]
     pub fn is_seen_since(&self) -> bool {
         let problem = self.problem.as_ref();

@@ -185,7 +185,7 @@ impl Slot<'_> {
         self.answered = answered;
     }
 
-    /// Nothing left, so that the call does not count.
+    /// Nothing was sent, so the call does not count.
     pub fn unused(mut self) {
         self.is_unused = true;
     }

@@ -1,6 +1,6 @@
-//! What the service lists for machines right before their requests leave: their
-//! actions, for many machines with one call. It tells a new action from an old one
-//! later, without comparing clocks.
+//! What the service lists for machines right before their requests are sent: their
+//! actions, with one call for many machines. The list later distinguishes a new action
+//! from an old one without comparing clocks.
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
 
@@ -17,11 +17,11 @@ use crate::{
 /// that servers are known for, 2 KiB.
 pub(super) const BATCH: u32 = 20;
 
-const UNKEPT: &str = "the service lists more actions that may be a machine's than are kept, so a \
-    request without an answer stays unknown";
+const UNKEPT: &str = "the service lists more actions that may belong to a machine than can be kept, \
+    so a request without an answer stays unknown";
 
-/// A list that is older when a request may leave is read again: another run may
-/// have offboarded the machine while this one waited.
+/// A list that is older than this when a request may be sent is read again: another run
+/// may have offboarded the machine while this one waited.
 const FRESH: Duration = Duration::from_secs(5);
 
 /// Orders that are ready to be sent.
@@ -53,8 +53,7 @@ impl Batch {
     }
 }
 
-/// What the service lists for a machine; none if it does not list actions to this
-/// token.
+/// What the service lists for a machine; `None` if this token may not list actions.
 type Listed = Result<Option<Rc<Listing>>, Problem>;
 
 /// The list that the orders of one batch share, so that reading it again is one
@@ -62,14 +61,14 @@ type Listed = Result<Option<Rc<Listing>>, Problem>;
 pub(super) struct Shared {
     /// The machines whose orders are still to be sent, by the order's number.
     machines: RefCell<BTreeMap<u64, MachineId>>,
-    /// The last answer, and when it came. The lock is held while the list is read:
-    /// the others of the batch wait for that answer. Only futures in flight wait
-    /// for it, and its holder waits for none of them.
+    /// The last answer, and when it came. The lock is held while the list is read: the
+    /// other orders of the batch wait for that answer. This cannot deadlock: only futures
+    /// in flight wait for the lock, and its holder waits for none of them.
     last: Mutex<Option<(Came, Listed)>>,
 }
 
-/// When an answer came, by two clocks: one cannot be set, and the other one goes on
-/// while the computer sleeps.
+/// When an answer came, by two clocks: one cannot be set, and the other one runs on while
+/// the computer sleeps.
 #[derive(Debug, Clone, Copy)]
 struct Came {
     at: Instant,
@@ -84,7 +83,7 @@ impl Came {
         }
     }
 
-    /// Whether what came then is no older than it may be now.
+    /// Whether an answer from then is still fresh.
     fn is_fresh(self, now: Self) -> bool {
         let asleep = u64::try_from(now.by_the_wall - self.by_the_wall).ok();
         now.at.saturating_duration_since(self.at) <= FRESH
@@ -101,13 +100,12 @@ impl Shared {
         }
     }
 
-    /// This order needs no list any more.
+    /// This order no longer needs a list.
     pub(super) fn forget(&self, entry: &Entry) {
         self.machines.borrow_mut().remove(&entry.number);
     }
 
-    /// The list as it was answered a moment ago, and after this; it is read if there
-    /// is none such.
+    /// The last list, if it is fresh and came after this moment; otherwise it is read.
     async fn after(
         &self,
         after: Option<Instant>,
@@ -197,7 +195,7 @@ impl Runner {
         Ok(())
     }
 
-    /// A batch's list: not old, and newer than this.
+    /// A batch's list, fresh and newer than this moment.
     pub(super) async fn listed(&self, list: &Shared, after: Option<Instant>) -> Listed {
         let read = async |machines: &[&MachineId]| match self.offboardings(machines).await {
             Ok(listing) => Ok(Some(Rc::new(listing))),
@@ -209,9 +207,10 @@ impl Runner {
         list.after(after, read).await
     }
 
-    /// Keeps what is known of an order's machine. Whether the service has this order
-    /// already, word for word; then it is settled, and to be saved: a ledger can
-    /// lose its last commits with its disk, and there may be another one, or none.
+    /// Keeps what is known of an order's machine. Returns whether the service already has
+    /// this order, word for word; then it is settled and has to be saved. A ledger can
+    /// lose its last commits with its disk, and the order may come from another ledger,
+    /// or from none.
     pub(super) async fn is_over(
         &self,
         entry: &mut Entry,
@@ -257,7 +256,7 @@ fn take_on(order: &mut Order, action: MachineAction, listing: &Listing) {
     }
     let failed_later = listing.failed_after(&action);
     let what = format!(
-        "the service has carried it out with this very comment, by action {}",
+        "the service has carried it out with the same comment, by action {}",
         action.id
     );
     let since = Since::of(order.seen(), &action.json).but_failed(failed_later);
@@ -310,7 +309,7 @@ mod tests {
         let all = entries.iter().map(|_| list.after(None, &read));
         futures_util::future::join_all(all).await;
         assert_eq!(asked.take(), [20]);
-        // Of those that are left, those are asked about that are to be sent still.
+        // Of the remaining orders, only those that are still to be sent are listed.
         let later = Some(Instant::now());
         entries[..15].iter().for_each(|entry| list.forget(entry));
         let left = entries[15..].iter().map(|_| list.after(later, &read));
@@ -345,7 +344,7 @@ mod tests {
         assert!(now.is_fresh(later(4, 4)));
         assert!(!now.is_fresh(later(6, 6)));
         assert!(!now.is_fresh(later(1, 3600)));
-        // A clock that was put back tells nothing.
+        // A clock that was set back proves nothing.
         assert!(!now.is_fresh(later(1, -1)));
     }
 }

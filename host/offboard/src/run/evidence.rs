@@ -21,7 +21,7 @@ use crate::{
 /// The most entries of one page (Microsoft's API documentation).
 const MAX_ENTRIES: usize = 10_000;
 
-/// Longer than any id, type or status, in bytes: they are kept.
+/// The longest id, type or status that counts, in bytes, because they are kept.
 const MAX_WORD: usize = 256;
 
 /// An answer that egress delivered with a success.
@@ -253,7 +253,7 @@ fn text(value: &RawValue) -> Option<String> {
     }
 }
 
-/// The same, where it is no longer than a word can be.
+/// The same, unless it is longer than that.
 fn word(value: &RawValue) -> Option<String> {
     text(value).filter(|word| word.len() <= MAX_WORD)
 }

@@ -1,7 +1,7 @@
-//! What a policy asks of a machine, and whether the machine reports, read by the host
-//! itself from what egress delivered: a plugin cannot make a machine look as if it might
-//! be offboarded, or as if it were silent. What cannot be read in one way alone is not
-//! known.
+//! What a policy checks of a machine, and whether the machine reports. The host itself
+//! reads both from what egress delivered, so a plugin cannot make a machine look as if it
+//! may be offboarded, or as if it were silent. What can be read in more than one way is
+//! not known.
 
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -39,8 +39,8 @@ pub(super) fn facts(json: &str) -> Option<Facts> {
     })
 }
 
-/// What the service knows of a machine. What decides whether it was silent is read here;
-/// the rest is for people.
+/// What the service knows of a machine. The values that show whether it was silent are
+/// read here; the others are only shown.
 pub(super) fn seen(machine: &Machine) -> Seen {
     let wanted = |key: &str| {
         let mut names = [SEEN, HEALTH, MERGED].into_iter();
@@ -64,8 +64,8 @@ pub(super) fn updated(action: &str) -> Option<Timestamp> {
     times.find_map(|text| time(&text))
 }
 
-/// A time as the service writes it. Without a zone it is UTC, as all of its times are.
-/// One before 1970 is how .NET writes none.
+/// A time as the service writes it. Without a zone it is UTC, as all of its times are. A
+/// time before 1970 is how .NET writes a missing one.
 pub(super) fn time(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     let time = text.parse().or_else(|_| {

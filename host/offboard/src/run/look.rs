@@ -29,13 +29,13 @@ const PAGE: u32 = 200;
 const MAX_PAGES: usize = 20;
 /// Actions of one page; a machine has few.
 const ACTIONS: u32 = 1000;
-/// Ids that one listing keeps: as many as its pages have where the service keeps to
-/// `ACTIONS`. More are not listed in part.
+/// The most ids that one listing keeps: those of all its pages, if the service keeps to
+/// `ACTIONS`. If there are more, the listing fails instead of being incomplete.
 const MAX_IDS: usize = MAX_PAGES * ACTIONS as usize;
-/// What one listing keeps of actions, in bytes: thousands of them.
+/// The most bytes of actions that one listing keeps: thousands of actions.
 const MAX_KEPT: usize = 16 * 1024 * 1024;
-/// What one order keeps of the ids that were known before, in bytes: hundreds of ids,
-/// where a machine has a few offboardings.
+/// The most bytes that one order keeps of the ids that were known before: hundreds of
+/// ids, while a machine has a few offboardings.
 const MAX_KNOWN: usize = 32 * 1024;
 /// The longest pause that a read waits out.
 const LONGEST_PAUSE: Duration = Duration::from_secs(65);
@@ -121,9 +121,9 @@ impl Listing {
             .any(|one| one.status == ActionStatus::Failed)
     }
 
-    /// The ids of everything that was listed, but for what is another machine's. None where
-    /// they are more than an order keeps: without one of them, an old action could be taken
-    /// for a new one.
+    /// The ids of everything that was listed, except those of other machines. `None` if
+    /// they are more than an order keeps: without one of them, an old action could be
+    /// taken for a new one.
     #[must_use]
     pub fn known(&self, machine: &MachineId) -> Option<HashSet<String>> {
         let mut known = HashSet::new();
@@ -136,8 +136,7 @@ impl Listing {
         Some(known)
     }
 
-    /// Whether everything that was listed, but for what is another machine's, is one of
-    /// these.
+    /// Whether everything that was listed, except for other machines, is one of these.
     pub(super) fn shows_only(&self, machine: &MachineId, known: &HashSet<String>) -> bool {
         self.may_be_of(machine).all(|id| known.contains(id))
     }
@@ -151,7 +150,7 @@ impl Listing {
         ids.map(|(id, _)| id.as_str())
     }
 
-    /// Keeps what was listed; whether it is not too much.
+    /// Keeps an id. Returns whether the listing is still within its limit.
     fn keep_id(&mut self, id: &str, named: Named) -> bool {
         self.ids.insert(id.to_owned(), named);
         self.ids.len() <= MAX_IDS
@@ -414,7 +413,7 @@ fn too_many() -> Problem {
     Problem::new("rejected", Retry::Never, message)
 }
 
-/// An action without what only the plugin says of it.
+/// An action without the members that only the plugin vouches for.
 fn as_delivered(action: MachineAction) -> MachineAction {
     let bare = MachineAction::bare(&action.id);
     MachineAction {

@@ -97,7 +97,7 @@ pub enum Event<'a> {
     NotRecorded(&'a Entry, &'a LedgerError),
     /// A cancellation was sent and could not be put on record.
     CancelNotRecorded(&'a LedgerError),
-    /// What was known before is too much to be kept.
+    /// Too many actions were known before a request to keep them.
     NotKept(&'a Problem),
     /// How far the accepted ones are could not be asked; it is asked again.
     NotAsked(&'a Problem),

@@ -25,7 +25,7 @@ const PAUSE: Duration = Duration::from_secs(60);
 const LONGEST_PAUSE: Duration = Duration::from_secs(65 * 60);
 /// And where somebody waits for one machine.
 const LONGEST_PAUSE_FOR_ONE: Duration = Duration::from_secs(120);
-/// How often a run sends one order that did not leave, or was put off.
+/// How often a run sends one order whose request was not sent or was put off.
 const MAX_TRIES: u32 = 4;
 
 /// An order that is ready to be sent.
@@ -78,8 +78,8 @@ pub(super) enum After {
     Renewed,
     /// The service is to be asked what became of it, or what is in its way.
     Ask,
-    /// The list of its batch could not be read: it is to be asked for again, and
-    /// nothing leaves before.
+    /// The list of its batch could not be read. It has to be read again before anything
+    /// is sent.
     Unlisted,
     /// It has settled, and the others would meet the same.
     Stop(Problem),
@@ -92,7 +92,7 @@ struct Sent {
     request: RequestId,
     record: CallRecord,
     verdict: Verdict,
-    /// Whether another token is there, where the service refused this one.
+    /// Whether there is another token after the service refused this one.
     is_renewed: bool,
     /// Of an order that was resent: the action that the answer to its first request
     /// named.
@@ -103,9 +103,9 @@ impl Runner {
     /// Sends one order, once. What is on record of it is what became of it, as
     /// far as it is known at once.
     ///
-    /// The place in the quota is taken before the list is read again, so that the
-    /// list is not old when the request leaves. This cannot deadlock: what has
-    /// a place for a list never waits for a place to offboard.
+    /// The place in the quota is taken before the list is read again, so that the list is
+    /// not old when the request is sent. This cannot deadlock: a task that holds a place
+    /// for a list never waits for a place to offboard.
     pub(super) async fn send_one(
         &self,
         mut ready: Ready,
@@ -223,7 +223,7 @@ impl Runner {
         }
         let after = self.after(entry, record, sent.is_renewed, how.patient);
         match (sent.resent, &said) {
-            // Nothing was done by this request, but maybe by the one before.
+            // This request did nothing, but the one before it may have.
             (Some(named), Some(problem)) if state != State::Unknown => {
                 let problem = still_unknown(state, problem.clone());
                 entry.order.settle(Verdict::Unknown(problem));
@@ -308,8 +308,9 @@ impl Runner {
     }
 }
 
-/// An answer that names an offboarding which had succeeded before the request, of a machine
-/// that has reported since, is no success: nothing new was done, or that is not known.
+/// An answer is not a success if it names an offboarding that had succeeded before the
+/// request, and the machine has reported since. Nothing new was done, or that is not
+/// known.
 fn not_an_old_one(entry: &Entry, verdict: Verdict) -> Verdict {
     let Verdict::Accepted(action) = &verdict else {
         return verdict;
@@ -339,9 +340,9 @@ fn not_an_old_one(entry: &Entry, verdict: Verdict) -> Verdict {
     }
 }
 
-/// Right before an unknown order is resent: whether the service lists an action
-/// that may be its first request's; none if it lists another new one, which
-/// would be taken for this order's later.
+/// Right before an unknown order is resent: whether the service lists an action that may
+/// belong to its first request. `None` if it lists another new one, which would later be
+/// taken for this order's.
 fn is_found(entry: &mut Entry, listing: &Listing) -> Option<bool> {
     let (machine, known) = (entry.order.machine()?.clone(), entry.known.as_ref()?);
     let named = entry.named.as_deref();
@@ -355,8 +356,8 @@ fn is_found(entry: &mut Entry, listing: &Listing) -> Option<bool> {
     }
 }
 
-/// What is known of an order whose request was resent, and this one did nothing:
-/// whether the first one was carried out is as unknown as before.
+/// The problem of an order whose resent request did nothing: whether the first request
+/// was carried out is still unknown.
 fn still_unknown(state: State, problem: Problem) -> Problem {
     // The action that is under way may be this order's.
     let is_under_way = problem.kind == "already-in-progress";
@@ -365,11 +366,11 @@ fn still_unknown(state: State, problem: Problem) -> Problem {
         false => "outcome-unknown".into(),
     };
     let resent = match state {
-        State::NotSent => "the resent request did not leave",
+        State::NotSent => "the request was not resent",
         _ => "the resent request was refused",
     };
     let reason = problem.message.as_deref().unwrap_or(&problem.kind);
-    let message = format!("{resent}: {reason}; the first one may have been carried out");
+    let message = format!("{resent}: {reason}; the first request may have been carried out");
     Problem {
         kind,
         retry: Retry::AskFirst,

@@ -234,7 +234,7 @@ fn duplicate(message: &str) -> Problem {
     Problem::new("duplicate", Retry::Never, message)
 }
 
-/// Leaves out an order whose machine another order has.
+/// Skips an order if another order has its machine.
 pub(super) fn stand_aside(order: &mut Order, taken: &Taken) {
     let problem = stands_in_the_way(order, taken);
     order.skip(problem);
@@ -262,7 +262,7 @@ fn stands_in_the_way(order: &Order, taken: &Taken) -> Problem {
             "under-way",
             format!("run {run} does not know what became of it: resume that run"),
         ),
-        // What an earlier order did is not what the machine is now.
+        // An earlier success does not show what the machine is now.
         State::Succeeded => {
             let since = Since::of(order.seen(), answer.as_deref().unwrap_or_default());
             return since
@@ -271,7 +271,7 @@ fn stands_in_the_way(order: &Order, taken: &Taken) -> Problem {
         }
         _ => (
             "still-pending",
-            format!("run {run} ordered it, and the service took it{action}"),
+            format!("run {run} ordered it, and the service accepted it{action}"),
         ),
     };
     Problem::new(kind, Retry::Never, message)

@@ -36,7 +36,7 @@ pub struct Sending {
     /// Machines that were offboarded before, too.
     pub again: bool,
     /// Also what may have been carried out, if after the grace time two lists
-    /// show nothing of it: once, and not what the same session sent.
+    /// show nothing of it: once, and not if the same session sent it.
     pub resend_unknown: bool,
     /// What each machine is tagged with before, where the token may.
     pub tag: Option<Tag>,
@@ -69,7 +69,7 @@ struct Campaign<'a> {
     ready: VecDeque<Ready>,
     /// Whose turn comes again.
     later: Vec<(Instant, Ready)>,
-    /// Whose list is old, and could not be read again.
+    /// Orders whose list is old and could not be read again.
     unlisted: Vec<Entry>,
     doubts: Vec<Doubt>,
     /// What was left in doubt before, by its state, and the last number of it that
@@ -180,9 +180,9 @@ impl<'a> Campaign<'a> {
         }
     }
 
-    /// Asks about an order from now on. What this session sent it does not resend: the
-    /// user's choice was about what was unknown before, and each request that fails
-    /// would lead to the next one.
+    /// Queries the service about an order from now on. An order that this session sent is
+    /// not resent: the user's choice covers what was unknown before, and each failed
+    /// request would lead to the next one.
     fn doubt(&mut self, entry: Entry) {
         let may_be_resent =
             entry.order.state() == State::Unknown && !self.runner.session.is_its_own(&entry);
@@ -372,7 +372,7 @@ impl<'a> Campaign<'a> {
             }
             Ask => self.doubt(ready.entry),
             Unlisted => {
-                // The others of its batch would ask in vain, too.
+                // The query would fail for the others of its batch, too.
                 let is_alike = |other: &Ready| Rc::ptr_eq(&other.list, &ready.list);
                 let (alike, others) = mem::take(&mut self.ready).into_iter().partition(is_alike);
                 self.ready = others;

@@ -192,7 +192,7 @@ impl Runner {
                 _ => round.over.push(doubt.entry),
             }
         }
-        // One more list, right before they leave.
+        // One more list, right before they are sent.
         let list = Rc::new(Shared::new(&resend));
         let resend = resend.into_iter().map(|entry| Ready::new(entry, &list));
         round.resend = resend.collect();

@@ -17,9 +17,8 @@ use crate::{
 /// reports about every 24 hours, and not how late a report is recorded.
 const RECORDED_LATE: SignedDuration = SignedDuration::from_hours(1);
 
-/// When the service calls a machine inactive that does not report: after 7 days
-/// (Microsoft's documentation). A day more is for that verdict to be late, and for this
-/// machine's clock.
+/// The service marks a machine that does not report as inactive after 7 days (Microsoft's
+/// documentation). The extra day allows for a late mark, and for this computer's clock.
 const INACTIVE: SignedDuration = SignedDuration::from_hours(8 * 24);
 
 /// What is known of a machine after its offboarding has succeeded.
@@ -61,7 +60,7 @@ impl Since {
         if health.is_some_and(|health| health.eq_ignore_ascii_case("Active"))
             && now.duration_since(ended) > INACTIVE
         {
-            let what = "the service still calls it Active, more than 8 days after that";
+            let what = "the service still lists it as Active, more than 8 days after that";
             return Self::Reported(Some(ended), what.to_owned());
         }
         match last_seen {
@@ -70,8 +69,8 @@ impl Since {
         }
     }
 
-    /// The same, where an offboarding that was ordered later has failed: the machine was
-    /// there to refuse it.
+    /// The same if an offboarding that was ordered later has failed: the machine was
+    /// still there to reject it.
     #[must_use]
     pub fn but_failed(self, failed: bool) -> Self {
         let what = "an offboarding that was ordered later failed on the machine";
@@ -87,15 +86,16 @@ impl Since {
         }
     }
 
-    /// Why an order is not sent whose machine was offboarded before: `what` says by whom.
+    /// Why an order is not sent if its machine was offboarded before. `what` says by
+    /// whom.
     #[must_use]
     pub fn problem(&self, what: &str) -> Problem {
         let (kind, rest) = match self {
             Self::Silent(ended) => (
                 "already-offboarded",
                 format!(
-                    "; that ended at {ended}, and the service had not seen it since when it was \
-                     read"
+                    "; that ended at {ended}, and when it was read, the service had not seen it \
+                     since"
                 ),
             ),
             Self::Unknown(Some(ended)) => (
@@ -115,7 +115,7 @@ impl Since {
     }
 }
 
-/// Whether an action had ended when a machine was seen that was read before.
+/// Whether an action had ended before the machine was last seen, as read before.
 pub(super) fn ended_before(seen: Option<&Seen>, action: &str) -> bool {
     let times = updated(action).zip(last_seen(seen));
     times.is_some_and(|(ended, last_seen)| is_after(last_seen, ended))
@@ -130,8 +130,8 @@ fn is_after(last_seen: Timestamp, ended: Timestamp) -> bool {
 }
 
 impl Runner {
-    /// Reads the machine of an offboarding that succeeded, and compares. None for any other
-    /// action, and where the machine cannot be read.
+    /// Reads the machine of an offboarding that succeeded, and compares. `None` for any
+    /// other action, or if the machine cannot be read.
     pub async fn since(&self, action: &MachineAction) -> Option<Since> {
         let is_done =
             action.action_type == ActionType::Offboard && action.status == ActionStatus::Succeeded;

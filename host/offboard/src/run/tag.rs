@@ -54,8 +54,8 @@ impl Tagging {
 
 impl Runner {
     /// Tags the machine of an order that is about to be sent. That it cannot be
-    /// tagged is told, and no error. Returns what became of the order if it is not
-    /// to be sent: then its machine has no tag from here.
+    /// tagged is reported, and is not an error. Returns what became of the order if it is
+    /// not to be sent: then this run has not tagged its machine.
     ///
     /// # Errors
     /// The ledger cannot be written: nothing more may leave.
@@ -78,7 +78,7 @@ impl Runner {
             let Some(slot) = slot.filter(|_| !self.stopped()) else {
                 return Ok(None);
             };
-            // The place in the quota may have taken its time.
+            // The wait for a place in the quota may have been long.
             if let Some(after) = self.check(ready, how.again).await? {
                 slot.unused();
                 return Ok(Some(after));

@@ -6,8 +6,8 @@ use super::{
     InvalidReference, ListOptions, MachineReference, RowError, reference::names_id, table::trim,
 };
 
-/// The headings that are known for a column of ids, and of names: ours, the
-/// service's, and those of the portal's export. Of several the first counts.
+/// The known headings of a column of ids, and of names: ours, the service's, and those of
+/// the portal's export. The first one that a list has is used.
 const IDS: [&str; 3] = ["machineid", "deviceid", "id"];
 const NAMES: [&str; 6] = [
     "name",
@@ -19,13 +19,13 @@ const NAMES: [&str; 6] = [
 ];
 const COMMENT: &str = "comment";
 
-/// Headings mean the same in any case, with blanks or without.
+/// Headings are compared without case, blanks and punctuation.
 fn plain(name: &str) -> String {
     let letters = name.chars().filter(|c| c.is_alphanumeric());
     letters.flat_map(char::to_lowercase).collect()
 }
 
-/// Whether this heading is known for what names a machine.
+/// Whether this is a known heading of a column that names a machine.
 pub(super) fn is_known(heading: &str) -> bool {
     let plain = plain(heading);
     IDS.contains(&plain.as_str()) || NAMES.contains(&plain.as_str())
@@ -38,7 +38,7 @@ pub(super) struct Heading {
     pub(super) written: String,
     /// What it means; `None` for a member of a member, which has no known name.
     plain: Option<String>,
-    /// Whether it is inside of an array. Such a column cannot be chosen: the others
+    /// Whether it is inside an array. Such a column cannot be chosen, because the others
     /// beside it would not be used.
     pub(super) is_element: bool,
 }
@@ -81,7 +81,7 @@ pub(super) struct Columns {
 /// What names the machine of a row.
 #[derive(Debug)]
 pub(super) struct Selected {
-    /// The column that does.
+    /// The column that names it.
     pub(super) column: Option<usize>,
     pub(super) machine: Result<MachineReference, RowError>,
     /// The name beside an id.
@@ -94,7 +94,7 @@ impl Columns {
         headings(&self.head)
     }
 
-    /// What a column has in this row.
+    /// The text of a column in this row.
     pub(super) fn get(&self, name: &str) -> Result<Option<&str>, RowError> {
         let column = find(&self.head, name)?;
         Ok(column.and_then(|column| self.cell(column)))
@@ -157,7 +157,7 @@ impl Columns {
         })
     }
 
-    /// The column that a user named: if it were missing, another one would be used.
+    /// The column that a user named. It must exist: no other column is used instead.
     fn required(&self, name: &str) -> Result<usize, RowError> {
         let missing = || RowError::NoColumn(name.to_owned(), self.headings());
         find(&self.head, name)?.ok_or_else(missing)
@@ -183,8 +183,8 @@ impl Columns {
         })
     }
 
-    /// The column that holds another machine's id than the one that was selected, or
-    /// an id although a name was.
+    /// The column that holds another machine's id than the selected one, or an id
+    /// although the machine was selected by name.
     pub(super) fn other_id(&self, selected: &Selected) -> Option<&Heading> {
         let id = selected.machine.as_ref().ok();
         let id = id.and_then(MachineReference::id);
@@ -208,7 +208,7 @@ pub(super) fn headings(head: &[Heading]) -> Vec<String> {
     head.iter().map(|head| head.written.clone()).collect()
 }
 
-/// The column of this name: as it is written, or else by what it means.
+/// The column of this name: as it is written, or else by its plain form.
 pub(super) fn find(head: &[Heading], name: &str) -> Result<Option<usize>, RowError> {
     match single(head, |head| head.written == name && !head.is_element)? {
         Some(column) => Ok(Some(column)),
@@ -227,7 +227,7 @@ fn all_known(head: &[Heading], meanings: &[&str]) -> Result<Vec<usize>, RowError
     columns.filter_map(Result::transpose).collect()
 }
 
-/// The one column that is meant; of two, neither.
+/// The only column that matches; an error if there are two.
 fn single(
     head: &[Heading],
     is_meant: impl Fn(&Heading) -> bool,

@@ -1,6 +1,7 @@
-//! A list of machines: a table with a head (CSV), JSON Lines, or a machine a line. All
-//! of it is read and checked before any of it is used, and every fault has its line. A
-//! list may be long: of each machine no more is kept than what its order is made of.
+//! A list of machines: a table with a header (CSV), JSON Lines, or one machine per line.
+//! All of it is read and checked before any of it is used, and every fault is reported
+//! with its line. A list may be long: for each machine, only what its order needs is
+//! kept.
 
 use std::{
     collections::{HashMap, hash_map::RandomState},
@@ -25,7 +26,7 @@ const MAX_LIST: u64 = 16 * 1024 * 1024;
 /// Reading ends after this many faults.
 const MAX_FAULTS: usize = 1000;
 
-/// What a list does not say itself.
+/// What a list does not contain itself.
 #[derive(Debug, Clone, Default)]
 pub struct ListOptions {
     /// The comment of the machines that have none of their own. `{column}` in it is
@@ -38,7 +39,7 @@ pub struct ListOptions {
     pub name_column: Option<String>,
 }
 
-/// One machine of a list, and why it is on it.
+/// One machine of a list, and its comment.
 #[derive(Debug)]
 pub struct ListEntry {
     /// Its line in the list, from 1.
@@ -47,12 +48,13 @@ pub struct ListEntry {
     pub machine: MachineReference,
     /// Its name in the list, if the list names it by its id.
     pub called: Option<String>,
-    /// Why.
+    /// Why it is offboarded.
     pub comment: EntryComment,
 }
 
 impl ListEntry {
-    /// Whether both lines have the same name for the machine; then it is kept.
+    /// Whether both lines have the same name for the machine. If only the other one has a
+    /// name, it is kept.
     fn called_alike(&mut self, other: &Self) -> bool {
         let alike = match (&self.called, &other.called) {
             (Some(one), Some(other)) => stands_for(one, other) || stands_for(other, one),
@@ -64,13 +66,13 @@ impl ListEntry {
         alike
     }
 
-    /// Whether both have the same words.
+    /// Whether both have the same comment.
     fn has_comment_of(&self, other: &Self) -> bool {
         self.comment.comment() == other.comment.comment()
     }
 }
 
-/// Where in a list each machine is first.
+/// The first place of each machine in a list.
 #[derive(Default)]
 struct Known {
     hasher: RandomState,
@@ -78,11 +80,11 @@ struct Known {
 }
 
 impl Known {
-    /// The machine's first place; if it has none, it is at this one from now on.
+    /// Returns the machine's first place. If it has none yet, records this one.
     fn place(&mut self, machine: &MachineReference, entries: &[ListEntry]) -> Option<usize> {
         let key = machine.key();
         let mut hash = self.hasher.hash_one(&key);
-        // Another machine's place, once in a very long time: the next is used.
+        // A hash collision, which is very rare: the next slot is used.
         while let Some(&place) = self.places.get(&hash) {
             let place = place as usize;
             if entries
@@ -104,7 +106,7 @@ impl Known {
 pub struct List {
     /// In the list's order, each machine once.
     pub entries: Vec<ListEntry>,
-    /// How many rows it has: without the head, blank lines and remarks.
+    /// How many rows it has: without the header, blank lines and remarks.
     pub rows: usize,
     /// How many of the rows name a machine again.
     pub repeated: usize,
@@ -126,7 +128,7 @@ pub struct ListFault {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RowError {
-    /// What names its machine does not.
+    /// The text that should name its machine does not.
     #[error("{text:?}{at}: {error}", at = in_column(.column.as_deref()))]
     Machine {
         /// The column, if it has columns.
@@ -142,14 +144,14 @@ pub enum RowError {
     /// The comment is not one.
     #[error("the comment: {0}")]
     Comment(#[from] InvalidComment),
-    /// There is none, and no general one.
+    /// The row has no comment, and there is no general one.
     #[error("it has no comment")]
     NoComment,
     /// A column that is needed is blank.
     #[error("it has nothing in the column {0:?}")]
     Empty(String),
     /// A column that is needed does not exist.
-    #[error("there is no column {0:?}, but {columns}", columns = listed(.1))]
+    #[error("there is no column {0:?}; the columns are: {columns}", columns = listed(.1))]
     NoColumn(String, Vec<String>),
     /// Two columns or members could be meant.
     #[error("it has {0:?} twice")]
@@ -159,26 +161,26 @@ pub enum RowError {
     LineBreak(String),
     /// A cell that may hold rows.
     #[error(
-        "the cell in the column {0:?} goes on over other lines, which may be rows: a quotation mark \
-         may be missing; remove the line breaks or the column"
+        "the cell in the column {0:?} spans several lines, which may be rows: a quotation mark may \
+         be missing; remove the line breaks or the column"
     )]
     Swallowed(String),
-    /// More or fewer cells than the head.
-    #[error("it has {0} cells, and the head has {1}")]
+    /// More or fewer cells than the header.
+    #[error("it has {0} cells, and the header has {1}")]
     Cells(usize, usize),
     /// A quotation without an end.
     #[error("the quotation mark that begins a cell here has no end; nothing after it was read")]
     OpenQuote,
     /// Text between the end of a quotation and of its cell.
     #[error(
-        "the cell that begins with a quotation mark in line {0} has text after its closing one; a \
-         quotation mark inside of a cell is written twice"
+        "the quoted cell that begins in line {0} has text after its closing quotation mark; write a \
+         quotation mark inside a cell twice"
     )]
     AfterQuote(u64),
     /// A quotation mark in a cell that does not begin with one.
     #[error(
-        "there is a quotation mark inside of a cell: such a cell is written in quotation marks, and \
-         each inside of it twice"
+        "there is a quotation mark inside a cell: enclose the cell in quotation marks, and write each \
+         one inside it twice"
     )]
     StrayQuote,
     /// JSON Lines with something else in between.
@@ -210,23 +212,23 @@ pub enum ListError {
     /// Excel's "Unicode text", or something that is not text at all.
     #[error("it is not UTF-8 text: save it as \"CSV UTF-8\" or as plain text in UTF-8")]
     Encoding,
-    /// One JSON value, or the machines in an array, in place of an object a line.
+    /// One JSON value, or the machines in an array, instead of one object per line.
     #[error(
-        "it is JSON of another form: an object a line is expected, as `jq -c '.[]'` or \
-         `jq -c '.value[]'` writes them"
+        "it is JSON, but not JSON Lines: one object per line is expected, as `jq -c '.[]'` or \
+         `jq -c '.value[]'` prints them"
     )]
     Array,
-    /// Two columns of its head could be meant.
-    #[error("its head: {0}")]
+    /// Two columns of its header could be meant.
+    #[error("its header: {0}")]
     Head(RowError),
-    /// A table without a head.
-    #[error("line {0} should be the head of the table, and has a machine id")]
+    /// A table without a header.
+    #[error("line {0} should be the header of the table, but has a machine id")]
     NoHead(u64),
     /// A table without a column that is known to name machines.
-    #[error("its head has neither a column machineId nor one name, but {}", listed(.0))]
+    #[error("its header has neither a column machineId nor a column name, only: {}", listed(.0))]
     Columns(Vec<String>),
-    /// A column that was asked for does not exist.
-    #[error("it has no column {0:?}, but {columns}", columns = listed(.1))]
+    /// A column that the user named does not exist.
+    #[error("it has no column {0:?}; its columns are: {columns}", columns = listed(.1))]
     NoColumn(String, Vec<String>),
     /// A column holds machine ids and is not used. Nothing else is used instead.
     #[error("the column {column:?} holds machine ids (line {line}) that would not be used")]
@@ -238,13 +240,14 @@ pub enum ListError {
         /// The column that names the machine of this line.
         used: Option<String>,
     },
-    /// What is known as the column of ids holds GUIDs: an export of Intune or Entra ID.
+    /// A column with a known heading for ids holds GUIDs: an export of Intune or Entra
+    /// ID.
     #[error(
         "the column {0:?} holds GUIDs, not machine ids (40 hexadecimal digits): Intune and Entra ID \
-         name devices so"
+         identify devices by GUIDs"
     )]
     Guids(String),
-    /// The general comment has a gap without an end.
+    /// The general comment has a placeholder that is not closed.
     #[error("the comment: {0}")]
     Template(String),
     /// Nothing there.
@@ -264,7 +267,7 @@ fn lines(count: usize) -> String {
 
 fn listed(columns: &[String]) -> String {
     match columns.is_empty() {
-        true => "no column at all".to_owned(),
+        true => "none".to_owned(),
         false => columns.join(", "),
     }
 }
@@ -297,7 +300,7 @@ impl List {
     /// # Errors
     /// It has faults: all of them are reported.
     pub fn parse(text: &str, options: &ListOptions) -> Result<Self, ListError> {
-        // Excel begins its files with a mark.
+        // Excel begins its files with a byte order mark.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut checked = Checked::new(options)?;
         for row in rows::read(text, options)? {

@@ -1,6 +1,6 @@
-//! Which machines are selected: references to machines, as people write them, and
-//! lists of them. Input that names a machine in a way that is not understood is an
-//! error; it is never passed over, and another column is never used in its place.
+//! Which machines are selected: references to machines, as people write them, and lists
+//! of them. Input that names a machine in a way that is not understood is an error. It is
+//! never ignored, and another column is never used in its place.
 
 mod columns;
 mod list;

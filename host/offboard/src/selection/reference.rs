@@ -33,7 +33,7 @@ pub enum InvalidReference {
     #[error("this has {0} hexadecimal digits, and a machine id has 40: was it cut?")]
     Digits(usize),
     /// A machine id with something around it.
-    #[error("this holds a machine id and something else: give the 40 hexadecimal digits alone")]
+    #[error("this contains a machine id and other text: give only the 40 hexadecimal digits")]
     Decorated,
     /// A number or a duration.
     #[error("this is a number or a duration, not a machine")]
@@ -57,11 +57,11 @@ pub enum InvalidReference {
     #[error("this is not a URL: {0}")]
     Url(url::ParseError),
     /// A URL of another site.
-    #[error("this URL is not of the Defender portal")]
+    #[error("this is not a URL of the Defender portal")]
     Site,
     /// A page that is not a device's.
     #[error(
-        "this URL is not of a device page, which has /machines/ and the machine id in its path"
+        "this is not the URL of a device page, which has /machines/ and the machine id in its path"
     )]
     Page,
     /// Two machines, or two tenants.
@@ -91,13 +91,13 @@ impl MachineReference {
         }
     }
 
-    /// The same for the same machine, however it is written.
+    /// A key that is the same for the same machine, however it is written.
     pub(crate) fn key(&self) -> String {
         self.target.to_string().to_lowercase()
     }
 
-    /// Whether this is the same machine; then it also is of the other's tenant.
-    /// Of two tenants it cannot be.
+    /// Whether this is the same machine. If so, it gets the other's tenant. References
+    /// with two different tenants are never the same machine.
     pub fn takes(&mut self, other: &Self) -> bool {
         let same_tenant = match (self.tenant, other.tenant) {
             (Some(own), Some(other)) => own == other,
@@ -111,7 +111,7 @@ impl MachineReference {
     }
 }
 
-/// Where the portal lives.
+/// The domains of the portal.
 const PORTALS: [&str; 4] = ["microsoft.com", "microsoft.us", "windows.com", "windows.us"];
 const LISTS: [&str; 7] = [".csv", ".json", ".jsonl", ".tsv", ".txt", ".xls", ".xlsx"];
 /// The pages of a machine, in the portal's paths.
@@ -139,9 +139,9 @@ impl FromStr for MachineReference {
     }
 }
 
-/// Whether a text names a machine by its id: the id alone, perhaps in quotation marks
-/// or braces, or a device URL of the portal, perhaps without its scheme. If an id is
-/// expected, only another one counts.
+/// Whether a text names a machine by its id: the id alone, perhaps in quotation marks or
+/// braces, or a device URL of the portal, perhaps without its scheme. The expected id, if
+/// there is one, does not count.
 pub(crate) fn names_id(text: &str, expected: Option<&MachineId>) -> bool {
     let is_other = |text: &str| {
         let id: Result<MachineId, _> = text.parse();

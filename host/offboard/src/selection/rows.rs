@@ -13,10 +13,10 @@ use super::{
 };
 use crate::members::members;
 
-/// The rows of a list, one after the other: none is kept.
+/// The rows of a list, read one after the other; none is kept.
 pub(super) type Rows<'a> = Box<dyn Iterator<Item = Result<Row, ListFault>> + 'a>;
 
-/// What one line says.
+/// The content of one line.
 #[derive(Debug)]
 pub(super) enum Row {
     /// A remark, which is skipped.
@@ -27,13 +27,13 @@ pub(super) enum Row {
     Columns(u64, Columns),
 }
 
-/// What separates a table's columns, unless its first line names another character.
+/// What separates a table's columns, unless its first line names another separator.
 const DELIMITERS: [char; 3] = [',', ';', '\t'];
 
 /// Reads a list: JSON Lines if the first line begins an object, a table if it is a
-/// head, else a machine a line.
+/// header, and otherwise one machine per line.
 pub(super) fn read<'a>(text: &'a str, options: &ListOptions) -> Result<Rows<'a>, ListError> {
-    // Excel's own line in front of the head.
+    // Excel's own line before the header.
     if let Some((_, first)) = lines(text).next()
         && let Some(delimiter) = separator_line(first)
     {
@@ -83,8 +83,8 @@ fn separator_line(first: &str) -> Option<char> {
     }
 }
 
-/// What separates the columns of a head; `None` if this is not a head. One column is
-/// a head if it has a known name.
+/// What separates the columns of a header; `None` if this is not a header. One column is
+/// a header if it has a known name.
 fn delimiter(first: &str) -> Option<char> {
     let head = |delimiter| match Table::new(first, delimiter, 1).next() {
         Some(Ok((_, Line::Cells(cells)))) => cells,

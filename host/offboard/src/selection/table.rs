@@ -1,6 +1,6 @@
-//! Tables as text: CSV as RFC 4180 defines it, with any separator, and strictly. A
-//! quotation mark that is open or out of place is an error: rows could be lost in
-//! what it quotes.
+//! Tables as text: CSV as RFC 4180 defines it, with any separator, and strictly. An
+//! unclosed or misplaced quotation mark is an error: rows could be lost inside the
+//! quotation.
 
 use super::list::{ListFault, RowError};
 
@@ -111,7 +111,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// What there is up to this place, or else all of the rest.
+    /// Takes the text up to this place, or else all of the rest.
     fn take(&mut self, end: Option<usize>) -> &'a str {
         let (taken, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
         self.rest = rest;

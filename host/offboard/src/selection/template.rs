@@ -6,15 +6,15 @@ use std::sync::Arc;
 use super::{RowError, columns::Columns};
 use crate::contract::{Comment, InvalidComment};
 
-/// Why a machine is offboarded. Of a comment that many machines share, no more is
-/// kept than what is this one's.
+/// Why a machine is offboarded. If many machines share a comment, only what differs is
+/// kept for each of them.
 #[derive(Debug, Clone)]
 pub struct EntryComment(Kind);
 
 #[derive(Debug, Clone)]
 enum Kind {
     Own(Comment),
-    /// That of all, and what fills its gaps.
+    /// The shared comment, and what fills its gaps.
     Filled(Arc<Template>, Box<[Box<str>]>),
 }
 
@@ -28,7 +28,7 @@ impl EntryComment {
     /// The comment.
     ///
     /// # Errors
-    /// It is not a comment after what was filled in.
+    /// With its gaps filled, it is not a valid comment.
     pub fn comment(&self) -> Result<Comment, InvalidComment> {
         match &self.0 {
             Kind::Own(comment) => Ok(comment.clone()),

@@ -45,8 +45,8 @@ pub enum InvalidComment {
     /// More characters than a comment may have.
     #[error("the comment has {0} characters; at most {MAX_COMMENT} fit")]
     TooLong(usize),
-    /// A line break, a tab or another control character. A comment of several lines
-    /// is more often rows of a file that a quotation mark joined than meant.
+    /// A line break, a tab or another control character. A comment of several lines is
+    /// rarely intended: more often, a quotation mark joined rows of a file.
     #[error("the comment has a line break or another control character: write it on one line")]
     Control,
 }
@@ -119,8 +119,8 @@ impl FromStr for Comment {
 }
 
 impl Comment {
-    /// A comment that is on record. Version 0.1.0 took tabs and line breaks in it, and
-    /// what it recorded stays readable; it is not sent again.
+    /// A comment that is on record. Version 0.1.0 accepted tabs and line breaks, and what
+    /// it recorded stays readable; such a comment is not sent again.
     pub fn recorded(text: &str) -> Result<Self, InvalidComment> {
         let length = text.chars().count();
         let is_control = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r');

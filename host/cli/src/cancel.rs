@@ -5,26 +5,29 @@ use anyhow::{Result, bail};
 use super::{
     actions::{Asked, interrupted, machine, show, unknown_action},
     args::CancelArgs,
-    connect::{Connected, Record},
+    connect::{Connected, Record, connect},
     exit::Exit,
     screen::Screen,
     signal::Signals,
     target::Subject,
 };
 use offboard::{
+    config::Secrets,
     contract::{ActionId, ActionType, MachineAction, Problem, Retry},
     order::{state_of, state_of_problem},
+    outputs::Files,
     run::{self, Event, unrecorded},
 };
 
-pub(super) async fn cancel(mut args: CancelArgs, screen: &Screen) -> Result<Exit> {
+pub(super) async fn cancel(args: CancelArgs, secrets: Secrets, screen: &Screen) -> Result<Exit> {
     let signals = Signals::listen(screen);
     let record = match args.no_ledger.no_ledger {
         false => Record::Ledger,
         true if args.actions.len() > 1 => bail!("--no-ledger is for one action alone"),
         true => Record::Nowhere,
     };
-    let connected = args.connect.connect("cancel", record, &signals, screen);
+    let config = args.connect.config(secrets)?;
+    let connected = connect(config, Files::default(), "cancel", record, &signals, screen);
     let Some(mut connected) = connected.await? else {
         let asked = interrupted(&args.actions);
         let (comment, format) = (Some(args.comment.as_str()), args.output.output);

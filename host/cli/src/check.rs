@@ -12,12 +12,11 @@ use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use super::{
-    args::{CheckArgs, ConnectArgs, Format, PluginArgs},
-    connect::{Record, pace},
+    args::{CheckArgs, ConnectArgs, Format, explain},
+    connect::{self, Record, check_files, component, pace, sign_in, who},
     exit::Exit,
     hint, report,
     screen::Screen,
-    settings::{Auth, Settings},
     sheet::Cells,
     signal::Signals,
     watch::Watch,
@@ -28,6 +27,7 @@ use offboard::{
     Keyword,
     audit::AuditFile,
     component::Component,
+    config::{Auth, Config, PluginSettings, Secrets},
     connection::{
         Connection, TokenClaims,
         cloud::{Issuer, Service},
@@ -41,11 +41,11 @@ use offboard::{
 };
 use steps::{Report, Status, Step};
 
-pub(super) async fn check(mut args: CheckArgs, screen: &Screen) -> Result<Exit> {
+pub(super) async fn check(args: CheckArgs, secrets: Secrets, screen: &Screen) -> Result<Exit> {
     let signals = Signals::listen(screen);
     let mut report = Report::new(*screen, args.output.output == Format::Table);
     let stopped = tokio::select! {
-        () = walk(&mut args, &mut report, &signals, screen) => false,
+        () = walk(&args, secrets, &mut report, &signals, screen) => false,
         () = signals.stopping() => true,
     };
     let steps = report.into_steps();
@@ -62,22 +62,27 @@ pub(super) async fn check(mut args: CheckArgs, screen: &Screen) -> Result<Exit> 
 }
 
 /// Each step that the ones before it allow.
-async fn walk(args: &mut CheckArgs, report: &mut Report, signals: &Signals, screen: &Screen) {
-    let Some((settings, service, connection)) = configuration(&mut args.connect, report) else {
+async fn walk(
+    args: &CheckArgs,
+    secrets: Secrets,
+    report: &mut Report,
+    signals: &Signals,
+    screen: &Screen,
+) {
+    let Some((config, service, connection)) = configuration(&args.connect, secrets, report) else {
         return;
     };
-    let args = &args.connect;
-    let plugin = plugin(args, report, screen).await;
+    let plugin = plugin(config.plugin_settings(), report, screen).await;
     let digest = plugin.as_ref().map(|(component, _)| component.digest());
     let digest = digest.map_or_else(String::new, |digest| digest.as_str().to_owned());
-    let audit = records(&settings, &args.plugin, &digest, report).await;
-    network(&settings, &service, &connection, report).await;
-    let signed_in = settings.sign_in(&service, &connection, screen).await;
+    let audit = records(&config, &digest, report).await;
+    network(&config, &service, &connection, report).await;
+    let signed_in = sign_in(&config, &service, &connection, screen).await;
     let claims = match &signed_in {
         Ok((_, token)) => {
             let claims = token.claims();
             report.add(held(claims.as_ref()));
-            contents(&settings, &service, claims.as_ref(), report);
+            contents(&config, &service, claims.as_ref(), report);
             claims
         }
         Err(problem) => {
@@ -90,7 +95,7 @@ async fn walk(args: &mut CheckArgs, report: &mut Report, signals: &Signals, scre
         return;
     };
     let sandbox = sandbox.audited(Arc::new(Watch::new(*screen, audit)));
-    let who = settings.who(&digest, &service);
+    let who = who(&config, &digest, &service);
     // Its few calls are nobody's else to count: nothing is left behind.
     let session = async {
         let ledger = Ledger::in_memory().await?;
@@ -107,11 +112,11 @@ async fn walk(args: &mut CheckArgs, report: &mut Report, signals: &Signals, scre
             return;
         }
     };
-    let pace = pace(&settings, Arc::clone(&session), screen);
+    let pace = pace(&config, Arc::clone(&session), screen);
     let mut runner = Runner::new(sandbox, connection, pace, session, signals.stop.clone());
     let is_other = claims
         .as_ref()
-        .is_some_and(|claims| settings.other_tenant(claims).is_some());
+        .is_some_and(|claims| config.other_tenant(claims).is_some());
     let wrong_resource = match signed_in {
         // With a token of another tenant nothing is asked.
         Ok(_) if is_other => false,
@@ -122,34 +127,35 @@ async fn walk(args: &mut CheckArgs, report: &mut Report, signals: &Signals, scre
         Err(problem) => problem.kind == "no-credential",
     };
     if wrong_resource {
-        other_resources(&settings, &service, &mut runner, report, screen).await;
+        other_resources(&config, &service, &mut runner, report, screen).await;
     }
     report.add(Step::skipped(
         "quota",
         format!(
             "{}, for each application, tenant and API; what is left of it the service does not tell",
-            settings.quota()
+            config.effective_quota()
         ),
     ));
 }
 
 fn configuration(
-    args: &mut ConnectArgs,
+    args: &ConnectArgs,
+    secrets: Secrets,
     report: &mut Report,
-) -> Option<(Settings, Service, Connection)> {
-    let found = args.settings().and_then(|settings| {
-        let service = settings.service()?;
-        let connection = settings.network(&service)?;
-        Ok((settings, service, connection))
+) -> Option<(Config, Service, Connection)> {
+    let found = args.config(secrets).and_then(|config| {
+        let service = config.service().map_err(explain)?;
+        let connection = connect::network(&config, &service)?;
+        Ok((config, service, connection))
     });
     match found {
         Ok(found) => {
-            let (settings, service, _) = &found;
-            let auth = settings.sign_in.chosen().map_or_else(
+            let (config, service, _) = &found;
+            let auth = config.chosen_auth().map_or_else(
                 || "nothing".to_owned(),
                 |auth| format!("{} ({})", auth.value.name(), auth.source),
             );
-            let at = match settings.sign_in.issuer() {
+            let at = match config.issuer() {
                 Issuer::Authority => format!(" at {}", service.authority.authority()),
                 Issuer::Azure | Issuer::Unknown => String::new(),
             };
@@ -157,7 +163,7 @@ fn configuration(
                 "{}, for {}, signing in with {auth}{at}",
                 service.api_root, service.resource
             );
-            let overridden = settings.overridden();
+            let overridden = config.overridden();
             report.add(match overridden.is_empty() {
                 true => Step::passed("configuration", reason),
                 false => Step::warning(
@@ -179,17 +185,12 @@ fn configuration(
 
 /// The ledger and the audit: whether they can be written. What is read here goes
 /// into the audit, too; none where it cannot.
-async fn records(
-    settings: &Settings,
-    plugin: &PluginArgs,
-    digest: &str,
-    report: &mut Report,
-) -> Option<Option<AuditFile>> {
+async fn records(config: &Config, digest: &str, report: &mut Report) -> Option<Option<AuditFile>> {
     let open = async {
         let nowhere = || LedgerError::nowhere(Fault::NoHome);
-        let ledger = settings.ledger().ok_or_else(nowhere)?;
-        settings.check_files(Files::default(), plugin, Record::Ledger)?;
-        let file = settings.audit.as_ref();
+        let ledger = config.ledger_path().ok_or_else(nowhere)?;
+        check_files(config, Files::default(), Record::Ledger)?;
+        let file = config.audit();
         let audit = file.map(|file| AuditFile::open(&file.value, Uuid::new_v4(), digest));
         let audit = audit.transpose()?;
         Ledger::probe(&ledger).await?;
@@ -197,7 +198,7 @@ async fn records(
     };
     match open.await {
         Ok((ledger, audit)) => {
-            let reason = match &settings.audit {
+            let reason = match config.audit() {
                 Some(file) => format!(
                     "the ledger {} and the audit {} can be written",
                     mask::path(&ledger),
@@ -221,19 +222,19 @@ async fn records(
 }
 
 async fn plugin(
-    args: &ConnectArgs,
+    settings: &PluginSettings,
     report: &mut Report,
     screen: &Screen,
 ) -> Option<(Component, Sandbox)> {
-    let (plugin, loading) = (args.plugin.clone(), *screen);
+    let (plugin, loading) = (settings.clone(), *screen);
     let load = async {
-        let component = spawn_blocking(move || plugin.component(&loading)).await??;
-        let sandbox = Sandbox::new(&component, args.plugin.limits()?)?;
+        let component = spawn_blocking(move || component(&plugin, &loading)).await??;
+        let sandbox = Sandbox::new(&component, settings.limits.clone())?;
         anyhow::Ok((component, sandbox))
     };
     match load.await {
         Ok((component, sandbox)) => {
-            let pinned = match args.plugin.plugin_sha256 {
+            let pinned = match settings.sha256 {
                 Some(_) => "as pinned",
                 None => "not pinned",
             };
@@ -283,25 +284,25 @@ fn refused(problem: &Problem, claims: Option<&TokenClaims>) -> Step {
 
 /// Where sources disagree about a government cloud's resource, tries the others.
 async fn other_resources(
-    settings: &Settings,
+    config: &Config,
     service: &Service,
     runner: &mut Runner,
     report: &mut Report,
     screen: &Screen,
 ) {
-    let Some(cloud) = settings.cloud.as_ref().map(|cloud| cloud.value) else {
+    let Some(cloud) = config.cloud().map(|cloud| cloud.value) else {
         return;
     };
-    let auth = settings.sign_in.chosen().map(|auth| auth.value);
+    let auth = config.chosen_auth().map(|auth| auth.value);
     // A ready token is for what it is for, and nobody types three codes.
-    let fixed = settings.sign_in.issuer() == Issuer::Unknown || auth == Some(Auth::DeviceCode);
-    if settings.resource.is_some() || fixed {
+    let fixed = config.issuer() == Issuer::Unknown || auth == Some(Auth::DeviceCode);
+    if config.resource().is_some() || fixed {
         return;
     }
     for resource in cloud.resources().into_iter().skip(1) {
         let mut other = service.clone();
         other.resource = resource;
-        let signed_in = settings.sign_in(&other, &runner.connection, screen).await;
+        let signed_in = sign_in(config, &other, &runner.connection, screen).await;
         let tried = match signed_in {
             Ok((credential, _)) => {
                 runner.connection.credential = Some(credential);

@@ -1,14 +1,13 @@
 //! From arguments to a connection and a sandbox.
 
-use std::{env, mem, path::PathBuf, sync::Arc, time::Duration};
+use std::{env, path::PathBuf, sync::Arc, time::Duration};
 
-use anyhow::{Context, Error, Result};
+use anyhow::{Context, Error, Result, anyhow};
 use tokio::task::spawn_blocking;
 
 use super::{
-    args::{ConnectArgs, PluginArgs, SendArgs},
+    args::{SendArgs, explain, flag},
     screen::Screen,
-    settings::{Settings, Sourced},
     signal::{self, Signals},
     watch::Watch,
 };
@@ -16,6 +15,7 @@ use offboard::{
     Keyword,
     audit::AuditFile,
     component::{Component, ComponentError},
+    config::{Config, CredentialError, PluginSettings, SecretFile, Sourced},
     connection::{
         Connection, Credential, Proxies, SignInError, Token, TokenClaims, cloud::Service,
         read_trusted, sign_in::Prompt,
@@ -26,7 +26,7 @@ use offboard::{
     outputs::{Files, SharedFile},
     pace::{Pace, Wait},
     run::Runner,
-    sandbox::{Limits, Sandbox},
+    sandbox::Sandbox,
     selection::MachineReference,
 };
 
@@ -59,244 +59,252 @@ pub(super) enum Record {
     Nowhere,
 }
 
-impl ConnectArgs {
-    /// What is in force.
-    ///
-    /// # Errors
-    /// The configuration cannot be used.
-    pub(super) fn settings(&mut self) -> Result<Settings> {
-        let (given, secrets) = (self.given.clone(), mem::take(&mut self.secrets));
-        Settings::resolve(self, &given, secrets)
+/// Loads the plugin and signs in; none where the user stops it. A missing
+/// token is no error here: every order is told so.
+pub(super) async fn connect(
+    config: Config,
+    files: Files,
+    command: &'static str,
+    record: Record,
+    signals: &Signals,
+    screen: &Screen,
+) -> Result<Option<Connected>> {
+    let service = config.service().map_err(explain)?;
+    check_files(&config, files, record)?;
+    for note in config.overridden() {
+        screen.say(&format!("note: {note}"));
     }
+    let mut connection = network(&config, &service)?;
+    // Beside the signals: another component than the built-in one takes
+    // time to compile, and an authority to answer.
+    let (plugin, loading) = (config.plugin_settings().clone(), *screen);
+    let component = tokio::select! {
+        component = spawn_blocking(move || component(&plugin, &loading)) => component??,
+        () = signals.stopping() => return Ok(None),
+    };
+    let mut who = who(&config, component.digest().as_str(), &service);
+    let audit = match config.audit() {
+        Some(file) => {
+            let digest = component.digest().as_str();
+            Some(AuditFile::open(&file.value, who.session, digest)?)
+        }
+        None => None,
+    };
+    let sandbox = Sandbox::new(&component, config.plugin_settings().limits.clone())?
+        .audited(Arc::new(Watch::new(*screen, audit)));
+    let signed_in = tokio::select! {
+        signed_in = sign_in(&config, &service, &connection, screen) => signed_in,
+        () = signals.stopping() => return Ok(None),
+    };
+    let (claims, missing) = match signed_in {
+        Ok((credential, token)) => {
+            let missing = match config.tenant_id() {
+                Some(tenant) => credential.bind(tenant).await.err(),
+                None => None,
+            };
+            let missing = missing.map(|error| no_token(&error));
+            connection.credential = Some(credential);
+            (token.claims(), missing)
+        }
+        Err(problem) => (None, Some(problem)),
+    };
+    who.tenant = claims.as_ref().and_then(|claims| claims.tenant.clone());
+    let application = claims
+        .as_ref()
+        .and_then(|claims| claims.application.clone());
+    who.application = application;
+    // Whoever has no token sends nothing, and it is not known whose it were.
+    let record = match missing {
+        Some(_) => Record::Nowhere,
+        None => record,
+    };
+    let waiting = waiting(signals, screen);
+    let (session, unrecorded) = session(&config, &who, command, record, waiting).await?;
+    if unrecorded.is_some() && signals.stopped() {
+        return Ok(None);
+    }
+    signal::stop_between_writes(session.ledger());
+    let session = Arc::new(session);
+    let pace = pace(&config, Arc::clone(&session), screen);
+    let mut runner = Runner::new(sandbox, connection, pace, session, signals.stop.clone());
+    let policy = config.policy().map(|policy| policy.value.clone());
+    runner.policy = policy.unwrap_or_default();
+    Ok(Some(Connected {
+        runner,
+        claims,
+        missing,
+        unrecorded: unrecorded.filter(|_| record == Record::Ledger),
+        who,
+    }))
+}
 
-    /// Loads the plugin and signs in; none where the user stops it. A missing
-    /// token is no error here: every order is told so.
-    pub(super) async fn connect(
-        &mut self,
-        command: &'static str,
-        record: Record,
-        signals: &Signals,
-        screen: &Screen,
-    ) -> Result<Option<Connected>> {
-        let settings = self.settings()?;
-        let service = settings.service()?;
-        settings.check_files(mem::take(&mut self.files), &self.plugin, record)?;
-        for note in settings.overridden() {
-            screen.say(&format!("note: {note}"));
-        }
-        let mut connection = settings.network(&service)?;
-        // Beside the signals: another component than the built-in one takes
-        // time to compile, and an authority to answer.
-        let (plugin, loading) = (self.plugin.clone(), *screen);
-        let component = tokio::select! {
-            component = spawn_blocking(move || plugin.component(&loading)) => component??,
-            () = signals.stopping() => return Ok(None),
-        };
-        let mut who = settings.who(component.digest().as_str(), &service);
-        let audit = match &settings.audit {
-            Some(file) => {
-                let digest = component.digest().as_str();
-                Some(AuditFile::open(&file.value, who.session, digest)?)
+/// The way to the service, still without a credential.
+pub(super) fn network(config: &Config, service: &Service) -> Result<Connection> {
+    let proxies = Proxies::from_environment()?;
+    let allowed = config.allow_address().map(|ranges| ranges.value.clone());
+    let connection = Connection::new(service.api_root.clone(), None::<Credential>)
+        .allowing(allowed.unwrap_or_default())
+        .through(proxies);
+    let Some(Sourced { value: file, .. }) = config.ca_file() else {
+        return Ok(connection);
+    };
+    let context = || mask::path(file);
+    let pem = read_trusted(file, MAX_AUTHORITIES).with_context(context)?;
+    connection.trusting(&pem).with_context(context)
+}
+
+/// Signs in, for the first time of a run.
+///
+/// # Errors
+/// There is no credential, or no token to be had with it.
+pub(super) async fn sign_in(
+    config: &Config,
+    service: &Service,
+    connection: &Connection,
+    screen: &Screen,
+) -> Result<(Credential, Token), Problem> {
+    let insisting = screen.insisting();
+    let prompt = Prompt::new(move |url, code| {
+        insisting.say(&format!("To sign in, open {url} and type the code {code}"));
+    });
+    let credential = config.credential(service, connection, prompt);
+    let credential = credential.map_err(|error| {
+        let message = mask::words(&format!("{:#}", without_credential(error)));
+        Problem::new("no-credential", Retry::Safe, message)
+    })?;
+    match credential.token().await {
+        Ok(token) => Ok((credential, token)),
+        Err(error) => {
+            let mut problem = no_token(&error);
+            if let (Some(implied), Some(message)) =
+                (config.implied_identity(), &mut problem.message)
+            {
+                message.push_str(&format!(
+                    "; it was asked of the identity {}, which {} names: --identity system asks \
+                     of the resource's own",
+                    mask::value(&implied.value),
+                    implied.source
+                ));
             }
-            None => None,
-        };
-        let sandbox = Sandbox::new(&component, self.plugin.limits()?)?
-            .audited(Arc::new(Watch::new(*screen, audit)));
-        let signed_in = tokio::select! {
-            signed_in = settings.sign_in(&service, &connection, screen) => signed_in,
-            () = signals.stopping() => return Ok(None),
-        };
-        let (claims, missing) = match signed_in {
-            Ok((credential, token)) => {
-                let missing = match settings.named_tenant() {
-                    Some(tenant) => credential.bind(tenant).await.err(),
-                    None => None,
-                };
-                let missing = missing.map(|error| no_token(&error));
-                connection.credential = Some(credential);
-                (token.claims(), missing)
-            }
-            Err(problem) => (None, Some(problem)),
-        };
-        who.tenant = claims.as_ref().and_then(|claims| claims.tenant.clone());
-        let application = claims
-            .as_ref()
-            .and_then(|claims| claims.application.clone());
-        who.application = application;
-        // Whoever has no token sends nothing, and it is not known whose it were.
-        let record = match missing {
-            Some(_) => Record::Nowhere,
-            None => record,
-        };
-        let waiting = waiting(signals, screen);
-        let (session, unrecorded) = settings.session(&who, command, record, waiting).await?;
-        if unrecorded.is_some() && signals.stopped() {
-            return Ok(None);
+            Err(problem)
         }
-        signal::stop_between_writes(session.ledger());
-        let session = Arc::new(session);
-        let pace = pace(&settings, Arc::clone(&session), screen);
-        let mut runner = Runner::new(sandbox, connection, pace, session, signals.stop.clone());
-        runner.policy = settings
-            .policy
-            .map(|policy| policy.value)
-            .unwrap_or_default();
-        Ok(Some(Connected {
-            runner,
-            claims,
-            missing,
-            unrecorded: unrecorded.filter(|_| record == Record::Ledger),
-            who,
-        }))
     }
 }
 
-impl Settings {
-    /// The way to the service, still without a credential.
-    pub(super) fn network(&self, service: &Service) -> Result<Connection> {
-        let proxies = Proxies::from_environment()?;
-        let allowed = self
-            .allow_address
-            .as_ref()
-            .map(|ranges| ranges.value.clone());
-        let connection = Connection::new(service.api_root.clone(), None::<Credential>)
-            .allowing(allowed.unwrap_or_default())
-            .through(proxies);
-        let Some(Sourced { value: file, .. }) = &self.ca_file else {
-            return Ok(connection);
-        };
-        let context = || mask::path(file);
-        let pem = read_trusted(file, MAX_AUTHORITIES).with_context(context)?;
-        connection.trusting(&pem).with_context(context)
-    }
+/// A session of the ledger, or of one that is gone with this process, and
+/// then why.
+async fn session(
+    config: &Config,
+    who: &Who,
+    command: &'static str,
+    record: Record,
+    waiting: Waiting,
+) -> Result<(Session, Option<LedgerError>), LedgerError> {
+    let open = async {
+        let nowhere = || LedgerError::nowhere(Fault::NoHome);
+        let path = config.ledger_path().ok_or_else(nowhere)?;
+        let ledger = Ledger::open(&path, waiting).await?;
+        Session::begin(&ledger, who, command).await
+    };
+    let why = match record {
+        Record::Nowhere => None,
+        Record::Ledger | Record::Calls => match open.await {
+            Ok(session) => return Ok((session, None)),
+            Err(error) => Some(error),
+        },
+    };
+    let ledger = Ledger::in_memory().await?;
+    Ok((Session::begin(&ledger, who, command).await?, why))
+}
 
-    /// Signs in, for the first time of a run.
-    ///
-    /// # Errors
-    /// There is no credential, or no token to be had with it.
-    pub(super) async fn sign_in(
-        &self,
-        service: &Service,
-        connection: &Connection,
-        screen: &Screen,
-    ) -> Result<(Credential, Token), Problem> {
-        let insisting = screen.insisting();
-        let prompt = Prompt::new(move |url, code| {
-            insisting.say(&format!("To sign in, open {url} and type the code {code}"));
-        });
-        let credential = self
-            .sign_in
-            .credential(service, connection, prompt)
-            .map_err(|error| {
-                let message = mask::words(&format!("{error:#}"));
-                Problem::new("no-credential", Retry::Safe, message)
-            })?;
-        match credential.token().await {
-            Ok(token) => Ok((credential, token)),
-            Err(error) => {
-                let mut problem = no_token(&error);
-                if let (Some(left_over), Some(message)) =
-                    (self.sign_in.client_id_of_identity(), &mut problem.message)
-                {
-                    message.push_str(&left_over);
-                }
-                Err(problem)
+/// Checks that no file that is written is another file of the command, or one that
+/// the connection uses.
+///
+/// # Errors
+/// Two of them are the same file.
+pub(super) fn check_files(
+    config: &Config,
+    mut files: Files,
+    record: Record,
+) -> Result<(), SharedFile> {
+    if record != Record::Nowhere
+        && let Some(ledger) = config.ledger_path()
+    {
+        files.ledger(&ledger);
+    }
+    if let Some(audit) = config.audit() {
+        files.writes("the audit", &audit.value);
+    }
+    let secret = |setting: Option<&Sourced<SecretFile>>| setting.map(|file| file.value.0.clone());
+    let plugin = config.plugin_settings().file.as_ref();
+    // A bare name is searched for in PATH.
+    let command = config.token_command();
+    let program = command
+        .and_then(|words| words.value.0.first())
+        .map(PathBuf::from)
+        .filter(|program| program.components().count() > 1);
+    for (role, path) in [
+        ("the configuration", config.file()),
+        ("the token file", secret(config.token_file())),
+        (
+            "the client secret file",
+            secret(config.client_secret_file()),
+        ),
+        ("the certificate", secret(config.certificate())),
+        (
+            "the certificate password file",
+            secret(config.certificate_password_file()),
+        ),
+        (
+            "the federated token file",
+            secret(config.federated_token_file()),
+        ),
+        (
+            "the CA file",
+            config.ca_file().map(|file| file.value.clone()),
+        ),
+        ("the plugin", plugin.map(|file| file.value.clone())),
+        ("the token command", program),
+    ] {
+        if let Some(path) = path {
+            files.reads(role, &path);
+        }
+    }
+    files.streams();
+    files.check()
+}
+
+/// For the record: who sends, and with what.
+pub(super) fn who(config: &Config, plugin_sha256: &str, service: &Service) -> Who {
+    let names = ["USER", "USERNAME", "LOGNAME"].into_iter();
+    let user = names.filter_map(|name| env::var(name).ok()).next();
+    let mut who = Who::new(user, plugin_sha256, service.api_root.as_str());
+    let auth = config.chosen_auth();
+    who.auth = auth.map(|auth| auth.value.name().to_owned());
+    who.profile = config.profile().map(ToOwned::to_owned);
+    who
+}
+
+/// Why there is no credential, with the argument that a user can give.
+fn without_credential(error: CredentialError) -> Error {
+    match &error {
+        CredentialError::NotGiven => anyhow!(
+            "{error}: give --token-file FILE, or --tenant, --client-id and --client-secret-file \
+             FILE; `offboard config show` has all that is in force"
+        ),
+        CredentialError::Missing { auth, setting } => {
+            let argument = flag(setting).unwrap_or_else(|| setting.key.to_owned());
+            let mut needed = format!("{argument} {}", setting.value_name);
+            if !setting.others.is_empty() {
+                needed.push_str(&format!(" (or {})", setting.others.join(", ")));
             }
+            anyhow!("{} also needs {needed}", auth.name())
         }
-    }
-
-    /// A session of the ledger, or of one that is gone with this process, and
-    /// then why.
-    async fn session(
-        &self,
-        who: &Who,
-        command: &'static str,
-        record: Record,
-        waiting: Waiting,
-    ) -> Result<(Session, Option<LedgerError>), LedgerError> {
-        let open = async {
-            let nowhere = || LedgerError::nowhere(Fault::NoHome);
-            let path = self.ledger().ok_or_else(nowhere)?;
-            let ledger = Ledger::open(&path, waiting).await?;
-            Session::begin(&ledger, who, command).await
-        };
-        let why = match record {
-            Record::Nowhere => None,
-            Record::Ledger | Record::Calls => match open.await {
-                Ok(session) => return Ok((session, None)),
-                Err(error) => Some(error),
-            },
-        };
-        let ledger = Ledger::in_memory().await?;
-        Ok((Session::begin(&ledger, who, command).await?, why))
-    }
-
-    /// Checks that no file that is written is another file of the command, or one that
-    /// the connection uses.
-    ///
-    /// # Errors
-    /// Two of them are the same file.
-    pub(super) fn check_files(
-        &self,
-        mut files: Files,
-        plugin: &PluginArgs,
-        record: Record,
-    ) -> Result<(), SharedFile> {
-        if record != Record::Nowhere
-            && let Some(ledger) = self.ledger()
-        {
-            files.ledger(&ledger);
+        CredentialError::NoToken => anyhow!("{error}, which --auth token wants"),
+        CredentialError::NoClientSecret => {
+            anyhow!("{error}: give --client-secret-file FILE, or set AZURE_CLIENT_SECRET")
         }
-        if let Some(audit) = &self.audit {
-            files.writes("the audit", &audit.value);
-        }
-        let file = |setting: &Option<Sourced<PathBuf>>| {
-            setting.as_ref().map(|setting| setting.value.clone())
-        };
-        let profile = self.profile.as_ref().map(|chosen| chosen.file.clone());
-        let sign_in = &self.sign_in;
-        // A bare name is searched for in PATH.
-        let command = sign_in.token_command.as_ref();
-        let program = command
-            .and_then(|words| words.value.first())
-            .map(PathBuf::from)
-            .filter(|program| program.components().count() > 1);
-        for (role, path) in [
-            ("the configuration", profile.or_else(|| self.file.clone())),
-            ("the token file", file(&sign_in.token_file)),
-            ("the client secret file", file(&sign_in.client_secret_file)),
-            ("the certificate", file(&sign_in.certificate)),
-            (
-                "the certificate password file",
-                file(&sign_in.certificate_password_file),
-            ),
-            (
-                "the federated token file",
-                file(&sign_in.federated_token_file),
-            ),
-            ("the CA file", file(&self.ca_file)),
-            ("the plugin", plugin.plugin.clone()),
-            ("the token command", program),
-        ] {
-            if let Some(path) = path {
-                files.reads(role, &path);
-            }
-        }
-        files.streams();
-        files.check()
-    }
-
-    /// For the record: who sends, and with what.
-    pub(super) fn who(&self, plugin_sha256: &str, service: &Service) -> Who {
-        let names = ["USER", "USERNAME", "LOGNAME"].into_iter();
-        let user = names.filter_map(|name| env::var(name).ok()).next();
-        let mut who = Who::new(user, plugin_sha256, service.api_root.as_str());
-        who.auth = self
-            .sign_in
-            .chosen()
-            .map(|auth| auth.value.name().to_owned());
-        who.profile = self.profile.as_ref().map(|chosen| chosen.name.clone());
-        who
+        _ => error.into(),
     }
 }
 
@@ -324,37 +332,26 @@ fn no_token(error: &SignInError) -> Problem {
     }
 }
 
-impl PluginArgs {
-    /// Loads the component, if it is the one that is pinned.
-    pub(super) fn component(&self, screen: &Screen) -> Result<Component> {
-        let pinned = self.plugin_sha256.as_ref();
-        if let Some(file) = &self.plugin {
-            let load = || {
-                let bytes = Component::read(file, pinned)?;
-                screen.say(&format!("compiling {}", mask::path(file)));
-                Component::from_bytes(bytes)
-            };
-            return load().map_err(|error| match error {
-                // It names the file itself.
-                ComponentError::File(..) => error.into(),
-                error => Error::new(error).context(mask::path(file)),
-            });
-        }
-        let component = Component::embedded()?;
-        if let Some(pinned) = pinned {
-            component.check(pinned).context("the built-in plugin")?;
-        }
-        Ok(component)
+/// Loads the component, if it is the one that is pinned.
+pub(super) fn component(plugin: &PluginSettings, screen: &Screen) -> Result<Component> {
+    let pinned = plugin.sha256.as_ref().map(|pinned| &pinned.value);
+    if let Some(Sourced { value: file, .. }) = &plugin.file {
+        let load = || {
+            let bytes = Component::read(file, pinned)?;
+            screen.say(&format!("compiling {}", mask::path(file)));
+            Component::from_bytes(bytes)
+        };
+        return load().map_err(|error| match error {
+            // It names the file itself.
+            ComponentError::File(..) => error.into(),
+            error => Error::new(error).context(mask::path(file)),
+        });
     }
-
-    /// The limits that are in force.
-    pub(super) fn limits(&self) -> Result<Limits> {
-        let mut limits = Limits::default();
-        for (limit, value) in &self.limits {
-            limits.set(*limit, *value)?;
-        }
-        Ok(limits)
+    let component = Component::embedded()?;
+    if let Some(pinned) = pinned {
+        component.check(pinned).context("the built-in plugin")?;
     }
+    Ok(component)
 }
 
 impl Connected {
@@ -425,9 +422,9 @@ impl Connected {
 }
 
 /// The pace of a command, which tells its waits.
-pub(super) fn pace(settings: &Settings, session: Arc<Session>, screen: &Screen) -> Pace {
+pub(super) fn pace(config: &Config, session: Arc<Session>, screen: &Screen) -> Pace {
     let screen = *screen;
-    Pace::new(settings.quota(), session, move |wait| {
+    Pace::new(config.effective_quota(), session, move |wait| {
         let (why, wait) = match wait {
             Wait::Quota(wait) => ("the quota is used up", wait),
             Wait::Asked(wait) => ("the service wants a pause", wait),

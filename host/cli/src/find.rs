@@ -6,15 +6,19 @@ use serde_json::value::RawValue;
 
 use super::{
     args::{FindArgs, Format},
-    connect::{Connected, Record},
+    connect::{Connected, Record, connect},
     exit::Exit,
     hint, report,
     screen::Screen,
     sheet::Cells,
     signal::Signals,
 };
-use offboard::contract::{Machine, Problem};
-use offboard::text::clean;
+use offboard::{
+    config::Secrets,
+    contract::{Machine, Problem},
+    outputs::Files,
+    text::clean,
+};
 
 /// One machine, as programs see it; the schema is in
 /// `docs/schema/machine.json`.
@@ -81,13 +85,12 @@ impl Cells for Row<'_> {
     }
 }
 
-pub(super) async fn find(mut args: FindArgs, screen: &Screen) -> Result<Exit> {
+pub(super) async fn find(args: FindArgs, secrets: Secrets, screen: &Screen) -> Result<Exit> {
     let signals = Signals::listen(screen);
-    let Some(connected) = args
-        .connect
-        .connect("find", Record::Calls, &signals, screen)
-        .await?
-    else {
+    let config = args.connect.config(secrets)?;
+    let files = Files::default();
+    let connected = connect(config, files, "find", Record::Calls, &signals, screen);
+    let Some(connected) = connected.await? else {
         return Ok(Exit::Interrupted);
     };
     let found = found(&connected, &args, &signals).await;

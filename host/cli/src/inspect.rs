@@ -7,12 +7,14 @@ use serde::Serialize;
 
 use super::{
     args::{Format, InspectArgs},
+    connect,
     exit::Exit,
-    limit, report,
+    report,
     screen::Screen,
     sheet::{Cells, csv},
 };
 use offboard::{
+    config::{PluginSettings, format_limit},
     contract::{self, Function},
     grant::{COUNT, HEADERS, MAX_REQUEST_BODY, Route},
     mask,
@@ -76,7 +78,7 @@ impl LimitRow {
             value,
             ceiling,
             unit: unit.name(),
-            words: [value, ceiling].map(|value| limit::words(unit, value)),
+            words: [value, ceiling].map(|value| format_limit(unit, value)),
         }
     }
 
@@ -111,15 +113,16 @@ impl GrantRow {
         if self.query {
             words.push_str(", with OData's options");
         }
-        let answer = limit::words(Unit::Bytes, self.answer_limit as u64);
+        let answer = format_limit(Unit::Bytes, self.answer_limit as u64);
         format!("{words}; an answer of at most {answer}")
     }
 }
 
 pub(super) fn inspect(args: &InspectArgs, screen: &Screen) -> Result<Exit> {
-    check_files(args)?;
-    let component = args.plugin.component(screen)?;
-    let limits = args.plugin.limits()?;
+    let plugin = args.plugin.settings()?;
+    check_files(args, &plugin)?;
+    let component = connect::component(&plugin, screen)?;
+    let limits = plugin.limits;
     // Names first, then types: the sandbox is the judge of both.
     let mut violations = component.violations();
     if violations.is_empty()
@@ -162,7 +165,7 @@ pub(super) fn inspect(args: &InspectArgs, screen: &Screen) -> Result<Exit> {
 }
 
 /// Checks that the files to write are not the plugin and not the same file.
-fn check_files(args: &InspectArgs) -> Result<(), SharedFile> {
+fn check_files(args: &InspectArgs, plugin: &PluginSettings) -> Result<(), SharedFile> {
     let mut files = Files::default();
     if let Some(file) = &args.extract {
         files.writes("the component", file);
@@ -170,8 +173,8 @@ fn check_files(args: &InspectArgs) -> Result<(), SharedFile> {
     if let Some(folder) = &args.wit {
         files.writes("the contract", &folder.join(CONTRACT));
     }
-    if let Some(plugin) = &args.plugin.plugin {
-        files.reads("the plugin", plugin);
+    if let Some(file) = &plugin.file {
+        files.reads("the plugin", &file.value);
     }
     files.streams();
     files.check()

@@ -19,7 +19,7 @@ mod exit;
 mod find;
 mod hint;
 mod inspect;
-mod limit;
+mod misplaced;
 mod outcome;
 mod page;
 mod records;
@@ -28,7 +28,6 @@ mod resume;
 mod run;
 mod screen;
 mod secret;
-mod settings;
 mod sheet;
 mod signal;
 mod status;
@@ -43,13 +42,12 @@ use clap::{CommandFactory, FromArgMatches, error::ContextValue};
 
 use args::{Cli, Command, ConfigCommand};
 use exit::Exit;
+use misplaced::check_arguments;
 use screen::Screen;
-use secret::Secrets;
-use settings::{Given, check_arguments};
 
 #[cfg(feature = "simulator")]
 use offboard::outputs::Files;
-use offboard::{mask, text::clean_error};
+use offboard::{config::Secrets, mask, text::clean_error};
 
 /// How long the end may take.
 const LAST_MOMENT: Duration = Duration::from_millis(500);
@@ -57,23 +55,19 @@ const LAST_MOMENT: Duration = Duration::from_millis(500);
 /// Runs the command; what it returns is the exit code.
 #[must_use]
 pub fn main() -> ExitCode {
-    let secrets = Secrets::take();
+    let secrets = secret::take();
     environment::forget_blanks();
     let mut command = Cli::command();
     let parsed = command
         .try_get_matches_from_mut(std::env::args_os())
         .and_then(|matches| {
-            let given = Given::of(&command, &matches);
             let misplaced = check_arguments(&command, &matches).err();
-            Ok((Cli::from_arg_matches(&matches)?, given, misplaced))
+            Ok((Cli::from_arg_matches(&matches)?, misplaced))
         });
-    let (mut cli, given, misplaced) = match parsed {
+    let (cli, misplaced) = match parsed {
         Ok(parsed) => parsed,
         Err(answer) => return usage(&answer),
     };
-    if let Some(args) = cli.command.connect_args() {
-        (args.secrets, args.given) = (secrets, given);
-    }
     let screen = Screen::new(cli.quiet, cli.verbose);
     if let Some(misplaced) = misplaced {
         screen.error(&misplaced.to_string());
@@ -85,7 +79,7 @@ pub fn main() -> ExitCode {
         .build();
     let exit = match runtime {
         Ok(runtime) => {
-            let exit = runtime.block_on(dispatch(cli.command, &screen));
+            let exit = runtime.block_on(dispatch(cli.command, secrets, &screen));
             // A moment for what was dropped to be put on record; a task that
             // still waits for a name must not hold up the end.
             runtime.shutdown_timeout(LAST_MOMENT);
@@ -138,18 +132,18 @@ fn shown(answer: &clap::Error) -> String {
 }
 
 /// An error is something that the user can mend before anything is sent.
-async fn dispatch(command: Command, screen: &Screen) -> anyhow::Result<Exit> {
+async fn dispatch(command: Command, secrets: Secrets, screen: &Screen) -> anyhow::Result<Exit> {
     match command {
-        Command::Run(args) => run::run(args, screen).await,
-        Command::Resume(args) => resume::resume(args, screen).await,
+        Command::Run(args) => run::run(args, secrets, screen).await,
+        Command::Resume(args) => resume::resume(args, secrets, screen).await,
         Command::Runs(args) => records::runs(args, screen).await,
         Command::Show(args) => records::show(args, screen).await,
         Command::Export(args) => records::export(args, screen).await,
-        Command::Status(args) => status::status(args, screen).await,
-        Command::Cancel(args) => cancel::cancel(args, screen).await,
-        Command::Find(args) => find::find(args, screen).await,
-        Command::Check(args) => check::check(args, screen).await,
-        Command::Config(ConfigCommand::Show(args)) => config::show(args, screen),
+        Command::Status(args) => status::status(args, secrets, screen).await,
+        Command::Cancel(args) => cancel::cancel(args, secrets, screen).await,
+        Command::Find(args) => find::find(args, secrets, screen).await,
+        Command::Check(args) => check::check(args, secrets, screen).await,
+        Command::Config(ConfigCommand::Show(args)) => config::show(args, secrets, screen),
         Command::Inspect(args) => inspect::inspect(&args, screen),
         #[cfg(feature = "simulator")]
         Command::Simulate(args) => simulate(args, screen).await,

@@ -1,20 +1,19 @@
 //! `offboard runs`, `show` and `export`: what is on record. Nothing is asked of
 //! the service, and nothing is written.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, path::PathBuf};
 
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    args::{ExportArgs, ExportFormat, LedgerArgs, RunsArgs, ShowArgs},
+    args::{ExportArgs, ExportFormat, LedgerArgs, RunsArgs, ShowArgs, explain},
     evidence,
     exit::Exit,
     outcome::Outcome,
     report::Rows,
     screen::Screen,
-    settings::ledger_of,
     sheet::Cells,
 };
 use offboard::{
@@ -124,6 +123,11 @@ impl Cells for Row {
 /// A time of the ledger as people and programs read it.
 pub(super) fn time(at: i64) -> String {
     Timestamp::from_millisecond(at).map_or_else(|_| at.to_string(), |time| time.to_string())
+}
+
+/// The path of the ledger; `None` without a home folder.
+fn ledger_of(args: &LedgerArgs) -> Result<Option<PathBuf>> {
+    args.layers()?.ledger_path().map_err(explain)
 }
 
 async fn ledger(args: &LedgerArgs) -> Result<Ledger> {

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 
 use super::{
     args::ResumeArgs,
-    connect::{Connected, Record},
+    connect::{Connected, Record, connect},
     drive::{self, Course},
     exit::Exit,
     report::{self, Rows},
@@ -15,6 +15,7 @@ use super::{
     signal::Signals,
 };
 use offboard::{
+    config::Secrets,
     ledger::{LedgerError, RunId, RunRow},
     order::State,
     text::clean_error,
@@ -22,13 +23,12 @@ use offboard::{
 
 const PAGE: u32 = 500;
 
-pub(super) async fn resume(mut args: ResumeArgs, screen: &Screen) -> Result<Exit> {
+pub(super) async fn resume(args: ResumeArgs, secrets: Secrets, screen: &Screen) -> Result<Exit> {
     drive::check_report(&args.send)?;
     let signals = Signals::listen(screen);
-    args.connect.files = drive::files(&args.send);
-    let connected = args
-        .connect
-        .connect("resume", Record::Ledger, &signals, screen);
+    let config = args.connect.config(secrets)?;
+    let files = drive::files(&args.send);
+    let connected = connect(config, files, "resume", Record::Ledger, &signals, screen);
     let Some(mut connected) = connected.await? else {
         return Ok(Exit::Interrupted);
     };

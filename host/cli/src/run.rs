@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::{
     args::RunArgs,
-    connect::{Connected, Record},
+    connect::{Connected, Record, connect},
     drive::{self, Course},
     exit::Exit,
     report::Rows,
@@ -16,13 +16,14 @@ use super::{
     wanted::{ListSource, Wanted, wanted},
 };
 use offboard::{
+    config::Secrets,
     contract::Problem,
     ledger::{Plan, RunRow},
     order::Verdict,
     run::unrecorded,
 };
 
-pub(super) async fn run(mut args: RunArgs, screen: &Screen) -> Result<Exit> {
+pub(super) async fn run(args: RunArgs, secrets: Secrets, screen: &Screen) -> Result<Exit> {
     let wanted = wanted(&args, screen)?;
     let count = wanted.len() as u64;
     guard(&args, count)?;
@@ -31,11 +32,12 @@ pub(super) async fn run(mut args: RunArgs, screen: &Screen) -> Result<Exit> {
         true => Record::Nowhere,
         false => Record::Ledger,
     };
-    args.connect.files = drive::files(&args.send);
+    let mut files = drive::files(&args.send);
     if let Some(ListSource::File(path)) = &args.from {
-        args.connect.files.reads("the list", path);
+        files.reads("the list", path);
     }
-    let connected = args.connect.connect("run", record, &signals, screen);
+    let config = args.connect.config(secrets)?;
+    let connected = connect(config, files, "run", record, &signals, screen);
     let Some(mut connected) = connected.await? else {
         let plans = plans(&args, &wanted, uuid::Uuid::new_v4());
         drive::nothing_was_done(&args.output, plans, screen)?;

@@ -1,66 +1,15 @@
 //! Secrets in the process: taken out of the environment before anything else
 //! runs, and kept out of core dumps and of other processes' sight.
 
-use std::fmt;
-
-use secrecy::{ExposeSecret, SecretString};
+use offboard::config::Secrets;
 
 use super::environment;
-use offboard::connection::{InvalidToken, Token};
 
-const TOKEN: &str = "OFFBOARD_TOKEN";
-const CLIENT_SECRET: &str = "AZURE_CLIENT_SECRET";
-const CERTIFICATE_PASSWORD: &str = "AZURE_CLIENT_CERTIFICATE_PASSWORD";
-
-/// What the environment held.
-#[derive(Clone, Default)]
-pub(super) struct Secrets {
-    token: Option<SecretString>,
-    client_secret: Option<SecretString>,
-    certificate_password: Option<SecretString>,
-}
-
-impl Secrets {
-    /// Takes the secrets out of the environment. To be called once, before
-    /// there is a second thread.
-    pub(super) fn take() -> Self {
-        guard();
-        Self {
-            token: take(TOKEN),
-            client_secret: take(CLIENT_SECRET),
-            certificate_password: take(CERTIFICATE_PASSWORD),
-        }
-    }
-
-    /// The token, if there was one that is not blank.
-    pub(super) fn token(&self) -> Option<Result<Token, InvalidToken>> {
-        let token = self.token.as_ref()?.expose_secret();
-        (!token.trim().is_empty()).then(|| Token::new(token))
-    }
-
-    /// The client secret, if there was one that is not blank.
-    pub(super) fn client_secret(&self) -> Option<SecretString> {
-        let secret = self.client_secret.as_ref()?.expose_secret().trim();
-        (!secret.is_empty()).then(|| SecretString::from(secret))
-    }
-
-    /// The password of the certificate's file.
-    pub(super) fn certificate_password(&self) -> Option<SecretString> {
-        self.certificate_password.clone()
-    }
-}
-
-/// A variable, which is gone afterwards. What is not UTF-8 is no secret of these,
-/// and refused as one.
-fn take(name: &str) -> Option<SecretString> {
-    let value = environment::take(name)?.into_string();
-    Some(value.map_or_else(|_| "\u{fffd}".into(), SecretString::from))
-}
-
-impl fmt::Debug for Secrets {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Secrets([redacted])")
-    }
+/// Takes the secrets out of the environment, and guards the process. To be called
+/// once, before there is a second thread.
+pub(super) fn take() -> Secrets {
+    guard();
+    Secrets::take(environment::take)
 }
 
 /// No core dump, and on Linux no look at this process's memory or first
@@ -89,7 +38,16 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use std::{env, process::Command};
 
+    use secrecy::ExposeSecret;
+
     use super::*;
+
+    /// The variables that hold secrets.
+    const VARIABLES: [&str; 3] = [
+        "OFFBOARD_TOKEN",
+        "AZURE_CLIENT_SECRET",
+        "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+    ];
 
     /// A limit on core dumps does not bind a kernel that pipes them to a
     /// program, as most distributions do; a process that is not dumpable has
@@ -104,7 +62,7 @@ mod tests {
         const NAME: &str = "secret::tests::the_process_is_not_dumpable";
         if env::var_os(CHILD).is_some() {
             assert_eq!(dumpable_behavior().unwrap(), DumpableBehavior::Dumpable);
-            let _secrets = Secrets::take();
+            let _secrets = take();
             assert_eq!(dumpable_behavior().unwrap(), DumpableBehavior::NotDumpable);
             return;
         }
@@ -123,8 +81,8 @@ mod tests {
         const CHILD: &str = "OFFBOARD_TEST_CHILD";
         const NAME: &str = "secret::tests::the_token_leaves_the_environment";
         if env::var_os(CHILD).is_some() {
-            let secrets = Secrets::take();
-            for name in [TOKEN, CLIENT_SECRET, CERTIFICATE_PASSWORD] {
+            let secrets = take();
+            for name in VARIABLES {
                 assert_eq!(env::var_os(name), None);
             }
             assert!(secrets.token().unwrap().is_ok());
@@ -139,9 +97,7 @@ mod tests {
         let child = Command::new(env::current_exe().unwrap())
             .args(["--exact", NAME, "--test-threads=1"])
             .env(CHILD, "1")
-            .env(TOKEN, "a.b.c")
-            .env(CLIENT_SECRET, "a.b.c")
-            .env(CERTIFICATE_PASSWORD, "a.b.c")
+            .envs(VARIABLES.map(|name| (name, "a.b.c")))
             .output()
             .unwrap();
         let output = String::from_utf8_lossy(&child.stdout);

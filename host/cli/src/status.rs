@@ -8,25 +8,26 @@ use anyhow::Result;
 use super::{
     actions::{Asked, interrupted, machine, show, unknown_action},
     args::StatusArgs,
-    connect::{Connected, Record},
+    connect::{Connected, Record, connect},
     exit::Exit,
     screen::Screen,
     signal::Signals,
     target::Subject,
 };
 use offboard::{
+    config::Secrets,
     contract::{ActionId, MachineAction, Problem, Retry},
     order::{State, state_of},
+    outputs::Files,
     run::Since,
 };
 
-pub(super) async fn status(mut args: StatusArgs, screen: &Screen) -> Result<Exit> {
+pub(super) async fn status(args: StatusArgs, secrets: Secrets, screen: &Screen) -> Result<Exit> {
     let signals = Signals::listen(screen);
-    let Some(mut connected) = args
-        .connect
-        .connect("status", Record::Calls, &signals, screen)
-        .await?
-    else {
+    let config = args.connect.config(secrets)?;
+    let files = Files::default();
+    let connected = connect(config, files, "status", Record::Calls, &signals, screen);
+    let Some(mut connected) = connected.await? else {
         let asked = interrupted(&args.actions);
         show(&asked, None, unknown, args.output.output, None, screen);
         return Ok(Exit::Interrupted);

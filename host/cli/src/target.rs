@@ -81,44 +81,12 @@ pub(super) fn refused(text: &str, error: &InvalidReference) -> String {
     }
 }
 
-/// A host alone, as `gateway.example.com` or `10.1.2.3`.
-pub(super) fn host(text: &str) -> Result<String, String> {
-    let bare = text.trim_start_matches('[').trim_end_matches(']');
-    let is_host = url::Host::parse(text).is_ok() || bare.parse::<std::net::IpAddr>().is_ok();
-    match is_host {
-        true => Ok(text.to_owned()),
-        false => Err("a host alone, without https:// and without a port".to_owned()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
     const ID: &str = "0123456789abcdef0123456789abcdef01234567";
-
-    #[test]
-    fn a_host_is_one_alone() {
-        for taken in [
-            "gateway.example.com",
-            "10.1.2.3",
-            "[fd00::1]",
-            "fd00::1",
-            "localhost",
-        ] {
-            assert!(host(taken).is_ok(), "{taken}");
-        }
-        for refused in [
-            "https://gateway.example.com",
-            "a.test:443",
-            "a.test/x",
-            "",
-            "a b",
-        ] {
-            assert!(host(refused).is_err(), "{refused}");
-        }
-    }
 
     #[test]
     fn an_action_is_a_guid_or_a_machine() {

@@ -7,6 +7,7 @@
 #![deny(unsafe_code)]
 
 pub mod audit;
+pub mod config;
 pub mod ledger;
 mod lines;
 pub mod members;

@@ -1,35 +1,23 @@
 //! The arguments of every command, and the help that people read.
 
-mod keyword;
 mod records;
+mod settings;
 
 use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
-use url::Url;
 
 use super::{
-    limit,
-    secret::Secrets,
-    settings::{Auth, Given},
     target,
     wanted::{self, ListSource},
 };
-use keyword::keyword;
 use offboard::{
-    component::Digest,
-    connection::{
-        AddressRange,
-        cloud::{Cloud, Region},
-    },
-    contract::{ApiRoot, Comment, Tag},
-    outputs::Files,
-    pace::Quota,
-    sandbox::Limit,
+    contract::{Comment, Tag},
     selection::MachineReference,
 };
 
-pub(super) use records::{ExportArgs, ExportFormat, LedgerArgs, RunsArgs, ShowArgs};
+pub(super) use records::{ExportArgs, ExportFormat, RunsArgs, ShowArgs};
+pub(super) use settings::{ConnectArgs, LedgerArgs, PluginArgs, explain, flag};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -102,151 +90,6 @@ pub(super) enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
-}
-
-impl Command {
-    /// The connection's arguments, where a command has them.
-    pub(super) fn connect_args(&mut self) -> Option<&mut ConnectArgs> {
-        match self {
-            Self::Run(args) => Some(&mut args.connect),
-            Self::Resume(args) => Some(&mut args.connect),
-            Self::Status(args) => Some(&mut args.connect),
-            Self::Cancel(args) => Some(&mut args.connect),
-            Self::Find(args) => Some(&mut args.connect),
-            Self::Check(args) => Some(&mut args.connect),
-            Self::Config(ConfigCommand::Show(args)) => Some(&mut args.connect),
-            _ => None,
-        }
-    }
-}
-
-/// Where to, and as whom.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Connection")]
-pub(super) struct ConnectArgs {
-    /// The profile of the configuration file
-    #[arg(long, value_name = "NAME", env = "OFFBOARD_PROFILE")]
-    pub(super) profile: Option<String>,
-    /// The configuration file [default: offboard/offboard.toml in your configuration folder]
-    #[arg(long, value_name = "FILE", env = "OFFBOARD_CONFIG")]
-    pub(super) config: Option<PathBuf>,
-    /// The cloud [default: commercial]
-    #[arg(long, value_parser = keyword::<Cloud>(), value_name = "CLOUD", env = "OFFBOARD_CLOUD")]
-    pub(super) cloud: Option<Cloud>,
-    /// A region of the commercial cloud: a shorter way, for whoever wants one
-    #[arg(long, value_parser = keyword::<Region>(), value_name = "REGION", env = "OFFBOARD_REGION")]
-    pub(super) region: Option<Region>,
-    /// Another API than the cloud's; http only to loopback
-    #[arg(long, value_name = "URL", env = "OFFBOARD_API_ROOT")]
-    pub(super) api_root: Option<ApiRoot>,
-    /// An API host that may get tokens of Microsoft's, though nobody knows it
-    #[arg(
-        long,
-        value_name = "HOST",
-        env = "OFFBOARD_ALLOW_API_HOST",
-        value_delimiter = ',',
-        value_parser = target::host
-    )]
-    pub(super) allow_api_host: Vec<String>,
-    /// Certification authorities to trust besides the system's, as PEM
-    #[arg(long, value_name = "FILE", env = "OFFBOARD_CA_FILE")]
-    pub(super) ca_file: Option<PathBuf>,
-    /// Addresses that are not public and may be used all the same: 10.1.2.3 or 10.0.0.0/8
-    #[arg(
-        long,
-        value_name = "RANGE",
-        env = "OFFBOARD_ALLOW_ADDRESS",
-        value_delimiter = ','
-    )]
-    pub(super) allow_address: Vec<AddressRange>,
-    /// How many calls the service takes in how much time, for each of its APIs; or none
-    /// [default: 100/60s,1500/1h]
-    #[arg(long, value_name = "CALLS/TIME,...", env = "OFFBOARD_QUOTA")]
-    pub(super) quota: Option<Quota>,
-    /// Put every request that the plugin asks for on record here, let out or not
-    #[arg(long, value_name = "FILE", env = "OFFBOARD_AUDIT")]
-    pub(super) audit: Option<PathBuf>,
-    /// The record of all orders, and of all calls that count for a quota [default:
-    /// offboard/ledger.db in your state folder]
-    #[arg(long, value_name = "FILE", env = "OFFBOARD_LEDGER")]
-    pub(super) ledger: Option<PathBuf>,
-    #[command(flatten)]
-    pub(super) sign_in: SignInArgs,
-    #[command(flatten)]
-    pub(super) plugin: PluginArgs,
-    /// What the environment held, taken out of it.
-    #[arg(skip)]
-    pub(super) secrets: Secrets,
-    /// Which of these were given, and how.
-    #[arg(skip)]
-    pub(super) given: Given,
-    /// The files of the command besides those of the connection.
-    #[arg(skip)]
-    pub(super) files: Files,
-}
-
-/// As whom. A secret is never an argument: others can see those.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Sign-in")]
-pub(super) struct SignInArgs {
-    /// How to sign in; without it, by the first of these that is given, as far as
-    /// managed-identity
-    #[arg(long, value_parser = keyword::<Auth>(), value_name = "HOW", env = "OFFBOARD_AUTH")]
-    pub(super) auth: Option<Auth>,
-    /// The tenant's id or one of its domains [or AZURE_TENANT_ID]
-    #[arg(long, value_name = "TENANT", env = "OFFBOARD_TENANT")]
-    pub(super) tenant: Option<String>,
-    /// The app registration's application id [or AZURE_CLIENT_ID]
-    #[arg(long, value_name = "ID", env = "OFFBOARD_CLIENT_ID")]
-    pub(super) client_id: Option<String>,
-    /// A file with the client secret [or the variable AZURE_CLIENT_SECRET]
-    #[arg(long, value_name = "FILE", env = "OFFBOARD_CLIENT_SECRET_FILE")]
-    pub(super) client_secret_file: Option<PathBuf>,
-    /// A certificate with its key, PEM or PFX [or AZURE_CLIENT_CERTIFICATE_PATH]
-    #[arg(long, value_name = "FILE", env = "OFFBOARD_CERTIFICATE")]
-    pub(super) certificate: Option<PathBuf>,
-    /// A file with the PFX's password [or the variable AZURE_CLIENT_CERTIFICATE_PASSWORD]
-    #[arg(long, value_name = "FILE", env = "OFFBOARD_CERTIFICATE_PASSWORD_FILE")]
-    pub(super) certificate_password_file: Option<PathBuf>,
-    /// A file with a federated assertion [or AZURE_FEDERATED_TOKEN_FILE]
-    #[arg(long, value_name = "FILE", env = "OFFBOARD_FEDERATED_TOKEN_FILE")]
-    pub(super) federated_token_file: Option<PathBuf>,
-    /// The managed identity: system, a client id, a resource id, or object:ID
-    #[arg(long, value_name = "ID", env = "OFFBOARD_IDENTITY")]
-    pub(super) identity: Option<String>,
-    /// A file with a bearer token [or the variable OFFBOARD_TOKEN]
-    #[arg(long, value_name = "FILE", env = "OFFBOARD_TOKEN_FILE")]
-    pub(super) token_file: Option<PathBuf>,
-    /// A program that prints a bearer token, with its arguments; no shell is in between
-    #[arg(long, value_name = "COMMAND", env = "OFFBOARD_TOKEN_COMMAND")]
-    pub(super) token_command: Option<String>,
-    /// Another sign-in authority than the cloud's [or AZURE_AUTHORITY_HOST]
-    #[arg(long, value_name = "URL", env = "OFFBOARD_AUTHORITY")]
-    pub(super) authority: Option<Url>,
-    /// Another token resource than the cloud's
-    #[arg(long, value_name = "URL", env = "OFFBOARD_RESOURCE")]
-    pub(super) resource: Option<String>,
-}
-
-/// Which plugin, and what it may use.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Plugin")]
-pub(super) struct PluginArgs {
-    /// Another component than the built-in one
-    #[arg(long, value_name = "FILE", env = "OFFBOARD_PLUGIN")]
-    pub(super) plugin: Option<PathBuf>,
-    /// Run the plugin only if it has this SHA-256 digest
-    #[arg(long, value_name = "DIGEST", env = "OFFBOARD_PLUGIN_SHA256")]
-    pub(super) plugin_sha256: Option<Digest>,
-    /// Another limit than the usual one, as memory=64MiB or deadline=30s; inspect shows them all
-    #[arg(
-        long = "limit",
-        value_name = "NAME=VALUE",
-        env = "OFFBOARD_LIMITS",
-        value_delimiter = ',',
-        value_parser = limit::parse,
-    )]
-    pub(super) limits: Vec<(Limit, u64)>,
 }
 
 /// Who may do without a ledger.

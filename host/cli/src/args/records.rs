@@ -1,25 +1,8 @@
 //! The arguments of those who look at what is on record.
 
-use std::path::PathBuf;
-
 use clap::{Args, ValueEnum};
 
-use super::{EXIT_CODES, OutputArgs};
-
-/// Where the ledger is, for those who only look at it.
-#[derive(Debug, Args)]
-pub(crate) struct LedgerArgs {
-    /// The record of all orders [default: that of the profile, or offboard/ledger.db in your state
-    /// folder]
-    #[arg(long, value_name = "FILE", env = "OFFBOARD_LEDGER")]
-    pub(crate) ledger: Option<PathBuf>,
-    /// The profile of the configuration file
-    #[arg(long, value_name = "NAME", env = "OFFBOARD_PROFILE")]
-    pub(crate) profile: Option<String>,
-    /// The configuration file [default: offboard/offboard.toml in your configuration folder]
-    #[arg(long, value_name = "FILE", env = "OFFBOARD_CONFIG")]
-    pub(crate) config: Option<PathBuf>,
-}
+use super::{EXIT_CODES, LedgerArgs, OutputArgs};
 
 #[derive(Debug, Args)]
 pub(crate) struct RunsArgs {

@@ -4,8 +4,11 @@
 use uuid::Uuid;
 
 use super::steps::{Report, Step, words};
-use crate::{hint, settings::Settings};
-use offboard::connection::{TokenClaims, cloud::Service};
+use crate::hint;
+use offboard::{
+    config::Config,
+    connection::{TokenClaims, cloud::Service},
+};
 
 /// A token that was ready may be over already.
 pub(super) fn held(claims: Option<&TokenClaims>) -> Step {
@@ -28,7 +31,7 @@ pub(super) fn held(claims: Option<&TokenClaims>) -> Step {
 
 /// Its audience, its tenant, and what it permits.
 pub(super) fn contents(
-    settings: &Settings,
+    config: &Config,
     service: &Service,
     claims: Option<&TokenClaims>,
     report: &mut Report,
@@ -43,7 +46,7 @@ pub(super) fn contents(
         return;
     };
     report.add(audience(service, claims));
-    report.add(tenant(settings, claims));
+    report.add(tenant(config, claims));
     let held = claims.permissions();
     let words = match held.is_empty() {
         true => "none at all".to_owned(),
@@ -104,12 +107,12 @@ fn audience(service: &Service, claims: &TokenClaims) -> Step {
     }
 }
 
-fn tenant(settings: &Settings, claims: &TokenClaims) -> Step {
-    if let Some((found, wanted)) = settings.other_tenant(claims) {
+fn tenant(config: &Config, claims: &TokenClaims) -> Step {
+    if let Some((found, wanted)) = config.other_tenant(claims) {
         let reason = format!("the token is of {found}, and {wanted} is wanted");
         return Step::failed("tenant", reason, hint::WRONG_TENANT);
     }
-    let wanted = settings.sign_in.tenant.as_ref().map(|tenant| &tenant.value);
+    let wanted = config.tenant().map(|tenant| &tenant.value);
     match (claims.tenant.as_deref(), wanted) {
         (None, _) => Step::skipped("tenant", "the token names none"),
         (Some(found), Some(wanted)) if !wanted.eq_ignore_ascii_case(found) => Step::skipped(

@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use super::steps::{Report, Step, words};
-use crate::{hint, settings::Settings};
-use offboard::connection::{
-    Connection, Probe, ProbeError, Skew,
-    cloud::{Issuer, Service},
+use crate::hint;
+use offboard::{
+    config::Config,
+    connection::{
+        Connection, Probe, ProbeError, Skew,
+        cloud::{Issuer, Service},
+    },
 };
 
 /// A clock that is off by more is refused by Entra ID and by the service.
@@ -16,15 +19,15 @@ const LATE: Duration = Duration::from_secs(60);
 
 /// Both hosts, and what time it is there.
 pub(super) async fn network(
-    settings: &Settings,
+    config: &Config,
     service: &Service,
     connection: &Connection,
     report: &mut Report,
 ) {
     let mut skews = Vec::new();
-    if settings.sign_in.issuer() == Issuer::Authority {
+    if config.issuer() == Issuer::Authority {
         let mut discovery = service.authority.clone();
-        let tenant = settings.sign_in.tenant.as_ref();
+        let tenant = config.tenant();
         let tenant = tenant.map_or("common", |tenant| tenant.value.as_str());
         discovery.set_path(&format!("{tenant}/v2.0/.well-known/openid-configuration"));
         let seen = connection.probe(&discovery).await;

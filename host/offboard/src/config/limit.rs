@@ -1,8 +1,62 @@
 //! Limits as a user writes them: `memory=64MiB`, `deadline=30s`, `handles=100`.
 
-use offboard::sandbox::{Limit, Limits, Unit};
+use std::{collections::BTreeMap, ffi::OsString};
 
-pub(super) fn parse(text: &str) -> Result<(Limit, u64), String> {
+use serde::{Deserialize, Deserializer, de::Error as _};
+use serde_json::{Map, Value};
+
+use super::{
+    setting::{InvalidValue, Kind},
+    value::SettingValue,
+};
+use crate::sandbox::{Limit, Limits, Unit};
+
+/// Limits that replace the usual ones. Of one limit, the later value counts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LimitValues(pub Vec<(Limit, u64)>);
+
+impl SettingValue for LimitValues {
+    const KIND: Kind = Kind::Parsed;
+    const IS_LIST: bool = true;
+
+    fn parse(texts: &[OsString]) -> Result<Self, InvalidValue> {
+        let parsed = texts.iter().map(|text| parse(&text.to_string_lossy()));
+        let limits = parsed.collect::<Result<_, _>>();
+        limits.map(Self).map_err(InvalidValue)
+    }
+
+    /// A table, whose values are written as in a text.
+    fn from_file<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let table = BTreeMap::<String, toml::Value>::deserialize(deserializer)?;
+        let parse = |(name, value): (&String, &toml::Value)| {
+            let value = match value {
+                toml::Value::String(text) => text.clone(),
+                value => value.to_string(),
+            };
+            parse(&format!("{name}={value}")).map_err(D::Error::custom)
+        };
+        table.iter().map(parse).collect::<Result<_, _>>().map(Self)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn shown(&self) -> Value {
+        shown(self.0.iter().copied())
+    }
+}
+
+/// Limits with their values, as the file writes them.
+pub(super) fn shown(limits: impl Iterator<Item = (Limit, u64)>) -> Value {
+    let limits = limits.map(|(limit, value)| {
+        let value = format_limit(limit.unit(), value);
+        (limit.name().to_owned(), value.into())
+    });
+    limits.collect::<Map<_, _>>().into()
+}
+
+fn parse(text: &str) -> Result<(Limit, u64), String> {
     let (name, value) = text
         .split_once('=')
         .ok_or("a limit is written NAME=VALUE, as memory=64MiB")?;
@@ -35,8 +89,9 @@ fn amount(unit: Unit, text: &str) -> Result<u64, String> {
     }
 }
 
-/// A limit as a user would write it.
-pub(super) fn words(unit: Unit, value: u64) -> String {
+/// A limit's value as a user would write it.
+#[must_use]
+pub fn format_limit(unit: Unit, value: u64) -> String {
     const KIB: u64 = 1024;
     const MIB: u64 = 1024 * KIB;
     match unit {
@@ -81,10 +136,10 @@ mod tests {
 
     #[test]
     fn the_document_has_every_limit_as_it_is() {
-        let document = include_str!("../../../docs/limits.md");
+        let document = include_str!("../../../../docs/limits.md");
         for limit in Limit::ALL {
             let [usual, ceiling] = [Limits::default().get(limit), limit.ceiling()]
-                .map(|value| words(limit.unit(), value));
+                .map(|value| format_limit(limit.unit(), value));
             let row = format!("| `{limit}` | {usual} | {ceiling} | ");
             assert!(document.contains(&row), "{row}");
         }
@@ -94,7 +149,7 @@ mod tests {
     fn a_limit_is_shown_as_it_may_be_written() {
         for limit in Limit::ALL {
             for value in [Limits::default().get(limit), limit.ceiling()] {
-                let text = format!("{limit}={}", words(limit.unit(), value));
+                let text = format!("{limit}={}", format_limit(limit.unit(), value));
                 assert_eq!(parse(&text), Ok((limit, value)), "{text}");
             }
         }

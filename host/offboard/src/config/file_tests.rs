@@ -2,6 +2,19 @@
 use std::fs;
 
 use super::*;
+use crate::{
+    config::{Auth, LimitValues, Words},
+    connection::cloud::Cloud,
+    sandbox::Limit,
+};
+
+/// An error with its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {}", chain(source)),
+        None => error.to_string(),
+    }
+}
 
 struct Written {
     folder: tempfile::TempDir,
@@ -27,12 +40,12 @@ impl Written {
         fs::set_permissions(self.path(), fs::Permissions::from_mode(mode)).unwrap();
     }
 
-    fn choose(&self, name: Option<&str>) -> Result<Option<Chosen>> {
+    fn choose(&self, name: Option<&str>) -> Result<Option<Chosen>, ConfigError> {
         choose(Some(&self.path()), name)
     }
 
     fn refusal(&self) -> String {
-        format!("{:#}", self.choose(None).unwrap_err())
+        chain(&self.choose(None).unwrap_err())
     }
 }
 
@@ -81,16 +94,18 @@ fn every_setting_can_stand_in_a_profile() {
     assert_eq!(profile.cloud, Some(Cloud::GccHigh));
     assert_eq!(profile.auth, Some(Auth::Certificate));
     // A bare name is looked for on the path.
-    assert_eq!(profile.token_command, ["vault", "read token"]);
-    let limits = [(Limit::Handles, 100), (Limit::Memory, 64 << 20)];
-    assert_eq!(profile.limits, limits);
-    assert_eq!(profile.policy.never.len(), 1);
-    assert_eq!(profile.policy.never_names.len(), 2);
+    let command = Words(vec!["vault".to_owned(), "read token".to_owned()]);
+    assert_eq!(profile.token_command, Some(command));
+    let limits = LimitValues(vec![(Limit::Handles, 100), (Limit::Memory, 64 << 20)]);
+    assert_eq!(profile.limits, Some(limits));
+    let policy = profile.policy.unwrap();
+    assert_eq!(policy.never.len(), 1);
+    assert_eq!(policy.never_names.len(), 2);
     let month = std::time::Duration::from_secs(30 * 24 * 3600);
-    assert_eq!(profile.policy.not_seen_for, Some(month));
+    assert_eq!(policy.not_seen_for, Some(month));
     // Relative to the file, not to wherever the command is started.
     assert_eq!(profile.ca_file, Some(written.folder.path().join("ca.pem")));
-    assert_eq!(profile.certificate, Some("/keys/app.pfx".into()));
+    assert_eq!(profile.certificate.unwrap().0, Path::new("/keys/app.pfx"));
 }
 
 #[test]
@@ -223,7 +238,8 @@ fn a_program_with_a_path_is_the_one_beside_the_file() {
         ));
         let profile = written.choose(None).unwrap().unwrap().profile;
         let whole = written.folder.path().join(program);
-        assert_eq!(profile.token_command, [whole.to_str().unwrap(), "./x"]);
+        let words = profile.token_command.unwrap().0;
+        assert_eq!(words, [whole.to_str().unwrap(), "./x"]);
     }
 }
 

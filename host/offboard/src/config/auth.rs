@@ -1,0 +1,144 @@
+//! The kinds of credential, and which of them is in force.
+
+use super::{Config, Source, Sourced};
+use crate::{Keyword, connection::cloud::Issuer};
+
+/// The variable by which App Service gives a managed identity.
+pub(super) const IDENTITY_ENDPOINT: &str = "IDENTITY_ENDPOINT";
+
+/// A kind of credential. Without a choice, the first kind that was given is used,
+/// in this order, as far as `ManagedIdentity`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Auth {
+    /// A ready token in a file.
+    TokenFile,
+    /// A ready token in a variable.
+    Token,
+    /// A token that a program prints.
+    TokenCommand,
+    /// An app registration's client secret.
+    ClientSecret,
+    /// An app registration's certificate.
+    Certificate,
+    /// A federated assertion.
+    WorkloadIdentity,
+    /// The identity of the Azure resource that this process runs on.
+    ManagedIdentity,
+    /// The account that is signed in to the Azure CLI.
+    AzureCli,
+    /// A user, by a code that the user types into a browser.
+    DeviceCode,
+}
+
+impl Keyword for Auth {
+    const ALL: &'static [Self] = &[
+        Self::TokenFile,
+        Self::Token,
+        Self::TokenCommand,
+        Self::ClientSecret,
+        Self::Certificate,
+        Self::WorkloadIdentity,
+        Self::ManagedIdentity,
+        Self::AzureCli,
+        Self::DeviceCode,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::TokenFile => "token-file",
+            Self::Token => "token",
+            Self::TokenCommand => "token-command",
+            Self::ClientSecret => "client-secret",
+            Self::Certificate => "certificate",
+            Self::WorkloadIdentity => "workload-identity",
+            Self::ManagedIdentity => "managed-identity",
+            Self::AzureCli => "azure-cli",
+            Self::DeviceCode => "device-code",
+        }
+    }
+
+    fn description(self) -> &'static str {
+        match self {
+            Self::TokenFile => "A ready token in a file, which may be renewed there",
+            Self::Token => "A ready token in the variable OFFBOARD_TOKEN",
+            Self::TokenCommand => "What a program of yours prints",
+            Self::ClientSecret => "An app registration's client secret",
+            Self::Certificate => "An app registration's certificate",
+            Self::WorkloadIdentity => "A federated assertion, as Kubernetes gives it",
+            Self::ManagedIdentity => "The identity of the Azure resource that this runs on",
+            Self::AzureCli => "The account that is signed in to the Azure CLI",
+            Self::DeviceCode => "You, by a code that you type into a browser",
+        }
+    }
+}
+
+impl Config {
+    /// The kind of credential that is in force, and why; `None` if none was
+    /// given. Overrides beat the environment, and the environment beats the
+    /// profile. Within one source, the first kind counts.
+    #[must_use]
+    pub fn chosen_auth(&self) -> Option<Sourced<Auth>> {
+        let values = &self.values;
+        let given = |auth, source: Option<&Source>| Some(Sourced::new(auth, source?.clone()));
+        let held = |auth, key| Some(Sourced::new(auth, self.secrets.source(key)?));
+        let endpoint = self
+            .has_identity_endpoint
+            .then(|| Source::Environment(IDENTITY_ENDPOINT.to_owned()));
+        let found = [
+            given(
+                Auth::TokenFile,
+                values.token_file.as_ref().map(Sourced::source),
+            ),
+            held(Auth::Token, "token"),
+            given(
+                Auth::TokenCommand,
+                values.token_command.as_ref().map(Sourced::source),
+            ),
+            given(
+                Auth::ClientSecret,
+                values.client_secret_file.as_ref().map(Sourced::source),
+            ),
+            held(Auth::ClientSecret, "client-secret"),
+            given(
+                Auth::Certificate,
+                values.certificate.as_ref().map(Sourced::source),
+            ),
+            given(
+                Auth::WorkloadIdentity,
+                values.federated_token_file.as_ref().map(Sourced::source),
+            ),
+            given(
+                Auth::ManagedIdentity,
+                values.identity.as_ref().map(Sourced::source),
+            ),
+            given(Auth::ManagedIdentity, endpoint.as_ref()),
+        ]
+        .into_iter()
+        .flatten()
+        // The first of the nearest.
+        .min_by_key(|found| found.source.distance());
+        // The chosen kind counts, unless an override gives a credential and
+        // the kind comes from further away: what is left over in the
+        // environment does not change a profile's.
+        let is_override = |found: &Sourced<Auth>| found.source.distance() == 0;
+        match (&values.auth, found) {
+            (Some(auth), Some(found)) if auth.source.distance() > 0 && is_override(&found) => {
+                Some(found)
+            }
+            (Some(auth), _) => Some(auth.clone()),
+            (None, found) => found,
+        }
+    }
+
+    /// Who issues the tokens of the credential that is in force.
+    #[must_use]
+    pub fn issuer(&self) -> Issuer {
+        match self.chosen_auth().map(|auth| auth.value) {
+            None | Some(Auth::TokenFile | Auth::Token | Auth::TokenCommand) => Issuer::Unknown,
+            Some(Auth::ManagedIdentity | Auth::AzureCli) => Issuer::Azure,
+            Some(
+                Auth::ClientSecret | Auth::Certificate | Auth::WorkloadIdentity | Auth::DeviceCode,
+            ) => Issuer::Authority,
+        }
+    }
+}

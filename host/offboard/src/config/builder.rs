@@ -1,0 +1,167 @@
+//! From layers to a configuration.
+
+use std::{collections::HashMap, ffi::OsString, path::PathBuf};
+
+use super::{
+    Config, Environment, Secrets, Setting, Source, Sourced,
+    auth::IDENTITY_ENDPOINT,
+    error::ConfigError,
+    file::{Chosen, choose},
+    layers::{Layers, Override},
+    limit::LimitValues,
+    plugin::PluginSettings,
+    setting_of,
+    settings::{CONFIGURATION, PROFILE, Values},
+    value::SettingValue,
+};
+
+/// Takes the layers of a configuration. Without any, only the default
+/// configuration file counts.
+#[derive(Debug, Clone, Default)]
+pub struct ConfigBuilder {
+    overrides: HashMap<&'static str, Override>,
+    environment: Environment,
+    secrets: Secrets,
+}
+
+/// Which profile of which file.
+type Place = (Option<Sourced<PathBuf>>, Option<Sourced<String>>);
+
+impl ConfigBuilder {
+    /// Overrides a setting. `name` is what the front end calls it, and the
+    /// [`Source`] that the value gets. A list has several values.
+    ///
+    /// # Errors
+    /// No setting has this key, or only a profile can have it.
+    pub fn set<T: Into<OsString>>(
+        mut self,
+        key: &str,
+        values: impl IntoIterator<Item = T>,
+        name: impl Into<String>,
+    ) -> Result<Self, ConfigError> {
+        let unknown = || ConfigError::UnknownSetting(key.to_owned());
+        let setting = setting_of(key).ok_or_else(unknown)?;
+        if setting.argument.is_none() {
+            return Err(ConfigError::OnlyInProfile(setting.key));
+        }
+        let given = Override {
+            name: name.into(),
+            texts: values.into_iter().map(Into::into).collect(),
+        };
+        self.overrides.insert(setting.key, given);
+        Ok(self)
+    }
+
+    /// Takes the variables that count. Without this, none does.
+    #[must_use]
+    pub fn environment(self, environment: Environment) -> Self {
+        Self {
+            environment,
+            ..self
+        }
+    }
+
+    /// Takes the secrets.
+    #[must_use]
+    pub fn secrets(self, secrets: Secrets) -> Self {
+        Self { secrets, ..self }
+    }
+
+    /// Reads the configuration file, and decides for each setting which layer
+    /// counts.
+    ///
+    /// # Errors
+    /// The configuration file cannot be used, or a value does not have the form
+    /// of its setting.
+    pub fn build(self) -> Result<Config, ConfigError> {
+        let place = self.place()?;
+        let chosen = chosen(&place)?;
+        let profile = chosen.as_ref().map(|chosen| chosen.profile.clone());
+        let profile = profile.unwrap_or_default();
+        let source = chosen.as_ref().map(Chosen::source);
+        let layers = self.layers(source.as_ref());
+        let plugin_limits = profile.limits.clone();
+        let values = Values::pick(&layers, profile)?;
+        let plugin = PluginSettings::new(
+            values.plugin.clone(),
+            values.plugin_sha256.clone(),
+            plugin_limits.as_ref(),
+            values.limits.as_ref(),
+        )?;
+        let (file, profile_name) = place;
+        Ok(Config {
+            profile_source: profile_name.map(|name| name.source),
+            file,
+            has_identity_endpoint: self.environment.get(IDENTITY_ENDPOINT).is_some(),
+            profile: chosen,
+            values,
+            plugin,
+            secrets: self.secrets,
+        })
+    }
+
+    /// The settings of the plugin alone, without a profile.
+    ///
+    /// # Errors
+    /// A value does not have the form of its setting.
+    pub fn plugin(&self) -> Result<PluginSettings, ConfigError> {
+        PluginSettings::new(
+            self.given("plugin")?,
+            self.given("plugin-sha256")?,
+            None,
+            self.given::<LimitValues>("limits")?.as_ref(),
+        )
+    }
+
+    /// The path of the ledger alone; `None` without a home folder. The
+    /// configuration file is not read if an override or a variable names the
+    /// ledger.
+    ///
+    /// # Errors
+    /// The configuration file cannot be used, or a value contains a secret.
+    pub fn ledger_path(&self) -> Result<Option<PathBuf>, ConfigError> {
+        if let Some(ledger) = self.given::<PathBuf>("ledger")? {
+            return Ok(Some(ledger.value));
+        }
+        let chosen = chosen(&self.place()?)?;
+        let in_profile = chosen.and_then(|chosen| chosen.profile.ledger);
+        Ok(in_profile.or_else(super::default_ledger))
+    }
+
+    fn place(&self) -> Result<Place, ConfigError> {
+        let layers = self.layers(None);
+        Ok((
+            layers.pick(&CONFIGURATION, None)?,
+            layers.pick(&PROFILE, None)?,
+        ))
+    }
+
+    fn layers<'a>(&'a self, profile: Option<&'a Source>) -> Layers<'a> {
+        Layers {
+            overrides: &self.overrides,
+            environment: &self.environment,
+            profile,
+        }
+    }
+
+    /// The value of an override or a variable.
+    fn given<T: SettingValue>(&self, key: &str) -> Result<Option<Sourced<T>>, ConfigError> {
+        let unknown = || ConfigError::UnknownSetting(key.to_owned());
+        let setting: &Setting = setting_of(key).ok_or_else(unknown)?;
+        self.layers(None).pick(setting, None)
+    }
+}
+
+fn chosen((file, name): &Place) -> Result<Option<Chosen>, ConfigError> {
+    let file = file.as_ref().map(|file| file.value.as_path());
+    choose(file, name.as_ref().map(|name| name.value.as_str()))
+}
+
+impl Chosen {
+    pub(super) fn source(&self) -> Source {
+        Source::Profile {
+            file: self.file.clone(),
+            profile: self.name.clone(),
+        }
+    }
+}

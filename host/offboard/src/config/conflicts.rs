@@ -1,0 +1,77 @@
+//! Settings of the environment that differ from the profile. They count, and may
+//! be left over from something else.
+
+use super::{AUTHORITY_HOST, Config, ConfigError, Source, Sourced};
+use crate::{connection::cloud::is_microsoft, mask};
+
+impl Config {
+    /// Checks that a variable that other tools read, too, does not send a
+    /// profile's secret to an authority that is not Microsoft's.
+    ///
+    /// # Errors
+    /// It would.
+    pub(super) fn check_authority(&self) -> Result<(), ConfigError> {
+        let values = &self.values;
+        let Some(Sourced { value, source }) = &values.authority else {
+            return Ok(());
+        };
+        let is_others = *source == Source::Environment(AUTHORITY_HOST.to_owned());
+        // Whatever says the kind: it is the profile's if any part of it is.
+        let mut parts = [
+            &values.client_secret_file,
+            &values.certificate,
+            &values.certificate_password_file,
+            &values.federated_token_file,
+        ]
+        .into_iter()
+        .filter_map(|file| file.as_ref().map(Sourced::source))
+        .chain(values.client_id.as_ref().map(Sourced::source));
+        let is_profiles = parts.any(Source::is_profile);
+        if !is_others || !is_profiles || is_microsoft(value) {
+            Ok(())
+        } else {
+            Err(ConfigError::UnknownAuthority {
+                variable: AUTHORITY_HOST,
+                authority: value.origin().ascii_serialization(),
+            })
+        }
+    }
+
+    /// What the environment sets to another value than the profile, in words.
+    #[must_use]
+    pub fn overridden(&self) -> Vec<String> {
+        let Some(chosen) = &self.profile else {
+            return Vec::new();
+        };
+        let (name, values) = (&chosen.name, &self.values);
+        let otherwise = |key, setting: &Option<Sourced<String>>, said: &Option<String>| {
+            let Sourced { value, source } = setting.as_ref()?;
+            let (Source::Environment(variable), said) = (source, said.as_ref()?) else {
+                return None;
+            };
+            (value != said).then(|| {
+                format!(
+                    "{variable} is {}, and takes precedence; the profile {name} has the {key} {}",
+                    mask::value(value),
+                    mask::value(said)
+                )
+            })
+        };
+        let secret = values.client_secret_file.as_ref().map(Sourced::source);
+        let held = self.secrets.client_secret().is_some();
+        let secret = (held && secret.is_some_and(Source::is_profile)).then(|| {
+            format!(
+                "AZURE_CLIENT_SECRET is set, and counts; the profile {name} has a client-secret-file"
+            )
+        });
+        let profile = &chosen.profile;
+        [
+            otherwise("tenant", &values.tenant, &profile.tenant),
+            otherwise("client-id", &values.client_id, &profile.client_id),
+            secret,
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}

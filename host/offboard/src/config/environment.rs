@@ -1,0 +1,40 @@
+//! The variables of an environment, as a caller passes them.
+
+use std::{collections::BTreeMap, env, ffi::OsString, fmt};
+
+/// The variables of an environment. A blank variable counts as not set. The
+/// values cannot be printed: some are secrets.
+#[derive(Clone, Default)]
+pub struct Environment(BTreeMap<String, OsString>);
+
+impl Environment {
+    /// The environment of this process, as it is now.
+    #[must_use]
+    pub fn of_process() -> Self {
+        env::vars_os().collect()
+    }
+
+    /// A variable that is not blank.
+    pub(super) fn get(&self, name: &str) -> Option<&OsString> {
+        let value = self.0.get(name)?;
+        let is_blank = value.to_str().is_some_and(|value| value.trim().is_empty());
+        (!is_blank).then_some(value)
+    }
+}
+
+impl<K: Into<OsString>, V: Into<OsString>> FromIterator<(K, V)> for Environment {
+    /// A name that is not UTF-8 is the name of no setting.
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(variables: I) -> Self {
+        let variables = variables.into_iter().filter_map(|(name, value)| {
+            let name = name.into().into_string().ok()?;
+            Some((name, value.into()))
+        });
+        Self(variables.collect())
+    }
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_set().entries(self.0.keys()).finish()
+    }
+}

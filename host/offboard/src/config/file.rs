@@ -1,0 +1,254 @@
+//! The configuration file: named profiles, one for each tenant. It is never
+//! looked for in the working folder, which may be somebody else's: a profile
+//! may name a program that is run.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Deserializer, de::Error as _};
+
+use super::{
+    Profile, SETTINGS,
+    error::{ConfigError, InvalidFile},
+};
+use crate::{
+    connection::{TrustedFileError, read_trusted},
+    mask,
+};
+
+/// Larger than any configuration, in bytes.
+const MAX_FILE: u64 = 1024 * 1024;
+
+/// Where profiles stand.
+const PROFILES: &str = "a profile stands below a line [profiles.NAME]";
+
+/// How alike two keys are where one may be meant for the other.
+const ALIKE: f64 = 0.8;
+
+/// What a configuration file has.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Contents {
+    /// The profile that is used where none is named.
+    #[serde(default, deserialize_with = "profile_name")]
+    profile: Option<String>,
+    #[serde(default)]
+    profiles: BTreeMap<String, Profile>,
+}
+
+/// A profile, and where it stands.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Chosen {
+    pub(super) file: PathBuf,
+    pub(super) name: String,
+    pub(super) profile: Profile,
+}
+
+/// The profile that is in force; `None` without a file, or without a profile in it.
+pub(super) fn choose(
+    file: Option<&Path>,
+    name: Option<&str>,
+) -> Result<Option<Chosen>, ConfigError> {
+    let (path, must_exist) = match (file, default_file(), name) {
+        (Some(path), ..) => (path.to_owned(), true),
+        (None, Some(path), _) => (path, false),
+        (None, None, None) => return Ok(None),
+        (None, None, Some(name)) => {
+            let profile = name.to_owned();
+            return Err(ConfigError::NoHome { profile });
+        }
+    };
+    let text = match (read(&path), name) {
+        (Ok(text), _) => text,
+        (Err(error), Some(name)) if !must_exist && is_missing(&error) => {
+            let profile = name.to_owned();
+            return Err(ConfigError::NoFile { profile, path });
+        }
+        (Err(error), None) if !must_exist && is_missing(&error) => return Ok(None),
+        (Err(error), _) => return Err(error),
+    };
+    let invalid = |source| ConfigError::File {
+        path: path.clone(),
+        source,
+    };
+    check_secrets(&text).map_err(|error| invalid(InvalidFile::Secret(error)))?;
+    let contents: Contents = toml::from_str(&text).map_err(|error| invalid(explain(&error)))?;
+    let names: Vec<&str> = contents.profiles.keys().map(String::as_str).collect();
+    let owned = || names.iter().map(|&name| name.to_owned()).collect();
+    let name = match (name, contents.profile.as_deref(), names.as_slice()) {
+        (Some(name), ..) | (None, Some(name), _) => name,
+        (None, None, [name]) => *name,
+        (None, None, []) => return Ok(None),
+        (None, None, many) if many.contains(&"default") => "default",
+        (None, None, _) => {
+            let profiles = owned();
+            return Err(ConfigError::SeveralProfiles { path, profiles });
+        }
+    }
+    .to_owned();
+    let Some(profile) = contents.profiles.get(&name) else {
+        let profiles = owned();
+        return Err(ConfigError::UnknownProfile {
+            path,
+            profile: name,
+            profiles,
+        });
+    };
+    let mut profile = profile.clone();
+    profile.anchor(path.parent().unwrap_or(Path::new("")));
+    Ok(Some(Chosen {
+        profile,
+        name,
+        file: path,
+    }))
+}
+
+/// The default configuration file; `None` without a home folder, or with one that
+/// is relative to the working folder.
+#[must_use]
+pub fn default_file() -> Option<PathBuf> {
+    use etcetera::BaseStrategy;
+    let folder = etcetera::choose_base_strategy().ok()?.config_dir();
+    let file = folder.join("offboard").join("offboard.toml");
+    Some(file).filter(|file| file.is_absolute())
+}
+
+/// The file may name a program that is run, so nobody else may write it.
+fn read(path: &Path) -> Result<String, ConfigError> {
+    let bytes = read_trusted(path, MAX_FILE).map_err(|source| ConfigError::Untrusted {
+        path: path.to_owned(),
+        source,
+    })?;
+    let text = String::from_utf8(bytes);
+    text.map_err(|_| ConfigError::NotText(path.to_owned()))
+}
+
+fn is_missing(error: &ConfigError) -> bool {
+    matches!(
+        error,
+        ConfigError::Untrusted { source: TrustedFileError::Io(error), .. }
+            if error.kind() == io::ErrorKind::NotFound
+    )
+}
+
+/// Checks that no value is a token or a client secret. Text that is not TOML is rejected
+/// later, when it is parsed.
+fn check_secrets(text: &str) -> Result<(), mask::MisplacedSecret> {
+    fn walk(name: &str, value: &toml::Value) -> Result<(), mask::MisplacedSecret> {
+        match value {
+            toml::Value::String(text) => mask::check(name, text),
+            toml::Value::Array(values) => values.iter().try_for_each(|value| walk(name, value)),
+            toml::Value::Table(table) => table.iter().try_for_each(|(key, value)| {
+                let key = mask::value(key);
+                let name = match name {
+                    "" => key.into_owned(),
+                    name => format!("{name}.{key}"),
+                };
+                walk(&name, value)
+            }),
+            _ => Ok(()),
+        }
+    }
+    if let Ok(table) = toml::from_str::<toml::Table>(text) {
+        walk("", &toml::Value::Table(table))?;
+    }
+    Ok(())
+}
+
+/// The place and the reason; for a key that there is not, the one that may be
+/// meant instead of all there are.
+fn explain(error: &toml::de::Error) -> InvalidFile {
+    let message = error.message();
+    // Without the line itself, which may have a secret.
+    let place = error.to_string();
+    let place = place.lines().next().unwrap_or_default();
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let Some(unknown) = quoted
+        .next()
+        .filter(|_| message.starts_with("unknown field"))
+    else {
+        let message = message_without_value(message);
+        let message = match message.contains("cannot extend value") {
+            true => format!("{message} ({PROFILES})"),
+            false => message,
+        };
+        return InvalidFile::Contents(format!("{place}: {message}"));
+    };
+    // As the flags and JSON may have it.
+    let key = kebab(unknown);
+    let mut quoted = quoted.collect::<Vec<_>>();
+    if !quoted.contains(&key.as_str()) && is_setting(&key) {
+        return InvalidFile::Contents(format!(
+            "{place}: {unknown} stands in no profile: it belongs below a line [profiles.NAME], as {key}"
+        ));
+    }
+    quoted.retain(|known| *known != unknown);
+    let known_at_the_top = quoted.contains(&"profiles");
+    let likely = quoted
+        .into_iter()
+        .map(|known| (strsim::jaro_winkler(&key, known), known))
+        .filter(|(alike, _)| *alike >= ALIKE)
+        .max_by(|one, other| one.0.total_cmp(&other.0));
+    let unknown = format!("{place}: there is no key {unknown}");
+    InvalidFile::Contents(match likely {
+        Some((_, known)) => format!("{unknown}; did you mean {known}?"),
+        None if known_at_the_top => format!("{unknown} ({PROFILES})"),
+        None => unknown,
+    })
+}
+
+/// What is there may be a secret, too.
+fn message_without_value(message: &str) -> String {
+    match message
+        .strip_prefix("invalid type: ")
+        .map(|rest| rest.rsplit_once(", expected "))
+    {
+        Some(Some((_, expected))) => {
+            let expected = expected.replace("a sequence", "a list");
+            format!("what stands there is not {expected}")
+        }
+        _ => message.to_owned(),
+    }
+}
+
+/// `clientId` and `client_id` as `client-id`.
+fn kebab(key: &str) -> String {
+    let mut kebab = String::new();
+    for letter in key.chars() {
+        match letter {
+            '_' => kebab.push('-'),
+            letter if letter.is_ascii_uppercase() => {
+                kebab.push('-');
+                kebab.push(letter.to_ascii_lowercase());
+            }
+            letter => kebab.push(letter),
+        }
+    }
+    kebab
+}
+
+/// Whether a profile can have this key.
+fn is_setting(key: &str) -> bool {
+    let mut settings = SETTINGS.iter();
+    settings.any(|setting| setting.in_profile && setting.key == key)
+}
+
+/// The one name, which is easily taken for where the profiles stand.
+fn profile_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    match toml::Value::deserialize(deserializer)? {
+        toml::Value::String(name) => Ok(Some(name)),
+        toml::Value::Table(_) => Err(D::Error::custom(
+            "a profile stands below a line [profiles.NAME]; `profile` alone names the one that is used",
+        )),
+        _ => Err(D::Error::custom(
+            "`profile` is the name of one of the profiles",
+        )),
+    }
+}
+
+#[cfg(test)]
+#[path = "file_tests.rs"]
+mod tests;

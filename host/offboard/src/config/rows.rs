@@ -1,0 +1,130 @@
+//! Every setting that is in force, and where it was found, without secrets.
+
+use serde_json::Value;
+
+use super::{
+    Config, ConfigError, SETTINGS, Source, Sourced, default_file, default_ledger, limit::shown,
+    setting::Setting, value::SettingValue,
+};
+use crate::{
+    Keyword,
+    connection::{Proxies, cloud::Service},
+    sandbox::Limit,
+};
+
+/// What is shown of a secret that is set.
+const SET: &str = "[set]";
+
+/// A setting that is in force.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Row {
+    /// Its name, in kebab case.
+    pub key: &'static str,
+    /// Its value without secrets; `None` if it has none. A value may be a list
+    /// or a table.
+    pub value: Option<Value>,
+    /// Where the value was found.
+    pub source: Source,
+}
+
+impl Row {
+    fn new(key: &'static str, found: Option<Sourced<Value>>) -> Self {
+        let (value, source) = match found {
+            Some(found) => (Some(found.value), found.source),
+            None => (None, Source::Default),
+        };
+        Self { key, value, source }
+    }
+}
+
+impl Config {
+    /// Every setting that is in force. The proxy is read from the environment of
+    /// this process.
+    ///
+    /// # Errors
+    /// The parts of the service do not belong together, or the proxy cannot be
+    /// used.
+    pub fn rows(&self) -> Result<Vec<Row>, ConfigError> {
+        let service = self.service()?;
+        let mut rows = Vec::new();
+        for setting in SETTINGS {
+            rows.push(self.row(setting, &service));
+            if let Some(secret) = setting.secret {
+                let source = self.secrets.source(secret.key);
+                let held = source.map(|source| Sourced::new(SET.into(), source));
+                rows.push(Row::new(secret.key, held));
+            }
+            // It belongs to the way to the service, too, and is no setting of its own.
+            if setting.key == "allow-address" {
+                rows.push(Row::new("proxy", proxy()?));
+            }
+        }
+        Ok(rows)
+    }
+
+    fn row(&self, setting: &Setting, service: &Service) -> Row {
+        let found = self.values.shown(setting.key);
+        let source = found.as_ref().map(|found| found.source.clone());
+        let of_cloud = |value: Value| {
+            let source = source.clone().unwrap_or(Source::Cloud);
+            Some(Sourced::new(value, source))
+        };
+        let or_default = |value: Option<Value>| {
+            found
+                .clone()
+                .or_else(|| value.map(|value| Sourced::new(value, Source::Default)))
+        };
+        let found = match setting.key {
+            "configuration" => {
+                let value = self.file().or_else(default_file);
+                return Row {
+                    key: setting.key,
+                    value: value.map(|file| file.shown()),
+                    source: self
+                        .file
+                        .as_ref()
+                        .map_or(Source::Default, |file| file.source.clone()),
+                };
+            }
+            "profile" => {
+                let source = self.profile_source.clone();
+                let chosen = self.profile.as_ref();
+                return Row {
+                    key: setting.key,
+                    value: chosen.map(|chosen| chosen.name.clone().into()),
+                    source: source
+                        .or_else(|| chosen.map(|chosen| chosen.source()))
+                        .unwrap_or(Source::Default),
+                };
+            }
+            "api-root" => of_cloud(service.api_root.shown()),
+            "authority" => of_cloud(service.authority.shown()),
+            "resource" => of_cloud(service.resource.shown()),
+            "auth" => {
+                let auth = self.chosen_auth();
+                auth.map(|auth| auth.map(|auth| auth.name().into()))
+            }
+            "quota" => or_default(Some(self.effective_quota().shown())),
+            "ledger" => or_default(default_ledger().map(|file| file.shown())),
+            "limits" => {
+                let limits = &self.plugin.limits;
+                let all = Limit::ALL.into_iter();
+                let value = shown(all.map(|limit| (limit, limits.get(limit))));
+                let source = source.unwrap_or(Source::Default);
+                Some(Sourced::new(value, source))
+            }
+            _ => found,
+        };
+        Row::new(setting.key, found)
+    }
+}
+
+/// The proxy, without its credential, and the variable that names it.
+fn proxy() -> Result<Option<Sourced<Value>>, ConfigError> {
+    let proxies = Proxies::from_environment()?;
+    Ok(proxies.proxy().map(|(proxy, variable)| {
+        let source = variable.map_or(Source::Default, |name| Source::Environment(name.to_owned()));
+        Sourced::new(proxy.to_string().into(), source)
+    }))
+}

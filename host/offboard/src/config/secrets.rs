@@ -1,0 +1,75 @@
+//! The secrets that variables of the environment hold.
+
+use std::{collections::HashMap, ffi::OsString, fmt};
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{SETTINGS, Source};
+use crate::connection::{InvalidToken, Token};
+
+/// What the environment held. It cannot be printed.
+#[derive(Clone, Default)]
+pub struct Secrets(HashMap<&'static str, SecretString>);
+
+impl Secrets {
+    /// Takes the secrets, each by the name of its variable. `take` should also
+    /// remove the variable, so that no child process inherits it.
+    ///
+    /// ```
+    /// use offboard::config::Secrets;
+    ///
+    /// let secrets = Secrets::take(|name| {
+    ///     (name == "AZURE_CLIENT_SECRET").then(|| "s3cret".into())
+    /// });
+    /// assert_eq!(format!("{secrets:?}"), "Secrets([redacted])");
+    /// ```
+    pub fn take(mut take: impl FnMut(&'static str) -> Option<OsString>) -> Self {
+        let variables = SETTINGS.iter().filter_map(|setting| setting.secret);
+        let taken = variables.filter_map(|secret| {
+            let value = take(secret.variable)?.into_string();
+            // A value that is not UTF-8 is not a secret of these, and is rejected
+            // as one.
+            let value = value.map_or_else(|_| "\u{fffd}".into(), SecretString::from);
+            Some((secret.key, value))
+        });
+        Self(taken.collect())
+    }
+
+    /// The token, if it was given and is not blank.
+    #[must_use]
+    pub fn token(&self) -> Option<Result<Token, InvalidToken>> {
+        let token = self.0.get("token")?.expose_secret();
+        (!token.trim().is_empty()).then(|| Token::new(token))
+    }
+
+    /// The client secret, if it was given and is not blank.
+    #[must_use]
+    pub fn client_secret(&self) -> Option<SecretString> {
+        let secret = self.0.get("client-secret")?.expose_secret().trim();
+        (!secret.is_empty()).then(|| SecretString::from(secret))
+    }
+
+    /// The password of the certificate's file.
+    #[must_use]
+    pub fn certificate_password(&self) -> Option<SecretString> {
+        self.0.get("certificate-password").cloned()
+    }
+
+    /// The variable that holds a secret, if it is set.
+    pub(super) fn source(&self, key: &str) -> Option<Source> {
+        let is_set = match key {
+            "token" => self.token().is_some(),
+            "client-secret" => self.client_secret().is_some(),
+            _ => self.0.contains_key(key),
+        };
+        let mut variables = SETTINGS.iter().filter_map(|setting| setting.secret);
+        let variable = variables.find(|secret| secret.key == key)?.variable;
+        is_set.then(|| Source::Environment(variable.to_owned()))
+    }
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Secrets([redacted])")
+    }
+}

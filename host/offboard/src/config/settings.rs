@@ -1,0 +1,207 @@
+//! Every setting, once: its type, its names, and what it means.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::Value;
+use url::Url;
+
+use super::{
+    Config, Sourced,
+    auth::Auth,
+    error::ConfigError,
+    layers::Layers,
+    limit::LimitValues,
+    setting::{Kind, Section, Setting},
+    value::{Hosts, SecretFile, SettingValue, Words, check, from_file},
+};
+use crate::{
+    component::Digest,
+    connection::{
+        AddressRange,
+        cloud::{Cloud, Region},
+    },
+    contract::ApiRoot,
+    pace::Quota,
+    policy::Policy,
+};
+
+/// The authority, as Azure's own tools take it.
+pub(super) const AUTHORITY_HOST: &str = "AZURE_AUTHORITY_HOST";
+
+/// The configuration file.
+pub(super) const CONFIGURATION: Setting = Setting::new(
+    Section::Connection,
+    "configuration",
+    "OFFBOARD_CONFIG",
+    "FILE",
+    "The configuration file [default: offboard/offboard.toml in your configuration folder]",
+)
+.argument("config")
+.never_in_profile(Kind::Path);
+
+/// The profile of the configuration file.
+pub(super) const PROFILE: Setting = Setting::new(
+    Section::Connection,
+    "profile",
+    "OFFBOARD_PROFILE",
+    "NAME",
+    "The profile of the configuration file",
+)
+.never_in_profile(Kind::Text);
+
+/// Declares the settings that a profile can have: the types of what is in force
+/// and of a profile, how one comes from the other, and the definitions.
+macro_rules! settings {
+    ($(
+        $name:ident: $type:ty =
+        $section:ident $key:literal $variable:literal $value_name:literal $about:literal
+        [$($more:tt)*];
+    )*) => {
+        /// What a profile has.
+        #[derive(Debug, Clone, Default, Deserialize)]
+        #[serde(deny_unknown_fields, default)]
+        pub(super) struct Profile {$(
+            #[serde(rename = $key, deserialize_with = "from_file")]
+            pub(super) $name: Option<$type>,
+        )*}
+
+        /// What is in force.
+        #[derive(Debug, Clone, Default)]
+        pub(super) struct Values {$(
+            pub(super) $name: Option<Sourced<$type>>,
+        )*}
+
+        impl Profile {
+            /// Makes names of files relative to the folder of the configuration file.
+            pub(super) fn anchor(&mut self, folder: &Path) {$(
+                if let Some(value) = &mut self.$name {
+                    value.anchor(folder);
+                }
+            )*}
+        }
+
+        impl Values {
+            /// Takes each value from the nearest layer.
+            pub(super) fn pick(
+                layers: &Layers<'_>,
+                profile: Profile,
+            ) -> Result<Self, ConfigError> {
+                Ok(Self {$(
+                    $name: layers.pick(
+                        &define::<$type>(
+                            Setting::new(
+                                Section::$section, $key, $variable, $value_name, $about,
+                            )
+                            $($more)*
+                        ),
+                        profile.$name,
+                    )?,
+                )*})
+            }
+
+            /// A value without secrets, by its key.
+            pub(super) fn shown(&self, key: &str) -> Option<Sourced<Value>> {
+                match key {
+                    $($key => self.$name.as_ref().map(|found| found.map(SettingValue::shown)),)*
+                    _ => None,
+                }
+            }
+        }
+
+        impl Config {$(
+            #[doc = concat!("The setting `", $key, "`, if it was given.")]
+            #[must_use]
+            pub fn $name(&self) -> Option<&Sourced<$type>> {
+                self.values.$name.as_ref()
+            }
+        )*}
+
+        /// The definition of every setting, in the order in which they are listed.
+        pub static SETTINGS: &[Setting] = &[
+            CONFIGURATION,
+            PROFILE,
+            $(define::<$type>(
+                Setting::new(Section::$section, $key, $variable, $value_name, $about) $($more)*
+            ),)*
+        ];
+    };
+}
+
+/// A definition with what its type says.
+const fn define<T: SettingValue>(setting: Setting) -> Setting {
+    Setting {
+        kind: T::KIND,
+        is_list: T::IS_LIST,
+        check: check::<T>,
+        ..setting
+    }
+}
+
+/// The definition of a setting.
+#[must_use]
+pub fn setting_of(key: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.key == key)
+}
+
+settings! {
+    cloud: Cloud = Connection "cloud" "OFFBOARD_CLOUD" "CLOUD"
+        "The cloud [default: commercial]" [];
+    region: Region = Connection "region" "OFFBOARD_REGION" "REGION"
+        "A region of the commercial cloud: a shorter way, for whoever wants one" [];
+    api_root: ApiRoot = Connection "api-root" "OFFBOARD_API_ROOT" "URL"
+        "Another API than the cloud's; http only to loopback" [];
+    authority: Url = Connection "authority" "OFFBOARD_AUTHORITY" "URL"
+        "Another sign-in authority than the cloud's" [.also(&[AUTHORITY_HOST])];
+    resource: String = Connection "resource" "OFFBOARD_RESOURCE" "URL"
+        "Another token resource than the cloud's" [];
+    allow_api_host: Hosts = Connection "allow-api-host" "OFFBOARD_ALLOW_API_HOST" "HOST"
+        "An API host that may get tokens of Microsoft's, though nobody knows it" [];
+    auth: Auth = SignIn "auth" "OFFBOARD_AUTH" "HOW"
+        "How to sign in; without it, by the first of these that is given, as far as managed-identity"
+        [];
+    tenant: String = SignIn "tenant" "OFFBOARD_TENANT" "TENANT"
+        "The tenant's id or one of its domains" [.also(&["AZURE_TENANT_ID"])];
+    client_id: String = SignIn "client-id" "OFFBOARD_CLIENT_ID" "ID"
+        "The app registration's application id" [.also(&["AZURE_CLIENT_ID"])];
+    client_secret_file: SecretFile =
+        SignIn "client-secret-file" "OFFBOARD_CLIENT_SECRET_FILE" "FILE"
+        "A file with the client secret" [.or_secret("client-secret", "AZURE_CLIENT_SECRET")];
+    certificate: SecretFile = SignIn "certificate" "OFFBOARD_CERTIFICATE" "FILE"
+        "A certificate with its key, PEM or PFX" [.also(&["AZURE_CLIENT_CERTIFICATE_PATH"])];
+    certificate_password_file: SecretFile =
+        SignIn "certificate-password-file" "OFFBOARD_CERTIFICATE_PASSWORD_FILE" "FILE"
+        "A file with the PFX's password"
+        [.or_secret("certificate-password", "AZURE_CLIENT_CERTIFICATE_PASSWORD")];
+    federated_token_file: SecretFile =
+        SignIn "federated-token-file" "OFFBOARD_FEDERATED_TOKEN_FILE" "FILE"
+        "A file with a federated assertion" [.also(&["AZURE_FEDERATED_TOKEN_FILE"])];
+    identity: String = SignIn "identity" "OFFBOARD_IDENTITY" "ID"
+        "The managed identity: system, a client id, a resource id, or object:ID" [];
+    token_file: SecretFile = SignIn "token-file" "OFFBOARD_TOKEN_FILE" "FILE"
+        "A file with a bearer token" [.or_secret("token", "OFFBOARD_TOKEN")];
+    token_command: Words = SignIn "token-command" "OFFBOARD_TOKEN_COMMAND" "COMMAND"
+        "A program that prints a bearer token, with its arguments; no shell is in between" [];
+    ca_file: PathBuf = Connection "ca-file" "OFFBOARD_CA_FILE" "FILE"
+        "Certification authorities to trust besides the system's, as PEM" [];
+    allow_address: Vec<AddressRange> =
+        Connection "allow-address" "OFFBOARD_ALLOW_ADDRESS" "RANGE"
+        "Addresses that are not public and may be used all the same: 10.1.2.3 or 10.0.0.0/8" [];
+    quota: Quota = Connection "quota" "OFFBOARD_QUOTA" "CALLS/TIME,..."
+        "How many calls the service takes in how much time, for each of its APIs; or none \
+         [default: 100/60s,1500/1h]" [];
+    audit: PathBuf = Connection "audit" "OFFBOARD_AUDIT" "FILE"
+        "Put every request that the plugin asks for on record here, let out or not" [];
+    ledger: PathBuf = Connection "ledger" "OFFBOARD_LEDGER" "FILE"
+        "The record of all orders, and of all calls that count for a quota [default: \
+         offboard/ledger.db in your state folder]" [];
+    policy: Policy = Connection "policy" "" "TABLE"
+        "Which machines are not offboarded" [.only_in_profile()];
+    plugin: PathBuf = Plugin "plugin" "OFFBOARD_PLUGIN" "FILE"
+        "Another component than the built-in one" [];
+    plugin_sha256: Digest = Plugin "plugin-sha256" "OFFBOARD_PLUGIN_SHA256" "DIGEST"
+        "Run the plugin only if it has this SHA-256 digest" [];
+    limits: LimitValues = Plugin "limits" "OFFBOARD_LIMITS" "NAME=VALUE"
+        "Another limit than the usual one, as memory=64MiB or deadline=30s; inspect shows them all"
+        [.argument("limit")];
+}

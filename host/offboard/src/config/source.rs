@@ -1,0 +1,85 @@
+//! Where a setting comes from. Overrides beat the environment, the environment
+//! beats the profile.
+
+use std::{fmt, path::PathBuf};
+
+use crate::mask;
+
+/// Where a value was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// In an override. The text is what the front end calls it, for example the
+    /// name of a command's argument.
+    Override(String),
+    /// In the environment, in the variable of this name.
+    Environment(String),
+    /// In a profile of the configuration file.
+    Profile {
+        /// The configuration file.
+        file: PathBuf,
+        /// The profile's name.
+        profile: String,
+    },
+    /// Derived from the cloud.
+    Cloud,
+    /// The default.
+    Default,
+}
+
+/// A value, and where it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sourced<T> {
+    /// The value.
+    pub value: T,
+    /// Where it was found.
+    pub source: Source,
+}
+
+impl Source {
+    /// Whether it is the profile.
+    #[must_use]
+    pub fn is_profile(&self) -> bool {
+        matches!(self, Self::Profile { .. })
+    }
+
+    /// The place in the order of precedence. The lowest wins.
+    pub(super) fn distance(&self) -> u8 {
+        match self {
+            Self::Override(_) => 0,
+            Self::Environment(_) => 1,
+            Self::Profile { .. } => 2,
+            Self::Cloud | Self::Default => 3,
+        }
+    }
+}
+
+impl<T> Sourced<T> {
+    /// A value from a source.
+    pub fn new(value: T, source: Source) -> Self {
+        Self { value, source }
+    }
+
+    /// Where the value was found.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// Another value from the same source.
+    pub(super) fn map<U>(&self, other: impl FnOnce(&T) -> U) -> Sourced<U> {
+        Sourced::new(other(&self.value), self.source.clone())
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Override(name) => formatter.write_str(name),
+            Self::Environment(name) => write!(formatter, "environment {name}"),
+            Self::Profile { file, profile } => {
+                write!(formatter, "profile {profile} in {}", mask::path(file))
+            }
+            Self::Cloud => formatter.write_str("cloud"),
+            Self::Default => formatter.write_str("default"),
+        }
+    }
+}

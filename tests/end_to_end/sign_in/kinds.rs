@@ -263,7 +263,8 @@ fn a_secret_comes_from_where_the_kind_does() {
         .env("OFFBOARD_CONFIG", &file)
         .env("AZURE_CLIENT_SECRET", world.simulator.client_secret());
     let done = assert_offboarded(&world, &mut command);
-    assert_says(&done.stderr, &["note: OFFBOARD_TENANT says", "other.test"]);
+    let expected = ["note: OFFBOARD_TENANT is", "takes precedence", "other.test"];
+    assert_says(&done.stderr, &expected);
     // A flag beats the kind that the profile says; a variable does not.
     let mut command = crate::support::command(["config", "show", "--output", "json"]);
     command

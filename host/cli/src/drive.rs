@@ -25,6 +25,7 @@ use offboard::{
     mask,
     order::{Order, State, Verdict},
     outputs::Files,
+    plan::{Confirmation, Method, PlanDigest},
     run::{Event, Sending, unrecorded},
     text::clean_error,
 };
@@ -50,6 +51,25 @@ pub(super) struct Course<'a> {
     pub(super) resend_unknown: bool,
     /// Where its rows go.
     pub(super) rows: &'a RefCell<Rows>,
+}
+
+impl Course<'_> {
+    /// The confirmation of a plan that was shown, or else a consent in advance.
+    fn confirmation(&self, shown: Option<PlanDigest>) -> Confirmation {
+        let method = if shown.is_some() {
+            Method::Answer
+        } else if self.send.expect.is_some() {
+            Method::ExpectedCount
+        } else {
+            Method::Consent
+        };
+        Confirmation {
+            digest: shown,
+            method,
+            by: None,
+            resend_unknown: self.resend_unknown,
+        }
+    }
 }
 
 /// What could not be put on record, by its number.
@@ -141,7 +161,9 @@ async fn go(
         // Every machine would meet it, and not all rules were asked.
         observe(Event::Stopped(&problem));
         if course.send.yes && !course.dry {
-            runner.session.confirm(run, !course.is_resumed).await?;
+            let consent = course.confirmation(None);
+            let all = !course.is_resumed;
+            runner.session.confirm(run, all, &consent).await?;
         }
         return Ok(Finished::Yes);
     }
@@ -159,6 +181,10 @@ async fn go(
     let asks = !course.send.yes && !course.dry;
     let shown = if asks { screen.insisting() } else { *screen };
     announce(course, &shown, connected, run).await?;
+    let plan = runner.session.plan_of(run, course.resend_unknown).await?;
+    if plan.machines > 0 {
+        shown.say(&format!("Plan digest: {}", plan.digest));
+    }
     if course.dry || signals.stopped() {
         return Ok(Finished::Yes);
     }
@@ -176,7 +202,9 @@ async fn go(
     }
     // Who takes a run up does so for what was shown: what was left out stays out.
     let all = !asks && !course.is_resumed;
-    runner.session.confirm(run, all).await?;
+    let shown = asks.then_some(plan.digest);
+    let confirmation = course.confirmation(shown);
+    runner.session.confirm(run, all, &confirmation).await?;
     let sending = Sending {
         again: course.again,
         resend_unknown: course.resend_unknown,

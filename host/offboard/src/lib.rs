@@ -13,6 +13,7 @@ pub mod members;
 pub mod order;
 pub mod outputs;
 pub mod pace;
+pub mod plan;
 pub mod policy;
 pub mod run;
 pub mod selection;

@@ -90,6 +90,12 @@ pub enum Fault {
          `offboard resume` goes on"
     )]
     Ended,
+    /// The run's plan is not the one that was confirmed.
+    #[error(
+        "has another plan than the one that was confirmed, because the run has changed since it was \
+         shown: nothing was sent; look at the run and confirm it again"
+    )]
+    PlanChanged,
     /// There is no home to keep it in.
     #[error(
         "has no place, because there is no home folder: name a file with --ledger; for one \

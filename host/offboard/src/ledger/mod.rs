@@ -11,6 +11,7 @@
 
 mod calls;
 mod claim;
+mod confirm;
 mod entry;
 mod error;
 mod files;
@@ -41,6 +42,7 @@ use tokio::sync::Mutex;
 
 pub use calls::{CallId, Turn};
 pub use claim::Taken;
+pub use confirm::{ConfirmationRow, PlanRow};
 pub use entry::Entry;
 pub use error::{Fault, LedgerError};
 pub use orders::{Counts, Plan};
@@ -76,7 +78,13 @@ pub struct Ledger {
 
 /// The schema's versions, oldest first. What was released is never edited.
 fn schema() -> Migrator {
-    let versions = [("the ledger", include_str!("schema/0001_ledger.sql"))];
+    let versions = [
+        ("the ledger", include_str!("schema/0001_ledger.sql")),
+        (
+            "confirmations",
+            include_str!("schema/0002_confirmations.sql"),
+        ),
+    ];
     let migration = |(version, (name, sql)): (i64, (&'static str, &'static str))| {
         let kind = MigrationType::Simple;
         Migration::new(

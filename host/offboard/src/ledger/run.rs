@@ -86,37 +86,6 @@ impl Session {
         plan.await.map_err(|error: Fault| self.fault(error))
     }
 
-    /// It is meant: whoever comes later may take it up. All of its orders are, or
-    /// those that could be shown.
-    ///
-    /// # Errors
-    /// The ledger cannot be written.
-    pub async fn confirm(&self, run: RunId, all: bool) -> Result<(), LedgerError> {
-        let confirm = async {
-            let mut writing = self.ledger.write_now().await?;
-            self.must_live(&mut writing).await?;
-            let confirmed =
-                sqlx::query("UPDATE run SET draft = 0 WHERE id = ? AND (NOT draft OR session = ?)")
-                    .bind(run.0)
-                    .bind(self.id)
-                    .execute(&mut *writing)
-                    .await?;
-            if confirmed.rows_affected() != 1 {
-                return Err(Fault::Ended);
-            }
-            sqlx::query(
-                "UPDATE orders SET confirmed = 1 \
-                 WHERE run = ? AND (? OR state IN ('planned', 'unknown'))",
-            )
-            .bind(run.0)
-            .bind(all)
-            .execute(&mut *writing)
-            .await?;
-            Ok(writing.commit().await?)
-        };
-        confirm.await.map_err(|error: Fault| self.fault(error))
-    }
-
     /// The run that has this key, if there is one, and whether it is a draft.
     ///
     /// # Errors

@@ -137,8 +137,16 @@ fn help(error: &ListError) -> String {
             let other = used.as_ref().map_or_else(String::new, |used| {
                 format!(", or --id-column {} if those ids are meant", quoted(used))
             });
-            format!(": add --id-column {}{other}", quoted(column))
+            format!(
+                ": add --id-column {}{other}, or remove the column",
+                quoted(column)
+            )
         }
+        ListError::TwoNames { column, other, .. } => format!(
+            ": add --name-column {} or --name-column {}",
+            quoted(column),
+            quoted(other)
+        ),
         ListError::Guids(_) => {
             ": add --name-column with the column of the DNS names, to select the machines by name"
                 .to_owned()

@@ -240,6 +240,16 @@ pub enum ListError {
         /// The column that names the machine of this line.
         used: Option<String>,
     },
+    /// Two columns of a row name different machines, and neither was chosen.
+    #[error("the columns {column:?} and {other:?} name different machines (line {line})")]
+    TwoNames {
+        /// The column that would have been used.
+        column: String,
+        /// The other one.
+        other: String,
+        /// The first line where they differ.
+        line: u64,
+    },
     /// A column with a known heading for ids holds GUIDs: an export of Intune or Entra
     /// ID.
     #[error(
@@ -322,6 +332,8 @@ struct Checked<'a> {
     faults: Vec<ListFault>,
     /// The first column that holds ids and is not used.
     unused: Option<ListError>,
+    /// The first two columns that name different machines.
+    names: Option<ListError>,
     /// The column of ids that holds GUIDs, and whether it holds ids.
     guids: Option<String>,
     has_ids: bool,
@@ -346,6 +358,7 @@ impl<'a> Checked<'a> {
             known: Known::default(),
             faults: Vec::new(),
             unused: None,
+            names: None,
             guids: None,
             has_ids: false,
         })
@@ -431,6 +444,15 @@ impl<'a> Checked<'a> {
                 },
             });
         }
+        if self.names.is_none()
+            && let Some((column, other)) = columns.two_names(selected, self.options)
+        {
+            self.names = Some(ListError::TwoNames {
+                column: column.written.clone(),
+                other: other.written.clone(),
+                line,
+            });
+        }
     }
 
     fn comment(&self, columns: &Columns) -> Result<EntryComment, RowError> {
@@ -463,8 +485,8 @@ impl<'a> Checked<'a> {
     }
 
     fn end(self) -> Result<List, ListError> {
-        if let Some(unused) = self.unused {
-            return Err(unused);
+        if let Some(error) = self.unused.or(self.names) {
+            return Err(error);
         }
         if let Some(column) = self.guids.filter(|_| !self.has_ids) {
             return Err(ListError::Guids(column));

@@ -8,7 +8,7 @@ use super::{
     ListError, ListOptions,
     columns::{Columns, Heading, headings, is_known},
     list::{ListFault, RowError},
-    reference::names_id,
+    reference::has_id,
     table::{Line, Table, is_line_break, lines, trim},
 };
 use crate::members::members;
@@ -130,7 +130,7 @@ fn table<'a>(mut table: Table<'a>, options: &ListOptions) -> Result<Rows<'a>, Li
             Some(Ok((_, Line::Blank))) => (),
         }
     };
-    if head.iter().any(|heading| names_id(heading, None)) {
+    if head.iter().any(|heading| has_id(heading, None)) {
         return Err(ListError::NoHead(number));
     }
     if let Some(heading) = head.iter().find(|head| head.contains(is_line_break)) {

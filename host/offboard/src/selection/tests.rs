@@ -216,8 +216,145 @@ fn a_column_of_ids_is_used_or_an_error() {
     }
     let same = format!("machineId,MDFID,name\n{ID},{},{ID}\n", ID.to_uppercase());
     assert_eq!(machines(list(&same)), [ID]);
-    let text = format!("machineId,x\n{ID},see {OTHER}\n");
-    assert_eq!(machines(list(&text)), [ID]);
+}
+
+/// An id is not less one because something is around it.
+#[test]
+fn an_id_with_something_around_it_is_an_id() {
+    let dashed: Vec<&str> = (0..5).map(|part| &ID[part * 8..part * 8 + 8]).collect();
+    let dashed = dashed.join("-");
+    for cell in [
+        format!("MDE:{ID}"),
+        format!("{OTHER}, {ID}"),
+        format!("{OTHER};{ID}"),
+        format!("id={ID}"),
+        format!("{ID} (pc)"),
+        format!("sha1-{ID}"),
+        format!("0x{}", ID.to_uppercase()),
+        format!("{ID}_x"),
+        format!("machines/{ID}"),
+        format!("machines('{ID}')"),
+        format!("machines%2F{ID}"),
+        format!("%{ID}%"),
+        format!("mde://{ID}"),
+        format!("[{ID}]({ID})"),
+        format!("https://example.com/?id={ID}&x=1"),
+        format!("{}\u{200b}{}", &ID[..20], &ID[20..]),
+        format!("{}-{}", &ID[..7], &ID[7..]),
+        format!("mde-{dashed}"),
+        format!("{ID}-pc"),
+        format!("see {ID}."),
+        dashed,
+    ] {
+        let quoted = format!("\"{cell}\"");
+        for text in [
+            format!("name,Defender ID\npc-1,{quoted}\n"),
+            format!("name,Defender ID\npc-0,x\npc-1,{quoted}\n"),
+            format!("{{\"name\":\"pc-1\",\"Defender ID\":{quoted}}}"),
+        ] {
+            assert_eq!(unused(list(&text)).0, "Defender ID", "{text}");
+        }
+        // Beside another id; a user's own word decides.
+        let other = OTHER.replace('1', "2");
+        let text = format!("machineId,also\n{other},{quoted}\n");
+        assert_eq!(
+            unused(list(&text)).2.as_deref(),
+            Some("machineId"),
+            "{text}"
+        );
+        assert_eq!(machines(by(&text, Some("machineId"), None)), [other]);
+        // As the machine itself, it is neither an id nor a name.
+        let found = list(&format!("name\n{quoted}\n"));
+        assert!(
+            matches!(found, Err(ListError::Faults(_))),
+            "{cell}: {found:?}"
+        );
+        assert!(cell.parse::<MachineReference>().is_err(), "{cell}");
+    }
+    let key = format!("{{\"name\":\"pc-1\",\"devices\":{{\"{ID}\":true}}}}");
+    assert_eq!(unused(list(&key)).0, format!("devices.{ID}"));
+    let twice = format!("machineId,also\n{ID},\"{ID} {OTHER}\"\n");
+    assert_eq!(unused(list(&twice)).0, "also");
+    for same in [format!("{ID} {}", ID.to_uppercase()), format!("MDE:{ID}")] {
+        let text = format!("machineId,also\n{ID},{same}\n");
+        assert_eq!(machines(list(&text)), [ID], "{same}");
+    }
+}
+
+#[test]
+fn what_is_no_machine_id_does_not_make_a_list_unusable() {
+    let guid = "11111111-2222-3333-4444-55555555555a";
+    for cell in [
+        format!("{ID}0"),
+        format!("{ID}{}", &ID[..24]),
+        ID[1..].to_owned(),
+        guid.to_owned(),
+        format!("{guid}-{guid}"),
+        format!("{guid} {guid}"),
+        "S-1-5-21-1004336348-1177238915-1682003330-123456".to_owned(),
+        "S-1-12-1-1004336348-1177238915-1682003330-1234567890".to_owned(),
+        "2024-11-27T10:00:00.0000000Z".to_owned(),
+        "00:1A:2B:3C:4D:5E 00:1A:2B:3C:4D:5E 00:1A:2B:3C:4D:5E 00:1A".to_owned(),
+    ] {
+        let text = format!("name,x\npc-1,{cell}\n");
+        assert_eq!(machines(list(&text)), ["pc-1"], "{cell}");
+    }
+    let comment = format!("name,comment\npc-1,Replaced by {ID}\n");
+    assert_eq!(machines(list(&comment)), ["pc-1"]);
+}
+
+#[test]
+fn two_names_of_different_machines_are_an_error() {
+    for (text, column, other, line) in [
+        ("name,hostname\npc-1,pc-2\n", "name", "hostname", 2),
+        (
+            "name,hostname,dnsName\npc-1,pc-1.a.test,pc-1.b.test\n",
+            "dnsName",
+            "hostname",
+            2,
+        ),
+        (
+            "hostname,name\npc-1,pc-1\npc-9,pc-1\n",
+            "name",
+            "hostname",
+            3,
+        ),
+        (
+            "{\"na me\":\"pc-1\",\"deviceName\":\"pc-2\"}",
+            "na me",
+            "deviceName",
+            1,
+        ),
+        (
+            "machineId,Device name,DNS name\n,pc-1.a.test,pc-1.b.test\n",
+            "Device name",
+            "DNS name",
+            2,
+        ),
+    ] {
+        match list(text) {
+            Err(ListError::TwoNames {
+                column: one,
+                other: two,
+                line: at,
+            }) => {
+                assert_eq!(
+                    (one.as_str(), two.as_str(), at),
+                    (column, other, line),
+                    "{text}"
+                );
+            }
+            found => panic!("{text}: {found:?}"),
+        }
+        assert!(by(text, None, Some(other)).is_ok(), "{text}");
+    }
+    for same in [
+        "name,hostname\npc-1.corp.test,PC-1\n",
+        "name,hostname\npc-1,pc-1.corp.test\n",
+        "name,hostname\npc-1,\n,pc-2\n",
+    ] {
+        assert!(list(same).is_ok(), "{same}");
+    }
 }
 
 fn text_name(text: &str) -> String {
@@ -358,8 +495,8 @@ fn of_several_columns_of_ids_the_same_one_counts_each_time() {
             "x",
         );
         assert_eq!((found[0].1.as_str(), found[1].1.as_str()), (ID, OTHER));
-        let found = shown("hostname,name\npc-9,pc-1\n", "x");
-        assert_eq!(found[0].1, "pc-1");
+        let found = shown("hostname,name\npc-1,pc-1.test\n", "x");
+        assert_eq!(found[0].1, "pc-1.test");
     }
     // Another list's id is not a name.
     let found = faults("id,comment\nasset-17,x\n");

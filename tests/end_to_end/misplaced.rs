@@ -282,6 +282,43 @@ fn a_secret_in_the_configuration_is_not_repeated() {
     assert!(!outcome.stdout.contains("hunter2"), "{outcome:?}");
 }
 
+/// As `--from token` instead of `--token-file token`.
+#[test]
+fn a_list_that_is_a_file_of_a_secret_is_neither_repeated_nor_sent() {
+    let world = World::new();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("list");
+    for secret in [JWT, CLIENT_SECRET, RANDOM, "Summer2024!"] {
+        for text in [
+            secret.to_owned(),
+            format!("{secret}\n{secret}.\n"),
+            format!("Bearer {secret}\n"),
+        ] {
+            fs::write(&file, &text).unwrap();
+            let run = [
+                "run",
+                "--from",
+                file.to_str().unwrap(),
+                "--comment",
+                "x",
+                "--yes",
+            ];
+            for more in [&[][..], &["--name-column", "name"], &["--id-column", "id"]] {
+                let outcome = world.offboard(&[&run[..], more].concat());
+                assert_hidden(secret, &text, &outcome);
+                assert_eq!(outcome.code, 2, "{text}: {outcome:?}");
+                let is_alone = text == secret;
+                assert_eq!(
+                    outcome.stderr.contains("its only line may be a secret"),
+                    is_alone,
+                    "{outcome:?}"
+                );
+            }
+        }
+    }
+    assert!(world.requests().is_empty());
+}
+
 #[test]
 fn a_url_is_repeated_without_its_password() {
     let folder = tempfile::tempdir().unwrap();

@@ -98,6 +98,16 @@ pub fn value(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// Text from a file whose content is not known: only what looks like a reference to a
+/// machine or like ordinary words may be shown.
+#[must_use]
+pub fn cell(text: &str) -> Cow<'_, str> {
+    match is_ordinary(text) {
+        true => Cow::Borrowed(text),
+        false => Cow::Owned(hidden(text)),
+    }
+}
+
 /// A message, in which every word that may be a secret is hidden. It may quote
 /// what a user gave.
 #[must_use]
@@ -250,6 +260,44 @@ fn looks_like_name(path: &Path, name: &str) -> bool {
         || name.chars().all(is_word)
             && ((is_whole && name.len() < MIN_PASSWORD)
                 || WORDS.iter().any(|word| name.contains(word)))
+}
+
+/// Whether a text is a GUID, a machine id, or a few words as headings and names of hosts
+/// have them. A word of letters and digits may be a password, unless it is short or
+/// written like the name of a host.
+fn is_ordinary(text: &str) -> bool {
+    const MAX_TEXT: usize = 40;
+    const MAX_WORD: usize = 24;
+    const MAX_HOST: usize = 15;
+    const SHORT: usize = 6;
+    const BETWEEN: [char; 4] = [' ', '-', '_', '.'];
+    let is_hex = |text: &str| text.chars().all(|c| c.is_ascii_hexdigit());
+    let groups: Vec<usize> = text.split('-').map(str::len).collect();
+    if (text.len() == 40 && is_hex(text))
+        || (groups == [8, 4, 4, 4, 12] && is_hex(&text.replace('-', "")))
+    {
+        return true;
+    }
+    let is_word = |word: &str| {
+        // As in `Last seen (UTC)`.
+        let inner = word
+            .strip_prefix('(')
+            .and_then(|word| word.strip_suffix(')'));
+        let word = inner.unwrap_or(word);
+        let changes = word.chars().zip(word.chars().skip(1));
+        let changes = changes.filter(|(one, next)| one.is_lowercase() && next.is_uppercase());
+        match word.chars().count() {
+            length if word.chars().all(char::is_alphabetic) => {
+                length <= MAX_WORD && changes.count() <= 3
+            }
+            length if word.chars().all(|c| c.is_ascii_digit()) => length <= MAX_HOST,
+            length if word.chars().all(char::is_alphanumeric) => {
+                length < SHORT || (length <= MAX_HOST && !word.contains(char::is_lowercase))
+            }
+            _ => false,
+        }
+    };
+    text.chars().count() <= MAX_TEXT && !may_be_secret(text) && text.split(BETWEEN).all(is_word)
 }
 
 /// Whether a name that no file has may be a secret.

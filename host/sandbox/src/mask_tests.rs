@@ -101,6 +101,40 @@ fn names_and_values_that_are_none_are_shown() {
 }
 
 #[test]
+fn of_a_file_only_ordinary_words_and_references_are_shown() {
+    for text in [
+        "name",
+        "Device ID",
+        "Last seen (UTC)",
+        "computerDnsName",
+        "laptop-7.example.test",
+        "DESKTOP-4F2K9QX",
+        "0123",
+        "1h30m",
+        "11111111-2222-3333-4444-555555555555",
+        "0123456789abcdef0123456789abcdef01234567",
+    ] {
+        assert_eq!(cell(text), text);
+    }
+    for text in [
+        JWT,
+        CLIENT_SECRET,
+        BASE64,
+        "hunter2",
+        "Summer2024!",
+        "Summer2024",
+        "pass=word",
+        "https://a.test/?sig=x",
+        "9f86d081884c7d659a2feaa0c55ad015",
+        "0123456789abcdef0123456789abcdef012345678",
+        "correct horse battery staple and many more words",
+        "a\nb",
+    ] {
+        assert!(cell(text).starts_with("[hidden: "), "{text}");
+    }
+}
+
+#[test]
 fn a_short_password_in_place_of_its_file_is_not_shown() {
     let folder = tempfile::tempdir().unwrap();
     for password in ["hunter2", "Summer2024!", "pass/word", "correct horse"] {

@@ -178,6 +178,14 @@ impl Columns {
                 _ => Ok(machine),
             }
         });
+        let machine = machine.map_err(|error| match (expected, error) {
+            // What another kind of text in a column of ids looks like does not matter.
+            (
+                Expected::Id,
+                InvalidReference::Number | InvalidReference::Name | InvalidReference::Path,
+            ) => InvalidReference::NotId,
+            (_, error) => error,
+        });
         machine.map_err(|error| RowError::Machine {
             column: self.head.get(column).map(|head| head.written.clone()),
             text: text.to_owned(),

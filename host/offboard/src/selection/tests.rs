@@ -424,7 +424,7 @@ fn a_user_says_which_column_names_the_machines() {
     );
     // What is in the column is checked to be what it should be.
     let swapped = by(&text, Some("DeviceName"), None);
-    assert!(matches!(swapped, Err(ListError::Faults(_))), "{swapped:?}");
+    assert!(matches!(swapped, Err(ListError::NoIds(_))), "{swapped:?}");
     assert!(matches!(
         by("h\npc-1\n", None, Some("x")),
         Err(ListError::NoColumn(..))
@@ -499,8 +499,12 @@ fn of_several_columns_of_ids_the_same_one_counts_each_time() {
         assert_eq!(found[0].1, "pc-1.test");
     }
     // Another list's id is not a name.
-    let found = faults("id,comment\nasset-17,x\n");
-    assert!(found[0].1.contains("not a machine id"), "{found:?}");
+    let found = list(&format!("id,comment\nasset-17,x\n{ID},x\n"));
+    let found = found.unwrap_err();
+    assert!(
+        matches!(&found, ListError::Faults(faults) if faults[0].error.to_string().contains("not a machine id")),
+        "{found:?}"
+    );
 }
 
 #[test]
@@ -543,6 +547,142 @@ fn every_fault_is_told_with_its_line() {
     let found = faults("pc-1\n./machines.csv\n12\n");
     let told: Vec<u64> = found.iter().map(|(line, _)| *line).collect();
     assert_eq!(told, [2, 3]);
+}
+
+const JWT: &str = "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJhdWQiOiJodHRwczovL2FwaSJ9.c2lnbmF0dXJl";
+const CLIENT_SECRET: &str = "abc8Q~xyzXYZ0123456789abcdefABCDEF-._~ab";
+
+/// A file with a token or a password, given by mistake, is neither repeated nor looked up.
+#[test]
+fn a_file_with_a_secret_is_not_repeated() {
+    for secret in [
+        JWT,
+        CLIENT_SECRET,
+        "q7Vh2Lk9+Zr4/Tn1Xw8Pd3Gs6Bm0Yc5Jf2Ka7Ue==",
+        "q7Vh2Lk9Zr4Tn1Xw8Pd3Gs6Bm0Yc5Jf2Ka7Ue",
+        "Summer2024!",
+        "Summer,2024!",
+        "-hunter2",
+        "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    ] {
+        for text in [
+            secret.to_owned(),
+            format!("# the password\n\n{secret}\r\n"),
+            format!("\u{feff}{secret}\n"),
+            format!("Bearer {secret}\n"),
+            format!("{secret}\n{secret}x\n"),
+            format!("PASSWORD={secret}\nx\n"),
+            format!("{secret},x\npc-1,y\n"),
+            format!("machineId\n{secret}\n"),
+            format!("machineId\n{ID}\n{secret}\n"),
+            format!("name\n\"{secret}\n\"\n"),
+            format!("{{\"name\":\"{secret}!\"}}"),
+            format!("{{\"{secret}\":1,\"{secret}\":2}}"),
+            format!("{{\"password\":\"{secret}\"}}"),
+        ] {
+            for found in [
+                list(&text),
+                by(&text, None, Some("name")),
+                by(&text, Some("id"), None),
+            ] {
+                let Err(error) = found else {
+                    assert!(
+                        !text.contains(JWT) && !text.contains(CLIENT_SECRET),
+                        "{text}"
+                    );
+                    assert_ne!(text.trim(), secret);
+                    continue;
+                };
+                let faults = match &error {
+                    ListError::Faults(faults) => faults.iter().map(ToString::to_string).collect(),
+                    _ => String::new(),
+                };
+                let told = format!("{error} {faults}");
+                for part in [secret, &secret[..6], &secret[secret.len() - 6..]] {
+                    // What a JSON member is called is no value; but a token is.
+                    assert!(
+                        !told.contains(part) || text.contains("\":1"),
+                        "{text}: {told}"
+                    );
+                }
+            }
+        }
+        let alone = by(secret, None, Some("name"));
+        assert!(
+            matches!(alone, Err(ListError::Secret)),
+            "{secret}: {alone:?}"
+        );
+    }
+    for header in ["monkey", "hunter2"] {
+        let found = by(header, None, Some("name"));
+        assert!(matches!(found, Err(ListError::Secret)), "{found:?}");
+    }
+    // In a list, a secret is not sent as a name or a comment.
+    for text in [
+        format!("pc-1\n{JWT}\n"),
+        format!("name\n{JWT}\n"),
+        format!("name,comment\npc-1,see {CLIENT_SECRET}\n"),
+    ] {
+        assert!(matches!(list(&text), Err(ListError::Faults(_))), "{text}");
+    }
+    // What looks like a reference to a machine is shown.
+    for (text, told) in [
+        ("0123", "\"0123\""),
+        ("11111111-2222-3333-4444-555555555555", "GUID"),
+        ("pc-1\nlaptop 7\n", "\"laptop 7\""),
+    ] {
+        assert!(faults(text)[0].1.contains(told), "{:?}", faults(text));
+    }
+    assert_eq!(machines(list("WIN-8Q4K2L9X7M3\n")), ["WIN-8Q4K2L9X7M3"]);
+}
+
+#[test]
+fn a_column_of_row_numbers_is_one_error() {
+    for text in [
+        "ID,Device\n1,pc-1\n2,pc-2\n3,pc-3\n",
+        "ID,name\n1,pc-1\n,pc-2\n",
+        "{\"id\":1,\"name\":\"pc-1\"}",
+    ] {
+        let found = list(text).unwrap_err();
+        assert!(
+            matches!(&found, ListError::NoIds(column) if column.eq_ignore_ascii_case("id")),
+            "{found:?}"
+        );
+    }
+    // An id that was cut is reported as that.
+    let cut = format!("id\n1\n{}\n", &ID[1..]);
+    assert!(faults(&cut)[1].1.contains("39"));
+    assert!(!faults(&cut)[0].1.contains("duration"));
+}
+
+#[test]
+fn a_title_and_quoted_rows_are_one_error() {
+    for (text, line) in [
+        ("Retired machines\nname,comment\npc-1,x\n", 2),
+        ("Retired machines;;\n\nname;comment;x\npc-1;x;y\n", 3),
+        ("Retired\n2024\nDevice name,x\npc-1,x\n", 3),
+    ] {
+        let found = list(text).unwrap_err();
+        assert!(
+            matches!(found, ListError::Title(at) if at == line),
+            "{found:?}"
+        );
+    }
+    let found = by("Report\nHost,x\npc-1,y\n", None, Some("host")).unwrap_err();
+    assert!(matches!(found, ListError::Title(2)), "{found:?}");
+    for (text, line) in [
+        (format!("\"machineId,name\"\n\"{ID},pc-1\"\n"), 1),
+        (
+            "name,comment\npc-1,x\n\"pc-2,\"\"x\"\"\"\n\"pc-3,x\"\n".to_owned(),
+            3,
+        ),
+    ] {
+        let found = list(&text).unwrap_err();
+        assert!(
+            matches!(found, ListError::Quoted(at) if at == line),
+            "{found:?}"
+        );
+    }
 }
 
 #[test]

@@ -282,6 +282,43 @@ fn a_secret_in_the_configuration_is_not_repeated() {
     assert!(!outcome.stdout.contains("hunter2"), "{outcome:?}");
 }
 
+#[test]
+fn a_word_that_names_no_file_of_a_secret_is_not_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    for word in ["monkey", "mypassword", "token"] {
+        for flag in [
+            "--client-secret-file",
+            "--certificate",
+            "--certificate-password-file",
+            "--federated-token-file",
+            "--token-file",
+        ] {
+            let args = ["config", "show", "-o", "json", flag, word];
+            let outcome = run_in(folder.path(), &args, &[]);
+            let value = format!("\"{word}\"");
+            assert!(!outcome.stdout.contains(&value), "{flag}: {outcome:?}");
+            assert!(outcome.stdout.contains("[hidden: "), "{flag}: {outcome:?}");
+        }
+    }
+    for flag in ["--tenant", "--client-id"] {
+        let args = ["config", "show", "-o", "json", flag, "Summer2024!"];
+        assert_hidden("Summer2024!", flag, &run_in(folder.path(), &args, &[]));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_token_command_does_not_repeat_a_secret_of_its_arguments() {
+    let world = World::new();
+    for secret in [RANDOM, "Summer2024!"] {
+        let command = format!("ls '{secret}'");
+        let outcome = world.run(&[MACHINE, "--token-command", &command]);
+        assert_hidden(secret, &command, &outcome);
+        assert!(outcome.stderr.contains("[hidden: "), "{outcome:?}");
+    }
+    assert!(world.requests().is_empty());
+}
+
 /// As `--from token` instead of `--token-file token`.
 #[test]
 fn a_list_that_is_a_file_of_a_secret_is_neither_repeated_nor_sent() {

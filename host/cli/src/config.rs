@@ -104,7 +104,7 @@ fn rows(settings: &Settings) -> Result<Vec<Row>> {
     let secret_path = |setting| named(setting, mask::secret_path);
     let text = |setting: &Option<Sourced<String>>| {
         let setting = setting.as_ref()?;
-        let value = mask::value(&setting.value).into_owned();
+        let value = mask::identifier(&setting.value).into_owned();
         Some(Sourced::new(value, setting.source.clone()))
     };
     let secret = |name: &str, is_set: bool| {

@@ -355,7 +355,7 @@ impl SignInSettings {
         Some(format!(
             "; it was asked of the identity {}, which {} names: --identity system asks of the \
              resource's own",
-            mask::value(&client_id.value),
+            mask::identifier(&client_id.value),
             client_id.source
         ))
     }

@@ -8,7 +8,7 @@ use super::{
     entry::{ids, moment, state},
     now,
 };
-use crate::order::State;
+use crate::{contract::MachineId, order::State};
 
 /// The detail of the state change to `sending` if the outcome of an earlier
 /// request is unknown.
@@ -34,6 +34,23 @@ pub enum Taken {
         /// Whether a later order of the machine failed on the device.
         failed_later: bool,
     },
+}
+
+/// An order of a machine that may have been carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SentOrder {
+    /// The id of its run.
+    pub run: String,
+    /// How far it has come.
+    pub state: State,
+}
+
+impl SentOrder {
+    /// Whether what became of it is not known.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        matches!(self.state, State::Sending | State::Unknown)
+    }
 }
 
 impl Session {
@@ -114,6 +131,37 @@ impl Session {
             other_order(&mut reading, entry, again).await
         };
         look.await.map_err(|error: Fault| self.fault(error))
+    }
+
+    /// The order of this machine that may have been carried out: of several, one whose
+    /// outcome is unknown, or else the newest. Orders of the whole tenant count.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn sent_order(&self, machine: &MachineId) -> Result<Option<SentOrder>, LedgerError> {
+        let read = async {
+            let row = sqlx::query(
+                "SELECT run.uuid, orders.state FROM account AS own \
+                 JOIN account AS their ON their.tenant = own.tenant \
+                 AND (own.tenant <> '' OR their.api_root = own.api_root) \
+                 JOIN orders ON orders.account = their.id AND orders.machine = ?1 \
+                 JOIN run ON run.id = orders.run WHERE own.id = ?2 AND orders.state IN \
+                 ('sending', 'unknown', 'accepted', 'pending', 'succeeded') \
+                 ORDER BY orders.state IN ('sending', 'unknown') DESC, orders.id DESC LIMIT 1",
+            )
+            .bind(machine.as_str())
+            .bind(self.account)
+            .fetch_optional(&self.ledger.pool)
+            .await?;
+            let order = |row| {
+                Ok(SentOrder {
+                    run: sqlx::Row::try_get(&row, "uuid")?,
+                    state: state(&row)?,
+                })
+            };
+            row.map(order).transpose()
+        };
+        read.await.map_err(|error: Fault| self.fault(error))
     }
 }
 

@@ -40,7 +40,7 @@ use sqlx::{
 use tokio::sync::Mutex;
 
 pub use calls::{CallId, Turn};
-pub use claim::Taken;
+pub use claim::{SentOrder, Taken};
 pub use entry::Entry;
 pub use error::{Fault, LedgerError};
 pub use orders::{Counts, Plan};

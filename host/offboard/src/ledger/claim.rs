@@ -1,10 +1,12 @@
 //! Of all processes that want to send for a machine, one may. A machine is its
 //! tenant's, whichever application and whichever host of the API it is sent by.
 
+use std::collections::HashSet;
+
 use sqlx::{Row, SqliteConnection};
 
 use super::{
-    Entry, Fault, LedgerError, RequestId, Session,
+    Entry, Fault, LedgerError, RequestId, RunId, Session,
     entry::{ids, moment, state},
     now,
 };
@@ -131,6 +133,28 @@ impl Session {
             other_order(&mut reading, entry, again).await
         };
         look.await.map_err(|error: Fault| self.fault(error))
+    }
+
+    /// The numbers of the run's orders that were unknown and that this session has resent.
+    /// Those whose request did not leave do not count.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn resent(&self, run: RunId) -> Result<HashSet<u64>, LedgerError> {
+        let numbers: Result<Vec<i64>, sqlx::Error> = sqlx::query_scalar(
+            "SELECT orders.number FROM orders JOIN moment ON moment.order_id = orders.id \
+             WHERE orders.run = ?1 AND moment.session = ?2 AND moment.detail = ?3 \
+             AND EXISTS (SELECT 1 FROM request WHERE request.order_id = orders.id \
+             AND request.session = ?2 AND request.route LIKE '%/offboard' \
+             AND request.state IS NOT 'not-sent')",
+        )
+        .bind(run.0)
+        .bind(self.id)
+        .bind(RESENT)
+        .fetch_all(&self.ledger.pool)
+        .await;
+        let numbers = numbers.map_err(|error| self.fault(error))?;
+        Ok(numbers.into_iter().map(i64::unsigned_abs).collect())
     }
 
     /// The order of this machine that may have been carried out: of several, one whose

@@ -18,6 +18,7 @@ use offboard::{
 };
 
 pub(super) async fn cancel(mut args: CancelArgs, screen: &Screen) -> Result<Exit> {
+    args.connect.check_no_ledger(args.no_ledger.no_ledger)?;
     let signals = Signals::listen(screen);
     let record = match args.no_ledger.no_ledger {
         false => Record::Ledger,

@@ -186,7 +186,10 @@ fn what_is_no_audit_is_not_appended_to() {
     ] {
         let outcome = world.offboard(&[command, &["--audit", text]].concat());
         assert_eq!(outcome.code, 2, "{outcome:?}");
-        assert!(outcome.stderr.contains("not an earlier audit"), "{outcome:?}");
+        assert!(
+            outcome.stderr.contains("not an earlier audit"),
+            "{outcome:?}"
+        );
     }
     assert!(world.requests().is_empty());
     assert_eq!(fs::read_to_string(&path).unwrap(), before);

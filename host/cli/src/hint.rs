@@ -156,8 +156,8 @@ pub(super) fn hint(problem: &Problem, claims: Option<&TokenClaims>) -> String {
             show` names; whoever keeps them may change them."
                 .to_owned()
         }
-        "duplicate" => "Nothing to do: it stands in this run once already. Where the comments \
-            differ, mend one of them."
+        "duplicate" => "This run has the machine once already, by another name. If both have the same \
+            comment, there is nothing to do. If not, change one of the comments."
             .to_owned(),
         _ => "The service's own words say why; quote its tracking id to Microsoft's support."
             .to_owned(),
@@ -231,7 +231,8 @@ pub(super) fn warnings(order: &Order) -> Vec<String> {
                 let what =
                     format!("it was offboarded with the same comment: action {id} ({status})");
                 let since = Since::of(order.seen(), &action.json).problem(&what);
-                since.message.unwrap_or(what)
+                let what = since.message.unwrap_or(what);
+                format!("{what}: it would be skipped")
             }
             false => format!("an offboarding of it is under way already: action {id} ({status})"),
         });

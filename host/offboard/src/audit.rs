@@ -183,7 +183,10 @@ mod tests {
             ("machineId,comment\n".to_owned(), false),
             ("\n".to_owned(), false),
             ("<!doctype html>\n<html>".to_owned(), false),
-            ("{\"asked\":\"pc-1\",\"machineId\":null}\n".to_owned(), false),
+            (
+                "{\"asked\":\"pc-1\",\"machineId\":null}\n".to_owned(),
+                false,
+            ),
             (format!("\n{line}\n"), false),
             ("\u{0}".repeat(1000), false),
         ] {

@@ -6,8 +6,8 @@ mod records;
 use std::{path::PathBuf, time::Duration};
 
 use clap::{
-    builder::{PathBufValueParser, TypedValueParser},
     ArgAction, Args, Parser, Subcommand, ValueEnum,
+    builder::{PathBufValueParser, TypedValueParser},
 };
 use url::Url;
 

@@ -243,10 +243,15 @@ pub enum ListError {
     /// A column with a known heading for ids holds GUIDs: an export of Intune or Entra
     /// ID.
     #[error(
-        "the column {0:?} holds GUIDs, not machine ids (40 hexadecimal digits): Intune and Entra ID \
+        "the column {column:?} holds GUIDs, not machine ids (40 hexadecimal digits): Intune and Entra ID \
          identify devices by GUIDs"
     )]
-    Guids(String),
+    Guids {
+        /// The column.
+        column: String,
+        /// The column whose heading is known for names.
+        names: Option<String>,
+    },
     /// The general comment has a placeholder that is not closed.
     #[error("the comment: {0}")]
     Template(String),
@@ -323,9 +328,12 @@ struct Checked<'a> {
     /// The first column that holds ids and is not used.
     unused: Option<ListError>,
     /// The column of ids that holds GUIDs, and whether it holds ids.
-    guids: Option<String>,
+    guids: Option<Guids>,
     has_ids: bool,
 }
+
+/// A column of GUIDs, and the column of names beside it.
+type Guids = (String, Option<String>);
 
 impl<'a> Checked<'a> {
     fn new(options: &'a ListOptions) -> Result<Self, ListError> {
@@ -413,7 +421,10 @@ impl<'a> Checked<'a> {
             Err(RowError::Machine {
                 error: InvalidReference::Guid,
                 ..
-            }) => self.guids = self.guids.take().or_else(|| used.clone()),
+            }) => {
+                let guids = || Some((used.clone()?, columns.names()));
+                self.guids = self.guids.take().or_else(guids);
+            }
             Err(_) => (),
         }
         if self.options.id_column.is_none()
@@ -466,8 +477,8 @@ impl<'a> Checked<'a> {
         if let Some(unused) = self.unused {
             return Err(unused);
         }
-        if let Some(column) = self.guids.filter(|_| !self.has_ids) {
-            return Err(ListError::Guids(column));
+        if let Some((column, names)) = self.guids.filter(|_| !self.has_ids) {
+            return Err(ListError::Guids { column, names });
         }
         match (self.faults.is_empty(), self.list.entries.is_empty()) {
             (false, _) => Err(ListError::Faults(self.faults)),

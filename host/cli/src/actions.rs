@@ -13,6 +13,7 @@ use super::{
 use offboard::{
     connection::TokenClaims,
     contract::{ActionType, InvalidMachineId, MachineAction, MachineId, Problem, Retry},
+    ledger::SentOrder,
     order::{State, Target},
     text::clean,
 };
@@ -23,6 +24,49 @@ pub(super) struct Asked {
     pub(super) found: Result<(MachineAction, State), Problem>,
     /// Why a success may no longer describe the machine.
     pub(super) doubt: Option<Problem>,
+    /// An order of the machine in the ledger that what was found may not be about.
+    pub(super) sent: Option<SentOrder>,
+}
+
+impl Asked {
+    /// Looks for an order in the ledger that the service may not list yet: an offboarding
+    /// that is not listed may have been carried out all the same.
+    pub(super) async fn look_into_ledger(
+        &mut self,
+        connected: &Connected,
+        machine: Option<MachineId>,
+    ) {
+        let Some(machine) = machine else {
+            return;
+        };
+        let sent = connected.runner.session.sent_order(&machine).await;
+        let is_listed = self.found.is_ok() || self.kind() != Some("no-offboarding");
+        // A ledger that cannot be read leaves it open, as one without the order does.
+        self.sent = sent
+            .ok()
+            .flatten()
+            .filter(|sent| sent.is_unknown() || !is_listed);
+    }
+
+    fn kind(&self) -> Option<&str> {
+        self.found.as_ref().err().map(|problem| &*problem.kind)
+    }
+
+    /// Whether the outcome of an order of this machine is unknown.
+    pub(super) fn is_unknown(&self) -> bool {
+        self.sent.as_ref().is_some_and(SentOrder::is_unknown)
+    }
+
+    /// What to do next about a problem.
+    fn advice(&self, problem: &Problem, claims: Option<&TokenClaims>) -> String {
+        match &self.sent {
+            Some(sent) => hint::of_sent(sent),
+            None if problem.kind == "no-offboarding" && self.subject.named().is_none() => {
+                "This command withdraws offboardings alone.".to_owned()
+            }
+            None => hint::hint(problem, claims),
+        }
+    }
 }
 
 /// What is known where a user ended the command before anything was asked.
@@ -32,6 +76,7 @@ pub(super) fn interrupted(subjects: &[Subject]) -> Vec<Asked> {
         subject: subject.clone(),
         found: Err(Problem::new("interrupted", Retry::Safe, reason)),
         doubt: None,
+        sent: None,
     };
     subjects.iter().map(asked).collect()
 }
@@ -84,7 +129,6 @@ pub(super) fn show(
     claims: Option<&TokenClaims>,
     screen: &Screen,
 ) {
-    let advice = |problem: &Problem| hint::hint(problem, claims);
     if format == Format::Table {
         let cells = asked.iter().map(|asked| cells(asked, state_of));
         screen.line(&report::table(&report::ORDER_HEAD, cells));
@@ -94,7 +138,7 @@ pub(super) fn show(
             .map(|asked| match &asked.found {
                 Ok((action, state)) => {
                     let doubt = asked.doubt.as_ref();
-                    let doubt = doubt.map(|problem| (problem, advice(problem)));
+                    let doubt = doubt.map(|problem| (problem, asked.advice(problem, claims)));
                     Row::of_action(&asked.subject, action, comment, *state, doubt)
                 }
                 Err(problem) => Row::of_problem(
@@ -102,7 +146,7 @@ pub(super) fn show(
                     comment,
                     problem,
                     state_of(problem),
-                    advice(problem),
+                    asked.advice(problem, claims),
                 ),
             })
             .collect();
@@ -115,8 +159,12 @@ pub(super) fn show(
             None => asked.found.as_ref(),
         };
         match wrong {
-            Err(problem) if !told.insert(advice(problem)) => {}
-            Err(problem) => screen.say(&format!("hint: {}: {}", problem.kind, advice(problem))),
+            Err(problem) => {
+                let advice = asked.advice(problem, claims);
+                if told.insert(advice.clone()) {
+                    screen.say(&format!("hint: {}: {advice}", problem.kind));
+                }
+            }
             Ok((action, State::Succeeded)) if action.action_type == ActionType::Offboard => {
                 let name = action.computer_dns_name.as_deref().unwrap_or(&action.id);
                 screen.say(&format!(
@@ -126,6 +174,11 @@ pub(super) fn show(
                 ));
             }
             Ok(_) => {}
+        }
+        if wrong.is_ok()
+            && let Some(sent) = &asked.sent
+        {
+            screen.say(&format!("hint: {}", hint::of_sent(sent)));
         }
     }
 }

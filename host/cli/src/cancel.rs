@@ -12,12 +12,13 @@ use super::{
     target::Subject,
 };
 use offboard::{
-    contract::{ActionId, ActionType, MachineAction, Problem, Retry},
+    contract::{ActionId, ActionType, MachineAction, MachineId, Problem, Retry},
     order::{state_of, state_of_problem},
     run::{self, Event, unrecorded},
 };
 
 pub(super) async fn cancel(mut args: CancelArgs, screen: &Screen) -> Result<Exit> {
+    args.connect.check_no_ledger(args.no_ledger.no_ledger)?;
     let signals = Signals::listen(screen);
     let record = match args.no_ledger.no_ledger {
         false => Record::Ledger,
@@ -37,6 +38,7 @@ pub(super) async fn cancel(mut args: CancelArgs, screen: &Screen) -> Result<Exit
     let unrecorded = connected.unrecorded.as_ref().map(unrecorded);
     let mut asked = Vec::new();
     for subject in &args.actions {
+        let mut machine = None;
         let cancelled = match (&unrecorded, signals.stopped()) {
             (_, true) => Err(Problem::new(
                 "interrupted",
@@ -44,17 +46,23 @@ pub(super) async fn cancel(mut args: CancelArgs, screen: &Screen) -> Result<Exit
                 "interrupted before its turn",
             )),
             (Some(problem), _) => Err(problem.clone()),
-            (None, _) => one(&args, &connected, &signals, subject, screen).await,
+            (None, _) => {
+                let one = one(&args, &connected, &signals, subject, &mut machine, screen);
+                one.await
+            }
         };
         let found = cancelled.map(|action| {
             let state = state_of(&action.status);
             (action, state)
         });
-        asked.push(Asked {
+        let mut one = Asked {
             subject: subject.clone(),
             found,
             doubt: None,
-        });
+            sent: None,
+        };
+        one.look_into_ledger(&connected, machine).await;
+        asked.push(one);
     }
     connected.end(screen).await;
     let comment = args.comment.as_str();
@@ -71,6 +79,7 @@ pub(super) async fn cancel(mut args: CancelArgs, screen: &Screen) -> Result<Exit
     }
     Ok(Exit::of(asked.iter().map(|asked| match &asked.found {
         Ok(_) => Exit::Done,
+        Err(_) if asked.is_unknown() => Exit::Unknown,
         Err(problem) => Exit::of_problem(problem),
     })))
 }
@@ -80,13 +89,14 @@ async fn one(
     connected: &Connected,
     signals: &Signals,
     subject: &Subject,
+    meant: &mut Option<MachineId>,
     screen: &Screen,
 ) -> Result<MachineAction, Problem> {
     if let Some(problem) = &connected.missing {
         return Err(problem.clone());
     }
     let action = tokio::select! {
-        action = pending(connected, subject) => action?,
+        action = pending(connected, subject, meant) => action?,
         () = signals.stopping() => {
             return Err(Problem::new("interrupted", Retry::Safe, "interrupted before it was sent"));
         }
@@ -106,12 +116,17 @@ async fn one(
 }
 
 /// The action that a user means: by its id, or the machine's offboarding that
-/// has not ended.
-async fn pending(connected: &Connected, subject: &Subject) -> Result<ActionId, Problem> {
+/// has not ended, and then which machine that is.
+async fn pending(
+    connected: &Connected,
+    subject: &Subject,
+    meant: &mut Option<MachineId>,
+) -> Result<ActionId, Problem> {
     let machine = match subject {
         Subject::Action(id) => return offboarding(connected, id).await,
         Subject::Machine(named) => machine(connected, &named.target).await?,
     };
+    *meant = Some(machine.clone());
     let listing = connected.runner.offboardings(&[&machine]).await?;
     if let Some(id) = listing
         .pending(&machine)

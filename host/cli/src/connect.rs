@@ -2,13 +2,13 @@
 
 use std::{env, mem, path::PathBuf, sync::Arc, time::Duration};
 
-use anyhow::{Context, Error, Result};
+use anyhow::{Context, Error, Result, ensure};
 use tokio::task::spawn_blocking;
 
 use super::{
     args::{ConnectArgs, PluginArgs, SendArgs},
     screen::Screen,
-    settings::{Settings, Sourced},
+    settings::{Settings, Source, Sourced},
     signal::{self, Signals},
     watch::Watch,
 };
@@ -60,6 +60,18 @@ pub(super) enum Record {
 }
 
 impl ConnectArgs {
+    /// Checks that the user does not name a ledger and do without one. The environment
+    /// may name one: flags take precedence.
+    pub(super) fn check_no_ledger(&self, no_ledger: bool) -> Result<()> {
+        let ledger = self.given.value("ledger", self.ledger.as_ref());
+        let is_named = ledger.is_some_and(|ledger| matches!(ledger.source, Source::Flag(_)));
+        ensure!(
+            !no_ledger || !is_named,
+            "--no-ledger cannot be used with --ledger: nothing was sent"
+        );
+        Ok(())
+    }
+
     /// What is in force.
     ///
     /// # Errors

@@ -1,7 +1,11 @@
 //! A run from its record to its result, whether it begins or is taken up again:
 //! look, show, ask, send, follow, report.
 
-use std::{cell::RefCell, collections::HashMap, path::Path};
+use std::{
+    cell::RefCell,
+    collections::{HashMap, HashSet},
+    path::Path,
+};
 
 use anyhow::{Context, Result, ensure};
 use tempfile::NamedTempFile;
@@ -189,13 +193,8 @@ async fn go(
         return Ok(Finished::Yes);
     }
     if asks && planned > 0 {
-        if doubtful > 0 {
-            shown.say(&format!(
-                "{doubtful} of them may have been offboarded already. Those that the service does \
-                 not list by then will be resent once."
-            ));
-        }
-        let (question, answer) = announce::question(planned, course.send.max_devices);
+        let max_devices = course.send.max_devices;
+        let (question, answer) = announce::question(planned, doubtful, max_devices);
         if !confirm(&question, &answer, signals).await {
             return Ok(Finished::Declined);
         }
@@ -239,6 +238,11 @@ async fn finish(
     let session = &connected.runner.session;
     // What another process is at keeps the turn that it has there.
     let is_busy = session.is_busy_elsewhere(run).await?;
+    let resent = match course.resend_unknown {
+        true => session.resent(run).await?,
+        false => HashSet::new(),
+    };
+    let mut resent_names = Vec::new();
     let mut outcome = Outcome::new(course.rows, claims, *screen);
     let mut after = 0;
     loop {
@@ -247,6 +251,10 @@ async fn finish(
             break;
         };
         after = last.number;
+        let names = entries
+            .iter()
+            .filter(|entry| resent.contains(&entry.number));
+        resent_names.extend(names.map(announce::name));
         for entry in &mut entries {
             if let Some(order) = unwritten.borrow().get(&entry.number) {
                 entry.order = order.clone();
@@ -259,6 +267,9 @@ async fn finish(
         outcome.add(&orders);
     }
     let exit = outcome.end();
+    if course.resend_unknown {
+        announce::resent(screen, &resent_names);
+    }
     let row = ledger.run_at(run).await?.filter(|_| !ledger.is_in_memory());
     if let Some(row) = row {
         // A single order that has ended needs no more words.

@@ -5,6 +5,7 @@ use super::aadsts;
 use offboard::{
     connection::TokenClaims,
     contract::Problem,
+    ledger::SentOrder,
     order::{Look, NOT_LISTED, Order, SEEN_SINCE, Seen, State},
     run::Since,
 };
@@ -143,8 +144,9 @@ pub(super) fn hint(problem: &Problem, claims: Option<&TokenClaims>) -> String {
         "already-ended" => "What has ended cannot be withdrawn. Where it succeeded, the device is \
             offboarded: onboard it again to undo that."
             .to_owned(),
-        "no-offboarding" => "Nothing is there to show or to cancel; `offboard run` offboards a \
-            machine."
+        "no-offboarding" => "That proves nothing shortly after an order: the service may list it \
+            later. If a request of this machine got no answer, `offboard resume` finds out what \
+            became of it; do not order it again before that."
             .to_owned(),
         "wrong-machine" => {
             "Nothing was sent. See which of the two is meant, and mend that line.".to_owned()
@@ -154,12 +156,36 @@ pub(super) fn hint(problem: &Problem, claims: Option<&TokenClaims>) -> String {
             show` names; whoever keeps them may change them."
                 .to_owned()
         }
-        "duplicate" => "Nothing to do: it stands in this run once already. Where the comments \
-            differ, mend one of them."
+        "duplicate" => "This run has the machine once already, by another name. If both have the same \
+            comment, there is nothing to do. If not, change one of the comments."
             .to_owned(),
         _ => "The service's own words say why; quote its tracking id to Microsoft's support."
             .to_owned(),
     }
+}
+
+/// What to do about a machine that an order was sent for, if the service lists no
+/// offboarding of it, or perhaps only an earlier one.
+pub(super) fn of_sent(sent: &SentOrder) -> String {
+    let run = short(&sent.run);
+    match sent.is_unknown() {
+        true => format!(
+            "Run {run} sent an order for this machine, and its outcome is not known: it may have \
+             been carried out, although the service does not list it, or lists an earlier action \
+             only. Do not order it again: `offboard resume {run}` finds out what became of it."
+        ),
+        false => format!(
+            "Run {run} sent an order for this machine, which is {}: `offboard show {run}` shows \
+             it. The service may list it later, may have dropped it, or this sign-in does not see \
+             it.",
+            sent.state
+        ),
+    }
+}
+
+/// The first part of a run's id, by which commands find the run.
+fn short(run: &str) -> &str {
+    run.split('-').next().unwrap_or(run)
 }
 
 /// What it means that the service answered with an action that was known.
@@ -205,7 +231,8 @@ pub(super) fn warnings(order: &Order) -> Vec<String> {
                 let what =
                     format!("it was offboarded with the same comment: action {id} ({status})");
                 let since = Since::of(order.seen(), &action.json).problem(&what);
-                since.message.unwrap_or(what)
+                let what = since.message.unwrap_or(what);
+                format!("{what}: it would be skipped")
             }
             false => format!("an offboarding of it is under way already: action {id} ({status})"),
         });

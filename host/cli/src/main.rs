@@ -39,7 +39,10 @@ mod watch;
 
 use std::{process::ExitCode, time::Duration};
 
-use clap::{CommandFactory, FromArgMatches, error::ContextValue};
+use clap::{
+    CommandFactory, FromArgMatches,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 
 use args::{Cli, Command, ConfigCommand};
 use exit::Exit;
@@ -134,7 +137,18 @@ fn shown(answer: &clap::Error) -> String {
             text = text.replace(quoted, &mask::value(quoted));
         }
     }
+    if lacks_machines(answer) {
+        text.push_str("\nTo offboard the machines of a list, use --from FILE instead.\n");
+    }
     mask::words(&text)
+}
+
+/// Whether `offboard run` has no machine.
+fn lacks_machines(answer: &clap::Error) -> bool {
+    let missing = answer.get(ContextKind::InvalidArg);
+    answer.kind() == ErrorKind::MissingRequiredArgument
+        && matches!(missing, Some(ContextValue::Strings(missing))
+            if missing.iter().any(|argument| argument == "<MACHINE>..."))
 }
 
 /// An error is something that the user can mend before anything is sent.

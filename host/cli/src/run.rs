@@ -23,6 +23,7 @@ use offboard::{
 };
 
 pub(super) async fn run(mut args: RunArgs, screen: &Screen) -> Result<Exit> {
+    args.connect.check_no_ledger(args.no_ledger.no_ledger)?;
     let wanted = wanted(&args, screen)?;
     let count = wanted.len() as u64;
     guard(&args, count)?;

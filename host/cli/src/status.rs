@@ -15,7 +15,7 @@ use super::{
     target::Subject,
 };
 use offboard::{
-    contract::{ActionId, MachineAction, Problem, Retry},
+    contract::{ActionId, MachineAction, MachineId, Problem, Retry},
     order::{State, state_of},
     run::Since,
 };
@@ -36,19 +36,23 @@ pub(super) async fn status(mut args: StatusArgs, screen: &Screen) -> Result<Exit
         .await;
     let mut asked = Vec::new();
     for subject in &args.actions {
+        let mut machine = None;
         let found = tokio::select! {
-            found = newest(&connected, subject) => found,
+            found = newest(&connected, subject, &mut machine) => found,
             () = signals.stopping() => Err(no_answer()),
         };
         let found = found.map(|action| {
             let state = state_of(&action.status);
             (action, state)
         });
-        asked.push(Asked {
+        let mut one = Asked {
             subject: subject.clone(),
             found,
             doubt: None,
-        });
+            sent: None,
+        };
+        one.look_into_ledger(&connected, machine).await;
+        asked.push(one);
     }
     if let Some(patience) = args.wait.wait {
         tokio::select! {
@@ -82,6 +86,7 @@ pub(super) async fn status(mut args: StatusArgs, screen: &Screen) -> Result<Exit
         Ok((_, State::Pending)) => Exit::Unknown,
         Ok((_, State::Failed | State::TimedOut | State::Cancelled)) => Exit::Refused,
         Ok(_) => Exit::Done,
+        Err(_) if asked.is_unknown() => Exit::Unknown,
         Err(problem) => Exit::of_problem(problem),
     })))
 }
@@ -106,8 +111,13 @@ fn no_answer() -> Problem {
     Problem::new("interrupted", Retry::Safe, "interrupted before the answer")
 }
 
-/// The action that a user means: by its id, or a machine's newest offboarding.
-async fn newest(connected: &Connected, subject: &Subject) -> Result<MachineAction, Problem> {
+/// The action that a user means: by its id, or a machine's newest offboarding, and then
+/// which machine that is.
+async fn newest(
+    connected: &Connected,
+    subject: &Subject,
+    meant: &mut Option<MachineId>,
+) -> Result<MachineAction, Problem> {
     if let Some(problem) = &connected.missing {
         return Err(problem.clone());
     }
@@ -117,6 +127,7 @@ async fn newest(connected: &Connected, subject: &Subject) -> Result<MachineActio
         }
         Subject::Machine(named) => machine(connected, &named.target).await?,
     };
+    *meant = Some(machine.clone());
     let listing = connected.runner.offboardings(&[&machine]).await?;
     listing.of(&machine).next().cloned().ok_or_else(|| {
         let message = format!("the service knows no offboarding of {machine}");

@@ -94,7 +94,7 @@ pub(super) fn wanted(args: &RunArgs, screen: &Screen) -> Result<Vec<Wanted>> {
         if let ListError::Faults(faults) = &error {
             show(faults, screen);
         }
-        let help = help(&error);
+        let help = help(&error, &options);
         anyhow!("{from}: {error}, and nothing was sent{help}")
     })?;
     screen.say(&summary(&list));
@@ -127,7 +127,7 @@ fn show(faults: &[ListFault], screen: &Screen) {
 }
 
 /// What the user can do about a list that cannot be used.
-fn help(error: &ListError) -> String {
+fn help(error: &ListError, options: &ListOptions) -> String {
     match error {
         ListError::UnusedIds { column, used, .. } => {
             let other = used.as_ref().map_or_else(String::new, |used| {
@@ -143,9 +143,21 @@ fn help(error: &ListError) -> String {
             quoted(column),
             quoted(other)
         ),
-        ListError::Guids(_) => {
-            ": add --name-column with the column of the DNS names, to select the machines by name"
-                .to_owned()
+        ListError::Guids { names, .. } => {
+            let column = options.name_column.as_ref().or(names.as_ref());
+            let by_name = match column {
+                Some(column) => format!("--name-column {}", quoted(column)),
+                None => "--name-column with the column of the DNS names".to_owned(),
+            };
+            match (&options.id_column, &options.name_column) {
+                (Some(_), Some(_)) => {
+                    format!(": leave out --id-column; {by_name} selects the machines by name")
+                }
+                (Some(_), None) => {
+                    format!(": replace --id-column by {by_name}, to select the machines by name")
+                }
+                (None, _) => format!(": add {by_name}, to select the machines by name"),
+            }
         }
         ListError::NoIds(_) => {
             ": name the column of the ids with --id-column, or the column of the DNS names with \

@@ -4,12 +4,13 @@
 //! `docs/schema/audit.json`.
 
 use std::{
-    io,
+    fs::{self, File},
+    io::{self, BufRead, BufReader, Read},
     path::Path,
     sync::{Mutex, PoisonError},
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use uuid::Uuid;
 
@@ -27,12 +28,31 @@ pub struct AuditFile {
     plugin_sha256: String,
 }
 
+/// The longest line of an audit, in bytes, with a wide margin.
+const MAX_LINE: u64 = 256 * 1024;
+
 /// The audit cannot be opened, so nothing may be sent.
 #[derive(Debug, Error)]
 #[error("the audit file {} cannot be written: {cause}", mask::path(.path))]
 pub struct AuditError {
     path: std::path::PathBuf,
     cause: io::Error,
+}
+
+/// What the first line of an audit has, whatever its version.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FirstLine {
+    #[serde(rename = "time")]
+    _time: String,
+    #[serde(rename = "pluginSha256")]
+    _plugin_sha256: String,
+    #[serde(rename = "call")]
+    _call: String,
+    #[serde(rename = "grant")]
+    _grant: String,
+    #[serde(rename = "decision")]
+    _decision: String,
 }
 
 #[derive(Serialize)]
@@ -65,9 +85,13 @@ impl AuditFile {
     /// readable by nobody else. The run is the journal's.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// It cannot be written, or the file holds something else.
     pub fn open(path: &Path, run: Uuid, plugin_sha256: &str) -> Result<Self, AuditError> {
-        let lines = Lines::open(path).map_err(|cause| AuditError {
+        let open = || {
+            refuse_other(path)?;
+            Lines::open(path)
+        };
+        let lines = open().map_err(|cause| AuditError {
             path: path.to_owned(),
             cause,
         })?;
@@ -76,6 +100,26 @@ impl AuditFile {
             run,
             plugin_sha256: plugin_sha256.to_owned(),
         })
+    }
+}
+
+/// Refuses a file that has content of another kind: a list, or notes.
+fn refuse_other(path: &Path) -> io::Result<()> {
+    // A device or a pipe keeps nothing, and reading it could block.
+    let holds = fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() > 0);
+    if !holds {
+        return Ok(());
+    }
+    let mut line = Vec::new();
+    let mut file = BufReader::new(File::open(path)?.take(MAX_LINE));
+    file.read_until(b'\n', &mut line)?;
+    // A crash may have torn the only line.
+    let is_torn = line.last() != Some(&b'\n') && line.starts_with(br#"{"time":"#);
+    match is_torn || serde_json::from_slice::<FirstLine>(&line).is_ok() {
+        true => Ok(()),
+        false => Err(io::Error::other(
+            "it exists and is not an earlier audit, so nothing is added to it; name another file",
+        )),
     }
 }
 
@@ -115,5 +159,45 @@ impl Audit for AuditFile {
         };
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         lines.append(&line)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn only_an_audit_is_appended_to() {
+        let line = r#"{"time":"2026-11-20T10:00:00Z","pluginSha256":"0","call":"offboard","grant":"g","method":"POST","decision":"allowed"}"#;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let torn = line.get(..30).unwrap();
+        for (before, is_taken) in [
+            (String::new(), true),
+            (format!("{line}\n"), true),
+            (format!("{line}\nwhat a crash left"), true),
+            (line.to_owned(), true),
+            (torn.to_owned(), true),
+            (format!("{torn}\n"), false),
+            ("machineId,comment\n".to_owned(), false),
+            ("\n".to_owned(), false),
+            ("<!doctype html>\n<html>".to_owned(), false),
+            (
+                "{\"asked\":\"pc-1\",\"machineId\":null}\n".to_owned(),
+                false,
+            ),
+            (format!("\n{line}\n"), false),
+            ("\u{0}".repeat(1000), false),
+        ] {
+            fs::write(&path, &before).unwrap();
+            let opened = AuditFile::open(&path, Uuid::new_v4(), "0");
+            assert_eq!(opened.is_ok(), is_taken, "{before:?}");
+            drop(opened);
+            let after = fs::read_to_string(&path).unwrap();
+            assert!(after.starts_with(&before), "{before:?}");
+            assert!(is_taken || after == before, "{before:?}");
+        }
+        assert!(AuditFile::open(&folder.path().join("new"), Uuid::new_v4(), "0").is_ok());
     }
 }

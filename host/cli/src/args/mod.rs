@@ -5,7 +5,10 @@ mod records;
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{
+    ArgAction, Args, Parser, Subcommand, ValueEnum,
+    builder::{PathBufValueParser, TypedValueParser},
+};
 use url::Url;
 
 use super::{
@@ -164,11 +167,11 @@ pub(super) struct ConnectArgs {
     #[arg(long, value_name = "CALLS/TIME,...", env = "OFFBOARD_QUOTA")]
     pub(super) quota: Option<Quota>,
     /// Put every request that the plugin asks for on record here, let out or not
-    #[arg(long, value_name = "FILE", env = "OFFBOARD_AUDIT")]
+    #[arg(long, value_name = "FILE", env = "OFFBOARD_AUDIT", value_parser = file())]
     pub(super) audit: Option<PathBuf>,
     /// The record of all orders, and of all calls that count for a quota [default:
     /// offboard/ledger.db in your state folder]
-    #[arg(long, value_name = "FILE", env = "OFFBOARD_LEDGER")]
+    #[arg(long, value_name = "FILE", env = "OFFBOARD_LEDGER", value_parser = file())]
     pub(super) ledger: Option<PathBuf>,
     #[command(flatten)]
     pub(super) sign_in: SignInArgs,
@@ -253,7 +256,7 @@ pub(super) struct PluginArgs {
 #[derive(Debug, Args)]
 pub(super) struct NoLedgerArgs {
     /// Put nothing on record here, where nothing can be written; for one machine alone
-    #[arg(long, conflicts_with = "ledger")]
+    #[arg(long)]
     pub(super) no_ledger: bool,
 }
 
@@ -283,7 +286,7 @@ pub(super) struct SendArgs {
     #[arg(long, value_name = "COUNT", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(super) jobs: u8,
     /// Write a page about the run here, for a change ticket or an auditor
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = file())]
     pub(super) report: Option<PathBuf>,
 }
 
@@ -350,6 +353,14 @@ pub(super) struct RunArgs {
     pub(super) output: OutputArgs,
     #[command(flatten)]
     pub(super) connect: ConnectArgs,
+}
+
+/// A file that is written. `-` is not standard output here.
+fn file() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| match path.as_os_str() == "-" {
+        true => Err("this is written to a file, not to standard output: name a file (./- is one)"),
+        false => Ok(path),
+    })
 }
 
 /// A key of a user's own.

@@ -11,7 +11,7 @@ use super::{EXIT_CODES, OutputArgs};
 pub(crate) struct LedgerArgs {
     /// The record of all orders [default: that of the profile, or offboard/ledger.db in your state
     /// folder]
-    #[arg(long, value_name = "FILE", env = "OFFBOARD_LEDGER")]
+    #[arg(long, value_name = "FILE", env = "OFFBOARD_LEDGER", value_parser = super::file())]
     pub(crate) ledger: Option<PathBuf>,
     /// The profile of the configuration file
     #[arg(long, value_name = "NAME", env = "OFFBOARD_PROFILE")]

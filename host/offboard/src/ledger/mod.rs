@@ -41,7 +41,7 @@ use sqlx::{
 use tokio::sync::Mutex;
 
 pub use calls::{CallId, Turn};
-pub use claim::Taken;
+pub use claim::{SentOrder, Taken};
 pub use confirm::{ConfirmationRow, PlanRow};
 pub use entry::Entry;
 pub use error::{Fault, LedgerError};

@@ -24,8 +24,9 @@ const INACTIVE: SignedDuration = SignedDuration::from_hours(8 * 24);
 /// What is known of a machine after its offboarding has succeeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Since {
-    /// When it was read, it had not reported since then.
-    Silent(Timestamp),
+    /// When it was read, it had not reported since the first time, when the offboarding
+    /// ended, but for reports that may be late. The second is when it was last seen.
+    Silent(Timestamp, Timestamp),
     /// It has reported: when the offboarding ended, and what shows it.
     Reported(Option<Timestamp>, String),
     /// Not known: when the offboarding ended, if that can be read.
@@ -64,7 +65,7 @@ impl Since {
             return Self::Reported(Some(ended), what.to_owned());
         }
         match last_seen {
-            Some(_) => Self::Silent(ended),
+            Some(last_seen) => Self::Silent(ended, last_seen),
             None => Self::Unknown(Some(ended)),
         }
     }
@@ -80,7 +81,7 @@ impl Since {
     /// The same, unless something else shows that the machine is in use.
     fn unless(self, what: Option<String>) -> Self {
         match (self, what) {
-            (Self::Silent(ended), Some(what)) => Self::Reported(Some(ended), what),
+            (Self::Silent(ended, _), Some(what)) => Self::Reported(Some(ended), what),
             (Self::Unknown(ended), Some(what)) => Self::Reported(ended, what),
             (since, _) => since,
         }
@@ -91,7 +92,14 @@ impl Since {
     #[must_use]
     pub fn problem(&self, what: &str) -> Problem {
         let (kind, rest) = match self {
-            Self::Silent(ended) => (
+            Self::Silent(ended, last_seen) if last_seen > ended => (
+                "already-offboarded",
+                format!(
+                    "; that ended at {ended}, and it was last seen at {last_seen}, within the hour \
+                     that late reports may take"
+                ),
+            ),
+            Self::Silent(ended, _) => (
                 "already-offboarded",
                 format!(
                     "; that ended at {ended}, and when it was read, the service had not seen it \
@@ -160,7 +168,7 @@ mod tests {
 
     fn kind(since: &Since) -> &'static str {
         match since {
-            Since::Silent(_) => "silent",
+            Since::Silent(..) => "silent",
             Since::Reported(..) => "reported",
             Since::Unknown(_) => "unknown",
         }
@@ -191,6 +199,25 @@ mod tests {
             assert_eq!(kind(&found), expected, "{last_seen:?} {found:?}");
         }
         assert_eq!(kind(&Since::of(None, ENDED)), "unknown");
+    }
+
+    /// The message is evidence: it must not deny a report that was within the margin.
+    #[test]
+    fn a_report_within_the_margin_is_named() {
+        for (last_seen, is_named) in [
+            ("2026-11-20T10:00:00Z", false),
+            ("2026-11-20T10:00:00.1234567Z", false),
+            ("2026-11-20T10:00:00.1234568Z", true),
+            ("2026-11-20T11:00:00Z", true),
+        ] {
+            let problem = since(Some(last_seen), None, ENDED).problem("run 1 offboarded it");
+            assert_eq!(problem.kind, "already-offboarded", "{last_seen}");
+            let message = problem.message.unwrap();
+            let named = format!("last seen at {last_seen}, within the hour");
+            assert_eq!(message.contains(&named), is_named, "{message}");
+            let denied = message.contains("had not seen it since");
+            assert_eq!(denied, !is_named, "{message}");
+        }
     }
 
     #[test]

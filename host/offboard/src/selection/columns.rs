@@ -96,6 +96,13 @@ impl Columns {
         headings(&self.head)
     }
 
+    /// The column whose heading is known for names, as it is written.
+    pub(super) fn names(&self) -> Option<String> {
+        let names = all_known(&self.head, &NAMES).ok()?;
+        let heading = names.first().and_then(|column| self.head.get(*column));
+        heading.map(|heading| heading.written.clone())
+    }
+
     /// The text of a column in this row.
     pub(super) fn get(&self, name: &str) -> Result<Option<&str>, RowError> {
         let column = find(&self.head, name)?;

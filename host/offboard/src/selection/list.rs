@@ -275,9 +275,14 @@ pub enum ListError {
     /// ID.
     #[error(
         "the column {:?} holds GUIDs, not machine ids (40 hexadecimal digits): Intune and Entra ID \
-         identify devices by GUIDs", mask::value(.0)
+         identify devices by GUIDs", mask::value(.column)
     )]
-    Guids(String),
+    Guids {
+        /// The column.
+        column: String,
+        /// The column whose heading is known for names.
+        names: Option<String>,
+    },
     /// A column with a known heading for ids holds something else, such as row numbers.
     #[error("the column {:?} holds no machine ids (40 hexadecimal digits)", mask::value(.0))]
     NoIds(String),
@@ -413,7 +418,7 @@ struct Checked<'a> {
     /// The first two columns that name different machines.
     names: Option<ListError>,
     /// The column of ids that holds GUIDs, and whether it holds ids.
-    guids: Option<String>,
+    guids: Option<Guids>,
     has_ids: bool,
     /// The column of ids that holds something else, and whether it holds what should
     /// be an id, such as one that was cut.
@@ -422,6 +427,9 @@ struct Checked<'a> {
     /// The first row in quotation marks as a whole.
     quoted: Option<u64>,
 }
+
+/// A column of GUIDs, and the column of names beside it.
+type Guids = (String, Option<String>);
 
 impl<'a> Checked<'a> {
     fn new(options: &'a ListOptions) -> Result<Self, ListError> {
@@ -529,7 +537,10 @@ impl<'a> Checked<'a> {
             Err(RowError::Machine {
                 error: InvalidReference::Guid,
                 ..
-            }) => self.guids = self.guids.take().or_else(|| used.clone()),
+            }) => {
+                let guids = || Some((used.clone()?, columns.names()));
+                self.guids = self.guids.take().or_else(guids);
+            }
             Err(RowError::Machine {
                 error: InvalidReference::NotId,
                 ..
@@ -596,8 +607,8 @@ impl<'a> Checked<'a> {
         if let Some(error) = self.unused.or(self.names) {
             return Err(error);
         }
-        if let Some(column) = self.guids.filter(|_| !self.has_ids) {
-            return Err(ListError::Guids(column));
+        if let Some((column, names)) = self.guids.filter(|_| !self.has_ids) {
+            return Err(ListError::Guids { column, names });
         }
         if let Some(line) = self.quoted {
             return Err(ListError::Quoted(line));

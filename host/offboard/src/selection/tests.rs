@@ -390,7 +390,13 @@ fn a_user_says_which_column_names_the_machines() {
     assert_eq!(machines(by(&text, Some("mdf id"), Some("HostName"))), [ID]);
     let guids = "Device ID,Device name\n11111111-2222-3333-4444-555555555555,pc-1\n\
                  11111111-2222-3333-4444-555555555556,pc-2\n";
-    assert!(matches!(list(guids), Err(ListError::Guids(column)) if column == "Device ID"));
+    let Err(ListError::Guids { column, names }) = list(guids) else {
+        panic!("these are no machine ids");
+    };
+    assert_eq!(
+        (column.as_str(), names.as_deref()),
+        ("Device ID", Some("Device name"))
+    );
     assert_eq!(
         machines(by(guids, None, Some("device name"))),
         ["pc-1", "pc-2"]

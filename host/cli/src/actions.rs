@@ -17,12 +17,17 @@ use offboard::{
     text::clean,
 };
 
+/// What is said of a success if its machine could not be read, or its times could not.
+const UNSEEN: &str = "Whether the machine has reported since then is not known.";
+
 /// One thing that was asked for, and what came of it.
 pub(super) struct Asked {
     pub(super) subject: Subject,
     pub(super) found: Result<(MachineAction, State), Problem>,
     /// Why a success may no longer describe the machine.
     pub(super) doubt: Option<Problem>,
+    /// Whether it is not known if the machine of a success has reported since.
+    pub(super) is_unseen: bool,
 }
 
 /// What is known where a user ended the command before anything was asked.
@@ -32,6 +37,7 @@ pub(super) fn interrupted(subjects: &[Subject]) -> Vec<Asked> {
         subject: subject.clone(),
         found: Err(Problem::new("interrupted", Retry::Safe, reason)),
         doubt: None,
+        is_unseen: false,
     };
     subjects.iter().map(asked).collect()
 }
@@ -95,7 +101,11 @@ pub(super) fn show(
                 Ok((action, state)) => {
                     let doubt = asked.doubt.as_ref();
                     let doubt = doubt.map(|problem| (problem, advice(problem)));
-                    Row::of_action(&asked.subject, action, comment, *state, doubt)
+                    let row = Row::of_action(&asked.subject, action, comment, *state, doubt);
+                    match asked.is_unseen {
+                        true => row.with_note(UNSEEN),
+                        false => row,
+                    }
                 }
                 Err(problem) => Row::of_problem(
                     &asked.subject,
@@ -122,7 +132,10 @@ pub(super) fn show(
                 screen.say(&format!(
                     "{} was offboarded. {}",
                     clean(name),
-                    hint::aftermath(None)
+                    match asked.is_unseen {
+                        true => UNSEEN.to_owned(),
+                        false => hint::aftermath(None).to_string(),
+                    }
                 ));
             }
             Ok(_) => {}

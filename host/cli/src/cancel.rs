@@ -54,6 +54,7 @@ pub(super) async fn cancel(mut args: CancelArgs, screen: &Screen) -> Result<Exit
             subject: subject.clone(),
             found,
             doubt: None,
+            is_unseen: false,
         });
     }
     connected.end(screen).await;

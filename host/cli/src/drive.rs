@@ -174,6 +174,7 @@ async fn go(
             return Ok(Finished::Declined);
         }
     }
+    let succeeded = runner.succeeded(run).await?;
     // Who takes a run up does so for what was shown: what was left out stays out.
     let all = !asks && !course.is_resumed;
     runner.session.confirm(run, all).await?;
@@ -194,6 +195,8 @@ async fn go(
         runner.follow(run, patience, &observe).await?;
         teller.end();
     }
+    // What turned out to have ended long ago says little of its machine.
+    runner.check_succeeded(run, &succeeded).await?;
     Ok(Finished::Yes)
 }
 

@@ -18,6 +18,9 @@ use offboard::{
     text::clean,
 };
 
+/// What is said of a success if its machine could not be read, or its times could not.
+const UNSEEN: &str = "Whether the machine has reported since then is not known.";
+
 /// One thing that was asked for, and what came of it.
 pub(super) struct Asked {
     pub(super) subject: Subject,
@@ -26,6 +29,8 @@ pub(super) struct Asked {
     pub(super) doubt: Option<Problem>,
     /// An order of the machine in the ledger that what was found may not be about.
     pub(super) sent: Option<SentOrder>,
+    /// Whether it is not known if the machine of a success has reported since.
+    pub(super) is_unseen: bool,
 }
 
 impl Asked {
@@ -77,6 +82,7 @@ pub(super) fn interrupted(subjects: &[Subject]) -> Vec<Asked> {
         found: Err(Problem::new("interrupted", Retry::Safe, reason)),
         doubt: None,
         sent: None,
+        is_unseen: false,
     };
     subjects.iter().map(asked).collect()
 }
@@ -139,7 +145,11 @@ pub(super) fn show(
                 Ok((action, state)) => {
                     let doubt = asked.doubt.as_ref();
                     let doubt = doubt.map(|problem| (problem, asked.advice(problem, claims)));
-                    Row::of_action(&asked.subject, action, comment, *state, doubt)
+                    let row = Row::of_action(&asked.subject, action, comment, *state, doubt);
+                    match asked.is_unseen {
+                        true => row.with_note(UNSEEN),
+                        false => row,
+                    }
                 }
                 Err(problem) => Row::of_problem(
                     &asked.subject,
@@ -170,7 +180,10 @@ pub(super) fn show(
                 screen.say(&format!(
                     "{} was offboarded. {}",
                     clean(name),
-                    hint::aftermath(None)
+                    match asked.is_unseen {
+                        true => UNSEEN.to_owned(),
+                        false => hint::aftermath(None).to_string(),
+                    }
                 ));
             }
             Ok(_) => {}

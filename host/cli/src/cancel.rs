@@ -60,6 +60,7 @@ pub(super) async fn cancel(mut args: CancelArgs, screen: &Screen) -> Result<Exit
             found,
             doubt: None,
             sent: None,
+            is_unseen: false,
         };
         one.look_into_ledger(&connected, machine).await;
         asked.push(one);

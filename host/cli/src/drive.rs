@@ -199,6 +199,7 @@ async fn go(
             return Ok(Finished::Declined);
         }
     }
+    let succeeded = runner.succeeded(run).await?;
     // Who takes a run up does so for what was shown: what was left out stays out.
     let all = !asks && !course.is_resumed;
     let shown = asks.then_some(plan.digest);
@@ -221,6 +222,8 @@ async fn go(
         runner.follow(run, patience, &observe).await?;
         teller.end();
     }
+    // What turned out to have ended long ago says little of its machine.
+    runner.check_succeeded(run, &succeeded).await?;
     Ok(Finished::Yes)
 }
 

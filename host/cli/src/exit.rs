@@ -40,7 +40,7 @@ impl Exit {
             // What became of it is for another process to tell.
             State::Skipped if matches!(kind, Some("under-way" | "still-pending")) => Self::Unknown,
             // The machine may be in use again: the user has to decide.
-            State::Skipped if order.is_seen_since() => Self::Refused,
+            _ if order.is_seen_since() => Self::Refused,
             State::Planned | State::Succeeded | State::Skipped => Self::Done,
             State::Accepted if kind.is_none() => Self::Done,
             // It was to be followed, and could not be.

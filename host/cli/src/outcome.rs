@@ -82,7 +82,8 @@ impl<'a> Outcome<'a> {
                 }
             }
             self.not_listed += u64::from(order.is_not_listed());
-            self.seen_since += u64::from(order.is_seen_since());
+            let is_skipped = order.state() == State::Skipped;
+            self.seen_since += u64::from(is_skipped && order.is_seen_since());
             self.orders += 1;
             if self.orders <= FEW {
                 self.notes.extend(notes(order));

@@ -153,6 +153,14 @@ impl<'a> Row<'a> {
         }
     }
 
+    /// The same with another note.
+    pub(super) fn with_note(self, note: &'a str) -> Self {
+        Self {
+            note: Some(note),
+            ..self
+        }
+    }
+
     /// Something that was asked for and cannot be shown.
     pub(super) fn of_problem(
         asked: &'a Subject,

@@ -15,7 +15,7 @@ use super::{
     target::Subject,
 };
 use offboard::{
-    contract::{ActionId, MachineAction, MachineId, Problem, Retry},
+    contract::{ActionId, ActionType, MachineAction, MachineId, Problem, Retry},
     order::{State, state_of},
     run::Since,
 };
@@ -50,6 +50,7 @@ pub(super) async fn status(mut args: StatusArgs, screen: &Screen) -> Result<Exit
             found,
             doubt: None,
             sent: None,
+            is_unseen: false,
         };
         one.look_into_ledger(&connected, machine).await;
         asked.push(one);
@@ -95,9 +96,16 @@ pub(super) async fn status(mut args: StatusArgs, screen: &Screen) -> Result<Exit
 async fn doubt(connected: &Connected, asked: &mut [Asked]) {
     for asked in asked {
         if let Ok((action, State::Succeeded)) = &asked.found
-            && let Some(since @ Since::Reported(..)) = connected.runner.since(action).await
+            && action.action_type == ActionType::Offboard
         {
-            asked.doubt = Some(since.problem(&format!("action {} offboarded it", action.id)));
+            match connected.runner.since(action).await {
+                Some(Since::Silent(..)) => {}
+                Some(since @ Since::Reported(..)) => {
+                    let what = format!("action {} offboarded it", action.id);
+                    asked.doubt = Some(since.problem(&what));
+                }
+                Some(_) | None => asked.is_unseen = true,
+            }
         }
     }
 }

@@ -66,6 +66,16 @@ impl Session {
     ) -> Result<RunId, LedgerError> {
         let plan = async {
             let mut writing = self.ledger.write_now().await?;
+            let taken: bool = sqlx::query_scalar(
+                "SELECT EXISTS (SELECT 1 FROM run WHERE account = ? AND request_id = ?)",
+            )
+            .bind(self.account)
+            .bind(request_id)
+            .fetch_one(&mut *writing)
+            .await?;
+            if taken {
+                return Err(Fault::Requested);
+            }
             let run: i64 = sqlx::query_scalar(
                 "INSERT INTO run (uuid, account, session, began, request_id, again, tag, draft) \
                  VALUES (?, ?, ?, ?, ?, ?, ?, 1) RETURNING id",

@@ -508,7 +508,7 @@ async fn at_work(path: &Path) -> (Session, Entry) {
 async fn nothing_is_claimed_without_one_of_the_ledger_s_files() {
     use std::fs;
     type Change = fn(&Path);
-    let changes: [(&str, Change); 9] = [
+    let changes: [(&str, Change); 11] = [
         ("the log is gone", |path| {
             fs::remove_file(beside(path, "-wal")).unwrap();
         }),
@@ -533,6 +533,16 @@ async fn nothing_is_claimed_without_one_of_the_ledger_s_files() {
         }),
         ("the log was emptied", |path| {
             fs::write(beside(path, "-wal"), "").unwrap();
+        }),
+        ("the log was cut", |path| {
+            let mut options = fs::OpenOptions::new();
+            let log = options.write(true).open(beside(path, "-wal")).unwrap();
+            log.set_len(1000).unwrap();
+        }),
+        ("the log was overwritten", |path| {
+            let mut options = fs::OpenOptions::new();
+            let log = options.write(true).open(beside(path, "-wal")).unwrap();
+            std::os::unix::fs::FileExt::write_all_at(&log, &[0; 64], 4096).unwrap();
         }),
         ("the folder is another one", |path| {
             let folder = path.parent().unwrap();
@@ -561,7 +571,10 @@ async fn nothing_is_claimed_without_one_of_the_ledger_s_files() {
         let claimed = session.claim(&mut entry, false, "/route", "one POST").await;
         let error = claimed.map(|_| what).unwrap_err();
         // SQLite may be the first to notice that its log was emptied.
-        let is_noticed = matches!(error.fault(), Fault::Gone | Fault::Other(_));
+        let is_noticed = matches!(
+            error.fault(),
+            Fault::Gone | Fault::LogLost | Fault::Other(_)
+        );
         assert!(is_noticed, "{what}: {error}");
         let request = session.request(None, "/route", "x", "y", "one POST").await;
         assert!(request.is_err(), "{what}");

@@ -455,11 +455,21 @@ impl Order {
         self.state == State::Pending && problem.is_some_and(|problem| problem.kind == NOT_LISTED)
     }
 
-    /// Whether it was skipped because its machine has reported since it was offboarded.
+    /// It succeeded, and its machine has reported since: the success stays on record, with
+    /// this.
+    pub fn reported_since(&mut self, problem: Problem) {
+        if self.state == State::Succeeded && problem.kind == SEEN_SINCE {
+            self.problem = Some(problem);
+        }
+    }
+
+    /// Whether its machine has reported since it was offboarded, by this order or by an
+    /// earlier one.
     #[must_use]
     pub fn is_seen_since(&self) -> bool {
         let problem = self.problem.as_ref();
-        self.state == State::Skipped && problem.is_some_and(|problem| problem.kind == SEEN_SINCE)
+        matches!(self.state, State::Skipped | State::Succeeded)
+            && problem.is_some_and(|problem| problem.kind == SEEN_SINCE)
     }
 
     /// Following is not possible.

@@ -3,16 +3,19 @@
 
 use std::{rc::Rc, time::Duration};
 
-use tokio::time::Instant;
-
 use super::{
-    Event, Listing, Observe, Runner, Since, batch::Shared, evidence::Delivered,
-    preflight::stand_aside, since::ended_before, tag::Tagging, verdict,
+    Event, Listing, Observe, Runner, Since,
+    batch::{FRESH, Shared},
+    evidence::Delivered,
+    preflight::stand_aside,
+    since::ended_before,
+    tag::Tagging,
+    verdict,
 };
 use crate::{
     contract::{ActionStatus, Problem, Retry},
     egress::CallRecord,
-    grant::{Grant, Route},
+    grant::{Grant, LeaveBy, Moment, Route},
     ledger::{Entry, LedgerError, RequestId, Taken},
     order::{State, Verdict, is_for_all},
 };
@@ -34,7 +37,9 @@ pub(super) struct Ready {
     /// What the service lists for the machines of its batch.
     pub(super) list: Rc<Shared>,
     /// The list has to be newer than this.
-    since: Option<Instant>,
+    since: Option<Moment>,
+    /// When the list that it was last compared with was asked for.
+    listed: Option<Moment>,
     /// The service refused the token that it was sent with.
     is_renewed: bool,
 }
@@ -45,13 +50,14 @@ impl Ready {
             entry,
             list: Rc::clone(list),
             since: None,
+            listed: None,
             is_renewed: false,
         }
     }
 
     /// It was sent once. Before it is sent again, its list is read again.
     pub(super) fn put_back(&mut self) {
-        self.since = Some(Instant::now());
+        self.since = Some(Moment::now());
     }
 }
 
@@ -150,9 +156,11 @@ impl Runner {
                 return Ok((ready, After::Unsent));
             }
         };
+        // Claiming it, a sign-in and the connection may take any time.
+        let leave_by = ready.listed.map(|asked| LeaveBy::new(asked, FRESH));
         let called = self
             .sandbox
-            .offboard(&self.connection, &machine, &comment)
+            .offboard_by(&self.connection, &machine, &comment, leave_by)
             .await;
         slot.end(called.record.answered());
         // A token that the service refuses has changed nothing: where another
@@ -177,7 +185,8 @@ impl Runner {
         ready: &mut Ready,
         again: bool,
     ) -> Result<Option<After>, LedgerError> {
-        let listed = self.listed(&ready.list, ready.since).await;
+        let (asked, listed) = self.listed(&ready.list, ready.since).await;
+        ready.listed = Some(asked);
         if self.stopped() {
             return Ok(Some(After::Left));
         }

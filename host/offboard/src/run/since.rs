@@ -1,6 +1,8 @@
 //! Whether a machine has reported since it was offboarded. One that has may have been
 //! onboarded again: its earlier offboarding says nothing of what it is now.
 
+use std::collections::HashSet;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
@@ -9,7 +11,8 @@ use super::{
 };
 use crate::{
     contract::{ActionStatus, ActionType, MachineAction, Problem, Retry},
-    order::{SEEN_SINCE, Seen},
+    ledger::{LedgerError, RunId},
+    order::{SEEN_SINCE, Seen, State},
 };
 
 /// How long after the end of its offboarding a machine may still seem to report: what its
@@ -137,7 +140,72 @@ fn is_after(last_seen: Timestamp, ended: Timestamp) -> bool {
     last_seen.duration_since(ended) > RECORDED_LATE
 }
 
+/// Whether an action that succeeded ended so long ago that its machine may show a report
+/// since. If its end is not known, it may.
+fn is_long_over(action: &MachineAction) -> bool {
+    updated(&action.json).is_none_or(|ended| Timestamp::now().duration_since(ended) > RECORDED_LATE)
+}
+
+/// Orders that are read from the ledger at once.
+const PAGE: u32 = 100;
+
 impl Runner {
+    /// Numbers of a run's orders that have succeeded.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn succeeded(&self, run: RunId) -> Result<HashSet<u64>, LedgerError> {
+        let (mut numbers, mut after) = (HashSet::new(), 0);
+        loop {
+            let ledger = self.session.ledger();
+            let page = ledger
+                .entries_in(run, State::Succeeded, after, PAGE)
+                .await?;
+            let Some(last) = page.last() else {
+                return Ok(numbers);
+            };
+            after = last.number;
+            numbers.extend(page.iter().map(|entry| entry.number));
+        }
+    }
+
+    /// Reads the machines of a run's orders that have succeeded, except these, if their
+    /// offboardings ended a while ago. Records which machines have reported since.
+    ///
+    /// # Errors
+    /// The ledger cannot be used.
+    pub async fn check_succeeded(
+        &self,
+        run: RunId,
+        except: &HashSet<u64>,
+    ) -> Result<(), LedgerError> {
+        let mut after = 0;
+        loop {
+            let ledger = self.session.ledger();
+            let page = ledger
+                .entries_in(run, State::Succeeded, after, PAGE)
+                .await?;
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
+            after = last.number;
+            for mut entry in page {
+                let action = entry.order.action().filter(|action| is_long_over(action));
+                let Some(action) = action.filter(|_| !except.contains(&entry.number)) else {
+                    continue;
+                };
+                if self.stopped() {
+                    return Ok(());
+                }
+                if let Some(since @ Since::Reported(..)) = self.since(action).await {
+                    let what = format!("action {} offboarded it", action.id);
+                    entry.order.reported_since(since.problem(&what));
+                    self.session.save(&mut entry).await?;
+                }
+            }
+        }
+    }
+
     /// Reads the machine of an offboarding that succeeded, and compares. `None` for any
     /// other action, or if the machine cannot be read.
     pub async fn since(&self, action: &MachineAction) -> Option<Since> {

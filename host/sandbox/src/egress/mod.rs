@@ -285,9 +285,10 @@ impl Exit {
             self.failed(&error);
             Error::ConnectionTerminated
         };
+        let counted = Counted::new(stream, self.recorder.meter(), self.grant().leave_by());
         let (mut sender, connection) = http1::Builder::new()
             .max_buf_size(MAX_HEAD)
-            .handshake(TokioIo::new(Counted::new(stream, self.recorder.meter())))
+            .handshake(TokioIo::new(counted))
             .await
             .map_err(lost)?;
         // Ended with this exchange, also when the call is dropped half-way.

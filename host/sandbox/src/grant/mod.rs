@@ -8,6 +8,7 @@
 //! host's token leaves only with the request that the user asked for.
 
 mod content;
+mod leave_by;
 mod query;
 mod route;
 
@@ -15,6 +16,7 @@ use std::{fmt, time::Duration};
 
 use thiserror::Error;
 
+pub use leave_by::{LeaveBy, Moment};
 pub use query::MAX_QUERY;
 pub use route::Route;
 
@@ -50,6 +52,7 @@ pub struct Grant {
     authorities: Vec<String>,
     permits: Vec<Permit>,
     deadline: Option<Duration>,
+    leave_by: Option<LeaveBy>,
 }
 
 /// One route of a grant: how often, and with what.
@@ -267,6 +270,7 @@ impl Grant {
             authorities,
             permits: vec![permit],
             deadline: None,
+            leave_by: None,
         }
     }
 
@@ -277,6 +281,19 @@ impl Grant {
             deadline: Some(deadline),
             ..self
         }
+    }
+
+    /// The same grant for a request whose first byte leaves by then, or not at all. Egress
+    /// checks it last, when nothing that takes time is left to do.
+    #[must_use]
+    pub fn leaving_by(self, leave_by: Option<LeaveBy>) -> Self {
+        Self { leave_by, ..self }
+    }
+
+    /// Until when a request may leave, if there is such a time.
+    #[must_use]
+    pub fn leave_by(&self) -> Option<LeaveBy> {
+        self.leave_by
     }
 
     /// Decides on a request, and spends its permit if it may go. What was spent

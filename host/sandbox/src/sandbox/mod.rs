@@ -22,7 +22,7 @@ use crate::{
         TaggerPre,
     },
     egress::{Audit, Auditor, CallRecord, Egress, Recorder},
-    grant::Grant,
+    grant::{Grant, LeaveBy},
 };
 
 use bounds::Bounded;
@@ -144,7 +144,19 @@ impl Sandbox {
         machine: &MachineId,
         comment: &Comment,
     ) -> Called<Result<MachineAction, OffboardError>> {
-        let grant = Grant::offboard(&connection.api_root, machine, comment);
+        self.offboard_by(connection, machine, comment, None).await
+    }
+
+    /// Offboards one machine, if the request leaves by then. Otherwise nothing is sent,
+    /// which the record shows.
+    pub async fn offboard_by(
+        &self,
+        connection: &Connection,
+        machine: &MachineId,
+        comment: &Comment,
+        leave_by: Option<LeaveBy>,
+    ) -> Called<Result<MachineAction, OffboardError>> {
+        let grant = Grant::offboard(&connection.api_root, machine, comment).leaving_by(leave_by);
         self.call(
             connection,
             Function::Offboard,

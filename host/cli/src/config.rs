@@ -350,3 +350,16 @@ impl CsvRow for Row {
         vec![spelled(self.name), value, self.source.clone()]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use offboard::{Keyword, output::AUTH_METHODS};
+
+    use crate::settings::Auth;
+
+    #[test]
+    fn the_schema_has_every_way_to_sign_in() {
+        let names: Vec<_> = Auth::ALL.iter().map(|auth| auth.name()).collect();
+        assert_eq!(names, AUTH_METHODS);
+    }
+}

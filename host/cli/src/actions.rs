@@ -2,19 +2,13 @@
 
 use std::collections::HashSet;
 
-use super::{
-    args::Format,
-    connect::Connected,
-    hint,
-    report::{self, Row},
-    screen::Screen,
-    target::Subject,
-};
+use super::{args::Format, connect::Connected, hint, report, screen::Screen, target::Subject};
 use offboard::{
     connection::TokenClaims,
     contract::{ActionType, InvalidMachineId, MachineAction, MachineId, Problem, Retry},
     ledger::SentOrder,
     order::{State, Target},
+    output::{OrderError, OrderRow},
     text::clean,
 };
 
@@ -139,25 +133,32 @@ pub(super) fn show(
         let cells = asked.iter().map(|asked| cells(asked, state_of));
         screen.line(&report::table(&report::ORDER_HEAD, cells));
     } else {
-        let rows: Vec<Row<'_>> = asked
+        let rows: Vec<OrderRow> = asked
             .iter()
             .map(|asked| match &asked.found {
                 Ok((action, state)) => {
                     let doubt = asked.doubt.as_ref();
-                    let doubt = doubt.map(|problem| (problem, asked.advice(problem, claims)));
-                    let row = Row::of_action(&asked.subject, action, comment, *state, doubt);
-                    match asked.is_unseen {
-                        true => row.with_note(UNSEEN),
-                        false => row,
+                    let doubt = doubt
+                        .map(|problem| OrderError::new(problem, asked.advice(problem, claims)));
+                    let named = asked.subject.to_string();
+                    let row = OrderRow::of_action(named, action, comment, *state, doubt);
+                    if asked.is_unseen {
+                        row.with_note(UNSEEN)
+                    } else {
+                        row
                     }
                 }
-                Err(problem) => Row::of_problem(
-                    &asked.subject,
-                    comment,
-                    problem,
-                    state_of(problem),
-                    asked.advice(problem, claims),
-                ),
+                Err(problem) => {
+                    let (machine_id, name) = asked.subject.machine();
+                    OrderRow::of_problem(
+                        asked.subject.to_string(),
+                        machine_id,
+                        name,
+                        comment,
+                        state_of(problem),
+                        OrderError::new(problem, asked.advice(problem, claims)),
+                    )
+                }
             })
             .collect();
         report::data(screen, format, &rows);

@@ -18,7 +18,6 @@ use super::{
     hint, report,
     screen::Screen,
     settings::{Auth, Settings},
-    sheet::Cells,
     signal::Signals,
     watch::Watch,
 };
@@ -35,11 +34,12 @@ use offboard::{
     contract::Problem,
     ledger::{Fault, Ledger, LedgerError, Session},
     mask,
+    output::{CheckStatus, CheckStep},
     outputs::Files,
     run::Runner,
     sandbox::Sandbox,
 };
-use steps::{Report, Status, Step};
+use steps::Report;
 
 pub(super) async fn check(mut args: CheckArgs, screen: &Screen) -> Result<Exit> {
     let signals = Signals::listen(screen);
@@ -53,7 +53,7 @@ pub(super) async fn check(mut args: CheckArgs, screen: &Screen) -> Result<Exit> 
         report::data(screen, args.output.output, &steps);
     }
     Ok(
-        match steps.iter().any(|step| step.status == Status::Failed) {
+        match steps.iter().any(|step| step.status == CheckStatus::Failed) {
             _ if stopped => Exit::Interrupted,
             true => Exit::Credential,
             false => Exit::Done,
@@ -82,7 +82,7 @@ async fn walk(args: &mut CheckArgs, report: &mut Report, signals: &Signals, scre
         }
         Err(problem) => {
             let advice = hint::hint(problem, None);
-            report.add(Step::failed("token", report::words(problem), advice));
+            report.add(CheckStep::failed("token", report::words(problem), advice));
             None
         }
     };
@@ -99,7 +99,7 @@ async fn walk(args: &mut CheckArgs, report: &mut Report, signals: &Signals, scre
     let session = match session.await {
         Ok(session) => Arc::new(session),
         Err(error) => {
-            report.add(Step::failed(
+            report.add(CheckStep::failed(
                 "answer",
                 error.to_string(),
                 "Nothing was asked.",
@@ -124,7 +124,7 @@ async fn walk(args: &mut CheckArgs, report: &mut Report, signals: &Signals, scre
     if wrong_resource {
         other_resources(&settings, &service, &mut runner, report, screen).await;
     }
-    report.add(Step::skipped(
+    report.add(CheckStep::skipped(
         "quota",
         format!(
             "{}, for each application, tenant and API; what is left of it the service does not tell",
@@ -159,8 +159,8 @@ fn configuration(
             );
             let overridden = settings.overridden();
             report.add(match overridden.is_empty() {
-                true => Step::passed("configuration", reason),
-                false => Step::warning(
+                true => CheckStep::passed("configuration", reason),
+                false => CheckStep::warning(
                     "configuration",
                     reason,
                     format!("{}.", overridden.join("; ")),
@@ -171,7 +171,11 @@ fn configuration(
         Err(error) => {
             let hint = "docs/connect.md has each setting and its form; `offboard config show` tells \
                 where each comes from, unless the file itself is at fault.";
-            report.add(Step::failed("configuration", format!("{error:#}"), hint));
+            report.add(CheckStep::failed(
+                "configuration",
+                format!("{error:#}"),
+                hint,
+            ));
             None
         }
     }
@@ -208,13 +212,13 @@ async fn records(
                     mask::path(&ledger)
                 ),
             };
-            report.add(Step::passed("records", reason));
+            report.add(CheckStep::passed("records", reason));
             Some(audit)
         }
         Err(error) => {
             let hint = "Nothing is sent that cannot be put on record: make room, or name other \
                 files with --ledger and --audit.";
-            report.add(Step::failed("records", format!("{error:#}"), hint));
+            report.add(CheckStep::failed("records", format!("{error:#}"), hint));
             None
         }
     }
@@ -237,7 +241,7 @@ async fn plugin(
                 Some(_) => "as pinned",
                 None => "not pinned",
             };
-            report.add(Step::passed(
+            report.add(CheckStep::passed(
                 "plugin",
                 format!("{}, {pinned}", component.digest()),
             ));
@@ -246,7 +250,7 @@ async fn plugin(
         Err(error) => {
             let hint =
                 "Look at it with `offboard inspect`; without --plugin, the built-in one runs.";
-            report.add(Step::failed("plugin", format!("{error:#}"), hint));
+            report.add(CheckStep::failed("plugin", format!("{error:#}"), hint));
             None
         }
     }
@@ -258,8 +262,8 @@ async fn answer(runner: &Runner, claims: Option<&TokenClaims>, report: &mut Repo
     let answered = runner.one_machine().await;
     let is_forbidden = matches!(&answered, Err(problem) if problem.kind == "forbidden");
     report.add(match answered {
-        Ok(true) => Step::passed("answer", "the API answers, and there are machines"),
-        Ok(false) => Step::warning(
+        Ok(true) => CheckStep::passed("answer", "the API answers, and there are machines"),
+        Ok(false) => CheckStep::warning(
             "answer",
             "the API answers, and lists no machine",
             "Is it the right tenant? A user's token lists the machines of the user's device groups.",
@@ -269,15 +273,15 @@ async fn answer(runner: &Runner, claims: Option<&TokenClaims>, report: &mut Repo
     is_forbidden
 }
 
-fn refused(problem: &Problem, claims: Option<&TokenClaims>) -> Step {
+fn refused(problem: &Problem, claims: Option<&TokenClaims>) -> CheckStep {
     let advice = hint::hint(problem, claims);
     let words = report::words(problem);
     let may_read = claims.is_none_or(TokenClaims::may_read);
     match &*problem.kind {
         // It says nothing about offboarding.
-        "forbidden" if !may_read => Step::warning("answer", words, advice),
-        "throttled" => Step::warning("answer", words, advice),
-        _ => Step::failed("answer", words, advice),
+        "forbidden" if !may_read => CheckStep::warning("answer", words, advice),
+        "throttled" => CheckStep::warning("answer", words, advice),
+        _ => CheckStep::failed("answer", words, advice),
     }
 }
 
@@ -311,12 +315,12 @@ async fn other_resources(
         };
         let resource = &other.resource;
         report.add(match tried {
-            Ok(()) => Step::warning(
+            Ok(()) => CheckStep::warning(
                 "resource",
                 format!("{resource} works"),
                 format!("Use it with --resource {resource}, and check again."),
             ),
-            Err(problem) => Step::skipped(
+            Err(problem) => CheckStep::skipped(
                 "resource",
                 format!(
                     "{resource} does not work either: {}",
@@ -324,18 +328,5 @@ async fn other_resources(
                 ),
             ),
         });
-    }
-}
-
-impl Cells for Step {
-    const HEAD: &'static [&'static str] = &["step", "status", "reason", "hint"];
-
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.step.to_owned(),
-            self.status.name().to_owned(),
-            self.reason.clone(),
-            self.hint.clone().unwrap_or_default(),
-        ]
     }
 }

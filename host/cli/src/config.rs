@@ -4,7 +4,6 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{
@@ -13,10 +12,16 @@ use super::{
     limit, report,
     screen::Screen,
     settings::{Settings, Source, Sourced, default_ledger, usual},
-    sheet::{Cells, csv},
+    sheet::csv,
 };
 use offboard::{
-    Keyword, connection::Proxies, mask, policy::Policy, sandbox::Limit, text::clean_json,
+    Keyword,
+    connection::Proxies,
+    mask,
+    output::{CsvRow, EffectiveSettings, SettingRow},
+    policy::Policy,
+    sandbox::Limit,
+    text::clean_json,
 };
 
 /// What stands where a secret is.
@@ -28,12 +33,6 @@ struct Row {
     name: &'static str,
     value: Option<Value>,
     source: String,
-}
-
-#[derive(Serialize)]
-struct Shown<'a> {
-    value: &'a Option<Value>,
-    source: &'a str,
 }
 
 pub(super) fn show(mut args: ConfigArgs, screen: &Screen) -> Result<Exit> {
@@ -69,7 +68,7 @@ pub(super) fn show(mut args: ConfigArgs, screen: &Screen) -> Result<Exit> {
     match args.output.output {
         Format::Table => screen.line(&report::table(
             &["SETTING", "VALUE", "SOURCE"],
-            rows.iter().map(Cells::cells),
+            rows.iter().map(CsvRow::cells),
         )),
         Format::Csv => csv(screen, &rows, true),
         Format::Json => {
@@ -82,15 +81,17 @@ pub(super) fn show(mut args: ConfigArgs, screen: &Screen) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn object(rows: &[Row]) -> Result<Map<String, Value>> {
-    let shown = |row: &Row| {
-        let shown = Shown {
+/// The settings in the shape that `docs/schema/config.json` promises.
+fn object(rows: &[Row]) -> Result<EffectiveSettings> {
+    let setting = |row: &Row| {
+        let setting = SettingRow {
             value: &row.value,
-            source: &row.source,
+            source: row.source.clone(),
         };
-        Ok((row.name.to_owned(), serde_json::to_value(shown)?))
+        Ok((row.name.to_owned(), serde_json::to_value(setting)?))
     };
-    rows.iter().map(shown).collect()
+    let settings = rows.iter().map(setting).collect::<Result<_>>()?;
+    Ok(serde_json::from_value(Value::Object(settings))?)
 }
 
 fn rows(settings: &Settings) -> Result<Vec<Row>> {
@@ -333,8 +334,8 @@ fn words(value: &Value) -> String {
     }
 }
 
-impl Cells for Row {
-    const HEAD: &'static [&'static str] = &["setting", "value", "source"];
+impl CsvRow for Row {
+    const COLUMNS: &'static [&'static str] = &["setting", "value", "source"];
 
     fn cells(&self) -> Vec<String> {
         let value = match &self.value {
@@ -347,5 +348,18 @@ impl Cells for Row {
             Some(value) => words(value),
         };
         vec![spelled(self.name), value, self.source.clone()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use offboard::{Keyword, output::AUTH_METHODS};
+
+    use crate::settings::Auth;
+
+    #[test]
+    fn the_schema_has_every_way_to_sign_in() {
+        let names: Vec<_> = Auth::ALL.iter().map(|auth| auth.name()).collect();
+        assert_eq!(names, AUTH_METHODS);
     }
 }

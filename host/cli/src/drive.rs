@@ -15,7 +15,6 @@ use super::{
     args::{OutputArgs, SendArgs},
     confirm::confirm,
     connect::Connected,
-    evidence,
     exit::Exit,
     outcome::Outcome,
     report::Rows,
@@ -303,7 +302,7 @@ async fn report(ledger: &Ledger, run: &RunRow, file: &Path) -> Result<()> {
         .filter(|folder| !folder.as_os_str().is_empty());
     let out = NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).with_context(context)?;
     let written = out.reopen().with_context(context)?;
-    evidence::page(ledger, run, written)
+    offboard::report::write_run(ledger, run, written)
         .await
         .with_context(context)?;
     // What another process wrote there during the run is not replaced either.

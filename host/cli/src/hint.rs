@@ -6,9 +6,10 @@ use offboard::{
     connection::TokenClaims,
     contract::Problem,
     ledger::SentOrder,
-    order::{Look, NOT_LISTED, Order, SEEN_SINCE, Seen, State},
-    run::Since,
+    order::{NOT_LISTED, SEEN_SINCE},
 };
+
+pub(super) use offboard::output::remarks::{JOINED, aftermath, doubts, warnings};
 
 const SYSTEMS: &str = "Windows 10 version 1703 or later, Windows 11, Windows Server 2019 or later, \
     Windows Server 2012 R2 and 2016 with the unified agent, macOS 14 or later, and Linux";
@@ -186,94 +187,6 @@ pub(super) fn of_sent(sent: &SentOrder) -> String {
 /// The first part of a run's id, by which commands find the run.
 fn short(run: &str) -> &str {
     run.split('-').next().unwrap_or(run)
-}
-
-/// What it means that the service answered with an action that was known.
-pub(super) const JOINED: &str = "An offboarding of this machine was under way already: its action \
-    stands for this order, and keeps the comment that it was sent with.";
-
-/// What it means that an action has not ended.
-pub(super) const PENDING: &str = "The service took it, and the device has not carried it out yet: \
-    one that is offline does so when it comes online.";
-
-/// What an offboarding does not do (Microsoft's documentation).
-pub(super) fn aftermath(platform: Option<&str>) -> &'static str {
-    match platform {
-        Some(platform) if !platform.starts_with("Windows") => {
-            "Its agent stays installed; the device shows as inactive after 7 days and stays \
-             listed for up to 180."
-        }
-        None => {
-            "Windows keeps its onboarding data, other systems their agent; the device shows as \
-             inactive after 7 days and stays listed for up to 180."
-        }
-        Some(_) => {
-            "Windows keeps its onboarding data; the device shows as inactive after 7 days and \
-             stays listed for up to 180."
-        }
-    }
-}
-
-/// What speaks against an order that was not sent yet.
-pub(super) fn warnings(order: &Order) -> Vec<String> {
-    if order.state() != State::Planned {
-        return Vec::new();
-    }
-    let mut warnings = match order.look() {
-        Some(Look::Seen(seen)) => doubts(seen),
-        Some(Look::Unavailable) => vec!["the token may not read it".to_owned()],
-        None => Vec::new(),
-    };
-    if let Some(action) = order.action() {
-        let (id, status) = (&action.id, action.status.name());
-        warnings.push(match action.status.is_final() {
-            true => {
-                let what =
-                    format!("it was offboarded with the same comment: action {id} ({status})");
-                let since = Since::of(order.seen(), &action.json).problem(&what);
-                let what = since.message.unwrap_or(what);
-                format!("{what}: it would be skipped")
-            }
-            false => format!("an offboarding of it is under way already: action {id} ({status})"),
-        });
-    }
-    warnings
-}
-
-/// What speaks against a machine, before anything is sent. Advice: the service
-/// decides.
-pub(super) fn doubts(machine: &Seen) -> Vec<String> {
-    let mut doubts = Vec::new();
-    if let Some(status) = machine.onboarding.as_deref()
-        && !status.eq_ignore_ascii_case("Onboarded")
-    {
-        doubts.push(format!("it is not onboarded ({status})"));
-    }
-    if let Some(health) = machine.health.as_deref()
-        && health != "Active"
-    {
-        doubts.push(format!(
-            "it is {health}: the action stays pending until it comes online"
-        ));
-    }
-    if let Some(platform) = machine.platform.as_deref()
-        && [
-            "Windows7",
-            "Windows8",
-            "WindowsXp",
-            "WindowsServer2008",
-            "iOS",
-            "Android",
-        ]
-        .iter()
-        .any(|old| platform.starts_with(old))
-    {
-        doubts.push(format!("{platform} is not among the supported systems"));
-    }
-    if let Some(other) = machine.merged_into.as_deref() {
-        doubts.push(format!("it was merged into {other}"));
-    }
-    doubts
 }
 
 /// The likeliest cause first, as far as the token tells.

@@ -6,13 +6,15 @@ use std::{cell::RefCell, collections::HashSet};
 use super::{
     exit::Exit,
     hint,
-    report::{self, Row, Rows},
+    report::{self, Rows},
     screen::Screen,
 };
 use offboard::{
     connection::TokenClaims,
+    contract::Problem,
     ledger::RunRow,
     order::{Order, State},
+    output::OrderRow,
     text::clean,
 };
 
@@ -65,9 +67,10 @@ impl<'a> Outcome<'a> {
                 .borrow_mut()
                 .table(&report::ORDER_HEAD, orders.iter().map(|o| report::cells(o))),
             false => {
-                let rows: Vec<Row<'_>> = orders
+                let hint = |problem: &Problem| hint::hint(problem, self.claims);
+                let rows: Vec<OrderRow> = orders
                     .iter()
-                    .map(|order| Row::new(order, self.claims))
+                    .map(|order| OrderRow::new(order, &hint))
                     .collect();
                 self.rows.borrow_mut().add(&rows);
             }

@@ -1,7 +1,6 @@
 //! The audit on disk: one JSON line for each request that was refused, and two
 //! for each that was let out, of which the first is on the disk before anything
-//! leaves. Only ever appended to; it never holds a token. The schema is in
-//! `docs/schema/audit.json`.
+//! leaves. Only ever appended to; it never holds a token. A line is an [`AuditEntry`].
 
 use std::{
     fs::{self, File},
@@ -10,7 +9,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use thiserror::Error;
 use uuid::Uuid;
 
@@ -18,6 +17,7 @@ use crate::{
     egress::{Audit, Entry, Phase},
     lines::Lines,
     mask,
+    output::{AuditDecision, AuditEntry, AuditPhase},
 };
 
 /// An open audit file.
@@ -53,31 +53,6 @@ struct FirstLine {
     _grant: String,
     #[serde(rename = "decision")]
     _decision: String,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Line<'a> {
-    time: String,
-    run: Uuid,
-    plugin_sha256: &'a str,
-    call: &'a str,
-    grant: &'a str,
-    method: &'a str,
-    scheme: &'a str,
-    authority: &'a str,
-    route: Option<&'a str>,
-    decision: &'a str,
-    reason: Option<String>,
-    address: Option<String>,
-    proxy: Option<String>,
-    status: Option<u16>,
-    bytes_sent: u64,
-    bytes_received: u64,
-    failure: Option<&'a str>,
-    duration_ms: u64,
-    phase: &'a str,
-    query: Option<&'a str>,
 }
 
 impl AuditFile {
@@ -127,19 +102,19 @@ impl Audit for AuditFile {
     fn note(&self, entry: &Entry<'_>) -> io::Result<()> {
         let exchange = entry.exchange;
         let time = jiff::Timestamp::try_from(entry.time).map_err(io::Error::other)?;
-        let line = Line {
+        let line = AuditEntry {
             time: time.to_string(),
-            run: self.run,
-            plugin_sha256: &self.plugin_sha256,
-            call: entry.call.name(),
-            grant: entry.grant,
-            method: entry.method,
-            scheme: entry.scheme,
-            authority: entry.authority,
-            route: entry.route.map(|route| route.template()),
+            run: self.run.to_string(),
+            plugin_sha256: self.plugin_sha256.clone(),
+            call: entry.call.name().to_owned(),
+            grant: entry.grant.to_owned(),
+            method: entry.method.to_owned(),
+            scheme: entry.scheme.to_owned(),
+            authority: entry.authority.to_owned(),
+            route: entry.route.map(|route| route.template().to_owned()),
             decision: match entry.refusal {
-                None => "allowed",
-                Some(_) => "refused",
+                None => AuditDecision::Allowed,
+                Some(_) => AuditDecision::Refused,
             },
             reason: entry.refusal.map(ToString::to_string),
             address: exchange
@@ -149,13 +124,13 @@ impl Audit for AuditFile {
             status: exchange.and_then(|exchange| exchange.status),
             bytes_sent: exchange.map_or(0, |exchange| exchange.bytes_sent),
             bytes_received: exchange.map_or(0, |exchange| exchange.bytes_received),
-            failure: exchange.and_then(|exchange| exchange.failure.as_deref()),
+            failure: exchange.and_then(|exchange| exchange.failure.clone()),
             duration_ms: u64::try_from(entry.duration.as_millis()).unwrap_or(u64::MAX),
             phase: match entry.phase {
-                Phase::Decision => "decision",
-                Phase::End => "end",
+                Phase::Decision => AuditPhase::Decision,
+                Phase::End => AuditPhase::End,
             },
-            query: entry.query,
+            query: entry.query.map(ToOwned::to_owned),
         };
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         lines.append(&line)

@@ -7,14 +7,18 @@
 #![deny(unsafe_code)]
 
 pub mod audit;
+pub mod export;
 pub mod ledger;
 mod lines;
 pub mod members;
 pub mod order;
+pub mod output;
 pub mod outputs;
 pub mod pace;
 pub mod plan;
 pub mod policy;
+#[cfg(feature = "report")]
+pub mod report;
 pub mod run;
 pub mod selection;
 pub mod text;

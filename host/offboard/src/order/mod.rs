@@ -10,6 +10,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -33,15 +34,16 @@ const MAX_WORD: usize = 256;
 const MAX_NAME: usize = 1024;
 
 /// How far an order has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum State {
-    /// Nothing was sent yet.
+    /// Nothing was sent: it is a dry run, or the order's turn has not come.
     Planned,
-    /// The request may be on its way.
+    /// The request may have left. On record: a process is sending it, or ended before it could
+    /// record more.
     Sending,
-    /// The service took it, and it has not ended.
+    /// The service accepted it, and it has not ended.
     Accepted,
     /// The device was offboarded.
     Succeeded,
@@ -49,17 +51,19 @@ pub enum State {
     Failed,
     /// The device did not fetch it in time.
     TimedOut,
-    /// It was withdrawn.
+    /// It was cancelled.
     Cancelled,
-    /// Accepted, and not ended when the deadline passed.
+    /// Accepted, and not ended when the deadline passed; or, of kind `not-listed`, no longer
+    /// listed by the service.
     Pending,
-    /// The service, the plugin or this host said no.
+    /// The service, the plugin or this host rejected it. Nothing was done.
     Rejected,
-    /// Nothing left; safe to repeat.
+    /// Nothing left this host; safe to repeat.
     NotSent,
-    /// Left out on purpose.
+    /// Left out on purpose. Of kind `seen-since`: the machine has reported since it was
+    /// offboarded earlier, so it is not finished.
     Skipped,
-    /// Something left and no answer came: never repeat blindly.
+    /// It may have been carried out, and no answer came: never repeat it blindly.
     Unknown,
 }
 

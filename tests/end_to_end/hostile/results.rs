@@ -23,7 +23,7 @@ async fn run(guest: &str, server: &Scripted) -> Order {
     let who = Who::new(None, "0", server.root());
     let session = Arc::new(Session::begin(&ledger, &who, "run").await.unwrap());
     let pace = Pace::new(Quota::default(), Arc::clone(&session), |_| {});
-    let (_stop, stopped) = tokio::sync::watch::channel(false);
+    let stopped = tokio_util::sync::CancellationToken::new();
     let sandbox = sandbox_with(guest, |limits| limits.deadline = Duration::from_secs(3));
     let runner = Runner::new(sandbox, connection(server.root()), pace, session, stopped);
     let plan = Plan {

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::Fault;
 
@@ -66,18 +66,15 @@ pub struct Waited {
 pub struct Waiting {
     longest: Duration,
     report: Arc<dyn Fn(Waited) + Send + Sync>,
-    stop: watch::Receiver<bool>,
+    stop: CancellationToken,
     /// Whether the last wait of a process that is to stop failed.
     gave_up: Arc<AtomicBool>,
 }
 
 impl Waiting {
-    /// Reports a wait after 5 seconds, and then every 30 seconds. When `stop` becomes
-    /// true, it no longer waits, except once for 10 seconds to record what was done.
-    pub fn new(
-        report: impl Fn(Waited) + Send + Sync + 'static,
-        stop: watch::Receiver<bool>,
-    ) -> Self {
+    /// Reports a wait after 5 seconds, and then every 30 seconds. When `stop` is
+    /// cancelled, it no longer waits, except once for 10 seconds to record what was done.
+    pub fn new(report: impl Fn(Waited) + Send + Sync + 'static, stop: CancellationToken) -> Self {
         Self {
             longest: PATIENCE,
             report: Arc::new(report),
@@ -94,7 +91,7 @@ impl Waiting {
 
     /// Whether this process is to stop.
     pub(super) fn stopped(&self) -> bool {
-        *self.stop.borrow()
+        self.stop.is_cancelled()
     }
 
     /// Retries until the ledger is not locked, or was locked for too long. If `yields`,
@@ -142,7 +139,7 @@ impl Waiting {
 impl Default for Waiting {
     /// Reports nothing, and is not stopped.
     fn default() -> Self {
-        Self::new(|_| {}, watch::channel(false).1)
+        Self::new(|_| {}, CancellationToken::new())
     }
 }
 
@@ -255,10 +252,10 @@ mod tests {
 
     #[tokio::test]
     async fn who_is_to_end_does_not_wait_to_send() {
-        let (sender, stop) = watch::channel(false);
-        let waiting = Waiting::new(|_| {}, stop);
+        let stop = CancellationToken::new();
+        let waiting = Waiting::new(|_| {}, stop.clone());
         let ended = waiting.for_lock(Path::new("nowhere"), true, async || {
-            sender.send(true).unwrap();
+            stop.cancel();
             Err::<(), _>(Fault::Locked(None))
         });
         assert_eq!(ended.await.unwrap(), None);

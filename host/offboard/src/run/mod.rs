@@ -22,7 +22,7 @@ mod verdict;
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     connection::Connection,
@@ -62,7 +62,7 @@ pub struct Runner {
     /// The machines that are not offboarded, whoever orders it; asked when they
     /// are looked up.
     pub policy: Policy,
-    stop: watch::Receiver<bool>,
+    stop: CancellationToken,
 }
 
 /// What happens while a run goes on; for people to see.
@@ -109,7 +109,7 @@ pub enum Event<'a> {
 pub type Observe<'a> = dyn Fn(Event<'_>) + 'a;
 
 impl Runner {
-    /// A runner that ends when `stop` turns true: it finishes what is in
+    /// A runner that ends when `stop` is cancelled: it finishes the requests in
     /// flight and sends nothing more.
     #[must_use]
     pub fn new(
@@ -117,7 +117,7 @@ impl Runner {
         connection: Connection,
         pace: Pace,
         session: Arc<Session>,
-        stop: watch::Receiver<bool>,
+        stop: CancellationToken,
     ) -> Self {
         Self {
             sandbox,
@@ -148,7 +148,7 @@ impl Runner {
     }
 
     fn stopped(&self) -> bool {
-        *self.stop.borrow()
+        self.stop.is_cancelled()
     }
 
     /// Waits, and wakes early when the run is to end.
@@ -178,10 +178,7 @@ impl Runner {
 
     /// Comes back when the run is to end.
     async fn stopping(&self) {
-        let mut stop = self.stop.clone();
-        if stop.wait_for(|stop| *stop).await.is_err() {
-            std::future::pending::<()>().await;
-        }
+        self.stop.cancelled().await;
     }
 }
 

@@ -7,7 +7,7 @@ use offboard::{
     ledger::{Ledger, Plan, Session, Who},
     order::{Look, Order, State, Target},
     pace::{Pace, Quota},
-    run::{Runner, Sending},
+    run::{Events, Runner, Sending},
     sandbox::CallError,
 };
 
@@ -37,7 +37,10 @@ async fn run(guest: &str, server: &Scripted) -> Order {
     let mut entry = ledger.entries(run, 0, 1).await.unwrap().remove(0);
     entry.order.looked(Look::Unavailable);
     runner.session.save(&mut entry).await.unwrap();
-    runner.send(run, Sending::default(), &|_| {}).await.unwrap();
+    runner
+        .send(run, Sending::default(), &Events::none())
+        .await
+        .unwrap();
     ledger.entries(run, 0, 1).await.unwrap().remove(0).order
 }
 

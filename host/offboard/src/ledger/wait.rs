@@ -96,12 +96,15 @@ impl Waiting {
 
     /// Retries until the ledger is not locked, or was locked for too long. If `yields`,
     /// it gives up when this process is to stop.
-    pub(super) async fn for_lock<T>(
+    pub(super) async fn for_lock<T, F>(
         &self,
         path: &Path,
         yields: bool,
-        mut attempt: impl AsyncFnMut() -> Result<T, Fault>,
-    ) -> Result<Option<T>, Fault> {
+        mut attempt: impl FnMut() -> F,
+    ) -> Result<Option<T>, Fault>
+    where
+        F: Future<Output = Result<T, Fault>>,
+    {
         let (mut waited, mut last) = (Duration::ZERO, Duration::ZERO);
         let mut next = FIRST_REPORT;
         loop {
@@ -228,7 +231,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_lock_is_waited_for_so_long_and_no_longer() {
-        let locked = async || Err::<(), _>(Fault::Locked(None));
+        let locked = || async { Err::<(), _>(Fault::Locked(None)) };
         let waiting = Waiting::default().at_most(Duration::from_millis(30));
         let path = Path::new("nowhere");
         let ended = waiting.for_lock(path, false, locked).await;
@@ -236,17 +239,15 @@ mod tests {
 
         let mut tries = 0;
         let waiting = Waiting::default();
-        let free = waiting.for_lock(path, false, async || {
+        let free = waiting.for_lock(path, false, || {
             tries += 1;
-            if tries < 3 {
-                Err(Fault::Locked(None))
-            } else {
-                Ok(tries)
-            }
+            let locked = (tries < 3).then_some(Fault::Locked(None));
+            let tried = locked.map_or(Ok(tries), Err);
+            async { tried }
         });
         assert_eq!(free.await.unwrap(), Some(3));
         // Another fault is no lock.
-        let full = waiting.for_lock(path, false, async || Err::<(), _>(Fault::Full));
+        let full = waiting.for_lock(path, false, || async { Err::<(), _>(Fault::Full) });
         assert!(matches!(full.await, Err(Fault::Full)));
     }
 
@@ -254,7 +255,7 @@ mod tests {
     async fn who_is_to_end_does_not_wait_to_send() {
         let stop = CancellationToken::new();
         let waiting = Waiting::new(|_| {}, stop.clone());
-        let ended = waiting.for_lock(Path::new("nowhere"), true, async || {
+        let ended = waiting.for_lock(Path::new("nowhere"), true, || async {
             stop.cancel();
             Err::<(), _>(Fault::Locked(None))
         });

@@ -1,6 +1,6 @@
 //! One cancellation. On record like every POST; never repeated.
 
-use super::{Event, Observe, Runner, interrupted, verdict::cancel_verdict};
+use super::{Event, Events, Runner, interrupted, verdict::cancel_verdict};
 use crate::{
     contract::{ActionId, Comment, MachineAction, Problem},
     grant::{Grant, Route},
@@ -18,7 +18,7 @@ impl Runner {
         &self,
         action: &ActionId,
         comment: &Comment,
-        observe: &Observe<'_>,
+        events: &Events,
     ) -> Result<Result<MachineAction, Problem>, LedgerError> {
         let route = Route::CancelAction;
         let granted = Grant::cancel(&self.connection.api_root, action, comment).to_string();
@@ -44,7 +44,7 @@ impl Runner {
                 .answered(on_record, &called.record, rejected, None, None)
                 .await?;
             on_record = request().await?;
-            observe(Event::Renewed);
+            events.send(Event::TokenRenewed);
             called = send().await;
             slot.end(called.record.answered());
         }
@@ -60,7 +60,9 @@ impl Runner {
             .answered(on_record, &record, state, problem, None)
             .await;
         if let Err(error) = recorded {
-            observe(Event::CancelNotRecorded(&error));
+            events.send(Event::CancellationNotRecorded {
+                error: error.to_string(),
+            });
         }
         Ok(result)
     }

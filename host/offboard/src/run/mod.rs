@@ -6,6 +6,7 @@
 
 mod batch;
 mod cancel;
+mod event;
 mod evidence;
 mod facts;
 mod fleet;
@@ -15,6 +16,8 @@ mod post;
 mod preflight;
 mod rehearse;
 mod send;
+#[cfg(test)]
+mod sendable;
 mod settle;
 mod since;
 mod tag;
@@ -29,13 +32,13 @@ use crate::{
     contract::{Problem, Retry},
     egress::CallRecord,
     grant::Route,
-    ledger::{Entry, LedgerError, Session},
-    order::Order,
+    ledger::{LedgerError, Session},
     pace::{Pace, Slot},
     policy::Policy,
     sandbox::Sandbox,
 };
 
+pub use event::{Event, EventStream, Events, OrderSnapshot, events};
 pub use follow::TimeOver;
 pub use look::Listing;
 pub use rehearse::Rehearsed;
@@ -64,49 +67,6 @@ pub struct Runner {
     pub policy: Policy,
     stop: CancellationToken,
 }
-
-/// What happens while a run goes on; for people to see.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Event<'a> {
-    /// A machine is being looked up.
-    Looking(&'a Order),
-    /// So many machines of the fleet were read.
-    Fleet(u64),
-    /// The token may not read a machine, which can be sent all the same.
-    NotSeen(&'a Entry, &'a Problem),
-    /// An order has changed.
-    Changed(&'a Order),
-    /// A request has no answer; the service is asked what became of it.
-    Asking(&'a Order),
-    /// A request did not leave, or was put off; its turn comes again after this.
-    PutBack(&'a Order, &'a Problem, Duration),
-    /// A machine has its tag, and is offboarded next.
-    Tagged(&'a Order),
-    /// A machine was not tagged, and is offboarded all the same.
-    NotTagged(&'a Order, &'a Problem),
-    /// The token may not tag: no machine is tagged any more.
-    NoTags(&'a Problem),
-    /// The service refused the token, and another one is there.
-    Renewed,
-    /// The service wants a pause, or cannot be asked: it is asked again after this.
-    Waiting(Duration, &'a Problem),
-    /// Nothing more is sent.
-    Stopped(&'a Problem),
-    /// What was done could not be put on record.
-    NotRecorded(&'a Entry, &'a LedgerError),
-    /// A cancellation was sent and could not be put on record.
-    CancelNotRecorded(&'a LedgerError),
-    /// Too many actions were known before a request to keep them.
-    NotKept(&'a Problem),
-    /// How far the accepted ones are could not be asked; it is asked again.
-    NotAsked(&'a Problem),
-    /// What was accepted cannot be followed.
-    CannotFollow(&'a Problem),
-}
-
-/// Who is told what happens.
-pub type Observe<'a> = dyn Fn(Event<'_>) + 'a;
 
 impl Runner {
     /// A runner that ends when `stop` is cancelled: it finishes the requests in

@@ -1,12 +1,12 @@
 //! One POST: claimed and put on record before it leaves, and settled by what
 //! egress saw of it.
 
-use std::{rc::Rc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
 use super::{
-    Event, Listing, Observe, Runner, Since, batch::Shared, evidence::Delivered,
+    Event, Events, Listing, Runner, Since, batch::Shared, evidence::Delivered,
     preflight::stand_aside, since::ended_before, tag::Tagging, verdict,
 };
 use crate::{
@@ -32,7 +32,7 @@ const MAX_TRIES: u32 = 4;
 pub(super) struct Ready {
     pub(super) entry: Entry,
     /// What the service lists for the machines of its batch.
-    pub(super) list: Rc<Shared>,
+    pub(super) list: Arc<Shared>,
     /// The list has to be newer than this.
     since: Option<Instant>,
     /// The service refused the token that it was sent with.
@@ -40,10 +40,10 @@ pub(super) struct Ready {
 }
 
 impl Ready {
-    pub(super) fn new(entry: Entry, list: &Rc<Shared>) -> Self {
+    pub(super) fn new(entry: Entry, list: &Arc<Shared>) -> Self {
         Self {
             entry,
-            list: Rc::clone(list),
+            list: Arc::clone(list),
             since: None,
             is_renewed: false,
         }
@@ -63,7 +63,7 @@ pub(super) struct How<'a> {
     /// Whether more than one machine waits: then a line may be down for a while.
     pub(super) patient: bool,
     pub(super) tagging: &'a Tagging,
-    pub(super) observe: &'a Observe<'a>,
+    pub(super) events: &'a Events,
 }
 
 /// What an order's outcome means for itself and for the orders after it.
@@ -245,18 +245,25 @@ impl Runner {
             )
             .await;
         if let Err(error) = recorded {
-            (how.observe)(Event::NotRecorded(entry, &error));
+            how.events.send(Event::not_recorded(entry, &error));
             return Err(error);
         }
         match (&after, &said) {
             (After::PutBack(pause), Some(problem)) => {
                 if let Some(pause) = asked_pause(record) {
                     self.pace.hold(pause).await?;
-                    (how.observe)(Event::Waiting(pause, problem));
+                    how.events.send(Event::Waiting {
+                        problem: problem.clone(),
+                        after: pause,
+                    });
                 }
-                (how.observe)(Event::PutBack(&entry.order, problem, *pause));
+                how.events.send(Event::Retrying {
+                    order: (&*entry).into(),
+                    problem: problem.clone(),
+                    after: *pause,
+                });
             }
-            (After::Renewed, _) => (how.observe)(Event::Renewed),
+            (After::Renewed, _) => how.events.send(Event::TokenRenewed),
             _ => {}
         }
         Ok(after)

@@ -1,6 +1,8 @@
 //! One cancellation. On record like every POST; never repeated.
 
-use super::{Event, Events, Runner, interrupted, verdict::cancel_verdict};
+use tracing::info;
+
+use super::{Event, Events, Runner, interrupted, status_of, verdict::cancel_verdict};
 use crate::{
     contract::{ActionId, Comment, MachineAction, Problem},
     grant::{Grant, Route},
@@ -50,6 +52,13 @@ impl Runner {
         }
         let record = called.record.clone();
         let result = cancel_verdict(action, called);
+        info!(
+            request = %on_record,
+            action = %action,
+            status = status_of(&record),
+            is_cancelled = result.is_ok(),
+            "a cancellation has an outcome"
+        );
         let (state, problem) = match &result {
             Ok(action) => (state_of(&action.status).name(), None),
             Err(problem) => (state_of_problem(problem).name(), Some(problem)),

@@ -11,6 +11,7 @@ use std::{
 };
 
 use tokio::time::Instant;
+use tracing::{Instrument, info_span};
 
 use super::{Event, Events, Listing, Runner, batch::BATCH};
 use crate::{
@@ -39,6 +40,16 @@ impl Runner {
     /// # Errors
     /// The ledger cannot be used.
     pub async fn follow(
+        &self,
+        run: RunId,
+        patience: Option<Duration>,
+        events: &Events,
+    ) -> Result<(), LedgerError> {
+        let span = info_span!("tracking", %run);
+        self.track(run, patience, events).instrument(span).await
+    }
+
+    async fn track(
         &self,
         run: RunId,
         patience: Option<Duration>,

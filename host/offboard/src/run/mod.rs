@@ -25,7 +25,9 @@ mod verdict;
 
 use std::{sync::Arc, time::Duration};
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::info;
 
 use crate::{
     connection::Connection,
@@ -102,7 +104,10 @@ impl Runner {
             return false;
         }
         tokio::select! {
-            renewed = credential.renew(exchange.generation) => renewed.is_ok(),
+            renewed = credential.renew(exchange.generation) => {
+                info!(is_renewed = renewed.is_ok(), "the service refused the token");
+                renewed.is_ok()
+            }
             () = self.stopping() => false,
         }
     }
@@ -140,6 +145,19 @@ impl Runner {
     async fn stopping(&self) {
         self.stop.cancelled().await;
     }
+}
+
+/// The status of the answer that egress saw.
+fn status_of(record: &CallRecord) -> Option<u16> {
+    record
+        .exchange
+        .as_ref()
+        .and_then(|exchange| exchange.status)
+}
+
+/// For the log: whole milliseconds since then.
+fn duration_ms(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 fn interrupted(reason: &str) -> Problem {

@@ -4,10 +4,11 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
+use tracing::{debug, info};
 
 use super::{
-    Event, Events, Listing, Runner, Since, batch::Shared, evidence::Delivered,
-    preflight::stand_aside, since::ended_before, tag::Tagging, verdict,
+    Event, Events, Listing, Runner, Since, batch::Shared, duration_ms, evidence::Delivered,
+    preflight::stand_aside, since::ended_before, status_of, tag::Tagging, verdict,
 };
 use crate::{
     contract::{ActionStatus, Problem, Retry},
@@ -150,11 +151,19 @@ impl Runner {
                 return Ok((ready, After::Unsent));
             }
         };
+        debug!(%request, route, "sending a request");
+        let begun = Instant::now();
         let called = self
             .sandbox
             .offboard(&self.connection, &machine, &comment)
             .await;
         slot.end(called.record.answered());
+        debug!(
+            %request,
+            status = status_of(&called.record),
+            duration_ms = duration_ms(begun),
+            "a call ended"
+        );
         // A token that the service refuses has changed nothing: where another
         // one is there, the order is sent with that, once.
         let is_renewed = !ready.is_renewed && self.renewed(&called.record).await;
@@ -234,6 +243,13 @@ impl Runner {
         }
         // Settled all the same: it is out. But nothing follows what cannot be put
         // on record.
+        info!(
+            request = %sent.request,
+            state = state.name(),
+            status = status_of(record),
+            problem = said.as_ref().map(|said| &*said.kind),
+            "a request has an outcome"
+        );
         let recorded = self
             .session
             .answered(
@@ -275,11 +291,7 @@ impl Runner {
         let Some(problem) = entry.order.problem().cloned() else {
             return After::Done;
         };
-        let status = record
-            .exchange
-            .as_ref()
-            .and_then(|exchange| exchange.status);
-        match (state, status) {
+        match (state, status_of(record)) {
             (State::Unknown, _) => After::Ask,
             _ if matches!(&*problem.kind, "no-credential" | "no-authority" | "audit") => {
                 After::Stop(problem)
@@ -389,11 +401,7 @@ fn still_unknown(state: State, problem: Problem) -> Problem {
 /// How long the service wants to be left alone, as egress saw it, where it
 /// refused a call for its quota.
 fn asked_pause(record: &CallRecord) -> Option<Duration> {
-    let status = record
-        .exchange
-        .as_ref()
-        .and_then(|exchange| exchange.status);
-    if status != Some(429) {
+    if status_of(record) != Some(429) {
         return None;
     }
     Some(verdict::asked_pause(record).map_or(PAUSE, Duration::from_secs))

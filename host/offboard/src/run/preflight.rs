@@ -3,6 +3,7 @@
 //! already.
 
 use jiff::Timestamp;
+use tracing::{Instrument, info_span};
 
 use super::{
     Event, Events, Runner, Since,
@@ -30,6 +31,16 @@ impl Runner {
     /// # Errors
     /// The ledger cannot be used.
     pub async fn look(
+        &self,
+        run: RunId,
+        again: bool,
+        events: &Events,
+    ) -> Result<Option<Problem>, LedgerError> {
+        let span = info_span!("preflight", %run);
+        self.look_at_all(run, again, events).instrument(span).await
+    }
+
+    async fn look_at_all(
         &self,
         run: RunId,
         again: bool,

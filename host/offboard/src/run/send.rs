@@ -6,6 +6,7 @@ use std::{collections::VecDeque, mem, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use tokio::time::Instant;
+use tracing::{Instrument, Span, field, info_span, warn};
 
 use super::{
     Event, Events, Runner,
@@ -133,7 +134,8 @@ impl Runner {
             stop: None,
             failed: None,
         };
-        campaign.fly().await;
+        let span = info_span!("run", %run);
+        campaign.fly().instrument(span).await;
         let flushed = self.pace.flush().await;
         match campaign.failed {
             Some(error) => Err(error),
@@ -267,10 +269,12 @@ impl<'a> Campaign<'a> {
             && let Some(ready) = self.ready.pop_front()
         {
             self.sending += 1;
-            self.flying.push(Box::pin(async move {
+            let span = order_span(&ready.entry);
+            let send = async move {
                 let sent = runner.send_one(ready, how).await;
                 sent.map(|(ready, after)| Landed::Sent(Box::new(ready), after))
-            }));
+            };
+            self.flying.push(Box::pin(send.instrument(span)));
         }
         // In time: nobody waits for the next batch while the quota has room.
         if self.preparing || self.ready.len() >= runner.jobs.max(BATCH as usize / 2) {
@@ -456,10 +460,22 @@ impl<'a> Campaign<'a> {
 
     fn end_with(&mut self, problem: Problem) {
         if self.stop.is_none() && problem.kind != "interrupted" {
+            warn!(kind = &*problem.kind, "the run sends nothing more");
             self.how.events.send(Event::Stopped {
                 problem: problem.clone(),
             });
         }
         self.stop.get_or_insert(problem);
     }
+}
+
+/// What is logged while one order is sent. It has ids only: a comment may name people.
+fn order_span(entry: &Entry) -> Span {
+    let machine = entry.order.machine();
+    info_span!(
+        "order",
+        number = entry.number,
+        machine = machine.map(field::display),
+        attempt = entry.attempts + 1
+    )
 }

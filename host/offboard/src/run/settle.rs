@@ -5,6 +5,7 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
+use tracing::debug;
 
 use super::{Event, Events, Runner, batch::Shared, post::Ready};
 use crate::{
@@ -194,6 +195,13 @@ impl Runner {
                 _ => round.over.push(doubt.entry),
             }
         }
+        debug!(
+            listed = listing.is_some(),
+            open = round.open.len(),
+            settled = round.over.len(),
+            resend = resend.len(),
+            "reconciled orders"
+        );
         // One more list, right before they are sent.
         let list = Arc::new(Shared::new(&resend));
         let resend = resend.into_iter().map(|entry| Ready::new(entry, &list));

@@ -11,9 +11,12 @@ use std::{
     },
 };
 
+use tracing::debug;
+
 use super::{
     Event, Events, Runner,
     post::{After, How, Ready, bearable_pause},
+    status_of,
     verdict::{failure, judged, refused},
 };
 use crate::{
@@ -141,6 +144,7 @@ impl Runner {
             .tag_machine(&self.connection, machine, tag)
             .await;
         slot.end(called.record.answered());
+        debug!(%request, status = status_of(&called.record), "a tag request ended");
         let record = called.record.clone();
         let tagged = verdict(called);
         let (state, problem) = match &tagged {

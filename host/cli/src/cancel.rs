@@ -102,13 +102,15 @@ async fn one(
             return Err(Problem::new("interrupted", Retry::Safe, "interrupted before it was sent"));
         }
     };
-    let observe = |event: Event<'_>| {
-        if let Event::CancelNotRecorded(error) = event {
+    let (events, mut stream) = run::events();
+    let observe = |event: Event| {
+        if let Event::CancellationNotRecorded { error } = event {
             screen.fail(&format!("this was done, and is not on record: {error}"));
         }
     };
+    let sent = connected.runner.cancel(&action, &args.comment, &events);
     tokio::select! {
-        cancelled = connected.runner.cancel(&action, &args.comment, &observe) => cancelled
+        cancelled = stream.during(sent, observe) => cancelled
             .unwrap_or_else(|error| Err(run::unrecorded(&error))),
         () = signals.at_once() => {
             Err(Problem::new("outcome-unknown", Retry::AskFirst, "interrupted on its way"))

@@ -29,7 +29,7 @@ use offboard::{
     order::{Order, State, Verdict},
     outputs::Files,
     plan::{Confirmation, Method, PlanDigest},
-    run::{Event, Sending, unrecorded},
+    run::{self, Event, Sending, unrecorded},
     text::clean_error,
 };
 
@@ -150,19 +150,22 @@ async fn go(
     let ledger = runner.session.ledger();
     let counts = ledger.counts(run).await?;
     let teller = Teller::new(screen, connected, counts.total());
-    let observe = |event: Event<'_>| {
-        if let Event::NotRecorded(entry, _) = &event {
+    let (events, mut stream) = run::events();
+    let observe = |event: Event| {
+        if let Event::NotRecorded { order, .. } = &event {
             unwritten
                 .borrow_mut()
-                .insert(entry.number, entry.order.clone());
+                .insert(order.number, order.order.clone());
         }
         teller.tell(&event);
     };
     if counts.of(State::Planned) > 0
-        && let Some(problem) = runner.look(run, course.again, &observe).await?
+        && let Some(problem) = stream
+            .during(runner.look(run, course.again, &events), observe)
+            .await?
     {
         // Every machine would meet it, and not all rules were asked.
-        observe(Event::Stopped(&problem));
+        observe(Event::Stopped { problem });
         if course.send.yes && !course.dry {
             let consent = course.confirmation(None);
             let all = !course.is_resumed;
@@ -210,7 +213,8 @@ async fn go(
         tag: course.tag.cloned(),
     };
     teller.begin(planned);
-    runner.send(run, sending, &observe).await?;
+    let sent = runner.send(run, sending, &events);
+    stream.during(sent, observe).await?;
     teller.end();
     let is_resumed = counts.of(State::Accepted) + counts.of(State::Pending) > 0;
     let patience = course.send.wait.wait;
@@ -218,7 +222,8 @@ async fn go(
         let accepted = ledger.counts(run).await?;
         let accepted = accepted.of(State::Accepted) + accepted.of(State::Pending);
         teller.begin_to_follow(accepted);
-        runner.follow(run, patience, &observe).await?;
+        let tracked = runner.follow(run, patience, &events);
+        stream.during(tracked, observe).await?;
         teller.end();
     }
     // What turned out to have ended long ago says little of its machine.

@@ -19,6 +19,7 @@ mod find;
 mod hint;
 mod inspect;
 mod limit;
+mod log;
 mod outcome;
 mod records;
 mod report;
@@ -76,6 +77,7 @@ pub fn main() -> ExitCode {
         (args.secrets, args.given) = (secrets, given);
     }
     let screen = Screen::new(cli.quiet, cli.verbose);
+    log::start(cli.verbose, &screen);
     if let Some(misplaced) = misplaced {
         screen.error(&misplaced.to_string());
         return Exit::Usage.into();

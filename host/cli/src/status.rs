@@ -4,6 +4,7 @@
 use std::{ops::ControlFlow, time::Duration};
 
 use anyhow::Result;
+use tokio::sync::Mutex;
 
 use super::{
     actions::{Asked, interrupted, machine, show, unknown_action},
@@ -145,7 +146,9 @@ async fn newest(
 
 async fn follow(connected: &Connected, asked: &mut [Asked], patience: Duration, screen: &Screen) {
     let runner = &connected.runner;
-    let ask = async || {
+    let asked = Mutex::new(asked);
+    let ask = || async {
+        let mut asked = asked.lock().await;
         let mut open = ControlFlow::Break(());
         for asked in asked.iter_mut() {
             let Ok((action, State::Accepted)) = &asked.found else {

@@ -121,7 +121,7 @@ impl Ledger {
         let path = whole.as_path();
         let fault = |fault| LedgerError::new(path, fault);
         place::check(path).map_err(fault)?;
-        let open = async || Self::open_now(path, waiting.clone()).await;
+        let open = || Self::open_now(path, waiting.clone());
         let opened = waiting.for_lock(path, true, open).await.map_err(fault)?;
         opened.ok_or_else(|| fault(Fault::Locked(None)))
     }
@@ -142,7 +142,9 @@ impl Ledger {
         // Of two processes that open a new one, the second finds it made.
         let mut transaction =
             sqlx::Connection::begin_with(&mut *connection, "BEGIN IMMEDIATE").await?;
-        schema().run(&mut *transaction).await?;
+        // Not `run`: with that, the future is not `Send` (sqlx, `Migrator::run_direct`).
+        let schema = schema();
+        schema.run_direct(None, &mut *transaction, false).await?;
         transaction.commit().await?;
         drop(connection);
         ledger.files = Some(Files::see(path)?);
@@ -189,7 +191,7 @@ impl Ledger {
         let fault = |fault| LedgerError::new(path, fault);
         place::check_names(path).map_err(fault)?;
         let waiting = Waiting::default().at_most(PATIENCE_TO_READ);
-        let viewed = waiting.for_lock(path, false, async || Self::view_now(path).await);
+        let viewed = waiting.for_lock(path, false, || Self::view_now(path));
         let viewed = viewed.await.map_err(fault)?;
         viewed.ok_or_else(|| fault(Fault::Locked(None)))
     }
@@ -395,7 +397,7 @@ impl Ledger {
         }
         let writing = {
             let _first = self.queue.lock().await;
-            let begin = async || Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?);
+            let begin = || async { Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?) };
             self.waiting.for_lock(&self.path, yields, begin).await?
         };
         let Some(mut writing) = writing else {

@@ -1,5 +1,7 @@
 //! Runs: what was ordered at once.
 
+use std::fmt;
+
 use sqlx::{Row, sqlite::SqliteRow};
 use uuid::Uuid;
 
@@ -9,6 +11,12 @@ use crate::contract::Tag;
 /// A run's place in the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RunId(pub(super) i64);
+
+impl fmt::Display for RunId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
 
 /// A run, as it stands in the ledger.
 #[derive(Debug, Clone)]

@@ -2,7 +2,11 @@
 //! actions, with one call for many machines. The list later distinguishes a new action
 //! from an old one without comparing clocks.
 
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{self, Arc, PoisonError},
+    time::Duration,
+};
 
 use tokio::sync::Mutex;
 
@@ -29,7 +33,7 @@ pub(super) const FRESH: Duration = Duration::from_secs(5);
 pub(super) struct Batch {
     pub(super) entries: Vec<Entry>,
     /// What the service lists for their machines.
-    pub(super) list: Rc<Shared>,
+    pub(super) list: Arc<Shared>,
     /// Orders that were settled on the way.
     pub(super) settled: Vec<Entry>,
     /// The last number that was looked at; none where there are no more.
@@ -44,7 +48,7 @@ impl Batch {
     /// These orders, with a list that was not read yet.
     pub(super) fn new(entries: Vec<Entry>, last: Option<u64>) -> Self {
         Self {
-            list: Rc::new(Shared::new(&entries)),
+            list: Arc::new(Shared::new(&entries)),
             entries,
             settled: Vec::new(),
             last,
@@ -55,13 +59,13 @@ impl Batch {
 }
 
 /// What the service lists for a machine; `None` if this token may not list actions.
-type Listed = Result<Option<Rc<Listing>>, Problem>;
+type Listed = Result<Option<Arc<Listing>>, Problem>;
 
 /// The list that the orders of one batch share, so that reading it again is one
 /// call for all of them, and not one call each.
 pub(super) struct Shared {
     /// The machines whose orders are still to be sent, by the order's number.
-    machines: RefCell<BTreeMap<u64, MachineId>>,
+    machines: sync::Mutex<BTreeMap<u64, MachineId>>,
     /// The last answer, and when it was asked for. The lock is held while the list is read: the
     /// other orders of the batch wait for that answer. This cannot deadlock: only futures
     /// in flight wait for the lock, and its holder waits for none of them.
@@ -72,23 +76,30 @@ impl Shared {
     pub(super) fn new(entries: &[Entry]) -> Self {
         let machine = |entry: &Entry| Some((entry.number, entry.order.machine()?.clone()));
         Self {
-            machines: RefCell::new(entries.iter().filter_map(machine).collect()),
+            machines: sync::Mutex::new(entries.iter().filter_map(machine).collect()),
             last: Mutex::new(None),
         }
     }
 
     /// This order no longer needs a list.
     pub(super) fn forget(&self, entry: &Entry) {
-        self.machines.borrow_mut().remove(&entry.number);
+        self.machines().remove(&entry.number);
+    }
+
+    fn machines(&self) -> sync::MutexGuard<'_, BTreeMap<u64, MachineId>> {
+        self.machines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The last list, if it is fresh and was asked for after this moment; otherwise it is
     /// read. And when it was asked for: what it shows may be as old as that.
-    async fn after(
+    async fn after<F>(
         &self,
         after: Option<Moment>,
-        read: impl AsyncFnOnce(&[&MachineId]) -> Listed,
-    ) -> (Moment, Listed) {
+        read: impl FnOnce(Vec<MachineId>) -> F,
+    ) -> (Moment, Listed)
+    where
+        F: Future<Output = Listed>,
+    {
         let mut last = self.last.lock().await;
         if let Some((asked, listed)) = &*last
             && asked.is_within(FRESH, Moment::now())
@@ -96,10 +107,9 @@ impl Shared {
         {
             return (*asked, listed.clone());
         }
-        let machines: Vec<MachineId> = self.machines.borrow().values().cloned().collect();
-        let machines: Vec<&MachineId> = machines.iter().collect();
+        let machines = self.machines().values().cloned().collect();
         let asked = Moment::now();
-        let listed = read(&machines).await;
+        let listed = read(machines).await;
         *last = Some((asked, listed.clone()));
         (asked, listed)
     }
@@ -176,12 +186,17 @@ impl Runner {
 
     /// A batch's list, fresh and newer than this moment, and when it was asked for.
     pub(super) async fn listed(&self, list: &Shared, after: Option<Moment>) -> (Moment, Listed) {
-        let read = async |machines: &[&MachineId]| match self.offboardings(machines).await {
-            Ok(listing) => Ok(Some(Rc::new(listing))),
-            // Without that permission an unknown outcome stays unknown. A filter
-            // that the service does not take tells nothing either.
-            Err(problem) if problem.kind == "forbidden" || problem.status == Some(400) => Ok(None),
-            Err(problem) => Err(problem),
+        let read = |machines: Vec<MachineId>| async move {
+            let machines: Vec<&MachineId> = machines.iter().collect();
+            match self.offboardings(&machines).await {
+                Ok(listing) => Ok(Some(Arc::new(listing))),
+                // Without that permission an unknown outcome stays unknown. A filter
+                // that the service does not take tells nothing either.
+                Err(problem) if problem.kind == "forbidden" || problem.status == Some(400) => {
+                    Ok(None)
+                }
+                Err(problem) => Err(problem),
+            }
         };
         list.after(after, read).await
     }
@@ -277,9 +292,9 @@ mod tests {
         let entries = entries(20).await;
         let list = Shared::new(&entries);
         let asked = Cell::new(Vec::new());
-        let read = async |machines: &[&MachineId]| {
+        let read = |machines: Vec<MachineId>| async {
             let mut all = asked.take();
-            all.push(machines.len());
+            all.push({ machines }.len());
             asked.set(all);
             // The others come while this one is read.
             tokio::task::yield_now().await;
@@ -303,7 +318,7 @@ mod tests {
         let entries = entries(3).await;
         let list = Shared::new(&entries);
         let asked = Cell::new(0);
-        let read = async |_: &[&MachineId]| {
+        let read = |_: Vec<MachineId>| async {
             asked.set(asked.get() + 1);
             Err(Problem::new("no-answer", Retry::Safe, "down"))
         };

@@ -7,10 +7,13 @@ use std::{
 };
 
 use backon::{ExponentialBuilder, Retryable};
+use tokio::time::Instant;
+use tracing::debug;
 
 use super::{
-    Runner,
+    Runner, duration_ms,
     evidence::Delivered,
+    status_of,
     verdict::{read_problem, refused},
 };
 use crate::{
@@ -329,8 +332,15 @@ impl Runner {
     {
         let once = || async {
             let slot = self.slot_to_read(route).await?;
+            let begun = Instant::now();
             let mut called = call().await;
             slot.end(called.record.answered());
+            debug!(
+                route = route.template(),
+                status = status_of(&called.record),
+                duration_ms = duration_ms(begun),
+                "a read ended"
+            );
             if self.renewed(&called.record).await {
                 let slot = self.slot_to_read(route).await?;
                 called = call().await;

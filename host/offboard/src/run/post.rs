@@ -1,14 +1,19 @@
 //! One POST: claimed and put on record before it leaves, and settled by what
 //! egress saw of it.
 
-use std::{rc::Rc, time::Duration};
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+use tracing::{debug, info};
 
 use super::{
-    Event, Listing, Observe, Runner, Since,
+    Event, Events, Listing, Runner, Since,
     batch::{FRESH, Shared},
+    duration_ms,
     evidence::Delivered,
     preflight::stand_aside,
     since::ended_before,
+    status_of,
     tag::Tagging,
     verdict,
 };
@@ -35,7 +40,7 @@ const MAX_TRIES: u32 = 4;
 pub(super) struct Ready {
     pub(super) entry: Entry,
     /// What the service lists for the machines of its batch.
-    pub(super) list: Rc<Shared>,
+    pub(super) list: Arc<Shared>,
     /// The list has to be newer than this.
     since: Option<Moment>,
     /// When the list that it was last compared with was asked for.
@@ -45,10 +50,10 @@ pub(super) struct Ready {
 }
 
 impl Ready {
-    pub(super) fn new(entry: Entry, list: &Rc<Shared>) -> Self {
+    pub(super) fn new(entry: Entry, list: &Arc<Shared>) -> Self {
         Self {
             entry,
-            list: Rc::clone(list),
+            list: Arc::clone(list),
             since: None,
             listed: None,
             is_renewed: false,
@@ -69,7 +74,7 @@ pub(super) struct How<'a> {
     /// Whether more than one machine waits: then a line may be down for a while.
     pub(super) patient: bool,
     pub(super) tagging: &'a Tagging,
-    pub(super) observe: &'a Observe<'a>,
+    pub(super) events: &'a Events,
 }
 
 /// What an order's outcome means for itself and for the orders after it.
@@ -158,11 +163,19 @@ impl Runner {
         };
         // Claiming it, a sign-in and the connection may take any time.
         let leave_by = ready.listed.map(|asked| LeaveBy::new(asked, FRESH));
+        debug!(%request, route, "sending a request");
+        let begun = Instant::now();
         let called = self
             .sandbox
             .offboard_by(&self.connection, &machine, &comment, leave_by)
             .await;
         slot.end(called.record.answered());
+        debug!(
+            %request,
+            status = status_of(&called.record),
+            duration_ms = duration_ms(begun),
+            "a call ended"
+        );
         // A token that the service refuses has changed nothing: where another
         // one is there, the order is sent with that, once.
         let is_renewed = !ready.is_renewed && self.renewed(&called.record).await;
@@ -243,6 +256,13 @@ impl Runner {
         }
         // Settled all the same: it is out. But nothing follows what cannot be put
         // on record.
+        info!(
+            request = %sent.request,
+            state = state.name(),
+            status = status_of(record),
+            problem = said.as_ref().map(|said| &*said.kind),
+            "a request has an outcome"
+        );
         let recorded = self
             .session
             .answered(
@@ -254,18 +274,25 @@ impl Runner {
             )
             .await;
         if let Err(error) = recorded {
-            (how.observe)(Event::NotRecorded(entry, &error));
+            how.events.send(Event::not_recorded(entry, &error));
             return Err(error);
         }
         match (&after, &said) {
             (After::PutBack(pause), Some(problem)) => {
                 if let Some(pause) = asked_pause(record) {
                     self.pace.hold(pause).await?;
-                    (how.observe)(Event::Waiting(pause, problem));
+                    how.events.send(Event::Waiting {
+                        problem: problem.clone(),
+                        after: pause,
+                    });
                 }
-                (how.observe)(Event::PutBack(&entry.order, problem, *pause));
+                how.events.send(Event::Retrying {
+                    order: (&*entry).into(),
+                    problem: problem.clone(),
+                    after: *pause,
+                });
             }
-            (After::Renewed, _) => (how.observe)(Event::Renewed),
+            (After::Renewed, _) => how.events.send(Event::TokenRenewed),
             _ => {}
         }
         Ok(after)
@@ -277,11 +304,7 @@ impl Runner {
         let Some(problem) = entry.order.problem().cloned() else {
             return After::Done;
         };
-        let status = record
-            .exchange
-            .as_ref()
-            .and_then(|exchange| exchange.status);
-        match (state, status) {
+        match (state, status_of(record)) {
             (State::Unknown, _) => After::Ask,
             _ if matches!(&*problem.kind, "no-credential" | "no-authority" | "audit") => {
                 After::Stop(problem)
@@ -391,11 +414,7 @@ fn still_unknown(state: State, problem: Problem) -> Problem {
 /// How long the service wants to be left alone, as egress saw it, where it
 /// refused a call for its quota.
 fn asked_pause(record: &CallRecord) -> Option<Duration> {
-    let status = record
-        .exchange
-        .as_ref()
-        .and_then(|exchange| exchange.status);
-    if status != Some(429) {
+    if status_of(record) != Some(429) {
         return None;
     }
     Some(verdict::asked_pause(record).map_or(PAUSE, Duration::from_secs))

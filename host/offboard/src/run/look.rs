@@ -20,7 +20,7 @@ use crate::{
     },
     egress::Delivery,
     grant::Route,
-    sandbox::Called,
+    sandbox::CallOutcome,
 };
 
 /// Machines of one page of a search.
@@ -325,7 +325,7 @@ impl Runner {
         call: impl Fn() -> F,
     ) -> Result<(T, crate::egress::CallRecord), Problem>
     where
-        F: Future<Output = Called<Result<T, ReadError>>>,
+        F: Future<Output = CallOutcome<Result<T, ReadError>>>,
     {
         let once = || async {
             let slot = self.slot_to_read(route).await?;
@@ -336,7 +336,7 @@ impl Runner {
                 called = call().await;
                 slot.end(called.record.answered());
             }
-            let Called { result, record, .. } = called;
+            let CallOutcome { result, record, .. } = called;
             self.heed(&record).await?;
             match result {
                 // A 404 may stand for an empty list.

@@ -20,7 +20,7 @@ use crate::{
     ledger::{Entry, LedgerError},
     order::{State, is_for_all, state_of_problem},
     pace::Slot,
-    sandbox::{CallError, Called},
+    sandbox::{CallError, CallOutcome},
 };
 
 /// The tag of a run under way.
@@ -158,8 +158,8 @@ fn not_tagged(tagging: &Tagging, entry: &Entry, problem: &Problem, observe: &Obs
 
 /// What became of a tag. The record decides, as for an offboarding; but whatever
 /// may have been done may be done again.
-fn verdict(called: Called<Result<(), TagError>>) -> Result<(), Problem> {
-    let Called { result, record, .. } = called;
+fn verdict(called: CallOutcome<Result<(), TagError>>) -> Result<(), Problem> {
+    let CallOutcome { result, record, .. } = called;
     let problem = match (record.delivery(), result) {
         (Delivery::Answered(200..=299), Ok(Ok(()))) => return Ok(()),
         (Delivery::Answered(status @ 200..=299), result) => {
@@ -222,8 +222,8 @@ mod tests {
     fn called(
         record: CallRecord,
         result: Result<Result<(), TagError>, CallError>,
-    ) -> Called<Result<(), TagError>> {
-        Called { result, record }
+    ) -> CallOutcome<Result<(), TagError>> {
+        CallOutcome { result, record }
     }
 
     fn said(status: u16) -> ServiceError {

@@ -32,7 +32,7 @@ use wasmtime_wasi_http::{
 use crate::{
     connection::{Connection, DialError, Issued, MAX_HEAD, SignInError, Token, dial},
     contract::Function,
-    grant::{Asked, Grant, MAX_REQUEST_BODY, Permit, Refusal, Route},
+    grant::{Grant, MAX_REQUEST_BODY, Permit, Refusal, RequestView, Route},
 };
 
 pub use audit::{Audit, Entry, Phase};
@@ -98,7 +98,6 @@ impl Egress {
     /// The way out of one call, which begins now.
     pub(crate) fn new(
         connection: Connection,
-        call: Function,
         grant: Grant,
         auditor: Auditor,
         recorder: Recorder,
@@ -107,7 +106,7 @@ impl Egress {
         let egress = Self {
             exit: Arc::new(Exit {
                 connection,
-                call,
+                call: grant.function(),
                 grant: Mutex::new(grant),
                 auditor,
                 recorder,
@@ -243,7 +242,7 @@ impl Exit {
             return Err(Refusal::Audit);
         }
         let headers: Vec<&str> = head.headers.keys().map(HeaderName::as_str).collect();
-        let asked = Asked {
+        let asked = RequestView {
             method: head.method.as_str(),
             scheme: head.uri.scheme_str().unwrap_or_default(),
             authority: head

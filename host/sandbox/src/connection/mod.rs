@@ -6,6 +6,7 @@ pub mod cloud;
 mod command;
 mod credential;
 mod dial;
+mod http1;
 mod network;
 #[cfg(feature = "identity")]
 mod probe;
@@ -27,7 +28,8 @@ pub(crate) use credential::Issued;
 pub use credential::{
     Credential, Fetch, Fetched, SignInError, TokenFile, TokenSource, is_same_tenant,
 };
-pub(crate) use dial::{BoxedStream, DialError, MAX_HEAD, dial};
+pub(crate) use dial::{BoxedStream, DialError, dial};
+pub(crate) use http1::HttpConnection;
 pub(crate) use network::Network;
 pub use network::{AddressRange, InvalidAddressRange, InvalidCertificates};
 #[cfg(feature = "identity")]

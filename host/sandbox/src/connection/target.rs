@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use url::{Host, Url};
 
 use super::{address, network::Network};
-use crate::contract::{ApiRoot, Scheme};
+use crate::contract::{ApiRoot, Scheme, is_loopback};
 
 /// One end of a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,16 +110,6 @@ impl From<&ApiRoot> for Target {
             port: api.port(),
             reach: Reach::Service,
         }
-    }
-}
-
-/// `localhost` counts, because the address that it resolves to is checked
-/// again.
-fn is_loopback(host: &Host<String>) -> bool {
-    match host {
-        Host::Domain(name) => name == "localhost",
-        Host::Ipv4(address) => address.is_loopback(),
-        Host::Ipv6(address) => address.is_loopback(),
     }
 }
 

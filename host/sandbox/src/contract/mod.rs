@@ -40,6 +40,7 @@ mod function;
 mod id;
 mod name;
 
+pub(crate) use api_root::is_loopback;
 pub use api_root::{ApiRoot, InvalidApiRoot, Scheme};
 pub(crate) use bindings::defender::offboard::connection;
 pub(crate) use bindings::{Plugin, PluginPre};

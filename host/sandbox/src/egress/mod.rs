@@ -21,16 +21,14 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header, uri::Scheme};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::sync::mpsc;
 use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, Result, WasiBody,
     WasiHttpHooks,
 };
 
 use crate::{
-    connection::{Connection, DialError, Issued, MAX_HEAD, SignInError, Token, dial},
+    connection::{Connection, DialError, HttpConnection, Issued, SignInError, Token, dial},
     contract::Function,
     grant::{Grant, MAX_REQUEST_BODY, Permit, Refusal, RequestView, Route},
 };
@@ -284,16 +282,9 @@ impl Exit {
             self.failed(&error);
             Error::ConnectionTerminated
         };
-        let (mut sender, connection) = http1::Builder::new()
-            .max_buf_size(MAX_HEAD)
-            .handshake(TokioIo::new(Counted::new(stream, self.recorder.meter())))
-            .await
-            .map_err(lost)?;
-        // Ended with this exchange, also when the call is dropped half-way.
-        let mut driver = JoinSet::new();
-        driver.spawn(connection);
-
-        let response = sender.send_request(request).await.map_err(lost)?;
+        let counted = Counted::new(stream, self.recorder.meter());
+        let mut connection = HttpConnection::open(counted).await.map_err(lost)?;
+        let response = connection.send(request).await.map_err(lost)?;
         let (head, body) = response.into_parts();
         let seen = visible(&head.headers, &issued.token);
         let retry_after = seen.get(header::RETRY_AFTER).and_then(|v| v.to_str().ok());

@@ -12,7 +12,7 @@ use super::{
     target::Subject,
 };
 use offboard::{
-    contract::{ActionId, ActionType, MachineAction, Problem, Retry},
+    contract::{ActionId, ActionType, MachineAction, Problem, ProblemKind, Retry},
     order::{state_of, state_of_problem},
     run::{self, Event, unrecorded},
 };
@@ -39,7 +39,7 @@ pub(super) async fn cancel(mut args: CancelArgs, screen: &Screen) -> Result<Exit
     for subject in &args.actions {
         let cancelled = match (&unrecorded, signals.stopped()) {
             (_, true) => Err(Problem::new(
-                "interrupted",
+                ProblemKind::Interrupted,
                 Retry::Safe,
                 "interrupted before its turn",
             )),
@@ -88,7 +88,7 @@ async fn one(
     let action = tokio::select! {
         action = pending(connected, subject) => action?,
         () = signals.stopping() => {
-            return Err(Problem::new("interrupted", Retry::Safe, "interrupted before it was sent"));
+            return Err(Problem::new(ProblemKind::Interrupted, Retry::Safe, "interrupted before it was sent"));
         }
     };
     let observe = |event: Event<'_>| {
@@ -100,7 +100,7 @@ async fn one(
         cancelled = connected.runner.cancel(&action, &args.comment, &observe) => cancelled
             .unwrap_or_else(|error| Err(run::unrecorded(&error))),
         () = signals.at_once() => {
-            Err(Problem::new("outcome-unknown", Retry::AskFirst, "interrupted on its way"))
+            Err(Problem::new(ProblemKind::OutcomeUnknown, Retry::AskFirst, "interrupted on its way"))
         }
     }
 }
@@ -121,7 +121,7 @@ async fn pending(connected: &Connected, subject: &Subject) -> Result<ActionId, P
     }
     Err(match listing.of(&machine).next() {
         Some(ended) => Problem::new(
-            "already-ended",
+            ProblemKind::AlreadyEnded,
             Retry::Never,
             format!(
                 "its offboarding {} has ended: {}",
@@ -130,7 +130,7 @@ async fn pending(connected: &Connected, subject: &Subject) -> Result<ActionId, P
             ),
         ),
         None => Problem::new(
-            "no-offboarding",
+            ProblemKind::NoOffboarding,
             Retry::Never,
             format!("the service knows no offboarding of {machine}"),
         ),
@@ -143,10 +143,14 @@ async fn offboarding(connected: &Connected, id: &ActionId) -> Result<ActionId, P
     match connected.runner.action(id).await {
         Ok(action) if action.action_type != ActionType::Offboard => {
             let message = "this action is no offboarding";
-            Err(Problem::new("no-offboarding", Retry::Never, message))
+            Err(Problem::new(
+                ProblemKind::NoOffboarding,
+                Retry::Never,
+                message,
+            ))
         }
         Ok(_) => Ok(id.clone()),
-        Err(problem) if problem.kind == "forbidden" => Ok(id.clone()),
+        Err(problem) if problem.kind == ProblemKind::Forbidden => Ok(id.clone()),
         Err(problem) => Err(unknown_action(problem)),
     }
 }

@@ -381,7 +381,7 @@ pub(super) fn detail(action: Option<&MachineAction>, problem: Option<&Problem>) 
 
 /// The service's words and its tracking id.
 pub(super) fn words(problem: &Problem) -> String {
-    let mut words = vec![problem.kind.clone().into_owned()];
+    let mut words = vec![problem.kind.to_string()];
     if let Some(status) = problem.status {
         words.push(format!("({status})"));
     }

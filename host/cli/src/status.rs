@@ -15,7 +15,7 @@ use super::{
     target::Subject,
 };
 use offboard::{
-    contract::{ActionId, MachineAction, Problem, Retry},
+    contract::{ActionId, MachineAction, Problem, ProblemKind, Retry},
     order::{State, state_of},
     run::Since,
 };
@@ -103,7 +103,11 @@ fn unknown(_: &Problem) -> State {
 }
 
 fn no_answer() -> Problem {
-    Problem::new("interrupted", Retry::Safe, "interrupted before the answer")
+    Problem::new(
+        ProblemKind::Interrupted,
+        Retry::Safe,
+        "interrupted before the answer",
+    )
 }
 
 /// The action that a user means: by its id, or a machine's newest offboarding.
@@ -120,7 +124,7 @@ async fn newest(connected: &Connected, subject: &Subject) -> Result<MachineActio
     let listing = connected.runner.offboardings(&[&machine]).await?;
     listing.of(&machine).next().cloned().ok_or_else(|| {
         let message = format!("the service knows no offboarding of {machine}");
-        Problem::new("no-offboarding", Retry::Never, message)
+        Problem::new(ProblemKind::NoOffboarding, Retry::Never, message)
     })
 }
 

@@ -14,6 +14,7 @@ pub mod order;
 pub mod outputs;
 pub mod pace;
 pub mod policy;
+pub mod problem;
 pub mod run;
 pub mod selection;
 pub mod text;

@@ -355,7 +355,7 @@ impl Runner {
                     })
                 }
                 Ok(Err(error)) => Err(read_problem(&record, Problem::from(error))),
-                Err(error) => Err(Problem::new("plugin", Retry::Never, error.to_string())),
+                Err(error) => Err(Problem::from_error("plugin", Retry::Never, error)),
             }
         };
         once.retry(ExponentialBuilder::default().with_min_delay(Duration::from_millis(300)))

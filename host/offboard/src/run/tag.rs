@@ -210,7 +210,7 @@ fn unsent(record: &CallRecord, result: Result<Result<(), TagError>, CallError>) 
             | TagError::NoCredential(_)),
         )) => error.into(),
         Ok(_) => Problem::new("plugin", Retry::Safe, "the plugin did not set the tag"),
-        Err(error) => Problem::new("plugin", Retry::Safe, error.to_string()),
+        Err(error) => Problem::from_error("plugin", Retry::Safe, error),
     }
 }
 

@@ -199,7 +199,7 @@ fn not_sent(
         )) => Verdict::Rejected(error.into()),
         Ok(Err(error @ OffboardError::NoCredential(_))) => Verdict::NotSent(error.into()),
         Ok(_) => Verdict::NotSent(Problem::new("plugin", Retry::Safe, NOTHING_SENT)),
-        Err(error) => Verdict::NotSent(Problem::new("plugin", Retry::Safe, error.to_string())),
+        Err(error) => Verdict::NotSent(Problem::from_error("plugin", Retry::Safe, error)),
     }
 }
 

@@ -6,6 +6,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod advice;
 pub mod audit;
 pub mod ledger;
 mod lines;

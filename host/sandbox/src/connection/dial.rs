@@ -14,14 +14,14 @@ use http_body_util::Empty;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use thiserror::Error;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use url::Host;
 
-use super::{address, http1::HttpConnection, network::Network, proxy::Proxy, target::Target};
+use super::{
+    address, http1::HttpConnection, network::Network, proxy::Proxy, stream::BoxedStream,
+    target::Target,
+};
 use crate::contract::Scheme;
 
 /// How long one address may take to answer.
@@ -50,12 +50,6 @@ pub(crate) enum DialError {
     ToProxy(String, Box<DialError>),
 }
 
-/// What bytes go through.
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
-
-pub(crate) type BoxedStream = Box<dyn Stream>;
-
 /// Connects to a target. Each address that is tried is told first.
 pub(crate) async fn dial(
     target: &Target,
@@ -65,7 +59,7 @@ pub(crate) async fn dial(
     let stream: BoxedStream = match network.proxy_for(target) {
         Some(proxy) => tunnel(target, network, proxy, trying).await?,
         None => {
-            let permitted = |address| target.permits(address, network);
+            let permitted = |address| target.permits(address, network.allowed());
             Box::new(connect(target.host(), target.port(), permitted, trying).await?)
         }
     };

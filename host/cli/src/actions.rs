@@ -5,7 +5,9 @@ use std::collections::HashSet;
 use super::{args::Format, connect::Connected, hint, report, screen::Screen, target::Subject};
 use offboard::{
     connection::TokenClaims,
-    contract::{ActionType, InvalidMachineId, MachineAction, MachineId, Problem, Retry},
+    contract::{
+        ActionType, InvalidMachineId, MachineAction, MachineId, Problem, ProblemKind, Retry,
+    },
     ledger::SentOrder,
     order::{State, Target},
     output::{OrderError, OrderRow},
@@ -73,7 +75,7 @@ pub(super) fn interrupted(subjects: &[Subject]) -> Vec<Asked> {
     let reason = "interrupted before it was asked";
     let asked = |subject: &Subject| Asked {
         subject: subject.clone(),
-        found: Err(Problem::new("interrupted", Retry::Safe, reason)),
+        found: Err(Problem::new(ProblemKind::Interrupted, Retry::Safe, reason)),
         doubt: None,
         sent: None,
         is_unseen: false,
@@ -90,11 +92,15 @@ pub(super) async fn machine(connected: &Connected, target: &Target) -> Result<Ma
     let machines = connected.runner.find(name).await?;
     match machines.as_slice() {
         [machine] => machine.id.parse().map_err(|error: InvalidMachineId| {
-            Problem::new("unreadable-answer", Retry::Never, error.to_string())
+            Problem::new(
+                ProblemKind::UnreadableAnswer,
+                Retry::Never,
+                error.to_string(),
+            )
         }),
         [] => {
             let message = format!("no machine has the name {name}");
-            Err(Problem::new("not-found", Retry::Never, message))
+            Err(Problem::new(ProblemKind::NotFound, Retry::Never, message))
         }
         several => {
             let ids: Vec<&str> = several.iter().map(|machine| machine.id.as_str()).collect();
@@ -103,16 +109,20 @@ pub(super) async fn machine(connected: &Connected, target: &Target) -> Result<Ma
                 ids.len(),
                 ids.join(", ")
             );
-            Err(Problem::new("ambiguous-name", Retry::Never, message))
+            Err(Problem::new(
+                ProblemKind::AmbiguousName,
+                Retry::Never,
+                message,
+            ))
         }
     }
 }
 
 /// A read that finds nothing, where an action was asked for.
 pub(super) fn unknown_action(problem: Problem) -> Problem {
-    match &*problem.kind {
-        "not-found" => Problem {
-            kind: "action-not-found".into(),
+    match problem.kind {
+        ProblemKind::NotFound => Problem {
+            kind: ProblemKind::ActionNotFound,
             ..problem
         },
         _ => problem,

@@ -12,7 +12,7 @@ use super::{
     target::Subject,
 };
 use offboard::{
-    contract::{ActionId, ActionType, MachineAction, MachineId, Problem, Retry},
+    contract::{ActionId, ActionType, MachineAction, MachineId, Problem, ProblemKind, Retry},
     order::{state_of, state_of_problem},
     run::{self, Event, unrecorded},
 };
@@ -41,7 +41,7 @@ pub(super) async fn cancel(mut args: CancelArgs, screen: &Screen) -> Result<Exit
         let mut machine = None;
         let cancelled = match (&unrecorded, signals.stopped()) {
             (_, true) => Err(Problem::new(
-                "interrupted",
+                ProblemKind::Interrupted,
                 Retry::Safe,
                 "interrupted before its turn",
             )),
@@ -99,7 +99,7 @@ async fn one(
     let action = tokio::select! {
         action = pending(connected, subject, meant) => action?,
         () = signals.stopping() => {
-            return Err(Problem::new("interrupted", Retry::Safe, "interrupted before it was sent"));
+            return Err(Problem::new(ProblemKind::Interrupted, Retry::Safe, "interrupted before it was sent"));
         }
     };
     let (events, mut stream) = run::events();
@@ -113,7 +113,7 @@ async fn one(
         cancelled = stream.during(sent, observe) => cancelled
             .unwrap_or_else(|error| Err(run::unrecorded(&error))),
         () = signals.at_once() => {
-            Err(Problem::new("outcome-unknown", Retry::AskFirst, "interrupted on its way"))
+            Err(Problem::new(ProblemKind::OutcomeUnknown, Retry::AskFirst, "interrupted on its way"))
         }
     }
 }
@@ -139,7 +139,7 @@ async fn pending(
     }
     Err(match listing.of(&machine).next() {
         Some(ended) => Problem::new(
-            "already-ended",
+            ProblemKind::AlreadyEnded,
             Retry::Never,
             format!(
                 "its offboarding {} has ended: {}",
@@ -148,7 +148,7 @@ async fn pending(
             ),
         ),
         None => Problem::new(
-            "no-offboarding",
+            ProblemKind::NoOffboarding,
             Retry::Never,
             format!("the service knows no offboarding of {machine}"),
         ),
@@ -161,10 +161,14 @@ async fn offboarding(connected: &Connected, id: &ActionId) -> Result<ActionId, P
     match connected.runner.action(id).await {
         Ok(action) if action.action_type != ActionType::Offboard => {
             let message = "this action is no offboarding";
-            Err(Problem::new("no-offboarding", Retry::Never, message))
+            Err(Problem::new(
+                ProblemKind::NoOffboarding,
+                Retry::Never,
+                message,
+            ))
         }
         Ok(_) => Ok(id.clone()),
-        Err(problem) if problem.kind == "forbidden" => Ok(id.clone()),
+        Err(problem) if problem.kind == ProblemKind::Forbidden => Ok(id.clone()),
         Err(problem) => Err(unknown_action(problem)),
     }
 }

@@ -31,7 +31,7 @@ use offboard::{
         Connection, TokenClaims,
         cloud::{Issuer, Service},
     },
-    contract::Problem,
+    contract::{Problem, ProblemKind},
     ledger::{Fault, Ledger, LedgerError, Session},
     mask,
     output::{CheckStatus, CheckStep},
@@ -119,7 +119,7 @@ async fn walk(args: &mut CheckArgs, report: &mut Report, signals: &Signals, scre
             runner.connection.credential = Some(credential);
             answer(&runner, claims.as_ref(), report).await
         }
-        Err(problem) => problem.kind == "no-credential",
+        Err(problem) => problem.kind == ProblemKind::NoCredential,
     };
     if wrong_resource {
         other_resources(&settings, &service, &mut runner, report, screen).await;
@@ -260,7 +260,7 @@ async fn plugin(
 /// be the wrong one.
 async fn answer(runner: &Runner, claims: Option<&TokenClaims>, report: &mut Report) -> bool {
     let answered = runner.one_machine().await;
-    let is_forbidden = matches!(&answered, Err(problem) if problem.kind == "forbidden");
+    let is_forbidden = matches!(&answered, Err(problem) if problem.kind == ProblemKind::Forbidden);
     report.add(match answered {
         Ok(true) => CheckStep::passed("answer", "the API answers, and there are machines"),
         Ok(false) => CheckStep::warning(
@@ -277,10 +277,10 @@ fn refused(problem: &Problem, claims: Option<&TokenClaims>) -> CheckStep {
     let advice = hint::hint(problem, claims);
     let words = report::words(problem);
     let may_read = claims.is_none_or(TokenClaims::may_read);
-    match &*problem.kind {
+    match problem.kind {
         // It says nothing about offboarding.
-        "forbidden" if !may_read => CheckStep::warning("answer", words, advice),
-        "throttled" => CheckStep::warning("answer", words, advice),
+        ProblemKind::Forbidden if !may_read => CheckStep::warning("answer", words, advice),
+        ProblemKind::Throttled => CheckStep::warning("answer", words, advice),
         _ => CheckStep::failed("answer", words, advice),
     }
 }

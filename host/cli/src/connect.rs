@@ -17,10 +17,10 @@ use offboard::{
     audit::AuditFile,
     component::{Component, ComponentError},
     connection::{
-        Connection, Credential, Proxies, SignInError, Token, TokenClaims, cloud::Service,
-        read_trusted, sign_in::Prompt,
+        Connection, Credential, Proxies, Token, TokenClaims, cloud::Service, read_trusted,
+        sign_in::Prompt,
     },
-    contract::{Problem, Retry},
+    contract::{Problem, ProblemKind, Retry},
     ledger::{Fault, Ledger, LedgerError, Session, Waited, Waiting, Who},
     mask,
     outputs::{Files, SharedFile},
@@ -124,7 +124,7 @@ impl ConnectArgs {
                     Some(tenant) => credential.bind(tenant).await.err(),
                     None => None,
                 };
-                let missing = missing.map(|error| no_token(&error));
+                let missing = missing.map(Problem::from);
                 connection.credential = Some(credential);
                 (token.claims(), missing)
             }
@@ -201,12 +201,12 @@ impl Settings {
             .credential(service, connection, prompt)
             .map_err(|error| {
                 let message = mask::words(&format!("{error:#}"));
-                Problem::new("no-credential", Retry::Safe, message)
+                Problem::new(ProblemKind::NoCredential, Retry::Safe, message)
             })?;
         match credential.token().await {
             Ok(token) => Ok((credential, token)),
             Err(error) => {
-                let mut problem = no_token(&error);
+                let mut problem = Problem::from(error);
                 if let (Some(left_over), Some(message)) =
                     (self.sign_in.client_id_of_identity(), &mut problem.message)
                 {
@@ -312,30 +312,6 @@ impl Settings {
     }
 }
 
-/// Why there is no token, as a problem.
-fn no_token(error: &SignInError) -> Problem {
-    let kind = match error {
-        SignInError::Unreachable(_) => "no-authority",
-        SignInError::OtherTenant { .. } => "wrong-tenant",
-        _ => "no-credential",
-    };
-    let code = match error {
-        SignInError::Refused { codes, .. } => codes.first().map(|code| format!("AADSTS{code}")),
-        _ => None,
-    };
-    let message = mask::words(&error.to_string());
-    // It stands before the words wherever they are shown.
-    let prefix = code.as_ref().map(|code| format!("{code}: "));
-    let message = match prefix.and_then(|prefix| message.strip_prefix(&prefix)) {
-        Some(words) => words.to_owned(),
-        None => message,
-    };
-    Problem {
-        code,
-        ..Problem::new(kind, Retry::Safe, message)
-    }
-}
-
 impl PluginArgs {
     /// Loads the component, if it is the one that is pinned.
     pub(super) fn component(&self, screen: &Screen) -> Result<Component> {
@@ -430,7 +406,7 @@ impl Connected {
                 && self.missing.is_none()
             {
                 let message = format!("{error}, by the URL of a machine");
-                self.missing = Some(Problem::new("wrong-tenant", Retry::Safe, message));
+                self.missing = Some(Problem::new(ProblemKind::WrongTenant, Retry::Safe, message));
             }
         }
     }

@@ -14,7 +14,7 @@ use super::{exit::Exit, hint, report, screen::Screen, signal::Signals};
 use offboard::{
     component::Component,
     connection::{Connection, Token},
-    contract::{Comment, MachineId, Problem},
+    contract::{Comment, MachineId, Problem, ProblemKind},
     grant::Grant,
     ledger::{Entry, Ledger, Plan, RunId, Session, Who},
     order::{State, Target},
@@ -74,7 +74,7 @@ async fn tour(screen: &Screen, signals: &Signals, simulator: &Simulator) -> Resu
     heading(screen, "2. A machine that nobody knows");
     let unknown = failure(screen, &runner, NOBODY).await?;
     ensure!(
-        unknown.kind == "machine-not-found",
+        unknown.kind == ProblemKind::MachineNotFound,
         "the simulator took an unknown machine"
     );
 

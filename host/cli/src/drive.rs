@@ -23,7 +23,7 @@ use super::{
     tell::Teller,
 };
 use offboard::{
-    contract::{Problem, Retry, Tag},
+    contract::{Problem, ProblemKind, Retry, Tag},
     ledger::{Ledger, LedgerError, Plan, RunId, RunRow},
     mask,
     order::{Order, State, Verdict},
@@ -344,7 +344,7 @@ pub(super) fn nothing_was_done(
                 let plan = plan?;
                 let mut order = Order::new(plan.target, plan.comment);
                 order.settle(Verdict::NotSent(Problem::new(
-                    "interrupted",
+                    ProblemKind::Interrupted,
                     Retry::Safe,
                     "the run ended before its turn",
                 )));

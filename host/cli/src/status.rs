@@ -16,7 +16,7 @@ use super::{
     target::Subject,
 };
 use offboard::{
-    contract::{ActionId, ActionType, MachineAction, MachineId, Problem, Retry},
+    contract::{ActionId, ActionType, MachineAction, MachineId, Problem, ProblemKind, Retry},
     order::{State, state_of},
     run::Since,
 };
@@ -117,7 +117,11 @@ fn unknown(_: &Problem) -> State {
 }
 
 fn no_answer() -> Problem {
-    Problem::new("interrupted", Retry::Safe, "interrupted before the answer")
+    Problem::new(
+        ProblemKind::Interrupted,
+        Retry::Safe,
+        "interrupted before the answer",
+    )
 }
 
 /// The action that a user means: by its id, or a machine's newest offboarding, and then
@@ -140,7 +144,7 @@ async fn newest(
     let listing = connected.runner.offboardings(&[&machine]).await?;
     listing.of(&machine).next().cloned().ok_or_else(|| {
         let message = format!("the service knows no offboarding of {machine}");
-        Problem::new("no-offboarding", Retry::Never, message)
+        Problem::new(ProblemKind::NoOffboarding, Retry::Never, message)
     })
 }
 

@@ -6,6 +6,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod advice;
 pub mod audit;
 pub mod export;
 pub mod ledger;
@@ -17,6 +18,7 @@ pub mod outputs;
 pub mod pace;
 pub mod plan;
 pub mod policy;
+pub mod problem;
 #[cfg(feature = "report")]
 pub mod report;
 pub mod run;

@@ -163,7 +163,7 @@ impl From<Evidence> for ExportedRequest {
 impl From<Problem> for RequestError {
     fn from(problem: Problem) -> Self {
         Self {
-            kind: problem.kind.into_owned(),
+            kind: problem.kind.to_string(),
             status: problem.status,
             code: problem.code,
             message: problem.message,

@@ -109,7 +109,7 @@ impl OrderError {
     #[must_use]
     pub fn new(problem: &Problem, hint: String) -> Self {
         Self {
-            kind: problem.kind.clone().into_owned(),
+            kind: problem.kind.to_string(),
             code: problem.code.clone(),
             message: problem.message.clone(),
             target: problem.target.clone(),

@@ -137,7 +137,7 @@ pub fn detail(action: Option<&MachineAction>, problem: Option<&Problem>) -> Stri
 /// id, without anything that a terminal obeys.
 #[must_use]
 pub fn words(problem: &Problem) -> String {
-    let mut words = vec![problem.kind.clone().into_owned()];
+    let mut words = vec![problem.kind.to_string()];
     if let Some(status) = problem.status {
         words.push(format!("({status})"));
     }

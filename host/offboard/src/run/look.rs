@@ -23,7 +23,7 @@ use crate::{
     },
     egress::Delivery,
     grant::Route,
-    sandbox::Called,
+    sandbox::CallOutcome,
 };
 
 /// Machines of one page of a search.
@@ -328,7 +328,7 @@ impl Runner {
         call: impl Fn() -> F,
     ) -> Result<(T, crate::egress::CallRecord), Problem>
     where
-        F: Future<Output = Called<Result<T, ReadError>>>,
+        F: Future<Output = CallOutcome<Result<T, ReadError>>>,
     {
         let once = || async {
             let slot = self.slot_to_read(route).await?;
@@ -346,7 +346,7 @@ impl Runner {
                 called = call().await;
                 slot.end(called.record.answered());
             }
-            let Called { result, record, .. } = called;
+            let CallOutcome { result, record, .. } = called;
             self.heed(&record).await?;
             match result {
                 // A 404 may stand for an empty list.
@@ -365,7 +365,7 @@ impl Runner {
                     })
                 }
                 Ok(Err(error)) => Err(read_problem(&record, Problem::from(error))),
-                Err(error) => Err(Problem::new("plugin", Retry::Never, error.to_string())),
+                Err(error) => Err(Problem::from_error("plugin", Retry::Never, error)),
             }
         };
         once.retry(ExponentialBuilder::default().with_min_delay(Duration::from_millis(300)))

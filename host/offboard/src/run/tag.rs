@@ -26,7 +26,7 @@ use crate::{
     ledger::{Entry, LedgerError},
     order::{State, is_for_all, state_of_problem},
     pace::Slot,
-    sandbox::{CallError, Called},
+    sandbox::{CallError, CallOutcome},
 };
 
 /// The tag of a run under way.
@@ -180,8 +180,8 @@ fn not_tagged(tagging: &Tagging, entry: &Entry, problem: &Problem, events: &Even
 
 /// What became of a tag. The record decides, as for an offboarding; but whatever
 /// may have been done may be done again.
-fn verdict(called: Called<Result<(), TagError>>) -> Result<(), Problem> {
-    let Called { result, record, .. } = called;
+fn verdict(called: CallOutcome<Result<(), TagError>>) -> Result<(), Problem> {
+    let CallOutcome { result, record, .. } = called;
     let problem = match (record.delivery(), result) {
         (Delivery::Answered(200..=299), Ok(Ok(()))) => return Ok(()),
         (Delivery::Answered(status @ 200..=299), result) => {
@@ -232,7 +232,7 @@ fn unsent(record: &CallRecord, result: Result<Result<(), TagError>, CallError>) 
             | TagError::NoCredential(_)),
         )) => error.into(),
         Ok(_) => Problem::new("plugin", Retry::Safe, "the plugin did not set the tag"),
-        Err(error) => Problem::new("plugin", Retry::Safe, error.to_string()),
+        Err(error) => Problem::from_error("plugin", Retry::Safe, error),
     }
 }
 
@@ -244,8 +244,8 @@ mod tests {
     fn called(
         record: CallRecord,
         result: Result<Result<(), TagError>, CallError>,
-    ) -> Called<Result<(), TagError>> {
-        Called { result, record }
+    ) -> CallOutcome<Result<(), TagError>> {
+        CallOutcome { result, record }
     }
 
     fn said(status: u16) -> ServiceError {

@@ -12,9 +12,6 @@ use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::server::TlsStream;
-
-use crate::tls::TlsListener;
 
 const WHOLE: u8 = 0;
 const CLOSED: u8 = 1;
@@ -53,6 +50,11 @@ impl Connection {
             stream,
             switch: Switch::default(),
         }
+    }
+
+    /// What breaks this connection.
+    pub(crate) fn switch(&self) -> Switch {
+        self.switch.clone()
     }
 
     /// The stream, while the connection is whole. The error makes the server
@@ -133,14 +135,6 @@ impl Listener for PlainListener {
 
 impl Connected<IncomingStream<'_, PlainListener>> for Switch {
     fn connect_info(stream: IncomingStream<'_, PlainListener>) -> Self {
-        stream.io().switch.clone()
-    }
-}
-
-/// Below TLS: a connection that breaks says no farewell of TLS, either.
-impl Connected<IncomingStream<'_, TlsListener>> for Switch {
-    fn connect_info(stream: IncomingStream<'_, TlsListener>) -> Self {
-        let (connection, _) = TlsStream::get_ref(stream.io());
-        connection.switch.clone()
+        stream.io().switch()
     }
 }

@@ -7,7 +7,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::serve::Listener;
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rcgen::{
@@ -23,7 +24,7 @@ use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
 use tokio_rustls::server::TlsStream;
 
-use crate::connection::Connection;
+use crate::connection::{Connection, Switch};
 
 /// How long a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -157,5 +158,13 @@ impl Listener for TlsListener {
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
         self.listener.local_addr()
+    }
+}
+
+/// Below TLS: a connection that breaks says no farewell of TLS, either.
+impl Connected<IncomingStream<'_, TlsListener>> for Switch {
+    fn connect_info(stream: IncomingStream<'_, TlsListener>) -> Self {
+        let (connection, _) = TlsStream::get_ref(stream.io());
+        connection.switch()
     }
 }

@@ -4,7 +4,7 @@
 
 use std::{fs, io::Read, net::TcpListener};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 #[cfg(unix)]
 use crate::support::after;
@@ -156,15 +156,43 @@ fn runs_append() {
 #[test]
 fn what_stood_there_before_is_left_as_it_is() {
     let world = World::new();
-    let before = "not JSON at all\n{\"torn\":";
-    fs::write(world.path("audit.jsonl"), before).unwrap();
+    let (_, earlier) = audited(&world, &[&world.online()[0].machine.id, "--dry-run"]);
+    let before = format!("{earlier}not JSON at all\n{{\"torn\":");
+    fs::write(world.path("audit.jsonl"), &before).unwrap();
     let (_, text) = audited(&world, &[&world.online()[0].machine.id]);
     let rest = text
-        .strip_prefix(before)
+        .strip_prefix(&before)
         .unwrap()
         .strip_prefix('\n')
         .unwrap();
     assert_eq!(lines(rest).len(), 6, "{text}");
+}
+
+/// A wrong name must not mix the audit with a list or with notes.
+#[test]
+fn what_is_no_audit_is_not_appended_to() {
+    let world = World::new();
+    let id = world.online()[0].machine.id.clone();
+    let path = world.path("audit.jsonl");
+    let before = format!("machineId,comment\n{id},Retired\n");
+    fs::write(&path, &before).unwrap();
+    let text = path.to_str().unwrap();
+    for command in [
+        &["run", &id, "--comment", "x", "--yes"][..],
+        &["status", &id],
+        &["cancel", &id, "--comment", "x"],
+        &["resume", "--yes"],
+        &["find", "pc"],
+    ] {
+        let outcome = world.offboard(&[command, &["--audit", text]].concat());
+        assert_eq!(outcome.code, 2, "{outcome:?}");
+        assert!(
+            outcome.stderr.contains("not an earlier audit"),
+            "{outcome:?}"
+        );
+    }
+    assert!(world.requests().is_empty());
+    assert_eq!(fs::read_to_string(&path).unwrap(), before);
 }
 
 #[cfg(unix)]
@@ -293,6 +321,8 @@ fn an_audit_that_cannot_grow_lets_nothing_out() {
     let file = world.path("audit.jsonl");
     // Longer than any file may become below, but for this one nothing is.
     let mut long = fs::File::create(&file).unwrap();
+    let first = json!({"time": "", "pluginSha256": "", "call": "", "grant": "", "decision": ""});
+    writeln!(long, "{first}").unwrap();
     long.set_len(64 * 1024 * 1024).unwrap();
     long.seek(SeekFrom::End(0)).unwrap();
     long.write_all(b"\n").unwrap();

@@ -134,6 +134,55 @@ fn what_was_not_shown_is_not_taken_up_without_a_question() {
     assert_eq!(world.offboardings()[1]["machineId"], id.as_str());
 }
 
+/// The user decides by what is shown: which machines may be offboarded twice.
+#[test]
+fn what_is_resent_is_shown_before_the_question_and_in_the_result() {
+    let world = World::with(|config: &mut Config| {
+        let faults = [
+            "offboard:1-2:drop-after-commit",
+            "offboard:1-2:visible-after=1h",
+        ];
+        config.faults = FaultPlan::parse(faults).unwrap();
+    });
+    let truths: Vec<_> = world.online().into_iter().take(2).collect();
+    for (truth, comment) in truths.iter().zip(["Stolen, INC-7", "Retired, INC-8"]) {
+        let id = &truth.machine.id;
+        world.offboard(&["run", id, "--comment", comment, "--yes", "--grace", "0s"]);
+    }
+    let runs = world.recorded_runs();
+    let resume = |answer: &str, run: &Value| {
+        let run = run["run"].as_str().unwrap();
+        let args = ["resume", run, "--resend-unknown", "--grace", "0s"];
+        typed(&world, "", answer, &args)
+    };
+    let machine = &truths[0].machine;
+    let (code, shown) = resume("no\n", &runs[0]);
+    assert_eq!((code, world.posts().len()), (130, 2), "{shown}");
+    let (plan, _) = shown.split_once("Type yes").unwrap();
+    let grant = format!("/api/machines/{}/offboard", machine.id);
+    for part in [
+        &machine.id,
+        &machine.computer_dns_name,
+        "Stolen, INC-7",
+        "Signed in",
+        &grant,
+        "may be offboarded already",
+        "a second time",
+        "within the grace time of 0s",
+    ] {
+        assert!(plan.contains(part), "{part}: {shown}");
+    }
+    assert!(!shown.contains("Resent, once"), "{shown}");
+    let (code, shown) = resume("yes\n", &runs[0]);
+    assert_eq!((code, world.posts().len()), (0, 3), "{shown}");
+    let result = format!("Resent, once each: {}", machine.computer_dns_name);
+    assert!(shown.contains(&result), "{shown}");
+    // What is found out is not resent, and not said to be.
+    let (_, shown) = resume("yes\n", &runs[0]);
+    assert!(shown.contains("No order was resent."), "{shown}");
+    assert_eq!(world.posts().len(), 3, "{shown}");
+}
+
 /// Whoever says `--yes` with the order says it of all of its machines.
 #[test]
 fn what_was_ordered_with_yes_is_taken_up_with_yes() {

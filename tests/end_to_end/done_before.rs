@@ -84,6 +84,7 @@ fn what_was_carried_out_with_the_same_comment_is_done_again_by_request_alone() {
         let dry = elsewhere(&world, &id, COMMENT, &[&["--dry-run"], more].concat()).row();
         let warning = dry["warnings"].to_string();
         assert_eq!(warning.contains("with the same comment"), warned, "{dry}");
+        assert_eq!(warning.contains("would be skipped"), warned, "{dry}");
     }
     let same = elsewhere(&world, &id, COMMENT, &[]);
     let row = same.row();

@@ -118,6 +118,31 @@ fn for_one_machine_a_ledger_can_be_done_without() {
 }
 
 #[test]
+fn without_a_ledger_beats_the_one_of_the_environment_and_not_a_flag() {
+    let world = World::new();
+    let id = world.online_ids(1).remove(0);
+    let (path, action) = (
+        world.path("ledger.db"),
+        "11111111-2222-3333-4444-555555555555",
+    );
+    let flag = ["--ledger", path.to_str().unwrap()];
+    for command in [
+        &["run", &id, "--comment", "x", "--yes", "--no-ledger"][..],
+        &["cancel", action, "--comment", "x", "--no-ledger"],
+    ] {
+        let refused = world.offboard(&[command, &flag].concat());
+        assert_eq!(refused.code, 2, "{refused:?}");
+        assert!(refused.stderr.contains("--ledger"), "{refused:?}");
+        let posts = world.posts().len();
+        let outcome = world.offboard(command);
+        assert_ne!(outcome.code, 2, "{outcome:?}");
+        assert!(world.posts().len() >= posts, "{outcome:?}");
+    }
+    assert_eq!(world.offboardings().len(), 1);
+    assert!(!path.exists());
+}
+
+#[test]
 fn runs_append() {
     let world = World::new();
     let ids = world.online_ids(2);

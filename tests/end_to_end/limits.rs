@@ -7,7 +7,7 @@ use offboard::{
     connection::{Connection, Token},
     contract::{Comment, MachineId, OffboardError},
     egress::Delivery,
-    grant::Refusal,
+    grant::{LeaveBy, Moment, Refusal},
     sandbox::{CallError, Limits, Sandbox},
 };
 
@@ -94,6 +94,35 @@ async fn without_a_token_nothing_is_even_asked_for() {
     );
     assert_eq!(called.record.delivery(), Delivery::NotSent);
     assert!(server.seen().is_empty());
+}
+
+/// However long the sign-in and the connection took, the check is the last thing before
+/// the first byte.
+#[tokio::test]
+async fn a_request_that_is_late_does_not_leave() {
+    let server = Scripted::new(|_, _| None);
+    let sandbox = sandbox(|_| {});
+    let (machine, comment) = order();
+    let connection = connection(server.root());
+    let hour = Duration::from_secs(3600);
+    for (within, expected) in [
+        (Duration::ZERO, Delivery::NotSent),
+        (hour, Delivery::Answered(404)),
+    ] {
+        let leave_by = LeaveBy::new(Moment::now(), within);
+        let called = sandbox
+            .offboard_by(&connection, &machine, &comment, Some(leave_by))
+            .await;
+        assert_eq!(called.record.delivery(), expected, "{called:?}");
+        if expected == Delivery::NotSent {
+            // It was connected, and nothing went that way.
+            let exchange = called.record.exchange.unwrap();
+            assert!(exchange.address.is_some(), "{exchange:?}");
+            let failure = exchange.failure.unwrap();
+            assert!(failure.contains("did not leave in time"), "{failure}");
+        }
+    }
+    assert_eq!(server.posts(), 1);
 }
 
 #[tokio::test]

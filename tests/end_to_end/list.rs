@@ -222,6 +222,39 @@ fn each_comment_is_shown_before_it_is_sent() {
     }
 }
 
+/// An Intune export: the advice can be followed as it is.
+#[test]
+fn guids_are_no_ids_and_the_advice_fits_the_arguments() {
+    let world = World::new();
+    let machine = world.online()[0].machine.clone();
+    let table = format!(
+        "Device ID,Device name\n11111111-2222-3333-4444-555555555555,{}\n",
+        machine.computer_dns_name
+    );
+    let (id, name) = (
+        ["--id-column", "Device ID"],
+        ["--name-column", "Device name"],
+    );
+    for (args, advice) in [
+        (vec![], "add --name-column \"Device name\""),
+        (
+            id.to_vec(),
+            "replace --id-column by --name-column \"Device name\"",
+        ),
+        ([id, name].concat(), "leave out --id-column"),
+    ] {
+        let args = [&["--comment", "x", "--yes"], &args[..]].concat();
+        let done = outcome(&mut from(&world, &table, &args));
+        assert_eq!(done.code, 2, "{done:?}");
+        assert!(done.stderr.contains("holds GUIDs"), "{done:?}");
+        assert!(done.stderr.contains(advice), "{done:?}");
+    }
+    assert!(world.posts().is_empty());
+    let args = [&["--comment", "x", "--yes"], &name[..]].concat();
+    let done = outcome(&mut from(&world, &table, &args));
+    assert_eq!((done.code, world.posts().len()), (0, 1), "{done:?}");
+}
+
 #[test]
 fn two_names_of_one_machine_with_two_comments_are_a_fault() {
     let world = World::new();

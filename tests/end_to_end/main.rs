@@ -29,6 +29,7 @@ mod output;
 mod outputs;
 mod pace;
 mod place;
+mod plan;
 mod plugin;
 mod policy;
 mod python;

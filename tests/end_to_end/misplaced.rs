@@ -283,6 +283,80 @@ fn a_secret_in_the_configuration_is_not_repeated() {
 }
 
 #[test]
+fn a_word_that_names_no_file_of_a_secret_is_not_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    for word in ["monkey", "mypassword", "token"] {
+        for flag in [
+            "--client-secret-file",
+            "--certificate",
+            "--certificate-password-file",
+            "--federated-token-file",
+            "--token-file",
+        ] {
+            let args = ["config", "show", "-o", "json", flag, word];
+            let outcome = run_in(folder.path(), &args, &[]);
+            let value = format!("\"{word}\"");
+            assert!(!outcome.stdout.contains(&value), "{flag}: {outcome:?}");
+            assert!(outcome.stdout.contains("[hidden: "), "{flag}: {outcome:?}");
+        }
+    }
+    for flag in ["--tenant", "--client-id"] {
+        let args = ["config", "show", "-o", "json", flag, "Summer2024!"];
+        assert_hidden("Summer2024!", flag, &run_in(folder.path(), &args, &[]));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_token_command_does_not_repeat_a_secret_of_its_arguments() {
+    let world = World::new();
+    for secret in [RANDOM, "Summer2024!"] {
+        let command = format!("ls '{secret}'");
+        let outcome = world.run(&[MACHINE, "--token-command", &command]);
+        assert_hidden(secret, &command, &outcome);
+        assert!(outcome.stderr.contains("[hidden: "), "{outcome:?}");
+    }
+    assert!(world.requests().is_empty());
+}
+
+/// As `--from token` instead of `--token-file token`.
+#[test]
+fn a_list_that_is_a_file_of_a_secret_is_neither_repeated_nor_sent() {
+    let world = World::new();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("list");
+    for secret in [JWT, CLIENT_SECRET, RANDOM, "Summer2024!"] {
+        for text in [
+            secret.to_owned(),
+            format!("{secret}\n{secret}.\n"),
+            format!("Bearer {secret}\n"),
+        ] {
+            fs::write(&file, &text).unwrap();
+            let run = [
+                "run",
+                "--from",
+                file.to_str().unwrap(),
+                "--comment",
+                "x",
+                "--yes",
+            ];
+            for more in [&[][..], &["--name-column", "name"], &["--id-column", "id"]] {
+                let outcome = world.offboard(&[&run[..], more].concat());
+                assert_hidden(secret, &text, &outcome);
+                assert_eq!(outcome.code, 2, "{text}: {outcome:?}");
+                let is_alone = text == secret;
+                assert_eq!(
+                    outcome.stderr.contains("its only line may be a secret"),
+                    is_alone,
+                    "{outcome:?}"
+                );
+            }
+        }
+    }
+    assert!(world.requests().is_empty());
+}
+
+#[test]
 fn a_url_is_repeated_without_its_password() {
     let folder = tempfile::tempdir().unwrap();
     for url in [

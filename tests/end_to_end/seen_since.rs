@@ -24,6 +24,7 @@ struct Service {
     machine: Arc<Mutex<Value>>,
     /// With which status it lists its actions.
     lists: Arc<AtomicU16>,
+    actions: Arc<Mutex<Vec<Value>>>,
 }
 
 fn action(id: &str, status: &str, comment: &str) -> Value {
@@ -40,7 +41,8 @@ impl Service {
         let machine = Arc::new(Mutex::new(json!(null)));
         let lists = Arc::new(AtomicU16::new(200));
         let (shown, may_list) = (Arc::clone(&machine), Arc::clone(&lists));
-        let actions: Mutex<Vec<Value>> = Mutex::default();
+        let actions: Arc<Mutex<Vec<Value>>> = Arc::default();
+        let of_service = Arc::clone(&actions);
         let server = Scripted::new(move |request, posts| {
             let mut listed = actions.lock().unwrap();
             if request.starts_with("POST ") {
@@ -72,6 +74,7 @@ impl Service {
             server,
             machine,
             lists,
+            actions: of_service,
         };
         service.seen(json!(BEFORE));
         service
@@ -82,6 +85,13 @@ impl Service {
             "id": MACHINE, "computerDnsName": "host1.example.test", "osPlatform": "Windows11",
             "healthStatus": "Inactive", "onboardingStatus": "Onboarded", "lastSeen": last_seen,
         });
+    }
+
+    /// Its actions succeed.
+    fn ends(&self) {
+        for action in self.actions.lock().unwrap().iter_mut() {
+            action["status"] = json!("Succeeded");
+        }
     }
 
     fn lists(&self, lists: u16) {
@@ -265,4 +275,54 @@ fn a_resume_reads_the_machines_of_waiting_orders_again() {
     let resume = ["resume", "--yes", "--output", "json"];
     is_refused(&service.server.command(&resume));
     assert_eq!(service.server.posts(), 1);
+}
+
+/// A success that is found out much later, or given again, says nothing of what the
+/// machine is now.
+#[test]
+fn a_success_that_is_shown_later_says_that_the_machine_has_reported_since() {
+    let is_warned = |outcome: &Outcome| {
+        let row = outcome.row();
+        assert_eq!(row["state"], "succeeded", "{outcome:?}");
+        assert_eq!(row["error"]["kind"], "seen-since", "{outcome:?}");
+        assert_eq!(row["action"]["id"], FIRST, "{outcome:?}");
+        assert_eq!(outcome.code, 1, "{outcome:?}");
+    };
+    // The first result is given again.
+    let service = Service::new(succeeded());
+    let request = ["--request-id", "K"];
+    assert_eq!(service.run(&request).code, 0);
+    assert_eq!(service.run(&request).code, 0);
+    service.seen(json!(SINCE));
+    is_warned(&service.run(&request));
+    is_warned(&service.server.command(&["show", "last", "-o", "json"]));
+    assert_eq!(service.server.posts(), 1);
+
+    // It was accepted, and its success is read later.
+    let service = Service::new(vec![action(FIRST, "Pending", "Retired")]);
+    assert_eq!(service.run(&[]).row()["state"], "accepted");
+    service.ends();
+    service.seen(json!(SINCE));
+    let resume = ["resume", "--yes", "--grace", "0s", "-o", "json"];
+    is_warned(&service.server.command(&resume));
+    assert_eq!(service.server.posts(), 1);
+}
+
+#[test]
+fn a_status_reports_that_it_does_not_know_whether_the_machine_has_reported() {
+    let service = Service::new(succeeded());
+    service.run(&[]);
+    service.seen(json!(null));
+    for is_readable in [true, false] {
+        if !is_readable {
+            *service.machine.lock().unwrap() = json!(null);
+        }
+        let status = |format| service.server.command(&["status", FIRST, "-o", format]);
+        let outcome = status("json");
+        let note = outcome.row()["note"].to_string();
+        assert!(note.contains("is not known"), "{outcome:?}");
+        assert_eq!(outcome.code, 0, "{outcome:?}");
+        let table = status("table");
+        assert!(table.stderr.contains("is not known"), "{table:?}");
+    }
 }

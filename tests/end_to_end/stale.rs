@@ -1,11 +1,22 @@
 //! While a pause or the quota is waited out, others go on: what the service lists is
 //! read again right before a request leaves.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 
 use crate::support::{MACHINE, Reply, Scripted};
+
+/// Longer than a list is fresh.
+const OLD: Duration = Duration::from_millis(5200);
 
 fn action(id: &str, machine: &str, status: &str) -> Value {
     json!({
@@ -167,4 +178,90 @@ fn what_was_done_during_a_pause_is_not_tagged() {
     let seen = server.seen();
     let tags = seen.iter().filter(|one| one.contains("/tags ")).count();
     assert_eq!((tags, server.posts()), (1, 3), "{seen:?} {outcome:?}");
+}
+
+/// A list is as old as the question: what happened while the service took its time to
+/// answer is not in it.
+#[test]
+fn a_list_that_comes_late_is_read_again() {
+    let lists = AtomicUsize::new(0);
+    let server = Scripted::new(move |request, _| {
+        if !is_list(request) {
+            return None;
+        }
+        if lists.fetch_add(1, Ordering::SeqCst) == 0 {
+            std::thread::sleep(OLD);
+            return None;
+        }
+        Some(list(&[action("a1", MACHINE, "Succeeded")]))
+    });
+    let outcome = server.run(&[]);
+    assert_eq!(server.posts(), 0, "{outcome:?}");
+    assert_eq!(outcome.row()["state"], "skipped", "{outcome:?}");
+}
+
+/// A list that is never fresh does not let a request leave, and the run ends.
+#[test]
+fn lists_that_always_come_late_let_nothing_leave() {
+    let server = Scripted::new(|request, _| {
+        if is_list(request) {
+            std::thread::sleep(OLD);
+        }
+        None
+    });
+    let outcome = server.run(&[]);
+    assert_eq!(server.posts(), 0, "{outcome:?}");
+    let row = outcome.row();
+    assert_eq!(row["state"], "not-sent", "{outcome:?}");
+    assert_eq!(row["error"]["kind"], "not-sent", "{outcome:?}");
+    assert!(row.to_string().contains("did not leave in time"), "{row}");
+    assert_eq!(outcome.code, 5, "{outcome:?}");
+    let show = server.command(&["show", "last", "-o", "json"]);
+    assert_eq!(show.row()["state"], "not-sent", "{show:?}");
+}
+
+/// Another process locks the ledger after the list, before the request is on record.
+#[test]
+fn what_was_done_while_the_ledger_was_locked_is_not_done_again() {
+    let ledger: Arc<OnceLock<std::path::PathBuf>> = Arc::default();
+    let path = Arc::clone(&ledger);
+    let lists = AtomicUsize::new(0);
+    let server = Scripted::new(move |request, _| {
+        if !is_list(request) {
+            return None;
+        }
+        match lists.fetch_add(1, Ordering::SeqCst) {
+            // Before the first one and the second one, nothing has to be recorded.
+            0 => std::thread::sleep(OLD),
+            1 => lock(path.get().unwrap()),
+            _ => return Some(list(&[action("a1", MACHINE, "Succeeded")])),
+        }
+        None
+    });
+    ledger.set(server.path("ledger.db")).unwrap();
+    let outcome = server.run(&[]);
+    assert_eq!(server.posts(), 0, "{outcome:?}");
+    assert_eq!(outcome.row()["state"], "skipped", "{outcome:?}");
+}
+
+/// Locks the ledger until what was listed now is old.
+fn lock(ledger: &std::path::Path) {
+    const SCRIPT: &str = "import sqlite3, sys, time\n\
+        c = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=60)\n\
+        c.execute('BEGIN IMMEDIATE')\n\
+        print('locked', flush=True)\n\
+        time.sleep(6)\n\
+        c.execute('ROLLBACK')\n";
+    let mut child = Command::new("python3")
+        .args(["-c", SCRIPT])
+        .arg(ledger)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = String::new();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut said)
+        .unwrap();
+    assert_eq!(said, "locked\n");
+    std::thread::spawn(move || child.wait());
 }

@@ -1,5 +1,6 @@
 //! `offboard status` and `offboard cancel`.
 
+use offboard_simulator::{Config, FaultPlan};
 use serde_json::json;
 
 use crate::support::{ClosedPort, Outcome, Reply, Scripted, World};
@@ -93,6 +94,67 @@ fn a_machine_without_an_offboarding_has_no_status() {
         (outcome.code, &outcome.row()["error"]["kind"]),
         (1, &json!("no-offboarding"))
     );
+}
+
+/// The service may list an offboarding late: finding none must not lead to a second one.
+#[test]
+fn a_machine_with_an_unknown_order_is_not_to_be_ordered_again() {
+    let world = World::with(|config: &mut Config| {
+        let faults = [
+            "offboard:1-9:drop-after-commit",
+            "offboard:1-9:visible-after=1h",
+        ];
+        config.faults = FaultPlan::parse(faults).unwrap();
+    });
+    let truth = world.online().remove(0).machine;
+    let run = world.run(&[&truth.id, "--grace", "0s"]);
+    assert_eq!(run.row()["state"], "unknown", "{run:?}");
+    let runs = world.recorded_runs();
+    let id = runs[0]["run"].as_str().unwrap().split('-').next().unwrap();
+    let resume = format!("`offboard resume {id}`");
+    for command in [
+        &["status", &truth.id][..],
+        &["status", &truth.computer_dns_name],
+        &["cancel", &truth.id, "--comment", "x"],
+        &["cancel", &truth.computer_dns_name, "--comment", "x"],
+    ] {
+        let outcome = world.offboard(&[command, &["-o", "json"]].concat());
+        assert_eq!(outcome.code, 4, "{outcome:?}");
+        let error = &outcome.row()["error"];
+        assert_eq!(error["kind"], "no-offboarding", "{outcome:?}");
+        for advice in [error["hint"].as_str().unwrap(), &outcome.stderr] {
+            assert!(advice.contains(&resume), "{outcome:?}");
+            assert!(!advice.contains("offboard run"), "{outcome:?}");
+        }
+        // Without the ledger, nothing can be said about the order.
+        let mut elsewhere = world.command(&[command, &["-o", "json"]].concat());
+        elsewhere.env("OFFBOARD_LEDGER", world.path("other.db"));
+        let outcome = Outcome::from(elsewhere.output().unwrap());
+        assert_eq!(outcome.code, 1, "{outcome:?}");
+        assert!(outcome.stderr.contains("proves nothing"), "{outcome:?}");
+        assert!(!outcome.stderr.contains("offboard run"), "{outcome:?}");
+    }
+}
+
+/// An earlier offboarding is not the answer to what became of the newest order.
+#[test]
+fn an_earlier_action_does_not_hide_an_unknown_order() {
+    let world = World::with(|config: &mut Config| {
+        config.action_time = std::time::Duration::ZERO;
+        let faults = [
+            "offboard:2-9:drop-after-commit",
+            "offboard:2-9:visible-after=1h",
+        ];
+        config.faults = FaultPlan::parse(faults).unwrap();
+    });
+    let id = world.online_ids(1).remove(0);
+    first_action(&world, &id);
+    let again = world.run(&[&id, "--again", "--grace", "0s"]);
+    assert_eq!(again.row()["state"], "unknown", "{again:?}");
+    for command in [&["status", &id][..], &["cancel", &id, "--comment", "x"]] {
+        let outcome = world.offboard(command);
+        assert!(outcome.stderr.contains("`offboard resume "), "{outcome:?}");
+    }
 }
 
 #[test]

@@ -172,6 +172,62 @@ fn a_signal_that_the_caller_had_ignored_stays_ignored() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_log_that_another_program_damages_takes_no_finished_order_with_it() {
+    type Damage = fn(&fs::File, u64);
+    let damages: [(&str, Damage); 3] = [
+        ("emptied", |log, _| log.set_len(0).unwrap()),
+        ("cut", |log, size| log.set_len(size / 2).unwrap()),
+        ("overwritten", |log, size| {
+            let zeros = vec![0; usize::try_from(size / 2).unwrap()];
+            std::os::unix::fs::FileExt::write_all_at(log, &zeros, 0).unwrap();
+        }),
+    ];
+    for (told, damage) in damages {
+        for is_killed in [false, true] {
+            let world = faulty(&["offboard:3:delay=2s"]);
+            let ids = world.online_ids(5);
+            for id in &ids[..2] {
+                assert_eq!(world.run(&[id]).code, 0);
+            }
+            let run = ["run", "--comment", "x", "--yes", "-o", "json"];
+            let rest: Vec<&str> = ids[2..].iter().map(String::as_str).collect();
+            let mut child = world.command(&[&run[..], &rest].concat()).spawn().unwrap();
+            until(&mut child, told, || world.posts().len() == 3);
+            let mut options = fs::OpenOptions::new();
+            let log = options.write(true).open(world.path("ledger.db-wal"));
+            let log = log.unwrap();
+            damage(&log, log.metadata().unwrap().len());
+            if is_killed {
+                child.kill().unwrap();
+            }
+            let outcome = ended(&mut child);
+            assert_eq!(world.posts().len(), 3, "{told}: {outcome:?}");
+            if !is_killed {
+                assert!([4, 5].contains(&outcome.code), "{told}: {outcome:?}");
+                let advice = "has lost its newest entries";
+                assert!(outcome.stderr.contains(advice), "{told}: {outcome:?}");
+            }
+            // What was finished before is there, and the ledger works.
+            let runs = world.offboard(&["runs", "-o", "json"]);
+            assert_eq!(runs.code, 0, "{told}: {runs:?}");
+            let recorded = world.recorded();
+            for id in &ids[..2] {
+                let done = recorded.iter().find(|order| order["machineId"] == **id);
+                assert!(done.is_some(), "{told}: {recorded:?}");
+            }
+            let resumed = world.offboard(&["resume", "--yes", "--grace", "0s", "-o", "json"]);
+            assert!(resumed.code != 2, "{told}: {resumed:?}");
+            let again = world.run(&[&ids[0]]);
+            assert_eq!(again.row()["error"]["kind"], "still-pending", "{again:?}");
+            // Nor is what was lost sent again.
+            world.run(&[&ids[2]]);
+            assert!(world.offboardings().len() <= 5, "{told}");
+        }
+    }
+}
+
 /// What is written to a file that nobody finds any more is not on record.
 #[test]
 fn a_run_whose_ledger_is_gone_or_replaced_ends_before_its_next_request() {

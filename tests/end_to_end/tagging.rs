@@ -8,7 +8,7 @@ use offboard::{
     connection::{Connection, Token},
     contract::{Problem, Retry, Tag, TagError},
     egress::Delivery,
-    sandbox::{Called, Limits, Sandbox},
+    sandbox::{CallOutcome, Limits, Sandbox},
 };
 use offboard_simulator::{Config, FaultPlan, Simulator, TokenRequest};
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ async fn start(role: &str) -> Simulator {
     Simulator::start(config).await.unwrap()
 }
 
-async fn tag(simulator: &Simulator, machine: &str, tag: &str) -> Called<Result<(), TagError>> {
+async fn tag(simulator: &Simulator, machine: &str, tag: &str) -> CallOutcome<Result<(), TagError>> {
     let plugin = Component::embedded().unwrap();
     let sandbox = Sandbox::new(&plugin, Limits::default()).unwrap();
     assert!(sandbox.can_tag());

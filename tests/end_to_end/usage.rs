@@ -1,7 +1,7 @@
 //! What is wrong before anything is sent: exit code 2, and the service hears
 //! nothing.
 
-use crate::support::{World, offboard};
+use crate::support::{Outcome, World, offboard};
 
 const ID: &str = "0123456789abcdef0123456789abcdef01234567";
 
@@ -31,6 +31,50 @@ fn what_is_no_machine_is_a_usage_error() {
         );
     }
     assert!(world.requests().is_empty());
+}
+
+#[test]
+fn what_was_meant_for_a_list_or_a_token_is_named() {
+    let world = World::new();
+    let token = world.token().to_owned();
+    for (args, words) in [
+        (
+            &["run", "retired.csv", "--comment", "x"][..],
+            "--from retired.csv",
+        ),
+        (&["run", "--comment", "x"], "--from FILE"),
+        (&["run"], "--from FILE"),
+        (&["run", &token, "--comment", "x"], "looks like a secret"),
+        (&["status", &token], "looks like a secret"),
+    ] {
+        let outcome = world.offboard(args);
+        assert_eq!(outcome.code, 2, "{outcome:?}");
+        assert!(outcome.stderr.contains(words), "{outcome:?}");
+        assert!(!outcome.stderr.contains(&token), "{outcome:?}");
+    }
+    let status = world.offboard(&["status"]);
+    assert!(!status.stderr.contains("--from"), "{status:?}");
+}
+
+/// `-` is standard output for many commands, and would be a file here.
+#[test]
+fn a_dash_is_no_file_that_is_written() {
+    let world = World::new();
+    let folder = tempfile::tempdir().unwrap();
+    for flag in ["--report", "--audit", "--ledger"] {
+        for (name, code) in [("-", 2), ("./-", 0)] {
+            let mut command = world.command(&["run", "--dry-run", "--comment", "x", flag, name]);
+            command.arg(&world.online()[0].machine.id);
+            command.current_dir(folder.path());
+            let outcome = Outcome::from(command.output().unwrap());
+            assert_eq!(outcome.code, code, "{flag} {name}: {outcome:?}");
+            if code == 2 {
+                assert!(outcome.stderr.contains("./-"), "{outcome:?}");
+                assert!(!folder.path().join("-").exists(), "{flag}");
+            }
+        }
+        let _ = std::fs::remove_file(folder.path().join("-"));
+    }
 }
 
 #[test]

@@ -15,7 +15,7 @@ use arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use offboard_sandbox::{
     contract::{ActionFilter, ActionId, ActionType, ApiRoot, Comment, MachineId, Tag},
-    grant::{Asked, Grant, Refusal},
+    grant::{Grant, Refusal, RequestView},
 };
 use url::Url;
 
@@ -236,7 +236,7 @@ fn run(u: &mut Unstructured<'_>) -> Result<()> {
 /// Asks, and holds what is let through against what was ordered.
 fn ask(grant: &mut Grant, request: &Request, ordered: &Ordered, spent: bool) -> bool {
     let headers: Vec<&str> = request.headers.iter().map(String::as_str).collect();
-    let answer = grant.spend(&Asked {
+    let answer = grant.spend(&RequestView {
         method: &request.method,
         scheme: &request.scheme,
         authority: &request.authority,

@@ -2,20 +2,20 @@
 
 use std::collections::HashSet;
 
-use super::{
-    args::Format,
-    connect::Connected,
-    hint,
-    report::{self, Row},
-    screen::Screen,
-    target::Subject,
-};
+use super::{args::Format, connect::Connected, hint, report, screen::Screen, target::Subject};
 use offboard::{
     connection::TokenClaims,
-    contract::{ActionType, InvalidMachineId, MachineAction, MachineId, Problem, Retry},
+    contract::{
+        ActionType, InvalidMachineId, MachineAction, MachineId, Problem, ProblemKind, Retry,
+    },
+    ledger::SentOrder,
     order::{State, Target},
+    output::{OrderError, OrderRow},
     text::clean,
 };
+
+/// What is said of a success if its machine could not be read, or its times could not.
+const UNSEEN: &str = "Whether the machine has reported since then is not known.";
 
 /// One thing that was asked for, and what came of it.
 pub(super) struct Asked {
@@ -23,6 +23,51 @@ pub(super) struct Asked {
     pub(super) found: Result<(MachineAction, State), Problem>,
     /// Why a success may no longer describe the machine.
     pub(super) doubt: Option<Problem>,
+    /// An order of the machine in the ledger that what was found may not be about.
+    pub(super) sent: Option<SentOrder>,
+    /// Whether it is not known if the machine of a success has reported since.
+    pub(super) is_unseen: bool,
+}
+
+impl Asked {
+    /// Looks for an order in the ledger that the service may not list yet: an offboarding
+    /// that is not listed may have been carried out all the same.
+    pub(super) async fn look_into_ledger(
+        &mut self,
+        connected: &Connected,
+        machine: Option<MachineId>,
+    ) {
+        let Some(machine) = machine else {
+            return;
+        };
+        let sent = connected.runner.session.sent_order(&machine).await;
+        let is_listed = self.found.is_ok() || self.kind() != Some("no-offboarding");
+        // A ledger that cannot be read leaves it open, as one without the order does.
+        self.sent = sent
+            .ok()
+            .flatten()
+            .filter(|sent| sent.is_unknown() || !is_listed);
+    }
+
+    fn kind(&self) -> Option<&str> {
+        self.found.as_ref().err().map(|problem| &*problem.kind)
+    }
+
+    /// Whether the outcome of an order of this machine is unknown.
+    pub(super) fn is_unknown(&self) -> bool {
+        self.sent.as_ref().is_some_and(SentOrder::is_unknown)
+    }
+
+    /// What to do next about a problem.
+    fn advice(&self, problem: &Problem, claims: Option<&TokenClaims>) -> String {
+        match &self.sent {
+            Some(sent) => hint::of_sent(sent),
+            None if problem.kind == "no-offboarding" && self.subject.named().is_none() => {
+                "This command withdraws offboardings alone.".to_owned()
+            }
+            None => hint::hint(problem, claims),
+        }
+    }
 }
 
 /// What is known where a user ended the command before anything was asked.
@@ -30,8 +75,10 @@ pub(super) fn interrupted(subjects: &[Subject]) -> Vec<Asked> {
     let reason = "interrupted before it was asked";
     let asked = |subject: &Subject| Asked {
         subject: subject.clone(),
-        found: Err(Problem::new("interrupted", Retry::Safe, reason)),
+        found: Err(Problem::new(ProblemKind::Interrupted, Retry::Safe, reason)),
         doubt: None,
+        sent: None,
+        is_unseen: false,
     };
     subjects.iter().map(asked).collect()
 }
@@ -45,11 +92,15 @@ pub(super) async fn machine(connected: &Connected, target: &Target) -> Result<Ma
     let machines = connected.runner.find(name).await?;
     match machines.as_slice() {
         [machine] => machine.id.parse().map_err(|error: InvalidMachineId| {
-            Problem::new("unreadable-answer", Retry::Never, error.to_string())
+            Problem::new(
+                ProblemKind::UnreadableAnswer,
+                Retry::Never,
+                error.to_string(),
+            )
         }),
         [] => {
             let message = format!("no machine has the name {name}");
-            Err(Problem::new("not-found", Retry::Never, message))
+            Err(Problem::new(ProblemKind::NotFound, Retry::Never, message))
         }
         several => {
             let ids: Vec<&str> = several.iter().map(|machine| machine.id.as_str()).collect();
@@ -58,16 +109,20 @@ pub(super) async fn machine(connected: &Connected, target: &Target) -> Result<Ma
                 ids.len(),
                 ids.join(", ")
             );
-            Err(Problem::new("ambiguous-name", Retry::Never, message))
+            Err(Problem::new(
+                ProblemKind::AmbiguousName,
+                Retry::Never,
+                message,
+            ))
         }
     }
 }
 
 /// A read that finds nothing, where an action was asked for.
 pub(super) fn unknown_action(problem: Problem) -> Problem {
-    match &*problem.kind {
-        "not-found" => Problem {
-            kind: "action-not-found".into(),
+    match problem.kind {
+        ProblemKind::NotFound => Problem {
+            kind: ProblemKind::ActionNotFound,
             ..problem
         },
         _ => problem,
@@ -84,26 +139,36 @@ pub(super) fn show(
     claims: Option<&TokenClaims>,
     screen: &Screen,
 ) {
-    let advice = |problem: &Problem| hint::hint(problem, claims);
     if format == Format::Table {
         let cells = asked.iter().map(|asked| cells(asked, state_of));
         screen.line(&report::table(&report::ORDER_HEAD, cells));
     } else {
-        let rows: Vec<Row<'_>> = asked
+        let rows: Vec<OrderRow> = asked
             .iter()
             .map(|asked| match &asked.found {
                 Ok((action, state)) => {
                     let doubt = asked.doubt.as_ref();
-                    let doubt = doubt.map(|problem| (problem, advice(problem)));
-                    Row::of_action(&asked.subject, action, comment, *state, doubt)
+                    let doubt = doubt
+                        .map(|problem| OrderError::new(problem, asked.advice(problem, claims)));
+                    let named = asked.subject.to_string();
+                    let row = OrderRow::of_action(named, action, comment, *state, doubt);
+                    if asked.is_unseen {
+                        row.with_note(UNSEEN)
+                    } else {
+                        row
+                    }
                 }
-                Err(problem) => Row::of_problem(
-                    &asked.subject,
-                    comment,
-                    problem,
-                    state_of(problem),
-                    advice(problem),
-                ),
+                Err(problem) => {
+                    let (machine_id, name) = asked.subject.machine();
+                    OrderRow::of_problem(
+                        asked.subject.to_string(),
+                        machine_id,
+                        name,
+                        comment,
+                        state_of(problem),
+                        OrderError::new(problem, asked.advice(problem, claims)),
+                    )
+                }
             })
             .collect();
         report::data(screen, format, &rows);
@@ -115,17 +180,29 @@ pub(super) fn show(
             None => asked.found.as_ref(),
         };
         match wrong {
-            Err(problem) if !told.insert(advice(problem)) => {}
-            Err(problem) => screen.say(&format!("hint: {}: {}", problem.kind, advice(problem))),
+            Err(problem) => {
+                let advice = asked.advice(problem, claims);
+                if told.insert(advice.clone()) {
+                    screen.say(&format!("hint: {}: {advice}", problem.kind));
+                }
+            }
             Ok((action, State::Succeeded)) if action.action_type == ActionType::Offboard => {
                 let name = action.computer_dns_name.as_deref().unwrap_or(&action.id);
                 screen.say(&format!(
                     "{} was offboarded. {}",
                     clean(name),
-                    hint::aftermath(None)
+                    match asked.is_unseen {
+                        true => UNSEEN.to_owned(),
+                        false => hint::aftermath(None).to_string(),
+                    }
                 ));
             }
             Ok(_) => {}
+        }
+        if wrong.is_ok()
+            && let Some(sent) = &asked.sent
+        {
+            screen.say(&format!("hint: {}", hint::of_sent(sent)));
         }
     }
 }

@@ -20,7 +20,16 @@ const NAMED: u32 = 10;
 const REFUSED: u32 = 25;
 
 /// The question, and what has to be typed to go ahead.
-pub(super) fn question(planned: u64, max_devices: u64) -> (String, String) {
+pub(super) fn question(planned: u64, resent: u64, max_devices: u64) -> (String, String) {
+    let (question, answer) = question_of(planned, max_devices);
+    if resent == 0 {
+        return (question, answer);
+    }
+    let second = format!("{question} {resent} of them may be offboarded a second time.");
+    (second, answer)
+}
+
+fn question_of(planned: u64, max_devices: u64) -> (String, String) {
     match planned {
         1 => (
             "Offboard this machine? It is hard to undo.".to_owned(),
@@ -35,6 +44,18 @@ pub(super) fn question(planned: u64, max_devices: u64) -> (String, String) {
             count.to_string(),
         ),
     }
+}
+
+/// Which orders were resent.
+pub(super) fn resent(screen: &Screen, names: &[String]) {
+    let Some(more) = names.len().checked_sub(FEW as usize) else {
+        return screen.say(&match names {
+            [] => "No order was resent.".to_owned(),
+            names => format!("Resent, once each: {}", names.join(", ")),
+        });
+    };
+    let first = names.get(..FEW as usize).unwrap_or(names).join(", ");
+    screen.say(&format!("Resent, once each: {first}, and {more} more"));
 }
 
 /// Why a dry run cannot tell what is under way.
@@ -69,17 +90,23 @@ pub(super) async fn announce(
     let ledger = connected.runner.session.ledger();
     let counts = ledger.counts(run).await?;
     let planned = counts.of(State::Planned);
-    if planned == 0 && course.is_resumed {
+    let resent = match course.resend_unknown {
+        true => counts.of(State::Unknown),
+        false => 0,
+    };
+    let to_send = planned + resent;
+    if to_send == 0 && course.is_resumed {
         return Ok(());
     }
     refused(course, screen, connected, run, &counts).await?;
-    if planned == 0 {
+    if to_send == 0 {
         return Ok(());
     }
-    if planned <= u64::from(FEW) {
-        let entries = ledger.entries_in(run, State::Planned, 0, FEW).await?;
-        few(screen, &entries);
-    } else {
+    if resent > 0 {
+        let unknown = ledger.entries_in(run, State::Unknown, 0, FEW).await?;
+        to_resend(course, screen, resent, &unknown);
+    }
+    if planned > u64::from(FEW) {
         let mut together = Together::default();
         for alike in ledger.alike(run).await? {
             together.add(alike);
@@ -88,6 +115,9 @@ pub(super) async fn announce(
         let names: Vec<String> = first.iter().map(name).collect();
         let comments = ledger.comments(run, NAMED + 1).await?;
         together.tell(screen, planned, &names, &comments);
+    } else if planned > 0 {
+        let entries = ledger.entries_in(run, State::Planned, 0, FEW).await?;
+        few(screen, &entries);
     }
     if let Some(tag) = course.tag {
         let tag = clean(tag.as_str());
@@ -111,12 +141,12 @@ pub(super) async fn announce(
         false => "The plugin will be allowed to send:",
     });
     let api = &connected.runner.connection.api_root;
-    if planned > u64::from(FEW) {
+    if to_send > u64::from(FEW) {
         let root = api.as_str().trim_end_matches('/');
         let each = |route: Route, with: &str| {
             let path = route.template();
             screen.say(&format!(
-                "  POST {root}{path}, once for each of the {planned}, with exactly {with}"
+                "  POST {root}{path}, once for each of the {to_send}, with exactly {with}"
             ));
         };
         if course.tag.is_some() {
@@ -125,7 +155,11 @@ pub(super) async fn announce(
         each(Route::Offboard, "its comment");
         return Ok(());
     }
-    for entry in ledger.entries_in(run, State::Planned, 0, FEW).await? {
+    let mut entries = ledger.entries_in(run, State::Planned, 0, FEW).await?;
+    if resent > 0 {
+        entries.extend(ledger.entries_in(run, State::Unknown, 0, FEW).await?);
+    }
+    for entry in entries {
         if let Some(machine) = entry.order.machine() {
             let tag = course.tag.map(|tag| Grant::tag(api, machine, tag));
             let offboard = Grant::offboard(api, machine, entry.order.comment());
@@ -169,6 +203,22 @@ async fn refused(
     Ok(())
 }
 
+/// The machines whose orders are unknown and resent, or the first of them.
+fn to_resend(course: &Course<'_>, screen: &Screen, resent: u64, unknown: &[Entry]) {
+    let grace = humantime::format_duration(course.send.grace);
+    screen.say(&format!(
+        "{resent} machines may be offboarded already: their orders were sent, and their outcome is \
+         unknown. Each of these orders is sent a second time, unless the service lists its action \
+         within the grace time of {grace}:"
+    ));
+    screen.say(&report::planned(&unknown.iter().collect::<Vec<_>>()));
+    comments(screen, unknown);
+    let more = resent.saturating_sub(unknown.len() as u64);
+    if more > 0 {
+        screen.say(&format!("and {more} more"));
+    }
+}
+
 fn few(screen: &Screen, entries: &[Entry]) {
     let seen: Vec<&Entry> = entries
         .iter()
@@ -182,6 +232,10 @@ fn few(screen: &Screen, entries: &[Entry]) {
             screen.say(&format!("note: {}: {}", name(entry), clean(&doubt)));
         }
     }
+    comments(screen, entries);
+}
+
+fn comments(screen: &Screen, entries: &[Entry]) {
     let comments: BTreeSet<&str> = entries
         .iter()
         .map(|entry| entry.order.comment().as_str())
@@ -202,7 +256,7 @@ fn few(screen: &Screen, entries: &[Entry]) {
     }
 }
 
-fn name(entry: &Entry) -> String {
+pub(super) fn name(entry: &Entry) -> String {
     let order = &entry.order;
     let id = order.machine().map(|id| id.as_str());
     clean(order.name().or(id).unwrap_or_default())

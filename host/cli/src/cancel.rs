@@ -13,13 +13,14 @@ use super::{
 };
 use offboard::{
     config::Secrets,
-    contract::{ActionId, ActionType, MachineAction, Problem, Retry},
+    contract::{ActionId, ActionType, MachineAction, MachineId, Problem, ProblemKind, Retry},
     order::{state_of, state_of_problem},
     outputs::Files,
     run::{self, Event, unrecorded},
 };
 
 pub(super) async fn cancel(args: CancelArgs, secrets: Secrets, screen: &Screen) -> Result<Exit> {
+    args.connect.check_no_ledger(args.no_ledger.no_ledger)?;
     let signals = Signals::listen(screen);
     let record = match args.no_ledger.no_ledger {
         false => Record::Ledger,
@@ -40,24 +41,32 @@ pub(super) async fn cancel(args: CancelArgs, secrets: Secrets, screen: &Screen) 
     let unrecorded = connected.unrecorded.as_ref().map(unrecorded);
     let mut asked = Vec::new();
     for subject in &args.actions {
+        let mut machine = None;
         let cancelled = match (&unrecorded, signals.stopped()) {
             (_, true) => Err(Problem::new(
-                "interrupted",
+                ProblemKind::Interrupted,
                 Retry::Safe,
                 "interrupted before its turn",
             )),
             (Some(problem), _) => Err(problem.clone()),
-            (None, _) => one(&args, &connected, &signals, subject, screen).await,
+            (None, _) => {
+                let one = one(&args, &connected, &signals, subject, &mut machine, screen);
+                one.await
+            }
         };
         let found = cancelled.map(|action| {
             let state = state_of(&action.status);
             (action, state)
         });
-        asked.push(Asked {
+        let mut one = Asked {
             subject: subject.clone(),
             found,
             doubt: None,
-        });
+            sent: None,
+            is_unseen: false,
+        };
+        one.look_into_ledger(&connected, machine).await;
+        asked.push(one);
     }
     connected.end(screen).await;
     let comment = args.comment.as_str();
@@ -74,6 +83,7 @@ pub(super) async fn cancel(args: CancelArgs, secrets: Secrets, screen: &Screen) 
     }
     Ok(Exit::of(asked.iter().map(|asked| match &asked.found {
         Ok(_) => Exit::Done,
+        Err(_) if asked.is_unknown() => Exit::Unknown,
         Err(problem) => Exit::of_problem(problem),
     })))
 }
@@ -83,38 +93,46 @@ async fn one(
     connected: &Connected,
     signals: &Signals,
     subject: &Subject,
+    meant: &mut Option<MachineId>,
     screen: &Screen,
 ) -> Result<MachineAction, Problem> {
     if let Some(problem) = &connected.missing {
         return Err(problem.clone());
     }
     let action = tokio::select! {
-        action = pending(connected, subject) => action?,
+        action = pending(connected, subject, meant) => action?,
         () = signals.stopping() => {
-            return Err(Problem::new("interrupted", Retry::Safe, "interrupted before it was sent"));
+            return Err(Problem::new(ProblemKind::Interrupted, Retry::Safe, "interrupted before it was sent"));
         }
     };
-    let observe = |event: Event<'_>| {
-        if let Event::CancelNotRecorded(error) = event {
+    let (events, mut stream) = run::events();
+    let observe = |event: Event| {
+        if let Event::CancellationNotRecorded { error } = event {
             screen.fail(&format!("this was done, and is not on record: {error}"));
         }
     };
+    let sent = connected.runner.cancel(&action, &args.comment, &events);
     tokio::select! {
-        cancelled = connected.runner.cancel(&action, &args.comment, &observe) => cancelled
+        cancelled = stream.during(sent, observe) => cancelled
             .unwrap_or_else(|error| Err(run::unrecorded(&error))),
         () = signals.at_once() => {
-            Err(Problem::new("outcome-unknown", Retry::AskFirst, "interrupted on its way"))
+            Err(Problem::new(ProblemKind::OutcomeUnknown, Retry::AskFirst, "interrupted on its way"))
         }
     }
 }
 
 /// The action that a user means: by its id, or the machine's offboarding that
-/// has not ended.
-async fn pending(connected: &Connected, subject: &Subject) -> Result<ActionId, Problem> {
+/// has not ended, and then which machine that is.
+async fn pending(
+    connected: &Connected,
+    subject: &Subject,
+    meant: &mut Option<MachineId>,
+) -> Result<ActionId, Problem> {
     let machine = match subject {
         Subject::Action(id) => return offboarding(connected, id).await,
         Subject::Machine(named) => machine(connected, &named.target).await?,
     };
+    *meant = Some(machine.clone());
     let listing = connected.runner.offboardings(&[&machine]).await?;
     if let Some(id) = listing
         .pending(&machine)
@@ -124,7 +142,7 @@ async fn pending(connected: &Connected, subject: &Subject) -> Result<ActionId, P
     }
     Err(match listing.of(&machine).next() {
         Some(ended) => Problem::new(
-            "already-ended",
+            ProblemKind::AlreadyEnded,
             Retry::Never,
             format!(
                 "its offboarding {} has ended: {}",
@@ -133,7 +151,7 @@ async fn pending(connected: &Connected, subject: &Subject) -> Result<ActionId, P
             ),
         ),
         None => Problem::new(
-            "no-offboarding",
+            ProblemKind::NoOffboarding,
             Retry::Never,
             format!("the service knows no offboarding of {machine}"),
         ),
@@ -146,10 +164,14 @@ async fn offboarding(connected: &Connected, id: &ActionId) -> Result<ActionId, P
     match connected.runner.action(id).await {
         Ok(action) if action.action_type != ActionType::Offboard => {
             let message = "this action is no offboarding";
-            Err(Problem::new("no-offboarding", Retry::Never, message))
+            Err(Problem::new(
+                ProblemKind::NoOffboarding,
+                Retry::Never,
+                message,
+            ))
         }
         Ok(_) => Ok(id.clone()),
-        Err(problem) if problem.kind == "forbidden" => Ok(id.clone()),
+        Err(problem) if problem.kind == ProblemKind::Forbidden => Ok(id.clone()),
         Err(problem) => Err(unknown_action(problem)),
     }
 }

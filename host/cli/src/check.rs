@@ -17,7 +17,6 @@ use super::{
     exit::Exit,
     hint, report,
     screen::Screen,
-    sheet::Cells,
     signal::Signals,
     watch::Watch,
 };
@@ -32,14 +31,15 @@ use offboard::{
         Connection, TokenClaims,
         cloud::{Issuer, Service},
     },
-    contract::Problem,
+    contract::{Problem, ProblemKind},
     ledger::{Fault, Ledger, LedgerError, Session},
     mask,
+    output::{CheckStatus, CheckStep},
     outputs::Files,
     run::Runner,
     sandbox::Sandbox,
 };
-use steps::{Report, Status, Step};
+use steps::Report;
 
 pub(super) async fn check(args: CheckArgs, secrets: Secrets, screen: &Screen) -> Result<Exit> {
     let signals = Signals::listen(screen);
@@ -53,7 +53,7 @@ pub(super) async fn check(args: CheckArgs, secrets: Secrets, screen: &Screen) ->
         report::data(screen, args.output.output, &steps);
     }
     Ok(
-        match steps.iter().any(|step| step.status == Status::Failed) {
+        match steps.iter().any(|step| step.status == CheckStatus::Failed) {
             _ if stopped => Exit::Interrupted,
             true => Exit::Credential,
             false => Exit::Done,
@@ -87,7 +87,7 @@ async fn walk(
         }
         Err(problem) => {
             let advice = hint::hint(problem, None);
-            report.add(Step::failed("token", report::words(problem), advice));
+            report.add(CheckStep::failed("token", report::words(problem), advice));
             None
         }
     };
@@ -104,7 +104,7 @@ async fn walk(
     let session = match session.await {
         Ok(session) => Arc::new(session),
         Err(error) => {
-            report.add(Step::failed(
+            report.add(CheckStep::failed(
                 "answer",
                 error.to_string(),
                 "Nothing was asked.",
@@ -124,12 +124,12 @@ async fn walk(
             runner.connection.credential = Some(credential);
             answer(&runner, claims.as_ref(), report).await
         }
-        Err(problem) => problem.kind == "no-credential",
+        Err(problem) => problem.kind == ProblemKind::NoCredential,
     };
     if wrong_resource {
         other_resources(&config, &service, &mut runner, report, screen).await;
     }
-    report.add(Step::skipped(
+    report.add(CheckStep::skipped(
         "quota",
         format!(
             "{}, for each application, tenant and API; what is left of it the service does not tell",
@@ -165,8 +165,8 @@ fn configuration(
             );
             let overridden = config.overridden();
             report.add(match overridden.is_empty() {
-                true => Step::passed("configuration", reason),
-                false => Step::warning(
+                true => CheckStep::passed("configuration", reason),
+                false => CheckStep::warning(
                     "configuration",
                     reason,
                     format!("{}.", overridden.join("; ")),
@@ -177,7 +177,11 @@ fn configuration(
         Err(error) => {
             let hint = "docs/connect.md has each setting and its form; `offboard config show` tells \
                 where each comes from, unless the file itself is at fault.";
-            report.add(Step::failed("configuration", format!("{error:#}"), hint));
+            report.add(CheckStep::failed(
+                "configuration",
+                format!("{error:#}"),
+                hint,
+            ));
             None
         }
     }
@@ -191,7 +195,7 @@ async fn records(config: &Config, digest: &str, report: &mut Report) -> Option<O
         let ledger = config.ledger_path().ok_or_else(nowhere)?;
         check_files(config, Files::default(), Record::Ledger)?;
         let file = config.audit();
-        let audit = file.map(|file| AuditFile::open(&file.value, Uuid::new_v4(), digest));
+        let audit = file.map(|file| AuditFile::open(&file.value.0, Uuid::new_v4(), digest));
         let audit = audit.transpose()?;
         Ledger::probe(&ledger).await?;
         anyhow::Ok((ledger, audit))
@@ -202,20 +206,20 @@ async fn records(config: &Config, digest: &str, report: &mut Report) -> Option<O
                 Some(file) => format!(
                     "the ledger {} and the audit {} can be written",
                     mask::path(&ledger),
-                    mask::path(&file.value)
+                    mask::path(&file.value.0)
                 ),
                 None => format!(
                     "the ledger {} can be written; no audit was asked for",
                     mask::path(&ledger)
                 ),
             };
-            report.add(Step::passed("records", reason));
+            report.add(CheckStep::passed("records", reason));
             Some(audit)
         }
         Err(error) => {
             let hint = "Nothing is sent that cannot be put on record: make room, or name other \
                 files with --ledger and --audit.";
-            report.add(Step::failed("records", format!("{error:#}"), hint));
+            report.add(CheckStep::failed("records", format!("{error:#}"), hint));
             None
         }
     }
@@ -238,7 +242,7 @@ async fn plugin(
                 Some(_) => "as pinned",
                 None => "not pinned",
             };
-            report.add(Step::passed(
+            report.add(CheckStep::passed(
                 "plugin",
                 format!("{}, {pinned}", component.digest()),
             ));
@@ -247,7 +251,7 @@ async fn plugin(
         Err(error) => {
             let hint =
                 "Look at it with `offboard inspect`; without --plugin, the built-in one runs.";
-            report.add(Step::failed("plugin", format!("{error:#}"), hint));
+            report.add(CheckStep::failed("plugin", format!("{error:#}"), hint));
             None
         }
     }
@@ -257,10 +261,10 @@ async fn plugin(
 /// be the wrong one.
 async fn answer(runner: &Runner, claims: Option<&TokenClaims>, report: &mut Report) -> bool {
     let answered = runner.one_machine().await;
-    let is_forbidden = matches!(&answered, Err(problem) if problem.kind == "forbidden");
+    let is_forbidden = matches!(&answered, Err(problem) if problem.kind == ProblemKind::Forbidden);
     report.add(match answered {
-        Ok(true) => Step::passed("answer", "the API answers, and there are machines"),
-        Ok(false) => Step::warning(
+        Ok(true) => CheckStep::passed("answer", "the API answers, and there are machines"),
+        Ok(false) => CheckStep::warning(
             "answer",
             "the API answers, and lists no machine",
             "Is it the right tenant? A user's token lists the machines of the user's device groups.",
@@ -270,15 +274,15 @@ async fn answer(runner: &Runner, claims: Option<&TokenClaims>, report: &mut Repo
     is_forbidden
 }
 
-fn refused(problem: &Problem, claims: Option<&TokenClaims>) -> Step {
+fn refused(problem: &Problem, claims: Option<&TokenClaims>) -> CheckStep {
     let advice = hint::hint(problem, claims);
     let words = report::words(problem);
     let may_read = claims.is_none_or(TokenClaims::may_read);
-    match &*problem.kind {
+    match problem.kind {
         // It says nothing about offboarding.
-        "forbidden" if !may_read => Step::warning("answer", words, advice),
-        "throttled" => Step::warning("answer", words, advice),
-        _ => Step::failed("answer", words, advice),
+        ProblemKind::Forbidden if !may_read => CheckStep::warning("answer", words, advice),
+        ProblemKind::Throttled => CheckStep::warning("answer", words, advice),
+        _ => CheckStep::failed("answer", words, advice),
     }
 }
 
@@ -312,12 +316,12 @@ async fn other_resources(
         };
         let resource = &other.resource;
         report.add(match tried {
-            Ok(()) => Step::warning(
+            Ok(()) => CheckStep::warning(
                 "resource",
                 format!("{resource} works"),
                 format!("Use it with --resource {resource}, and check again."),
             ),
-            Err(problem) => Step::skipped(
+            Err(problem) => CheckStep::skipped(
                 "resource",
                 format!(
                     "{resource} does not work either: {}",
@@ -325,18 +329,5 @@ async fn other_resources(
                 ),
             ),
         });
-    }
-}
-
-impl Cells for Step {
-    const HEAD: &'static [&'static str] = &["step", "status", "reason", "hint"];
-
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.step.to_owned(),
-            self.status.name().to_owned(),
-            self.reason.clone(),
-            self.hint.clone().unwrap_or_default(),
-        ]
     }
 }

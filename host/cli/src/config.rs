@@ -2,29 +2,23 @@
 //! found. Secrets are masked, and nothing is asked of anybody.
 
 use anyhow::Result;
-use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{
     args::{ConfigArgs, Format, explain},
     exit::Exit,
     report,
     screen::Screen,
-    sheet::{Cells, csv},
+    sheet::csv,
 };
 use offboard::{
     config::{Row, Secrets},
+    output::{CsvRow, EffectiveSettings, SettingRow},
     text::clean_json,
 };
 
 /// One setting, as people see it.
 struct Line<'a>(&'a Row);
-
-#[derive(Serialize)]
-struct Shown<'a> {
-    value: &'a Option<Value>,
-    source: String,
-}
 
 pub(super) fn show(args: ConfigArgs, secrets: Secrets, screen: &Screen) -> Result<Exit> {
     let config = args.connect.config(secrets)?;
@@ -33,7 +27,7 @@ pub(super) fn show(args: ConfigArgs, secrets: Secrets, screen: &Screen) -> Resul
     match args.output.output {
         Format::Table => screen.line(&report::table(
             &["SETTING", "VALUE", "SOURCE"],
-            lines.iter().map(Cells::cells),
+            lines.iter().map(CsvRow::cells),
         )),
         Format::Csv => csv(screen, &lines, true),
         Format::Json => {
@@ -46,15 +40,17 @@ pub(super) fn show(args: ConfigArgs, secrets: Secrets, screen: &Screen) -> Resul
     Ok(Exit::Done)
 }
 
-fn object(rows: &[Row]) -> Result<Map<String, Value>> {
-    let shown = |row: &Row| {
-        let shown = Shown {
+/// The settings in the shape that `docs/schema/config.json` promises.
+fn object(rows: &[Row]) -> Result<EffectiveSettings> {
+    let setting = |row: &Row| {
+        let setting = SettingRow {
             value: &row.value,
             source: row.source.to_string(),
         };
-        Ok((camel(row.key), serde_json::to_value(shown)?))
+        Ok((camel(row.key), serde_json::to_value(setting)?))
     };
-    rows.iter().map(shown).collect()
+    let settings = rows.iter().map(setting).collect::<Result<_>>()?;
+    Ok(serde_json::from_value(Value::Object(settings))?)
 }
 
 /// A setting as JSON has it.
@@ -98,8 +94,8 @@ fn words(value: &Value) -> String {
     }
 }
 
-impl Cells for Line<'_> {
-    const HEAD: &'static [&'static str] = &["setting", "value", "source"];
+impl CsvRow for Line<'_> {
+    const COLUMNS: &'static [&'static str] = &["setting", "value", "source"];
 
     fn cells(&self) -> Vec<String> {
         let Self(row) = self;
@@ -113,5 +109,16 @@ impl Cells for Line<'_> {
             Some(value) => words(value),
         };
         vec![row.key.to_owned(), value, row.source.to_string()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use offboard::{Keyword, config::Auth, output::AUTH_METHODS};
+
+    #[test]
+    fn the_schema_has_every_way_to_sign_in() {
+        let names: Vec<_> = Auth::ALL.iter().map(|auth| auth.name()).collect();
+        assert_eq!(names, AUTH_METHODS);
     }
 }

@@ -17,10 +17,10 @@ use offboard::{
     component::{Component, ComponentError},
     config::{Config, CredentialError, PluginSettings, SecretFile, Sourced},
     connection::{
-        Connection, Credential, Proxies, SignInError, Token, TokenClaims, cloud::Service,
-        read_trusted, sign_in::Prompt,
+        Connection, Credential, Proxies, Token, TokenClaims, cloud::Service, read_trusted,
+        sign_in::Prompt,
     },
-    contract::{Problem, Retry},
+    contract::{Problem, ProblemKind, Retry},
     ledger::{Fault, Ledger, LedgerError, Session, Waited, Waiting, Who},
     mask,
     outputs::{Files, SharedFile},
@@ -86,7 +86,7 @@ pub(super) async fn connect(
     let audit = match config.audit() {
         Some(file) => {
             let digest = component.digest().as_str();
-            Some(AuditFile::open(&file.value, who.session, digest)?)
+            Some(AuditFile::open(&file.value.0, who.session, digest)?)
         }
         None => None,
     };
@@ -102,7 +102,7 @@ pub(super) async fn connect(
                 Some(tenant) => credential.bind(tenant).await.err(),
                 None => None,
             };
-            let missing = missing.map(|error| no_token(&error));
+            let missing = missing.map(Problem::from);
             connection.credential = Some(credential);
             (token.claims(), missing)
         }
@@ -170,19 +170,19 @@ pub(super) async fn sign_in(
     let credential = config.credential(service, connection, prompt);
     let credential = credential.map_err(|error| {
         let message = mask::words(&format!("{:#}", without_credential(error)));
-        Problem::new("no-credential", Retry::Safe, message)
+        Problem::new(ProblemKind::NoCredential, Retry::Safe, message)
     })?;
     match credential.token().await {
         Ok(token) => Ok((credential, token)),
         Err(error) => {
-            let mut problem = no_token(&error);
+            let mut problem = Problem::from(error);
             if let (Some(implied), Some(message)) =
                 (config.implied_identity(), &mut problem.message)
             {
                 message.push_str(&format!(
                     "; it was asked of the identity {}, which {} names: --identity system asks \
                      of the resource's own",
-                    mask::value(&implied.value),
+                    mask::identifier(&implied.value),
                     implied.source
                 ));
             }
@@ -233,7 +233,7 @@ pub(super) fn check_files(
         files.ledger(&ledger);
     }
     if let Some(audit) = config.audit() {
-        files.writes("the audit", &audit.value);
+        files.writes("the audit", &audit.value.0);
     }
     let secret = |setting: Option<&Sourced<SecretFile>>| setting.map(|file| file.value.0.clone());
     let plugin = config.plugin_settings().file.as_ref();
@@ -305,30 +305,6 @@ fn without_credential(error: CredentialError) -> Error {
             anyhow!("{error}: give --client-secret-file FILE, or set AZURE_CLIENT_SECRET")
         }
         _ => error.into(),
-    }
-}
-
-/// Why there is no token, as a problem.
-fn no_token(error: &SignInError) -> Problem {
-    let kind = match error {
-        SignInError::Unreachable(_) => "no-authority",
-        SignInError::OtherTenant { .. } => "wrong-tenant",
-        _ => "no-credential",
-    };
-    let code = match error {
-        SignInError::Refused { codes, .. } => codes.first().map(|code| format!("AADSTS{code}")),
-        _ => None,
-    };
-    let message = mask::words(&error.to_string());
-    // It stands before the words wherever they are shown.
-    let prefix = code.as_ref().map(|code| format!("{code}: "));
-    let message = match prefix.and_then(|prefix| message.strip_prefix(&prefix)) {
-        Some(words) => words.to_owned(),
-        None => message,
-    };
-    Problem {
-        code,
-        ..Problem::new(kind, Retry::Safe, message)
     }
 }
 
@@ -415,7 +391,7 @@ impl Connected {
                 && self.missing.is_none()
             {
                 let message = format!("{error}, by the URL of a machine");
-                self.missing = Some(Problem::new("wrong-tenant", Retry::Safe, message));
+                self.missing = Some(Problem::new(ProblemKind::WrongTenant, Retry::Safe, message));
             }
         }
     }

@@ -14,12 +14,12 @@ use super::{exit::Exit, hint, report, screen::Screen, signal::Signals};
 use offboard::{
     component::Component,
     connection::{Connection, Token},
-    contract::{Comment, MachineId, Problem},
+    contract::{Comment, MachineId, Problem, ProblemKind},
     grant::Grant,
     ledger::{Entry, Ledger, Plan, RunId, Session, Who},
     order::{State, Target},
     pace::{Pace, Quota},
-    run::{Event, Runner, Sending},
+    run::{self, Event, Events, Runner, Sending},
     sandbox::{Limits, Sandbox},
 };
 
@@ -74,7 +74,7 @@ async fn tour(screen: &Screen, signals: &Signals, simulator: &Simulator) -> Resu
     heading(screen, "2. A machine that nobody knows");
     let unknown = failure(screen, &runner, NOBODY).await?;
     ensure!(
-        unknown.kind == "machine-not-found",
+        unknown.kind == ProblemKind::MachineNotFound,
         "the simulator took an unknown machine"
     );
 
@@ -142,8 +142,8 @@ async fn send(runner: &Runner, run: RunId) -> Result<Entry> {
         again: true,
         ..Sending::default()
     };
-    runner.look(run, true, &|_| {}).await?;
-    runner.send(run, again, &|_| {}).await?;
+    runner.look(run, true, &Events::none()).await?;
+    runner.send(run, again, &Events::none()).await?;
     the_order(runner, run).await
 }
 
@@ -160,7 +160,7 @@ fn heading(screen: &Screen, text: &str) {
 async fn success(screen: &Screen, runner: &Runner, machine: &str) -> Result<()> {
     heading(screen, "1. A machine that is online");
     let run = plan(runner, machine, "Stolen, INC-1234").await?;
-    runner.look(run, true, &|_| {}).await?;
+    runner.look(run, true, &Events::none()).await?;
     let entry = the_order(runner, run).await?;
     let seen = entry.order.seen().context("the preflight failed")?;
     screen.line("Before (preflight):");
@@ -189,15 +189,17 @@ async fn success(screen: &Screen, runner: &Runner, machine: &str) -> Result<()> 
         action.status.name()
     ));
     let ended = Cell::new(State::Accepted);
-    let observe = |event: Event<'_>| {
-        if let Event::Changed(order) = event
-            && let Some(action) = order.action()
+    let observe = |event: Event| {
+        if let Event::Changed { order } = event
+            && let Some(action) = order.order.action()
         {
-            ended.set(order.state());
+            ended.set(order.order.state());
             screen.line(&format!("  {}  {}", since(start), action.status.name()));
         }
     };
-    runner.follow(run, Some(PATIENCE), &observe).await?;
+    let (events, mut stream) = run::events();
+    let tracked = runner.follow(run, Some(PATIENCE), &events);
+    stream.during(tracked, observe).await?;
     let ended = ended.get();
     ensure!(ended == State::Succeeded, "it ended as {ended}");
     screen.line(&format!(
@@ -210,7 +212,7 @@ async fn success(screen: &Screen, runner: &Runner, machine: &str) -> Result<()> 
 /// An order that the service refuses, in the service's own words.
 async fn failure(screen: &Screen, runner: &Runner, machine: &str) -> Result<Problem> {
     let run = plan(runner, machine, "Stolen, INC-1234").await?;
-    runner.look(run, true, &|_| {}).await?;
+    runner.look(run, true, &Events::none()).await?;
     let entry = the_order(runner, run).await?;
     let problem = entry
         .order

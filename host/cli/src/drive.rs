@@ -1,7 +1,11 @@
 //! A run from its record to its result, whether it begins or is taken up again:
 //! look, show, ask, send, follow, report.
 
-use std::{cell::RefCell, collections::HashMap, path::Path};
+use std::{
+    cell::RefCell,
+    collections::{HashMap, HashSet},
+    path::Path,
+};
 
 use anyhow::{Context, Result, ensure};
 use tempfile::NamedTempFile;
@@ -11,7 +15,6 @@ use super::{
     args::{OutputArgs, SendArgs},
     confirm::confirm,
     connect::Connected,
-    evidence,
     exit::Exit,
     outcome::Outcome,
     report::Rows,
@@ -20,12 +23,13 @@ use super::{
     tell::Teller,
 };
 use offboard::{
-    contract::{Problem, Retry, Tag},
+    contract::{Problem, ProblemKind, Retry, Tag},
     ledger::{Ledger, LedgerError, Plan, RunId, RunRow},
     mask,
     order::{Order, State, Verdict},
     outputs::Files,
-    run::{Event, Sending, unrecorded},
+    plan::{Confirmation, Method, PlanDigest},
+    run::{self, Event, Sending, unrecorded},
     text::clean_error,
 };
 
@@ -50,6 +54,25 @@ pub(super) struct Course<'a> {
     pub(super) resend_unknown: bool,
     /// Where its rows go.
     pub(super) rows: &'a RefCell<Rows>,
+}
+
+impl Course<'_> {
+    /// The confirmation of a plan that was shown, or else a consent in advance.
+    fn confirmation(&self, shown: Option<PlanDigest>) -> Confirmation {
+        let method = if shown.is_some() {
+            Method::Answer
+        } else if self.send.expect.is_some() {
+            Method::ExpectedCount
+        } else {
+            Method::Consent
+        };
+        Confirmation {
+            digest: shown,
+            method,
+            by: None,
+            resend_unknown: self.resend_unknown,
+        }
+    }
 }
 
 /// What could not be put on record, by its number.
@@ -127,21 +150,26 @@ async fn go(
     let ledger = runner.session.ledger();
     let counts = ledger.counts(run).await?;
     let teller = Teller::new(screen, connected, counts.total());
-    let observe = |event: Event<'_>| {
-        if let Event::NotRecorded(entry, _) = &event {
+    let (events, mut stream) = run::events();
+    let observe = |event: Event| {
+        if let Event::NotRecorded { order, .. } = &event {
             unwritten
                 .borrow_mut()
-                .insert(entry.number, entry.order.clone());
+                .insert(order.number, order.order.clone());
         }
         teller.tell(&event);
     };
     if counts.of(State::Planned) > 0
-        && let Some(problem) = runner.look(run, course.again, &observe).await?
+        && let Some(problem) = stream
+            .during(runner.look(run, course.again, &events), observe)
+            .await?
     {
         // Every machine would meet it, and not all rules were asked.
-        observe(Event::Stopped(&problem));
+        observe(Event::Stopped { problem });
         if course.send.yes && !course.dry {
-            runner.session.confirm(run, !course.is_resumed).await?;
+            let consent = course.confirmation(None);
+            let all = !course.is_resumed;
+            runner.session.confirm(run, all, &consent).await?;
         }
         return Ok(Finished::Yes);
     }
@@ -159,31 +187,34 @@ async fn go(
     let asks = !course.send.yes && !course.dry;
     let shown = if asks { screen.insisting() } else { *screen };
     announce(course, &shown, connected, run).await?;
+    let plan = runner.session.plan_of(run, course.resend_unknown).await?;
+    if plan.machines > 0 {
+        shown.say(&format!("Plan digest: {}", plan.digest));
+    }
     if course.dry || signals.stopped() {
         return Ok(Finished::Yes);
     }
     if asks && planned > 0 {
-        if doubtful > 0 {
-            shown.say(&format!(
-                "{doubtful} of them may have been offboarded already. Those that the service does \
-                 not list by then will be resent once."
-            ));
-        }
-        let (question, answer) = announce::question(planned, course.send.max_devices);
+        let max_devices = course.send.max_devices;
+        let (question, answer) = announce::question(planned, doubtful, max_devices);
         if !confirm(&question, &answer, signals).await {
             return Ok(Finished::Declined);
         }
     }
+    let succeeded = runner.succeeded(run).await?;
     // Who takes a run up does so for what was shown: what was left out stays out.
     let all = !asks && !course.is_resumed;
-    runner.session.confirm(run, all).await?;
+    let shown = asks.then_some(plan.digest);
+    let confirmation = course.confirmation(shown);
+    runner.session.confirm(run, all, &confirmation).await?;
     let sending = Sending {
         again: course.again,
         resend_unknown: course.resend_unknown,
         tag: course.tag.cloned(),
     };
     teller.begin(planned);
-    runner.send(run, sending, &observe).await?;
+    let sent = runner.send(run, sending, &events);
+    stream.during(sent, observe).await?;
     teller.end();
     let is_resumed = counts.of(State::Accepted) + counts.of(State::Pending) > 0;
     let patience = course.send.wait.wait;
@@ -191,9 +222,12 @@ async fn go(
         let accepted = ledger.counts(run).await?;
         let accepted = accepted.of(State::Accepted) + accepted.of(State::Pending);
         teller.begin_to_follow(accepted);
-        runner.follow(run, patience, &observe).await?;
+        let tracked = runner.follow(run, patience, &events);
+        stream.during(tracked, observe).await?;
         teller.end();
     }
+    // What turned out to have ended long ago says little of its machine.
+    runner.check_succeeded(run, &succeeded).await?;
     Ok(Finished::Yes)
 }
 
@@ -211,6 +245,11 @@ async fn finish(
     let session = &connected.runner.session;
     // What another process is at keeps the turn that it has there.
     let is_busy = session.is_busy_elsewhere(run).await?;
+    let resent = match course.resend_unknown {
+        true => session.resent(run).await?,
+        false => HashSet::new(),
+    };
+    let mut resent_names = Vec::new();
     let mut outcome = Outcome::new(course.rows, claims, *screen);
     let mut after = 0;
     loop {
@@ -219,6 +258,10 @@ async fn finish(
             break;
         };
         after = last.number;
+        let names = entries
+            .iter()
+            .filter(|entry| resent.contains(&entry.number));
+        resent_names.extend(names.map(announce::name));
         for entry in &mut entries {
             if let Some(order) = unwritten.borrow().get(&entry.number) {
                 entry.order = order.clone();
@@ -231,6 +274,9 @@ async fn finish(
         outcome.add(&orders);
     }
     let exit = outcome.end();
+    if course.resend_unknown {
+        announce::resent(screen, &resent_names);
+    }
     let row = ledger.run_at(run).await?.filter(|_| !ledger.is_in_memory());
     if let Some(row) = row {
         // A single order that has ended needs no more words.
@@ -261,7 +307,7 @@ async fn report(ledger: &Ledger, run: &RunRow, file: &Path) -> Result<()> {
         .filter(|folder| !folder.as_os_str().is_empty());
     let out = NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).with_context(context)?;
     let written = out.reopen().with_context(context)?;
-    evidence::page(ledger, run, written)
+    offboard::report::write_run(ledger, run, written)
         .await
         .with_context(context)?;
     // What another process wrote there during the run is not replaced either.
@@ -298,7 +344,7 @@ pub(super) fn nothing_was_done(
                 let plan = plan?;
                 let mut order = Order::new(plan.target, plan.comment);
                 order.settle(Verdict::NotSent(Problem::new(
-                    "interrupted",
+                    ProblemKind::Interrupted,
                     Retry::Safe,
                     "the run ended before its turn",
                 )));

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use offboard::{
     contract::Problem,
-    order::{Order, State, state_of_problem},
+    order::Order,
+    problem::{OutcomeClass, class_of_problem},
 };
 
 /// Why the command ends.
@@ -35,41 +36,26 @@ impl Exit {
 
     /// What an order means for the exit code.
     pub(super) fn of_order(order: &Order) -> Self {
-        let kind = order.problem().map(|problem| &*problem.kind);
-        match order.state() {
-            // What became of it is for another process to tell.
-            State::Skipped if matches!(kind, Some("under-way" | "still-pending")) => Self::Unknown,
-            // The machine may be in use again: the user has to decide.
-            State::Skipped if order.is_seen_since() => Self::Refused,
-            State::Planned | State::Succeeded | State::Skipped => Self::Done,
-            State::Accepted if kind.is_none() => Self::Done,
-            // It was to be followed, and could not be.
-            State::Accepted | State::Pending | State::Unknown | State::Sending => Self::Unknown,
-            State::Failed | State::TimedOut | State::Cancelled => Self::Refused,
-            State::Rejected | State::NotSent if kind.is_some_and(is_credential) => Self::Credential,
-            State::Rejected => Self::Refused,
-            State::NotSent => Self::NotSent,
-            // A state that a newer library adds: its meaning is not known here.
-            _ => Self::Unknown,
-        }
+        order.outcome_class().into()
     }
 
     /// What a problem means where there is no order.
     pub(super) fn of_problem(problem: &Problem) -> Self {
-        match state_of_problem(problem) {
-            _ if is_credential(&problem.kind) => Self::Credential,
-            State::Unknown => Self::Unknown,
-            State::NotSent => Self::NotSent,
-            _ => Self::Refused,
-        }
+        class_of_problem(problem).into()
     }
 }
 
-fn is_credential(kind: &str) -> bool {
-    matches!(
-        kind,
-        "no-credential" | "wrong-tenant" | "unauthorized" | "forbidden"
-    )
+impl From<OutcomeClass> for Exit {
+    fn from(class: OutcomeClass) -> Self {
+        match class {
+            OutcomeClass::Done => Self::Done,
+            OutcomeClass::Refused => Self::Refused,
+            OutcomeClass::Credential => Self::Credential,
+            OutcomeClass::NotSent => Self::NotSent,
+            // A class that a newer library adds: its meaning is not known here.
+            _ => Self::Unknown,
+        }
+    }
 }
 
 impl From<Exit> for u8 {

@@ -3,296 +3,223 @@
 
 use super::aadsts;
 use offboard::{
+    advice::{Purpose, Remedy, TokenSummary, remedy, tag_remedy},
     connection::TokenClaims,
     contract::Problem,
-    order::{Look, NOT_LISTED, Order, SEEN_SINCE, Seen, State},
-    run::Since,
+    ledger::SentOrder,
 };
+
+pub(super) use offboard::output::remarks::{JOINED, aftermath, doubts, warnings};
 
 const SYSTEMS: &str = "Windows 10 version 1703 or later, Windows 11, Windows Server 2019 or later, \
     Windows Server 2012 R2 and 2016 with the unified agent, macOS 14 or later, and Linux";
 
-/// What a call needs a permission for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Aim {
-    Offboard,
-    Read,
-    Tag,
-}
-
 /// What to do about a tag that was not set.
 pub(super) fn of_tag(problem: &Problem, claims: Option<&TokenClaims>) -> String {
-    match &*problem.kind {
-        "forbidden" => forbidden(Aim::Tag, claims),
-        "throttled" | "service-failure" | "outcome-unknown" | "unreadable-answer" => {
-            "Set it in the portal, where it is missing; a tag that is there already stays, once."
-                .to_owned()
-        }
-        _ => hint(problem, claims),
-    }
+    words(&tag_remedy(problem, claims))
 }
 
 /// What to do about a problem.
 pub(super) fn hint(problem: &Problem, claims: Option<&TokenClaims>) -> String {
-    match &*problem.kind {
-        "invalid-machine-id" => "A machine id has 40 hexadecimal digits; the portal's device page \
+    words(&remedy(problem, claims))
+}
+
+/// A remedy, with the names of this command's settings and commands.
+fn words(remedy: &Remedy) -> String {
+    match remedy {
+        Remedy::CheckMachineId => "A machine id has 40 hexadecimal digits; the portal's device page \
             has it in its URL, and `offboard find NAME` lists it."
             .to_owned(),
-        "invalid-comment" => "Say why in --comment; the service keeps it.".to_owned(),
-        "invalid-tag" => "A tag has from 1 to 200 characters, no control characters, and no white \
+        Remedy::GiveComment => "Say why in --comment; the service keeps it.".to_owned(),
+        Remedy::CheckTag => "A tag has from 1 to 200 characters, no control characters, and no white \
             space at either end."
             .to_owned(),
-        "no-credential" => match problem.code.as_deref() {
-            Some(code) => aadsts::advice(code).unwrap_or(aadsts::OTHER).to_owned(),
-            None => NO_CREDENTIAL.to_owned(),
-        },
-        "wrong-tenant" => WRONG_TENANT.to_owned(),
-        "no-authority" => format!("Nothing was sent. {NETWORK}"),
-        "unauthorized" if claims.is_some_and(|claims| claims.ended().is_some()) => ENDED.to_owned(),
-        "unauthorized" => format!(
+        Remedy::SignIn(remedy) => aadsts::words(*remedy).to_owned(),
+        Remedy::RepairCredential => NO_CREDENTIAL.to_owned(),
+        Remedy::UseRightTenant => WRONG_TENANT.to_owned(),
+        Remedy::CheckConnection => format!("Nothing was sent. {NETWORK}"),
+        Remedy::RenewToken => ENDED.to_owned(),
+        Remedy::CheckLicence { token } => format!(
             "A fresh token was asked for where there is another one to be had. If that is refused \
              too, the tenant may have no active licence for Defender for Endpoint.{}",
-            carried(claims)
+            carried(token.as_ref())
         ),
-        "forbidden" => match problem.reading {
-            true => forbidden(Aim::Read, claims),
-            false => forbidden(Aim::Offboard, claims),
-        },
-        "machine-not-found" | "not-found" => format!(
+        Remedy::GrantPermission {
+            purpose,
+            is_granted,
+            token,
+        } => forbidden(*purpose, *is_granted, token.as_ref()),
+        Remedy::FindMachine { is_delegated } => format!(
             "Look the machine up with `offboard find NAME`, or in the portal: the id is in the URL \
              of its device page. Devices leave the inventory after 180 days, and a token of \
              another tenant does not see it.{}",
-            match claims.is_some_and(TokenClaims::is_delegated) {
+            match is_delegated {
                 true =>
                     " This token is a user's, who sees the machines of the user's own device \
                     groups alone, and needs a role that may see them.",
                 false => "",
             }
         ),
-        "ambiguous-name" => "Choose one of the candidates by its id; a device that was onboarded \
+        Remedy::ChooseMachine => "Choose one of the candidates by its id; a device that was onboarded \
             again has a new record, and the old one is inactive."
             .to_owned(),
-        "unsupported-machine" => format!(
+        Remedy::UseAnotherMeans => format!(
             "The service offboards {SYSTEMS}. Remove others by \
             their own means: an offboarding package, or uninstalling the app."
         ),
-        "already-in-progress" => "An offboarding of this machine is under way: follow it with \
+        Remedy::TrackExisting => "An offboarding of this machine is under way: follow it with \
             `offboard status MACHINE --wait`."
             .to_owned(),
-        "throttled" => match problem.retry_after {
+        Remedy::RetryAfter { seconds } => match seconds {
             Some(seconds) => format!("Repeat it in {seconds} seconds: it was not carried out."),
             None => "Repeat it in a minute: it was not carried out.".to_owned(),
         },
-        "service-failure" | "outcome-unknown" | "unreadable-answer" => match problem.reading {
-            true => "Nothing was changed; try again.".to_owned(),
-            false => "It may have been carried out. Do not repeat it blindly: look with `offboard \
+        Remedy::RetryRead => "Nothing was changed; try again.".to_owned(),
+        Remedy::ReconcileFirst => {
+            "It may have been carried out. Do not repeat it blindly: look with `offboard \
                 status MACHINE` first."
-                .to_owned(),
-        },
-        "denied" => "This host let nothing out: the plugin asked for more than was ordered. Look \
+                .to_owned()
+        }
+        Remedy::SetTag => {
+            "Set it in the portal, where it is missing; a tag that is there already stays, once."
+                .to_owned()
+        }
+        Remedy::InspectPlugin => "This host let nothing out: the plugin asked for more than was ordered. Look \
             at it with `offboard inspect`."
             .to_owned(),
-        "not-sent" => "It was not sent, and may be repeated. If the service could not be reached, \
+        Remedy::RetryRequest => "It was not sent, and may be repeated. If the service could not be reached, \
             check the network and --api-root; `offboard config show` tells which proxy is in \
             force. An authority of your own is named by --ca-file, a private address by \
             --allow-address."
             .to_owned(),
-        "no-answer" => {
+        Remedy::CheckNetwork => {
             "Nothing was changed. Check the network and --api-root, then repeat.".to_owned()
         }
-        "interrupted" => "Nothing was sent for this one: it may be ordered again.".to_owned(),
-        "plugin" => "Nothing was sent. The plugin is at fault, or a limit is too narrow for it: \
+        Remedy::OrderAgain => "Nothing was sent for this one: it may be ordered again.".to_owned(),
+        Remedy::CheckPlugin => "Nothing was sent. The plugin is at fault, or a limit is too narrow for it: \
             `offboard inspect` shows them, --limit NAME=VALUE changes one, and -v shows what it \
             asked for."
             .to_owned(),
-        "ledger" => "Nothing was sent, because it could not be put on record. For one machine, \
+        Remedy::RepairLedger => "Nothing was sent, because it could not be put on record. For one machine, \
             --no-ledger does without."
             .to_owned(),
-        "already-offboarded" => {
+        Remedy::ReadEarlier => {
             "Nothing was sent. `offboard show RUN`, or `offboard status ACTION`, shows the \
             earlier offboarding. To offboard the machine again, for example after it was onboarded \
             again, use `offboard run` with --again."
                 .to_owned()
         }
-        SEEN_SINCE => "Nothing was offboarded: the machine has reported since its earlier \
+        Remedy::CheckUse => "Nothing was offboarded: the machine has reported since its earlier \
             offboarding, so it may have been onboarded again. Check the machine. To \
             offboard it again, use `offboard run` with --again."
             .to_owned(),
-        "still-pending" => {
+        Remedy::AskAgain => {
             "An earlier order of this machine was taken, and had not ended when it was \
             last asked about: `offboard resume RUN` asks again. `offboard run` with --again \
             sends another."
                 .to_owned()
         }
-        NOT_LISTED => "The service took it, and may have dropped the action since, with its age; or this \
+        Remedy::CheckMachine => "The service took it, and may have dropped the action since, with its age; or this \
             sign-in does not see it. Waiting tells no more: look at the machine with `offboard find \
             NAME`, or in the portal, which shows it as inactive 7 days after it was offboarded. \
             `offboard run` with --again offboards it once more."
             .to_owned(),
-        "under-way" => {
+        Remedy::ReconcileEarlier => {
             "Nothing was sent: it may be on its way already. `offboard resume RUN` finds \
             out what became of that order."
                 .to_owned()
         }
-        "audit" => "Nothing more was sent, because it could not be put on record. Make room or \
+        Remedy::RepairAudit => "Nothing more was sent, because it could not be put on record. Make room or \
             name another file with --audit."
             .to_owned(),
-        "action-not-found" => "Check the action id; `offboard status MACHINE` shows that of a \
+        Remedy::CheckActionId => "Check the action id; `offboard status MACHINE` shows that of a \
             machine's newest offboarding."
             .to_owned(),
-        "already-ended" => "What has ended cannot be withdrawn. Where it succeeded, the device is \
+        Remedy::Onboard => "What has ended cannot be withdrawn. Where it succeeded, the device is \
             offboarded: onboard it again to undo that."
             .to_owned(),
-        "no-offboarding" => "Nothing is there to show or to cancel; `offboard run` offboards a \
-            machine."
+        Remedy::OffboardFirst => "That proves nothing shortly after an order: the service may list it \
+            later. If a request of this machine got no answer, `offboard resume` finds out what \
+            became of it; do not order it again before that."
             .to_owned(),
-        "wrong-machine" => {
+        Remedy::CorrectEntry => {
             "Nothing was sent. See which of the two is meant, and mend that line.".to_owned()
         }
-        "policy" => {
+        Remedy::ReviewPolicy => {
             "Nothing was sent. The rules stand in the configuration, which `offboard config \
             show` names; whoever keeps them may change them."
                 .to_owned()
         }
-        "duplicate" => "Nothing to do: it stands in this run once already. Where the comments \
-            differ, mend one of them."
+        Remedy::RemoveDuplicate => "This run has the machine once already, by another name. If both have the same \
+            comment, there is nothing to do. If not, change one of the comments."
             .to_owned(),
         _ => "The service's own words say why; quote its tracking id to Microsoft's support."
             .to_owned(),
     }
 }
 
-/// What it means that the service answered with an action that was known.
-pub(super) const JOINED: &str = "An offboarding of this machine was under way already: its action \
-    stands for this order, and keeps the comment that it was sent with.";
-
-/// What it means that an action has not ended.
-pub(super) const PENDING: &str = "The service took it, and the device has not carried it out yet: \
-    one that is offline does so when it comes online.";
-
-/// What an offboarding does not do (Microsoft's documentation).
-pub(super) fn aftermath(platform: Option<&str>) -> &'static str {
-    match platform {
-        Some(platform) if !platform.starts_with("Windows") => {
-            "Its agent stays installed; the device shows as inactive after 7 days and stays \
-             listed for up to 180."
-        }
-        None => {
-            "Windows keeps its onboarding data, other systems their agent; the device shows as \
-             inactive after 7 days and stays listed for up to 180."
-        }
-        Some(_) => {
-            "Windows keeps its onboarding data; the device shows as inactive after 7 days and \
-             stays listed for up to 180."
-        }
+/// What to do about a machine that an order was sent for, if the service lists no
+/// offboarding of it, or perhaps only an earlier one.
+pub(super) fn of_sent(sent: &SentOrder) -> String {
+    let run = short(&sent.run);
+    match sent.is_unknown() {
+        true => format!(
+            "Run {run} sent an order for this machine, and its outcome is not known: it may have \
+             been carried out, although the service does not list it, or lists an earlier action \
+             only. Do not order it again: `offboard resume {run}` finds out what became of it."
+        ),
+        false => format!(
+            "Run {run} sent an order for this machine, which is {}: `offboard show {run}` shows \
+             it. The service may list it later, may have dropped it, or this sign-in does not see \
+             it.",
+            sent.state
+        ),
     }
 }
 
-/// What speaks against an order that was not sent yet.
-pub(super) fn warnings(order: &Order) -> Vec<String> {
-    if order.state() != State::Planned {
-        return Vec::new();
-    }
-    let mut warnings = match order.look() {
-        Some(Look::Seen(seen)) => doubts(seen),
-        Some(Look::Unavailable) => vec!["the token may not read it".to_owned()],
-        None => Vec::new(),
-    };
-    if let Some(action) = order.action() {
-        let (id, status) = (&action.id, action.status.name());
-        warnings.push(match action.status.is_final() {
-            true => {
-                let what =
-                    format!("it was offboarded with the same comment: action {id} ({status})");
-                let since = Since::of(order.seen(), &action.json).problem(&what);
-                since.message.unwrap_or(what)
-            }
-            false => format!("an offboarding of it is under way already: action {id} ({status})"),
-        });
-    }
-    warnings
-}
-
-/// What speaks against a machine, before anything is sent. Advice: the service
-/// decides.
-pub(super) fn doubts(machine: &Seen) -> Vec<String> {
-    let mut doubts = Vec::new();
-    if let Some(status) = machine.onboarding.as_deref()
-        && !status.eq_ignore_ascii_case("Onboarded")
-    {
-        doubts.push(format!("it is not onboarded ({status})"));
-    }
-    if let Some(health) = machine.health.as_deref()
-        && health != "Active"
-    {
-        doubts.push(format!(
-            "it is {health}: the action stays pending until it comes online"
-        ));
-    }
-    if let Some(platform) = machine.platform.as_deref()
-        && [
-            "Windows7",
-            "Windows8",
-            "WindowsXp",
-            "WindowsServer2008",
-            "iOS",
-            "Android",
-        ]
-        .iter()
-        .any(|old| platform.starts_with(old))
-    {
-        doubts.push(format!("{platform} is not among the supported systems"));
-    }
-    if let Some(other) = machine.merged_into.as_deref() {
-        doubts.push(format!("it was merged into {other}"));
-    }
-    doubts
+/// The first part of a run's id, by which commands find the run.
+fn short(run: &str) -> &str {
+    run.split('-').next().unwrap_or(run)
 }
 
 /// The likeliest cause first, as far as the token tells.
-fn forbidden(aim: Aim, claims: Option<&TokenClaims>) -> String {
+fn forbidden(purpose: Purpose, is_granted: bool, token: Option<&TokenSummary>) -> String {
     const AUDIENCE: &str = "that the token's audience is the resource that `offboard config show` \
         names: a wrong audience is answered with 403, too.";
-    let has = |claims: &TokenClaims| match aim {
-        Aim::Offboard => claims.may_offboard(),
-        Aim::Read => claims.may_read(),
-        Aim::Tag => claims.may_tag(),
-    };
-    match claims {
-        Some(claims) if has(claims) && claims.is_delegated() => format!(
+    match token {
+        Some(token) if is_granted && token.is_delegated => format!(
             "The permission is there.{USER} Or check {AUDIENCE} This token is for {}.",
-            claims.audience.as_deref().unwrap_or("none")
+            token.audience.as_deref().unwrap_or("none")
         ),
-        Some(claims) if has(claims) => format!(
+        Some(token) if is_granted => format!(
             "The permission is there: check {AUDIENCE} This token is for {}.",
-            claims.audience.as_deref().unwrap_or("none")
+            token.audience.as_deref().unwrap_or("none")
         ),
         _ => format!(
             "{} Check that it is there with admin consent, and {AUDIENCE}{}",
-            match aim {
-                Aim::Offboard => "The token needs the permission Machine.Offboard.",
-                Aim::Tag =>
+            match purpose {
+                Purpose::Offboard => "The token needs the permission Machine.Offboard.",
+                Purpose::Tag =>
                     "A tag needs the permission Machine.ReadWrite.All, besides Machine.Offboard.",
-                Aim::Read =>
+                Purpose::Read =>
                     "Reading needs the permission Machine.Read.All or \
                     Machine.ReadWrite.All, besides Machine.Offboard.",
             },
-            carried(claims)
+            carried(token)
         ),
     }
 }
 
-fn carried(claims: Option<&TokenClaims>) -> String {
-    let Some(claims) = claims else {
+fn carried(token: Option<&TokenSummary>) -> String {
+    let Some(token) = token else {
         return String::new();
     };
-    let audience = claims.audience.as_deref().unwrap_or("none");
-    let permissions = claims.permissions();
-    let permissions = match permissions.is_empty() {
+    let audience = token.audience.as_deref().unwrap_or("none");
+    let permissions = match token.permissions.is_empty() {
         true => "no permission at all".to_owned(),
-        false => permissions.join(", "),
+        false => token.permissions.join(", "),
     };
-    let user = match claims.is_delegated() {
+    let user = match token.is_delegated {
         true => USER,
         false => "",
     };

@@ -3,7 +3,6 @@
 use std::{fs, path::Path};
 
 use anyhow::{Context, Result};
-use serde::Serialize;
 
 use super::{
     args::{Format, InspectArgs},
@@ -11,111 +10,40 @@ use super::{
     exit::Exit,
     report,
     screen::Screen,
-    sheet::{Cells, csv},
+    sheet::csv,
 };
 use offboard::{
     config::{PluginSettings, format_limit},
     contract::{self, Function},
-    grant::{COUNT, HEADERS, MAX_REQUEST_BODY, Route},
+    grant::Route,
     mask,
+    output::{ComponentInfo, CsvRow},
     outputs::{Files, SharedFile},
-    sandbox::{Limit, Limits, Sandbox, Unit},
+    sandbox::{Limit, Limits, Unit},
     text::clean_json,
 };
 
 /// The name of the contract's file.
 const CONTRACT: &str = "offboard.wit";
 
-/// What is known about a component; the schema is in
-/// `docs/schema/component.json`.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Row<'a> {
-    sha256: &'a str,
-    size: usize,
-    contract: Option<&'a str>,
-    imports: &'a [String],
-    exports: &'a [String],
-    conforms: bool,
-    violations: &'a [String],
-    limits: [LimitRow; Limit::ALL.len()],
-    grants: [GrantRow; Function::ALL.len()],
+fn limit_words(limit: Limit, limits: &Limits) -> String {
+    let words = |value| format_limit(limit.unit(), value);
+    let (value, ceiling) = (words(limits.get(limit)), words(limit.ceiling()));
+    format!("{} {value}, at most {ceiling}", limit.name())
 }
 
-/// One bound of every call.
-#[derive(Serialize)]
-struct LimitRow {
-    name: &'static str,
-    value: u64,
-    ceiling: u64,
-    unit: &'static str,
-    #[serde(skip)]
-    words: [String; 2],
-}
-
-/// What a call of one function may send.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct GrantRow {
-    function: &'static str,
-    method: &'static str,
-    path: &'static str,
-    count: u32,
-    query: bool,
-    body: Option<&'static str>,
-    #[serde(skip)]
-    ordered: Option<&'static str>,
-    headers: [&'static str; HEADERS.len()],
-    request_limit: usize,
-    answer_limit: usize,
-}
-
-impl LimitRow {
-    fn new(limit: Limit, limits: &Limits) -> Self {
-        let (value, ceiling, unit) = (limits.get(limit), limit.ceiling(), limit.unit());
-        Self {
-            name: limit.name(),
-            value,
-            ceiling,
-            unit: unit.name(),
-            words: [value, ceiling].map(|value| format_limit(unit, value)),
-        }
+fn grant_words(function: Function) -> String {
+    let route = Route::of(function);
+    let (function, method, path) = (function.name(), route.method(), route.template());
+    let mut words = format!("{function}: {method} {path}, once");
+    if let Some(ordered) = route.takes() {
+        words.push_str(&format!(", with exactly the {ordered} that was ordered"));
     }
-
-    fn words(&self) -> String {
-        let [value, ceiling] = &self.words;
-        format!("{} {value}, at most {ceiling}", self.name)
+    if route.takes_query() {
+        words.push_str(", with OData's options");
     }
-}
-
-impl GrantRow {
-    fn new(function: Function) -> Self {
-        let route = Route::of(function);
-        Self {
-            function: function.name(),
-            method: route.method(),
-            path: route.template(),
-            count: COUNT,
-            query: route.takes_query(),
-            body: route.body(),
-            ordered: route.takes(),
-            headers: HEADERS,
-            request_limit: MAX_REQUEST_BODY,
-            answer_limit: route.answer_limit(),
-        }
-    }
-
-    fn words(&self) -> String {
-        let mut words = format!("{}: {} {}, once", self.function, self.method, self.path);
-        if let Some(ordered) = self.ordered {
-            words.push_str(&format!(", with exactly the {ordered} that was ordered"));
-        }
-        if self.query {
-            words.push_str(", with OData's options");
-        }
-        let answer = format_limit(Unit::Bytes, self.answer_limit as u64);
-        format!("{words}; an answer of at most {answer}")
-    }
+    let answer = format_limit(Unit::Bytes, route.answer_limit() as u64);
+    format!("{words}; an answer of at most {answer}")
 }
 
 pub(super) fn inspect(args: &InspectArgs, screen: &Screen) -> Result<Exit> {
@@ -123,25 +51,7 @@ pub(super) fn inspect(args: &InspectArgs, screen: &Screen) -> Result<Exit> {
     check_files(args, &plugin)?;
     let component = connect::component(&plugin, screen)?;
     let limits = plugin.limits;
-    // Names first, then types: the sandbox is the judge of both.
-    let mut violations = component.violations();
-    if violations.is_empty()
-        && let Err(error) = Sandbox::new(&component, limits.clone())
-    {
-        violations.push(error.to_string());
-    }
-    let contract = component.contract();
-    let row = Row {
-        sha256: component.digest().as_str(),
-        size: component.bytes().len(),
-        contract: contract.as_deref(),
-        imports: component.imports(),
-        exports: component.exports(),
-        conforms: violations.is_empty(),
-        violations: &violations,
-        limits: Limit::ALL.map(|limit| LimitRow::new(limit, &limits)),
-        grants: Function::ALL.map(GrantRow::new),
-    };
+    let info = ComponentInfo::of(&component, &limits);
     if let Some(file) = &args.extract {
         fs::write(file, component.bytes())
             .with_context(|| format!("{} cannot be written", mask::path(file)))?;
@@ -152,12 +62,12 @@ pub(super) fn inspect(args: &InspectArgs, screen: &Screen) -> Result<Exit> {
         screen.say(&format!("wrote the contract to {}", mask::path(folder)));
     }
     match args.output.output {
-        Format::Table => screen.line(&table(&row)),
-        Format::Json => screen.line(&pretty(&row)?),
-        Format::Csv => csv(screen, &rows(&row), true),
-        Format::Jsonl => screen.line(&clean_json(&serde_json::to_string(&row)?)),
+        Format::Table => screen.line(&table(&info, &limits)),
+        Format::Json => screen.line(&pretty(&info)?),
+        Format::Csv => csv(screen, &rows(&info, &limits), true),
+        Format::Jsonl => screen.line(&clean_json(&serde_json::to_string(&info)?)),
     }
-    Ok(if row.conforms {
+    Ok(if info.conforms {
         Exit::Done
     } else {
         Exit::Refused
@@ -180,8 +90,8 @@ fn check_files(args: &InspectArgs, plugin: &PluginSettings) -> Result<(), Shared
     files.check()
 }
 
-fn pretty(row: &Row<'_>) -> Result<String> {
-    let json = serde_json::to_string_pretty(row)?;
+fn pretty(info: &ComponentInfo) -> Result<String> {
+    let json = serde_json::to_string_pretty(info)?;
     Ok(json.lines().map(clean_json).collect::<Vec<_>>().join("\n"))
 }
 
@@ -195,36 +105,39 @@ fn write_contract(folder: &Path) -> Result<()> {
 /// One property, as people read it.
 struct Property(&'static str, String);
 
-impl Cells for Property {
-    const HEAD: &'static [&'static str] = &["property", "value"];
+impl CsvRow for Property {
+    const COLUMNS: &'static [&'static str] = &["property", "value"];
 
     fn cells(&self) -> Vec<String> {
         vec![self.0.to_owned(), self.1.clone()]
     }
 }
 
-fn table(row: &Row<'_>) -> String {
-    let rows = rows(row);
-    report::table(&["", "COMPONENT"], rows.iter().map(Cells::cells))
+fn table(info: &ComponentInfo, limits: &Limits) -> String {
+    let rows = rows(info, limits);
+    report::table(&["", "COMPONENT"], rows.iter().map(CsvRow::cells))
 }
 
-fn rows(row: &Row<'_>) -> Vec<Property> {
+fn rows(info: &ComponentInfo, limits: &Limits) -> Vec<Property> {
     let mut rows = vec![
-        Property("sha256", row.sha256.to_owned()),
-        Property("size", format!("{} bytes", row.size)),
-        Property("contract", row.contract.unwrap_or("none").to_owned()),
+        Property("sha256", info.sha256.clone()),
+        Property("size", format!("{} bytes", info.size)),
+        Property(
+            "contract",
+            info.contract.as_deref().unwrap_or("none").to_owned(),
+        ),
         Property(
             "conforms",
-            if row.conforms { "yes" } else { "no" }.to_owned(),
+            if info.conforms { "yes" } else { "no" }.to_owned(),
         ),
     ];
     let mut many = |name: &'static str, values: &[String]| {
         rows.extend(values.iter().map(|value| Property(name, value.clone())));
     };
-    many("violation", row.violations);
-    many("imports", row.imports);
-    many("exports", row.exports);
-    many("grant", &row.grants.each_ref().map(GrantRow::words));
-    many("limit", &row.limits.each_ref().map(LimitRow::words));
+    many("violation", &info.violations);
+    many("imports", &info.imports);
+    many("exports", &info.exports);
+    many("grant", &Function::ALL.map(grant_words));
+    many("limit", &Limit::ALL.map(|limit| limit_words(limit, limits)));
     rows
 }

@@ -14,14 +14,13 @@ mod connect;
 mod demo;
 mod drive;
 mod environment;
-mod evidence;
 mod exit;
 mod find;
 mod hint;
 mod inspect;
+mod log;
 mod misplaced;
 mod outcome;
-mod page;
 mod records;
 mod report;
 mod resume;
@@ -38,7 +37,10 @@ mod watch;
 
 use std::{process::ExitCode, time::Duration};
 
-use clap::{CommandFactory, FromArgMatches, error::ContextValue};
+use clap::{
+    CommandFactory, FromArgMatches,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 
 use args::{Cli, Command, ConfigCommand};
 use exit::Exit;
@@ -69,6 +71,7 @@ pub fn main() -> ExitCode {
         Err(answer) => return usage(&answer),
     };
     let screen = Screen::new(cli.quiet, cli.verbose);
+    log::start(cli.verbose, &screen);
     if let Some(misplaced) = misplaced {
         screen.error(&misplaced.to_string());
         return Exit::Usage.into();
@@ -128,7 +131,18 @@ fn shown(answer: &clap::Error) -> String {
             text = text.replace(quoted, &mask::value(quoted));
         }
     }
+    if lacks_machines(answer) {
+        text.push_str("\nTo offboard the machines of a list, use --from FILE instead.\n");
+    }
     mask::words(&text)
+}
+
+/// Whether `offboard run` has no machine.
+fn lacks_machines(answer: &clap::Error) -> bool {
+    let missing = answer.get(ContextKind::InvalidArg);
+    answer.kind() == ErrorKind::MissingRequiredArgument
+        && matches!(missing, Some(ContextValue::Strings(missing))
+            if missing.iter().any(|argument| argument == "<MACHINE>..."))
 }
 
 /// An error is something that the user can mend before anything is sent.

@@ -6,13 +6,15 @@ use std::{cell::RefCell, collections::HashSet};
 use super::{
     exit::Exit,
     hint,
-    report::{self, Row, Rows},
+    report::{self, Rows},
     screen::Screen,
 };
 use offboard::{
     connection::TokenClaims,
+    contract::Problem,
     ledger::RunRow,
     order::{Order, State},
+    output::OrderRow,
     text::clean,
 };
 
@@ -65,9 +67,10 @@ impl<'a> Outcome<'a> {
                 .borrow_mut()
                 .table(&report::ORDER_HEAD, orders.iter().map(|o| report::cells(o))),
             false => {
-                let rows: Vec<Row<'_>> = orders
+                let hint = |problem: &Problem| hint::hint(problem, self.claims);
+                let rows: Vec<OrderRow> = orders
                     .iter()
-                    .map(|order| Row::new(order, self.claims))
+                    .map(|order| OrderRow::new(order, &hint))
                     .collect();
                 self.rows.borrow_mut().add(&rows);
             }
@@ -82,7 +85,8 @@ impl<'a> Outcome<'a> {
                 }
             }
             self.not_listed += u64::from(order.is_not_listed());
-            self.seen_since += u64::from(order.is_seen_since());
+            let is_skipped = order.state() == State::Skipped;
+            self.seen_since += u64::from(is_skipped && order.is_seen_since());
             self.orders += 1;
             if self.orders <= FEW {
                 self.notes.extend(notes(order));

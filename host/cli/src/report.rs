@@ -1,209 +1,18 @@
-//! Orders as data: a table for people, JSON and CSV for programs. The JSON's schema is
-//! in `docs/schema/order.json`, and only ever grows.
+//! Rows on standard output: a table for people, JSON and CSV for programs.
 
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
-use serde_json::value::RawValue;
 
-use super::{
-    args::Format,
-    hint,
-    screen::Screen,
-    sheet::{Cells, csv},
-    target::Subject,
-};
+use super::{args::Format, hint, screen::Screen, sheet::csv};
 use offboard::{
-    connection::TokenClaims,
-    contract::{ActionType, Machine, MachineAction, Problem, Retry},
+    contract::Machine,
     ledger::Entry,
-    order::{Look, Order, State},
+    order::{Order, State},
+    output::CsvRow,
     text::{clean, clean_json},
 };
 
-/// One order, as programs see it.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Row<'a> {
-    /// What the user named.
-    asked: String,
-    machine_id: Option<&'a str>,
-    name: Option<&'a str>,
-    comment: Option<&'a str>,
-    state: &'a str,
-    action: Option<Box<RawValue>>,
-    error: Option<ErrorRow<'a>>,
-    /// What was known before: `ok`, `unavailable`, or none where it was not
-    /// asked.
-    preflight: Option<&'a str>,
-    note: Option<&'a str>,
-    /// What speaks against it, before it is sent.
-    warnings: Vec<String>,
-    /// The action's id and status, for a form that cannot hold it whole.
-    #[serde(skip)]
-    brief: Option<(&'a str, &'a str)>,
-}
-
-impl Cells for Row<'_> {
-    const HEAD: &'static [&'static str] = &[
-        "asked",
-        "machineId",
-        "name",
-        "comment",
-        "state",
-        "actionId",
-        "actionStatus",
-        "errorKind",
-        "errorCode",
-        "errorMessage",
-        "errorTarget",
-        "retry",
-        "preflight",
-        "note",
-        "warnings",
-    ];
-
-    fn cells(&self) -> Vec<String> {
-        let error = self.error.as_ref();
-        let retry = error.map(|error| error.retry.name());
-        let warnings = self.warnings.join("; ");
-        [
-            Some(self.asked.as_str()),
-            self.machine_id,
-            self.name,
-            self.comment,
-            Some(self.state),
-            self.brief.map(|(id, _)| id),
-            self.brief.map(|(_, status)| status),
-            error.map(|error| error.kind),
-            error.and_then(|error| error.code),
-            error.and_then(|error| error.message),
-            error.and_then(|error| error.target),
-            retry,
-            self.preflight,
-            self.note,
-            Some(&warnings),
-        ]
-        .map(|cell| cell.unwrap_or_default().to_owned())
-        .to_vec()
-    }
-}
-
-#[derive(Serialize)]
-struct ErrorRow<'a> {
-    kind: &'a str,
-    code: Option<&'a str>,
-    message: Option<&'a str>,
-    target: Option<&'a str>,
-    hint: String,
-    retry: Retry,
-}
-
-impl<'a> Row<'a> {
-    pub(super) fn new(order: &'a Order, claims: Option<&TokenClaims>) -> Self {
-        let platform = order.seen().and_then(|seen| seen.platform.as_deref());
-        Self {
-            asked: order.target().to_string(),
-            machine_id: order.machine().map(|id| id.as_str()),
-            name: order.name(),
-            comment: Some(order.comment().as_str()),
-            state: order.state().name(),
-            action: order.action().and_then(raw),
-            error: order
-                .problem()
-                .map(|problem| error_row(problem, hint::hint(problem, claims))),
-            preflight: order.look().map(|look| match look {
-                Look::Seen(_) => "ok",
-                Look::Unavailable => "unavailable",
-            }),
-            note: match order.is_joined() {
-                true => Some(hint::JOINED),
-                // The error says more.
-                false if order.is_not_listed() => None,
-                false => note(order.state(), platform),
-            },
-            warnings: hint::warnings(order),
-            brief: order.action().map(brief),
-        }
-    }
-
-    /// An action that no order of this run stands behind.
-    pub(super) fn of_action(
-        asked: &Subject,
-        action: &'a MachineAction,
-        comment: Option<&'a str>,
-        state: State,
-        doubt: Option<(&'a Problem, String)>,
-    ) -> Self {
-        Self {
-            asked: asked.to_string(),
-            machine_id: action.machine_id.as_deref(),
-            name: action.computer_dns_name.as_deref(),
-            comment: comment.or(action.requestor_comment.as_deref()),
-            state: state.name(),
-            action: raw(action),
-            // The error says more.
-            note: match action.action_type {
-                ActionType::Offboard if doubt.is_none() => note(state, None),
-                _ => None,
-            },
-            error: doubt.map(|(problem, hint)| error_row(problem, hint)),
-            preflight: None,
-            warnings: Vec::new(),
-            brief: Some(brief(action)),
-        }
-    }
-
-    /// Something that was asked for and cannot be shown.
-    pub(super) fn of_problem(
-        asked: &'a Subject,
-        comment: Option<&'a str>,
-        problem: &'a Problem,
-        state: State,
-        hint: String,
-    ) -> Self {
-        let (machine_id, name) = asked.machine();
-        Self {
-            asked: asked.to_string(),
-            machine_id,
-            name,
-            comment,
-            state: state.name(),
-            action: None,
-            error: Some(error_row(problem, hint)),
-            preflight: None,
-            note: None,
-            warnings: Vec::new(),
-            brief: None,
-        }
-    }
-}
-
-fn note(state: State, platform: Option<&str>) -> Option<&'static str> {
-    match state {
-        State::Succeeded => Some(hint::aftermath(platform)),
-        State::Pending => Some(hint::PENDING),
-        _ => None,
-    }
-}
-
-fn error_row(problem: &Problem, hint: String) -> ErrorRow<'_> {
-    ErrorRow {
-        kind: &problem.kind,
-        code: problem.code.as_deref(),
-        message: problem.message.as_deref(),
-        target: problem.target.as_deref(),
-        hint,
-        retry: problem.retry,
-    }
-}
-
-fn brief(action: &MachineAction) -> (&str, &str) {
-    (&action.id, action.status.name())
-}
-
-fn raw(action: &MachineAction) -> Option<Box<RawValue>> {
-    RawValue::from_string(action.json.clone()).ok()
-}
+pub(super) use offboard::output::remarks::{detail, words};
 
 /// Rows for programs, or a table for people, a page at a time.
 pub(super) struct Rows {
@@ -226,7 +35,7 @@ impl Rows {
     }
 
     /// One JSON array, one object a line, or CSV.
-    pub(super) fn add<T: Serialize + Cells>(&mut self, rows: &[T]) {
+    pub(super) fn add<T: Serialize + CsvRow>(&mut self, rows: &[T]) {
         let is_first = !std::mem::replace(&mut self.written, true);
         if self.format == Format::Csv {
             return csv(&self.screen, rows, is_first);
@@ -267,7 +76,7 @@ impl Rows {
 }
 
 /// All rows at once.
-pub(super) fn data<T: Serialize + Cells>(screen: &Screen, format: Format, rows: &[T]) {
+pub(super) fn data<T: Serialize + CsvRow>(screen: &Screen, format: Format, rows: &[T]) {
     let mut all = Rows::new(*screen, format);
     if !rows.is_empty() || format == Format::Csv {
         all.add(rows);
@@ -368,29 +177,4 @@ pub(super) fn cells(order: &Order) -> Vec<String> {
             _ => detail(order.action(), order.problem()),
         },
     ]
-}
-
-/// The last column: what went wrong, or the service's own status.
-pub(super) fn detail(action: Option<&MachineAction>, problem: Option<&Problem>) -> String {
-    match (problem, action) {
-        (Some(problem), _) => words(problem),
-        (None, Some(action)) => action.status.name().to_owned(),
-        (None, None) => String::new(),
-    }
-}
-
-/// The service's words and its tracking id.
-pub(super) fn words(problem: &Problem) -> String {
-    let mut words = vec![problem.kind.clone().into_owned()];
-    if let Some(status) = problem.status {
-        words.push(format!("({status})"));
-    }
-    if let Some(code) = &problem.code {
-        words.push(format!("{code}:"));
-    }
-    words.extend(problem.message.clone());
-    if let Some(target) = &problem.target {
-        words.push(format!("[tracking id {target}]"));
-    }
-    clean(&words.join(" "))
 }

@@ -1,6 +1,6 @@
 //! `offboard run`: put on record, look, show, ask, send, follow, report.
 
-use std::{borrow::Borrow, cell::RefCell};
+use std::{borrow::Borrow, cell::RefCell, collections::HashSet, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 
@@ -18,12 +18,17 @@ use super::{
 use offboard::{
     config::Secrets,
     contract::Problem,
-    ledger::{Plan, RunRow},
+    ledger::{Fault, Plan, RunRow},
     order::Verdict,
     run::unrecorded,
 };
 
+/// How long a process with the same request id may take until it is confirmed.
+const PATIENCE: Duration = Duration::from_secs(10 * 60);
+const PAUSE: Duration = Duration::from_millis(200);
+
 pub(super) async fn run(args: RunArgs, secrets: Secrets, screen: &Screen) -> Result<Exit> {
+    args.connect.check_no_ledger(args.no_ledger.no_ledger)?;
     let wanted = wanted(&args, screen)?;
     let count = wanted.len() as u64;
     guard(&args, count)?;
@@ -114,42 +119,65 @@ async fn order(
         resend_unknown: false,
         rows,
     };
-    if let Some(key) = &args.request_id
-        && connected.unrecorded.is_none()
-        && connected.missing.is_none()
-        && let Some((run, is_draft)) = session.run_of_request(key).await?
-    {
-        ensure!(
-            !is_draft,
-            "another process is ordering with the request id {key:?} just now: try again when it \
-             has ended"
-        );
-        let ledger = session.ledger();
-        let known = ledger.run_at(run).await?.context("that run is gone")?;
-        let count = wanted.len() as u64;
-        let plans = plans(args, &wanted, known.uuid);
-        let same =
-            drive::are_same(ledger, run, count, plans).await? && known.tag.as_ref() == course.tag;
-        drop(wanted);
-        ensure!(
-            same,
-            "the request id {key:?} is that of run {}, which is about other machines or has \
-             another comment or tag: nothing was sent",
-            known.uuid
-        );
-        return repeat(&course, connected, &known, signals, screen).await;
-    }
     let run = connected.who.session;
     let key = args.request_id.as_deref();
-    let tag = args.tag.as_ref();
-    let mut failed = None;
-    let plans =
-        plans(args, wanted, run).map_while(|plan| plan.map_err(|error| failed = Some(error)).ok());
-    let run = session.plan(run, key, args.again, tag, plans).await?;
-    if let Some(error) = failed {
-        // A draft, which nobody will ever confirm.
-        return Err(error);
-    }
+    let asks = connected.unrecorded.is_none() && connected.missing.is_none();
+    let mut waited = Duration::ZERO;
+    let run = loop {
+        match key.filter(|_| asks) {
+            Some(key) => match session.run_of_request(key).await? {
+                Some((run, false)) => {
+                    let ledger = session.ledger();
+                    let known = ledger.run_at(run).await?.context("that run is gone")?;
+                    let count = wanted.len() as u64;
+                    let plans = plans(args, &wanted, known.uuid);
+                    let same = drive::are_same(ledger, run, count, plans).await?
+                        && known.tag.as_ref() == course.tag;
+                    drop(wanted);
+                    ensure!(
+                        same,
+                        "the request id {key:?} is that of run {}, which is about other machines or \
+                         has another comment or tag: nothing was sent",
+                        known.uuid
+                    );
+                    return repeat(&course, connected, &known, signals, screen).await;
+                }
+                // Its process is still about to send.
+                Some((_, true)) => {
+                    if waited >= PATIENCE {
+                        screen.fail(&format!(
+                            "another process has not confirmed its run with the request id {key:?}: \
+                             nothing was sent here; try again when it has ended"
+                        ));
+                        return Ok(Exit::NotSent);
+                    }
+                    tokio::select! {
+                        () = tokio::time::sleep(PAUSE) => waited += PAUSE,
+                        () = signals.stopping() => return Ok(Exit::Interrupted),
+                    }
+                    session.end_the_dead().await?;
+                    continue;
+                }
+                None => {}
+            },
+            None => {}
+        }
+        let mut failed = None;
+        let plans = plans(args, &wanted, run)
+            .map_while(|plan| plan.map_err(|error| failed = Some(error)).ok());
+        let planned = session.plan(run, key, args.again, args.tag.as_ref(), plans);
+        let planned = planned.await;
+        if let Some(error) = failed {
+            // A draft, which nobody will ever confirm.
+            return Err(error);
+        }
+        match planned {
+            // Another process was first, since the question.
+            Err(error) if asks && matches!(error.fault(), Fault::Requested) => {}
+            planned => break planned?,
+        }
+    };
+    drop(wanted);
     if let Some(problem) = unusable(connected) {
         let verdict = Verdict::NotSent(problem);
         connected.runner.settle_planned(run, &verdict).await?;
@@ -178,6 +206,8 @@ async fn repeat(
         known.uuid
     ));
     resume::put_back(connected, known.id, !course.send.yes).await?;
+    let runner = &connected.runner;
+    runner.check_succeeded(known.id, &HashSet::new()).await?;
     let counts = connected.runner.session.ledger().counts(known.id).await?;
     match counts.open() {
         0 => drive::show(course, connected, known.id, screen).await,

@@ -2,7 +2,7 @@
 //! panics when the reader of a pipe goes away.
 
 use std::{
-    io::{ErrorKind, IsTerminal, Write, stderr, stdout},
+    io::{self, ErrorKind, IsTerminal, Write, stderr, stdout},
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -54,13 +54,23 @@ impl Screen {
     /// Data, to standard output. A reader that went away has seen enough; any
     /// other failure is remembered.
     pub(super) fn data(&self, text: &str) {
+        self.bytes(text.as_bytes());
+    }
+
+    /// The same, of text that is already encoded.
+    pub(super) fn bytes(&self, bytes: &[u8]) {
         let mut out = stdout().lock();
-        let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        let written = out.write_all(bytes).and_then(|()| out.flush());
         if let Err(error) = written
             && error.kind() != ErrorKind::BrokenPipe
         {
             self.fail(&format!("standard output cannot be written: {error}"));
         }
+    }
+
+    /// Standard output for code that writes data; a failure is handled as by [`Self::data`].
+    pub(super) fn writer(&self) -> DataWriter {
+        DataWriter(*self)
     }
 
     /// Whether something failed besides what was asked for.
@@ -130,6 +140,20 @@ impl Screen {
     pub(super) fn fail(&self, text: &str) {
         self.error(&clean_error(text));
         FAILED.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Standard output of a screen.
+pub(super) struct DataWriter(Screen);
+
+impl Write for DataWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.bytes(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

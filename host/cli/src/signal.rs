@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::{exit::Exit, screen::Screen};
 use offboard::ledger::Ledger;
@@ -15,51 +15,50 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The two wishes to end.
 pub(super) struct Signals {
-    /// True after the first.
-    pub(super) stop: watch::Receiver<bool>,
-    now: watch::Receiver<bool>,
+    /// Cancelled by the first.
+    pub(super) stop: CancellationToken,
+    /// Cancelled by the second.
+    now: CancellationToken,
 }
 
 impl Signals {
     /// Listens from now on.
     pub(super) fn listen(screen: &Screen) -> Self {
-        let (stop_sender, stop) = watch::channel(false);
-        let (now_sender, now) = watch::channel(false);
+        let signals = Self {
+            stop: CancellationToken::new(),
+            now: CancellationToken::new(),
+        };
+        let (stop, now) = (signals.stop.clone(), signals.now.clone());
         let screen = *screen;
         let mut heard = Heard::new();
         tokio::spawn(async move {
             heard.next().await;
             screen.say("Stopping: what is in flight is finished. Once more stops at once.");
-            let _ = stop_sender.send(true);
+            stop.cancel();
             heard.next().await;
-            let _ = now_sender.send(true);
-            // Kept: a closed channel would look like a signal that never comes.
+            now.cancel();
             tokio::select! {
                 () = heard.next() => {}
                 () = tokio::time::sleep(PATIENCE) => {}
             }
             std::process::exit(u8::from(Exit::Interrupted).into());
         });
-        Self { stop, now }
+        signals
     }
 
     /// Whether the first has come.
     pub(super) fn stopped(&self) -> bool {
-        *self.stop.borrow()
+        self.stop.is_cancelled()
     }
 
     /// Returns at the first.
     pub(super) async fn stopping(&self) {
-        if self.stop.clone().wait_for(|stop| *stop).await.is_err() {
-            std::future::pending::<()>().await;
-        }
+        self.stop.cancelled().await;
     }
 
     /// Returns at the second.
     pub(super) async fn at_once(&self) {
-        if self.now.clone().wait_for(|now| *now).await.is_err() {
-            std::future::pending::<()>().await;
-        }
+        self.now.cancelled().await;
     }
 }
 

@@ -4,6 +4,7 @@
 use std::{ops::ControlFlow, time::Duration};
 
 use anyhow::Result;
+use tokio::sync::Mutex;
 
 use super::{
     actions::{Asked, interrupted, machine, show, unknown_action},
@@ -16,7 +17,7 @@ use super::{
 };
 use offboard::{
     config::Secrets,
-    contract::{ActionId, MachineAction, Problem, Retry},
+    contract::{ActionId, ActionType, MachineAction, MachineId, Problem, ProblemKind, Retry},
     order::{State, state_of},
     outputs::Files,
     run::Since,
@@ -37,19 +38,24 @@ pub(super) async fn status(args: StatusArgs, secrets: Secrets, screen: &Screen) 
         .await;
     let mut asked = Vec::new();
     for subject in &args.actions {
+        let mut machine = None;
         let found = tokio::select! {
-            found = newest(&connected, subject) => found,
+            found = newest(&connected, subject, &mut machine) => found,
             () = signals.stopping() => Err(no_answer()),
         };
         let found = found.map(|action| {
             let state = state_of(&action.status);
             (action, state)
         });
-        asked.push(Asked {
+        let mut one = Asked {
             subject: subject.clone(),
             found,
             doubt: None,
-        });
+            sent: None,
+            is_unseen: false,
+        };
+        one.look_into_ledger(&connected, machine).await;
+        asked.push(one);
     }
     if let Some(patience) = args.wait.wait {
         tokio::select! {
@@ -83,6 +89,7 @@ pub(super) async fn status(args: StatusArgs, secrets: Secrets, screen: &Screen) 
         Ok((_, State::Pending)) => Exit::Unknown,
         Ok((_, State::Failed | State::TimedOut | State::Cancelled)) => Exit::Refused,
         Ok(_) => Exit::Done,
+        Err(_) if asked.is_unknown() => Exit::Unknown,
         Err(problem) => Exit::of_problem(problem),
     })))
 }
@@ -91,9 +98,16 @@ pub(super) async fn status(args: StatusArgs, secrets: Secrets, screen: &Screen) 
 async fn doubt(connected: &Connected, asked: &mut [Asked]) {
     for asked in asked {
         if let Ok((action, State::Succeeded)) = &asked.found
-            && let Some(since @ Since::Reported(..)) = connected.runner.since(action).await
+            && action.action_type == ActionType::Offboard
         {
-            asked.doubt = Some(since.problem(&format!("action {} offboarded it", action.id)));
+            match connected.runner.since(action).await {
+                Some(Since::Silent(..)) => {}
+                Some(since @ Since::Reported(..)) => {
+                    let what = format!("action {} offboarded it", action.id);
+                    asked.doubt = Some(since.problem(&what));
+                }
+                Some(_) | None => asked.is_unseen = true,
+            }
         }
     }
 }
@@ -104,11 +118,20 @@ fn unknown(_: &Problem) -> State {
 }
 
 fn no_answer() -> Problem {
-    Problem::new("interrupted", Retry::Safe, "interrupted before the answer")
+    Problem::new(
+        ProblemKind::Interrupted,
+        Retry::Safe,
+        "interrupted before the answer",
+    )
 }
 
-/// The action that a user means: by its id, or a machine's newest offboarding.
-async fn newest(connected: &Connected, subject: &Subject) -> Result<MachineAction, Problem> {
+/// The action that a user means: by its id, or a machine's newest offboarding, and then
+/// which machine that is.
+async fn newest(
+    connected: &Connected,
+    subject: &Subject,
+    meant: &mut Option<MachineId>,
+) -> Result<MachineAction, Problem> {
     if let Some(problem) = &connected.missing {
         return Err(problem.clone());
     }
@@ -118,16 +141,19 @@ async fn newest(connected: &Connected, subject: &Subject) -> Result<MachineActio
         }
         Subject::Machine(named) => machine(connected, &named.target).await?,
     };
+    *meant = Some(machine.clone());
     let listing = connected.runner.offboardings(&[&machine]).await?;
     listing.of(&machine).next().cloned().ok_or_else(|| {
         let message = format!("the service knows no offboarding of {machine}");
-        Problem::new("no-offboarding", Retry::Never, message)
+        Problem::new(ProblemKind::NoOffboarding, Retry::Never, message)
     })
 }
 
 async fn follow(connected: &Connected, asked: &mut [Asked], patience: Duration, screen: &Screen) {
     let runner = &connected.runner;
-    let ask = async || {
+    let asked = Mutex::new(asked);
+    let ask = || async {
+        let mut asked = asked.lock().await;
         let mut open = ControlFlow::Break(());
         for asked in asked.iter_mut() {
             let Ok((action, State::Accepted)) = &asked.found else {

@@ -47,7 +47,12 @@ impl fmt::Display for Subject {
 
 /// A machine id, a device URL of the portal, or a DNS name.
 pub(super) fn machine(text: &str) -> Result<MachineReference, String> {
-    text.parse().map_err(|error| refused(text, &error))
+    text.parse().map_err(|error| match is_secret(text) {
+        true => {
+            "this looks like a secret, not a machine: give a token with --token-file".to_owned()
+        }
+        false => refused(text, &error),
+    })
 }
 
 /// An action id, or what [`machine`] takes.
@@ -68,11 +73,19 @@ pub(super) fn any_name(text: &str) -> Result<String, String> {
     })
 }
 
+fn is_secret(text: &str) -> bool {
+    offboard::mask::check("MACHINE", text).is_err()
+}
+
 /// Why a text is not a machine, with what the user can do.
 pub(super) fn refused(text: &str, error: &InvalidReference) -> String {
     match error {
         InvalidReference::Number => {
             format!("{error} (to wait that long, write --wait={text})")
+        }
+        InvalidReference::Path => {
+            let path = offboard::mask::value(text);
+            format!("{error}, or read them from a list: --from {path}")
         }
         InvalidReference::Name => {
             format!("{error}; `offboard find` finds devices with other names")

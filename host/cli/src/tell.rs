@@ -12,11 +12,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{connect::Connected, hint, report, screen::Screen};
 use offboard::{
-    contract::MachineId,
-    ledger::Entry,
+    contract::{MachineId, Problem},
     order::{Order, State},
     pace::{Quota, time_left},
-    run::Event,
+    run::{Event, OrderSnapshot},
     text::clean,
 };
 
@@ -123,66 +122,70 @@ impl<'a> Teller<'a> {
         self.planned.set(0);
     }
 
-    pub(super) fn tell(&self, event: &Event<'_>) {
+    pub(super) fn tell(&self, event: &Event) {
         match event {
-            Event::Looking(order) => {
-                let asked = clean(&order.target().to_string());
+            Event::Preflight { order } => {
+                let asked = clean(&order.order.target().to_string());
                 self.screen.detail(&format!("looking up {asked}"));
             }
-            Event::Fleet(machines) => {
+            Event::FleetRead { machines } => {
                 let words = format!("{machines} machines of the fleet are read");
                 self.screen.detail(&words);
             }
-            Event::NotSeen(entry, problem) => self.not_seen(entry, problem),
-            Event::Changed(order) => self.changed(order),
-            Event::Asking(order) => self.say_of_one(
+            Event::PreflightUnavailable { order, problem } => self.not_seen(order, problem),
+            Event::Changed { order } => self.changed(&order.order),
+            Event::Reconciling { order } => self.say_of_one(
                 "the outcome is unknown; asking the service what became of it",
-                order,
+                &order.order,
             ),
-            Event::PutBack(order, problem, pause) => {
-                let pause = humantime::format_duration(*pause);
+            Event::Retrying {
+                order,
+                problem,
+                after,
+            } => {
+                let pause = humantime::format_duration(*after);
                 let words = report::words(problem);
-                self.say_of_one(&format!("it comes again in {pause}: {words}"), order);
+                self.say_of_one(&format!("it comes again in {pause}: {words}"), &order.order);
             }
-            Event::Tagged(order) => {
-                let asked = clean(&order.target().to_string());
+            Event::Tagged { order } => {
+                let asked = clean(&order.order.target().to_string());
                 self.screen.detail(&format!("{asked} is tagged"));
             }
-            Event::NotTagged(order, problem) => self.screen.warn(&format!(
+            Event::TagFailed { order, problem } => self.screen.warn(&format!(
                 "{}: it is offboarded without the tag: {}\n  {}",
-                clean(&order.target().to_string()),
+                clean(&order.order.target().to_string()),
                 report::words(problem),
                 hint::of_tag(problem, self.connected.claims.as_ref())
             )),
-            Event::NoTags(problem) => self.screen.warn(&format!(
+            Event::TaggingStopped { problem } => self.screen.warn(&format!(
                 "no machine is tagged any more, and the offboarding goes on: {}\n  {}",
                 report::words(problem),
                 hint::of_tag(problem, self.connected.claims.as_ref())
             )),
-            Event::Renewed => self
+            Event::TokenRenewed => self
                 .screen
                 .say("the service refused the token; sending again with a fresh one"),
-            Event::Waiting(pause, problem) => self.screen.progress(&format!(
+            Event::Waiting { problem, after } => self.screen.progress(&format!(
                 "the service cannot be asked just now, waiting {}: {}",
-                humantime::format_duration(*pause),
+                humantime::format_duration(*after),
                 report::words(problem)
             )),
-            Event::NotAsked(problem) => self.screen.say(&format!(
+            Event::StatusUnavailable { problem } => self.screen.say(&format!(
                 "how far the actions are cannot be asked just now, and is asked again: {}",
                 report::words(problem)
             )),
-            Event::NotKept(problem) => self.screen.warn(&report::words(problem)),
-            Event::Stopped(problem) => self
+            Event::ActionsNotKept { problem } => self.screen.warn(&report::words(problem)),
+            Event::Stopped { problem } => self
                 .screen
                 .say(&format!("nothing more is sent: {}", report::words(problem))),
-            Event::NotRecorded(entry, error) => {
-                let machine = entry.order.machine().map_or("", |id| id.as_str());
+            Event::NotRecorded { order, error } => {
+                let machine = order.order.machine().map_or("", |id| id.as_str());
                 self.screen.fail(&format!(
                     "{machine} is {}, and that is not on record: {error}",
-                    entry.order.state()
+                    order.order.state()
                 ));
             }
-            Event::CannotFollow(problem) => self.screen.say(&format!(
+            Event::TrackingStopped { problem } => self.screen.say(&format!(
                 "the actions cannot be followed: {}",
                 report::words(problem)
             )),
@@ -190,9 +193,9 @@ impl<'a> Teller<'a> {
         }
     }
 
-    fn not_seen(&self, entry: &Entry, problem: &offboard::contract::Problem) {
-        let asked = clean(&entry.order.target().to_string());
-        if let Some(called) = &entry.called {
+    fn not_seen(&self, order: &OrderSnapshot, problem: &Problem) {
+        let asked = clean(&order.order.target().to_string());
+        if let Some(called) = &order.listed_name {
             self.screen.say(&format!(
                 "note: whether {asked} is {}, as the list says, cannot be checked",
                 clean(called)

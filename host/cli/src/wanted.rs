@@ -11,11 +11,12 @@ use std::{
 use anyhow::{Context, Result, anyhow};
 use uuid::Uuid;
 
-use super::{args::RunArgs, screen::Screen, target};
+use super::{args::RunArgs, screen::Screen};
 use offboard::{
     ledger::Plan,
     selection::{
-        EntryComment, List, ListError, ListFault, ListOptions, MachineReference, RowError,
+        EntryComment, InvalidReference, List, ListError, ListFault, ListOptions, MachineReference,
+        RowError,
     },
     text::clean,
 };
@@ -93,7 +94,7 @@ pub(super) fn wanted(args: &RunArgs, screen: &Screen) -> Result<Vec<Wanted>> {
         if let ListError::Faults(faults) = &error {
             show(faults, screen);
         }
-        let help = help(&error);
+        let help = help(&error, &options);
         anyhow!("{from}: {error}, and nothing was sent{help}")
     })?;
     screen.say(&summary(&list));
@@ -110,20 +111,15 @@ pub(super) fn wanted(args: &RunArgs, screen: &Screen) -> Result<Vec<Wanted>> {
 fn show(faults: &[ListFault], screen: &Screen) {
     let screen = screen.insisting();
     for ListFault { line, error } in faults.iter().take(MAX_FAULTS) {
-        let error = match error {
+        let more = match error {
             RowError::Machine {
-                column,
-                text,
-                error,
-            } => {
-                let column = column.as_ref();
-                let column = column.map_or_else(String::new, |c| format!(" in the column {c:?}"));
-                format!("{text:?}{column}: {}", target::refused(text, error))
-            }
-            RowError::NoComment => format!("{error}, and there is no --comment"),
-            error => error.to_string(),
+                error: InvalidReference::Name,
+                ..
+            } => "; `offboard find` finds devices with other names",
+            RowError::NoComment => ", and there is no --comment",
+            _ => "",
         };
-        screen.say(&clean(&format!("line {line}: {error}")));
+        screen.say(&clean(&format!("line {line}: {error}{more}")));
     }
     if let more @ 1.. = faults.len().saturating_sub(MAX_FAULTS) {
         screen.say(&format!("and {more} more"));
@@ -131,16 +127,41 @@ fn show(faults: &[ListFault], screen: &Screen) {
 }
 
 /// What the user can do about a list that cannot be used.
-fn help(error: &ListError) -> String {
+fn help(error: &ListError, options: &ListOptions) -> String {
     match error {
         ListError::UnusedIds { column, used, .. } => {
             let other = used.as_ref().map_or_else(String::new, |used| {
                 format!(", or --id-column {} if those ids are meant", quoted(used))
             });
-            format!(": add --id-column {}{other}", quoted(column))
+            format!(
+                ": add --id-column {}{other}, or remove the column",
+                quoted(column)
+            )
         }
-        ListError::Guids(_) => {
-            ": add --name-column with the column of the DNS names, to select the machines by name"
+        ListError::TwoNames { column, other, .. } => format!(
+            ": add --name-column {} or --name-column {}",
+            quoted(column),
+            quoted(other)
+        ),
+        ListError::Guids { names, .. } => {
+            let column = options.name_column.as_ref().or(names.as_ref());
+            let by_name = match column {
+                Some(column) => format!("--name-column {}", quoted(column)),
+                None => "--name-column with the column of the DNS names".to_owned(),
+            };
+            match (&options.id_column, &options.name_column) {
+                (Some(_), Some(_)) => {
+                    format!(": leave out --id-column; {by_name} selects the machines by name")
+                }
+                (Some(_), None) => {
+                    format!(": replace --id-column by {by_name}, to select the machines by name")
+                }
+                (None, _) => format!(": add {by_name}, to select the machines by name"),
+            }
+        }
+        ListError::NoIds(_) => {
+            ": name the column of the ids with --id-column, or the column of the DNS names with \
+             --name-column"
                 .to_owned()
         }
         ListError::Columns(_) => ": name the column with --id-column or --name-column".to_owned(),

@@ -1,15 +1,15 @@
 //! The audit on disk: one JSON line for each request that was refused, and two
 //! for each that was let out, of which the first is on the disk before anything
-//! leaves. Only ever appended to; it never holds a token. The schema is in
-//! `docs/schema/audit.json`.
+//! leaves. Only ever appended to; it never holds a token. A line is an [`AuditEntry`].
 
 use std::{
-    io,
+    fs::{self, File},
+    io::{self, BufRead, BufReader, Read},
     path::Path,
     sync::{Mutex, PoisonError},
 };
 
-use serde::Serialize;
+use serde::Deserialize;
 use thiserror::Error;
 use uuid::Uuid;
 
@@ -17,6 +17,7 @@ use crate::{
     egress::{Audit, Entry, Phase},
     lines::Lines,
     mask,
+    output::{AuditDecision, AuditEntry, AuditPhase},
 };
 
 /// An open audit file.
@@ -27,6 +28,9 @@ pub struct AuditFile {
     plugin_sha256: String,
 }
 
+/// The longest line of an audit, in bytes, with a wide margin.
+const MAX_LINE: u64 = 256 * 1024;
+
 /// The audit cannot be opened, so nothing may be sent.
 #[derive(Debug, Error)]
 #[error("the audit file {} cannot be written: {cause}", mask::path(.path))]
@@ -35,29 +39,20 @@ pub struct AuditError {
     cause: io::Error,
 }
 
-#[derive(Serialize)]
+/// What the first line of an audit has, whatever its version.
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Line<'a> {
-    time: String,
-    run: Uuid,
-    plugin_sha256: &'a str,
-    call: &'a str,
-    grant: &'a str,
-    method: &'a str,
-    scheme: &'a str,
-    authority: &'a str,
-    route: Option<&'a str>,
-    decision: &'a str,
-    reason: Option<String>,
-    address: Option<String>,
-    proxy: Option<String>,
-    status: Option<u16>,
-    bytes_sent: u64,
-    bytes_received: u64,
-    failure: Option<&'a str>,
-    duration_ms: u64,
-    phase: &'a str,
-    query: Option<&'a str>,
+struct FirstLine {
+    #[serde(rename = "time")]
+    _time: String,
+    #[serde(rename = "pluginSha256")]
+    _plugin_sha256: String,
+    #[serde(rename = "call")]
+    _call: String,
+    #[serde(rename = "grant")]
+    _grant: String,
+    #[serde(rename = "decision")]
+    _decision: String,
 }
 
 impl AuditFile {
@@ -65,9 +60,13 @@ impl AuditFile {
     /// readable by nobody else. The run is the journal's.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// It cannot be written, or the file holds something else.
     pub fn open(path: &Path, run: Uuid, plugin_sha256: &str) -> Result<Self, AuditError> {
-        let lines = Lines::open(path).map_err(|cause| AuditError {
+        let open = || {
+            refuse_other(path)?;
+            Lines::open(path)
+        };
+        let lines = open().map_err(|cause| AuditError {
             path: path.to_owned(),
             cause,
         })?;
@@ -79,23 +78,43 @@ impl AuditFile {
     }
 }
 
+/// Refuses a file that has content of another kind: a list, or notes.
+fn refuse_other(path: &Path) -> io::Result<()> {
+    // A device or a pipe keeps nothing, and reading it could block.
+    let holds = fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() > 0);
+    if !holds {
+        return Ok(());
+    }
+    let mut line = Vec::new();
+    let mut file = BufReader::new(File::open(path)?.take(MAX_LINE));
+    file.read_until(b'\n', &mut line)?;
+    // A crash may have torn the only line.
+    let is_torn = line.last() != Some(&b'\n') && line.starts_with(br#"{"time":"#);
+    match is_torn || serde_json::from_slice::<FirstLine>(&line).is_ok() {
+        true => Ok(()),
+        false => Err(io::Error::other(
+            "it exists and is not an earlier audit, so nothing is added to it; name another file",
+        )),
+    }
+}
+
 impl Audit for AuditFile {
     fn note(&self, entry: &Entry<'_>) -> io::Result<()> {
         let exchange = entry.exchange;
         let time = jiff::Timestamp::try_from(entry.time).map_err(io::Error::other)?;
-        let line = Line {
+        let line = AuditEntry {
             time: time.to_string(),
-            run: self.run,
-            plugin_sha256: &self.plugin_sha256,
-            call: entry.call.name(),
-            grant: entry.grant,
-            method: entry.method,
-            scheme: entry.scheme,
-            authority: entry.authority,
-            route: entry.route.map(|route| route.template()),
+            run: self.run.to_string(),
+            plugin_sha256: self.plugin_sha256.clone(),
+            call: entry.call.name().to_owned(),
+            grant: entry.grant.to_owned(),
+            method: entry.method.to_owned(),
+            scheme: entry.scheme.to_owned(),
+            authority: entry.authority.to_owned(),
+            route: entry.route.map(|route| route.template().to_owned()),
             decision: match entry.refusal {
-                None => "allowed",
-                Some(_) => "refused",
+                None => AuditDecision::Allowed,
+                Some(_) => AuditDecision::Refused,
             },
             reason: entry.refusal.map(ToString::to_string),
             address: exchange
@@ -105,15 +124,55 @@ impl Audit for AuditFile {
             status: exchange.and_then(|exchange| exchange.status),
             bytes_sent: exchange.map_or(0, |exchange| exchange.bytes_sent),
             bytes_received: exchange.map_or(0, |exchange| exchange.bytes_received),
-            failure: exchange.and_then(|exchange| exchange.failure.as_deref()),
+            failure: exchange.and_then(|exchange| exchange.failure.clone()),
             duration_ms: u64::try_from(entry.duration.as_millis()).unwrap_or(u64::MAX),
             phase: match entry.phase {
-                Phase::Decision => "decision",
-                Phase::End => "end",
+                Phase::Decision => AuditPhase::Decision,
+                Phase::End => AuditPhase::End,
             },
-            query: entry.query,
+            query: entry.query.map(ToOwned::to_owned),
         };
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         lines.append(&line)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn only_an_audit_is_appended_to() {
+        let line = r#"{"time":"2026-11-20T10:00:00Z","pluginSha256":"0","call":"offboard","grant":"g","method":"POST","decision":"allowed"}"#;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let torn = line.get(..30).unwrap();
+        for (before, is_taken) in [
+            (String::new(), true),
+            (format!("{line}\n"), true),
+            (format!("{line}\nwhat a crash left"), true),
+            (line.to_owned(), true),
+            (torn.to_owned(), true),
+            (format!("{torn}\n"), false),
+            ("machineId,comment\n".to_owned(), false),
+            ("\n".to_owned(), false),
+            ("<!doctype html>\n<html>".to_owned(), false),
+            (
+                "{\"asked\":\"pc-1\",\"machineId\":null}\n".to_owned(),
+                false,
+            ),
+            (format!("\n{line}\n"), false),
+            ("\u{0}".repeat(1000), false),
+        ] {
+            fs::write(&path, &before).unwrap();
+            let opened = AuditFile::open(&path, Uuid::new_v4(), "0");
+            assert_eq!(opened.is_ok(), is_taken, "{before:?}");
+            drop(opened);
+            let after = fs::read_to_string(&path).unwrap();
+            assert!(after.starts_with(&before), "{before:?}");
+            assert!(is_taken || after == before, "{before:?}");
+        }
+        assert!(AuditFile::open(&folder.path().join("new"), Uuid::new_v4(), "0").is_ok());
     }
 }

@@ -6,15 +6,22 @@
 
 #![deny(unsafe_code)]
 
+pub mod advice;
 pub mod audit;
 pub mod config;
+pub mod export;
 pub mod ledger;
 mod lines;
 pub mod members;
 pub mod order;
+pub mod output;
 pub mod outputs;
 pub mod pace;
+pub mod plan;
 pub mod policy;
+pub mod problem;
+#[cfg(feature = "report")]
+pub mod report;
 pub mod run;
 pub mod selection;
 pub mod text;

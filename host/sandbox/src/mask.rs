@@ -11,28 +11,16 @@ use thiserror::Error;
 /// taken for a secret, unless a file has it.
 const LONG_NAME: usize = 32;
 
-/// The shortest password of letters alone.
-const MIN_PASSWORD: usize = 6;
+/// The shortest password of letters, digits and signs that is recognised anywhere.
+const MIN_PASSWORD: usize = 8;
 
 /// The shortest text whose mixture of letters and digits is judged.
 const MIN_MIXED: usize = 16;
 
-/// What the name of a file with a secret may end with. Other endings may be part
-/// of a password.
-const ENDINGS: [&str; 15] = [
-    "cer", "crt", "der", "jwt", "key", "p12", "pass", "password", "pem", "pfx", "pwd", "secret",
-    "token", "tok", "txt",
-];
-
-/// What such a file may be called.
-const WORDS: [&str; 7] = [
-    "assertion",
-    "cert",
-    "cred",
-    "key",
-    "pass",
-    "secret",
-    "token",
+/// What the name of a file with a secret ends with. Other endings may be part of a
+/// password.
+const ENDINGS: [&str; 10] = [
+    "cer", "crt", "der", "jwt", "key", "p12", "pem", "pfx", "tok", "txt",
 ];
 
 /// Parameters of a URL whose value is a secret.
@@ -63,27 +51,44 @@ pub fn path(path: &Path) -> String {
     }
 }
 
-/// The name of a file that holds a secret, if it may be shown. A password may be
-/// short, so a name that no file has is shown only if it looks like one.
+/// The name of a file that holds a secret, if it may be shown. A name that no file has
+/// may be a password, whatever it looks like: of it, the folder that exists is shown, and
+/// the name of a file in it only if it is an ordinary word with a known extension.
 #[must_use]
 pub fn secret_path(path: &Path) -> String {
     let text = path.display().to_string();
     let name = path.file_name().map(|name| name.to_string_lossy());
     let name = name.unwrap_or_default();
-    if path.exists() || (looks_like_name(path, &name) && !may_be_secret_path(path, &text)) {
+    let folder = path.parent().unwrap_or(path);
+    let is_whole = folder.as_os_str().is_empty() || folder.is_dir();
+    if path.exists() || (is_whole && looks_like_file(&name)) {
         return text;
     }
     // A folder that exists is not part of the secret, but of the configuration.
-    let shown = match path.parent() {
-        Some(folder) if folder.parent().is_some() && folder.is_dir() => {
-            folder.join(hidden_name(&name)).display().to_string()
-        }
-        _ => hidden_name(&text),
-    };
+    let shown = known_folder(path).and_then(|folder| {
+        let rest = path.strip_prefix(folder).ok()?.to_string_lossy();
+        Some(folder.join(hidden_name(&rest)).display().to_string())
+    });
+    let shown = shown.unwrap_or_else(|| hidden_name(&text));
     format!(
         "{shown}: a secret may have been given instead of the name of its file; write it into a \
          file and give the name of that file"
     )
+}
+
+/// The name or the id of a tenant or an application, if it may be shown: a GUID, a domain,
+/// a resource of Azure, or an ordinary word.
+#[must_use]
+pub fn identifier(text: &str) -> Cow<'_, str> {
+    let is_domain = text.contains('.')
+        && text
+            .chars()
+            .all(|c| c.is_alphanumeric() || matches!(c, '.' | '-'));
+    let id = text.strip_prefix("object:").unwrap_or(text);
+    match is_domain || text.starts_with('/') || is_ordinary(id) {
+        true => value(text),
+        false => Cow::Owned(hidden(text)),
+    }
 }
 
 /// A value that is not the name of a file, if it may be shown.
@@ -92,9 +97,19 @@ pub fn value(text: &str) -> Cow<'_, str> {
     if text.contains("://") {
         return Cow::Owned(words(text));
     }
-    match may_be_secret(text) {
+    match may_be_secret(text) || is_password(text) {
         true => Cow::Owned(hidden(text)),
         false => Cow::Borrowed(text),
+    }
+}
+
+/// Text from a file whose content is not known: only what looks like a reference to a
+/// machine or like ordinary words may be shown.
+#[must_use]
+pub fn cell(text: &str) -> Cow<'_, str> {
+    match is_ordinary(text) {
+        true => Cow::Borrowed(text),
+        false => Cow::Owned(hidden(text)),
     }
 }
 
@@ -238,18 +253,58 @@ fn hidden_name(text: &str) -> String {
     format!("[hidden: {count} characters that name no existing file]")
 }
 
-/// Whether a name looks like one that a file with a secret may have: by its extension, or
-/// by plain words that describe the content. A few letters are not a password, unless
-/// they are the end of one that contains a slash.
-fn looks_like_name(path: &Path, name: &str) -> bool {
-    let (_, ending) = name.rsplit_once('.').unwrap_or_default();
-    let is_word = |c: char| c.is_ascii_lowercase() || matches!(c, '-' | '_' | '.');
-    let folder = path.parent().unwrap_or(path);
-    let is_whole = folder.as_os_str().is_empty() || folder.is_dir();
-    ENDINGS.contains(&ending.to_ascii_lowercase().as_str())
-        || name.chars().all(is_word)
-            && ((is_whole && name.len() < MIN_PASSWORD)
-                || WORDS.iter().any(|word| name.contains(word)))
+/// Whether this is an ordinary word with the extension of a file with a secret.
+fn looks_like_file(name: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(stem, ending)| {
+        ENDINGS.contains(&ending.to_ascii_lowercase().as_str())
+            && !stem.is_empty()
+            && is_ordinary(stem)
+    })
+}
+
+/// The innermost folder of a path that exists, unless it is the root.
+fn known_folder(path: &Path) -> Option<&Path> {
+    path.ancestors()
+        .skip(1)
+        .find(|folder| folder.parent().is_some() && folder.is_dir())
+}
+
+/// Whether a text is a GUID, a machine id, or a few words as headings and names of hosts
+/// have them. A word of letters and digits may be a password, unless it is short or
+/// written like the name of a host.
+fn is_ordinary(text: &str) -> bool {
+    const MAX_TEXT: usize = 40;
+    const MAX_WORD: usize = 24;
+    const MAX_HOST: usize = 15;
+    const SHORT: usize = 6;
+    const BETWEEN: [char; 4] = [' ', '-', '_', '.'];
+    let is_hex = |text: &str| text.chars().all(|c| c.is_ascii_hexdigit());
+    let groups: Vec<usize> = text.split('-').map(str::len).collect();
+    if (text.len() == 40 && is_hex(text))
+        || (groups == [8, 4, 4, 4, 12] && is_hex(&text.replace('-', "")))
+    {
+        return true;
+    }
+    let is_word = |word: &str| {
+        // As in `Last seen (UTC)`.
+        let inner = word
+            .strip_prefix('(')
+            .and_then(|word| word.strip_suffix(')'));
+        let word = inner.unwrap_or(word);
+        let changes = word.chars().zip(word.chars().skip(1));
+        let changes = changes.filter(|(one, next)| one.is_lowercase() && next.is_uppercase());
+        match word.chars().count() {
+            length if word.chars().all(char::is_alphabetic) => {
+                length <= MAX_WORD && changes.count() <= 3
+            }
+            length if word.chars().all(|c| c.is_ascii_digit()) => length <= MAX_HOST,
+            length if word.chars().all(char::is_alphanumeric) => {
+                length < SHORT || (length <= MAX_HOST && !word.contains(char::is_lowercase))
+            }
+            _ => false,
+        }
+    };
+    text.chars().count() <= MAX_TEXT && !may_be_secret(text) && text.split(BETWEEN).all(is_word)
 }
 
 /// Whether a name that no file has may be a secret.
@@ -258,17 +313,22 @@ fn may_be_secret_path(path: &Path, text: &str) -> bool {
         return true;
     }
     // Folders that exist are not part of a secret. A secret may contain a slash.
-    let known = path
-        .ancestors()
-        .skip(1)
-        .find(|folder| folder.parent().is_some() && folder.is_dir());
-    let rest = known.and_then(|folder| path.strip_prefix(folder).ok());
+    let rest = known_folder(path).and_then(|folder| path.strip_prefix(folder).ok());
     match rest {
         Some(rest) => rest
             .components()
             .any(|part| part.as_os_str().to_str().is_some_and(may_be_secret)),
         None => may_be_secret(text) || (is_bare(text) && text.chars().count() >= LONG_NAME),
     }
+}
+
+/// Whether a word has letters, digits, and a sign that no name of a host or a rule has.
+fn is_password(text: &str) -> bool {
+    text.chars().count() >= MIN_PASSWORD
+        && !text.contains(char::is_whitespace)
+        && text.contains(char::is_alphabetic)
+        && text.contains(|c: char| c.is_ascii_digit())
+        && text.contains(['!', '$', '^', '#', '%', '&', '~'])
 }
 
 /// Whether a name has neither a folder nor an extension.

@@ -101,6 +101,40 @@ fn names_and_values_that_are_none_are_shown() {
 }
 
 #[test]
+fn of_a_file_only_ordinary_words_and_references_are_shown() {
+    for text in [
+        "name",
+        "Device ID",
+        "Last seen (UTC)",
+        "computerDnsName",
+        "laptop-7.example.test",
+        "DESKTOP-4F2K9QX",
+        "0123",
+        "1h30m",
+        "11111111-2222-3333-4444-555555555555",
+        "0123456789abcdef0123456789abcdef01234567",
+    ] {
+        assert_eq!(cell(text), text);
+    }
+    for text in [
+        JWT,
+        CLIENT_SECRET,
+        BASE64,
+        "hunter2",
+        "Summer2024!",
+        "Summer2024",
+        "pass=word",
+        "https://a.test/?sig=x",
+        "9f86d081884c7d659a2feaa0c55ad015",
+        "0123456789abcdef0123456789abcdef012345678",
+        "correct horse battery staple and many more words",
+        "a\nb",
+    ] {
+        assert!(cell(text).starts_with("[hidden: "), "{text}");
+    }
+}
+
+#[test]
 fn a_short_password_in_place_of_its_file_is_not_shown() {
     let folder = tempfile::tempdir().unwrap();
     for password in ["hunter2", "Summer2024!", "pass/word", "correct horse"] {
@@ -111,14 +145,57 @@ fn a_short_password_in_place_of_its_file_is_not_shown() {
     }
     let anchored = secret_path(&folder.path().join("hunter2"));
     assert!(anchored.starts_with(folder.path().to_str().unwrap()));
-    for name in [
+    // Whatever it looks like.
+    for password in [
         "one",
+        "monkey",
         "token",
         "client-secret",
-        "Contoso.pfx",
-        "/run/secrets/token",
+        "mypassword",
+        "my.password",
+        "correct.token",
+        "certain",
+        "hunter2.key",
+        ".txt",
+        "secrets/client.txt",
+        "/no-such-folder/token",
     ] {
-        assert_eq!(secret_path(Path::new(name)), name);
+        let shown = secret_path(Path::new(password));
+        assert!(shown.starts_with("[hidden: "), "{shown}");
+        let anchored = secret_path(&folder.path().join(password.trim_start_matches('/')));
+        let secret = format!("{}: ", password.trim_start_matches('/'));
+        assert!(
+            !anchored.contains(&secret) && anchored.contains("[hidden: "),
+            "{anchored}"
+        );
+    }
+    assert_eq!(secret_path(Path::new("Contoso.pfx")), "Contoso.pfx");
+    let file = folder.path().join("client-2024.txt");
+    assert_eq!(secret_path(&file), file.to_str().unwrap());
+}
+
+#[test]
+fn a_password_in_place_of_a_tenant_is_not_shown() {
+    for text in [
+        "Summer2024!",
+        "Summer2024",
+        "hunter2",
+        "pass=word",
+        JWT,
+        BASE64,
+    ] {
+        assert!(identifier(text).starts_with("[hidden: "), "{text}");
+    }
+    assert!(value("Summer2024!").starts_with("[hidden: "));
+    for text in [
+        "common",
+        "contoso365.onmicrosoft.com",
+        "11111111-2222-3333-4444-555555555555",
+        "object:11111111-2222-3333-4444-555555555555",
+        "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/one",
+        "system",
+    ] {
+        assert_eq!(identifier(text), text);
     }
 }
 

@@ -35,7 +35,7 @@ use offboard::{
     contract::{Comment, MachineAction, MachineId, OffboardError, WIT},
     egress::Delivery,
     grant::Refusal,
-    sandbox::{CallError, Called, Limits, Sandbox},
+    sandbox::{CallError, CallOutcome, Limits, Sandbox},
 };
 
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
@@ -49,7 +49,7 @@ const COMMENT: &str = "Retired";
 /// The id of the action that the service answers with.
 const ACTION: &str = "aaaaaaaa-2222-3333-4444-555555555555";
 
-type Offboarding = Called<Result<MachineAction, OffboardError>>;
+type Offboarding = CallOutcome<Result<MachineAction, OffboardError>>;
 
 /// Builds every guest, once; the folder of the modules.
 fn guests() -> &'static Path {

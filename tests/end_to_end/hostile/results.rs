@@ -7,7 +7,7 @@ use offboard::{
     ledger::{Ledger, Plan, Session, Who},
     order::{Look, Order, State, Target},
     pace::{Pace, Quota},
-    run::{Runner, Sending},
+    run::{Events, Runner, Sending},
     sandbox::CallError,
 };
 
@@ -23,7 +23,7 @@ async fn run(guest: &str, server: &Scripted) -> Order {
     let who = Who::new(None, "0", server.root());
     let session = Arc::new(Session::begin(&ledger, &who, "run").await.unwrap());
     let pace = Pace::new(Quota::default(), Arc::clone(&session), |_| {});
-    let (_stop, stopped) = tokio::sync::watch::channel(false);
+    let stopped = tokio_util::sync::CancellationToken::new();
     let sandbox = sandbox_with(guest, |limits| limits.deadline = Duration::from_secs(3));
     let runner = Runner::new(sandbox, connection(server.root()), pace, session, stopped);
     let plan = Plan {
@@ -37,7 +37,10 @@ async fn run(guest: &str, server: &Scripted) -> Order {
     let mut entry = ledger.entries(run, 0, 1).await.unwrap().remove(0);
     entry.order.looked(Look::Unavailable);
     runner.session.save(&mut entry).await.unwrap();
-    runner.send(run, Sending::default(), &|_| {}).await.unwrap();
+    runner
+        .send(run, Sending::default(), &Events::none())
+        .await
+        .unwrap();
     ledger.entries(run, 0, 1).await.unwrap().remove(0).order
 }
 

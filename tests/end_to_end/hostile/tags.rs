@@ -6,7 +6,7 @@ use offboard::{
     contract::TagError,
     egress::Delivery,
     grant::Refusal,
-    sandbox::{Called, Limits, Sandbox},
+    sandbox::{CallOutcome, Limits, Sandbox},
 };
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ use super::{
 
 const TAG: &str = "Retired";
 
-type Tagging = Called<Result<(), TagError>>;
+type Tagging = CallOutcome<Result<(), TagError>>;
 
 fn tagger(guest: &str) -> Sandbox {
     let bytes = wrapped_for("tagging-plugin", module(guest));

@@ -5,13 +5,17 @@ mod settings;
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{
+    ArgAction, Args, Parser, Subcommand, ValueEnum,
+    builder::{PathBufValueParser, TypedValueParser},
+};
 
 use super::{
     target,
     wanted::{self, ListSource},
 };
 use offboard::{
+    config::NOT_STANDARD_OUTPUT,
     contract::{Comment, Tag},
     selection::MachineReference,
 };
@@ -96,7 +100,7 @@ pub(super) enum Command {
 #[derive(Debug, Args)]
 pub(super) struct NoLedgerArgs {
     /// Put nothing on record here, where nothing can be written; for one machine alone
-    #[arg(long, conflicts_with = "ledger")]
+    #[arg(long)]
     pub(super) no_ledger: bool,
 }
 
@@ -126,7 +130,7 @@ pub(super) struct SendArgs {
     #[arg(long, value_name = "COUNT", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(super) jobs: u8,
     /// Write a page about the run here, for a change ticket or an auditor
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = file())]
     pub(super) report: Option<PathBuf>,
 }
 
@@ -193,6 +197,14 @@ pub(super) struct RunArgs {
     pub(super) output: OutputArgs,
     #[command(flatten)]
     pub(super) connect: ConnectArgs,
+}
+
+/// A file that is written. `-` is not standard output here.
+fn file() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| match path.as_os_str() == "-" {
+        true => Err(NOT_STANDARD_OUTPUT),
+        false => Ok(path),
+    })
 }
 
 /// A key of a user's own.

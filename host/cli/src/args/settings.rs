@@ -1,13 +1,12 @@
 //! The arguments of settings, built from their definitions.
 
-use std::ffi::OsString;
+use std::{ffi::OsString, path::PathBuf};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, ensure};
 use clap::{
     Arg, ArgAction, ArgMatches, Args, Command, Error, FromArgMatches,
-    builder::{PossibleValue, PossibleValuesParser},
+    builder::{PathBufValueParser, PossibleValue, PossibleValuesParser, TypedValueParser},
     parser::ValueSource,
-    value_parser,
 };
 use offboard::config::{
     Config, ConfigBuilder, ConfigError, Environment, Kind, PluginSettings, SETTINGS, Secrets,
@@ -38,6 +37,20 @@ impl ConnectArgs {
     pub(crate) fn config(&self, secrets: Secrets) -> Result<Config> {
         let config = self.0.builder()?.secrets(secrets).build();
         config.map_err(explain)
+    }
+
+    /// Checks that the user does not name a ledger and do without one. The environment
+    /// may name one: flags take precedence.
+    ///
+    /// # Errors
+    /// `--no-ledger` and `--ledger` are both given.
+    pub(crate) fn check_no_ledger(&self, no_ledger: bool) -> Result<()> {
+        let is_named = self.0.0.iter().any(|(key, ..)| *key == "ledger");
+        ensure!(
+            !no_ledger || !is_named,
+            "--no-ledger cannot be used with --ledger: nothing was sent"
+        );
+        Ok(())
     }
 }
 
@@ -135,7 +148,10 @@ fn argument(setting: &'static Setting) -> Option<Arg> {
         .env(setting.variable?)
         .help(setting.help());
     let argument = match setting.kind {
-        Kind::Path => argument.value_parser(value_parser!(std::path::PathBuf)),
+        Kind::Path => argument.value_parser(
+            PathBufValueParser::new()
+                .try_map(|path: PathBuf| setting.check(&path.to_string_lossy()).map(|()| path)),
+        ),
         Kind::Keyword(words) => {
             let value = |(name, description): (&'static str, &'static str)| {
                 PossibleValue::new(name).help(description)

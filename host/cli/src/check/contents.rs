@@ -3,25 +3,26 @@
 
 use uuid::Uuid;
 
-use super::steps::{Report, Step, words};
+use super::steps::{Report, words};
 use crate::hint;
 use offboard::{
     config::Config,
     connection::{TokenClaims, cloud::Service},
+    output::CheckStep,
 };
 
 /// A token that was ready may be over already.
-pub(super) fn held(claims: Option<&TokenClaims>) -> Step {
+pub(super) fn held(claims: Option<&TokenClaims>) -> CheckStep {
     if claims.is_none() {
-        return Step::warning(
+        return CheckStep::warning(
             "token",
             "there is one, and it is no JWT, as Entra ID's are",
             "Is it a token at all? A client secret is given by --client-secret-file.",
         );
     }
     match claims.and_then(TokenClaims::ended) {
-        None => Step::passed("token", "there is one"),
-        Some(ago) => Step::failed(
+        None => CheckStep::passed("token", "there is one"),
+        Some(ago) => CheckStep::failed(
             "token",
             format!("there is one, and it ended {} ago", words(ago)),
             hint::ENDED,
@@ -38,7 +39,7 @@ pub(super) fn contents(
 ) {
     let Some(claims) = claims else {
         for step in ["audience", "tenant", "roles", "reading"] {
-            report.add(Step::skipped(
+            report.add(CheckStep::skipped(
                 step,
                 "the token cannot be read, which is no fault",
             ));
@@ -53,12 +54,12 @@ pub(super) fn contents(
         false => held.join(", "),
     };
     report.add(match claims.may_offboard() {
-        true if claims.may_tag() => Step::passed("roles", words),
-        true => Step::passed(
+        true if claims.may_tag() => CheckStep::passed("roles", words),
+        true => CheckStep::passed(
             "roles",
             format!("{words}; --tag takes Machine.ReadWrite.All, too"),
         ),
-        false => Step::failed(
+        false => CheckStep::failed(
             "roles",
             format!("Machine.Offboard is not among them: {words}"),
             "Add the permission Machine.Offboard under WindowsDefenderATP to the app registration, \
@@ -66,7 +67,7 @@ pub(super) fn contents(
         ),
     });
     if claims.is_delegated() {
-        report.add(Step::warning(
+        report.add(CheckStep::warning(
             "user",
             "the token is a user's",
             "Whether this user's role may offboard, and in which device groups, nobody tells \
@@ -74,8 +75,8 @@ pub(super) fn contents(
         ));
     }
     report.add(match claims.may_read() {
-        true => Step::passed("reading", "machines can be looked up, and actions followed"),
-        false => Step::warning(
+        true => CheckStep::passed("reading", "machines can be looked up, and actions followed"),
+        false => CheckStep::warning(
             "reading",
             "no permission to read",
             "Add Machine.Read.All: without it machines go by their ids alone, nothing is followed, \
@@ -84,18 +85,18 @@ pub(super) fn contents(
     });
 }
 
-fn audience(service: &Service, claims: &TokenClaims) -> Step {
+fn audience(service: &Service, claims: &TokenClaims) -> CheckStep {
     let plain = |text: &str| text.trim_end_matches('/').to_ascii_lowercase();
     match claims.audience.as_deref() {
-        None => Step::skipped("audience", "the token names none"),
+        None => CheckStep::skipped("audience", "the token names none"),
         Some(audience) if plain(audience) == plain(&service.resource) => {
-            Step::passed("audience", audience)
+            CheckStep::passed("audience", audience)
         }
         // An application's id stands for its resource in some tokens.
         Some(audience) if audience.parse::<Uuid>().is_ok() => {
-            Step::skipped("audience", format!("an application's id: {audience}"))
+            CheckStep::skipped("audience", format!("an application's id: {audience}"))
         }
-        Some(audience) => Step::failed(
+        Some(audience) => CheckStep::failed(
             "audience",
             format!(
                 "the token is for {audience}, and {} is wanted",
@@ -107,18 +108,18 @@ fn audience(service: &Service, claims: &TokenClaims) -> Step {
     }
 }
 
-fn tenant(config: &Config, claims: &TokenClaims) -> Step {
+fn tenant(config: &Config, claims: &TokenClaims) -> CheckStep {
     if let Some((found, wanted)) = config.other_tenant(claims) {
         let reason = format!("the token is of {found}, and {wanted} is wanted");
-        return Step::failed("tenant", reason, hint::WRONG_TENANT);
+        return CheckStep::failed("tenant", reason, hint::WRONG_TENANT);
     }
     let wanted = config.tenant().map(|tenant| &tenant.value);
     match (claims.tenant.as_deref(), wanted) {
-        (None, _) => Step::skipped("tenant", "the token names none"),
-        (Some(found), Some(wanted)) if !wanted.eq_ignore_ascii_case(found) => Step::skipped(
+        (None, _) => CheckStep::skipped("tenant", "the token names none"),
+        (Some(found), Some(wanted)) if !wanted.eq_ignore_ascii_case(found) => CheckStep::skipped(
             "tenant",
             format!("{found}; whether that is {wanted}, the token does not tell"),
         ),
-        (Some(found), _) => Step::passed("tenant", found),
+        (Some(found), _) => CheckStep::passed("tenant", found),
     }
 }

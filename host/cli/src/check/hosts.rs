@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::steps::{Report, Step, words};
+use super::steps::{Report, words};
 use crate::hint;
 use offboard::{
     config::Config,
@@ -10,6 +10,7 @@ use offboard::{
         Connection, Probe, ProbeError, Skew,
         cloud::{Issuer, Service},
     },
+    output::CheckStep,
 };
 
 /// A clock that is off by more is refused by Entra ID and by the service.
@@ -36,18 +37,18 @@ pub(super) async fn network(
     let seen = connection.probe_api().await;
     skews.extend(reached("api", seen.as_ref(), report));
     report.add(match skews.into_iter().max() {
-        None => Step::skipped("clock", "no host said what time it is"),
-        Some(skew) if skew.by > WRONG => Step::failed(
+        None => CheckStep::skipped("clock", "no host said what time it is"),
+        Some(skew) if skew.by > WRONG => CheckStep::failed(
             "clock",
             off(skew),
             "Set this machine's clock: tokens and signed statements hold for minutes.",
         ),
-        Some(skew) if skew.by > LATE => Step::warning(
+        Some(skew) if skew.by > LATE => CheckStep::warning(
             "clock",
             off(skew),
             "Set this machine's clock before it is off by more.",
         ),
-        Some(_) => Step::passed("clock", "it agrees with the hosts'"),
+        Some(_) => CheckStep::passed("clock", "it agrees with the hosts'"),
     });
 }
 
@@ -72,11 +73,14 @@ fn reached(
             let proxy = probe.proxy.as_ref();
             let proxy =
                 proxy.map_or_else(String::new, |proxy| format!(" through the proxy {proxy}"));
-            report.add(Step::passed(step, format!("it answers{address}{proxy}")));
+            report.add(CheckStep::passed(
+                step,
+                format!("it answers{address}{proxy}"),
+            ));
             probe.skew
         }
         Err(error) => {
-            report.add(Step::failed(step, error.to_string(), hint::NETWORK));
+            report.add(CheckStep::failed(step, error.to_string(), hint::NETWORK));
             None
         }
     }

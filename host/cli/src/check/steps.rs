@@ -2,92 +2,16 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
-
 use crate::screen::Screen;
-use offboard::mask;
+use offboard::output::{CheckStatus, CheckStep};
 
-/// One step; the schema is in `docs/schema/check.json`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Step {
-    pub(super) step: &'static str,
-    pub(super) status: Status,
-    pub(super) reason: String,
-    /// What to do next, where something is to be done.
-    pub(super) hint: Option<String>,
-}
-
-/// How a step ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Status {
-    /// As it should be.
-    Passed,
-    /// Offboarding works all the same, with less comfort.
-    Warning,
-    /// With this, nothing can be offboarded.
-    Failed,
-    /// Nothing can be said.
-    Skipped,
-}
-
-impl Status {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Passed => "passed",
-            Self::Warning => "warning",
-            Self::Failed => "failed",
-            Self::Skipped => "skipped",
-        }
-    }
-
-    fn mark(self) -> &'static str {
-        match self {
-            Self::Passed => "✓",
-            Self::Warning => "!",
-            Self::Failed => "✗",
-            Self::Skipped => "-",
-        }
-    }
-}
-
-impl Step {
-    pub(super) fn passed(step: &'static str, reason: impl Into<String>) -> Self {
-        Self::new(step, Status::Passed, reason, None)
-    }
-
-    pub(super) fn skipped(step: &'static str, reason: impl Into<String>) -> Self {
-        Self::new(step, Status::Skipped, reason, None)
-    }
-
-    pub(super) fn warning(
-        step: &'static str,
-        reason: impl Into<String>,
-        hint: impl Into<String>,
-    ) -> Self {
-        Self::new(step, Status::Warning, reason, Some(hint.into()))
-    }
-
-    pub(super) fn failed(
-        step: &'static str,
-        reason: impl Into<String>,
-        hint: impl Into<String>,
-    ) -> Self {
-        Self::new(step, Status::Failed, reason, Some(hint.into()))
-    }
-
-    fn new(
-        step: &'static str,
-        status: Status,
-        reason: impl Into<String>,
-        hint: Option<String>,
-    ) -> Self {
-        Self {
-            step,
-            status,
-            reason: mask::words(&reason.into()),
-            hint,
-        }
+/// The mark of a status, before its step.
+fn mark(status: CheckStatus) -> &'static str {
+    match status {
+        CheckStatus::Passed => "✓",
+        CheckStatus::Warning => "!",
+        CheckStatus::Failed => "✗",
+        CheckStatus::Skipped => "-",
     }
 }
 
@@ -100,7 +24,7 @@ pub(super) fn words(duration: Duration) -> String {
 pub(super) struct Report {
     screen: Screen,
     tells: bool,
-    steps: Vec<Step>,
+    steps: Vec<CheckStep>,
 }
 
 impl Report {
@@ -112,9 +36,9 @@ impl Report {
         }
     }
 
-    pub(super) fn add(&mut self, step: Step) {
+    pub(super) fn add(&mut self, step: CheckStep) {
         if self.tells {
-            let line = format!("{} {:<14} {}", step.status.mark(), step.step, step.reason);
+            let line = format!("{} {:<14} {}", mark(step.status), step.step, step.reason);
             self.screen.line(&offboard::text::clean(&line));
             if let Some(hint) = &step.hint {
                 self.screen
@@ -124,7 +48,7 @@ impl Report {
         self.steps.push(step);
     }
 
-    pub(super) fn into_steps(self) -> Vec<Step> {
+    pub(super) fn into_steps(self) -> Vec<CheckStep> {
         self.steps
     }
 }

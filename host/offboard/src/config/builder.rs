@@ -12,7 +12,7 @@ use super::{
     plugin::PluginSettings,
     setting_of,
     settings::{CONFIGURATION, PROFILE, Values},
-    value::SettingValue,
+    value::{SettingValue, WrittenFile},
 };
 
 /// Takes the layers of a configuration. Without any, only the default
@@ -120,11 +120,12 @@ impl ConfigBuilder {
     /// # Errors
     /// The configuration file cannot be used, or a value contains a secret.
     pub fn ledger_path(&self) -> Result<Option<PathBuf>, ConfigError> {
-        if let Some(ledger) = self.given::<PathBuf>("ledger")? {
-            return Ok(Some(ledger.value));
+        if let Some(ledger) = self.given::<WrittenFile>("ledger")? {
+            return Ok(Some(ledger.value.0));
         }
         let chosen = chosen(&self.place()?)?;
         let in_profile = chosen.and_then(|chosen| chosen.profile.ledger);
+        let in_profile = in_profile.map(|WrittenFile(file)| file);
         Ok(in_profile.or_else(super::default_ledger))
     }
 

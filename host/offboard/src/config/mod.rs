@@ -74,7 +74,7 @@ pub use secrets::Secrets;
 pub use setting::{InvalidValue, Kind, SecretVariable, Section, Setting};
 pub use settings::{SETTINGS, setting_of};
 pub use source::{Source, Sourced};
-pub use value::{Hosts, SecretFile, Words};
+pub use value::{Hosts, NOT_STANDARD_OUTPUT, SecretFile, Words, WrittenFile};
 
 /// Every setting of a connection. It does not change any more.
 #[derive(Debug, Clone)]
@@ -129,7 +129,7 @@ impl Config {
     pub fn ledger_path(&self) -> Option<PathBuf> {
         let named = self.values.ledger.as_ref();
         named
-            .map(|ledger| ledger.value.clone())
+            .map(|ledger| ledger.value.0.clone())
             .or_else(default_ledger)
     }
 

@@ -9,6 +9,7 @@ use super::{
 use crate::{
     Keyword,
     connection::{Proxies, cloud::Service},
+    mask,
     sandbox::Limit,
 };
 
@@ -100,7 +101,7 @@ impl Config {
             }
             "api-root" => of_cloud(service.api_root.shown()),
             "authority" => of_cloud(service.authority.shown()),
-            "resource" => of_cloud(service.resource.shown()),
+            "resource" => of_cloud(mask::value(&service.resource).into()),
             "auth" => {
                 let auth = self.chosen_auth();
                 auth.map(|auth| auth.map(|auth| auth.name().into()))

@@ -13,7 +13,7 @@ use super::{
     layers::Layers,
     limit::LimitValues,
     setting::{Kind, Section, Setting},
-    value::{Hosts, SecretFile, SettingValue, Words, check, from_file},
+    value::{Hosts, SecretFile, SettingValue, Words, WrittenFile, check, from_file},
 };
 use crate::{
     component::Digest,
@@ -190,9 +190,9 @@ settings! {
     quota: Quota = Connection "quota" "OFFBOARD_QUOTA" "CALLS/TIME,..."
         "How many calls the service takes in how much time, for each of its APIs; or none \
          [default: 100/60s,1500/1h]" [];
-    audit: PathBuf = Connection "audit" "OFFBOARD_AUDIT" "FILE"
+    audit: WrittenFile = Connection "audit" "OFFBOARD_AUDIT" "FILE"
         "Put every request that the plugin asks for on record here, let out or not" [];
-    ledger: PathBuf = Connection "ledger" "OFFBOARD_LEDGER" "FILE"
+    ledger: WrittenFile = Connection "ledger" "OFFBOARD_LEDGER" "FILE"
         "The record of all orders, and of all calls that count for a quota [default: \
          offboard/ledger.db in your state folder]" [];
     policy: Policy = Connection "policy" "" "TABLE"

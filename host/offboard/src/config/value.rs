@@ -28,6 +28,10 @@ use crate::{
     pace::Quota,
 };
 
+/// Why `-` is not the name of a file that is written.
+pub const NOT_STANDARD_OUTPUT: &str =
+    "this is written to a file, not to standard output: name a file (./- is one)";
+
 /// A value that a setting can have.
 pub(super) trait SettingValue: Sized {
     /// Its form.
@@ -206,7 +210,7 @@ impl SettingValue for String {
     }
 
     fn shown(&self) -> Value {
-        mask::value(self).into_owned().into()
+        mask::identifier(self).into_owned().into()
     }
 }
 
@@ -251,6 +255,39 @@ impl SettingValue for SecretFile {
 
     fn shown(&self) -> Value {
         mask::secret_path(&self.0).into()
+    }
+}
+
+/// The name of a file that is written. `-` is not standard output here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrittenFile(pub PathBuf);
+
+impl WrittenFile {
+    fn new(path: PathBuf) -> Result<Self, InvalidValue> {
+        match path.as_os_str() == "-" {
+            true => Err(InvalidValue(NOT_STANDARD_OUTPUT.to_owned())),
+            false => Ok(Self(path)),
+        }
+    }
+}
+
+impl SettingValue for WrittenFile {
+    const KIND: Kind = Kind::Path;
+
+    fn parse(texts: &[OsString]) -> Result<Self, InvalidValue> {
+        PathBuf::parse(texts).and_then(Self::new)
+    }
+
+    fn from_file<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(PathBuf::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+
+    fn anchor(&mut self, folder: &Path) {
+        self.0.anchor(folder);
+    }
+
+    fn shown(&self) -> Value {
+        self.0.shown()
     }
 }
 

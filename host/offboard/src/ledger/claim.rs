@@ -1,14 +1,16 @@
 //! Of all processes that want to send for a machine, one may. A machine is its
 //! tenant's, whichever application and whichever host of the API it is sent by.
 
+use std::collections::HashSet;
+
 use sqlx::{Row, SqliteConnection};
 
 use super::{
-    Entry, Fault, LedgerError, RequestId, Session,
+    Entry, Fault, LedgerError, RequestId, RunId, Session,
     entry::{ids, moment, state},
     now,
 };
-use crate::order::State;
+use crate::{contract::MachineId, order::State};
 
 /// The detail of the state change to `sending` if the outcome of an earlier
 /// request is unknown.
@@ -34,6 +36,23 @@ pub enum Taken {
         /// Whether a later order of the machine failed on the device.
         failed_later: bool,
     },
+}
+
+/// An order of a machine that may have been carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SentOrder {
+    /// The id of its run.
+    pub run: String,
+    /// How far it has come.
+    pub state: State,
+}
+
+impl SentOrder {
+    /// Whether what became of it is not known.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        matches!(self.state, State::Sending | State::Unknown)
+    }
 }
 
 impl Session {
@@ -114,6 +133,59 @@ impl Session {
             other_order(&mut reading, entry, again).await
         };
         look.await.map_err(|error: Fault| self.fault(error))
+    }
+
+    /// The numbers of the run's orders that were unknown and that this session has resent.
+    /// Those whose request did not leave do not count.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn resent(&self, run: RunId) -> Result<HashSet<u64>, LedgerError> {
+        let numbers: Result<Vec<i64>, sqlx::Error> = sqlx::query_scalar(
+            "SELECT orders.number FROM orders JOIN moment ON moment.order_id = orders.id \
+             WHERE orders.run = ?1 AND moment.session = ?2 AND moment.detail = ?3 \
+             AND EXISTS (SELECT 1 FROM request WHERE request.order_id = orders.id \
+             AND request.session = ?2 AND request.route LIKE '%/offboard' \
+             AND request.state IS NOT 'not-sent')",
+        )
+        .bind(run.0)
+        .bind(self.id)
+        .bind(RESENT)
+        .fetch_all(&self.ledger.pool)
+        .await;
+        let numbers = numbers.map_err(|error| self.fault(error))?;
+        Ok(numbers.into_iter().map(i64::unsigned_abs).collect())
+    }
+
+    /// The order of this machine that may have been carried out: of several, one whose
+    /// outcome is unknown, or else the newest. Orders of the whole tenant count.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn sent_order(&self, machine: &MachineId) -> Result<Option<SentOrder>, LedgerError> {
+        let read = async {
+            let row = sqlx::query(
+                "SELECT run.uuid, orders.state FROM account AS own \
+                 JOIN account AS their ON their.tenant = own.tenant \
+                 AND (own.tenant <> '' OR their.api_root = own.api_root) \
+                 JOIN orders ON orders.account = their.id AND orders.machine = ?1 \
+                 JOIN run ON run.id = orders.run WHERE own.id = ?2 AND orders.state IN \
+                 ('sending', 'unknown', 'accepted', 'pending', 'succeeded') \
+                 ORDER BY orders.state IN ('sending', 'unknown') DESC, orders.id DESC LIMIT 1",
+            )
+            .bind(machine.as_str())
+            .bind(self.account)
+            .fetch_optional(&self.ledger.pool)
+            .await?;
+            let order = |row| {
+                Ok(SentOrder {
+                    run: sqlx::Row::try_get(&row, "uuid")?,
+                    state: state(&row)?,
+                })
+            };
+            row.map(order).transpose()
+        };
+        read.await.map_err(|error: Fault| self.fault(error))
     }
 }
 

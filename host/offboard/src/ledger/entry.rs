@@ -117,8 +117,8 @@ impl Entry {
         let status = self.status();
         // A new status is the answer that the order's action is from then on.
         if self.was != order.state() || self.was_read != status {
-            let detail = order.problem().map(|problem| problem.kind.clone());
-            let detail = detail.map(std::borrow::Cow::into_owned).or(status);
+            let detail = order.problem().map(|problem| problem.kind.to_string());
+            let detail = detail.or(status);
             moment(writing, session, self.id, order.state(), detail).await?;
         }
         Ok(true)

@@ -51,6 +51,13 @@ pub enum Fault {
          sent; put it back, and resume"
     )]
     Gone,
+    /// Another program emptied, cut or changed the log.
+    #[error(
+        "has lost its newest entries, because another program emptied or changed the file beside it \
+         that ends in -wal: nothing more is sent. What was recorded before is kept. Query the service \
+         for the machines of this run before you order them again"
+    )]
+    LogLost,
     /// The file has another name.
     #[error(
         "has more than one name (hard links), and each name would have its own record of the newest \
@@ -90,6 +97,15 @@ pub enum Fault {
          `offboard resume` goes on"
     )]
     Ended,
+    /// The run's plan is not the one that was confirmed.
+    #[error(
+        "has another plan than the one that was confirmed, because the run has changed since it was \
+         shown: nothing was sent; look at the run and confirm it again"
+    )]
+    PlanChanged,
+    /// Another process has used the request id in the meantime.
+    #[error("has another run with this request id")]
+    Requested,
     /// There is no home to keep it in.
     #[error(
         "has no place, because there is no home folder: name a file with --ledger; for one \

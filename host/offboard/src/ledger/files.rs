@@ -12,12 +12,15 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
 
-use super::{Fault, place};
+use super::{Fault, log, place};
+
+/// After so many writes the log is looked at.
+const WRITES: u64 = 200;
 
 /// Distinguishes a file from another one with its name.
 type Same = (u64, u64);
@@ -55,6 +58,10 @@ pub(super) struct Files {
     file: Known,
     log: Known,
     index: Known,
+    /// The log, open.
+    open_log: Arc<Mutex<fs::File>>,
+    /// How often a write began.
+    writes: Arc<AtomicU64>,
     /// The file's size when it was last seen.
     size: Arc<AtomicU64>,
 }
@@ -64,10 +71,13 @@ impl Files {
     pub(super) fn see(path: &Path) -> Result<Self, Fault> {
         // Without a log, SQLite could not share one here.
         let known = |end| Known::see(beside(path, end)).map_err(|_| Fault::NoLog);
+        let open_log = fs::File::open(beside(path, "-wal")).map_err(|_| Fault::NoLog)?;
         let files = Self {
             file: known("")?,
             log: known("-wal")?,
             index: known("-shm")?,
+            open_log: Arc::new(Mutex::new(open_log)),
+            writes: Arc::default(),
             size: Arc::default(),
         };
         files.note_size(files.check()?);
@@ -82,26 +92,22 @@ impl Files {
         Ok(size)
     }
 
-    /// Checks that the next process can find what was just committed.
-    pub(super) fn check_committed(&self) -> Result<(), Fault> {
-        self.check()?;
-        // A log that another program emptied has a hole in place of its header; one that
-        // SQLite emptied is empty.
-        let mut head = [0; 4];
-        let read = fs::File::open(&self.log.path)
-            .and_then(|mut log| io::Read::read_exact(&mut log, &mut head));
-        match read {
-            // sqlite.org/fileformat2.html#walformat
-            Ok(()) if matches!(u32::from_be_bytes(head), 0x377f_0682 | 0x377f_0683) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(()),
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
-            _ => Err(Fault::Gone),
-        }
+    /// How many frames of its log the next process finds. Also of a log that was moved or
+    /// deleted: SQLite still has it open.
+    pub(super) fn committed(&self) -> io::Result<u32> {
+        let log = self.open_log.lock().unwrap_or_else(PoisonError::into_inner);
+        log::committed(&log)
     }
 
     /// Whether the file has shrunk since it was last seen.
     pub(super) fn has_shrunk(&self, size: u64) -> bool {
         size < self.size.load(Ordering::Relaxed)
+    }
+
+    /// Counts a write, and returns whether the log may have grown much since it was last
+    /// looked at.
+    pub(super) fn is_due(&self) -> bool {
+        self.writes.fetch_add(1, Ordering::Relaxed) % WRITES == WRITES - 1
     }
 
     pub(super) fn note_size(&self, size: u64) {

@@ -11,9 +11,11 @@
 
 mod calls;
 mod claim;
+mod confirm;
 mod entry;
 mod error;
 mod files;
+mod log;
 mod orders;
 mod place;
 mod request;
@@ -40,7 +42,8 @@ use sqlx::{
 use tokio::sync::Mutex;
 
 pub use calls::{CallId, Turn};
-pub use claim::Taken;
+pub use claim::{SentOrder, Taken};
+pub use confirm::{ConfirmationRow, PlanRow};
 pub use entry::Entry;
 pub use error::{Fault, LedgerError};
 pub use orders::{Counts, Plan};
@@ -58,6 +61,11 @@ const PATIENCE_TO_READ: Duration = Duration::from_secs(10);
 /// How long a task waits for the other tasks of this process. If the process was stopped,
 /// it did not wait, but its clock went on.
 const IN_TURN: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How often a log is read before it is taken for damaged, and the pause between.
+const TRIES: usize = 5;
+const PAUSE: Duration = Duration::from_millis(20);
+/// With so many frames, a log is moved into the file (SQLite's own default).
+const FRAMES: u32 = 1000;
 /// Up to this size, in bytes, a ledger is looked through when it is opened.
 const LOOKED_THROUGH: u64 = 16 * 1024 * 1024;
 
@@ -65,6 +73,8 @@ const LOOKED_THROUGH: u64 = 16 * 1024 * 1024;
 #[derive(Debug, Clone)]
 pub struct Ledger {
     pool: SqlitePool,
+    /// Keeps SQLite from closing it unasked.
+    _open: Option<Arc<Open>>,
     path: PathBuf,
     in_memory: bool,
     /// Its files when it was opened for writing.
@@ -76,7 +86,13 @@ pub struct Ledger {
 
 /// The schema's versions, oldest first. What was released is never edited.
 fn schema() -> Migrator {
-    let versions = [("the ledger", include_str!("schema/0001_ledger.sql"))];
+    let versions = [
+        ("the ledger", include_str!("schema/0001_ledger.sql")),
+        (
+            "confirmations",
+            include_str!("schema/0002_confirmations.sql"),
+        ),
+    ];
     let migration = |(version, (name, sql)): (i64, (&'static str, &'static str))| {
         let kind = MigrationType::Simple;
         Migration::new(
@@ -105,7 +121,7 @@ impl Ledger {
         let path = whole.as_path();
         let fault = |fault| LedgerError::new(path, fault);
         place::check(path).map_err(fault)?;
-        let open = async || Self::open_now(path, waiting.clone()).await;
+        let open = || Self::open_now(path, waiting.clone());
         let opened = waiting.for_lock(path, true, open).await.map_err(fault)?;
         opened.ok_or_else(|| fault(Fault::Locked(None)))
     }
@@ -113,7 +129,9 @@ impl Ledger {
     async fn open_now(path: &Path, waiting: Waiting) -> Result<Self, Fault> {
         let options = SqliteConnectOptions::new()
             .filename(path)
-            .journal_mode(SqliteJournalMode::Wal);
+            .journal_mode(SqliteJournalMode::Wal)
+            // Only after the log was checked: see `tidy`.
+            .pragma("wal_autocheckpoint", "0");
         let mut ledger = Self::connect(options, path, false).await?;
         ledger.waiting = waiting;
         let size = std::fs::metadata(path).map_or(0, |file| file.len());
@@ -124,10 +142,13 @@ impl Ledger {
         // Of two processes that open a new one, the second finds it made.
         let mut transaction =
             sqlx::Connection::begin_with(&mut *connection, "BEGIN IMMEDIATE").await?;
-        schema().run(&mut *transaction).await?;
+        // Not `run`: with that, the future is not `Send` (sqlx, `Migrator::run_direct`).
+        let schema = schema();
+        schema.run_direct(None, &mut *transaction, false).await?;
         transaction.commit().await?;
         drop(connection);
         ledger.files = Some(Files::see(path)?);
+        ledger._open = Some(Arc::new(Open(ledger.pool.clone())));
         Ok(ledger)
     }
 
@@ -147,6 +168,14 @@ impl Ledger {
         Ok(ledger)
     }
 
+    /// One that stands in for a file that has nothing in it yet.
+    async fn empty(path: &Path) -> Result<Self, Fault> {
+        let options = SqliteConnectOptions::from_str("sqlite::memory:")?;
+        let ledger = Self::connect(options, path, false).await?;
+        schema().run(&ledger.pool).await?;
+        Ok(ledger)
+    }
+
     /// Opens a ledger to look at it: nothing is written, also where nothing can
     /// be.
     ///
@@ -162,7 +191,7 @@ impl Ledger {
         let fault = |fault| LedgerError::new(path, fault);
         place::check_names(path).map_err(fault)?;
         let waiting = Waiting::default().at_most(PATIENCE_TO_READ);
-        let viewed = waiting.for_lock(path, false, async || Self::view_now(path).await);
+        let viewed = waiting.for_lock(path, false, || Self::view_now(path));
         let viewed = viewed.await.map_err(fault)?;
         viewed.ok_or_else(|| fault(Fault::Locked(None)))
     }
@@ -177,6 +206,10 @@ impl Ledger {
             Err(_) if has_more(path) => return Err(Fault::Beside),
             Err(_) => Self::connect(options.immutable(true), path, false).await?,
         };
+        // Another process creates it at this moment: it is still empty.
+        if is_empty(&ledger.pool).await? {
+            return Self::empty(path).await;
+        }
         ledger.look_through().await?;
         let version: Option<i64> = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations")
             .fetch_one(&ledger.pool)
@@ -221,6 +254,7 @@ impl Ledger {
             .await?;
         Ok(Self {
             pool,
+            _open: None,
             path: path.to_owned(),
             in_memory,
             files: None,
@@ -264,9 +298,63 @@ impl Ledger {
         self.in_memory
     }
 
-    /// Ends the use of it.
+    /// Ends the use of it, and moves its newest commits from its log into the file if no
+    /// other process uses it. If another program damaged the log, it is left as it is, and
+    /// the file, too. The same if a ledger is not closed: it then stays open until this
+    /// process ends, and the next process moves the commits.
     pub async fn close(&self) {
-        self.pool.close().await;
+        if self.files.is_none() || self.check_whole().await.is_ok() {
+            self.pool.close().await;
+        }
+    }
+
+    /// Checks that the next process finds everything that was committed, and that the
+    /// file was not cut.
+    async fn check_whole(&self) -> Result<(), Fault> {
+        let Some(files) = &self.files else {
+            return Ok(());
+        };
+        self.check_log(files).await?;
+        match files.check() {
+            Ok(size) => {
+                let mut connection = self.pool.acquire().await?;
+                files.check_cut(size, &mut connection).await
+            }
+            // One that was moved or deleted is open all the same.
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Checks that the log has all frames that its index names. Returns how many there
+    /// are that may be moved into the file.
+    async fn check_log(&self, files: &Files) -> Result<u32, Fault> {
+        for _ in 0..TRIES {
+            let (_, in_index, moved): (i64, i64, i64) =
+                sqlx::query_as("PRAGMA wal_checkpoint(NOOP)")
+                    .fetch_one(&self.pool)
+                    .await?;
+            if in_index <= moved {
+                return Ok(0);
+            }
+            let committed = files.committed()?;
+            if i64::from(committed) >= in_index {
+                return Ok(committed);
+            }
+            // Another process may have begun the log anew in between.
+            tokio::time::sleep(PAUSE).await;
+        }
+        Err(Fault::LogLost)
+    }
+
+    /// Moves the commits from the log into the file when they are many, as SQLite would do
+    /// by itself, and without a check.
+    async fn tidy(&self, files: &Files) -> Result<(), Fault> {
+        if self.check_log(files).await? >= FRAMES {
+            sqlx::query("PRAGMA wal_checkpoint(PASSIVE)")
+                .execute(&self.pool)
+                .await?;
+        }
+        Ok(())
     }
 
     /// Waits until this process writes nothing, and blocks its writes until the returned
@@ -304,9 +392,12 @@ impl Ledger {
     }
 
     async fn begin(&self, yields: bool) -> Result<Option<Transaction<'static, Sqlite>>, Fault> {
+        if let Some(files) = self.files.as_ref().filter(|files| files.is_due()) {
+            self.tidy(files).await?;
+        }
         let writing = {
             let _first = self.queue.lock().await;
-            let begin = async || Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?);
+            let begin = || async { Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?) };
             self.waiting.for_lock(&self.path, yields, begin).await?
         };
         let Some(mut writing) = writing else {
@@ -315,10 +406,7 @@ impl Ledger {
         // A write to files that no other process can find is not on record.
         if let Some(files) = &self.files {
             let size = files.check()?;
-            // SQLite truncates only what it no longer uses.
-            if files.has_shrunk(size) && size < in_use(&mut writing).await? {
-                return Err(Fault::Gone);
-            }
+            files.check_cut(size, &mut writing).await?;
             files.note_size(size);
         }
         Ok(Some(writing))
@@ -327,11 +415,45 @@ impl Ledger {
     /// Commits what has to be found by the next process before a request leaves.
     async fn commit_to_send(&self, writing: Transaction<'static, Sqlite>) -> Result<(), Fault> {
         writing.commit().await?;
-        self.files.as_ref().map_or(Ok(()), Files::check_committed)
+        let Some(files) = &self.files else {
+            return Ok(());
+        };
+        files.check()?;
+        self.tidy(files).await
     }
 
     fn fault(&self, fault: impl Into<Fault>) -> LedgerError {
         LedgerError::new(&self.path, fault.into())
+    }
+}
+
+/// Whether a database has nothing in it.
+async fn is_empty(pool: &SqlitePool) -> Result<bool, Fault> {
+    let count: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
+        .fetch_one(pool)
+        .await?;
+    Ok(count == 0)
+}
+
+/// An open ledger. SQLite checkpoints a log when its last connection is closed, whatever
+/// has become of the log: unless the ledger is closed with a check, it stays open.
+#[derive(Debug)]
+struct Open(SqlitePool);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        std::mem::forget(self.0.clone());
+    }
+}
+
+impl Files {
+    /// Checks that the file has no less than the database uses, unless it had as little
+    /// before: SQLite truncates only what it no longer uses.
+    async fn check_cut(&self, size: u64, reading: &mut SqliteConnection) -> Result<(), Fault> {
+        match self.has_shrunk(size) && size < in_use(reading).await? {
+            true => Err(Fault::Gone),
+            false => Ok(()),
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Every POST: on the disk before it leaves, and again when its answer is in.
 
+use std::fmt;
+
 use sqlx::{Row, Sqlite, Transaction, sqlite::SqliteRow};
 
 use super::{Entry, Fault, Ledger, LedgerError, Session, now};
@@ -11,6 +13,12 @@ const MAX_ANSWER: usize = 64 * 1024;
 /// A request's place in the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestId(i64);
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
 
 /// A POST, as it was sent and answered.
 #[derive(Debug, Clone)]

@@ -1,5 +1,7 @@
 //! Runs: what was ordered at once.
 
+use std::fmt;
+
 use sqlx::{Row, sqlite::SqliteRow};
 use uuid::Uuid;
 
@@ -9,6 +11,12 @@ use crate::contract::Tag;
 /// A run's place in the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RunId(pub(super) i64);
+
+impl fmt::Display for RunId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
 
 /// A run, as it stands in the ledger.
 #[derive(Debug, Clone)]
@@ -66,6 +74,16 @@ impl Session {
     ) -> Result<RunId, LedgerError> {
         let plan = async {
             let mut writing = self.ledger.write_now().await?;
+            let taken: bool = sqlx::query_scalar(
+                "SELECT EXISTS (SELECT 1 FROM run WHERE account = ? AND request_id = ?)",
+            )
+            .bind(self.account)
+            .bind(request_id)
+            .fetch_one(&mut *writing)
+            .await?;
+            if taken {
+                return Err(Fault::Requested);
+            }
             let run: i64 = sqlx::query_scalar(
                 "INSERT INTO run (uuid, account, session, began, request_id, again, tag, draft) \
                  VALUES (?, ?, ?, ?, ?, ?, ?, 1) RETURNING id",
@@ -84,37 +102,6 @@ impl Session {
             Ok(RunId(run))
         };
         plan.await.map_err(|error: Fault| self.fault(error))
-    }
-
-    /// It is meant: whoever comes later may take it up. All of its orders are, or
-    /// those that could be shown.
-    ///
-    /// # Errors
-    /// The ledger cannot be written.
-    pub async fn confirm(&self, run: RunId, all: bool) -> Result<(), LedgerError> {
-        let confirm = async {
-            let mut writing = self.ledger.write_now().await?;
-            self.must_live(&mut writing).await?;
-            let confirmed =
-                sqlx::query("UPDATE run SET draft = 0 WHERE id = ? AND (NOT draft OR session = ?)")
-                    .bind(run.0)
-                    .bind(self.id)
-                    .execute(&mut *writing)
-                    .await?;
-            if confirmed.rows_affected() != 1 {
-                return Err(Fault::Ended);
-            }
-            sqlx::query(
-                "UPDATE orders SET confirmed = 1 \
-                 WHERE run = ? AND (? OR state IN ('planned', 'unknown'))",
-            )
-            .bind(run.0)
-            .bind(all)
-            .execute(&mut *writing)
-            .await?;
-            Ok(writing.commit().await?)
-        };
-        confirm.await.map_err(|error: Fault| self.fault(error))
     }
 
     /// The run that has this key, if there is one, and whether it is a draft.

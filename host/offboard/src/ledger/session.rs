@@ -17,7 +17,7 @@ use super::{
     now,
 };
 use crate::{
-    contract::{Problem, Retry},
+    contract::{Problem, ProblemKind, Retry},
     order::State,
 };
 
@@ -318,7 +318,7 @@ impl Session {
     ) -> Result<(), Fault> {
         let now = now();
         let problem = Problem::new(
-            "outcome-unknown",
+            ProblemKind::OutcomeUnknown,
             Retry::AskFirst,
             "the process that sent it ended before the answer",
         );

@@ -6,6 +6,7 @@ use super::*;
 use crate::{
     contract::{Problem, Retry},
     order::{Look, State, Target},
+    plan::{Confirmation, Method},
 };
 
 const MACHINE: &str = "0123456789abcdef0123456789abcdef01234567";
@@ -26,13 +27,22 @@ fn plan() -> Plan {
     }
 }
 
+fn consent() -> Confirmation {
+    Confirmation {
+        digest: None,
+        method: Method::Consent,
+        by: None,
+        resend_unknown: false,
+    }
+}
+
 /// A run of one order that was looked at.
 async fn ordered(session: &Session) -> Entry {
     let run = session
         .plan(uuid::Uuid::new_v4(), None, false, None, [plan()])
         .await
         .unwrap();
-    session.confirm(run, true).await.unwrap();
+    session.confirm(run, true, &consent()).await.unwrap();
     let mut entry = session.ledger().entries(run, 0, 1).await.unwrap().remove(0);
     entry.order.looked(Look::Unavailable);
     session.save(&mut entry).await.unwrap();
@@ -433,7 +443,7 @@ async fn who_was_taken_for_dead_sends_and_confirms_nothing_more() {
     assert!(matches!(claimed.unwrap_err().fault(), Fault::Ended));
     let turn = session.turn("/api", &[], &[], || 0).await;
     assert!(matches!(turn.unwrap_err().fault(), Fault::Ended));
-    let confirmed = session.confirm(draft, true).await;
+    let confirmed = session.confirm(draft, true, &consent()).await;
     assert!(matches!(confirmed.unwrap_err().fault(), Fault::Ended));
 }
 
@@ -498,7 +508,7 @@ async fn at_work(path: &Path) -> (Session, Entry) {
 async fn nothing_is_claimed_without_one_of_the_ledger_s_files() {
     use std::fs;
     type Change = fn(&Path);
-    let changes: [(&str, Change); 9] = [
+    let changes: [(&str, Change); 11] = [
         ("the log is gone", |path| {
             fs::remove_file(beside(path, "-wal")).unwrap();
         }),
@@ -523,6 +533,16 @@ async fn nothing_is_claimed_without_one_of_the_ledger_s_files() {
         }),
         ("the log was emptied", |path| {
             fs::write(beside(path, "-wal"), "").unwrap();
+        }),
+        ("the log was cut", |path| {
+            let mut options = fs::OpenOptions::new();
+            let log = options.write(true).open(beside(path, "-wal")).unwrap();
+            log.set_len(1000).unwrap();
+        }),
+        ("the log was overwritten", |path| {
+            let mut options = fs::OpenOptions::new();
+            let log = options.write(true).open(beside(path, "-wal")).unwrap();
+            std::os::unix::fs::FileExt::write_all_at(&log, &[0; 64], 4096).unwrap();
         }),
         ("the folder is another one", |path| {
             let folder = path.parent().unwrap();
@@ -551,7 +571,10 @@ async fn nothing_is_claimed_without_one_of_the_ledger_s_files() {
         let claimed = session.claim(&mut entry, false, "/route", "one POST").await;
         let error = claimed.map(|_| what).unwrap_err();
         // SQLite may be the first to notice that its log was emptied.
-        let is_noticed = matches!(error.fault(), Fault::Gone | Fault::Other(_));
+        let is_noticed = matches!(
+            error.fault(),
+            Fault::Gone | Fault::LogLost | Fault::Other(_)
+        );
         assert!(is_noticed, "{what}: {error}");
         let request = session.request(None, "/route", "x", "y", "one POST").await;
         assert!(request.is_err(), "{what}");
@@ -707,4 +730,67 @@ async fn a_copy_from_before_a_session_is_not_its_ledger() {
         .unwrap();
     let claimed = session.claim(&mut entry, false, "/route", "one POST").await;
     assert!(matches!(claimed.unwrap_err().fault(), Fault::Gone));
+}
+
+#[tokio::test]
+async fn what_is_confirmed_is_the_plan_that_was_shown() {
+    let ledger = Ledger::in_memory().await.unwrap();
+    let session = Session::begin(&ledger, &who(), "run").await.unwrap();
+    let run = session
+        .plan(uuid::Uuid::new_v4(), None, false, None, [plan()])
+        .await
+        .unwrap();
+    let shown = session.plan_of(run, false).await.unwrap();
+    assert_eq!(shown.machines, 1);
+    let mut confirmation = Confirmation {
+        digest: Some(shown.digest),
+        method: Method::Answer,
+        by: Some("ada".to_owned()),
+        resend_unknown: false,
+    };
+    // Another process has done the order meanwhile.
+    let mut entry = ledger.entries(run, 0, 1).await.unwrap().remove(0);
+    let skipped = Problem::new("already-offboarded", Retry::Never, "by another one");
+    entry.order.skip(skipped);
+    session.save(&mut entry).await.unwrap();
+    let refused = session.confirm(run, true, &confirmation).await;
+    assert!(matches!(refused.unwrap_err().fault(), Fault::PlanChanged));
+    assert!(ledger.confirmations(run).await.unwrap().is_empty());
+
+    let now = session.plan_of(run, false).await.unwrap();
+    confirmation.digest = Some(now.digest);
+    session.confirm(run, true, &confirmation).await.unwrap();
+    let recorded = ledger.confirmations(run).await.unwrap();
+    assert_eq!(recorded.len(), 1);
+    assert_eq!(recorded[0].method, "answer");
+    assert_eq!(recorded[0].by.as_deref(), Some("ada"));
+    assert_eq!(recorded[0].digest, now.digest.to_string());
+    assert_eq!(recorded[0].machines, 0);
+}
+
+/// A ledger of version 0.1.0 is migrated when it is opened, and keeps its runs.
+#[tokio::test]
+async fn a_ledger_of_the_first_version_is_migrated() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let options = SqliteConnectOptions::new()
+        .filename(&path)
+        .create_if_missing(true);
+    let pool = SqlitePool::connect_with(options).await.unwrap();
+    let all = schema();
+    let first = all.iter().take(1).cloned().collect();
+    Migrator::with_migrations(first).run(&pool).await.unwrap();
+    let old = "INSERT INTO account VALUES (1, 't', 'a', 'https://api.example.test'); \
+        INSERT INTO session (id, uuid, account, command, began, ended, version, plugin_sha256) \
+        VALUES (1, '00000000-0000-4000-8000-000000000001', 1, 'run', 1, 2, '0.1.0', 'p'); \
+        INSERT INTO run (id, uuid, account, session, began, again, draft) \
+        VALUES (1, '00000000-0000-4000-8000-000000000002', 1, 1, 1, 0, 0);";
+    sqlx::raw_sql(old).execute(&pool).await.unwrap();
+    pool.close().await;
+
+    let ledger = open(&path).await.unwrap();
+    let runs = ledger.runs().await.unwrap();
+    assert_eq!(runs.len(), 1);
+    let none = ledger.confirmations(runs[0].id).await.unwrap();
+    assert!(none.is_empty());
 }

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::Fault;
 
@@ -66,18 +66,15 @@ pub struct Waited {
 pub struct Waiting {
     longest: Duration,
     report: Arc<dyn Fn(Waited) + Send + Sync>,
-    stop: watch::Receiver<bool>,
+    stop: CancellationToken,
     /// Whether the last wait of a process that is to stop failed.
     gave_up: Arc<AtomicBool>,
 }
 
 impl Waiting {
-    /// Reports a wait after 5 seconds, and then every 30 seconds. When `stop` becomes
-    /// true, it no longer waits, except once for 10 seconds to record what was done.
-    pub fn new(
-        report: impl Fn(Waited) + Send + Sync + 'static,
-        stop: watch::Receiver<bool>,
-    ) -> Self {
+    /// Reports a wait after 5 seconds, and then every 30 seconds. When `stop` is
+    /// cancelled, it no longer waits, except once for 10 seconds to record what was done.
+    pub fn new(report: impl Fn(Waited) + Send + Sync + 'static, stop: CancellationToken) -> Self {
         Self {
             longest: PATIENCE,
             report: Arc::new(report),
@@ -94,17 +91,20 @@ impl Waiting {
 
     /// Whether this process is to stop.
     pub(super) fn stopped(&self) -> bool {
-        *self.stop.borrow()
+        self.stop.is_cancelled()
     }
 
     /// Retries until the ledger is not locked, or was locked for too long. If `yields`,
     /// it gives up when this process is to stop.
-    pub(super) async fn for_lock<T>(
+    pub(super) async fn for_lock<T, F>(
         &self,
         path: &Path,
         yields: bool,
-        mut attempt: impl AsyncFnMut() -> Result<T, Fault>,
-    ) -> Result<Option<T>, Fault> {
+        mut attempt: impl FnMut() -> F,
+    ) -> Result<Option<T>, Fault>
+    where
+        F: Future<Output = Result<T, Fault>>,
+    {
         let (mut waited, mut last) = (Duration::ZERO, Duration::ZERO);
         let mut next = FIRST_REPORT;
         loop {
@@ -142,7 +142,7 @@ impl Waiting {
 impl Default for Waiting {
     /// Reports nothing, and is not stopped.
     fn default() -> Self {
-        Self::new(|_| {}, watch::channel(false).1)
+        Self::new(|_| {}, CancellationToken::new())
     }
 }
 
@@ -231,7 +231,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_lock_is_waited_for_so_long_and_no_longer() {
-        let locked = async || Err::<(), _>(Fault::Locked(None));
+        let locked = || async { Err::<(), _>(Fault::Locked(None)) };
         let waiting = Waiting::default().at_most(Duration::from_millis(30));
         let path = Path::new("nowhere");
         let ended = waiting.for_lock(path, false, locked).await;
@@ -239,26 +239,24 @@ mod tests {
 
         let mut tries = 0;
         let waiting = Waiting::default();
-        let free = waiting.for_lock(path, false, async || {
+        let free = waiting.for_lock(path, false, || {
             tries += 1;
-            if tries < 3 {
-                Err(Fault::Locked(None))
-            } else {
-                Ok(tries)
-            }
+            let locked = (tries < 3).then_some(Fault::Locked(None));
+            let tried = locked.map_or(Ok(tries), Err);
+            async { tried }
         });
         assert_eq!(free.await.unwrap(), Some(3));
         // Another fault is no lock.
-        let full = waiting.for_lock(path, false, async || Err::<(), _>(Fault::Full));
+        let full = waiting.for_lock(path, false, || async { Err::<(), _>(Fault::Full) });
         assert!(matches!(full.await, Err(Fault::Full)));
     }
 
     #[tokio::test]
     async fn who_is_to_end_does_not_wait_to_send() {
-        let (sender, stop) = watch::channel(false);
-        let waiting = Waiting::new(|_| {}, stop);
-        let ended = waiting.for_lock(Path::new("nowhere"), true, async || {
-            sender.send(true).unwrap();
+        let stop = CancellationToken::new();
+        let waiting = Waiting::new(|_| {}, stop.clone());
+        let ended = waiting.for_lock(Path::new("nowhere"), true, || async {
+            stop.cancel();
             Err::<(), _>(Fault::Locked(None))
         });
         assert_eq!(ended.await.unwrap(), None);

@@ -8,16 +8,20 @@
 //! What never left goes back to `planned`; so does what is `unknown`, by the
 //! user's own word alone.
 
-use std::fmt;
+pub(crate) mod state;
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
 
 use crate::{
     contract::{
-        ActionStatus, Comment, Machine, MachineAction, MachineId, Problem, Retry, plain_name,
+        Comment, Machine, MachineAction, MachineId, Problem, ProblemKind, Retry, plain_name,
     },
     cut::cut,
+    problem::{self, OutcomeClass},
 };
+
+pub use crate::problem::{is_for_all, state_of_problem};
+pub use state::{State, state_of};
 
 /// The kind of problem of an order whose action the service does not list.
 pub const NOT_LISTED: &str = "not-listed";
@@ -31,37 +35,6 @@ const MAX_WORD: usize = 256;
 
 /// The longest name of a machine that is kept, in bytes: a DNS name has fewer than 256.
 const MAX_NAME: usize = 1024;
-
-/// How far an order has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum State {
-    /// Nothing was sent yet.
-    Planned,
-    /// The request may be on its way.
-    Sending,
-    /// The service took it, and it has not ended.
-    Accepted,
-    /// The device was offboarded.
-    Succeeded,
-    /// The device could not carry it out.
-    Failed,
-    /// The device did not fetch it in time.
-    TimedOut,
-    /// It was withdrawn.
-    Cancelled,
-    /// Accepted, and not ended when the deadline passed.
-    Pending,
-    /// The service, the plugin or this host said no.
-    Rejected,
-    /// Nothing left; safe to repeat.
-    NotSent,
-    /// Left out on purpose.
-    Skipped,
-    /// Something left and no answer came: never repeat blindly.
-    Unknown,
-}
 
 /// What an answer, or its absence, means for an order.
 #[derive(Debug, Clone, PartialEq)]
@@ -367,7 +340,8 @@ impl Order {
     #[must_use]
     pub fn may_be_put_back(&self) -> bool {
         let is_put_off = |problem: &Problem| {
-            problem.retry == Retry::Safe || (problem.kind == "forbidden" && is_for_all(problem))
+            problem.retry == Retry::Safe
+                || (problem.kind == ProblemKind::Forbidden && is_for_all(problem))
         };
         match self.state {
             State::NotSent => true,
@@ -452,14 +426,48 @@ impl Order {
     #[must_use]
     pub fn is_not_listed(&self) -> bool {
         let problem = self.problem.as_ref();
-        self.state == State::Pending && problem.is_some_and(|problem| problem.kind == NOT_LISTED)
+        self.state == State::Pending
+            && problem.is_some_and(|problem| problem.kind == ProblemKind::NotListed)
     }
 
-    /// Whether it was skipped because its machine has reported since it was offboarded.
+    /// It succeeded, and its machine has reported since: the success stays on record, with
+    /// this.
+    pub fn reported_since(&mut self, problem: Problem) {
+        if self.state == State::Succeeded && problem.kind == ProblemKind::SeenSince {
+            self.problem = Some(problem);
+        }
+    }
+
+    /// Whether its machine has reported since it was offboarded, by this order or by an
+    /// earlier one.
     #[must_use]
     pub fn is_seen_since(&self) -> bool {
         let problem = self.problem.as_ref();
-        self.state == State::Skipped && problem.is_some_and(|problem| problem.kind == SEEN_SINCE)
+        matches!(self.state, State::Skipped | State::Succeeded)
+            && problem.is_some_and(|problem| problem.kind == ProblemKind::SeenSince)
+    }
+
+    /// What the order means for the result of a command or a call.
+    #[must_use]
+    pub fn outcome_class(&self) -> OutcomeClass {
+        let problem = self.problem.as_ref();
+        match self.state {
+            State::Skipped => problem.map_or(OutcomeClass::Done, problem::class_if_skipped),
+            // The machine may be in use again: the user decides.
+            State::Succeeded if self.is_seen_since() => OutcomeClass::Refused,
+            State::Planned | State::Succeeded => OutcomeClass::Done,
+            State::Accepted if problem.is_none() => OutcomeClass::Done,
+            // It was to be tracked, and could not be.
+            State::Accepted | State::Pending | State::Unknown | State::Sending => {
+                OutcomeClass::Unknown
+            }
+            State::Failed | State::TimedOut | State::Cancelled => OutcomeClass::Refused,
+            State::Rejected | State::NotSent if problem.is_some_and(problem::is_credential) => {
+                OutcomeClass::Credential
+            }
+            State::Rejected => OutcomeClass::Refused,
+            State::NotSent => OutcomeClass::NotSent,
+        }
     }
 
     /// Following is not possible.
@@ -476,14 +484,18 @@ impl Order {
             State::Sending => self.end(
                 State::Unknown,
                 Problem::new(
-                    "outcome-unknown",
+                    ProblemKind::OutcomeUnknown,
                     Retry::AskFirst,
                     "interrupted while it was sent",
                 ),
             ),
             State::Planned => self.end(
                 State::NotSent,
-                Problem::new("interrupted", Retry::Safe, "the run ended before its turn"),
+                Problem::new(
+                    ProblemKind::Interrupted,
+                    Retry::Safe,
+                    "the run ended before its turn",
+                ),
             ),
             _ => {}
         }
@@ -498,89 +510,6 @@ impl Order {
 fn bounded_name(mut name: String) -> String {
     cut(&mut name, MAX_NAME);
     name
-}
-
-/// Whether a 403 is about the credential, and so would meet every machine alike.
-#[must_use]
-pub fn is_for_all(problem: &Problem) -> bool {
-    problem.code.as_deref() != Some("DisallowedOperation")
-}
-
-/// The state of an accepted order whose action has this status.
-#[must_use]
-pub fn state_of(status: &ActionStatus) -> State {
-    match status {
-        ActionStatus::Succeeded => State::Succeeded,
-        ActionStatus::Failed => State::Failed,
-        ActionStatus::TimeOut => State::TimedOut,
-        ActionStatus::Cancelled => State::Cancelled,
-        ActionStatus::Pending | ActionStatus::InProgress | ActionStatus::Other(_) => {
-            State::Accepted
-        }
-    }
-}
-
-/// The state of something that has no action but this problem. A read leaves
-/// nothing unknown.
-#[must_use]
-pub fn state_of_problem(problem: &Problem) -> State {
-    match &*problem.kind {
-        "outcome-unknown" | "service-failure" | "unreadable-answer" if !problem.reading => {
-            State::Unknown
-        }
-        "no-answer" | "not-sent" | "interrupted" | "plugin" | "no-credential" | "no-authority"
-        | "wrong-tenant" | "ledger" | "audit" => State::NotSent,
-        _ => State::Rejected,
-    }
-}
-
-impl State {
-    /// All of them.
-    pub const ALL: [Self; 12] = [
-        Self::Planned,
-        Self::Sending,
-        Self::Accepted,
-        Self::Succeeded,
-        Self::Failed,
-        Self::TimedOut,
-        Self::Cancelled,
-        Self::Pending,
-        Self::Rejected,
-        Self::NotSent,
-        Self::Skipped,
-        Self::Unknown,
-    ];
-
-    /// The state of this name.
-    #[must_use]
-    pub fn of(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.name() == name)
-    }
-
-    /// The name that output and records use.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Planned => "planned",
-            Self::Sending => "sending",
-            Self::Accepted => "accepted",
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-            Self::TimedOut => "timed-out",
-            Self::Cancelled => "cancelled",
-            Self::Pending => "pending",
-            Self::Rejected => "rejected",
-            Self::NotSent => "not-sent",
-            Self::Skipped => "skipped",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
-impl fmt::Display for State {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.pad(self.name())
-    }
 }
 
 impl Target {

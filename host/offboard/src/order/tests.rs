@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::contract::ActionStatus;
 
 fn order() -> Order {
     let id = "0123456789abcdef0123456789abcdef01234567".parse().unwrap();

@@ -13,6 +13,7 @@ use std::{
 };
 
 use tokio::sync::{self, Notify};
+use tracing::debug;
 
 use crate::{
     grant::Route,
@@ -154,8 +155,10 @@ impl Pace {
     async fn wait(&self, until: i64, why: fn(Duration) -> Wait, changed: impl Future<Output = ()>) {
         let left = u64::try_from(until - now()).unwrap_or(0);
         let left = Duration::from_millis(left);
+        let wait = why(left);
+        debug!(?wait, "waiting before a call");
         if left >= SHORT {
-            (self.tell)(why(left));
+            (self.tell)(wait);
         }
         // A pause that was asked for in between is longer.
         tokio::select! {

@@ -2,14 +2,19 @@
 //! actions, with one call for many machines. The list later distinguishes a new action
 //! from an old one without comparing clocks.
 
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{self, Arc, PoisonError},
+    time::Duration,
+};
 
-use tokio::{sync::Mutex, time::Instant};
+use tokio::sync::Mutex;
 
 use super::{Listing, Runner, Since, preflight::stand_aside};
 use crate::{
     contract::{ActionStatus, MachineAction, MachineId, Problem, Retry},
-    ledger::{Entry, LedgerError, RunId, now},
+    grant::Moment,
+    ledger::{Entry, LedgerError, RunId},
     order::{Order, Verdict},
 };
 
@@ -20,15 +25,15 @@ pub(super) const BATCH: u32 = 20;
 const UNKEPT: &str = "the service lists more actions that may belong to a machine than can be kept, \
     so a request without an answer stays unknown";
 
-/// A list that is older than this when a request may be sent is read again: another run
-/// may have offboarded the machine while this one waited.
-const FRESH: Duration = Duration::from_secs(5);
+/// A list that was asked for longer ago than this when a request may be sent is read again:
+/// another run may have offboarded the machine meanwhile. No request leaves later.
+pub(super) const FRESH: Duration = Duration::from_secs(5);
 
 /// Orders that are ready to be sent.
 pub(super) struct Batch {
     pub(super) entries: Vec<Entry>,
     /// What the service lists for their machines.
-    pub(super) list: Rc<Shared>,
+    pub(super) list: Arc<Shared>,
     /// Orders that were settled on the way.
     pub(super) settled: Vec<Entry>,
     /// The last number that was looked at; none where there are no more.
@@ -43,7 +48,7 @@ impl Batch {
     /// These orders, with a list that was not read yet.
     pub(super) fn new(entries: Vec<Entry>, last: Option<u64>) -> Self {
         Self {
-            list: Rc::new(Shared::new(&entries)),
+            list: Arc::new(Shared::new(&entries)),
             entries,
             settled: Vec::new(),
             last,
@@ -54,75 +59,59 @@ impl Batch {
 }
 
 /// What the service lists for a machine; `None` if this token may not list actions.
-type Listed = Result<Option<Rc<Listing>>, Problem>;
+type Listed = Result<Option<Arc<Listing>>, Problem>;
 
 /// The list that the orders of one batch share, so that reading it again is one
 /// call for all of them, and not one call each.
 pub(super) struct Shared {
     /// The machines whose orders are still to be sent, by the order's number.
-    machines: RefCell<BTreeMap<u64, MachineId>>,
-    /// The last answer, and when it came. The lock is held while the list is read: the
+    machines: sync::Mutex<BTreeMap<u64, MachineId>>,
+    /// The last answer, and when it was asked for. The lock is held while the list is read: the
     /// other orders of the batch wait for that answer. This cannot deadlock: only futures
     /// in flight wait for the lock, and its holder waits for none of them.
-    last: Mutex<Option<(Came, Listed)>>,
-}
-
-/// When an answer came, by two clocks: one cannot be set, and the other one runs on while
-/// the computer sleeps.
-#[derive(Debug, Clone, Copy)]
-struct Came {
-    at: Instant,
-    by_the_wall: i64,
-}
-
-impl Came {
-    fn now() -> Self {
-        Self {
-            at: Instant::now(),
-            by_the_wall: now(),
-        }
-    }
-
-    /// Whether an answer from then is still fresh.
-    fn is_fresh(self, now: Self) -> bool {
-        let asleep = u64::try_from(now.by_the_wall - self.by_the_wall).ok();
-        now.at.saturating_duration_since(self.at) <= FRESH
-            && asleep.is_some_and(|ago| Duration::from_millis(ago) <= FRESH)
-    }
+    last: Mutex<Option<(Moment, Listed)>>,
 }
 
 impl Shared {
     pub(super) fn new(entries: &[Entry]) -> Self {
         let machine = |entry: &Entry| Some((entry.number, entry.order.machine()?.clone()));
         Self {
-            machines: RefCell::new(entries.iter().filter_map(machine).collect()),
+            machines: sync::Mutex::new(entries.iter().filter_map(machine).collect()),
             last: Mutex::new(None),
         }
     }
 
     /// This order no longer needs a list.
     pub(super) fn forget(&self, entry: &Entry) {
-        self.machines.borrow_mut().remove(&entry.number);
+        self.machines().remove(&entry.number);
     }
 
-    /// The last list, if it is fresh and came after this moment; otherwise it is read.
-    async fn after(
+    fn machines(&self) -> sync::MutexGuard<'_, BTreeMap<u64, MachineId>> {
+        self.machines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The last list, if it is fresh and was asked for after this moment; otherwise it is
+    /// read. And when it was asked for: what it shows may be as old as that.
+    async fn after<F>(
         &self,
-        after: Option<Instant>,
-        read: impl AsyncFnOnce(&[&MachineId]) -> Listed,
-    ) -> Listed {
+        after: Option<Moment>,
+        read: impl FnOnce(Vec<MachineId>) -> F,
+    ) -> (Moment, Listed)
+    where
+        F: Future<Output = Listed>,
+    {
         let mut last = self.last.lock().await;
-        if let Some((came, listed)) = &*last
-            && came.is_fresh(Came::now())
-            && after.is_none_or(|after| came.at >= after)
+        if let Some((asked, listed)) = &*last
+            && asked.is_within(FRESH, Moment::now())
+            && after.is_none_or(|after| !asked.is_before(after))
         {
-            return listed.clone();
+            return (*asked, listed.clone());
         }
-        let machines: Vec<MachineId> = self.machines.borrow().values().cloned().collect();
-        let machines: Vec<&MachineId> = machines.iter().collect();
-        let listed = read(&machines).await;
-        *last = Some((Came::now(), listed.clone()));
-        listed
+        let machines = self.machines().values().cloned().collect();
+        let asked = Moment::now();
+        let listed = read(machines).await;
+        *last = Some((asked, listed.clone()));
+        (asked, listed)
     }
 }
 
@@ -167,7 +156,7 @@ impl Runner {
         if batch.entries.is_empty() {
             return Ok(());
         }
-        let listing = match self.listed(&batch.list, Some(Instant::now())).await {
+        let listing = match self.listed(&batch.list, Some(Moment::now())).await.1 {
             Ok(listing) => listing,
             Err(problem) => {
                 batch.fault = Some(problem);
@@ -195,14 +184,19 @@ impl Runner {
         Ok(())
     }
 
-    /// A batch's list, fresh and newer than this moment.
-    pub(super) async fn listed(&self, list: &Shared, after: Option<Instant>) -> Listed {
-        let read = async |machines: &[&MachineId]| match self.offboardings(machines).await {
-            Ok(listing) => Ok(Some(Rc::new(listing))),
-            // Without that permission an unknown outcome stays unknown. A filter
-            // that the service does not take tells nothing either.
-            Err(problem) if problem.kind == "forbidden" || problem.status == Some(400) => Ok(None),
-            Err(problem) => Err(problem),
+    /// A batch's list, fresh and newer than this moment, and when it was asked for.
+    pub(super) async fn listed(&self, list: &Shared, after: Option<Moment>) -> (Moment, Listed) {
+        let read = |machines: Vec<MachineId>| async move {
+            let machines: Vec<&MachineId> = machines.iter().collect();
+            match self.offboardings(&machines).await {
+                Ok(listing) => Ok(Some(Arc::new(listing))),
+                // Without that permission an unknown outcome stays unknown. A filter
+                // that the service does not take tells nothing either.
+                Err(problem) if problem.kind == "forbidden" || problem.status == Some(400) => {
+                    Ok(None)
+                }
+                Err(problem) => Err(problem),
+            }
         };
         list.after(after, read).await
     }
@@ -298,9 +292,9 @@ mod tests {
         let entries = entries(20).await;
         let list = Shared::new(&entries);
         let asked = Cell::new(Vec::new());
-        let read = async |machines: &[&MachineId]| {
+        let read = |machines: Vec<MachineId>| async {
             let mut all = asked.take();
-            all.push(machines.len());
+            all.push({ machines }.len());
             asked.set(all);
             // The others come while this one is read.
             tokio::task::yield_now().await;
@@ -310,12 +304,12 @@ mod tests {
         futures_util::future::join_all(all).await;
         assert_eq!(asked.take(), [20]);
         // Of the remaining orders, only those that are still to be sent are listed.
-        let later = Some(Instant::now());
+        let later = Some(Moment::now());
         entries[..15].iter().for_each(|entry| list.forget(entry));
         let left = entries[15..].iter().map(|_| list.after(later, &read));
         futures_util::future::join_all(left).await;
         assert_eq!(asked.take(), [5]);
-        list.after(None, &read).await.unwrap();
+        list.after(None, &read).await.1.unwrap();
         assert!(asked.take().is_empty());
     }
 
@@ -324,27 +318,13 @@ mod tests {
         let entries = entries(3).await;
         let list = Shared::new(&entries);
         let asked = Cell::new(0);
-        let read = async |_: &[&MachineId]| {
+        let read = |_: Vec<MachineId>| async {
             asked.set(asked.get() + 1);
             Err(Problem::new("no-answer", Retry::Safe, "down"))
         };
         for _ in &entries {
-            assert!(list.after(None, &read).await.is_err());
+            assert!(list.after(None, &read).await.1.is_err());
         }
         assert_eq!(asked.get(), 1);
-    }
-
-    #[test]
-    fn a_list_grows_old_also_while_the_computer_sleeps() {
-        let now = Came::now();
-        let later = |awake: u64, in_all: i64| Came {
-            at: now.at + Duration::from_secs(awake),
-            by_the_wall: now.by_the_wall + in_all * 1000,
-        };
-        assert!(now.is_fresh(later(4, 4)));
-        assert!(!now.is_fresh(later(6, 6)));
-        assert!(!now.is_fresh(later(1, 3600)));
-        // A clock that was set back proves nothing.
-        assert!(!now.is_fresh(later(1, -1)));
     }
 }

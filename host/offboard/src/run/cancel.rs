@@ -1,6 +1,8 @@
 //! One cancellation. On record like every POST; never repeated.
 
-use super::{Event, Observe, Runner, interrupted, verdict::cancel_verdict};
+use tracing::info;
+
+use super::{Event, Events, Runner, interrupted, status_of, verdict::cancel_verdict};
 use crate::{
     contract::{ActionId, Comment, MachineAction, Problem},
     grant::{Grant, Route},
@@ -18,7 +20,7 @@ impl Runner {
         &self,
         action: &ActionId,
         comment: &Comment,
-        observe: &Observe<'_>,
+        events: &Events,
     ) -> Result<Result<MachineAction, Problem>, LedgerError> {
         let route = Route::CancelAction;
         let granted = Grant::cancel(&self.connection.api_root, action, comment).to_string();
@@ -44,12 +46,19 @@ impl Runner {
                 .answered(on_record, &called.record, rejected, None, None)
                 .await?;
             on_record = request().await?;
-            observe(Event::Renewed);
+            events.send(Event::TokenRenewed);
             called = send().await;
             slot.end(called.record.answered());
         }
         let record = called.record.clone();
         let result = cancel_verdict(action, called);
+        info!(
+            request = %on_record,
+            action = %action,
+            status = status_of(&record),
+            is_cancelled = result.is_ok(),
+            "a cancellation has an outcome"
+        );
         let (state, problem) = match &result {
             Ok(action) => (state_of(&action.status).name(), None),
             Err(problem) => (state_of_problem(problem).name(), Some(problem)),
@@ -60,7 +69,9 @@ impl Runner {
             .answered(on_record, &record, state, problem, None)
             .await;
         if let Err(error) = recorded {
-            observe(Event::CancelNotRecorded(&error));
+            events.send(Event::CancellationNotRecorded {
+                error: error.to_string(),
+            });
         }
         Ok(result)
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{
-    Event, Observe, Runner,
+    Event, Events, Runner,
     evidence::Delivered,
     look::check_next,
     preflight::{MAX_CANDIDATES, candidate},
@@ -39,7 +39,7 @@ impl Runner {
         &self,
         run: RunId,
         wanted: u64,
-        observe: &Observe<'_>,
+        events: &Events,
     ) -> Result<Option<u64>, LedgerError> {
         let weighs = self.policy.largest_share.is_some();
         if wanted <= FEW && !weighs {
@@ -71,7 +71,7 @@ impl Runner {
             if wanted > 0 {
                 by_name.extend(self.look_at_page(run, &page.machines).await?);
             }
-            observe(Event::Fleet(read));
+            events.send(Event::FleetRead { machines: read });
             cursor = match page.next {
                 Some(next) => Some(next),
                 // To some services `$top` is a page, to others all that is wanted

@@ -1,11 +1,19 @@
 //! Following accepted orders to a true end state: many of them with one call, at
 //! polite intervals.
 
-use std::{cell::Cell, ops::ControlFlow, time::Duration};
+use std::{
+    ops::ControlFlow,
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::time::Instant;
+use tracing::{Instrument, info_span};
 
-use super::{Event, Listing, Observe, Runner, batch::BATCH};
+use super::{Event, Events, Listing, Runner, batch::BATCH};
 use crate::{
     contract::{ActionId, MachineAction, MachineId, Problem, Retry},
     ledger::{Entry, LedgerError, RunId, now},
@@ -35,22 +43,32 @@ impl Runner {
         &self,
         run: RunId,
         patience: Option<Duration>,
-        observe: &Observe<'_>,
+        events: &Events,
     ) -> Result<(), LedgerError> {
-        let down = Cell::new(false);
+        let span = info_span!("tracking", %run);
+        self.track(run, patience, events).instrument(span).await
+    }
+
+    async fn track(
+        &self,
+        run: RunId,
+        patience: Option<Duration>,
+        events: &Events,
+    ) -> Result<(), LedgerError> {
+        let down = AtomicBool::new(false);
         let Some(patience) = patience else {
-            return self.sweep(run, &down, observe).await.map(|_| ());
+            return self.sweep(run, &down, events).await.map(|_| ());
         };
-        let mut failed = None;
-        let ask = async || {
-            let swept = self.sweep(run, &down, observe).await;
+        let failed = OnceLock::new();
+        let ask = || async {
+            let swept = self.sweep(run, &down, events).await;
             swept.unwrap_or_else(|error| {
-                failed = Some(error);
+                let _ = failed.set(error);
                 ControlFlow::Break(())
             })
         };
         let polled = self.poll(patience, ask).await;
-        if let Some(error) = failed {
+        if let Some(error) = failed.into_inner() {
             return Err(error);
         }
         if polled.is_err() || self.stopped() {
@@ -64,8 +82,8 @@ impl Runner {
     async fn sweep(
         &self,
         run: RunId,
-        down: &Cell<bool>,
-        observe: &Observe<'_>,
+        down: &AtomicBool,
+        events: &Events,
     ) -> Result<ControlFlow<()>, LedgerError> {
         let mut more = ControlFlow::Break(());
         for state in [State::Accepted, State::Pending] {
@@ -79,19 +97,23 @@ impl Runner {
                 after = last.number;
                 match self.statuses(&open).await {
                     Ok(listing) => {
-                        down.set(false);
+                        down.store(false, Ordering::Relaxed);
                         for entry in &mut open {
                             match found(entry, &listing) {
                                 Found::Changed(action) => {
                                     entry.order.follow(*action);
-                                    observe(Event::Changed(&entry.order));
+                                    events.send(Event::Changed {
+                                        order: (&*entry).into(),
+                                    });
                                 }
                                 Found::Same => entry.order.followed(),
                                 Found::NotListed if is_overdue(entry) => {
                                     let was = entry.order.is_not_listed();
                                     entry.order.not_listed(not_listed(entry));
                                     if !was {
-                                        observe(Event::Changed(&entry.order));
+                                        events.send(Event::Changed {
+                                            order: (&*entry).into(),
+                                        });
                                     }
                                 }
                                 Found::NotListed | Found::Nothing => {}
@@ -106,14 +128,18 @@ impl Runner {
                         ) =>
                     {
                         self.cannot_follow(run, &problem).await?;
-                        observe(Event::CannotFollow(&problem));
+                        events.send(Event::TrackingStopped {
+                            problem: problem.clone(),
+                        });
                         return Ok(ControlFlow::Break(()));
                     }
                     // A busy service or a line that drops: the next question may
                     // be answered.
                     Err(problem) => {
-                        if problem.kind != "interrupted" && !down.replace(true) {
-                            observe(Event::NotAsked(&problem));
+                        if problem.kind != "interrupted" && !down.swap(true, Ordering::Relaxed) {
+                            events.send(Event::StatusUnavailable {
+                                problem: problem.clone(),
+                            });
                         }
                     }
                 }
@@ -162,11 +188,14 @@ impl Runner {
     ///
     /// # Errors
     /// The time is over, or the run is to end.
-    pub async fn poll(
+    pub async fn poll<F>(
         &self,
         patience: Duration,
-        mut ask: impl AsyncFnMut() -> ControlFlow<()>,
-    ) -> Result<(), TimeOver> {
+        mut ask: impl FnMut() -> F,
+    ) -> Result<(), TimeOver>
+    where
+        F: Future<Output = ControlFlow<()>>,
+    {
         let end = Instant::now().checked_add(patience);
         let mut interval = FIRST_INTERVAL;
         loop {

@@ -7,10 +7,13 @@ use std::{
 };
 
 use backon::{ExponentialBuilder, Retryable};
+use tokio::time::Instant;
+use tracing::debug;
 
 use super::{
-    Runner,
+    Runner, duration_ms,
     evidence::Delivered,
+    status_of,
     verdict::{read_problem, refused},
 };
 use crate::{
@@ -20,7 +23,7 @@ use crate::{
     },
     egress::Delivery,
     grant::Route,
-    sandbox::Called,
+    sandbox::CallOutcome,
 };
 
 /// Machines of one page of a search.
@@ -325,18 +328,25 @@ impl Runner {
         call: impl Fn() -> F,
     ) -> Result<(T, crate::egress::CallRecord), Problem>
     where
-        F: Future<Output = Called<Result<T, ReadError>>>,
+        F: Future<Output = CallOutcome<Result<T, ReadError>>>,
     {
         let once = || async {
             let slot = self.slot_to_read(route).await?;
+            let begun = Instant::now();
             let mut called = call().await;
             slot.end(called.record.answered());
+            debug!(
+                route = route.template(),
+                status = status_of(&called.record),
+                duration_ms = duration_ms(begun),
+                "a read ended"
+            );
             if self.renewed(&called.record).await {
                 let slot = self.slot_to_read(route).await?;
                 called = call().await;
                 slot.end(called.record.answered());
             }
-            let Called { result, record, .. } = called;
+            let CallOutcome { result, record, .. } = called;
             self.heed(&record).await?;
             match result {
                 // A 404 may stand for an empty list.
@@ -355,7 +365,7 @@ impl Runner {
                     })
                 }
                 Ok(Err(error)) => Err(read_problem(&record, Problem::from(error))),
-                Err(error) => Err(Problem::new("plugin", Retry::Never, error.to_string())),
+                Err(error) => Err(Problem::from_error("plugin", Retry::Never, error)),
             }
         };
         once.retry(ExponentialBuilder::default().with_min_delay(Duration::from_millis(300)))

@@ -6,6 +6,7 @@
 
 mod batch;
 mod cancel;
+mod event;
 mod evidence;
 mod facts;
 mod fleet;
@@ -15,6 +16,8 @@ mod post;
 mod preflight;
 mod rehearse;
 mod send;
+#[cfg(test)]
+mod sendable;
 mod settle;
 mod since;
 mod tag;
@@ -22,20 +25,22 @@ mod verdict;
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
 
 use crate::{
     connection::Connection,
     contract::{Problem, Retry},
     egress::CallRecord,
     grant::Route,
-    ledger::{Entry, LedgerError, Session},
-    order::Order,
+    ledger::{LedgerError, Session},
     pace::{Pace, Slot},
     policy::Policy,
     sandbox::Sandbox,
 };
 
+pub use event::{Event, EventStream, Events, OrderSnapshot, events};
 pub use follow::TimeOver;
 pub use look::Listing;
 pub use rehearse::Rehearsed;
@@ -62,54 +67,11 @@ pub struct Runner {
     /// The machines that are not offboarded, whoever orders it; asked when they
     /// are looked up.
     pub policy: Policy,
-    stop: watch::Receiver<bool>,
+    stop: CancellationToken,
 }
-
-/// What happens while a run goes on; for people to see.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Event<'a> {
-    /// A machine is being looked up.
-    Looking(&'a Order),
-    /// So many machines of the fleet were read.
-    Fleet(u64),
-    /// The token may not read a machine, which can be sent all the same.
-    NotSeen(&'a Entry, &'a Problem),
-    /// An order has changed.
-    Changed(&'a Order),
-    /// A request has no answer; the service is asked what became of it.
-    Asking(&'a Order),
-    /// A request did not leave, or was put off; its turn comes again after this.
-    PutBack(&'a Order, &'a Problem, Duration),
-    /// A machine has its tag, and is offboarded next.
-    Tagged(&'a Order),
-    /// A machine was not tagged, and is offboarded all the same.
-    NotTagged(&'a Order, &'a Problem),
-    /// The token may not tag: no machine is tagged any more.
-    NoTags(&'a Problem),
-    /// The service refused the token, and another one is there.
-    Renewed,
-    /// The service wants a pause, or cannot be asked: it is asked again after this.
-    Waiting(Duration, &'a Problem),
-    /// Nothing more is sent.
-    Stopped(&'a Problem),
-    /// What was done could not be put on record.
-    NotRecorded(&'a Entry, &'a LedgerError),
-    /// A cancellation was sent and could not be put on record.
-    CancelNotRecorded(&'a LedgerError),
-    /// Too many actions were known before a request to keep them.
-    NotKept(&'a Problem),
-    /// How far the accepted ones are could not be asked; it is asked again.
-    NotAsked(&'a Problem),
-    /// What was accepted cannot be followed.
-    CannotFollow(&'a Problem),
-}
-
-/// Who is told what happens.
-pub type Observe<'a> = dyn Fn(Event<'_>) + 'a;
 
 impl Runner {
-    /// A runner that ends when `stop` turns true: it finishes what is in
+    /// A runner that ends when `stop` is cancelled: it finishes the requests in
     /// flight and sends nothing more.
     #[must_use]
     pub fn new(
@@ -117,7 +79,7 @@ impl Runner {
         connection: Connection,
         pace: Pace,
         session: Arc<Session>,
-        stop: watch::Receiver<bool>,
+        stop: CancellationToken,
     ) -> Self {
         Self {
             sandbox,
@@ -142,13 +104,16 @@ impl Runner {
             return false;
         }
         tokio::select! {
-            renewed = credential.renew(exchange.generation) => renewed.is_ok(),
+            renewed = credential.renew(exchange.generation) => {
+                info!(is_renewed = renewed.is_ok(), "the service refused the token");
+                renewed.is_ok()
+            }
             () = self.stopping() => false,
         }
     }
 
     fn stopped(&self) -> bool {
-        *self.stop.borrow()
+        self.stop.is_cancelled()
     }
 
     /// Waits, and wakes early when the run is to end.
@@ -178,11 +143,21 @@ impl Runner {
 
     /// Comes back when the run is to end.
     async fn stopping(&self) {
-        let mut stop = self.stop.clone();
-        if stop.wait_for(|stop| *stop).await.is_err() {
-            std::future::pending::<()>().await;
-        }
+        self.stop.cancelled().await;
     }
+}
+
+/// The status of the answer that egress saw.
+fn status_of(record: &CallRecord) -> Option<u16> {
+    record
+        .exchange
+        .as_ref()
+        .and_then(|exchange| exchange.status)
+}
+
+/// For the log: whole milliseconds since then.
+fn duration_ms(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 fn interrupted(reason: &str) -> Problem {

@@ -1,18 +1,26 @@
 //! One POST: claimed and put on record before it leaves, and settled by what
 //! egress saw of it.
 
-use std::{rc::Rc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
+use tracing::{debug, info};
 
 use super::{
-    Event, Listing, Observe, Runner, Since, batch::Shared, evidence::Delivered,
-    preflight::stand_aside, since::ended_before, tag::Tagging, verdict,
+    Event, Events, Listing, Runner, Since,
+    batch::{FRESH, Shared},
+    duration_ms,
+    evidence::Delivered,
+    preflight::stand_aside,
+    since::ended_before,
+    status_of,
+    tag::Tagging,
+    verdict,
 };
 use crate::{
     contract::{ActionStatus, Problem, Retry},
     egress::CallRecord,
-    grant::{Grant, Route},
+    grant::{Grant, LeaveBy, Moment, Route},
     ledger::{Entry, LedgerError, RequestId, Taken},
     order::{State, Verdict, is_for_all},
 };
@@ -32,26 +40,29 @@ const MAX_TRIES: u32 = 4;
 pub(super) struct Ready {
     pub(super) entry: Entry,
     /// What the service lists for the machines of its batch.
-    pub(super) list: Rc<Shared>,
+    pub(super) list: Arc<Shared>,
     /// The list has to be newer than this.
-    since: Option<Instant>,
+    since: Option<Moment>,
+    /// When the list that it was last compared with was asked for.
+    listed: Option<Moment>,
     /// The service refused the token that it was sent with.
     is_renewed: bool,
 }
 
 impl Ready {
-    pub(super) fn new(entry: Entry, list: &Rc<Shared>) -> Self {
+    pub(super) fn new(entry: Entry, list: &Arc<Shared>) -> Self {
         Self {
             entry,
-            list: Rc::clone(list),
+            list: Arc::clone(list),
             since: None,
+            listed: None,
             is_renewed: false,
         }
     }
 
     /// It was sent once. Before it is sent again, its list is read again.
     pub(super) fn put_back(&mut self) {
-        self.since = Some(Instant::now());
+        self.since = Some(Moment::now());
     }
 }
 
@@ -63,7 +74,7 @@ pub(super) struct How<'a> {
     /// Whether more than one machine waits: then a line may be down for a while.
     pub(super) patient: bool,
     pub(super) tagging: &'a Tagging,
-    pub(super) observe: &'a Observe<'a>,
+    pub(super) events: &'a Events,
 }
 
 /// What an order's outcome means for itself and for the orders after it.
@@ -150,11 +161,21 @@ impl Runner {
                 return Ok((ready, After::Unsent));
             }
         };
+        // Claiming it, a sign-in and the connection may take any time.
+        let leave_by = ready.listed.map(|asked| LeaveBy::new(asked, FRESH));
+        debug!(%request, route, "sending a request");
+        let begun = Instant::now();
         let called = self
             .sandbox
-            .offboard(&self.connection, &machine, &comment)
+            .offboard_by(&self.connection, &machine, &comment, leave_by)
             .await;
         slot.end(called.record.answered());
+        debug!(
+            %request,
+            status = status_of(&called.record),
+            duration_ms = duration_ms(begun),
+            "a call ended"
+        );
         // A token that the service refuses has changed nothing: where another
         // one is there, the order is sent with that, once.
         let is_renewed = !ready.is_renewed && self.renewed(&called.record).await;
@@ -177,7 +198,8 @@ impl Runner {
         ready: &mut Ready,
         again: bool,
     ) -> Result<Option<After>, LedgerError> {
-        let listed = self.listed(&ready.list, ready.since).await;
+        let (asked, listed) = self.listed(&ready.list, ready.since).await;
+        ready.listed = Some(asked);
         if self.stopped() {
             return Ok(Some(After::Left));
         }
@@ -234,6 +256,13 @@ impl Runner {
         }
         // Settled all the same: it is out. But nothing follows what cannot be put
         // on record.
+        info!(
+            request = %sent.request,
+            state = state.name(),
+            status = status_of(record),
+            problem = said.as_ref().map(|said| &*said.kind),
+            "a request has an outcome"
+        );
         let recorded = self
             .session
             .answered(
@@ -245,18 +274,25 @@ impl Runner {
             )
             .await;
         if let Err(error) = recorded {
-            (how.observe)(Event::NotRecorded(entry, &error));
+            how.events.send(Event::not_recorded(entry, &error));
             return Err(error);
         }
         match (&after, &said) {
             (After::PutBack(pause), Some(problem)) => {
                 if let Some(pause) = asked_pause(record) {
                     self.pace.hold(pause).await?;
-                    (how.observe)(Event::Waiting(pause, problem));
+                    how.events.send(Event::Waiting {
+                        problem: problem.clone(),
+                        after: pause,
+                    });
                 }
-                (how.observe)(Event::PutBack(&entry.order, problem, *pause));
+                how.events.send(Event::Retrying {
+                    order: (&*entry).into(),
+                    problem: problem.clone(),
+                    after: *pause,
+                });
             }
-            (After::Renewed, _) => (how.observe)(Event::Renewed),
+            (After::Renewed, _) => how.events.send(Event::TokenRenewed),
             _ => {}
         }
         Ok(after)
@@ -268,11 +304,7 @@ impl Runner {
         let Some(problem) = entry.order.problem().cloned() else {
             return After::Done;
         };
-        let status = record
-            .exchange
-            .as_ref()
-            .and_then(|exchange| exchange.status);
-        match (state, status) {
+        match (state, status_of(record)) {
             (State::Unknown, _) => After::Ask,
             _ if matches!(&*problem.kind, "no-credential" | "no-authority" | "audit") => {
                 After::Stop(problem)
@@ -382,11 +414,7 @@ fn still_unknown(state: State, problem: Problem) -> Problem {
 /// How long the service wants to be left alone, as egress saw it, where it
 /// refused a call for its quota.
 fn asked_pause(record: &CallRecord) -> Option<Duration> {
-    let status = record
-        .exchange
-        .as_ref()
-        .and_then(|exchange| exchange.status);
-    if status != Some(429) {
+    if status_of(record) != Some(429) {
         return None;
     }
     Some(verdict::asked_pause(record).map_or(PAUSE, Duration::from_secs))

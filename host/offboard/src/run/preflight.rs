@@ -3,9 +3,10 @@
 //! already.
 
 use jiff::Timestamp;
+use tracing::{Instrument, info_span};
 
 use super::{
-    Event, Observe, Runner, Since,
+    Event, Events, Runner, Since,
     facts::{facts, seen},
 };
 use crate::{
@@ -33,13 +34,23 @@ impl Runner {
         &self,
         run: RunId,
         again: bool,
-        observe: &Observe<'_>,
+        events: &Events,
+    ) -> Result<Option<Problem>, LedgerError> {
+        let span = info_span!("preflight", %run);
+        self.look_at_all(run, again, events).instrument(span).await
+    }
+
+    async fn look_at_all(
+        &self,
+        run: RunId,
+        again: bool,
+        events: &Events,
     ) -> Result<Option<Problem>, LedgerError> {
         // What was looked at was compared, too.
         let wanted = self.session.ledger().not_looked_at(run).await?;
-        let fleet = self.look_at_the_fleet(run, wanted, observe).await?;
+        let fleet = self.look_at_the_fleet(run, wanted, events).await?;
         if wanted > 0 {
-            let for_all = self.look_at_each(run, observe).await?;
+            let for_all = self.look_at_each(run, events).await?;
             self.compare(run, again).await?;
             if for_all.is_some() || self.stopped() {
                 return Ok(for_all);
@@ -53,7 +64,7 @@ impl Runner {
     async fn look_at_each(
         &self,
         run: RunId,
-        observe: &Observe<'_>,
+        events: &Events,
     ) -> Result<Option<Problem>, LedgerError> {
         let mut after = 0;
         loop {
@@ -68,8 +79,10 @@ impl Runner {
                 if self.stopped() {
                     break;
                 }
-                observe(Event::Looking(&entry.order));
-                self.look_at_one(&mut entry, observe).await;
+                events.send(Event::Preflight {
+                    order: (&entry).into(),
+                });
+                self.look_at_one(&mut entry, events).await;
                 let problem = entry.order.problem();
                 for_all = problem.filter(|problem| is_for_all(problem)).cloned();
                 seen.push(entry);
@@ -84,7 +97,7 @@ impl Runner {
         }
     }
 
-    async fn look_at_one(&self, entry: &mut Entry, observe: &Observe<'_>) {
+    async fn look_at_one(&self, entry: &mut Entry, events: &Events) {
         let settled = entry.order.machine().cloned();
         let found = match (entry.order.target().clone(), settled) {
             // Also of a name that was looked up before: that was shown and confirmed.
@@ -100,7 +113,10 @@ impl Runner {
             Err(problem)
                 if problem.kind == "forbidden" && entry.order.target().sought().is_none() =>
             {
-                observe(Event::NotSeen(entry, &problem));
+                events.send(Event::PreflightUnavailable {
+                    order: (&*entry).into(),
+                    problem: problem.clone(),
+                });
                 entry.order.looked(Look::Unavailable);
                 self.ask_policy(&mut entry.order, None);
             }

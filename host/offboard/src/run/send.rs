@@ -2,13 +2,14 @@
 //! in doubt beside it. What would meet all orders alike ends the run; what is
 //! left of it stays planned.
 
-use std::{collections::VecDeque, mem, rc::Rc, time::Duration};
+use std::{collections::VecDeque, mem, sync::Arc, time::Duration};
 
-use futures_util::{StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
+use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use tokio::time::Instant;
+use tracing::{Instrument, Span, field, info_span, warn};
 
 use super::{
-    Event, Observe, Runner,
+    Event, Events, Runner,
     batch::{BATCH, Batch},
     post::{After, How, Ready, backoff},
     settle::{Doubt, Round},
@@ -51,7 +52,7 @@ enum Landed {
     Round(Round),
 }
 
-type Flight<'a> = LocalBoxFuture<'a, Result<Landed, LedgerError>>;
+type Flight<'a> = BoxFuture<'a, Result<Landed, LedgerError>>;
 
 /// A run under way. Between its flights it waits for nothing: one of them may hold
 /// the ledger, and goes on only while all of them are waited for.
@@ -101,7 +102,7 @@ impl Runner {
         &self,
         run: RunId,
         options: Sending,
-        observe: &Observe<'_>,
+        events: &Events,
     ) -> Result<Option<Problem>, LedgerError> {
         let ledger = self.session.ledger();
         let tagging = Tagging::new(options.tag);
@@ -113,7 +114,7 @@ impl Runner {
                 again: options.again,
                 patient: ledger.counts(run).await?.total() > 1,
                 tagging: &tagging,
-                observe,
+                events,
             },
             flying: FuturesUnordered::new(),
             sending: 0,
@@ -133,7 +134,8 @@ impl Runner {
             stop: None,
             failed: None,
         };
-        campaign.fly().await;
+        let span = info_span!("run", %run);
+        campaign.fly().instrument(span).await;
         let flushed = self.pace.flush().await;
         match campaign.failed {
             Some(error) => Err(error),
@@ -195,7 +197,9 @@ impl<'a> Campaign<'a> {
     }
 
     fn changed(&self, entry: &Entry) {
-        (self.how.observe)(Event::Changed(&entry.order));
+        self.how.events.send(Event::Changed {
+            order: entry.into(),
+        });
     }
 
     async fn fly(&mut self) {
@@ -265,10 +269,12 @@ impl<'a> Campaign<'a> {
             && let Some(ready) = self.ready.pop_front()
         {
             self.sending += 1;
-            self.flying.push(Box::pin(async move {
+            let span = order_span(&ready.entry);
+            let send = async move {
                 let sent = runner.send_one(ready, how).await;
                 sent.map(|(ready, after)| Landed::Sent(Box::new(ready), after))
-            }));
+            };
+            self.flying.push(Box::pin(send.instrument(span)));
         }
         // In time: nobody waits for the next batch while the quota has room.
         if self.preparing || self.ready.len() >= runner.jobs.max(BATCH as usize / 2) {
@@ -320,9 +326,9 @@ impl<'a> Campaign<'a> {
             return;
         }
         self.asking = true;
-        let (runner, observe) = (self.runner, self.how.observe);
+        let (runner, events) = (self.runner, self.how.events);
         self.flying.push(Box::pin(async move {
-            let round = runner.ask_about(due, observe).await?;
+            let round = runner.ask_about(due, events).await?;
             Ok(Landed::Round(round))
         }));
     }
@@ -373,7 +379,7 @@ impl<'a> Campaign<'a> {
             Ask => self.doubt(ready.entry),
             Unlisted => {
                 // The query would fail for the others of its batch, too.
-                let is_alike = |other: &Ready| Rc::ptr_eq(&other.list, &ready.list);
+                let is_alike = |other: &Ready| Arc::ptr_eq(&other.list, &ready.list);
                 let (alike, others) = mem::take(&mut self.ready).into_iter().partition(is_alike);
                 self.ready = others;
                 let alike: VecDeque<Ready> = alike;
@@ -395,7 +401,9 @@ impl<'a> Campaign<'a> {
         if let Some(problem) = batch.unkept.take()
             && !std::mem::replace(&mut self.unkept, true)
         {
-            (self.how.observe)(Event::NotKept(&problem));
+            self.how.events.send(Event::ActionsNotKept {
+                problem: problem.clone(),
+            });
         }
         let Some(problem) = batch.fault.take() else {
             self.down = None;
@@ -412,7 +420,10 @@ impl<'a> Campaign<'a> {
         if is_down && self.how.patient && since.elapsed() < PATIENCE {
             self.down = Some((since, tries + 1));
             let pause = backoff(tries + 1).min(LONGEST_BACKOFF);
-            (self.how.observe)(Event::Waiting(pause, &problem));
+            self.how.events.send(Event::Waiting {
+                problem: problem.clone(),
+                after: pause,
+            });
             self.waiting = Some((Instant::now() + pause, batch));
             return;
         }
@@ -449,8 +460,22 @@ impl<'a> Campaign<'a> {
 
     fn end_with(&mut self, problem: Problem) {
         if self.stop.is_none() && problem.kind != "interrupted" {
-            (self.how.observe)(Event::Stopped(&problem));
+            warn!(kind = &*problem.kind, "the run sends nothing more");
+            self.how.events.send(Event::Stopped {
+                problem: problem.clone(),
+            });
         }
         self.stop.get_or_insert(problem);
     }
+}
+
+/// What is logged while one order is sent. It has ids only: a comment may name people.
+fn order_span(entry: &Entry) -> Span {
+    let machine = entry.order.machine();
+    info_span!(
+        "order",
+        number = entry.number,
+        machine = machine.map(field::display),
+        attempt = entry.attempts + 1
+    )
 }

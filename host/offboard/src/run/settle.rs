@@ -2,11 +2,12 @@
 //! of those that were refused: many machines with one call, until the grace time
 //! is over. Finding nothing proves nothing.
 
-use std::{collections::HashSet, rc::Rc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
+use tracing::debug;
 
-use super::{Event, Observe, Runner, batch::Shared, post::Ready};
+use super::{Event, Events, Runner, batch::Shared, post::Ready};
 use crate::{
     contract::MachineAction,
     ledger::{Entry, LedgerError},
@@ -155,14 +156,16 @@ impl Runner {
     pub(super) async fn ask_about(
         &self,
         mut doubts: Vec<Doubt>,
-        observe: &Observe<'_>,
+        events: &Events,
     ) -> Result<Round, LedgerError> {
         for doubt in doubts
             .iter()
             .filter(|doubt| doubt.interval == FIRST_QUESTION)
         {
             if doubt.entry.order.state() == State::Unknown {
-                observe(Event::Asking(&doubt.entry.order));
+                events.send(Event::Reconciling {
+                    order: (&doubt.entry).into(),
+                });
             }
         }
         let last = doubts.iter().map(|doubt| doubt.until).max();
@@ -192,14 +195,21 @@ impl Runner {
                 _ => round.over.push(doubt.entry),
             }
         }
+        debug!(
+            listed = listing.is_some(),
+            open = round.open.len(),
+            settled = round.over.len(),
+            resend = resend.len(),
+            "reconciled orders"
+        );
         // One more list, right before they are sent.
-        let list = Rc::new(Shared::new(&resend));
+        let list = Arc::new(Shared::new(&resend));
         let resend = resend.into_iter().map(|entry| Ready::new(entry, &list));
         round.resend = resend.collect();
         if let Err(error) = self.session.save_all(&mut round.over).await {
             for entry in &round.over {
                 if entry.order.state() == State::Accepted {
-                    observe(Event::NotRecorded(entry, &error));
+                    events.send(Event::not_recorded(entry, &error));
                 }
             }
             return Err(error);

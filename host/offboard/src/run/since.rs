@@ -1,6 +1,8 @@
 //! Whether a machine has reported since it was offboarded. One that has may have been
 //! onboarded again: its earlier offboarding says nothing of what it is now.
 
+use std::collections::HashSet;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
@@ -9,7 +11,8 @@ use super::{
 };
 use crate::{
     contract::{ActionStatus, ActionType, MachineAction, Problem, Retry},
-    order::{SEEN_SINCE, Seen},
+    ledger::{LedgerError, RunId},
+    order::{SEEN_SINCE, Seen, State},
 };
 
 /// How long after the end of its offboarding a machine may still seem to report: what its
@@ -24,8 +27,9 @@ const INACTIVE: SignedDuration = SignedDuration::from_hours(8 * 24);
 /// What is known of a machine after its offboarding has succeeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Since {
-    /// When it was read, it had not reported since then.
-    Silent(Timestamp),
+    /// When it was read, it had not reported since the first time, when the offboarding
+    /// ended, but for reports that may be late. The second is when it was last seen.
+    Silent(Timestamp, Timestamp),
     /// It has reported: when the offboarding ended, and what shows it.
     Reported(Option<Timestamp>, String),
     /// Not known: when the offboarding ended, if that can be read.
@@ -64,7 +68,7 @@ impl Since {
             return Self::Reported(Some(ended), what.to_owned());
         }
         match last_seen {
-            Some(_) => Self::Silent(ended),
+            Some(last_seen) => Self::Silent(ended, last_seen),
             None => Self::Unknown(Some(ended)),
         }
     }
@@ -80,7 +84,7 @@ impl Since {
     /// The same, unless something else shows that the machine is in use.
     fn unless(self, what: Option<String>) -> Self {
         match (self, what) {
-            (Self::Silent(ended), Some(what)) => Self::Reported(Some(ended), what),
+            (Self::Silent(ended, _), Some(what)) => Self::Reported(Some(ended), what),
             (Self::Unknown(ended), Some(what)) => Self::Reported(ended, what),
             (since, _) => since,
         }
@@ -91,7 +95,14 @@ impl Since {
     #[must_use]
     pub fn problem(&self, what: &str) -> Problem {
         let (kind, rest) = match self {
-            Self::Silent(ended) => (
+            Self::Silent(ended, last_seen) if last_seen > ended => (
+                "already-offboarded",
+                format!(
+                    "; that ended at {ended}, and it was last seen at {last_seen}, within the hour \
+                     that late reports may take"
+                ),
+            ),
+            Self::Silent(ended, _) => (
                 "already-offboarded",
                 format!(
                     "; that ended at {ended}, and when it was read, the service had not seen it \
@@ -129,7 +140,72 @@ fn is_after(last_seen: Timestamp, ended: Timestamp) -> bool {
     last_seen.duration_since(ended) > RECORDED_LATE
 }
 
+/// Whether an action that succeeded ended so long ago that its machine may show a report
+/// since. If its end is not known, it may.
+fn is_long_over(action: &MachineAction) -> bool {
+    updated(&action.json).is_none_or(|ended| Timestamp::now().duration_since(ended) > RECORDED_LATE)
+}
+
+/// Orders that are read from the ledger at once.
+const PAGE: u32 = 100;
+
 impl Runner {
+    /// Numbers of a run's orders that have succeeded.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn succeeded(&self, run: RunId) -> Result<HashSet<u64>, LedgerError> {
+        let (mut numbers, mut after) = (HashSet::new(), 0);
+        loop {
+            let ledger = self.session.ledger();
+            let page = ledger
+                .entries_in(run, State::Succeeded, after, PAGE)
+                .await?;
+            let Some(last) = page.last() else {
+                return Ok(numbers);
+            };
+            after = last.number;
+            numbers.extend(page.iter().map(|entry| entry.number));
+        }
+    }
+
+    /// Reads the machines of a run's orders that have succeeded, except these, if their
+    /// offboardings ended a while ago. Records which machines have reported since.
+    ///
+    /// # Errors
+    /// The ledger cannot be used.
+    pub async fn check_succeeded(
+        &self,
+        run: RunId,
+        except: &HashSet<u64>,
+    ) -> Result<(), LedgerError> {
+        let mut after = 0;
+        loop {
+            let ledger = self.session.ledger();
+            let page = ledger
+                .entries_in(run, State::Succeeded, after, PAGE)
+                .await?;
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
+            after = last.number;
+            for mut entry in page {
+                let action = entry.order.action().filter(|action| is_long_over(action));
+                let Some(action) = action.filter(|_| !except.contains(&entry.number)) else {
+                    continue;
+                };
+                if self.stopped() {
+                    return Ok(());
+                }
+                if let Some(since @ Since::Reported(..)) = self.since(action).await {
+                    let what = format!("action {} offboarded it", action.id);
+                    entry.order.reported_since(since.problem(&what));
+                    self.session.save(&mut entry).await?;
+                }
+            }
+        }
+    }
+
     /// Reads the machine of an offboarding that succeeded, and compares. `None` for any
     /// other action, or if the machine cannot be read.
     pub async fn since(&self, action: &MachineAction) -> Option<Since> {
@@ -160,7 +236,7 @@ mod tests {
 
     fn kind(since: &Since) -> &'static str {
         match since {
-            Since::Silent(_) => "silent",
+            Since::Silent(..) => "silent",
             Since::Reported(..) => "reported",
             Since::Unknown(_) => "unknown",
         }
@@ -191,6 +267,25 @@ mod tests {
             assert_eq!(kind(&found), expected, "{last_seen:?} {found:?}");
         }
         assert_eq!(kind(&Since::of(None, ENDED)), "unknown");
+    }
+
+    /// The message is evidence: it must not deny a report that was within the margin.
+    #[test]
+    fn a_report_within_the_margin_is_named() {
+        for (last_seen, is_named) in [
+            ("2026-11-20T10:00:00Z", false),
+            ("2026-11-20T10:00:00.1234567Z", false),
+            ("2026-11-20T10:00:00.1234568Z", true),
+            ("2026-11-20T11:00:00Z", true),
+        ] {
+            let problem = since(Some(last_seen), None, ENDED).problem("run 1 offboarded it");
+            assert_eq!(problem.kind, "already-offboarded", "{last_seen}");
+            let message = problem.message.unwrap();
+            let named = format!("last seen at {last_seen}, within the hour");
+            assert_eq!(message.contains(&named), is_named, "{message}");
+            let denied = message.contains("had not seen it since");
+            assert_eq!(denied, !is_named, "{message}");
+        }
     }
 
     #[test]

@@ -4,13 +4,19 @@
 //! to tag again changes nothing.
 
 use std::{
-    cell::{Cell, RefCell},
     collections::HashSet,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
+use tracing::debug;
+
 use super::{
-    Event, Observe, Runner,
+    Event, Events, Runner,
     post::{After, How, Ready, bearable_pause},
+    status_of,
     verdict::{failure, judged, refused},
 };
 use crate::{
@@ -20,7 +26,7 @@ use crate::{
     ledger::{Entry, LedgerError},
     order::{State, is_for_all, state_of_problem},
     pace::Slot,
-    sandbox::{CallError, Called},
+    sandbox::{CallError, CallOutcome},
 };
 
 /// The tag of a run under way.
@@ -28,9 +34,9 @@ use crate::{
 pub(super) struct Tagging {
     tag: Option<Tag>,
     /// The token may not, so that no other machine is tried.
-    forbidden: Cell<bool>,
+    forbidden: AtomicBool,
     /// The orders that need no other try, where their turn comes again.
-    done: RefCell<HashSet<u64>>,
+    done: Mutex<HashSet<u64>>,
 }
 
 impl Tagging {
@@ -43,12 +49,17 @@ impl Tagging {
 
     /// What the machine of this order is to be tagged with.
     fn wanted(&self, entry: &Entry) -> Option<&Tag> {
-        let is_over = self.forbidden.get() || self.done.borrow().contains(&entry.number);
+        let is_over =
+            self.forbidden.load(Ordering::Relaxed) || self.numbers().contains(&entry.number);
         self.tag.as_ref().filter(|_| !is_over)
     }
 
     fn done(&self, entry: &Entry) {
-        self.done.borrow_mut().insert(entry.number);
+        self.numbers().insert(entry.number);
+    }
+
+    fn numbers(&self) -> MutexGuard<'_, HashSet<u64>> {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -65,7 +76,7 @@ impl Runner {
         how: How<'_>,
     ) -> Result<Option<After>, LedgerError> {
         let How {
-            tagging, observe, ..
+            tagging, events, ..
         } = how;
         let machine = ready.entry.order.machine().cloned();
         let (Some(tag), Some(machine)) = (tagging.wanted(&ready.entry), machine) else {
@@ -87,23 +98,28 @@ impl Runner {
             let (tagged, record) = self.tag_once(entry, &machine, tag, slot).await?;
             let Err(problem) = tagged else {
                 tagging.done(entry);
-                observe(Event::Tagged(&entry.order));
+                events.send(Event::Tagged {
+                    order: entry.into(),
+                });
                 return Ok(None);
             };
             if !is_renewed && self.renewed(&record).await {
                 is_renewed = true;
-                observe(Event::Renewed);
+                events.send(Event::TokenRenewed);
                 continue;
             }
             if let Some(pause) = bearable_pause(&record, how.patient) {
                 self.pace.hold(pause).await?;
-                observe(Event::Waiting(pause, &problem));
+                events.send(Event::Waiting {
+                    problem: problem.clone(),
+                    after: pause,
+                });
                 if !has_waited {
                     has_waited = true;
                     continue;
                 }
             }
-            not_tagged(tagging, entry, &problem, observe);
+            not_tagged(tagging, entry, &problem, events);
             return Ok(None);
         }
     }
@@ -128,6 +144,7 @@ impl Runner {
             .tag_machine(&self.connection, machine, tag)
             .await;
         slot.end(called.record.answered());
+        debug!(%request, status = status_of(&called.record), "a tag request ended");
         let record = called.record.clone();
         let tagged = verdict(called);
         let (state, problem) = match &tagged {
@@ -142,24 +159,29 @@ impl Runner {
 }
 
 /// Tells why, and whether it is worth another try.
-fn not_tagged(tagging: &Tagging, entry: &Entry, problem: &Problem, observe: &Observe<'_>) {
+fn not_tagged(tagging: &Tagging, entry: &Entry, problem: &Problem, events: &Events) {
     if problem.status == Some(403) && is_for_all(problem) {
         // Of those that were in flight together, the first one tells it.
-        if !tagging.forbidden.replace(true) {
-            observe(Event::NoTags(problem));
+        if !tagging.forbidden.swap(true, Ordering::Relaxed) {
+            events.send(Event::TaggingStopped {
+                problem: problem.clone(),
+            });
         }
         return;
     }
     if problem.retry == Retry::Never {
         tagging.done(entry);
     }
-    observe(Event::NotTagged(&entry.order, problem));
+    events.send(Event::TagFailed {
+        order: entry.into(),
+        problem: problem.clone(),
+    });
 }
 
 /// What became of a tag. The record decides, as for an offboarding; but whatever
 /// may have been done may be done again.
-fn verdict(called: Called<Result<(), TagError>>) -> Result<(), Problem> {
-    let Called { result, record, .. } = called;
+fn verdict(called: CallOutcome<Result<(), TagError>>) -> Result<(), Problem> {
+    let CallOutcome { result, record, .. } = called;
     let problem = match (record.delivery(), result) {
         (Delivery::Answered(200..=299), Ok(Ok(()))) => return Ok(()),
         (Delivery::Answered(status @ 200..=299), result) => {
@@ -210,7 +232,7 @@ fn unsent(record: &CallRecord, result: Result<Result<(), TagError>, CallError>) 
             | TagError::NoCredential(_)),
         )) => error.into(),
         Ok(_) => Problem::new("plugin", Retry::Safe, "the plugin did not set the tag"),
-        Err(error) => Problem::new("plugin", Retry::Safe, error.to_string()),
+        Err(error) => Problem::from_error("plugin", Retry::Safe, error),
     }
 }
 
@@ -222,8 +244,8 @@ mod tests {
     fn called(
         record: CallRecord,
         result: Result<Result<(), TagError>, CallError>,
-    ) -> Called<Result<(), TagError>> {
-        Called { result, record }
+    ) -> CallOutcome<Result<(), TagError>> {
+        CallOutcome { result, record }
     }
 
     fn said(status: u16) -> ServiceError {

@@ -11,7 +11,7 @@ use crate::{
     egress::{CallRecord, Delivery},
     grant::Refusal,
     order::Verdict,
-    sandbox::{CallError, Called},
+    sandbox::{CallError, CallOutcome},
 };
 
 /// A plugin that does nothing is at fault, whatever it says.
@@ -20,9 +20,9 @@ const NOTHING_SENT: &str = "the plugin did not send the request";
 /// What became of an offboarding.
 pub(super) fn verdict(
     machine: &MachineId,
-    called: Called<Result<MachineAction, OffboardError>>,
+    called: CallOutcome<Result<MachineAction, OffboardError>>,
 ) -> Verdict {
-    let Called { result, record, .. } = called;
+    let CallOutcome { result, record, .. } = called;
     let delivery = record.delivery();
     match (delivery, result) {
         (Delivery::NotSent, result) => not_sent(&record, result),
@@ -199,7 +199,7 @@ fn not_sent(
         )) => Verdict::Rejected(error.into()),
         Ok(Err(error @ OffboardError::NoCredential(_))) => Verdict::NotSent(error.into()),
         Ok(_) => Verdict::NotSent(Problem::new("plugin", Retry::Safe, NOTHING_SENT)),
-        Err(error) => Verdict::NotSent(Problem::new("plugin", Retry::Safe, error.to_string())),
+        Err(error) => Verdict::NotSent(Problem::from_error("plugin", Retry::Safe, error)),
     }
 }
 
@@ -233,9 +233,9 @@ fn with_status(kind: &'static str, status: u16, reason: &str) -> Problem {
 /// What became of a cancellation.
 pub(super) fn cancel_verdict(
     action: &ActionId,
-    called: Called<Result<MachineAction, CancelError>>,
+    called: CallOutcome<Result<MachineAction, CancelError>>,
 ) -> Result<MachineAction, Problem> {
-    let Called { result, record, .. } = called;
+    let CallOutcome { result, record, .. } = called;
     match (record.delivery(), result) {
         (Delivery::Answered(200..=299), Ok(Ok(cancelled)))
             if cancelled.id.eq_ignore_ascii_case(action.as_str())

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use super::{
-    InvalidReference, ListOptions, MachineReference, RowError, reference::names_id, table::trim,
+    InvalidReference, ListOptions, MachineReference, RowError,
+    reference::{has_id, is_id},
 };
+use crate::contract::{MachineId, stands_for};
 
 /// The known headings of a column of ids, and of names: ours, the service's, and those of
 /// the portal's export. The first one that a list has is used.
@@ -94,6 +96,13 @@ impl Columns {
         headings(&self.head)
     }
 
+    /// The column whose heading is known for names, as it is written.
+    pub(super) fn names(&self) -> Option<String> {
+        let names = all_known(&self.head, &NAMES).ok()?;
+        let heading = names.first().and_then(|column| self.head.get(*column));
+        heading.map(|heading| heading.written.clone())
+    }
+
     /// The text of a column in this row.
     pub(super) fn get(&self, name: &str) -> Result<Option<&str>, RowError> {
         let column = find(&self.head, name)?;
@@ -130,7 +139,7 @@ impl Columns {
             None => all_known(&self.head, &NAMES)?,
         };
         let name = self.first(names);
-        let called = name.filter(|(_, name)| !names_id(name, None));
+        let called = name.filter(|(_, name)| !is_id(name));
         let called = called.map(|(_, name)| name.to_owned());
         if let Some((column, id)) = self.first(ids) {
             return Ok(Selected {
@@ -176,6 +185,14 @@ impl Columns {
                 _ => Ok(machine),
             }
         });
+        let machine = machine.map_err(|error| match (expected, error) {
+            // What another kind of text in a column of ids looks like does not matter.
+            (
+                Expected::Id,
+                InvalidReference::Number | InvalidReference::Name | InvalidReference::Path,
+            ) => InvalidReference::NotId,
+            (_, error) => error,
+        });
         machine.map_err(|error| RowError::Machine {
             column: self.head.get(column).map(|head| head.written.clone()),
             text: text.to_owned(),
@@ -190,9 +207,45 @@ impl Columns {
         let id = id.and_then(MachineReference::id);
         let mut cells = self.head.iter().zip(&self.cells).enumerate();
         let other = cells.find(|(column, (_, cell))| {
-            Some(*column) != selected.column && names_id(trim(cell), id)
+            Some(*column) != selected.column && self.has_other_id(*column, cell, id)
         });
         other.map(|(_, (heading, _))| heading)
+    }
+
+    /// A comment is used, and may mention other machines; but not if it is one word.
+    fn has_other_id(&self, column: usize, cell: &str, id: Option<&MachineId>) -> bool {
+        let heading = &self.head[column];
+        let is_sentence =
+            heading.plain.as_deref() == Some(COMMENT) && cell.contains(char::is_whitespace);
+        (!is_sentence && has_id(cell, id)) || has_id(&heading.written, id)
+    }
+
+    /// The headings of two names of different machines, if the machine is selected by a
+    /// name and the user did not say by which one.
+    pub(super) fn two_names(
+        &self,
+        selected: &Selected,
+        options: &ListOptions,
+    ) -> Option<(&Heading, &Heading)> {
+        let is_id = selected
+            .machine
+            .as_ref()
+            .is_ok_and(|machine| machine.id().is_some());
+        if is_id || options.name_column.is_some() || options.id_column.is_some() {
+            return None;
+        }
+        let names = all_known(&self.head, &NAMES).ok()?;
+        let names = names.into_iter().filter_map(|column| {
+            let name = self.cell(column).filter(|name| !name.is_empty())?;
+            Some((self.head.get(column)?, name))
+        });
+        let names: Vec<(&Heading, &str)> = names.collect();
+        let pairs = names.iter().enumerate();
+        let mut pairs =
+            pairs.flat_map(|(at, one)| names[at + 1..].iter().map(move |other| (one, other)));
+        let (one, other) = pairs
+            .find(|((_, one), (_, other))| !stands_for(one, other) && !stands_for(other, one))?;
+        Some((one.0, other.0))
     }
 }
 

@@ -4,6 +4,7 @@
 //! kept.
 
 use std::{
+    borrow::Cow,
     collections::{HashMap, hash_map::RandomState},
     hash::BuildHasher,
     io::{self, Read},
@@ -15,11 +16,14 @@ use thiserror::Error;
 use super::{
     EntryComment, InvalidReference, MachineReference,
     columns::{Columns, Selected},
-    rows::{self, Row},
-    table::is_line_break,
+    rows::{self, Row, is_line},
+    table::{is_line_break, lines, trim},
     template::Template,
 };
-use crate::contract::{Comment, InvalidComment, stands_for};
+use crate::{
+    contract::{Comment, InvalidComment, stands_for},
+    mask,
+};
 
 /// The longest list, in bytes: some 100,000 machines in a table.
 const MAX_LIST: u64 = 16 * 1024 * 1024;
@@ -124,12 +128,23 @@ pub struct ListFault {
     pub error: RowError,
 }
 
+impl ListFault {
+    /// Whether the text looks like no reference to a machine, not even to a wrong one.
+    fn is_no_reference(&self) -> bool {
+        use InvalidReference::{Characters, Name, Path};
+        match &self.error {
+            RowError::Machine { error, .. } => matches!(error, Characters | Name | Path),
+            error => !matches!(error, RowError::NoComment | RowError::Comment(_)),
+        }
+    }
+}
+
 /// Why a row cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RowError {
     /// The text that should name its machine does not.
-    #[error("{text:?}{at}: {error}", at = in_column(.column.as_deref()))]
+    #[error("{text}{at}: {error}", text = shown(.text), at = in_column(.column.as_deref()))]
     Machine {
         /// The column, if it has columns.
         column: Option<String>,
@@ -148,21 +163,21 @@ pub enum RowError {
     #[error("it has no comment")]
     NoComment,
     /// A column that is needed is blank.
-    #[error("it has nothing in the column {0:?}")]
+    #[error("it has nothing in the column {text}", text = shown(.0))]
     Empty(String),
     /// A column that is needed does not exist.
-    #[error("there is no column {0:?}; the columns are: {columns}", columns = listed(.1))]
+    #[error("there is no column {text}; the columns are: {columns}", text = shown(.0), columns = listed(.1))]
     NoColumn(String, Vec<String>),
     /// Two columns or members could be meant.
-    #[error("it has {0:?} twice")]
+    #[error("it has {:?} twice", mask::value(.0))]
     Twice(String),
     /// A cell that has to be on one line.
-    #[error("the cell {0:?} has a line break")]
+    #[error("the cell {text} has a line break", text = shown(.0))]
     LineBreak(String),
     /// A cell that may hold rows.
     #[error(
-        "the cell in the column {0:?} spans several lines, which may be rows: a quotation mark may \
-         be missing; remove the line breaks or the column"
+        "the cell in the column {:?} spans several lines, which may be rows: a quotation mark may \
+         be missing; remove the line breaks or the column", mask::value(.0)
     )]
     Swallowed(String),
     /// More or fewer cells than the header.
@@ -187,8 +202,14 @@ pub enum RowError {
     #[error("it is not a JSON object")]
     NotObject,
     /// A member with a value that is not JSON.
-    #[error("{0:?} cannot be read")]
+    #[error("{text} cannot be read", text = shown(.0))]
     Member(String),
+    /// A row in quotation marks as a whole.
+    #[error("it is in quotation marks as a whole")]
+    Quoted,
+    /// A token or a client secret where a machine or a comment should be.
+    #[error("it contains a secret, which is not shown")]
+    Secret,
     /// The machine is on the list before, and something differs.
     #[error("it names the machine of line {line} again, with another {other}")]
     Again {
@@ -228,10 +249,10 @@ pub enum ListError {
     #[error("its header has neither a column machineId nor a column name, only: {}", listed(.0))]
     Columns(Vec<String>),
     /// A column that the user named does not exist.
-    #[error("it has no column {0:?}; its columns are: {columns}", columns = listed(.1))]
+    #[error("it has no column {text}; its columns are: {columns}", text = shown(.0), columns = listed(.1))]
     NoColumn(String, Vec<String>),
     /// A column holds machine ids and is not used. Nothing else is used instead.
-    #[error("the column {column:?} holds machine ids (line {line}) that would not be used")]
+    #[error("the column {:?} holds machine ids (line {line}) that would not be used", mask::value(.column))]
     UnusedIds {
         /// The column.
         column: String,
@@ -240,13 +261,46 @@ pub enum ListError {
         /// The column that names the machine of this line.
         used: Option<String>,
     },
+    /// Two columns of a row name different machines, and neither was chosen.
+    #[error("the columns {:?} and {:?} name different machines (line {line})", mask::value(.column), mask::value(.other))]
+    TwoNames {
+        /// The column that would have been used.
+        column: String,
+        /// The other one.
+        other: String,
+        /// The first line where they differ.
+        line: u64,
+    },
     /// A column with a known heading for ids holds GUIDs: an export of Intune or Entra
     /// ID.
     #[error(
-        "the column {0:?} holds GUIDs, not machine ids (40 hexadecimal digits): Intune and Entra ID \
-         identify devices by GUIDs"
+        "the column {:?} holds GUIDs, not machine ids (40 hexadecimal digits): Intune and Entra ID \
+         identify devices by GUIDs", mask::value(.column)
     )]
-    Guids(String),
+    Guids {
+        /// The column.
+        column: String,
+        /// The column whose heading is known for names.
+        names: Option<String>,
+    },
+    /// A column with a known heading for ids holds something else, such as row numbers.
+    #[error("the column {:?} holds no machine ids (40 hexadecimal digits)", mask::value(.0))]
+    NoIds(String),
+    /// Lines before the header, such as a title.
+    #[error("the header is in line {0}: remove the lines before it")]
+    Title(u64),
+    /// Rows that a spreadsheet quoted as a whole.
+    #[error(
+        "from line {0} on, rows are in quotation marks as a whole, so that each is one cell: export the list \
+         again, or remove the outer quotation marks and write each doubled one inside once"
+    )]
+    Quoted(u64),
+    /// A file with one word, which is not a machine or may be a secret.
+    #[error(
+        "its only line may be a secret, so it is neither used nor shown: a list names a machine in each \
+         line, or begins with a header such as machineId,name"
+    )]
+    Secret,
     /// The general comment has a placeholder that is not closed.
     #[error("the comment: {0}")]
     Template(String),
@@ -254,26 +308,48 @@ pub enum ListError {
     #[error("it names no machine")]
     Empty,
     /// Lines that cannot be used; all of them.
-    #[error("{count} cannot be used", count = lines(.0.len()))]
+    #[error("{count} cannot be used", count = counted(.0.len()))]
     Faults(Vec<ListFault>),
 }
 
-fn lines(count: usize) -> String {
+fn counted(count: usize) -> String {
     match count {
         1 => "1 line".to_owned(),
         count => format!("{count} lines"),
     }
 }
 
+/// Headings. If one is hidden, so are all: a secret may contain a separator.
 fn listed(columns: &[String]) -> String {
-    match columns.is_empty() {
-        true => "none".to_owned(),
-        false => columns.join(", "),
+    let may_be_shown = |column: &String| column.is_empty() || mask::cell(column) == *column;
+    match columns.iter().all(may_be_shown) {
+        true if columns.is_empty() => "none".to_owned(),
+        true => columns.join(", "),
+        false => format!("[hidden: {} columns]", columns.len()),
     }
 }
 
 fn in_column(column: Option<&str>) -> String {
-    column.map_or_else(String::new, |column| format!(" in the column {column:?}"))
+    let column = column.map(|column| format!(" in the column {:?}", mask::value(column)));
+    column.unwrap_or_default()
+}
+
+/// What a list has, if it may be shown. The file may not be a list, but hold a secret.
+fn shown(text: &str) -> String {
+    match mask::cell(text) {
+        Cow::Borrowed(text) => format!("{text:?}"),
+        Cow::Owned(hidden) => hidden,
+    }
+}
+
+/// The only line of a text, if it is one word.
+fn only_word(text: &str) -> Option<&str> {
+    let mut lines = lines(text).map(|(_, line)| trim(line));
+    let mut lines = lines.by_ref().filter(|line| is_line(line));
+    match (lines.next(), lines.next()) {
+        (Some(line), None) if !line.contains(char::is_whitespace) => Some(line),
+        _ => None,
+    }
 }
 
 impl List {
@@ -302,6 +378,23 @@ impl List {
     pub fn parse(text: &str, options: &ListOptions) -> Result<Self, ListError> {
         // Excel begins its files with a byte order mark.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let only = only_word(text).filter(|word| !word.starts_with(['{', '[']));
+        if only.is_some_and(|word| mask::value(word) != word) {
+            return Err(ListError::Secret);
+        }
+        Self::parse_rows(text, options).map_err(|error| match (&error, only) {
+            (ListError::Columns(_) | ListError::NoColumn(..), Some(_)) => ListError::Secret,
+            (ListError::Faults(faults), Some(word))
+                if mask::cell(word) != word
+                    && faults.iter().any(|fault| fault.is_no_reference()) =>
+            {
+                ListError::Secret
+            }
+            _ => error,
+        })
+    }
+
+    fn parse_rows(text: &str, options: &ListOptions) -> Result<Self, ListError> {
         let mut checked = Checked::new(options)?;
         for row in rows::read(text, options)? {
             if checked.faults.len() >= MAX_FAULTS {
@@ -322,10 +415,21 @@ struct Checked<'a> {
     faults: Vec<ListFault>,
     /// The first column that holds ids and is not used.
     unused: Option<ListError>,
+    /// The first two columns that name different machines.
+    names: Option<ListError>,
     /// The column of ids that holds GUIDs, and whether it holds ids.
-    guids: Option<String>,
+    guids: Option<Guids>,
     has_ids: bool,
+    /// The column of ids that holds something else, and whether it holds what should
+    /// be an id, such as one that was cut.
+    others: Option<String>,
+    has_broken: bool,
+    /// The first row in quotation marks as a whole.
+    quoted: Option<u64>,
 }
+
+/// A column of GUIDs, and the column of names beside it.
+type Guids = (String, Option<String>);
 
 impl<'a> Checked<'a> {
     fn new(options: &'a ListOptions) -> Result<Self, ListError> {
@@ -346,8 +450,12 @@ impl<'a> Checked<'a> {
             known: Known::default(),
             faults: Vec::new(),
             unused: None,
+            names: None,
             guids: None,
             has_ids: false,
+            others: None,
+            has_broken: false,
+            quoted: None,
         })
     }
 
@@ -362,6 +470,9 @@ impl<'a> Checked<'a> {
             Err(fault) => (fault.line, Err(fault.error)),
         };
         self.list.rows += 1;
+        if entry.as_ref().err() == Some(&RowError::Quoted) {
+            self.quoted = self.quoted.or(Some(line));
+        }
         if let Err(error) = entry.and_then(|entry| self.enter(entry)) {
             self.faults.push(ListFault { line, error });
         }
@@ -372,6 +483,9 @@ impl<'a> Checked<'a> {
             head: Arc::default(),
             cells: Vec::new(),
         };
+        if mask::has_token(&text) {
+            return Err(RowError::Secret);
+        }
         let machine = text.parse().map_err(|error| RowError::Machine {
             column: None,
             text,
@@ -389,6 +503,16 @@ impl<'a> Checked<'a> {
         let selected = columns.select(self.options)?;
         self.note_ids(line, columns, &selected);
         let machine = selected.machine?;
+        let name = selected.called.iter().map(String::as_str);
+        let comment = columns.comment().ok().flatten();
+        let named = machine.target.to_string();
+        if name
+            .chain(comment)
+            .chain([named.as_str()])
+            .any(mask::has_token)
+        {
+            return Err(RowError::Secret);
+        }
         if let Some(called) = selected
             .called
             .as_ref()
@@ -413,7 +537,15 @@ impl<'a> Checked<'a> {
             Err(RowError::Machine {
                 error: InvalidReference::Guid,
                 ..
-            }) => self.guids = self.guids.take().or_else(|| used.clone()),
+            }) => {
+                let guids = || Some((used.clone()?, columns.names()));
+                self.guids = self.guids.take().or_else(guids);
+            }
+            Err(RowError::Machine {
+                error: InvalidReference::NotId,
+                ..
+            }) => self.others = self.others.take().or_else(|| used.clone()),
+            Err(RowError::Machine { .. }) => self.has_broken = true,
             Err(_) => (),
         }
         if self.options.id_column.is_none()
@@ -429,6 +561,15 @@ impl<'a> Checked<'a> {
                     line,
                     used,
                 },
+            });
+        }
+        if self.names.is_none()
+            && let Some((column, other)) = columns.two_names(selected, self.options)
+        {
+            self.names = Some(ListError::TwoNames {
+                column: column.written.clone(),
+                other: other.written.clone(),
+                line,
             });
         }
     }
@@ -463,11 +604,17 @@ impl<'a> Checked<'a> {
     }
 
     fn end(self) -> Result<List, ListError> {
-        if let Some(unused) = self.unused {
-            return Err(unused);
+        if let Some(error) = self.unused.or(self.names) {
+            return Err(error);
         }
-        if let Some(column) = self.guids.filter(|_| !self.has_ids) {
-            return Err(ListError::Guids(column));
+        if let Some((column, names)) = self.guids.filter(|_| !self.has_ids) {
+            return Err(ListError::Guids { column, names });
+        }
+        if let Some(line) = self.quoted {
+            return Err(ListError::Quoted(line));
+        }
+        if let Some(column) = self.others.filter(|_| !self.has_ids && !self.has_broken) {
+            return Err(ListError::NoIds(column));
         }
         match (self.faults.is_empty(), self.list.entries.is_empty()) {
             (false, _) => Err(ListError::Faults(self.faults)),

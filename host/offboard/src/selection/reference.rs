@@ -139,17 +139,75 @@ impl FromStr for MachineReference {
     }
 }
 
-/// Whether a text names a machine by its id: the id alone, perhaps in quotation marks or
-/// braces, or a device URL of the portal, perhaps without its scheme. The expected id, if
-/// there is one, does not count.
-pub(crate) fn names_id(text: &str, expected: Option<&MachineId>) -> bool {
-    let is_other = |text: &str| {
-        let id: Result<MachineId, _> = text.parse();
-        id.is_ok_and(|id| Some(&id) != expected)
+/// Whether a text contains the id of another machine than the expected one, whatever is
+/// around it: exactly 40 hexadecimal digits in a row, perhaps in groups with dashes
+/// between them. More digits in a row are something else, such as a SHA-256.
+pub(super) fn has_id(text: &str, expected: Option<&MachineId>) -> bool {
+    if text.len() < ID_DIGITS {
+        return false;
+    }
+    let is_digit = |c: char| c.is_ascii_hexdigit();
+    let text: String = text.chars().filter(|c| !is_invisible(*c)).collect();
+    // The digits of an escape such as `%2F` belong to neither what precedes nor follows.
+    let escape = |piece: &str| {
+        piece
+            .get(..2)
+            .is_some_and(|code| code.chars().all(is_digit))
     };
+    let pieces = text.split('%').flat_map(|piece| {
+        let after = escape(piece).then(|| &piece[2..]);
+        after.into_iter().chain([piece])
+    });
+    pieces
+        .flat_map(|piece| piece.split(move |c: char| !is_digit(c) && c != '-'))
+        .filter(|digits| digits.len() >= ID_DIGITS)
+        .any(|digits| {
+            let groups: Vec<&str> = digits
+                .split('-')
+                .filter(|group| !group.is_empty())
+                .collect();
+            (0..groups.len()).any(|begin| {
+                let id = id_of(&groups[begin..], begin == 0);
+                id.is_some_and(|id| Some(&id) != expected)
+            })
+        })
+}
+
+/// The id that begins with these groups of digits: one group, or several of one length,
+/// or all there are. Numbers in groups are something else, such as the SID of a user.
+fn id_of(groups: &[&str], is_all: bool) -> Option<MachineId> {
+    let mut digits = String::new();
+    let mut count = 0;
+    while digits.len() < ID_DIGITS {
+        digits.push_str(groups.get(count)?);
+        count += 1;
+    }
+    let is_even = groups[..count - 1]
+        .windows(2)
+        .all(|pair| pair[0].len() == pair[1].len());
+    let is_grouped = (is_even || (is_all && count == groups.len()))
+        && digits.contains(|c: char| c.is_ascii_alphabetic());
+    if count == 1 || is_grouped {
+        digits.parse().ok()
+    } else {
+        None
+    }
+}
+
+/// Characters that are not seen, and may stand inside what was copied.
+fn is_invisible(character: char) -> bool {
+    matches!(
+        character,
+        '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}'
+    )
+}
+
+/// Whether a text is a machine id and nothing else, perhaps in quotation marks or
+/// braces, or a device URL of the portal, perhaps without its scheme.
+pub(super) fn is_id(text: &str) -> bool {
     let text = text.trim_matches(|c: char| !c.is_alphanumeric() && c != '/');
     if !text.contains('/') {
-        return is_other(text);
+        return text.parse::<MachineId>().is_ok();
     }
     let url = match is_url(text) {
         true => Url::parse(text),
@@ -159,7 +217,7 @@ pub(crate) fn names_id(text: &str, expected: Option<&MachineId>) -> bool {
         let mut segments = url.path_segments().into_iter().flatten();
         is_portal(&url)
             && segments.any(|segment| PAGES.contains(&segment))
-            && (segments.any(is_other) || url.query_pairs().any(|(_, value)| is_other(&value)))
+            && has_id(url.as_str(), None)
     })
 }
 
@@ -172,7 +230,7 @@ pub fn any_name(text: &str) -> Result<String, InvalidReference> {
         Err(InvalidReference::Blank)
     } else if text.chars().count() > MAX_NAME || text.chars().any(char::is_control) {
         Err(InvalidReference::Characters)
-    } else if names_id(text, None) {
+    } else if is_id(text) {
         Err(InvalidReference::Id)
     } else {
         Ok(text.to_owned())
@@ -199,7 +257,7 @@ fn dns_name(text: &str) -> Result<String, InvalidReference> {
     if longest == text.len() && longest >= 20 {
         return Err(InvalidReference::Digits(longest));
     }
-    if longest >= ID_DIGITS {
+    if longest >= ID_DIGITS || has_id(text, None) {
         return Err(InvalidReference::Decorated);
     }
     if humantime::parse_duration(text).is_ok() || text.bytes().all(|b| b.is_ascii_digit()) {

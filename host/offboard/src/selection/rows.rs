@@ -6,9 +6,9 @@ use serde_json::value::RawValue;
 
 use super::{
     ListError, ListOptions,
-    columns::{Columns, Heading, headings, is_known},
+    columns::{Columns, Heading, find, headings, is_known},
     list::{ListFault, RowError},
-    reference::names_id,
+    reference::has_id,
     table::{Line, Table, is_line_break, lines, trim},
 };
 use crate::members::members;
@@ -30,6 +30,9 @@ pub(super) enum Row {
 /// What separates a table's columns, unless its first line names another separator.
 const DELIMITERS: [char; 3] = [',', ';', '\t'];
 
+/// The most lines after the first one in which a header is searched.
+const MAX_TITLE: usize = 10;
+
 /// Reads a list: JSON Lines if the first line begins an object, a table if it is a
 /// header, and otherwise one machine per line.
 pub(super) fn read<'a>(text: &'a str, options: &ListOptions) -> Result<Rows<'a>, ListError> {
@@ -40,7 +43,7 @@ pub(super) fn read<'a>(text: &'a str, options: &ListOptions) -> Result<Rows<'a>,
         return table(Table::new(&text[first.len()..], delimiter, 1), options);
     }
     let first = lines(text).find(|(_, line)| is_line(trim(line)));
-    let Some((_, first)) = first else {
+    let Some((number, first)) = first else {
         return Err(ListError::Empty);
     };
     match trim(first) {
@@ -50,6 +53,36 @@ pub(super) fn read<'a>(text: &'a str, options: &ListOptions) -> Result<Rows<'a>,
         _ => (),
     }
     let is_asked_for = options.id_column.is_some() || options.name_column.is_some();
+    let has_known = |line: &str, least: usize| {
+        let cells = delimiter(line).map(|delimiter| cells(line, delimiter));
+        cells.is_some_and(|cells| cells.len() >= least && cells.iter().any(|cell| is_known(cell)))
+    };
+    if has_known(unquoted(first), 2) && !has_known(first, 1) {
+        return Err(ListError::Quoted(number));
+    }
+    let is_asked = |line: &str| {
+        let asked = [&options.id_column, &options.name_column]
+            .into_iter()
+            .flatten();
+        let cells: Vec<Heading> = delimiter(line)
+            .map(|delimiter| cells(line, delimiter))
+            .unwrap_or_default()
+            .iter()
+            .map(|cell| Heading::new(cell))
+            .collect();
+        asked
+            .into_iter()
+            .any(|name| matches!(find(&cells, name), Ok(Some(_))))
+    };
+    // A title, as reports have it.
+    if !has_known(first, 1) && !is_asked(first) {
+        let after = lines(text).map(|(number, line)| (number, trim(line)));
+        let after = after.filter(|(at, line)| *at > number && is_line(line));
+        let mut after = after.take(MAX_TITLE);
+        if let Some((header, _)) = after.find(|(_, line)| has_known(line, 2) || is_asked(line)) {
+            return Err(ListError::Title(header));
+        }
+    }
     match delimiter(first) {
         Some(delimiter) => table(Table::new(text, delimiter, 1), options),
         None if is_asked_for => table(Table::new(text, ',', 1), options),
@@ -64,7 +97,7 @@ fn is_document(text: &str) -> bool {
 }
 
 /// Not blank, and not a remark.
-fn is_line(line: &str) -> bool {
+pub(super) fn is_line(line: &str) -> bool {
     !line.is_empty() && !line.starts_with('#')
 }
 
@@ -86,18 +119,21 @@ fn separator_line(first: &str) -> Option<char> {
 /// What separates the columns of a header; `None` if this is not a header. One column is
 /// a header if it has a known name.
 fn delimiter(first: &str) -> Option<char> {
-    let head = |delimiter| match Table::new(first, delimiter, 1).next() {
-        Some(Ok((_, Line::Cells(cells)))) => cells,
-        // A quotation that is open here ends in a later line.
-        _ => first.split(delimiter).map(ToOwned::to_owned).collect(),
-    };
-    let heads = DELIMITERS.map(|delimiter| (delimiter, head(delimiter)));
+    let heads = DELIMITERS.map(|delimiter| (delimiter, cells(first, delimiter)));
     let known = |head: &[String]| head.iter().any(|heading| is_known(heading));
     let heads = heads
         .iter()
         .filter(|(_, head)| head.len() > 1 || known(head));
     let best = heads.max_by_key(|(_, head)| (head.len(), known(head)));
     best.map(|(delimiter, _)| *delimiter)
+}
+
+fn cells(line: &str, delimiter: char) -> Vec<String> {
+    match Table::new(line, delimiter, 1).next() {
+        Some(Ok((_, Line::Cells(cells)))) => cells,
+        // A quotation that is open here ends in a later line.
+        _ => line.split(delimiter).map(ToOwned::to_owned).collect(),
+    }
 }
 
 fn machines(text: &str) -> Rows<'_> {
@@ -130,7 +166,7 @@ fn table<'a>(mut table: Table<'a>, options: &ListOptions) -> Result<Rows<'a>, Li
             Some(Ok((_, Line::Blank))) => (),
         }
     };
-    if head.iter().any(|heading| names_id(heading, None)) {
+    if head.iter().any(|heading| has_id(heading, None)) {
         return Err(ListError::NoHead(number));
     }
     if let Some(heading) = head.iter().find(|head| head.contains(is_line_break)) {
@@ -163,6 +199,12 @@ fn table<'a>(mut table: Table<'a>, options: &ListOptions) -> Result<Rows<'a>, Li
             Err(fault) => return Some(Some(Err(fault))),
         };
         let fault = |error| Some(Some(Err(ListFault { line, error })));
+        if let [cell] = cells.as_slice()
+            && head.len() > 1
+            && cell.contains(delimiter)
+        {
+            return fault(RowError::Quoted);
+        }
         if cells.len() != head.len() {
             return fault(RowError::Cells(cells.len(), head.len()));
         }

@@ -216,8 +216,145 @@ fn a_column_of_ids_is_used_or_an_error() {
     }
     let same = format!("machineId,MDFID,name\n{ID},{},{ID}\n", ID.to_uppercase());
     assert_eq!(machines(list(&same)), [ID]);
-    let text = format!("machineId,x\n{ID},see {OTHER}\n");
-    assert_eq!(machines(list(&text)), [ID]);
+}
+
+/// An id is not less one because something is around it.
+#[test]
+fn an_id_with_something_around_it_is_an_id() {
+    let dashed: Vec<&str> = (0..5).map(|part| &ID[part * 8..part * 8 + 8]).collect();
+    let dashed = dashed.join("-");
+    for cell in [
+        format!("MDE:{ID}"),
+        format!("{OTHER}, {ID}"),
+        format!("{OTHER};{ID}"),
+        format!("id={ID}"),
+        format!("{ID} (pc)"),
+        format!("sha1-{ID}"),
+        format!("0x{}", ID.to_uppercase()),
+        format!("{ID}_x"),
+        format!("machines/{ID}"),
+        format!("machines('{ID}')"),
+        format!("machines%2F{ID}"),
+        format!("%{ID}%"),
+        format!("mde://{ID}"),
+        format!("[{ID}]({ID})"),
+        format!("https://example.com/?id={ID}&x=1"),
+        format!("{}\u{200b}{}", &ID[..20], &ID[20..]),
+        format!("{}-{}", &ID[..7], &ID[7..]),
+        format!("mde-{dashed}"),
+        format!("{ID}-pc"),
+        format!("see {ID}."),
+        dashed,
+    ] {
+        let quoted = format!("\"{cell}\"");
+        for text in [
+            format!("name,Defender ID\npc-1,{quoted}\n"),
+            format!("name,Defender ID\npc-0,x\npc-1,{quoted}\n"),
+            format!("{{\"name\":\"pc-1\",\"Defender ID\":{quoted}}}"),
+        ] {
+            assert_eq!(unused(list(&text)).0, "Defender ID", "{text}");
+        }
+        // Beside another id; a user's own word decides.
+        let other = OTHER.replace('1', "2");
+        let text = format!("machineId,also\n{other},{quoted}\n");
+        assert_eq!(
+            unused(list(&text)).2.as_deref(),
+            Some("machineId"),
+            "{text}"
+        );
+        assert_eq!(machines(by(&text, Some("machineId"), None)), [other]);
+        // As the machine itself, it is neither an id nor a name.
+        let found = list(&format!("name\n{quoted}\n"));
+        assert!(
+            matches!(found, Err(ListError::Faults(_))),
+            "{cell}: {found:?}"
+        );
+        assert!(cell.parse::<MachineReference>().is_err(), "{cell}");
+    }
+    let key = format!("{{\"name\":\"pc-1\",\"devices\":{{\"{ID}\":true}}}}");
+    assert_eq!(unused(list(&key)).0, format!("devices.{ID}"));
+    let twice = format!("machineId,also\n{ID},\"{ID} {OTHER}\"\n");
+    assert_eq!(unused(list(&twice)).0, "also");
+    for same in [format!("{ID} {}", ID.to_uppercase()), format!("MDE:{ID}")] {
+        let text = format!("machineId,also\n{ID},{same}\n");
+        assert_eq!(machines(list(&text)), [ID], "{same}");
+    }
+}
+
+#[test]
+fn what_is_no_machine_id_does_not_make_a_list_unusable() {
+    let guid = "11111111-2222-3333-4444-55555555555a";
+    for cell in [
+        format!("{ID}0"),
+        format!("{ID}{}", &ID[..24]),
+        ID[1..].to_owned(),
+        guid.to_owned(),
+        format!("{guid}-{guid}"),
+        format!("{guid} {guid}"),
+        "S-1-5-21-1004336348-1177238915-1682003330-123456".to_owned(),
+        "S-1-12-1-1004336348-1177238915-1682003330-1234567890".to_owned(),
+        "2024-11-27T10:00:00.0000000Z".to_owned(),
+        "00:1A:2B:3C:4D:5E 00:1A:2B:3C:4D:5E 00:1A:2B:3C:4D:5E 00:1A".to_owned(),
+    ] {
+        let text = format!("name,x\npc-1,{cell}\n");
+        assert_eq!(machines(list(&text)), ["pc-1"], "{cell}");
+    }
+    let comment = format!("name,comment\npc-1,Replaced by {ID}\n");
+    assert_eq!(machines(list(&comment)), ["pc-1"]);
+}
+
+#[test]
+fn two_names_of_different_machines_are_an_error() {
+    for (text, column, other, line) in [
+        ("name,hostname\npc-1,pc-2\n", "name", "hostname", 2),
+        (
+            "name,hostname,dnsName\npc-1,pc-1.a.test,pc-1.b.test\n",
+            "dnsName",
+            "hostname",
+            2,
+        ),
+        (
+            "hostname,name\npc-1,pc-1\npc-9,pc-1\n",
+            "name",
+            "hostname",
+            3,
+        ),
+        (
+            "{\"na me\":\"pc-1\",\"deviceName\":\"pc-2\"}",
+            "na me",
+            "deviceName",
+            1,
+        ),
+        (
+            "machineId,Device name,DNS name\n,pc-1.a.test,pc-1.b.test\n",
+            "Device name",
+            "DNS name",
+            2,
+        ),
+    ] {
+        match list(text) {
+            Err(ListError::TwoNames {
+                column: one,
+                other: two,
+                line: at,
+            }) => {
+                assert_eq!(
+                    (one.as_str(), two.as_str(), at),
+                    (column, other, line),
+                    "{text}"
+                );
+            }
+            found => panic!("{text}: {found:?}"),
+        }
+        assert!(by(text, None, Some(other)).is_ok(), "{text}");
+    }
+    for same in [
+        "name,hostname\npc-1.corp.test,PC-1\n",
+        "name,hostname\npc-1,pc-1.corp.test\n",
+        "name,hostname\npc-1,\n,pc-2\n",
+    ] {
+        assert!(list(same).is_ok(), "{same}");
+    }
 }
 
 fn text_name(text: &str) -> String {
@@ -253,7 +390,13 @@ fn a_user_says_which_column_names_the_machines() {
     assert_eq!(machines(by(&text, Some("mdf id"), Some("HostName"))), [ID]);
     let guids = "Device ID,Device name\n11111111-2222-3333-4444-555555555555,pc-1\n\
                  11111111-2222-3333-4444-555555555556,pc-2\n";
-    assert!(matches!(list(guids), Err(ListError::Guids(column)) if column == "Device ID"));
+    let Err(ListError::Guids { column, names }) = list(guids) else {
+        panic!("these are no machine ids");
+    };
+    assert_eq!(
+        (column.as_str(), names.as_deref()),
+        ("Device ID", Some("Device name"))
+    );
     assert_eq!(
         machines(by(guids, None, Some("device name"))),
         ["pc-1", "pc-2"]
@@ -287,7 +430,7 @@ fn a_user_says_which_column_names_the_machines() {
     );
     // What is in the column is checked to be what it should be.
     let swapped = by(&text, Some("DeviceName"), None);
-    assert!(matches!(swapped, Err(ListError::Faults(_))), "{swapped:?}");
+    assert!(matches!(swapped, Err(ListError::NoIds(_))), "{swapped:?}");
     assert!(matches!(
         by("h\npc-1\n", None, Some("x")),
         Err(ListError::NoColumn(..))
@@ -358,12 +501,16 @@ fn of_several_columns_of_ids_the_same_one_counts_each_time() {
             "x",
         );
         assert_eq!((found[0].1.as_str(), found[1].1.as_str()), (ID, OTHER));
-        let found = shown("hostname,name\npc-9,pc-1\n", "x");
-        assert_eq!(found[0].1, "pc-1");
+        let found = shown("hostname,name\npc-1,pc-1.test\n", "x");
+        assert_eq!(found[0].1, "pc-1.test");
     }
     // Another list's id is not a name.
-    let found = faults("id,comment\nasset-17,x\n");
-    assert!(found[0].1.contains("not a machine id"), "{found:?}");
+    let found = list(&format!("id,comment\nasset-17,x\n{ID},x\n"));
+    let found = found.unwrap_err();
+    assert!(
+        matches!(&found, ListError::Faults(faults) if faults[0].error.to_string().contains("not a machine id")),
+        "{found:?}"
+    );
 }
 
 #[test]
@@ -406,6 +553,142 @@ fn every_fault_is_told_with_its_line() {
     let found = faults("pc-1\n./machines.csv\n12\n");
     let told: Vec<u64> = found.iter().map(|(line, _)| *line).collect();
     assert_eq!(told, [2, 3]);
+}
+
+const JWT: &str = "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJhdWQiOiJodHRwczovL2FwaSJ9.c2lnbmF0dXJl";
+const CLIENT_SECRET: &str = "abc8Q~xyzXYZ0123456789abcdefABCDEF-._~ab";
+
+/// A file with a token or a password, given by mistake, is neither repeated nor looked up.
+#[test]
+fn a_file_with_a_secret_is_not_repeated() {
+    for secret in [
+        JWT,
+        CLIENT_SECRET,
+        "q7Vh2Lk9+Zr4/Tn1Xw8Pd3Gs6Bm0Yc5Jf2Ka7Ue==",
+        "q7Vh2Lk9Zr4Tn1Xw8Pd3Gs6Bm0Yc5Jf2Ka7Ue",
+        "Summer2024!",
+        "Summer,2024!",
+        "-hunter2",
+        "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    ] {
+        for text in [
+            secret.to_owned(),
+            format!("# the password\n\n{secret}\r\n"),
+            format!("\u{feff}{secret}\n"),
+            format!("Bearer {secret}\n"),
+            format!("{secret}\n{secret}x\n"),
+            format!("PASSWORD={secret}\nx\n"),
+            format!("{secret},x\npc-1,y\n"),
+            format!("machineId\n{secret}\n"),
+            format!("machineId\n{ID}\n{secret}\n"),
+            format!("name\n\"{secret}\n\"\n"),
+            format!("{{\"name\":\"{secret}!\"}}"),
+            format!("{{\"{secret}\":1,\"{secret}\":2}}"),
+            format!("{{\"password\":\"{secret}\"}}"),
+        ] {
+            for found in [
+                list(&text),
+                by(&text, None, Some("name")),
+                by(&text, Some("id"), None),
+            ] {
+                let Err(error) = found else {
+                    assert!(
+                        !text.contains(JWT) && !text.contains(CLIENT_SECRET),
+                        "{text}"
+                    );
+                    assert_ne!(text.trim(), secret);
+                    continue;
+                };
+                let faults = match &error {
+                    ListError::Faults(faults) => faults.iter().map(ToString::to_string).collect(),
+                    _ => String::new(),
+                };
+                let told = format!("{error} {faults}");
+                for part in [secret, &secret[..6], &secret[secret.len() - 6..]] {
+                    // What a JSON member is called is no value; but a token is.
+                    assert!(
+                        !told.contains(part) || text.contains("\":1"),
+                        "{text}: {told}"
+                    );
+                }
+            }
+        }
+        let alone = by(secret, None, Some("name"));
+        assert!(
+            matches!(alone, Err(ListError::Secret)),
+            "{secret}: {alone:?}"
+        );
+    }
+    for header in ["monkey", "hunter2"] {
+        let found = by(header, None, Some("name"));
+        assert!(matches!(found, Err(ListError::Secret)), "{found:?}");
+    }
+    // In a list, a secret is not sent as a name or a comment.
+    for text in [
+        format!("pc-1\n{JWT}\n"),
+        format!("name\n{JWT}\n"),
+        format!("name,comment\npc-1,see {CLIENT_SECRET}\n"),
+    ] {
+        assert!(matches!(list(&text), Err(ListError::Faults(_))), "{text}");
+    }
+    // What looks like a reference to a machine is shown.
+    for (text, told) in [
+        ("0123", "\"0123\""),
+        ("11111111-2222-3333-4444-555555555555", "GUID"),
+        ("pc-1\nlaptop 7\n", "\"laptop 7\""),
+    ] {
+        assert!(faults(text)[0].1.contains(told), "{:?}", faults(text));
+    }
+    assert_eq!(machines(list("WIN-8Q4K2L9X7M3\n")), ["WIN-8Q4K2L9X7M3"]);
+}
+
+#[test]
+fn a_column_of_row_numbers_is_one_error() {
+    for text in [
+        "ID,Device\n1,pc-1\n2,pc-2\n3,pc-3\n",
+        "ID,name\n1,pc-1\n,pc-2\n",
+        "{\"id\":1,\"name\":\"pc-1\"}",
+    ] {
+        let found = list(text).unwrap_err();
+        assert!(
+            matches!(&found, ListError::NoIds(column) if column.eq_ignore_ascii_case("id")),
+            "{found:?}"
+        );
+    }
+    // An id that was cut is reported as that.
+    let cut = format!("id\n1\n{}\n", &ID[1..]);
+    assert!(faults(&cut)[1].1.contains("39"));
+    assert!(!faults(&cut)[0].1.contains("duration"));
+}
+
+#[test]
+fn a_title_and_quoted_rows_are_one_error() {
+    for (text, line) in [
+        ("Retired machines\nname,comment\npc-1,x\n", 2),
+        ("Retired machines;;\n\nname;comment;x\npc-1;x;y\n", 3),
+        ("Retired\n2024\nDevice name,x\npc-1,x\n", 3),
+    ] {
+        let found = list(text).unwrap_err();
+        assert!(
+            matches!(found, ListError::Title(at) if at == line),
+            "{found:?}"
+        );
+    }
+    let found = by("Report\nHost,x\npc-1,y\n", None, Some("host")).unwrap_err();
+    assert!(matches!(found, ListError::Title(2)), "{found:?}");
+    for (text, line) in [
+        (format!("\"machineId,name\"\n\"{ID},pc-1\"\n"), 1),
+        (
+            "name,comment\npc-1,x\n\"pc-2,\"\"x\"\"\"\n\"pc-3,x\"\n".to_owned(),
+            3,
+        ),
+    ] {
+        let found = list(&text).unwrap_err();
+        assert!(
+            matches!(found, ListError::Quoted(at) if at == line),
+            "{found:?}"
+        );
+    }
 }
 
 #[test]

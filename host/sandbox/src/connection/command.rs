@@ -1,6 +1,7 @@
 //! A token from a program of the user's: a secret store, a broker, a script.
 
 use std::{
+    io::Write,
     path::Path,
     process::Stdio,
     time::{Duration, SystemTime},
@@ -59,16 +60,44 @@ impl TokenCommand {
         Self { program, arguments }
     }
 
+    /// The arguments, and the values in them, that may be secrets.
+    fn secrets(&self) -> impl Iterator<Item = &str> {
+        let arguments = self.arguments.iter().flat_map(|argument| {
+            let value = argument.split_once('=').map(|(_, value)| value);
+            [Some(argument.as_str()), value].into_iter().flatten()
+        });
+        arguments.filter(|argument| mask::value(argument) != *argument)
+    }
+
+    /// What the program prints to standard error, without the secrets in its arguments.
+    fn without_secrets(&self, message: &str) -> String {
+        // First as a whole: in a message, signs may separate words.
+        let mut message = message.to_owned();
+        for secret in self.secrets() {
+            message = message.replace(secret, &mask::value(secret));
+        }
+        mask::words(&message)
+    }
+
     async fn run(&self) -> Result<Fetched, SignInError> {
         let failed = |reason: String| {
             let program = mask::path(Path::new(&self.program));
             SignInError::Setup(format!("the token command {program}: {reason}"))
         };
         let mut command = Command::new(&self.program);
-        // What it says of its faults is for whoever reads the terminal.
-        let command = command.args(&self.arguments).stderr(Stdio::inherit());
+        // The user reads its messages at once, unless they may repeat a secret.
+        let stderr = match self.secrets().next() {
+            None => Stdio::inherit(),
+            Some(_) => Stdio::piped(),
+        };
+        let command = command.args(&self.arguments).stderr(stderr);
         let output = program::output(command).await;
         let output = output.map_err(|error| failed(error.to_string()))?;
+        if !output.stderr.is_empty() {
+            let message = self.without_secrets(&String::from_utf8_lossy(&output.stderr));
+            // It has no reader any more: then no one misses it.
+            let _ = std::io::stderr().write_all(message.as_bytes());
+        }
         let status = output.status;
         let text = SecretSlice::from(output.stdout);
         if !status.success() {
@@ -152,6 +181,39 @@ mod tests {
             let error = read_output(text).unwrap_err();
             assert!(!error.contains("a.b") && !error.contains("a b"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_secret_in_the_arguments_is_not_repeated_in_messages() {
+        for secret in [
+            "q7Vh2Lk9+Zr4Tn1Xw8Pd3Gs6Bm0Yc5Jf2Ka7Ue==",
+            "abc8Q~xyzXYZ0123456789abcdefABCDEF-._~ab",
+            "Summer2024!",
+        ] {
+            for argument in [secret.to_owned(), format!("--password={secret}")] {
+                let command = TokenCommand::new("ls".to_owned(), vec![argument]);
+                for message in [
+                    format!("ls: cannot access '{secret}': No such file\n"),
+                    format!("x={secret}x\n{secret}"),
+                ] {
+                    let shown = command.without_secrets(&message);
+                    assert!(!shown.contains(secret), "{shown}");
+                    assert!(shown.contains("[hidden: "), "{shown}");
+                }
+            }
+        }
+        let command = TokenCommand::new(
+            "az".to_owned(),
+            [
+                "account",
+                "--resource=https://api.securitycenter.microsoft.com",
+                "-o",
+                "json",
+            ]
+            .map(ToOwned::to_owned)
+            .into(),
+        );
+        assert_eq!(command.secrets().next(), None);
     }
 
     #[cfg(unix)]

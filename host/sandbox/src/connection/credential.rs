@@ -15,7 +15,10 @@ use thiserror::Error;
 use tokio::sync::Mutex;
 
 use super::Token;
-use crate::mask;
+use crate::{
+    contract::{Problem, ProblemKind, Retry},
+    mask,
+};
 
 /// A token is renewed when it is good for less than this, or than a tenth of
 /// its life, whichever is shorter.
@@ -96,6 +99,56 @@ pub enum SignInError {
     /// After the service refused a token, the same one came again.
     #[error("the service refuses the token, and there is no other")]
     Same,
+}
+
+impl SignInError {
+    /// The same, in which every word that may be a secret is hidden.
+    fn masked(self) -> Self {
+        let hide = |words: String| mask::words(&words);
+        match self {
+            Self::Setup(reason) => Self::Setup(hide(reason)),
+            Self::Refused { codes, message } => Self::Refused {
+                codes,
+                message: hide(message),
+            },
+            Self::Unreachable(reason) => Self::Unreachable(hide(reason)),
+            Self::Unreadable(reason) => Self::Unreadable(hide(reason)),
+            Self::OtherTenant { found, wanted } => Self::OtherTenant {
+                found: hide(found),
+                wanted: hide(wanted),
+            },
+            Self::Same => Self::Same,
+        }
+    }
+}
+
+/// Why there is no token, as a problem. No word of it, or of its source, may be a
+/// secret.
+impl From<SignInError> for Problem {
+    fn from(error: SignInError) -> Self {
+        let error = error.masked();
+        let kind = match error {
+            SignInError::Unreachable(_) => ProblemKind::NoAuthority,
+            SignInError::OtherTenant { .. } => ProblemKind::WrongTenant,
+            _ => ProblemKind::NoCredential,
+        };
+        let (code, words) = match &error {
+            SignInError::Refused { codes, message } => {
+                let code = codes.first().map(|code| format!("AADSTS{code}"));
+                // Entra ID begins its words with the code, which a problem has apart.
+                let words = code
+                    .as_deref()
+                    .and_then(|code| message.strip_prefix(code)?.strip_prefix(": "));
+                (code.clone(), words.unwrap_or(message).to_owned())
+            }
+            other => (None, other.to_string()),
+        };
+        Self {
+            code,
+            source: Some(Arc::new(error)),
+            ..Self::new(kind, Retry::Safe, words)
+        }
+    }
 }
 
 /// A credential, shared by all who use it.

@@ -11,23 +11,18 @@ use std::{
 use bytes::Bytes;
 use http::{Method, Request, StatusCode, Uri, header};
 use http_body_util::Empty;
-use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use thiserror::Error;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-    task::JoinSet,
-};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use url::Host;
 
-use super::{address, network::Network, proxy::Proxy, target::Target};
+use super::{
+    address, http1::HttpConnection, network::Network, proxy::Proxy, stream::BoxedStream,
+    target::Target,
+};
 use crate::contract::Scheme;
-
-/// The longest head of an answer, in bytes.
-pub(crate) const MAX_HEAD: usize = 64 * 1024;
 
 /// How long one address may take to answer.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -55,12 +50,6 @@ pub(crate) enum DialError {
     ToProxy(String, Box<DialError>),
 }
 
-/// What bytes go through.
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
-
-pub(crate) type BoxedStream = Box<dyn Stream>;
-
 /// Connects to a target. Each address that is tried is told first.
 pub(crate) async fn dial(
     target: &Target,
@@ -70,7 +59,7 @@ pub(crate) async fn dial(
     let stream: BoxedStream = match network.proxy_for(target) {
         Some(proxy) => tunnel(target, network, proxy, trying).await?,
         None => {
-            let permitted = |address| target.permits(address, network);
+            let permitted = |address| target.permits(address, network.allowed());
             Box::new(connect(target.host(), target.port(), permitted, trying).await?)
         }
     };
@@ -99,17 +88,11 @@ async fn tunnel(
             .map_err(on_the_way)?,
     };
     let failed = |error| DialError::Proxy(proxy.to_string(), error);
-    let (mut sender, driver) = http1::Builder::new()
-        .max_buf_size(MAX_HEAD)
-        .handshake(TokioIo::new(stream))
+    let mut connection = HttpConnection::open_upgradable(stream)
         .await
         .map_err(failed)?;
-    // Ended with this function, also when the call is dropped half-way.
-    let mut drivers = JoinSet::new();
-    drivers.spawn(driver.with_upgrades());
-
-    let answer = sender
-        .send_request(connect_request(target, proxy))
+    let answer = connection
+        .send(connect_request(target, proxy))
         .await
         .map_err(failed)?;
     if !answer.status().is_success() {

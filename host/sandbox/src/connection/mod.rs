@@ -2,10 +2,12 @@
 //! ever holds a token, and nothing can print one.
 
 mod address;
+mod address_range;
 pub mod cloud;
 mod command;
 mod credential;
 mod dial;
+mod http1;
 mod network;
 #[cfg(feature = "identity")]
 mod probe;
@@ -15,6 +17,7 @@ mod redaction;
 mod secret_file;
 #[cfg(feature = "identity")]
 pub mod sign_in;
+mod stream;
 mod target;
 mod token;
 
@@ -22,18 +25,21 @@ use std::sync::Arc;
 
 use crate::contract::ApiRoot;
 
+pub use address_range::{AddressRange, InvalidAddressRange};
 pub use command::TokenCommand;
 pub(crate) use credential::Issued;
 pub use credential::{
     Credential, Fetch, Fetched, SignInError, TokenFile, TokenSource, is_same_tenant,
 };
-pub(crate) use dial::{BoxedStream, DialError, MAX_HEAD, dial};
+pub(crate) use dial::{DialError, dial};
+pub(crate) use http1::HttpConnection;
+pub use network::InvalidCertificates;
 pub(crate) use network::Network;
-pub use network::{AddressRange, InvalidAddressRange, InvalidCertificates};
 #[cfg(feature = "identity")]
 pub use probe::{Probe, ProbeError, Skew};
 pub use proxy::{InvalidProxy, Proxies, Proxy};
 pub use secret_file::{SecretFileError, TrustedFileError, read_secret, read_trusted};
+pub(crate) use stream::BoxedStream;
 pub(crate) use target::Target;
 #[cfg(feature = "identity")]
 pub(crate) use token::OFFBOARD;

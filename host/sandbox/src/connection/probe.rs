@@ -10,13 +10,10 @@ use std::{
 use bytes::Bytes;
 use http::{Request, header};
 use http_body_util::Empty;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
 use thiserror::Error;
-use tokio::task::JoinSet;
 use url::Url;
 
-use super::{Connection, Target, dial};
+use super::{Connection, HttpConnection, Target, dial};
 
 /// How long a look may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -95,20 +92,13 @@ impl Connection {
         let stream = dial(target, &self.network, &trying)
             .await
             .map_err(|error| ProbeError(error.to_string()))?;
-        let (mut sender, connection) = http1::Builder::new()
-            .max_buf_size(super::MAX_HEAD)
-            .handshake(TokioIo::new(stream))
-            .await
-            .map_err(lost)?;
-        // Ended with this look.
-        let mut driver = JoinSet::new();
-        driver.spawn(connection);
+        let mut connection = HttpConnection::open(stream).await.map_err(lost)?;
         let mut request = Request::new(Empty::<Bytes>::new());
         *request.uri_mut() = path.parse().unwrap_or_default();
         if let Ok(host) = target.authority().parse() {
             request.headers_mut().insert(header::HOST, host);
         }
-        let answer = sender.send_request(request).await.map_err(lost)?;
+        let answer = connection.send(request).await.map_err(lost)?;
         let now = SystemTime::now();
         let date = answer.headers().get(header::DATE);
         let date = date.and_then(|date| date.to_str().ok());

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
-use super::{address, network::Network};
-use crate::contract::{ApiRoot, Scheme};
+use super::{address, address_range::AllowedAddresses};
+use crate::contract::{ApiRoot, Scheme, is_loopback};
 
 /// One end of a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +86,7 @@ impl Target {
     }
 
     /// Whether a connection may go to this address.
-    pub(super) fn permits(&self, address: IpAddr, network: &Network) -> bool {
+    pub(super) fn permits(&self, address: IpAddr, allowed: &AllowedAddresses) -> bool {
         match (&self.host, self.reach) {
             // An address was named: that, and no other.
             (Host::Ipv4(_) | Host::Ipv6(_), Reach::Service) => {
@@ -95,7 +95,7 @@ impl Target {
             (Host::Ipv4(_) | Host::Ipv6(_), Reach::Machine) => address::is_near(address),
             (Host::Domain(name), _) if name == "localhost" => address.is_loopback(),
             (Host::Domain(_), Reach::Service) => {
-                address::is_public(address) || network.allows(address)
+                address::is_public(address) || allowed.contains(address)
             }
             (Host::Domain(_), Reach::Machine) => false,
         }
@@ -113,16 +113,6 @@ impl From<&ApiRoot> for Target {
     }
 }
 
-/// `localhost` counts, because the address that it resolves to is checked
-/// again.
-fn is_loopback(host: &Host<String>) -> bool {
-    match host {
-        Host::Domain(name) => name == "localhost",
-        Host::Ipv4(address) => address.is_loopback(),
-        Host::Ipv6(address) => address.is_loopback(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -130,9 +120,9 @@ mod tests {
 
     fn permits(root: &str, address: &str, allowed: &[&str]) -> bool {
         let api: ApiRoot = root.parse().unwrap();
-        let mut network = Network::default();
-        network.allow(allowed.iter().map(|range| range.parse().unwrap()).collect());
-        Target::from(&api).permits(address.parse().unwrap(), &network)
+        let allowed = allowed.iter().map(|range| range.parse().unwrap());
+        let allowed = AllowedAddresses::new(allowed.collect());
+        Target::from(&api).permits(address.parse().unwrap(), &allowed)
     }
 
     #[test]
@@ -158,7 +148,10 @@ mod tests {
         let machine = |url: &str| Target::machine(&url.parse().unwrap());
         let metadata = machine("http://169.254.169.254/metadata/identity/oauth2/token").unwrap();
         assert!(!metadata.takes_proxy());
-        assert!(metadata.permits("169.254.169.254".parse().unwrap(), &Network::default()));
+        assert!(metadata.permits(
+            "169.254.169.254".parse().unwrap(),
+            &AllowedAddresses::default()
+        ));
         assert!(machine("http://localhost:42356/msi/token").is_some());
         assert!(machine("http://10.1.2.3:8081/msi/token").is_some());
         for elsewhere in [

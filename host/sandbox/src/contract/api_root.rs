@@ -126,9 +126,9 @@ impl FromStr for ApiRoot {
     }
 }
 
-/// `localhost` counts, because the address that it resolves to is checked
-/// again before anything is sent.
-fn is_loopback(host: &Host<String>) -> bool {
+/// Whether a host is named as loopback. `localhost` counts, because the address
+/// that it resolves to is checked again before anything is sent.
+pub(crate) fn is_loopback(host: &Host<String>) -> bool {
     match host {
         Host::Domain(name) => name == "localhost",
         Host::Ipv4(address) => address.is_loopback(),

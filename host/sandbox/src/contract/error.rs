@@ -1,11 +1,11 @@
 //! One face for the contract's four errors: the case's name, what the service
 //! said, and whether the call may be repeated.
 
-use std::borrow::Cow;
+use std::{error::Error, fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{CancelError, OffboardError, ReadError, ServiceError, TagError};
+use super::{CancelError, OffboardError, ProblemKind, ReadError, Retry, ServiceError, TagError};
 use crate::cut::cut;
 
 /// The longest message that is kept of a problem, in bytes.
@@ -14,36 +14,12 @@ const MAX_MESSAGE: usize = 4 * 1024;
 /// The longest code or tracking id that is kept of a problem, in bytes.
 const MAX_WORD: usize = 256;
 
-/// Whether a call may be repeated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Retry {
-    /// It would fail again.
-    Never,
-    /// Nothing was done, or doing it again changes nothing; it may be repeated.
-    Safe,
-    /// It may have been done: find out first.
-    AskFirst,
-}
-
-impl Retry {
-    /// Its name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Never => "never",
-            Self::Safe => "safe",
-            Self::AskFirst => "ask-first",
-        }
-    }
-}
-
 /// What went wrong, in one shape for every function of the contract.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Problem {
-    /// The case's name in the contract, for example `machine-not-found`.
-    pub kind: Cow<'static, str>,
+    /// What went wrong.
+    pub kind: ProblemKind,
     /// The HTTP status, where an answer came.
     pub status: Option<u16>,
     /// The service's code.
@@ -60,16 +36,61 @@ pub struct Problem {
     /// Whether it was a read that went wrong: reading needs a permission of
     /// its own.
     pub reading: bool,
+    /// The error behind it. It is not recorded: a problem that was read from a
+    /// record has none.
+    #[serde(skip)]
+    pub source: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+/// Problems are the same if their records are.
+impl PartialEq for Problem {
+    fn eq(&self, other: &Self) -> bool {
+        let Self {
+            kind,
+            status,
+            code,
+            message,
+            target,
+            retry_after,
+            retry,
+            reading,
+            source: _,
+        } = self;
+        *kind == other.kind
+            && *status == other.status
+            && *code == other.code
+            && *message == other.message
+            && *target == other.target
+            && *retry_after == other.retry_after
+            && *retry == other.retry
+            && *reading == other.reading
+    }
+}
+
+impl Eq for Problem {}
+
+/// The kind, and the message if there is one.
+impl fmt::Display for Problem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.kind.as_str())?;
+        match &self.message {
+            Some(message) => write!(formatter, ": {message}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Error for Problem {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        let source = self.source.as_deref()?;
+        Some(source)
+    }
 }
 
 impl Problem {
     /// A problem that the host itself found.
     #[must_use]
-    pub fn new(
-        kind: impl Into<Cow<'static, str>>,
-        retry: Retry,
-        message: impl Into<String>,
-    ) -> Self {
+    pub fn new(kind: impl Into<ProblemKind>, retry: Retry, message: impl Into<String>) -> Self {
         Self {
             kind: kind.into(),
             status: None,
@@ -79,6 +100,23 @@ impl Problem {
             retry_after: None,
             retry,
             reading: false,
+            source: None,
+        }
+        .bounded()
+    }
+
+    /// A problem that an error of the host's is behind. The error's text is the
+    /// message, and the error is the source.
+    #[must_use]
+    pub fn from_error(
+        kind: impl Into<ProblemKind>,
+        retry: Retry,
+        error: impl Error + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            message: Some(error.to_string()),
+            source: Some(Arc::new(error)),
+            ..Self::new(kind, retry, "")
         }
         .bounded()
     }
@@ -94,38 +132,46 @@ impl Problem {
         self
     }
 
-    fn said(kind: &'static str, retry: Retry, error: ServiceError) -> Self {
+    /// What the plugin or the host reports without an answer of the service's.
+    fn found(kind: ProblemKind, reason: String) -> Self {
+        let retry = kind.retry();
+        Self::new(kind, retry, reason)
+    }
+
+    /// What the service answered.
+    fn said(kind: ProblemKind, error: ServiceError) -> Self {
         Self {
-            kind: kind.into(),
+            retry: kind.retry(),
+            kind,
             status: Some(error.status),
             code: error.code,
             message: error.message,
             target: error.target,
             retry_after: None,
-            retry,
             reading: false,
+            source: None,
         }
         .bounded()
     }
 
-    fn unreadable(retry: Retry, answer: super::UnreadableAnswer) -> Self {
+    fn unreadable(answer: super::UnreadableAnswer) -> Self {
         Self {
             status: Some(answer.status),
-            ..Self::new("unreadable-answer", retry, answer.reason)
+            ..Self::found(ProblemKind::UnreadableAnswer, answer.reason)
         }
     }
 
     fn throttled(error: super::Throttled) -> Self {
         Self {
             retry_after: error.retry_after,
-            ..Self::said("throttled", Retry::Safe, error.answer)
+            ..Self::said(ProblemKind::Throttled, error.answer)
         }
     }
 
-    fn unknown(retry: Retry, outcome: super::UnknownOutcome) -> Self {
+    fn unknown(outcome: super::UnknownOutcome) -> Self {
         match outcome.answer {
-            Some(answer) => Self::said("outcome-unknown", retry, answer),
-            None => Self::new("outcome-unknown", retry, outcome.reason),
+            Some(answer) => Self::said(ProblemKind::OutcomeUnknown, answer),
+            None => Self::found(ProblemKind::OutcomeUnknown, outcome.reason),
         }
     }
 }
@@ -133,23 +179,23 @@ impl Problem {
 impl From<OffboardError> for Problem {
     fn from(error: OffboardError) -> Self {
         use OffboardError as E;
-        use Retry::{AskFirst, Never, Safe};
+        use ProblemKind as Kind;
         match error {
-            E::InvalidMachineId(reason) => Self::new("invalid-machine-id", Never, reason),
-            E::InvalidComment(reason) => Self::new("invalid-comment", Never, reason),
-            E::NoCredential(reason) => Self::new("no-credential", Safe, reason),
-            E::Unauthorized(error) => Self::said("unauthorized", Safe, error),
-            E::Forbidden(error) => Self::said("forbidden", Never, error),
-            E::MachineNotFound(error) => Self::said("machine-not-found", Never, error),
-            E::UnsupportedMachine(error) => Self::said("unsupported-machine", Never, error),
-            E::AlreadyInProgress(error) => Self::said("already-in-progress", Never, error),
-            E::Rejected(error) => Self::said("rejected", Never, error),
+            E::InvalidMachineId(reason) => Self::found(Kind::InvalidMachineId, reason),
+            E::InvalidComment(reason) => Self::found(Kind::InvalidComment, reason),
+            E::NoCredential(reason) => Self::found(Kind::NoCredential, reason),
+            E::Unauthorized(error) => Self::said(Kind::Unauthorized, error),
+            E::Forbidden(error) => Self::said(Kind::Forbidden, error),
+            E::MachineNotFound(error) => Self::said(Kind::MachineNotFound, error),
+            E::UnsupportedMachine(error) => Self::said(Kind::UnsupportedMachine, error),
+            E::AlreadyInProgress(error) => Self::said(Kind::AlreadyInProgress, error),
+            E::Rejected(error) => Self::said(Kind::Rejected, error),
             E::Throttled(error) => Self::throttled(error),
-            E::ServiceFailure(error) => Self::said("service-failure", AskFirst, error),
-            E::Denied(reason) => Self::new("denied", Never, reason),
-            E::NotSent(reason) => Self::new("not-sent", Safe, reason),
-            E::OutcomeUnknown(outcome) => Self::unknown(AskFirst, outcome),
-            E::UnreadableAnswer(answer) => Self::unreadable(AskFirst, answer),
+            E::ServiceFailure(error) => Self::said(Kind::ServiceFailure, error),
+            E::Denied(reason) => Self::found(Kind::Denied, reason),
+            E::NotSent(reason) => Self::found(Kind::NotSent, reason),
+            E::OutcomeUnknown(outcome) => Self::unknown(outcome),
+            E::UnreadableAnswer(answer) => Self::unreadable(answer),
         }
     }
 }
@@ -157,66 +203,71 @@ impl From<OffboardError> for Problem {
 impl From<CancelError> for Problem {
     fn from(error: CancelError) -> Self {
         use CancelError as E;
-        use Retry::{AskFirst, Never, Safe};
+        use ProblemKind as Kind;
         match error {
-            E::InvalidActionId(reason) => Self::new("invalid-action-id", Never, reason),
-            E::InvalidComment(reason) => Self::new("invalid-comment", Never, reason),
-            E::NoCredential(reason) => Self::new("no-credential", Safe, reason),
-            E::Unauthorized(error) => Self::said("unauthorized", Safe, error),
-            E::Forbidden(error) => Self::said("forbidden", Never, error),
-            E::ActionNotFound(error) => Self::said("action-not-found", Never, error),
-            E::Rejected(error) => Self::said("rejected", Never, error),
+            E::InvalidActionId(reason) => Self::found(Kind::InvalidActionId, reason),
+            E::InvalidComment(reason) => Self::found(Kind::InvalidComment, reason),
+            E::NoCredential(reason) => Self::found(Kind::NoCredential, reason),
+            E::Unauthorized(error) => Self::said(Kind::Unauthorized, error),
+            E::Forbidden(error) => Self::said(Kind::Forbidden, error),
+            E::ActionNotFound(error) => Self::said(Kind::ActionNotFound, error),
+            E::Rejected(error) => Self::said(Kind::Rejected, error),
             E::Throttled(error) => Self::throttled(error),
-            E::ServiceFailure(error) => Self::said("service-failure", AskFirst, error),
-            E::Denied(reason) => Self::new("denied", Never, reason),
-            E::NotSent(reason) => Self::new("not-sent", Safe, reason),
-            E::OutcomeUnknown(outcome) => Self::unknown(AskFirst, outcome),
-            E::UnreadableAnswer(answer) => Self::unreadable(AskFirst, answer),
+            E::ServiceFailure(error) => Self::said(Kind::ServiceFailure, error),
+            E::Denied(reason) => Self::found(Kind::Denied, reason),
+            E::NotSent(reason) => Self::found(Kind::NotSent, reason),
+            E::OutcomeUnknown(outcome) => Self::unknown(outcome),
+            E::UnreadableAnswer(answer) => Self::unreadable(answer),
         }
     }
 }
 
 impl From<TagError> for Problem {
     fn from(error: TagError) -> Self {
-        use Retry::{Never, Safe};
+        use ProblemKind as Kind;
         use TagError as E;
-        match error {
-            E::InvalidMachineId(reason) => Self::new("invalid-machine-id", Never, reason),
-            E::InvalidTag(reason) => Self::new("invalid-tag", Never, reason),
-            E::NoCredential(reason) => Self::new("no-credential", Safe, reason),
-            E::Unauthorized(error) => Self::said("unauthorized", Safe, error),
-            E::Forbidden(error) => Self::said("forbidden", Never, error),
-            E::MachineNotFound(error) => Self::said("machine-not-found", Never, error),
-            E::Rejected(error) => Self::said("rejected", Never, error),
+        let problem = match error {
+            E::InvalidMachineId(reason) => Self::found(Kind::InvalidMachineId, reason),
+            E::InvalidTag(reason) => Self::found(Kind::InvalidTag, reason),
+            E::NoCredential(reason) => Self::found(Kind::NoCredential, reason),
+            E::Unauthorized(error) => Self::said(Kind::Unauthorized, error),
+            E::Forbidden(error) => Self::said(Kind::Forbidden, error),
+            E::MachineNotFound(error) => Self::said(Kind::MachineNotFound, error),
+            E::Rejected(error) => Self::said(Kind::Rejected, error),
             E::Throttled(error) => Self::throttled(error),
-            // Adding a tag again changes nothing.
-            E::ServiceFailure(error) => Self::said("service-failure", Safe, error),
-            E::Denied(reason) => Self::new("denied", Never, reason),
-            E::NotSent(reason) => Self::new("not-sent", Safe, reason),
-            E::OutcomeUnknown(outcome) => Self::unknown(Safe, outcome),
-            E::UnreadableAnswer(answer) => Self::unreadable(Safe, answer),
+            E::ServiceFailure(error) => Self::said(Kind::ServiceFailure, error),
+            E::Denied(reason) => Self::found(Kind::Denied, reason),
+            E::NotSent(reason) => Self::found(Kind::NotSent, reason),
+            E::OutcomeUnknown(outcome) => Self::unknown(outcome),
+            E::UnreadableAnswer(answer) => Self::unreadable(answer),
+        };
+        // Adding a tag again changes nothing.
+        Self {
+            retry: problem.retry.of_harmless(),
+            ..problem
         }
     }
 }
 
 impl From<ReadError> for Problem {
     fn from(error: ReadError) -> Self {
+        use ProblemKind as Kind;
         use ReadError as E;
-        use Retry::{Never, Safe};
         let problem = match error {
-            E::InvalidArgument(reason) => Self::new("invalid-argument", Never, reason),
-            E::NoCredential(reason) => Self::new("no-credential", Safe, reason),
-            E::Unauthorized(error) => Self::said("unauthorized", Safe, error),
-            E::Forbidden(error) => Self::said("forbidden", Never, error),
-            E::NotFound(error) => Self::said("not-found", Never, error),
-            E::Rejected(error) => Self::said("rejected", Never, error),
+            E::InvalidArgument(reason) => Self::found(Kind::InvalidArgument, reason),
+            E::NoCredential(reason) => Self::found(Kind::NoCredential, reason),
+            E::Unauthorized(error) => Self::said(Kind::Unauthorized, error),
+            E::Forbidden(error) => Self::said(Kind::Forbidden, error),
+            E::NotFound(error) => Self::said(Kind::NotFound, error),
+            E::Rejected(error) => Self::said(Kind::Rejected, error),
             E::Throttled(error) => Self::throttled(error),
-            E::ServiceFailure(error) => Self::said("service-failure", Safe, error),
-            E::Denied(reason) => Self::new("denied", Never, reason),
-            E::NoAnswer(reason) => Self::new("no-answer", Safe, reason),
-            E::UnreadableAnswer(answer) => Self::unreadable(Safe, answer),
+            E::ServiceFailure(error) => Self::said(Kind::ServiceFailure, error),
+            E::Denied(reason) => Self::found(Kind::Denied, reason),
+            E::NoAnswer(reason) => Self::found(Kind::NoAnswer, reason),
+            E::UnreadableAnswer(answer) => Self::unreadable(answer),
         };
         Self {
+            retry: problem.retry.of_harmless(),
             reading: true,
             ..problem
         }
@@ -225,6 +276,7 @@ impl From<ReadError> for Problem {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::super::{UnknownOutcome, UnreadableAnswer};
     use super::*;
 
@@ -266,6 +318,18 @@ mod tests {
             assert!(length(problem.code) <= MAX_WORD + mark);
             assert!(length(problem.target) <= MAX_WORD + mark);
         }
+    }
+
+    #[test]
+    fn the_source_is_kept_and_not_recorded() {
+        let error = std::io::Error::other("the disk is full");
+        let problem = Problem::from_error(ProblemKind::Ledger, Retry::Safe, error);
+        let source = problem.source().map(ToString::to_string);
+        assert_eq!(source.as_deref(), Some("the disk is full"));
+        assert_eq!(problem.to_string(), "ledger: the disk is full");
+        let json = serde_json::to_string(&problem).unwrap();
+        let read: Problem = serde_json::from_str(&json).unwrap();
+        assert!(read.source.is_none() && read == problem, "{json}");
     }
 
     /// What a second offboarding would do is not known; a second tag does

@@ -38,8 +38,11 @@ mod api_root;
 mod error;
 mod function;
 mod id;
+mod kind;
 mod name;
+mod retry;
 
+pub(crate) use api_root::is_loopback;
 pub use api_root::{ApiRoot, InvalidApiRoot, Scheme};
 pub(crate) use bindings::defender::offboard::connection;
 pub(crate) use bindings::{Plugin, PluginPre};
@@ -53,15 +56,17 @@ pub use bindings::{
         tracking::{ActionFilter, CancelError},
     },
 };
-pub use error::{Problem, Retry};
+pub use error::Problem;
 pub use function::Function;
 pub use id::{
     ActionId, Comment, InvalidActionId, InvalidComment, InvalidMachineId, InvalidTag, MachineId,
     Tag,
 };
+pub use kind::ProblemKind;
 pub use name::{label, plain_name, stands_for};
 pub use optional::exports::defender::offboard::tagging::TagError;
 pub(crate) use optional::{Tagger, TaggerPre};
+pub use retry::Retry;
 
 /// The contract itself, as WIT.
 pub const WIT: &str = include_str!("../../../../wit/offboard.wit");

@@ -1,4 +1,5 @@
-//! A connection that counts what goes through it, for the record.
+//! A connection that counts what goes through it, for the record, and lets nothing out
+//! that is late.
 
 use std::{
     io,
@@ -10,17 +11,28 @@ use std::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::record::Meter;
-use crate::connection::BoxedStream;
+use crate::{
+    connection::BoxedStream,
+    grant::{LeaveBy, Moment},
+};
+
+const LATE: &str = "it did not leave in time: what was read right before it has grown old";
 
 /// A connection that counts what goes through it.
 pub(super) struct Counted {
     stream: BoxedStream,
     meter: Arc<Meter>,
+    /// Until when the first byte may leave; none after that.
+    leave_by: Option<LeaveBy>,
 }
 
 impl Counted {
-    pub(super) fn new(stream: BoxedStream, meter: Arc<Meter>) -> Self {
-        Self { stream, meter }
+    pub(super) fn new(stream: BoxedStream, meter: Arc<Meter>, leave_by: Option<LeaveBy>) -> Self {
+        Self {
+            stream,
+            meter,
+            leave_by,
+        }
     }
 }
 
@@ -44,6 +56,14 @@ impl AsyncWrite for Counted {
         context: &mut Context<'_>,
         buffer: &[u8],
     ) -> Poll<io::Result<usize>> {
+        // Right before the first byte: a sign-in, a connection or a stopped process may
+        // have taken any time.
+        if let Some(leave_by) = self.leave_by {
+            if leave_by.is_over(Moment::now()) {
+                return Poll::Ready(Err(io::Error::other(LATE)));
+            }
+            self.leave_by = None;
+        }
         if !self.meter.claim() {
             return Poll::Ready(Err(io::Error::from(io::ErrorKind::BrokenPipe)));
         }

@@ -21,18 +21,16 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header, uri::Scheme};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::sync::mpsc;
 use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, Result, WasiBody,
     WasiHttpHooks,
 };
 
 use crate::{
-    connection::{Connection, DialError, Issued, MAX_HEAD, SignInError, Token, dial},
+    connection::{Connection, DialError, HttpConnection, Issued, SignInError, Token, dial},
     contract::Function,
-    grant::{Asked, Grant, MAX_REQUEST_BODY, Permit, Refusal, Route},
+    grant::{Grant, MAX_REQUEST_BODY, Permit, Refusal, RequestView, Route},
 };
 
 pub use audit::{Audit, Entry, Phase};
@@ -98,7 +96,6 @@ impl Egress {
     /// The way out of one call, which begins now.
     pub(crate) fn new(
         connection: Connection,
-        call: Function,
         grant: Grant,
         auditor: Auditor,
         recorder: Recorder,
@@ -107,7 +104,7 @@ impl Egress {
         let egress = Self {
             exit: Arc::new(Exit {
                 connection,
-                call,
+                call: grant.function(),
                 grant: Mutex::new(grant),
                 auditor,
                 recorder,
@@ -243,7 +240,7 @@ impl Exit {
             return Err(Refusal::Audit);
         }
         let headers: Vec<&str> = head.headers.keys().map(HeaderName::as_str).collect();
-        let asked = Asked {
+        let asked = RequestView {
             method: head.method.as_str(),
             scheme: head.uri.scheme_str().unwrap_or_default(),
             authority: head
@@ -285,16 +282,9 @@ impl Exit {
             self.failed(&error);
             Error::ConnectionTerminated
         };
-        let (mut sender, connection) = http1::Builder::new()
-            .max_buf_size(MAX_HEAD)
-            .handshake(TokioIo::new(Counted::new(stream, self.recorder.meter())))
-            .await
-            .map_err(lost)?;
-        // Ended with this exchange, also when the call is dropped half-way.
-        let mut driver = JoinSet::new();
-        driver.spawn(connection);
-
-        let response = sender.send_request(request).await.map_err(lost)?;
+        let counted = Counted::new(stream, self.recorder.meter(), self.grant().leave_by());
+        let mut connection = HttpConnection::open(counted).await.map_err(lost)?;
+        let response = connection.send(request).await.map_err(lost)?;
         let (head, body) = response.into_parts();
         let seen = visible(&head.headers, &issued.token);
         let retry_after = seen.get(header::RETRY_AFTER).and_then(|v| v.to_str().ok());

@@ -8,6 +8,7 @@
 //! host's token leaves only with the request that the user asked for.
 
 mod content;
+mod leave_by;
 mod query;
 mod route;
 
@@ -15,6 +16,7 @@ use std::{fmt, time::Duration};
 
 use thiserror::Error;
 
+pub use leave_by::{LeaveBy, Moment};
 pub use query::MAX_QUERY;
 pub use route::Route;
 
@@ -45,11 +47,13 @@ pub const HEADERS: [&str; 5] = [
 /// number of times, until its deadline.
 #[derive(Debug, Clone)]
 pub struct Grant {
+    function: Function,
     scheme: Scheme,
     /// All spellings of the one authority, the shortest first.
     authorities: Vec<String>,
     permits: Vec<Permit>,
     deadline: Option<Duration>,
+    leave_by: Option<LeaveBy>,
 }
 
 /// One route of a grant: how often, and with what.
@@ -62,9 +66,9 @@ pub struct Permit {
     left: u32,
 }
 
-/// A request, as far as policy looks at it.
+/// A request, as policy sees it.
 #[derive(Debug, Clone, Copy)]
-pub struct Asked<'a> {
+pub struct RequestView<'a> {
     /// The method, in upper case.
     pub method: &'a str,
     /// The scheme.
@@ -141,24 +145,6 @@ pub enum Refusal {
 }
 
 impl Permit {
-    fn new(function: Function, id: &str, content: Content) -> Self {
-        let route = Route::of(function);
-        Self {
-            route,
-            path: route.path(id),
-            query: Query::None,
-            content,
-            left: COUNT,
-        }
-    }
-
-    fn list(function: Function, query: Query) -> Self {
-        Self {
-            query,
-            ..Self::new(function, "", Content::None)
-        }
-    }
-
     /// The route.
     #[must_use]
     pub fn route(&self) -> Route {
@@ -177,12 +163,8 @@ impl Grant {
     /// One offboarding of this machine, with this comment.
     #[must_use]
     pub fn offboard(api: &ApiRoot, machine: &MachineId, comment: &Comment) -> Self {
-        let permit = Permit::new(
-            Function::Offboard,
-            machine.as_str(),
-            Content::Comment(comment.clone()),
-        );
-        Self::new(api, permit)
+        let content = Content::Comment(comment.clone());
+        Self::one(api, Function::Offboard, machine.as_str(), content)
     }
 
     /// This tag, added to this machine once. Nothing else may be done with it:
@@ -190,27 +172,20 @@ impl Grant {
     #[must_use]
     pub fn tag(api: &ApiRoot, machine: &MachineId, tag: &Tag) -> Self {
         let content = Content::Tag(tag.clone());
-        Self::new(api, Permit::new(Function::Tag, machine.as_str(), content))
+        Self::one(api, Function::Tag, machine.as_str(), content)
     }
 
     /// One cancellation of this action, with this comment.
     #[must_use]
     pub fn cancel(api: &ApiRoot, action: &ActionId, comment: &Comment) -> Self {
-        let permit = Permit::new(
-            Function::CancelAction,
-            action.as_str(),
-            Content::Comment(comment.clone()),
-        );
-        Self::new(api, permit)
+        let content = Content::Comment(comment.clone());
+        Self::one(api, Function::CancelAction, action.as_str(), content)
     }
 
     /// One read of this action.
     #[must_use]
     pub fn read_action(api: &ApiRoot, action: &ActionId) -> Self {
-        Self::new(
-            api,
-            Permit::new(Function::GetAction, action.as_str(), Content::None),
-        )
+        Self::one(api, Function::GetAction, action.as_str(), Content::None)
     }
 
     /// One page of the actions that fit this filter, or of where the page
@@ -223,35 +198,39 @@ impl Grant {
         limit: u32,
     ) -> Self {
         let query = Query::actions(filter, cursor, limit);
-        Self::new(api, Permit::list(Function::ListActions, query))
+        Self::list(api, Function::ListActions, query)
     }
 
     /// One read of this machine.
     #[must_use]
     pub fn read_machine(api: &ApiRoot, machine: &MachineId) -> Self {
-        Self::new(
-            api,
-            Permit::new(Function::GetMachine, machine.as_str(), Content::None),
-        )
+        Self::one(api, Function::GetMachine, machine.as_str(), Content::None)
     }
 
     /// One page of the fleet, or of where the page before said that it goes on.
     #[must_use]
     pub fn list_machines(api: &ApiRoot, cursor: Option<&str>, limit: u32) -> Self {
         let query = Query::machines(cursor, limit);
-        Self::new(api, Permit::list(Function::ListMachines, query))
+        Self::list(api, Function::ListMachines, query)
     }
 
     /// One page of the machines of a name, by the plugin's way to look for it.
     #[must_use]
     pub fn find_machines(api: &ApiRoot, cursor: Option<&str>) -> Self {
-        Self::new(
-            api,
-            Permit::list(Function::FindMachines, Query::names(cursor)),
-        )
+        Self::list(api, Function::FindMachines, Query::names(cursor))
     }
 
-    fn new(api: &ApiRoot, permit: Permit) -> Self {
+    /// A request about one machine or one action.
+    fn one(api: &ApiRoot, function: Function, id: &str, content: Content) -> Self {
+        Self::new(api, function, id, Query::None, content)
+    }
+
+    /// One page of a list.
+    fn list(api: &ApiRoot, function: Function, query: Query) -> Self {
+        Self::new(api, function, "", query, Content::None)
+    }
+
+    fn new(api: &ApiRoot, function: Function, id: &str, query: Query, content: Content) -> Self {
         let host = api.host().to_string();
         let with_port = format!("{host}:{}", api.port());
         let default_port = match api.scheme() {
@@ -262,12 +241,28 @@ impl Grant {
             true => vec![host, with_port],
             false => vec![with_port],
         };
+        let route = Route::of(function);
+        let permit = Permit {
+            route,
+            path: route.path(id),
+            query,
+            content,
+            left: COUNT,
+        };
         Self {
+            function,
             scheme: api.scheme(),
             authorities,
             permits: vec![permit],
             deadline: None,
+            leave_by: None,
         }
+    }
+
+    /// The function of the contract that the grant is for.
+    #[must_use]
+    pub fn function(&self) -> Function {
+        self.function
     }
 
     /// The same grant until this long after the call's beginning.
@@ -279,12 +274,25 @@ impl Grant {
         }
     }
 
+    /// The same grant for a request whose first byte leaves by then, or not at all. Egress
+    /// checks it last, when nothing that takes time is left to do.
+    #[must_use]
+    pub fn leaving_by(self, leave_by: Option<LeaveBy>) -> Self {
+        Self { leave_by, ..self }
+    }
+
+    /// Until when a request may leave, if there is such a time.
+    #[must_use]
+    pub fn leave_by(&self) -> Option<LeaveBy> {
+        self.leave_by
+    }
+
     /// Decides on a request, and spends its permit if it may go. What was spent
     /// is never given back, whatever becomes of the request.
     ///
     /// # Errors
     /// The first reason why it may not go.
-    pub fn spend(&mut self, asked: &Asked<'_>) -> Result<Permit, Refusal> {
+    pub fn spend(&mut self, asked: &RequestView<'_>) -> Result<Permit, Refusal> {
         self.fits(asked)?;
         // Letter by letter: a path that would only mean the same is refused.
         let permit = self
@@ -297,7 +305,7 @@ impl Grant {
         Ok(permit.clone())
     }
 
-    fn fits(&self, asked: &Asked<'_>) -> Result<(), Refusal> {
+    fn fits(&self, asked: &RequestView<'_>) -> Result<(), Refusal> {
         if self
             .deadline
             .is_some_and(|deadline| asked.elapsed >= deadline)
@@ -322,7 +330,7 @@ impl Grant {
 }
 
 impl Permit {
-    fn fits(&self, asked: &Asked<'_>) -> Result<(), Refusal> {
+    fn fits(&self, asked: &RequestView<'_>) -> Result<(), Refusal> {
         if asked.method != self.route.method() {
             return Err(Refusal::Method(brief(asked.method)));
         }

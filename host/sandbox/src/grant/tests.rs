@@ -16,8 +16,8 @@ fn grant() -> Grant {
     )
 }
 
-fn asked() -> Asked<'static> {
-    Asked {
+fn asked() -> RequestView<'static> {
+    RequestView {
         method: "POST",
         scheme: "https",
         authority: "api.example.test",
@@ -35,7 +35,7 @@ fn asked() -> Asked<'static> {
     }
 }
 
-fn spend(grant: &mut Grant, asked: &Asked<'_>) -> Result<Route, Refusal> {
+fn spend(grant: &mut Grant, asked: &RequestView<'_>) -> Result<Route, Refusal> {
     grant.spend(asked).map(|permit| permit.route())
 }
 
@@ -51,7 +51,7 @@ fn a_refused_request_does_not_spend_the_grant() {
     let mut grant = grant();
     assert!(
         grant
-            .spend(&Asked {
+            .spend(&RequestView {
                 method: "GET",
                 ..asked()
             })
@@ -65,7 +65,7 @@ fn the_same_authority_may_be_spelled_in_other_ways() {
     for authority in ["API.example.TEST", "api.example.test:443"] {
         assert!(
             grant()
-                .spend(&Asked {
+                .spend(&RequestView {
                     authority,
                     ..asked()
                 })
@@ -74,7 +74,7 @@ fn the_same_authority_may_be_spelled_in_other_ways() {
         );
     }
     let body = b" { \"Comment\" : \"Lost, ticket \\u0031\" } ";
-    assert!(grant().spend(&Asked { body, ..asked() }).is_ok());
+    assert!(grant().spend(&RequestView { body, ..asked() }).is_ok());
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn a_comment_of_several_lines_from_an_old_record_is_not_sent() {
             &Comment::recorded(several).unwrap(),
         );
         let body = body.as_bytes();
-        let refused = grant.spend(&Asked { body, ..asked() });
+        let refused = grant.spend(&RequestView { body, ..asked() });
         assert_eq!(refused, Err(Refusal::Comment));
     }
 }
@@ -109,14 +109,14 @@ fn another_place_is_refused() {
         "api.example.test:443:443",
         "api.example.test\\evil.test",
     ] {
-        let refused = grant().spend(&Asked {
+        let refused = grant().spend(&RequestView {
             authority,
             ..asked()
         });
         assert_eq!(refused, Err(Refusal::Authority(authority.to_owned())));
     }
     for scheme in ["http", "HTTPS", "ws", ""] {
-        let refused = grant().spend(&Asked { scheme, ..asked() });
+        let refused = grant().spend(&RequestView { scheme, ..asked() });
         assert_eq!(refused, Err(Refusal::Scheme(scheme.to_owned())));
     }
 }
@@ -145,18 +145,18 @@ fn another_route_is_refused_however_it_is_spelled() {
         format!("{PATH}%00"),
         format!("https://evil.test{PATH}"),
     ] {
-        let refused = grant().spend(&Asked {
+        let refused = grant().spend(&RequestView {
             path: &path,
             ..asked()
         });
         assert_eq!(refused, Err(Refusal::Path(path.clone())));
     }
     for method in ["GET", "PUT", "PATCH", "DELETE", "post", "CONNECT", "X"] {
-        let refused = grant().spend(&Asked { method, ..asked() });
+        let refused = grant().spend(&RequestView { method, ..asked() });
         assert_eq!(refused, Err(Refusal::Method(method.to_owned())));
     }
     for query in ["", "a=b", "$filter=x"] {
-        let refused = grant().spend(&Asked {
+        let refused = grant().spend(&RequestView {
             query: Some(query),
             ..asked()
         });
@@ -181,7 +181,7 @@ fn another_body_is_refused() {
         r#"{"Comment":"Lost, ticket 1","IsolationType":"Full"}"#,
         r#"{"Comment":"Lost, ticket 1"}{"Comment":"x"}"#,
     ] {
-        let refused = grant().spend(&Asked {
+        let refused = grant().spend(&RequestView {
             body: body.as_bytes(),
             ..asked()
         });
@@ -198,7 +198,7 @@ fn another_header_is_refused() {
         "transfer-encoding",
         "via",
     ] {
-        let refused = grant().spend(&Asked {
+        let refused = grant().spend(&RequestView {
             headers: &["accept", header],
             ..asked()
         });
@@ -210,7 +210,7 @@ fn another_header_is_refused() {
 fn page(grant: Grant, path: &str, query: &str) -> Result<Route, Refusal> {
     spend(
         &mut { grant },
-        &Asked {
+        &RequestView {
             method: "GET",
             path,
             query: Some(query).filter(|query| !query.is_empty()),
@@ -226,7 +226,7 @@ fn api() -> ApiRoot {
 
 #[test]
 fn a_read_carries_no_body() {
-    let read = Asked {
+    let read = RequestView {
         method: "GET",
         path: "/api/machines",
         query: Some("$top=100"),
@@ -236,7 +236,7 @@ fn a_read_carries_no_body() {
     let list = || Grant::list_machines(&api(), None, 100);
     assert_eq!(spend(&mut list(), &read), Ok(Route::ListMachines));
     assert_eq!(
-        list().spend(&Asked { body: b"x", ..read }),
+        list().spend(&RequestView { body: b"x", ..read }),
         Err(Refusal::Body)
     );
 }
@@ -386,12 +386,12 @@ fn a_name_is_looked_for_by_filter_and_top_alone() {
 fn a_grant_ends_with_its_call() {
     let limit = Duration::from_secs(60);
     let mut grant = grant().within(limit);
-    let late = Asked {
+    let late = RequestView {
         elapsed: limit,
         ..asked()
     };
     assert_eq!(spend(&mut grant, &late), Err(Refusal::Deadline));
-    let early = Asked {
+    let early = RequestView {
         elapsed: limit - Duration::from_millis(1),
         ..asked()
     };
@@ -401,7 +401,7 @@ fn a_grant_ends_with_its_call() {
 #[test]
 fn a_refusal_quotes_the_plugin_briefly() {
     let path = format!("/{}", "x".repeat(10_000));
-    let Err(refusal) = grant().spend(&Asked {
+    let Err(refusal) = grant().spend(&RequestView {
         path: &path,
         ..asked()
     }) else {

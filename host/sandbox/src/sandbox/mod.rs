@@ -3,6 +3,7 @@
 //! but its result and the record of what it sent.
 
 mod bounds;
+mod calls;
 mod clock;
 mod limits;
 mod meter;
@@ -16,16 +17,13 @@ use wasmtime::{Store, Trap, component::Linker};
 use crate::{
     component::Component,
     connection::Connection,
-    contract::{
-        ActionFilter, ActionId, ActionPage, CancelError, Comment, Function, Machine, MachineAction,
-        MachineId, MachinePage, OffboardError, Plugin, PluginPre, ReadError, Tag, TagError, Tagger,
-        TaggerPre,
-    },
+    contract::{PluginPre, TaggerPre},
     egress::{Audit, Auditor, CallRecord, Egress, Recorder},
     grant::Grant,
 };
 
 use bounds::Bounded;
+use calls::Exports;
 pub use limits::{Limit, LimitError, Limits, Unit};
 use state::State;
 
@@ -55,7 +53,7 @@ pub enum SandboxError {
 
 /// What became of a call: what the guest says, and what egress saw.
 #[derive(Debug)]
-pub struct Called<T> {
+pub struct CallOutcome<T> {
     /// The guest's word.
     pub result: Result<T, CallError>,
     /// What really left and came back.
@@ -137,215 +135,18 @@ impl Sandbox {
         self.tagger.is_some()
     }
 
-    /// Offboards one machine.
-    pub async fn offboard(
+    /// One call in an instance of its own, for what its grant says.
+    async fn call<E: Exports, T: Bounded>(
         &self,
+        exports: &E,
         connection: &Connection,
-        machine: &MachineId,
-        comment: &Comment,
-    ) -> Called<Result<MachineAction, OffboardError>> {
-        let grant = Grant::offboard(&connection.api_root, machine, comment);
-        self.call(
-            connection,
-            Function::Offboard,
-            grant,
-            async |plugin: &Plugin, store| {
-                plugin
-                    .defender_offboard_offboarding()
-                    .call_offboard(store, machine.as_str(), comment.as_str())
-                    .await
-            },
-        )
-        .await
-    }
-
-    /// Reads one action.
-    pub async fn get_action(
-        &self,
-        connection: &Connection,
-        action: &ActionId,
-    ) -> Called<Result<MachineAction, ReadError>> {
-        let grant = Grant::read_action(&connection.api_root, action);
-        self.call(
-            connection,
-            Function::GetAction,
-            grant,
-            async |plugin: &Plugin, store| {
-                plugin
-                    .defender_offboard_tracking()
-                    .call_get_action(store, action.as_str())
-                    .await
-            },
-        )
-        .await
-    }
-
-    /// Lists one page of actions, newest first.
-    pub async fn list_actions(
-        &self,
-        connection: &Connection,
-        filter: &ActionFilter,
-        cursor: Option<&str>,
-        limit: u32,
-    ) -> Called<Result<ActionPage, ReadError>> {
-        let grant = Grant::list_actions(&connection.api_root, filter, cursor, limit);
-        self.call(
-            connection,
-            Function::ListActions,
-            grant,
-            async |plugin: &Plugin, store| {
-                plugin
-                    .defender_offboard_tracking()
-                    .call_list_actions(store, filter, cursor, limit)
-                    .await
-            },
-        )
-        .await
-    }
-
-    /// Cancels one action.
-    pub async fn cancel_action(
-        &self,
-        connection: &Connection,
-        action: &ActionId,
-        comment: &Comment,
-    ) -> Called<Result<MachineAction, CancelError>> {
-        let grant = Grant::cancel(&connection.api_root, action, comment);
-        self.call(
-            connection,
-            Function::CancelAction,
-            grant,
-            async |plugin: &Plugin, store| {
-                plugin
-                    .defender_offboard_tracking()
-                    .call_cancel_action(store, action.as_str(), comment.as_str())
-                    .await
-            },
-        )
-        .await
-    }
-
-    /// Reads one machine.
-    pub async fn get_machine(
-        &self,
-        connection: &Connection,
-        machine: &MachineId,
-    ) -> Called<Result<Machine, ReadError>> {
-        let grant = Grant::read_machine(&connection.api_root, machine);
-        self.call(
-            connection,
-            Function::GetMachine,
-            grant,
-            async |plugin: &Plugin, store| {
-                plugin
-                    .defender_offboard_inventory()
-                    .call_get_machine(store, machine.as_str())
-                    .await
-            },
-        )
-        .await
-    }
-
-    /// Finds one page of machines by name.
-    pub async fn find_machines(
-        &self,
-        connection: &Connection,
-        name: &str,
-        cursor: Option<&str>,
-        limit: u32,
-    ) -> Called<Result<MachinePage, ReadError>> {
-        let grant = Grant::find_machines(&connection.api_root, cursor);
-        self.call(
-            connection,
-            Function::FindMachines,
-            grant,
-            async |plugin: &Plugin, store| {
-                plugin
-                    .defender_offboard_inventory()
-                    .call_find_machines(store, name, cursor, limit)
-                    .await
-            },
-        )
-        .await
-    }
-
-    /// Lists one page of the fleet.
-    pub async fn list_machines(
-        &self,
-        connection: &Connection,
-        cursor: Option<&str>,
-        limit: u32,
-    ) -> Called<Result<MachinePage, ReadError>> {
-        let grant = Grant::list_machines(&connection.api_root, cursor, limit);
-        self.call(
-            connection,
-            Function::ListMachines,
-            grant,
-            async |plugin: &Plugin, store| {
-                plugin
-                    .defender_offboard_inventory()
-                    .call_list_machines(store, cursor, limit)
-                    .await
-            },
-        )
-        .await
-    }
-
-    /// Adds a tag to one machine. Of a component that cannot tag, nothing is
-    /// started and nothing sent.
-    pub async fn tag_machine(
-        &self,
-        connection: &Connection,
-        machine: &MachineId,
-        tag: &Tag,
-    ) -> Called<Result<(), TagError>> {
-        let Some(tagger) = &self.tagger else {
-            return Called {
-                result: Err(CallError::Start("it does not export tagging".to_owned())),
-                record: Recorder::default().finish(),
-            };
-        };
-        let grant = Grant::tag(&connection.api_root, machine, tag);
-        self.started(
-            connection,
-            Function::Tag,
-            grant,
-            async |store| tagger.instantiate_async(store).await,
-            async |tagger: &Tagger, store| {
-                tagger
-                    .defender_offboard_tagging()
-                    .call_tag(store, machine.as_str(), tag.as_str())
-                    .await
-            },
-        )
-        .await
-    }
-
-    async fn call<T: Bounded>(
-        &self,
-        connection: &Connection,
-        function: Function,
         grant: Grant,
-        call: impl AsyncFnOnce(&Plugin, &mut Store<State>) -> wasmtime::Result<T>,
-    ) -> Called<T> {
-        let start = async |store: &mut Store<State>| self.plugin.instantiate_async(store).await;
-        self.started(connection, function, grant, start, call).await
-    }
-
-    /// One call in an instance of its own.
-    async fn started<P, T: Bounded>(
-        &self,
-        connection: &Connection,
-        function: Function,
-        grant: Grant,
-        start: impl AsyncFnOnce(&mut Store<State>) -> wasmtime::Result<P>,
-        call: impl AsyncFnOnce(&P, &mut Store<State>) -> wasmtime::Result<T>,
-    ) -> Called<T> {
+        call: impl AsyncFnOnce(&E::Instance, &mut Store<State>) -> wasmtime::Result<T>,
+    ) -> CallOutcome<T> {
         let deadline = self.limits.deadline;
         let recorder = Recorder::default();
         let (egress, ended) = Egress::new(
             connection.clone(),
-            function,
             grant.within(deadline),
             self.auditor.clone(),
             recorder.clone(),
@@ -363,7 +164,8 @@ impl Sandbox {
         // The clock ends a guest that computes; one that waits in the host is
         // ended from outside. Both count from the call's beginning.
         let called = tokio::time::timeout(deadline, async {
-            let plugin = start(&mut store)
+            let plugin = exports
+                .instantiate(&mut store)
                 .await
                 .map_err(|error| self.explain(&error, &store, CallError::Start))?;
             call(&plugin, &mut store)
@@ -374,7 +176,7 @@ impl Sandbox {
         let result = called.unwrap_or(Err(CallError::Deadline(deadline)));
         drop(store);
         ended.wait().await;
-        Called {
+        CallOutcome {
             result: result.map(Bounded::bounded),
             record: recorder.finish(),
         }

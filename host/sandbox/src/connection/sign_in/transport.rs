@@ -15,12 +15,9 @@ use azure_core::{
 };
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
 use secrecy::{ExposeSecret, SecretString};
-use tokio::task::JoinSet;
 
-use super::super::{MAX_HEAD, Network, SignInError, Target, dial, redaction::redact};
+use super::super::{HttpConnection, Network, SignInError, Target, dial, redaction::redact};
 
 /// The longest answer, in bytes. A token has a few thousand.
 const MAX_ANSWER: usize = 256 * 1024;
@@ -232,15 +229,8 @@ impl Client {
         let stream = dial(target, &self.network, &|_| {})
             .await
             .map_err(|error| TransportError::Unreachable(error.to_string()))?;
-        let (mut sender, connection) = http1::Builder::new()
-            .max_buf_size(MAX_HEAD)
-            .handshake(TokioIo::new(stream))
-            .await
-            .map_err(lost)?;
-        // Ended with this exchange, also when it is dropped half-way.
-        let mut driver = JoinSet::new();
-        driver.spawn(connection);
-        let answer = sender.send_request(request).await.map_err(lost)?;
+        let mut connection = HttpConnection::open(stream).await.map_err(lost)?;
+        let answer = connection.send(request).await.map_err(lost)?;
         let (head, body) = answer.into_parts();
         let body = Limited::new(body, MAX_ANSWER).collect().await;
         let body = body.map_err(|error| {

@@ -12,8 +12,8 @@ fn tagging() -> Grant {
     )
 }
 
-fn asked_to_tag() -> Asked<'static> {
-    Asked {
+fn asked_to_tag() -> RequestView<'static> {
+    RequestView {
         path: TAGS,
         body: br#"{"Value":"retired","Action":"Add"}"#,
         ..asked()
@@ -32,7 +32,7 @@ fn the_ordered_tag_may_be_added_once() {
     );
     assert_eq!(spend(&mut grant, &asked_to_tag()), Err(Refusal::Spent));
     let body = b" { \"Action\" : \"\\u0041dd\", \"Value\" : \"retired\" } ";
-    let again = Asked {
+    let again = RequestView {
         body,
         ..asked_to_tag()
     };
@@ -67,7 +67,7 @@ fn another_tag_and_another_thing_to_do_with_it_are_refused() {
         r#"{"Value":"retired","Action":"Add"}{"Value":"x","Action":"Add"}"#,
         r#"{"Comment":"retired"}"#,
     ] {
-        let refused = tagging().spend(&Asked {
+        let refused = tagging().spend(&RequestView {
             body: body.as_bytes(),
             ..asked_to_tag()
         });
@@ -83,20 +83,20 @@ fn a_tag_is_for_its_machine_and_no_offboarding() {
         &other,
         "/api/machines/AddOrRemoveTagForMultipleMachines",
     ] {
-        let refused = tagging().spend(&Asked {
+        let refused = tagging().spend(&RequestView {
             path,
             ..asked_to_tag()
         });
         assert_eq!(refused, Err(Refusal::Path(path.to_owned())));
     }
     for method in ["GET", "DELETE", "PUT"] {
-        let refused = tagging().spend(&Asked {
+        let refused = tagging().spend(&RequestView {
             method,
             ..asked_to_tag()
         });
         assert_eq!(refused, Err(Refusal::Method(method.to_owned())));
     }
-    let query = tagging().spend(&Asked {
+    let query = tagging().spend(&RequestView {
         query: Some("x=y"),
         ..asked_to_tag()
     });

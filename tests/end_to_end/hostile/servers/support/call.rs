@@ -7,7 +7,7 @@ use offboard::{
     connection::{Connection, Token},
     contract::{MachineAction, OffboardError},
     egress::Delivery,
-    sandbox::{Called, Limits, Sandbox},
+    sandbox::{CallOutcome, Limits, Sandbox},
 };
 use serde_json::json;
 
@@ -18,7 +18,7 @@ pub(crate) const TOKEN: &str = "a.secret.token";
 pub(crate) const NEW: &str = "aaaaaaaa-2222-3333-4444-555555555555";
 
 /// What became of a call.
-pub(crate) type Answer = Called<Result<MachineAction, OffboardError>>;
+pub(crate) type Answer = CallOutcome<Result<MachineAction, OffboardError>>;
 
 /// Where calls are made.
 pub(crate) struct Call(Sandbox);

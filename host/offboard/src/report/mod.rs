@@ -1,12 +1,13 @@
-//! The report: a run, or what is left of it on record, as one page of HTML
-//! that an auditor can keep. It asks nobody for anything, and its own policy
-//! forbids it to. Devices, comments and answers are hostile text: every word of
-//! theirs goes through `text`, and nothing that was filled in is read again.
+//! The report: a run that is on record, as one HTML page that an auditor can keep. The page
+//! loads nothing and sends nothing, and its own content security policy forbids it to. The
+//! names of devices, comments and answers are hostile text: every word of theirs goes through
+//! the module `text`, and nothing that was filled in is read again.
 
 mod data;
 mod outcomes;
 mod plot;
 mod rows;
+mod run;
 mod states;
 mod text;
 mod ticks;
@@ -19,6 +20,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+pub use run::{ReportError, write_run};
 use states::STATES;
 use text::{html, json};
 
@@ -27,7 +29,7 @@ const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
 /// What the page says of the whole run.
-pub(crate) struct Head {
+struct Heading {
     /// The page's title.
     pub title: String,
     /// Labels and values: who, when, where.
@@ -38,7 +40,7 @@ pub(crate) struct Head {
 
 /// One order.
 #[derive(Serialize)]
-pub(crate) struct Entry {
+struct ReportOrder {
     pub number: u64,
     /// What the user named.
     pub asked: String,
@@ -58,16 +60,16 @@ pub(crate) struct Entry {
     pub action: Option<String>,
     /// That action, as it was read after the requests.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub read: Option<Read>,
+    pub read: Option<ActionRead>,
     pub detail: String,
     /// How it came there, the oldest first.
-    pub moments: Vec<Moment>,
-    pub requests: Vec<Evidence>,
+    pub moments: Vec<ReportedChange>,
+    pub requests: Vec<ReportedRequest>,
 }
 
 /// An order came to a state.
 #[derive(Serialize)]
-pub(crate) struct Moment {
+struct ReportedChange {
     /// In milliseconds since 1970.
     pub at: i64,
     pub state: String,
@@ -76,7 +78,7 @@ pub(crate) struct Moment {
 
 /// The action as the service showed it last.
 #[derive(Serialize)]
-pub(crate) struct Read {
+struct ActionRead {
     /// In milliseconds since 1970.
     pub at: i64,
     /// Its JSON, unedited.
@@ -85,7 +87,7 @@ pub(crate) struct Read {
 
 /// A request that was let out for an order, and what came back.
 #[derive(Serialize)]
-pub(crate) struct Evidence {
+struct ReportedRequest {
     /// What was allowed.
     pub grant: String,
     /// In milliseconds since 1970.
@@ -110,15 +112,15 @@ pub(crate) struct Evidence {
 
 /// Writes the page. The entries are never held all at once; the first error
 /// among them ends it, and leaves half a page.
-pub(crate) fn write<E: From<io::Error>>(
+fn write<E: From<io::Error>>(
     out: &mut impl Write,
-    head: &Head,
-    entries: impl Iterator<Item = Result<Entry, E>>,
+    head: &Heading,
+    entries: impl Iterator<Item = Result<ReportOrder, E>>,
 ) -> Result<(), E> {
     let (style, script) = (unix(STYLE), unix(SCRIPT));
     let mut out = BufWriter::new(out);
     let mut entries = Some(entries);
-    let mut told = data::Told::default();
+    let mut told = data::Totals::default();
     let mut rest = PAGE;
     // What is filled in is never looked at again: a device that is called like
     // a slot stays text.

@@ -3,7 +3,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{Entry, Evidence, Head, Moment, Read, states::STATES};
+use super::{ActionRead, Heading, ReportOrder, ReportedChange, ReportedRequest, states::STATES};
 
 /// 2026-11-26 10:20:30 UTC.
 const START: i64 = 1_795_688_430_000;
@@ -30,8 +30,8 @@ pub(super) const HOSTILE: [&str; 18] = [
     "__proto__",
 ];
 
-pub(super) fn moment(at: i64, state: &str) -> Moment {
-    Moment {
+pub(super) fn moment(at: i64, state: &str) -> ReportedChange {
+    ReportedChange {
         at,
         state: state.to_owned(),
         detail: String::new(),
@@ -39,8 +39,8 @@ pub(super) fn moment(at: i64, state: &str) -> Moment {
 }
 
 /// An order without a history.
-pub(super) fn entry(number: u64, state: &str) -> Entry {
-    Entry {
+pub(super) fn entry(number: u64, state: &str) -> ReportOrder {
+    ReportOrder {
         number,
         asked: format!("{number:040x}"),
         machine: Some(format!("{number:040x}")),
@@ -58,9 +58,9 @@ pub(super) fn entry(number: u64, state: &str) -> Entry {
 }
 
 /// An order that says the same everywhere.
-pub(super) fn saying(number: u64, text: &str) -> Entry {
+pub(super) fn saying(number: u64, text: &str) -> ReportOrder {
     let text = || text.to_owned();
-    Entry {
+    ReportOrder {
         number,
         asked: text(),
         machine: Some(text()),
@@ -70,17 +70,17 @@ pub(super) fn saying(number: u64, text: &str) -> Entry {
         comment: text(),
         state: text(),
         action: Some(text()),
-        read: Some(Read {
+        read: Some(ActionRead {
             at: START,
             answer: text(),
         }),
         detail: text(),
-        moments: vec![Moment {
+        moments: vec![ReportedChange {
             at: START,
             state: text(),
             detail: text(),
         }],
-        requests: vec![Evidence {
+        requests: vec![ReportedRequest {
             grant: text(),
             sent: START,
             answered: None,
@@ -94,7 +94,7 @@ pub(super) fn saying(number: u64, text: &str) -> Entry {
     }
 }
 
-pub(super) fn head() -> Head {
+pub(super) fn head() -> Heading {
     let facts = [
         ("Run", "0d5a3f4e-51c5-4a57-8f8f-1f6f4a3c9b11"),
         ("Ordered by", "ada (uid 1000)"),
@@ -111,7 +111,7 @@ pub(super) fn head() -> Head {
         ("Started", "2026-11-26 10:20:30 UTC"),
         ("Written", "2026-11-26 22:41:07 UTC"),
     ];
-    Head {
+    Heading {
         title: "Offboarding of 420 devices, CHG-4471".to_owned(),
         facts: facts
             .map(|(label, value)| (label.to_owned(), value.to_owned()))
@@ -126,11 +126,11 @@ pub(super) fn head() -> Head {
 
 /// A run as it could have been: sent in a quarter of an hour, ended in the
 /// course of the day.
-pub(super) fn orders(count: u64) -> impl Iterator<Item = Entry> {
+pub(super) fn orders(count: u64) -> impl Iterator<Item = ReportOrder> {
     (1..=count).map(order)
 }
 
-fn order(number: u64) -> Entry {
+fn order(number: u64) -> ReportOrder {
     // Neither a generator nor a seed: as many of each as a run has, and always
     // the same.
     let chance = number.wrapping_mul(2_654_435_761) >> 7 & 1023;
@@ -229,8 +229,8 @@ fn detail(state: &str) -> &'static str {
     }
 }
 
-fn request(machine: &str, sent: i64) -> Evidence {
-    Evidence {
+fn request(machine: &str, sent: i64) -> ReportedRequest {
+    ReportedRequest {
         grant: format!(
             "POST https://api.security.microsoft.com/api/machines/{machine}/offboard, once, with exactly \
              this comment"

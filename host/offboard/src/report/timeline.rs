@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Entry, Moment};
+use super::{ReportOrder, ReportedChange};
 
 /// The curves: each counts a part of what the one before it counts.
 pub(super) const CURVES: [&str; 4] = ["sent", "accepted", "ended", "succeeded"];
@@ -40,13 +40,13 @@ impl Default for Timeline {
 }
 
 impl Timeline {
-    pub(super) fn add(&mut self, entry: &Entry) {
+    pub(super) fn add(&mut self, entry: &ReportOrder) {
         // It was claimed for sending, perhaps, and never left.
         if reach(&entry.state) == 0 {
             return;
         }
         for curve in 0..CURVES.len() {
-            let came = |moment: &&Moment| reach(&moment.state) > curve;
+            let came = |moment: &&ReportedChange| reach(&moment.state) > curve;
             if let Some(at) = entry.moments.iter().filter(came).map(|m| m.at).min() {
                 self.count(at, curve);
             }
@@ -113,11 +113,11 @@ mod tests {
     use super::super::sample::entry;
     use super::*;
 
-    fn order(moments: &[(i64, &str)]) -> Entry {
+    fn order(moments: &[(i64, &str)]) -> ReportOrder {
         let mut order = entry(1, moments.last().map_or("planned", |(_, state)| state));
         order.moments = moments
             .iter()
-            .map(|(at, state)| Moment {
+            .map(|(at, state)| ReportedChange {
                 at: *at,
                 state: (*state).to_owned(),
                 detail: String::new(),

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use super::{
-    Entry, Evidence, states,
+    ReportOrder, ReportedRequest, states,
     text::{count, counted, html},
     time::{duration, exactly, seconds},
 };
@@ -15,14 +15,14 @@ const MAX_BYTES: usize = 8 << 20;
 
 /// The rows, as far as they go.
 #[derive(Default)]
-pub(super) struct Rows {
+pub(super) struct PlainTable {
     html: String,
     rows: u64,
     full: bool,
 }
 
-impl Rows {
-    pub(super) fn add(&mut self, entry: &Entry) {
+impl PlainTable {
+    pub(super) fn add(&mut self, entry: &ReportOrder) {
         if self.full {
             return;
         }
@@ -54,7 +54,7 @@ impl Rows {
 }
 
 /// An order, and a second row with its evidence.
-fn row(out: &mut String, entry: &Entry) {
+fn row(out: &mut String, entry: &ReportOrder) {
     let title = entry.name.as_ref().unwrap_or(&entry.asked);
     let last = entry.moments.last().map(|moment| seconds(moment.at));
     let _ = write!(
@@ -83,7 +83,7 @@ fn row(out: &mut String, entry: &Entry) {
     out.push_str("</details></td></tr>\n");
 }
 
-fn evidence(out: &mut String, entry: &Entry) {
+fn evidence(out: &mut String, entry: &ReportOrder) {
     out.push_str("<div class=\"evidence\"><dl>");
     let facts = [
         ("Asked for", Some(&entry.asked)),
@@ -121,7 +121,7 @@ fn evidence(out: &mut String, entry: &Entry) {
     out.push_str("</div>");
 }
 
-fn request(out: &mut String, request: &Evidence) {
+fn request(out: &mut String, request: &ReportedRequest) {
     let answered = request.answered.map_or_else(
         || "no answer".to_owned(),
         |at| {

@@ -6,11 +6,11 @@ use super::{
     *,
 };
 
-fn page(entries: impl IntoIterator<Item = Entry>) -> String {
+fn page(entries: impl IntoIterator<Item = ReportOrder>) -> String {
     page_with(&head(), entries)
 }
 
-fn page_with(head: &Head, entries: impl IntoIterator<Item = Entry>) -> String {
+fn page_with(head: &Heading, entries: impl IntoIterator<Item = ReportOrder>) -> String {
     let mut page = Vec::new();
     write(&mut page, head, entries.into_iter().map(Ok::<_, io::Error>)).unwrap();
     String::from_utf8(page).unwrap()
@@ -81,7 +81,7 @@ fn hostile_text_is_text_wherever_it_stands() {
 fn the_head_is_as_harmless_as_the_orders() {
     let plain = head();
     for text in HOSTILE {
-        let hostile = Head {
+        let hostile = Heading {
             title: text.to_owned(),
             facts: plain
                 .facts
@@ -349,7 +349,7 @@ fn a_disk_that_is_full_before_the_last_byte_is_told() {
             Ok(())
         }
     }
-    let none = || std::iter::empty::<Result<Entry, io::Error>>();
+    let none = || std::iter::empty::<Result<ReportOrder, io::Error>>();
     let length = page([]).len();
     write(&mut Disk(length), &head(), none()).unwrap();
     let error = write(&mut Disk(length - 1), &head(), none()).unwrap_err();

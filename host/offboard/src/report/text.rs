@@ -5,7 +5,7 @@ use std::{fmt::Write as _, io};
 
 use serde::Serialize;
 
-use offboard::text::{clean, clean_json};
+use crate::text::{clean, clean_json};
 
 /// Text on one line with everything in it visible: two machines whose names
 /// look the same are not told apart by an auditor.

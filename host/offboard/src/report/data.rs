@@ -5,9 +5,9 @@
 use std::io::{self, Write};
 
 use super::{
-    Entry, Evidence, Moment, Read,
-    outcomes::Outcomes,
-    rows::Rows,
+    ActionRead, ReportOrder, ReportedChange, ReportedRequest,
+    outcomes::StateCounts,
+    rows::PlainTable,
     text::{json, shown, shown_json},
     timeline::Timeline,
 };
@@ -22,18 +22,18 @@ const END: &[u8] = b"\n]</script>\n";
 
 /// What is known once all orders have passed.
 #[derive(Default)]
-pub(super) struct Told {
-    pub outcomes: Outcomes,
+pub(super) struct Totals {
+    pub outcomes: StateCounts,
     pub timeline: Timeline,
-    pub rows: Rows,
+    pub rows: PlainTable,
 }
 
 /// Writes the orders.
 pub(super) fn write<E: From<io::Error>>(
     out: &mut impl Write,
-    entries: impl Iterator<Item = Result<Entry, E>>,
-) -> Result<Told, E> {
-    let mut told = Told::default();
+    entries: impl Iterator<Item = Result<ReportOrder, E>>,
+) -> Result<Totals, E> {
+    let mut told = Totals::default();
     let (mut orders, mut bytes) = (0, 0);
     for entry in entries {
         let entry = visible(entry?);
@@ -58,8 +58,8 @@ pub(super) fn write<E: From<io::Error>>(
 
 /// The order with nothing in it that cannot be seen. Every text of it is named
 /// here: one that is added has to be thought of.
-fn visible(entry: Entry) -> Entry {
-    let Entry {
+fn visible(entry: ReportOrder) -> ReportOrder {
+    let ReportOrder {
         number,
         asked,
         machine,
@@ -75,13 +75,13 @@ fn visible(entry: Entry) -> Entry {
         requests,
     } = entry;
     let some = |text: Option<String>| text.map(|text| shown(&text));
-    let moment = |Moment { at, state, detail }| Moment {
+    let moment = |ReportedChange { at, state, detail }| ReportedChange {
         at,
         state: shown(&state),
         detail: shown(&detail),
     };
-    let request = |evidence: Evidence| {
-        let Evidence {
+    let request = |evidence: ReportedRequest| {
+        let ReportedRequest {
             grant,
             sent,
             answered,
@@ -92,7 +92,7 @@ fn visible(entry: Entry) -> Entry {
             answer,
             address,
         } = evidence;
-        Evidence {
+        ReportedRequest {
             grant: shown(&grant),
             sent,
             answered,
@@ -104,7 +104,7 @@ fn visible(entry: Entry) -> Entry {
             address: some(address),
         }
     };
-    Entry {
+    ReportOrder {
         number,
         asked: shown(&asked),
         machine: some(machine),
@@ -114,7 +114,7 @@ fn visible(entry: Entry) -> Entry {
         comment: shown(&comment),
         state: shown(&state),
         action: some(action),
-        read: read.map(|Read { at, answer }| Read {
+        read: read.map(|ActionRead { at, answer }| ActionRead {
             at,
             answer: shown_json(&answer),
         }),

@@ -12,11 +12,11 @@ const BAR: f64 = 120.0;
 
 /// Orders, counted by their states.
 #[derive(Default)]
-pub(super) struct Outcomes {
+pub(super) struct StateCounts {
     counts: [u64; STATES.len()],
 }
 
-impl Outcomes {
+impl StateCounts {
     pub(super) fn add(&mut self, state: &str) {
         self.counts[place(state)] += 1;
     }
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn orders_are_counted_by_state_and_by_group() {
-        let mut outcomes = Outcomes::default();
+        let mut outcomes = StateCounts::default();
         for state in ["succeeded", "succeeded", "failed", "rejected", "odd"] {
             outcomes.add(state);
         }
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_run_without_orders_has_no_table() {
-        let html = Outcomes::default().html();
+        let html = StateCounts::default().html();
         assert!(
             html.contains("0 orders in all") && !html.contains("<table"),
             "{html}"

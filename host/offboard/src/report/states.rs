@@ -112,7 +112,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use offboard::order::State;
+    use crate::order::State;
 
     #[test]
     fn every_state_of_an_order_is_known() {

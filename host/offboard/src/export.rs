@@ -1,0 +1,103 @@
+//! Exports a run that is on record: each order with its requests, its answers and its history,
+//! as JSON Lines or CSV. Reads the ledger only; a front end chooses the file.
+
+use std::io::{self, Write};
+
+use thiserror::Error;
+
+use crate::{
+    contract::Problem,
+    ledger::{Ledger, LedgerError, RunRow},
+    output::{ExportedOrder, write_csv},
+    text::clean_json,
+};
+
+/// How many orders are read at once, with all that belongs to them.
+const BATCH: u32 = 100;
+
+/// An export ended early; what was written before is incomplete.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ExportError {
+    /// The ledger cannot be read.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The output cannot be written.
+    #[error("the export cannot be written")]
+    Write(#[from] io::Error),
+}
+
+/// Writes a run as JSON Lines: one [`ExportedOrder`] a line, in the order of the run. `hint`
+/// says what to do next about a problem, in the words of the front end.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use offboard::{export, ledger::Ledger};
+///
+/// let ledger = Ledger::view("offboard.db".as_ref()).await?;
+/// let run = ledger.run("last").await?;
+/// let mut out = std::fs::File::create("run.jsonl")?;
+/// export::json_lines(&ledger, &run, &|_| String::new(), &mut out).await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// The ledger cannot be read, or `out` cannot be written.
+pub async fn json_lines(
+    ledger: &Ledger,
+    run: &RunRow,
+    hint: &(dyn Fn(&Problem) -> String + Sync),
+    out: &mut (impl Write + Send),
+) -> Result<(), ExportError> {
+    let mut after = 0;
+    while let Some(orders) = read(ledger, run, hint, &mut after).await? {
+        let mut lines = String::new();
+        for order in &orders {
+            let json = serde_json::to_string(order).map_err(io::Error::from)?;
+            lines.push_str(&clean_json(&json));
+            lines.push('\n');
+        }
+        out.write_all(lines.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Writes a run as CSV (RFC 4180): a head, and one line for each order. What a spreadsheet would
+/// take for a formula is marked as text.
+///
+/// # Errors
+/// The ledger cannot be read, or `out` cannot be written.
+pub async fn csv(
+    ledger: &Ledger,
+    run: &RunRow,
+    out: &mut (impl Write + Send),
+) -> Result<(), ExportError> {
+    let (mut after, mut with_head) = (0, true);
+    while let Some(orders) = read(ledger, run, &|_| String::new(), &mut after).await? {
+        write_csv(out, &orders, with_head)?;
+        with_head = false;
+    }
+    Ok(())
+}
+
+/// The next orders; `None` after the last.
+async fn read(
+    ledger: &Ledger,
+    run: &RunRow,
+    hint: &(dyn Fn(&Problem) -> String + Sync),
+    after: &mut u64,
+) -> Result<Option<Vec<ExportedOrder>>, LedgerError> {
+    let entries = ledger.entries(run.id, *after, BATCH).await?;
+    let Some(last) = entries.last() else {
+        return Ok(None);
+    };
+    *after = last.number;
+    let mut orders = Vec::new();
+    for entry in &entries {
+        let requests = ledger.evidence(entry).await?;
+        let moments = ledger.moments(entry).await?;
+        orders.push(ExportedOrder::new(run, entry, requests, moments, hint));
+    }
+    Ok(Some(orders))
+}

@@ -1,0 +1,207 @@
+//! The plan of a run, and its confirmation. Both are read and written in one
+//! transaction, so that what is confirmed is what is recorded.
+
+use sqlx::{AssertSqlSafe, Row, Sqlite, Transaction};
+
+use super::{Fault, Ledger, LedgerError, RunId, Session, now};
+use crate::{
+    contract::{Comment, MachineId, Tag},
+    plan::{Confirmation, PlanDigest, PlanHasher},
+};
+
+/// What a run will send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlanRow {
+    /// The digest of the plan.
+    pub digest: PlanDigest,
+    /// The number of machines in it.
+    pub machines: u64,
+}
+
+/// A confirmation, as the ledger has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfirmationRow {
+    /// When, in milliseconds since 1970, UTC.
+    pub at: i64,
+    /// How: see [`crate::plan::Method::name`].
+    pub method: String,
+    /// Who: the front end's name for them, or the user of the session.
+    pub by: Option<String>,
+    /// The digest of the plan that was confirmed.
+    pub digest: String,
+    /// The number of machines in that plan.
+    pub machines: u64,
+}
+
+impl Session {
+    /// What a run will send now: the planned orders whose machine is known, and if
+    /// `resend_unknown`, those whose outcome is unknown.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn plan_of(&self, run: RunId, resend_unknown: bool) -> Result<PlanRow, LedgerError> {
+        let plan = async {
+            let mut reading = self.ledger.pool.begin().await?;
+            self.read_plan(&mut reading, run, resend_unknown).await
+        };
+        plan.await.map_err(|error: Fault| self.fault(error))
+    }
+
+    /// Confirms a run: from now on it can be resumed. With `all`, every order of it is
+    /// confirmed; otherwise those that could be shown.
+    ///
+    /// # Errors
+    /// The ledger cannot be written, or the plan is not the one that was confirmed.
+    pub async fn confirm(
+        &self,
+        run: RunId,
+        all: bool,
+        confirmation: &Confirmation,
+    ) -> Result<(), LedgerError> {
+        let confirm = async {
+            let mut writing = self.ledger.write_now().await?;
+            self.must_live(&mut writing).await?;
+            let plan = self
+                .read_plan(&mut writing, run, confirmation.resend_unknown)
+                .await?;
+            if confirmation
+                .digest
+                .is_some_and(|digest| digest != plan.digest)
+            {
+                return Err(Fault::PlanChanged);
+            }
+            let confirmed =
+                sqlx::query("UPDATE run SET draft = 0 WHERE id = ? AND (NOT draft OR session = ?)")
+                    .bind(run.0)
+                    .bind(self.id)
+                    .execute(&mut *writing)
+                    .await?;
+            if confirmed.rows_affected() != 1 {
+                return Err(Fault::Ended);
+            }
+            sqlx::query(
+                "UPDATE orders SET confirmed = 1 \
+                 WHERE run = ? AND (? OR state IN ('planned', 'unknown'))",
+            )
+            .bind(run.0)
+            .bind(all)
+            .execute(&mut *writing)
+            .await?;
+            sqlx::query(
+                "INSERT INTO confirmation \
+                 (run, session, at, method, confirmed_by, plan_digest, machines) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?)",
+            )
+            .bind(run.0)
+            .bind(self.id)
+            .bind(now())
+            .bind(confirmation.method.name())
+            .bind(&confirmation.by)
+            .bind(plan.digest.to_string())
+            .bind(i64::try_from(plan.machines).unwrap_or(i64::MAX))
+            .execute(&mut *writing)
+            .await?;
+            Ok(writing.commit().await?)
+        };
+        confirm.await.map_err(|error: Fault| self.fault(error))
+    }
+
+    async fn read_plan(
+        &self,
+        reading: &mut Transaction<'static, Sqlite>,
+        run: RunId,
+        resend_unknown: bool,
+    ) -> Result<PlanRow, Fault> {
+        let damaged = |what: &str| Fault::Damaged(format!("an order's {what} cannot be read"));
+        let head = sqlx::query(
+            "SELECT tenant, plugin_sha256, (SELECT tag FROM run WHERE id = ?) AS tag \
+             FROM session JOIN account ON account.id = session.account WHERE session.id = ?",
+        )
+        .bind(run.0)
+        .bind(self.id)
+        .fetch_one(&mut **reading)
+        .await?;
+        let tenant: String = head.try_get("tenant")?;
+        let tenant = Some(tenant.as_str()).filter(|tenant| !tenant.is_empty());
+        let plugin: String = head.try_get("plugin_sha256")?;
+        let tag: Option<String> = head.try_get("tag")?;
+        let tag: Option<Tag> = tag
+            .map(|tag| tag.parse())
+            .transpose()
+            .map_err(|_| damaged("tag"))?;
+        let mut hasher = PlanHasher::new(tenant, &plugin, tag.as_ref());
+        let states = if resend_unknown {
+            "'planned', 'unknown'"
+        } else {
+            "'planned'"
+        };
+        let sql = format!(
+            "SELECT number, machine, comment FROM orders WHERE run = ? AND number > ? \
+             AND machine IS NOT NULL AND state IN ({states}) ORDER BY number LIMIT {PAGE}"
+        );
+        let (mut after, mut machines) = (0_i64, 0);
+        loop {
+            // A page at a time: a run may have a hundred thousand orders.
+            let rows = sqlx::query(AssertSqlSafe(sql.as_str()))
+                .bind(run.0)
+                .bind(after)
+                .fetch_all(&mut **reading)
+                .await?;
+            for row in &rows {
+                let machine: String = row.try_get("machine")?;
+                let machine: MachineId = machine.parse().map_err(|_| damaged("machine"))?;
+                let comment: String = row.try_get("comment")?;
+                let comment = Comment::recorded(&comment).map_err(|_| damaged("comment"))?;
+                hasher.add(&machine, &comment);
+                after = row.try_get("number")?;
+                machines += 1;
+            }
+            if rows.len() < PAGE {
+                break;
+            }
+        }
+        Ok(PlanRow {
+            digest: hasher.finish(),
+            machines,
+        })
+    }
+}
+
+/// Orders that are read at once.
+const PAGE: usize = 5000;
+
+impl Ledger {
+    /// The confirmations of a run, oldest first. A run from an older version has none.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn confirmations(&self, run: RunId) -> Result<Vec<ConfirmationRow>, LedgerError> {
+        let read = async {
+            // A ledger of an older version is not migrated for reading.
+            let table = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'confirmation')";
+            if !sqlx::query_scalar(table).fetch_one(&self.pool).await? {
+                return Ok(Vec::new());
+            }
+            let rows = sqlx::query(
+                "SELECT at, method, coalesce(confirmed_by, user) AS by, plan_digest, machines \
+                 FROM confirmation JOIN session ON session.id = confirmation.session \
+                 WHERE run = ? ORDER BY confirmation.id",
+            )
+            .bind(run.0)
+            .fetch_all(&self.pool)
+            .await?;
+            let row = |row: &sqlx::sqlite::SqliteRow| {
+                let machines: i64 = row.try_get("machines")?;
+                Ok(ConfirmationRow {
+                    at: row.try_get("at")?,
+                    method: row.try_get("method")?,
+                    by: row.try_get("by")?,
+                    digest: row.try_get("plan_digest")?,
+                    machines: machines.unsigned_abs(),
+                })
+            };
+            rows.iter().map(row).collect::<Result<_, Fault>>()
+        };
+        read.await.map_err(|error: Fault| self.fault(error))
+    }
+}

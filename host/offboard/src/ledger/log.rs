@@ -1,0 +1,97 @@
+//! The log of a ledger's newest commits, read as the next process would read it: frame by
+//! frame, as long as the checksums are right (sqlite.org/fileformat2.html#walformat).
+//! SQLite itself trusts the index of the log while it is open. If another program
+//! emptied, cut or changed the log, a checkpoint would copy what is left of it over the
+//! database, and destroy what was recorded long before.
+
+use std::{
+    fs::File,
+    io::{self, BufReader, Read, Seek},
+};
+
+/// Bytes of the log's head, and of the head of each frame.
+const HEAD: usize = 32;
+const FRAME: usize = 24;
+
+/// How many frames the next process finds: up to the last one that is whole and ends a
+/// commit.
+pub(super) fn committed(mut log: &File) -> io::Result<u32> {
+    log.rewind()?;
+    let mut log = BufReader::with_capacity(1 << 16, log);
+    let mut head = [0; HEAD];
+    if !fill(&mut log, &mut head)? {
+        return Ok(0);
+    }
+    let is_big = match word(&head, 0) {
+        0x377f_0682 => false,
+        0x377f_0683 => true,
+        _ => return Ok(0),
+    };
+    let mut sum = Checksum {
+        is_big,
+        words: (0, 0),
+    };
+    sum.add(&head[..24]);
+    let size = word(&head, 8);
+    if !sum.is(&head, 24) || !size.is_power_of_two() || !(512..=65_536).contains(&size) {
+        return Ok(0);
+    }
+    let mut frame = [0; FRAME];
+    let mut page = vec![0; size as usize];
+    let (mut at, mut committed) = (0, 0);
+    while fill(&mut log, &mut frame)? && fill(&mut log, &mut page)? {
+        sum.add(&frame[..8]);
+        sum.add(&page);
+        if frame[8..16] != head[16..24] || !sum.is(&frame, 16) {
+            break;
+        }
+        at += 1;
+        if word(&frame, 4) > 0 {
+            committed = at;
+        }
+    }
+    Ok(committed)
+}
+
+/// SQLite's checksum, which goes on from frame to frame.
+struct Checksum {
+    is_big: bool,
+    words: (u32, u32),
+}
+
+impl Checksum {
+    fn add(&mut self, bytes: &[u8]) {
+        let (mut one, mut two) = self.words;
+        let is_big = self.is_big;
+        for pair in bytes.chunks_exact(8) {
+            let read = |at: usize| {
+                let bytes = [pair[at], pair[at + 1], pair[at + 2], pair[at + 3]];
+                if is_big {
+                    u32::from_be_bytes(bytes)
+                } else {
+                    u32::from_le_bytes(bytes)
+                }
+            };
+            one = one.wrapping_add(read(0)).wrapping_add(two);
+            two = two.wrapping_add(read(4)).wrapping_add(one);
+        }
+        self.words = (one, two);
+    }
+
+    fn is(&self, bytes: &[u8], at: usize) -> bool {
+        self.words == (word(bytes, at), word(bytes, at + 4))
+    }
+}
+
+fn word(bytes: &[u8], at: usize) -> u32 {
+    u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+}
+
+/// Whether there was so much to read.
+fn fill(log: &mut impl Read, buffer: &mut [u8]) -> io::Result<bool> {
+    match log.read_exact(buffer) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,105 @@
+//! How far an order has come.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::contract::ActionStatus;
+
+/// How far an order has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum State {
+    /// Nothing was sent: it is a dry run, or the order's turn has not come.
+    Planned,
+    /// The request may have left. On record: a process is sending it, or ended before it could
+    /// record more.
+    Sending,
+    /// The service accepted it, and it has not ended.
+    Accepted,
+    /// The device was offboarded.
+    Succeeded,
+    /// The device could not carry it out.
+    Failed,
+    /// The device did not fetch it in time.
+    TimedOut,
+    /// It was cancelled.
+    Cancelled,
+    /// Accepted, and not ended when the deadline passed; or, of kind `not-listed`, no longer
+    /// listed by the service.
+    Pending,
+    /// The service, the plugin or this host rejected it. Nothing was done.
+    Rejected,
+    /// Nothing left this host; safe to repeat.
+    NotSent,
+    /// Left out on purpose. Of kind `seen-since`: the machine has reported since it was
+    /// offboarded earlier, so it is not finished.
+    Skipped,
+    /// It may have been carried out, and no answer came: never repeat it blindly.
+    Unknown,
+}
+
+impl State {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::Planned,
+        Self::Sending,
+        Self::Accepted,
+        Self::Succeeded,
+        Self::Failed,
+        Self::TimedOut,
+        Self::Cancelled,
+        Self::Pending,
+        Self::Rejected,
+        Self::NotSent,
+        Self::Skipped,
+        Self::Unknown,
+    ];
+
+    /// The state of this name.
+    #[must_use]
+    pub fn of(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
+    }
+
+    /// The name that output and records use.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Sending => "sending",
+            Self::Accepted => "accepted",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::TimedOut => "timed-out",
+            Self::Cancelled => "cancelled",
+            Self::Pending => "pending",
+            Self::Rejected => "rejected",
+            Self::NotSent => "not-sent",
+            Self::Skipped => "skipped",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.name())
+    }
+}
+
+/// The state of an accepted order whose action has this status.
+#[must_use]
+pub fn state_of(status: &ActionStatus) -> State {
+    match status {
+        ActionStatus::Succeeded => State::Succeeded,
+        ActionStatus::Failed => State::Failed,
+        ActionStatus::TimeOut => State::TimedOut,
+        ActionStatus::Cancelled => State::Cancelled,
+        ActionStatus::Pending | ActionStatus::InProgress | ActionStatus::Other(_) => {
+            State::Accepted
+        }
+    }
+}

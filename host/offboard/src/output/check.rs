@@ -1,0 +1,139 @@
+//! The steps of a check, as `docs/schema/check.json` describes them.
+
+use std::borrow::Cow;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::CsvRow;
+use crate::mask;
+
+/// Whether a connection can offboard.
+///
+/// Steps are in the order in which they were done; steps that depend on a failed one may be
+/// missing. New steps may be added in any version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+#[schemars(title = "Whether a connection can offboard: the output of check")]
+pub struct CheckReport(#[schemars(length(min = 1))] pub Vec<CheckStep>);
+
+/// One step of a check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(extend("allOf" = [{
+    "if": {"properties": {"status": {"enum": ["warning", "failed"]}}},
+    "then": {"properties": {"hint": {"type": "string"}}},
+    "else": {"properties": {"hint": {"type": "null"}}}
+}]))]
+pub struct CheckStep {
+    /// What was checked. `configuration`: the settings, and that they belong together.
+    /// `plugin`: its digest. `records`: whether the ledger and the audit can be written.
+    /// `authority`, `api`: DNS and TLS to the host. `clock`: this machine's clock against the
+    /// hosts'. `token`: signing in. `resource`: another resource of the cloud, tried after its
+    /// usual one was refused. `user`: that the token is a user's. `audience`, `tenant`, `roles`,
+    /// `reading`: what the token says about itself. `answer`: what the API answers to a read.
+    /// `quota`: what is known of it.
+    #[schemars(extend("enum" = CheckStep::NAMES))]
+    pub step: Cow<'static, str>,
+    /// How the step ended.
+    pub status: CheckStatus,
+    /// What was found, in words.
+    pub reason: String,
+    /// The most likely cause and its remedy; null if there is nothing to do.
+    pub hint: Option<String>,
+}
+
+/// How a step of a check ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CheckStatus {
+    /// It is as it should be.
+    Passed,
+    /// Offboarding works nevertheless, with less comfort.
+    Warning,
+    /// Nothing can be offboarded.
+    Failed,
+    /// Nothing can be said.
+    Skipped,
+}
+
+impl CheckStatus {
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Warning => "warning",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+impl CheckStep {
+    /// The names of the steps.
+    pub const NAMES: [&'static str; 15] = [
+        "configuration",
+        "plugin",
+        "records",
+        "authority",
+        "api",
+        "clock",
+        "token",
+        "resource",
+        "audience",
+        "tenant",
+        "roles",
+        "user",
+        "reading",
+        "answer",
+        "quota",
+    ];
+
+    /// A step that found nothing wrong.
+    pub fn passed(step: &'static str, reason: impl Into<String>) -> Self {
+        Self::new(step, CheckStatus::Passed, reason, None)
+    }
+
+    /// A step that could find nothing out.
+    pub fn skipped(step: &'static str, reason: impl Into<String>) -> Self {
+        Self::new(step, CheckStatus::Skipped, reason, None)
+    }
+
+    /// A step that found something that does not prevent an offboarding.
+    pub fn warning(step: &'static str, reason: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::new(step, CheckStatus::Warning, reason, Some(hint.into()))
+    }
+
+    /// A step that found what prevents an offboarding.
+    pub fn failed(step: &'static str, reason: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::new(step, CheckStatus::Failed, reason, Some(hint.into()))
+    }
+
+    /// Secrets in the reason are hidden.
+    fn new(
+        step: &'static str,
+        status: CheckStatus,
+        reason: impl Into<String>,
+        hint: Option<String>,
+    ) -> Self {
+        Self {
+            step: step.into(),
+            status,
+            reason: mask::words(&reason.into()),
+            hint,
+        }
+    }
+}
+
+impl CsvRow for CheckStep {
+    const COLUMNS: &'static [&'static str] = &["step", "status", "reason", "hint"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.step.clone().into_owned(),
+            self.status.name().to_owned(),
+            self.reason.clone(),
+            self.hint.clone().unwrap_or_default(),
+        ]
+    }
+}

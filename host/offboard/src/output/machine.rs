@@ -1,0 +1,87 @@
+//! A machine, as `docs/schema/machine.json` describes it.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, value::RawValue};
+
+use super::{CsvRow, raw};
+use crate::contract::Machine;
+
+/// One machine that was found in the inventory.
+///
+/// Times are as the service writes them: ISO 8601 in UTC, with 0 to 7 fractional digits.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(title = "One machine: an element of the output of find")]
+pub struct MachineRow {
+    /// The machine's id: 40 lower-case hexadecimal digits.
+    #[schemars(regex(pattern = "^[0-9a-f]{40}$"))]
+    pub machine_id: String,
+    /// The DNS name; null if the service has none.
+    pub name: Option<String>,
+    /// The operating system, as the service names it; null if it is not known.
+    pub os_platform: Option<String>,
+    /// The version of the operating system; null if it is not known.
+    pub version: Option<String>,
+    /// Whether the sensor reports, as the service says it; null if it is not known.
+    pub health_status: Option<String>,
+    /// Whether the machine is onboarded, as the service says it; null if it is not known.
+    pub onboarding_status: Option<String>,
+    /// When the machine last reported; null if it is not known.
+    pub last_seen: Option<String>,
+    /// The device group; null if the machine is in none.
+    pub group: Option<String>,
+    /// The machine's tags.
+    pub tags: Vec<String>,
+    /// The machine as the service sent it, unedited; null if that is not JSON.
+    #[schemars(with = "Option<Map<String, Value>>")]
+    pub machine: Option<Box<RawValue>>,
+}
+
+impl From<&Machine> for MachineRow {
+    fn from(machine: &Machine) -> Self {
+        Self {
+            machine_id: machine.id.clone(),
+            name: machine.computer_dns_name.clone(),
+            os_platform: machine.os_platform.clone(),
+            version: machine.version.clone(),
+            health_status: machine.health_status.clone(),
+            onboarding_status: machine.onboarding_status.clone(),
+            last_seen: machine.last_seen.clone(),
+            group: machine.rbac_group_name.clone(),
+            tags: machine.machine_tags.clone(),
+            machine: raw(&machine.json),
+        }
+    }
+}
+
+impl CsvRow for MachineRow {
+    const COLUMNS: &'static [&'static str] = &[
+        "machineId",
+        "name",
+        "osPlatform",
+        "version",
+        "healthStatus",
+        "onboardingStatus",
+        "lastSeen",
+        "group",
+        "tags",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        let tags = self.tags.join("; ");
+        [
+            Some(self.machine_id.as_str()),
+            self.name.as_deref(),
+            self.os_platform.as_deref(),
+            self.version.as_deref(),
+            self.health_status.as_deref(),
+            self.onboarding_status.as_deref(),
+            self.last_seen.as_deref(),
+            self.group.as_deref(),
+            Some(&tags),
+        ]
+        .map(|cell| cell.unwrap_or_default().to_owned())
+        .to_vec()
+    }
+}

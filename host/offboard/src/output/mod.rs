@@ -1,0 +1,43 @@
+//! What this software reports as data: the types behind the JSON schemas in `docs/schema`.
+//!
+//! A front end serialises these types and adds nothing of its own. [`schemas`] generates the
+//! schemas from them. Within 1.x a type gets new members; no member is removed, renamed or
+//! changes its meaning.
+
+mod audit;
+mod check;
+mod component;
+mod csv;
+mod exported;
+mod machine;
+mod order;
+pub mod remarks;
+mod run;
+mod schema;
+mod settings;
+
+pub use audit::{AuditDecision, AuditEntry, AuditPhase};
+pub use check::{CheckReport, CheckStatus, CheckStep};
+pub use component::{ComponentInfo, GrantInfo, LimitInfo};
+pub use csv::{CsvRow, write_csv};
+#[cfg(feature = "report")]
+pub(crate) use exported::action_read;
+pub use exported::{ExportedOrder, ExportedRequest, RequestError, StateChange};
+pub use machine::MachineRow;
+pub use order::{OrderError, OrderRow, PreflightResult};
+pub use run::RunInfo;
+pub use schema::schemas;
+pub use settings::{AUTH_METHODS, EffectiveSettings, SettingRow};
+
+use serde_json::value::RawValue;
+
+/// A time of the ledger, in milliseconds since 1970, as RFC 3339 in UTC.
+#[must_use]
+pub fn time(at: i64) -> String {
+    jiff::Timestamp::from_millisecond(at).map_or_else(|_| at.to_string(), |time| time.to_string())
+}
+
+/// JSON as the service sent it; `None` if it is not JSON.
+fn raw(json: &str) -> Option<Box<RawValue>> {
+    RawValue::from_string(json.to_owned()).ok()
+}

@@ -1,0 +1,259 @@
+//! An order, as `docs/schema/order.json` describes it.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, value::RawValue};
+
+use super::{CsvRow, raw, remarks, schema};
+use crate::{
+    contract::{ActionType, MachineAction, Problem, Retry},
+    order::{Look, Order, State},
+};
+
+/// What became of one order.
+///
+/// Times are RFC 3339 in UTC.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(
+    title = "What became of one order: an element of the output of run, resume, show, status and cancel"
+)]
+pub struct OrderRow {
+    /// What the user named: a machine id, a name or an action id; for a device URL, its id.
+    pub asked: String,
+    /// The machine's id: 40 lower-case hexadecimal digits; null for a name that could not be
+    /// resolved.
+    #[schemars(regex(pattern = "^[0-9a-f]{40}$"))]
+    pub machine_id: Option<String>,
+    /// The DNS name that the service knows, or the one that the user named; null if there is
+    /// neither.
+    pub name: Option<String>,
+    /// The order's comment; of an action that belongs to no order, the comment that the service
+    /// has on record, or null if it has none.
+    pub comment: Option<String>,
+    /// How far the order has come. Of an action that belongs to no order, `unknown` also means
+    /// that its status could not be read.
+    pub state: State,
+    /// The machine action as the service sent it, unedited; null if there is none. For a
+    /// rejected order of kind `already-in-progress`, and for a planned one of a dry run: the
+    /// action that is in progress, or that was carried out with the same comment.
+    #[schemars(with = "Option<Map<String, Value>>")]
+    pub action: Option<Box<RawValue>>,
+    /// What went wrong, or why the order was skipped; null if nothing went wrong. The status of
+    /// a succeeded action may have an error of kind `seen-since`: its machine has reported
+    /// since.
+    pub error: Option<OrderError>,
+    /// What reading the machine brought before anything was sent; null if it was not read, or
+    /// if reading it was refused.
+    pub preflight: Option<PreflightResult>,
+    /// What the state does not mean, in words; null if there is nothing to say.
+    pub note: Option<String>,
+    /// What speaks against a planned order, in words: the machine is not onboarded, not active,
+    /// of a system that is not supported, merged into another one, or may not be read; or, in a
+    /// dry run of up to 1,000 machines, an offboarding of it is in progress or was carried out
+    /// with this comment, and whether the machine has reported since. Empty for other states.
+    pub warnings: Vec<String>,
+    /// The action's id, for a form that cannot hold the whole action.
+    #[serde(skip)]
+    pub action_id: Option<String>,
+    /// The action's status, for a form that cannot hold the whole action.
+    #[serde(skip)]
+    pub action_status: Option<String>,
+}
+
+/// What went wrong with an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OrderError {
+    /// The name of the contract's error case, or of a problem that this host found by itself
+    /// (ambiguous-name, duplicate, ledger, no-offboarding, already-offboarded, seen-since,
+    /// still-pending, under-way, not-listed, policy, wrong-machine).
+    #[schemars(regex(pattern = "^[a-z]+(-[a-z]+)*$"))]
+    pub kind: String,
+    /// The service's error code; null if it sent none.
+    pub code: Option<String>,
+    /// The service's words, or this host's; null if there are none.
+    pub message: Option<String>,
+    /// The service's tracking id; null if it sent none.
+    pub target: Option<String>,
+    /// What to do next.
+    pub hint: String,
+    /// Whether the order may be repeated.
+    #[schemars(with = "schema::Retry")]
+    pub retry: Retry,
+}
+
+/// What reading a machine brought before anything was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum PreflightResult {
+    /// The machine was read.
+    Ok,
+    /// The token may not read.
+    Unavailable,
+}
+
+impl PreflightResult {
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
+impl OrderError {
+    /// The problem, with what to do next.
+    #[must_use]
+    pub fn new(problem: &Problem, hint: String) -> Self {
+        Self {
+            kind: problem.kind.to_string(),
+            code: problem.code.clone(),
+            message: problem.message.clone(),
+            target: problem.target.clone(),
+            hint,
+            retry: problem.retry,
+        }
+    }
+}
+
+impl OrderRow {
+    /// An order. `hint` says what to do next about a problem, in the words of the front end.
+    #[must_use]
+    pub fn new(order: &Order, hint: &dyn Fn(&Problem) -> String) -> Self {
+        let action = order.action();
+        Self {
+            asked: order.target().to_string(),
+            machine_id: order.machine().map(ToString::to_string),
+            name: order.name().map(ToOwned::to_owned),
+            comment: Some(order.comment().to_string()),
+            state: order.state(),
+            action: action.and_then(|action| raw(&action.json)),
+            error: order
+                .problem()
+                .map(|problem| OrderError::new(problem, hint(problem))),
+            preflight: order.look().map(|look| match look {
+                Look::Seen(_) => PreflightResult::Ok,
+                Look::Unavailable => PreflightResult::Unavailable,
+            }),
+            note: remarks::note(order).map(ToOwned::to_owned),
+            warnings: remarks::warnings(order),
+            action_id: action.map(|action| action.id.clone()),
+            action_status: action.map(|action| action.status.name().to_owned()),
+        }
+    }
+
+    /// An action that belongs to no order of this run. `error` is what could not be found out
+    /// about it, if anything.
+    #[must_use]
+    pub fn of_action(
+        asked: String,
+        action: &MachineAction,
+        comment: Option<&str>,
+        state: State,
+        error: Option<OrderError>,
+    ) -> Self {
+        let comment = comment.or(action.requestor_comment.as_deref());
+        // The error says more.
+        let has_note = action.action_type == ActionType::Offboard && error.is_none();
+        Self {
+            asked,
+            machine_id: action.machine_id.clone(),
+            name: action.computer_dns_name.clone(),
+            comment: comment.map(ToOwned::to_owned),
+            state,
+            action: raw(&action.json),
+            error,
+            preflight: None,
+            note: if has_note {
+                remarks::note_of(state, None).map(ToOwned::to_owned)
+            } else {
+                None
+            },
+            warnings: Vec::new(),
+            action_id: Some(action.id.clone()),
+            action_status: Some(action.status.name().to_owned()),
+        }
+    }
+
+    /// The same row with another note.
+    #[must_use]
+    pub fn with_note(self, note: &str) -> Self {
+        Self {
+            note: Some(note.to_owned()),
+            ..self
+        }
+    }
+
+    /// A machine or an action that the user named and that cannot be shown.
+    #[must_use]
+    pub fn of_problem(
+        asked: String,
+        machine_id: Option<&str>,
+        name: Option<&str>,
+        comment: Option<&str>,
+        state: State,
+        error: OrderError,
+    ) -> Self {
+        Self {
+            asked,
+            machine_id: machine_id.map(ToOwned::to_owned),
+            name: name.map(ToOwned::to_owned),
+            comment: comment.map(ToOwned::to_owned),
+            state,
+            action: None,
+            error: Some(error),
+            preflight: None,
+            note: None,
+            warnings: Vec::new(),
+            action_id: None,
+            action_status: None,
+        }
+    }
+}
+
+impl CsvRow for OrderRow {
+    const COLUMNS: &'static [&'static str] = &[
+        "asked",
+        "machineId",
+        "name",
+        "comment",
+        "state",
+        "actionId",
+        "actionStatus",
+        "errorKind",
+        "errorCode",
+        "errorMessage",
+        "errorTarget",
+        "retry",
+        "preflight",
+        "note",
+        "warnings",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        let error = self.error.as_ref();
+        let warnings = self.warnings.join("; ");
+        [
+            Some(self.asked.as_str()),
+            self.machine_id.as_deref(),
+            self.name.as_deref(),
+            self.comment.as_deref(),
+            Some(self.state.name()),
+            self.action_id.as_deref(),
+            self.action_status.as_deref(),
+            error.map(|error| error.kind.as_str()),
+            error.and_then(|error| error.code.as_deref()),
+            error.and_then(|error| error.message.as_deref()),
+            error.and_then(|error| error.target.as_deref()),
+            error.map(|error| error.retry.name()),
+            self.preflight.map(PreflightResult::name),
+            self.note.as_deref(),
+            Some(&warnings),
+        ]
+        .map(|cell| cell.unwrap_or_default().to_owned())
+        .to_vec()
+    }
+}

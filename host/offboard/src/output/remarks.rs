@@ -1,0 +1,152 @@
+//! What is said about an order in words: notes, warnings, and what went wrong. The remedies are
+//! the front end's, which knows its own commands.
+
+use crate::{
+    contract::{MachineAction, Problem},
+    order::{Look, Order, Seen, State},
+    run::Since,
+    text::clean,
+};
+
+/// What the state of an order does not mean; `None` if there is nothing to say.
+#[must_use]
+pub fn note(order: &Order) -> Option<&'static str> {
+    if order.is_joined() {
+        return Some(JOINED);
+    }
+    // The error says more.
+    if order.is_not_listed() {
+        return None;
+    }
+    let platform = order.seen().and_then(|seen| seen.platform.as_deref());
+    note_of(order.state(), platform)
+}
+
+/// What a state does not mean, on a machine with this operating system.
+pub(super) fn note_of(state: State, platform: Option<&str>) -> Option<&'static str> {
+    match state {
+        State::Succeeded => Some(aftermath(platform)),
+        State::Pending => Some(PENDING),
+        _ => None,
+    }
+}
+
+/// The note of an order that adopted an offboarding that was already in progress.
+pub const JOINED: &str = "An offboarding of this machine was under way already: its action \
+    stands for this order, and keeps the comment that it was sent with.";
+
+/// The note of an accepted order whose action has not ended.
+pub const PENDING: &str = "The service took it, and the device has not carried it out yet: \
+    one that is offline does so when it comes online.";
+
+/// What an offboarding does not do on this operating system, or on any if it is not known
+/// (Microsoft's documentation).
+#[must_use]
+pub fn aftermath(platform: Option<&str>) -> &'static str {
+    match platform {
+        Some(platform) if !platform.starts_with("Windows") => {
+            "Its agent stays installed; the device shows as inactive after 7 days and stays \
+             listed for up to 180."
+        }
+        None => {
+            "Windows keeps its onboarding data, other systems their agent; the device shows as \
+             inactive after 7 days and stays listed for up to 180."
+        }
+        Some(_) => {
+            "Windows keeps its onboarding data; the device shows as inactive after 7 days and \
+             stays listed for up to 180."
+        }
+    }
+}
+
+/// What speaks against a planned order; empty for other states.
+#[must_use]
+pub fn warnings(order: &Order) -> Vec<String> {
+    if order.state() != State::Planned {
+        return Vec::new();
+    }
+    let mut warnings = match order.look() {
+        Some(Look::Seen(seen)) => doubts(seen),
+        Some(Look::Unavailable) => vec!["the token may not read it".to_owned()],
+        None => Vec::new(),
+    };
+    if let Some(action) = order.action() {
+        let (id, status) = (&action.id, action.status.name());
+        warnings.push(match action.status.is_final() {
+            true => {
+                let what =
+                    format!("it was offboarded with the same comment: action {id} ({status})");
+                let since = Since::of(order.seen(), &action.json).problem(&what);
+                let what = since.message.unwrap_or(what);
+                format!("{what}: it would be skipped")
+            }
+            false => format!("an offboarding of it is under way already: action {id} ({status})"),
+        });
+    }
+    warnings
+}
+
+/// What speaks against offboarding a machine, before anything is sent. These are warnings: the
+/// service decides.
+#[must_use]
+pub fn doubts(machine: &Seen) -> Vec<String> {
+    let mut doubts = Vec::new();
+    if let Some(status) = machine.onboarding.as_deref()
+        && !status.eq_ignore_ascii_case("Onboarded")
+    {
+        doubts.push(format!("it is not onboarded ({status})"));
+    }
+    if let Some(health) = machine.health.as_deref()
+        && health != "Active"
+    {
+        doubts.push(format!(
+            "it is {health}: the action stays pending until it comes online"
+        ));
+    }
+    if let Some(platform) = machine.platform.as_deref()
+        && [
+            "Windows7",
+            "Windows8",
+            "WindowsXp",
+            "WindowsServer2008",
+            "iOS",
+            "Android",
+        ]
+        .iter()
+        .any(|old| platform.starts_with(old))
+    {
+        doubts.push(format!("{platform} is not among the supported systems"));
+    }
+    if let Some(other) = machine.merged_into.as_deref() {
+        doubts.push(format!("it was merged into {other}"));
+    }
+    doubts
+}
+
+/// What went wrong, or else the service's own status of the action; empty if there is neither.
+#[must_use]
+pub fn detail(action: Option<&MachineAction>, problem: Option<&Problem>) -> String {
+    match (problem, action) {
+        (Some(problem), _) => words(problem),
+        (None, Some(action)) => action.status.name().to_owned(),
+        (None, None) => String::new(),
+    }
+}
+
+/// A problem on one line: its kind and HTTP status, and the service's code, words and tracking
+/// id, without anything that a terminal obeys.
+#[must_use]
+pub fn words(problem: &Problem) -> String {
+    let mut words = vec![problem.kind.to_string()];
+    if let Some(status) = problem.status {
+        words.push(format!("({status})"));
+    }
+    if let Some(code) = &problem.code {
+        words.push(format!("{code}:"));
+    }
+    words.extend(problem.message.clone());
+    if let Some(target) = &problem.target {
+        words.push(format!("[tracking id {target}]"));
+    }
+    clean(&words.join(" "))
+}

@@ -1,0 +1,170 @@
+//! The report of a run, from the ledger.
+
+use std::io::{self, Write};
+
+use thiserror::Error;
+use tokio::{
+    sync::mpsc,
+    task::{JoinError, spawn_blocking},
+};
+
+use super::{ActionRead, Heading, ReportOrder, ReportedChange, ReportedRequest, write};
+use crate::{
+    ledger::{Entry, Evidence, Ledger, LedgerError, Moment, RunRow},
+    order::Order,
+    output::{action_read, remarks, time},
+};
+
+/// How many orders are read at once, with all that belongs to them.
+const BATCH: u32 = 100;
+
+/// How many orders may wait to be written.
+const QUEUE: usize = 64;
+
+/// A report ended early; what was written before is half a page.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ReportError {
+    /// The ledger cannot be read.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The output cannot be written.
+    #[error("the report cannot be written")]
+    Write(#[from] io::Error),
+    /// The thread that writes the report failed.
+    #[error(transparent)]
+    Thread(#[from] JoinError),
+}
+
+/// Writes a run as one HTML page, for an auditor or a change ticket. Memory stays bounded,
+/// however many orders the run has; a thread of its own writes to `out`, which may block.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use offboard::{ledger::Ledger, report};
+///
+/// let ledger = Ledger::view("offboard.db".as_ref()).await?;
+/// let run = ledger.run("last").await?;
+/// report::write_run(&ledger, &run, std::fs::File::create("run.html")?).await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// The ledger cannot be read, or `out` cannot be written.
+pub async fn write_run(
+    ledger: &Ledger,
+    run: &RunRow,
+    mut out: impl Write + Send + 'static,
+) -> Result<(), ReportError> {
+    let heading = heading(run);
+    let (sender, mut receiver) = mpsc::channel::<ReportOrder>(QUEUE);
+    let writer = spawn_blocking(move || {
+        let orders = std::iter::from_fn(|| receiver.blocking_recv().map(Ok));
+        write::<io::Error>(&mut out, &heading, orders)
+    });
+    let mut after = 0;
+    'all: loop {
+        let entries = ledger.entries(run.id, after, BATCH).await?;
+        let Some(last) = entries.last() else {
+            break;
+        };
+        after = last.number;
+        for entry in &entries {
+            let order = order_of(ledger, entry).await?;
+            if sender.send(order).await.is_err() {
+                break 'all;
+            }
+        }
+    }
+    drop(sender);
+    Ok(writer.await??)
+}
+
+fn heading(run: &RunRow) -> Heading {
+    let fact = |label: &str, value: &str| (label.to_owned(), value.to_owned());
+    let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    let mut facts = vec![
+        fact("Run", &run.uuid.to_string()),
+        fact("Ordered", &time(run.began)),
+        fact("By", &or_dash(&run.user)),
+        fact("Tenant", &or_dash(&run.tenant)),
+        fact("Application", &or_dash(&run.application)),
+        fact("Signed in with", &or_dash(&run.auth)),
+        fact("Service", &run.api_root),
+        fact("offboard", &run.version),
+        fact("Plugin (SHA-256)", &run.plugin_sha256),
+    ];
+    if let Some(profile) = &run.profile {
+        facts.push(fact("Profile", profile));
+    }
+    if let Some(key) = &run.request_id {
+        facts.push(fact("Request id", key));
+    }
+    if let Some(tag) = &run.tag {
+        facts.push(fact("Tag, set right before", tag.as_str()));
+    }
+    Heading {
+        title: format!("Offboarding, {}", time(run.began)),
+        facts,
+        notes: vec![
+            "An offboarding stops the sensor and no more. Windows keeps its onboarding data, other \
+             systems their agent; a device shows as inactive after 7 days and stays listed for up \
+             to 180; the portal has no label for it."
+                .to_owned(),
+        ],
+    }
+}
+
+/// The action as it was read last, unless that is what a request was answered.
+fn read_later(order: &Order, moments: &[Moment], requests: &[Evidence]) -> Option<ActionRead> {
+    let json = &order.action()?.json;
+    let at = action_read(order, moments)?;
+    let is_answer = |request: &Evidence| request.answer.as_ref() == Some(json);
+    (!requests.iter().any(is_answer)).then(|| ActionRead {
+        at,
+        answer: json.clone(),
+    })
+}
+
+async fn order_of(ledger: &Ledger, entry: &Entry) -> Result<ReportOrder, LedgerError> {
+    let order = &entry.order;
+    let seen = order.seen();
+    let moments = ledger.moments(entry).await?;
+    let requests = ledger.evidence(entry).await?;
+    Ok(ReportOrder {
+        number: entry.number,
+        asked: order.target().to_string(),
+        machine: order.machine().map(ToString::to_string),
+        name: order.name().map(ToOwned::to_owned),
+        platform: seen.and_then(|seen| seen.platform.clone()),
+        last_seen: seen.and_then(|seen| seen.last_seen.clone()),
+        comment: order.comment().to_string(),
+        state: order.state().name().to_owned(),
+        action: order.action().map(|action| action.id.clone()),
+        read: read_later(order, &moments, &requests),
+        detail: remarks::detail(order.action(), order.problem()),
+        moments: moments
+            .into_iter()
+            .map(|moment| ReportedChange {
+                at: moment.at,
+                state: moment.state,
+                detail: moment.detail.unwrap_or_default(),
+            })
+            .collect(),
+        requests: requests
+            .into_iter()
+            .map(|evidence| ReportedRequest {
+                grant: evidence.granted,
+                sent: evidence.sent,
+                answered: evidence.answered,
+                bytes_sent: evidence.bytes_sent.unwrap_or_default().unsigned_abs(),
+                status: evidence.status,
+                tracking: evidence.problem.and_then(|problem| problem.target),
+                failure: evidence.failure,
+                answer: evidence.answer,
+                address: evidence.address,
+            })
+            .collect(),
+    })
+}

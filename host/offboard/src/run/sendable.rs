@@ -1,0 +1,114 @@
+//! Every future that a caller awaits is `Send`: a task of a multi-threaded runtime, a
+//! handler of a web server and a Python binding can hold it. The functions are not
+//! called; that they compile is the test.
+
+#![allow(dead_code)]
+
+use std::{ops::ControlFlow, path::Path, time::Duration};
+
+use super::{EventStream, Events, Runner, Sending};
+use crate::{
+    contract::{ActionId, Comment, MachineId},
+    egress::CallRecord,
+    grant::Route,
+    ledger::{Entry, Ledger, LedgerError, Plan, RequestId, RunId, Session, Waiting, Who},
+    order::{State, Verdict},
+    pace::Pace,
+    plan::{Confirmation, Method},
+};
+
+fn is_send<T: Send>(_: T) {}
+fn is_shared<T: Send + Sync + 'static>() {}
+
+fn types() {
+    is_shared::<Runner>();
+    is_shared::<Session>();
+    is_shared::<Ledger>();
+    is_shared::<Pace>();
+    is_shared::<Events>();
+    is_shared::<EventStream>();
+    is_shared::<LedgerError>();
+}
+
+fn of_a_runner(runner: &Runner, run: RunId, events: &Events, verdict: &Verdict) {
+    is_send(runner.look(run, false, events));
+    is_send(runner.rehearse(run, 1, false));
+    is_send(runner.send(run, Sending::default(), events));
+    is_send(runner.follow(run, Some(Duration::ZERO), events));
+    is_send(runner.settle_planned(run, verdict));
+    is_send(runner.poll(Duration::ZERO, || async { ControlFlow::Break(()) }));
+}
+
+fn of_its_reads(runner: &Runner, machine: &MachineId, action: &ActionId, comment: &Comment) {
+    is_send(runner.cancel(action, comment, &Events::none()));
+    is_send(runner.machine(machine));
+    is_send(runner.one_machine());
+    is_send(runner.find("srv-1"));
+    is_send(runner.action(action));
+    is_send(runner.offboardings(&[machine]));
+}
+
+fn of_the_pace(pace: &Pace) {
+    is_send(pace.slot(Route::Offboard));
+    is_send(pace.hold(Duration::ZERO));
+    is_send(pace.flush());
+}
+
+fn of_a_ledger(ledger: &Ledger, path: &Path, run: RunId, entry: &Entry) {
+    is_send(Ledger::open(path, Waiting::default()));
+    is_send(Ledger::in_memory());
+    is_send(Ledger::view(path));
+    is_send(Ledger::probe(path));
+    is_send(ledger.close());
+    is_send(ledger.rest());
+    is_send(ledger.entries(run, 0, 1));
+    is_send(ledger.entries_in(run, State::Accepted, 0, 1));
+    is_send(ledger.entries_of(run, &[], &[]));
+    is_send(ledger.unseen(run, 0, 1));
+    is_send(ledger.rivals(run, 0, 1));
+    is_send(ledger.twin(run, entry));
+    is_send(ledger.not_looked_at(run));
+    is_send(ledger.counts(run));
+    is_send(ledger.evidence(entry));
+    is_send(ledger.moments(entry));
+
+    is_send(ledger.runs());
+    is_send(ledger.unfinished());
+    is_send(ledger.run(""));
+    is_send(ledger.run_at(run));
+    is_send(ledger.alike(run));
+    is_send(ledger.comments(run, 1));
+    is_send(ledger.confirmations(run));
+}
+
+fn of_a_session(session: &Session, who: &Who, run: RunId, plans: Vec<Plan>) {
+    is_send(Session::begin(session.ledger(), who, "run"));
+    is_send(session.is_busy_elsewhere(run));
+    is_send(session.end_the_dead());
+    is_send(session.end());
+    is_send(session.leave_unknown());
+    is_send(session.plan(uuid::Uuid::nil(), None, false, None, plans));
+    is_send(session.plan_of(run, true));
+    let confirmation = Confirmation {
+        digest: None,
+        method: Method::Consent,
+        by: None,
+        resend_unknown: false,
+    };
+    is_send(session.confirm(run, true, &confirmation));
+    is_send(session.run_of_request(""));
+    is_send(session.owns(run));
+    is_send(session.planned(run, 0, 1));
+    is_send(session.turn("", &[], &[], || 0));
+    is_send(session.had_answers(&[]));
+    is_send(session.pause_until(0));
+}
+
+fn of_its_orders(session: &Session, entry: &mut Entry, record: &CallRecord, id: RequestId) {
+    is_send(session.save(entry));
+    is_send(session.save_all(std::slice::from_mut(entry)));
+    is_send(session.claim(entry, false, "", ""));
+    is_send(session.taken(entry, false));
+    is_send(session.request(Some(entry), "", "", "", ""));
+    is_send(session.answered(id, record, "", None, None));
+}

@@ -1,0 +1,82 @@
+//! Until when a request may leave: what it was decided on grows old.
+
+use std::time::{Duration, Instant, SystemTime};
+
+/// A moment by two clocks: one cannot be set, and the other one runs on while the
+/// computer sleeps.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    at: Instant,
+    by_the_wall: SystemTime,
+}
+
+impl Moment {
+    /// This moment.
+    #[must_use]
+    pub fn now() -> Self {
+        Self {
+            at: Instant::now(),
+            by_the_wall: SystemTime::now(),
+        }
+    }
+
+    /// Whether no more than this time has passed by either clock. A wall clock that was
+    /// set back proves nothing, so the time counts as passed.
+    #[must_use]
+    pub fn is_within(self, time: Duration, now: Self) -> bool {
+        let by_the_wall = now.by_the_wall.duration_since(self.by_the_wall);
+        now.at.saturating_duration_since(self.at) <= time
+            && by_the_wall.is_ok_and(|passed| passed <= time)
+    }
+
+    /// Whether this moment is earlier than another one.
+    #[must_use]
+    pub fn is_before(self, other: Self) -> bool {
+        self.at < other.at
+    }
+}
+
+/// Until when the first byte of a request may leave.
+#[derive(Debug, Clone, Copy)]
+pub struct LeaveBy {
+    from: Moment,
+    within: Duration,
+}
+
+impl LeaveBy {
+    /// This long after that moment.
+    #[must_use]
+    pub fn new(from: Moment, within: Duration) -> Self {
+        Self { from, within }
+    }
+
+    /// Whether it is too late.
+    #[must_use]
+    pub fn is_over(self, now: Moment) -> bool {
+        !self.from.is_within(self.within, now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_late_also_after_the_computer_slept() {
+        let now = Moment::now();
+        let by = LeaveBy::new(now, Duration::from_secs(5));
+        let later = |awake: u64, in_all: u64| Moment {
+            at: now.at + Duration::from_secs(awake),
+            by_the_wall: now.by_the_wall + Duration::from_secs(in_all),
+        };
+        assert!(!by.is_over(later(4, 4)));
+        assert!(by.is_over(later(6, 6)));
+        assert!(by.is_over(later(1, 3600)));
+        // A clock that was set back proves nothing.
+        let set_back = Moment {
+            by_the_wall: now.by_the_wall - Duration::from_secs(1),
+            ..later(1, 1)
+        };
+        assert!(by.is_over(set_back));
+    }
+}

@@ -132,3 +132,23 @@ fn a_key_that_no_setting_has_cannot_be_set() {
         assert!(set.is_err(), "{key}");
     }
 }
+
+#[test]
+fn no_layer_writes_a_file_to_standard_output() {
+    for (key, variable) in [("audit", "OFFBOARD_AUDIT"), ("ledger", "OFFBOARD_LEDGER")] {
+        let (_folder, builder) = layers("");
+        let given = builder.clone().set(key, ["-"], key).unwrap();
+        let own = builder.environment(Environment::from_iter([(variable, "-")]));
+        let (_other, in_profile) = layers(&format!("[profiles.a]\n{key} = '-'"));
+        for builder in [given, own, in_profile] {
+            let error = builder.build().unwrap_err();
+            let source = std::error::Error::source(&error).unwrap().to_string();
+            assert!(source.contains(NOT_STANDARD_OUTPUT), "{source}");
+        }
+        let (folder, in_profile) = layers(&format!("[profiles.a]\n{key} = './-'"));
+        let config = in_profile.build().unwrap();
+        let found = [config.audit(), config.ledger()].into_iter().flatten();
+        let files: Vec<_> = found.map(|file| file.value.0.clone()).collect();
+        assert_eq!(files, [folder.path().join("./-")]);
+    }
+}

@@ -58,6 +58,21 @@ fn the_digest_is_the_same_in_another_folder_with_another_cargo_home() {
     }
 }
 
+/// The documents show the digest that everyone's build has.
+#[test]
+fn the_documents_name_the_digest_of_the_plugin() {
+    let plugin = Component::embedded().unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    for document in ["README.md", "docs/connect.md"] {
+        let text = fs::read_to_string(root.join(document)).unwrap();
+        let digest = plugin.digest().as_str();
+        assert!(text.contains(digest), "{document} does not name {digest}");
+    }
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    let size = format!("{} bytes of WebAssembly", plugin.bytes().len());
+    assert!(readme.contains(&size), "README.md does not say {size}");
+}
+
 /// Copies what differs, so that nothing is built again without need.
 fn copy(from: &Path, to: &Path) {
     if from.is_dir() {

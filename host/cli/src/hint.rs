@@ -109,9 +109,9 @@ fn words(remedy: &Remedy) -> String {
             again, use `offboard run` with --again."
                 .to_owned()
         }
-        Remedy::CheckUse => "Nothing was offboarded: the machine has reported since its earlier \
-            offboarding, so it may have been onboarded again. Check the machine. To \
-            offboard it again, use `offboard run` with --again."
+        Remedy::CheckUse => "The machine has reported since it was offboarded, so it may have been \
+            onboarded again. Check the machine. To offboard it again, use `offboard run` with \
+            --again."
             .to_owned(),
         Remedy::AskAgain => {
             "An earlier order of this machine was taken, and had not ended when it was \

@@ -51,7 +51,7 @@ pub(super) struct Cli {
     /// Say nothing but errors and warnings on standard error
     #[arg(long, short, global = true, conflicts_with = "verbose")]
     pub(super) quiet: bool,
-    /// Say more on standard error
+    /// Print each request and its outcome on standard error; -vv also prints each call and wait
     #[arg(long, short, global = true, action = ArgAction::Count)]
     pub(super) verbose: u8,
     #[command(subcommand)]

@@ -109,15 +109,15 @@ fn a_profile_s_credential_gives_way_to_the_environment_s_of_the_same_kind_alone(
     let config = world.path("offboard.toml");
     fs::write(
         &config,
-        "[profiles.a]\ntenant = 'in-the-file'\nclient-secret-file = 'one'\n",
+        "[profiles.a]\ntenant = 'in-the-file'\nclient-secret-file = 'one.txt'\n",
     )
     .unwrap();
     let mut command = crate::support::command(["config", "show", "--output", "json"]);
     command
         .env("OFFBOARD_CONFIG", &config)
         .env("OFFBOARD_TENANT", "of-the-environment");
-    let flagged = shown(command.args(["--client-secret-file", "two"]));
-    assert_eq!(flagged["clientSecretFile"]["value"], "two");
+    let flagged = shown(command.args(["--client-secret-file", "two.txt"]));
+    assert_eq!(flagged["clientSecretFile"]["value"], "two.txt");
     assert_eq!(
         flagged["clientSecretFile"]["source"],
         "--client-secret-file"
@@ -128,7 +128,7 @@ fn a_profile_s_credential_gives_way_to_the_environment_s_of_the_same_kind_alone(
     let source = format!("profile a in {}", config.display());
     assert_eq!(filed["tenant"]["source"], source.as_str());
     // Relative to the file.
-    let path = world.path("one");
+    let path = world.path("one.txt");
     assert_eq!(filed["clientSecretFile"]["value"], path.to_str().unwrap());
 }
 

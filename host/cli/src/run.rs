@@ -124,8 +124,8 @@ async fn order(
     let asks = connected.unrecorded.is_none() && connected.missing.is_none();
     let mut waited = Duration::ZERO;
     let run = loop {
-        match key.filter(|_| asks) {
-            Some(key) => match session.run_of_request(key).await? {
+        if let Some(key) = key.filter(|_| asks) {
+            match session.run_of_request(key).await? {
                 Some((run, false)) => {
                     let ledger = session.ledger();
                     let known = ledger.run_at(run).await?.context("that run is gone")?;
@@ -159,8 +159,7 @@ async fn order(
                     continue;
                 }
                 None => {}
-            },
-            None => {}
+            }
         }
         let mut failed = None;
         let plans = plans(args, &wanted, run)

@@ -148,31 +148,27 @@ fn a_refusal_ends_a_resend_and_says_nothing_of_the_first_request() {
     }
 }
 
-/// A refusal for the quota, and what did not leave, may be tried again, a few times;
-/// meanwhile no other process may take the order for one that was never sent.
+/// A pause is an answer, too: the resend was this command's one request.
 #[test]
-fn what_a_pause_puts_off_is_resent_a_few_times() {
+fn a_pause_ends_a_resend() {
     let pause = || Reply::with(429, &[("Retry-After", "1")], "");
-    let (server, outcome) = resent(move |posts| (posts < 2).then(pause));
-    assert_eq!(server.posts(), 3, "{outcome:?}");
-    assert_eq!(outcome.row()["state"], "accepted", "{outcome:?}");
+    let (server, outcome) = resent(move |posts| (posts < 9).then(pause));
+    assert_eq!(server.posts(), 1 + 1, "{outcome:?}");
+    assert_eq!(outcome.row()["state"], "unknown", "{outcome:?}");
     let order = recorded(&server);
     let states: Vec<String> = changes(&order)
         .into_iter()
         .map(|(state, _)| state)
         .skip_while(|state| state == "planned")
         .collect();
-    let sent = [
-        "sending", "unknown", "sending", "unknown", "sending", "accepted",
-    ];
-    assert_eq!(states, sent, "{order}");
-
-    let (server, outcome) = resent(move |posts| (posts < 9).then(pause));
-    assert_eq!(server.posts(), 1 + 4, "{outcome:?}");
-    assert_eq!(outcome.row()["state"], "unknown", "{outcome:?}");
-    // The user's next choice is not shortened by the one before.
+    assert_eq!(
+        states,
+        ["sending", "unknown", "sending", "unknown"],
+        "{order}"
+    );
+    // The user's next choice is one more request.
     let outcome = server.command(&RESEND);
-    assert_eq!(server.posts(), 1 + 4 + 4, "{outcome:?}");
+    assert_eq!(server.posts(), 1 + 1 + 1, "{outcome:?}");
 }
 
 #[test]

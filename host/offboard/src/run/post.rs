@@ -243,7 +243,18 @@ impl Runner {
         {
             entry.named = Delivered::read(record).and_then(|sent| sent.offboarding(machine));
         }
-        let after = self.after(entry, record, sent.is_renewed, how.patient);
+        let mut after = self.after(entry, record, sent.is_renewed, how.patient);
+        // A resend is one POST for each order and command: any answer ends it. The
+        // pause that the service asks for holds for the other orders.
+        if sent.resent.is_some()
+            && status_of(record).is_some()
+            && matches!(after, After::PutBack(_) | After::Renewed)
+        {
+            if let Some(pause) = asked_pause(record) {
+                self.pace.hold(pause).await?;
+            }
+            after = After::Done;
+        }
         match (sent.resent, &said) {
             // This request did nothing, but the one before it may have.
             (Some(named), Some(problem)) if state != State::Unknown => {

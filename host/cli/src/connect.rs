@@ -24,7 +24,7 @@ use offboard::{
     ledger::{Fault, Ledger, LedgerError, Session, Waited, Waiting, Who},
     mask,
     outputs::{Files, SharedFile},
-    pace::{Pace, Wait},
+    rate_limit::{RateLimiter, Wait},
     run::Runner,
     sandbox::Sandbox,
     selection::MachineReference,
@@ -342,7 +342,7 @@ impl Connected {
         let session = &self.runner.session;
         // What was left in the middle is given back first.
         let ended = async {
-            self.runner.pace.flush().await?;
+            self.runner.rate_limiter.flush().await?;
             session.end().await
         };
         let ended = tokio::time::timeout(LAST_WRITE, ended).await;
@@ -398,9 +398,9 @@ impl Connected {
 }
 
 /// The pace of a command, which tells its waits.
-pub(super) fn pace(config: &Config, session: Arc<Session>, screen: &Screen) -> Pace {
+pub(super) fn pace(config: &Config, session: Arc<Session>, screen: &Screen) -> RateLimiter {
     let screen = *screen;
-    Pace::new(config.effective_quota(), session, move |wait| {
+    RateLimiter::new(config.effective_quota(), session, move |wait| {
         let (why, wait) = match wait {
             Wait::Quota(wait) => ("the quota is used up", wait),
             Wait::Asked(wait) => ("the service wants a pause", wait),

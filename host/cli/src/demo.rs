@@ -18,7 +18,7 @@ use offboard::{
     grant::Grant,
     ledger::{Entry, Ledger, Plan, RunId, Session, Who},
     order::{State, Target},
-    pace::{Pace, Quota},
+    rate_limit::{Quota, RateLimiter},
     run::{self, Event, Events, Runner, Sending},
     sandbox::{Limits, Sandbox},
 };
@@ -54,7 +54,7 @@ async fn tour(screen: &Screen, signals: &Signals, simulator: &Simulator) -> Resu
     let who = Who::new(None, component.digest().as_str(), simulator.api_root());
     let ledger = Ledger::in_memory().await?;
     let session = Arc::new(Session::begin(&ledger, &who, "demo").await?);
-    let pace = Pace::new(Quota::default(), Arc::clone(&session), |_| {});
+    let pace = RateLimiter::new(Quota::default(), Arc::clone(&session), |_| {});
     let runner = Runner::new(sandbox, connection, pace, session, signals.stop.clone());
     let fleet = simulator.machines();
     screen.line(&format!(
@@ -142,7 +142,7 @@ async fn send(runner: &Runner, run: RunId) -> Result<Entry> {
         again: true,
         ..Sending::default()
     };
-    runner.look(run, true, &Events::none()).await?;
+    runner.preflight(run, true, &Events::none()).await?;
     runner.send(run, again, &Events::none()).await?;
     the_order(runner, run).await
 }
@@ -160,7 +160,7 @@ fn heading(screen: &Screen, text: &str) {
 async fn success(screen: &Screen, runner: &Runner, machine: &str) -> Result<()> {
     heading(screen, "1. A machine that is online");
     let run = plan(runner, machine, "Stolen, INC-1234").await?;
-    runner.look(run, true, &Events::none()).await?;
+    runner.preflight(run, true, &Events::none()).await?;
     let entry = the_order(runner, run).await?;
     let seen = entry.order.seen().context("the preflight failed")?;
     screen.line("Before (preflight):");
@@ -198,7 +198,7 @@ async fn success(screen: &Screen, runner: &Runner, machine: &str) -> Result<()> 
         }
     };
     let (events, mut stream) = run::events();
-    let tracked = runner.follow(run, Some(PATIENCE), &events);
+    let tracked = runner.track(run, Some(PATIENCE), &events);
     stream.during(tracked, observe).await?;
     let ended = ended.get();
     ensure!(ended == State::Succeeded, "it ended as {ended}");
@@ -212,7 +212,7 @@ async fn success(screen: &Screen, runner: &Runner, machine: &str) -> Result<()> 
 /// An order that the service refuses, in the service's own words.
 async fn failure(screen: &Screen, runner: &Runner, machine: &str) -> Result<Problem> {
     let run = plan(runner, machine, "Stolen, INC-1234").await?;
-    runner.look(run, true, &Events::none()).await?;
+    runner.preflight(run, true, &Events::none()).await?;
     let entry = the_order(runner, run).await?;
     let problem = entry
         .order

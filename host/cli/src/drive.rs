@@ -161,7 +161,7 @@ async fn go(
     };
     if counts.of(State::Planned) > 0
         && let Some(problem) = stream
-            .during(runner.look(run, course.again, &events), observe)
+            .during(runner.preflight(run, course.again, &events), observe)
             .await?
     {
         // Every machine would meet it, and not all rules were asked.
@@ -180,7 +180,7 @@ async fn go(
     };
     let planned = now.of(State::Planned) + doubtful;
     if course.dry && planned > 0 {
-        let rehearsed = runner.rehearse(run, planned, course.again).await?;
+        let rehearsed = runner.dry_run(run, planned, course.again).await?;
         announce::rehearsed(screen, &rehearsed);
     }
     // What is confirmed is shown, however quiet the rest is to be.
@@ -222,7 +222,7 @@ async fn go(
         let accepted = ledger.counts(run).await?;
         let accepted = accepted.of(State::Accepted) + accepted.of(State::Pending);
         teller.begin_to_follow(accepted);
-        let tracked = runner.follow(run, patience, &events);
+        let tracked = runner.track(run, patience, &events);
         stream.during(tracked, observe).await?;
         teller.end();
     }

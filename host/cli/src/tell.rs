@@ -14,7 +14,7 @@ use super::{connect::Connected, hint, report, screen::Screen};
 use offboard::{
     contract::{MachineId, Problem},
     order::{Order, State},
-    pace::{Quota, time_left},
+    rate_limit::{Quota, time_left},
     run::{Event, OrderSnapshot},
     text::clean,
 };
@@ -76,7 +76,7 @@ impl<'a> Teller<'a> {
         Self {
             screen: *screen,
             connected,
-            quota: connected.runner.pace.quota().clone(),
+            quota: connected.runner.rate_limiter.quota().clone(),
             is_large: orders > FEW,
             states: RefCell::default(),
             planned: Cell::new(0),

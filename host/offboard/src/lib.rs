@@ -1,7 +1,7 @@
 //! Takes devices out of Microsoft Defender for Endpoint: many calls, durably.
 //!
 //! [`run`] drives orders through the sandbox, within the service's quotas
-//! ([`pace`]), and records each step in the [`ledger`] before the next one. The
+//! ([`rate_limit`]), and records each step in the [`ledger`] before the next one. The
 //! modules of [`offboard_sandbox`] are re-exported: they make a single call.
 
 #![deny(unsafe_code)]
@@ -16,15 +16,16 @@ pub mod members;
 pub mod order;
 pub mod output;
 pub mod outputs;
-pub mod pace;
 pub mod plan;
 pub mod policy;
 pub mod problem;
+pub mod rate_limit;
 #[cfg(feature = "report")]
 pub mod report;
 pub mod run;
 pub mod selection;
 pub mod text;
+mod verify;
 
 pub use offboard_sandbox::{
     Keyword, UnknownKeyword, component, connection, contract, cut, egress, grant, mask, sandbox,

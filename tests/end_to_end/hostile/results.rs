@@ -6,7 +6,7 @@ use offboard::{
     contract::Retry,
     ledger::{Ledger, Plan, Session, Who},
     order::{Look, Order, State, Target},
-    pace::{Pace, Quota},
+    rate_limit::{Quota, RateLimiter},
     run::{Events, Runner, Sending},
     sandbox::CallError,
 };
@@ -22,7 +22,7 @@ async fn run(guest: &str, server: &Scripted) -> Order {
     let ledger = Ledger::in_memory().await.unwrap();
     let who = Who::new(None, "0", server.root());
     let session = Arc::new(Session::begin(&ledger, &who, "run").await.unwrap());
-    let pace = Pace::new(Quota::default(), Arc::clone(&session), |_| {});
+    let pace = RateLimiter::new(Quota::default(), Arc::clone(&session), |_| {});
     let stopped = tokio_util::sync::CancellationToken::new();
     let sandbox = sandbox_with(guest, |limits| limits.deadline = Duration::from_secs(3));
     let runner = Runner::new(sandbox, connection(server.root()), pace, session, stopped);

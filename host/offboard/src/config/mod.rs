@@ -55,7 +55,7 @@ use crate::{
         cloud::{Choice, Service},
         is_same_tenant,
     },
-    pace::Quota,
+    rate_limit::Quota,
 };
 use file::Chosen;
 use settings::{AUTHORITY_HOST, Profile, Values};

@@ -22,8 +22,8 @@ use crate::{
         cloud::{Cloud, Region},
     },
     contract::ApiRoot,
-    pace::Quota,
     policy::Policy,
+    rate_limit::Quota,
 };
 
 /// The authority, as Azure's own tools take it.

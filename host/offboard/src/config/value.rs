@@ -25,7 +25,7 @@ use crate::{
     },
     contract::ApiRoot,
     mask,
-    pace::Quota,
+    rate_limit::Quota,
 };
 
 /// Why `-` is not the name of a file that is written.

@@ -4,15 +4,15 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{
     Event, Events, Runner,
-    evidence::Delivered,
-    look::check_next,
     preflight::{MAX_CANDIDATES, candidate},
+    read::check_next,
 };
 use crate::{
     contract::{Machine, MachineId, Problem, Retry, label, plain_name},
     grant::Route,
     ledger::{Entry, LedgerError, RunId},
     order::{Seen, State, Target},
+    verify::Delivered,
 };
 
 /// Machines of one page; more would not fit into the memory that a plugin gets.

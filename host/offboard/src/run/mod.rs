@@ -6,21 +6,19 @@
 
 mod batch;
 mod cancel;
+mod dry_run;
 mod event;
-mod evidence;
-mod facts;
 mod fleet;
-mod follow;
-mod look;
-mod post;
 mod preflight;
-mod rehearse;
+mod read;
+mod reconcile;
 mod send;
 #[cfg(test)]
 mod sendable;
-mod settle;
 mod since;
+mod submit;
 mod tag;
+mod track;
 mod verdict;
 
 use std::{sync::Arc, time::Duration};
@@ -35,17 +33,17 @@ use crate::{
     egress::CallRecord,
     grant::Route,
     ledger::{LedgerError, Session},
-    pace::{Pace, Slot},
     policy::Policy,
+    rate_limit::{RateLimiter, Slot},
     sandbox::Sandbox,
 };
 
+pub use dry_run::Rehearsed;
 pub use event::{Event, EventStream, Events, OrderSnapshot, events};
-pub use follow::TimeOver;
-pub use look::Listing;
-pub use rehearse::Rehearsed;
+pub use read::Listing;
 pub use send::Sending;
 pub use since::Since;
+pub use track::TimeOver;
 
 /// How many calls are in flight at once, where nobody says otherwise.
 pub const JOBS: usize = 4;
@@ -59,7 +57,7 @@ pub struct Runner {
     /// The record.
     pub session: Arc<Session>,
     /// How fast to ask.
-    pub pace: Pace,
+    pub rate_limiter: RateLimiter,
     /// How long to ask what became of a request without an answer.
     pub grace: Duration,
     /// How many requests may be in flight at once, at least one.
@@ -77,7 +75,7 @@ impl Runner {
     pub fn new(
         sandbox: Sandbox,
         connection: Connection,
-        pace: Pace,
+        rate_limiter: RateLimiter,
         session: Arc<Session>,
         stop: CancellationToken,
     ) -> Self {
@@ -85,7 +83,7 @@ impl Runner {
             sandbox,
             connection,
             session,
-            pace,
+            rate_limiter,
             grace: Duration::ZERO,
             jobs: JOBS,
             policy: Policy::default(),
@@ -127,7 +125,7 @@ impl Runner {
     /// Waits until a call may leave; none where the run is to end before.
     async fn slot(&self, route: Route) -> Result<Option<Slot<'_>>, LedgerError> {
         tokio::select! {
-            slot = self.pace.slot(route) => slot.map(Some),
+            slot = self.rate_limiter.slot(route) => slot.map(Some),
             () = self.stopping() => Ok(None),
         }
     }

@@ -5,14 +5,12 @@
 use jiff::Timestamp;
 use tracing::{Instrument, info_span};
 
-use super::{
-    Event, Events, Runner, Since,
-    facts::{facts, seen},
-};
+use super::{Event, Events, Runner, Since};
 use crate::{
     contract::{Machine, MachineId, Problem, Retry, stands_for},
     ledger::{Entry, LedgerError, RunId, Taken},
     order::{Look, Order, Seen, State, Target, Verdict},
+    verify::{facts, seen},
 };
 
 /// Candidates that are listed for an ambiguous name.
@@ -30,7 +28,7 @@ impl Runner {
     ///
     /// # Errors
     /// The ledger cannot be used.
-    pub async fn look(
+    pub async fn preflight(
         &self,
         run: RunId,
         again: bool,

@@ -11,8 +11,8 @@ use tracing::{Instrument, Span, field, info_span, warn};
 use super::{
     Event, Events, Runner,
     batch::{BATCH, Batch},
-    post::{After, How, Ready, backoff},
-    settle::{Doubt, Round},
+    reconcile::{Doubt, Round},
+    submit::{After, How, Ready, backoff},
     tag::Tagging,
 };
 use crate::{
@@ -136,7 +136,7 @@ impl Runner {
         };
         let span = info_span!("run", %run);
         campaign.fly().instrument(span).await;
-        let flushed = self.pace.flush().await;
+        let flushed = self.rate_limiter.flush().await;
         match campaign.failed {
             Some(error) => Err(error),
             None => flushed.map(|()| campaign.stop),

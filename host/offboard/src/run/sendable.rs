@@ -13,8 +13,8 @@ use crate::{
     grant::Route,
     ledger::{Entry, Ledger, LedgerError, Plan, RequestId, RunId, Session, Waiting, Who},
     order::{State, Verdict},
-    pace::Pace,
     plan::{Confirmation, Method},
+    rate_limit::RateLimiter,
 };
 
 fn is_send<T: Send>(_: T) {}
@@ -24,17 +24,17 @@ fn types() {
     is_shared::<Runner>();
     is_shared::<Session>();
     is_shared::<Ledger>();
-    is_shared::<Pace>();
+    is_shared::<RateLimiter>();
     is_shared::<Events>();
     is_shared::<EventStream>();
     is_shared::<LedgerError>();
 }
 
 fn of_a_runner(runner: &Runner, run: RunId, events: &Events, verdict: &Verdict) {
-    is_send(runner.look(run, false, events));
-    is_send(runner.rehearse(run, 1, false));
+    is_send(runner.preflight(run, false, events));
+    is_send(runner.dry_run(run, 1, false));
     is_send(runner.send(run, Sending::default(), events));
-    is_send(runner.follow(run, Some(Duration::ZERO), events));
+    is_send(runner.track(run, Some(Duration::ZERO), events));
     is_send(runner.settle_planned(run, verdict));
     is_send(runner.poll(Duration::ZERO, || async { ControlFlow::Break(()) }));
 }
@@ -48,10 +48,10 @@ fn of_its_reads(runner: &Runner, machine: &MachineId, action: &ActionId, comment
     is_send(runner.offboardings(&[machine]));
 }
 
-fn of_the_pace(pace: &Pace) {
-    is_send(pace.slot(Route::Offboard));
-    is_send(pace.hold(Duration::ZERO));
-    is_send(pace.flush());
+fn of_the_rate_limiter(limiter: &RateLimiter) {
+    is_send(limiter.slot(Route::Offboard));
+    is_send(limiter.hold(Duration::ZERO));
+    is_send(limiter.flush());
 }
 
 fn of_a_ledger(ledger: &Ledger, path: &Path, run: RunId, entry: &Entry) {

@@ -5,14 +5,12 @@ use std::collections::HashSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{
-    Runner,
-    facts::{seen, time, updated},
-};
+use super::Runner;
 use crate::{
     contract::{ActionStatus, ActionType, MachineAction, Problem, Retry},
     ledger::{LedgerError, RunId},
     order::{SEEN_SINCE, Seen, State},
+    verify::{seen, time, updated},
 };
 
 /// How long after the end of its offboarding a machine may still seem to report: what its

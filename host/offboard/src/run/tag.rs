@@ -14,9 +14,8 @@ use std::{
 use tracing::debug;
 
 use super::{
-    Event, Events, Runner,
-    post::{After, How, Ready, bearable_pause},
-    status_of,
+    Event, Events, Runner, status_of,
+    submit::{After, How, Ready, bearable_pause},
     verdict::{failure, judged, refused},
 };
 use crate::{
@@ -25,7 +24,7 @@ use crate::{
     grant::{Grant, Route},
     ledger::{Entry, LedgerError},
     order::{State, is_for_all, state_of_problem},
-    pace::Slot,
+    rate_limit::Slot,
     sandbox::{CallError, CallOutcome},
 };
 
@@ -109,7 +108,7 @@ impl Runner {
                 continue;
             }
             if let Some(pause) = bearable_pause(&record, how.patient) {
-                self.pace.hold(pause).await?;
+                self.rate_limiter.hold(pause).await?;
                 events.send(Event::Waiting {
                     problem: problem.clone(),
                     after: pause,

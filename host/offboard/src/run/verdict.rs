@@ -3,7 +3,7 @@
 
 use std::time::SystemTime;
 
-use super::evidence::Delivered;
+use crate::verify::Delivered;
 use crate::{
     contract::{
         ActionId, ActionType, CancelError, MachineAction, MachineId, OffboardError, Problem, Retry,

@@ -39,17 +39,17 @@ impl Runner {
     ///
     /// # Errors
     /// The ledger cannot be used.
-    pub async fn follow(
+    pub async fn track(
         &self,
         run: RunId,
         patience: Option<Duration>,
         events: &Events,
     ) -> Result<(), LedgerError> {
         let span = info_span!("tracking", %run);
-        self.track(run, patience, events).instrument(span).await
+        self.track_all(run, patience, events).instrument(span).await
     }
 
-    async fn track(
+    async fn track_all(
         &self,
         run: RunId,
         patience: Option<Duration>,
@@ -74,7 +74,7 @@ impl Runner {
         if polled.is_err() || self.stopped() {
             self.deadline(run).await?;
         }
-        self.pace.flush().await
+        self.rate_limiter.flush().await
     }
 
     /// Asks for every accepted order once; whether there is nothing more to ask.
@@ -216,7 +216,7 @@ impl Runner {
                 return Err(TimeOver);
             }
             // Whatever comes of it, the next call finds out.
-            let _ = self.pace.flush().await;
+            let _ = self.rate_limiter.flush().await;
             self.pause(interval.min(left)).await;
             interval = (interval * 3 / 2).min(LAST_INTERVAL);
         }

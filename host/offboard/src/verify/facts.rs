@@ -24,7 +24,7 @@ const MERGED: &str = "mergedIntoMachineId";
 const UPDATED: [&str; 2] = ["lastUpdateDateTimeUtc", "lastUpdateTimeUtc"];
 
 /// Of a machine's JSON, as it was delivered; none where that cannot be read.
-pub(super) fn facts(json: &str) -> Option<Facts> {
+pub(crate) fn facts(json: &str) -> Option<Facts> {
     let wanted = |key: &str| {
         let mut names = [NAME, TAGS, GROUP, VALUE, SEEN].into_iter();
         names.any(|name| key.eq_ignore_ascii_case(name))
@@ -41,7 +41,7 @@ pub(super) fn facts(json: &str) -> Option<Facts> {
 
 /// What the service knows of a machine. The values that show whether it was silent are
 /// read here; the others are only shown.
-pub(super) fn seen(machine: &Machine) -> Seen {
+pub(crate) fn seen(machine: &Machine) -> Seen {
     let wanted = |key: &str| {
         let mut names = [SEEN, HEALTH, MERGED].into_iter();
         names.any(|name| key.eq_ignore_ascii_case(name))
@@ -57,7 +57,7 @@ pub(super) fn seen(machine: &Machine) -> Seen {
 }
 
 /// When the status of an action changed last, as it was delivered.
-pub(super) fn updated(action: &str) -> Option<Timestamp> {
+pub(crate) fn updated(action: &str) -> Option<Timestamp> {
     let wanted = |key: &str| UPDATED.iter().any(|name| key.eq_ignore_ascii_case(name));
     let read = members(action, wanted)?;
     let mut times = UPDATED.iter().filter_map(|name| text(&read, name));
@@ -66,7 +66,7 @@ pub(super) fn updated(action: &str) -> Option<Timestamp> {
 
 /// A time as the service writes it. Without a zone it is UTC, as all of its times are. A
 /// time before 1970 is how .NET writes a missing one.
-pub(super) fn time(text: &str) -> Option<Timestamp> {
+pub(crate) fn time(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     let time = text.parse().or_else(|_| {
         let civil = text.parse::<jiff::civil::DateTime>()?;

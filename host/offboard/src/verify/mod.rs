@@ -1,7 +1,9 @@
-//! What egress delivered, read by the host itself, once. An action or a machine
-//! counts if the plugin reports it as the service sent it; what it reports in
-//! another way does not count at all. These members, and no others, are known
-//! outside the plugin.
+//! Compares what the plugin reports with what egress delivered. The host reads the
+//! answer itself, once. An action or a machine counts if the plugin reports it exactly as
+//! the service sent it; anything else is ignored. Outside the plugin, only this module
+//! knows members of Defender's JSON.
+
+mod facts;
 
 use std::{collections::HashMap, fmt};
 
@@ -17,6 +19,7 @@ use crate::{
     egress::{CallRecord, Delivery},
     members::members,
 };
+pub(crate) use facts::{facts, seen, time, updated};
 
 /// The most entries of one page (Microsoft's API documentation).
 const MAX_ENTRIES: usize = 10_000;
@@ -25,7 +28,7 @@ const MAX_ENTRIES: usize = 10_000;
 const MAX_WORD: usize = 256;
 
 /// An answer that egress delivered with a success.
-pub(super) struct Delivered<'a> {
+pub(crate) struct Delivered<'a> {
     /// By their ids, in lower case. Of two with one id the first counts.
     entries: HashMap<String, Entry<'a>>,
     /// The query by which the list goes on.
@@ -46,7 +49,7 @@ struct Entry<'a> {
 
 impl<'a> Delivered<'a> {
     /// Reads it; none where no success came, or nothing that can be read.
-    pub(super) fn read(record: &'a CallRecord) -> Option<Self> {
+    pub(crate) fn read(record: &'a CallRecord) -> Option<Self> {
         if !matches!(record.delivery(), Delivery::Answered(200..=299)) {
             return None;
         }
@@ -83,7 +86,7 @@ impl<'a> Delivered<'a> {
     }
 
     /// Whether the plugin reports this action as it was delivered.
-    pub(super) fn has_action(&self, action: &MachineAction) -> bool {
+    pub(crate) fn has_action(&self, action: &MachineAction) -> bool {
         self.entry(&action.id).is_some_and(|entry| {
             let kind = entry.kind.as_deref().map(ActionType::of);
             let status = entry.status.as_deref().map(ActionStatus::of);
@@ -98,7 +101,7 @@ impl<'a> Delivered<'a> {
     }
 
     /// Whether the plugin reports this machine as it was delivered.
-    pub(super) fn has_machine(&self, machine: &Machine) -> bool {
+    pub(crate) fn has_machine(&self, machine: &Machine) -> bool {
         self.entry(&machine.id).is_some_and(|entry| {
             entry.raw == machine.json
                 && entry.id == machine.id
@@ -108,20 +111,20 @@ impl<'a> Delivered<'a> {
 
     /// The ids of a list's entries, whatever else they are, in lower case, and the
     /// machine that each names; none where this is no list.
-    pub(super) fn listed(&self) -> Option<impl Iterator<Item = (&str, Option<&str>)>> {
+    pub(crate) fn listed(&self) -> Option<impl Iterator<Item = (&str, Option<&str>)>> {
         let listed = self.entries.iter();
         self.is_list
             .then(|| listed.map(|(id, entry)| (id.as_str(), entry.machine.as_deref())))
     }
 
     /// Whether the list goes on where the plugin says, or ends.
-    pub(super) fn goes_on(&self, query: Option<&str>) -> bool {
+    pub(crate) fn goes_on(&self, query: Option<&str>) -> bool {
         let plain = |query: &str| percent_decode_str(query).collect::<Vec<_>>();
         self.next.as_deref().map(plain) == query.map(plain)
     }
 
     /// The id of the offboarding of this machine that this answer is.
-    pub(super) fn offboarding(&self, machine: &MachineId) -> Option<String> {
+    pub(crate) fn offboarding(&self, machine: &MachineId) -> Option<String> {
         let entry = self.entries.values().next().filter(|_| !self.is_list)?;
         let kind = entry.kind.as_deref().map(ActionType::of);
         let names = |id: &String| id.eq_ignore_ascii_case(machine.as_str());
@@ -259,5 +262,4 @@ fn word(value: &RawValue) -> Option<String> {
 }
 
 #[cfg(test)]
-#[path = "evidence_tests.rs"]
 mod tests;

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
-use crate::{egress::CallRecord, run::facts::seen};
+use crate::{egress::CallRecord, verify::seen};
 
 fn answered(status: u16, answer: &str) -> CallRecord {
     CallRecord::of_answer(status, answer)

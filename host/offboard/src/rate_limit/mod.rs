@@ -41,8 +41,8 @@ pub enum Wait {
     Asked(Duration),
 }
 
-/// The pace of all calls.
-pub struct Pace {
+/// Limits the rate of all calls.
+pub struct RateLimiter {
     quota: Quota,
     session: Arc<Session>,
     /// Calls that had their answers, and when; not yet in the ledger.
@@ -58,14 +58,14 @@ pub struct Pace {
 /// before, where somebody knows better.
 #[must_use]
 pub struct Slot<'a> {
-    pace: &'a Pace,
+    limiter: &'a RateLimiter,
     call: CallId,
     answered: Option<Instant>,
     is_unused: bool,
 }
 
-impl Pace {
-    /// A pace that keeps to this quota for each API. A longer wait is told.
+impl RateLimiter {
+    /// A rate limiter that keeps to this quota for each API. A longer wait is told.
     pub fn new(
         quota: Quota,
         session: Arc<Session>,
@@ -111,7 +111,7 @@ impl Pace {
             match turn {
                 Turn::Now(call) => {
                     return Ok(Slot {
-                        pace: self,
+                        limiter: self,
                         call,
                         answered: None,
                         is_unused: false,
@@ -204,14 +204,14 @@ impl Drop for Slot<'_> {
             true => 0,
             false => now() - ago + 1,
         };
-        self.pace.answered().push((self.call, at));
-        self.pace.changed.notify_waiters();
+        self.limiter.answered().push((self.call, at));
+        self.limiter.changed.notify_waiters();
     }
 }
 
-impl fmt::Debug for Pace {
+impl fmt::Debug for RateLimiter {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Pace({})", self.quota)
+        write!(formatter, "RateLimiter({})", self.quota)
     }
 }
 
@@ -226,8 +226,8 @@ mod tests {
         let ledger = Ledger::in_memory().await.unwrap();
         let who = Who::new(None, "0", "https://api.example.test");
         let session = Session::begin(&ledger, &who, "run").await.unwrap();
-        let pace = Pace::new(Quota::default(), Arc::new(session), |_| {});
-        let slot = || pace.slot(Route::Offboard);
+        let limiter = RateLimiter::new(Quota::default(), Arc::new(session), |_| {});
+        let slot = || limiter.slot(Route::Offboard);
 
         let earlier = Duration::from_secs(5);
         let before = now();
@@ -236,16 +236,16 @@ mod tests {
             .unwrap()
             .end(Instant::now().checked_sub(earlier));
         let after = now();
-        let answered = pace.take_answered()[0].1 + 5000;
+        let answered = limiter.take_answered()[0].1 + 5000;
         assert!((before..=after + 1).contains(&answered), "{answered}");
 
         // One that was not used is not counted.
         slot().await.unwrap().unused();
-        assert_eq!(pace.take_answered()[0].1, 0);
+        assert_eq!(limiter.take_answered()[0].1, 0);
 
         // One that was given up may be counted until now.
         let before = now();
         drop(slot().await.unwrap());
-        assert!(pace.take_answered()[0].1 > before);
+        assert!(limiter.take_answered()[0].1 > before);
     }
 }

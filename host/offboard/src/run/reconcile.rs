@@ -7,7 +7,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tracing::debug;
 
-use super::{Event, Events, Runner, batch::Shared, post::Ready};
+use super::{Event, Events, Runner, batch::Shared, submit::Ready};
 use crate::{
     contract::MachineAction,
     ledger::{Entry, LedgerError},

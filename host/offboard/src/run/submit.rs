@@ -10,7 +10,6 @@ use super::{
     Event, Events, Listing, Runner, Since,
     batch::{FRESH, Shared},
     duration_ms,
-    evidence::Delivered,
     preflight::stand_aside,
     since::ended_before,
     status_of,
@@ -23,6 +22,7 @@ use crate::{
     grant::{Grant, LeaveBy, Moment, Route},
     ledger::{Entry, LedgerError, RequestId, Taken},
     order::{State, Verdict, is_for_all},
+    verify::Delivered,
 };
 
 /// Where the service does not say how long to wait (unsourced): the quota's
@@ -251,7 +251,7 @@ impl Runner {
             && matches!(after, After::PutBack(_) | After::Renewed)
         {
             if let Some(pause) = asked_pause(record) {
-                self.pace.hold(pause).await?;
+                self.rate_limiter.hold(pause).await?;
             }
             after = After::Done;
         }
@@ -291,7 +291,7 @@ impl Runner {
         match (&after, &said) {
             (After::PutBack(pause), Some(problem)) => {
                 if let Some(pause) = asked_pause(record) {
-                    self.pace.hold(pause).await?;
+                    self.rate_limiter.hold(pause).await?;
                     how.events.send(Event::Waiting {
                         problem: problem.clone(),
                         after: pause,
@@ -342,7 +342,7 @@ impl Runner {
     pub(super) async fn heed(&self, record: &CallRecord) -> Result<(), Problem> {
         match asked_pause(record) {
             Some(pause) if pause <= LONGEST_PAUSE => self
-                .pace
+                .rate_limiter
                 .hold(pause)
                 .await
                 .map_err(|error| super::unrecorded(&error)),

@@ -11,9 +11,7 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use super::{
-    Runner, duration_ms,
-    evidence::Delivered,
-    status_of,
+    Runner, duration_ms, status_of,
     verdict::{read_problem, refused},
 };
 use crate::{
@@ -24,6 +22,7 @@ use crate::{
     egress::Delivery,
     grant::Route,
     sandbox::CallOutcome,
+    verify::Delivered,
 };
 
 /// Machines of one page of a search.

@@ -2,8 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::{args::Format, connect::Connected, hint, report, screen::Screen, target::Subject};
+use super::{args::Format, hint, report, screen::Screen, target::Subject};
 use offboard::{
+    Client,
     connection::TokenClaims,
     contract::{
         ActionType, InvalidMachineId, MachineAction, MachineId, Problem, ProblemKind, Retry,
@@ -32,15 +33,11 @@ pub(super) struct Asked {
 impl Asked {
     /// Looks for an order in the ledger that the service may not list yet: an offboarding
     /// that is not listed may have been carried out all the same.
-    pub(super) async fn look_into_ledger(
-        &mut self,
-        connected: &Connected,
-        machine: Option<MachineId>,
-    ) {
+    pub(super) async fn look_into_ledger(&mut self, client: &Client, machine: Option<MachineId>) {
         let Some(machine) = machine else {
             return;
         };
-        let sent = connected.runner.session.sent_order(&machine).await;
+        let sent = client.runner().session.sent_order(&machine).await;
         let is_listed = self.found.is_ok() || self.kind() != Some("no-offboarding");
         // A ledger that cannot be read leaves it open, as one without the order does.
         self.sent = sent
@@ -84,12 +81,12 @@ pub(super) fn interrupted(subjects: &[Subject]) -> Vec<Asked> {
 }
 
 /// The one machine that a user means.
-pub(super) async fn machine(connected: &Connected, target: &Target) -> Result<MachineId, Problem> {
+pub(super) async fn machine(client: &Client, target: &Target) -> Result<MachineId, Problem> {
     let name = match target {
         Target::Id(id) => return Ok(id.clone()),
         Target::Name(name) => name,
     };
-    let machines = connected.runner.find(name).await?;
+    let machines = client.runner().find(name).await?;
     match machines.as_slice() {
         [machine] => machine.id.parse().map_err(|error: InvalidMachineId| {
             Problem::new(

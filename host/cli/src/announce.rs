@@ -3,12 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{connect::Connected, drive::Course, hint, report, screen::Screen};
+use super::{drive::Course, hint, report, screen::Screen};
 use offboard::{
+    Client,
     grant::{Grant, Route},
-    ledger::{Alike, Counts, Entry, LedgerError, RunId},
+    ledger::{Alike, Counts, Entry, LedgerError, Who},
     order::State,
-    run::Rehearsed,
+    plan::{Origin, Plan},
+    run::DryRun,
     text::clean,
 };
 
@@ -20,12 +22,13 @@ const NAMED: u32 = 10;
 const REFUSED: u32 = 25;
 
 /// The question, and what has to be typed to go ahead.
-pub(super) fn question(planned: u64, resent: u64, max_devices: u64) -> (String, String) {
-    let (question, answer) = question_of(planned, max_devices);
-    if resent == 0 {
+pub(super) fn question(plan: &Plan, max_devices: u64) -> (String, String) {
+    let (question, answer) = question_of(plan.machines(), max_devices);
+    let unresolved = plan.unresolved();
+    if unresolved == 0 {
         return (question, answer);
     }
-    let second = format!("{question} {resent} of them may be offboarded a second time.");
+    let second = format!("{question} {unresolved} of them may be offboarded a second time.");
     (second, answer)
 }
 
@@ -58,12 +61,12 @@ pub(super) fn resent(screen: &Screen, names: &[String]) {
     screen.say(&format!("Resent, once each: {first}, and {more} more"));
 }
 
-/// Why a dry run cannot tell what is under way.
-pub(super) fn rehearsed(screen: &Screen, rehearsed: &Rehearsed) {
-    let why = match rehearsed {
-        Rehearsed::Yes => return,
-        Rehearsed::TooMany => "is not asked of so many".to_owned(),
-        Rehearsed::No(problem) => format!("cannot be told: {}", report::words(problem)),
+/// Why a dry run does not know what is in progress.
+pub(super) fn dry_run(screen: &Screen, dry_run: &DryRun) {
+    let why = match dry_run {
+        DryRun::Queried => return,
+        DryRun::TooMany => "is not asked of so many".to_owned(),
+        DryRun::Unavailable(problem) => format!("cannot be told: {}", report::words(problem)),
     };
     screen.say(&format!(
         "note: whether offboardings of these machines are under way already {why}"
@@ -84,21 +87,17 @@ struct Together {
 pub(super) async fn announce(
     course: &Course<'_>,
     screen: &Screen,
-    connected: &Connected,
-    run: RunId,
+    client: &Client,
+    plan: &Plan,
 ) -> Result<(), LedgerError> {
-    let ledger = connected.runner.session.ledger();
+    let (ledger, run) = (client.ledger(), plan.run());
     let counts = ledger.counts(run).await?;
-    let planned = counts.of(State::Planned);
-    let resent = match course.resend_unknown {
-        true => counts.of(State::Unknown),
-        false => 0,
-    };
-    let to_send = planned + resent;
-    if to_send == 0 && course.is_resumed {
+    let (to_send, resent) = (plan.machines(), plan.unresolved());
+    let planned = to_send.saturating_sub(resent);
+    if to_send == 0 && plan.origin() == Origin::Resumed {
         return Ok(());
     }
-    refused(course, screen, connected, run, &counts).await?;
+    refused(screen, client, plan, &counts).await?;
     if to_send == 0 {
         return Ok(());
     }
@@ -119,28 +118,28 @@ pub(super) async fn announce(
         let entries = ledger.entries_in(run, State::Planned, 0, FEW).await?;
         few(screen, &entries);
     }
-    if let Some(tag) = course.tag {
+    if let Some(tag) = plan.tag() {
         let tag = clean(tag.as_str());
         screen.say(&format!("The tag, set right before: {tag}"));
     }
-    if let Some(claims) = &connected.claims {
+    if let Some(claims) = client.claims() {
         if !claims.may_offboard() {
             screen
                 .say("note: the token does not carry Machine.Offboard: the service will refuse it");
         }
-        if course.tag.is_some() && !claims.may_tag() {
+        if plan.tag().is_some() && !claims.may_tag() {
             screen.say(
                 "note: the token does not carry Machine.ReadWrite.All: the service will refuse \
                  the tag, and the machines are offboarded without it",
             );
         }
     }
-    screen.say(&format!("Signed in {}.", clean(&connected.signed_in())));
+    screen.say(&format!("Signed in {}.", clean(&signed_in(client.who()))));
     screen.say(match course.dry {
         true => "The plugin would be allowed to send:",
         false => "The plugin will be allowed to send:",
     });
-    let api = &connected.runner.connection.api_root;
+    let api = &client.runner().connection.api_root;
     if to_send > u64::from(FEW) {
         let root = api.as_str().trim_end_matches('/');
         let each = |route: Route, with: &str| {
@@ -149,7 +148,7 @@ pub(super) async fn announce(
                 "  POST {root}{path}, once for each of the {to_send}, with exactly {with}"
             ));
         };
-        if course.tag.is_some() {
+        if plan.tag().is_some() {
             each(Route::TagMachine, "this tag");
         }
         each(Route::Offboard, "its comment");
@@ -161,7 +160,7 @@ pub(super) async fn announce(
     }
     for entry in entries {
         if let Some(machine) = entry.order.machine() {
-            let tag = course.tag.map(|tag| Grant::tag(api, machine, tag));
+            let tag = plan.tag().map(|tag| Grant::tag(api, machine, tag));
             let offboard = Grant::offboard(api, machine, entry.order.comment());
             for grant in tag.into_iter().chain([offboard]) {
                 screen.say(&format!("  {grant}"));
@@ -173,13 +172,12 @@ pub(super) async fn announce(
 
 /// What is left out, and why.
 async fn refused(
-    course: &Course<'_>,
     screen: &Screen,
-    connected: &Connected,
-    run: RunId,
+    client: &Client,
+    plan: &Plan,
     counts: &Counts,
 ) -> Result<(), LedgerError> {
-    let ledger = connected.runner.session.ledger();
+    let (ledger, run) = (client.ledger(), plan.run());
     let mut left = REFUSED;
     let mut more = 0;
     for state in [State::Rejected, State::NotSent, State::Skipped] {
@@ -197,7 +195,7 @@ async fn refused(
         left = left.saturating_sub(told);
         more += counts.of(state).saturating_sub(told.into());
     }
-    if more > 0 && !course.is_resumed {
+    if more > 0 && plan.origin() != Origin::Resumed {
         screen.say(&format!("and {more} more that are left out"));
     }
     Ok(())
@@ -323,4 +321,18 @@ impl Together {
             screen.say("  and more");
         }
     }
+}
+
+/// Whom the service takes the user for, according to the token.
+fn signed_in(who: &Who) -> String {
+    let with = who.auth.as_deref().unwrap_or("nothing");
+    let profile = who.profile.as_ref();
+    let profile = profile.map_or_else(String::new, |profile| format!(" of profile {profile}"));
+    let tenant = match &who.tenant {
+        Some(tenant) => format!("to tenant {tenant}"),
+        None => "to a tenant that the token does not name".to_owned(),
+    };
+    let application = who.application.as_ref();
+    let application = application.map_or_else(String::new, |id| format!(", as application {id}"));
+    format!("{tenant}{application}, with {with}{profile}")
 }

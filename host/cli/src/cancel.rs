@@ -5,13 +5,15 @@ use anyhow::{Result, bail};
 use super::{
     actions::{Asked, interrupted, machine, show, unknown_action},
     args::CancelArgs,
-    connect::{Connected, Record, connect},
+    connect::{connect, end, options},
     exit::Exit,
     screen::Screen,
     signal::Signals,
     target::Subject,
 };
 use offboard::{
+    Client,
+    client::Recording,
     config::Secrets,
     contract::{ActionId, ActionType, MachineAction, MachineId, Problem, ProblemKind, Retry},
     order::{state_of, state_of_problem},
@@ -22,23 +24,23 @@ use offboard::{
 pub(super) async fn cancel(args: CancelArgs, secrets: Secrets, screen: &Screen) -> Result<Exit> {
     args.connect.check_no_ledger(args.no_ledger.no_ledger)?;
     let signals = Signals::listen(screen);
-    let record = match args.no_ledger.no_ledger {
-        false => Record::Ledger,
+    let recording = match args.no_ledger.no_ledger {
+        false => Recording::Ledger,
         true if args.actions.len() > 1 => bail!("--no-ledger is for one action alone"),
-        true => Record::Nowhere,
+        true => Recording::Nowhere,
     };
     let config = args.connect.config(secrets)?;
-    let connected = connect(config, Files::default(), "cancel", record, &signals, screen);
-    let Some(mut connected) = connected.await? else {
+    let options = options("cancel", recording, Files::default(), &signals, screen);
+    let Some(client) = connect(&config, options, screen).await? else {
         let asked = interrupted(&args.actions);
         let (comment, format) = (Some(args.comment.as_str()), args.output.output);
         show(&asked, comment, state_of_problem, format, None, screen);
         return Ok(Exit::Interrupted);
     };
-    connected
-        .expect_tenant_of(args.actions.iter().filter_map(Subject::named))
+    client
+        .bind_tenant_of(args.actions.iter().filter_map(Subject::named))
         .await;
-    let unrecorded = connected.unrecorded.as_ref().map(unrecorded);
+    let unrecorded = client.unrecorded().map(unrecorded);
     let mut asked = Vec::new();
     for subject in &args.actions {
         let mut machine = None;
@@ -50,7 +52,7 @@ pub(super) async fn cancel(args: CancelArgs, secrets: Secrets, screen: &Screen) 
             )),
             (Some(problem), _) => Err(problem.clone()),
             (None, _) => {
-                let one = one(&args, &connected, &signals, subject, &mut machine, screen);
+                let one = one(&args, &client, &signals, subject, &mut machine, screen);
                 one.await
             }
         };
@@ -65,17 +67,17 @@ pub(super) async fn cancel(args: CancelArgs, secrets: Secrets, screen: &Screen) 
             sent: None,
             is_unseen: false,
         };
-        one.look_into_ledger(&connected, machine).await;
+        one.look_into_ledger(&client, machine).await;
         asked.push(one);
     }
-    connected.end(screen).await;
+    end(&client, screen).await;
     let comment = args.comment.as_str();
     show(
         &asked,
         Some(comment),
         state_of_problem,
         args.output.output,
-        connected.claims.as_ref(),
+        client.claims(),
         screen,
     );
     if signals.stopped() {
@@ -90,17 +92,17 @@ pub(super) async fn cancel(args: CancelArgs, secrets: Secrets, screen: &Screen) 
 
 async fn one(
     args: &CancelArgs,
-    connected: &Connected,
+    client: &Client,
     signals: &Signals,
     subject: &Subject,
     meant: &mut Option<MachineId>,
     screen: &Screen,
 ) -> Result<MachineAction, Problem> {
-    if let Some(problem) = &connected.missing {
+    if let Some(problem) = client.missing_token() {
         return Err(problem.clone());
     }
     let action = tokio::select! {
-        action = pending(connected, subject, meant) => action?,
+        action = pending(client, subject, meant) => action?,
         () = signals.stopping() => {
             return Err(Problem::new(ProblemKind::Interrupted, Retry::Safe, "interrupted before it was sent"));
         }
@@ -111,7 +113,7 @@ async fn one(
             screen.fail(&format!("this was done, and is not on record: {error}"));
         }
     };
-    let sent = connected.runner.cancel(&action, &args.comment, &events);
+    let sent = client.runner().cancel(&action, &args.comment, &events);
     tokio::select! {
         cancelled = stream.during(sent, observe) => cancelled
             .unwrap_or_else(|error| Err(run::unrecorded(&error))),
@@ -124,16 +126,16 @@ async fn one(
 /// The action that a user means: by its id, or the machine's offboarding that
 /// has not ended, and then which machine that is.
 async fn pending(
-    connected: &Connected,
+    client: &Client,
     subject: &Subject,
     meant: &mut Option<MachineId>,
 ) -> Result<ActionId, Problem> {
     let machine = match subject {
-        Subject::Action(id) => return offboarding(connected, id).await,
-        Subject::Machine(named) => machine(connected, &named.target).await?,
+        Subject::Action(id) => return offboarding(client, id).await,
+        Subject::Machine(named) => machine(client, &named.target).await?,
     };
     *meant = Some(machine.clone());
-    let listing = connected.runner.offboardings(&[&machine]).await?;
+    let listing = client.runner().offboardings(&[&machine]).await?;
     if let Some(id) = listing
         .pending(&machine)
         .and_then(|action| action.id.parse().ok())
@@ -160,8 +162,8 @@ async fn pending(
 
 /// The action, if it is an offboarding: this command withdraws nothing else.
 /// Without the permission to read, the user's word has to do.
-async fn offboarding(connected: &Connected, id: &ActionId) -> Result<ActionId, Problem> {
-    match connected.runner.action(id).await {
+async fn offboarding(client: &Client, id: &ActionId) -> Result<ActionId, Problem> {
+    match client.runner().action(id).await {
         Ok(action) if action.action_type != ActionType::Offboard => {
             let message = "this action is no offboarding";
             Err(Problem::new(

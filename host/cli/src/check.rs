@@ -13,18 +13,21 @@ use uuid::Uuid;
 
 use super::{
     args::{CheckArgs, ConnectArgs, Format, explain},
-    connect::{self, Record, check_files, component, pace, sign_in, who},
     exit::Exit,
-    hint, report,
+    hint,
+    observer::Terminal,
+    report,
     screen::Screen,
     signal::Signals,
-    watch::Watch,
 };
 use contents::{contents, held};
 use hosts::network;
 use offboard::{
     Keyword,
     audit::AuditFile,
+    client::{
+        self, Observer, Recorder, Recording, check_files, component, rate_limiter, sign_in, who,
+    },
     component::Component,
     config::{Auth, Config, PluginSettings, Secrets},
     connection::{
@@ -72,12 +75,13 @@ async fn walk(
     let Some((config, service, connection)) = configuration(&args.connect, secrets, report) else {
         return;
     };
-    let plugin = plugin(config.plugin_settings(), report, screen).await;
+    let observer: Arc<dyn Observer> = Arc::new(Terminal::new(*screen));
+    let plugin = plugin(config.plugin_settings(), report, &observer).await;
     let digest = plugin.as_ref().map(|(component, _)| component.digest());
     let digest = digest.map_or_else(String::new, |digest| digest.as_str().to_owned());
     let audit = records(&config, &digest, report).await;
     network(&config, &service, &connection, report).await;
-    let signed_in = sign_in(&config, &service, &connection, screen).await;
+    let signed_in = sign_in(&config, &service, &connection, &observer).await;
     let claims = match &signed_in {
         Ok((_, token)) => {
             let claims = token.claims();
@@ -94,7 +98,7 @@ async fn walk(
     let (Some((_, sandbox)), Some(audit)) = (plugin, audit) else {
         return;
     };
-    let sandbox = sandbox.audited(Arc::new(Watch::new(*screen, audit)));
+    let sandbox = sandbox.audited(Arc::new(Recorder::new(Arc::clone(&observer), audit)));
     let who = who(&config, &digest, &service);
     // Its few calls are nobody's else to count: nothing is left behind.
     let session = async {
@@ -112,8 +116,8 @@ async fn walk(
             return;
         }
     };
-    let pace = pace(&config, Arc::clone(&session), screen);
-    let mut runner = Runner::new(sandbox, connection, pace, session, signals.stop.clone());
+    let limiter = rate_limiter(&config, Arc::clone(&session), &observer);
+    let mut runner = Runner::new(sandbox, connection, limiter, session, signals.stop.clone());
     let is_other = claims
         .as_ref()
         .is_some_and(|claims| config.other_tenant(claims).is_some());
@@ -127,7 +131,7 @@ async fn walk(
         Err(problem) => problem.kind == ProblemKind::NoCredential,
     };
     if wrong_resource {
-        other_resources(&config, &service, &mut runner, report, screen).await;
+        other_resources(&config, &service, &mut runner, report, &observer).await;
     }
     report.add(CheckStep::skipped(
         "quota",
@@ -145,7 +149,7 @@ fn configuration(
 ) -> Option<(Config, Service, Connection)> {
     let found = args.config(secrets).and_then(|config| {
         let service = config.service().map_err(explain)?;
-        let connection = connect::network(&config, &service)?;
+        let connection = client::network(&config, &service)?;
         Ok((config, service, connection))
     });
     match found {
@@ -193,7 +197,7 @@ async fn records(config: &Config, digest: &str, report: &mut Report) -> Option<O
     let open = async {
         let nowhere = || LedgerError::nowhere(Fault::NoHome);
         let ledger = config.ledger_path().ok_or_else(nowhere)?;
-        check_files(config, Files::default(), Record::Ledger)?;
+        check_files(config, Files::default(), Recording::Ledger)?;
         let file = config.audit();
         let audit = file.map(|file| AuditFile::open(&file.value.0, Uuid::new_v4(), digest));
         let audit = audit.transpose()?;
@@ -228,11 +232,11 @@ async fn records(config: &Config, digest: &str, report: &mut Report) -> Option<O
 async fn plugin(
     settings: &PluginSettings,
     report: &mut Report,
-    screen: &Screen,
+    observer: &Arc<dyn Observer>,
 ) -> Option<(Component, Sandbox)> {
-    let (plugin, loading) = (settings.clone(), *screen);
+    let (plugin, watching) = (settings.clone(), Arc::clone(observer));
     let load = async {
-        let component = spawn_blocking(move || component(&plugin, &loading)).await??;
+        let component = spawn_blocking(move || component(&plugin, &*watching)).await??;
         let sandbox = Sandbox::new(&component, settings.limits.clone())?;
         anyhow::Ok((component, sandbox))
     };
@@ -292,7 +296,7 @@ async fn other_resources(
     service: &Service,
     runner: &mut Runner,
     report: &mut Report,
-    screen: &Screen,
+    observer: &Arc<dyn Observer>,
 ) {
     let Some(cloud) = config.cloud().map(|cloud| cloud.value) else {
         return;
@@ -306,7 +310,7 @@ async fn other_resources(
     for resource in cloud.resources().into_iter().skip(1) {
         let mut other = service.clone();
         other.resource = resource;
-        let signed_in = sign_in(config, &other, &runner.connection, screen).await;
+        let signed_in = sign_in(config, &other, &runner.connection, observer).await;
         let tried = match signed_in {
             Ok((credential, _)) => {
                 runner.connection.credential = Some(credential);

@@ -2,24 +2,27 @@
 //! simulator, through the same sandbox and over the same HTTP as any other.
 
 use std::{
-    cell::Cell,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, ensure};
+use futures_util::StreamExt;
 use offboard_simulator::{Config, OnDuplicate, Simulator};
 
 use super::{exit::Exit, hint, report, screen::Screen, signal::Signals};
 use offboard::{
+    Client,
+    client::{PlanRequest, Selected},
     component::Component,
     connection::{Connection, Token},
-    contract::{Comment, MachineId, Problem, ProblemKind},
+    contract::{Comment, Problem, ProblemKind},
     grant::Grant,
-    ledger::{Entry, Ledger, Plan, RunId, Session, Who},
-    order::{State, Target},
+    ledger::{Entry, Ledger, RunId, Session, Who},
+    order::State,
+    plan::{Confirmation, Plan},
     rate_limit::{Quota, RateLimiter},
-    run::{self, Event, Events, Runner, Sending},
+    run::{Event, Events, Runner},
     sandbox::{Limits, Sandbox},
 };
 
@@ -54,8 +57,9 @@ async fn tour(screen: &Screen, signals: &Signals, simulator: &Simulator) -> Resu
     let who = Who::new(None, component.digest().as_str(), simulator.api_root());
     let ledger = Ledger::in_memory().await?;
     let session = Arc::new(Session::begin(&ledger, &who, "demo").await?);
-    let pace = RateLimiter::new(Quota::default(), Arc::clone(&session), |_| {});
-    let runner = Runner::new(sandbox, connection, pace, session, signals.stop.clone());
+    let limiter = RateLimiter::new(Quota::default(), Arc::clone(&session), |_| {});
+    let runner = Runner::new(sandbox, connection, limiter, session, signals.stop.clone());
+    let client = Client::from_parts(runner, who);
     let fleet = simulator.machines();
     screen.line(&format!(
         "A simulator of Defender for Endpoint listens on {} with {} machines.\n\
@@ -69,10 +73,10 @@ async fn tour(screen: &Screen, signals: &Signals, simulator: &Simulator) -> Resu
         .iter()
         .find(|truth| truth.online && truth.supported && truth.machine.health_status == "Active")
         .context("the fleet has no machine that is online")?;
-    success(screen, &runner, &online.machine.id).await?;
+    success(screen, &client, &online.machine.id).await?;
 
     heading(screen, "2. A machine that nobody knows");
-    let unknown = failure(screen, &runner, NOBODY).await?;
+    let unknown = failure(screen, &client, NOBODY).await?;
     ensure!(
         unknown.kind == ProblemKind::MachineNotFound,
         "the simulator took an unknown machine"
@@ -87,19 +91,19 @@ async fn tour(screen: &Screen, signals: &Signals, simulator: &Simulator) -> Resu
         .find(|truth| !truth.online && truth.supported)
         .context("the fleet has no machine that is offline")?;
     let first = plan(
-        &runner,
+        &client,
         &offline.machine.id,
         "Offline since spring, INC-1000",
     )
     .await?;
-    let first = send(&runner, first).await?;
+    let first = send(&client, first).await?;
     screen.line(&format!(
         "{} is offline, so its first offboarding stays pending: {}",
         offline.machine.computer_dns_name,
         first.order.action().map_or("", |action| action.id.as_str()),
     ));
-    let again = plan(&runner, &offline.machine.id, "Stolen, INC-1234").await?;
-    let again = send(&runner, again).await?;
+    let again = plan(&client, &offline.machine.id, "Stolen, INC-1234").await?;
+    let again = send(&client, again).await?;
     ensure!(
         again.order.is_joined(),
         "the simulator took a second offboarding"
@@ -122,33 +126,32 @@ async fn tour(screen: &Screen, signals: &Signals, simulator: &Simulator) -> Resu
     Ok(())
 }
 
-/// Puts one order on record, and looks at its machine.
-async fn plan(runner: &Runner, machine: &str, comment: &str) -> Result<RunId> {
-    let machine: MachineId = machine.parse()?;
+/// Plans the offboarding of one machine, and reads the machine.
+async fn plan(client: &Client, machine: &str, comment: &str) -> Result<Plan> {
     let comment: Comment = comment.parse()?;
-    let plan = Plan {
-        target: Target::Id(machine),
-        comment,
-        called: None,
-    };
-    let run = uuid::Uuid::new_v4();
-    // Each of them is sent, whatever was before.
-    Ok(runner.session.plan(run, None, true, None, [plan]).await?)
-}
-
-/// Sends it, without asking anybody; what became of it.
-async fn send(runner: &Runner, run: RunId) -> Result<Entry> {
-    let again = Sending {
+    let request = PlanRequest {
+        machines: vec![Selected {
+            machine: machine.parse()?,
+            called: None,
+            comment: comment.into(),
+        }],
+        // Each of them is sent, whatever was before.
         again: true,
-        ..Sending::default()
+        ..PlanRequest::default()
     };
-    runner.preflight(run, true, &Events::none()).await?;
-    runner.send(run, again, &Events::none()).await?;
-    the_order(runner, run).await
+    Ok(client.plan(request, &Events::none()).await?)
 }
 
-async fn the_order(runner: &Runner, run: RunId) -> Result<Entry> {
-    let orders = runner.session.ledger().entries(run, 0, 1).await?;
+/// Executes a plan without asking. Returns what became of its order.
+async fn send(client: &Client, plan: Plan) -> Result<Entry> {
+    let run = plan.run();
+    let confirmed = plan.confirm(Confirmation::consent())?;
+    client.execute(confirmed, None).finish().await?;
+    the_order(client, run).await
+}
+
+async fn the_order(client: &Client, run: RunId) -> Result<Entry> {
+    let orders = client.ledger().entries(run, 0, 1).await?;
     orders.into_iter().next().context("there is no order")
 }
 
@@ -157,50 +160,46 @@ fn heading(screen: &Screen, text: &str) {
 }
 
 /// The whole way: preflight, grant, request, action, end.
-async fn success(screen: &Screen, runner: &Runner, machine: &str) -> Result<()> {
+async fn success(screen: &Screen, client: &Client, machine: &str) -> Result<()> {
     heading(screen, "1. A machine that is online");
-    let run = plan(runner, machine, "Stolen, INC-1234").await?;
-    runner.preflight(run, true, &Events::none()).await?;
-    let entry = the_order(runner, run).await?;
+    let plan = plan(client, machine, "Stolen, INC-1234").await?;
+    let entry = the_order(client, plan.run()).await?;
     let seen = entry.order.seen().context("the preflight failed")?;
     screen.line("Before (preflight):");
     screen.line(&report::planned(&[&entry]));
     let platform = seen.platform.clone();
     let id = entry.order.machine().context("the order has no machine")?;
-    let grant = Grant::offboard(&runner.connection.api_root, id, entry.order.comment());
+    let grant = Grant::offboard(
+        &client.runner().connection.api_root,
+        id,
+        entry.order.comment(),
+    );
     screen.line(&format!(
         "\nWhat the plugin may send, and nothing else:\n  {grant}"
     ));
 
     let start = Instant::now();
     let since = |start: Instant| format!("{:4.1} s", start.elapsed().as_secs_f32());
-    let entry = send(runner, run).await?;
-    let action = entry
-        .order
-        .action()
-        .context("the service did not take it")?;
-    screen.line(&format!(
-        "\nThe machine action that came back:\n{}",
-        pretty(&action.json)
-    ));
-    screen.line(&format!(
-        "\nIts way:\n  {}  {}",
-        since(start),
-        action.status.name()
-    ));
-    let ended = Cell::new(State::Accepted);
-    let observe = |event: Event| {
-        if let Event::Changed { order } = event
-            && let Some(action) = order.order.action()
-        {
-            ended.set(order.order.state());
-            screen.line(&format!("  {}  {}", since(start), action.status.name()));
+    let confirmed = plan.confirm(Confirmation::consent())?;
+    let mut run = client.execute(confirmed, Some(PATIENCE));
+    let mut ended = None;
+    while let Some(event) = run.next().await {
+        let Event::Changed { order } = event else {
+            continue;
+        };
+        let action = order.order.action();
+        let action = action.context("the service did not take it")?;
+        if ended.is_none() {
+            screen.line(&format!(
+                "\nThe machine action that came back:\n{}\n\nIts way:",
+                pretty(&action.json)
+            ));
         }
-    };
-    let (events, mut stream) = run::events();
-    let tracked = runner.track(run, Some(PATIENCE), &events);
-    stream.during(tracked, observe).await?;
-    let ended = ended.get();
+        ended = Some(order.order.state());
+        screen.line(&format!("  {}  {}", since(start), action.status.name()));
+    }
+    run.finish().await?;
+    let ended = ended.context("nothing was sent")?;
     ensure!(ended == State::Succeeded, "it ended as {ended}");
     screen.line(&format!(
         "\nOffboarded. {}",
@@ -210,16 +209,16 @@ async fn success(screen: &Screen, runner: &Runner, machine: &str) -> Result<()> 
 }
 
 /// An order that the service refuses, in the service's own words.
-async fn failure(screen: &Screen, runner: &Runner, machine: &str) -> Result<Problem> {
-    let run = plan(runner, machine, "Stolen, INC-1234").await?;
-    runner.preflight(run, true, &Events::none()).await?;
-    let entry = the_order(runner, run).await?;
+async fn failure(screen: &Screen, client: &Client, machine: &str) -> Result<Problem> {
+    let plan = plan(client, machine, "Stolen, INC-1234").await?;
+    let entry = the_order(client, plan.run()).await?;
     let problem = entry
         .order
         .problem()
         .context("the service knows it")?
         .clone();
-    let credential = runner
+    let credential = client
+        .runner()
         .connection
         .credential
         .as_ref()

@@ -1,5 +1,4 @@
-//! A run from its record to its result, whether it begins or is taken up again:
-//! look, show, ask, send, follow, report.
+//! A run from its draft to its result: plan, confirm, execute, and what is shown of each.
 
 use std::{
     cell::RefCell,
@@ -7,14 +6,16 @@ use std::{
     path::Path,
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Error, Result, ensure};
+use futures_util::StreamExt;
 use tempfile::NamedTempFile;
+use tokio::task::AbortHandle;
+use uuid::Uuid;
 
 use super::{
     announce::{self, announce},
     args::{OutputArgs, SendArgs},
     confirm::confirm,
-    connect::Connected,
     exit::Exit,
     outcome::Outcome,
     report::Rows,
@@ -23,13 +24,15 @@ use super::{
     tell::Teller,
 };
 use offboard::{
-    contract::{Problem, ProblemKind, Retry, Tag},
-    ledger::{Ledger, LedgerError, Plan, RunId, RunRow},
+    Client,
+    client::{PlanError, RunError, Selected},
+    contract::{Problem, ProblemKind, Retry},
+    ledger::{Ledger, LedgerError, RunRow},
     mask,
     order::{Order, State, Verdict},
     outputs::Files,
-    plan::{Confirmation, Method, PlanDigest},
-    run::{self, Event, Sending, unrecorded},
+    plan::{Confirmation, ConfirmedPlan, Draft, GuardError, Guards, Origin, Plan},
+    run::{self, Event, unrecorded},
     text::clean_error,
 };
 
@@ -42,261 +45,248 @@ const REPORT: &[u8; 15] = b"<!doctype html>";
 /// Orders that are read from the ledger at once.
 const PAGE: u32 = 500;
 
-/// What a user wants of a run.
+/// What the user wants of a run.
 pub(super) struct Course<'a> {
     pub(super) send: &'a SendArgs,
     pub(super) dry: bool,
-    /// It was begun before.
-    pub(super) is_resumed: bool,
-    pub(super) again: bool,
-    /// What each machine is tagged with before.
-    pub(super) tag: Option<&'a Tag>,
-    pub(super) resend_unknown: bool,
     /// Where its rows go.
     pub(super) rows: &'a RefCell<Rows>,
 }
 
 impl Course<'_> {
-    /// The confirmation of a plan that was shown, or else a consent in advance.
-    fn confirmation(&self, shown: Option<PlanDigest>) -> Confirmation {
-        let method = if shown.is_some() {
-            Method::Answer
-        } else if self.send.expect.is_some() {
-            Method::ExpectedCount
-        } else {
-            Method::Consent
-        };
-        Confirmation {
-            digest: shown,
-            method,
-            by: None,
-            resend_unknown: self.resend_unknown,
-        }
+    /// Whether the user is asked to confirm the plan.
+    fn asks(&self) -> bool {
+        !self.send.yes && !self.dry
     }
 }
 
-/// What could not be put on record, by its number.
-pub(super) type Unwritten = RefCell<HashMap<u64, Order>>;
+/// What could not be recorded, by its number.
+type Unwritten = RefCell<HashMap<u64, Order>>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Finished {
     Yes,
     Interrupted,
-    /// Somebody was asked, and did not say yes.
+    /// The user was asked, and did not say yes.
     Declined,
+}
+
+/// A run under way, as the terminal knows it.
+struct Progress<'a> {
+    course: &'a Course<'a>,
+    client: &'a Client,
+    draft: &'a Draft,
+    signals: &'a Signals,
+    screen: &'a Screen,
+    unwritten: Unwritten,
+    /// How to end the execution at once.
+    execution: RefCell<Option<AbortHandle>>,
 }
 
 /// Drives a run to its end, and shows what became of it.
 pub(super) async fn drive(
     course: &Course<'_>,
-    connected: &Connected,
-    run: RunId,
+    client: &Client,
+    draft: &Draft,
     signals: &Signals,
     screen: &Screen,
 ) -> Result<Exit> {
-    let unwritten = Unwritten::default();
+    let progress = Progress {
+        course,
+        client,
+        draft,
+        signals,
+        screen,
+        unwritten: Unwritten::default(),
+        execution: RefCell::default(),
+    };
     let finished = tokio::select! {
-        finished = go(course, connected, run, signals, screen, &unwritten) => finished,
+        finished = progress.go() => finished,
         () = signals.at_once() => Ok(Finished::Interrupted),
     };
     Screen::set_bar(None);
     let is_declined = matches!(finished, Ok(Finished::Declined));
     let stopped = matches!(finished, Ok(Finished::Interrupted)) || signals.stopped();
     if stopped {
-        connected.leave_unknown(screen).await;
+        if let Some(execution) = progress.execution.take() {
+            execution.abort();
+        }
+        if let Err(error) = client.leave_unknown().await {
+            screen.detail(&format!("note: {error}"));
+        }
     }
     if is_declined {
         screen.insisting().say("Nothing was sent.");
-        // Whoever was asked has just seen what it was about; programs have not.
+        // The user has just seen the plan; a program that reads the output has not.
         if course.rows.borrow().is_table() {
             return Ok(Exit::Interrupted);
         }
     }
     let failed = finished.err();
     if let Some(error) = &failed {
-        screen.fail(&error.to_string());
+        screen.fail(&clean_error(&format!("{error:#}")));
     }
-    let told = finish(course, connected, run, screen, &unwritten, failed.as_ref());
-    // It was done, whatever becomes of the telling.
-    let exit = told.await.unwrap_or_else(|error| {
+    let failed = failed.as_ref().and_then(|error| error.downcast_ref());
+    let shown = progress.finish(failed).await;
+    // It was done, even if the result cannot be shown.
+    let exit = shown.unwrap_or_else(|error| {
         screen.fail(&clean_error(&format!("{error:#}")));
         Exit::Refused
     });
-    Ok(match stopped || is_declined {
-        true => Exit::Interrupted,
-        false => exit,
+    Ok(if stopped || is_declined {
+        Exit::Interrupted
+    } else {
+        exit
     })
 }
 
-/// Shows a run as it stands.
-pub(super) async fn show(
-    course: &Course<'_>,
-    connected: &Connected,
-    run: RunId,
-    screen: &Screen,
-) -> Result<Exit> {
-    finish(course, connected, run, screen, &Unwritten::default(), None).await
-}
+impl Progress<'_> {
+    async fn go(&self) -> Result<Finished> {
+        let Self {
+            course,
+            client,
+            signals,
+            screen,
+            ..
+        } = self;
+        let ledger = client.ledger();
+        let counts = ledger.counts(self.draft.run()).await?;
+        if self.draft.origin() == Origin::Repeated && counts.open() == 0 {
+            return Ok(Finished::Yes);
+        }
+        let teller = Teller::new(screen, client, counts.total());
+        let plan = self.plan(&teller).await?;
+        let consent = course.send.yes.then(Confirmation::consent);
+        if plan.problem().is_some() {
+            if let Some(consent) = consent.filter(|_| !course.dry) {
+                self.execute(plan.confirm(consent)?, &teller).await?;
+            }
+            return Ok(Finished::Yes);
+        }
+        if course.dry && plan.machines() > 0 {
+            let dry_run = client.dry_run(&plan).await?;
+            announce::dry_run(screen, &dry_run);
+        }
+        // What is confirmed is shown, even with --quiet.
+        let shown = if course.asks() {
+            screen.insisting()
+        } else {
+            **screen
+        };
+        announce(course, &shown, client, &plan).await?;
+        if plan.machines() > 0 {
+            shown.say(&format!("Plan digest: {}", plan.digest()));
+        }
+        if course.dry || signals.stopped() {
+            return Ok(Finished::Yes);
+        }
+        if course.asks() && plan.machines() > 0 {
+            let (question, answer) = announce::question(&plan, course.send.max_devices);
+            if !confirm(&question, &answer, signals).await {
+                return Ok(Finished::Declined);
+            }
+        }
+        let confirmation = consent.unwrap_or_else(|| Confirmation::answer(plan.digest()));
+        self.execute(plan.confirm(confirmation)?, &teller).await?;
+        Ok(Finished::Yes)
+    }
 
-async fn go(
-    course: &Course<'_>,
-    connected: &Connected,
-    run: RunId,
-    signals: &Signals,
-    screen: &Screen,
-    unwritten: &Unwritten,
-) -> Result<Finished, LedgerError> {
-    let runner = &connected.runner;
-    let ledger = runner.session.ledger();
-    let counts = ledger.counts(run).await?;
-    let teller = Teller::new(screen, connected, counts.total());
-    let (events, mut stream) = run::events();
-    let observe = |event: Event| {
-        if let Event::NotRecorded { order, .. } = &event {
-            unwritten
+    async fn plan(&self, teller: &Teller<'_>) -> Result<Plan> {
+        let (events, mut stream) = run::events();
+        let planned = self.client.preflight(self.draft.clone(), &events);
+        let plan = stream.during(planned, |event| self.observe(&event, teller));
+        plan.await.map_err(|error| match error {
+            PlanError::Ledger(error) => error.into(),
+            error => error.into(),
+        })
+    }
+
+    async fn execute(&self, confirmed: ConfirmedPlan, teller: &Teller<'_>) -> Result<()> {
+        let mut run = self.client.execute(confirmed, self.course.send.wait.wait);
+        *self.execution.borrow_mut() = Some(run.abort_handle());
+        while let Some(event) = run.next().await {
+            self.observe(&event, teller);
+        }
+        teller.end();
+        let finished = run.finish().await;
+        self.execution.take();
+        finished.map(drop).map_err(|error| match error {
+            RunError::Ledger(error) => error.into(),
+            error => error.into(),
+        })
+    }
+
+    fn observe(&self, event: &Event, teller: &Teller<'_>) {
+        if let Event::NotRecorded { order, .. } = event {
+            self.unwritten
                 .borrow_mut()
                 .insert(order.number, order.order.clone());
         }
-        teller.tell(&event);
-    };
-    if counts.of(State::Planned) > 0
-        && let Some(problem) = stream
-            .during(runner.preflight(run, course.again, &events), observe)
-            .await?
-    {
-        // Every machine would meet it, and not all rules were asked.
-        observe(Event::Stopped { problem });
-        if course.send.yes && !course.dry {
-            let consent = course.confirmation(None);
-            let all = !course.is_resumed;
-            runner.session.confirm(run, all, &consent).await?;
-        }
-        return Ok(Finished::Yes);
+        teller.tell(event);
     }
-    let now = ledger.counts(run).await?;
-    let doubtful = match course.resend_unknown {
-        true => now.of(State::Unknown),
-        false => 0,
-    };
-    let planned = now.of(State::Planned) + doubtful;
-    if course.dry && planned > 0 {
-        let rehearsed = runner.dry_run(run, planned, course.again).await?;
-        announce::rehearsed(screen, &rehearsed);
-    }
-    // What is confirmed is shown, however quiet the rest is to be.
-    let asks = !course.send.yes && !course.dry;
-    let shown = if asks { screen.insisting() } else { *screen };
-    announce(course, &shown, connected, run).await?;
-    let plan = runner.session.plan_of(run, course.resend_unknown).await?;
-    if plan.machines > 0 {
-        shown.say(&format!("Plan digest: {}", plan.digest));
-    }
-    if course.dry || signals.stopped() {
-        return Ok(Finished::Yes);
-    }
-    if asks && planned > 0 {
-        let max_devices = course.send.max_devices;
-        let (question, answer) = announce::question(planned, doubtful, max_devices);
-        if !confirm(&question, &answer, signals).await {
-            return Ok(Finished::Declined);
-        }
-    }
-    let succeeded = runner.succeeded(run).await?;
-    // Who takes a run up does so for what was shown: what was left out stays out.
-    let all = !asks && !course.is_resumed;
-    let shown = asks.then_some(plan.digest);
-    let confirmation = course.confirmation(shown);
-    runner.session.confirm(run, all, &confirmation).await?;
-    let sending = Sending {
-        again: course.again,
-        resend_unknown: course.resend_unknown,
-        tag: course.tag.cloned(),
-    };
-    teller.begin(planned);
-    let sent = runner.send(run, sending, &events);
-    stream.during(sent, observe).await?;
-    teller.end();
-    let is_resumed = counts.of(State::Accepted) + counts.of(State::Pending) > 0;
-    let patience = course.send.wait.wait;
-    if patience.is_some() || is_resumed {
-        let accepted = ledger.counts(run).await?;
-        let accepted = accepted.of(State::Accepted) + accepted.of(State::Pending);
-        teller.begin_to_follow(accepted);
-        let tracked = runner.track(run, patience, &events);
-        stream.during(tracked, observe).await?;
-        teller.end();
-    }
-    // What turned out to have ended long ago says little of its machine.
-    runner.check_succeeded(run, &succeeded).await?;
-    Ok(Finished::Yes)
-}
 
-/// The rows, what to do next, the page, and the exit code.
-async fn finish(
-    course: &Course<'_>,
-    connected: &Connected,
-    run: RunId,
-    screen: &Screen,
-    unwritten: &Unwritten,
-    failed: Option<&LedgerError>,
-) -> Result<Exit> {
-    let ledger = connected.runner.session.ledger();
-    let claims = connected.claims.as_ref();
-    let session = &connected.runner.session;
-    // What another process is at keeps the turn that it has there.
-    let is_busy = session.is_busy_elsewhere(run).await?;
-    let resent = match course.resend_unknown {
-        true => session.resent(run).await?,
-        false => HashSet::new(),
-    };
-    let mut resent_names = Vec::new();
-    let mut outcome = Outcome::new(course.rows, claims, *screen);
-    let mut after = 0;
-    loop {
-        let mut entries = ledger.entries(run, after, PAGE).await?;
-        let Some(last) = entries.last() else {
-            break;
+    /// The rows, what to do next, the report, and the exit code.
+    async fn finish(&self, failed: Option<&LedgerError>) -> Result<Exit> {
+        let (course, screen, run) = (self.course, self.screen, self.draft.run());
+        let (session, ledger) = (self.client.session(), self.client.ledger());
+        let claims = self.client.claims();
+        let resends = self.draft.resends_unknown();
+        // An order that another process is sending keeps its state.
+        let is_busy = session.is_busy_elsewhere(run).await?;
+        let resent = if resends {
+            session.resent(run).await?
+        } else {
+            HashSet::new()
         };
-        after = last.number;
-        let names = entries
-            .iter()
-            .filter(|entry| resent.contains(&entry.number));
-        resent_names.extend(names.map(announce::name));
-        for entry in &mut entries {
-            if let Some(order) = unwritten.borrow().get(&entry.number) {
-                entry.order = order.clone();
+        let mut resent_names = Vec::new();
+        let mut outcome = Outcome::new(course.rows, claims, *screen);
+        let mut after = 0;
+        loop {
+            let mut entries = ledger.entries(run, after, PAGE).await?;
+            let Some(last) = entries.last() else {
+                break;
+            };
+            after = last.number;
+            let names = entries
+                .iter()
+                .filter(|entry| resent.contains(&entry.number));
+            resent_names.extend(names.map(announce::name));
+            for entry in &mut entries {
+                if let Some(order) = self.unwritten.borrow().get(&entry.number) {
+                    entry.order = order.clone();
+                }
+                if !is_busy {
+                    leave(&mut entry.order, course.dry, failed);
+                }
             }
-            if !is_busy {
-                leave(&mut entry.order, course.dry, failed);
+            let orders: Vec<&Order> = entries.iter().map(|entry| &entry.order).collect();
+            outcome.add(&orders);
+        }
+        let exit = outcome.end();
+        if resends {
+            announce::resent(screen, &resent_names);
+        }
+        let row = ledger.run_at(run).await?.filter(|_| !ledger.is_in_memory());
+        if let Some(row) = row {
+            // A single order that has ended needs no more words.
+            if row.counts.total() > 1
+                || row.counts.of(State::Planned) + row.counts.of(State::Unknown) > 0
+            {
+                outcome.summarize(&row);
             }
+            if is_busy {
+                screen.say("note: another process is sending orders of this run; they are its own");
+            }
+            if let Some(file) = &course.send.report
+                && let Err(error) = report(ledger, &row, file).await
+            {
+                screen.fail(&clean_error(&format!("the report: {error:#}")));
+            }
+        } else if course.send.report.is_some() {
+            screen.say("note: a run that is not on record has no report");
         }
-        let orders: Vec<&Order> = entries.iter().map(|entry| &entry.order).collect();
-        outcome.add(&orders);
+        Ok(exit)
     }
-    let exit = outcome.end();
-    if course.resend_unknown {
-        announce::resent(screen, &resent_names);
-    }
-    let row = ledger.run_at(run).await?.filter(|_| !ledger.is_in_memory());
-    if let Some(row) = row {
-        // A single order that has ended needs no more words.
-        if row.counts.total() > 1
-            || row.counts.of(State::Planned) + row.counts.of(State::Unknown) > 0
-        {
-            outcome.summarize(&row);
-        }
-        if is_busy {
-            screen.say("note: another process is sending orders of this run; they are its own");
-        }
-        if let Some(file) = &course.send.report
-            && let Err(error) = report(ledger, &row, file).await
-        {
-            screen.fail(&clean_error(&format!("the report: {error:#}")));
-        }
-    } else if course.send.report.is_some() {
-        screen.say("note: a run that is not on record has no report");
-    }
-    Ok(exit)
 }
 
 async fn report(ledger: &Ledger, run: &RunRow, file: &Path) -> Result<()> {
@@ -332,64 +322,32 @@ fn leave(order: &mut Order, dry: bool, failed: Option<&LedgerError>) {
 /// An order that is none.
 pub(super) fn nothing_was_done(
     output: &OutputArgs,
-    mut plans: impl Iterator<Item = Result<Plan>>,
+    machines: &[Selected],
+    correlate: bool,
     screen: &Screen,
 ) -> Result<()> {
     let rows = RefCell::new(Rows::new(*screen, output.output));
     let mut outcome = Outcome::new(&rows, None, *screen);
-    loop {
-        let page = plans.by_ref().take(PAGE as usize);
-        let orders: Vec<Order> = page
-            .map(|plan| {
-                let plan = plan?;
-                let mut order = Order::new(plan.target, plan.comment);
-                order.settle(Verdict::NotSent(Problem::new(
-                    ProblemKind::Interrupted,
-                    Retry::Safe,
-                    "the run ended before its turn",
-                )));
-                Ok(order)
-            })
-            .collect::<Result<_>>()?;
-        if orders.is_empty() {
-            break;
-        }
+    let run = Uuid::new_v4();
+    let mut number = 0;
+    for page in machines.chunks(PAGE as usize) {
+        let mut order = |machine: &Selected| {
+            number += 1;
+            let order = machine.order(correlate, run, number)?;
+            let mut order = Order::new(order.target, order.comment);
+            order.settle(Verdict::NotSent(Problem::new(
+                ProblemKind::Interrupted,
+                Retry::Safe,
+                "the run ended before its turn",
+            )));
+            Ok(order)
+        };
+        let orders: Vec<Order> = page.iter().map(&mut order).collect::<Result<_>>()?;
         outcome.add(&orders.iter().collect::<Vec<_>>());
     }
     rows.borrow_mut().end();
     outcome.end();
     Ok(())
-}
-
-/// Whether a run is about these machines, so many, for these reasons.
-pub(super) async fn are_same(
-    ledger: &Ledger,
-    run: RunId,
-    count: u64,
-    mut plans: impl Iterator<Item = Result<Plan>>,
-) -> Result<bool> {
-    if ledger.counts(run).await?.total() != count {
-        return Ok(false);
-    }
-    let mut after = 0;
-    loop {
-        let entries = ledger.entries(run, after, PAGE).await?;
-        let Some(last) = entries.last() else {
-            return Ok(plans.next().is_none());
-        };
-        after = last.number;
-        for entry in &entries {
-            let order = &entry.order;
-            let plan = plans.next().transpose()?;
-            let same = plan.is_some_and(|plan| {
-                // The ids of the run are in comments that are correlated.
-                plan.target == *order.target() && plan.comment == *order.comment()
-            });
-            if !same {
-                return Ok(false);
-            }
-        }
-    }
 }
 
 /// Whether a report can be written, before anything is sent.
@@ -428,33 +386,34 @@ fn is_free(file: &Path) -> bool {
         && begin.eq_ignore_ascii_case(REPORT)
 }
 
-/// Whoever wants a tag wants it on every machine: a plugin that has none to set
-/// is found out before the first one.
-pub(super) fn expect_tagging(connected: &Connected, tag: Option<&Tag>) -> Result<()> {
-    ensure!(
-        tag.is_none() || connected.runner.sandbox.can_tag(),
-        "a tag takes a plugin that exports `tagging`, and this one does not (`offboard inspect` \
-         shows what it exports): nothing was sent"
-    );
-    Ok(())
+/// Checks what can be checked before the client connects.
+///
+/// # Errors
+/// The user has to name the number of machines, or cannot be asked.
+pub(super) fn guard(guards: Guards, send: &SendArgs, count: u64, dry: bool) -> Result<()> {
+    let checked = if send.yes && !dry {
+        guards.check_consent(count)
+    } else {
+        guards.check(count)
+    };
+    checked.map_err(explain)
 }
 
-/// What can be said of a run that is taken up, before anybody is asked.
-pub(super) fn guard(send: &SendArgs, planned: u64) -> Result<()> {
-    if let Some(expected) = send.expect {
-        ensure!(
-            expected == planned,
-            "{expected} machines are expected, and {planned} are to be sent: nothing was sent"
-        );
+/// The error of a guard, with the flag that changes it.
+pub(super) fn explain(error: GuardError) -> Error {
+    match error {
+        GuardError::TooMany { count, limit } => anyhow::anyhow!(
+            "{count} machines are more than {limit} (--max-devices): if so many are meant, add \
+             --expect {count}"
+        ),
+        error => error.into(),
     }
-    ensure!(
-        planned <= send.max_devices || !send.yes || send.expect.is_some(),
-        "{planned} machines are more than {} (--max-devices): if so many are meant, add --expect {planned}",
-        send.max_devices
-    );
-    ensure!(
-        planned == 0 || send.yes || Screen::can_ask(),
-        "there is no terminal to ask on: add --yes to go ahead"
-    );
-    Ok(())
+}
+
+/// The limits that the user gave.
+pub(super) fn guards(send: &SendArgs) -> Guards {
+    Guards {
+        max_devices: send.max_devices,
+        expected: send.expect,
+    }
 }

@@ -4,13 +4,15 @@ use anyhow::Result;
 
 use super::{
     args::{FindArgs, Format},
-    connect::{Connected, Record, connect},
+    connect::{connect, end, options},
     exit::Exit,
     hint, report,
     screen::Screen,
     signal::Signals,
 };
 use offboard::{
+    Client,
+    client::Recording,
     config::Secrets,
     contract::{Machine, Problem},
     output::MachineRow,
@@ -22,12 +24,12 @@ pub(super) async fn find(args: FindArgs, secrets: Secrets, screen: &Screen) -> R
     let signals = Signals::listen(screen);
     let config = args.connect.config(secrets)?;
     let files = Files::default();
-    let connected = connect(config, files, "find", Record::Calls, &signals, screen);
-    let Some(connected) = connected.await? else {
+    let options = options("find", Recording::Calls, files, &signals, screen);
+    let Some(client) = connect(&config, options, screen).await? else {
         return Ok(Exit::Interrupted);
     };
-    let found = found(&connected, &args, &signals).await;
-    connected.end(screen).await;
+    let found = found(&client, &args, &signals).await;
+    end(&client, screen).await;
     let Some(found) = found else {
         show(&args, screen, &[]);
         return Ok(Exit::Interrupted);
@@ -47,7 +49,7 @@ pub(super) async fn find(args: FindArgs, secrets: Secrets, screen: &Screen) -> R
         }
         Err(problem) => {
             show(&args, screen, &[]);
-            let hint = hint::hint(&problem, connected.claims.as_ref());
+            let hint = hint::hint(&problem, client.claims());
             screen.error(&format!("{}\n  {hint}", report::words(&problem)));
             Ok(Exit::of_problem(&problem))
         }
@@ -56,15 +58,15 @@ pub(super) async fn find(args: FindArgs, secrets: Secrets, screen: &Screen) -> R
 
 /// The machines; none where the user ends it before.
 async fn found(
-    connected: &Connected,
+    client: &Client,
     args: &FindArgs,
     signals: &Signals,
 ) -> Option<Result<Vec<Machine>, Problem>> {
-    if let Some(problem) = &connected.missing {
+    if let Some(problem) = client.missing_token() {
         return Some(Err(problem.clone()));
     }
     tokio::select! {
-        found = connected.runner.find(&args.name) => Some(found),
+        found = client.runner().find(&args.name) => Some(found),
         () = signals.stopping() => None,
     }
 }

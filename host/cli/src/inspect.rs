@@ -6,13 +6,14 @@ use anyhow::{Context, Result};
 
 use super::{
     args::{Format, InspectArgs},
-    connect,
     exit::Exit,
+    observer::Terminal,
     report,
     screen::Screen,
     sheet::csv,
 };
 use offboard::{
+    client::component,
     config::{PluginSettings, format_limit},
     contract::{self, Function},
     grant::Route,
@@ -49,7 +50,7 @@ fn grant_words(function: Function) -> String {
 pub(super) fn inspect(args: &InspectArgs, screen: &Screen) -> Result<Exit> {
     let plugin = args.plugin.settings()?;
     check_files(args, &plugin)?;
-    let component = connect::component(&plugin, screen)?;
+    let component = component(&plugin, &Terminal::new(*screen))?;
     let limits = plugin.limits;
     let info = ComponentInfo::of(&component, &limits);
     if let Some(file) = &args.extract {

@@ -20,6 +20,7 @@ mod hint;
 mod inspect;
 mod log;
 mod misplaced;
+mod observer;
 mod outcome;
 mod records;
 mod report;
@@ -33,7 +34,6 @@ mod status;
 mod target;
 mod tell;
 mod wanted;
-mod watch;
 
 use std::{process::ExitCode, time::Duration};
 

@@ -1,13 +1,13 @@
-//! `offboard resume`: takes up what was not finished. What is unknown is asked
-//! for, what was not sent is sent, what was accepted is followed.
+//! `offboard resume`: continues runs that are not finished. Unknown outcomes are queried,
+//! orders that were not sent are sent, accepted actions are tracked.
 
 use std::cell::RefCell;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 
 use super::{
     args::ResumeArgs,
-    connect::{Connected, Record, connect},
+    connect::{connect, end, options},
     drive::{self, Course},
     exit::Exit,
     report::{self, Rows},
@@ -15,67 +15,76 @@ use super::{
     signal::Signals,
 };
 use offboard::{
+    Client,
+    client::{Recording, ResumeOptions},
     config::Secrets,
-    ledger::{LedgerError, RunId, RunRow},
-    order::State,
+    plan::Draft,
     text::clean_error,
 };
-
-const PAGE: u32 = 500;
 
 pub(super) async fn resume(args: ResumeArgs, secrets: Secrets, screen: &Screen) -> Result<Exit> {
     drive::check_report(&args.send)?;
     let signals = Signals::listen(screen);
     let config = args.connect.config(secrets)?;
     let files = drive::files(&args.send);
-    let connected = connect(config, files, "resume", Record::Ledger, &signals, screen);
-    let Some(mut connected) = connected.await? else {
+    let mut options = options("resume", Recording::Ledger, files, &signals, screen);
+    options.grace = args.send.grace;
+    options.jobs = args.send.jobs.into();
+    let Some(client) = connect(&config, options, screen).await? else {
         return Ok(Exit::Interrupted);
     };
-    connected.paced(&args.send);
-    let done = all(&args, &connected, &signals, screen).await;
-    connected.end(screen).await;
+    let done = all(&args, &client, &signals, screen).await;
+    end(&client, screen).await;
     done
 }
 
 async fn all(
     args: &ResumeArgs,
-    connected: &Connected,
+    client: &Client,
     signals: &Signals,
     screen: &Screen,
 ) -> Result<Exit> {
-    if let Some(problem) = &connected.missing {
+    if let Some(problem) = client.missing_token() {
         screen.error(&report::words(problem));
-        screen.say(&super::hint::hint(problem, connected.claims.as_ref()));
+        screen.say(&super::hint::hint(problem, client.claims()));
         return Ok(Exit::of_problem(problem));
     }
-    if let Some(error) = &connected.unrecorded {
+    if let Some(error) = client.unrecorded() {
         bail!("{error}");
     }
-    let runs = runs(args, connected, screen).await?;
-    if runs.is_empty() {
+    let unfinished = client.unfinished(args.run.as_deref()).await?;
+    if unfinished.others > 0 {
+        screen.say(&format!(
+            "note: {} unfinished runs are of another tenant, application or API; `offboard runs` \
+             lists them",
+            unfinished.others
+        ));
+    }
+    if unfinished.runs.is_empty() {
         screen.say("Nothing is unfinished.");
     }
-    let mut to_send = 0;
-    for run in &runs {
-        // Whoever is asked is asked about what could not be shown before, too.
-        put_back(connected, run.id, !args.send.yes).await?;
-        let counts = connected.runner.session.ledger().counts(run.id).await?;
-        to_send += counts.of(State::Planned);
-        if args.resend_unknown {
-            to_send += counts.of(State::Unknown);
-        }
+    let options = ResumeOptions {
+        resend_unknown: args.resend_unknown,
+        guards: drive::guards(&args.send),
+        will_be_shown: !args.send.yes,
+    };
+    let reopened = client.reopen(unfinished.runs, options).await?;
+    if args.send.yes {
+        reopened.check_consent().map_err(drive::explain)?;
     }
-    drive::guard(&args.send, to_send)?;
+    ensure!(
+        reopened.machines() == 0 || args.send.yes || Screen::can_ask(),
+        "there is no terminal to ask on: add --yes to go ahead"
+    );
     // One table, or one array, of all of them.
     let rows = RefCell::new(Rows::new(*screen, args.output.output));
     let mut exit = Exit::Done;
-    for run in runs {
+    for draft in reopened.drafts() {
         if signals.stopped() {
             exit = Exit::Interrupted;
             break;
         }
-        let done = one(args, connected, &run, signals, screen, &rows).await;
+        let done = one(args, client, draft, signals, screen, &rows).await;
         exit = Exit::of([
             exit,
             done.unwrap_or_else(|error| {
@@ -88,99 +97,20 @@ async fn all(
     Ok(exit)
 }
 
-/// The run that was named, or all that are not finished.
-async fn runs(args: &ResumeArgs, connected: &Connected, screen: &Screen) -> Result<Vec<RunRow>> {
-    let session = &connected.runner.session;
-    let ledger = session.ledger();
-    if let Some(id) = &args.run {
-        let run = ledger.run(id).await?;
-        if !session.owns(run.id).await? {
-            bail!(
-                "run {} is of tenant {}, application {}, at {}: sign in there to resume it",
-                run.uuid,
-                run.tenant.as_deref().unwrap_or("(not named)"),
-                run.application.as_deref().unwrap_or("(not named)"),
-                run.api_root
-            );
-        }
-        return Ok(vec![run]);
-    }
-    let mut own = Vec::new();
-    let mut others = 0;
-    for run in ledger.unfinished().await? {
-        match session.owns(run.id).await? {
-            true => own.push(run),
-            false => others += 1,
-        }
-    }
-    if others > 0 {
-        screen.say(&format!(
-            "note: {others} unfinished runs are of another tenant, application or API; `offboard \
-             runs` lists them"
-        ));
-    }
-    Ok(own)
-}
-
 async fn one(
     args: &ResumeArgs,
-    connected: &Connected,
-    run: &RunRow,
+    client: &Client,
+    draft: &Draft,
     signals: &Signals,
     screen: &Screen,
     rows: &RefCell<Rows>,
 ) -> Result<Exit> {
-    let id = run.uuid.to_string();
+    let id = draft.id().to_string();
     screen.say(&format!("Run {}", id.split('-').next().unwrap_or(&id)));
-    let ledger = connected.runner.session.ledger();
-    let counts = ledger.counts(run.id).await?;
-    let doubtful = match args.resend_unknown {
-        true => counts.of(State::Unknown),
-        false => 0,
-    };
-    let to_send = counts.of(State::Planned) + doubtful;
-    let tag = run.tag.as_ref();
-    drive::expect_tagging(connected, tag.filter(|_| to_send > 0))?;
     let course = Course {
         send: &args.send,
         dry: false,
-        is_resumed: true,
-        again: run.again,
-        tag,
-        resend_unknown: args.resend_unknown,
         rows,
     };
-    drive::drive(&course, connected, run.id, signals, screen).await
-}
-
-/// What was not sent, or was put off, has its turn again: what somebody said yes
-/// to, or all where somebody will be asked. Their machines are read again: they change
-/// while a run is stopped, and the policy or an earlier offboarding may then decide
-/// otherwise.
-pub(super) async fn put_back(
-    connected: &Connected,
-    run: RunId,
-    all: bool,
-) -> Result<(), LedgerError> {
-    let session = &connected.runner.session;
-    for state in [State::NotSent, State::Rejected, State::Planned] {
-        let mut after = 0;
-        loop {
-            let mut entries = session.ledger().entries_in(run, state, after, PAGE).await?;
-            let Some(last) = entries.last() else {
-                break;
-            };
-            after = last.number;
-            entries.retain(|entry| {
-                (entry.confirmed || all)
-                    && (entry.order.may_be_put_back() || state == State::Planned)
-            });
-            for entry in &mut entries {
-                entry.order.put_back();
-                entry.order.forget_look();
-            }
-            session.save_all(&mut entries).await?;
-        }
-    }
-    Ok(())
+    drive::drive(&course, client, draft, signals, screen).await
 }

@@ -9,13 +9,15 @@ use tokio::sync::Mutex;
 use super::{
     actions::{Asked, interrupted, machine, show, unknown_action},
     args::StatusArgs,
-    connect::{Connected, Record, connect},
+    connect::{connect, end, options},
     exit::Exit,
     screen::Screen,
     signal::Signals,
     target::Subject,
 };
 use offboard::{
+    Client,
+    client::Recording,
     config::Secrets,
     contract::{ActionId, ActionType, MachineAction, MachineId, Problem, ProblemKind, Retry},
     order::{State, state_of},
@@ -27,20 +29,20 @@ pub(super) async fn status(args: StatusArgs, secrets: Secrets, screen: &Screen) 
     let signals = Signals::listen(screen);
     let config = args.connect.config(secrets)?;
     let files = Files::default();
-    let connected = connect(config, files, "status", Record::Calls, &signals, screen);
-    let Some(mut connected) = connected.await? else {
+    let options = options("status", Recording::Calls, files, &signals, screen);
+    let Some(client) = connect(&config, options, screen).await? else {
         let asked = interrupted(&args.actions);
         show(&asked, None, unknown, args.output.output, None, screen);
         return Ok(Exit::Interrupted);
     };
-    connected
-        .expect_tenant_of(args.actions.iter().filter_map(Subject::named))
+    client
+        .bind_tenant_of(args.actions.iter().filter_map(Subject::named))
         .await;
     let mut asked = Vec::new();
     for subject in &args.actions {
         let mut machine = None;
         let found = tokio::select! {
-            found = newest(&connected, subject, &mut machine) => found,
+            found = newest(&client, subject, &mut machine) => found,
             () = signals.stopping() => Err(no_answer()),
         };
         let found = found.map(|action| {
@@ -54,12 +56,12 @@ pub(super) async fn status(args: StatusArgs, secrets: Secrets, screen: &Screen) 
             sent: None,
             is_unseen: false,
         };
-        one.look_into_ledger(&connected, machine).await;
+        one.look_into_ledger(&client, machine).await;
         asked.push(one);
     }
     if let Some(patience) = args.wait.wait {
         tokio::select! {
-            () = follow(&connected, &mut asked, patience, screen) => {}
+            () = follow(&client, &mut asked, patience, screen) => {}
             () = signals.stopping() => {}
         }
         for asked in &mut asked {
@@ -69,16 +71,16 @@ pub(super) async fn status(args: StatusArgs, secrets: Secrets, screen: &Screen) 
         }
     }
     tokio::select! {
-        () = doubt(&connected, &mut asked) => {}
+        () = doubt(&client, &mut asked) => {}
         () = signals.stopping() => {}
     }
-    connected.end(screen).await;
+    end(&client, screen).await;
     show(
         &asked,
         None,
         unknown,
         args.output.output,
-        connected.claims.as_ref(),
+        client.claims(),
         screen,
     );
     if signals.stopped() {
@@ -95,12 +97,12 @@ pub(super) async fn status(args: StatusArgs, secrets: Secrets, screen: &Screen) 
 }
 
 /// Records which machines have reported since they were offboarded.
-async fn doubt(connected: &Connected, asked: &mut [Asked]) {
+async fn doubt(client: &Client, asked: &mut [Asked]) {
     for asked in asked {
         if let Ok((action, State::Succeeded)) = &asked.found
             && action.action_type == ActionType::Offboard
         {
-            match connected.runner.since(action).await {
+            match client.runner().since(action).await {
                 Some(Since::Silent(..)) => {}
                 Some(since @ Since::Reported(..)) => {
                     let what = format!("action {} offboarded it", action.id);
@@ -128,29 +130,29 @@ fn no_answer() -> Problem {
 /// The action that a user means: by its id, or a machine's newest offboarding, and then
 /// which machine that is.
 async fn newest(
-    connected: &Connected,
+    client: &Client,
     subject: &Subject,
     meant: &mut Option<MachineId>,
 ) -> Result<MachineAction, Problem> {
-    if let Some(problem) = &connected.missing {
+    if let Some(problem) = client.missing_token() {
         return Err(problem.clone());
     }
     let machine = match subject {
         Subject::Action(id) => {
-            return connected.runner.action(id).await.map_err(unknown_action);
+            return client.runner().action(id).await.map_err(unknown_action);
         }
-        Subject::Machine(named) => machine(connected, &named.target).await?,
+        Subject::Machine(named) => machine(client, &named.target).await?,
     };
     *meant = Some(machine.clone());
-    let listing = connected.runner.offboardings(&[&machine]).await?;
+    let listing = client.runner().offboardings(&[&machine]).await?;
     listing.of(&machine).next().cloned().ok_or_else(|| {
         let message = format!("the service knows no offboarding of {machine}");
         Problem::new(ProblemKind::NoOffboarding, Retry::Never, message)
     })
 }
 
-async fn follow(connected: &Connected, asked: &mut [Asked], patience: Duration, screen: &Screen) {
-    let runner = &connected.runner;
+async fn follow(client: &Client, asked: &mut [Asked], patience: Duration, screen: &Screen) {
+    let runner = client.runner();
     let asked = Mutex::new(asked);
     let ask = || async {
         let mut asked = asked.lock().await;

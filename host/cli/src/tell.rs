@@ -10,8 +10,9 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{connect::Connected, hint, report, screen::Screen};
+use super::{hint, report, screen::Screen};
 use offboard::{
+    Client,
     contract::{MachineId, Problem},
     order::{Order, State},
     rate_limit::{Quota, time_left},
@@ -57,7 +58,7 @@ impl States {
 /// Tells what happens.
 pub(super) struct Teller<'a> {
     screen: Screen,
-    connected: &'a Connected,
+    client: &'a Client,
     quota: Quota,
     is_large: bool,
     states: RefCell<States>,
@@ -71,12 +72,12 @@ pub(super) struct Teller<'a> {
 
 impl<'a> Teller<'a> {
     /// For a run of so many orders.
-    pub(super) fn new(screen: &Screen, connected: &'a Connected, orders: u64) -> Self {
+    pub(super) fn new(screen: &Screen, client: &'a Client, orders: u64) -> Self {
         let now = Instant::now();
         Self {
             screen: *screen,
-            connected,
-            quota: connected.runner.rate_limiter.quota().clone(),
+            client,
+            quota: client.runner().rate_limiter.quota().clone(),
             is_large: orders > FEW,
             states: RefCell::default(),
             planned: Cell::new(0),
@@ -88,7 +89,7 @@ impl<'a> Teller<'a> {
     }
 
     /// So many are sent from now on.
-    pub(super) fn begin(&self, planned: u64) {
+    fn begin(&self, planned: u64) {
         let now = Instant::now();
         self.planned.set(planned);
         self.begun.set(now);
@@ -107,7 +108,7 @@ impl<'a> Teller<'a> {
     }
 
     /// So many are followed from now on.
-    pub(super) fn begin_to_follow(&self, accepted: u64) {
+    fn begin_to_follow(&self, accepted: u64) {
         *self.states.borrow_mut() = States::default();
         self.follows.set(true);
         self.begin(accepted);
@@ -124,6 +125,11 @@ impl<'a> Teller<'a> {
 
     pub(super) fn tell(&self, event: &Event) {
         match event {
+            Event::Sending { machines } => self.begin(*machines),
+            Event::Tracking { actions } => {
+                self.end();
+                self.begin_to_follow(*actions);
+            }
             Event::Preflight { order } => {
                 let asked = clean(&order.order.target().to_string());
                 self.screen.detail(&format!("looking up {asked}"));
@@ -155,12 +161,12 @@ impl<'a> Teller<'a> {
                 "{}: it is offboarded without the tag: {}\n  {}",
                 clean(&order.order.target().to_string()),
                 report::words(problem),
-                hint::of_tag(problem, self.connected.claims.as_ref())
+                hint::of_tag(problem, self.client.claims())
             )),
             Event::TaggingStopped { problem } => self.screen.warn(&format!(
                 "no machine is tagged any more, and the offboarding goes on: {}\n  {}",
                 report::words(problem),
-                hint::of_tag(problem, self.connected.claims.as_ref())
+                hint::of_tag(problem, self.client.claims())
             )),
             Event::TokenRenewed => self
                 .screen
@@ -201,7 +207,7 @@ impl<'a> Teller<'a> {
                 clean(called)
             ));
         }
-        let hint = hint::hint(problem, self.connected.claims.as_ref());
+        let hint = hint::hint(problem, self.client.claims());
         self.screen.say(&format!(
             "preflight of {asked} is unavailable: {}\n  {hint}",
             report::words(problem)

@@ -9,28 +9,16 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow};
-use uuid::Uuid;
 
 use super::{args::RunArgs, screen::Screen};
 use offboard::{
-    ledger::Plan,
-    selection::{
-        EntryComment, InvalidReference, List, ListError, ListFault, ListOptions, MachineReference,
-        RowError,
-    },
+    client::Selected,
+    selection::{InvalidReference, List, ListError, ListFault, ListOptions, RowError},
     text::clean,
 };
 
 /// The most faults of a list that are shown.
 const MAX_FAULTS: usize = 50;
-
-/// A machine that is to be offboarded, and why.
-pub(super) struct Wanted {
-    pub(super) named: MachineReference,
-    /// What a list calls the machine whose id it has.
-    pub(super) called: Option<String>,
-    pub(super) comment: EntryComment,
-}
 
 /// Where a list comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,17 +49,17 @@ pub(super) fn source(text: &str) -> Result<ListSource, String> {
 ///
 /// # Errors
 /// The list cannot be read, or it has faults, which are shown.
-pub(super) fn wanted(args: &RunArgs, screen: &Screen) -> Result<Vec<Wanted>> {
+pub(super) fn wanted(args: &RunArgs, screen: &Screen) -> Result<Vec<Selected>> {
     let Some(from) = &args.from else {
         let comment = args.comment.as_ref().context("--comment is missing")?;
-        let mut wanted: Vec<Wanted> = Vec::new();
+        let mut wanted: Vec<Selected> = Vec::new();
         for named in &args.machines {
-            let mut known = wanted.iter_mut().map(|wanted| &mut wanted.named);
+            let mut known = wanted.iter_mut().map(|wanted| &mut wanted.machine);
             if known.any(|known| known.takes(named)) {
                 continue;
             }
-            wanted.push(Wanted {
-                named: named.clone(),
+            wanted.push(Selected {
+                machine: named.clone(),
                 called: None,
                 comment: comment.clone().into(),
             });
@@ -100,8 +88,8 @@ pub(super) fn wanted(args: &RunArgs, screen: &Screen) -> Result<Vec<Wanted>> {
     screen.say(&summary(&list));
     let entries = list.entries.into_iter();
     Ok(entries
-        .map(|entry| Wanted {
-            named: entry.machine,
+        .map(|entry| Selected {
+            machine: entry.machine,
             called: entry.called,
             comment: entry.comment,
         })
@@ -198,23 +186,4 @@ fn summary(list: &List) -> String {
         words.push_str(&format!(" ({})", more.join(", ")));
     }
     words
-}
-
-impl Wanted {
-    /// The order for it, the one with this number in its run.
-    ///
-    /// # Errors
-    /// With the ids of run and order the comment is too long.
-    pub(super) fn plan(&self, correlate: bool, run: Uuid, number: usize) -> Result<Plan> {
-        let comment = self.comment.comment()?;
-        let comment = match correlate {
-            true => format!("{comment} [offboard {}/{number}]", run.simple()).parse()?,
-            false => comment,
-        };
-        Ok(Plan {
-            target: self.named.target.clone(),
-            comment,
-            called: self.called.clone(),
-        })
-    }
 }

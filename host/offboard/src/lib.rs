@@ -8,6 +8,7 @@
 
 pub mod advice;
 pub mod audit;
+pub mod client;
 pub mod config;
 pub mod export;
 pub mod ledger;
@@ -27,6 +28,8 @@ pub mod selection;
 pub mod text;
 mod verify;
 
+pub use client::Client;
+pub use config::Config;
 pub use offboard_sandbox::{
     Keyword, UnknownKeyword, component, connection, contract, cut, egress, grant, mask, sandbox,
 };

@@ -3,11 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use offboard::{
-    contract::Retry,
-    ledger::{Ledger, Plan, Session, Who},
-    order::{Look, Order, State, Target},
+    Client,
+    client::{PlanRequest, Selected},
+    contract::{Comment, Retry},
+    ledger::{Ledger, Session, Who},
+    order::{Look, Order, State},
+    plan::Confirmation,
     rate_limit::{Quota, RateLimiter},
-    run::{Events, Runner, Sending},
+    run::{Events, Runner},
     sandbox::CallError,
 };
 
@@ -22,25 +25,29 @@ async fn run(guest: &str, server: &Scripted) -> Order {
     let ledger = Ledger::in_memory().await.unwrap();
     let who = Who::new(None, "0", server.root());
     let session = Arc::new(Session::begin(&ledger, &who, "run").await.unwrap());
-    let pace = RateLimiter::new(Quota::default(), Arc::clone(&session), |_| {});
+    let limiter = RateLimiter::new(Quota::default(), Arc::clone(&session), |_| {});
     let stopped = tokio_util::sync::CancellationToken::new();
     let sandbox = sandbox_with(guest, |limits| limits.deadline = Duration::from_secs(3));
-    let runner = Runner::new(sandbox, connection(server.root()), pace, session, stopped);
-    let plan = Plan {
-        target: Target::Id(machine()),
-        comment: COMMENT.parse().unwrap(),
-        called: None,
+    let connection = connection(server.root());
+    let runner = Runner::new(sandbox, connection, limiter, session, stopped);
+    let client = Client::from_parts(runner, who);
+    let request = PlanRequest {
+        machines: vec![Selected {
+            machine: machine().as_str().parse().unwrap(),
+            called: None,
+            comment: COMMENT.parse::<Comment>().unwrap().into(),
+        }],
+        ..PlanRequest::default()
     };
-    let planned = runner.session.plan(who.session, None, false, None, [plan]);
-    let run = planned.await.unwrap();
-    // The look is the guest's, too: what it brings does not matter here.
+    let draft = client.record(request).await.unwrap();
+    let run = draft.run();
+    // The guest answers the preflight, too: here, its answer does not matter.
     let mut entry = ledger.entries(run, 0, 1).await.unwrap().remove(0);
     entry.order.looked(Look::Unavailable);
-    runner.session.save(&mut entry).await.unwrap();
-    runner
-        .send(run, Sending::default(), &Events::none())
-        .await
-        .unwrap();
+    client.session().save(&mut entry).await.unwrap();
+    let plan = client.preflight(draft, &Events::none()).await.unwrap();
+    let confirmed = plan.confirm(Confirmation::consent()).unwrap();
+    client.execute(confirmed, None).finish().await.unwrap();
     ledger.entries(run, 0, 1).await.unwrap().remove(0).order
 }
 

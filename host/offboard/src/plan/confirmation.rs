@@ -2,22 +2,68 @@
 
 use super::PlanDigest;
 
-/// A confirmation of a run's plan. The ledger records it with the digest of the
-/// plan.
+/// A confirmation of a plan. The ledger records it with the digest of the plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Confirmation {
-    /// The plan that was shown: if the run's plan has another digest by then, it is
-    /// not confirmed. `None` is a consent in advance to the plan as it is when it
-    /// is recorded.
-    pub digest: Option<PlanDigest>,
-    /// How it was confirmed.
-    pub method: Method,
-    /// Who confirmed it, as the front end knows them; `None` if that is the user of
-    /// the session.
-    pub by: Option<String>,
-    /// Whether orders whose outcome is unknown belong to the plan, because they will
-    /// be sent again.
-    pub resend_unknown: bool,
+    pub(crate) digest: Option<PlanDigest>,
+    pub(crate) method: Method,
+    pub(crate) by: Option<String>,
+    /// Whether orders whose outcome is unknown belong to the plan, because they will be
+    /// sent again. The plan sets it.
+    pub(crate) resend_unknown: bool,
+}
+
+impl Confirmation {
+    /// A person answered a question that showed the plan with this digest.
+    #[must_use]
+    pub fn answer(digest: PlanDigest) -> Self {
+        Self {
+            digest: Some(digest),
+            method: Method::Answer,
+            by: None,
+            resend_unknown: false,
+        }
+    }
+
+    /// Another person approved the plan with this digest.
+    #[must_use]
+    pub fn approval(digest: PlanDigest, by: impl Into<String>) -> Self {
+        Self {
+            digest: Some(digest),
+            method: Method::Approval,
+            by: Some(by.into()),
+            resend_unknown: false,
+        }
+    }
+
+    /// The caller consented in advance to whatever is planned, within the limit of
+    /// [`Guards`](super::Guards). If they expected a number of machines, the consent holds
+    /// for exactly that number.
+    #[must_use]
+    pub fn consent() -> Self {
+        Self {
+            digest: None,
+            method: Method::Consent,
+            by: None,
+            resend_unknown: false,
+        }
+    }
+
+    /// Names the person, as the front end knows them. Otherwise it is the operating
+    /// system's user of the session.
+    #[must_use]
+    pub fn by(self, person: impl Into<String>) -> Self {
+        Self {
+            by: Some(person.into()),
+            ..self
+        }
+    }
+
+    /// How the plan was confirmed.
+    #[must_use]
+    pub fn method(&self) -> Method {
+        self.method
+    }
 }
 
 /// How a plan was confirmed.

@@ -1,5 +1,6 @@
-//! What a run would meet, for whoever only wants to know: offboardings of its
-//! machines that are under way, or that stand for an order already. A run itself asks right before it sends.
+//! What a run would meet, without sending anything: offboardings of its machines that are
+//! in progress, or that were carried out for the same order. A run itself queries them
+//! right before it sends.
 
 use super::{
     Runner,
@@ -14,15 +15,15 @@ use crate::{
 /// that comes after.
 const MOST: u64 = 1000;
 
-/// Whether the service was asked.
+/// Whether the service was queried.
 #[derive(Debug)]
-pub enum Rehearsed {
-    /// What is under way stands in the orders.
-    Yes,
-    /// There are too many machines.
+pub enum DryRun {
+    /// The orders have what the service lists.
+    Queried,
+    /// There are too many machines: the queries would use the quota of the run itself.
     TooMany,
-    /// It could not be asked.
-    No(Problem),
+    /// It could not be queried.
+    Unavailable(Problem),
 }
 
 impl Runner {
@@ -36,15 +37,15 @@ impl Runner {
         run: RunId,
         planned: u64,
         again: bool,
-    ) -> Result<Rehearsed, LedgerError> {
+    ) -> Result<DryRun, LedgerError> {
         if planned > MOST {
-            return Ok(Rehearsed::TooMany);
+            return Ok(DryRun::TooMany);
         }
         let mut after = 0;
         loop {
             let mut entries = self.session.planned(run, after, BATCH).await?;
             let Some(last) = entries.last().filter(|_| !self.stopped()) else {
-                return Ok(Rehearsed::Yes);
+                return Ok(DryRun::Queried);
             };
             after = last.number;
             let machines: Vec<MachineId> = entries
@@ -59,7 +60,7 @@ impl Runner {
                 .await
             {
                 Ok(listing) => listing,
-                Err(problem) => return Ok(Rehearsed::No(problem)),
+                Err(problem) => return Ok(DryRun::Unavailable(problem)),
             };
             entries.retain_mut(|Entry { order, .. }| {
                 let pending = order.machine().and_then(|machine| listing.pending(machine));

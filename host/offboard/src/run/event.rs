@@ -81,6 +81,16 @@ impl Serialize for OrderSnapshot {
 )]
 #[non_exhaustive]
 pub enum Event {
+    /// The requests of a confirmed plan are sent from now on.
+    Sending {
+        /// The machines of the plan.
+        machines: u64,
+    },
+    /// Accepted actions are tracked from now on.
+    Tracking {
+        /// The actions.
+        actions: u64,
+    },
     /// The preflight of a machine begins.
     Preflight {
         /// Its order.
@@ -199,7 +209,9 @@ impl Event {
     fn is_kept_unread(&self) -> bool {
         matches!(
             self,
-            Self::Stopped { .. }
+            Self::Sending { .. }
+                | Self::Tracking { .. }
+                | Self::Stopped { .. }
                 | Self::NotRecorded { .. }
                 | Self::CancellationNotRecorded { .. }
                 | Self::TaggingStopped { .. }
@@ -264,7 +276,7 @@ impl Events {
     }
 
     /// Sends an event. This never waits.
-    pub(super) fn send(&self, event: Event) {
+    pub(crate) fn send(&self, event: Event) {
         let Some((sender, unread)) = &self.0 else {
             return;
         };

@@ -38,10 +38,10 @@ use crate::{
     sandbox::Sandbox,
 };
 
-pub use dry_run::Rehearsed;
+pub use dry_run::DryRun;
 pub use event::{Event, EventStream, Events, OrderSnapshot, events};
 pub use read::Listing;
-pub use send::Sending;
+pub(crate) use send::Sending;
 pub use since::Since;
 pub use track::TimeOver;
 
@@ -108,6 +108,12 @@ impl Runner {
             }
             () = self.stopping() => false,
         }
+    }
+
+    /// Cancelling it stops the runner.
+    #[must_use]
+    pub fn stop_token(&self) -> &CancellationToken {
+        &self.stop
     }
 
     fn stopped(&self) -> bool {

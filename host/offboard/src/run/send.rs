@@ -33,14 +33,14 @@ const PAGE: u32 = 500;
 
 /// What is to be sent.
 #[derive(Debug, Clone, Default)]
-pub struct Sending {
+pub(crate) struct Sending {
     /// Machines that were offboarded before, too.
-    pub again: bool,
+    pub(crate) again: bool,
     /// Also what may have been carried out, if after the grace time two lists
     /// show nothing of it: once, and not if the same session sent it.
-    pub resend_unknown: bool,
+    pub(crate) resend_unknown: bool,
     /// What each machine is tagged with before, where the token may.
-    pub tag: Option<Tag>,
+    pub(crate) tag: Option<Tag>,
 }
 
 /// What has come back.
@@ -98,7 +98,7 @@ impl Runner {
     ///
     /// # Errors
     /// The ledger cannot be written: nothing more was sent.
-    pub async fn send(
+    pub(crate) async fn send(
         &self,
         run: RunId,
         options: Sending,

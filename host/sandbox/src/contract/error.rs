@@ -105,8 +105,8 @@ impl Problem {
         .bounded()
     }
 
-    /// A problem that an error of the host's is behind. The error's text is the
-    /// message, and the error is the source.
+    /// A problem that an error of the host's is behind. The message is the error's text
+    /// with those of its sources, and the error is the source.
     #[must_use]
     pub fn from_error(
         kind: impl Into<ProblemKind>,
@@ -114,7 +114,7 @@ impl Problem {
         error: impl Error + Send + Sync + 'static,
     ) -> Self {
         Self {
-            message: Some(error.to_string()),
+            message: Some(chain(&error)),
             source: Some(Arc::new(error)),
             ..Self::new(kind, retry, "")
         }
@@ -174,6 +174,22 @@ impl Problem {
             None => Self::found(ProblemKind::OutcomeUnknown, outcome.reason),
         }
     }
+}
+
+/// The text of an error and of its sources.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        let more = source.to_string();
+        // A transparent error repeats its source's text.
+        if !text.ends_with(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        next = source.source();
+    }
+    text
 }
 
 impl From<OffboardError> for Problem {

@@ -1,0 +1,313 @@
+//! The steps of a connection: settings, files, plugin, network, sign-in, ledger.
+
+use std::{env, sync::Arc, time::Duration};
+
+use tokio::task::spawn_blocking;
+use tokio_util::sync::CancellationToken;
+
+use super::{AuthoritiesError, ConnectError, Observer, check_files, observer::Recorder};
+use crate::{
+    Keyword,
+    audit::AuditFile,
+    component::Component,
+    config::{Config, CredentialError, PluginSettings, Sourced},
+    connection::{
+        Connection, Credential, Proxies, Token, TokenClaims, cloud::Service, read_trusted,
+        sign_in::Prompt,
+    },
+    contract::{Problem, ProblemKind, Retry},
+    ledger::{Fault, Ledger, LedgerError, Session, Waiting, Who},
+    mask,
+    outputs::Files,
+    rate_limit::RateLimiter,
+    run::{JOBS, Runner},
+    sandbox::Sandbox,
+};
+
+/// Larger than any trust store, in bytes.
+const MAX_AUTHORITIES: u64 = 16 * 1024 * 1024;
+
+/// Where a client records its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recording {
+    /// In the ledger.
+    Ledger,
+    /// Only its calls, for the quota; in memory if the ledger cannot be written.
+    Calls,
+    /// In memory: the user decided that nothing is recorded.
+    Nowhere,
+}
+
+/// How a client connects and works.
+pub struct ConnectOptions {
+    /// The name of the operation, for the record of the session.
+    pub command: &'static str,
+    /// Where it records its work.
+    pub recording: Recording,
+    /// Other files that the caller reads and writes.
+    pub files: Files,
+    /// The longest time for which the service is queried about a request without an answer.
+    pub grace: Duration,
+    /// The number of requests that may be in flight at the same time, at least 1.
+    pub jobs: usize,
+    /// Receives what a person may have to act on.
+    pub observer: Arc<dyn Observer>,
+    /// Stops the client: requests in flight are finished, and nothing more is sent.
+    pub stop: CancellationToken,
+}
+
+impl ConnectOptions {
+    /// For an operation of this name, recorded in the ledger, with a grace time of 30 s
+    /// and 4 requests in flight at most.
+    #[must_use]
+    pub fn new(command: &'static str) -> Self {
+        Self {
+            command,
+            recording: Recording::Ledger,
+            files: Files::default(),
+            grace: Duration::from_secs(30),
+            jobs: JOBS,
+            observer: Arc::new(()),
+            stop: CancellationToken::new(),
+        }
+    }
+}
+
+/// What a connection consists of.
+pub(super) struct Connected {
+    pub(super) runner: Runner,
+    pub(super) claims: Option<TokenClaims>,
+    pub(super) missing: Option<Problem>,
+    pub(super) unrecorded: Option<LedgerError>,
+    pub(super) who: Who,
+}
+
+pub(super) async fn connect(
+    config: &Config,
+    options: ConnectOptions,
+) -> Result<Connected, ConnectError> {
+    let ConnectOptions {
+        command,
+        recording,
+        files,
+        grace,
+        jobs,
+        observer,
+        stop,
+    } = options;
+    let service = config.service()?;
+    check_files(config, files, recording)?;
+    let mut connection = network(config, &service)?;
+    // A plugin from a file takes time to compile, and the authority to answer.
+    let (plugin, watching) = (config.plugin_settings().clone(), Arc::clone(&observer));
+    let component = tokio::select! {
+        loaded = spawn_blocking(move || component(&plugin, &*watching)) => match loaded {
+            Ok(component) => component?,
+            // The runtime is shutting down.
+            Err(_) => return Err(ConnectError::Interrupted),
+        },
+        () = stop.cancelled() => return Err(ConnectError::Interrupted),
+    };
+    let mut who = who(config, component.digest().as_str(), &service);
+    let audit = match config.audit() {
+        Some(file) => {
+            let digest = component.digest().as_str();
+            Some(AuditFile::open(&file.value.0, who.session, digest)?)
+        }
+        None => None,
+    };
+    let sandbox = Sandbox::new(&component, config.plugin_settings().limits.clone())?
+        .audited(Arc::new(Recorder::new(Arc::clone(&observer), audit)));
+    let signed_in = tokio::select! {
+        signed_in = sign_in(config, &service, &connection, &observer) => signed_in,
+        () = stop.cancelled() => return Err(ConnectError::Interrupted),
+    };
+    let (claims, missing) = match signed_in {
+        Ok((credential, token)) => {
+            let missing = match config.tenant_id() {
+                Some(tenant) => credential.bind(tenant).await.err(),
+                None => None,
+            };
+            connection.credential = Some(credential);
+            (token.claims(), missing.map(Problem::from))
+        }
+        Err(problem) => (None, Some(problem)),
+    };
+    who.tenant = claims.as_ref().and_then(|claims| claims.tenant.clone());
+    who.application = claims
+        .as_ref()
+        .and_then(|claims| claims.application.clone());
+    // Without a token nothing is sent, and its tenant is not known.
+    let recording = if missing.is_some() {
+        Recording::Nowhere
+    } else {
+        recording
+    };
+    let waits = Arc::clone(&observer);
+    let waiting = Waiting::new(move |waited| waits.ledger_locked(waited), stop.clone());
+    let (session, unrecorded) = session(config, &who, command, recording, waiting).await?;
+    if unrecorded.is_some() && stop.is_cancelled() {
+        return Err(ConnectError::Interrupted);
+    }
+    let session = Arc::new(session);
+    let limiter = rate_limiter(config, Arc::clone(&session), &observer);
+    let mut runner = Runner::new(sandbox, connection, limiter, session, stop);
+    runner.policy = config
+        .policy()
+        .map(|policy| policy.value.clone())
+        .unwrap_or_default();
+    runner.grace = grace;
+    runner.jobs = jobs;
+    Ok(Connected {
+        runner,
+        claims,
+        missing,
+        unrecorded: unrecorded.filter(|_| recording == Recording::Ledger),
+        who,
+    })
+}
+
+/// The way to the service, without a credential.
+///
+/// # Errors
+/// A proxy of the environment or the certificates to trust cannot be used.
+pub fn network(config: &Config, service: &Service) -> Result<Connection, ConnectError> {
+    let proxies = Proxies::from_environment()?;
+    let allowed = config.allow_address().map(|ranges| ranges.value.clone());
+    let connection = Connection::new(service.api_root.clone(), None::<Credential>)
+        .allowing(allowed.unwrap_or_default())
+        .through(proxies);
+    let Some(Sourced { value: path, .. }) = config.ca_file() else {
+        return Ok(connection);
+    };
+    let trust = || -> Result<Connection, AuthoritiesError> {
+        let pem = read_trusted(path, MAX_AUTHORITIES)?;
+        Ok(connection.trusting(&pem)?)
+    };
+    trust().map_err(|source| ConnectError::Authorities {
+        path: path.clone(),
+        source,
+    })
+}
+
+/// Signs in, for the first time of a client.
+///
+/// # Errors
+/// There is no credential, or it gives no token.
+pub async fn sign_in(
+    config: &Config,
+    service: &Service,
+    connection: &Connection,
+    observer: &Arc<dyn Observer>,
+) -> Result<(Credential, Token), Problem> {
+    let shown = Arc::clone(observer);
+    let prompt = Prompt::new(move |url, code| shown.sign_in(url, code));
+    let credential = config
+        .credential(service, connection, prompt)
+        .map_err(|error| without_credential(error, &**observer))?;
+    match credential.token().await {
+        Ok(token) => Ok((credential, token)),
+        Err(error) => {
+            let mut problem = Problem::from(error);
+            if let (Some(implied), Some(message)) =
+                (config.implied_identity(), &mut problem.message)
+            {
+                message.push_str(&format!(
+                    "; the identity {} was used, which {} names",
+                    mask::identifier(&implied.value),
+                    implied.source
+                ));
+                if let Some(remedy) = observer.identity_remedy() {
+                    message.push_str(&format!(": {remedy}"));
+                }
+            }
+            Err(problem)
+        }
+    }
+}
+
+fn without_credential(error: CredentialError, observer: &dyn Observer) -> Problem {
+    let remedy = observer.remedy(&error);
+    let mut problem = Problem::from_error(ProblemKind::NoCredential, Retry::Safe, error);
+    if let (Some(remedy), Some(message)) = (remedy, &mut problem.message) {
+        message.push_str(&format!(": {remedy}"));
+    }
+    problem.message = problem.message.map(|message| mask::words(&message));
+    problem
+}
+
+/// A session of the ledger; or of one in memory, and the reason for that.
+async fn session(
+    config: &Config,
+    who: &Who,
+    command: &'static str,
+    recording: Recording,
+    waiting: Waiting,
+) -> Result<(Session, Option<LedgerError>), LedgerError> {
+    let open = async {
+        let nowhere = || LedgerError::nowhere(Fault::NoHome);
+        let path = config.ledger_path().ok_or_else(nowhere)?;
+        let ledger = Ledger::open(&path, waiting).await?;
+        Session::begin(&ledger, who, command).await
+    };
+    let why = match recording {
+        Recording::Nowhere => None,
+        Recording::Ledger | Recording::Calls => match open.await {
+            Ok(session) => return Ok((session, None)),
+            Err(error) => Some(error),
+        },
+    };
+    let ledger = Ledger::in_memory().await?;
+    Ok((Session::begin(&ledger, who, command).await?, why))
+}
+
+/// For the record: who sends, and with what.
+#[must_use]
+pub fn who(config: &Config, plugin_sha256: &str, service: &Service) -> Who {
+    let names = ["USER", "USERNAME", "LOGNAME"].into_iter();
+    let user = names.filter_map(|name| env::var(name).ok()).next();
+    let mut who = Who::new(user, plugin_sha256, service.api_root.as_str());
+    let auth = config.chosen_auth();
+    who.auth = auth.map(|auth| auth.value.name().to_owned());
+    who.profile = config.profile().map(ToOwned::to_owned);
+    who
+}
+
+/// Loads the plugin, if it has the pinned digest.
+///
+/// # Errors
+/// It cannot be read or compiled, or it has another digest.
+pub fn component(
+    plugin: &PluginSettings,
+    observer: &dyn Observer,
+) -> Result<Component, ConnectError> {
+    let pinned = plugin.sha256.as_ref().map(|pinned| &pinned.value);
+    if let Some(Sourced { value: path, .. }) = &plugin.file {
+        let load = || {
+            let bytes = Component::read(path, pinned)?;
+            observer.compiling(path);
+            Component::from_bytes(bytes)
+        };
+        return load().map_err(|error| ConnectError::plugin(path, error));
+    }
+    let component = Component::embedded().map_err(ConnectError::BuiltInPlugin)?;
+    if let Some(pinned) = pinned {
+        component
+            .check(pinned)
+            .map_err(ConnectError::BuiltInPlugin)?;
+    }
+    Ok(component)
+}
+
+/// The rate limiter of a session, which reports its waits.
+#[must_use]
+pub fn rate_limiter(
+    config: &Config,
+    session: Arc<Session>,
+    observer: &Arc<dyn Observer>,
+) -> RateLimiter {
+    let observer = Arc::clone(observer);
+    RateLimiter::new(config.effective_quota(), session, move |wait| {
+        observer.rate_limited(wait);
+    })
+}

@@ -1,0 +1,94 @@
+//! Why a client cannot connect.
+
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use crate::{
+    audit::AuditError,
+    component::ComponentError,
+    config::ConfigError,
+    connection::{InvalidCertificates, InvalidProxy, TrustedFileError},
+    ledger::LedgerError,
+    mask,
+    outputs::SharedFile,
+    sandbox::SandboxError,
+};
+
+/// A client cannot connect. Nothing was sent.
+///
+/// A missing token is none of these: [`Client::problem`](super::Client::problem) has it.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The settings do not belong together.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A file that is written is another file of the client.
+    #[error(transparent)]
+    SharedFile(#[from] SharedFile),
+    /// A proxy that the environment names cannot be used.
+    #[error(transparent)]
+    Proxy(#[from] InvalidProxy),
+    /// The certificates to trust cannot be used.
+    #[error("{}", mask::path(path))]
+    Authorities {
+        /// Their file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: AuthoritiesError,
+    },
+    /// The plugin of a file cannot be used.
+    #[error("{}", mask::path(path))]
+    Plugin {
+        /// Its file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: ComponentError,
+    },
+    /// The built-in plugin cannot be used.
+    #[error("the built-in plugin")]
+    BuiltInPlugin(#[source] ComponentError),
+    /// The plugin's file cannot be read. The source names it.
+    #[error(transparent)]
+    PluginFile(ComponentError),
+    /// The sandbox cannot run the plugin.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// The audit file cannot be written.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    /// The ledger of the session in memory cannot be used.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The caller stopped it.
+    #[error("interrupted before anything was sent")]
+    Interrupted,
+}
+
+/// Why certificates cannot be trusted.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum AuthoritiesError {
+    /// The file cannot be read, or others can write it.
+    #[error(transparent)]
+    File(#[from] TrustedFileError),
+    /// It has no certificates.
+    #[error(transparent)]
+    Content(#[from] InvalidCertificates),
+}
+
+impl ConnectError {
+    /// A plugin's error, with its file unless the error names that itself.
+    pub(super) fn plugin(path: &Path, source: ComponentError) -> Self {
+        match source {
+            ComponentError::File(..) => Self::PluginFile(source),
+            source => Self::Plugin {
+                path: path.to_owned(),
+                source,
+            },
+        }
+    }
+}

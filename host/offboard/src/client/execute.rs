@@ -1,0 +1,173 @@
+//! The execution of a confirmed plan, in a task of its own.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use futures_util::{Stream, StreamExt};
+use thiserror::Error;
+use tokio::task::{AbortHandle, JoinHandle};
+use uuid::Uuid;
+
+use super::Client;
+use crate::{
+    ledger::{Counts, LedgerError, RunId},
+    order::State,
+    plan::{ConfirmedPlan, Plan},
+    run::{self, DryRun, Event, EventStream, Events, Sending},
+};
+
+impl Client {
+    /// Executes a confirmed plan: records the confirmation, sends the requests, settles
+    /// unknown outcomes by querying the service, and tracks the actions for at most
+    /// `tracking`. Without that, only actions of a resumed run are queried, once.
+    ///
+    /// It runs in a task of its own, so that a slow reader of its events delays nothing.
+    ///
+    /// # Panics
+    /// Outside a Tokio runtime.
+    #[must_use = "a run whose result is not read may have failed"]
+    pub fn execute(&self, confirmed: ConfirmedPlan, tracking: Option<Duration>) -> Run {
+        let (events, stream) = run::events();
+        let (id, run) = (confirmed.plan.id(), confirmed.plan.run());
+        let client = self.clone();
+        let task =
+            tokio::spawn(async move { client.carry_out(&confirmed, tracking, &events).await });
+        Run {
+            id,
+            run,
+            events: stream,
+            task,
+            client: self.clone(),
+        }
+    }
+
+    /// Reads from the service which machines of a plan have an offboarding in progress.
+    ///
+    /// # Errors
+    /// The ledger cannot be used.
+    pub async fn dry_run(&self, plan: &Plan) -> Result<DryRun, LedgerError> {
+        let runner = self.runner();
+        runner
+            .dry_run(plan.run(), plan.machines, plan.draft.again)
+            .await
+    }
+
+    async fn carry_out(
+        &self,
+        confirmed: &ConfirmedPlan,
+        tracking: Option<Duration>,
+        events: &Events,
+    ) -> Result<(), LedgerError> {
+        let plan = &confirmed.plan;
+        let (runner, session) = (self.runner(), self.session());
+        let succeeded = runner.succeeded(plan.run()).await?;
+        let all = confirmed.covers_all();
+        session
+            .confirm(plan.run(), all, &confirmed.confirmation)
+            .await?;
+        if plan.problem.is_some() {
+            return Ok(());
+        }
+        events.send(Event::Sending {
+            machines: plan.machines,
+        });
+        let sending = Sending {
+            again: plan.draft.again,
+            resend_unknown: plan.draft.resend_unknown,
+            tag: plan.draft.tag.clone(),
+        };
+        runner.send(plan.run(), sending, events).await?;
+        if tracking.is_some() || plan.tracked > 0 {
+            let counts = session.ledger().counts(plan.run()).await?;
+            events.send(Event::Tracking {
+                actions: counts.of(State::Accepted) + counts.of(State::Pending),
+            });
+            runner.track(plan.run(), tracking, events).await?;
+        }
+        // The offboarding may have ended long ago: the machine may have reported since.
+        runner.check_succeeded(plan.run(), &succeeded).await
+    }
+}
+
+/// A run that is executed. As a stream, it yields the events, and ends with the execution.
+///
+/// Dropping it does not stop the execution: use [`Run::stop`] or [`Run::abort_handle`].
+#[derive(Debug)]
+pub struct Run {
+    id: Uuid,
+    run: RunId,
+    events: EventStream,
+    task: JoinHandle<Result<(), LedgerError>>,
+    client: Client,
+}
+
+/// What a run's orders have come to.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct RunSummary {
+    /// The id of the run.
+    pub id: Uuid,
+    /// How many of its orders are in which state.
+    pub counts: Counts,
+}
+
+/// A run was not executed to its end. Every order has its state in the ledger.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The ledger cannot be used, so nothing more was sent.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The run was aborted.
+    #[error("the run was aborted")]
+    Aborted,
+}
+
+impl Run {
+    /// The id of the run.
+    #[must_use]
+    pub fn id(&self) -> Uuid {
+        self.id
+    }
+
+    /// Stops the client of the run: requests in flight are finished, and nothing more is
+    /// sent. The rest can be resumed.
+    pub fn stop(&self) {
+        self.client.stop();
+    }
+
+    /// Aborts the run at once, also with requests in flight: their outcomes are unknown.
+    /// Call [`Client::leave_unknown`] after that.
+    #[must_use]
+    pub fn abort_handle(&self) -> AbortHandle {
+        self.task.abort_handle()
+    }
+
+    /// Waits for the end of the run, and discards the events that were not read.
+    ///
+    /// # Errors
+    /// See [`RunError`].
+    pub async fn finish(mut self) -> Result<RunSummary, RunError> {
+        while self.events.next().await.is_some() {}
+        match (&mut self.task).await {
+            Ok(executed) => executed?,
+            Err(error) if error.is_cancelled() => return Err(RunError::Aborted),
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+        Ok(RunSummary {
+            id: self.id,
+            counts: self.client.ledger().counts(self.run).await?,
+        })
+    }
+}
+
+impl Stream for Run {
+    type Item = Event;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Event>> {
+        Pin::new(&mut self.events).poll_next(context)
+    }
+}

@@ -1,0 +1,208 @@
+//! A connection to the service, with everything that its use needs: the plugin in its
+//! sandbox, the credential, the rate limits and the ledger.
+//!
+//! A client plans ([`Client::plan`], [`Client::reopen`]), a person or a program confirms
+//! ([`Plan::confirm`](crate::plan::Plan::confirm)), and the client executes
+//! ([`Client::execute`]). There is no other way to send an offboarding.
+
+mod connect;
+mod error;
+mod execute;
+mod files;
+mod observer;
+mod plan;
+mod resume;
+
+use std::{
+    fmt,
+    sync::{Arc, OnceLock, atomic::AtomicBool},
+    time::Duration,
+};
+
+use tokio_util::sync::CancellationToken;
+
+pub use connect::{ConnectOptions, Recording, component, network, rate_limiter, sign_in, who};
+pub use error::{AuthoritiesError, ConnectError};
+pub use execute::{Run, RunError, RunSummary};
+pub use files::check_files;
+pub use observer::{Observer, Recorder};
+pub use plan::{PlanError, PlanRequest, Selected};
+pub use resume::{Reopened, ResumeOptions, Unfinished};
+
+use crate::{
+    config::Config,
+    connection::TokenClaims,
+    contract::{Problem, ProblemKind, Retry},
+    ledger::{Ledger, LedgerError, Session, Who},
+    run::{Runner, unrecorded},
+    selection::MachineReference,
+};
+
+/// The longest time for the last writes to the ledger.
+const LAST_WRITE: Duration = Duration::from_secs(15);
+
+/// A connection to the service. Clones share it.
+#[derive(Clone)]
+pub struct Client(Arc<Inner>);
+
+struct Inner {
+    runner: Runner,
+    claims: Option<TokenClaims>,
+    /// Why there is no token. Set once.
+    missing: OnceLock<Problem>,
+    unrecorded: Option<LedgerError>,
+    who: Who,
+    /// Whether a run has the id of the session.
+    has_planned: AtomicBool,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut client = formatter.debug_struct("Client");
+        client.field("who", self.who()).finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// Loads the plugin, signs in, and opens the ledger.
+    ///
+    /// A missing token is no error: [`Client::problem`] has it, and each order of a plan
+    /// is recorded as not sent. The same holds for a ledger that cannot be written.
+    ///
+    /// # Errors
+    /// See [`ConnectError`].
+    pub async fn connect(config: &Config, options: ConnectOptions) -> Result<Self, ConnectError> {
+        let connected = connect::connect(config, options).await?;
+        Ok(Self::new(connected))
+    }
+
+    /// A client of parts that the caller has: a sandbox, a connection with its credential,
+    /// a session, and the limits.
+    #[must_use]
+    pub fn from_parts(runner: Runner, who: Who) -> Self {
+        Self::new(connect::Connected {
+            runner,
+            claims: None,
+            missing: None,
+            unrecorded: None,
+            who,
+        })
+    }
+
+    fn new(connected: connect::Connected) -> Self {
+        Self(Arc::new(Inner {
+            runner: connected.runner,
+            claims: connected.claims,
+            missing: connected.missing.map_or_else(OnceLock::new, OnceLock::from),
+            unrecorded: connected.unrecorded,
+            who: connected.who,
+            has_planned: AtomicBool::new(false),
+        }))
+    }
+
+    /// What the token says about itself.
+    #[must_use]
+    pub fn claims(&self) -> Option<&TokenClaims> {
+        self.0.claims.as_ref()
+    }
+
+    /// Who sends, and with what.
+    #[must_use]
+    pub fn who(&self) -> &Who {
+        &self.0.who
+    }
+
+    /// Reads, tracking and cancellation.
+    #[must_use]
+    pub fn runner(&self) -> &Runner {
+        &self.0.runner
+    }
+
+    /// The session of the ledger.
+    #[must_use]
+    pub fn session(&self) -> &Session {
+        &self.0.runner.session
+    }
+
+    /// The ledger.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        self.session().ledger()
+    }
+
+    /// Stops the client: requests in flight are finished, and nothing more is sent.
+    pub fn stop(&self) {
+        self.stop_token().cancel();
+    }
+
+    /// Cancelling it stops the client.
+    #[must_use]
+    pub fn stop_token(&self) -> &CancellationToken {
+        self.0.runner.stop_token()
+    }
+
+    /// Why there is no token for the service, if there is none.
+    #[must_use]
+    pub fn missing_token(&self) -> Option<&Problem> {
+        self.0.missing.get()
+    }
+
+    /// Why the ledger cannot be written, if it cannot and the client was to record.
+    #[must_use]
+    pub fn unrecorded(&self) -> Option<&LedgerError> {
+        self.0.unrecorded.as_ref()
+    }
+
+    /// Why nothing can be sent: no token, or no ledger.
+    #[must_use]
+    pub fn problem(&self) -> Option<Problem> {
+        let missing = self.missing_token().cloned();
+        missing.or_else(|| self.unrecorded().map(unrecorded))
+    }
+
+    /// Restricts the client to the tenant of these machines, if their portal URLs name
+    /// one. If that is not the token's tenant, nothing can be sent: the machine in the
+    /// user's browser is not the machine with this id in the token's tenant.
+    pub async fn bind_tenant_of(&self, machines: impl IntoIterator<Item = &MachineReference>) {
+        let Some(credential) = &self.0.runner.connection.credential else {
+            return;
+        };
+        let tenants: Vec<_> = machines
+            .into_iter()
+            .filter_map(|machine| machine.tenant)
+            .collect();
+        for tenant in tenants {
+            // Every one of them: the first may be the tenant of the token.
+            if let Err(error) = credential.bind(&tenant.to_string()).await {
+                let message = format!("{error}, by the URL of a machine");
+                let problem = Problem::new(ProblemKind::WrongTenant, Retry::Safe, message);
+                let _ = self.0.missing.set(problem);
+            }
+        }
+    }
+
+    /// Records what is in flight as unknown: the caller ends without waiting for it.
+    ///
+    /// # Errors
+    /// The ledger cannot be written within 15 s. The next session does it.
+    pub async fn leave_unknown(&self) -> Result<(), LedgerError> {
+        let left = self.session().leave_unknown();
+        tokio::time::timeout(LAST_WRITE, left)
+            .await
+            .unwrap_or(Ok(()))
+    }
+
+    /// Ends the session and closes the ledger.
+    ///
+    /// # Errors
+    /// The ledger cannot be written. The next session ends this one.
+    pub async fn end(&self) -> Result<(), LedgerError> {
+        let ended = async {
+            self.0.runner.rate_limiter.flush().await?;
+            self.session().end().await
+        };
+        let ended = tokio::time::timeout(LAST_WRITE, ended).await;
+        self.ledger().close().await;
+        ended.unwrap_or(Ok(()))
+    }
+}

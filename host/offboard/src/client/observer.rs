@@ -1,0 +1,75 @@
+//! What a client reports beside the events of a run: what a person at a terminal may have
+//! to act on or to wait for.
+
+use std::{io, path::Path, sync::Arc};
+
+use crate::{
+    audit::AuditFile,
+    config::CredentialError,
+    egress::{self, Audit},
+    ledger::Waited,
+    rate_limit::Wait,
+};
+
+/// Receives what a client reports. Every method may be called from several tasks at the
+/// same time, and must return soon.
+pub trait Observer: Send + Sync + 'static {
+    /// To sign in, a person opens this address and enters this code. With a device code as
+    /// credential, an observer that does not show it makes the sign-in expire.
+    fn sign_in(&self, _url: &str, _code: &str) {}
+
+    /// A plugin from a file is compiled, which takes some seconds.
+    fn compiling(&self, _plugin: &Path) {}
+
+    /// The ledger has been locked for a while.
+    fn ledger_locked(&self, _waited: Waited) {}
+
+    /// The next request has to wait.
+    fn rate_limited(&self, _wait: Wait) {}
+
+    /// The plugin asked for a request: it is refused, is about to leave, or has ended.
+    fn request(&self, _entry: &egress::Entry<'_>) {}
+
+    /// The audit file cannot be written. From now on, no request leaves.
+    fn audit_failed(&self, _error: &io::Error) {}
+
+    /// What the user can do about a credential that is missing. It is appended to the
+    /// message of the problem.
+    fn remedy(&self, _error: &CredentialError) -> Option<String> {
+        None
+    }
+
+    /// What the user can do if the environment named a managed identity that gives no
+    /// token. It is appended to the message of the problem.
+    fn identity_remedy(&self) -> Option<String> {
+        None
+    }
+}
+
+/// Ignores every report.
+impl Observer for () {}
+
+/// Records each request in the audit file, and reports it to the observer.
+pub struct Recorder {
+    observer: Arc<dyn Observer>,
+    file: Option<AuditFile>,
+}
+
+impl Recorder {
+    /// Without a file, requests are only reported.
+    #[must_use]
+    pub fn new(observer: Arc<dyn Observer>, file: Option<AuditFile>) -> Self {
+        Self { observer, file }
+    }
+}
+
+impl Audit for Recorder {
+    fn note(&self, entry: &egress::Entry<'_>) -> io::Result<()> {
+        self.observer.request(entry);
+        let Some(file) = &self.file else {
+            return Ok(());
+        };
+        file.note(entry)
+            .inspect_err(|error| self.observer.audit_failed(error))
+    }
+}

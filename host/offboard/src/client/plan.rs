@@ -1,0 +1,364 @@
+//! From a selection of machines to a plan: recorded, read, and not sent.
+
+use std::{borrow::Borrow, collections::HashSet, sync::atomic::Ordering, time::Duration};
+
+use thiserror::Error;
+use uuid::Uuid;
+
+use super::Client;
+use crate::{
+    contract::{InvalidComment, Tag},
+    ledger::{self, Counts, Fault, LedgerError, RunId, RunRow},
+    order::{State, Verdict},
+    plan::{Draft, GuardError, Guards, Origin, Plan},
+    run::{Event, Events},
+    selection::{EntryComment, MachineReference},
+};
+
+/// The longest time for which another process with the same request id may take to
+/// confirm its plan.
+const CONFIRMATION_PATIENCE: Duration = Duration::from_secs(10 * 60);
+const CONFIRMATION_PAUSE: Duration = Duration::from_millis(200);
+
+/// Orders that are read from the ledger at once.
+const ORDERS_PAGE: u32 = 500;
+
+/// A machine to offboard, and why.
+#[derive(Debug, Clone)]
+pub struct Selected {
+    /// The machine.
+    pub machine: MachineReference,
+    /// The name that a list gives the machine whose id it has.
+    pub called: Option<String>,
+    /// The comment, which the service keeps.
+    pub comment: EntryComment,
+}
+
+impl Selected {
+    /// The order of this number in its run.
+    ///
+    /// # Errors
+    /// The comment is invalid, or too long with the ids of run and order.
+    pub fn order(
+        &self,
+        correlate: bool,
+        run: Uuid,
+        number: usize,
+    ) -> Result<ledger::Plan, InvalidComment> {
+        let comment = self.comment.comment()?;
+        let comment = if correlate {
+            format!("{comment} [offboard {}/{number}]", run.simple()).parse()?
+        } else {
+            comment
+        };
+        Ok(ledger::Plan {
+            target: self.machine.target.clone(),
+            comment,
+            called: self.called.clone(),
+        })
+    }
+}
+
+/// What is to be planned.
+#[derive(Debug, Clone, Default)]
+pub struct PlanRequest {
+    /// The machines, each once.
+    pub machines: Vec<Selected>,
+    /// Whether the ids of run and order are appended to each comment, so that the
+    /// service's record leads to the ledger.
+    pub correlate: bool,
+    /// The tag that each machine gets right before its offboarding.
+    pub tag: Option<Tag>,
+    /// Whether machines are offboarded that this ledger has offboarded before.
+    pub again: bool,
+    /// The caller's key for this request, from 1 to 200 bytes: a second request with the
+    /// same key plans what the first one left undone.
+    pub request_id: Option<String>,
+    /// Limits on the number of machines.
+    pub guards: Guards,
+    /// Whether a person will see the plan before confirming it. Otherwise a repeated
+    /// request plans only orders that were confirmed before.
+    pub will_be_shown: bool,
+}
+
+/// There is no plan. Nothing was sent.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// The ledger cannot be used.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The number of machines is not what the caller allows.
+    #[error(transparent)]
+    Guard(#[from] GuardError),
+    /// A comment is invalid.
+    #[error(transparent)]
+    Comment(#[from] InvalidComment),
+    /// The plugin cannot set the tag.
+    #[error("the plugin does not export `tagging`, so it cannot set a tag: nothing was sent")]
+    TaggingUnsupported,
+    /// The request id belongs to another request.
+    #[error(
+        "the request id {key:?} is that of run {run}, which is about other machines or has another \
+         comment or tag: nothing was sent"
+    )]
+    RequestIdConflict {
+        /// The key.
+        key: String,
+        /// The run that has it.
+        run: Uuid,
+    },
+    /// Another process has not confirmed its plan with this request id.
+    #[error(
+        "another process has not confirmed its run with the request id {key:?}: nothing was sent \
+         here; try again when it has ended"
+    )]
+    RequestIdBusy {
+        /// The key.
+        key: String,
+    },
+    /// A run is of another tenant, application or API.
+    #[error(
+        "run {} is of tenant {}, application {}, at {}: sign in there to resume it",
+        .0.uuid,
+        .0.tenant.as_deref().unwrap_or("(not named)"),
+        .0.application.as_deref().unwrap_or("(not named)"),
+        .0.api_root
+    )]
+    OtherAccount(Box<RunRow>),
+    /// The caller stopped the client.
+    #[error("interrupted before anything was sent")]
+    Interrupted,
+}
+
+impl Client {
+    /// Records a run and reads its machines: [`Client::record`], then
+    /// [`Client::preflight`].
+    ///
+    /// # Errors
+    /// See [`PlanError`].
+    pub async fn plan(&self, request: PlanRequest, events: &Events) -> Result<Plan, PlanError> {
+        let draft = self.record(request).await?;
+        self.preflight(draft, events).await
+    }
+
+    /// Records a run. If an earlier request has the same request id, it is that run, and
+    /// what it left undone is planned again.
+    ///
+    /// # Errors
+    /// See [`PlanError`].
+    pub async fn record(&self, request: PlanRequest) -> Result<Draft, PlanError> {
+        let count = request.machines.len() as u64;
+        request.guards.check(count)?;
+        self.expect_tagging(request.tag.as_ref())?;
+        self.bind_tenant_of(request.machines.iter().map(|one| &one.machine))
+            .await;
+        let id = self.next_run_id();
+        let (run, earlier) = self.record_once(&request, id).await?;
+        if earlier.is_some() {
+            self.put_back(run, request.will_be_shown).await?;
+            let none = HashSet::new();
+            self.runner().check_succeeded(run, &none).await?;
+        } else if let Some(problem) = self.problem() {
+            let verdict = Verdict::NotSent(problem);
+            self.runner().settle_planned(run, &verdict).await?;
+        }
+        Ok(Draft {
+            run,
+            id: earlier.unwrap_or(id),
+            tag: request.tag,
+            again: request.again,
+            resend_unknown: false,
+            origin: if earlier.is_some() {
+                Origin::Repeated
+            } else {
+                Origin::New
+            },
+            guards: request.guards,
+            guarded: count,
+        })
+    }
+
+    /// The id of the session for its first run: the audit file has it, too.
+    fn next_run_id(&self) -> Uuid {
+        if self.0.has_planned.swap(true, Ordering::Relaxed) {
+            Uuid::new_v4()
+        } else {
+            self.0.who.session
+        }
+    }
+
+    /// A tag is for every machine: a plugin that cannot set one is found out before the
+    /// first request.
+    fn expect_tagging(&self, tag: Option<&Tag>) -> Result<(), PlanError> {
+        if tag.is_some() && !self.runner().sandbox.can_tag() {
+            return Err(PlanError::TaggingUnsupported);
+        }
+        Ok(())
+    }
+
+    /// Records the run, unless an earlier request with its key did.
+    async fn record_once(
+        &self,
+        request: &PlanRequest,
+        id: Uuid,
+    ) -> Result<(RunId, Option<Uuid>), PlanError> {
+        let session = self.session();
+        let key = request.request_id.as_deref();
+        // A ledger in memory has no earlier requests.
+        let asks = self.problem().is_none();
+        let mut waited = Duration::ZERO;
+        loop {
+            if let Some(key) = key.filter(|_| asks) {
+                match session.run_of_request(key).await? {
+                    Some((run, false)) => {
+                        let known = self.known(request, run, key).await?;
+                        return Ok((run, Some(known.uuid)));
+                    }
+                    // Its process is about to send.
+                    Some((_, true)) => {
+                        if waited >= CONFIRMATION_PATIENCE {
+                            return Err(PlanError::RequestIdBusy {
+                                key: key.to_owned(),
+                            });
+                        }
+                        tokio::select! {
+                            () = tokio::time::sleep(CONFIRMATION_PAUSE) => waited += CONFIRMATION_PAUSE,
+                            () = self.stop_token().cancelled() => return Err(PlanError::Interrupted),
+                        }
+                        session.end_the_dead().await?;
+                        continue;
+                    }
+                    None => {}
+                }
+            }
+            let mut invalid = None;
+            let orders = orders(&request.machines, request.correlate, id)
+                .map_while(|order| order.map_err(|error| invalid = Some(error)).ok());
+            let tag = request.tag.as_ref();
+            let planned = session.plan(id, key, request.again, tag, orders).await;
+            if let Some(error) = invalid {
+                // The draft is never confirmed.
+                return Err(error.into());
+            }
+            match planned {
+                // Another process was first, since the query.
+                Err(error) if asks && matches!(error.fault(), Fault::Requested) => {}
+                planned => return Ok((planned?, None)),
+            }
+        }
+    }
+
+    /// The run with this key, if it is about the same machines for the same reasons.
+    async fn known(
+        &self,
+        request: &PlanRequest,
+        run: RunId,
+        key: &str,
+    ) -> Result<RunRow, PlanError> {
+        let known = self.ledger().run_at(run).await?;
+        let known = known.ok_or_else(|| PlanError::RequestIdBusy {
+            key: key.to_owned(),
+        })?;
+        let orders = orders(&request.machines, request.correlate, known.uuid);
+        let count = request.machines.len() as u64;
+        let is_same = self.has_orders(run, count, orders).await? && known.tag == request.tag;
+        if !is_same {
+            return Err(PlanError::RequestIdConflict {
+                key: key.to_owned(),
+                run: known.uuid,
+            });
+        }
+        Ok(known)
+    }
+
+    /// Whether a run has exactly these orders.
+    async fn has_orders(
+        &self,
+        run: RunId,
+        count: u64,
+        mut orders: impl Iterator<Item = Result<ledger::Plan, InvalidComment>>,
+    ) -> Result<bool, PlanError> {
+        let ledger = self.ledger();
+        if ledger.counts(run).await?.total() != count {
+            return Ok(false);
+        }
+        let mut after = 0;
+        loop {
+            let entries = ledger.entries(run, after, ORDERS_PAGE).await?;
+            let Some(last) = entries.last() else {
+                return Ok(orders.next().is_none());
+            };
+            after = last.number;
+            for entry in &entries {
+                let recorded = &entry.order;
+                let order = orders.next().transpose()?;
+                let is_same = order.is_some_and(|order| {
+                    // The ids of the run are in comments that are correlated.
+                    order.target == *recorded.target() && order.comment == *recorded.comment()
+                });
+                if !is_same {
+                    return Ok(false);
+                }
+            }
+        }
+    }
+
+    /// Reads the machines of a draft, and computes its plan. The events are those of the
+    /// preflight.
+    ///
+    /// # Errors
+    /// The ledger cannot be used, or the plugin cannot set the tag.
+    pub async fn preflight(&self, draft: Draft, events: &Events) -> Result<Plan, PlanError> {
+        let ledger = self.ledger();
+        let before = ledger.counts(draft.run).await?;
+        let resends = |counts: &Counts| {
+            if draft.resend_unknown {
+                counts.of(State::Unknown)
+            } else {
+                0
+            }
+        };
+        if before.of(State::Planned) + resends(&before) > 0 {
+            self.expect_tagging(draft.tag.as_ref())?;
+        }
+        let mut problem = self.problem();
+        if problem.is_none() && before.of(State::Planned) > 0 {
+            let runner = self.runner();
+            problem = runner.preflight(draft.run, draft.again, events).await?;
+            if let Some(problem) = problem.clone() {
+                // Every machine would meet it, and the policy has not seen all of them.
+                events.send(Event::Stopped { problem });
+            }
+        }
+        let counts = ledger.counts(draft.run).await?;
+        let unresolved = resends(&counts);
+        let session = self.session();
+        let row = session.plan_of(draft.run, draft.resend_unknown).await?;
+        Ok(Plan {
+            digest: row.digest,
+            orders: counts.total(),
+            machines: if problem.is_some() {
+                0
+            } else {
+                counts.of(State::Planned) + unresolved
+            },
+            unresolved,
+            tracked: before.of(State::Accepted) + before.of(State::Pending),
+            open: counts.open(),
+            problem,
+            draft,
+        })
+    }
+}
+
+/// The orders of a run, one after the other: they are not all in memory.
+fn orders<S: Borrow<Selected>>(
+    machines: impl IntoIterator<Item = S>,
+    correlate: bool,
+    run: Uuid,
+) -> impl Iterator<Item = Result<ledger::Plan, InvalidComment>> {
+    (1..)
+        .zip(machines)
+        .map(move |(number, machine)| machine.borrow().order(correlate, run, number))
+}

@@ -1,0 +1,163 @@
+//! What an earlier run left undone, as a plan.
+
+use super::{Client, PlanError};
+use crate::{
+    ledger::{LedgerError, RunId, RunRow},
+    order::State,
+    plan::{Draft, GuardError, Guards, Origin},
+};
+
+/// Orders that are read from the ledger at once.
+const ORDERS_PAGE: u32 = 500;
+
+/// The runs that are not finished.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Unfinished {
+    /// Those of the client's tenant, application and API, oldest first.
+    pub runs: Vec<RunRow>,
+    /// The number of those of others.
+    pub others: u64,
+}
+
+/// How runs are resumed.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ResumeOptions {
+    /// Whether each order with an unknown outcome is sent once more if the service lists
+    /// no action of it after the grace time. Its first request may have been carried out.
+    pub resend_unknown: bool,
+    /// Limits on the number of machines, of all runs together.
+    pub guards: Guards,
+    /// Whether a person will see the plans before confirming them. Otherwise they contain
+    /// only orders that were confirmed before.
+    pub will_be_shown: bool,
+}
+
+/// Runs whose unsent orders are planned again.
+#[derive(Debug)]
+pub struct Reopened {
+    drafts: Vec<Draft>,
+    machines: u64,
+    guards: Guards,
+}
+
+impl Reopened {
+    /// The runs.
+    #[must_use]
+    pub fn drafts(&self) -> &[Draft] {
+        &self.drafts
+    }
+
+    /// The number of machines that all of them would send a request for.
+    #[must_use]
+    pub fn machines(&self) -> u64 {
+        self.machines
+    }
+
+    /// Whether all of them may be confirmed in advance.
+    ///
+    /// # Errors
+    /// They have more machines than the guards allow.
+    pub fn check_consent(&self) -> Result<(), GuardError> {
+        self.guards.check_consent(self.machines)
+    }
+}
+
+impl Client {
+    /// The run with this id, the beginning of an id, or `last`; without one, all runs that
+    /// are not finished.
+    ///
+    /// # Errors
+    /// The ledger has no such run, or it is of another account.
+    pub async fn unfinished(&self, run: Option<&str>) -> Result<Unfinished, PlanError> {
+        let session = self.session();
+        if let Some(id) = run {
+            let run = self.ledger().run(id).await?;
+            if !session.owns(run.id).await? {
+                return Err(PlanError::OtherAccount(Box::new(run)));
+            }
+            return Ok(Unfinished {
+                runs: vec![run],
+                others: 0,
+            });
+        }
+        let mut unfinished = Unfinished {
+            runs: Vec::new(),
+            others: 0,
+        };
+        for run in self.ledger().unfinished().await? {
+            if session.owns(run.id).await? {
+                unfinished.runs.push(run);
+            } else {
+                unfinished.others += 1;
+            }
+        }
+        Ok(unfinished)
+    }
+
+    /// Plans again what these runs did not send.
+    ///
+    /// # Errors
+    /// The ledger cannot be used, or the number of machines is not the expected one.
+    pub async fn reopen(
+        &self,
+        runs: Vec<RunRow>,
+        options: ResumeOptions,
+    ) -> Result<Reopened, PlanError> {
+        let mut machines = 0;
+        for run in &runs {
+            self.put_back(run.id, options.will_be_shown).await?;
+            let counts = self.ledger().counts(run.id).await?;
+            machines += counts.of(State::Planned);
+            if options.resend_unknown {
+                machines += counts.of(State::Unknown);
+            }
+        }
+        options.guards.check(machines)?;
+        let draft = |run: RunRow| Draft {
+            run: run.id,
+            id: run.uuid,
+            tag: run.tag,
+            again: run.again,
+            resend_unknown: options.resend_unknown,
+            origin: Origin::Resumed,
+            guards: options.guards,
+            guarded: machines,
+        };
+        Ok(Reopened {
+            drafts: runs.into_iter().map(draft).collect(),
+            machines,
+            guards: options.guards,
+        })
+    }
+
+    /// Plans orders again that were not sent or were rejected: those that were confirmed,
+    /// or all if a person will see the plan. Their machines are read again, because the
+    /// policy or an earlier offboarding may now decide otherwise.
+    pub(super) async fn put_back(&self, run: RunId, all: bool) -> Result<(), LedgerError> {
+        let session = self.session();
+        for state in [State::NotSent, State::Rejected, State::Planned] {
+            let mut after = 0;
+            loop {
+                let mut entries = session
+                    .ledger()
+                    .entries_in(run, state, after, ORDERS_PAGE)
+                    .await?;
+                let Some(last) = entries.last() else {
+                    break;
+                };
+                after = last.number;
+                entries.retain(|entry| {
+                    (entry.confirmed || all)
+                        && (entry.order.may_be_put_back() || state == State::Planned)
+                });
+                for entry in &mut entries {
+                    entry.order.put_back();
+                    entry.order.forget_look();
+                }
+                session.save_all(&mut entries).await?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,222 @@
+//! A plan, which cannot be executed, and a confirmed plan, which can.
+
+use thiserror::Error;
+use uuid::Uuid;
+
+use super::{Confirmation, GuardError, Guards, Method, PlanDigest};
+use crate::{
+    contract::{Problem, Tag},
+    ledger::RunId,
+};
+
+/// A recorded run whose machines were not read yet: a plan to be.
+///
+/// Until it is confirmed, the ledger deletes it when the client ends.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    pub(crate) run: RunId,
+    pub(crate) id: Uuid,
+    pub(crate) tag: Option<Tag>,
+    pub(crate) again: bool,
+    pub(crate) resend_unknown: bool,
+    pub(crate) origin: Origin,
+    pub(crate) guards: Guards,
+    /// The number of machines that the guards apply to.
+    pub(crate) guarded: u64,
+}
+
+impl Draft {
+    /// The run in the ledger.
+    #[must_use]
+    pub fn run(&self) -> RunId {
+        self.run
+    }
+
+    /// The id of the run.
+    #[must_use]
+    pub fn id(&self) -> Uuid {
+        self.id
+    }
+
+    /// Where it comes from.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    /// The tag that each machine gets right before its offboarding.
+    #[must_use]
+    pub fn tag(&self) -> Option<&Tag> {
+        self.tag.as_ref()
+    }
+
+    /// Whether orders with an unknown outcome are sent again.
+    #[must_use]
+    pub fn resends_unknown(&self) -> bool {
+        self.resend_unknown
+    }
+}
+
+/// What a run would send. Its machines are read; nothing is sent.
+///
+/// A plan cannot be executed: [`Plan::confirm`] makes a [`ConfirmedPlan`] of it.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub(crate) draft: Draft,
+    pub(crate) digest: PlanDigest,
+    pub(crate) orders: u64,
+    pub(crate) machines: u64,
+    pub(crate) unresolved: u64,
+    pub(crate) tracked: u64,
+    pub(crate) open: u64,
+    pub(crate) problem: Option<Problem>,
+}
+
+/// Where a plan comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Origin {
+    /// It is a new run.
+    New,
+    /// An earlier request with the same request id recorded its run.
+    Repeated,
+    /// It is the rest of an earlier run.
+    Resumed,
+}
+
+impl Plan {
+    /// The run in the ledger.
+    #[must_use]
+    pub fn run(&self) -> RunId {
+        self.draft.run
+    }
+
+    /// The id of the run.
+    #[must_use]
+    pub fn id(&self) -> Uuid {
+        self.draft.id
+    }
+
+    /// The digest over tenant, machines, comments, tag and plugin.
+    #[must_use]
+    pub fn digest(&self) -> PlanDigest {
+        self.digest
+    }
+
+    /// The number of orders of the run, whatever their state.
+    #[must_use]
+    pub fn orders(&self) -> u64 {
+        self.orders
+    }
+
+    /// The number of machines that an execution sends a request for.
+    #[must_use]
+    pub fn machines(&self) -> u64 {
+        self.machines
+    }
+
+    /// The number of them whose request was sent before, with an unknown outcome. They may
+    /// be offboarded already.
+    #[must_use]
+    pub fn unresolved(&self) -> u64 {
+        self.unresolved
+    }
+
+    /// Whether all orders of the run have ended, so that an execution has nothing to do.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.open == 0
+    }
+
+    /// The tag that each machine gets right before its offboarding.
+    #[must_use]
+    pub fn tag(&self) -> Option<&Tag> {
+        self.draft.tag.as_ref()
+    }
+
+    /// Whether orders with an unknown outcome are sent again.
+    #[must_use]
+    pub fn resends_unknown(&self) -> bool {
+        self.draft.resend_unknown
+    }
+
+    /// Where it comes from.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        self.draft.origin
+    }
+
+    /// Why nothing of it can be sent: there is no token or no ledger, or the preflight
+    /// met a problem that every machine would meet.
+    #[must_use]
+    pub fn problem(&self) -> Option<&Problem> {
+        self.problem.as_ref()
+    }
+
+    /// Confirms the plan.
+    ///
+    /// # Errors
+    /// The confirmation is for another plan, or it is a consent in advance to more
+    /// machines than the guards allow.
+    pub fn confirm(self, mut confirmation: Confirmation) -> Result<ConfirmedPlan, ConfirmError> {
+        match confirmation.digest {
+            Some(digest) if digest != self.digest => {
+                return Err(ConfirmError::AnotherPlan {
+                    confirmed: digest,
+                    planned: self.digest,
+                });
+            }
+            Some(_) => {}
+            None => {
+                self.draft.guards.check_consent(self.draft.guarded)?;
+                if self.draft.guards.expected.is_some() {
+                    confirmation.method = Method::ExpectedCount;
+                }
+            }
+        }
+        confirmation.resend_unknown = self.draft.resend_unknown;
+        Ok(ConfirmedPlan {
+            plan: self,
+            confirmation,
+        })
+    }
+}
+
+/// A plan with its confirmation. Only this can be executed.
+#[derive(Debug)]
+pub struct ConfirmedPlan {
+    pub(crate) plan: Plan,
+    pub(crate) confirmation: Confirmation,
+}
+
+impl ConfirmedPlan {
+    /// The plan.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Whether the confirmation covers every order of the run, also those that could not
+    /// be planned yet. A person who saw a plan confirmed what it showed; resuming a run
+    /// confirms what is left of it.
+    pub(crate) fn covers_all(&self) -> bool {
+        self.confirmation.digest.is_none() && self.plan.draft.origin != Origin::Resumed
+    }
+}
+
+/// A plan was not confirmed.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ConfirmError {
+    /// The confirmation is for another plan.
+    #[error("the confirmation is for the plan {confirmed}, and this is the plan {planned}")]
+    AnotherPlan {
+        /// The digest that was confirmed.
+        confirmed: PlanDigest,
+        /// The digest of this plan.
+        planned: PlanDigest,
+    },
+    /// The number of machines is not what the caller allows.
+    #[error(transparent)]
+    Guard(#[from] GuardError),
+}

@@ -1,0 +1,112 @@
+//! Limits on the number of machines of one order. They protect against a list that is
+//! longer than its author believes.
+
+use thiserror::Error;
+
+/// Limits on the number of machines of one order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Guards {
+    /// More machines than these cannot be confirmed in advance without their number.
+    pub max_devices: u64,
+    /// The number of machines that the caller expects; another number is an error.
+    pub expected: Option<u64>,
+}
+
+impl Default for Guards {
+    /// At most 25 machines, and no expected number.
+    fn default() -> Self {
+        Self {
+            max_devices: 25,
+            expected: None,
+        }
+    }
+}
+
+/// The number of machines is not what the caller allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum GuardError {
+    /// It is not the expected number.
+    #[error("{expected} machines are expected, and {count} are selected: nothing was sent")]
+    Unexpected {
+        /// The expected number.
+        expected: u64,
+        /// The actual number.
+        count: u64,
+    },
+    /// It exceeds the limit, and the caller gave no expected number.
+    #[error("{count} machines are more than the limit of {limit}: nothing was sent")]
+    TooMany {
+        /// The number of machines.
+        count: u64,
+        /// The limit.
+        limit: u64,
+    },
+}
+
+impl Guards {
+    /// Checks the expected number, if there is one.
+    ///
+    /// # Errors
+    /// [`GuardError::Unexpected`].
+    pub fn check(&self, count: u64) -> Result<(), GuardError> {
+        match self.expected {
+            Some(expected) if expected != count => Err(GuardError::Unexpected { expected, count }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks whether so many machines may be confirmed in advance, by someone who has not
+    /// seen the plan.
+    ///
+    /// # Errors
+    /// As [`Guards::check`], and [`GuardError::TooMany`].
+    pub fn check_consent(&self, count: u64) -> Result<(), GuardError> {
+        self.check(count)?;
+        if count > self.max_devices && self.expected.is_none() {
+            return Err(GuardError::TooMany {
+                count,
+                limit: self.max_devices,
+            });
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_number_than_the_expected_one_is_an_error() {
+        let guards = Guards {
+            expected: Some(3),
+            ..Guards::default()
+        };
+        assert_eq!(guards.check(3), Ok(()));
+        let error = GuardError::Unexpected {
+            expected: 3,
+            count: 2,
+        };
+        assert_eq!(guards.check(2), Err(error));
+        assert_eq!(guards.check_consent(2), Err(error));
+    }
+
+    #[test]
+    fn consent_in_advance_to_many_machines_needs_their_number() {
+        let guards = Guards::default();
+        assert_eq!(guards.check_consent(25), Ok(()));
+        let error = GuardError::TooMany {
+            count: 26,
+            limit: 25,
+        };
+        assert_eq!(guards.check_consent(26), Err(error));
+        // Someone who sees the plan may confirm it.
+        assert_eq!(guards.check(26), Ok(()));
+        let expected = Guards {
+            expected: Some(26),
+            ..guards
+        };
+        assert_eq!(expected.check_consent(26), Ok(()));
+    }
+}

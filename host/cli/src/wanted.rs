@@ -15,8 +15,8 @@ use super::{args::RunArgs, screen::Screen};
 use offboard::{
     ledger::Plan,
     selection::{
-        EntryComment, InvalidReference, List, ListError, ListFault, ListOptions, MachineReference,
-        RowError,
+        EntryComment, InvalidReference, LineError, ListError, ListOptions, MachineList,
+        MachineReference, RowError,
     },
     text::clean,
 };
@@ -67,7 +67,7 @@ pub(super) fn wanted(args: &RunArgs, screen: &Screen) -> Result<Vec<Wanted>> {
         let mut wanted: Vec<Wanted> = Vec::new();
         for named in &args.machines {
             let mut known = wanted.iter_mut().map(|wanted| &mut wanted.named);
-            if known.any(|known| known.takes(named)) {
+            if known.any(|known| known.merge(named)) {
                 continue;
             }
             wanted.push(Wanted {
@@ -84,15 +84,15 @@ pub(super) fn wanted(args: &RunArgs, screen: &Screen) -> Result<Vec<Wanted>> {
         name_column: args.name_column.clone(),
     };
     let list = match from {
-        ListSource::Stdin => List::read(io::stdin().lock(), &options),
+        ListSource::Stdin => MachineList::read(io::stdin().lock(), &options),
         ListSource::File(path) => match File::open(path) {
-            Ok(file) => List::read(file, &options),
+            Ok(file) => MachineList::read(file, &options),
             Err(error) => Err(error.into()),
         },
     };
     let list = list.map_err(|error| {
-        if let ListError::Faults(faults) = &error {
-            show(faults, screen);
+        if let ListError::Lines(errors) = &error {
+            show(errors, screen);
         }
         let help = help(&error, &options);
         anyhow!("{from}: {error}, and nothing was sent{help}")
@@ -102,15 +102,15 @@ pub(super) fn wanted(args: &RunArgs, screen: &Screen) -> Result<Vec<Wanted>> {
     Ok(entries
         .map(|entry| Wanted {
             named: entry.machine,
-            called: entry.called,
+            called: entry.display_name,
             comment: entry.comment,
         })
         .collect())
 }
 
-fn show(faults: &[ListFault], screen: &Screen) {
+fn show(errors: &[LineError], screen: &Screen) {
     let screen = screen.insisting();
-    for ListFault { line, error } in faults.iter().take(MAX_FAULTS) {
+    for LineError { line, error } in errors.iter().take(MAX_FAULTS) {
         let more = match error {
             RowError::Machine {
                 error: InvalidReference::Name,
@@ -121,7 +121,7 @@ fn show(faults: &[ListFault], screen: &Screen) {
         };
         screen.say(&clean(&format!("line {line}: {error}{more}")));
     }
-    if let more @ 1.. = faults.len().saturating_sub(MAX_FAULTS) {
+    if let more @ 1.. = errors.len().saturating_sub(MAX_FAULTS) {
         screen.say(&format!("and {more} more"));
     }
 }
@@ -165,7 +165,7 @@ fn help(error: &ListError, options: &ListOptions) -> String {
                 .to_owned()
         }
         ListError::Columns(_) => ": name the column with --id-column or --name-column".to_owned(),
-        ListError::NoHead(_) => ": add a header line such as machineId,name".to_owned(),
+        ListError::NoHeader(_) => ": add a header line such as machineId,name".to_owned(),
         _ => String::new(),
     }
 }
@@ -180,7 +180,7 @@ fn quoted(column: &str) -> String {
 }
 
 /// A summary of what was read of a list.
-fn summary(list: &List) -> String {
+fn summary(list: &MachineList) -> String {
     let count = |count: usize, what: &str| match count {
         1 => format!("1 {what}"),
         count => format!("{count} {what}s"),

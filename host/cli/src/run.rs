@@ -5,15 +5,15 @@ use std::{borrow::Borrow, cell::RefCell, collections::HashSet, time::Duration};
 use anyhow::{Context, Result, ensure};
 
 use super::{
-    args::RunArgs,
+    args::{ListSource, RunArgs},
     connect::{Connected, Record, connect},
     drive::{self, Course},
     exit::Exit,
     report::Rows,
     resume,
     screen::Screen,
+    selection::selection,
     signal::Signals,
-    wanted::{ListSource, Wanted, wanted},
 };
 use offboard::{
     config::Secrets,
@@ -21,6 +21,7 @@ use offboard::{
     ledger::{Fault, Plan, RunRow},
     order::Verdict,
     run::unrecorded,
+    selection::{SelectedMachine, Selection},
 };
 
 /// How long a process with the same request id may take until it is confirmed.
@@ -29,8 +30,8 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 pub(super) async fn run(args: RunArgs, secrets: Secrets, screen: &Screen) -> Result<Exit> {
     args.connect.check_no_ledger(args.no_ledger.no_ledger)?;
-    let wanted = wanted(&args, screen)?;
-    let count = wanted.len() as u64;
+    let selection = selection(&args, screen)?;
+    let count = selection.len() as u64;
     guard(&args, count)?;
     let signals = Signals::listen(screen);
     let record = match args.no_ledger.no_ledger {
@@ -44,15 +45,15 @@ pub(super) async fn run(args: RunArgs, secrets: Secrets, screen: &Screen) -> Res
     let config = args.connect.config(secrets)?;
     let connected = connect(config, files, "run", record, &signals, screen);
     let Some(mut connected) = connected.await? else {
-        let plans = plans(&args, &wanted, uuid::Uuid::new_v4());
+        let plans = plans(&args, &selection, uuid::Uuid::new_v4());
         drive::nothing_was_done(&args.output, plans, screen)?;
         return Ok(Exit::Interrupted);
     };
     connected.paced(&args.send);
-    let machines = wanted.iter().map(|wanted| &wanted.named);
+    let machines = selection.iter().map(|selected| &selected.machine);
     connected.expect_tenant_of(machines).await;
     let rows = RefCell::new(Rows::new(*screen, args.output.output));
-    let done = order(&args, &connected, wanted, &signals, screen, &rows).await;
+    let done = order(&args, &connected, selection, &signals, screen, &rows).await;
     if done.is_ok() {
         rows.borrow_mut().end();
     }
@@ -88,22 +89,31 @@ fn guard(args: &RunArgs, count: u64) -> Result<()> {
 
 /// The orders, one after the other: what they are made of is gone when they are,
 /// where it is given away.
-fn plans<W: Borrow<Wanted>>(
+fn plans<M: Borrow<SelectedMachine>>(
     args: &RunArgs,
-    wanted: impl IntoIterator<Item = W>,
+    selection: impl IntoIterator<Item = M>,
     run: uuid::Uuid,
 ) -> impl Iterator<Item = Result<Plan>> {
-    let plan = move |(number, wanted): (usize, W)| {
-        let wanted: &Wanted = wanted.borrow();
-        wanted.plan(args.correlate, run, number)
+    let plan = move |(number, selected): (usize, M)| {
+        let selected: &SelectedMachine = selected.borrow();
+        let comment = if args.correlate {
+            selected.correlated_comment(run, number)?
+        } else {
+            selected.comment.comment()?
+        };
+        Ok(Plan {
+            target: selected.machine.target.clone(),
+            comment,
+            called: selected.display_name.clone(),
+        })
     };
-    (1..).zip(wanted).map(plan)
+    (1..).zip(selection).map(plan)
 }
 
 async fn order(
     args: &RunArgs,
     connected: &Connected,
-    wanted: Vec<Wanted>,
+    selection: Selection,
     signals: &Signals,
     screen: &Screen,
     rows: &RefCell<Rows>,
@@ -129,11 +139,11 @@ async fn order(
                 Some((run, false)) => {
                     let ledger = session.ledger();
                     let known = ledger.run_at(run).await?.context("that run is gone")?;
-                    let count = wanted.len() as u64;
-                    let plans = plans(args, &wanted, known.uuid);
+                    let count = selection.len() as u64;
+                    let plans = plans(args, &selection, known.uuid);
                     let same = drive::are_same(ledger, run, count, plans).await?
                         && known.tag.as_ref() == course.tag;
-                    drop(wanted);
+                    drop(selection);
                     ensure!(
                         same,
                         "the request id {key:?} is that of run {}, which is about other machines or \
@@ -162,7 +172,7 @@ async fn order(
             }
         }
         let mut failed = None;
-        let plans = plans(args, &wanted, run)
+        let plans = plans(args, &selection, run)
             .map_while(|plan| plan.map_err(|error| failed = Some(error)).ok());
         let planned = session.plan(run, key, args.again, args.tag.as_ref(), plans);
         let planned = planned.await;
@@ -176,7 +186,7 @@ async fn order(
             planned => break planned?,
         }
     };
-    drop(wanted);
+    drop(selection);
     if let Some(problem) = unusable(connected) {
         let verdict = Verdict::NotSent(problem);
         connected.runner.settle_planned(run, &verdict).await?;

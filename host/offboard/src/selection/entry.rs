@@ -5,7 +5,7 @@ use std::{
     hash::BuildHasher,
 };
 
-use super::{EntryComment, MachineReference};
+use super::{MachineComment, MachineReference};
 use crate::contract::stands_for;
 
 /// One machine of a list, and its comment.
@@ -18,7 +18,7 @@ pub struct ListEntry {
     /// Its name in the list, if the list has its id, too.
     pub display_name: Option<String>,
     /// The reason for the offboarding.
-    pub comment: EntryComment,
+    pub comment: MachineComment,
 }
 
 impl ListEntry {

@@ -6,7 +6,7 @@
 use std::{io::Read, sync::Arc};
 
 use super::{
-    EntryComment, LineError, ListEntry, ListError, ListOptions, RowError,
+    LineError, ListEntry, ListError, ListOptions, MachineComment, RowError,
     columns::Columns,
     entry::FirstEntries,
     error::MAX_LIST,
@@ -179,10 +179,10 @@ impl<'a> ListReader<'a> {
         })
     }
 
-    fn comment(&self, columns: &Columns) -> Result<EntryComment, RowError> {
+    fn comment(&self, columns: &Columns) -> Result<MachineComment, RowError> {
         match (columns.comment()?, &self.template) {
-            (Some(comment), _) => Ok(EntryComment::from(comment.parse::<Comment>()?)),
-            (None, Some(template)) => EntryComment::filled(template, columns),
+            (Some(comment), _) => Ok(MachineComment::from(comment.parse::<Comment>()?)),
+            (None, Some(template)) => MachineComment::filled(template, columns),
             (None, None) => Err(RowError::NoComment),
         }
     }

@@ -16,6 +16,7 @@ mod options;
 mod portal;
 mod reference;
 mod rows;
+mod selected;
 mod table;
 mod template;
 #[cfg(test)]
@@ -28,4 +29,5 @@ pub use invalid_reference::InvalidReference;
 pub use list::MachineList;
 pub use options::ListOptions;
 pub use reference::MachineReference;
-pub use template::EntryComment;
+pub use selected::{SelectedMachine, Selection};
+pub use template::MachineComment;

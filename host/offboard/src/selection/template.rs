@@ -9,7 +9,7 @@ use crate::contract::{Comment, InvalidComment};
 /// The reason why a machine is offboarded. If many machines share a comment, only the
 /// differences are kept for each of them.
 #[derive(Debug, Clone)]
-pub struct EntryComment(Kind);
+pub struct MachineComment(Kind);
 
 #[derive(Debug, Clone)]
 enum Kind {
@@ -18,13 +18,13 @@ enum Kind {
     Filled(Arc<Template>, Box<[Box<str>]>),
 }
 
-impl From<Comment> for EntryComment {
+impl From<Comment> for MachineComment {
     fn from(comment: Comment) -> Self {
         Self(Kind::Own(comment))
     }
 }
 
-impl EntryComment {
+impl MachineComment {
     /// The comment.
     ///
     /// # Errors

@@ -1,89 +1,39 @@
-//! Which machines a run is for: those that are named, or those of a list; each
-//! once, with its comment.
+//! The machines of a run: those that the user names, or those of a list. An error of a
+//! list is shown with the option or the command that helps.
 
-use std::{
-    fmt,
-    fs::File,
-    io,
-    path::{Path, PathBuf},
-};
+use std::{fs::File, io};
 
 use anyhow::{Context, Result, anyhow};
-use uuid::Uuid;
-
-use super::{args::RunArgs, screen::Screen};
 use offboard::{
-    ledger::Plan,
     selection::{
-        EntryComment, InvalidReference, LineError, ListError, ListOptions, MachineList,
-        MachineReference, RowError,
+        InvalidReference, LineError, ListError, ListOptions, MachineList, RowError, Selection,
     },
     text::clean,
 };
 
-/// The most faults of a list that are shown.
-const MAX_FAULTS: usize = 50;
+use super::{
+    args::{ListSource, RunArgs},
+    screen::Screen,
+};
 
-/// A machine that is to be offboarded, and why.
-pub(super) struct Wanted {
-    pub(super) named: MachineReference,
-    /// What a list calls the machine whose id it has.
-    pub(super) called: Option<String>,
-    pub(super) comment: EntryComment,
-}
+/// The most lines of a list that are shown as unusable.
+const MAX_SHOWN: usize = 50;
 
-/// Where a list comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum ListSource {
-    Stdin,
-    File(PathBuf),
-}
-
-impl fmt::Display for ListSource {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Stdin => formatter.write_str("standard input"),
-            Self::File(path) => formatter.write_str(&offboard::mask::path(path)),
-        }
-    }
-}
-
-/// A file, or `-` for standard input.
-pub(super) fn source(text: &str) -> Result<ListSource, String> {
-    Ok(match text {
-        "" => return Err("it is blank".to_owned()),
-        "-" => ListSource::Stdin,
-        path => ListSource::File(Path::new(path).to_owned()),
-    })
-}
-
-/// The machines that a user wants offboarded.
+/// The machines that the user selected.
 ///
 /// # Errors
-/// The list cannot be read, or it has faults, which are shown.
-pub(super) fn wanted(args: &RunArgs, screen: &Screen) -> Result<Vec<Wanted>> {
-    let Some(from) = &args.from else {
+/// The list cannot be read, or has lines that cannot be used. These are shown.
+pub(super) fn selection(args: &RunArgs, screen: &Screen) -> Result<Selection> {
+    let Some(source) = &args.from else {
         let comment = args.comment.as_ref().context("--comment is missing")?;
-        let mut wanted: Vec<Wanted> = Vec::new();
-        for named in &args.machines {
-            let mut known = wanted.iter_mut().map(|wanted| &mut wanted.named);
-            if known.any(|known| known.merge(named)) {
-                continue;
-            }
-            wanted.push(Wanted {
-                named: named.clone(),
-                called: None,
-                comment: comment.clone().into(),
-            });
-        }
-        return Ok(wanted);
+        return Ok(Selection::of(args.machines.iter().cloned(), comment));
     };
     let options = ListOptions {
         comment: args.comment.clone(),
         id_column: args.id_column.clone(),
         name_column: args.name_column.clone(),
     };
-    let list = match from {
+    let list = match source {
         ListSource::Stdin => MachineList::read(io::stdin().lock(), &options),
         ListSource::File(path) => match File::open(path) {
             Ok(file) => MachineList::read(file, &options),
@@ -95,22 +45,15 @@ pub(super) fn wanted(args: &RunArgs, screen: &Screen) -> Result<Vec<Wanted>> {
             show(errors, screen);
         }
         let help = help(&error, &options);
-        anyhow!("{from}: {error}, and nothing was sent{help}")
+        anyhow!("{source}: {error}. Nothing was sent{help}")
     })?;
     screen.say(&summary(&list));
-    let entries = list.entries.into_iter();
-    Ok(entries
-        .map(|entry| Wanted {
-            named: entry.machine,
-            called: entry.display_name,
-            comment: entry.comment,
-        })
-        .collect())
+    Ok(Selection::from_list(list))
 }
 
 fn show(errors: &[LineError], screen: &Screen) {
     let screen = screen.insisting();
-    for LineError { line, error } in errors.iter().take(MAX_FAULTS) {
+    for LineError { line, error } in errors.iter().take(MAX_SHOWN) {
         let more = match error {
             RowError::Machine {
                 error: InvalidReference::Name,
@@ -121,17 +64,17 @@ fn show(errors: &[LineError], screen: &Screen) {
         };
         screen.say(&clean(&format!("line {line}: {error}{more}")));
     }
-    if let more @ 1.. = errors.len().saturating_sub(MAX_FAULTS) {
+    if let more @ 1.. = errors.len().saturating_sub(MAX_SHOWN) {
         screen.say(&format!("and {more} more"));
     }
 }
 
-/// What the user can do about a list that cannot be used.
+/// The remedy for a list that cannot be used.
 fn help(error: &ListError, options: &ListOptions) -> String {
     match error {
         ListError::UnusedIds { column, used, .. } => {
             let other = used.as_ref().map_or_else(String::new, |used| {
-                format!(", or --id-column {} if those ids are meant", quoted(used))
+                format!(", or --id-column {} to use those ids", quoted(used))
             });
             format!(
                 ": add --id-column {}{other}, or remove the column",
@@ -170,20 +113,24 @@ fn help(error: &ListError, options: &ListOptions) -> String {
     }
 }
 
-/// The column's name as an argument in a shell.
+/// The column as an argument in a shell.
 fn quoted(column: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    match column.chars().all(is_plain) {
-        true => column.to_owned(),
-        false => format!("{column:?}"),
+    if column.chars().all(is_plain) {
+        column.to_owned()
+    } else {
+        format!("{column:?}")
     }
 }
 
 /// A summary of what was read of a list.
 fn summary(list: &MachineList) -> String {
-    let count = |count: usize, what: &str| match count {
-        1 => format!("1 {what}"),
-        count => format!("{count} {what}s"),
+    let count = |count: usize, noun: &str| {
+        if count == 1 {
+            format!("1 {noun}")
+        } else {
+            format!("{count} {noun}s")
+        }
     };
     let mut words = format!(
         "read {}, {}",
@@ -198,23 +145,4 @@ fn summary(list: &MachineList) -> String {
         words.push_str(&format!(" ({})", more.join(", ")));
     }
     words
-}
-
-impl Wanted {
-    /// The order for it, the one with this number in its run.
-    ///
-    /// # Errors
-    /// With the ids of run and order the comment is too long.
-    pub(super) fn plan(&self, correlate: bool, run: Uuid, number: usize) -> Result<Plan> {
-        let comment = self.comment.comment()?;
-        let comment = match correlate {
-            true => format!("{comment} [offboard {}/{number}]", run.simple()).parse()?,
-            false => comment,
-        };
-        Ok(Plan {
-            target: self.named.target.clone(),
-            comment,
-            called: self.called.clone(),
-        })
-    }
 }

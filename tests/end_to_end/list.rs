@@ -93,7 +93,7 @@ fn what_is_no_list_is_told_and_nothing_is_sent() {
     let world = World::new();
     for (bytes, told) in [
         (&b"\xff\xfen\0a\0m\0e\0\n\0"[..], "UTF-8"),
-        (b"", "names no machine"),
+        (b"", "has no machines"),
         (b"serial,owner\n1,2\n", "machineId"),
         (b"name\npc\x1b[2J\n", "line 2"),
         (b"name,comment\npc-1,\"Lost\npc-2,x\n", "line 2: "),
@@ -246,7 +246,7 @@ fn guids_are_no_ids_and_the_advice_fits_the_arguments() {
         let args = [&["--comment", "x", "--yes"], &args[..]].concat();
         let done = outcome(&mut from(&world, &table, &args));
         assert_eq!(done.code, 2, "{done:?}");
-        assert!(done.stderr.contains("holds GUIDs"), "{done:?}");
+        assert!(done.stderr.contains("contains GUIDs"), "{done:?}");
         assert!(done.stderr.contains(advice), "{done:?}");
     }
     assert!(world.posts().is_empty());

@@ -13,7 +13,7 @@ use offboard_simulator::{Config, OnDuplicate, Simulator};
 use super::{exit::Exit, hint, report, screen::Screen, signal::Signals};
 use offboard::{
     Client,
-    client::{PlanRequest, Selected},
+    client::PlanRequest,
     component::Component,
     connection::{Connection, Token},
     contract::{Comment, Problem, ProblemKind},
@@ -24,6 +24,7 @@ use offboard::{
     rate_limit::{Quota, RateLimiter},
     run::{Event, Events, Runner},
     sandbox::{Limits, Sandbox},
+    selection::Selection,
 };
 
 const ACTION_TIME: Duration = Duration::from_millis(1500);
@@ -130,11 +131,7 @@ async fn tour(screen: &Screen, signals: &Signals, simulator: &Simulator) -> Resu
 async fn plan(client: &Client, machine: &str, comment: &str) -> Result<Plan> {
     let comment: Comment = comment.parse()?;
     let request = PlanRequest {
-        machines: vec![Selected {
-            machine: machine.parse()?,
-            called: None,
-            comment: comment.into(),
-        }],
+        selection: Selection::of([machine.parse()?], &comment),
         // Each of them is sent, whatever was before.
         again: true,
         ..PlanRequest::default()

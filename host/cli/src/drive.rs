@@ -25,7 +25,7 @@ use super::{
 };
 use offboard::{
     Client,
-    client::{PlanError, RunError, Selected},
+    client::{PlanError, RunError},
     contract::{Problem, ProblemKind, Retry},
     ledger::{Ledger, LedgerError, RunRow},
     mask,
@@ -33,6 +33,7 @@ use offboard::{
     outputs::Files,
     plan::{Confirmation, ConfirmedPlan, Draft, GuardError, Guards, Origin, Plan},
     run::{self, Event, unrecorded},
+    selection::Selection,
     text::clean_error,
 };
 
@@ -322,29 +323,33 @@ fn leave(order: &mut Order, dry: bool, failed: Option<&LedgerError>) {
 /// An order that is none.
 pub(super) fn nothing_was_done(
     output: &OutputArgs,
-    machines: &[Selected],
+    selection: &Selection,
     correlate: bool,
     screen: &Screen,
 ) -> Result<()> {
     let rows = RefCell::new(Rows::new(*screen, output.output));
     let mut outcome = Outcome::new(&rows, None, *screen);
     let run = Uuid::new_v4();
-    let mut number = 0;
-    for page in machines.chunks(PAGE as usize) {
-        let mut order = |machine: &Selected| {
-            number += 1;
-            let order = machine.order(correlate, run, number)?;
-            let mut order = Order::new(order.target, order.comment);
-            order.settle(Verdict::NotSent(Problem::new(
-                ProblemKind::Interrupted,
-                Retry::Safe,
-                "the run ended before its turn",
-            )));
-            Ok(order)
+    let mut orders = Vec::new();
+    for (number, selected) in (1..).zip(selection) {
+        let comment = if correlate {
+            selected.correlated_comment(run, number)?
+        } else {
+            selected.comment.comment()?
         };
-        let orders: Vec<Order> = page.iter().map(&mut order).collect::<Result<_>>()?;
-        outcome.add(&orders.iter().collect::<Vec<_>>());
+        let mut order = Order::new(selected.machine.target.clone(), comment);
+        order.settle(Verdict::NotSent(Problem::new(
+            ProblemKind::Interrupted,
+            Retry::Safe,
+            "the run ended before its turn",
+        )));
+        orders.push(order);
+        if orders.len() == PAGE as usize {
+            outcome.add(&orders.iter().collect::<Vec<_>>());
+            orders.clear();
+        }
     }
+    outcome.add(&orders.iter().collect::<Vec<_>>());
     rows.borrow_mut().end();
     outcome.end();
     Ok(())

@@ -28,12 +28,12 @@ mod resume;
 mod run;
 mod screen;
 mod secret;
+mod selection;
 mod sheet;
 mod signal;
 mod status;
 mod target;
 mod tell;
-mod wanted;
 
 use std::{process::ExitCode, time::Duration};
 

@@ -5,14 +5,14 @@ use std::cell::RefCell;
 use anyhow::{Result, ensure};
 
 use super::{
-    args::RunArgs,
+    args::{ListSource, RunArgs},
     connect::{connect, end, options},
     drive::{self, Course},
     exit::Exit,
     report::Rows,
     screen::Screen,
+    selection::selection,
     signal::Signals,
-    wanted::{ListSource, wanted},
 };
 use offboard::{
     Client,
@@ -23,8 +23,8 @@ use offboard::{
 
 pub(super) async fn run(args: RunArgs, secrets: Secrets, screen: &Screen) -> Result<Exit> {
     args.connect.check_no_ledger(args.no_ledger.no_ledger)?;
-    let machines = wanted(&args, screen)?;
-    guard(&args, machines.len() as u64)?;
+    let selection = selection(&args, screen)?;
+    guard(&args, selection.len() as u64)?;
     let signals = Signals::listen(screen);
     let recording = if args.no_ledger.no_ledger {
         Recording::Nowhere
@@ -40,11 +40,11 @@ pub(super) async fn run(args: RunArgs, secrets: Secrets, screen: &Screen) -> Res
     options.grace = args.send.grace;
     options.jobs = args.send.jobs.into();
     let Some(client) = connect(&config, options, screen).await? else {
-        drive::nothing_was_done(&args.output, &machines, args.correlate, screen)?;
+        drive::nothing_was_done(&args.output, &selection, args.correlate, screen)?;
         return Ok(Exit::Interrupted);
     };
     let request = PlanRequest {
-        machines,
+        selection,
         correlate: args.correlate,
         tag: args.tag.clone(),
         again: args.again,

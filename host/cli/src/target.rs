@@ -85,7 +85,7 @@ pub(super) fn refused(text: &str, error: &InvalidReference) -> String {
         }
         InvalidReference::Path => {
             let path = offboard::mask::value(text);
-            format!("{error}, or read them from a list: --from {path}")
+            format!("{error} (to read machines from a file, write --from {path})")
         }
         InvalidReference::Name => {
             format!("{error}; `offboard find` finds devices with other names")

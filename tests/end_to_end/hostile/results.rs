@@ -4,14 +4,15 @@ use std::{sync::Arc, time::Duration};
 
 use offboard::{
     Client,
-    client::{PlanRequest, Selected},
-    contract::{Comment, Retry},
+    client::PlanRequest,
+    contract::Retry,
     ledger::{Ledger, Session, Who},
     order::{Look, Order, State},
     plan::Confirmation,
     rate_limit::{Quota, RateLimiter},
     run::{Events, Runner},
     sandbox::CallError,
+    selection::Selection,
 };
 
 use super::{
@@ -32,11 +33,10 @@ async fn run(guest: &str, server: &Scripted) -> Order {
     let runner = Runner::new(sandbox, connection, limiter, session, stopped);
     let client = Client::from_parts(runner, who);
     let request = PlanRequest {
-        machines: vec![Selected {
-            machine: machine().as_str().parse().unwrap(),
-            called: None,
-            comment: COMMENT.parse::<Comment>().unwrap().into(),
-        }],
+        selection: Selection::of(
+            [machine().as_str().parse().unwrap()],
+            &COMMENT.parse().unwrap(),
+        ),
         ..PlanRequest::default()
     };
     let draft = client.record(request).await.unwrap();

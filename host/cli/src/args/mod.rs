@@ -1,5 +1,6 @@
 //! The arguments of every command, and the help that people read.
 
+mod list_source;
 mod records;
 mod settings;
 
@@ -10,16 +11,14 @@ use clap::{
     builder::{PathBufValueParser, TypedValueParser},
 };
 
-use super::{
-    target,
-    wanted::{self, ListSource},
-};
+use super::target;
 use offboard::{
     config::NOT_STANDARD_OUTPUT,
     contract::{Comment, Tag},
     selection::MachineReference,
 };
 
+pub(super) use list_source::ListSource;
 pub(super) use records::{ExportArgs, ExportFormat, RunsArgs, ShowArgs};
 pub(super) use settings::{ConnectArgs, LedgerArgs, PluginArgs, explain, flag};
 
@@ -147,7 +146,7 @@ pub(super) struct RunArgs {
     pub(super) machines: Vec<MachineReference>,
     /// Take the machines from a file, or from standard input (-): CSV with a column machineId or name
     /// and perhaps comment, JSON Lines with the same members, or a machine a line
-    #[arg(long, value_name = "FILE", value_parser = wanted::source)]
+    #[arg(long, value_name = "FILE", value_parser = list_source::list_source)]
     pub(super) from: Option<ListSource>,
     /// The column (or JSON member) of the list that holds the machine ids; needed if its
     /// name is not recognised or another column holds machine ids, too

@@ -26,7 +26,7 @@ pub use error::{AuthoritiesError, ConnectError};
 pub use execute::{Run, RunError, RunSummary};
 pub use files::check_files;
 pub use observer::{Observer, Recorder};
-pub use plan::{PlanError, PlanRequest, Selected};
+pub use plan::{PlanError, PlanRequest};
 pub use resume::{Reopened, ResumeOptions, Unfinished};
 
 use crate::{

@@ -1,18 +1,18 @@
 //! From a selection of machines to a plan: recorded, read, and not sent.
 
-use std::{borrow::Borrow, collections::HashSet, sync::atomic::Ordering, time::Duration};
+use std::{collections::HashSet, sync::atomic::Ordering, time::Duration};
 
 use thiserror::Error;
 use uuid::Uuid;
 
 use super::Client;
 use crate::{
-    contract::{InvalidComment, Tag},
+    contract::{Comment, InvalidComment, Tag},
     ledger::{self, Counts, Fault, LedgerError, RunId, RunRow},
     order::{State, Verdict},
     plan::{Draft, GuardError, Guards, Origin, Plan},
     run::{Event, Events},
-    selection::{EntryComment, MachineReference},
+    selection::{SelectedMachine, Selection},
 };
 
 /// The longest time for which another process with the same request id may take to
@@ -23,47 +23,11 @@ const CONFIRMATION_PAUSE: Duration = Duration::from_millis(200);
 /// Orders that are read from the ledger at once.
 const ORDERS_PAGE: u32 = 500;
 
-/// A machine to offboard, and why.
-#[derive(Debug, Clone)]
-pub struct Selected {
-    /// The machine.
-    pub machine: MachineReference,
-    /// The name that a list gives the machine whose id it has.
-    pub called: Option<String>,
-    /// The comment, which the service keeps.
-    pub comment: EntryComment,
-}
-
-impl Selected {
-    /// The order of this number in its run.
-    ///
-    /// # Errors
-    /// The comment is invalid, or too long with the ids of run and order.
-    pub fn order(
-        &self,
-        correlate: bool,
-        run: Uuid,
-        number: usize,
-    ) -> Result<ledger::Plan, InvalidComment> {
-        let comment = self.comment.comment()?;
-        let comment = if correlate {
-            format!("{comment} [offboard {}/{number}]", run.simple()).parse()?
-        } else {
-            comment
-        };
-        Ok(ledger::Plan {
-            target: self.machine.target.clone(),
-            comment,
-            called: self.called.clone(),
-        })
-    }
-}
-
 /// What is to be planned.
 #[derive(Debug, Clone, Default)]
 pub struct PlanRequest {
-    /// The machines, each once.
-    pub machines: Vec<Selected>,
+    /// The machines, with their comments.
+    pub selection: Selection,
     /// Whether the ids of run and order are appended to each comment, so that the
     /// service's record leads to the ledger.
     pub correlate: bool,
@@ -148,10 +112,10 @@ impl Client {
     /// # Errors
     /// See [`PlanError`].
     pub async fn record(&self, request: PlanRequest) -> Result<Draft, PlanError> {
-        let count = request.machines.len() as u64;
+        let count = request.selection.len() as u64;
         request.guards.check(count)?;
         self.expect_tagging(request.tag.as_ref())?;
-        self.bind_tenant_of(request.machines.iter().map(|one| &one.machine))
+        self.bind_tenant_of(request.selection.iter().map(|one| &one.machine))
             .await;
         let id = self.next_run_id();
         let (run, earlier) = self.record_once(&request, id).await?;
@@ -233,7 +197,7 @@ impl Client {
                 }
             }
             let mut invalid = None;
-            let orders = orders(&request.machines, request.correlate, id)
+            let orders = orders(&request.selection, request.correlate, id)
                 .map_while(|order| order.map_err(|error| invalid = Some(error)).ok());
             let tag = request.tag.as_ref();
             let planned = session.plan(id, key, request.again, tag, orders).await;
@@ -260,8 +224,8 @@ impl Client {
         let known = known.ok_or_else(|| PlanError::RequestIdBusy {
             key: key.to_owned(),
         })?;
-        let orders = orders(&request.machines, request.correlate, known.uuid);
-        let count = request.machines.len() as u64;
+        let orders = orders(&request.selection, request.correlate, known.uuid);
+        let count = request.selection.len() as u64;
         let is_same = self.has_orders(run, count, orders).await? && known.tag == request.tag;
         if !is_same {
             return Err(PlanError::RequestIdConflict {
@@ -353,12 +317,26 @@ impl Client {
 }
 
 /// The orders of a run, one after the other: they are not all in memory.
-fn orders<S: Borrow<Selected>>(
-    machines: impl IntoIterator<Item = S>,
+fn orders(
+    selection: &Selection,
     correlate: bool,
     run: Uuid,
 ) -> impl Iterator<Item = Result<ledger::Plan, InvalidComment>> {
-    (1..)
-        .zip(machines)
-        .map(move |(number, machine)| machine.borrow().order(correlate, run, number))
+    (1..).zip(selection).map(move |(number, selected)| {
+        let comment = if correlate {
+            selected.correlated_comment(run, number)?
+        } else {
+            selected.comment.comment()?
+        };
+        Ok(order(selected, comment))
+    })
+}
+
+/// The order for a machine.
+fn order(selected: &SelectedMachine, comment: Comment) -> ledger::Plan {
+    ledger::Plan {
+        target: selected.machine.target.clone(),
+        comment,
+        called: selected.display_name.clone(),
+    }
 }

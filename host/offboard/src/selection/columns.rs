@@ -1,10 +1,10 @@
-//! Which of a row's columns name its machine.
+//! The columns of a row, and which of them name its machine.
 
 use std::sync::Arc;
 
 use super::{
     InvalidReference, ListOptions, MachineReference, RowError,
-    reference::{has_id, is_id},
+    machine_id::{has_id, is_id},
 };
 use crate::contract::{MachineId, stands_for};
 
@@ -21,7 +21,7 @@ const NAMES: [&str; 6] = [
 ];
 const COMMENT: &str = "comment";
 
-/// Headings are compared without case, blanks and punctuation.
+/// A heading in lower case, without blanks and punctuation.
 fn plain(name: &str) -> String {
     let letters = name.chars().filter(|c| c.is_alphanumeric());
     letters.flat_map(char::to_lowercase).collect()
@@ -75,43 +75,43 @@ impl Heading {
 /// The cells of a row, with the headings of their columns.
 #[derive(Debug)]
 pub(super) struct Columns {
-    /// Those of a table are shared by all its rows.
-    pub(super) head: Arc<[Heading]>,
+    /// The headings. All rows of a table share them.
+    pub(super) header: Arc<[Heading]>,
     pub(super) cells: Vec<String>,
 }
 
 /// What names the machine of a row.
 #[derive(Debug)]
-pub(super) struct Selected {
+pub(super) struct SelectedColumn {
     /// The column that names it.
     pub(super) column: Option<usize>,
     pub(super) machine: Result<MachineReference, RowError>,
     /// The name beside an id.
-    pub(super) called: Option<String>,
+    pub(super) display_name: Option<String>,
 }
 
 impl Columns {
     /// The headings, as they are written.
     pub(super) fn headings(&self) -> Vec<String> {
-        headings(&self.head)
+        headings(&self.header)
     }
 
     /// The column whose heading is known for names, as it is written.
-    pub(super) fn names(&self) -> Option<String> {
-        let names = all_known(&self.head, &NAMES).ok()?;
-        let heading = names.first().and_then(|column| self.head.get(*column));
+    pub(super) fn name_heading(&self) -> Option<String> {
+        let names = all_known(&self.header, &NAMES).ok()?;
+        let heading = names.first().and_then(|column| self.header.get(*column));
         heading.map(|heading| heading.written.clone())
     }
 
     /// The text of a column in this row.
     pub(super) fn get(&self, name: &str) -> Result<Option<&str>, RowError> {
-        let column = find(&self.head, name)?;
+        let column = find(&self.header, name)?;
         Ok(column.and_then(|column| self.cell(column)))
     }
 
     /// The row's own comment.
     pub(super) fn comment(&self) -> Result<Option<&str>, RowError> {
-        let comment = known(&self.head, COMMENT)?.and_then(|column| self.cell(column));
+        let comment = known(&self.header, COMMENT)?.and_then(|column| self.cell(column));
         Ok(comment.filter(|comment| !comment.is_empty()))
     }
 
@@ -127,25 +127,25 @@ impl Columns {
     }
 
     /// What names the machine of this row: its id, or else its name.
-    pub(super) fn select(&self, options: &ListOptions) -> Result<Selected, RowError> {
+    pub(super) fn select(&self, options: &ListOptions) -> Result<SelectedColumn, RowError> {
         let (id_column, name_column) = (&options.id_column, &options.name_column);
         let ids = match (id_column, name_column) {
             (Some(id), _) => vec![self.required(id)?],
             (None, Some(_)) => Vec::new(),
-            (None, None) => all_known(&self.head, &IDS)?,
+            (None, None) => all_known(&self.header, &IDS)?,
         };
         let names = match name_column {
             Some(name) => vec![self.required(name)?],
-            None => all_known(&self.head, &NAMES)?,
+            None => all_known(&self.header, &NAMES)?,
         };
         let name = self.first(names);
-        let called = name.filter(|(_, name)| !is_id(name));
-        let called = called.map(|(_, name)| name.to_owned());
+        let display_name = name.filter(|(_, name)| !is_id(name));
+        let display_name = display_name.map(|(_, name)| name.to_owned());
         if let Some((column, id)) = self.first(ids) {
-            return Ok(Selected {
+            return Ok(SelectedColumn {
                 column: Some(column),
                 machine: self.machine(column, id, Expected::Id),
-                called,
+                display_name,
             });
         }
         let (column, machine) = match (name, id_column, name_column) {
@@ -159,17 +159,17 @@ impl Columns {
             (None, None, Some(name)) => (None, Err(RowError::Empty(name.clone()))),
             (None, ..) => (None, Err(RowError::NoMachine)),
         };
-        Ok(Selected {
+        Ok(SelectedColumn {
             column,
             machine,
-            called: None,
+            display_name: None,
         })
     }
 
-    /// The column that a user named. It must exist: no other column is used instead.
+    /// The column that the user selected. It must exist: no other column is used instead.
     fn required(&self, name: &str) -> Result<usize, RowError> {
         let missing = || RowError::NoColumn(name.to_owned(), self.headings());
-        find(&self.head, name)?.ok_or_else(missing)
+        find(&self.header, name)?.ok_or_else(missing)
     }
 
     fn machine(
@@ -194,7 +194,7 @@ impl Columns {
             (_, error) => error,
         });
         machine.map_err(|error| RowError::Machine {
-            column: self.head.get(column).map(|head| head.written.clone()),
+            column: self.header.get(column).map(|head| head.written.clone()),
             text: text.to_owned(),
             error,
         })
@@ -202,19 +202,19 @@ impl Columns {
 
     /// The column that holds another machine's id than the selected one, or an id
     /// although the machine was selected by name.
-    pub(super) fn other_id(&self, selected: &Selected) -> Option<&Heading> {
+    pub(super) fn other_id(&self, selected: &SelectedColumn) -> Option<&Heading> {
         let id = selected.machine.as_ref().ok();
         let id = id.and_then(MachineReference::id);
-        let mut cells = self.head.iter().zip(&self.cells).enumerate();
+        let mut cells = self.header.iter().zip(&self.cells).enumerate();
         let other = cells.find(|(column, (_, cell))| {
             Some(*column) != selected.column && self.has_other_id(*column, cell, id)
         });
         other.map(|(_, (heading, _))| heading)
     }
 
-    /// A comment is used, and may mention other machines; but not if it is one word.
+    /// A comment is used, and may mention other machines, unless it is one word.
     fn has_other_id(&self, column: usize, cell: &str, id: Option<&MachineId>) -> bool {
-        let heading = &self.head[column];
+        let heading = &self.header[column];
         let is_sentence =
             heading.plain.as_deref() == Some(COMMENT) && cell.contains(char::is_whitespace);
         (!is_sentence && has_id(cell, id)) || has_id(&heading.written, id)
@@ -224,7 +224,7 @@ impl Columns {
     /// name and the user did not say by which one.
     pub(super) fn two_names(
         &self,
-        selected: &Selected,
+        selected: &SelectedColumn,
         options: &ListOptions,
     ) -> Option<(&Heading, &Heading)> {
         let is_id = selected
@@ -234,10 +234,10 @@ impl Columns {
         if is_id || options.name_column.is_some() || options.id_column.is_some() {
             return None;
         }
-        let names = all_known(&self.head, &NAMES).ok()?;
+        let names = all_known(&self.header, &NAMES).ok()?;
         let names = names.into_iter().filter_map(|column| {
             let name = self.cell(column).filter(|name| !name.is_empty())?;
-            Some((self.head.get(column)?, name))
+            Some((self.header.get(column)?, name))
         });
         let names: Vec<(&Heading, &str)> = names.collect();
         let pairs = names.iter().enumerate();
@@ -257,35 +257,43 @@ enum Expected {
 }
 
 /// The headings, as they are written.
-pub(super) fn headings(head: &[Heading]) -> Vec<String> {
-    head.iter().map(|head| head.written.clone()).collect()
+pub(super) fn headings(header: &[Heading]) -> Vec<String> {
+    header
+        .iter()
+        .map(|heading| heading.written.clone())
+        .collect()
 }
 
 /// The column of this name: as it is written, or else by its plain form.
-pub(super) fn find(head: &[Heading], name: &str) -> Result<Option<usize>, RowError> {
-    match single(head, |head| head.written == name && !head.is_element)? {
+pub(super) fn find(header: &[Heading], name: &str) -> Result<Option<usize>, RowError> {
+    match single(header, |heading| {
+        heading.written == name && !heading.is_element
+    })? {
         Some(column) => Ok(Some(column)),
-        None => known(head, &plain(name)),
+        None => known(header, &plain(name)),
     }
 }
 
-fn known(head: &[Heading], meaning: &str) -> Result<Option<usize>, RowError> {
-    single(head, |head| {
-        !meaning.is_empty() && head.plain.as_deref() == Some(meaning)
+fn known(header: &[Heading], meaning: &str) -> Result<Option<usize>, RowError> {
+    single(header, |heading| {
+        !meaning.is_empty() && heading.plain.as_deref() == Some(meaning)
     })
 }
 
-fn all_known(head: &[Heading], meanings: &[&str]) -> Result<Vec<usize>, RowError> {
-    let columns = meanings.iter().map(|meaning| known(head, meaning));
+fn all_known(header: &[Heading], meanings: &[&str]) -> Result<Vec<usize>, RowError> {
+    let columns = meanings.iter().map(|meaning| known(header, meaning));
     columns.filter_map(Result::transpose).collect()
 }
 
 /// The only column that matches; an error if there are two.
 fn single(
-    head: &[Heading],
+    header: &[Heading],
     is_meant: impl Fn(&Heading) -> bool,
 ) -> Result<Option<usize>, RowError> {
-    let mut meant = head.iter().enumerate().filter(|(_, head)| is_meant(head));
+    let mut meant = header
+        .iter()
+        .enumerate()
+        .filter(|(_, heading)| is_meant(heading));
     match (meant.next(), meant.next()) {
         (Some(_), Some((_, twice))) => Err(RowError::Twice(twice.written.clone())),
         (first, _) => Ok(first.map(|(column, _)| column)),

@@ -1,14 +1,33 @@
 //! Which machines are selected: references to machines, as people write them, and lists
-//! of them. Input that names a machine in a way that is not understood is an error. It is
-//! never ignored, and another column is never used in its place.
+//! of them. Text that is not understood as a machine is an error. It is never ignored,
+//! and no other column is used in its place.
 
 mod columns;
+mod device_name;
+mod entry;
+mod error;
+mod findings;
+mod invalid_reference;
+mod json;
+mod lines;
 mod list;
+mod machine_id;
+mod options;
+mod portal;
 mod reference;
 mod rows;
+mod selected;
 mod table;
 mod template;
+#[cfg(test)]
+mod tests;
 
-pub use list::{List, ListEntry, ListError, ListFault, ListOptions, RowError};
-pub use reference::{InvalidReference, MachineReference, any_name};
-pub use template::EntryComment;
+pub use device_name::any_name;
+pub use entry::ListEntry;
+pub use error::{LineError, ListError, RowError};
+pub use invalid_reference::InvalidReference;
+pub use list::MachineList;
+pub use options::ListOptions;
+pub use reference::MachineReference;
+pub use selected::{SelectedMachine, Selection};
+pub use template::MachineComment;

@@ -2,11 +2,14 @@
 //! unclosed or misplaced quotation mark is an error: rows could be lost inside the
 //! quotation.
 
-use super::list::{ListFault, RowError};
+use super::{
+    LineError, RowError,
+    lines::{is_line_break, line_breaks, trim},
+};
 
-/// What a table has next.
+/// A line of a table.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Line {
+pub(super) enum TableLine {
     /// A line that begins with `#`.
     Remark,
     /// A row without any text.
@@ -24,7 +27,7 @@ pub(super) struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    /// A table whose text begins in this line.
+    /// A table. Its text begins in this line of the list.
     pub(super) fn new(text: &'a str, delimiter: char, line: u64) -> Self {
         Self {
             rest: text,
@@ -38,7 +41,7 @@ impl<'a> Table<'a> {
     }
 
     /// The next row, with the line that it begins in.
-    pub(super) fn next(&mut self) -> Option<Result<(u64, Line), ListFault>> {
+    pub(super) fn next(&mut self) -> Option<Result<(u64, TableLine), LineError>> {
         if self.rest.is_empty() {
             return None;
         }
@@ -46,16 +49,16 @@ impl<'a> Table<'a> {
         self.skip_blanks();
         if self.rest.starts_with('#') {
             self.end_line();
-            return Some(Ok((line, Line::Remark)));
+            return Some(Ok((line, TableLine::Remark)));
         }
         let mut cells = Vec::new();
         loop {
             match self.cell() {
                 Ok(cell) => cells.push(trim(&cell).to_owned()),
-                Err(fault) => {
-                    // What follows may be inside of a quotation.
+                Err(error) => {
+                    // The rest may be inside a quoted cell.
                     self.rest = "";
-                    return Some(Err(fault));
+                    return Some(Err(error));
                 }
             }
             match self.rest.strip_prefix(self.delimiter) {
@@ -64,34 +67,36 @@ impl<'a> Table<'a> {
             }
         }
         self.end_line();
-        let row = match cells.iter().all(String::is_empty) {
-            true => Line::Blank,
-            false => Line::Cells(cells),
+        let row = if cells.iter().all(String::is_empty) {
+            TableLine::Blank
+        } else {
+            TableLine::Cells(cells)
         };
         Some(Ok((line, row)))
     }
 
     /// A cell, up to the separator or the end of the line after it.
-    fn cell(&mut self) -> Result<String, ListFault> {
+    fn cell(&mut self) -> Result<String, LineError> {
         self.skip_blanks();
         if let Some(rest) = self.rest.strip_prefix('"') {
             self.rest = rest;
             return self.quoted();
         }
         let cell = self.take(self.rest.find([self.delimiter, '\n', '\r', '"']));
-        match self.rest.starts_with('"') {
-            true => Err(fault(self.line, RowError::StrayQuote)),
-            false => Ok(cell.to_owned()),
+        if self.rest.starts_with('"') {
+            Err(line_error(self.line, RowError::StrayQuote))
+        } else {
+            Ok(cell.to_owned())
         }
     }
 
     /// The rest of a cell after its opening quotation mark.
-    fn quoted(&mut self) -> Result<String, ListFault> {
+    fn quoted(&mut self) -> Result<String, LineError> {
         let begin = self.line;
         let mut cell = String::new();
         loop {
             let Some(end) = self.rest.find('"') else {
-                return Err(fault(begin, RowError::OpenQuote));
+                return Err(line_error(begin, RowError::OpenQuote));
             };
             let piece = self.take(Some(end));
             self.line += line_breaks(piece);
@@ -105,9 +110,10 @@ impl<'a> Table<'a> {
         }
         self.skip_blanks();
         let is_end = self.rest.is_empty() || self.rest.starts_with([self.delimiter, '\n', '\r']);
-        match is_end {
-            true => Ok(cell),
-            false => Err(fault(self.line, RowError::AfterQuote(begin))),
+        if is_end {
+            Ok(cell)
+        } else {
+            Err(line_error(self.line, RowError::AfterQuote(begin)))
         }
     }
 
@@ -135,57 +141,22 @@ impl<'a> Table<'a> {
     }
 }
 
-fn fault(line: u64, error: RowError) -> ListFault {
-    ListFault { line, error }
-}
-
-/// The lines of a text, from 1, whichever of the three line ends it has.
-pub(super) fn lines(text: &str) -> impl Iterator<Item = (u64, &str)> {
-    let mut rest = Some(text);
-    let next = move || {
-        let text = rest?;
-        let Some(end) = text.find(['\n', '\r']) else {
-            rest = None;
-            return Some(text);
-        };
-        let (line, after) = text.split_at(end);
-        rest = after
-            .strip_prefix("\r\n")
-            .or_else(|| after.strip_prefix(['\n', '\r']));
-        Some(line)
-    };
-    (1..).zip(std::iter::from_fn(next))
-}
-
-fn line_breaks(text: &str) -> u64 {
-    lines(text).count().saturating_sub(1) as u64
-}
-
-pub(super) fn is_line_break(character: char) -> bool {
-    matches!(
-        character,
-        '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}'
-    )
-}
-
-/// Without the blanks around it. A line break at an end is kept: no id, name or
-/// comment has one.
-pub(super) fn trim(text: &str) -> &str {
-    text.trim_matches(|c: char| c.is_whitespace() && !is_line_break(c))
+fn line_error(line: u64, error: RowError) -> LineError {
+    LineError { line, error }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Vec<Result<(u64, Line), ListFault>> {
+    fn read(text: &str) -> Vec<Result<(u64, TableLine), LineError>> {
         let mut table = Table::new(text, ',', 1);
         std::iter::from_fn(|| table.next()).collect()
     }
 
-    fn cells(line: u64, cells: &[&str]) -> Result<(u64, Line), ListFault> {
+    fn cells(line: u64, cells: &[&str]) -> Result<(u64, TableLine), LineError> {
         let cells = cells.iter().map(|&cell| cell.to_owned()).collect();
-        Ok((line, Line::Cells(cells)))
+        Ok((line, TableLine::Cells(cells)))
     }
 
     #[test]
@@ -207,9 +178,9 @@ mod tests {
                 read(&text),
                 [
                     cells(1, &["a", "b"]),
-                    Ok((2, Line::Remark)),
-                    Ok((3, Line::Blank)),
-                    Ok((4, Line::Blank)),
+                    Ok((2, TableLine::Remark)),
+                    Ok((3, TableLine::Blank)),
+                    Ok((4, TableLine::Blank)),
                     cells(5, &["c,\"", "d"]),
                     cells(6, &[&multi, "g"]),
                     cells(8, &["h", ""]),
@@ -230,13 +201,7 @@ mod tests {
             ("a\nb,c \"d\"\n", 2, RowError::StrayQuote),
         ] {
             let read = read(text);
-            assert_eq!(read.last(), Some(&Err(fault(line, error))), "{text:?}");
+            assert_eq!(read.last(), Some(&Err(line_error(line, error))), "{text:?}");
         }
-    }
-
-    #[test]
-    fn lines_are_counted_with_any_line_end() {
-        let found: Vec<_> = lines("a\r\nb\rc\n\nd").collect();
-        assert_eq!(found, [(1, "a"), (2, "b"), (3, "c"), (4, ""), (5, "d")]);
     }
 }

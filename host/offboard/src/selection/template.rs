@@ -1,34 +1,34 @@
-//! A comment for many machines, in which `{ticket}` is replaced by what each row has
-//! in that column.
+//! A comment for many machines, in which `{ticket}` is replaced by each row's text in
+//! that column.
 
 use std::sync::Arc;
 
 use super::{RowError, columns::Columns};
 use crate::contract::{Comment, InvalidComment};
 
-/// Why a machine is offboarded. If many machines share a comment, only what differs is
-/// kept for each of them.
+/// The reason why a machine is offboarded. If many machines share a comment, only the
+/// differences are kept for each of them.
 #[derive(Debug, Clone)]
-pub struct EntryComment(Kind);
+pub struct MachineComment(Kind);
 
 #[derive(Debug, Clone)]
 enum Kind {
     Own(Comment),
-    /// The shared comment, and what fills its gaps.
+    /// The shared comment, and the texts for its placeholders.
     Filled(Arc<Template>, Box<[Box<str>]>),
 }
 
-impl From<Comment> for EntryComment {
+impl From<Comment> for MachineComment {
     fn from(comment: Comment) -> Self {
         Self(Kind::Own(comment))
     }
 }
 
-impl EntryComment {
+impl MachineComment {
     /// The comment.
     ///
     /// # Errors
-    /// With its gaps filled, it is not a valid comment.
+    /// With its placeholders filled in, it is not a valid comment.
     pub fn comment(&self) -> Result<Comment, InvalidComment> {
         match &self.0 {
             Kind::Own(comment) => Ok(comment.clone()),
@@ -44,7 +44,7 @@ impl EntryComment {
     }
 }
 
-/// A comment with gaps.
+/// A comment with placeholders.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Template(Vec<Part>);
 
@@ -55,10 +55,10 @@ enum Part {
 }
 
 impl Template {
-    /// Takes `{column}` apart; `{{` and `}}` are braces.
+    /// Parses placeholders such as `{column}`; `{{` and `}}` are braces.
     ///
     /// # Errors
-    /// A brace that is open, or that closes nothing.
+    /// A brace without its counterpart, or a placeholder without a name.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let mut parts = Vec::new();
         let mut written = String::new();
@@ -76,19 +76,21 @@ impl Template {
                             Some('}') => break,
                             Some('{') | None => {
                                 return Err(format!(
-                                    "{{{column} has no end; a brace is written {{{{"
+                                    "the placeholder {{{column} has no end; a brace is written {{{{"
                                 ));
                             }
                             Some(letter) => column.push(letter),
                         }
                     }
                     if !column.contains(char::is_alphanumeric) {
-                        return Err("{} names no column; a brace is written {{".to_owned());
+                        return Err(
+                            "the placeholder {} has no column; a brace is written {{".to_owned()
+                        );
                     }
                     parts.push(Part::Text(std::mem::take(&mut written)));
                     parts.push(Part::Column(column));
                 }
-                '}' => return Err("a } closes nothing; a brace is written }}".to_owned()),
+                '}' => return Err("a } has no opening brace; a brace is written }}".to_owned()),
                 letter => written.push(letter),
             }
         }
@@ -96,10 +98,10 @@ impl Template {
         Ok(Self(parts))
     }
 
-    /// What a row has for the gaps, in their order.
+    /// The texts of a row for the placeholders, in their order.
     ///
     /// # Errors
-    /// The row has no such column, or nothing in it.
+    /// The row has no such column, or the column is empty.
     fn values(&self, columns: &Columns) -> Result<Box<[Box<str>]>, RowError> {
         let column = |part: &Part| match part {
             Part::Text(_) => None,
@@ -113,7 +115,7 @@ impl Template {
         self.0.iter().filter_map(column).collect()
     }
 
-    /// The text with these in its gaps.
+    /// The text with these values for the placeholders.
     fn filled(&self, values: &[Box<str>]) -> String {
         let mut values = values.iter();
         let parts = self.0.iter().map(|part| match part {

@@ -1,104 +1,59 @@
-//! Which machines a run is for: those that are named, or those of a list; each
-//! once, with its comment.
+//! The machines of a run: those that the user names, or those of a list. An error of a
+//! list is shown with the option or the command that helps.
 
-use std::{
-    fmt,
-    fs::File,
-    io,
-    path::{Path, PathBuf},
-};
+use std::{fs::File, io};
 
 use anyhow::{Context, Result, anyhow};
-
-use super::{args::RunArgs, screen::Screen};
 use offboard::{
-    client::Selected,
-    selection::{InvalidReference, List, ListError, ListFault, ListOptions, RowError},
+    selection::{
+        InvalidReference, LineError, ListError, ListOptions, MachineList, RowError, Selection,
+    },
     text::clean,
 };
 
-/// The most faults of a list that are shown.
-const MAX_FAULTS: usize = 50;
+use super::{
+    args::{ListSource, RunArgs},
+    screen::Screen,
+};
 
-/// Where a list comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum ListSource {
-    Stdin,
-    File(PathBuf),
-}
+/// The most lines of a list that are shown as unusable.
+const MAX_SHOWN: usize = 50;
 
-impl fmt::Display for ListSource {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Stdin => formatter.write_str("standard input"),
-            Self::File(path) => formatter.write_str(&offboard::mask::path(path)),
-        }
-    }
-}
-
-/// A file, or `-` for standard input.
-pub(super) fn source(text: &str) -> Result<ListSource, String> {
-    Ok(match text {
-        "" => return Err("it is blank".to_owned()),
-        "-" => ListSource::Stdin,
-        path => ListSource::File(Path::new(path).to_owned()),
-    })
-}
-
-/// The machines that a user wants offboarded.
+/// The machines that the user selected.
 ///
 /// # Errors
-/// The list cannot be read, or it has faults, which are shown.
-pub(super) fn wanted(args: &RunArgs, screen: &Screen) -> Result<Vec<Selected>> {
-    let Some(from) = &args.from else {
+/// The list cannot be read, or has lines that cannot be used. These are shown.
+pub(super) fn selection(args: &RunArgs, screen: &Screen) -> Result<Selection> {
+    let Some(source) = &args.from else {
         let comment = args.comment.as_ref().context("--comment is missing")?;
-        let mut wanted: Vec<Selected> = Vec::new();
-        for named in &args.machines {
-            let mut known = wanted.iter_mut().map(|wanted| &mut wanted.machine);
-            if known.any(|known| known.takes(named)) {
-                continue;
-            }
-            wanted.push(Selected {
-                machine: named.clone(),
-                called: None,
-                comment: comment.clone().into(),
-            });
-        }
-        return Ok(wanted);
+        return Ok(Selection::of(args.machines.iter().cloned(), comment));
     };
     let options = ListOptions {
         comment: args.comment.clone(),
         id_column: args.id_column.clone(),
         name_column: args.name_column.clone(),
     };
-    let list = match from {
-        ListSource::Stdin => List::read(io::stdin().lock(), &options),
+    let list = match source {
+        ListSource::Stdin => MachineList::read(io::stdin().lock(), &options),
         ListSource::File(path) => match File::open(path) {
-            Ok(file) => List::read(file, &options),
+            Ok(file) => MachineList::read(file, &options),
             Err(error) => Err(error.into()),
         },
     };
     let list = list.map_err(|error| {
-        if let ListError::Faults(faults) = &error {
-            show(faults, screen);
+        if let ListError::Lines(errors) = &error {
+            show(errors, screen);
         }
         let help = help(&error, &options);
-        anyhow!("{from}: {error}, and nothing was sent{help}")
+        anyhow!("{source}: {error}. Nothing was sent{help}")
     })?;
     screen.say(&summary(&list));
-    let entries = list.entries.into_iter();
-    Ok(entries
-        .map(|entry| Selected {
-            machine: entry.machine,
-            called: entry.called,
-            comment: entry.comment,
-        })
-        .collect())
+    Ok(Selection::from_list(list))
 }
 
-fn show(faults: &[ListFault], screen: &Screen) {
+fn show(errors: &[LineError], screen: &Screen) {
     let screen = screen.insisting();
-    for ListFault { line, error } in faults.iter().take(MAX_FAULTS) {
+    for LineError { line, error } in errors.iter().take(MAX_SHOWN) {
         let more = match error {
             RowError::Machine {
                 error: InvalidReference::Name,
@@ -109,17 +64,17 @@ fn show(faults: &[ListFault], screen: &Screen) {
         };
         screen.say(&clean(&format!("line {line}: {error}{more}")));
     }
-    if let more @ 1.. = faults.len().saturating_sub(MAX_FAULTS) {
+    if let more @ 1.. = errors.len().saturating_sub(MAX_SHOWN) {
         screen.say(&format!("and {more} more"));
     }
 }
 
-/// What the user can do about a list that cannot be used.
+/// The remedy for a list that cannot be used.
 fn help(error: &ListError, options: &ListOptions) -> String {
     match error {
         ListError::UnusedIds { column, used, .. } => {
             let other = used.as_ref().map_or_else(String::new, |used| {
-                format!(", or --id-column {} if those ids are meant", quoted(used))
+                format!(", or --id-column {} to use those ids", quoted(used))
             });
             format!(
                 ": add --id-column {}{other}, or remove the column",
@@ -153,25 +108,29 @@ fn help(error: &ListError, options: &ListOptions) -> String {
                 .to_owned()
         }
         ListError::Columns(_) => ": name the column with --id-column or --name-column".to_owned(),
-        ListError::NoHead(_) => ": add a header line such as machineId,name".to_owned(),
+        ListError::NoHeader(_) => ": add a header line such as machineId,name".to_owned(),
         _ => String::new(),
     }
 }
 
-/// The column's name as an argument in a shell.
+/// The column as an argument in a shell.
 fn quoted(column: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    match column.chars().all(is_plain) {
-        true => column.to_owned(),
-        false => format!("{column:?}"),
+    if column.chars().all(is_plain) {
+        column.to_owned()
+    } else {
+        format!("{column:?}")
     }
 }
 
 /// A summary of what was read of a list.
-fn summary(list: &List) -> String {
-    let count = |count: usize, what: &str| match count {
-        1 => format!("1 {what}"),
-        count => format!("{count} {what}s"),
+fn summary(list: &MachineList) -> String {
+    let count = |count: usize, noun: &str| {
+        if count == 1 {
+            format!("1 {noun}")
+        } else {
+            format!("{count} {noun}s")
+        }
     };
     let mut words = format!(
         "read {}, {}",

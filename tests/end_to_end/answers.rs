@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use crate::support::{MACHINE, Outcome, Reply, Scripted, written_ledger};
+use crate::support::{MACHINE, Outcome, Reply, Scripted, program, written_ledger};
 
 fn action(id: &str, status: &str) -> String {
     json!({
@@ -510,7 +510,7 @@ fn an_action_that_is_not_listed_any_more_is_told_and_not_waited_for() {
         assert_eq!(soon.row()["error"], json!(null));
         let script = "import sqlite3,sys; c=sqlite3.connect(sys.argv[1]); \
                       c.execute('UPDATE orders SET sent = sent - 60000'); c.commit()";
-        let aged = std::process::Command::new("python3")
+        let aged = program("python3")
             .args(["-c", script])
             .arg(server.path("ledger.db"))
             .status();

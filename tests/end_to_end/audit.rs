@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 
 #[cfg(unix)]
 use crate::support::after;
-use crate::support::{ClosedPort, MACHINE, Outcome, Reply, Scripted, World, command, offboard};
+use crate::support::{
+    ClosedPort, MACHINE, Outcome, Reply, Scripted, World, accepted, command, offboard,
+};
 
 /// The lines of an audit.
 fn lines(text: &str) -> Vec<Value> {
@@ -294,7 +296,7 @@ fn a_line_is_on_the_disk_before_its_request_leaves() {
         .env("OFFBOARD_TOKEN", "a.secret.token")
         .spawn()
         .unwrap();
-    let (mut stream, _) = listener.accept().unwrap();
+    let mut stream = accepted(&listener);
     stream.read_exact(&mut [0]).unwrap();
     child.kill().unwrap();
     child.wait().unwrap();

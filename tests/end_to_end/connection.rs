@@ -2,7 +2,7 @@
 
 use std::{fs, net::TcpListener};
 
-use crate::support::{ClosedPort, Outcome, World, command, write_secret};
+use crate::support::{ClosedPort, Outcome, World, accepted, command, write_secret};
 
 const ID: &str = "0123456789abcdef0123456789abcdef01234567";
 
@@ -89,15 +89,12 @@ fn a_server_without_tls_gets_no_byte_of_the_request() {
     let server = std::thread::spawn(move || {
         use std::io::{Read, Write};
         let mut seen = Vec::new();
-        // Reads may be repeated; all that come are answered in the clear.
-        listener.set_nonblocking(false).unwrap();
-        for stream in listener.incoming().take(1) {
-            let mut stream = stream.unwrap();
-            let mut chunk = [0; 4096];
-            let count = stream.read(&mut chunk).unwrap();
-            seen.extend_from_slice(&chunk[..count]);
-            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
-        }
+        // It answers in the clear.
+        let mut stream = accepted(&listener);
+        let mut chunk = [0; 4096];
+        let count = stream.read(&mut chunk).unwrap();
+        seen.extend_from_slice(&chunk[..count]);
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
         seen
     });
     let outcome = world.run(&[ID, "--api-root", &root]);

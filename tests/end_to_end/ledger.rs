@@ -1,11 +1,11 @@
 //! The record on disk: each POST before it leaves and after its answer, never a
 //! token. What cannot be put on record is not sent.
 
-use std::{fs, process::Command};
+use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::support::{World, offboard};
+use crate::support::{World, offboard, program, until_running};
 
 fn states(order: &Value) -> Vec<&str> {
     let moments = order["moments"].as_array().unwrap();
@@ -255,7 +255,7 @@ fn a_ledger_of_a_newer_version_is_not_touched() {
         "import sqlite3,sys; c=sqlite3.connect(sys.argv[1]); c.execute(\"{newer}\"); c.commit()"
     );
     let ledger = world.path("ledger.db");
-    let changed = Command::new("python3")
+    let changed = program("python3")
         .args(["-c", &script])
         .arg(&ledger)
         .status();
@@ -318,9 +318,7 @@ fn a_copy_where_nothing_can_be_written_is_read_if_all_of_it_is_in_its_file() {
 
     let second = ["run", &ids[1], "--comment", "x", "--yes"];
     let mut child = world.command(&second).spawn().unwrap();
-    while world.posts().len() < 2 && child.try_wait().unwrap().is_none() {
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    until_running(&mut child, "a request", || world.posts().len() == 2);
     let both = ["ledger.db", "ledger.db-wal"];
     let (sealed, open) = (copy("sealed", &both), copy("open", &both));
     child.kill().unwrap();

@@ -4,13 +4,13 @@
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    process::{Child, ChildStdin, ChildStdout, Stdio},
     time::Duration,
 };
 
 use offboard_simulator::{Config, FaultPlan};
 
-use crate::support::{Outcome, World, signal};
+use crate::support::{Outcome, World, program, signal, started_by, until, until_running};
 
 /// Another process that has the ledger open, and does one thing for each line.
 struct Other {
@@ -31,7 +31,7 @@ impl Other {
             \x20       print('done', flush=True)\n\
             \x20   except sqlite3.OperationalError as error:\n\
             \x20       print(error, flush=True)\n";
-        let mut child = Command::new("python3")
+        let mut child = program("python3")
             .args(["-c", SCRIPT])
             .arg(world.path("ledger.db"))
             .stdin(Stdio::piped())
@@ -161,10 +161,8 @@ fn who_waits_with_an_answer_can_be_stopped_and_loses_nothing() {
     let mut other = Other::new(&world);
     let mut child = world.command(&[&RUN[..], &[&ids[1], &ids[2]]].concat());
     let mut child = child.spawn().unwrap();
-    while world.posts().len() < 2 {
-        assert!(child.try_wait().unwrap().is_none());
-    }
-    while other.execute("BEGIN IMMEDIATE") != "done" {}
+    until_running(&mut child, "a request", || world.posts().len() == 2);
+    until("the lock", || other.execute("BEGIN IMMEDIATE") == "done");
     signal(&child, "INT");
     let outcome = Outcome::from(child.wait_with_output().unwrap());
     assert_eq!(outcome.code, 130, "{outcome:?}");
@@ -195,18 +193,22 @@ fn a_process_that_is_stopped_from_the_terminal_holds_no_lock() {
     let mut child = command.process_group(0).spawn().unwrap();
     let mut stops = 0;
     let mut posts = 1;
-    'run: while posts < 115 {
-        while world.posts().len() <= posts {
-            if child.try_wait().unwrap().is_some() {
-                break 'run;
-            }
+    while posts < 115 {
+        let mut has_ended = false;
+        until("a request, or the end", || {
+            has_ended = child.try_wait().unwrap().is_some();
+            has_ended || world.posts().len() > posts
+        });
+        if has_ended {
+            break;
         }
         signal(&child, "TSTP");
-        while !is_stopped(&child) {
-            if child.try_wait().unwrap().is_some() {
-                break 'run;
-            }
-            std::thread::sleep(Duration::from_millis(1));
+        until("a stop, or the end", || {
+            has_ended = child.try_wait().unwrap().is_some();
+            has_ended || is_stopped(&child)
+        });
+        if has_ended {
+            break;
         }
         stops += 1;
         assert_eq!(other.execute("BEGIN IMMEDIATE"), "done", "stop {stops}");
@@ -230,24 +232,13 @@ fn a_process_that_nobody_could_continue_is_not_stopped() {
     });
     let id = world.online_ids(1).remove(0);
     let inner = world.command(&[&RUN[..], &[&id]].concat());
-    let mut command = Command::new("setsid");
-    command.arg(inner.get_program()).args(inner.get_args());
-    for (name, value) in inner.get_envs() {
-        match value {
-            Some(value) => command.env(name, value),
-            None => command.env_remove(name),
-        };
-    }
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    while world.posts().is_empty() {
-        assert!(child.try_wait().unwrap().is_none());
-    }
+    let mut child = started_by(program("setsid"), &inner).spawn().unwrap();
+    until_running(&mut child, "a request", || !world.posts().is_empty());
     signal(&child, "TSTP");
-    while child.try_wait().unwrap().is_none() {
+    until("the end of the command", || {
         assert!(!is_stopped(&child));
-        std::thread::sleep(Duration::from_millis(1));
-    }
+        child.try_wait().unwrap().is_some()
+    });
     let outcome = Outcome::from(child.wait_with_output().unwrap());
     assert_eq!(outcome.code, 0, "{outcome:?}");
 }

@@ -1,14 +1,12 @@
 //! What scripts rely on: formats, quiet, colour, pipes and signals.
 
-use std::{
-    io::Read,
-    process::Command,
-    time::{Duration, Instant},
-};
+use std::io::Read;
+#[cfg(unix)]
+use std::time::Duration;
 
 use crate::support::{Outcome, World, offboard};
 #[cfg(unix)]
-use crate::support::{signal, until_signals_are_caught};
+use crate::support::{program, signal, until, until_signals_are_caught};
 
 #[test]
 fn jsonl_is_one_object_a_line() {
@@ -97,15 +95,9 @@ fn a_reader_that_goes_away_harms_nothing() {
 }
 
 /// Waits until the POST is out.
+#[cfg(unix)]
 fn until_sent(world: &World) {
-    let start = Instant::now();
-    while world.posts().is_empty() {
-        assert!(
-            start.elapsed() < Duration::from_secs(300),
-            "nothing was sent"
-        );
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    until("a request", || !world.posts().is_empty());
 }
 
 /// Whoever opens a pipe that nobody writes is kept waiting by the system.
@@ -114,10 +106,7 @@ fn until_sent(world: &World) {
 fn a_command_that_waits_for_a_file_can_be_ended() {
     let world = World::new();
     let pipe = world.path("pipe");
-    let made = Command::new("mkfifo")
-        .args(["-m", "600"])
-        .arg(&pipe)
-        .status();
+    let made = program("mkfifo").args(["-m", "600"]).arg(&pipe).status();
     assert!(made.unwrap().success());
     let id = world.online()[0].machine.id.clone();
     for (variable, signals) in [
@@ -129,11 +118,15 @@ fn a_command_that_waits_for_a_file_can_be_ended() {
         let mut child = command.env(variable, &pipe).spawn().unwrap();
         until_signals_are_caught(&mut child);
         signal(&child, "TERM");
-        // Two that come at once may be heard as one.
-        while signals > 1 && child.try_wait().unwrap().is_none() {
-            std::thread::sleep(Duration::from_millis(300));
-            signal(&child, "TERM");
-        }
+        until("the end of the command", || {
+            let is_running = child.try_wait().unwrap().is_none();
+            if is_running && signals > 1 {
+                // Two that come at once may be heard as one.
+                std::thread::sleep(Duration::from_millis(300));
+                signal(&child, "TERM");
+            }
+            !is_running
+        });
         let status = child.wait().unwrap();
         assert_eq!(status.code(), Some(130), "{variable}");
     }

@@ -35,10 +35,10 @@ fn a_run_that_keeps_to_the_quota_is_never_refused_for_it() {
 
 #[test]
 fn who_waits_for_the_quota_can_be_ended() {
-    use std::{
-        io::{BufRead, BufReader},
-        process::Command,
-    };
+    use std::io::{BufRead, BufReader};
+
+    use crate::support::signal;
+
     let world = World::new();
     let ids = world.online_ids(3);
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
@@ -56,8 +56,7 @@ fn who_waits_for_the_quota_can_be_ended() {
     let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
     let waits = |line: std::io::Result<String>| line.unwrap().contains("the quota is used up");
     assert!(said.any(waits), "it does not wait");
-    let kill = Command::new("kill").arg(child.id().to_string()).status();
-    assert!(kill.unwrap().success());
+    signal(&child, "TERM");
     let outcome = Outcome::from({
         let _ = child.wait();
         child.wait_with_output().unwrap()

@@ -1,8 +1,14 @@
 //! Where a ledger may be: if two paths lead to it, each with a log and locks of its own,
 //! everything would be sent twice.
 
-use std::{fs, path::Path, process::Command};
+use std::fs;
+#[cfg(unix)]
+use std::path::Path;
 
+#[cfg(unix)]
+use crate::support::program;
+#[cfg(target_os = "linux")]
+use crate::support::started_by;
 use crate::support::{Outcome, World};
 
 /// Nothing was sent, and the row says why.
@@ -72,7 +78,7 @@ fn what_is_no_file_is_no_ledger_and_nobody_waits_for_it() {
     let world = World::new();
     let id = world.online_ids(1).remove(0);
     let pipe = world.path("pipe");
-    let made = Command::new("mkfifo").arg(&pipe).status();
+    let made = program("mkfifo").arg(&pipe).status();
     assert!(made.unwrap().success());
     for ledger in [pipe.as_path(), Path::new("/dev/null")] {
         let ledger = ledger.to_str().unwrap();
@@ -91,7 +97,7 @@ fn what_is_no_file_is_no_ledger_and_nobody_waits_for_it() {
 fn a_mounted_folder_is_the_same_ledger_and_a_mounted_file_is_none() {
     let ways: [&[&str]; 2] = [&["-m"], &["-rm"]];
     let may = |way: &&[&str]| {
-        let tried = Command::new("unshare").args(*way).arg("true").output();
+        let tried = program("unshare").args(*way).arg("true").output();
         tried.is_ok_and(|tried| tried.status.success())
     };
     let Some(way) = ways.into_iter().find(may) else {
@@ -107,18 +113,11 @@ fn a_mounted_folder_is_the_same_ledger_and_a_mounted_file_is_none() {
     let mounted = |from: &str, to: &str, args: &[&str]| {
         let ledger = world.path("two/ledger.db");
         let inner = world.command(&[args, &["--ledger", ledger.to_str().unwrap()]].concat());
-        let mut command = Command::new("unshare");
+        let mut command = program("unshare");
         let script = "mount --bind \"$1\" \"$2\" && shift 2 && exec \"$@\"";
         command.args(way).args(["sh", "-c", script, "sh"]);
         command.args([world.path(from), world.path(to)]);
-        command.arg(inner.get_program()).args(inner.get_args());
-        for (name, value) in inner.get_envs() {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
-        Outcome::from(command.output().unwrap())
+        Outcome::from(started_by(command, &inner).output().unwrap())
     };
     let run = ["run", &id, "--comment", "x", "--yes", "-o", "json"];
     let reason = "is mounted as a single file";

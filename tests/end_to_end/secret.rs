@@ -6,7 +6,7 @@ use std::{
     process::Child,
 };
 
-use crate::support::{MACHINE, World, command};
+use crate::support::{MACHINE, World, accepted, command};
 
 /// A command that waits for an answer, and the connection that it waits at.
 struct Waiting {
@@ -26,7 +26,7 @@ impl Waiting {
             .env("OFFBOARD_TOKEN", "a.secret.token")
             .spawn()
             .unwrap();
-        let (stream, _) = listener.accept().unwrap();
+        let stream = accepted(&listener);
         Self {
             child,
             stream,

@@ -37,10 +37,7 @@ impl Started {
 
     #[cfg(unix)]
     fn stop(mut self, signal: &str) -> Option<i32> {
-        let kill = Command::new("kill")
-            .args([signal, &self.child.id().to_string()])
-            .status();
-        assert!(kill.unwrap().success());
+        crate::support::signal(&self.child, signal);
         self.child.wait().unwrap().code()
     }
 }
@@ -117,7 +114,7 @@ fn a_signal_that_the_caller_had_ignored_stays_ignored() {
 #[cfg(unix)]
 #[test]
 fn ctrl_c_and_sigterm_stop_it() {
-    for signal in ["-INT", "-TERM"] {
+    for signal in ["INT", "TERM"] {
         assert_eq!(start(&[]).stop(signal), Some(0), "{signal}");
     }
 }

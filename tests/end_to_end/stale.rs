@@ -3,7 +3,7 @@
 
 use std::{
     io::{BufRead, BufReader},
-    process::{Command, Stdio},
+    process::Stdio,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicUsize, Ordering},
@@ -13,7 +13,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::support::{MACHINE, Reply, Scripted};
+use crate::support::{MACHINE, Reply, Scripted, program};
 
 /// Longer than a list is fresh.
 const OLD: Duration = Duration::from_millis(5200);
@@ -252,7 +252,7 @@ fn lock(ledger: &std::path::Path) {
         print('locked', flush=True)\n\
         time.sleep(6)\n\
         c.execute('ROLLBACK')\n";
-    let mut child = Command::new("python3")
+    let mut child = program("python3")
         .args(["-c", SCRIPT])
         .arg(ledger)
         .stdout(Stdio::piped())

@@ -4,6 +4,8 @@ use offboard_simulator::{Config, FaultPlan};
 use serde_json::json;
 
 use crate::support::{ClosedPort, Outcome, Reply, Scripted, World};
+#[cfg(unix)]
+use crate::support::{signal, until_running};
 
 fn first_action(world: &World, id: &str) -> String {
     world.run(&[id, "--again"]).row()["action"]["id"]
@@ -299,14 +301,8 @@ fn who_interrupts_a_sign_in_gets_a_row_for_each_all_the_same() {
             .env("OFFBOARD_TOKEN_COMMAND", &program);
         let _ = std::fs::remove_file(&begun);
         let mut child = command.spawn().unwrap();
-        while !begun.exists() {
-            assert!(child.try_wait().unwrap().is_none(), "it ended");
-            std::thread::sleep(std::time::Duration::from_millis(10));
-        }
-        let kill = std::process::Command::new("kill")
-            .arg(child.id().to_string())
-            .status();
-        assert!(kill.unwrap().success());
+        until_running(&mut child, "the token's command", || begun.exists());
+        signal(&child, "TERM");
         let outcome = Outcome::from(child.wait_with_output().unwrap());
         assert_eq!(outcome.code, 130, "{outcome:?}");
         assert_eq!(outcome.row()["error"]["kind"], "interrupted", "{outcome:?}");

@@ -2,15 +2,11 @@
 //! ledger under them is not theirs any more. What is in flight is finished, and
 //! nothing follows it.
 
-use std::{
-    fs,
-    process::Child,
-    time::{Duration, Instant},
-};
+use std::{fs, process::Child, time::Duration};
 
 use offboard_simulator::{Config, FaultPlan};
 
-use crate::support::{Outcome, World, after, signal};
+use crate::support::{Outcome, World, after, signal, until_running};
 
 fn faulty(faults: &[&str]) -> World {
     World::with(|config: &mut Config| {
@@ -25,16 +21,6 @@ fn lists(world: &World) -> usize {
     let is_list = |path: &str| path.starts_with("/api/machineactions");
     let paths = asked.iter().filter_map(|request| request["path"].as_str());
     paths.filter(|path| is_list(path)).count()
-}
-
-/// Waits for a moment in the life of a command.
-fn until(child: &mut Child, what: &str, come: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !come() {
-        assert!(start.elapsed() < Duration::from_secs(300), "{what}");
-        assert!(child.try_wait().unwrap().is_none(), "it ended: {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
 }
 
 /// By the user's own word it would be sent again: after the grace time, two lists,
@@ -59,7 +45,7 @@ fn who_stops_before_what_is_unknown_is_sent_again_sends_nothing() {
         let mut child = world.command(&[&resume[..], &grace].concat()).spawn();
         let child = child.as_mut().unwrap();
         let wanted: usize = late[15..16].parse().unwrap();
-        until(child, moment, || lists(&world) == wanted);
+        until_running(child, moment, || lists(&world) == wanted);
         signal(child, "INT");
         let outcome = ended(child);
         assert_eq!(outcome.code, 130, "{moment}: {outcome:?}");
@@ -112,7 +98,7 @@ fn one_signal_finishes_what_is_in_flight_and_no_more() {
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         let run = ["run", "--comment", "x", "--yes", "-o", "json"];
         let mut child = world.command(&[&run[..], &ids].concat()).spawn().unwrap();
-        until(&mut child, name, || world.posts().len() == 1);
+        until_running(&mut child, name, || world.posts().len() == 1);
         signal(&child, name);
         let outcome = ended(&mut child);
         assert_eq!(outcome.code, 130, "{name}: {outcome:?}");
@@ -155,12 +141,12 @@ fn a_signal_that_the_caller_had_ignored_stays_ignored() {
         let run = world.command(&[&run[..], &ids].concat());
         let before = format!("trap '' {}", ignored.join(" "));
         let mut child = after(&before, &run).spawn().unwrap();
-        until(&mut child, heard, || world.posts().len() == 1);
+        until_running(&mut child, heard, || world.posts().len() == 1);
         for name in ignored {
             signal(&child, name);
         }
         // It goes on with the next one, and stops there.
-        until(&mut child, heard, || world.posts().len() == 2);
+        until_running(&mut child, heard, || world.posts().len() == 2);
         signal(&child, heard);
         let outcome = ended(&mut child);
         assert_eq!(outcome.code, 130, "{ignored:?}: {outcome:?}");
@@ -194,7 +180,7 @@ fn a_log_that_another_program_damages_takes_no_finished_order_with_it() {
             let run = ["run", "--comment", "x", "--yes", "-o", "json"];
             let rest: Vec<&str> = ids[2..].iter().map(String::as_str).collect();
             let mut child = world.command(&[&run[..], &rest].concat()).spawn().unwrap();
-            until(&mut child, told, || world.posts().len() == 3);
+            until_running(&mut child, told, || world.posts().len() == 3);
             let mut options = fs::OpenOptions::new();
             let log = options.write(true).open(world.path("ledger.db-wal"));
             let log = log.unwrap();
@@ -245,7 +231,7 @@ fn a_run_whose_ledger_is_gone_or_replaced_ends_before_its_next_request() {
             let (ledger, elsewhere) = (world.path("ledger.db"), world.path("elsewhere.db"));
             let run = ["run", "--comment", "x", "--yes", "-o", "json"];
             let mut child = world.command(&[&run[..], &ids].concat()).spawn().unwrap();
-            until(&mut child, &told, || match posts {
+            until_running(&mut child, &told, || match posts {
                 0 => lists(&world) == 1,
                 _ => world.posts().len() == 1,
             });

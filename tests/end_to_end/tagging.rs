@@ -1,7 +1,7 @@
 //! Tags, by the plugin that is built in, on simulated machines: alone, and before
 //! an offboarding.
 
-use std::{fs, process::Command, time::Duration};
+use std::fs;
 
 use offboard::{
     component::Component,
@@ -13,9 +13,11 @@ use offboard::{
 use offboard_simulator::{Config, FaultPlan, Simulator, TokenRequest};
 use serde_json::{Value, json};
 
+#[cfg(unix)]
+use crate::support::signal;
 use crate::{
     hostile::component_bytes,
-    support::{Outcome, World, offboard},
+    support::{Outcome, World, offboard, until_running},
 };
 
 async fn start(role: &str) -> Simulator {
@@ -324,9 +326,7 @@ fn while_its_tag_is_under_way_an_order_is_planned() {
     let id = world.online_ids(1).remove(0);
     let args = ["run", &id, "--comment", "x", "--yes", "--tag", "Retired"];
     let mut running = world.command(&args).spawn().unwrap();
-    while world.posts().is_empty() && running.try_wait().unwrap().is_none() {
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    until_running(&mut running, "a request", || !world.posts().is_empty());
     running.kill().unwrap();
     running.wait().unwrap();
     let order = world.recorded().remove(0);
@@ -343,14 +343,9 @@ fn a_run_that_is_to_end_offboards_nothing_after_the_tag_that_is_under_way() {
     let world = faulty(&["tags:1:delay=2s"]);
     let id = world.online_ids(1).remove(0);
     let args = ["run", &id, "--comment", "x", "--yes", "--tag", "Retired"];
-    let running = world.command(&args).spawn().unwrap();
-    while world.posts().is_empty() {
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    let kill = Command::new("kill")
-        .args(["-INT", &running.id().to_string()])
-        .status();
-    assert!(kill.unwrap().success());
+    let mut running = world.command(&args).spawn().unwrap();
+    until_running(&mut running, "a request", || !world.posts().is_empty());
+    signal(&running, "INT");
     let outcome = Outcome::from(running.wait_with_output().unwrap());
     assert_eq!(outcome.code, 130, "{outcome:?}");
     assert!(world.offboardings().is_empty());

@@ -5,6 +5,8 @@ use std::fs;
 use offboard_simulator::{Config, FaultPlan};
 
 use crate::support::World;
+#[cfg(unix)]
+use crate::support::{signal, until_running};
 
 fn faulty(faults: &[&str], change: impl FnOnce(&mut Config)) -> World {
     World::with(|config: &mut Config| {
@@ -118,14 +120,8 @@ fn what_still_has_its_turn_on_record_is_said_to_be_not_sent() {
     let args = ["run", &ids[0], &ids[1], "--comment", "x", "--yes"];
     let mut child = world.command(&args).spawn().unwrap();
     // The first was refused, and the call is repeated.
-    while listed(&world) < 2 {
-        assert!(child.try_wait().unwrap().is_none(), "it ended");
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
-    let kill = std::process::Command::new("kill")
-        .arg(child.id().to_string())
-        .status();
-    assert!(kill.unwrap().success());
+    until_running(&mut child, "two lists", || listed(&world) >= 2);
+    signal(&child, "TERM");
     assert_eq!(child.wait().unwrap().code(), Some(130));
     let shown = world.offboard(&["show", "last", "-o", "json"]);
     let states: Vec<_> = shown

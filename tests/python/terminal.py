@@ -12,11 +12,15 @@ import signal
 import sys
 
 QUESTION = b"Type yes to go ahead: "
-PATIENCE = 60
+# How long it may show nothing, and how long it may run, in seconds.
+PATIENCE = 300
+LONGEST = 600
 
 before, answer, *command = sys.argv[1:]
 child, terminal = pty.fork()
 if child == 0:
+    # A limit is not inherited by a child, and survives an exec.
+    signal.alarm(LONGEST)
     os.execvp(command[0], command)
 
 shown = b""

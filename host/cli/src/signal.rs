@@ -4,7 +4,15 @@
 //! `nohup` does, stays ignored.
 
 use std::time::Duration;
+#[cfg(unix)]
+use std::{
+    io,
+    sync::atomic::{AtomicBool, Ordering},
+    task::Poll,
+};
 
+#[cfg(unix)]
+use tokio::signal::unix::{Signal as Listener, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::{exit::Exit, screen::Screen};
@@ -64,37 +72,85 @@ impl Signals {
 
 /// The signals that end the command.
 #[cfg(unix)]
-struct Heard(Vec<tokio::signal::unix::Signal>);
+struct Heard(Vec<Listener>);
+
+/// Whether a signal came that `Heard::next` has not returned for yet.
+#[cfg(unix)]
+static CAME: AtomicBool = AtomicBool::new(false);
 
 #[cfg(unix)]
 impl Heard {
     /// SIGHUP is one, too: a run of several hours may lose its terminal with a
-    /// connection. A signal that the caller ignored gets no handler, because it would
-    /// then no longer be ignored.
+    /// connection.
     fn new() -> Self {
-        use tokio::signal::unix::{SignalKind, signal};
         let kinds = [
             SignalKind::interrupt(),
             SignalKind::terminate(),
             SignalKind::hangup(),
         ];
+        Self::of(kinds, signal)
+    }
+
+    /// A signal that the caller ignored gets no handler, because it would then no longer
+    /// be ignored.
+    fn of(
+        kinds: impl IntoIterator<Item = SignalKind>,
+        listener: impl Fn(SignalKind) -> io::Result<Listener>,
+    ) -> Self {
         let heard = kinds
             .into_iter()
             .filter(|kind| !is_ignored(kind.as_raw_value()))
-            .filter_map(|kind| signal(kind).ok());
+            .filter_map(|kind| {
+                note(kind.as_raw_value(), came as *const () as libc::sighandler_t);
+                let listener = listener(kind).ok();
+                if listener.is_none() {
+                    // Nothing would react to it: it ends the process.
+                    note(kind.as_raw_value(), libc::SIG_DFL);
+                }
+                listener
+            });
         Self(heard.collect())
     }
 
     /// Returns at the next signal.
     async fn next(&mut self) {
         std::future::poll_fn(|context| {
-            let mut heard = self.0.iter_mut();
-            match heard.any(|signal| signal.poll_recv(context).is_ready()) {
-                true => std::task::Poll::Ready(()),
-                false => std::task::Poll::Pending,
+            // They only wake this task. The flag is read after that, because a signal in
+            // between would be lost (a race).
+            for signal in &mut self.0 {
+                while let Poll::Ready(Some(())) = signal.poll_recv(context) {}
+            }
+            if CAME.swap(false, Ordering::SeqCst) {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
             }
         })
         .await;
+    }
+}
+
+/// Notes that a signal came. It may interrupt anything, and only sets a flag.
+#[cfg(unix)]
+extern "C" fn came(_: libc::c_int) {
+    CAME.store(true, Ordering::SeqCst);
+}
+
+/// Sets the handler of a signal. tokio installs its handler before it registers its
+/// listener, and loses a signal that comes in between (a race). Its handler calls the one
+/// that was there before, so a handler that is set first misses nothing.
+#[cfg(unix)]
+fn note(signal: libc::c_int, handler: libc::sighandler_t) {
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: zeros are a valid `sigaction`: no flags, and an empty mask. The handler is
+    // `SIG_DFL` or `came`, which lives as long as the process and is safe in a signal
+    // handler, because it only stores to an atomic.
+    #[allow(unsafe_code)]
+    unsafe {
+        let action = action.assume_init_mut();
+        action.sa_sigaction = handler;
+        action.sa_flags = libc::SA_RESTART;
+        libc::sigaction(signal, action, std::ptr::null_mut());
     }
 }
 
@@ -136,7 +192,6 @@ const LONGEST_TRANSACTION: Duration = Duration::from_secs(2);
 #[cfg(unix)]
 pub(super) fn stop_between_writes(ledger: &Ledger) {
     use rustix::process::{Signal, getpid, kill_process};
-    use tokio::signal::unix::{SignalKind, signal};
 
     let ledger = ledger.clone();
     let Ok(mut stops) = signal(SignalKind::from_raw(Signal::TSTP.as_raw())) else {
@@ -172,4 +227,33 @@ fn may_be_continued() -> bool {
     let is_outside = getpgid(Some(parent)).is_ok_and(|group| group != getpgrp());
     // A parent in the same group has a parent itself, unless it leads the session.
     session == own && (is_outside || session != parent)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use rustix::process::{Signal, getpid, kill_process};
+
+    use super::*;
+
+    /// It comes between tokio's handler and its listener, where tokio would lose it.
+    #[tokio::test]
+    async fn a_signal_that_comes_before_the_listener_is_not_lost() {
+        let raise = || kill_process(getpid(), Signal::USR1).unwrap();
+        let kind = SignalKind::user_defined1();
+        let mut heard = Heard::of([kind], |kind| {
+            raise();
+            signal(kind)
+        });
+        let next = tokio::time::timeout(Duration::from_secs(300), heard.next());
+        assert!(next.await.is_ok());
+        // It is returned once.
+        let next = tokio::time::timeout(Duration::from_millis(100), heard.next());
+        assert!(next.await.is_err());
+        // A later one is returned, too.
+        raise();
+        let next = tokio::time::timeout(Duration::from_secs(300), heard.next());
+        assert!(next.await.is_ok());
+    }
 }

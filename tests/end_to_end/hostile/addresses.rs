@@ -1,9 +1,6 @@
 //! Other hosts, ports and schemes, and other spellings of the connection's own.
 
-use std::{
-    net::{IpAddr, ToSocketAddrs},
-    process::Command,
-};
+use std::net::{IpAddr, ToSocketAddrs};
 
 use offboard::{egress::Delivery, grant::Refusal};
 
@@ -11,6 +8,7 @@ use super::{
     COMMENT, Elsewhere, Scripted, assert_denied, assert_impossible, attack, attack_with, call,
     connection, sandbox_briefly, service, told,
 };
+use crate::support::program;
 
 fn authority(server: &Scripted) -> &str {
     server.root().strip_prefix("http://").unwrap()
@@ -178,7 +176,7 @@ async fn a_scheme_of_one_s_own_is_refused() {
 /// A name of this machine that leads to an address that is not public. Every
 /// machine has one, and it needs no network.
 fn name_of_this_machine() -> (String, std::net::IpAddr) {
-    let own = Command::new("hostname").output().map(|output| {
+    let own = program("hostname").output().map(|output| {
         String::from_utf8_lossy(&output.stdout)
             .trim()
             .to_ascii_lowercase()

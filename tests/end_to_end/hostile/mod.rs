@@ -24,7 +24,6 @@ mod written;
 use std::{
     net::TcpListener,
     path::{Path, PathBuf},
-    process::Command,
     sync::LazyLock,
     time::{Duration, Instant},
 };
@@ -41,7 +40,7 @@ use offboard::{
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
-use crate::support::{MACHINE, Received, Reply, Scripted};
+use crate::support::{MACHINE, Received, Reply, Scripted, builder, in_time};
 
 const TOKEN: &str = "a.secret.token";
 const COMMENT: &str = "Retired";
@@ -57,7 +56,7 @@ fn guests() -> &'static Path {
         const GUEST: &str = "wasm32-unknown-unknown";
         // A folder of its own: the outer build may hold the lock of its own.
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("hostile");
-        let mut cargo = Command::new(env!("CARGO"));
+        let mut cargo = builder(env!("CARGO"));
         cargo
             .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/hostile"))
             .args(["build", "--examples", "--locked", "--target", GUEST])
@@ -201,7 +200,8 @@ async fn call_briefly(sandbox: &Sandbox, server: &Scripted) -> Offboarding {
 
 async fn call(sandbox: &Sandbox, connection: &Connection, comment: &str) -> Offboarding {
     let comment: Comment = comment.parse().unwrap();
-    sandbox.offboard(connection, &machine(), &comment).await
+    let machine = machine();
+    in_time(sandbox.offboard(connection, &machine, &comment)).await
 }
 
 /// What the guest reports that it saw.

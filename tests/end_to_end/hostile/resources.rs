@@ -181,9 +181,11 @@ async fn a_list_of_a_great_many_texts_is_not_taken() {
 #[cfg(unix)]
 #[test]
 fn a_plugin_that_computes_does_not_keep_a_run_from_being_stopped() {
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     use rustix::process::{Pid, Signal, kill_process};
+
+    use crate::support::{until_ended, until_running};
 
     let server = super::unreadable_machines(super::Reply::error(500, "x", "x"));
     let file = server.path("plugin.wasm");
@@ -199,29 +201,17 @@ fn a_plugin_that_computes_does_not_keep_a_run_from_being_stopped() {
         .unwrap();
     // It computes a moment after its request was put on record. Before that,
     // a stop would be heard whatever the plugin does.
-    let patience = Instant::now() + Duration::from_secs(300);
     let ledger = server.path("ledger.db");
     let sending = || crate::support::read_ledger(&ledger).contains("/offboard, once");
-    while !sending() {
-        assert!(child.try_wait().unwrap().is_none(), "it ended");
-        assert!(Instant::now() < patience, "it does not come to its loop");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    until_running(&mut child, "the record of the request", sending);
     std::thread::sleep(Duration::from_secs(1));
     let pid = Pid::from_child(&child);
-    let began = Instant::now();
     // Twice: more would end the process, whoever is heard.
     for _ in 0..2 {
         let _ = kill_process(pid, Signal::INT);
         std::thread::sleep(Duration::from_millis(500));
     }
-    while child.try_wait().unwrap().is_none() {
-        assert!(
-            began.elapsed() < Duration::from_secs(300),
-            "nobody is heard"
-        );
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    until_ended(&mut child);
     let outcome = crate::support::Outcome::from(child.wait_with_output().unwrap());
     assert_eq!(outcome.code, 130, "{outcome:?}");
     // And it says what became of the machine.

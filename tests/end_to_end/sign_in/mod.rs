@@ -25,7 +25,7 @@ use std::{
     io::Read,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use offboard_simulator::{Config, MachineTruth, Simulator, TokenRequest};
@@ -34,7 +34,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use crate::support::{Outcome, command, write_secret, written_ledger};
+use crate::support::{Outcome, command, until as wait_until, write_secret, written_ledger};
 
 /// A tenant of one's own, behind TLS.
 struct World {
@@ -389,15 +389,5 @@ impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-    }
-}
-
-/// Waits until something is so.
-#[track_caller]
-fn wait_until(what: &str, is_so: impl Fn() -> bool) {
-    let end = Instant::now() + Duration::from_secs(300);
-    while !is_so() {
-        assert!(Instant::now() < end, "never: {what}");
-        std::thread::sleep(Duration::from_millis(1));
     }
 }

@@ -1,5 +1,6 @@
 //! The command as a user runs it: in a process of its own, with an environment
-//! of its own, and no terminal.
+//! of its own, and no terminal. Every process that a test starts is bounded: a test that
+//! would hang fails instead.
 
 use std::{
     ffi::OsStr,
@@ -8,6 +9,16 @@ use std::{
 };
 
 use serde_json::Value;
+
+#[cfg(unix)]
+use super::until_running;
+
+/// The longest that a process of a test may take, in seconds. Tests that are right end
+/// long before.
+const LONGEST: u32 = 600;
+
+/// The longest that a build may take, in seconds.
+const LONGEST_BUILD: u32 = 3600;
 
 /// What a command left behind.
 #[derive(Debug)]
@@ -51,9 +62,61 @@ const NETWORK: [&str; 6] = [
     "SSL_CERT_DIR",
 ];
 
+/// Any program, for as long as a test may take.
+pub(crate) fn program(name: impl AsRef<OsStr>) -> Command {
+    bounded(Command::new(name), LONGEST)
+}
+
+/// A program that compiles or downloads.
+pub(crate) fn builder(name: impl AsRef<OsStr>) -> Command {
+    bounded(Command::new(name), LONGEST_BUILD)
+}
+
+/// Signals that a caller of the tests may have had ignored, as `nohup` does.
+#[cfg(unix)]
+const SIGNALS: [libc::c_int; 5] = [
+    libc::SIGHUP,
+    libc::SIGINT,
+    libc::SIGTERM,
+    libc::SIGTSTP,
+    libc::SIGALRM,
+];
+
+/// A command whose process reacts to signals as usual, whoever runs the tests, and that
+/// SIGALRM ends after this many seconds. Both survive another `exec`; a process that it
+/// forks has no such limit of its own.
+#[cfg(unix)]
+fn bounded(mut command: Command, seconds: u32) -> Command {
+    use std::os::unix::process::CommandExt as _;
+    let reset = move || {
+        // SAFETY: both functions are safe between fork and exec (POSIX,
+        // "async-signal-safe"), take plain numbers, and change nothing but how this
+        // process reacts to signals.
+        #[allow(unsafe_code)]
+        unsafe {
+            for signal in SIGNALS {
+                libc::signal(signal, libc::SIG_DFL);
+            }
+            libc::alarm(seconds);
+        }
+        Ok(())
+    };
+    // SAFETY: the closure allocates nothing and takes no lock.
+    #[allow(unsafe_code)]
+    unsafe {
+        command.pre_exec(reset);
+    }
+    command
+}
+
+#[cfg(not(unix))]
+fn bounded(command: Command, _: u32) -> Command {
+    command
+}
+
 /// The command, in an environment without anything of the user's.
 pub(crate) fn command<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_offboard"));
+    let mut command = program(env!("CARGO_BIN_EXE_offboard"));
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy().to_uppercase();
         let is_users = ["OFFBOARD_", "AZURE_", "IDENTITY_", "MSI_"]
@@ -89,7 +152,7 @@ pub(crate) fn offboard<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Ou
 /// Sends a process a signal of this name.
 #[cfg(unix)]
 pub(crate) fn signal(child: &std::process::Child, name: &str) {
-    let sent = Command::new("kill")
+    let sent = program("kill")
         .args([&format!("-{name}"), &child.id().to_string()])
         .status();
     assert!(sent.unwrap().success());
@@ -105,25 +168,27 @@ pub(crate) fn until_signals_are_caught(child: &mut std::process::Child) {
             .lines()
             .find_map(|line| line.strip_prefix("SigCgt:"))?;
         let caught = u64::from_str_radix(caught.trim(), 16).ok()?;
-        Some(caught & (1 << (15 - 1)) != 0)
+        Some(caught & (1 << (libc::SIGTERM - 1)) != 0)
     };
-    loop {
-        match is_caught() {
-            Some(true) => return,
-            Some(false) => std::thread::sleep(std::time::Duration::from_millis(10)),
-            // No system that shows it.
-            None => return std::thread::sleep(std::time::Duration::from_secs(3)),
-        }
-        assert!(child.try_wait().unwrap().is_none(), "it ended");
+    if is_caught().is_none() {
+        // This system does not show it.
+        return std::thread::sleep(std::time::Duration::from_secs(3));
     }
+    until_running(child, "a handler of SIGTERM", || is_caught() == Some(true));
 }
 
 /// The same command, started by a shell that first runs this.
 #[cfg(unix)]
 pub(crate) fn after(before: &str, run: &Command) -> Command {
-    let mut shell = Command::new("sh");
-    shell
-        .args(["-c", &format!("{before}; exec \"$0\" \"$@\"")])
+    let mut shell = program("sh");
+    shell.args(["-c", &format!("{before}; exec \"$0\" \"$@\"")]);
+    started_by(shell, run)
+}
+
+/// The same command, started by a program that ends as it.
+#[cfg(unix)]
+pub(crate) fn started_by(mut starter: Command, run: &Command) -> Command {
+    starter
         .arg(run.get_program())
         .args(run.get_args())
         .stdin(Stdio::null())
@@ -131,11 +196,11 @@ pub(crate) fn after(before: &str, run: &Command) -> Command {
         .stderr(Stdio::piped());
     for (name, value) in run.get_envs() {
         match value {
-            Some(value) => shell.env(name, value),
-            None => shell.env_remove(name),
+            Some(value) => starter.env(name, value),
+            None => starter.env_remove(name),
         };
     }
-    shell
+    starter
 }
 
 /// Writes a file that nobody else can read.
@@ -164,4 +229,13 @@ pub(crate) fn read_ledger(path: &Path) -> String {
     };
     let bytes = [file(""), file("-wal")].concat();
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(unix)]
+#[test]
+fn a_process_that_hangs_is_ended_also_behind_an_exec() {
+    use std::os::unix::process::ExitStatusExt as _;
+    let mut sleep = bounded(Command::new("sh"), 1);
+    let status = sleep.args(["-c", "exec sleep 600"]).status().unwrap();
+    assert_eq!(status.signal(), Some(libc::SIGALRM), "{status}");
 }

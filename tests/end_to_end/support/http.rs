@@ -11,6 +11,7 @@ use serde_json::Value;
 pub(crate) fn get_json(root: &str, path: &str) -> Value {
     let address = root.strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(address).unwrap();
+    super::limited(&stream);
     write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();

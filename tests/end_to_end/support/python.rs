@@ -5,9 +5,11 @@ use std::{
     ffi::OsStr,
     io::Write,
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{Output, Stdio},
     sync::{Mutex, PoisonError},
 };
+
+use super::{builder, program};
 
 /// `wasmtime` 50 or newer; a next major version may change its interface.
 const PACKAGES: [&str; 3] = [
@@ -26,19 +28,19 @@ fn interpreter() -> PathBuf {
     } else {
         "bin/python"
     });
-    let probe = Command::new(&python)
+    let probe = program(&python)
         .args([
             "-c",
             "import azure.identity, jsonschema, wasmtime.component",
         ])
         .output();
     if !probe.is_ok_and(|output| output.status.success()) {
-        let venv = Command::new("python3")
+        let venv = builder("python3")
             .args(["-m", "venv", "--clear"])
             .arg(&folder)
             .output();
         succeeded(venv.expect("these tests need python3"), "python3 -m venv");
-        let pip = Command::new(&python)
+        let pip = builder(&python)
             .args(["-m", "pip", "install", "--quiet"])
             .args(PACKAGES)
             .output();
@@ -55,7 +57,7 @@ pub(crate) fn run(
     input: &str,
 ) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/python");
-    let mut child = Command::new(interpreter())
+    let mut child = program(interpreter())
         .arg(folder.join(script))
         .args(args)
         .envs(environment.iter().copied())

@@ -169,6 +169,7 @@ impl Scripted {
 }
 
 fn serve(mut stream: TcpStream, log: &Mutex<Vec<Received>>, script: &Script) {
+    super::limited(&stream);
     let Some(request) = receive(&mut stream) else {
         return;
     };

@@ -3,7 +3,6 @@
 
 use std::{
     net::{IpAddr, ToSocketAddrs},
-    process::Command,
     time::Duration,
 };
 
@@ -12,13 +11,13 @@ use offboard::{contract::OffboardError, egress::Delivery};
 use super::support::{
     Authority, Call, NEW, Server, accepted, connection, delivery, failure, ok, order,
 };
-use crate::support::{Outcome, Reply, Scripted};
+use crate::support::{Outcome, Reply, Scripted, program};
 
 /// A name besides `localhost` that leads to 127.0.0.0/8 here: most machines
 /// know one, their own or one of these. Where there is none, the rules for
 /// addresses are shown by the tests beside them alone.
 fn name() -> Option<String> {
-    let own = Command::new("hostname").output();
+    let own = program("hostname").output();
     let own = own.map_or_else(
         |_| String::new(),
         |own| String::from_utf8_lossy(&own.stdout).trim().to_lowercase(),

@@ -12,7 +12,7 @@ use offboard::{
 use serde_json::json;
 
 use super::Server;
-use crate::support::MACHINE;
+use crate::support::{MACHINE, in_time};
 
 pub(crate) const TOKEN: &str = "a.secret.token";
 pub(crate) const NEW: &str = "aaaaaaaa-2222-3333-4444-555555555555";
@@ -33,7 +33,7 @@ impl Call {
 
     pub(crate) async fn offboard(&self, connection: &Connection) -> Answer {
         let (machine, comment) = (MACHINE.parse().unwrap(), "Retired".parse().unwrap());
-        self.0.offboard(connection, &machine, &comment).await
+        in_time(self.0.offboard(connection, &machine, &comment)).await
     }
 }
 

@@ -9,6 +9,7 @@ mod cancel;
 mod dry_run;
 mod event;
 mod fleet;
+mod listing;
 mod preflight;
 mod read;
 mod reconcile;
@@ -40,7 +41,7 @@ use crate::{
 
 pub use dry_run::Rehearsed;
 pub use event::{Event, EventStream, Events, OrderSnapshot, events};
-pub use read::Listing;
+pub use listing::Listing;
 pub use send::Sending;
 pub use since::Since;
 pub use track::TimeOver;

@@ -7,12 +7,11 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tracing::debug;
 
-use super::{Event, Events, Runner, batch::Shared, submit::Ready};
+use super::{Event, Events, Listing, Runner, batch::Shared, submit::Ready};
 use crate::{
     contract::MachineAction,
     ledger::{Entry, LedgerError},
     order::{State, Verdict},
-    run::Listing,
 };
 
 const FIRST_QUESTION: Duration = Duration::from_millis(500);

@@ -19,7 +19,7 @@ use offboard::{
     ledger::{Entry, Ledger, Plan, RunId, Session, Who},
     order::{State, Target},
     rate_limit::{Quota, RateLimiter},
-    run::{self, Event, Events, Runner, Sending},
+    run::{self, Event, Events, Runner, SendOptions},
     sandbox::{Limits, Sandbox},
 };
 
@@ -138,9 +138,9 @@ async fn plan(runner: &Runner, machine: &str, comment: &str) -> Result<RunId> {
 
 /// Sends it, without asking anybody; what became of it.
 async fn send(runner: &Runner, run: RunId) -> Result<Entry> {
-    let again = Sending {
+    let again = SendOptions {
         again: true,
-        ..Sending::default()
+        ..SendOptions::default()
     };
     runner.preflight(run, true, &Events::none()).await?;
     runner.send(run, again, &Events::none()).await?;

@@ -29,7 +29,7 @@ use offboard::{
     order::{Order, State, Verdict},
     outputs::Files,
     plan::{Confirmation, Method, PlanDigest},
-    run::{self, Event, Sending, unrecorded},
+    run::{self, Event, SendOptions, unrecorded},
     text::clean_error,
 };
 
@@ -207,7 +207,7 @@ async fn go(
     let shown = asks.then_some(plan.digest);
     let confirmation = course.confirmation(shown);
     runner.session.confirm(run, all, &confirmation).await?;
-    let sending = Sending {
+    let sending = SendOptions {
         again: course.again,
         resend_unknown: course.resend_unknown,
         tag: course.tag.cloned(),

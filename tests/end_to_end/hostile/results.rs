@@ -7,7 +7,7 @@ use offboard::{
     ledger::{Ledger, Plan, Session, Who},
     order::{Look, Order, State, Target},
     rate_limit::{Quota, RateLimiter},
-    run::{Events, Runner, Sending},
+    run::{Events, Runner, SendOptions},
     sandbox::CallError,
 };
 
@@ -38,7 +38,7 @@ async fn run(guest: &str, server: &Scripted) -> Order {
     entry.order.looked(Look::Unavailable);
     runner.session.save(&mut entry).await.unwrap();
     runner
-        .send(run, Sending::default(), &Events::none())
+        .send(run, SendOptions::default(), &Events::none())
         .await
         .unwrap();
     ledger.entries(run, 0, 1).await.unwrap().remove(0).order

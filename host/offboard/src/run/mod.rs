@@ -11,8 +11,12 @@ mod event;
 mod fleet;
 mod listing;
 mod preflight;
+mod producer;
 mod read;
+mod ready;
 mod reconcile;
+mod reconciler;
+mod retry_after;
 mod send;
 #[cfg(test)]
 mod sendable;
@@ -21,6 +25,7 @@ mod submit;
 mod tag;
 mod track;
 mod verdict;
+mod workers;
 
 use std::{sync::Arc, time::Duration};
 
@@ -42,7 +47,7 @@ use crate::{
 pub use dry_run::Rehearsed;
 pub use event::{Event, EventStream, Events, OrderSnapshot, events};
 pub use listing::Listing;
-pub use send::Sending;
+pub use send::SendOptions;
 pub use since::Since;
 pub use track::TimeOver;
 

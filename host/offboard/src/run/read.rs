@@ -228,7 +228,7 @@ impl Runner {
             slot.end(called.record.answered());
         }
         let CallOutcome { result, record, .. } = called;
-        self.heed(&record).await?;
+        self.apply_retry_after(&record).await?;
         match result {
             // A 404 may mean an empty list.
             Ok(Ok(value)) if matches!(record.delivery(), Delivery::Answered(200..=299 | 404)) => {

@@ -10,7 +10,7 @@ use std::{
 
 use tokio::sync::Mutex;
 
-use super::{Listing, Runner, Since, preflight::stand_aside};
+use super::{listing::Listing, runner::Runner, since::Since, taken::skip_taken};
 use crate::{
     contract::{ActionStatus, MachineAction, MachineId, Problem, Retry},
     grant::Moment,
@@ -137,7 +137,7 @@ impl Runner {
             match self.session.taken(&entry, again).await? {
                 None => ready.push(entry),
                 Some(taken) => {
-                    stand_aside(&mut entry.order, &taken);
+                    skip_taken(&mut entry.order, &taken);
                     self.session.save(&mut entry).await?;
                     settled.push(entry);
                 }
@@ -228,7 +228,7 @@ impl Runner {
         };
         match self.session.taken(entry, false).await? {
             // Another process of this ledger sent it meanwhile.
-            Some(taken) => stand_aside(&mut entry.order, &taken),
+            Some(taken) => skip_taken(&mut entry.order, &taken),
             None => adopt(&mut entry.order, action, listing),
         }
         Ok(true)

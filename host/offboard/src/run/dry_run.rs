@@ -2,8 +2,8 @@
 //! machines that are under way, or that stand for an order already. A run itself asks right before it sends.
 
 use super::{
-    Runner,
     batch::{BATCH, shown},
+    runner::Runner,
 };
 use crate::{
     contract::{MachineId, Problem},

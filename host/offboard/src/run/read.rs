@@ -8,9 +8,8 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use super::{
-    Runner, duration_ms,
     listing::{ListedMachine, Listing, MAX_IDS},
-    status_of,
+    runner::{Runner, duration_ms, status_of},
     verdict::{read_problem, refused},
 };
 use crate::{

@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Events, Listing, Runner, batch::SharedList};
+use super::{batch::SharedList, event::Events, listing::Listing, runner::Runner};
 use crate::{
     contract::Problem,
     grant::Moment,

@@ -7,7 +7,13 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tracing::debug;
 
-use super::{Event, Events, Listing, Runner, batch::SharedList, ready::ReadyOrder};
+use super::{
+    batch::SharedList,
+    event::{Event, Events},
+    listing::Listing,
+    ready::ReadyOrder,
+    runner::Runner,
+};
 use crate::{
     contract::MachineAction,
     ledger::{Entry, LedgerError},

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Runner, status_of, unrecorded, verdict::retry_after};
+use super::{
+    runner::{Runner, status_of, unrecorded},
+    verdict::retry_after,
+};
 use crate::{contract::Problem, egress::CallRecord};
 
 /// The pause if the service does not name one (unsourced): the shorter window of the

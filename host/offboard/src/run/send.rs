@@ -10,12 +10,13 @@ use tokio::time::Instant;
 use tracing::{Instrument, Span, field, info_span, warn};
 
 use super::{
-    Event, Events, Runner,
     batch::Batch,
+    event::{Event, Events},
     producer::{Produced, Producer, Production},
     ready::{NextStep, ReadyOrder, SendContext},
     reconcile::Round,
     reconciler::Reconciler,
+    runner::Runner,
     tag::Tagging,
     workers::Workers,
 };

@@ -6,7 +6,11 @@
 
 use std::{ops::ControlFlow, path::Path, time::Duration};
 
-use super::{EventStream, Events, Runner, SendOptions};
+use super::{
+    event::{EventStream, Events},
+    runner::Runner,
+    send::SendOptions,
+};
 use crate::{
     contract::{ActionId, Comment, MachineId},
     egress::CallRecord,

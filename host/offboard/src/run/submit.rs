@@ -5,15 +5,14 @@ use tokio::time::Instant;
 use tracing::{debug, info};
 
 use super::{
-    Event, Events, Runner, Since,
     batch::FRESH,
-    duration_ms,
-    preflight::stand_aside,
+    event::{Event, Events},
     ready::{NextStep, ReadyOrder, SendContext},
     retry_after::{acceptable_pause, backoff, throttled_pause},
-    since::ended_before,
-    status_of,
+    runner::{Runner, duration_ms, status_of},
+    since::{Since, ended_before},
     tag::Tagging,
+    taken::skip_taken,
     verdict,
 };
 use crate::{
@@ -149,7 +148,7 @@ impl Runner {
         if is_left || attempt.is_resend() {
             return Ok(Err(NextStep::Leave));
         }
-        stand_aside(&mut entry.order, &taken);
+        skip_taken(&mut entry.order, &taken);
         self.session.save(entry).await?;
         Ok(Err(NextStep::SettledUnsent))
     }

@@ -14,10 +14,10 @@ use std::{
 use tracing::debug;
 
 use super::{
-    Event, Events, Runner,
+    event::{Event, Events},
     ready::{NextStep, ReadyOrder, SendContext},
     retry_after::acceptable_pause,
-    status_of,
+    runner::{Runner, status_of},
     verdict::{failure, judged, refused},
 };
 use crate::{

@@ -69,7 +69,10 @@ impl World {
         let test = env::current_exe().unwrap();
         let target = test.parent().unwrap().parent().unwrap();
         let program = target.join("examples").join(name);
-        assert!(program.exists(), "build the examples: cargo build --examples");
+        assert!(
+            program.exists(),
+            "build the examples: cargo build --examples"
+        );
         Command::new(program)
             .args(arguments)
             .env("OFFBOARD_API_ROOT", self.simulator.api_root())

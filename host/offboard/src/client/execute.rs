@@ -16,7 +16,7 @@ use crate::{
     ledger::{Counts, LedgerError, RunId},
     order::State,
     plan::{ConfirmedPlan, Plan},
-    run::{self, DryRun, Event, EventStream, Events, Sending},
+    run::{self, DryRun, Event, EventStream, Events, SendOptions},
 };
 
 impl Client {
@@ -74,7 +74,7 @@ impl Client {
         events.send(Event::Sending {
             machines: plan.machines,
         });
-        let sending = Sending {
+        let sending = SendOptions {
             again: plan.draft.again,
             resend_unknown: plan.draft.resend_unknown,
             tag: plan.draft.tag.clone(),

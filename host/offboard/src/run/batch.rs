@@ -1,6 +1,6 @@
-//! What the service lists for machines right before their requests are sent: their
-//! actions, with one call for many machines. The list later distinguishes a new action
-//! from an old one without comparing clocks.
+//! The actions that the service lists for machines right before their requests are sent,
+//! with one call for many machines. The list later distinguishes a new action from an old
+//! one without comparing clocks.
 
 use std::{
     collections::BTreeMap,
@@ -10,7 +10,7 @@ use std::{
 
 use tokio::sync::Mutex;
 
-use super::{Listing, Runner, Since, preflight::stand_aside};
+use super::{listing::Listing, runner::Runner, since::Since, taken::skip_taken};
 use crate::{
     contract::{ActionStatus, MachineAction, MachineId, Problem, Retry},
     grant::Moment,
@@ -18,41 +18,43 @@ use crate::{
     order::{Order, Verdict},
 };
 
-/// Machines of one question: their filter fits into the shortest limit of a URL
-/// that servers are known for, 2 KiB.
+/// Machines of one query: their filter fits into 2 KiB, the shortest limit of a URL that
+/// servers are known for.
 pub(super) const BATCH: u32 = 20;
 
 const UNKEPT: &str = "the service lists more actions that may belong to a machine than can be kept, \
     so a request without an answer stays unknown";
 
-/// A list that was asked for longer ago than this when a request may be sent is read again:
-/// another run may have offboarded the machine meanwhile. No request leaves later.
+/// A list that is older than this when a request may be sent is read again: another run
+/// may have offboarded the machine meanwhile. No request leaves later.
 pub(super) const FRESH: Duration = Duration::from_secs(5);
 
-/// Orders that are ready to be sent.
+/// Orders that are compared with one list before they are sent.
 pub(super) struct Batch {
+    /// The orders that are still to be sent.
     pub(super) entries: Vec<Entry>,
     /// What the service lists for their machines.
-    pub(super) list: Arc<Shared>,
-    /// Orders that were settled on the way.
+    pub(super) list: Arc<SharedList>,
+    /// The orders that were settled without a request.
     pub(super) settled: Vec<Entry>,
-    /// The last number that was looked at; none where there are no more.
+    /// The number of the last order that was read from the ledger; `None` if there are no
+    /// more.
     pub(super) last: Option<u64>,
-    /// Why they are not ready after all.
-    pub(super) fault: Option<Problem>,
-    /// Why a lost answer cannot be looked up later.
+    /// Why the list could not be read. Then none of the orders can be sent.
+    pub(super) problem: Option<Problem>,
+    /// Why a request without an answer cannot be reconciled later.
     pub(super) unkept: Option<Problem>,
 }
 
 impl Batch {
-    /// These orders, with a list that was not read yet.
+    /// A batch whose list was not read yet.
     pub(super) fn new(entries: Vec<Entry>, last: Option<u64>) -> Self {
         Self {
-            list: Arc::new(Shared::new(&entries)),
+            list: Arc::new(SharedList::new(&entries)),
             entries,
             settled: Vec::new(),
             last,
-            fault: None,
+            problem: None,
             unkept: None,
         }
     }
@@ -63,16 +65,16 @@ type Listed = Result<Option<Arc<Listing>>, Problem>;
 
 /// The list that the orders of one batch share, so that reading it again is one
 /// call for all of them, and not one call each.
-pub(super) struct Shared {
-    /// The machines whose orders are still to be sent, by the order's number.
+pub(super) struct SharedList {
+    /// The machines whose orders are still to be sent, by the number of the order.
     machines: sync::Mutex<BTreeMap<u64, MachineId>>,
-    /// The last answer, and when it was asked for. The lock is held while the list is read: the
-    /// other orders of the batch wait for that answer. This cannot deadlock: only futures
-    /// in flight wait for the lock, and its holder waits for none of them.
+    /// The last answer, and when it was requested. The lock is held while the list is
+    /// read: the other orders of the batch wait for that answer. This cannot deadlock: only
+    /// futures in flight wait for the lock, and its holder waits for none of them.
     last: Mutex<Option<(Moment, Listed)>>,
 }
 
-impl Shared {
+impl SharedList {
     pub(super) fn new(entries: &[Entry]) -> Self {
         let machine = |entry: &Entry| Some((entry.number, entry.order.machine()?.clone()));
         Self {
@@ -90,8 +92,8 @@ impl Shared {
         self.machines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The last list, if it is fresh and was asked for after this moment; otherwise it is
-    /// read. And when it was asked for: what it shows may be as old as that.
+    /// The last list, if it is fresh and was requested after this moment; otherwise the
+    /// list is read. Also when it was requested: what it shows may be as old as that.
     async fn after<F>(
         &self,
         after: Option<Moment>,
@@ -116,8 +118,8 @@ impl Shared {
 }
 
 impl Runner {
-    /// The next orders of a run.
-    pub(super) async fn next_batch(
+    /// Reads the next planned orders of a run, and compares them with the service's list.
+    pub(super) async fn read_batch(
         &self,
         run: RunId,
         after: u64,
@@ -128,14 +130,14 @@ impl Runner {
         let mut ready = Vec::new();
         let mut settled = Vec::new();
         for mut entry in entries {
-            // What was not looked at is not sent.
+            // An order without a preflight is not sent.
             if entry.order.machine().is_none() || entry.order.look().is_none() {
                 continue;
             }
             match self.session.taken(&entry, again).await? {
                 None => ready.push(entry),
                 Some(taken) => {
-                    stand_aside(&mut entry.order, &taken);
+                    skip_taken(&mut entry.order, &taken);
                     self.session.save(&mut entry).await?;
                     settled.push(entry);
                 }
@@ -143,12 +145,13 @@ impl Runner {
         }
         let mut batch = Batch::new(ready, last);
         batch.settled = settled;
-        self.ask_before(&mut batch, again).await?;
+        self.compare_batch(&mut batch, again).await?;
         Ok(batch)
     }
 
-    /// Lists what is known, and settles what the service has already.
-    pub(super) async fn ask_before(
+    /// Lists the actions of a batch's machines, and settles the orders that the service
+    /// has already.
+    pub(super) async fn compare_batch(
         &self,
         batch: &mut Batch,
         again: bool,
@@ -159,22 +162,22 @@ impl Runner {
         let listing = match self.listed(&batch.list, Some(Moment::now())).await.1 {
             Ok(listing) => listing,
             Err(problem) => {
-                batch.fault = Some(problem);
+                batch.problem = Some(problem);
                 return Ok(());
             }
         };
-        batch.fault = None;
+        batch.problem = None;
         let mut done = Vec::new();
         for mut entry in std::mem::take(&mut batch.entries) {
-            match self.is_over(&mut entry, listing.as_deref(), again).await? {
-                true => done.push(entry),
-                false => {
-                    if listing.is_some() && entry.known.is_none() {
-                        batch.unkept = Some(Problem::new("rejected", Retry::Never, UNKEPT));
-                    }
-                    batch.entries.push(entry);
-                }
+            let listing = listing.as_deref();
+            if self.settle_if_listed(&mut entry, listing, again).await? {
+                done.push(entry);
+                continue;
             }
+            if listing.is_some() && entry.known.is_none() {
+                batch.unkept = Some(Problem::new("rejected", Retry::Never, UNKEPT));
+            }
+            batch.entries.push(entry);
         }
         self.session.save_all(&mut done).await?;
         for entry in &done {
@@ -184,14 +187,18 @@ impl Runner {
         Ok(())
     }
 
-    /// A batch's list, fresh and newer than this moment, and when it was asked for.
-    pub(super) async fn listed(&self, list: &Shared, after: Option<Moment>) -> (Moment, Listed) {
+    /// The list of a batch, fresh and newer than this moment, and when it was requested.
+    pub(super) async fn listed(
+        &self,
+        list: &SharedList,
+        after: Option<Moment>,
+    ) -> (Moment, Listed) {
         let read = |machines: Vec<MachineId>| async move {
             let machines: Vec<&MachineId> = machines.iter().collect();
             match self.offboardings(&machines).await {
                 Ok(listing) => Ok(Some(Arc::new(listing))),
-                // Without that permission an unknown outcome stays unknown. A filter
-                // that the service does not take tells nothing either.
+                // Without that permission an unknown outcome stays unknown, and also if the
+                // service rejects the filter.
                 Err(problem) if problem.kind == "forbidden" || problem.status == Some(400) => {
                     Ok(None)
                 }
@@ -201,11 +208,11 @@ impl Runner {
         list.after(after, read).await
     }
 
-    /// Keeps what is known of an order's machine. Returns whether the service already has
-    /// this order, word for word; then it is settled and has to be saved. A ledger can
-    /// lose its last commits with its disk, and the order may come from another ledger,
-    /// or from none.
-    pub(super) async fn is_over(
+    /// Keeps the known action ids of an order's machine. Returns whether the service already
+    /// lists this order, with the same comment; then it is settled and has to be saved. A
+    /// ledger can lose its last commits with its disk, and the action may come from another
+    /// ledger, or from none.
+    pub(super) async fn settle_if_listed(
         &self,
         entry: &mut Entry,
         listing: Option<&Listing>,
@@ -221,15 +228,15 @@ impl Runner {
         };
         match self.session.taken(entry, false).await? {
             // Another process of this ledger sent it meanwhile.
-            Some(taken) => stand_aside(&mut entry.order, &taken),
-            None => take_on(&mut entry.order, action, listing),
+            Some(taken) => skip_taken(&mut entry.order, &taken),
+            None => adopt(&mut entry.order, action, listing),
         }
         Ok(true)
     }
 }
 
-/// This very order as the service shows it: of its machine, with its comment, and
-/// under way or carried out.
+/// The action of this order in the service's list: of its machine, with its comment, and
+/// pending or succeeded.
 pub(super) fn shown(order: &Order, listing: &Listing) -> Option<MachineAction> {
     let machine = order.machine()?;
     let comment = Some(order.comment().as_str());
@@ -237,13 +244,13 @@ pub(super) fn shown(order: &Order, listing: &Listing) -> Option<MachineAction> {
         let mut same = listing.of(machine);
         same.find(|action| action.requestor_comment.as_deref() == comment && fits(action))
     };
-    let under_way = find(|action| !action.status.is_final());
-    let carried_out = || find(|action| action.status == ActionStatus::Succeeded);
-    under_way.or_else(carried_out).cloned()
+    let pending = find(|action| !action.status.is_final());
+    let succeeded = || find(|action| action.status == ActionStatus::Succeeded);
+    pending.or_else(succeeded).cloned()
 }
 
-/// What the service has stands for the order.
-fn take_on(order: &mut Order, action: MachineAction, listing: &Listing) {
+/// Adopts an action for the order. If the action has succeeded, the order is skipped.
+fn adopt(order: &mut Order, action: MachineAction, listing: &Listing) {
     if !action.status.is_final() {
         order.settle(Verdict::Accepted(Box::new(action)));
         return order.joined();
@@ -290,7 +297,7 @@ mod tests {
     #[tokio::test]
     async fn a_batch_reads_an_old_list_once() {
         let entries = entries(20).await;
-        let list = Shared::new(&entries);
+        let list = SharedList::new(&entries);
         let asked = Cell::new(Vec::new());
         let read = |machines: Vec<MachineId>| async {
             let mut all = asked.take();
@@ -316,7 +323,7 @@ mod tests {
     #[tokio::test]
     async fn a_list_that_could_not_be_read_is_not_asked_for_by_each() {
         let entries = entries(3).await;
-        let list = Shared::new(&entries);
+        let list = SharedList::new(&entries);
         let asked = Cell::new(0);
         let read = |_: Vec<MachineId>| async {
             asked.set(asked.get() + 1);

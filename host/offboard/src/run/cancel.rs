@@ -2,7 +2,11 @@
 
 use tracing::info;
 
-use super::{Event, Events, Runner, interrupted, status_of, verdict::cancel_verdict};
+use super::{
+    event::{Event, Events},
+    runner::{Runner, interrupted, status_of},
+    verdict::cancel_verdict,
+};
 use crate::{
     contract::{ActionId, Comment, MachineAction, Problem},
     grant::{Grant, Route},

@@ -3,8 +3,8 @@
 //! right before it sends.
 
 use super::{
-    Runner,
     batch::{BATCH, shown},
+    runner::Runner,
 };
 use crate::{
     contract::{MachineId, Problem},

@@ -1,11 +1,12 @@
-//! The whole fleet, by pages, where that is cheaper than one call a machine.
+//! Reads the whole fleet by pages, if that takes fewer calls than one for each machine.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{
-    Event, Events, Runner,
-    preflight::{MAX_CANDIDATES, candidate},
+    evaluate::{MAX_CANDIDATES, candidate},
+    event::{Event, Events},
     read::check_next,
+    runner::Runner,
 };
 use crate::{
     contract::{Machine, MachineId, Problem, Retry, label, plain_name},
@@ -17,25 +18,25 @@ use crate::{
 
 /// Machines of one page; more would not fit into the memory that a plugin gets.
 const PAGE: u32 = 1000;
-/// Up to so many machines are looked up one by one.
+/// Up to so many machines are read one by one.
 const FEW: u64 = 20;
 
 /// A page of the fleet.
 struct FleetPage {
     machines: Vec<Machine>,
-    /// How many the service sent.
+    /// How many machines the service sent.
     count: u64,
     next: Option<String>,
 }
 
 impl Runner {
-    /// Reads the fleet, as long as it has fewer pages than there are machines to
-    /// look up, and judges those that are in it. How many machines it has, if it
-    /// was read to its end.
+    /// Reads the fleet, if it has fewer pages than there are machines to read, and
+    /// evaluates the orders of its machines. Returns the number of machines in the fleet,
+    /// if all were read.
     ///
     /// # Errors
     /// The ledger cannot be used.
-    pub(super) async fn look_at_the_fleet(
+    pub(super) async fn preflight_fleet(
         &self,
         run: RunId,
         wanted: u64,
@@ -57,11 +58,12 @@ impl Runner {
             }
             let page = match self.fleet_page(cursor.as_deref()).await {
                 Ok(page) => page,
-                // One by one, then: whoever may not list is told there.
+                // Then the machines are read one by one. A missing permission is reported
+                // there.
                 Err(_) => break None,
             };
             let begins = page.machines.first().map(|machine| machine.id.clone());
-            // A service that does not skip would show one page for ever.
+            // A service that ignores `$skip` would return one page for ever.
             if begins.is_some() && begins == first {
                 break None;
             }
@@ -69,19 +71,19 @@ impl Runner {
             read += page.count;
             pages += 1;
             if wanted > 0 {
-                by_name.extend(self.look_at_page(run, &page.machines).await?);
+                by_name.extend(self.preflight_page(run, &page.machines).await?);
             }
             events.send(Event::FleetRead { machines: read });
             cursor = match page.next {
                 Some(next) => Some(next),
-                // To some services `$top` is a page, to others all that is wanted
-                // (OData says the latter): a page that is full is not the end.
+                // For some services `$top` is the size of a page, for others the limit of
+                // the result (as OData defines it): a full page is not the end.
                 None if page.count >= u64::from(PAGE) => Some(format!("$top={PAGE}&$skip={read}")),
                 None => break Some(read),
             };
         };
         if read_to_its_end.is_none() {
-            // A name is one machine's only where all of them were seen.
+            // A name selects one machine only if all machines were read.
             self.forget_names(run, &by_name).await?;
         }
         Ok(read_to_its_end)
@@ -127,9 +129,9 @@ impl Runner {
         })
     }
 
-    /// Judges the orders that a page's machines are meant by; the numbers of those
-    /// that are given by name.
-    async fn look_at_page(
+    /// Evaluates the orders of the machines of a page. Returns the numbers of the orders
+    /// that were given by name.
+    async fn preflight_page(
         &self,
         run: RunId,
         machines: &[Machine],
@@ -149,7 +151,7 @@ impl Runner {
         let names: Vec<String> = names.into_iter().collect();
         let ledger = self.session.ledger();
         let mut found = ledger.entries_of(run, &ids, &names).await?;
-        // By what they look for, which several may share.
+        // By the id or name of the order, which several orders may share.
         let mut sought: HashMap<String, Vec<usize>> = HashMap::new();
         for (at, entry) in found.iter().enumerate() {
             let target = entry.order.target();
@@ -163,7 +165,7 @@ impl Runner {
             let keys = [Some(id.as_str())].into_iter().chain(by_name).flatten();
             for at in keys.filter_map(|key| sought.get(key)).flatten() {
                 if let Some(entry) = found.get_mut(*at) {
-                    self.judge_found(entry, machine);
+                    self.evaluate_found(entry, machine);
                 }
             }
         }
@@ -173,9 +175,9 @@ impl Runner {
         Ok(by_name.map(|entry| entry.number).collect())
     }
 
-    /// An id means one machine. A name may mean another one that comes later:
-    /// then neither is taken.
-    fn judge_found(&self, entry: &mut Entry, machine: &Machine) {
+    /// An id selects one machine. If a name matches another machine on a later page, the
+    /// order is rejected.
+    fn evaluate_found(&self, entry: &mut Entry, machine: &Machine) {
         let order = &entry.order;
         let is_new = order.state() == State::Planned && order.look().is_none();
         let known = order.machine().map(|known| known.as_str());
@@ -183,8 +185,8 @@ impl Runner {
         let is_several = several.is_some_and(|problem| problem.kind == "ambiguous-name");
         let is_other = is_several || known.is_some_and(|id| !id.eq_ignore_ascii_case(&machine.id));
         match order.target().clone() {
-            // What a name led to before was shown and confirmed: it is that machine's.
-            _ if is_new && !is_other => self.judge(entry, machine),
+            // The machine of a name was shown and confirmed before: it stays.
+            _ if is_new && !is_other => self.evaluate(entry, machine),
             _ if is_new => {}
             Target::Name(name) if is_other && !entry.confirmed => {
                 let problem = ambiguous(&name, entry, machine);
@@ -195,7 +197,7 @@ impl Runner {
     }
 }
 
-/// Another machine of this name, beside those that are known.
+/// Another machine has this name, besides those that are known.
 fn ambiguous(name: &str, entry: &Entry, machine: &Machine) -> Problem {
     let known = entry.order.problem();
     let known = known.filter(|problem| problem.kind == "ambiguous-name");

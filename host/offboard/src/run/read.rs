@@ -1,25 +1,23 @@
-//! Reads: machines by id and by name, actions by id and by machine. A read may
-//! be repeated, and is, where the service is busy or the line drops.
+//! Reads: machines by id and by name, actions by id and by machine. A read changes
+//! nothing, so it is retried if the service is busy or the connection fails.
 
-use std::{
-    collections::{HashMap, HashSet},
-    time::Duration,
-};
+use std::{collections::HashSet, time::Duration};
 
 use backon::{ExponentialBuilder, Retryable};
 use tokio::time::Instant;
 use tracing::debug;
 
 use super::{
-    Runner, duration_ms, status_of,
+    listing::{ListedMachine, Listing, MAX_IDS},
+    runner::{Runner, duration_ms, status_of},
     verdict::{read_problem, refused},
 };
 use crate::{
     contract::{
-        ActionFilter, ActionId, ActionStatus, ActionType, Comment, Machine, MachineAction,
-        MachineId, Problem, ReadError, Retry, stands_for,
+        ActionFilter, ActionId, ActionType, Machine, MachineAction, MachineId, Problem, ReadError,
+        Retry, stands_for,
     },
-    egress::Delivery,
+    egress::{CallRecord, Delivery},
     grant::Route,
     sandbox::CallOutcome,
     verify::Delivered,
@@ -27,167 +25,20 @@ use crate::{
 
 /// Machines of one page of a search.
 const PAGE: u32 = 200;
-/// Pages of one search; a name that needs more is no name.
+/// Pages of one search. A name that matches more machines does not select one.
 const MAX_PAGES: usize = 20;
 /// Actions of one page; a machine has few.
 const ACTIONS: u32 = 1000;
-/// The most ids that one listing keeps: those of all its pages, if the service keeps to
-/// `ACTIONS`. If there are more, the listing fails instead of being incomplete.
-const MAX_IDS: usize = MAX_PAGES * ACTIONS as usize;
-/// The most bytes of actions that one listing keeps: thousands of actions.
-const MAX_KEPT: usize = 16 * 1024 * 1024;
-/// The most bytes that one order keeps of the ids that were known before: hundreds of
-/// ids, while a machine has a few offboardings.
-const MAX_KNOWN: usize = 32 * 1024;
-/// The longest pause that a read waits out.
-const LONGEST_PAUSE: Duration = Duration::from_secs(65);
-
-/// Offboardings that the service knows.
-#[derive(Default)]
-pub struct Listing {
-    /// In the service's order: newest first.
-    actions: Vec<MachineAction>,
-    /// The ids of everything that was listed, whatever it is, in lower case; and
-    /// the machine that it names.
-    ids: HashMap<String, Named>,
-    /// How much the actions take, in bytes.
-    kept: usize,
-}
-
-/// Which machine an entry of a list names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Named {
-    /// One that was asked about.
-    Asked(MachineId),
-    /// Another one.
-    Other,
-    /// None: it may be any machine's.
-    None,
-}
-
-impl Named {
-    fn of(machine: Option<&str>, asked: &[&MachineId]) -> Self {
-        let Some(machine) = machine else {
-            return Self::None;
-        };
-        let same = |id: &&&MachineId| id.as_str().eq_ignore_ascii_case(machine);
-        let asked = asked.iter().find(same);
-        asked.map_or(Self::Other, |id| Self::Asked((*id).clone()))
-    }
-}
-
-impl Listing {
-    /// The offboardings, newest first.
-    pub fn actions(&self) -> impl Iterator<Item = &MachineAction> {
-        self.actions.iter()
-    }
-
-    /// Whether the service listed this action, whatever a plugin made of it.
-    pub(super) fn shows(&self, action: &str) -> bool {
-        self.ids.contains_key(&action.to_ascii_lowercase())
-    }
-
-    /// What was read one by one.
-    pub(super) fn of_actions(actions: Vec<MachineAction>) -> Self {
-        let id = |action: &MachineAction| (action.id.to_ascii_lowercase(), Named::None);
-        Self {
-            ids: actions.iter().map(id).collect(),
-            actions,
-            kept: 0,
-        }
-    }
-
-    /// The offboardings of this machine, newest first.
-    pub fn of(&self, machine: &MachineId) -> impl Iterator<Item = &MachineAction> {
-        self.actions().filter(|action| {
-            let id = action.machine_id.as_deref().unwrap_or_default();
-            machine.as_str().eq_ignore_ascii_case(id)
-        })
-    }
-
-    /// The newest of this machine that has not ended.
-    #[must_use]
-    pub fn pending(&self, machine: &MachineId) -> Option<&MachineAction> {
-        self.of(machine).find(|action| !action.status.is_final())
-    }
-
-    /// Whether an offboarding of the same machine that is newer than this one has failed.
-    pub(super) fn failed_after(&self, action: &MachineAction) -> bool {
-        let machine = action.machine_id.as_deref().unwrap_or_default();
-        self.actions()
-            .take_while(|one| one.id != action.id)
-            .filter(|one| {
-                let id = one.machine_id.as_deref().unwrap_or_default();
-                id.eq_ignore_ascii_case(machine)
-            })
-            .any(|one| one.status == ActionStatus::Failed)
-    }
-
-    /// The ids of everything that was listed, except those of other machines. `None` if
-    /// they are more than an order keeps: without one of them, an old action could be
-    /// taken for a new one.
-    #[must_use]
-    pub fn known(&self, machine: &MachineId) -> Option<HashSet<String>> {
-        let mut known = HashSet::new();
-        let mut left = MAX_KNOWN;
-        for id in self.may_be_of(machine) {
-            // With its quotes and its comma in the ledger.
-            left = left.checked_sub(id.len() + 3)?;
-            known.insert(id.to_owned());
-        }
-        Some(known)
-    }
-
-    /// Whether everything that was listed, except for other machines, is one of these.
-    pub(super) fn shows_only(&self, machine: &MachineId, known: &HashSet<String>) -> bool {
-        self.may_be_of(machine).all(|id| known.contains(id))
-    }
-
-    fn may_be_of(&self, machine: &MachineId) -> impl Iterator<Item = &str> {
-        let ids = self.ids.iter().filter(move |(_, named)| match named {
-            Named::Asked(id) => id == machine,
-            Named::Other => false,
-            Named::None => true,
-        });
-        ids.map(|(id, _)| id.as_str())
-    }
-
-    /// Keeps an id. Returns whether the listing is still within its limit.
-    fn keep_id(&mut self, id: &str, named: Named) -> bool {
-        self.ids.insert(id.to_owned(), named);
-        self.ids.len() <= MAX_IDS
-    }
-
-    fn keep_action(&mut self, action: MachineAction) -> bool {
-        let action = as_delivered(action);
-        self.kept = self.kept.saturating_add(action.json.len());
-        self.actions.push(action);
-        self.kept <= MAX_KEPT
-    }
-
-    /// The one that came after what was known, for an order of this machine with
-    /// this comment. Where the answer to the order named an action, no other
-    /// will do.
-    pub(super) fn new_since(
-        &self,
-        machine: &MachineId,
-        known: &HashSet<String>,
-        comment: &Comment,
-        named: Option<&str>,
-    ) -> Option<&MachineAction> {
-        self.of(machine).find(|action| {
-            !known.contains(&action.id.to_ascii_lowercase())
-                && action.requestor_comment.as_deref() == Some(comment.as_str())
-                && named.is_none_or(|named| named.eq_ignore_ascii_case(&action.id))
-        })
-    }
-}
+/// A listing keeps the ids of all its pages, if the service keeps to `ACTIONS`.
+const _: () = assert!(MAX_PAGES * ACTIONS as usize <= MAX_IDS);
+/// The longest `Retry-After` that a read waits for.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(65);
 
 impl Runner {
     /// Reads one machine.
     ///
     /// # Errors
-    /// What the service, the plugin or the line said.
+    /// The service, the plugin or the connection reports a problem.
     pub async fn machine(&self, id: &MachineId) -> Result<Machine, Problem> {
         let (machine, record) = self
             .read(Route::ReadMachine, || {
@@ -195,13 +46,14 @@ impl Runner {
             })
             .await?;
         let sent = Delivered::read(&record).is_some_and(|sent| sent.has_machine(&machine));
-        match sent && machine.id.eq_ignore_ascii_case(id.as_str()) {
-            true => Ok(machine),
-            false => Err(not_delivered("a machine")),
+        if sent && machine.id.eq_ignore_ascii_case(id.as_str()) {
+            Ok(machine)
+        } else {
+            Err(not_delivered("a machine"))
         }
     }
 
-    /// Whether the service lists a machine to this credential, any.
+    /// Whether the service lists at least one machine to this credential.
     ///
     /// # Errors
     /// As [`Runner::machine`].
@@ -215,7 +67,7 @@ impl Runner {
         Ok(sent.is_some_and(|sent| page.machines.iter().any(|one| sent.has_machine(one))))
     }
 
-    /// Finds all machines of a name, each once.
+    /// Finds all machines with a name, each once.
     ///
     /// # Errors
     /// As [`Runner::machine`].
@@ -233,8 +85,8 @@ impl Runner {
             let sent = Delivered::read(&record);
             check_next(sent.as_ref(), page.next.as_deref(), true)?;
             machines.extend(page.machines.into_iter().filter(|machine| {
-                // Not the plugin's word for it, nor a service's that ignores
-                // the filter.
+                // The plugin may report another machine, and a service may ignore the
+                // filter.
                 has_name(machine, name)
                     && sent.as_ref().is_some_and(|sent| sent.has_machine(machine))
                     && known.insert(machine.id.to_ascii_lowercase())
@@ -260,13 +112,14 @@ impl Runner {
             })
             .await?;
         let sent = Delivered::read(&record).is_some_and(|sent| sent.has_action(&action));
-        match sent && action.id.eq_ignore_ascii_case(id.as_str()) {
-            true => Ok(action),
-            false => Err(not_delivered("an action")),
+        if sent && action.id.eq_ignore_ascii_case(id.as_str()) {
+            Ok(action)
+        } else {
+            Err(not_delivered("an action"))
         }
     }
 
-    /// The offboardings of these machines that the service knows.
+    /// Lists the offboardings of these machines.
     ///
     /// # Errors
     /// As [`Runner::action`]; and if there are more than can be listed.
@@ -292,18 +145,18 @@ impl Runner {
             let sent = sent.ok_or_else(|| not_delivered("a list"))?;
             let ids = sent.listed().ok_or_else(|| not_delivered("a list"))?;
             for (id, machine) in ids {
-                if !listing.keep_id(id, Named::of(machine, machines)) {
+                if !listing.keep_id(id, ListedMachine::of(machine, machines)) {
                     return Err(too_many());
                 }
             }
-            // A service that ignores the filter lists them all.
+            // A service that ignores the filter lists the actions of all machines.
             for action in page.actions {
-                let is_asked = matches!(
-                    Named::of(action.machine_id.as_deref(), machines),
-                    Named::Asked(_)
+                let is_queried = matches!(
+                    ListedMachine::of(action.machine_id.as_deref(), machines),
+                    ListedMachine::Queried(_)
                 );
                 if action.action_type == ActionType::Offboard
-                    && is_asked
+                    && is_queried
                     && sent.has_action(&action)
                     && known.insert(action.id.to_ascii_lowercase())
                     && !listing.keep_action(action)
@@ -319,70 +172,77 @@ impl Runner {
         Err(too_many())
     }
 
-    /// Reads, and reads again where that may help. The answer is believed only
-    /// if egress says that one came.
+    /// Reads, with retries. An answer counts only if egress saw it.
     pub(super) async fn read<T, F>(
         &self,
         route: Route,
         call: impl Fn() -> F,
-    ) -> Result<(T, crate::egress::CallRecord), Problem>
+    ) -> Result<(T, CallRecord), Problem>
     where
         F: Future<Output = CallOutcome<Result<T, ReadError>>>,
     {
-        let once = || async {
-            let slot = self.slot_to_read(route).await?;
-            let begun = Instant::now();
-            let mut called = call().await;
-            slot.end(called.record.answered());
-            debug!(
-                route = route.template(),
-                status = status_of(&called.record),
-                duration_ms = duration_ms(begun),
-                "a read ended"
-            );
-            if self.renewed(&called.record).await {
-                let slot = self.slot_to_read(route).await?;
-                called = call().await;
-                slot.end(called.record.answered());
-            }
-            let CallOutcome { result, record, .. } = called;
-            self.heed(&record).await?;
-            match result {
-                // A 404 may stand for an empty list.
-                Ok(Ok(value))
-                    if matches!(record.delivery(), Delivery::Answered(200..=299 | 404)) =>
-                {
-                    Ok((value, record))
-                }
-                Ok(Ok(_)) => {
-                    let said = not_delivered("something");
-                    Err(match record.delivery() {
-                        Delivery::Answered(_) => read_problem(&record, said),
-                        Delivery::NotSent | Delivery::Unanswered => {
-                            refused(&record).unwrap_or(said)
-                        }
-                    })
-                }
-                Ok(Err(error)) => Err(read_problem(&record, Problem::from(error))),
-                Err(error) => Err(Problem::from_error("plugin", Retry::Never, error)),
-            }
+        let is_transient = |problem: &Problem| {
+            matches!(
+                &*problem.kind,
+                "throttled" | "service-failure" | "no-answer"
+            )
         };
-        once.retry(ExponentialBuilder::default().with_min_delay(Duration::from_millis(300)))
+        (|| self.read_once(route, &call))
+            .retry(ExponentialBuilder::default().with_min_delay(Duration::from_millis(300)))
             .when(|problem| {
-                matches!(
-                    &*problem.kind,
-                    "throttled" | "service-failure" | "no-answer"
-                ) && problem.retry == Retry::Safe
-                    && !self.stopped()
+                is_transient(problem) && problem.retry == Retry::Safe && !self.stopped()
             })
             .adjust(
                 |problem, pause| match problem.retry_after.map(Duration::from_secs) {
-                    Some(asked) if asked > LONGEST_PAUSE => None,
+                    Some(asked) if asked > LONGEST_RETRY_AFTER => None,
                     Some(asked) => pause.map(|pause| pause.max(asked)),
                     None => pause,
                 },
             )
             .await
+    }
+
+    /// One read, and a second one if the service refused the token and there is a new one.
+    async fn read_once<T, F>(
+        &self,
+        route: Route,
+        call: impl Fn() -> F,
+    ) -> Result<(T, CallRecord), Problem>
+    where
+        F: Future<Output = CallOutcome<Result<T, ReadError>>>,
+    {
+        let slot = self.slot_to_read(route).await?;
+        let begun = Instant::now();
+        let mut called = call().await;
+        slot.end(called.record.answered());
+        debug!(
+            route = route.template(),
+            status = status_of(&called.record),
+            duration_ms = duration_ms(begun),
+            "a read ended"
+        );
+        if self.renewed(&called.record).await {
+            let slot = self.slot_to_read(route).await?;
+            called = call().await;
+            slot.end(called.record.answered());
+        }
+        let CallOutcome { result, record, .. } = called;
+        self.apply_retry_after(&record).await?;
+        match result {
+            // A 404 may mean an empty list.
+            Ok(Ok(value)) if matches!(record.delivery(), Delivery::Answered(200..=299 | 404)) => {
+                Ok((value, record))
+            }
+            Ok(Ok(_)) => {
+                let said = not_delivered("something");
+                Err(match record.delivery() {
+                    Delivery::Answered(_) => read_problem(&record, said),
+                    Delivery::NotSent | Delivery::Unanswered => refused(&record).unwrap_or(said),
+                })
+            }
+            Ok(Err(error)) => Err(read_problem(&record, Problem::from(error))),
+            Err(error) => Err(Problem::from_error("plugin", Retry::Never, error)),
+        }
     }
 }
 
@@ -392,8 +252,8 @@ fn has_name(machine: &Machine, name: &str) -> bool {
     found.is_some_and(|found| stands_for(name, found))
 }
 
-/// Whether the plugin says how a list goes on as the service does. Whoever looks
-/// for a name may go on with another spelling of it.
+/// Checks that the plugin reports the next page of a list as the service does. A search
+/// for a name may continue with another spelling of it (`spelled`).
 pub(super) fn check_next(
     sent: Option<&Delivered<'_>>,
     next: Option<&str>,
@@ -406,14 +266,15 @@ pub(super) fn check_next(
             .map(|(_, query)| query)
             .filter(|query| !query.is_empty()),
     };
-    let honest = match sent {
+    let is_delivered = match sent {
         Some(sent) => sent.goes_on(query),
-        // A 404 stands for an empty list.
+        // A 404 means an empty list.
         None => query.is_none(),
     };
-    match honest {
-        true => Ok(()),
-        false => Err(not_delivered("an end of a list, or a way on,")),
+    if is_delivered {
+        Ok(())
+    } else {
+        Err(not_delivered("an end of a list, or a way on,"))
     }
 }
 
@@ -422,122 +283,7 @@ fn too_many() -> Problem {
     Problem::new("rejected", Retry::Never, message)
 }
 
-/// An action without the members that only the plugin vouches for.
-fn as_delivered(action: MachineAction) -> MachineAction {
-    let bare = MachineAction::bare(&action.id);
-    MachineAction {
-        id: action.id,
-        action_type: action.action_type,
-        status: action.status,
-        requestor_comment: action.requestor_comment,
-        machine_id: action.machine_id,
-        computer_dns_name: action.computer_dns_name,
-        json: action.json,
-        ..bare
-    }
-}
-
 fn not_delivered(what: &str) -> Problem {
     let message = format!("the plugin reports {what} that the service did not send");
     Problem::new("unreadable-answer", Retry::Never, message)
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    const MACHINE: &str = "0123456789abcdef0123456789abcdef01234567";
-
-    fn listing(actions: &[(&str, Option<&str>, &str)]) -> Listing {
-        let action = |(id, comment, machine): &(&str, Option<&str>, &str)| MachineAction {
-            requestor_comment: comment.map(ToOwned::to_owned),
-            machine_id: Some((*machine).to_owned()),
-            ..MachineAction::bare(id)
-        };
-        Listing {
-            actions: actions.iter().map(action).collect(),
-            ..Listing::default()
-        }
-    }
-
-    #[test]
-    fn only_this_order_s_action_is_adopted() {
-        let known = HashSet::from(["old".to_owned()]);
-        let comment: Comment = "Retired".parse().unwrap();
-        let machine: MachineId = MACHINE.parse().unwrap();
-        let adopted = |actions: &[(&str, Option<&str>, &str)], named: Option<&str>| {
-            let listing = listing(actions);
-            let found = listing.new_since(&machine, &known, &comment, named);
-            found.map(|action| action.id.clone())
-        };
-        let new = ("New", Some("Retired"), MACHINE);
-        assert_eq!(adopted(&[new], None).as_deref(), Some("New"));
-        assert_eq!(adopted(&[("OLD", Some("Retired"), MACHINE)], None), None);
-        assert_eq!(adopted(&[("New", Some("Stolen"), MACHINE)], None), None);
-        assert_eq!(adopted(&[("New", None, MACHINE)], None), None);
-        let other = "f".repeat(40);
-        assert_eq!(adopted(&[("New", Some("Retired"), &other)], None), None);
-        // Where the answer named an action, it is that one or none.
-        assert_eq!(
-            adopted(&[("Other", Some("Retired"), MACHINE), new], Some("new")).as_deref(),
-            Some("New")
-        );
-        assert_eq!(adopted(&[new], Some("other")), None);
-    }
-
-    fn listed(entries: &[(&str, Option<&str>)]) -> Listing {
-        let machine: MachineId = MACHINE.parse().unwrap();
-        let mut listing = Listing::default();
-        for (id, of) in entries {
-            assert!(listing.keep_id(id, Named::of(*of, &[&machine])));
-        }
-        listing
-    }
-
-    #[test]
-    fn what_is_not_another_machine_s_is_known() {
-        let upper = MACHINE.to_uppercase();
-        let other = "f".repeat(40);
-        let listing = listed(&[("a", Some(&upper)), ("b", Some(&other)), ("c", None)]);
-        let machine = MACHINE.parse().unwrap();
-        let known = listing.known(&machine).unwrap();
-        assert_eq!(known, HashSet::from(["a".to_owned(), "c".to_owned()]));
-        assert!(listing.shows_only(&machine, &known));
-        let known = HashSet::from(["a".to_owned()]);
-        assert!(!listing.shows_only(&machine, &known));
-    }
-
-    /// Dropping one of them could make an old action look new.
-    #[test]
-    fn more_known_ids_than_an_order_keeps_are_none() {
-        let id = |number: usize| format!("{number:0>253}");
-        let machine: MachineId = MACHINE.parse().unwrap();
-        for of in [None, Some(MACHINE)] {
-            let ids: Vec<String> = (0..=128).map(id).collect();
-            let entries: Vec<_> = ids.iter().map(|id| (id.as_str(), of)).collect();
-            let fits = listed(&entries[..128]).known(&machine);
-            assert_eq!(fits.map(|known| known.len()), Some(128));
-            let listing = listed(&entries);
-            assert_eq!(listing.known(&machine), None);
-            assert!(!listing.shows_only(&machine, &HashSet::new()));
-        }
-    }
-
-    #[test]
-    fn what_a_listing_keeps_has_an_end() {
-        let mut listing = Listing::default();
-        assert!((0..MAX_IDS).all(|id| listing.keep_id(&id.to_string(), Named::Other)));
-        assert!(!listing.keep_id("one more", Named::None));
-
-        let action = MachineAction {
-            title: Some("of the plugin".to_owned()),
-            json: "x".repeat(1024),
-            ..MachineAction::bare("a")
-        };
-        let mut listing = Listing::default();
-        assert!((0..MAX_KEPT / 1024).all(|_| listing.keep_action(action.clone())));
-        assert!(!listing.keep_action(action));
-        assert_eq!(listing.actions[0].title, None);
-    }
 }

@@ -1,70 +1,75 @@
-//! Asking what became of requests without an answer, and what stands in the way
-//! of those that were refused: many machines with one call, until the grace time
-//! is over. Finding nothing proves nothing.
+//! Queries about orders whose outcome is unknown, and about the actions that block
+//! rejected orders: many machines with one call, until the grace time is over. An action
+//! that is not listed may still exist.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 use tracing::debug;
 
-use super::{Event, Events, Runner, batch::Shared, submit::Ready};
+use super::{
+    batch::SharedList,
+    event::{Event, Events},
+    listing::Listing,
+    ready::ReadyOrder,
+    runner::Runner,
+};
 use crate::{
     contract::MachineAction,
     ledger::{Entry, LedgerError},
     order::{State, Verdict},
-    run::Listing,
 };
 
-const FIRST_QUESTION: Duration = Duration::from_millis(500);
+const FIRST_INTERVAL: Duration = Duration::from_millis(500);
 const LAST_INTERVAL: Duration = Duration::from_secs(5);
-/// How long a question may take beyond the end.
-const LAST_QUESTION: Duration = Duration::from_secs(5);
-/// So many lists have to show nothing before anything is sent again.
+/// How long after the grace time the last query may end.
+const LAST_QUERY: Duration = Duration::from_secs(5);
+/// How many lists have to show nothing before an order is resent.
 const EMPTY_LISTS: u32 = 2;
-/// After so many questions beyond the grace time, it is over.
+/// How many queries after the grace time are made for an order that is to be resent.
 const MAX_LATE: u32 = 5;
 
-/// An order that the service is asked about.
-pub(super) struct Doubt {
+/// An order that the service is queried about.
+pub(super) struct Unresolved {
     pub(super) entry: Entry,
-    /// When the next question is due.
+    /// When the next query is due.
     pub(super) due: Instant,
     until: Instant,
     interval: Duration,
-    /// Sent again where nothing is found.
+    /// Whether the order is resent if no action is found.
     resend: bool,
     empty: u32,
     late: u32,
 }
 
-impl Doubt {
-    /// One that begins now.
+impl Unresolved {
+    /// The grace time begins now.
     pub(super) fn new(entry: Entry, grace: Duration, resend: bool) -> Self {
         let now = Instant::now();
         Self {
             entry,
             due: now,
             until: now.checked_add(grace).unwrap_or(now),
-            interval: FIRST_QUESTION,
+            interval: FIRST_INTERVAL,
             resend,
             empty: 0,
             late: 0,
         }
     }
 
-    /// Whether an answer could settle it.
-    pub(super) fn is_settled_by_asking(&self) -> bool {
+    /// Whether a query could resolve it.
+    pub(super) fn is_resolvable(&self) -> bool {
         let is_unknown = self.entry.order.state() == State::Unknown;
-        self.resend || self.entry.known.is_some() || !is_unknown || self.is_under_way()
+        self.resend || self.entry.known.is_some() || !is_unknown || self.is_blocked()
     }
 
-    /// Whether the service refused the last request because an action is under way.
-    fn is_under_way(&self) -> bool {
+    /// Whether the service refused the last request because an action is pending.
+    fn is_blocked(&self) -> bool {
         let problem = self.entry.order.problem();
         problem.is_some_and(|problem| problem.kind == "already-in-progress")
     }
 
-    /// The action that this order led to, or that stands in its way.
+    /// The action that this order led to, or that blocks it.
     fn found<'a>(&self, listing: &'a Listing) -> Option<&'a MachineAction> {
         let order = &self.entry.order;
         let machine = order.machine()?;
@@ -75,8 +80,8 @@ impl Doubt {
             }
             _ => None,
         };
-        let in_the_way = || listing.pending(machine).filter(|_| self.is_under_way());
-        own.or_else(in_the_way)
+        let blocking = || listing.pending(machine).filter(|_| self.is_blocked());
+        own.or_else(blocking)
     }
 
     /// Whether the list shows nothing that this order could have led to.
@@ -87,21 +92,12 @@ impl Doubt {
         machine.is_some_and(|machine| listing.shows_only(machine, known))
     }
 
-    /// Takes note of an answer.
-    fn heard(&mut self, listing: Option<&Listing>) -> Heard {
+    /// Applies the answer to a query; `None` if there was no answer.
+    fn apply(&mut self, listing: Option<&Listing>) -> QueryResult {
         if let Some(listing) = listing {
-            if let Some(action) = self.found(listing) {
-                let is_own = action.requestor_comment.as_deref()
-                    == Some(self.entry.order.comment().as_str());
-                let known = self.entry.known.as_ref();
-                let is_old =
-                    known.is_some_and(|known| known.contains(&action.id.to_ascii_lowercase()));
-                let order = &mut self.entry.order;
-                order.settle(Verdict::Accepted(Box::new(action.clone())));
-                if is_old || !is_own {
-                    order.joined();
-                }
-                return Heard::Over;
+            if let Some(action) = self.found(listing).cloned() {
+                self.settle(action);
+                return QueryResult::Closed;
             }
             if self.is_empty(listing) {
                 self.empty += 1;
@@ -114,100 +110,106 @@ impl Doubt {
                 && let (Some(listing), Some(machine)) = (listing, self.entry.order.machine())
             {
                 self.entry.known = listing.known(machine);
-                return Heard::Resend;
+                return QueryResult::Resend;
             }
             self.late += 1;
             if !self.resend || self.late >= MAX_LATE {
-                return Heard::Over;
+                return QueryResult::Closed;
             }
         }
         let left = self.until.saturating_duration_since(now);
-        let wait = match left.is_zero() {
-            true => self.interval,
-            false => self.interval.min(left),
+        let wait = if left.is_zero() {
+            self.interval
+        } else {
+            self.interval.min(left)
         };
         self.due = now + wait;
         self.interval = (self.interval * 2).min(LAST_INTERVAL);
-        Heard::Open
+        QueryResult::Open
+    }
+
+    /// The action was found. It was adopted if it is older than the request, or another
+    /// order's.
+    fn settle(&mut self, action: MachineAction) {
+        let order = &mut self.entry.order;
+        let is_own = action.requestor_comment.as_deref() == Some(order.comment().as_str());
+        let known = self.entry.known.as_ref();
+        let is_old = known.is_some_and(|known| known.contains(&action.id.to_ascii_lowercase()));
+        order.settle(Verdict::Accepted(Box::new(action)));
+        if is_old || !is_own {
+            order.joined();
+        }
     }
 }
 
-/// What an answer means for a doubt.
-enum Heard {
-    /// There are more questions.
+/// What an answer means for an unresolved order.
+enum QueryResult {
+    /// It is queried again.
     Open,
-    /// There are none.
-    Over,
-    /// It is sent again, by the user's own word. Until then it is as unknown as
-    /// before.
+    /// It is not queried again.
+    Closed,
+    /// It is resent, by the user's explicit choice. Until then it stays unknown.
     Resend,
 }
 
-/// What a round of questions left: what is over, what is to be sent again, and
-/// what is still in doubt.
+/// What one query left of its orders.
 pub(super) struct Round {
-    pub(super) resend: Vec<Ready>,
-    pub(super) over: Vec<Entry>,
-    pub(super) open: Vec<Doubt>,
+    pub(super) resend: Vec<ReadyOrder>,
+    pub(super) closed: Vec<Entry>,
+    pub(super) open: Vec<Unresolved>,
 }
 
 impl Runner {
-    /// Asks about these, with one call.
-    pub(super) async fn ask_about(
+    /// Queries the service about these orders, with one call.
+    pub(super) async fn query(
         &self,
-        mut doubts: Vec<Doubt>,
+        unresolved: Vec<Unresolved>,
         events: &Events,
     ) -> Result<Round, LedgerError> {
-        for doubt in doubts
-            .iter()
-            .filter(|doubt| doubt.interval == FIRST_QUESTION)
-        {
-            if doubt.entry.order.state() == State::Unknown {
+        for one in &unresolved {
+            if one.interval == FIRST_INTERVAL && one.entry.order.state() == State::Unknown {
                 events.send(Event::Reconciling {
-                    order: (&doubt.entry).into(),
+                    order: (&one.entry).into(),
                 });
             }
         }
-        let last = doubts.iter().map(|doubt| doubt.until).max();
-        let last = last.unwrap_or_else(Instant::now).max(Instant::now()) + LAST_QUESTION;
-        let machines: Vec<_> = doubts
-            .iter()
-            .filter_map(|doubt| doubt.entry.order.machine().cloned())
+        let until = unresolved.iter().map(|one| one.until).max();
+        let until = until.unwrap_or_else(Instant::now).max(Instant::now()) + LAST_QUERY;
+        let machines = unresolved.iter();
+        let machines: Vec<_> = machines
+            .filter_map(|one| one.entry.order.machine())
             .collect();
-        let machines: Vec<_> = machines.iter().collect();
-        // The quota may keep a question waiting for longer than there is time.
-        let asked = tokio::time::timeout_at(last, self.offboardings(&machines)).await;
-        let listing = match asked {
-            Ok(Ok(listing)) => Some(listing),
-            Ok(Err(problem)) if problem.kind == "ledger" => None,
-            _ => None,
-        };
+        // The quota may delay a query beyond the grace time.
+        let listing = tokio::time::timeout_at(until, self.offboardings(&machines)).await;
+        let listing = listing.ok().and_then(Result::ok);
         let mut round = Round {
             resend: Vec::new(),
-            over: Vec::new(),
+            closed: Vec::new(),
             open: Vec::new(),
         };
         let mut resend = Vec::new();
-        for mut doubt in doubts.drain(..) {
-            match doubt.heard(listing.as_ref()) {
-                Heard::Resend if !self.stopped() => resend.push(doubt.entry),
-                Heard::Open if !self.stopped() => round.open.push(doubt),
-                _ => round.over.push(doubt.entry),
+        for mut one in unresolved {
+            match one.apply(listing.as_ref()) {
+                QueryResult::Resend if !self.stopped() => resend.push(one.entry),
+                QueryResult::Open if !self.stopped() => round.open.push(one),
+                _ => round.closed.push(one.entry),
             }
         }
         debug!(
             listed = listing.is_some(),
             open = round.open.len(),
-            settled = round.over.len(),
+            settled = round.closed.len(),
             resend = resend.len(),
             "reconciled orders"
         );
-        // One more list, right before they are sent.
-        let list = Arc::new(Shared::new(&resend));
-        let resend = resend.into_iter().map(|entry| Ready::new(entry, &list));
+        // One more list is read right before they are sent.
+        let list = Arc::new(SharedList::new(&resend));
+        let resend = resend
+            .into_iter()
+            .map(|entry| ReadyOrder::new(entry, &list));
         round.resend = resend.collect();
-        if let Err(error) = self.session.save_all(&mut round.over).await {
-            for entry in &round.over {
+        if let Err(error) = self.session.save_all(&mut round.closed).await {
+            for entry in &round.closed {
                 if entry.order.state() == State::Accepted {
                     events.send(Event::not_recorded(entry, &error));
                 }

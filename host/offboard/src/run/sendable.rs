@@ -6,7 +6,11 @@
 
 use std::{ops::ControlFlow, path::Path, time::Duration};
 
-use super::{EventStream, Events, Runner, Sending};
+use super::{
+    event::{EventStream, Events},
+    runner::Runner,
+    send::SendOptions,
+};
 use crate::{
     contract::{ActionId, Comment, MachineId},
     egress::CallRecord,
@@ -33,7 +37,7 @@ fn types() {
 fn of_a_runner(runner: &Runner, run: RunId, events: &Events, verdict: &Verdict) {
     is_send(runner.preflight(run, false, events));
     is_send(runner.dry_run(run, 1, false));
-    is_send(runner.send(run, Sending::default(), events));
+    is_send(runner.send(run, SendOptions::default(), events));
     is_send(runner.track(run, Some(Duration::ZERO), events));
     is_send(runner.settle_planned(run, verdict));
     is_send(runner.poll(Duration::ZERO, || async { ControlFlow::Break(()) }));

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Runner;
+use super::runner::Runner;
 use crate::{
     contract::{ActionStatus, ActionType, MachineAction, Problem, Retry},
     ledger::{LedgerError, RunId},

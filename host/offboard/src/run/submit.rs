@@ -1,173 +1,173 @@
-//! One POST: claimed and put on record before it leaves, and settled by what
-//! egress saw of it.
-
-use std::{sync::Arc, time::Duration};
+//! Sends one order with one POST. It is claimed and recorded before it leaves, and settled
+//! by what egress saw of it.
 
 use tokio::time::Instant;
 use tracing::{debug, info};
 
 use super::{
-    Event, Events, Listing, Runner, Since,
-    batch::{FRESH, Shared},
-    duration_ms,
-    preflight::stand_aside,
-    since::ended_before,
-    status_of,
+    batch::FRESH,
+    event::{Event, Events},
+    ready::{NextStep, ReadyOrder, SendContext},
+    retry_after::{acceptable_pause, backoff, throttled_pause},
+    runner::{Runner, duration_ms, status_of},
+    since::{Since, ended_before},
     tag::Tagging,
+    taken::skip_taken,
     verdict,
 };
 use crate::{
-    contract::{ActionStatus, Problem, Retry},
+    contract::{ActionStatus, MachineAction, MachineId, OffboardError, Problem, Retry},
     egress::CallRecord,
-    grant::{Grant, LeaveBy, Moment, Route},
+    grant::{Grant, LeaveBy, Route},
     ledger::{Entry, LedgerError, RequestId, Taken},
     order::{State, Verdict, is_for_all},
+    rate_limit::Slot,
+    sandbox::CallOutcome,
     verify::Delivered,
 };
 
-/// Where the service does not say how long to wait (unsourced): the quota's
-/// shorter window.
-const PAUSE: Duration = Duration::from_secs(60);
-/// The longest pause that is waited out where others wait for it, too: the
-/// quota's longer window, and a little.
-const LONGEST_PAUSE: Duration = Duration::from_secs(65 * 60);
-/// And where somebody waits for one machine.
-const LONGEST_PAUSE_FOR_ONE: Duration = Duration::from_secs(120);
 /// How often a run sends one order whose request was not sent or was put off.
-const MAX_TRIES: u32 = 4;
+const MAX_ATTEMPTS: u32 = 4;
 
-/// An order that is ready to be sent.
-pub(super) struct Ready {
-    pub(super) entry: Entry,
-    /// What the service lists for the machines of its batch.
-    pub(super) list: Arc<Shared>,
-    /// The list has to be newer than this.
-    since: Option<Moment>,
-    /// When the list that it was last compared with was asked for.
-    listed: Option<Moment>,
-    /// The service refused the token that it was sent with.
-    is_renewed: bool,
+/// Whether an order was sent before.
+enum Attempt {
+    /// Its outcome is not unknown.
+    First,
+    /// Its outcome is unknown, and the user chose to resend it. An answer to its first
+    /// request may have named an action.
+    Resend { named: Option<String> },
 }
 
-impl Ready {
-    pub(super) fn new(entry: Entry, list: &Arc<Shared>) -> Self {
-        Self {
-            entry,
-            list: Arc::clone(list),
-            since: None,
-            listed: None,
-            is_renewed: false,
+impl Attempt {
+    fn of(entry: &Entry) -> Self {
+        match entry.order.state() {
+            State::Unknown => Self::Resend {
+                named: entry.named.clone(),
+            },
+            _ => Self::First,
         }
     }
 
-    /// It was sent once. Before it is sent again, its list is read again.
-    pub(super) fn put_back(&mut self) {
-        self.since = Some(Moment::now());
+    fn is_resend(&self) -> bool {
+        matches!(self, Self::Resend { .. })
     }
 }
 
-/// How the orders of a run are sent.
-#[derive(Clone, Copy)]
-pub(super) struct How<'a> {
-    /// Machines that were offboarded before, too.
-    pub(super) again: bool,
-    /// Whether more than one machine waits: then a line may be down for a while.
-    pub(super) patient: bool,
-    pub(super) tagging: &'a Tagging,
-    pub(super) events: &'a Events,
-}
-
-/// What an order's outcome means for itself and for the orders after it.
-pub(super) enum After {
-    /// It has settled by its answer.
-    Done,
-    /// It has settled without a request.
-    Unsent,
-    /// Its turn comes again after this.
-    PutBack(Duration),
-    /// Its turn comes again at once, with another token.
-    Renewed,
-    /// The service is to be asked what became of it, or what is in its way.
-    Ask,
-    /// The list of its batch could not be read. It has to be read again before anything
-    /// is sent.
-    Unlisted,
-    /// It has settled, and the others would meet the same.
-    Stop(Problem),
-    /// Nothing was done, because the run is to end, or another has it.
-    Left,
-}
-
-/// A request and what came of it.
+/// A request and its outcome.
 struct Sent {
     request: RequestId,
+    attempt: Attempt,
     record: CallRecord,
     verdict: Verdict,
     /// Whether there is another token after the service refused this one.
-    is_renewed: bool,
-    /// Of an order that was resent: the action that the answer to its first request
-    /// named.
-    resent: Option<Option<String>>,
+    has_new_token: bool,
+}
+
+/// The outcome of a request, as it is recorded and reported. The order may be settled
+/// differently, if it was sent before.
+struct Outcome {
+    state: State,
+    problem: Option<Problem>,
 }
 
 impl Runner {
-    /// Sends one order, once. What is on record of it is what became of it, as
-    /// far as it is known at once.
+    /// Sends one order, once. The order is saved with its outcome, as far as that is known
+    /// at once.
     ///
     /// The place in the quota is taken before the list is read again, so that the list is
     /// not old when the request is sent. This cannot deadlock: a task that holds a place
     /// for a list never waits for a place to offboard.
-    pub(super) async fn send_one(
+    pub(super) async fn submit(
         &self,
-        mut ready: Ready,
-        how: How<'_>,
-    ) -> Result<(Ready, After), LedgerError> {
+        mut ready: ReadyOrder,
+        context: SendContext<'_>,
+        tagging: &Tagging,
+    ) -> Result<(ReadyOrder, NextStep), LedgerError> {
         let Some(machine) = ready.entry.order.machine().cloned() else {
-            return Ok((ready, After::Left));
+            return Ok((ready, NextStep::Leave));
         };
-        if let Some(after) = self.tag_before(&mut ready, how).await? {
-            return Ok((ready, after));
+        if let Some(step) = self.tag_before(&mut ready, context, tagging).await? {
+            return Ok((ready, step));
         }
         let Some(slot) = self
             .slot(Route::Offboard)
             .await?
             .filter(|_| !self.stopped())
         else {
-            return Ok((ready, After::Left));
+            return Ok((ready, NextStep::Leave));
         };
-        if let Some(after) = self.check(&mut ready, how.again).await? {
+        if let Some(step) = self.recheck(&mut ready, context.again).await? {
             slot.unused();
-            return Ok((ready, after));
+            return Ok((ready, step));
         }
+        let attempt = Attempt::of(&ready.entry);
         let entry = &mut ready.entry;
-        let named = entry.named.clone();
-        let resent = (entry.order.state() == State::Unknown).then_some(named);
-        let comment = entry.order.comment().clone();
-        let grant = Grant::offboard(&self.connection.api_root, &machine, &comment);
-        let granted = grant.to_string();
-        let route = Route::Offboard.template();
-        let claim = self.session.claim(entry, how.again, route, &granted);
+        let claim = self.claim(entry, &machine, &attempt, context.again);
         let request = match claim.await? {
             Ok(request) => request,
-            Err(taken) => {
+            Err(step) => {
                 slot.unused();
-                let is_left = matches!(taken, Taken::Elsewhere | Taken::Interrupted);
-                // What is unknown stays unknown, whichever order has its machine.
-                if is_left || resent.is_some() {
-                    return Ok((ready, After::Left));
-                }
-                stand_aside(&mut entry.order, &taken);
-                self.session.save(entry).await?;
-                return Ok((ready, After::Unsent));
+                return Ok((ready, step));
             }
         };
-        // Claiming it, a sign-in and the connection may take any time.
-        let leave_by = ready.listed.map(|asked| LeaveBy::new(asked, FRESH));
-        debug!(%request, route, "sending a request");
+        let called = self.send_request(request, &ready, &machine, slot).await;
+        // A refused token has changed nothing. If there is another token, the order is
+        // sent with that, once.
+        let has_new_token = !ready.has_new_token && self.renewed(&called.record).await;
+        ready.has_new_token |= has_new_token;
+        let sent = Sent {
+            request,
+            attempt,
+            record: called.record.clone(),
+            verdict: reject_earlier_success(&ready.entry, verdict::verdict(&machine, called)),
+            has_new_token,
+        };
+        let step = self.settle(&mut ready.entry, sent, context).await?;
+        Ok((ready, step))
+    }
+
+    /// Claims an order for this session, and records its request. The inner error is the
+    /// next step of an order that is not to be sent.
+    async fn claim(
+        &self,
+        entry: &mut Entry,
+        machine: &MachineId,
+        attempt: &Attempt,
+        again: bool,
+    ) -> Result<Result<RequestId, NextStep>, LedgerError> {
+        let grant = Grant::offboard(&self.connection.api_root, machine, entry.order.comment());
+        let granted = grant.to_string();
+        let route = Route::Offboard.template();
+        let claim = self.session.claim(entry, again, route, &granted);
+        let taken = match claim.await? {
+            Ok(request) => return Ok(Ok(request)),
+            Err(taken) => taken,
+        };
+        let is_left = matches!(taken, Taken::Elsewhere | Taken::Interrupted);
+        // An unknown order stays unknown, whichever order has its machine.
+        if is_left || attempt.is_resend() {
+            return Ok(Err(NextStep::Leave));
+        }
+        skip_taken(&mut entry.order, &taken);
+        self.session.save(entry).await?;
+        Ok(Err(NextStep::SettledUnsent))
+    }
+
+    async fn send_request(
+        &self,
+        request: RequestId,
+        ready: &ReadyOrder,
+        machine: &MachineId,
+        slot: Slot<'_>,
+    ) -> CallOutcome<Result<MachineAction, OffboardError>> {
+        // The claim, a sign-in and the connection may take any time.
+        let leave_by = ready.listed_at.map(|asked| LeaveBy::new(asked, FRESH));
+        debug!(%request, route = Route::Offboard.template(), "sending a request");
         let begun = Instant::now();
+        let comment = ready.entry.order.comment();
         let called = self
             .sandbox
-            .offboard_by(&self.connection, &machine, &comment, leave_by)
+            .offboard_by(&self.connection, machine, comment, leave_by)
             .await;
         slot.end(called.record.answered());
         debug!(
@@ -176,185 +176,157 @@ impl Runner {
             duration_ms = duration_ms(begun),
             "a call ended"
         );
-        // A token that the service refuses has changed nothing: where another
-        // one is there, the order is sent with that, once.
-        let is_renewed = !ready.is_renewed && self.renewed(&called.record).await;
-        let sent = Sent {
-            request,
-            record: called.record.clone(),
-            verdict: not_an_old_one(entry, verdict::verdict(&machine, called)),
-            is_renewed,
-            resent,
-        };
-        ready.is_renewed |= is_renewed;
-        let after = self.settle(&mut ready.entry, sent, how).await?;
-        Ok((ready, after))
+        called
     }
 
-    /// Compares an order with what the service lists now. Returns what became of it
-    /// if it is not to be sent.
-    pub(super) async fn check(
-        &self,
-        ready: &mut Ready,
-        again: bool,
-    ) -> Result<Option<After>, LedgerError> {
-        let (asked, listed) = self.listed(&ready.list, ready.since).await;
-        ready.listed = Some(asked);
-        if self.stopped() {
-            return Ok(Some(After::Left));
-        }
-        let entry = &mut ready.entry;
-        let is_over = match (entry.order.state(), listed) {
-            (State::Unknown, Ok(Some(listing))) => {
-                let Some(is_over) = is_found(entry, &listing) else {
-                    return Ok(Some(After::Left));
-                };
-                is_over
-            }
-            // Without a list nothing is resent.
-            (State::Unknown, _) => return Ok(Some(After::Left)),
-            (_, Ok(listing)) => self.is_over(entry, listing.as_deref(), again).await?,
-            (_, Err(_)) => return Ok(Some(After::Unlisted)),
-        };
-        if is_over {
-            self.session.save(entry).await?;
-        }
-        Ok(is_over.then_some(After::Unsent))
-    }
-
-    /// Puts on record what became of a request.
+    /// Settles an order by the outcome of its request, and records it.
     async fn settle(
         &self,
         entry: &mut Entry,
         sent: Sent,
-        how: How<'_>,
-    ) -> Result<After, LedgerError> {
+        context: SendContext<'_>,
+    ) -> Result<NextStep, LedgerError> {
         let record = &sent.record;
-        entry.order.settle(sent.verdict);
-        let said = entry.order.problem().cloned();
-        let state = entry.order.state();
-        if let (Some(action), Some(known)) = (entry.order.action(), &entry.known)
-            && known.contains(&action.id.to_ascii_lowercase())
-        {
-            entry.order.joined();
-        }
-        if state == State::Unknown
-            && let Some(machine) = entry.order.machine()
-        {
-            entry.named = Delivered::read(record).and_then(|sent| sent.offboarding(machine));
-        }
-        let mut after = self.after(entry, record, sent.is_renewed, how.patient);
+        apply(entry, sent.verdict, record);
+        let outcome = Outcome {
+            state: entry.order.state(),
+            problem: entry.order.problem().cloned(),
+        };
+        let mut step = self.next_step(entry, record, sent.has_new_token, context.is_batch);
         // A resend is one POST for each order and command: any answer ends it. The
         // pause that the service asks for holds for the other orders.
-        if sent.resent.is_some()
-            && status_of(record).is_some()
-            && matches!(after, After::PutBack(_) | After::Renewed)
-        {
-            if let Some(pause) = asked_pause(record) {
+        if sent.attempt.is_resend() && status_of(record).is_some() && step.is_retry() {
+            if let Some(pause) = throttled_pause(record) {
                 self.rate_limiter.hold(pause).await?;
             }
-            after = After::Done;
+            step = NextStep::Settled;
         }
-        match (sent.resent, &said) {
+        let Outcome { state, problem } = &outcome;
+        match (sent.attempt, problem) {
             // This request did nothing, but the one before it may have.
-            (Some(named), Some(problem)) if state != State::Unknown => {
-                let problem = still_unknown(state, problem.clone());
+            (Attempt::Resend { named }, Some(problem)) if *state != State::Unknown => {
+                let problem = still_unknown(*state, problem.clone());
                 entry.order.settle(Verdict::Unknown(problem));
                 entry.named = named;
             }
-            _ if matches!(after, After::PutBack(_) | After::Renewed) => entry.order.put_back(),
+            _ if step.is_retry() => entry.order.put_back(),
             _ => {}
         }
-        // Settled all the same: it is out. But nothing follows what cannot be put
-        // on record.
+        self.record_outcome(sent.request, record, &outcome, entry, context.events)
+            .await?;
+        self.report_retry(entry, &step, record, &outcome, context.events)
+            .await?;
+        Ok(step)
+    }
+
+    /// Records the outcome. If that fails, it is reported, and nothing more is sent.
+    async fn record_outcome(
+        &self,
+        request: RequestId,
+        record: &CallRecord,
+        Outcome { state, problem }: &Outcome,
+        entry: &mut Entry,
+        events: &Events,
+    ) -> Result<(), LedgerError> {
         info!(
-            request = %sent.request,
+            request = %request,
             state = state.name(),
             status = status_of(record),
-            problem = said.as_ref().map(|said| &*said.kind),
+            problem = problem.as_ref().map(|problem| &*problem.kind),
             "a request has an outcome"
         );
-        let recorded = self
-            .session
-            .answered(
-                sent.request,
-                record,
-                state.name(),
-                said.as_ref(),
-                Some(entry),
-            )
-            .await;
-        if let Err(error) = recorded {
-            how.events.send(Event::not_recorded(entry, &error));
-            return Err(error);
-        }
-        match (&after, &said) {
-            (After::PutBack(pause), Some(problem)) => {
-                if let Some(pause) = asked_pause(record) {
+        let (state, problem) = (state.name(), problem.as_ref());
+        self.session
+            .answered(request, record, state, problem, Some(entry))
+            .await
+            .inspect_err(|error| events.send(Event::not_recorded(entry, error)))
+    }
+
+    /// Reports that the order is sent again, and applies the pause before that.
+    async fn report_retry(
+        &self,
+        entry: &Entry,
+        step: &NextStep,
+        record: &CallRecord,
+        outcome: &Outcome,
+        events: &Events,
+    ) -> Result<(), LedgerError> {
+        match (step, &outcome.problem) {
+            (NextStep::RetryAfter(after), Some(problem)) => {
+                if let Some(pause) = throttled_pause(record) {
                     self.rate_limiter.hold(pause).await?;
-                    how.events.send(Event::Waiting {
+                    events.send(Event::Waiting {
                         problem: problem.clone(),
                         after: pause,
                     });
                 }
-                how.events.send(Event::Retrying {
-                    order: (&*entry).into(),
+                events.send(Event::Retrying {
+                    order: entry.into(),
                     problem: problem.clone(),
-                    after: *pause,
+                    after: *after,
                 });
             }
-            (After::Renewed, _) => how.events.send(Event::TokenRenewed),
+            (NextStep::RetryNow, _) => events.send(Event::TokenRenewed),
             _ => {}
         }
-        Ok(after)
+        Ok(())
     }
 
-    /// What comes next. The record decides, not the plugin's word.
-    fn after(&self, entry: &Entry, record: &CallRecord, is_renewed: bool, patient: bool) -> After {
+    /// The step after an outcome. The record decides, not what the plugin reports.
+    fn next_step(
+        &self,
+        entry: &Entry,
+        record: &CallRecord,
+        has_new_token: bool,
+        is_batch: bool,
+    ) -> NextStep {
         let state = entry.order.state();
         let Some(problem) = entry.order.problem().cloned() else {
-            return After::Done;
+            return NextStep::Settled;
         };
         match (state, status_of(record)) {
-            (State::Unknown, _) => After::Ask,
+            (State::Unknown, _) => NextStep::Reconcile,
             _ if matches!(&*problem.kind, "no-credential" | "no-authority" | "audit") => {
-                After::Stop(problem)
+                NextStep::StopRun(problem)
             }
             (State::NotSent, _) if problem.kind == "not-sent" => {
-                if entry.tries() >= MAX_TRIES || self.stopped() {
-                    return After::Done;
+                if entry.tries() >= MAX_ATTEMPTS || self.stopped() {
+                    return NextStep::Settled;
                 }
-                After::PutBack(backoff(entry.tries()))
+                NextStep::RetryAfter(backoff(entry.tries()))
             }
-            (_, Some(401)) if is_renewed && entry.tries() < MAX_TRIES => After::Renewed,
-            (_, Some(401)) => After::Stop(problem),
-            (_, Some(403)) if is_for_all(&problem) => After::Stop(problem),
-            (_, Some(429)) => match bearable_pause(record, patient) {
-                Some(pause) if entry.tries() < MAX_TRIES => After::PutBack(pause),
-                _ => After::Stop(problem),
+            (_, Some(401)) if has_new_token && entry.tries() < MAX_ATTEMPTS => NextStep::RetryNow,
+            (_, Some(401)) => NextStep::StopRun(problem),
+            (_, Some(403)) if is_for_all(&problem) => NextStep::StopRun(problem),
+            (_, Some(429)) => match acceptable_pause(record, is_batch) {
+                Some(pause) if entry.tries() < MAX_ATTEMPTS => NextStep::RetryAfter(pause),
+                _ => NextStep::StopRun(problem),
             },
-            _ if problem.kind == "already-in-progress" => After::Ask,
-            _ => After::Done,
-        }
-    }
-
-    /// Whoever was told to wait makes everybody wait.
-    pub(super) async fn heed(&self, record: &CallRecord) -> Result<(), Problem> {
-        match asked_pause(record) {
-            Some(pause) if pause <= LONGEST_PAUSE => self
-                .rate_limiter
-                .hold(pause)
-                .await
-                .map_err(|error| super::unrecorded(&error)),
-            _ => Ok(()),
+            _ if problem.kind == "already-in-progress" => NextStep::Reconcile,
+            _ => NextStep::Settled,
         }
     }
 }
 
+/// Applies the verdict to the order, and keeps what identifies its action.
+fn apply(entry: &mut Entry, verdict: Verdict, record: &CallRecord) {
+    entry.order.settle(verdict);
+    if let (Some(action), Some(known)) = (entry.order.action(), &entry.known)
+        && known.contains(&action.id.to_ascii_lowercase())
+    {
+        entry.order.joined();
+    }
+    if entry.order.state() == State::Unknown
+        && let Some(machine) = entry.order.machine()
+    {
+        entry.named = Delivered::read(record).and_then(|sent| sent.offboarding(machine));
+    }
+}
+
 /// An answer is not a success if it names an offboarding that had succeeded before the
-/// request, and the machine has reported since. Nothing new was done, or that is not
+/// request, and the machine has reported since: nothing new was done, or that is not
 /// known.
-fn not_an_old_one(entry: &Entry, verdict: Verdict) -> Verdict {
+fn reject_earlier_success(entry: &Entry, verdict: Verdict) -> Verdict {
     let Verdict::Accepted(action) = &verdict else {
         return verdict;
     };
@@ -373,40 +345,24 @@ fn not_an_old_one(entry: &Entry, verdict: Verdict) -> Verdict {
         return Verdict::Rejected(problem);
     }
     // The machine was read before the request left. Times alone prove less than a list.
-    match ended_before(entry.order.seen(), &action.json) {
-        true => Verdict::Unknown(Problem {
+    if ended_before(entry.order.seen(), &action.json) {
+        return Verdict::Unknown(Problem {
             kind: "outcome-unknown".into(),
             retry: Retry::AskFirst,
             ..problem
-        }),
-        false => verdict,
+        });
     }
-}
-
-/// Right before an unknown order is resent: whether the service lists an action that may
-/// belong to its first request. `None` if it lists another new one, which would later be
-/// taken for this order's.
-fn is_found(entry: &mut Entry, listing: &Listing) -> Option<bool> {
-    let (machine, known) = (entry.order.machine()?.clone(), entry.known.as_ref()?);
-    let named = entry.named.as_deref();
-    let found = listing.new_since(&machine, known, entry.order.comment(), named);
-    match found.cloned() {
-        Some(action) => {
-            entry.order.settle(Verdict::Accepted(Box::new(action)));
-            Some(true)
-        }
-        None => listing.shows_only(&machine, known).then_some(false),
-    }
+    verdict
 }
 
 /// The problem of an order whose resent request did nothing: whether the first request
 /// was carried out is still unknown.
 fn still_unknown(state: State, problem: Problem) -> Problem {
-    // The action that is under way may be this order's.
-    let is_under_way = problem.kind == "already-in-progress";
-    let kind = match is_under_way {
-        true => problem.kind.clone(),
-        false => "outcome-unknown".into(),
+    // The pending action may be this order's.
+    let kind = if problem.kind == "already-in-progress" {
+        problem.kind.clone()
+    } else {
+        "outcome-unknown".into()
     };
     let resent = match state {
         State::NotSent => "the request was not resent",
@@ -420,32 +376,4 @@ fn still_unknown(state: State, problem: Problem) -> Problem {
         message: Some(message),
         ..problem
     }
-}
-
-/// How long the service wants to be left alone, as egress saw it, where it
-/// refused a call for its quota.
-fn asked_pause(record: &CallRecord) -> Option<Duration> {
-    if status_of(record) != Some(429) {
-        return None;
-    }
-    Some(verdict::asked_pause(record).map_or(PAUSE, Duration::from_secs))
-}
-
-/// The same, where it can be waited out.
-pub(super) fn bearable_pause(record: &CallRecord, patient: bool) -> Option<Duration> {
-    let longest = match patient {
-        true => LONGEST_PAUSE,
-        false => LONGEST_PAUSE_FOR_ONE,
-    };
-    let pause = match (verdict::asked_pause(record), patient) {
-        // Whoever waits for one machine waits for a time that was named.
-        (None, false) => None,
-        _ => asked_pause(record),
-    };
-    pause.filter(|pause| *pause <= longest)
-}
-
-/// Twice as long each time.
-pub(super) fn backoff(attempts: u32) -> Duration {
-    Duration::from_millis(500).saturating_mul(1 << attempts.min(7))
 }

@@ -14,8 +14,10 @@ use std::{
 use tracing::debug;
 
 use super::{
-    Event, Events, Runner, status_of,
-    submit::{After, How, Ready, bearable_pause},
+    event::{Event, Events},
+    ready::{NextStep, ReadyOrder, SendContext},
+    retry_after::acceptable_pause,
+    runner::{Runner, status_of},
     verdict::{failure, judged, refused},
 };
 use crate::{
@@ -71,12 +73,11 @@ impl Runner {
     /// The ledger cannot be written: nothing more may leave.
     pub(super) async fn tag_before(
         &self,
-        ready: &mut Ready,
-        how: How<'_>,
-    ) -> Result<Option<After>, LedgerError> {
-        let How {
-            tagging, events, ..
-        } = how;
+        ready: &mut ReadyOrder,
+        context: SendContext<'_>,
+        tagging: &Tagging,
+    ) -> Result<Option<NextStep>, LedgerError> {
+        let events = context.events;
         let machine = ready.entry.order.machine().cloned();
         let (Some(tag), Some(machine)) = (tagging.wanted(&ready.entry), machine) else {
             return Ok(None);
@@ -89,9 +90,9 @@ impl Runner {
                 return Ok(None);
             };
             // The wait for a place in the quota may have been long.
-            if let Some(after) = self.check(ready, how.again).await? {
+            if let Some(step) = self.recheck(ready, context.again).await? {
                 slot.unused();
-                return Ok(Some(after));
+                return Ok(Some(step));
             }
             let entry = &ready.entry;
             let (tagged, record) = self.tag_once(entry, &machine, tag, slot).await?;
@@ -107,7 +108,7 @@ impl Runner {
                 events.send(Event::TokenRenewed);
                 continue;
             }
-            if let Some(pause) = bearable_pause(&record, how.patient) {
+            if let Some(pause) = acceptable_pause(&record, context.is_batch) {
                 self.rate_limiter.hold(pause).await?;
                 events.send(Event::Waiting {
                     problem: problem.clone(),

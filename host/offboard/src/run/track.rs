@@ -13,7 +13,12 @@ use std::{
 use tokio::time::Instant;
 use tracing::{Instrument, info_span};
 
-use super::{Event, Events, Listing, Runner, batch::BATCH};
+use super::{
+    batch::BATCH,
+    event::{Event, Events},
+    listing::Listing,
+    runner::Runner,
+};
 use crate::{
     contract::{ActionId, MachineAction, MachineId, Problem, Retry},
     ledger::{Entry, LedgerError, RunId, now},

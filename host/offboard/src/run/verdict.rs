@@ -97,7 +97,7 @@ pub(super) fn judged<T, E: Into<Problem>>(
         kind: kind.into(),
         retry,
         status: Some(status),
-        retry_after: asked_pause(record).filter(|_| status == 429),
+        retry_after: retry_after(record).filter(|_| status == 429),
         ..said
     }
 }
@@ -115,9 +115,8 @@ fn refusal_kind(status: u16, said: &str) -> &'static str {
     }
 }
 
-/// How long the service wants to be left alone, in seconds, as egress saw it: so
-/// many, or until a date.
-pub(super) fn asked_pause(record: &CallRecord) -> Option<u64> {
+/// The `Retry-After` of the answer, in seconds, as egress saw it: a number or a date.
+pub(super) fn retry_after(record: &CallRecord) -> Option<u64> {
     let exchange = record.exchange.as_ref()?;
     pause(exchange.retry_after.as_deref()?.trim(), SystemTime::now())
 }
@@ -164,7 +163,7 @@ pub(super) fn read_problem(record: &CallRecord, said: Problem) -> Problem {
         kind: kind.into(),
         retry,
         status: Some(status),
-        retry_after: asked_pause(record).filter(|_| status == 429),
+        retry_after: retry_after(record).filter(|_| status == 429),
         ..said
     }
 }

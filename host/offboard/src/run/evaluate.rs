@@ -1,0 +1,129 @@
+//! What the properties of a machine mean for its order, in the preflight.
+
+use jiff::Timestamp;
+
+use super::runner::Runner;
+use crate::{
+    contract::{Machine, MachineId, Problem, Retry, stands_for},
+    ledger::Entry,
+    order::{Look, Order, Seen, State, Verdict},
+    verify::{facts, seen},
+};
+
+/// The most machines that are listed for an ambiguous name.
+pub(super) const MAX_CANDIDATES: usize = 10;
+
+impl Runner {
+    /// Settles what this machine means for its order: whether it is the machine that the
+    /// list names, and whether the policy allows it.
+    pub(super) fn evaluate(&self, entry: &mut Entry, machine: &Machine) {
+        let order = &mut entry.order;
+        let id = match machine.id.parse::<MachineId>() {
+            Ok(id) => id,
+            Err(error) => {
+                let asked = order.target();
+                let message = format!("the service's id of {asked} is not usable: {error}");
+                let problem = Problem::new("unreadable-answer", Retry::Never, message);
+                return settle_unsendable(order, problem);
+            }
+        };
+        order.resolved(id, machine.computer_dns_name.clone());
+        order.looked(Look::Seen(seen(machine)));
+        self.apply_policy(order, Some(machine));
+        if order.state() == State::Planned
+            && let Some(problem) = wrong_machine(entry.called.as_deref(), machine)
+        {
+            entry.order.settle(Verdict::Rejected(problem));
+        }
+    }
+
+    /// Rejects the order if the policy objects to its machine. `machine` is `None` if it
+    /// could not be read.
+    pub(super) fn apply_policy(&self, order: &mut Order, machine: Option<&Machine>) {
+        if self.policy.is_empty() {
+            return;
+        }
+        let known = machine.and_then(|machine| facts(&machine.json));
+        let objection = order.machine().and_then(|machine| {
+            self.policy
+                .objection(machine, known.as_ref(), Timestamp::now())
+        });
+        if let Some(objection) = objection {
+            let problem = Problem::new("policy", Retry::Never, objection.to_string());
+            order.settle(Verdict::Rejected(problem));
+        }
+    }
+}
+
+/// The only machine with this name, among those that were found.
+pub(super) fn only_machine(name: &str, mut machines: Vec<Machine>) -> Result<Machine, Problem> {
+    let Some(last) = machines.pop() else {
+        let message = format!("no machine has the name {name}");
+        return Err(Problem::new("not-found", Retry::Never, message));
+    };
+    if machines.is_empty() {
+        return Ok(last);
+    }
+    machines.push(last);
+    let candidates: Vec<String> = machines
+        .iter()
+        .take(MAX_CANDIDATES)
+        .map(|machine| candidate(&machine.id, &Seen::from(machine)))
+        .collect();
+    let message = format!(
+        "{} machines have the name {name}: {}",
+        machines.len(),
+        candidates.join(", ")
+    );
+    Err(Problem::new("ambiguous-name", Retry::Never, message))
+}
+
+/// A machine in the list of those with an ambiguous name.
+pub(super) fn candidate(id: &str, seen: &Seen) -> String {
+    let word = |text: &Option<String>| text.clone().unwrap_or_else(|| "?".to_owned());
+    format!(
+        "{id} ({}, {}, last seen {})",
+        word(&seen.platform),
+        word(&seen.health),
+        word(&seen.last_seen)
+    )
+}
+
+/// The problem of an order whose list names another machine: in a table that was sorted
+/// in part, an id is beside the name of another machine.
+fn wrong_machine(called: Option<&str>, machine: &Machine) -> Option<Problem> {
+    let called = called?;
+    let name = machine.computer_dns_name.as_deref();
+    // For some machines the service has only the first label of the name.
+    if name.is_some_and(|name| stands_for(called, name) || stands_for(name, called)) {
+        return None;
+    }
+    let name = name.map_or_else(|| "nothing".to_owned(), |name| format!("{name:?}"));
+    let message = format!("the list calls it {called:?}, and the service {name}");
+    Some(Problem::new("wrong-machine", Retry::Never, message))
+}
+
+/// Settles an order whose preflight failed. Nothing was sent; only an order that may be
+/// retried is `not-sent`.
+pub(super) fn settle_unsendable(order: &mut Order, problem: Problem) {
+    order.settle(match &*problem.kind {
+        "not-found" => Verdict::Rejected(Problem {
+            kind: "machine-not-found".into(),
+            ..problem
+        }),
+        // The offboarding was not sent, whether the query was answered or not.
+        "no-answer" => Verdict::NotSent(Problem {
+            kind: "not-sent".into(),
+            retry: Retry::Safe,
+            ..problem
+        }),
+        "plugin" | "interrupted" => Verdict::NotSent(Problem {
+            retry: Retry::Safe,
+            ..problem
+        }),
+        "no-credential" | "no-authority" | "throttled" | "service-failure" | "audit" | "ledger" => {
+            Verdict::NotSent(problem)
+        }
+        _ => Verdict::Rejected(problem),
+    });
+}

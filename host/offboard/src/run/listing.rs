@@ -1,0 +1,273 @@
+//! The offboardings that the service lists for some machines, and what they show: which
+//! actions are new, which are pending, and which ids were known before a request.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::contract::{ActionStatus, Comment, MachineAction, MachineId};
+
+/// The most ids that one listing keeps. If there are more, the listing fails instead of
+/// being incomplete.
+pub(super) const MAX_IDS: usize = 20_000;
+/// The most bytes of actions that one listing keeps: thousands of actions.
+const MAX_KEPT: usize = 16 * 1024 * 1024;
+/// The most bytes that one order keeps of the ids that were known before: hundreds of
+/// ids, while a machine has a few offboardings.
+const MAX_KNOWN: usize = 32 * 1024;
+
+/// The offboardings that the service lists for some machines.
+#[derive(Default)]
+pub struct Listing {
+    /// In the service's order: newest first.
+    actions: Vec<MachineAction>,
+    /// The id of every entry, in lower case, and the machine that the entry names.
+    ids: HashMap<String, ListedMachine>,
+    /// The size of the actions, in bytes.
+    kept: usize,
+}
+
+/// Which machine an entry of a list names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum ListedMachine {
+    /// One of the machines of the query.
+    Queried(MachineId),
+    /// Another machine.
+    Other,
+    /// No machine: the entry may belong to any of them.
+    Unnamed,
+}
+
+impl ListedMachine {
+    pub(super) fn of(machine: Option<&str>, queried: &[&MachineId]) -> Self {
+        let Some(machine) = machine else {
+            return Self::Unnamed;
+        };
+        let same = |id: &&&MachineId| id.as_str().eq_ignore_ascii_case(machine);
+        let queried = queried.iter().find(same);
+        queried.map_or(Self::Other, |id| Self::Queried((*id).clone()))
+    }
+}
+
+impl Listing {
+    /// The offboardings, newest first.
+    pub fn actions(&self) -> impl Iterator<Item = &MachineAction> {
+        self.actions.iter()
+    }
+
+    /// Whether the service listed this action, even if the plugin left it out.
+    pub(super) fn shows(&self, action: &str) -> bool {
+        self.ids.contains_key(&action.to_ascii_lowercase())
+    }
+
+    /// A listing of actions that were read with one call each.
+    pub(super) fn of_actions(actions: Vec<MachineAction>) -> Self {
+        let id = |action: &MachineAction| (action.id.to_ascii_lowercase(), ListedMachine::Unnamed);
+        Self {
+            ids: actions.iter().map(id).collect(),
+            actions,
+            kept: 0,
+        }
+    }
+
+    /// The offboardings of this machine, newest first.
+    pub fn of(&self, machine: &MachineId) -> impl Iterator<Item = &MachineAction> {
+        self.actions().filter(|action| {
+            let id = action.machine_id.as_deref().unwrap_or_default();
+            machine.as_str().eq_ignore_ascii_case(id)
+        })
+    }
+
+    /// The newest offboarding of this machine that has not ended.
+    #[must_use]
+    pub fn pending(&self, machine: &MachineId) -> Option<&MachineAction> {
+        self.of(machine).find(|action| !action.status.is_final())
+    }
+
+    /// Whether an offboarding of the same machine that is newer than this one has failed.
+    pub(super) fn failed_after(&self, action: &MachineAction) -> bool {
+        let machine = action.machine_id.as_deref().unwrap_or_default();
+        self.actions()
+            .take_while(|one| one.id != action.id)
+            .filter(|one| {
+                let id = one.machine_id.as_deref().unwrap_or_default();
+                id.eq_ignore_ascii_case(machine)
+            })
+            .any(|one| one.status == ActionStatus::Failed)
+    }
+
+    /// The ids of all entries, except those of other machines. `None` if there are more
+    /// than an order keeps: without one of them, an old action could be mistaken for a
+    /// new one.
+    #[must_use]
+    pub fn known(&self, machine: &MachineId) -> Option<HashSet<String>> {
+        let mut known = HashSet::new();
+        let mut left = MAX_KNOWN;
+        for id in self.may_be_of(machine) {
+            // With its quotes and its comma in the ledger.
+            left = left.checked_sub(id.len() + 3)?;
+            known.insert(id.to_owned());
+        }
+        Some(known)
+    }
+
+    /// Whether all entries, except those of other machines, are among these.
+    pub(super) fn shows_only(&self, machine: &MachineId, known: &HashSet<String>) -> bool {
+        self.may_be_of(machine).all(|id| known.contains(id))
+    }
+
+    fn may_be_of(&self, machine: &MachineId) -> impl Iterator<Item = &str> {
+        let ids = self
+            .ids
+            .iter()
+            .filter(move |(_, machine_of)| match machine_of {
+                ListedMachine::Queried(id) => id == machine,
+                ListedMachine::Other => false,
+                ListedMachine::Unnamed => true,
+            });
+        ids.map(|(id, _)| id.as_str())
+    }
+
+    /// Keeps an id, in lower case. Returns whether the listing is still within its limit.
+    pub(super) fn keep_id(&mut self, id: &str, machine: ListedMachine) -> bool {
+        self.ids.insert(id.to_owned(), machine);
+        self.ids.len() <= MAX_IDS
+    }
+
+    /// Keeps an action. Returns whether the listing is still within its limit.
+    pub(super) fn keep_action(&mut self, action: MachineAction) -> bool {
+        let action = as_delivered(action);
+        self.kept = self.kept.saturating_add(action.json.len());
+        self.actions.push(action);
+        self.kept <= MAX_KEPT
+    }
+
+    /// The action that is not among the known ids, of this machine and with this comment.
+    /// If the answer to the request named an action, only that action qualifies.
+    pub(super) fn new_since(
+        &self,
+        machine: &MachineId,
+        known: &HashSet<String>,
+        comment: &Comment,
+        named: Option<&str>,
+    ) -> Option<&MachineAction> {
+        self.of(machine).find(|action| {
+            !known.contains(&action.id.to_ascii_lowercase())
+                && action.requestor_comment.as_deref() == Some(comment.as_str())
+                && named.is_none_or(|named| named.eq_ignore_ascii_case(&action.id))
+        })
+    }
+}
+
+/// An action without the members that only the plugin reports.
+fn as_delivered(action: MachineAction) -> MachineAction {
+    let bare = MachineAction::bare(&action.id);
+    MachineAction {
+        id: action.id,
+        action_type: action.action_type,
+        status: action.status,
+        requestor_comment: action.requestor_comment,
+        machine_id: action.machine_id,
+        computer_dns_name: action.computer_dns_name,
+        json: action.json,
+        ..bare
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const MACHINE: &str = "0123456789abcdef0123456789abcdef01234567";
+
+    fn listing(actions: &[(&str, Option<&str>, &str)]) -> Listing {
+        let action = |(id, comment, machine): &(&str, Option<&str>, &str)| MachineAction {
+            requestor_comment: comment.map(ToOwned::to_owned),
+            machine_id: Some((*machine).to_owned()),
+            ..MachineAction::bare(id)
+        };
+        Listing {
+            actions: actions.iter().map(action).collect(),
+            ..Listing::default()
+        }
+    }
+
+    #[test]
+    fn only_this_order_s_action_is_adopted() {
+        let known = HashSet::from(["old".to_owned()]);
+        let comment: Comment = "Retired".parse().unwrap();
+        let machine: MachineId = MACHINE.parse().unwrap();
+        let adopted = |actions: &[(&str, Option<&str>, &str)], named: Option<&str>| {
+            let listing = listing(actions);
+            let found = listing.new_since(&machine, &known, &comment, named);
+            found.map(|action| action.id.clone())
+        };
+        let new = ("New", Some("Retired"), MACHINE);
+        assert_eq!(adopted(&[new], None).as_deref(), Some("New"));
+        assert_eq!(adopted(&[("OLD", Some("Retired"), MACHINE)], None), None);
+        assert_eq!(adopted(&[("New", Some("Stolen"), MACHINE)], None), None);
+        assert_eq!(adopted(&[("New", None, MACHINE)], None), None);
+        let other = "f".repeat(40);
+        assert_eq!(adopted(&[("New", Some("Retired"), &other)], None), None);
+        // If the answer named an action, only that action qualifies.
+        assert_eq!(
+            adopted(&[("Other", Some("Retired"), MACHINE), new], Some("new")).as_deref(),
+            Some("New")
+        );
+        assert_eq!(adopted(&[new], Some("other")), None);
+    }
+
+    fn listed(entries: &[(&str, Option<&str>)]) -> Listing {
+        let machine: MachineId = MACHINE.parse().unwrap();
+        let mut listing = Listing::default();
+        for (id, of) in entries {
+            assert!(listing.keep_id(id, ListedMachine::of(*of, &[&machine])));
+        }
+        listing
+    }
+
+    #[test]
+    fn what_is_not_another_machine_s_is_known() {
+        let upper = MACHINE.to_uppercase();
+        let other = "f".repeat(40);
+        let listing = listed(&[("a", Some(&upper)), ("b", Some(&other)), ("c", None)]);
+        let machine = MACHINE.parse().unwrap();
+        let known = listing.known(&machine).unwrap();
+        assert_eq!(known, HashSet::from(["a".to_owned(), "c".to_owned()]));
+        assert!(listing.shows_only(&machine, &known));
+        let known = HashSet::from(["a".to_owned()]);
+        assert!(!listing.shows_only(&machine, &known));
+    }
+
+    /// Dropping one of them could make an old action look new.
+    #[test]
+    fn more_known_ids_than_an_order_keeps_are_none() {
+        let id = |number: usize| format!("{number:0>253}");
+        let machine: MachineId = MACHINE.parse().unwrap();
+        for of in [None, Some(MACHINE)] {
+            let ids: Vec<String> = (0..=128).map(id).collect();
+            let entries: Vec<_> = ids.iter().map(|id| (id.as_str(), of)).collect();
+            let fits = listed(&entries[..128]).known(&machine);
+            assert_eq!(fits.map(|known| known.len()), Some(128));
+            let listing = listed(&entries);
+            assert_eq!(listing.known(&machine), None);
+            assert!(!listing.shows_only(&machine, &HashSet::new()));
+        }
+    }
+
+    #[test]
+    fn what_a_listing_keeps_has_an_end() {
+        let mut listing = Listing::default();
+        assert!((0..MAX_IDS).all(|id| listing.keep_id(&id.to_string(), ListedMachine::Other)));
+        assert!(!listing.keep_id("one more", ListedMachine::Unnamed));
+
+        let action = MachineAction {
+            title: Some("of the plugin".to_owned()),
+            json: "x".repeat(1024),
+            ..MachineAction::bare("a")
+        };
+        let mut listing = Listing::default();
+        assert!((0..MAX_KEPT / 1024).all(|_| listing.keep_action(action.clone())));
+        assert!(!listing.keep_action(action));
+        assert_eq!(listing.actions[0].title, None);
+    }
+}

@@ -1,0 +1,156 @@
+//! The first part of a run's pipeline: which planned orders are read and compared with
+//! the service's lists next. If the service is down, it waits and retries the same batch.
+
+use std::{mem, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{
+    batch::{BATCH, Batch},
+    ready::ReadyOrder,
+    retry_after::backoff,
+};
+use crate::{contract::Problem, ledger::Entry};
+
+/// The longest outage of the service or the network that a run with several machines
+/// waits out.
+const LONGEST_OUTAGE: Duration = Duration::from_secs(10 * 60);
+/// The longest pause between two attempts during an outage.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
+
+/// Decides which batch comes next. It does no input or output.
+pub(super) struct Producer {
+    is_batch: bool,
+    /// The number of the last order that was read; `None` if all were read.
+    after: Option<u64>,
+    /// Orders whose list has become old and could not be read again.
+    relist: Vec<Entry>,
+    state: State,
+    /// Whether the event was sent that listed actions cannot be kept.
+    has_reported_unkept: bool,
+}
+
+enum State {
+    /// The next batch may begin.
+    Idle,
+    /// A batch is in flight; during an outage it is a retry.
+    InFlight(Option<Outage>),
+    /// The batch is retried at this time.
+    Waiting(Outage, Instant, Box<Batch>),
+}
+
+/// A time during which the service or the network fails.
+#[derive(Clone, Copy)]
+struct Outage {
+    since: Instant,
+    attempts: u32,
+}
+
+/// The next thing to do for a batch.
+pub(super) enum Production {
+    /// Read the orders after this number, and list their machines' actions.
+    Read { after: u64 },
+    /// List the machines' actions of these orders.
+    List(Batch),
+}
+
+/// What has become of a batch.
+pub(super) enum Produced {
+    /// These orders are ready to be sent.
+    Ready(Vec<ReadyOrder>),
+    /// The service is down. The batch is retried after this time.
+    Waiting(Problem, Duration),
+    /// The orders cannot be compared, so nothing can be sent. The first of them is
+    /// settled with the problem.
+    Failed(Problem, Option<Box<Entry>>),
+}
+
+impl Producer {
+    pub(super) fn new(is_batch: bool) -> Self {
+        Self {
+            is_batch,
+            after: Some(0),
+            relist: Vec::new(),
+            state: State::Idle,
+            has_reported_unkept: false,
+        }
+    }
+
+    /// Reads the list of these orders again before they are sent.
+    pub(super) fn relist(&mut self, entries: impl IntoIterator<Item = Entry>) {
+        self.relist.extend(entries);
+    }
+
+    /// The next batch, if it is due. One batch is in flight at once.
+    pub(super) fn next(&mut self, now: Instant) -> Option<Production> {
+        match mem::replace(&mut self.state, State::InFlight(None)) {
+            State::Idle => {}
+            State::Waiting(outage, due, batch) if due <= now => {
+                self.state = State::InFlight(Some(outage));
+                return Some(Production::List(*batch));
+            }
+            state => {
+                self.state = state;
+                return None;
+            }
+        }
+        if !self.relist.is_empty() {
+            let count = self.relist.len().min(BATCH as usize);
+            let entries = self.relist.drain(..count).collect();
+            return Some(Production::List(Batch::new(entries, self.after)));
+        }
+        if self.after.is_none() {
+            self.state = State::Idle;
+        }
+        self.after.map(|after| Production::Read { after })
+    }
+
+    /// The batch in flight has come back.
+    pub(super) fn complete(&mut self, mut batch: Batch, now: Instant) -> Produced {
+        let outage = match mem::replace(&mut self.state, State::Idle) {
+            State::InFlight(outage) => outage,
+            _ => None,
+        };
+        let Some(problem) = batch.problem.take() else {
+            self.after = batch.last;
+            let list = batch.list;
+            let ready = |entry| ReadyOrder::new(entry, &list);
+            return Produced::Ready(batch.entries.into_iter().map(ready).collect());
+        };
+        let is_outage = matches!(
+            &*problem.kind,
+            "no-answer" | "throttled" | "service-failure"
+        );
+        let Outage { since, attempts } = outage.unwrap_or(Outage {
+            since: now,
+            attempts: 0,
+        });
+        if !is_outage || !self.is_batch || now.duration_since(since) >= LONGEST_OUTAGE {
+            let first = batch.entries.into_iter().next();
+            return Produced::Failed(problem, first.map(Box::new));
+        }
+        let attempts = attempts + 1;
+        let pause = backoff(attempts).min(LONGEST_BACKOFF);
+        let outage = Outage { since, attempts };
+        self.state = State::Waiting(outage, now + pause, Box::new(batch));
+        Produced::Waiting(problem, pause)
+    }
+
+    /// Whether this is the first batch of the run whose listed actions cannot be kept.
+    pub(super) fn is_first_unkept(&mut self) -> bool {
+        !mem::replace(&mut self.has_reported_unkept, true)
+    }
+
+    /// When the batch that waits is due.
+    pub(super) fn due(&self) -> Option<Instant> {
+        match &self.state {
+            State::Waiting(_, due, _) => Some(*due),
+            State::Idle | State::InFlight(_) => None,
+        }
+    }
+
+    /// Whether all planned orders were produced.
+    pub(super) fn is_done(&self) -> bool {
+        self.after.is_none() && self.relist.is_empty() && matches!(self.state, State::Idle)
+    }
+}

@@ -1,0 +1,140 @@
+//! An order that is ready to be sent, and its last comparison with what the service
+//! lists, right before its request.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{batch::SharedList, event::Events, listing::Listing, runner::Runner};
+use crate::{
+    contract::Problem,
+    grant::Moment,
+    ledger::{Entry, LedgerError},
+    order::{State, Verdict},
+};
+
+/// An order that is ready to be sent.
+pub(super) struct ReadyOrder {
+    pub(super) entry: Entry,
+    /// What the service lists for the machines of its batch.
+    pub(super) list: Arc<SharedList>,
+    /// The list has to be newer than this.
+    newer_than: Option<Moment>,
+    /// When the list was requested that the order was last compared with.
+    pub(super) listed_at: Option<Moment>,
+    /// Whether the service refused the token of its last request, and there is another
+    /// one.
+    pub(super) has_new_token: bool,
+}
+
+impl ReadyOrder {
+    pub(super) fn new(entry: Entry, list: &Arc<SharedList>) -> Self {
+        Self {
+            entry,
+            list: Arc::clone(list),
+            newer_than: None,
+            listed_at: None,
+            has_new_token: false,
+        }
+    }
+
+    /// Before the order is sent again, its list is read again.
+    pub(super) fn require_new_list(&mut self) {
+        self.newer_than = Some(Moment::now());
+    }
+}
+
+/// How the orders of a run are sent.
+#[derive(Clone, Copy)]
+pub(super) struct SendContext<'a> {
+    /// Whether machines that were offboarded before are offboarded again.
+    pub(super) again: bool,
+    /// Whether the run has more than one machine. Such a run waits longer for a service
+    /// that is down.
+    pub(super) is_batch: bool,
+    pub(super) events: &'a Events,
+}
+
+/// What an attempt to send an order means for it and for the orders after it.
+pub(super) enum NextStep {
+    /// The answer has settled it.
+    Settled,
+    /// It has settled without a request.
+    SettledUnsent,
+    /// Retry it after this time.
+    RetryAfter(Duration),
+    /// Retry it now, with a new token.
+    RetryNow,
+    /// Query the service about its outcome, or about the action that blocks it.
+    Reconcile,
+    /// The list of its batch could not be read, and has to be read before anything is
+    /// sent.
+    Relist,
+    /// It has settled, and the other orders would meet the same problem.
+    StopRun(Problem),
+    /// Leave it as it is, because the run stops or another session has the order.
+    Leave,
+}
+
+impl NextStep {
+    /// Whether the same request is sent again.
+    pub(super) fn is_retry(&self) -> bool {
+        matches!(self, Self::RetryAfter(_) | Self::RetryNow)
+    }
+
+    /// Whether the service answered the request in a way that the other orders need not
+    /// share.
+    pub(super) fn is_confirmed(&self) -> bool {
+        matches!(self, Self::Settled | Self::Reconcile | Self::RetryAfter(_))
+    }
+}
+
+impl Runner {
+    /// Compares an order with what the service lists now. Returns the next step if it is
+    /// not to be sent.
+    pub(super) async fn recheck(
+        &self,
+        ready: &mut ReadyOrder,
+        again: bool,
+    ) -> Result<Option<NextStep>, LedgerError> {
+        let (listed_at, listed) = self.listed(&ready.list, ready.newer_than).await;
+        ready.listed_at = Some(listed_at);
+        if self.stopped() {
+            return Ok(Some(NextStep::Leave));
+        }
+        let entry = &mut ready.entry;
+        let is_settled = match (entry.order.state(), listed) {
+            (State::Unknown, Ok(Some(listing))) => {
+                let Some(is_found) = find_first_request(entry, &listing) else {
+                    return Ok(Some(NextStep::Leave));
+                };
+                is_found
+            }
+            // Without a list nothing is resent.
+            (State::Unknown, _) => return Ok(Some(NextStep::Leave)),
+            (_, Ok(listing)) => {
+                self.settle_if_listed(entry, listing.as_deref(), again)
+                    .await?
+            }
+            (_, Err(_)) => return Ok(Some(NextStep::Relist)),
+        };
+        if is_settled {
+            self.session.save(entry).await?;
+        }
+        Ok(is_settled.then_some(NextStep::SettledUnsent))
+    }
+}
+
+/// Right before an unknown order is resent: whether the service lists an action that may
+/// belong to its first request. `None` if it lists another new action, which could later
+/// be mistaken for this order's.
+fn find_first_request(entry: &mut Entry, listing: &Listing) -> Option<bool> {
+    let (machine, known) = (entry.order.machine()?.clone(), entry.known.as_ref()?);
+    let named = entry.named.as_deref();
+    let found = listing.new_since(&machine, known, entry.order.comment(), named);
+    match found.cloned() {
+        Some(action) => {
+            entry.order.settle(Verdict::Accepted(Box::new(action)));
+            Some(true)
+        }
+        None => listing.shows_only(&machine, known).then_some(false),
+    }
+}

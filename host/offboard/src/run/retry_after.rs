@@ -1,0 +1,60 @@
+//! How long to wait: for the pause that the service asks for, and before a retry.
+
+use std::time::Duration;
+
+use super::{
+    runner::{Runner, status_of, unrecorded},
+    verdict::retry_after,
+};
+use crate::{contract::Problem, egress::CallRecord};
+
+/// The pause if the service does not name one (unsourced): the shorter window of the
+/// quota.
+const DEFAULT_PAUSE: Duration = Duration::from_secs(60);
+/// The longest pause of a run with several machines: the longer window of the quota, and
+/// five minutes.
+const LONGEST_PAUSE: Duration = Duration::from_secs(65 * 60);
+/// The longest pause of a run with one machine.
+const LONGEST_PAUSE_FOR_ONE: Duration = Duration::from_secs(120);
+
+impl Runner {
+    /// Applies the pause that the service asks for to all calls of the account.
+    ///
+    /// # Errors
+    /// The ledger cannot be written.
+    pub(super) async fn apply_retry_after(&self, record: &CallRecord) -> Result<(), Problem> {
+        match throttled_pause(record) {
+            Some(pause) if pause <= LONGEST_PAUSE => self
+                .rate_limiter
+                .hold(pause)
+                .await
+                .map_err(|error| unrecorded(&error)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The pause after an answer 429, as egress saw it. `None` after any other answer.
+pub(super) fn throttled_pause(record: &CallRecord) -> Option<Duration> {
+    if status_of(record) != Some(429) {
+        return None;
+    }
+    Some(retry_after(record).map_or(DEFAULT_PAUSE, Duration::from_secs))
+}
+
+/// The same pause, if the run waits for so long. A run with one machine waits only for a
+/// time that the service names.
+pub(super) fn acceptable_pause(record: &CallRecord, is_batch: bool) -> Option<Duration> {
+    let longest = if is_batch {
+        LONGEST_PAUSE
+    } else {
+        retry_after(record)?;
+        LONGEST_PAUSE_FOR_ONE
+    };
+    throttled_pause(record).filter(|pause| *pause <= longest)
+}
+
+/// The pause before a retry, twice as long each time.
+pub(super) fn backoff(attempts: u32) -> Duration {
+    Duration::from_millis(500).saturating_mul(1 << attempts.min(7))
+}

@@ -1,0 +1,148 @@
+//! What the steps of a run share: the service, the ledger, the quota and the cancellation.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use crate::{
+    connection::Connection,
+    contract::{Problem, Retry},
+    egress::CallRecord,
+    grant::Route,
+    ledger::{LedgerError, Session},
+    policy::Policy,
+    rate_limit::{RateLimiter, Slot},
+    sandbox::Sandbox,
+};
+
+/// The default number of requests in flight at once.
+pub const JOBS: usize = 4;
+
+/// Executes the orders of one session against one service.
+pub struct Runner {
+    /// Calls the plugin.
+    pub sandbox: Sandbox,
+    /// The service.
+    pub connection: Connection,
+    /// The record.
+    pub session: Arc<Session>,
+    /// When the next call may leave.
+    pub rate_limiter: RateLimiter,
+    /// How long the service is queried about a request without an answer.
+    pub grace: Duration,
+    /// The most requests in flight at once; 0 counts as 1.
+    pub jobs: usize,
+    /// The machines that must not be offboarded. Applied in the preflight.
+    pub policy: Policy,
+    stop: CancellationToken,
+}
+
+impl Runner {
+    /// A runner that ends when `stop` is cancelled: it finishes the requests in
+    /// flight and sends nothing more.
+    #[must_use]
+    pub fn new(
+        sandbox: Sandbox,
+        connection: Connection,
+        rate_limiter: RateLimiter,
+        session: Arc<Session>,
+        stop: CancellationToken,
+    ) -> Self {
+        Self {
+            sandbox,
+            connection,
+            session,
+            rate_limiter,
+            grace: Duration::ZERO,
+            jobs: JOBS,
+            policy: Policy::default(),
+            stop,
+        }
+    }
+
+    /// Whether the service refused the token, and there is a new one now. One renewal
+    /// serves the whole run.
+    pub(super) async fn renewed(&self, record: &CallRecord) -> bool {
+        let (Some(exchange), Some(credential)) = (&record.exchange, &self.connection.credential)
+        else {
+            return false;
+        };
+        if exchange.status != Some(401) {
+            return false;
+        }
+        tokio::select! {
+            renewed = credential.renew(exchange.generation) => {
+                info!(is_renewed = renewed.is_ok(), "the service refused the token");
+                renewed.is_ok()
+            }
+            () = self.stopping() => false,
+        }
+    }
+
+    /// Cancelling it stops the runner.
+    #[must_use]
+    pub fn stop_token(&self) -> &CancellationToken {
+        &self.stop
+    }
+
+    /// Whether the run is to end.
+    pub(super) fn stopped(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+
+    /// Waits for this time, or until the run is to end.
+    pub(super) async fn pause(&self, duration: Duration) {
+        tokio::select! {
+            () = tokio::time::sleep(duration) => {}
+            () = self.stopping() => {}
+        }
+    }
+
+    /// Waits until a call may leave. `None` if the run is to end before.
+    pub(super) async fn slot(&self, route: Route) -> Result<Option<Slot<'_>>, LedgerError> {
+        tokio::select! {
+            slot = self.rate_limiter.slot(route) => slot.map(Some),
+            () = self.stopping() => Ok(None),
+        }
+    }
+
+    /// Waits until a read may leave. A call that cannot be counted is not made.
+    pub(super) async fn slot_to_read(&self, route: Route) -> Result<Slot<'_>, Problem> {
+        match self.slot(route).await {
+            Ok(Some(slot)) => Ok(slot),
+            Ok(None) => Err(interrupted("interrupted before it was asked")),
+            Err(error) => Err(unrecorded(&error)),
+        }
+    }
+
+    /// Returns when the run is to end.
+    pub(super) async fn stopping(&self) {
+        self.stop.cancelled().await;
+    }
+}
+
+/// The status of the answer that egress saw.
+pub(super) fn status_of(record: &CallRecord) -> Option<u16> {
+    record
+        .exchange
+        .as_ref()
+        .and_then(|exchange| exchange.status)
+}
+
+/// For the log: the whole milliseconds since then.
+pub(super) fn duration_ms(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The problem of a call that was not made because the run ends.
+pub(super) fn interrupted(reason: &str) -> Problem {
+    Problem::new("interrupted", Retry::Safe, reason)
+}
+
+/// The problem of a request that was not sent because it could not be recorded.
+#[must_use]
+pub fn unrecorded(error: &LedgerError) -> Problem {
+    Problem::new("ledger", Retry::Safe, error.to_string())
+}

@@ -1,0 +1,51 @@
+//! An order whose machine another order in the ledger has: it is skipped, with the reason.
+
+use super::since::Since;
+use crate::{
+    contract::{Problem, Retry},
+    ledger::Taken,
+    order::{Order, State},
+};
+
+/// Skips an order if another order has its machine.
+pub(super) fn skip_taken(order: &mut Order, taken: &Taken) {
+    let problem = skip_reason(order, taken);
+    order.skip(problem);
+}
+
+/// Why an order is skipped whose machine another order has.
+fn skip_reason(order: &Order, taken: &Taken) -> Problem {
+    let Taken::Machine {
+        run,
+        state,
+        action,
+        answer,
+        failed_later,
+    } = taken
+    else {
+        return Problem::new("under-way", Retry::Never, "another process is at it");
+    };
+    let run = run.split('-').next().unwrap_or_default();
+    let action = action
+        .as_ref()
+        .map_or_else(String::new, |id| format!(", by action {id}"));
+    let (kind, message) = match state {
+        State::Sending => ("under-way", format!("run {run} is sending it now")),
+        State::Unknown => (
+            "under-way",
+            format!("run {run} does not know what became of it: resume that run"),
+        ),
+        // An earlier success does not show what the machine is now.
+        State::Succeeded => {
+            let since = Since::of(order.seen(), answer.as_deref().unwrap_or_default());
+            return since
+                .but_failed(*failed_later)
+                .problem(&format!("run {run} offboarded it{action}"));
+        }
+        _ => (
+            "still-pending",
+            format!("run {run} ordered it, and the service accepted it{action}"),
+        ),
+    };
+    Problem::new(kind, Retry::Never, message)
+}

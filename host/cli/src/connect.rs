@@ -2,7 +2,7 @@
 
 use std::{env, path::PathBuf, sync::Arc, time::Duration};
 
-use anyhow::{Context, Error, Result, anyhow};
+use anyhow::{Context, Error, Result};
 use tokio::task::spawn_blocking;
 
 use super::{
@@ -15,10 +15,14 @@ use offboard::{
     Keyword,
     audit::AuditFile,
     component::{Component, ComponentError},
-    config::{Config, CredentialError, PluginSettings, SecretFile, Sourced},
+    config::{
+        Auth, Config, CredentialError, CredentialFileError, PluginSettings, SecretFile, Sourced,
+    },
     connection::{
-        Connection, Credential, Proxies, Token, TokenClaims, cloud::Service, read_trusted,
-        sign_in::Prompt,
+        Connection, Credential, Proxies, Token, TokenClaims,
+        cloud::Service,
+        read_trusted,
+        sign_in::{InvalidCertificate, Prompt},
     },
     contract::{Problem, ProblemKind, Retry},
     ledger::{Fault, Ledger, LedgerError, Session, Waited, Waiting, Who},
@@ -169,26 +173,39 @@ pub(super) async fn sign_in(
     });
     let credential = config.credential(service, connection, prompt);
     let credential = credential.map_err(|error| {
-        let message = mask::words(&format!("{:#}", without_credential(error)));
-        Problem::new(ProblemKind::NoCredential, Retry::Safe, message)
+        let message = mask::words(&without_credential(&error));
+        Problem {
+            source: Some(Arc::new(error)),
+            ..Problem::new(ProblemKind::NoCredential, Retry::Safe, message)
+        }
     })?;
     match credential.token().await {
         Ok(token) => Ok((credential, token)),
         Err(error) => {
             let mut problem = Problem::from(error);
-            if let (Some(implied), Some(message)) =
-                (config.implied_identity(), &mut problem.message)
-            {
-                message.push_str(&format!(
-                    "; it was asked of the identity {}, which {} names: --identity system asks \
-                     of the resource's own",
-                    mask::identifier(&implied.value),
-                    implied.source
-                ));
+            if let Some(message) = &mut problem.message {
+                message.push_str(&of_identity(config, &problem.kind));
             }
             Err(problem)
         }
     }
+}
+
+/// What a user can do about a managed identity that gives no token.
+fn of_identity(config: &Config, kind: &ProblemKind) -> String {
+    if let Some(implied) = config.implied_identity() {
+        return format!(
+            "; it was asked of the identity {}, which {} names: --identity system asks of the \
+             resource's own",
+            mask::identifier(&implied.value),
+            implied.source
+        );
+    }
+    let auth = config.chosen_auth().map(|auth| auth.value);
+    if auth == Some(Auth::ManagedIdentity) && *kind == ProblemKind::NoCredential {
+        return "; --identity names another identity".to_owned();
+    }
+    String::new()
 }
 
 /// A session of the ledger, or of one that is gone with this process, and
@@ -286,9 +303,9 @@ pub(super) fn who(config: &Config, plugin_sha256: &str, service: &Service) -> Wh
 }
 
 /// Why there is no credential, with the argument that a user can give.
-fn without_credential(error: CredentialError) -> Error {
-    match &error {
-        CredentialError::NotGiven => anyhow!(
+fn without_credential(error: &CredentialError) -> String {
+    match error {
+        CredentialError::NotGiven => format!(
             "{error}: give --token-file FILE, or --tenant, --client-id and --client-secret-file \
              FILE; `offboard config show` has all that is in force"
         ),
@@ -298,14 +315,29 @@ fn without_credential(error: CredentialError) -> Error {
             if !setting.others.is_empty() {
                 needed.push_str(&format!(" (or {})", setting.others.join(", ")));
             }
-            anyhow!("{} also needs {needed}", auth.name())
+            format!("{} also needs {needed}", auth.name())
         }
-        CredentialError::NoToken => anyhow!("{error}, which --auth token wants"),
+        CredentialError::NoToken => format!("{error}, which --auth token wants"),
         CredentialError::NoClientSecret => {
-            anyhow!("{error}: give --client-secret-file FILE, or set AZURE_CLIENT_SECRET")
+            format!("{error}: give --client-secret-file FILE, or set AZURE_CLIENT_SECRET")
         }
-        _ => error.into(),
+        CredentialError::File {
+            source: CredentialFileError::Certificate(InvalidCertificate::Password),
+            ..
+        } => format!("{} (--certificate-password-file)", with_causes(error)),
+        _ => with_causes(error),
     }
+}
+
+/// An error with what caused it.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
 }
 
 /// Loads the component, if it is the one that is pinned.

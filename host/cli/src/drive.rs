@@ -16,6 +16,7 @@ use super::{
     confirm::confirm,
     connect::Connected,
     exit::Exit,
+    hint,
     outcome::Outcome,
     report::Rows,
     screen::Screen,
@@ -115,11 +116,17 @@ pub(super) async fn drive(
     let failed = finished.err();
     if let Some(error) = &failed {
         screen.fail(&error.to_string());
+        if let Some(help) = hint::of_ledger(error) {
+            screen.help(help);
+        }
     }
     let told = finish(course, connected, run, screen, &unwritten, failed.as_ref());
     // It was done, whatever becomes of the telling.
     let exit = told.await.unwrap_or_else(|error| {
         screen.fail(&clean_error(&format!("{error:#}")));
+        if let Some(help) = hint::of_error(&error) {
+            screen.help(help);
+        }
         Exit::Refused
     });
     Ok(match stopped || is_declined {

@@ -10,6 +10,7 @@ use super::{
     connect::{Connected, Record, connect},
     drive::{self, Course},
     exit::Exit,
+    hint,
     report::{self, Rows},
     screen::Screen,
     signal::Signals,
@@ -46,11 +47,11 @@ async fn all(
 ) -> Result<Exit> {
     if let Some(problem) = &connected.missing {
         screen.error(&report::words(problem));
-        screen.say(&super::hint::hint(problem, connected.claims.as_ref()));
+        screen.say(&hint::hint(problem, connected.claims.as_ref()));
         return Ok(Exit::of_problem(problem));
     }
     if let Some(error) = &connected.unrecorded {
-        bail!("{error}");
+        return Err(error.clone().into());
     }
     let runs = runs(args, connected, screen).await?;
     if runs.is_empty() {
@@ -80,6 +81,9 @@ async fn all(
             exit,
             done.unwrap_or_else(|error| {
                 screen.fail(&clean_error(&format!("{error:#}")));
+                if let Some(help) = hint::of_error(&error) {
+                    screen.help(help);
+                }
                 Exit::Refused
             }),
         ]);

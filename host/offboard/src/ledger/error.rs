@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::Holder;
 
 /// The ledger cannot be used. Whatever was not on record before is not sent.
-#[derive(Debug, Error)]
+#[derive(Debug, Clone, Error)]
 #[error("the ledger {} {fault}", crate::mask::path(.path))]
 pub struct LedgerError {
     path: PathBuf,
@@ -16,7 +16,7 @@ pub struct LedgerError {
 }
 
 /// What is wrong with it.
-#[derive(Debug, Error)]
+#[derive(Debug, Clone, Error)]
 #[non_exhaustive]
 pub enum Fault {
     /// Another process holds it for writing.
@@ -26,24 +26,16 @@ pub enum Fault {
     )]
     Locked(Option<Holder>),
     /// No room.
-    #[error("cannot grow, because the disk is full: make room, then `offboard resume`")]
+    #[error("cannot grow, because the disk is full")]
     Full,
     /// It may be read only.
-    #[error(
-        "cannot be written: mend its permissions, or name another file with --ledger ({0}); for \
-         one machine, --no-ledger does without"
-    )]
+    #[error("cannot be written: {0}")]
     ReadOnly(String),
     /// A newer version of this program wrote it.
-    #[error(
-        "was written by a newer version of offboard: use that, or name another file with --ledger"
-    )]
+    #[error("was written by a newer version of offboard")]
     Newer,
     /// It is no ledger, or not any more.
-    #[error(
-        "is damaged, or no ledger: keep it for whoever asks, and name another file with --ledger \
-         ({0})"
-    )]
+    #[error("is corrupt or is not a ledger: {0}")]
     Damaged(String),
     /// Another file stands in its place, or none.
     #[error(
@@ -93,8 +85,8 @@ pub enum Fault {
     Beside,
     /// Another process ended this one's session.
     #[error(
-        "has this process for dead, because the file of its lock is gone: nothing more is sent; \
-         `offboard resume` goes on"
+        "has ended the session of this process, because the file of its lock disappeared: nothing \
+         more is sent"
     )]
     Ended,
     /// The run's plan is not the one that was confirmed.
@@ -107,13 +99,10 @@ pub enum Fault {
     #[error("has another run with this request id")]
     Requested,
     /// There is no home to keep it in.
-    #[error(
-        "has no place, because there is no home folder: name a file with --ledger; for one \
-         machine, --no-ledger does without"
-    )]
+    #[error("has no path, because there is no home folder")]
     NoHome,
     /// Nobody has such a run, or more than one.
-    #[error("has no run {0}; `offboard runs` lists them")]
+    #[error("has no run {0}")]
     NoRun(String),
     /// Several runs begin so.
     #[error("has several runs that begin with {0}: write more of the id")]

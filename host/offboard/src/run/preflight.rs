@@ -154,7 +154,7 @@ impl Runner {
                 .objection(machine, known.as_ref(), Timestamp::now())
         });
         if let Some(objection) = objection {
-            let problem = Problem::new("policy", Retry::Never, objection.to_string());
+            let problem = Problem::from_error("policy", Retry::Never, objection);
             order.settle(Verdict::Rejected(problem));
         }
     }
@@ -214,7 +214,7 @@ impl Runner {
         let Some(objection) = self.policy.objection_to_share(planned, fleet) else {
             return Ok(());
         };
-        let problem = Problem::new("policy", Retry::Never, objection.to_string());
+        let problem = Problem::from_error("policy", Retry::Never, objection);
         self.settle_planned(run, &Verdict::Rejected(problem)).await
     }
 

@@ -257,7 +257,14 @@ async fn finish(
         false => HashSet::new(),
     };
     let mut resent_names = Vec::new();
-    let mut outcome = Outcome::new(course.rows, claims, *screen);
+    let row = ledger.run_at(run).await?;
+    let plan = if course.dry {
+        let plan = session.plan_of(run, course.resend_unknown).await?;
+        (plan.machines > 0).then(|| plan.digest.to_string())
+    } else {
+        row.as_ref().and_then(RunRow::plan_digest)
+    };
+    let mut outcome = Outcome::new(course.rows, claims, plan, *screen);
     let mut after = 0;
     loop {
         let mut entries = ledger.entries(run, after, PAGE).await?;
@@ -284,8 +291,7 @@ async fn finish(
     if course.resend_unknown {
         announce::resent(screen, &resent_names);
     }
-    let row = ledger.run_at(run).await?.filter(|_| !ledger.is_in_memory());
-    if let Some(row) = row {
+    if let Some(row) = row.filter(|_| !ledger.is_in_memory()) {
         // A single order that has ended needs no more words.
         if row.counts.total() > 1
             || row.counts.of(State::Planned) + row.counts.of(State::Unknown) > 0
@@ -343,7 +349,7 @@ pub(super) fn nothing_was_done(
     screen: &Screen,
 ) -> Result<()> {
     let rows = RefCell::new(Rows::new(*screen, output.output));
-    let mut outcome = Outcome::new(&rows, None, *screen);
+    let mut outcome = Outcome::new(&rows, None, None, *screen);
     loop {
         let page = plans.by_ref().take(PAGE as usize);
         let orders: Vec<Order> = page

@@ -172,36 +172,33 @@ const PAGE: usize = 5000;
 
 impl Ledger {
     /// The confirmations of a run, oldest first. A run from an older version has none.
-    ///
-    /// # Errors
-    /// The ledger cannot be read.
-    pub async fn confirmations(&self, run: RunId) -> Result<Vec<ConfirmationRow>, LedgerError> {
-        let read = async {
-            // A ledger of an older version is not migrated for reading.
-            let table = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'confirmation')";
-            if !sqlx::query_scalar(table).fetch_one(&self.pool).await? {
-                return Ok(Vec::new());
-            }
-            let rows = sqlx::query(
-                "SELECT at, method, coalesce(confirmed_by, user) AS by, plan_digest, machines \
-                 FROM confirmation JOIN session ON session.id = confirmation.session \
-                 WHERE run = ? ORDER BY confirmation.id",
-            )
-            .bind(run.0)
-            .fetch_all(&self.pool)
-            .await?;
-            let row = |row: &sqlx::sqlite::SqliteRow| {
-                let machines: i64 = row.try_get("machines")?;
-                Ok(ConfirmationRow {
-                    at: row.try_get("at")?,
-                    method: row.try_get("method")?,
-                    by: row.try_get("by")?,
-                    digest: row.try_get("plan_digest")?,
-                    machines: machines.unsigned_abs(),
-                })
-            };
-            rows.iter().map(row).collect::<Result<_, Fault>>()
+    pub(super) async fn read_confirmations(
+        &self,
+        run: RunId,
+    ) -> Result<Vec<ConfirmationRow>, Fault> {
+        // A ledger of an older version is not migrated for reading.
+        let table = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'confirmation')";
+        if !sqlx::query_scalar(table).fetch_one(&self.pool).await? {
+            return Ok(Vec::new());
+        }
+        let rows = sqlx::query(
+            "SELECT at, method, coalesce(confirmed_by, user) AS by, plan_digest, machines \
+             FROM confirmation JOIN session ON session.id = confirmation.session \
+             WHERE run = ? ORDER BY confirmation.id",
+        )
+        .bind(run.0)
+        .fetch_all(&self.pool)
+        .await?;
+        let row = |row: &sqlx::sqlite::SqliteRow| {
+            let machines: i64 = row.try_get("machines")?;
+            Ok(ConfirmationRow {
+                at: row.try_get("at")?,
+                method: row.try_get("method")?,
+                by: row.try_get("by")?,
+                digest: row.try_get("plan_digest")?,
+                machines: machines.unsigned_abs(),
+            })
         };
-        read.await.map_err(|error: Fault| self.fault(error))
+        rows.iter().map(row).collect()
     }
 }

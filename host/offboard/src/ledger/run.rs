@@ -5,7 +5,9 @@ use std::fmt;
 use sqlx::{Row, sqlite::SqliteRow};
 use uuid::Uuid;
 
-use super::{Counts, Fault, Ledger, LedgerError, Plan, Session, now, orders::insert};
+use super::{
+    ConfirmationRow, Counts, Fault, Ledger, LedgerError, Plan, Session, now, orders::insert,
+};
 use crate::contract::Tag;
 
 /// A run's place in the ledger.
@@ -51,6 +53,18 @@ pub struct RunRow {
     pub profile: Option<String>,
     /// How many of its orders are in which state.
     pub counts: Counts,
+    /// Its confirmations, oldest first; a run that is resumed is confirmed again. A run
+    /// of an older version has none.
+    pub confirmations: Vec<ConfirmationRow>,
+}
+
+impl RunRow {
+    /// The digest of the plan that was confirmed last.
+    #[must_use]
+    pub fn plan_digest(&self) -> Option<String> {
+        let last = self.confirmations.last()?;
+        Some(last.digest.clone())
+    }
 }
 
 const RUNS: &str = "SELECT run.id, run.uuid, run.began, request_id, again, tag, tenant, application, \
@@ -142,7 +156,7 @@ impl Ledger {
         let read = async {
             let mut runs = self.heads().await?;
             for run in &mut runs {
-                run.counts = self.read_counts(run.id).await?;
+                self.complete(run).await?;
             }
             Ok(runs)
         };
@@ -158,7 +172,7 @@ impl Ledger {
             let mut unfinished = Vec::new();
             for mut run in self.heads().await? {
                 if self.is_unfinished(run.id).await? {
-                    run.counts = self.read_counts(run.id).await?;
+                    self.complete(&mut run).await?;
                     unfinished.push(run);
                 }
             }
@@ -199,7 +213,7 @@ impl Ledger {
                 (Some(_), false) => return Err(Fault::ManyRuns(id.to_owned())),
                 _ => return Err(Fault::NoRun(id.to_owned())),
             };
-            run.counts = self.read_counts(run.id).await?;
+            self.complete(&mut run).await?;
             Ok(run)
         };
         read.await.map_err(|error: Fault| self.fault(error))
@@ -215,13 +229,20 @@ impl Ledger {
             let Some(mut run) = runs.into_iter().find(|run| run.id == id) else {
                 return Ok(None);
             };
-            run.counts = self.read_counts(run.id).await?;
+            self.complete(&mut run).await?;
             Ok(Some(run))
         };
         read.await.map_err(|error: Fault| self.fault(error))
     }
 
-    /// All runs, their orders not counted.
+    /// Adds what other tables have of a run.
+    async fn complete(&self, run: &mut RunRow) -> Result<(), Fault> {
+        run.counts = self.read_counts(run.id).await?;
+        run.confirmations = self.read_confirmations(run.id).await?;
+        Ok(())
+    }
+
+    /// All runs, without what other tables have of them.
     async fn heads(&self) -> Result<Vec<RunRow>, Fault> {
         let rows = sqlx::query(RUNS).fetch_all(&self.pool).await?;
         rows.iter().map(run).collect()
@@ -251,5 +272,6 @@ fn run(row: &SqliteRow) -> Result<RunRow, Fault> {
         auth: row.try_get("auth")?,
         profile: row.try_get("profile")?,
         counts: Counts::default(),
+        confirmations: Vec::new(),
     })
 }

@@ -755,12 +755,12 @@ async fn what_is_confirmed_is_the_plan_that_was_shown() {
     session.save(&mut entry).await.unwrap();
     let refused = session.confirm(run, true, &confirmation).await;
     assert!(matches!(refused.unwrap_err().fault(), Fault::PlanChanged));
-    assert!(ledger.confirmations(run).await.unwrap().is_empty());
+    assert!(ledger.run_at(run).await.unwrap().is_none());
 
     let now = session.plan_of(run, false).await.unwrap();
     confirmation.digest = Some(now.digest);
     session.confirm(run, true, &confirmation).await.unwrap();
-    let recorded = ledger.confirmations(run).await.unwrap();
+    let recorded = ledger.run_at(run).await.unwrap().unwrap().confirmations;
     assert_eq!(recorded.len(), 1);
     assert_eq!(recorded[0].method, "answer");
     assert_eq!(recorded[0].by.as_deref(), Some("ada"));
@@ -791,6 +791,5 @@ async fn a_ledger_of_the_first_version_is_migrated() {
     let ledger = open(&path).await.unwrap();
     let runs = ledger.runs().await.unwrap();
     assert_eq!(runs.len(), 1);
-    let none = ledger.confirmations(runs[0].id).await.unwrap();
-    assert!(none.is_empty());
+    assert!(runs[0].confirmations.is_empty());
 }

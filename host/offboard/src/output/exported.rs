@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{CsvRow, OrderRow, schema, time};
+use super::{ConfirmationInfo, CsvRow, OrderRow, schema, time};
 use crate::{
     contract::{Problem, Retry},
     grant::Route,
@@ -37,6 +37,9 @@ pub struct ExportedOrder {
     /// if there is no such answer.
     #[schemars(extend("format" = "date-time"))]
     pub action_read: Option<String>,
+    /// The confirmations of the run, oldest first; a run that is resumed is confirmed again. A
+    /// run from before confirmations were recorded has none.
+    pub confirmations: Vec<ConfirmationInfo>,
 }
 
 /// A POST that left for an order, and its answer.
@@ -124,7 +127,12 @@ impl ExportedOrder {
             run: run.uuid.to_string(),
             number: entry.number,
             attempts: entry.attempts,
-            order: OrderRow::new(&entry.order, hint),
+            order: OrderRow::new(&entry.order, hint).in_plan(run.plan_digest()),
+            confirmations: run
+                .confirmations
+                .iter()
+                .map(ConfirmationInfo::from)
+                .collect(),
             action_read: action_read(&entry.order, &moments).map(time),
             requests: requests.into_iter().map(ExportedRequest::from).collect(),
             moments: moments.into_iter().map(StateChange::from).collect(),

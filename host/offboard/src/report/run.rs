@@ -12,7 +12,7 @@ use super::{ActionRead, Heading, ReportOrder, ReportedChange, ReportedRequest, w
 use crate::{
     ledger::{Entry, Evidence, Ledger, LedgerError, Moment, RunRow},
     order::Order,
-    output::{action_read, remarks, time},
+    output::{ConfirmationInfo, action_read, remarks, time},
 };
 
 /// How many orders are read at once, with all that belongs to them.
@@ -103,6 +103,10 @@ fn heading(run: &RunRow) -> Heading {
     }
     if let Some(tag) = &run.tag {
         facts.push(fact("Tag, set right before", tag.as_str()));
+    }
+    for confirmation in &run.confirmations {
+        let words = ConfirmationInfo::from(confirmation).in_words();
+        facts.push(fact("Confirmed", &words));
     }
     Heading {
         title: format!("Offboarding, {}", time(run.began)),

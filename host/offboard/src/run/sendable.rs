@@ -78,7 +78,6 @@ fn of_a_ledger(ledger: &Ledger, path: &Path, run: RunId, entry: &Entry) {
     is_send(ledger.run_at(run));
     is_send(ledger.alike(run));
     is_send(ledger.comments(run, 1));
-    is_send(ledger.confirmations(run));
 }
 
 fn of_a_session(session: &Session, who: &Who, run: RunId, plans: Vec<Plan>) {

@@ -5,7 +5,10 @@
 
 use sqlx::{Sqlite, Transaction};
 
-use super::{Fault, LedgerError, Session};
+use super::{
+    error::{Fault, LedgerError},
+    session::Session,
+};
 
 /// A call's place in the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -197,3 +200,7 @@ async fn end(
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "calls_tests.rs"]
+mod tests;

@@ -6,9 +6,12 @@ use std::collections::HashSet;
 use sqlx::{Row, SqliteConnection};
 
 use super::{
-    Entry, Fault, LedgerError, RequestId, RunId, Session,
-    entry::{ids, moment, state},
-    now,
+    clock::now,
+    entry::{Entry, ids, moment, state},
+    error::{Fault, LedgerError},
+    request::RequestId,
+    run_id::RunId,
+    session::Session,
 };
 use crate::{contract::MachineId, order::State};
 
@@ -135,6 +138,33 @@ impl Session {
         look.await.map_err(|error: Fault| self.fault(error))
     }
 
+    /// Whether another session is sending this order.
+    #[must_use]
+    pub fn is_elsewhere(&self, entry: &Entry) -> bool {
+        entry.order.state() == State::Sending && entry.owner != Some(self.id)
+    }
+
+    /// Whether this session sent this order last.
+    #[must_use]
+    pub fn is_its_own(&self, entry: &Entry) -> bool {
+        entry.owner == Some(self.id)
+    }
+
+    /// Whether another session is sending orders of this run.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn is_busy_elsewhere(&self, run: RunId) -> Result<bool, LedgerError> {
+        let found: Result<bool, sqlx::Error> = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM orders WHERE run = ? AND state = 'sending' AND owner <> ?)",
+        )
+        .bind(run.0)
+        .bind(self.id)
+        .fetch_one(&self.ledger.pool)
+        .await;
+        found.map_err(|error| self.fault(error))
+    }
+
     /// The numbers of the run's orders that were unknown and that this session has resent.
     /// Those whose request did not leave do not count.
     ///
@@ -231,3 +261,7 @@ async fn other_order(
         failed_later: row.try_get("failed_later")?,
     }))
 }
+
+#[cfg(test)]
+#[path = "claim_tests.rs"]
+mod tests;

@@ -3,7 +3,13 @@
 
 use sqlx::{AssertSqlSafe, Row, Sqlite, Transaction};
 
-use super::{Fault, Ledger, LedgerError, RunId, Session, now};
+use super::{
+    clock::now,
+    database::Ledger,
+    error::{Fault, LedgerError},
+    run_id::RunId,
+    session::Session,
+};
 use crate::{
     contract::{Comment, MachineId, Tag},
     plan::{Confirmation, PlanDigest, PlanHasher},
@@ -200,5 +206,54 @@ impl Ledger {
             })
         };
         rows.iter().map(row).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::{
+        super::sample::{plan, who},
+        *,
+    };
+    use crate::{
+        contract::{Problem, Retry},
+        plan::Method,
+    };
+
+    #[tokio::test]
+    async fn what_is_confirmed_is_the_plan_that_was_shown() {
+        let ledger = Ledger::in_memory().await.unwrap();
+        let session = Session::begin(&ledger, &who(), "run").await.unwrap();
+        let run = session
+            .plan(uuid::Uuid::new_v4(), None, false, None, [plan()])
+            .await
+            .unwrap();
+        let shown = session.plan_of(run, false).await.unwrap();
+        assert_eq!(shown.machines, 1);
+        let mut confirmation = Confirmation {
+            digest: Some(shown.digest),
+            method: Method::Answer,
+            by: Some("ada".to_owned()),
+            resend_unknown: false,
+        };
+        // Another process has done the order meanwhile.
+        let mut entry = ledger.entries(run, 0, 1).await.unwrap().remove(0);
+        let skipped = Problem::new("already-offboarded", Retry::Never, "by another one");
+        entry.order.skip(skipped);
+        session.save(&mut entry).await.unwrap();
+        let refused = session.confirm(run, true, &confirmation).await;
+        assert!(matches!(refused.unwrap_err().fault(), Fault::PlanChanged));
+        assert!(ledger.run_at(run).await.unwrap().is_none());
+
+        let now = session.plan_of(run, false).await.unwrap();
+        confirmation.digest = Some(now.digest);
+        session.confirm(run, true, &confirmation).await.unwrap();
+        let recorded = ledger.run_at(run).await.unwrap().unwrap().confirmations;
+        assert_eq!(recorded.len(), 1);
+        assert_eq!(recorded[0].method, "answer");
+        assert_eq!(recorded[0].by.as_deref(), Some("ada"));
+        assert_eq!(recorded[0].digest, now.digest.to_string());
+        assert_eq!(recorded[0].machines, 0);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use sqlx::{Row, Sqlite, Transaction, sqlite::SqliteRow};
 
-use super::{Fault, Session, now};
+use super::{clock::now, error::Fault, session::Session};
 use crate::{
     contract::{ActionStatus, ActionType, Comment, MachineAction, MachineId, Problem},
     order::{Look, Order, Recorded, Seen, State, Target},
@@ -246,4 +246,49 @@ pub(super) async fn moment(
 
 pub(super) fn ids(known: Option<&HashSet<String>>) -> Option<String> {
     serde_json::to_string(known?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::{
+        super::sample::{claim, ordered, who},
+        *,
+    };
+    use crate::{
+        egress::CallRecord,
+        ledger::{Ledger, RunId},
+        order::Verdict,
+    };
+
+    #[tokio::test]
+    async fn an_order_is_read_as_it_was_written() {
+        let ledger = Ledger::in_memory().await.unwrap();
+        let session = Session::begin(&ledger, &who(), "run").await.unwrap();
+        let mut entry = ordered(&session).await;
+        entry.known = Some(["a".to_owned(), "b".to_owned()].into());
+        let request = claim(&session, &mut entry).await.unwrap();
+        let action = MachineAction {
+            json: "{\"id\":1}".to_owned(),
+            ..MachineAction::bare("action")
+        };
+        entry.order.settle(Verdict::Accepted(Box::new(action)));
+        let record = CallRecord::default();
+        session
+            .answered(request, &record, "accepted", None, Some(&mut entry))
+            .await
+            .unwrap();
+        let read = ledger.entries(RunId(1), 0, 1).await.unwrap().remove(0);
+        assert_eq!(read.order.state(), State::Accepted);
+        assert_eq!(read.known, entry.known);
+        let action = read.order.action().unwrap();
+        assert_eq!(
+            (action.id.as_str(), action.json.as_str()),
+            ("action", "{\"id\":1}")
+        );
+        let states = ledger.moments(&read).await.unwrap();
+        let states: Vec<&str> = states.iter().map(|moment| moment.state.as_str()).collect();
+        assert_eq!(states, ["sending", "accepted"]);
+        assert_eq!(ledger.evidence(&read).await.unwrap()[0].granted, "one POST");
+    }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use sqlx::migrate::MigrateError;
 use thiserror::Error;
 
-use super::Holder;
+use super::holder::Holder;
 
 /// The ledger cannot be used. Whatever was not on record before is not sent.
 #[derive(Debug, Clone, Error)]

@@ -8,7 +8,6 @@
 //! locks.
 
 use std::{
-    ffi::OsString,
     fs, io,
     path::{Path, PathBuf},
     sync::{
@@ -17,7 +16,7 @@ use std::{
     },
 };
 
-use super::{Fault, log, place};
+use super::{error::Fault, log, place, sidecar::beside};
 
 /// After so many writes the log is looked at.
 const WRITES: u64 = 200;
@@ -115,13 +114,6 @@ impl Files {
     }
 }
 
-/// The path whose name has this suffix, too.
-pub(super) fn beside(path: &Path, end: &str) -> PathBuf {
-    let mut beside: OsString = path.as_os_str().to_owned();
-    beside.push(end);
-    beside.into()
-}
-
 #[cfg(unix)]
 fn same(file: &fs::Metadata) -> Same {
     use std::os::unix::fs::MetadataExt;
@@ -132,3 +124,7 @@ fn same(file: &fs::Metadata) -> Same {
 fn same(_: &fs::Metadata) -> Same {
     (0, 0)
 }
+
+#[cfg(test)]
+#[path = "files_tests.rs"]
+mod tests;

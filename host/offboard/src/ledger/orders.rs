@@ -2,9 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::{Row, Sqlite, Transaction};
+use sqlx::{Row, Sqlite, Transaction, query::Query, sqlite::SqliteArguments};
 
-use super::{Entry, Fault, Ledger, LedgerError, RunId, Session, entry::state};
+use super::{
+    database::Ledger,
+    entry::{Entry, state},
+    error::{Fault, LedgerError},
+    run_id::RunId,
+    session::Session,
+};
 use crate::{
     contract::{Comment, MachineId},
     order::{State, Target},
@@ -54,6 +60,18 @@ impl Counts {
             .map(there)
             .filter(|(_, count)| *count > 0)
     }
+}
+
+/// A query for orders of the run `?1`, in order, after the number `?2`, at most `?3`, for
+/// which a condition holds.
+macro_rules! page {
+    ($condition:literal) => {
+        concat!(
+            "SELECT * FROM orders AS this WHERE run = ?1 AND number > ?2 AND ",
+            $condition,
+            " ORDER BY number LIMIT ?3"
+        )
+    };
 }
 
 /// Orders that are put on record at once.
@@ -180,18 +198,7 @@ impl Ledger {
         after: u64,
         limit: u32,
     ) -> Result<Vec<Entry>, LedgerError> {
-        let read = async {
-            let rows = sqlx::query(
-                "SELECT * FROM orders WHERE run = ? AND number > ? ORDER BY number LIMIT ?",
-            )
-            .bind(run.0)
-            .bind(signed(after))
-            .bind(limit)
-            .fetch_all(&self.pool)
-            .await?;
-            rows.iter().map(Entry::of).collect::<Result<_, _>>()
-        };
-        read.await.map_err(|error: Fault| self.fault(error))
+        self.page(page!("TRUE"), run, after, limit).await
     }
 
     /// Orders of a run that are in this state, in order, after this number.
@@ -205,20 +212,13 @@ impl Ledger {
         after: u64,
         limit: u32,
     ) -> Result<Vec<Entry>, LedgerError> {
-        let read = async {
-            let rows = sqlx::query(
-                "SELECT * FROM orders WHERE run = ? AND state = ? AND number > ? \
-                 ORDER BY number LIMIT ?",
-            )
+        let query = sqlx::query(page!("state = ?4"));
+        let query = query
             .bind(run.0)
-            .bind(state.name())
             .bind(signed(after))
             .bind(limit)
-            .fetch_all(&self.pool)
-            .await?;
-            rows.iter().map(Entry::of).collect::<Result<_, _>>()
-        };
-        read.await.map_err(|error: Fault| self.fault(error))
+            .bind(state.name());
+        self.read_orders(query).await
     }
 
     /// Orders of a run that a look may have meant, in order: those of these
@@ -233,22 +233,15 @@ impl Ledger {
         names: &[String],
     ) -> Result<Vec<Entry>, LedgerError> {
         let json = |texts: &[String]| serde_json::to_string(texts).unwrap_or_default();
-        let read = async {
-            let rows = sqlx::query(
-                "SELECT * FROM orders WHERE run = ?1 AND sought IS NULL \
-                 AND machine IN (SELECT value FROM json_each(?2)) \
-                 AND account = (SELECT account FROM run WHERE id = ?1) \
-                 UNION ALL SELECT * FROM orders WHERE run = ?1 \
-                 AND sought IN (SELECT value FROM json_each(?3)) ORDER BY number",
-            )
-            .bind(run.0)
-            .bind(json(machines))
-            .bind(json(names))
-            .fetch_all(&self.pool)
-            .await?;
-            rows.iter().map(Entry::of).collect::<Result<_, _>>()
-        };
-        read.await.map_err(|error: Fault| self.fault(error))
+        let query = sqlx::query(
+            "SELECT * FROM orders WHERE run = ?1 AND sought IS NULL \
+             AND machine IN (SELECT value FROM json_each(?2)) \
+             AND account = (SELECT account FROM run WHERE id = ?1) \
+             UNION ALL SELECT * FROM orders WHERE run = ?1 \
+             AND sought IN (SELECT value FROM json_each(?3)) ORDER BY number",
+        );
+        let query = query.bind(run.0).bind(json(machines)).bind(json(names));
+        self.read_orders(query).await
     }
 
     /// Planned orders of a run that were not looked at, in order, after this
@@ -262,19 +255,8 @@ impl Ledger {
         after: u64,
         limit: u32,
     ) -> Result<Vec<Entry>, LedgerError> {
-        let read = async {
-            let rows = sqlx::query(
-                "SELECT * FROM orders WHERE run = ? AND state = 'planned' AND number > ? \
-                 AND preflight IS NULL ORDER BY number LIMIT ?",
-            )
-            .bind(run.0)
-            .bind(signed(after))
-            .bind(limit)
-            .fetch_all(&self.pool)
-            .await?;
-            rows.iter().map(Entry::of).collect::<Result<_, _>>()
-        };
-        read.await.map_err(|error: Fault| self.fault(error))
+        let query = page!("state = 'planned' AND preflight IS NULL");
+        self.page(query, run, after, limit).await
     }
 
     /// Planned orders of a run whose machine has another order, of whatever run
@@ -288,18 +270,33 @@ impl Ledger {
         after: u64,
         limit: u32,
     ) -> Result<Vec<Entry>, LedgerError> {
+        let query = page!(
+            "state = 'planned' AND EXISTS (SELECT 1 FROM orders AS other \
+             WHERE other.account = this.account AND other.machine = this.machine \
+             AND other.id <> this.id)"
+        );
+        self.page(query, run, after, limit).await
+    }
+
+    /// A page of a run's orders, by a query of [`page!`].
+    async fn page(
+        &self,
+        query: &'static str,
+        run: RunId,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<Entry>, LedgerError> {
+        let query = sqlx::query(query);
+        let query = query.bind(run.0).bind(signed(after)).bind(limit);
+        self.read_orders(query).await
+    }
+
+    async fn read_orders(
+        &self,
+        query: Query<'_, Sqlite, SqliteArguments>,
+    ) -> Result<Vec<Entry>, LedgerError> {
         let read = async {
-            let rows = sqlx::query(
-                "SELECT * FROM orders AS this WHERE run = ? AND state = 'planned' AND number > ? \
-                 AND EXISTS (SELECT 1 FROM orders AS other WHERE other.account = this.account \
-                 AND other.machine = this.machine AND other.id <> this.id) \
-                 ORDER BY number LIMIT ?",
-            )
-            .bind(run.0)
-            .bind(signed(after))
-            .bind(limit)
-            .fetch_all(&self.pool)
-            .await?;
+            let rows = query.fetch_all(&self.pool).await?;
             rows.iter().map(Entry::of).collect::<Result<_, _>>()
         };
         read.await.map_err(|error: Fault| self.fault(error))

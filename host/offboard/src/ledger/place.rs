@@ -5,7 +5,7 @@
 
 use std::path::{Component, Path, Prefix};
 
-use super::Fault;
+use super::error::Fault;
 
 /// Checks that the file may be written where it is. The path is resolved.
 pub(super) fn check(path: &Path) -> Result<(), Fault> {
@@ -29,6 +29,22 @@ pub(super) fn check_names(path: &Path) -> Result<(), Fault> {
     match is_mounted(path) {
         true => Err(Fault::Mounted),
         false => Ok(()),
+    }
+}
+
+/// The folder of a missing file, or the nearest folder above it that exists.
+pub(super) fn existing_folder(path: &Path) -> &Path {
+    let folder = path.ancestors().skip(1).find(|folder| folder.exists());
+    let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
+}
+
+/// Rejects a shared file system before anything is created there.
+pub(super) fn check_folder(folder: &Path) -> Result<(), Fault> {
+    let whole = std::fs::canonicalize(folder)?;
+    match shared(&whole)? {
+        Some(kind) => Err(Fault::Shared(kind)),
+        None => Ok(()),
     }
 }
 

@@ -4,7 +4,13 @@ use std::fmt;
 
 use sqlx::{Row, Sqlite, Transaction, sqlite::SqliteRow};
 
-use super::{Entry, Fault, Ledger, LedgerError, Session, now};
+use super::{
+    clock::now,
+    database::Ledger,
+    entry::Entry,
+    error::{Fault, LedgerError},
+    session::Session,
+};
 use crate::{contract::Problem, egress::CallRecord};
 
 /// As much of an answer is kept, in bytes.

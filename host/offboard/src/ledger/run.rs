@@ -1,24 +1,18 @@
 //! Runs: what was ordered at once.
 
-use std::fmt;
-
 use sqlx::{Row, sqlite::SqliteRow};
 use uuid::Uuid;
 
 use super::{
-    ConfirmationRow, Counts, Fault, Ledger, LedgerError, Plan, Session, now, orders::insert,
+    clock::now,
+    confirm::ConfirmationRow,
+    database::Ledger,
+    error::{Fault, LedgerError},
+    orders::{Counts, Plan, insert},
+    run_id::RunId,
+    session::Session,
 };
 use crate::contract::Tag;
-
-/// A run's place in the ledger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RunId(pub(super) i64);
-
-impl fmt::Display for RunId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(formatter)
-    }
-}
 
 /// A run, as it stands in the ledger.
 #[derive(Debug, Clone)]
@@ -274,4 +268,31 @@ fn run(row: &SqliteRow) -> Result<RunRow, Fault> {
         counts: Counts::default(),
         confirmations: Vec::new(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::{
+        super::sample::{ordered, who},
+        *,
+    };
+    use crate::{
+        contract::{Problem, Retry},
+        order::State,
+    };
+
+    #[tokio::test]
+    async fn a_run_that_has_ended_is_not_unfinished() {
+        let ledger = Ledger::in_memory().await.unwrap();
+        let session = Session::begin(&ledger, &who(), "run").await.unwrap();
+        let mut entry = ordered(&session).await;
+        let unfinished = ledger.unfinished().await.unwrap();
+        assert_eq!(unfinished[0].counts.of(State::Planned), 1);
+        let problem = |kind| Problem::new(kind, Retry::Never, "x");
+        entry.order.skip(problem("duplicate"));
+        session.save(&mut entry).await.unwrap();
+        assert!(ledger.unfinished().await.unwrap().is_empty());
+        assert_eq!(ledger.runs().await.unwrap().len(), 1);
+    }
 }

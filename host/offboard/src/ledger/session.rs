@@ -12,9 +12,11 @@ use sqlx::{Row, Sqlite, Transaction};
 use uuid::Uuid;
 
 use super::{
-    Entry, Fault, Ledger, LedgerError, RunId,
-    files::{Known, beside},
-    now,
+    clock::now,
+    database::Ledger,
+    error::{Fault, LedgerError},
+    files::Known,
+    sidecar::beside,
 };
 use crate::{
     contract::{Problem, ProblemKind, Retry},
@@ -150,33 +152,6 @@ impl Session {
         };
         session.end_the_dead().await?;
         Ok(session)
-    }
-
-    /// Whether another session is sending this order.
-    #[must_use]
-    pub fn is_elsewhere(&self, entry: &Entry) -> bool {
-        entry.order.state() == State::Sending && entry.owner != Some(self.id)
-    }
-
-    /// Whether this session sent this order last.
-    #[must_use]
-    pub fn is_its_own(&self, entry: &Entry) -> bool {
-        entry.owner == Some(self.id)
-    }
-
-    /// Whether another session is sending orders of this run.
-    ///
-    /// # Errors
-    /// The ledger cannot be read.
-    pub async fn is_busy_elsewhere(&self, run: RunId) -> Result<bool, LedgerError> {
-        let found: Result<bool, sqlx::Error> = sqlx::query_scalar(
-            "SELECT EXISTS (SELECT 1 FROM orders WHERE run = ? AND state = 'sending' AND owner <> ?)",
-        )
-        .bind(run.0)
-        .bind(self.id)
-        .fetch_one(&self.ledger.pool)
-        .await;
-        found.map_err(|error| self.fault(error))
     }
 
     /// The ledger that it writes.
@@ -395,3 +370,7 @@ async fn account(writing: &mut Transaction<'static, Sqlite>, who: &Who) -> Resul
     .fetch_one(&mut **writing)
     .await?)
 }
+
+#[cfg(test)]
+#[path = "session_tests.rs"]
+mod tests;

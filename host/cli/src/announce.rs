@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{connect::Connected, drive::Course, hint, report, screen::Screen};
 use offboard::{
     grant::{Grant, Route},
-    ledger::{Alike, Counts, Entry, LedgerError, RunId},
+    ledger::{Alike, LedgerError, OrderCounts, OrderRecord, RunId},
     order::State,
     run::Rehearsed,
     text::clean,
@@ -177,7 +177,7 @@ async fn refused(
     screen: &Screen,
     connected: &Connected,
     run: RunId,
-    counts: &Counts,
+    counts: &OrderCounts,
 ) -> Result<(), LedgerError> {
     let ledger = connected.runner.session.ledger();
     let mut left = REFUSED;
@@ -204,7 +204,7 @@ async fn refused(
 }
 
 /// The machines whose orders are unknown and resent, or the first of them.
-fn to_resend(course: &Course<'_>, screen: &Screen, resent: u64, unknown: &[Entry]) {
+fn to_resend(course: &Course<'_>, screen: &Screen, resent: u64, unknown: &[OrderRecord]) {
     let grace = humantime::format_duration(course.send.grace);
     screen.say(&format!(
         "{resent} machines may be offboarded already: their orders were sent, and their outcome is \
@@ -219,8 +219,8 @@ fn to_resend(course: &Course<'_>, screen: &Screen, resent: u64, unknown: &[Entry
     }
 }
 
-fn few(screen: &Screen, entries: &[Entry]) {
-    let seen: Vec<&Entry> = entries
+fn few(screen: &Screen, entries: &[OrderRecord]) {
+    let seen: Vec<&OrderRecord> = entries
         .iter()
         .filter(|entry| entry.order.seen().is_some())
         .collect();
@@ -235,7 +235,7 @@ fn few(screen: &Screen, entries: &[Entry]) {
     comments(screen, entries);
 }
 
-fn comments(screen: &Screen, entries: &[Entry]) {
+fn comments(screen: &Screen, entries: &[OrderRecord]) {
     let comments: BTreeSet<&str> = entries
         .iter()
         .map(|entry| entry.order.comment().as_str())
@@ -256,7 +256,7 @@ fn comments(screen: &Screen, entries: &[Entry]) {
     }
 }
 
-pub(super) fn name(entry: &Entry) -> String {
+pub(super) fn name(entry: &OrderRecord) -> String {
     let order = &entry.order;
     let id = order.machine().map(|id| id.as_str());
     clean(order.name().or(id).unwrap_or_default())

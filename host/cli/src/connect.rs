@@ -25,7 +25,7 @@ use offboard::{
         sign_in::{InvalidCertificate, Prompt},
     },
     contract::{Problem, ProblemKind, Retry},
-    ledger::{Fault, Ledger, LedgerError, Session, Waited, Waiting, Who},
+    ledger::{Ledger, LedgerError, LedgerErrorKind, Session, SessionInfo, Waited, Waiting},
     mask,
     outputs::{Files, SharedFile},
     rate_limit::{RateLimiter, Wait},
@@ -49,7 +49,7 @@ pub(super) struct Connected {
     pub(super) missing: Option<Problem>,
     /// Why there is no ledger on the disk, where one was wanted.
     pub(super) unrecorded: Option<LedgerError>,
-    pub(super) who: Who,
+    pub(super) who: SessionInfo,
 }
 
 /// Where a command puts its work on record.
@@ -212,13 +212,13 @@ fn of_identity(config: &Config, kind: &ProblemKind) -> String {
 /// then why.
 async fn session(
     config: &Config,
-    who: &Who,
+    who: &SessionInfo,
     command: &'static str,
     record: Record,
     waiting: Waiting,
 ) -> Result<(Session, Option<LedgerError>), LedgerError> {
     let open = async {
-        let nowhere = || LedgerError::nowhere(Fault::NoHome);
+        let nowhere = || LedgerError::nowhere(LedgerErrorKind::NoHome);
         let path = config.ledger_path().ok_or_else(nowhere)?;
         let ledger = Ledger::open(&path, waiting).await?;
         Session::begin(&ledger, who, command).await
@@ -292,10 +292,10 @@ pub(super) fn check_files(
 }
 
 /// For the record: who sends, and with what.
-pub(super) fn who(config: &Config, plugin_sha256: &str, service: &Service) -> Who {
+pub(super) fn who(config: &Config, plugin_sha256: &str, service: &Service) -> SessionInfo {
     let names = ["USER", "USERNAME", "LOGNAME"].into_iter();
     let user = names.filter_map(|name| env::var(name).ok()).next();
-    let mut who = Who::new(user, plugin_sha256, service.api_root.as_str());
+    let mut who = SessionInfo::new(user, plugin_sha256, service.api_root.as_str());
     let auth = config.chosen_auth();
     who.auth = auth.map(|auth| auth.value.name().to_owned());
     who.profile = config.profile().map(ToOwned::to_owned);
@@ -386,7 +386,7 @@ impl Connected {
 
     /// What is on its way is unknown from now on.
     pub(super) async fn leave_unknown(&self, screen: &Screen) {
-        let left = self.runner.session.leave_unknown();
+        let left = self.runner.session.release_as_unknown();
         if let Ok(Err(error)) = tokio::time::timeout(LAST_WRITE, left).await {
             screen.detail(&format!("note: {error}"));
         }

@@ -16,7 +16,7 @@ use offboard::{
     connection::{Connection, Token},
     contract::{Comment, MachineId, Problem, ProblemKind},
     grant::Grant,
-    ledger::{Entry, Ledger, Plan, RunId, Session, Who},
+    ledger::{Ledger, OrderRecord, Plan, RunId, Session, SessionInfo},
     order::{State, Target},
     rate_limit::{Quota, RateLimiter},
     run::{self, Event, Events, Runner, Sending},
@@ -51,7 +51,7 @@ async fn tour(screen: &Screen, signals: &Signals, simulator: &Simulator) -> Resu
     let api_root = simulator.api_root().parse()?;
     let connection = Connection::new(api_root, Some(Token::new(simulator.token())?));
     let sandbox = Sandbox::new(&component, Limits::default())?;
-    let who = Who::new(None, component.digest().as_str(), simulator.api_root());
+    let who = SessionInfo::new(None, component.digest().as_str(), simulator.api_root());
     let ledger = Ledger::in_memory().await?;
     let session = Arc::new(Session::begin(&ledger, &who, "demo").await?);
     let pace = RateLimiter::new(Quota::default(), Arc::clone(&session), |_| {});
@@ -137,7 +137,7 @@ async fn plan(runner: &Runner, machine: &str, comment: &str) -> Result<RunId> {
 }
 
 /// Sends it, without asking anybody; what became of it.
-async fn send(runner: &Runner, run: RunId) -> Result<Entry> {
+async fn send(runner: &Runner, run: RunId) -> Result<OrderRecord> {
     let again = Sending {
         again: true,
         ..Sending::default()
@@ -147,7 +147,7 @@ async fn send(runner: &Runner, run: RunId) -> Result<Entry> {
     the_order(runner, run).await
 }
 
-async fn the_order(runner: &Runner, run: RunId) -> Result<Entry> {
+async fn the_order(runner: &Runner, run: RunId) -> Result<OrderRecord> {
     let orders = runner.session.ledger().entries(run, 0, 1).await?;
     orders.into_iter().next().context("there is no order")
 }

@@ -6,7 +6,7 @@ use offboard::{
     advice::{Purpose, Remedy, TokenSummary, remedy, tag_remedy},
     connection::TokenClaims,
     contract::Problem,
-    ledger::{Fault, LedgerError, SentOrder},
+    ledger::{LedgerError, LedgerErrorKind, SentOrder},
 };
 
 pub(super) use offboard::output::remarks::{JOINED, aftermath, doubts, warnings};
@@ -26,19 +26,21 @@ pub(super) fn of_error(error: &anyhow::Error) -> Option<&'static str> {
 
 /// What to do about an error of the ledger, if this command has a remedy for it.
 pub(super) fn of_ledger(error: &LedgerError) -> Option<&'static str> {
-    match error.fault() {
-        Fault::Full => Some("Make room, then continue with `offboard resume`."),
-        Fault::ReadOnly(_) => Some(
+    match error.kind() {
+        LedgerErrorKind::Full => Some("Make room, then continue with `offboard resume`."),
+        LedgerErrorKind::ReadOnly(_) => Some(
             "Correct its permissions, or name another file with --ledger. For one machine, \
              --no-ledger does without.",
         ),
-        Fault::Newer => Some("Use that version, or name another file with --ledger."),
-        Fault::Damaged(_) => Some("Keep it for analysis, and name another file with --ledger."),
-        Fault::Ended => Some("Continue with `offboard resume`."),
-        Fault::NoHome => {
+        LedgerErrorKind::Newer => Some("Use that version, or name another file with --ledger."),
+        LedgerErrorKind::Damaged(_) => {
+            Some("Keep it for analysis, and name another file with --ledger.")
+        }
+        LedgerErrorKind::Ended => Some("Continue with `offboard resume`."),
+        LedgerErrorKind::NoHome => {
             Some("Name a file with --ledger. For one machine, --no-ledger does without.")
         }
-        Fault::NoRun(_) => Some("`offboard runs` lists the runs."),
+        LedgerErrorKind::NoRun(_) => Some("`offboard runs` lists the runs."),
         _ => None,
     }
 }

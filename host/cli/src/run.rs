@@ -18,7 +18,7 @@ use super::{
 use offboard::{
     config::Secrets,
     contract::Problem,
-    ledger::{Fault, Plan, RunRow},
+    ledger::{LedgerErrorKind, Plan, RunRow},
     order::Verdict,
     run::unrecorded,
 };
@@ -155,7 +155,7 @@ async fn order(
                         () = tokio::time::sleep(PAUSE) => waited += PAUSE,
                         () = signals.stopping() => return Ok(Exit::Interrupted),
                     }
-                    session.end_the_dead().await?;
+                    session.end_stale_sessions().await?;
                     continue;
                 }
                 None => {}
@@ -172,7 +172,7 @@ async fn order(
         }
         match planned {
             // Another process was first, since the question.
-            Err(error) if asks && matches!(error.fault(), Fault::Requested) => {}
+            Err(error) if asks && matches!(error.kind(), LedgerErrorKind::Requested) => {}
             planned => break planned?,
         }
     };

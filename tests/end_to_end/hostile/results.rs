@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use offboard::{
     contract::Retry,
-    ledger::{Ledger, Plan, Session, Who},
+    ledger::{Ledger, Plan, Session, SessionInfo},
     order::{Look, Order, State, Target},
     rate_limit::{Quota, RateLimiter},
     run::{Events, Runner, Sending},
@@ -20,7 +20,7 @@ use crate::support::Outcome;
 /// Lets the guest carry out an order in the real runner, and gives the order.
 async fn run(guest: &str, server: &Scripted) -> Order {
     let ledger = Ledger::in_memory().await.unwrap();
-    let who = Who::new(None, "0", server.root());
+    let who = SessionInfo::new(None, "0", server.root());
     let session = Arc::new(Session::begin(&ledger, &who, "run").await.unwrap());
     let pace = RateLimiter::new(Quota::default(), Arc::clone(&session), |_| {});
     let stopped = tokio_util::sync::CancellationToken::new();

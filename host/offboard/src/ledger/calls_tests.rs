@@ -7,13 +7,13 @@ use super::{
 use crate::ledger::Ledger;
 
 /// Whether a call may leave at this time, in milliseconds.
-async fn turn(session: &Session, windows: &[(u32, i64)], now: i64) -> Turn {
-    session.turn("/api", windows, &[], || now).await.unwrap()
+async fn turn(session: &Session, windows: &[(u32, i64)], now: i64) -> Admission {
+    session.admit("/api", windows, &[], || now).await.unwrap()
 }
 
 async fn call(session: &Session, windows: &[(u32, i64)], now: i64) -> CallId {
     match turn(session, windows, now).await {
-        Turn::Now(call) => call,
+        Admission::Now(call) => call,
         other => panic!("{other:?}"),
     }
 }
@@ -27,23 +27,23 @@ async fn a_slot_is_free_a_window_after_its_answer_for_all_sessions() {
     let quota = [(2, 10_000)];
     let first = call(&one, &quota, 0).await;
     let second = call(&other, &quota, 0).await;
-    assert_eq!(turn(&one, &quota, 0).await, Turn::Answer);
+    assert_eq!(turn(&one, &quota, 0).await, Admission::Answer);
     one.had_answers(&[(first, 3000)]).await.unwrap();
-    assert_eq!(turn(&other, &quota, 4000).await, Turn::At(13_000));
+    assert_eq!(turn(&other, &quota, 4000).await, Admission::At(13_000));
     other.had_answers(&[(second, 5000)]).await.unwrap();
-    assert_eq!(turn(&one, &quota, 5000).await, Turn::At(13_000));
+    assert_eq!(turn(&one, &quota, 5000).await, Admission::At(13_000));
     let third = call(&one, &quota, 13_000).await;
-    assert_eq!(turn(&other, &quota, 13_000).await, Turn::At(15_000));
+    assert_eq!(turn(&other, &quota, 13_000).await, Admission::At(15_000));
     one.had_answers(&[(third, 13_000)]).await.unwrap();
     // Another API has windows of its own, and another account, too.
-    let elsewhere = one.turn("/other", &quota, &[], || 13_000).await.unwrap();
-    assert!(matches!(elsewhere, Turn::Now(_)));
+    let elsewhere = one.admit("/other", &quota, &[], || 13_000).await.unwrap();
+    assert!(matches!(elsewhere, Admission::Now(_)));
     let mut stranger = who();
     stranger.tenant = Some("another".to_owned());
     let stranger = Session::begin(&ledger, &stranger, "run").await.unwrap();
     assert!(matches!(
         turn(&stranger, &quota, 13_000).await,
-        Turn::Now(_)
+        Admission::Now(_)
     ));
 }
 
@@ -61,11 +61,11 @@ async fn all_limits_hold_at_once() {
         (10_000, None),
     ] {
         match turn(&session, &quota, now).await {
-            Turn::Now(call) => {
+            Admission::Now(call) => {
                 assert_eq!(expected, None, "{now}");
                 session.had_answers(&[(call, now)]).await.unwrap();
             }
-            other => assert_eq!(Some(other), expected.map(Turn::At), "{now}"),
+            other => assert_eq!(Some(other), expected.map(Admission::At), "{now}"),
         }
     }
 }
@@ -77,7 +77,7 @@ async fn a_clock_that_is_put_back_does_not_stop_everybody() {
     let quota = [(1, 1000)];
     let first = call(&session, &quota, 1_000_000).await;
     session.had_answers(&[(first, 1_000_000)]).await.unwrap();
-    assert_eq!(turn(&session, &quota, 5000).await, Turn::At(6000));
+    assert_eq!(turn(&session, &quota, 5000).await, Admission::At(6000));
 }
 
 #[tokio::test]
@@ -86,8 +86,8 @@ async fn a_pause_is_everybodys() {
     let session = Session::begin(&ledger, &who(), "run").await.unwrap();
     session.pause_until(5000).await.unwrap();
     session.pause_until(3000).await.unwrap();
-    assert_eq!(turn(&session, &[], 4000).await, Turn::Paused(5000));
-    assert!(matches!(turn(&session, &[], 5000).await, Turn::Now(_)));
+    assert_eq!(turn(&session, &[], 4000).await, Admission::Paused(5000));
+    assert!(matches!(turn(&session, &[], 5000).await, Admission::Now(_)));
 }
 
 #[tokio::test]
@@ -95,7 +95,7 @@ async fn a_pause_that_a_wrong_clock_set_ends() {
     let ledger = Ledger::in_memory().await.unwrap();
     let session = Session::begin(&ledger, &who(), "run").await.unwrap();
     session.pause_until(365 * 24 * 3_600_000).await.unwrap();
-    assert!(matches!(turn(&session, &[], 5000).await, Turn::Now(_)));
+    assert!(matches!(turn(&session, &[], 5000).await, Admission::Now(_)));
 }
 
 /// Numbers that look like chance, and are the same each time.
@@ -126,15 +126,15 @@ async fn no_stretch_of_time_has_more_calls_than_the_quota() {
                 .map(|(end, call)| (*call, *end))
                 .collect();
             open.retain(|(end, _)| *end > now);
-            match session.turn("/api", &quota, &ended, || now).await.unwrap() {
-                Turn::Now(call) => {
+            match session.admit("/api", &quota, &ended, || now).await.unwrap() {
+                Admission::Now(call) => {
                     let takes = 1 + chance(&mut state, 300);
                     counted.push(now + chance(&mut state, takes + 1));
                     open.push((now + takes, call));
                 }
-                Turn::At(at) => now = at,
-                Turn::Answer => now = open[0].0,
-                Turn::Paused(_) => unreachable!(),
+                Admission::At(at) => now = at,
+                Admission::Answer => now = open[0].0,
+                Admission::Paused(_) => unreachable!(),
             }
         }
         counted.sort_unstable();
@@ -159,7 +159,7 @@ async fn a_call_that_waited_for_the_ledger_counts_from_the_end_of_its_wait() {
     let writing = other.write().await.unwrap();
     let is_free = std::cell::Cell::new(false);
     let clock = || if is_free.get() { 2000 } else { 1000 };
-    let turn = session.turn("/api", &[], &[], clock);
+    let turn = session.admit("/api", &[], &[], clock);
     let free = async {
         tokio::task::yield_now().await;
         is_free.set(true);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sqlx::{SqliteConnection, SqlitePool};
 
-use super::{error::Fault, files::Files};
+use super::{error::LedgerErrorKind, files::Files};
 
 /// How often a log is read before it is taken for damaged, and the pause between.
 const TRIES: usize = 5;
@@ -16,7 +16,7 @@ const FRAMES: u32 = 1000;
 
 /// Checks that the next process finds everything that was committed, and that the file
 /// was not cut.
-pub(super) async fn check_whole(pool: &SqlitePool, files: &Files) -> Result<(), Fault> {
+pub(super) async fn check_whole(pool: &SqlitePool, files: &Files) -> Result<(), LedgerErrorKind> {
     check_log(pool, files).await?;
     match files.check() {
         Ok(size) => {
@@ -30,7 +30,7 @@ pub(super) async fn check_whole(pool: &SqlitePool, files: &Files) -> Result<(), 
 
 /// Checks that the log has all frames that its index names. Returns how many there are
 /// that may be moved into the file.
-async fn check_log(pool: &SqlitePool, files: &Files) -> Result<u32, Fault> {
+async fn check_log(pool: &SqlitePool, files: &Files) -> Result<u32, LedgerErrorKind> {
     for _ in 0..TRIES {
         let (_, in_index, moved): (i64, i64, i64) = sqlx::query_as("PRAGMA wal_checkpoint(NOOP)")
             .fetch_one(pool)
@@ -45,12 +45,12 @@ async fn check_log(pool: &SqlitePool, files: &Files) -> Result<u32, Fault> {
         // Another process may have begun the log anew in between.
         tokio::time::sleep(PAUSE).await;
     }
-    Err(Fault::LogLost)
+    Err(LedgerErrorKind::LogLost)
 }
 
 /// Moves the commits from the log into the file when they are many, as SQLite would do
 /// by itself, and without a check.
-pub(super) async fn tidy(pool: &SqlitePool, files: &Files) -> Result<(), Fault> {
+pub(super) async fn tidy(pool: &SqlitePool, files: &Files) -> Result<(), LedgerErrorKind> {
     if check_log(pool, files).await? >= FRAMES {
         sqlx::query("PRAGMA wal_checkpoint(PASSIVE)")
             .execute(pool)
@@ -65,15 +65,15 @@ pub(super) async fn check_cut(
     files: &Files,
     size: u64,
     reading: &mut SqliteConnection,
-) -> Result<(), Fault> {
+) -> Result<(), LedgerErrorKind> {
     if files.has_shrunk(size) && size < in_use(reading).await? {
-        return Err(Fault::Gone);
+        return Err(LedgerErrorKind::Gone);
     }
     Ok(())
 }
 
 /// The size of the part of the file that the database uses, in bytes.
-async fn in_use(reading: &mut SqliteConnection) -> Result<u64, Fault> {
+async fn in_use(reading: &mut SqliteConnection) -> Result<u64, LedgerErrorKind> {
     let size: i64 = sqlx::query_scalar(
         "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
     )

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     contract::{MachineAction, Problem, Retry},
-    ledger::{Ledger, Who},
+    ledger::{Ledger, SessionInfo},
     order::{Look, Verdict},
 };
 
@@ -63,7 +63,7 @@ async fn of_two_sessions_one_resends_an_order() {
     other.save(&mut theirs).await.unwrap();
     assert_eq!(theirs.known, mine.known);
 
-    let changes = ledgers[0].moments(&mine).await.unwrap();
+    let changes = ledgers[0].state_changes(&mine).await.unwrap();
     let sending = changes.iter().filter(|change| change.state == "sending");
     let details: Vec<_> = sending.map(|change| change.detail.as_deref()).collect();
     assert_eq!(details, [Some("resent")]);
@@ -101,7 +101,7 @@ async fn of_one_run_a_machine_is_sent_for_once_also_where_that_is_done_again() {
 #[tokio::test]
 async fn another_application_of_the_tenant_does_not_send_it_again() {
     let ledger = Ledger::in_memory().await.unwrap();
-    let application = |name: &str| Who {
+    let application = |name: &str| SessionInfo {
         tenant: Some("contoso".to_owned()),
         application: Some(name.to_owned()),
         ..who()

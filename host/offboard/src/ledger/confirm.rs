@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Row, Sqlite, Transaction};
 use super::{
     clock::now,
     database::Ledger,
-    error::{Fault, LedgerError},
+    error::{LedgerError, LedgerErrorKind},
     run_id::RunId,
     session::Session,
 };
@@ -50,7 +50,7 @@ impl Session {
             let mut reading = self.ledger.pool.begin().await?;
             self.read_plan(&mut reading, run, resend_unknown).await
         };
-        plan.await.map_err(|error: Fault| self.fault(error))
+        plan.await.map_err(|kind: LedgerErrorKind| self.error(kind))
     }
 
     /// Confirms a run: from now on it can be resumed. With `all`, every order of it is
@@ -74,7 +74,7 @@ impl Session {
                 .digest
                 .is_some_and(|digest| digest != plan.digest)
             {
-                return Err(Fault::PlanChanged);
+                return Err(LedgerErrorKind::PlanChanged);
             }
             let confirmed =
                 sqlx::query("UPDATE run SET draft = 0 WHERE id = ? AND (NOT draft OR session = ?)")
@@ -83,7 +83,7 @@ impl Session {
                     .execute(&mut *writing)
                     .await?;
             if confirmed.rows_affected() != 1 {
-                return Err(Fault::Ended);
+                return Err(LedgerErrorKind::Ended);
             }
             sqlx::query(
                 "UPDATE orders SET confirmed = 1 \
@@ -109,7 +109,9 @@ impl Session {
             .await?;
             Ok(writing.commit().await?)
         };
-        confirm.await.map_err(|error: Fault| self.fault(error))
+        confirm
+            .await
+            .map_err(|kind: LedgerErrorKind| self.error(kind))
     }
 
     async fn read_plan(
@@ -117,8 +119,9 @@ impl Session {
         reading: &mut Transaction<'static, Sqlite>,
         run: RunId,
         resend_unknown: bool,
-    ) -> Result<PlanRow, Fault> {
-        let damaged = |what: &str| Fault::Damaged(format!("an order's {what} cannot be read"));
+    ) -> Result<PlanRow, LedgerErrorKind> {
+        let damaged =
+            |what: &str| LedgerErrorKind::Damaged(format!("an order's {what} cannot be read"));
         let head = sqlx::query(
             "SELECT tenant, plugin_sha256, (SELECT tag FROM run WHERE id = ?) AS tag \
              FROM session JOIN account ON account.id = session.account WHERE session.id = ?",
@@ -181,7 +184,7 @@ impl Ledger {
     pub(super) async fn read_confirmations(
         &self,
         run: RunId,
-    ) -> Result<Vec<ConfirmationRow>, Fault> {
+    ) -> Result<Vec<ConfirmationRow>, LedgerErrorKind> {
         // A ledger of an older version is not migrated for reading.
         let table = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'confirmation')";
         if !sqlx::query_scalar(table).fetch_one(&self.pool).await? {
@@ -243,7 +246,10 @@ mod tests {
         entry.order.skip(skipped);
         session.save(&mut entry).await.unwrap();
         let refused = session.confirm(run, true, &confirmation).await;
-        assert!(matches!(refused.unwrap_err().fault(), Fault::PlanChanged));
+        assert!(matches!(
+            refused.unwrap_err().kind(),
+            LedgerErrorKind::PlanChanged
+        ));
         assert!(ledger.run_at(run).await.unwrap().is_none());
 
         let now = session.plan_of(run, false).await.unwrap();

@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 
 use super::{
     checkpoint,
-    error::{Fault, LedgerError},
+    error::{LedgerError, LedgerErrorKind},
     files::Files,
     wait::Waiting,
 };
@@ -65,25 +65,28 @@ impl Ledger {
 
     /// A transaction that writes: it waits for its turn at the beginning, so
     /// that what it reads still holds when it writes.
-    pub(super) async fn write(&self) -> Result<Transaction<'static, Sqlite>, Fault> {
+    pub(super) async fn write(&self) -> Result<Transaction<'static, Sqlite>, LedgerErrorKind> {
         let writing = self.begin(false).await?;
-        writing.ok_or(Fault::Locked(None))
+        writing.ok_or(LedgerErrorKind::Locked(None))
     }
 
     /// The same before something is sent: does not wait if this process is to stop.
-    pub(super) async fn write_now(&self) -> Result<Transaction<'static, Sqlite>, Fault> {
+    pub(super) async fn write_now(&self) -> Result<Transaction<'static, Sqlite>, LedgerErrorKind> {
         let writing = self.begin(true).await?;
-        writing.ok_or(Fault::Locked(None))
+        writing.ok_or(LedgerErrorKind::Locked(None))
     }
 
     /// The same; `None` if this process is to stop before the ledger is free.
     pub(super) async fn write_to_send(
         &self,
-    ) -> Result<Option<Transaction<'static, Sqlite>>, Fault> {
+    ) -> Result<Option<Transaction<'static, Sqlite>>, LedgerErrorKind> {
         self.begin(true).await
     }
 
-    async fn begin(&self, yields: bool) -> Result<Option<Transaction<'static, Sqlite>>, Fault> {
+    async fn begin(
+        &self,
+        yields: bool,
+    ) -> Result<Option<Transaction<'static, Sqlite>>, LedgerErrorKind> {
         if let Some(files) = self.files.as_ref().filter(|files| files.is_due()) {
             checkpoint::tidy(&self.pool, files).await?;
         }
@@ -108,7 +111,7 @@ impl Ledger {
     pub(super) async fn commit_to_send(
         &self,
         writing: Transaction<'static, Sqlite>,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), LedgerErrorKind> {
         writing.commit().await?;
         let Some(files) = &self.files else {
             return Ok(());
@@ -117,8 +120,8 @@ impl Ledger {
         checkpoint::tidy(&self.pool, files).await
     }
 
-    pub(super) fn fault(&self, fault: impl Into<Fault>) -> LedgerError {
-        LedgerError::new(&self.path, fault.into())
+    pub(super) fn error(&self, kind: impl Into<LedgerErrorKind>) -> LedgerError {
+        LedgerError::new(&self.path, kind.into())
     }
 }
 
@@ -160,7 +163,7 @@ mod tests {
         let ledger = open(&path).await.unwrap();
         let session = Session::begin(&ledger, &who(), "run").await.unwrap();
         let writing = other.write().await.unwrap();
-        let waits = session.end_the_dead();
+        let waits = session.end_stale_sessions();
         waits.await.unwrap();
         let viewed = Ledger::view(&path).await.unwrap();
         assert!(viewed.runs().await.unwrap().is_empty());
@@ -169,7 +172,7 @@ mod tests {
             ..ledger.clone()
         };
         let locked = patient.write().await.map(|_| ()).unwrap_err();
-        assert!(matches!(locked, Fault::Locked(_)), "{locked}");
+        assert!(matches!(locked, LedgerErrorKind::Locked(_)), "{locked}");
         assert!(ledger.runs().await.unwrap().is_empty());
         let rest = tokio::join!(ledger.write(), async {
             drop(writing);

@@ -7,18 +7,18 @@ use thiserror::Error;
 
 use super::holder::Holder;
 
-/// The ledger cannot be used. Whatever was not on record before is not sent.
+/// The ledger cannot be used. What was not on record before is not sent.
 #[derive(Debug, Clone, Error)]
-#[error("the ledger {} {fault}", crate::mask::path(.path))]
+#[error("the ledger {} {kind}", crate::mask::path(.path))]
 pub struct LedgerError {
     path: PathBuf,
-    fault: Fault,
+    kind: LedgerErrorKind,
 }
 
-/// What is wrong with it.
+/// Why the ledger cannot be used.
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
-pub enum Fault {
+pub enum LedgerErrorKind {
     /// Another process holds it for writing.
     #[error(
         "is locked by {}: let that process end or continue, then resume the run",
@@ -34,7 +34,7 @@ pub enum Fault {
     /// A newer version of this program wrote it.
     #[error("was written by a newer version of offboard")]
     Newer,
-    /// It is no ledger, or not any more.
+    /// The file is corrupt or is not a ledger.
     #[error("is corrupt or is not a ledger: {0}")]
     Damaged(String),
     /// Another file stands in its place, or none.
@@ -101,10 +101,10 @@ pub enum Fault {
     /// There is no home to keep it in.
     #[error("has no path, because there is no home folder")]
     NoHome,
-    /// Nobody has such a run, or more than one.
+    /// No run has this id.
     #[error("has no run {0}")]
     NoRun(String),
-    /// Several runs begin so.
+    /// The ids of several runs begin with this text.
     #[error("has several runs that begin with {0}: write more of the id")]
     ManyRuns(String),
     /// Something else that the disk or the database says.
@@ -119,27 +119,27 @@ fn holder(holder: Option<&Holder>) -> String {
 impl LedgerError {
     /// An error of the ledger at this path.
     #[must_use]
-    pub fn new(path: &Path, fault: Fault) -> Self {
+    pub fn new(path: &Path, kind: LedgerErrorKind) -> Self {
         Self {
             path: path.to_owned(),
-            fault,
+            kind,
         }
     }
 
-    /// There is none.
+    /// An error before the path of the ledger is known.
     #[must_use]
-    pub fn nowhere(fault: Fault) -> Self {
-        Self::new(Path::new("ledger.db"), fault)
+    pub fn nowhere(kind: LedgerErrorKind) -> Self {
+        Self::new(Path::new("ledger.db"), kind)
     }
 
-    /// What is wrong.
+    /// The kind of the error.
     #[must_use]
-    pub fn fault(&self) -> &Fault {
-        &self.fault
+    pub fn kind(&self) -> &LedgerErrorKind {
+        &self.kind
     }
 }
 
-impl From<sqlx::Error> for Fault {
+impl From<sqlx::Error> for LedgerErrorKind {
     fn from(error: sqlx::Error) -> Self {
         match &error {
             sqlx::Error::PoolTimedOut => return Self::Locked(None),
@@ -169,7 +169,7 @@ impl From<sqlx::Error> for Fault {
     }
 }
 
-impl From<MigrateError> for Fault {
+impl From<MigrateError> for LedgerErrorKind {
     fn from(error: MigrateError) -> Self {
         match error {
             MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => Self::Newer,
@@ -179,7 +179,7 @@ impl From<MigrateError> for Fault {
     }
 }
 
-impl From<std::io::Error> for Fault {
+impl From<std::io::Error> for LedgerErrorKind {
     fn from(error: std::io::Error) -> Self {
         use std::io::ErrorKind as Kind;
         match error.kind() {

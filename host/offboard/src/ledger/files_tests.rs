@@ -22,7 +22,7 @@ async fn what_nobody_finds_any_more_is_not_written() {
     let mut entry = ordered(&session).await;
     std::fs::rename(&path, folder.path().join("elsewhere.db")).unwrap();
     let claimed = session.claim(&mut entry, false, "/route", "one POST").await;
-    assert!(matches!(claimed.unwrap_err().fault(), Fault::Gone));
+    assert!(matches!(claimed.unwrap_err().kind(), LedgerErrorKind::Gone));
 }
 
 #[cfg(unix)]
@@ -93,8 +93,8 @@ async fn nothing_is_claimed_without_one_of_the_ledger_s_files() {
         let error = claimed.map(|_| what).unwrap_err();
         // SQLite may be the first to notice that its log was emptied.
         let is_noticed = matches!(
-            error.fault(),
-            Fault::Gone | Fault::LogLost | Fault::Other(_)
+            error.kind(),
+            LedgerErrorKind::Gone | LedgerErrorKind::LogLost | LedgerErrorKind::Other(_)
         );
         assert!(is_noticed, "{what}: {error}");
         let request = session.request(None, "/route", "x", "y", "one POST").await;
@@ -112,7 +112,10 @@ async fn nothing_is_claimed_once_a_file_has_two_names() {
         let other = folder.path().join("other");
         std::fs::hard_link(beside(&path, end), &other).unwrap();
         let claimed = session.claim(&mut entry, false, "/route", "one POST").await;
-        assert!(matches!(claimed.unwrap_err().fault(), Fault::Linked));
+        assert!(matches!(
+            claimed.unwrap_err().kind(),
+            LedgerErrorKind::Linked
+        ));
         std::fs::remove_file(other).unwrap();
         assert!(claim(&session, &mut entry).await.is_ok(), "{end}");
     }

@@ -9,7 +9,7 @@ use sqlx::{
 
 use super::{
     database::{KeepOpen, Ledger},
-    error::{Fault, LedgerError},
+    error::{LedgerError, LedgerErrorKind},
     files::Files,
     place,
     schema::schema,
@@ -34,19 +34,19 @@ impl Ledger {
     /// It cannot be written, is damaged, or is of a newer version; or two processes could
     /// not lock each other out where it is.
     pub async fn open(path: &Path, waiting: Waiting) -> Result<Self, LedgerError> {
-        let fault = |fault| LedgerError::new(path, fault);
-        prepare(path).map_err(fault)?;
+        let failed = |kind| LedgerError::new(path, kind);
+        prepare(path).map_err(failed)?;
         // However it is spelled: the locks beside it are found by its name.
-        let whole = std::fs::canonicalize(path).map_err(|error| fault(error.into()))?;
+        let whole = std::fs::canonicalize(path).map_err(|error| failed(error.into()))?;
         let path = whole.as_path();
-        let fault = |fault| LedgerError::new(path, fault);
-        place::check(path).map_err(fault)?;
+        let failed = |kind| LedgerError::new(path, kind);
+        place::check(path).map_err(failed)?;
         let open = || Self::open_now(path, waiting.clone());
-        let opened = waiting.for_lock(path, true, open).await.map_err(fault)?;
-        opened.ok_or_else(|| fault(Fault::Locked(None)))
+        let opened = waiting.for_lock(path, true, open).await.map_err(failed)?;
+        opened.ok_or_else(|| failed(LedgerErrorKind::Locked(None)))
     }
 
-    async fn open_now(path: &Path, waiting: Waiting) -> Result<Self, Fault> {
+    async fn open_now(path: &Path, waiting: Waiting) -> Result<Self, LedgerErrorKind> {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .journal_mode(SqliteJournalMode::Wal)
@@ -79,17 +79,17 @@ impl Ledger {
     /// SQLite cannot be used at all.
     pub async fn in_memory() -> Result<Self, LedgerError> {
         let path = Path::new(":memory:");
-        let fault = |fault| LedgerError::new(path, fault);
+        let failed = |kind| LedgerError::new(path, kind);
         let options = SqliteConnectOptions::from_str("sqlite::memory:")
-            .map_err(|error| fault(error.into()))?;
-        let ledger = Self::connect(options, path, true).await.map_err(fault)?;
+            .map_err(|error| failed(error.into()))?;
+        let ledger = Self::connect(options, path, true).await.map_err(failed)?;
         let migrated = schema().run(&ledger.pool).await;
-        migrated.map_err(|error| fault(error.into()))?;
+        migrated.map_err(|error| failed(error.into()))?;
         Ok(ledger)
     }
 
     /// One that stands in for a file that has nothing in it yet.
-    async fn empty(path: &Path) -> Result<Self, Fault> {
+    async fn empty(path: &Path) -> Result<Self, LedgerErrorKind> {
         let options = SqliteConnectOptions::from_str("sqlite::memory:")?;
         let ledger = Self::connect(options, path, false).await?;
         schema().run(&ledger.pool).await?;
@@ -103,27 +103,27 @@ impl Ledger {
     /// There is none, or it is damaged or of a newer version; or its newest commits
     /// cannot be found from here.
     pub async fn view(path: &Path) -> Result<Self, LedgerError> {
-        let fault = |fault| LedgerError::new(path, fault);
+        let failed = |kind| LedgerError::new(path, kind);
         // SQLite finds the files beside it by the name of the file, not of a link to it.
-        let whole =
-            std::fs::canonicalize(path).map_err(|error| fault(Fault::Other(error.to_string())))?;
+        let whole = std::fs::canonicalize(path)
+            .map_err(|error| failed(LedgerErrorKind::Other(error.to_string())))?;
         let path = whole.as_path();
-        let fault = |fault| LedgerError::new(path, fault);
-        place::check_names(path).map_err(fault)?;
+        let failed = |kind| LedgerError::new(path, kind);
+        place::check_names(path).map_err(failed)?;
         let waiting = Waiting::default().at_most(PATIENCE_TO_READ);
         let viewed = waiting.for_lock(path, false, || Self::view_now(path));
-        let viewed = viewed.await.map_err(fault)?;
-        viewed.ok_or_else(|| fault(Fault::Locked(None)))
+        let viewed = viewed.await.map_err(failed)?;
+        viewed.ok_or_else(|| failed(LedgerErrorKind::Locked(None)))
     }
 
-    async fn view_now(path: &Path) -> Result<Self, Fault> {
+    async fn view_now(path: &Path) -> Result<Self, LedgerErrorKind> {
         let options = SqliteConnectOptions::new().filename(path).read_only(true);
         let ledger = match Self::view_with_log(path, options.clone()).await {
             Ok(ledger) => ledger,
-            Err(Fault::Locked(holder)) => return Err(Fault::Locked(holder)),
+            Err(LedgerErrorKind::Locked(holder)) => return Err(LedgerErrorKind::Locked(holder)),
             // On a medium that is read-only not even the lock can be made. What stands
             // beside the file is not read then.
-            Err(_) if has_more(path) => return Err(Fault::Beside),
+            Err(_) if has_more(path) => return Err(LedgerErrorKind::Beside),
             Err(_) => Self::connect(options.immutable(true), path, false).await?,
         };
         // Another process creates it at this moment: it is still empty.
@@ -136,15 +136,18 @@ impl Ledger {
             .await?;
         let known = schema().iter().map(|version| version.version).max();
         match version > known {
-            true => Err(Fault::Newer),
+            true => Err(LedgerErrorKind::Newer),
             false => Ok(ledger),
         }
     }
 
-    async fn view_with_log(path: &Path, options: SqliteConnectOptions) -> Result<Self, Fault> {
+    async fn view_with_log(
+        path: &Path,
+        options: SqliteConnectOptions,
+    ) -> Result<Self, LedgerErrorKind> {
         // Another machine's memory cannot be read, and its log may be written there.
         if let Some(kind) = place::shared(path)? {
-            return Err(Fault::Shared(kind));
+            return Err(LedgerErrorKind::Shared(kind));
         }
         let ledger = Self::connect(options, path, false).await?;
         let read = sqlx::query("SELECT count(*) FROM sqlite_schema");
@@ -156,7 +159,7 @@ impl Ledger {
         options: SqliteConnectOptions,
         path: &Path,
         in_memory: bool,
-    ) -> Result<Self, Fault> {
+    ) -> Result<Self, LedgerErrorKind> {
         let options = options
             .busy_timeout(wait::TRY)
             .foreign_keys(true)
@@ -184,19 +187,19 @@ impl Ledger {
     }
 
     /// Checks the structure of the database.
-    async fn quick_check(&self) -> Result<(), Fault> {
+    async fn quick_check(&self) -> Result<(), LedgerErrorKind> {
         let said: String = sqlx::query_scalar("PRAGMA quick_check(1)")
             .fetch_one(&self.pool)
             .await?;
         match said.as_str() {
             "ok" => Ok(()),
-            _ => Err(Fault::Damaged(said)),
+            _ => Err(LedgerErrorKind::Damaged(said)),
         }
     }
 }
 
 /// Whether a database has nothing in it.
-async fn is_empty(pool: &SqlitePool) -> Result<bool, Fault> {
+async fn is_empty(pool: &SqlitePool) -> Result<bool, LedgerErrorKind> {
     let count: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
         .fetch_one(pool)
         .await?;
@@ -211,7 +214,7 @@ fn has_more(path: &Path) -> bool {
 /// Creates the file so that only this user can read it from the beginning. An existing
 /// file is not opened: this process may have it open, and closing it would release its
 /// locks.
-fn prepare(path: &Path) -> Result<(), Fault> {
+fn prepare(path: &Path) -> Result<(), LedgerErrorKind> {
     if path.exists() {
         return Ok(());
     }
@@ -238,7 +241,10 @@ mod tests {
         let path = folder.path().join("ledger.db");
         std::fs::write(&path, vec![b'x'; 10_000]).unwrap();
         let error = open(&path).await.unwrap_err();
-        assert!(matches!(error.fault(), Fault::Damaged(_)), "{error}");
+        assert!(
+            matches!(error.kind(), LedgerErrorKind::Damaged(_)),
+            "{error}"
+        );
         assert_eq!(std::fs::read(&path).unwrap(), vec![b'x'; 10_000]);
     }
 }

@@ -6,8 +6,8 @@ use sqlx::{Row, Sqlite, Transaction, query::Query, sqlite::SqliteArguments};
 
 use super::{
     database::Ledger,
-    entry::{Entry, state},
-    error::{Fault, LedgerError},
+    error::{LedgerError, LedgerErrorKind},
+    order_record::{OrderRecord, state},
     run_id::RunId,
     session::Session,
 };
@@ -29,9 +29,9 @@ pub struct Plan {
 
 /// How many orders are in which state.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Counts(pub(super) BTreeMap<&'static str, u64>);
+pub struct OrderCounts(pub(super) BTreeMap<&'static str, u64>);
 
-impl Counts {
+impl OrderCounts {
     /// How many are in this state.
     #[must_use]
     pub fn of(&self, state: State) -> u64 {
@@ -83,7 +83,7 @@ pub(super) async fn insert(
     session: &Session,
     run: i64,
     plans: impl IntoIterator<Item = Plan>,
-) -> Result<(), Fault> {
+) -> Result<(), LedgerErrorKind> {
     let mut plans = (1_u64..).zip(plans);
     loop {
         let page: Vec<(u64, Plan)> = plans.by_ref().take(PAGE).collect();
@@ -94,7 +94,8 @@ pub(super) async fn insert(
             .iter()
             .map(|(number, plan)| plan.row(*number))
             .collect();
-        let rows = serde_json::to_string(&rows).map_err(|e| Fault::Other(e.to_string()))?;
+        let rows =
+            serde_json::to_string(&rows).map_err(|e| LedgerErrorKind::Other(e.to_string()))?;
         sqlx::query(
             "INSERT INTO orders \
              (run, account, number, asked, sought, called, machine, name, comment, state) \
@@ -141,7 +142,7 @@ impl Session {
     ///
     /// # Errors
     /// The ledger cannot be written.
-    pub async fn save(&self, entry: &mut Entry) -> Result<(), LedgerError> {
+    pub async fn save(&self, entry: &mut OrderRecord) -> Result<(), LedgerError> {
         self.save_all(std::slice::from_mut(entry)).await
     }
 
@@ -149,7 +150,7 @@ impl Session {
     ///
     /// # Errors
     /// The ledger cannot be written.
-    pub async fn save_all(&self, entries: &mut [Entry]) -> Result<(), LedgerError> {
+    pub async fn save_all(&self, entries: &mut [OrderRecord]) -> Result<(), LedgerError> {
         let save = async {
             let mut writing = self.ledger.write().await?;
             let mut lost = Vec::new();
@@ -161,7 +162,9 @@ impl Session {
             writing.commit().await?;
             Ok(lost)
         };
-        let lost = save.await.map_err(|error: Fault| self.fault(error))?;
+        let lost = save
+            .await
+            .map_err(|kind: LedgerErrorKind| self.error(kind))?;
         for (at, entry) in entries.iter_mut().enumerate() {
             match lost.binary_search(&at).is_ok() {
                 true => *entry = self.ledger.entry(entry.id).await?,
@@ -180,7 +183,7 @@ impl Session {
         run: RunId,
         after: u64,
         limit: u32,
-    ) -> Result<Vec<Entry>, LedgerError> {
+    ) -> Result<Vec<OrderRecord>, LedgerError> {
         self.ledger
             .entries_in(run, State::Planned, after, limit)
             .await
@@ -197,7 +200,7 @@ impl Ledger {
         run: RunId,
         after: u64,
         limit: u32,
-    ) -> Result<Vec<Entry>, LedgerError> {
+    ) -> Result<Vec<OrderRecord>, LedgerError> {
         self.page(page!("TRUE"), run, after, limit).await
     }
 
@@ -211,7 +214,7 @@ impl Ledger {
         state: State,
         after: u64,
         limit: u32,
-    ) -> Result<Vec<Entry>, LedgerError> {
+    ) -> Result<Vec<OrderRecord>, LedgerError> {
         let query = sqlx::query(page!("state = ?4"));
         let query = query
             .bind(run.0)
@@ -231,7 +234,7 @@ impl Ledger {
         run: RunId,
         machines: &[String],
         names: &[String],
-    ) -> Result<Vec<Entry>, LedgerError> {
+    ) -> Result<Vec<OrderRecord>, LedgerError> {
         let json = |texts: &[String]| serde_json::to_string(texts).unwrap_or_default();
         let query = sqlx::query(
             "SELECT * FROM orders WHERE run = ?1 AND sought IS NULL \
@@ -254,7 +257,7 @@ impl Ledger {
         run: RunId,
         after: u64,
         limit: u32,
-    ) -> Result<Vec<Entry>, LedgerError> {
+    ) -> Result<Vec<OrderRecord>, LedgerError> {
         let query = page!("state = 'planned' AND preflight IS NULL");
         self.page(query, run, after, limit).await
     }
@@ -269,7 +272,7 @@ impl Ledger {
         run: RunId,
         after: u64,
         limit: u32,
-    ) -> Result<Vec<Entry>, LedgerError> {
+    ) -> Result<Vec<OrderRecord>, LedgerError> {
         let query = page!(
             "state = 'planned' AND EXISTS (SELECT 1 FROM orders AS other \
              WHERE other.account = this.account AND other.machine = this.machine \
@@ -285,7 +288,7 @@ impl Ledger {
         run: RunId,
         after: u64,
         limit: u32,
-    ) -> Result<Vec<Entry>, LedgerError> {
+    ) -> Result<Vec<OrderRecord>, LedgerError> {
         let query = sqlx::query(query);
         let query = query.bind(run.0).bind(signed(after)).bind(limit);
         self.read_orders(query).await
@@ -294,12 +297,12 @@ impl Ledger {
     async fn read_orders(
         &self,
         query: Query<'_, Sqlite, SqliteArguments>,
-    ) -> Result<Vec<Entry>, LedgerError> {
+    ) -> Result<Vec<OrderRecord>, LedgerError> {
         let read = async {
             let rows = query.fetch_all(&self.pool).await?;
-            rows.iter().map(Entry::of).collect::<Result<_, _>>()
+            rows.iter().map(OrderRecord::of).collect::<Result<_, _>>()
         };
-        read.await.map_err(|error: Fault| self.fault(error))
+        read.await.map_err(|kind: LedgerErrorKind| self.error(kind))
     }
 
     /// The comment of an order before this one, of the same run, that has the same
@@ -307,7 +310,11 @@ impl Ledger {
     ///
     /// # Errors
     /// The ledger cannot be read.
-    pub async fn twin(&self, run: RunId, entry: &Entry) -> Result<Option<Comment>, LedgerError> {
+    pub async fn twin(
+        &self,
+        run: RunId,
+        entry: &OrderRecord,
+    ) -> Result<Option<Comment>, LedgerError> {
         let read = async {
             let comment: Option<String> = sqlx::query_scalar(
                 "SELECT comment FROM orders WHERE account = (SELECT account FROM run WHERE id = ?1) \
@@ -322,7 +329,7 @@ impl Ledger {
             let read = |comment: String| Comment::recorded(&comment).ok();
             Ok(comment.and_then(read))
         };
-        read.await.map_err(|error: Fault| self.fault(error))
+        read.await.map_err(|kind: LedgerErrorKind| self.error(kind))
     }
 
     /// How many planned orders of a run were not looked at.
@@ -336,24 +343,24 @@ impl Ledger {
         .bind(run.0)
         .fetch_one(&self.pool)
         .await;
-        Ok(count.map_err(|error| self.fault(error))?.unsigned_abs())
+        Ok(count.map_err(|error| self.error(error))?.unsigned_abs())
     }
 
     /// How many orders of a run are in which state.
     ///
     /// # Errors
     /// The ledger cannot be read.
-    pub async fn counts(&self, run: RunId) -> Result<Counts, LedgerError> {
+    pub async fn counts(&self, run: RunId) -> Result<OrderCounts, LedgerError> {
         let read = self.read_counts(run).await;
-        read.map_err(|error| self.fault(error))
+        read.map_err(|error| self.error(error))
     }
 
-    pub(super) async fn read_counts(&self, run: RunId) -> Result<Counts, Fault> {
+    pub(super) async fn read_counts(&self, run: RunId) -> Result<OrderCounts, LedgerErrorKind> {
         let rows = sqlx::query("SELECT state, count(*) FROM orders WHERE run = ? GROUP BY state")
             .bind(run.0)
             .fetch_all(&self.pool)
             .await?;
-        let mut counts = Counts::default();
+        let mut counts = OrderCounts::default();
         for row in &rows {
             let count: i64 = row.try_get(1)?;
             counts.0.insert(state(row)?.name(), count.unsigned_abs());
@@ -361,15 +368,15 @@ impl Ledger {
         Ok(counts)
     }
 
-    async fn entry(&self, id: i64) -> Result<Entry, LedgerError> {
+    async fn entry(&self, id: i64) -> Result<OrderRecord, LedgerError> {
         let read = async {
             let row = sqlx::query("SELECT * FROM orders WHERE id = ?")
                 .bind(id)
                 .fetch_one(&self.pool)
                 .await?;
-            Entry::of(&row)
+            OrderRecord::of(&row)
         };
-        read.await.map_err(|error: Fault| self.fault(error))
+        read.await.map_err(|kind: LedgerErrorKind| self.error(kind))
     }
 }
 

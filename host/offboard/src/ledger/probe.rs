@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{
     database::Ledger,
-    error::{Fault, LedgerError},
+    error::{LedgerError, LedgerErrorKind},
     place,
 };
 
@@ -19,7 +19,7 @@ impl Ledger {
                 may_write(path)?;
                 place::check(&std::fs::canonicalize(path)?)
             };
-            probe().map_err(|fault| LedgerError::new(path, fault))?;
+            probe().map_err(|kind| LedgerError::new(path, kind))?;
             return Self::view(path).await.map(|_| ());
         }
         // Where its folder would be made, if that is missing, too.
@@ -29,18 +29,18 @@ impl Ledger {
             tempfile::tempfile_in(folder)?;
             Ok(())
         };
-        probe().map_err(|fault| LedgerError::new(path, fault))
+        probe().map_err(|kind| LedgerError::new(path, kind))
     }
 }
 
 #[cfg(unix)]
-fn may_write(path: &Path) -> Result<(), Fault> {
+fn may_write(path: &Path) -> Result<(), LedgerErrorKind> {
     let allowed = rustix::fs::access(path, rustix::fs::Access::WRITE_OK);
     Ok(allowed.map_err(std::io::Error::from)?)
 }
 
 #[cfg(not(unix))]
-fn may_write(path: &Path) -> Result<(), Fault> {
+fn may_write(path: &Path) -> Result<(), LedgerErrorKind> {
     std::fs::OpenOptions::new().append(true).open(path)?;
     Ok(())
 }

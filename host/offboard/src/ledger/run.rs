@@ -7,8 +7,8 @@ use super::{
     clock::now,
     confirm::ConfirmationRow,
     database::Ledger,
-    error::{Fault, LedgerError},
-    orders::{Counts, Plan, insert},
+    error::{LedgerError, LedgerErrorKind},
+    orders::{OrderCounts, Plan, insert},
     run_id::RunId,
     session::Session,
 };
@@ -46,7 +46,7 @@ pub struct RunRow {
     /// The configuration's profile.
     pub profile: Option<String>,
     /// How many of its orders are in which state.
-    pub counts: Counts,
+    pub counts: OrderCounts,
     /// Its confirmations, oldest first; a run that is resumed is confirmed again. A run
     /// of an older version has none.
     pub confirmations: Vec<ConfirmationRow>,
@@ -90,7 +90,7 @@ impl Session {
             .fetch_one(&mut *writing)
             .await?;
             if taken {
-                return Err(Fault::Requested);
+                return Err(LedgerErrorKind::Requested);
             }
             let run: i64 = sqlx::query_scalar(
                 "INSERT INTO run (uuid, account, session, began, request_id, again, tag, draft) \
@@ -109,7 +109,7 @@ impl Session {
             writing.commit().await?;
             Ok(RunId(run))
         };
-        plan.await.map_err(|error: Fault| self.fault(error))
+        plan.await.map_err(|kind: LedgerErrorKind| self.error(kind))
     }
 
     /// The run that has this key, if there is one, and whether it is a draft.
@@ -123,7 +123,7 @@ impl Session {
                 .bind(key)
                 .fetch_optional(&self.ledger.pool)
                 .await;
-        let found = found.map_err(|error| self.fault(error))?;
+        let found = found.map_err(|error| self.error(error))?;
         Ok(found.map(|(id, draft)| (RunId(id), draft)))
     }
 
@@ -137,7 +137,7 @@ impl Session {
                 .bind(run.0)
                 .fetch_one(&self.ledger.pool)
                 .await;
-        Ok(account.map_err(|error| self.fault(error))? == self.account)
+        Ok(account.map_err(|error| self.error(error))? == self.account)
     }
 }
 
@@ -154,7 +154,7 @@ impl Ledger {
             }
             Ok(runs)
         };
-        read.await.map_err(|error: Fault| self.fault(error))
+        read.await.map_err(|kind: LedgerErrorKind| self.error(kind))
     }
 
     /// Those that have more to come, or something that was not sent.
@@ -172,12 +172,12 @@ impl Ledger {
             }
             Ok(unfinished)
         };
-        read.await.map_err(|error: Fault| self.fault(error))
+        read.await.map_err(|kind: LedgerErrorKind| self.error(kind))
     }
 
     /// Found by the first such order, so that runs that have ended, however
     /// long, take no time.
-    async fn is_unfinished(&self, run: RunId) -> Result<bool, Fault> {
+    async fn is_unfinished(&self, run: RunId) -> Result<bool, LedgerErrorKind> {
         let found: Option<i64> = sqlx::query_scalar(
             "SELECT 1 FROM orders WHERE run = ? AND (state IN \
              ('planned', 'sending', 'accepted', 'pending', 'unknown', 'not-sent') \
@@ -204,13 +204,13 @@ impl Ledger {
             let mut run = match (runs.pop(), runs.is_empty()) {
                 (Some(run), _) if id == "last" => run,
                 (Some(run), true) if !wanted.is_empty() => run,
-                (Some(_), false) => return Err(Fault::ManyRuns(id.to_owned())),
-                _ => return Err(Fault::NoRun(id.to_owned())),
+                (Some(_), false) => return Err(LedgerErrorKind::ManyRuns(id.to_owned())),
+                _ => return Err(LedgerErrorKind::NoRun(id.to_owned())),
             };
             self.complete(&mut run).await?;
             Ok(run)
         };
-        read.await.map_err(|error: Fault| self.fault(error))
+        read.await.map_err(|kind: LedgerErrorKind| self.error(kind))
     }
 
     /// The run at this place; none of a draft.
@@ -226,24 +226,24 @@ impl Ledger {
             self.complete(&mut run).await?;
             Ok(Some(run))
         };
-        read.await.map_err(|error: Fault| self.fault(error))
+        read.await.map_err(|kind: LedgerErrorKind| self.error(kind))
     }
 
     /// Adds what other tables have of a run.
-    async fn complete(&self, run: &mut RunRow) -> Result<(), Fault> {
+    async fn complete(&self, run: &mut RunRow) -> Result<(), LedgerErrorKind> {
         run.counts = self.read_counts(run.id).await?;
         run.confirmations = self.read_confirmations(run.id).await?;
         Ok(())
     }
 
     /// All runs, without what other tables have of them.
-    async fn heads(&self) -> Result<Vec<RunRow>, Fault> {
+    async fn heads(&self) -> Result<Vec<RunRow>, LedgerErrorKind> {
         let rows = sqlx::query(RUNS).fetch_all(&self.pool).await?;
         rows.iter().map(run).collect()
     }
 }
 
-fn run(row: &SqliteRow) -> Result<RunRow, Fault> {
+fn run(row: &SqliteRow) -> Result<RunRow, LedgerErrorKind> {
     let or_none = |text: String| Some(text).filter(|text| !text.is_empty());
     let uuid: String = row.try_get("uuid")?;
     let tag: Option<String> = row.try_get("tag")?;
@@ -252,11 +252,11 @@ fn run(row: &SqliteRow) -> Result<RunRow, Fault> {
         id: RunId(row.try_get("id")?),
         uuid: uuid
             .parse()
-            .map_err(|_| Fault::Damaged(format!("{uuid:?} is no run id")))?,
+            .map_err(|_| LedgerErrorKind::Damaged(format!("{uuid:?} is no run id")))?,
         began: row.try_get("began")?,
         request_id: row.try_get("request_id")?,
         again: row.try_get("again")?,
-        tag: tag.map_err(|_| Fault::Damaged("a run's tag cannot be read".to_owned()))?,
+        tag: tag.map_err(|_| LedgerErrorKind::Damaged("a run's tag cannot be read".to_owned()))?,
         tenant: or_none(row.try_get("tenant")?),
         application: or_none(row.try_get("application")?),
         api_root: row.try_get("api_root")?,
@@ -265,7 +265,7 @@ fn run(row: &SqliteRow) -> Result<RunRow, Fault> {
         plugin_sha256: row.try_get("plugin_sha256")?,
         auth: row.try_get("auth")?,
         profile: row.try_get("profile")?,
-        counts: Counts::default(),
+        counts: OrderCounts::default(),
         confirmations: Vec::new(),
     })
 }

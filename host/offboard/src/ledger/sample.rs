@@ -6,11 +6,11 @@ use std::path::Path;
 use super::{
     claim::Taken,
     database::Ledger,
-    entry::Entry,
     error::LedgerError,
+    order_record::OrderRecord,
     orders::Plan,
     request::RequestId,
-    session::{Session, Who},
+    session::{Session, SessionInfo},
     wait::Waiting,
 };
 use crate::{
@@ -24,8 +24,8 @@ pub(super) async fn open(path: &Path) -> Result<Ledger, LedgerError> {
     Ledger::open(path, Waiting::default()).await
 }
 
-pub(super) fn who() -> Who {
-    Who::new(None, "0", "http://127.0.0.1:1")
+pub(super) fn who() -> SessionInfo {
+    SessionInfo::new(None, "0", "http://127.0.0.1:1")
 }
 
 pub(super) fn plan() -> Plan {
@@ -46,7 +46,7 @@ pub(super) fn consent() -> Confirmation {
 }
 
 /// A run of one order that was looked at.
-pub(super) async fn ordered(session: &Session) -> Entry {
+pub(super) async fn ordered(session: &Session) -> OrderRecord {
     let run = session
         .plan(uuid::Uuid::new_v4(), None, false, None, [plan()])
         .await
@@ -58,14 +58,14 @@ pub(super) async fn ordered(session: &Session) -> Entry {
     entry
 }
 
-pub(super) async fn claim(session: &Session, entry: &mut Entry) -> Result<RequestId, Taken> {
+pub(super) async fn claim(session: &Session, entry: &mut OrderRecord) -> Result<RequestId, Taken> {
     let claimed = session.claim(entry, false, "/route", "one POST").await;
     claimed.unwrap()
 }
 
 /// A ledger at work, and an order to send.
 #[cfg(unix)]
-pub(super) async fn at_work(path: &Path) -> (Session, Entry) {
+pub(super) async fn at_work(path: &Path) -> (Session, OrderRecord) {
     let ledger = open(path).await.unwrap();
     let session = Session::begin(&ledger, &who(), "run").await.unwrap();
     let entry = ordered(&session).await;

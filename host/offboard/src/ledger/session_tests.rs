@@ -26,7 +26,7 @@ async fn what_a_process_that_is_gone_was_sending_is_unknown_and_nobody_elses() {
     assert_eq!(state().await, State::Sending);
     // Its lock ends with it, as with a process that was killed.
     drop(gone);
-    next.end_the_dead().await.unwrap();
+    next.end_stale_sessions().await.unwrap();
     assert_eq!(state().await, State::Unknown);
 }
 
@@ -66,7 +66,7 @@ async fn a_living_process_is_found_alive_however_the_ledger_is_spelled_and_witho
     }
     std::fs::remove_dir_all(folder.path().join("ledger.db-sessions")).unwrap();
     let next = Session::begin(&ledger, &who(), "resume").await.unwrap();
-    next.end_the_dead().await.unwrap();
+    next.end_stale_sessions().await.unwrap();
     let entries = ledger.entries(RunId(1), 0, 1).await.unwrap();
     assert_eq!(entries[0].order.state(), State::Sending);
 }
@@ -83,11 +83,17 @@ async fn who_was_taken_for_dead_sends_and_confirms_nothing_more() {
         .unwrap();
     session.end().await.unwrap();
     let claimed = session.claim(&mut entry, false, "/route", "one POST").await;
-    assert!(matches!(claimed.unwrap_err().fault(), Fault::Ended));
-    let turn = session.turn("/api", &[], &[], || 0).await;
-    assert!(matches!(turn.unwrap_err().fault(), Fault::Ended));
+    assert!(matches!(
+        claimed.unwrap_err().kind(),
+        LedgerErrorKind::Ended
+    ));
+    let turn = session.admit("/api", &[], &[], || 0).await;
+    assert!(matches!(turn.unwrap_err().kind(), LedgerErrorKind::Ended));
     let confirmed = session.confirm(draft, true, &consent()).await;
-    assert!(matches!(confirmed.unwrap_err().fault(), Fault::Ended));
+    assert!(matches!(
+        confirmed.unwrap_err().kind(),
+        LedgerErrorKind::Ended
+    ));
 }
 
 #[cfg(unix)]
@@ -106,9 +112,15 @@ async fn a_session_whose_lock_s_file_is_gone_or_another_one_sends_nothing_more()
             }
         }
         let claimed = session.claim(&mut entry, false, "/route", "one POST").await;
-        assert!(matches!(claimed.unwrap_err().fault(), Fault::Ended));
+        assert!(matches!(
+            claimed.unwrap_err().kind(),
+            LedgerErrorKind::Ended
+        ));
         let request = session.request(None, "/route", "x", "y", "one POST").await;
-        assert!(matches!(request.unwrap_err().fault(), Fault::Ended));
+        assert!(matches!(
+            request.unwrap_err().kind(),
+            LedgerErrorKind::Ended
+        ));
     }
 }
 
@@ -124,5 +136,5 @@ async fn a_copy_from_before_a_session_is_not_its_ledger() {
         .await
         .unwrap();
     let claimed = session.claim(&mut entry, false, "/route", "one POST").await;
-    assert!(matches!(claimed.unwrap_err().fault(), Fault::Gone));
+    assert!(matches!(claimed.unwrap_err().kind(), LedgerErrorKind::Gone));
 }

@@ -5,7 +5,7 @@ use sqlx::Row;
 
 use super::{
     database::Ledger,
-    error::{Fault, LedgerError},
+    error::{LedgerError, LedgerErrorKind},
     run_id::RunId,
 };
 use crate::order::Seen;
@@ -44,7 +44,7 @@ impl Ledger {
             let alike = |row| Alike::of(row);
             rows.iter().map(alike).collect::<Result<_, _>>()
         };
-        read.await.map_err(|error: Fault| self.fault(error))
+        read.await.map_err(|kind: LedgerErrorKind| self.error(kind))
     }
 
     /// Comments of a run's planned orders, each once, at most so many.
@@ -59,12 +59,12 @@ impl Ledger {
         .bind(limit)
         .fetch_all(&self.pool)
         .await;
-        comments.map_err(|error| self.fault(error))
+        comments.map_err(|error| self.error(error))
     }
 }
 
 impl Alike {
-    fn of(row: &sqlx::sqlite::SqliteRow) -> Result<Self, Fault> {
+    fn of(row: &sqlx::sqlite::SqliteRow) -> Result<Self, LedgerErrorKind> {
         let count = |of: &str| row.try_get::<i64, _>(of).map(i64::unsigned_abs);
         let (first, last): (Option<String>, Option<String>) =
             (row.try_get("first")?, row.try_get("last")?);

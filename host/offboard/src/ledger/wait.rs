@@ -15,7 +15,7 @@ use std::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    error::Fault,
+    error::LedgerErrorKind,
     holder::{Holder, holder},
 };
 
@@ -85,16 +85,16 @@ impl Waiting {
         path: &Path,
         yields: bool,
         mut attempt: impl FnMut() -> F,
-    ) -> Result<Option<T>, Fault>
+    ) -> Result<Option<T>, LedgerErrorKind>
     where
-        F: Future<Output = Result<T, Fault>>,
+        F: Future<Output = Result<T, LedgerErrorKind>>,
     {
         let (mut waited, mut last) = (Duration::ZERO, Duration::ZERO);
         let mut next = FIRST_REPORT;
         loop {
             let begun = Instant::now();
             match attempt().await {
-                Err(Fault::Locked(_)) => {}
+                Err(LedgerErrorKind::Locked(_)) => {}
                 result => return result.map(Some),
             }
             tokio::time::sleep(PAUSE).await;
@@ -109,7 +109,7 @@ impl Waiting {
             let gave_up = last >= LAST_PATIENCE || self.gave_up.load(Ordering::Relaxed);
             if waited >= self.longest || gave_up {
                 self.gave_up.store(gave_up, Ordering::Relaxed);
-                return Err(Fault::Locked(holder(path)));
+                return Err(LedgerErrorKind::Locked(holder(path)));
             }
             if waited >= next {
                 next = waited + REPORT;
@@ -143,24 +143,29 @@ mod tests {
 
     #[tokio::test]
     async fn a_lock_is_waited_for_so_long_and_no_longer() {
-        let locked = || async { Err::<(), _>(Fault::Locked(None)) };
+        let locked = || async { Err::<(), _>(LedgerErrorKind::Locked(None)) };
         let waiting = Waiting::default().at_most(Duration::from_millis(30));
         let path = Path::new("nowhere");
         let ended = waiting.for_lock(path, false, locked).await;
-        assert!(matches!(ended, Err(Fault::Locked(None))), "{ended:?}");
+        assert!(
+            matches!(ended, Err(LedgerErrorKind::Locked(None))),
+            "{ended:?}"
+        );
 
         let mut tries = 0;
         let waiting = Waiting::default();
         let free = waiting.for_lock(path, false, || {
             tries += 1;
-            let locked = (tries < 3).then_some(Fault::Locked(None));
+            let locked = (tries < 3).then_some(LedgerErrorKind::Locked(None));
             let tried = locked.map_or(Ok(tries), Err);
             async { tried }
         });
         assert_eq!(free.await.unwrap(), Some(3));
-        // Another fault is no lock.
-        let full = waiting.for_lock(path, false, || async { Err::<(), _>(Fault::Full) });
-        assert!(matches!(full.await, Err(Fault::Full)));
+        // Another error is not a lock.
+        let full = waiting.for_lock(path, false, || async {
+            Err::<(), _>(LedgerErrorKind::Full)
+        });
+        assert!(matches!(full.await, Err(LedgerErrorKind::Full)));
     }
 
     #[tokio::test]
@@ -169,7 +174,7 @@ mod tests {
         let waiting = Waiting::new(|_| {}, stop.clone());
         let ended = waiting.for_lock(Path::new("nowhere"), true, || async {
             stop.cancel();
-            Err::<(), _>(Fault::Locked(None))
+            Err::<(), _>(LedgerErrorKind::Locked(None))
         });
         assert_eq!(ended.await.unwrap(), None);
     }

@@ -14,7 +14,7 @@ use super::{Listing, Runner, Since, preflight::stand_aside};
 use crate::{
     contract::{ActionStatus, MachineAction, MachineId, Problem, Retry},
     grant::Moment,
-    ledger::{Entry, LedgerError, RunId},
+    ledger::{LedgerError, OrderRecord, RunId},
     order::{Order, Verdict},
 };
 
@@ -31,11 +31,11 @@ pub(super) const FRESH: Duration = Duration::from_secs(5);
 
 /// Orders that are ready to be sent.
 pub(super) struct Batch {
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Vec<OrderRecord>,
     /// What the service lists for their machines.
     pub(super) list: Arc<Shared>,
     /// Orders that were settled on the way.
-    pub(super) settled: Vec<Entry>,
+    pub(super) settled: Vec<OrderRecord>,
     /// The last number that was looked at; none where there are no more.
     pub(super) last: Option<u64>,
     /// Why they are not ready after all.
@@ -46,7 +46,7 @@ pub(super) struct Batch {
 
 impl Batch {
     /// These orders, with a list that was not read yet.
-    pub(super) fn new(entries: Vec<Entry>, last: Option<u64>) -> Self {
+    pub(super) fn new(entries: Vec<OrderRecord>, last: Option<u64>) -> Self {
         Self {
             list: Arc::new(Shared::new(&entries)),
             entries,
@@ -73,8 +73,8 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(entries: &[Entry]) -> Self {
-        let machine = |entry: &Entry| Some((entry.number, entry.order.machine()?.clone()));
+    pub(super) fn new(entries: &[OrderRecord]) -> Self {
+        let machine = |entry: &OrderRecord| Some((entry.number, entry.order.machine()?.clone()));
         Self {
             machines: sync::Mutex::new(entries.iter().filter_map(machine).collect()),
             last: Mutex::new(None),
@@ -82,7 +82,7 @@ impl Shared {
     }
 
     /// This order no longer needs a list.
-    pub(super) fn forget(&self, entry: &Entry) {
+    pub(super) fn forget(&self, entry: &OrderRecord) {
         self.machines().remove(&entry.number);
     }
 
@@ -207,7 +207,7 @@ impl Runner {
     /// or from none.
     pub(super) async fn is_over(
         &self,
-        entry: &mut Entry,
+        entry: &mut OrderRecord,
         listing: Option<&Listing>,
         again: bool,
     ) -> Result<bool, LedgerError> {
@@ -264,13 +264,13 @@ mod tests {
 
     use super::*;
     use crate::{
-        ledger::{Ledger, Plan, Session, Who},
+        ledger::{Ledger, Plan, Session, SessionInfo},
         order::Target,
     };
 
-    async fn entries(count: usize) -> Vec<Entry> {
+    async fn entries(count: usize) -> Vec<OrderRecord> {
         let ledger = Ledger::in_memory().await.unwrap();
-        let who = Who::new(None, "0", "https://api.example.test");
+        let who = SessionInfo::new(None, "0", "https://api.example.test");
         let session = Session::begin(&ledger, &who, "run").await.unwrap();
         let plan = |at| Plan {
             target: Target::Id(format!("{at:040x}").parse().unwrap()),

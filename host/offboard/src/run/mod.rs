@@ -173,17 +173,17 @@ mod tests {
     use std::error::Error as _;
 
     use super::*;
-    use crate::ledger::Fault;
+    use crate::ledger::LedgerErrorKind;
 
     #[test]
     fn a_problem_with_the_ledger_has_its_error_as_the_source() {
-        let error = LedgerError::nowhere(Fault::Full);
+        let error = LedgerError::nowhere(LedgerErrorKind::Full);
         let problem = unrecorded(&error);
         let message = error.to_string();
         assert_eq!(problem.message.as_deref(), Some(message.as_str()));
         let source = problem
             .source()
             .and_then(|source| source.downcast_ref::<LedgerError>());
-        assert!(source.is_some_and(|source| matches!(source.fault(), Fault::Full)));
+        assert!(source.is_some_and(|source| matches!(source.kind(), LedgerErrorKind::Full)));
     }
 }

@@ -8,7 +8,7 @@ use tracing::{Instrument, info_span};
 use super::{Event, Events, Runner, Since};
 use crate::{
     contract::{Machine, MachineId, Problem, Retry, stands_for},
-    ledger::{Entry, LedgerError, RunId, Taken},
+    ledger::{LedgerError, OrderRecord, RunId, Taken},
     order::{Look, Order, Seen, State, Target, Verdict},
     verify::{facts, seen},
 };
@@ -95,7 +95,7 @@ impl Runner {
         }
     }
 
-    async fn look_at_one(&self, entry: &mut Entry, events: &Events) {
+    async fn look_at_one(&self, entry: &mut OrderRecord, events: &Events) {
         let settled = entry.order.machine().cloned();
         let found = match (entry.order.target().clone(), settled) {
             // Also of a name that was looked up before: that was shown and confirmed.
@@ -123,7 +123,7 @@ impl Runner {
     }
 
     /// What this machine means for its order.
-    pub(super) fn judge(&self, entry: &mut Entry, machine: &Machine) {
+    pub(super) fn judge(&self, entry: &mut OrderRecord, machine: &Machine) {
         let order = &mut entry.order;
         let id = match machine.id.parse::<MachineId>() {
             Ok(id) => id,
@@ -168,7 +168,7 @@ impl Runner {
                 return Ok(());
             };
             after = last.number;
-            let mut settled: Vec<Entry> = Vec::new();
+            let mut settled: Vec<OrderRecord> = Vec::new();
             for mut entry in entries {
                 // What became of the first says what becomes of the second.
                 let machine = entry.order.machine();
@@ -188,7 +188,7 @@ impl Runner {
     async fn compare_one(
         &self,
         run: RunId,
-        entry: &mut Entry,
+        entry: &mut OrderRecord,
         again: bool,
     ) -> Result<(), LedgerError> {
         if let Some(twin) = self.session.ledger().twin(run, entry).await? {

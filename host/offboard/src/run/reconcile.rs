@@ -10,7 +10,7 @@ use tracing::debug;
 use super::{Event, Events, Runner, batch::Shared, submit::Ready};
 use crate::{
     contract::MachineAction,
-    ledger::{Entry, LedgerError},
+    ledger::{LedgerError, OrderRecord},
     order::{State, Verdict},
     run::Listing,
 };
@@ -26,7 +26,7 @@ const MAX_LATE: u32 = 5;
 
 /// An order that the service is asked about.
 pub(super) struct Doubt {
-    pub(super) entry: Entry,
+    pub(super) entry: OrderRecord,
     /// When the next question is due.
     pub(super) due: Instant,
     until: Instant,
@@ -39,7 +39,7 @@ pub(super) struct Doubt {
 
 impl Doubt {
     /// One that begins now.
-    pub(super) fn new(entry: Entry, grace: Duration, resend: bool) -> Self {
+    pub(super) fn new(entry: OrderRecord, grace: Duration, resend: bool) -> Self {
         let now = Instant::now();
         Self {
             entry,
@@ -147,7 +147,7 @@ enum Heard {
 /// what is still in doubt.
 pub(super) struct Round {
     pub(super) resend: Vec<Ready>,
-    pub(super) over: Vec<Entry>,
+    pub(super) over: Vec<OrderRecord>,
     pub(super) open: Vec<Doubt>,
 }
 

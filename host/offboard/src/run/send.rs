@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     contract::{Problem, Retry, Tag},
-    ledger::{Entry, LedgerError, RunId},
+    ledger::{LedgerError, OrderRecord, RunId},
     order::{State, Verdict},
 };
 
@@ -45,9 +45,9 @@ pub struct Sending {
 
 /// What has come back.
 enum Landed {
-    Left(State, Vec<Entry>),
+    Left(State, Vec<OrderRecord>),
     Batch(Batch),
-    Refused(Box<Entry>),
+    Refused(Box<OrderRecord>),
     Sent(Box<Ready>, After),
     Round(Round),
 }
@@ -71,7 +71,7 @@ struct Campaign<'a> {
     /// Whose turn comes again.
     later: Vec<(Instant, Ready)>,
     /// Orders whose list is old and could not be read again.
-    unlisted: Vec<Entry>,
+    unlisted: Vec<OrderRecord>,
     doubts: Vec<Doubt>,
     /// What was left in doubt before, by its state, and the last number of it that
     /// was looked at.
@@ -165,11 +165,11 @@ impl<'a> Campaign<'a> {
     /// Of what is unknown, what became of it is in doubt, and of what was refused
     /// because an action stood in its way, which. What this process sent itself
     /// was doubted when its answer was missed.
-    fn land_left(&mut self, state: State, entries: Vec<Entry>) {
+    fn land_left(&mut self, state: State, entries: Vec<OrderRecord>) {
         if let Some(last) = entries.last() {
             self.left.push_front((state, last.number));
         }
-        let is_in_doubt = |entry: &Entry| {
+        let is_in_doubt = |entry: &OrderRecord| {
             let problem = entry.order.problem();
             state == State::Unknown
                 || problem.is_some_and(|problem| problem.kind == "already-in-progress")
@@ -185,7 +185,7 @@ impl<'a> Campaign<'a> {
     /// Queries the service about an order from now on. An order that this session sent is
     /// not resent: the user's choice covers what was unknown before, and each failed
     /// request would lead to the next one.
-    fn doubt(&mut self, entry: Entry) {
+    fn doubt(&mut self, entry: OrderRecord) {
         let may_be_resent =
             entry.order.state() == State::Unknown && !self.runner.session.is_its_own(&entry);
         let resend = self.resend_unknown && may_be_resent;
@@ -196,7 +196,7 @@ impl<'a> Campaign<'a> {
         }
     }
 
-    fn changed(&self, entry: &Entry) {
+    fn changed(&self, entry: &OrderRecord) {
         self.how.events.send(Event::Changed {
             order: entry.into(),
         });
@@ -470,7 +470,7 @@ impl<'a> Campaign<'a> {
 }
 
 /// What is logged while one order is sent. It has ids only: a comment may name people.
-fn order_span(entry: &Entry) -> Span {
+fn order_span(entry: &OrderRecord) -> Span {
     let machine = entry.order.machine();
     info_span!(
         "order",

@@ -20,7 +20,7 @@ use crate::{
     contract::{ActionStatus, Problem, Retry},
     egress::CallRecord,
     grant::{Grant, LeaveBy, Moment, Route},
-    ledger::{Entry, LedgerError, RequestId, Taken},
+    ledger::{LedgerError, OrderRecord, RequestId, Taken},
     order::{State, Verdict, is_for_all},
     verify::Delivered,
 };
@@ -38,7 +38,7 @@ const MAX_TRIES: u32 = 4;
 
 /// An order that is ready to be sent.
 pub(super) struct Ready {
-    pub(super) entry: Entry,
+    pub(super) entry: OrderRecord,
     /// What the service lists for the machines of its batch.
     pub(super) list: Arc<Shared>,
     /// The list has to be newer than this.
@@ -50,7 +50,7 @@ pub(super) struct Ready {
 }
 
 impl Ready {
-    pub(super) fn new(entry: Entry, list: &Arc<Shared>) -> Self {
+    pub(super) fn new(entry: OrderRecord, list: &Arc<Shared>) -> Self {
         Self {
             entry,
             list: Arc::clone(list),
@@ -225,7 +225,7 @@ impl Runner {
     /// Puts on record what became of a request.
     async fn settle(
         &self,
-        entry: &mut Entry,
+        entry: &mut OrderRecord,
         sent: Sent,
         how: How<'_>,
     ) -> Result<After, LedgerError> {
@@ -310,7 +310,13 @@ impl Runner {
     }
 
     /// What comes next. The record decides, not the plugin's word.
-    fn after(&self, entry: &Entry, record: &CallRecord, is_renewed: bool, patient: bool) -> After {
+    fn after(
+        &self,
+        entry: &OrderRecord,
+        record: &CallRecord,
+        is_renewed: bool,
+        patient: bool,
+    ) -> After {
         let state = entry.order.state();
         let Some(problem) = entry.order.problem().cloned() else {
             return After::Done;
@@ -354,7 +360,7 @@ impl Runner {
 /// An answer is not a success if it names an offboarding that had succeeded before the
 /// request, and the machine has reported since. Nothing new was done, or that is not
 /// known.
-fn not_an_old_one(entry: &Entry, verdict: Verdict) -> Verdict {
+fn not_an_old_one(entry: &OrderRecord, verdict: Verdict) -> Verdict {
     let Verdict::Accepted(action) = &verdict else {
         return verdict;
     };
@@ -386,7 +392,7 @@ fn not_an_old_one(entry: &Entry, verdict: Verdict) -> Verdict {
 /// Right before an unknown order is resent: whether the service lists an action that may
 /// belong to its first request. `None` if it lists another new one, which would later be
 /// taken for this order's.
-fn is_found(entry: &mut Entry, listing: &Listing) -> Option<bool> {
+fn is_found(entry: &mut OrderRecord, listing: &Listing) -> Option<bool> {
     let (machine, known) = (entry.order.machine()?.clone(), entry.known.as_ref()?);
     let named = entry.named.as_deref();
     let found = listing.new_since(&machine, known, entry.order.comment(), named);

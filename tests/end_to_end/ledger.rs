@@ -94,11 +94,20 @@ fn a_file_that_is_no_ledger_is_left_as_it_is() {
     fs::write(world.path("ledger.db"), &text).unwrap();
     let outcome = world.run(&[&id]);
     assert_eq!(outcome.code, 5, "{outcome:?}");
-    let message = outcome.row()["error"]["message"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    assert!(message.contains("damaged, or no ledger"), "{message}");
+    let row = outcome.row();
+    let message = row["error"]["message"].as_str().unwrap();
+    assert!(
+        message.contains("is corrupt or is not a ledger"),
+        "{message}"
+    );
+    let hint = row["error"]["hint"].as_str().unwrap();
+    assert!(
+        hint.contains("--ledger") && hint.contains("--no-ledger"),
+        "{hint}"
+    );
+    let runs = world.offboard(&["runs"]);
+    let help = "help: Keep it for analysis, and name another file with --ledger.";
+    assert!(runs.stderr.contains(help), "{runs:?}");
     assert_eq!(fs::read_to_string(world.path("ledger.db")).unwrap(), text);
     assert!(world.requests().is_empty());
 }
@@ -269,6 +278,7 @@ fn a_ledger_of_a_newer_version_is_not_touched() {
     assert_eq!((outcome.code, world.posts().len()), (5, 1));
     let shown = world.offboard(&["runs"]);
     assert!(shown.stderr.contains("newer version"), "{shown:?}");
+    assert!(shown.stderr.contains("help: Use that version"), "{shown:?}");
 }
 
 /// Where nothing can be written, SQLite cannot make the lock that it reads with,

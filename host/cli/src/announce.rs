@@ -7,7 +7,7 @@ use super::{drive::Course, hint, report, screen::Screen};
 use offboard::{
     Client,
     grant::{Grant, Route},
-    ledger::{Alike, Counts, Entry, LedgerError, Who},
+    ledger::{Alike, LedgerError, OrderCounts, OrderRecord, SessionInfo},
     order::State,
     plan::{Origin, Plan},
     run::DryRun,
@@ -175,7 +175,7 @@ async fn refused(
     screen: &Screen,
     client: &Client,
     plan: &Plan,
-    counts: &Counts,
+    counts: &OrderCounts,
 ) -> Result<(), LedgerError> {
     let (ledger, run) = (client.ledger(), plan.run());
     let mut left = REFUSED;
@@ -202,7 +202,7 @@ async fn refused(
 }
 
 /// The machines whose orders are unknown and resent, or the first of them.
-fn to_resend(course: &Course<'_>, screen: &Screen, resent: u64, unknown: &[Entry]) {
+fn to_resend(course: &Course<'_>, screen: &Screen, resent: u64, unknown: &[OrderRecord]) {
     let grace = humantime::format_duration(course.send.grace);
     screen.say(&format!(
         "{resent} machines may be offboarded already: their orders were sent, and their outcome is \
@@ -217,8 +217,8 @@ fn to_resend(course: &Course<'_>, screen: &Screen, resent: u64, unknown: &[Entry
     }
 }
 
-fn few(screen: &Screen, entries: &[Entry]) {
-    let seen: Vec<&Entry> = entries
+fn few(screen: &Screen, entries: &[OrderRecord]) {
+    let seen: Vec<&OrderRecord> = entries
         .iter()
         .filter(|entry| entry.order.seen().is_some())
         .collect();
@@ -233,7 +233,7 @@ fn few(screen: &Screen, entries: &[Entry]) {
     comments(screen, entries);
 }
 
-fn comments(screen: &Screen, entries: &[Entry]) {
+fn comments(screen: &Screen, entries: &[OrderRecord]) {
     let comments: BTreeSet<&str> = entries
         .iter()
         .map(|entry| entry.order.comment().as_str())
@@ -254,7 +254,7 @@ fn comments(screen: &Screen, entries: &[Entry]) {
     }
 }
 
-pub(super) fn name(entry: &Entry) -> String {
+pub(super) fn name(entry: &OrderRecord) -> String {
     let order = &entry.order;
     let id = order.machine().map(|id| id.as_str());
     clean(order.name().or(id).unwrap_or_default())
@@ -324,7 +324,7 @@ impl Together {
 }
 
 /// Whom the service takes the user for, according to the token.
-fn signed_in(who: &Who) -> String {
+fn signed_in(who: &SessionInfo) -> String {
     let with = who.auth.as_deref().unwrap_or("nothing");
     let profile = who.profile.as_ref();
     let profile = profile.map_or_else(String::new, |profile| format!(" of profile {profile}"));

@@ -35,7 +35,7 @@ use offboard::{
         cloud::{Issuer, Service},
     },
     contract::{Problem, ProblemKind},
-    ledger::{Fault, Ledger, LedgerError, Session},
+    ledger::{Ledger, LedgerError, LedgerErrorKind, Session},
     mask,
     output::{CheckStatus, CheckStep},
     outputs::Files,
@@ -195,7 +195,7 @@ fn configuration(
 /// into the audit, too; none where it cannot.
 async fn records(config: &Config, digest: &str, report: &mut Report) -> Option<Option<AuditFile>> {
     let open = async {
-        let nowhere = || LedgerError::nowhere(Fault::NoHome);
+        let nowhere = || LedgerError::nowhere(LedgerErrorKind::NoHome);
         let ledger = config.ledger_path().ok_or_else(nowhere)?;
         check_files(config, Files::default(), Recording::Ledger)?;
         let file = config.audit();

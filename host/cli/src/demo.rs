@@ -18,7 +18,7 @@ use offboard::{
     connection::{Connection, Token},
     contract::{Comment, Problem, ProblemKind},
     grant::Grant,
-    ledger::{Entry, Ledger, RunId, Session, Who},
+    ledger::{Ledger, OrderRecord, RunId, Session, SessionInfo},
     order::State,
     plan::{Confirmation, Plan},
     rate_limit::{Quota, RateLimiter},
@@ -55,7 +55,7 @@ async fn tour(screen: &Screen, signals: &Signals, simulator: &Simulator) -> Resu
     let api_root = simulator.api_root().parse()?;
     let connection = Connection::new(api_root, Some(Token::new(simulator.token())?));
     let sandbox = Sandbox::new(&component, Limits::default())?;
-    let who = Who::new(None, component.digest().as_str(), simulator.api_root());
+    let who = SessionInfo::new(None, component.digest().as_str(), simulator.api_root());
     let ledger = Ledger::in_memory().await?;
     let session = Arc::new(Session::begin(&ledger, &who, "demo").await?);
     let limiter = RateLimiter::new(Quota::default(), Arc::clone(&session), |_| {});
@@ -140,14 +140,14 @@ async fn plan(client: &Client, machine: &str, comment: &str) -> Result<Plan> {
 }
 
 /// Executes a plan without asking. Returns what became of its order.
-async fn send(client: &Client, plan: Plan) -> Result<Entry> {
+async fn send(client: &Client, plan: Plan) -> Result<OrderRecord> {
     let run = plan.run();
     let confirmed = plan.confirm(Confirmation::consent())?;
     client.execute(confirmed, None).finish().await?;
     the_order(client, run).await
 }
 
-async fn the_order(client: &Client, run: RunId) -> Result<Entry> {
+async fn the_order(client: &Client, run: RunId) -> Result<OrderRecord> {
     let orders = client.ledger().entries(run, 0, 1).await?;
     orders.into_iter().next().context("there is no order")
 }

@@ -17,6 +17,7 @@ use super::{
     args::{OutputArgs, SendArgs},
     confirm::confirm,
     exit::Exit,
+    hint,
     outcome::Outcome,
     report::Rows,
     screen::Screen,
@@ -126,12 +127,21 @@ pub(super) async fn drive(
     let failed = finished.err();
     if let Some(error) = &failed {
         screen.fail(&clean_error(&format!("{error:#}")));
+        if let Some(help) = hint::of_error(error) {
+            screen.help(help);
+        }
     }
     let failed = failed.as_ref().and_then(|error| error.downcast_ref());
     let shown = progress.finish(failed).await;
     // It was done, even if the result cannot be shown.
     let exit = shown.unwrap_or_else(|error| {
         screen.fail(&clean_error(&format!("{error:#}")));
+        if let Some(help) = hint::of_error(&error) {
+            screen.help(help);
+        }
+        if let Some(help) = hint::of_error(&error) {
+            screen.help(help);
+        }
         Exit::Refused
     });
     Ok(if stopped || is_declined {
@@ -240,7 +250,14 @@ impl Progress<'_> {
             HashSet::new()
         };
         let mut resent_names = Vec::new();
-        let mut outcome = Outcome::new(course.rows, claims, *screen);
+        let row = ledger.run_at(run).await?;
+        let plan = if course.dry {
+            let plan = session.plan_of(run, resends).await?;
+            (plan.machines > 0).then(|| plan.digest.to_string())
+        } else {
+            row.as_ref().and_then(RunRow::plan_digest)
+        };
+        let mut outcome = Outcome::new(course.rows, claims, plan, *screen);
         let mut after = 0;
         loop {
             let mut entries = ledger.entries(run, after, PAGE).await?;
@@ -267,8 +284,7 @@ impl Progress<'_> {
         if resends {
             announce::resent(screen, &resent_names);
         }
-        let row = ledger.run_at(run).await?.filter(|_| !ledger.is_in_memory());
-        if let Some(row) = row {
+        if let Some(row) = row.filter(|_| !ledger.is_in_memory()) {
             // A single order that has ended needs no more words.
             if row.counts.total() > 1
                 || row.counts.of(State::Planned) + row.counts.of(State::Unknown) > 0
@@ -328,7 +344,7 @@ pub(super) fn nothing_was_done(
     screen: &Screen,
 ) -> Result<()> {
     let rows = RefCell::new(Rows::new(*screen, output.output));
-    let mut outcome = Outcome::new(&rows, None, *screen);
+    let mut outcome = Outcome::new(&rows, None, None, *screen);
     let run = Uuid::new_v4();
     let mut orders = Vec::new();
     for (number, selected) in (1..).zip(selection) {

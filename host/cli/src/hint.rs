@@ -6,7 +6,7 @@ use offboard::{
     advice::{Purpose, Remedy, TokenSummary, remedy, tag_remedy},
     connection::TokenClaims,
     contract::Problem,
-    ledger::SentOrder,
+    ledger::{LedgerError, LedgerErrorKind, SentOrder},
 };
 
 pub(super) use offboard::output::remarks::{JOINED, aftermath, doubts, warnings};
@@ -17,6 +17,32 @@ const SYSTEMS: &str = "Windows 10 version 1703 or later, Windows 11, Windows Ser
 /// What to do about a tag that was not set.
 pub(super) fn of_tag(problem: &Problem, claims: Option<&TokenClaims>) -> String {
     words(&tag_remedy(problem, claims))
+}
+
+/// What to do about an error, if this command has a remedy for it.
+pub(super) fn of_error(error: &anyhow::Error) -> Option<&'static str> {
+    of_ledger(error.downcast_ref::<LedgerError>()?)
+}
+
+/// What to do about an error of the ledger, if this command has a remedy for it.
+pub(super) fn of_ledger(error: &LedgerError) -> Option<&'static str> {
+    match error.kind() {
+        LedgerErrorKind::Full => Some("Make room, then continue with `offboard resume`."),
+        LedgerErrorKind::ReadOnly(_) => Some(
+            "Correct its permissions, or name another file with --ledger. For one machine, \
+             --no-ledger does without.",
+        ),
+        LedgerErrorKind::Newer => Some("Use that version, or name another file with --ledger."),
+        LedgerErrorKind::Damaged(_) => {
+            Some("Keep it for analysis, and name another file with --ledger.")
+        }
+        LedgerErrorKind::Ended => Some("Continue with `offboard resume`."),
+        LedgerErrorKind::NoHome => {
+            Some("Name a file with --ledger. For one machine, --no-ledger does without.")
+        }
+        LedgerErrorKind::NoRun(_) => Some("`offboard runs` lists the runs."),
+        _ => None,
+    }
 }
 
 /// What to do about a problem.
@@ -100,8 +126,9 @@ fn words(remedy: &Remedy) -> String {
             `offboard inspect` shows them, --limit NAME=VALUE changes one, and -v shows what it \
             asked for."
             .to_owned(),
-        Remedy::RepairLedger => "Nothing was sent, because it could not be put on record. For one machine, \
-            --no-ledger does without."
+        Remedy::RepairLedger => "Nothing was sent, because it could not be put on record. Make room, correct \
+            the permissions, or name another file with --ledger. For one machine, --no-ledger does \
+            without."
             .to_owned(),
         Remedy::ReadEarlier => {
             "Nothing was sent. `offboard show RUN`, or `offboard status ACTION`, shows the \

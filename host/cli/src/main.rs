@@ -92,6 +92,9 @@ pub fn main() -> ExitCode {
     };
     let exit = exit.unwrap_or_else(|error| {
         screen.error(&clean_error(&format!("{error:#}")));
+        if let Some(help) = hint::of_error(&error) {
+            screen.help(help);
+        }
         Exit::Usage
     });
     match exit {

@@ -10,7 +10,8 @@ use std::{
 use super::{args::flag, screen::Screen};
 use offboard::{
     client::Observer,
-    config::CredentialError,
+    config::{CredentialError, CredentialFileError},
+    connection::sign_in::InvalidCertificate,
     egress::{Entry, Phase},
     ledger::Waited,
     mask,
@@ -120,12 +121,21 @@ impl Observer for Terminal {
             CredentialError::NoClientSecret => {
                 Some("give --client-secret-file FILE, or set AZURE_CLIENT_SECRET".to_owned())
             }
+            CredentialError::File {
+                source: CredentialFileError::Certificate(InvalidCertificate::Password),
+                ..
+            } => Some("give --certificate-password-file FILE".to_owned()),
             _ => None,
         }
     }
 
-    fn identity_remedy(&self) -> Option<String> {
-        Some("--identity system uses the resource's own".to_owned())
+    fn identity_remedy(&self, is_named: bool) -> Option<String> {
+        let remedy = if is_named {
+            "--identity system uses the resource's own"
+        } else {
+            "--identity names another identity"
+        };
+        Some(remedy.to_owned())
     }
 }
 

@@ -32,6 +32,8 @@ pub(super) struct Outcome<'a> {
     hints: HashSet<String>,
     notes: Vec<String>,
     orders: usize,
+    /// The digest of the plan that the orders belong to.
+    plan: Option<String>,
     /// Orders that are not worth waiting for.
     not_listed: u64,
     /// Skipped orders whose machines have reported since they were offboarded.
@@ -43,6 +45,7 @@ impl<'a> Outcome<'a> {
     pub(super) fn new(
         rows: &'a RefCell<Rows>,
         claims: Option<&'a TokenClaims>,
+        plan: Option<String>,
         screen: Screen,
     ) -> Self {
         Self {
@@ -53,6 +56,7 @@ impl<'a> Outcome<'a> {
             hints: HashSet::new(),
             notes: Vec::new(),
             orders: 0,
+            plan,
             not_listed: 0,
             seen_since: 0,
         }
@@ -70,7 +74,7 @@ impl<'a> Outcome<'a> {
                 let hint = |problem: &Problem| hint::hint(problem, self.claims);
                 let rows: Vec<OrderRow> = orders
                     .iter()
-                    .map(|order| OrderRow::new(order, &hint))
+                    .map(|order| OrderRow::new(order, &hint).in_plan(self.plan.clone()))
                     .collect();
                 self.rows.borrow_mut().add(&rows);
             }

@@ -22,6 +22,7 @@ use offboard::{
     output::RunInfo,
     outputs::Files,
     report,
+    text::clean,
 };
 
 const PAGE: u32 = 500;
@@ -88,8 +89,11 @@ pub(super) async fn show(args: ShowArgs, screen: &Screen) -> Result<Exit> {
         row.version,
         row.plugin_sha256
     ));
+    for confirmation in &row.confirmations {
+        screen.say(&format!("Confirmed {}", clean(&confirmation.in_words())));
+    }
     let rows = RefCell::new(Rows::new(*screen, args.output.output));
-    let mut outcome = Outcome::new(&rows, None, *screen);
+    let mut outcome = Outcome::new(&rows, None, run.plan_digest(), *screen);
     let mut waits = Exit::Done;
     let mut after = 0;
     loop {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::{args::Format, hint, screen::Screen, sheet::csv};
 use offboard::{
     contract::Machine,
-    ledger::Entry,
+    ledger::OrderRecord,
     order::{Order, State},
     output::CsvRow,
     text::{clean, clean_json},
@@ -138,7 +138,7 @@ pub(super) fn machines(machines: &[&Machine]) -> String {
 pub(super) const ORDER_HEAD: [&str; 5] = ["MACHINE", "NAME", "STATE", "ACTION", "DETAIL"];
 
 /// Machines that are to be offboarded, as people read them.
-pub(super) fn planned(entries: &[&Entry]) -> String {
+pub(super) fn planned(entries: &[&OrderRecord]) -> String {
     let word = |text: Option<&str>| text.unwrap_or("-").to_owned();
     let rows = entries.iter().map(|entry| {
         let order = &entry.order;

@@ -3,13 +3,14 @@
 
 use std::cell::RefCell;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
 
 use super::{
     args::ResumeArgs,
     connect::{connect, end, options},
     drive::{self, Course},
     exit::Exit,
+    hint,
     report::{self, Rows},
     screen::Screen,
     signal::Signals,
@@ -46,11 +47,11 @@ async fn all(
 ) -> Result<Exit> {
     if let Some(problem) = client.missing_token() {
         screen.error(&report::words(problem));
-        screen.say(&super::hint::hint(problem, client.claims()));
+        screen.say(&hint::hint(problem, client.claims()));
         return Ok(Exit::of_problem(problem));
     }
     if let Some(error) = client.unrecorded() {
-        bail!("{error}");
+        return Err(error.clone().into());
     }
     let unfinished = client.unfinished(args.run.as_deref()).await?;
     if unfinished.others > 0 {
@@ -89,6 +90,9 @@ async fn all(
             exit,
             done.unwrap_or_else(|error| {
                 screen.fail(&clean_error(&format!("{error:#}")));
+                if let Some(help) = hint::of_error(&error) {
+                    screen.help(help);
+                }
                 Exit::Refused
             }),
         ]);

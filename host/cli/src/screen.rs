@@ -136,6 +136,14 @@ impl Screen {
         });
     }
 
+    /// What to do about the error before, also where nothing else is said.
+    pub(super) fn help(&self, text: &str) {
+        let style = Style::new().bold().fg_color(Some(AnsiColor::Cyan.into()));
+        above_the_bar(|| {
+            let _ = writeln!(anstream::stderr().lock(), "{style}help:{style:#} {text}");
+        });
+    }
+
     /// An error that does not end the command, and yet makes it fail.
     pub(super) fn fail(&self, text: &str) {
         self.error(&clean_error(text));

@@ -95,8 +95,8 @@ async fn read(
     *after = last.number;
     let mut orders = Vec::new();
     for entry in &entries {
-        let requests = ledger.evidence(entry).await?;
-        let moments = ledger.moments(entry).await?;
+        let requests = ledger.requests(entry).await?;
+        let moments = ledger.state_changes(entry).await?;
         orders.push(ExportedOrder::new(run, entry, requests, moments, hint));
     }
     Ok(Some(orders))

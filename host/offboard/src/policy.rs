@@ -238,6 +238,8 @@ impl fmt::Display for Objection {
     }
 }
 
+impl std::error::Error for Objection {}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

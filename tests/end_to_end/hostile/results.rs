@@ -6,7 +6,7 @@ use offboard::{
     Client,
     client::PlanRequest,
     contract::Retry,
-    ledger::{Ledger, Session, Who},
+    ledger::{Ledger, Session, SessionInfo},
     order::{Look, Order, State},
     plan::Confirmation,
     rate_limit::{Quota, RateLimiter},
@@ -24,7 +24,7 @@ use crate::support::Outcome;
 /// Lets the guest carry out an order in the real runner, and gives the order.
 async fn run(guest: &str, server: &Scripted) -> Order {
     let ledger = Ledger::in_memory().await.unwrap();
-    let who = Who::new(None, "0", server.root());
+    let who = SessionInfo::new(None, "0", server.root());
     let session = Arc::new(Session::begin(&ledger, &who, "run").await.unwrap());
     let limiter = RateLimiter::new(Quota::default(), Arc::clone(&session), |_| {});
     let stopped = tokio_util::sync::CancellationToken::new();

@@ -12,6 +12,7 @@ use offboard::config::{
     Config, ConfigBuilder, ConfigError, Environment, Kind, PluginSettings, SETTINGS, Secrets,
     Section, Setting,
 };
+use offboard::connection::cloud::ChoiceError;
 
 /// Where to, and as whom.
 #[derive(Debug)]
@@ -116,6 +117,9 @@ pub(crate) fn explain(error: ConfigError) -> anyhow::Error {
         ),
         ConfigError::UnknownAuthority { .. } => {
             anyhow!("{error}: if that is right, say so with --authority")
+        }
+        ConfigError::Service(ChoiceError::UnknownHost(host, _)) => {
+            anyhow!("{error} with --allow-api-host {host}")
         }
         _ => error.into(),
     }

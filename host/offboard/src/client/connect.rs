@@ -10,13 +10,13 @@ use crate::{
     Keyword,
     audit::AuditFile,
     component::Component,
-    config::{Config, CredentialError, PluginSettings, Sourced},
+    config::{Auth, Config, CredentialError, PluginSettings, Sourced},
     connection::{
         Connection, Credential, Proxies, Token, TokenClaims, cloud::Service, read_trusted,
         sign_in::Prompt,
     },
     contract::{Problem, ProblemKind, Retry},
-    ledger::{Fault, Ledger, LedgerError, Session, Waiting, Who},
+    ledger::{Ledger, LedgerError, LedgerErrorKind, Session, SessionInfo, Waiting},
     mask,
     outputs::Files,
     rate_limit::RateLimiter,
@@ -79,7 +79,7 @@ pub(super) struct Connected {
     pub(super) claims: Option<TokenClaims>,
     pub(super) missing: Option<Problem>,
     pub(super) unrecorded: Option<LedgerError>,
-    pub(super) who: Who,
+    pub(super) who: SessionInfo,
 }
 
 pub(super) async fn connect(
@@ -209,21 +209,34 @@ pub async fn sign_in(
         Ok(token) => Ok((credential, token)),
         Err(error) => {
             let mut problem = Problem::from(error);
-            if let (Some(implied), Some(message)) =
-                (config.implied_identity(), &mut problem.message)
-            {
-                message.push_str(&format!(
-                    "; the identity {} was used, which {} names",
-                    mask::identifier(&implied.value),
-                    implied.source
-                ));
-                if let Some(remedy) = observer.identity_remedy() {
-                    message.push_str(&format!(": {remedy}"));
-                }
+            if let Some(message) = &mut problem.message {
+                message.push_str(&of_identity(config, &problem.kind, &**observer));
             }
             Err(problem)
         }
     }
+}
+
+/// More about a managed identity that gives no token.
+fn of_identity(config: &Config, kind: &ProblemKind, observer: &dyn Observer) -> String {
+    let implied = config.implied_identity();
+    let auth = config.chosen_auth().map(|auth| auth.value);
+    let mut more = match implied {
+        Some(implied) => format!(
+            "; the identity {} was used, which {} names",
+            mask::identifier(&implied.value),
+            implied.source
+        ),
+        None if auth == Some(Auth::ManagedIdentity) && *kind == ProblemKind::NoCredential => {
+            String::new()
+        }
+        None => return String::new(),
+    };
+    if let Some(remedy) = observer.identity_remedy(implied.is_some()) {
+        more.push_str(if implied.is_some() { ": " } else { "; " });
+        more.push_str(&remedy);
+    }
+    more
 }
 
 fn without_credential(error: CredentialError, observer: &dyn Observer) -> Problem {
@@ -239,13 +252,13 @@ fn without_credential(error: CredentialError, observer: &dyn Observer) -> Proble
 /// A session of the ledger; or of one in memory, and the reason for that.
 async fn session(
     config: &Config,
-    who: &Who,
+    who: &SessionInfo,
     command: &'static str,
     recording: Recording,
     waiting: Waiting,
 ) -> Result<(Session, Option<LedgerError>), LedgerError> {
     let open = async {
-        let nowhere = || LedgerError::nowhere(Fault::NoHome);
+        let nowhere = || LedgerError::nowhere(LedgerErrorKind::NoHome);
         let path = config.ledger_path().ok_or_else(nowhere)?;
         let ledger = Ledger::open(&path, waiting).await?;
         Session::begin(&ledger, who, command).await
@@ -263,10 +276,10 @@ async fn session(
 
 /// For the record: who sends, and with what.
 #[must_use]
-pub fn who(config: &Config, plugin_sha256: &str, service: &Service) -> Who {
+pub fn who(config: &Config, plugin_sha256: &str, service: &Service) -> SessionInfo {
     let names = ["USER", "USERNAME", "LOGNAME"].into_iter();
     let user = names.filter_map(|name| env::var(name).ok()).next();
-    let mut who = Who::new(user, plugin_sha256, service.api_root.as_str());
+    let mut who = SessionInfo::new(user, plugin_sha256, service.api_root.as_str());
     let auth = config.chosen_auth();
     who.auth = auth.map(|auth| auth.value.name().to_owned());
     who.profile = config.profile().map(ToOwned::to_owned);

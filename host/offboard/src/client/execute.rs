@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::Client;
 use crate::{
-    ledger::{Counts, LedgerError, RunId},
+    ledger::{LedgerError, OrderCounts, RunId},
     order::State,
     plan::{ConfirmedPlan, Plan},
     run::{self, DryRun, Event, EventStream, Events, SendOptions},
@@ -111,7 +111,7 @@ pub struct RunSummary {
     /// The id of the run.
     pub id: Uuid,
     /// How many of its orders are in which state.
-    pub counts: Counts,
+    pub counts: OrderCounts,
 }
 
 /// A run was not executed to its end. Every order has its state in the ledger.

@@ -33,7 +33,7 @@ use crate::{
     config::Config,
     connection::TokenClaims,
     contract::{Problem, ProblemKind, Retry},
-    ledger::{Ledger, LedgerError, Session, Who},
+    ledger::{Ledger, LedgerError, Session, SessionInfo},
     run::{Runner, unrecorded},
     selection::MachineReference,
 };
@@ -51,7 +51,7 @@ struct Inner {
     /// Why there is no token. Set once.
     missing: OnceLock<Problem>,
     unrecorded: Option<LedgerError>,
-    who: Who,
+    who: SessionInfo,
     /// Whether a run has the id of the session.
     has_planned: AtomicBool,
 }
@@ -79,7 +79,7 @@ impl Client {
     /// A client of parts that the caller has: a sandbox, a connection with its credential,
     /// a session, and the limits.
     #[must_use]
-    pub fn from_parts(runner: Runner, who: Who) -> Self {
+    pub fn from_parts(runner: Runner, who: SessionInfo) -> Self {
         Self::new(connect::Connected {
             runner,
             claims: None,
@@ -108,7 +108,7 @@ impl Client {
 
     /// Who sends, and with what.
     #[must_use]
-    pub fn who(&self) -> &Who {
+    pub fn who(&self) -> &SessionInfo {
         &self.0.who
     }
 
@@ -186,7 +186,7 @@ impl Client {
     /// # Errors
     /// The ledger cannot be written within 15 s. The next session does it.
     pub async fn leave_unknown(&self) -> Result<(), LedgerError> {
-        let left = self.session().leave_unknown();
+        let left = self.session().release_as_unknown();
         tokio::time::timeout(LAST_WRITE, left)
             .await
             .unwrap_or(Ok(()))

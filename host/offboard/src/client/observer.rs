@@ -39,9 +39,9 @@ pub trait Observer: Send + Sync + 'static {
         None
     }
 
-    /// What the user can do if the environment named a managed identity that gives no
-    /// token. It is appended to the message of the problem.
-    fn identity_remedy(&self) -> Option<String> {
+    /// What the user can do if a managed identity gives no token; it may be one that the
+    /// environment named. It is appended to the message of the problem.
+    fn identity_remedy(&self, _is_named: bool) -> Option<String> {
         None
     }
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::Client;
 use crate::{
     contract::{Comment, InvalidComment, Tag},
-    ledger::{self, Counts, Fault, LedgerError, RunId, RunRow},
+    ledger::{self, LedgerError, LedgerErrorKind, OrderCounts, RunId, RunRow},
     order::{State, Verdict},
     plan::{Draft, GuardError, Guards, Origin, Plan},
     run::{Event, Events},
@@ -190,7 +190,7 @@ impl Client {
                             () = tokio::time::sleep(CONFIRMATION_PAUSE) => waited += CONFIRMATION_PAUSE,
                             () = self.stop_token().cancelled() => return Err(PlanError::Interrupted),
                         }
-                        session.end_the_dead().await?;
+                        session.end_stale_sessions().await?;
                         continue;
                     }
                     None => {}
@@ -207,7 +207,7 @@ impl Client {
             }
             match planned {
                 // Another process was first, since the query.
-                Err(error) if asks && matches!(error.fault(), Fault::Requested) => {}
+                Err(error) if asks && matches!(error.kind(), LedgerErrorKind::Requested) => {}
                 planned => return Ok((planned?, None)),
             }
         }
@@ -276,7 +276,7 @@ impl Client {
     pub async fn preflight(&self, draft: Draft, events: &Events) -> Result<Plan, PlanError> {
         let ledger = self.ledger();
         let before = ledger.counts(draft.run).await?;
-        let resends = |counts: &Counts| {
+        let resends = |counts: &OrderCounts| {
             if draft.resend_unknown {
                 counts.of(State::Unknown)
             } else {

@@ -5,22 +5,26 @@
 
 use sqlx::{Sqlite, Transaction};
 
-use super::{Fault, LedgerError, Session};
+use super::{
+    error::{LedgerError, LedgerErrorKind},
+    session::Session,
+};
 
 /// A call's place in the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CallId(i64);
 
-/// Whether a call may leave.
+/// Whether a call may leave, and if not, when it is to ask again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turn {
+pub enum Admission {
     /// It may, and is counted.
     Now(CallId),
-    /// It may at this time, in milliseconds since 1970, if nobody was quicker.
+    /// It may at this time, in milliseconds since 1970, unless another call takes the
+    /// slot before.
     At(i64),
-    /// It may not before one of those that are open has its answer.
+    /// It may not before one of the open calls has its answer.
     Answer,
-    /// The service wants to be left alone until then.
+    /// The service asked for a pause until this time, in milliseconds since 1970.
     Paused(i64),
 }
 
@@ -33,13 +37,13 @@ impl Session {
     ///
     /// # Errors
     /// The ledger cannot be written.
-    pub async fn turn(
+    pub async fn admit(
         &self,
         api: &str,
         windows: &[Window],
         answered: &[(CallId, i64)],
         clock: impl FnOnce() -> i64,
-    ) -> Result<Turn, LedgerError> {
+    ) -> Result<Admission, LedgerError> {
         let turn = async {
             let mut writing = self.ledger.write_now().await?;
             self.must_live(&mut writing).await?;
@@ -50,7 +54,7 @@ impl Session {
             writing.commit().await?;
             Ok(turn)
         };
-        turn.await.map_err(|error: Fault| self.fault(error))
+        turn.await.map_err(|kind: LedgerErrorKind| self.error(kind))
     }
 
     /// Counts that these calls have had their answers.
@@ -66,7 +70,9 @@ impl Session {
             end(&mut writing, answered).await?;
             Ok(writing.commit().await?)
         };
-        write.await.map_err(|error: Fault| self.fault(error))
+        write
+            .await
+            .map_err(|kind: LedgerErrorKind| self.error(kind))
     }
 
     /// The service wants to be left alone until then, by everybody.
@@ -86,7 +92,9 @@ impl Session {
             .await?;
             Ok(writing.commit().await?)
         };
-        write.await.map_err(|error: Fault| self.fault(error))
+        write
+            .await
+            .map_err(|kind: LedgerErrorKind| self.error(kind))
     }
 
     async fn begin_call(
@@ -95,7 +103,7 @@ impl Session {
         api: &str,
         windows: &[Window],
         now: i64,
-    ) -> Result<Turn, Fault> {
+    ) -> Result<Admission, LedgerErrorKind> {
         let until: Option<i64> = sqlx::query_scalar("SELECT until FROM pause WHERE account = ?")
             .bind(self.account)
             .fetch_optional(&mut **writing)
@@ -103,7 +111,7 @@ impl Session {
         // One that is further off was set by a clock that was wrong.
         let is_ahead = |until: &i64| (now..now + LONGEST_PAUSE).contains(until) && *until > now;
         if let Some(until) = until.filter(is_ahead) {
-            return Ok(Turn::Paused(until));
+            return Ok(Admission::Paused(until));
         }
         let longest = windows.iter().map(|(_, window)| *window).max().unwrap_or(0);
         sqlx::query("DELETE FROM call WHERE account = ? AND api = ? AND answered <= ?")
@@ -157,11 +165,11 @@ impl Session {
             .await?;
             match oldest {
                 Some(oldest) => at = at.max(Some(oldest + window)),
-                None => return Ok(Turn::Answer),
+                None => return Ok(Admission::Answer),
             }
         }
         if let Some(at) = at {
-            return Ok(Turn::At(at));
+            return Ok(Admission::At(at));
         }
         let id = sqlx::query_scalar(
             "INSERT INTO call (account, session, api, began) VALUES (?, ?, ?, ?) RETURNING id",
@@ -172,7 +180,7 @@ impl Session {
         .bind(now)
         .fetch_one(&mut **writing)
         .await?;
-        Ok(Turn::Now(CallId(id)))
+        Ok(Admission::Now(CallId(id)))
     }
 }
 
@@ -187,7 +195,7 @@ const KEPT: i64 = 3_600_000;
 async fn end(
     writing: &mut Transaction<'static, Sqlite>,
     answered: &[(CallId, i64)],
-) -> Result<(), Fault> {
+) -> Result<(), LedgerErrorKind> {
     for (call, at) in answered {
         sqlx::query("UPDATE call SET answered = ? WHERE id = ?")
             .bind(at)
@@ -197,3 +205,7 @@ async fn end(
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "calls_tests.rs"]
+mod tests;

@@ -6,9 +6,12 @@ use std::collections::HashSet;
 use sqlx::{Row, SqliteConnection};
 
 use super::{
-    Entry, Fault, LedgerError, RequestId, RunId, Session,
-    entry::{ids, moment, state},
-    now,
+    clock::now,
+    error::{LedgerError, LedgerErrorKind},
+    order_record::{OrderRecord, ids, moment, state},
+    request::RequestId,
+    run_id::RunId,
+    session::Session,
 };
 use crate::{contract::MachineId, order::State};
 
@@ -67,7 +70,7 @@ impl Session {
     /// The ledger cannot be written.
     pub async fn claim(
         &self,
-        entry: &mut Entry,
+        entry: &mut OrderRecord,
         again: bool,
         route: &'static str,
         granted: &str,
@@ -108,7 +111,9 @@ impl Session {
             self.ledger.commit_to_send(writing).await?;
             Ok(Ok((request, now)))
         };
-        let claimed = claim.await.map_err(|error: Fault| self.fault(error))?;
+        let claimed = claim
+            .await
+            .map_err(|kind: LedgerErrorKind| self.error(kind))?;
         Ok(claimed.map(|(request, now)| {
             entry.order.send_again();
             entry.order.sending();
@@ -127,12 +132,43 @@ impl Session {
     ///
     /// # Errors
     /// The ledger cannot be read.
-    pub async fn taken(&self, entry: &Entry, again: bool) -> Result<Option<Taken>, LedgerError> {
+    pub async fn taken(
+        &self,
+        entry: &OrderRecord,
+        again: bool,
+    ) -> Result<Option<Taken>, LedgerError> {
         let look = async {
             let mut reading = self.ledger.pool.acquire().await?;
             other_order(&mut reading, entry, again).await
         };
-        look.await.map_err(|error: Fault| self.fault(error))
+        look.await.map_err(|kind: LedgerErrorKind| self.error(kind))
+    }
+
+    /// Whether another session is sending this order.
+    #[must_use]
+    pub fn is_elsewhere(&self, entry: &OrderRecord) -> bool {
+        entry.order.state() == State::Sending && entry.owner != Some(self.id)
+    }
+
+    /// Whether this session sent this order last.
+    #[must_use]
+    pub fn is_its_own(&self, entry: &OrderRecord) -> bool {
+        entry.owner == Some(self.id)
+    }
+
+    /// Whether another session is sending orders of this run.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn is_busy_elsewhere(&self, run: RunId) -> Result<bool, LedgerError> {
+        let found: Result<bool, sqlx::Error> = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM orders WHERE run = ? AND state = 'sending' AND owner <> ?)",
+        )
+        .bind(run.0)
+        .bind(self.id)
+        .fetch_one(&self.ledger.pool)
+        .await;
+        found.map_err(|error| self.error(error))
     }
 
     /// The numbers of the run's orders that were unknown and that this session has resent.
@@ -153,7 +189,7 @@ impl Session {
         .bind(RESENT)
         .fetch_all(&self.ledger.pool)
         .await;
-        let numbers = numbers.map_err(|error| self.fault(error))?;
+        let numbers = numbers.map_err(|error| self.error(error))?;
         Ok(numbers.into_iter().map(i64::unsigned_abs).collect())
     }
 
@@ -185,7 +221,7 @@ impl Session {
             };
             row.map(order).transpose()
         };
-        read.await.map_err(|error: Fault| self.fault(error))
+        read.await.map_err(|kind: LedgerErrorKind| self.error(kind))
     }
 }
 
@@ -193,9 +229,9 @@ impl Session {
 /// one for a machine, also where it is offboarded again.
 async fn other_order(
     reading: &mut SqliteConnection,
-    entry: &Entry,
+    entry: &OrderRecord,
     again: bool,
-) -> Result<Option<Taken>, Fault> {
+) -> Result<Option<Taken>, LedgerErrorKind> {
     let Some(machine) = entry.order.machine() else {
         return Ok(None);
     };
@@ -231,3 +267,7 @@ async fn other_order(
         failed_later: row.try_get("failed_later")?,
     }))
 }
+
+#[cfg(test)]
+#[path = "claim_tests.rs"]
+mod tests;

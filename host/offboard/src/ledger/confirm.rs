@@ -3,7 +3,13 @@
 
 use sqlx::{AssertSqlSafe, Row, Sqlite, Transaction};
 
-use super::{Fault, Ledger, LedgerError, RunId, Session, now};
+use super::{
+    clock::now,
+    database::Ledger,
+    error::{LedgerError, LedgerErrorKind},
+    run_id::RunId,
+    session::Session,
+};
 use crate::{
     contract::{Comment, MachineId, Tag},
     plan::{Confirmation, PlanDigest, PlanHasher},
@@ -44,7 +50,7 @@ impl Session {
             let mut reading = self.ledger.pool.begin().await?;
             self.read_plan(&mut reading, run, resend_unknown).await
         };
-        plan.await.map_err(|error: Fault| self.fault(error))
+        plan.await.map_err(|kind: LedgerErrorKind| self.error(kind))
     }
 
     /// Confirms a run: from now on it can be resumed. With `all`, every order of it is
@@ -68,7 +74,7 @@ impl Session {
                 .digest
                 .is_some_and(|digest| digest != plan.digest)
             {
-                return Err(Fault::PlanChanged);
+                return Err(LedgerErrorKind::PlanChanged);
             }
             let confirmed =
                 sqlx::query("UPDATE run SET draft = 0 WHERE id = ? AND (NOT draft OR session = ?)")
@@ -77,7 +83,7 @@ impl Session {
                     .execute(&mut *writing)
                     .await?;
             if confirmed.rows_affected() != 1 {
-                return Err(Fault::Ended);
+                return Err(LedgerErrorKind::Ended);
             }
             sqlx::query(
                 "UPDATE orders SET confirmed = 1 \
@@ -103,7 +109,9 @@ impl Session {
             .await?;
             Ok(writing.commit().await?)
         };
-        confirm.await.map_err(|error: Fault| self.fault(error))
+        confirm
+            .await
+            .map_err(|kind: LedgerErrorKind| self.error(kind))
     }
 
     async fn read_plan(
@@ -111,8 +119,9 @@ impl Session {
         reading: &mut Transaction<'static, Sqlite>,
         run: RunId,
         resend_unknown: bool,
-    ) -> Result<PlanRow, Fault> {
-        let damaged = |what: &str| Fault::Damaged(format!("an order's {what} cannot be read"));
+    ) -> Result<PlanRow, LedgerErrorKind> {
+        let damaged =
+            |what: &str| LedgerErrorKind::Damaged(format!("an order's {what} cannot be read"));
         let head = sqlx::query(
             "SELECT tenant, plugin_sha256, (SELECT tag FROM run WHERE id = ?) AS tag \
              FROM session JOIN account ON account.id = session.account WHERE session.id = ?",
@@ -172,36 +181,85 @@ const PAGE: usize = 5000;
 
 impl Ledger {
     /// The confirmations of a run, oldest first. A run from an older version has none.
-    ///
-    /// # Errors
-    /// The ledger cannot be read.
-    pub async fn confirmations(&self, run: RunId) -> Result<Vec<ConfirmationRow>, LedgerError> {
-        let read = async {
-            // A ledger of an older version is not migrated for reading.
-            let table = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'confirmation')";
-            if !sqlx::query_scalar(table).fetch_one(&self.pool).await? {
-                return Ok(Vec::new());
-            }
-            let rows = sqlx::query(
-                "SELECT at, method, coalesce(confirmed_by, user) AS by, plan_digest, machines \
-                 FROM confirmation JOIN session ON session.id = confirmation.session \
-                 WHERE run = ? ORDER BY confirmation.id",
-            )
-            .bind(run.0)
-            .fetch_all(&self.pool)
-            .await?;
-            let row = |row: &sqlx::sqlite::SqliteRow| {
-                let machines: i64 = row.try_get("machines")?;
-                Ok(ConfirmationRow {
-                    at: row.try_get("at")?,
-                    method: row.try_get("method")?,
-                    by: row.try_get("by")?,
-                    digest: row.try_get("plan_digest")?,
-                    machines: machines.unsigned_abs(),
-                })
-            };
-            rows.iter().map(row).collect::<Result<_, Fault>>()
+    pub(super) async fn read_confirmations(
+        &self,
+        run: RunId,
+    ) -> Result<Vec<ConfirmationRow>, LedgerErrorKind> {
+        // A ledger of an older version is not migrated for reading.
+        let table = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'confirmation')";
+        if !sqlx::query_scalar(table).fetch_one(&self.pool).await? {
+            return Ok(Vec::new());
+        }
+        let rows = sqlx::query(
+            "SELECT at, method, coalesce(confirmed_by, user) AS by, plan_digest, machines \
+             FROM confirmation JOIN session ON session.id = confirmation.session \
+             WHERE run = ? ORDER BY confirmation.id",
+        )
+        .bind(run.0)
+        .fetch_all(&self.pool)
+        .await?;
+        let row = |row: &sqlx::sqlite::SqliteRow| {
+            let machines: i64 = row.try_get("machines")?;
+            Ok(ConfirmationRow {
+                at: row.try_get("at")?,
+                method: row.try_get("method")?,
+                by: row.try_get("by")?,
+                digest: row.try_get("plan_digest")?,
+                machines: machines.unsigned_abs(),
+            })
         };
-        read.await.map_err(|error: Fault| self.fault(error))
+        rows.iter().map(row).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::{
+        super::sample::{plan, who},
+        *,
+    };
+    use crate::{
+        contract::{Problem, Retry},
+        plan::Method,
+    };
+
+    #[tokio::test]
+    async fn what_is_confirmed_is_the_plan_that_was_shown() {
+        let ledger = Ledger::in_memory().await.unwrap();
+        let session = Session::begin(&ledger, &who(), "run").await.unwrap();
+        let run = session
+            .plan(uuid::Uuid::new_v4(), None, false, None, [plan()])
+            .await
+            .unwrap();
+        let shown = session.plan_of(run, false).await.unwrap();
+        assert_eq!(shown.machines, 1);
+        let mut confirmation = Confirmation {
+            digest: Some(shown.digest),
+            method: Method::Answer,
+            by: Some("ada".to_owned()),
+            resend_unknown: false,
+        };
+        // Another process has done the order meanwhile.
+        let mut entry = ledger.entries(run, 0, 1).await.unwrap().remove(0);
+        let skipped = Problem::new("already-offboarded", Retry::Never, "by another one");
+        entry.order.skip(skipped);
+        session.save(&mut entry).await.unwrap();
+        let refused = session.confirm(run, true, &confirmation).await;
+        assert!(matches!(
+            refused.unwrap_err().kind(),
+            LedgerErrorKind::PlanChanged
+        ));
+        assert!(ledger.run_at(run).await.unwrap().is_none());
+
+        let now = session.plan_of(run, false).await.unwrap();
+        confirmation.digest = Some(now.digest);
+        session.confirm(run, true, &confirmation).await.unwrap();
+        let recorded = ledger.run_at(run).await.unwrap().unwrap().confirmations;
+        assert_eq!(recorded.len(), 1);
+        assert_eq!(recorded[0].method, "answer");
+        assert_eq!(recorded[0].by.as_deref(), Some("ada"));
+        assert_eq!(recorded[0].digest, now.digest.to_string());
+        assert_eq!(recorded[0].machines, 0);
     }
 }

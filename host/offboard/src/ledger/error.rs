@@ -5,20 +5,20 @@ use std::path::{Path, PathBuf};
 use sqlx::migrate::MigrateError;
 use thiserror::Error;
 
-use super::Holder;
+use super::holder::Holder;
 
-/// The ledger cannot be used. Whatever was not on record before is not sent.
-#[derive(Debug, Error)]
-#[error("the ledger {} {fault}", crate::mask::path(.path))]
+/// The ledger cannot be used. What was not on record before is not sent.
+#[derive(Debug, Clone, Error)]
+#[error("the ledger {} {kind}", crate::mask::path(.path))]
 pub struct LedgerError {
     path: PathBuf,
-    fault: Fault,
+    kind: LedgerErrorKind,
 }
 
-/// What is wrong with it.
-#[derive(Debug, Error)]
+/// Why the ledger cannot be used.
+#[derive(Debug, Clone, Error)]
 #[non_exhaustive]
-pub enum Fault {
+pub enum LedgerErrorKind {
     /// Another process holds it for writing.
     #[error(
         "is locked by {}: let that process end or continue, then resume the run",
@@ -26,24 +26,16 @@ pub enum Fault {
     )]
     Locked(Option<Holder>),
     /// No room.
-    #[error("cannot grow, because the disk is full: make room, then `offboard resume`")]
+    #[error("cannot grow, because the disk is full")]
     Full,
     /// It may be read only.
-    #[error(
-        "cannot be written: mend its permissions, or name another file with --ledger ({0}); for \
-         one machine, --no-ledger does without"
-    )]
+    #[error("cannot be written: {0}")]
     ReadOnly(String),
     /// A newer version of this program wrote it.
-    #[error(
-        "was written by a newer version of offboard: use that, or name another file with --ledger"
-    )]
+    #[error("was written by a newer version of offboard")]
     Newer,
-    /// It is no ledger, or not any more.
-    #[error(
-        "is damaged, or no ledger: keep it for whoever asks, and name another file with --ledger \
-         ({0})"
-    )]
+    /// The file is corrupt or is not a ledger.
+    #[error("is corrupt or is not a ledger: {0}")]
     Damaged(String),
     /// Another file stands in its place, or none.
     #[error(
@@ -93,8 +85,8 @@ pub enum Fault {
     Beside,
     /// Another process ended this one's session.
     #[error(
-        "has this process for dead, because the file of its lock is gone: nothing more is sent; \
-         `offboard resume` goes on"
+        "has ended the session of this process, because the file of its lock disappeared: nothing \
+         more is sent"
     )]
     Ended,
     /// The run's plan is not the one that was confirmed.
@@ -107,15 +99,12 @@ pub enum Fault {
     #[error("has another run with this request id")]
     Requested,
     /// There is no home to keep it in.
-    #[error(
-        "has no place, because there is no home folder: name a file with --ledger; for one \
-         machine, --no-ledger does without"
-    )]
+    #[error("has no path, because there is no home folder")]
     NoHome,
-    /// Nobody has such a run, or more than one.
-    #[error("has no run {0}; `offboard runs` lists them")]
+    /// No run has this id.
+    #[error("has no run {0}")]
     NoRun(String),
-    /// Several runs begin so.
+    /// The ids of several runs begin with this text.
     #[error("has several runs that begin with {0}: write more of the id")]
     ManyRuns(String),
     /// Something else that the disk or the database says.
@@ -130,27 +119,27 @@ fn holder(holder: Option<&Holder>) -> String {
 impl LedgerError {
     /// An error of the ledger at this path.
     #[must_use]
-    pub fn new(path: &Path, fault: Fault) -> Self {
+    pub fn new(path: &Path, kind: LedgerErrorKind) -> Self {
         Self {
             path: path.to_owned(),
-            fault,
+            kind,
         }
     }
 
-    /// There is none.
+    /// An error before the path of the ledger is known.
     #[must_use]
-    pub fn nowhere(fault: Fault) -> Self {
-        Self::new(Path::new("ledger.db"), fault)
+    pub fn nowhere(kind: LedgerErrorKind) -> Self {
+        Self::new(Path::new("ledger.db"), kind)
     }
 
-    /// What is wrong.
+    /// The kind of the error.
     #[must_use]
-    pub fn fault(&self) -> &Fault {
-        &self.fault
+    pub fn kind(&self) -> &LedgerErrorKind {
+        &self.kind
     }
 }
 
-impl From<sqlx::Error> for Fault {
+impl From<sqlx::Error> for LedgerErrorKind {
     fn from(error: sqlx::Error) -> Self {
         match &error {
             sqlx::Error::PoolTimedOut => return Self::Locked(None),
@@ -180,7 +169,7 @@ impl From<sqlx::Error> for Fault {
     }
 }
 
-impl From<MigrateError> for Fault {
+impl From<MigrateError> for LedgerErrorKind {
     fn from(error: MigrateError) -> Self {
         match error {
             MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => Self::Newer,
@@ -190,7 +179,7 @@ impl From<MigrateError> for Fault {
     }
 }
 
-impl From<std::io::Error> for Fault {
+impl From<std::io::Error> for LedgerErrorKind {
     fn from(error: std::io::Error) -> Self {
         use std::io::ErrorKind as Kind;
         match error.kind() {

@@ -8,7 +8,6 @@
 //! locks.
 
 use std::{
-    ffi::OsString,
     fs, io,
     path::{Path, PathBuf},
     sync::{
@@ -17,7 +16,7 @@ use std::{
     },
 };
 
-use super::{Fault, log, place};
+use super::{error::LedgerErrorKind, log, place, sidecar::beside};
 
 /// After so many writes the log is looked at.
 const WRITES: u64 = 200;
@@ -40,14 +39,14 @@ impl Known {
     }
 
     /// Its size, if it is still the same file and has no other name.
-    pub(super) fn check(&self) -> Result<u64, Fault> {
-        let file = fs::symlink_metadata(&self.path).map_err(|_| Fault::Gone)?;
+    pub(super) fn check(&self) -> Result<u64, LedgerErrorKind> {
+        let file = fs::symlink_metadata(&self.path).map_err(|_| LedgerErrorKind::Gone)?;
         if !file.is_file() || same(&file) != self.same {
-            return Err(Fault::Gone);
+            return Err(LedgerErrorKind::Gone);
         }
         match place::links(&file) {
             1 => Ok(file.len()),
-            _ => Err(Fault::Linked),
+            _ => Err(LedgerErrorKind::Linked),
         }
     }
 }
@@ -68,10 +67,10 @@ pub(super) struct Files {
 
 impl Files {
     /// The files of a ledger that a connection has read and written.
-    pub(super) fn see(path: &Path) -> Result<Self, Fault> {
+    pub(super) fn see(path: &Path) -> Result<Self, LedgerErrorKind> {
         // Without a log, SQLite could not share one here.
-        let known = |end| Known::see(beside(path, end)).map_err(|_| Fault::NoLog);
-        let open_log = fs::File::open(beside(path, "-wal")).map_err(|_| Fault::NoLog)?;
+        let known = |end| Known::see(beside(path, end)).map_err(|_| LedgerErrorKind::NoLog);
+        let open_log = fs::File::open(beside(path, "-wal")).map_err(|_| LedgerErrorKind::NoLog)?;
         let files = Self {
             file: known("")?,
             log: known("-wal")?,
@@ -85,7 +84,7 @@ impl Files {
     }
 
     /// Checks that all of them are unchanged, and returns the file's size.
-    pub(super) fn check(&self) -> Result<u64, Fault> {
+    pub(super) fn check(&self) -> Result<u64, LedgerErrorKind> {
         let size = self.file.check()?;
         self.log.check()?;
         self.index.check()?;
@@ -104,7 +103,7 @@ impl Files {
         size < self.size.load(Ordering::Relaxed)
     }
 
-    /// Counts a write, and returns whether the log may have grown much since it was last
+    /// OrderCounts a write, and returns whether the log may have grown much since it was last
     /// looked at.
     pub(super) fn is_due(&self) -> bool {
         self.writes.fetch_add(1, Ordering::Relaxed) % WRITES == WRITES - 1
@@ -113,13 +112,6 @@ impl Files {
     pub(super) fn note_size(&self, size: u64) {
         self.size.store(size, Ordering::Relaxed);
     }
-}
-
-/// The path whose name has this suffix, too.
-pub(super) fn beside(path: &Path, end: &str) -> PathBuf {
-    let mut beside: OsString = path.as_os_str().to_owned();
-    beside.push(end);
-    beside.into()
 }
 
 #[cfg(unix)]
@@ -132,3 +124,7 @@ fn same(file: &fs::Metadata) -> Same {
 fn same(_: &fs::Metadata) -> Same {
     (0, 0)
 }
+
+#[cfg(test)]
+#[path = "files_tests.rs"]
+mod tests;

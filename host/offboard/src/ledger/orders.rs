@@ -2,9 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::{Row, Sqlite, Transaction};
+use sqlx::{Row, Sqlite, Transaction, query::Query, sqlite::SqliteArguments};
 
-use super::{Entry, Fault, Ledger, LedgerError, RunId, Session, entry::state};
+use super::{
+    database::Ledger,
+    error::{LedgerError, LedgerErrorKind},
+    order_record::{OrderRecord, state},
+    run_id::RunId,
+    session::Session,
+};
 use crate::{
     contract::{Comment, MachineId},
     order::{State, Target},
@@ -23,9 +29,9 @@ pub struct Plan {
 
 /// How many orders are in which state.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Counts(pub(super) BTreeMap<&'static str, u64>);
+pub struct OrderCounts(pub(super) BTreeMap<&'static str, u64>);
 
-impl Counts {
+impl OrderCounts {
     /// How many are in this state.
     #[must_use]
     pub fn of(&self, state: State) -> u64 {
@@ -56,6 +62,18 @@ impl Counts {
     }
 }
 
+/// A query for orders of the run `?1`, in order, after the number `?2`, at most `?3`, for
+/// which a condition holds.
+macro_rules! page {
+    ($condition:literal) => {
+        concat!(
+            "SELECT * FROM orders AS this WHERE run = ?1 AND number > ?2 AND ",
+            $condition,
+            " ORDER BY number LIMIT ?3"
+        )
+    };
+}
+
 /// Orders that are put on record at once.
 const PAGE: usize = 500;
 
@@ -65,7 +83,7 @@ pub(super) async fn insert(
     session: &Session,
     run: i64,
     plans: impl IntoIterator<Item = Plan>,
-) -> Result<(), Fault> {
+) -> Result<(), LedgerErrorKind> {
     let mut plans = (1_u64..).zip(plans);
     loop {
         let page: Vec<(u64, Plan)> = plans.by_ref().take(PAGE).collect();
@@ -76,7 +94,8 @@ pub(super) async fn insert(
             .iter()
             .map(|(number, plan)| plan.row(*number))
             .collect();
-        let rows = serde_json::to_string(&rows).map_err(|e| Fault::Other(e.to_string()))?;
+        let rows =
+            serde_json::to_string(&rows).map_err(|e| LedgerErrorKind::Other(e.to_string()))?;
         sqlx::query(
             "INSERT INTO orders \
              (run, account, number, asked, sought, called, machine, name, comment, state) \
@@ -123,7 +142,7 @@ impl Session {
     ///
     /// # Errors
     /// The ledger cannot be written.
-    pub async fn save(&self, entry: &mut Entry) -> Result<(), LedgerError> {
+    pub async fn save(&self, entry: &mut OrderRecord) -> Result<(), LedgerError> {
         self.save_all(std::slice::from_mut(entry)).await
     }
 
@@ -131,7 +150,7 @@ impl Session {
     ///
     /// # Errors
     /// The ledger cannot be written.
-    pub async fn save_all(&self, entries: &mut [Entry]) -> Result<(), LedgerError> {
+    pub async fn save_all(&self, entries: &mut [OrderRecord]) -> Result<(), LedgerError> {
         let save = async {
             let mut writing = self.ledger.write().await?;
             let mut lost = Vec::new();
@@ -143,7 +162,9 @@ impl Session {
             writing.commit().await?;
             Ok(lost)
         };
-        let lost = save.await.map_err(|error: Fault| self.fault(error))?;
+        let lost = save
+            .await
+            .map_err(|kind: LedgerErrorKind| self.error(kind))?;
         for (at, entry) in entries.iter_mut().enumerate() {
             match lost.binary_search(&at).is_ok() {
                 true => *entry = self.ledger.entry(entry.id).await?,
@@ -162,7 +183,7 @@ impl Session {
         run: RunId,
         after: u64,
         limit: u32,
-    ) -> Result<Vec<Entry>, LedgerError> {
+    ) -> Result<Vec<OrderRecord>, LedgerError> {
         self.ledger
             .entries_in(run, State::Planned, after, limit)
             .await
@@ -179,19 +200,8 @@ impl Ledger {
         run: RunId,
         after: u64,
         limit: u32,
-    ) -> Result<Vec<Entry>, LedgerError> {
-        let read = async {
-            let rows = sqlx::query(
-                "SELECT * FROM orders WHERE run = ? AND number > ? ORDER BY number LIMIT ?",
-            )
-            .bind(run.0)
-            .bind(signed(after))
-            .bind(limit)
-            .fetch_all(&self.pool)
-            .await?;
-            rows.iter().map(Entry::of).collect::<Result<_, _>>()
-        };
-        read.await.map_err(|error: Fault| self.fault(error))
+    ) -> Result<Vec<OrderRecord>, LedgerError> {
+        self.page(page!("TRUE"), run, after, limit).await
     }
 
     /// Orders of a run that are in this state, in order, after this number.
@@ -204,21 +214,14 @@ impl Ledger {
         state: State,
         after: u64,
         limit: u32,
-    ) -> Result<Vec<Entry>, LedgerError> {
-        let read = async {
-            let rows = sqlx::query(
-                "SELECT * FROM orders WHERE run = ? AND state = ? AND number > ? \
-                 ORDER BY number LIMIT ?",
-            )
+    ) -> Result<Vec<OrderRecord>, LedgerError> {
+        let query = sqlx::query(page!("state = ?4"));
+        let query = query
             .bind(run.0)
-            .bind(state.name())
             .bind(signed(after))
             .bind(limit)
-            .fetch_all(&self.pool)
-            .await?;
-            rows.iter().map(Entry::of).collect::<Result<_, _>>()
-        };
-        read.await.map_err(|error: Fault| self.fault(error))
+            .bind(state.name());
+        self.read_orders(query).await
     }
 
     /// Orders of a run that a look may have meant, in order: those of these
@@ -231,24 +234,17 @@ impl Ledger {
         run: RunId,
         machines: &[String],
         names: &[String],
-    ) -> Result<Vec<Entry>, LedgerError> {
+    ) -> Result<Vec<OrderRecord>, LedgerError> {
         let json = |texts: &[String]| serde_json::to_string(texts).unwrap_or_default();
-        let read = async {
-            let rows = sqlx::query(
-                "SELECT * FROM orders WHERE run = ?1 AND sought IS NULL \
-                 AND machine IN (SELECT value FROM json_each(?2)) \
-                 AND account = (SELECT account FROM run WHERE id = ?1) \
-                 UNION ALL SELECT * FROM orders WHERE run = ?1 \
-                 AND sought IN (SELECT value FROM json_each(?3)) ORDER BY number",
-            )
-            .bind(run.0)
-            .bind(json(machines))
-            .bind(json(names))
-            .fetch_all(&self.pool)
-            .await?;
-            rows.iter().map(Entry::of).collect::<Result<_, _>>()
-        };
-        read.await.map_err(|error: Fault| self.fault(error))
+        let query = sqlx::query(
+            "SELECT * FROM orders WHERE run = ?1 AND sought IS NULL \
+             AND machine IN (SELECT value FROM json_each(?2)) \
+             AND account = (SELECT account FROM run WHERE id = ?1) \
+             UNION ALL SELECT * FROM orders WHERE run = ?1 \
+             AND sought IN (SELECT value FROM json_each(?3)) ORDER BY number",
+        );
+        let query = query.bind(run.0).bind(json(machines)).bind(json(names));
+        self.read_orders(query).await
     }
 
     /// Planned orders of a run that were not looked at, in order, after this
@@ -261,20 +257,9 @@ impl Ledger {
         run: RunId,
         after: u64,
         limit: u32,
-    ) -> Result<Vec<Entry>, LedgerError> {
-        let read = async {
-            let rows = sqlx::query(
-                "SELECT * FROM orders WHERE run = ? AND state = 'planned' AND number > ? \
-                 AND preflight IS NULL ORDER BY number LIMIT ?",
-            )
-            .bind(run.0)
-            .bind(signed(after))
-            .bind(limit)
-            .fetch_all(&self.pool)
-            .await?;
-            rows.iter().map(Entry::of).collect::<Result<_, _>>()
-        };
-        read.await.map_err(|error: Fault| self.fault(error))
+    ) -> Result<Vec<OrderRecord>, LedgerError> {
+        let query = page!("state = 'planned' AND preflight IS NULL");
+        self.page(query, run, after, limit).await
     }
 
     /// Planned orders of a run whose machine has another order, of whatever run
@@ -287,22 +272,37 @@ impl Ledger {
         run: RunId,
         after: u64,
         limit: u32,
-    ) -> Result<Vec<Entry>, LedgerError> {
+    ) -> Result<Vec<OrderRecord>, LedgerError> {
+        let query = page!(
+            "state = 'planned' AND EXISTS (SELECT 1 FROM orders AS other \
+             WHERE other.account = this.account AND other.machine = this.machine \
+             AND other.id <> this.id)"
+        );
+        self.page(query, run, after, limit).await
+    }
+
+    /// A page of a run's orders, by a query of [`page!`].
+    async fn page(
+        &self,
+        query: &'static str,
+        run: RunId,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<OrderRecord>, LedgerError> {
+        let query = sqlx::query(query);
+        let query = query.bind(run.0).bind(signed(after)).bind(limit);
+        self.read_orders(query).await
+    }
+
+    async fn read_orders(
+        &self,
+        query: Query<'_, Sqlite, SqliteArguments>,
+    ) -> Result<Vec<OrderRecord>, LedgerError> {
         let read = async {
-            let rows = sqlx::query(
-                "SELECT * FROM orders AS this WHERE run = ? AND state = 'planned' AND number > ? \
-                 AND EXISTS (SELECT 1 FROM orders AS other WHERE other.account = this.account \
-                 AND other.machine = this.machine AND other.id <> this.id) \
-                 ORDER BY number LIMIT ?",
-            )
-            .bind(run.0)
-            .bind(signed(after))
-            .bind(limit)
-            .fetch_all(&self.pool)
-            .await?;
-            rows.iter().map(Entry::of).collect::<Result<_, _>>()
+            let rows = query.fetch_all(&self.pool).await?;
+            rows.iter().map(OrderRecord::of).collect::<Result<_, _>>()
         };
-        read.await.map_err(|error: Fault| self.fault(error))
+        read.await.map_err(|kind: LedgerErrorKind| self.error(kind))
     }
 
     /// The comment of an order before this one, of the same run, that has the same
@@ -310,7 +310,11 @@ impl Ledger {
     ///
     /// # Errors
     /// The ledger cannot be read.
-    pub async fn twin(&self, run: RunId, entry: &Entry) -> Result<Option<Comment>, LedgerError> {
+    pub async fn twin(
+        &self,
+        run: RunId,
+        entry: &OrderRecord,
+    ) -> Result<Option<Comment>, LedgerError> {
         let read = async {
             let comment: Option<String> = sqlx::query_scalar(
                 "SELECT comment FROM orders WHERE account = (SELECT account FROM run WHERE id = ?1) \
@@ -325,7 +329,7 @@ impl Ledger {
             let read = |comment: String| Comment::recorded(&comment).ok();
             Ok(comment.and_then(read))
         };
-        read.await.map_err(|error: Fault| self.fault(error))
+        read.await.map_err(|kind: LedgerErrorKind| self.error(kind))
     }
 
     /// How many planned orders of a run were not looked at.
@@ -339,24 +343,24 @@ impl Ledger {
         .bind(run.0)
         .fetch_one(&self.pool)
         .await;
-        Ok(count.map_err(|error| self.fault(error))?.unsigned_abs())
+        Ok(count.map_err(|error| self.error(error))?.unsigned_abs())
     }
 
     /// How many orders of a run are in which state.
     ///
     /// # Errors
     /// The ledger cannot be read.
-    pub async fn counts(&self, run: RunId) -> Result<Counts, LedgerError> {
+    pub async fn counts(&self, run: RunId) -> Result<OrderCounts, LedgerError> {
         let read = self.read_counts(run).await;
-        read.map_err(|error| self.fault(error))
+        read.map_err(|error| self.error(error))
     }
 
-    pub(super) async fn read_counts(&self, run: RunId) -> Result<Counts, Fault> {
+    pub(super) async fn read_counts(&self, run: RunId) -> Result<OrderCounts, LedgerErrorKind> {
         let rows = sqlx::query("SELECT state, count(*) FROM orders WHERE run = ? GROUP BY state")
             .bind(run.0)
             .fetch_all(&self.pool)
             .await?;
-        let mut counts = Counts::default();
+        let mut counts = OrderCounts::default();
         for row in &rows {
             let count: i64 = row.try_get(1)?;
             counts.0.insert(state(row)?.name(), count.unsigned_abs());
@@ -364,15 +368,15 @@ impl Ledger {
         Ok(counts)
     }
 
-    async fn entry(&self, id: i64) -> Result<Entry, LedgerError> {
+    async fn entry(&self, id: i64) -> Result<OrderRecord, LedgerError> {
         let read = async {
             let row = sqlx::query("SELECT * FROM orders WHERE id = ?")
                 .bind(id)
                 .fetch_one(&self.pool)
                 .await?;
-            Entry::of(&row)
+            OrderRecord::of(&row)
         };
-        read.await.map_err(|error: Fault| self.fault(error))
+        read.await.map_err(|kind: LedgerErrorKind| self.error(kind))
     }
 }
 

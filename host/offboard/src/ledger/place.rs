@@ -5,30 +5,46 @@
 
 use std::path::{Component, Path, Prefix};
 
-use super::Fault;
+use super::error::LedgerErrorKind;
 
 /// Checks that the file may be written where it is. The path is resolved.
-pub(super) fn check(path: &Path) -> Result<(), Fault> {
+pub(super) fn check(path: &Path) -> Result<(), LedgerErrorKind> {
     check_names(path)?;
     match shared(path)? {
-        Some(kind) => Err(Fault::Shared(kind)),
+        Some(kind) => Err(LedgerErrorKind::Shared(kind)),
         None => Ok(()),
     }
 }
 
 /// Checks that only one path leads to the file: no other name, and no mount of the file
 /// alone. The path is resolved.
-pub(super) fn check_names(path: &Path) -> Result<(), Fault> {
+pub(super) fn check_names(path: &Path) -> Result<(), LedgerErrorKind> {
     let file = std::fs::symlink_metadata(path)?;
     if !file.is_file() {
-        return Err(Fault::NotAFile);
+        return Err(LedgerErrorKind::NotAFile);
     }
     if links(&file) > 1 {
-        return Err(Fault::Linked);
+        return Err(LedgerErrorKind::Linked);
     }
     match is_mounted(path) {
-        true => Err(Fault::Mounted),
+        true => Err(LedgerErrorKind::Mounted),
         false => Ok(()),
+    }
+}
+
+/// The folder of a missing file, or the nearest folder above it that exists.
+pub(super) fn existing_folder(path: &Path) -> &Path {
+    let folder = path.ancestors().skip(1).find(|folder| folder.exists());
+    let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
+}
+
+/// Rejects a shared file system before anything is created there.
+pub(super) fn check_folder(folder: &Path) -> Result<(), LedgerErrorKind> {
+    let whole = std::fs::canonicalize(folder)?;
+    match shared(&whole)? {
+        Some(kind) => Err(LedgerErrorKind::Shared(kind)),
+        None => Ok(()),
     }
 }
 
@@ -100,7 +116,7 @@ fn lists(mounts: &[u8], path: &Path) -> bool {
 }
 
 /// The kind of the file system, if other machines may use it at the same time.
-pub(super) fn shared(path: &Path) -> Result<Option<&'static str>, Fault> {
+pub(super) fn shared(path: &Path) -> Result<Option<&'static str>, LedgerErrorKind> {
     if let Some(Component::Prefix(prefix)) = path.components().next()
         && matches!(prefix.kind(), Prefix::UNC(..) | Prefix::VerbatimUNC(..))
     {
@@ -110,7 +126,7 @@ pub(super) fn shared(path: &Path) -> Result<Option<&'static str>, Fault> {
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn shared_by_type(path: &Path) -> Result<Option<&'static str>, Fault> {
+fn shared_by_type(path: &Path) -> Result<Option<&'static str>, LedgerErrorKind> {
     let known = rustix::fs::statfs(path).map_err(std::io::Error::from)?;
     // The kernel's numbers have 32 bits, whichever type and sign the C library gives
     // them.
@@ -119,7 +135,7 @@ fn shared_by_type(path: &Path) -> Result<Option<&'static str>, Fault> {
 }
 
 #[cfg(any(target_os = "macos", target_os = "ios", target_os = "freebsd"))]
-fn shared_by_type(path: &Path) -> Result<Option<&'static str>, Fault> {
+fn shared_by_type(path: &Path) -> Result<Option<&'static str>, LedgerErrorKind> {
     /// `MNT_LOCAL` of sys/mount.h.
     const LOCAL: u64 = 0x1000;
     let known = rustix::fs::statfs(path).map_err(std::io::Error::from)?;
@@ -135,7 +151,7 @@ fn shared_by_type(path: &Path) -> Result<Option<&'static str>, Fault> {
     target_os = "ios",
     target_os = "freebsd"
 )))]
-fn shared_by_type(_: &Path) -> Result<Option<&'static str>, Fault> {
+fn shared_by_type(_: &Path) -> Result<Option<&'static str>, LedgerErrorKind> {
     Ok(None)
 }
 
@@ -236,9 +252,12 @@ mod tests {
         std::fs::write(&path, "").unwrap();
         assert!(check_names(&path).is_ok());
         std::fs::hard_link(&path, folder.path().join("other.db")).unwrap();
-        assert!(matches!(check_names(&path), Err(Fault::Linked)));
+        assert!(matches!(check_names(&path), Err(LedgerErrorKind::Linked)));
         let socket = folder.path().join("socket");
         let _socket = std::os::unix::net::UnixListener::bind(&socket).unwrap();
-        assert!(matches!(check_names(&socket), Err(Fault::NotAFile)));
+        assert!(matches!(
+            check_names(&socket),
+            Err(LedgerErrorKind::NotAFile)
+        ));
     }
 }

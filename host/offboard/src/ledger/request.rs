@@ -4,7 +4,13 @@ use std::fmt;
 
 use sqlx::{Row, Sqlite, Transaction, sqlite::SqliteRow};
 
-use super::{Entry, Fault, Ledger, LedgerError, Session, now};
+use super::{
+    clock::now,
+    database::Ledger,
+    error::{LedgerError, LedgerErrorKind},
+    order_record::OrderRecord,
+    session::Session,
+};
 use crate::{contract::Problem, egress::CallRecord};
 
 /// As much of an answer is kept, in bytes.
@@ -20,9 +26,9 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// A POST, as it was sent and answered.
+/// The record of a POST, as it was sent and answered.
 #[derive(Debug, Clone)]
-pub struct Evidence {
+pub struct RequestRecord {
     /// The route.
     pub route: String,
     /// What it was allowed.
@@ -46,9 +52,9 @@ pub struct Evidence {
     pub problem: Option<Problem>,
 }
 
-/// How an order came to a state.
+/// The record of an order that came to a state, or of its action that came to a status.
 #[derive(Debug, Clone)]
-pub struct Moment {
+pub struct StateChangeRecord {
     /// When, in milliseconds since 1970.
     pub at: i64,
     /// The state.
@@ -61,10 +67,10 @@ impl Session {
     pub(super) async fn insert_request(
         &self,
         writing: &mut Transaction<'static, Sqlite>,
-        entry: &Entry,
+        entry: &OrderRecord,
         route: &str,
         granted: &str,
-    ) -> Result<RequestId, Fault> {
+    ) -> Result<RequestId, LedgerErrorKind> {
         let machine = entry.order.machine().map(ToString::to_string);
         let comment = entry.order.comment().as_str();
         let subject = machine.unwrap_or_default();
@@ -87,7 +93,7 @@ impl Session {
     /// The ledger cannot be written: it must not leave.
     pub async fn request(
         &self,
-        entry: Option<&Entry>,
+        entry: Option<&OrderRecord>,
         route: &'static str,
         subject: &str,
         comment: &str,
@@ -101,7 +107,9 @@ impl Session {
             self.ledger.commit_to_send(writing).await?;
             Ok(id)
         };
-        request.await.map_err(|error: Fault| self.fault(error))
+        request
+            .await
+            .map_err(|kind: LedgerErrorKind| self.error(kind))
     }
 
     /// Puts on record what became of a POST, and of its order.
@@ -114,7 +122,7 @@ impl Session {
         record: &CallRecord,
         state: &str,
         problem: Option<&Problem>,
-        entry: Option<&mut Entry>,
+        entry: Option<&mut OrderRecord>,
     ) -> Result<(), LedgerError> {
         let exchange = record.exchange.as_ref();
         let answer = exchange.and_then(|exchange| exchange.answer.as_deref());
@@ -154,7 +162,9 @@ impl Session {
             }
             Ok(writing.commit().await?)
         };
-        write.await.map_err(|error: Fault| self.fault(error))?;
+        write
+            .await
+            .map_err(|kind: LedgerErrorKind| self.error(kind))?;
         if let Some(entry) = entry {
             entry.written();
         }
@@ -167,7 +177,7 @@ impl Ledger {
     ///
     /// # Errors
     /// The ledger cannot be read.
-    pub async fn evidence(&self, entry: &Entry) -> Result<Vec<Evidence>, LedgerError> {
+    pub async fn requests(&self, entry: &OrderRecord) -> Result<Vec<RequestRecord>, LedgerError> {
         let read = async {
             let rows = sqlx::query("SELECT * FROM request WHERE order_id = ? ORDER BY id")
                 .bind(entry.id)
@@ -175,14 +185,17 @@ impl Ledger {
                 .await?;
             rows.iter().map(evidence).collect::<Result<_, _>>()
         };
-        read.await.map_err(|error: Fault| self.fault(error))
+        read.await.map_err(|kind: LedgerErrorKind| self.error(kind))
     }
 
     /// How an order came to be what it is, oldest first.
     ///
     /// # Errors
     /// The ledger cannot be read.
-    pub async fn moments(&self, entry: &Entry) -> Result<Vec<Moment>, LedgerError> {
+    pub async fn state_changes(
+        &self,
+        entry: &OrderRecord,
+    ) -> Result<Vec<StateChangeRecord>, LedgerError> {
         let read = async {
             let rows =
                 sqlx::query("SELECT at, state, detail FROM moment WHERE order_id = ? ORDER BY id")
@@ -190,7 +203,7 @@ impl Ledger {
                     .fetch_all(&self.pool)
                     .await?;
             let moment = |row: &SqliteRow| {
-                Ok(Moment {
+                Ok(StateChangeRecord {
                     at: row.try_get("at")?,
                     state: row.try_get("state")?,
                     detail: row.try_get("detail")?,
@@ -198,7 +211,7 @@ impl Ledger {
             };
             rows.iter().map(moment).collect::<Result<_, _>>()
         };
-        read.await.map_err(|error: Fault| self.fault(error))
+        read.await.map_err(|kind: LedgerErrorKind| self.error(kind))
     }
 }
 
@@ -210,7 +223,7 @@ async fn insert(
     subject: &str,
     comment: &str,
     granted: &str,
-) -> Result<RequestId, Fault> {
+) -> Result<RequestId, LedgerErrorKind> {
     let id = sqlx::query_scalar(
         "INSERT INTO request (session, order_id, route, subject, comment, granted, sent) \
          VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id",
@@ -227,9 +240,9 @@ async fn insert(
     Ok(RequestId(id))
 }
 
-fn evidence(row: &SqliteRow) -> Result<Evidence, Fault> {
+fn evidence(row: &SqliteRow) -> Result<RequestRecord, LedgerErrorKind> {
     let problem: Option<String> = row.try_get("problem")?;
-    Ok(Evidence {
+    Ok(RequestRecord {
         route: row.try_get("route")?,
         granted: row.try_get("granted")?,
         sent: row.try_get("sent")?,

@@ -1,22 +1,18 @@
 //! Runs: what was ordered at once.
 
-use std::fmt;
-
 use sqlx::{Row, sqlite::SqliteRow};
 use uuid::Uuid;
 
-use super::{Counts, Fault, Ledger, LedgerError, Plan, Session, now, orders::insert};
+use super::{
+    clock::now,
+    confirm::ConfirmationRow,
+    database::Ledger,
+    error::{LedgerError, LedgerErrorKind},
+    orders::{OrderCounts, Plan, insert},
+    run_id::RunId,
+    session::Session,
+};
 use crate::contract::Tag;
-
-/// A run's place in the ledger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RunId(pub(super) i64);
-
-impl fmt::Display for RunId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(formatter)
-    }
-}
 
 /// A run, as it stands in the ledger.
 #[derive(Debug, Clone)]
@@ -50,7 +46,19 @@ pub struct RunRow {
     /// The configuration's profile.
     pub profile: Option<String>,
     /// How many of its orders are in which state.
-    pub counts: Counts,
+    pub counts: OrderCounts,
+    /// Its confirmations, oldest first; a run that is resumed is confirmed again. A run
+    /// of an older version has none.
+    pub confirmations: Vec<ConfirmationRow>,
+}
+
+impl RunRow {
+    /// The digest of the plan that was confirmed last.
+    #[must_use]
+    pub fn plan_digest(&self) -> Option<String> {
+        let last = self.confirmations.last()?;
+        Some(last.digest.clone())
+    }
 }
 
 const RUNS: &str = "SELECT run.id, run.uuid, run.began, request_id, again, tag, tenant, application, \
@@ -82,7 +90,7 @@ impl Session {
             .fetch_one(&mut *writing)
             .await?;
             if taken {
-                return Err(Fault::Requested);
+                return Err(LedgerErrorKind::Requested);
             }
             let run: i64 = sqlx::query_scalar(
                 "INSERT INTO run (uuid, account, session, began, request_id, again, tag, draft) \
@@ -101,7 +109,7 @@ impl Session {
             writing.commit().await?;
             Ok(RunId(run))
         };
-        plan.await.map_err(|error: Fault| self.fault(error))
+        plan.await.map_err(|kind: LedgerErrorKind| self.error(kind))
     }
 
     /// The run that has this key, if there is one, and whether it is a draft.
@@ -115,7 +123,7 @@ impl Session {
                 .bind(key)
                 .fetch_optional(&self.ledger.pool)
                 .await;
-        let found = found.map_err(|error| self.fault(error))?;
+        let found = found.map_err(|error| self.error(error))?;
         Ok(found.map(|(id, draft)| (RunId(id), draft)))
     }
 
@@ -129,7 +137,7 @@ impl Session {
                 .bind(run.0)
                 .fetch_one(&self.ledger.pool)
                 .await;
-        Ok(account.map_err(|error| self.fault(error))? == self.account)
+        Ok(account.map_err(|error| self.error(error))? == self.account)
     }
 }
 
@@ -142,11 +150,11 @@ impl Ledger {
         let read = async {
             let mut runs = self.heads().await?;
             for run in &mut runs {
-                run.counts = self.read_counts(run.id).await?;
+                self.complete(run).await?;
             }
             Ok(runs)
         };
-        read.await.map_err(|error: Fault| self.fault(error))
+        read.await.map_err(|kind: LedgerErrorKind| self.error(kind))
     }
 
     /// Those that have more to come, or something that was not sent.
@@ -158,18 +166,18 @@ impl Ledger {
             let mut unfinished = Vec::new();
             for mut run in self.heads().await? {
                 if self.is_unfinished(run.id).await? {
-                    run.counts = self.read_counts(run.id).await?;
+                    self.complete(&mut run).await?;
                     unfinished.push(run);
                 }
             }
             Ok(unfinished)
         };
-        read.await.map_err(|error: Fault| self.fault(error))
+        read.await.map_err(|kind: LedgerErrorKind| self.error(kind))
     }
 
     /// Found by the first such order, so that runs that have ended, however
     /// long, take no time.
-    async fn is_unfinished(&self, run: RunId) -> Result<bool, Fault> {
+    async fn is_unfinished(&self, run: RunId) -> Result<bool, LedgerErrorKind> {
         let found: Option<i64> = sqlx::query_scalar(
             "SELECT 1 FROM orders WHERE run = ? AND (state IN \
              ('planned', 'sending', 'accepted', 'pending', 'unknown', 'not-sent') \
@@ -196,13 +204,13 @@ impl Ledger {
             let mut run = match (runs.pop(), runs.is_empty()) {
                 (Some(run), _) if id == "last" => run,
                 (Some(run), true) if !wanted.is_empty() => run,
-                (Some(_), false) => return Err(Fault::ManyRuns(id.to_owned())),
-                _ => return Err(Fault::NoRun(id.to_owned())),
+                (Some(_), false) => return Err(LedgerErrorKind::ManyRuns(id.to_owned())),
+                _ => return Err(LedgerErrorKind::NoRun(id.to_owned())),
             };
-            run.counts = self.read_counts(run.id).await?;
+            self.complete(&mut run).await?;
             Ok(run)
         };
-        read.await.map_err(|error: Fault| self.fault(error))
+        read.await.map_err(|kind: LedgerErrorKind| self.error(kind))
     }
 
     /// The run at this place; none of a draft.
@@ -215,20 +223,27 @@ impl Ledger {
             let Some(mut run) = runs.into_iter().find(|run| run.id == id) else {
                 return Ok(None);
             };
-            run.counts = self.read_counts(run.id).await?;
+            self.complete(&mut run).await?;
             Ok(Some(run))
         };
-        read.await.map_err(|error: Fault| self.fault(error))
+        read.await.map_err(|kind: LedgerErrorKind| self.error(kind))
     }
 
-    /// All runs, their orders not counted.
-    async fn heads(&self) -> Result<Vec<RunRow>, Fault> {
+    /// Adds what other tables have of a run.
+    async fn complete(&self, run: &mut RunRow) -> Result<(), LedgerErrorKind> {
+        run.counts = self.read_counts(run.id).await?;
+        run.confirmations = self.read_confirmations(run.id).await?;
+        Ok(())
+    }
+
+    /// All runs, without what other tables have of them.
+    async fn heads(&self) -> Result<Vec<RunRow>, LedgerErrorKind> {
         let rows = sqlx::query(RUNS).fetch_all(&self.pool).await?;
         rows.iter().map(run).collect()
     }
 }
 
-fn run(row: &SqliteRow) -> Result<RunRow, Fault> {
+fn run(row: &SqliteRow) -> Result<RunRow, LedgerErrorKind> {
     let or_none = |text: String| Some(text).filter(|text| !text.is_empty());
     let uuid: String = row.try_get("uuid")?;
     let tag: Option<String> = row.try_get("tag")?;
@@ -237,11 +252,11 @@ fn run(row: &SqliteRow) -> Result<RunRow, Fault> {
         id: RunId(row.try_get("id")?),
         uuid: uuid
             .parse()
-            .map_err(|_| Fault::Damaged(format!("{uuid:?} is no run id")))?,
+            .map_err(|_| LedgerErrorKind::Damaged(format!("{uuid:?} is no run id")))?,
         began: row.try_get("began")?,
         request_id: row.try_get("request_id")?,
         again: row.try_get("again")?,
-        tag: tag.map_err(|_| Fault::Damaged("a run's tag cannot be read".to_owned()))?,
+        tag: tag.map_err(|_| LedgerErrorKind::Damaged("a run's tag cannot be read".to_owned()))?,
         tenant: or_none(row.try_get("tenant")?),
         application: or_none(row.try_get("application")?),
         api_root: row.try_get("api_root")?,
@@ -250,6 +265,34 @@ fn run(row: &SqliteRow) -> Result<RunRow, Fault> {
         plugin_sha256: row.try_get("plugin_sha256")?,
         auth: row.try_get("auth")?,
         profile: row.try_get("profile")?,
-        counts: Counts::default(),
+        counts: OrderCounts::default(),
+        confirmations: Vec::new(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::{
+        super::sample::{ordered, who},
+        *,
+    };
+    use crate::{
+        contract::{Problem, Retry},
+        order::State,
+    };
+
+    #[tokio::test]
+    async fn a_run_that_has_ended_is_not_unfinished() {
+        let ledger = Ledger::in_memory().await.unwrap();
+        let session = Session::begin(&ledger, &who(), "run").await.unwrap();
+        let mut entry = ordered(&session).await;
+        let unfinished = ledger.unfinished().await.unwrap();
+        assert_eq!(unfinished[0].counts.of(State::Planned), 1);
+        let problem = |kind| Problem::new(kind, Retry::Never, "x");
+        entry.order.skip(problem("duplicate"));
+        session.save(&mut entry).await.unwrap();
+        assert!(ledger.unfinished().await.unwrap().is_empty());
+        assert_eq!(ledger.runs().await.unwrap().len(), 1);
+    }
 }

@@ -12,20 +12,22 @@ use sqlx::{Row, Sqlite, Transaction};
 use uuid::Uuid;
 
 use super::{
-    Entry, Fault, Ledger, LedgerError, RunId,
-    files::{Known, beside},
-    now,
+    clock::now,
+    database::Ledger,
+    error::{LedgerError, LedgerErrorKind},
+    files::Known,
+    sidecar::beside,
 };
 use crate::{
     contract::{Problem, ProblemKind, Retry},
     order::State,
 };
 
-/// Who sends, and with what.
+/// What a session records of itself: its user, its program and its sign-in.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
-pub struct Who {
+pub struct SessionInfo {
     /// The process, which the audit names, too.
     pub session: Uuid,
     /// The user of the operating system, as the environment names it.
@@ -48,9 +50,8 @@ pub struct Who {
     pub profile: Option<String>,
 }
 
-impl Who {
-    /// Who sends, with this program; what is known of the sign-in is left
-    /// open.
+impl SessionInfo {
+    /// A new session of this program. What the sign-in tells is left out.
     #[must_use]
     pub fn new(user: Option<String>, plugin_sha256: &str, api_root: &str) -> Self {
         Self {
@@ -89,7 +90,7 @@ pub struct Session {
     pub(super) id: i64,
     pub(super) account: i64,
     uuid: Uuid,
-    /// Held for as long as this lives; none where nobody else can look.
+    /// OS lock, held for the session's lifetime. `None` for an in-memory ledger.
     _lock: Option<File>,
     /// The file of that lock.
     lock_file: Option<Known>,
@@ -103,16 +104,16 @@ impl Session {
     /// The ledger cannot be written.
     pub async fn begin(
         ledger: &Ledger,
-        who: &Who,
+        who: &SessionInfo,
         command: &'static str,
     ) -> Result<Self, LedgerError> {
-        let fault = |fault: Fault| ledger.fault(fault);
+        let failed = |kind: LedgerErrorKind| ledger.error(kind);
         let (lock, lock_file) = match ledger.in_memory {
             true => (None, None),
             false => {
                 let path = ledger.lock_of(who.session);
-                let lock = lock(&path).map_err(|error| fault(error.into()))?;
-                let known = Known::see(path).map_err(|error| fault(error.into()))?;
+                let lock = lock(&path).map_err(|error| failed(error.into()))?;
+                let known = Known::see(path).map_err(|error| failed(error.into()))?;
                 (Some(lock), Some(known))
             }
         };
@@ -139,7 +140,7 @@ impl Session {
             writing.commit().await?;
             Ok((id, account))
         };
-        let (id, account) = begun.await.map_err(fault)?;
+        let (id, account) = begun.await.map_err(failed)?;
         let session = Self {
             ledger: ledger.clone(),
             id,
@@ -148,35 +149,8 @@ impl Session {
             _lock: lock,
             lock_file,
         };
-        session.end_the_dead().await?;
+        session.end_stale_sessions().await?;
         Ok(session)
-    }
-
-    /// Whether another session is sending this order.
-    #[must_use]
-    pub fn is_elsewhere(&self, entry: &Entry) -> bool {
-        entry.order.state() == State::Sending && entry.owner != Some(self.id)
-    }
-
-    /// Whether this session sent this order last.
-    #[must_use]
-    pub fn is_its_own(&self, entry: &Entry) -> bool {
-        entry.owner == Some(self.id)
-    }
-
-    /// Whether another session is sending orders of this run.
-    ///
-    /// # Errors
-    /// The ledger cannot be read.
-    pub async fn is_busy_elsewhere(&self, run: RunId) -> Result<bool, LedgerError> {
-        let found: Result<bool, sqlx::Error> = sqlx::query_scalar(
-            "SELECT EXISTS (SELECT 1 FROM orders WHERE run = ? AND state = 'sending' AND owner <> ?)",
-        )
-        .bind(run.0)
-        .bind(self.id)
-        .fetch_one(&self.ledger.pool)
-        .await;
-        found.map_err(|error| self.fault(error))
     }
 
     /// The ledger that it writes.
@@ -189,7 +163,7 @@ impl Session {
     ///
     /// # Errors
     /// The ledger cannot be written.
-    pub async fn end_the_dead(&self) -> Result<(), LedgerError> {
+    pub async fn end_stale_sessions(&self) -> Result<(), LedgerError> {
         let open = async {
             let rows =
                 sqlx::query("SELECT id, uuid, began FROM session WHERE ended IS NULL AND id <> ?")
@@ -207,28 +181,28 @@ impl Session {
                 .map(session)
                 .collect::<Result<Vec<_>, sqlx::Error>>()
         };
-        let open = open.await.map_err(|error| self.fault(error))?;
+        let open = open.await.map_err(|error| self.error(error))?;
         for (id, uuid, began) in open {
             let Ok(uuid) = uuid.parse::<Uuid>() else {
                 continue;
             };
             let file = self.ledger.lock_of(uuid);
-            // Held until it is ended, so that nobody else ends it, too.
+            // Held until the session is ended, so that no other process ends it, too.
             let held = match File::open(&file) {
                 Ok(held) => match held.try_lock() {
                     Ok(()) => Some(held),
                     Err(TryLockError::WouldBlock) => continue,
-                    Err(TryLockError::Error(error)) => return Err(self.fault(error)),
+                    Err(TryLockError::Error(error)) => return Err(self.error(error)),
                 },
-                // It stays when a process dies, so somebody took it away: that proves
-                // nothing, and a process does not live for ever.
+                // The file stays when its process dies, so another program removed it.
+                // That does not prove that the process has ended.
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                     if now() - began < LONGEST_LIFE {
                         continue;
                     }
                     None
                 }
-                Err(error) => return Err(self.fault(error)),
+                Err(error) => return Err(self.error(error)),
             };
             self.end_one(id).await?;
             let _ = std::fs::remove_file(&file);
@@ -254,7 +228,7 @@ impl Session {
             let now = now();
             let mut writing = self.ledger.write().await?;
             self.give_up(&mut writing, id).await?;
-            // Nobody knows when the service counted those: at the latest, now.
+            // The service counted these calls at an unknown time: at the latest, now.
             sqlx::query("UPDATE call SET answered = ? WHERE session = ? AND answered IS NULL")
                 .bind(now)
                 .bind(id)
@@ -271,17 +245,18 @@ impl Session {
                 .await?;
             Ok(writing.commit().await?)
         };
-        end.await.map_err(|error: Fault| self.fault(error))
+        end.await.map_err(|kind: LedgerErrorKind| self.error(kind))
     }
 
-    /// Whether nobody has ended this session: only then does anything leave.
+    /// Checks that no other process has ended this session: only then may a request
+    /// leave.
     pub(super) async fn must_live(
         &self,
         writing: &mut Transaction<'static, Sqlite>,
-    ) -> Result<(), Fault> {
-        // Without it, others would later take this session for ended.
+    ) -> Result<(), LedgerErrorKind> {
+        // Without the file, other processes would later take this session for ended.
         if let Some(known) = &self.lock_file {
-            known.check().map_err(|_| Fault::Ended)?;
+            known.check().map_err(|_| LedgerErrorKind::Ended)?;
         }
         let ended: Option<Option<i64>> =
             sqlx::query_scalar("SELECT ended FROM session WHERE id = ? AND uuid = ?")
@@ -291,9 +266,9 @@ impl Session {
                 .await?;
         match ended {
             Some(None) => Ok(()),
-            Some(Some(_)) => Err(Fault::Ended),
+            Some(Some(_)) => Err(LedgerErrorKind::Ended),
             // An older copy was put back in its place, and may have another session there.
-            None => Err(Fault::Gone),
+            None => Err(LedgerErrorKind::Gone),
         }
     }
 
@@ -301,13 +276,15 @@ impl Session {
     ///
     /// # Errors
     /// The ledger cannot be written: the next one does it.
-    pub async fn leave_unknown(&self) -> Result<(), LedgerError> {
+    pub async fn release_as_unknown(&self) -> Result<(), LedgerError> {
         let leave = async {
             let mut writing = self.ledger.write().await?;
             self.give_up(&mut writing, self.id).await?;
             Ok(writing.commit().await?)
         };
-        leave.await.map_err(|error: Fault| self.fault(error))
+        leave
+            .await
+            .map_err(|kind: LedgerErrorKind| self.error(kind))
     }
 
     /// What a session was sending is unknown.
@@ -315,7 +292,7 @@ impl Session {
         &self,
         writing: &mut Transaction<'static, Sqlite>,
         id: i64,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), LedgerErrorKind> {
         let now = now();
         let problem = Problem::new(
             ProblemKind::OutcomeUnknown,
@@ -344,8 +321,8 @@ impl Session {
         Ok(())
     }
 
-    pub(super) fn fault(&self, fault: impl Into<Fault>) -> LedgerError {
-        self.ledger.fault(fault)
+    pub(super) fn error(&self, kind: impl Into<LedgerErrorKind>) -> LedgerError {
+        self.ledger.error(kind)
     }
 }
 
@@ -370,7 +347,10 @@ fn lock(path: &Path) -> std::io::Result<File> {
 }
 
 /// Whose quota and machines these are; made where it is new.
-async fn account(writing: &mut Transaction<'static, Sqlite>, who: &Who) -> Result<i64, Fault> {
+async fn account(
+    writing: &mut Transaction<'static, Sqlite>,
+    who: &SessionInfo,
+) -> Result<i64, LedgerErrorKind> {
     let tenant = who.tenant.as_deref().unwrap_or_default().to_lowercase();
     let application = who
         .application
@@ -395,3 +375,7 @@ async fn account(writing: &mut Transaction<'static, Sqlite>, who: &Who) -> Resul
     .fetch_one(&mut **writing)
     .await?)
 }
+
+#[cfg(test)]
+#[path = "session_tests.rs"]
+mod tests;

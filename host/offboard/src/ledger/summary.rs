@@ -3,7 +3,11 @@
 
 use sqlx::Row;
 
-use super::{Fault, Ledger, LedgerError, RunId};
+use super::{
+    database::Ledger,
+    error::{LedgerError, LedgerErrorKind},
+    run_id::RunId,
+};
 use crate::order::Seen;
 
 /// Planned orders of whose machines the same is known.
@@ -40,7 +44,7 @@ impl Ledger {
             let alike = |row| Alike::of(row);
             rows.iter().map(alike).collect::<Result<_, _>>()
         };
-        read.await.map_err(|error: Fault| self.fault(error))
+        read.await.map_err(|kind: LedgerErrorKind| self.error(kind))
     }
 
     /// Comments of a run's planned orders, each once, at most so many.
@@ -55,12 +59,12 @@ impl Ledger {
         .bind(limit)
         .fetch_all(&self.pool)
         .await;
-        comments.map_err(|error| self.fault(error))
+        comments.map_err(|error| self.error(error))
     }
 }
 
 impl Alike {
-    fn of(row: &sqlx::sqlite::SqliteRow) -> Result<Self, Fault> {
+    fn of(row: &sqlx::sqlite::SqliteRow) -> Result<Self, LedgerErrorKind> {
         let count = |of: &str| row.try_get::<i64, _>(of).map(i64::unsigned_abs);
         let (first, last): (Option<String>, Option<String>) =
             (row.try_get("first")?, row.try_get("last")?);
@@ -82,5 +86,47 @@ impl Alike {
             not_seen: orders.saturating_sub(count("times")?),
             last_seen: first.zip(last),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::{
+        super::sample::{plan, who},
+        *,
+    };
+    use crate::{ledger::Session, order::Look};
+
+    #[tokio::test]
+    async fn orders_are_told_together_by_what_is_known_of_their_machines() {
+        let ledger = Ledger::in_memory().await.unwrap();
+        let session = Session::begin(&ledger, &who(), "run").await.unwrap();
+        let plans = (0..4).map(|_| plan());
+        let run = session.plan(uuid::Uuid::new_v4(), None, false, None, plans);
+        let run = run.await.unwrap();
+        let mut entries = ledger.entries(run, 0, 9).await.unwrap();
+        for (entry, last_seen) in entries.iter_mut().zip([Some("2"), None, Some("1")]) {
+            entry.order.looked(Look::Seen(Seen {
+                platform: Some("Linux".to_owned()),
+                last_seen: last_seen.map(ToOwned::to_owned),
+                ..Seen::default()
+            }));
+        }
+        session.save_all(&mut entries).await.unwrap();
+        assert_eq!(ledger.not_looked_at(run).await.unwrap(), 1);
+        let alike = ledger.alike(run).await.unwrap();
+        let found: Vec<_> = alike
+            .iter()
+            .map(|alike| {
+                let platform = alike.seen.as_ref().and_then(|seen| seen.platform.clone());
+                (platform, alike.orders, alike.not_seen)
+            })
+            .collect();
+        let linux = Some("Linux".to_owned());
+        assert_eq!(found, [(None, 1, 1), (linux, 3, 1)]);
+        let times = Some(("1".to_owned(), "2".to_owned()));
+        assert_eq!(alike[1].last_seen, times);
+        assert_eq!(ledger.comments(run, 5).await.unwrap(), ["Lost"]);
     }
 }

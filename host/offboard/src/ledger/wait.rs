@@ -14,7 +14,10 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
-use super::Fault;
+use super::{
+    error::LedgerErrorKind,
+    holder::{Holder, holder},
+};
 
 /// How long SQLite itself waits in one attempt. Between attempts the connection is free,
 /// so that other tasks of this process can read.
@@ -30,25 +33,6 @@ const LAST_PATIENCE: Duration = Duration::from_secs(10);
 /// When a wait is first reported, and how often.
 const FIRST_REPORT: Duration = Duration::from_secs(5);
 const REPORT: Duration = Duration::from_secs(30);
-
-/// A process that holds the ledger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Holder {
-    /// Its process id.
-    pub process: u32,
-    /// Whether it is stopped, as by Ctrl-Z.
-    pub stopped: bool,
-}
-
-impl fmt::Display for Holder {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "process {}", self.process)?;
-        match self.stopped {
-            true => formatter.write_str(", which is stopped"),
-            false => Ok(()),
-        }
-    }
-}
 
 /// A wait that has not ended.
 #[derive(Debug, Clone, Copy)]
@@ -101,16 +85,16 @@ impl Waiting {
         path: &Path,
         yields: bool,
         mut attempt: impl FnMut() -> F,
-    ) -> Result<Option<T>, Fault>
+    ) -> Result<Option<T>, LedgerErrorKind>
     where
-        F: Future<Output = Result<T, Fault>>,
+        F: Future<Output = Result<T, LedgerErrorKind>>,
     {
         let (mut waited, mut last) = (Duration::ZERO, Duration::ZERO);
         let mut next = FIRST_REPORT;
         loop {
             let begun = Instant::now();
             match attempt().await {
-                Err(Fault::Locked(_)) => {}
+                Err(LedgerErrorKind::Locked(_)) => {}
                 result => return result.map(Some),
             }
             tokio::time::sleep(PAUSE).await;
@@ -125,7 +109,7 @@ impl Waiting {
             let gave_up = last >= LAST_PATIENCE || self.gave_up.load(Ordering::Relaxed);
             if waited >= self.longest || gave_up {
                 self.gave_up.store(gave_up, Ordering::Relaxed);
-                return Err(Fault::Locked(holder(path)));
+                return Err(LedgerErrorKind::Locked(holder(path)));
             }
             if waited >= next {
                 next = waited + REPORT;
@@ -152,103 +136,36 @@ impl fmt::Debug for Waiting {
     }
 }
 
-/// The process that holds the ledger for writing.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn holder(path: &Path) -> Option<Holder> {
-    use std::os::unix::fs::MetadataExt;
-    let inode = |end| std::fs::metadata(super::files::beside(path, end)).map(|file| file.ino());
-    let locks = std::fs::read_to_string("/proc/locks").ok()?;
-    let process = locking(
-        &locks,
-        inode("-shm").ok(),
-        inode("").ok(),
-        std::process::id(),
-    )?;
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let state = status.lines().find_map(|line| line.strip_prefix("State:"));
-    let stopped = state.is_some_and(|state| state.trim_start().starts_with(['T', 't']));
-    Some(Holder { process, stopped })
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn holder(_: &Path) -> Option<Holder> {
-    None
-}
-
-/// The process that holds SQLite's lock, from the system's locks (proc_locks(5)): that of
-/// the byte of the index by which one process writes (sqlite.org/walformat.html,
-/// "locks"), or any other exclusive lock of the index or the file.
-#[cfg(any(target_os = "linux", target_os = "android", test))]
-fn locking(locks: &str, index: Option<u64>, file: Option<u64>, own: u32) -> Option<u32> {
-    const WRITE: &str = "120";
-    let mut found = None;
-    for line in locks.lines() {
-        let fields: Vec<&str> = line.split_whitespace().collect();
-        // A waiting lock has an arrow before its kind.
-        let &[_, "POSIX" | "OFDLCK", _, "WRITE", process, inode, from, ..] = &fields[..] else {
-            continue;
-        };
-        let Ok(process) = process.parse::<u32>() else {
-            continue;
-        };
-        let inode = inode
-            .rsplit(':')
-            .next()
-            .and_then(|inode| inode.parse().ok());
-        if inode.is_none() || process == 0 || process == own {
-            continue;
-        }
-        if inode == index && from == WRITE {
-            return Some(process);
-        }
-        if inode == index || inode == file {
-            found = Some(process);
-        }
-    }
-    found
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    #[test]
-    fn the_process_that_writes_is_found_among_the_locks() {
-        let locks = "1: FLOCK  ADVISORY  WRITE 11 fe:00:70 0 EOF\n\
-            2: POSIX  ADVISORY  READ  12 fe:00:70 128 128\n\
-            3: POSIX  ADVISORY  WRITE 13 fe:00:99 120 120\n\
-            4: POSIX  ADVISORY  WRITE 15 fe:00:70 121 121\n\
-            5: POSIX  ADVISORY  WRITE 14 fe:00:70 120 120\n\
-            5: -> POSIX  ADVISORY  WRITE 16 fe:00:70 120 120\n\
-            6: POSIX  ADVISORY  READ  14 fe:00:60 1073741826 1073742335\n";
-        assert_eq!(locking(locks, Some(70), Some(60), 1), Some(14));
-        assert_eq!(locking(locks, Some(70), Some(60), 14), Some(15));
-        assert_eq!(locking(locks, Some(71), Some(60), 1), None);
-        assert_eq!(locking(locks, None, Some(99), 1), Some(13));
-        assert_eq!(locking("", None, None, 1), None);
-    }
-
     #[tokio::test]
     async fn a_lock_is_waited_for_so_long_and_no_longer() {
-        let locked = || async { Err::<(), _>(Fault::Locked(None)) };
+        let locked = || async { Err::<(), _>(LedgerErrorKind::Locked(None)) };
         let waiting = Waiting::default().at_most(Duration::from_millis(30));
         let path = Path::new("nowhere");
         let ended = waiting.for_lock(path, false, locked).await;
-        assert!(matches!(ended, Err(Fault::Locked(None))), "{ended:?}");
+        assert!(
+            matches!(ended, Err(LedgerErrorKind::Locked(None))),
+            "{ended:?}"
+        );
 
         let mut tries = 0;
         let waiting = Waiting::default();
         let free = waiting.for_lock(path, false, || {
             tries += 1;
-            let locked = (tries < 3).then_some(Fault::Locked(None));
+            let locked = (tries < 3).then_some(LedgerErrorKind::Locked(None));
             let tried = locked.map_or(Ok(tries), Err);
             async { tried }
         });
         assert_eq!(free.await.unwrap(), Some(3));
-        // Another fault is no lock.
-        let full = waiting.for_lock(path, false, || async { Err::<(), _>(Fault::Full) });
-        assert!(matches!(full.await, Err(Fault::Full)));
+        // Another error is not a lock.
+        let full = waiting.for_lock(path, false, || async {
+            Err::<(), _>(LedgerErrorKind::Full)
+        });
+        assert!(matches!(full.await, Err(LedgerErrorKind::Full)));
     }
 
     #[tokio::test]
@@ -257,7 +174,7 @@ mod tests {
         let waiting = Waiting::new(|_| {}, stop.clone());
         let ended = waiting.for_lock(Path::new("nowhere"), true, || async {
             stop.cancel();
-            Err::<(), _>(Fault::Locked(None))
+            Err::<(), _>(LedgerErrorKind::Locked(None))
         });
         assert_eq!(ended.await.unwrap(), None);
     }

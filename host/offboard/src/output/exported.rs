@@ -3,11 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{CsvRow, OrderRow, schema, time};
+use super::{ConfirmationInfo, CsvRow, OrderRow, schema, time};
 use crate::{
     contract::{Problem, Retry},
     grant::Route,
-    ledger::{Entry, Evidence, Moment, RunRow},
+    ledger::{OrderRecord, RequestRecord, RunRow, StateChangeRecord},
     order::{Order, State},
 };
 
@@ -37,6 +37,9 @@ pub struct ExportedOrder {
     /// if there is no such answer.
     #[schemars(extend("format" = "date-time"))]
     pub action_read: Option<String>,
+    /// The confirmations of the run, oldest first; a run that is resumed is confirmed again. A
+    /// run from before confirmations were recorded has none.
+    pub confirmations: Vec<ConfirmationInfo>,
 }
 
 /// A POST that left for an order, and its answer.
@@ -115,16 +118,21 @@ impl ExportedOrder {
     #[must_use]
     pub fn new(
         run: &RunRow,
-        entry: &Entry,
-        requests: Vec<Evidence>,
-        moments: Vec<Moment>,
+        entry: &OrderRecord,
+        requests: Vec<RequestRecord>,
+        moments: Vec<StateChangeRecord>,
         hint: &dyn Fn(&Problem) -> String,
     ) -> Self {
         Self {
             run: run.uuid.to_string(),
             number: entry.number,
             attempts: entry.attempts,
-            order: OrderRow::new(&entry.order, hint),
+            order: OrderRow::new(&entry.order, hint).in_plan(run.plan_digest()),
+            confirmations: run
+                .confirmations
+                .iter()
+                .map(ConfirmationInfo::from)
+                .collect(),
             action_read: action_read(&entry.order, &moments).map(time),
             requests: requests.into_iter().map(ExportedRequest::from).collect(),
             moments: moments.into_iter().map(StateChange::from).collect(),
@@ -135,16 +143,16 @@ impl ExportedOrder {
 /// When the service first showed an action with this status, in milliseconds since 1970: with
 /// each new status, its answer replaces the earlier one. The end of a wait, and an action that
 /// the service no longer lists, are not answers.
-pub(crate) fn action_read(order: &Order, moments: &[Moment]) -> Option<i64> {
+pub(crate) fn action_read(order: &Order, moments: &[StateChangeRecord]) -> Option<i64> {
     let status = order.action()?.status.name();
-    let is_answer = |moment: &&Moment| {
+    let is_answer = |moment: &&StateChangeRecord| {
         moment.detail.as_deref() == Some(status) && moment.state != State::Pending.name()
     };
     moments.iter().rfind(is_answer).map(|moment| moment.at)
 }
 
-impl From<Evidence> for ExportedRequest {
-    fn from(evidence: Evidence) -> Self {
+impl From<RequestRecord> for ExportedRequest {
+    fn from(evidence: RequestRecord) -> Self {
         Self {
             route: evidence.route,
             grant: evidence.granted,
@@ -175,8 +183,8 @@ impl From<Problem> for RequestError {
     }
 }
 
-impl From<Moment> for StateChange {
-    fn from(moment: Moment) -> Self {
+impl From<StateChangeRecord> for StateChange {
+    fn from(moment: StateChangeRecord) -> Self {
         Self {
             at: time(moment.at),
             state: moment.state,

@@ -7,6 +7,7 @@
 mod audit;
 mod check;
 mod component;
+mod confirmation;
 mod csv;
 mod exported;
 mod machine;
@@ -19,6 +20,7 @@ mod settings;
 pub use audit::{AuditDecision, AuditEntry, AuditPhase};
 pub use check::{CheckReport, CheckStatus, CheckStep};
 pub use component::{ComponentInfo, GrantInfo, LimitInfo};
+pub use confirmation::ConfirmationInfo;
 pub use csv::{CsvRow, write_csv};
 #[cfg(feature = "report")]
 pub(crate) use exported::action_read;

@@ -53,6 +53,11 @@ pub struct OrderRow {
     /// dry run of up to 1,000 machines, an offboarding of it is in progress or was carried out
     /// with this comment, and whether the machine has reported since. Empty for other states.
     pub warnings: Vec<String>,
+    /// The digest of the plan of the order's run (SHA-256, 64 lower-case hexadecimal digits): in
+    /// a dry run, of what would be sent; otherwise of what was confirmed last. Null if nothing
+    /// was confirmed, and for a machine or an action that belongs to no run.
+    #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
+    pub plan_digest: Option<String>,
     /// The action's id, for a form that cannot hold the whole action.
     #[serde(skip)]
     pub action_id: Option<String>,
@@ -140,6 +145,7 @@ impl OrderRow {
             }),
             note: remarks::note(order).map(ToOwned::to_owned),
             warnings: remarks::warnings(order),
+            plan_digest: None,
             action_id: action.map(|action| action.id.clone()),
             action_status: action.map(|action| action.status.name().to_owned()),
         }
@@ -173,8 +179,18 @@ impl OrderRow {
                 None
             },
             warnings: Vec::new(),
+            plan_digest: None,
             action_id: Some(action.id.clone()),
             action_status: Some(action.status.name().to_owned()),
+        }
+    }
+
+    /// The same row in a run with this plan.
+    #[must_use]
+    pub fn in_plan(self, digest: Option<String>) -> Self {
+        Self {
+            plan_digest: digest,
+            ..self
         }
     }
 
@@ -208,6 +224,7 @@ impl OrderRow {
             preflight: None,
             note: None,
             warnings: Vec::new(),
+            plan_digest: None,
             action_id: None,
             action_status: None,
         }

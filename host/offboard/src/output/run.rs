@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{CsvRow, schema, time};
+use super::{ConfirmationInfo, CsvRow, schema, time};
 use crate::ledger::RunRow;
 
 /// A run that is on record.
@@ -49,6 +49,9 @@ pub struct RunInfo {
     /// How many orders are in which state; a state without orders is left out.
     #[schemars(schema_with = "schema::orders_by_state")]
     pub states: Map<String, Value>,
+    /// The confirmations of the run, oldest first; a run that is resumed is confirmed again. A
+    /// run from before confirmations were recorded has none.
+    pub confirmations: Vec<ConfirmationInfo>,
 }
 
 impl From<&RunRow> for RunInfo {
@@ -71,6 +74,11 @@ impl From<&RunRow> for RunInfo {
             open: run.counts.open(),
             states: states
                 .map(|(state, count)| (state.name().to_owned(), count.into()))
+                .collect(),
+            confirmations: run
+                .confirmations
+                .iter()
+                .map(ConfirmationInfo::from)
                 .collect(),
         }
     }

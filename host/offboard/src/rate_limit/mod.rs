@@ -17,7 +17,7 @@ use tracing::debug;
 
 use crate::{
     grant::Route,
-    ledger::{CallId, LedgerError, Session, Turn, now},
+    ledger::{Admission, CallId, LedgerError, Session, now},
 };
 pub use forecast::time_left;
 pub use quota::{InvalidQuota, Limit, Quota};
@@ -101,7 +101,7 @@ impl RateLimiter {
             // Before the look, so that an answer in between is not missed.
             let changed = self.changed.notified();
             let answered = self.take_answered();
-            let turn = match self.session.turn(api, &windows, &answered, now).await {
+            let turn = match self.session.admit(api, &windows, &answered, now).await {
                 Ok(turn) => turn,
                 Err(error) => {
                     self.answered().extend(answered);
@@ -109,7 +109,7 @@ impl RateLimiter {
                 }
             };
             match turn {
-                Turn::Now(call) => {
+                Admission::Now(call) => {
                     return Ok(Slot {
                         limiter: self,
                         call,
@@ -118,15 +118,15 @@ impl RateLimiter {
                     });
                 }
                 // Of this process, or of another.
-                Turn::Answer => {
+                Admission::Answer => {
                     looks += 1;
                     if looks % LOOKS == 0 {
-                        self.session.end_the_dead().await?;
+                        self.session.end_stale_sessions().await?;
                     }
                     let _ = tokio::time::timeout(LOOK, changed).await;
                 }
-                Turn::At(at) => self.wait(at, Wait::Quota, changed).await,
-                Turn::Paused(until) => self.wait(until, Wait::Asked, changed).await,
+                Admission::At(at) => self.wait(at, Wait::Quota, changed).await,
+                Admission::Paused(until) => self.wait(until, Wait::Asked, changed).await,
             }
         }
     }
@@ -219,12 +219,12 @@ impl fmt::Debug for RateLimiter {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::ledger::{Ledger, Who};
+    use crate::ledger::{Ledger, SessionInfo};
 
     #[tokio::test]
     async fn a_call_counts_from_its_answer_whenever_somebody_comes_to_it() {
         let ledger = Ledger::in_memory().await.unwrap();
-        let who = Who::new(None, "0", "https://api.example.test");
+        let who = SessionInfo::new(None, "0", "https://api.example.test");
         let session = Session::begin(&ledger, &who, "run").await.unwrap();
         let limiter = RateLimiter::new(Quota::default(), Arc::new(session), |_| {});
         let slot = || limiter.slot(Route::Offboard);

@@ -10,9 +10,9 @@ use tokio::{
 
 use super::{ActionRead, Heading, ReportOrder, ReportedChange, ReportedRequest, write};
 use crate::{
-    ledger::{Entry, Evidence, Ledger, LedgerError, Moment, RunRow},
+    ledger::{Ledger, LedgerError, OrderRecord, RequestRecord, RunRow, StateChangeRecord},
     order::Order,
-    output::{action_read, remarks, time},
+    output::{ConfirmationInfo, action_read, remarks, time},
 };
 
 /// How many orders are read at once, with all that belongs to them.
@@ -104,6 +104,10 @@ fn heading(run: &RunRow) -> Heading {
     if let Some(tag) = &run.tag {
         facts.push(fact("Tag, set right before", tag.as_str()));
     }
+    for confirmation in &run.confirmations {
+        let words = ConfirmationInfo::from(confirmation).in_words();
+        facts.push(fact("Confirmed", &words));
+    }
     Heading {
         title: format!("Offboarding, {}", time(run.began)),
         facts,
@@ -117,21 +121,25 @@ fn heading(run: &RunRow) -> Heading {
 }
 
 /// The action as it was read last, unless that is what a request was answered.
-fn read_later(order: &Order, moments: &[Moment], requests: &[Evidence]) -> Option<ActionRead> {
+fn read_later(
+    order: &Order,
+    moments: &[StateChangeRecord],
+    requests: &[RequestRecord],
+) -> Option<ActionRead> {
     let json = &order.action()?.json;
     let at = action_read(order, moments)?;
-    let is_answer = |request: &Evidence| request.answer.as_ref() == Some(json);
+    let is_answer = |request: &RequestRecord| request.answer.as_ref() == Some(json);
     (!requests.iter().any(is_answer)).then(|| ActionRead {
         at,
         answer: json.clone(),
     })
 }
 
-async fn order_of(ledger: &Ledger, entry: &Entry) -> Result<ReportOrder, LedgerError> {
+async fn order_of(ledger: &Ledger, entry: &OrderRecord) -> Result<ReportOrder, LedgerError> {
     let order = &entry.order;
     let seen = order.seen();
-    let moments = ledger.moments(entry).await?;
-    let requests = ledger.evidence(entry).await?;
+    let moments = ledger.state_changes(entry).await?;
+    let requests = ledger.requests(entry).await?;
     Ok(ReportOrder {
         number: entry.number,
         asked: order.target().to_string(),

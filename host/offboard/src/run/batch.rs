@@ -14,7 +14,7 @@ use super::{listing::Listing, runner::Runner, since::Since, taken::skip_taken};
 use crate::{
     contract::{ActionStatus, MachineAction, MachineId, Problem, Retry},
     grant::Moment,
-    ledger::{Entry, LedgerError, RunId},
+    ledger::{LedgerError, OrderRecord, RunId},
     order::{Order, Verdict},
 };
 
@@ -32,11 +32,11 @@ pub(super) const FRESH: Duration = Duration::from_secs(5);
 /// Orders that are compared with one list before they are sent.
 pub(super) struct Batch {
     /// The orders that are still to be sent.
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Vec<OrderRecord>,
     /// What the service lists for their machines.
     pub(super) list: Arc<SharedList>,
     /// The orders that were settled without a request.
-    pub(super) settled: Vec<Entry>,
+    pub(super) settled: Vec<OrderRecord>,
     /// The number of the last order that was read from the ledger; `None` if there are no
     /// more.
     pub(super) last: Option<u64>,
@@ -48,7 +48,7 @@ pub(super) struct Batch {
 
 impl Batch {
     /// A batch whose list was not read yet.
-    pub(super) fn new(entries: Vec<Entry>, last: Option<u64>) -> Self {
+    pub(super) fn new(entries: Vec<OrderRecord>, last: Option<u64>) -> Self {
         Self {
             list: Arc::new(SharedList::new(&entries)),
             entries,
@@ -75,8 +75,8 @@ pub(super) struct SharedList {
 }
 
 impl SharedList {
-    pub(super) fn new(entries: &[Entry]) -> Self {
-        let machine = |entry: &Entry| Some((entry.number, entry.order.machine()?.clone()));
+    pub(super) fn new(entries: &[OrderRecord]) -> Self {
+        let machine = |entry: &OrderRecord| Some((entry.number, entry.order.machine()?.clone()));
         Self {
             machines: sync::Mutex::new(entries.iter().filter_map(machine).collect()),
             last: Mutex::new(None),
@@ -84,7 +84,7 @@ impl SharedList {
     }
 
     /// This order no longer needs a list.
-    pub(super) fn forget(&self, entry: &Entry) {
+    pub(super) fn forget(&self, entry: &OrderRecord) {
         self.machines().remove(&entry.number);
     }
 
@@ -214,7 +214,7 @@ impl Runner {
     /// ledger, or from none.
     pub(super) async fn settle_if_listed(
         &self,
-        entry: &mut Entry,
+        entry: &mut OrderRecord,
         listing: Option<&Listing>,
         again: bool,
     ) -> Result<bool, LedgerError> {
@@ -271,13 +271,13 @@ mod tests {
 
     use super::*;
     use crate::{
-        ledger::{Ledger, Plan, Session, Who},
+        ledger::{Ledger, Plan, Session, SessionInfo},
         order::Target,
     };
 
-    async fn entries(count: usize) -> Vec<Entry> {
+    async fn entries(count: usize) -> Vec<OrderRecord> {
         let ledger = Ledger::in_memory().await.unwrap();
-        let who = Who::new(None, "0", "https://api.example.test");
+        let who = SessionInfo::new(None, "0", "https://api.example.test");
         let session = Session::begin(&ledger, &who, "run").await.unwrap();
         let plan = |at| Plan {
             target: Target::Id(format!("{at:040x}").parse().unwrap()),

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     contract::{MachineId, Problem},
-    ledger::{Entry, LedgerError, RunId},
+    ledger::{LedgerError, OrderRecord, RunId},
 };
 
 /// Of more machines it is not asked: each call takes from the quota of the run
@@ -62,7 +62,7 @@ impl Runner {
                 Ok(listing) => listing,
                 Err(problem) => return Ok(DryRun::Unavailable(problem)),
             };
-            entries.retain_mut(|Entry { order, .. }| {
+            entries.retain_mut(|OrderRecord { order, .. }| {
                 let pending = order.machine().and_then(|machine| listing.pending(machine));
                 let stands = || shown(order, &listing).filter(|_| !again);
                 let pending = pending.cloned().or_else(stands);

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::runner::Runner;
 use crate::{
     contract::{Machine, MachineId, Problem, Retry, stands_for},
-    ledger::Entry,
+    ledger::OrderRecord,
     order::{Look, Order, Seen, State, Verdict},
     verify::{facts, seen},
 };
@@ -16,7 +16,7 @@ pub(super) const MAX_CANDIDATES: usize = 10;
 impl Runner {
     /// Settles what this machine means for its order: whether it is the machine that the
     /// list names, and whether the policy allows it.
-    pub(super) fn evaluate(&self, entry: &mut Entry, machine: &Machine) {
+    pub(super) fn evaluate(&self, entry: &mut OrderRecord, machine: &Machine) {
         let order = &mut entry.order;
         let id = match machine.id.parse::<MachineId>() {
             Ok(id) => id,
@@ -49,7 +49,7 @@ impl Runner {
                 .objection(machine, known.as_ref(), Timestamp::now())
         });
         if let Some(objection) = objection {
-            let problem = Problem::new("policy", Retry::Never, objection.to_string());
+            let problem = Problem::from_error("policy", Retry::Never, objection);
             order.settle(Verdict::Rejected(problem));
         }
     }

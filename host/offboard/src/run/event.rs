@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     contract::Problem,
-    ledger::{Entry, LedgerError},
+    ledger::{LedgerError, OrderRecord},
     order::Order,
 };
 
@@ -40,8 +40,8 @@ pub struct OrderSnapshot {
     pub listed_name: Option<String>,
 }
 
-impl From<&Entry> for Box<OrderSnapshot> {
-    fn from(entry: &Entry) -> Self {
+impl From<&OrderRecord> for Box<OrderSnapshot> {
+    fn from(entry: &OrderRecord) -> Self {
         Self::new(OrderSnapshot {
             number: entry.number,
             order: entry.order.clone(),
@@ -197,7 +197,7 @@ pub enum Event {
 }
 
 impl Event {
-    pub(super) fn not_recorded(entry: &Entry, error: &LedgerError) -> Self {
+    pub(super) fn not_recorded(entry: &OrderRecord, error: &LedgerError) -> Self {
         Self::NotRecorded {
             order: entry.into(),
             error: error.to_string(),

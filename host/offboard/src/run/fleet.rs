@@ -11,7 +11,7 @@ use super::{
 use crate::{
     contract::{Machine, MachineId, Problem, Retry, label, plain_name},
     grant::Route,
-    ledger::{Entry, LedgerError, RunId},
+    ledger::{LedgerError, OrderRecord, RunId},
     order::{Seen, State, Target},
     verify::Delivered,
 };
@@ -170,14 +170,14 @@ impl Runner {
             }
         }
         self.session.save_all(&mut found).await?;
-        let is_name = |entry: &&Entry| entry.order.target().sought().is_some();
+        let is_name = |entry: &&OrderRecord| entry.order.target().sought().is_some();
         let by_name = found.iter().filter(is_name);
         Ok(by_name.map(|entry| entry.number).collect())
     }
 
     /// An id selects one machine. If a name matches another machine on a later page, the
     /// order is rejected.
-    fn evaluate_found(&self, entry: &mut Entry, machine: &Machine) {
+    fn evaluate_found(&self, entry: &mut OrderRecord, machine: &Machine) {
         let order = &entry.order;
         let is_new = order.state() == State::Planned && order.look().is_none();
         let known = order.machine().map(|known| known.as_str());
@@ -198,7 +198,7 @@ impl Runner {
 }
 
 /// Another machine has this name, besides those that are known.
-fn ambiguous(name: &str, entry: &Entry, machine: &Machine) -> Problem {
+fn ambiguous(name: &str, entry: &OrderRecord, machine: &Machine) -> Problem {
     let known = entry.order.problem();
     let known = known.filter(|problem| problem.kind == "ambiguous-name");
     let known = match known.and_then(|problem| problem.message.clone()) {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     contract::{Problem, Retry},
-    ledger::{Entry, LedgerError, RunId},
+    ledger::{LedgerError, OrderRecord, RunId},
     order::{Look, State, Target, Verdict},
 };
 
@@ -101,7 +101,7 @@ impl Runner {
         }
     }
 
-    async fn preflight_one(&self, entry: &mut Entry, events: &Events) {
+    async fn preflight_one(&self, entry: &mut OrderRecord, events: &Events) {
         let settled = entry.order.machine().cloned();
         let found = match (entry.order.target().clone(), settled) {
             // Also for a name that was looked up before: its id was shown and confirmed.
@@ -137,7 +137,7 @@ impl Runner {
                 return Ok(());
             };
             after = last.number;
-            let mut settled: Vec<Entry> = Vec::new();
+            let mut settled: Vec<OrderRecord> = Vec::new();
             for mut entry in entries {
                 // The outcome of the first decides about the second.
                 let machine = entry.order.machine();
@@ -157,7 +157,7 @@ impl Runner {
     async fn compare_one(
         &self,
         run: RunId,
-        entry: &mut Entry,
+        entry: &mut OrderRecord,
         again: bool,
     ) -> Result<(), LedgerError> {
         if let Some(twin) = self.session.ledger().twin(run, entry).await? {
@@ -184,7 +184,7 @@ impl Runner {
         let Some(objection) = self.policy.objection_to_share(planned, fleet) else {
             return Ok(());
         };
-        let problem = Problem::new("policy", Retry::Never, objection.to_string());
+        let problem = Problem::from_error("policy", Retry::Never, objection);
         self.settle_planned(run, &Verdict::Rejected(problem)).await
     }
 

@@ -10,7 +10,7 @@ use super::{
     ready::ReadyOrder,
     retry_after::backoff,
 };
-use crate::{contract::Problem, ledger::Entry};
+use crate::{contract::Problem, ledger::OrderRecord};
 
 /// The longest outage of the service or the network that a run with several machines
 /// waits out.
@@ -24,7 +24,7 @@ pub(super) struct Producer {
     /// The number of the last order that was read; `None` if all were read.
     after: Option<u64>,
     /// Orders whose list has become old and could not be read again.
-    relist: Vec<Entry>,
+    relist: Vec<OrderRecord>,
     state: State,
     /// Whether the event was sent that listed actions cannot be kept.
     has_reported_unkept: bool,
@@ -62,7 +62,7 @@ pub(super) enum Produced {
     Waiting(Problem, Duration),
     /// The orders cannot be compared, so nothing can be sent. The first of them is
     /// settled with the problem.
-    Failed(Problem, Option<Box<Entry>>),
+    Failed(Problem, Option<Box<OrderRecord>>),
 }
 
 impl Producer {
@@ -77,7 +77,7 @@ impl Producer {
     }
 
     /// Reads the list of these orders again before they are sent.
-    pub(super) fn relist(&mut self, entries: impl IntoIterator<Item = Entry>) {
+    pub(super) fn relist(&mut self, entries: impl IntoIterator<Item = OrderRecord>) {
         self.relist.extend(entries);
     }
 

@@ -7,13 +7,13 @@ use super::{batch::SharedList, event::Events, listing::Listing, runner::Runner};
 use crate::{
     contract::Problem,
     grant::Moment,
-    ledger::{Entry, LedgerError},
+    ledger::{LedgerError, OrderRecord},
     order::{State, Verdict},
 };
 
 /// An order that is ready to be sent.
 pub(super) struct ReadyOrder {
-    pub(super) entry: Entry,
+    pub(super) entry: OrderRecord,
     /// What the service lists for the machines of its batch.
     pub(super) list: Arc<SharedList>,
     /// The list has to be newer than this.
@@ -26,7 +26,7 @@ pub(super) struct ReadyOrder {
 }
 
 impl ReadyOrder {
-    pub(super) fn new(entry: Entry, list: &Arc<SharedList>) -> Self {
+    pub(super) fn new(entry: OrderRecord, list: &Arc<SharedList>) -> Self {
         Self {
             entry,
             list: Arc::clone(list),
@@ -126,7 +126,7 @@ impl Runner {
 /// Right before an unknown order is resent: whether the service lists an action that may
 /// belong to its first request. `None` if it lists another new action, which could later
 /// be mistaken for this order's.
-fn find_first_request(entry: &mut Entry, listing: &Listing) -> Option<bool> {
+fn find_first_request(entry: &mut OrderRecord, listing: &Listing) -> Option<bool> {
     let (machine, known) = (entry.order.machine()?.clone(), entry.known.as_ref()?);
     let named = entry.named.as_deref();
     let found = listing.new_since(&machine, known, entry.order.comment(), named);

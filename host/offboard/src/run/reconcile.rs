@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     contract::MachineAction,
-    ledger::{Entry, LedgerError},
+    ledger::{LedgerError, OrderRecord},
     order::{State, Verdict},
 };
 
@@ -31,7 +31,7 @@ const MAX_LATE: u32 = 5;
 
 /// An order that the service is queried about.
 pub(super) struct Unresolved {
-    pub(super) entry: Entry,
+    pub(super) entry: OrderRecord,
     /// When the next query is due.
     pub(super) due: Instant,
     until: Instant,
@@ -44,7 +44,7 @@ pub(super) struct Unresolved {
 
 impl Unresolved {
     /// The grace time begins now.
-    pub(super) fn new(entry: Entry, grace: Duration, resend: bool) -> Self {
+    pub(super) fn new(entry: OrderRecord, grace: Duration, resend: bool) -> Self {
         let now = Instant::now();
         Self {
             entry,
@@ -155,7 +155,7 @@ enum QueryResult {
 /// What one query left of its orders.
 pub(super) struct Round {
     pub(super) resend: Vec<ReadyOrder>,
-    pub(super) closed: Vec<Entry>,
+    pub(super) closed: Vec<OrderRecord>,
     pub(super) open: Vec<Unresolved>,
 }
 

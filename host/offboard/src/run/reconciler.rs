@@ -9,7 +9,7 @@ use super::{
     batch::BATCH,
     reconcile::{Round, Unresolved},
 };
-use crate::{ledger::Entry, order::State};
+use crate::{ledger::OrderRecord, order::State};
 
 /// The most unresolved orders at once: as many as can be queried in a minute.
 const MAX_UNRESOLVED: usize = 100 * BATCH as usize;
@@ -66,13 +66,17 @@ impl Reconciler {
 
     /// A page was read. Returns the orders that can be queried: unknown ones, and those
     /// that were rejected because of a pending action.
-    pub(super) fn complete_page(&mut self, state: State, page: Vec<Entry>) -> Vec<Entry> {
+    pub(super) fn complete_page(
+        &mut self,
+        state: State,
+        page: Vec<OrderRecord>,
+    ) -> Vec<OrderRecord> {
         self.earlier = match (page.last(), state) {
             (Some(last), _) => Earlier::Next(state, last.number),
             (None, State::Unknown) => Earlier::Next(State::Rejected, 0),
             (None, _) => Earlier::Done,
         };
-        let is_unresolved = |entry: &Entry| {
+        let is_unresolved = |entry: &OrderRecord| {
             let problem = entry.order.problem();
             state == State::Unknown
                 || problem.is_some_and(|problem| problem.kind == "already-in-progress")
@@ -84,7 +88,7 @@ impl Reconciler {
     /// resolve it. An order that this session sent (`is_own`) is not resent: the user's
     /// choice covers what was unknown before, and each failed request would lead to the
     /// next one.
-    pub(super) fn add(&mut self, entry: Entry, is_own: bool) -> Result<(), Box<Entry>> {
+    pub(super) fn add(&mut self, entry: OrderRecord, is_own: bool) -> Result<(), Box<OrderRecord>> {
         let may_be_resent = entry.order.state() == State::Unknown && !is_own;
         let resend = self.resend_unknown && may_be_resent;
         let unresolved = Unresolved::new(entry, self.grace, resend);

@@ -144,5 +144,25 @@ pub(super) fn interrupted(reason: &str) -> Problem {
 /// The problem of a request that was not sent because it could not be recorded.
 #[must_use]
 pub fn unrecorded(error: &LedgerError) -> Problem {
-    Problem::new("ledger", Retry::Safe, error.to_string())
+    Problem::from_error("ledger", Retry::Safe, error.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+    use crate::ledger::LedgerErrorKind;
+
+    #[test]
+    fn a_problem_with_the_ledger_has_its_error_as_the_source() {
+        let error = LedgerError::nowhere(LedgerErrorKind::Full);
+        let problem = unrecorded(&error);
+        let message = error.to_string();
+        assert_eq!(problem.message.as_deref(), Some(message.as_str()));
+        let source = problem
+            .source()
+            .and_then(|source| source.downcast_ref::<LedgerError>());
+        assert!(source.is_some_and(|source| matches!(source.kind(), LedgerErrorKind::Full)));
+    }
 }

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     contract::{Problem, Retry, Tag},
-    ledger::{Entry, LedgerError, RunId},
+    ledger::{LedgerError, OrderRecord, RunId},
     order::{State, Verdict},
 };
 
@@ -47,9 +47,9 @@ pub(crate) struct SendOptions {
 enum Completed {
     Batch(Batch),
     Submission(Box<ReadyOrder>, NextStep),
-    EarlierPage(State, Vec<Entry>),
+    EarlierPage(State, Vec<OrderRecord>),
     Query(Round),
-    Saved(Box<Entry>),
+    Saved(Box<OrderRecord>),
 }
 
 /// What the loop may begin.
@@ -316,7 +316,7 @@ impl<'a> Scheduler<'a> {
 
     /// Settles an order that cannot be compared with the service's list. The others stay
     /// planned.
-    fn settle_unsent(&self, mut entry: Entry, problem: &Problem) {
+    fn settle_unsent(&self, mut entry: OrderRecord, problem: &Problem) {
         if problem.kind != "interrupted" {
             entry.order.settle(unsent_verdict(problem));
         }
@@ -327,14 +327,14 @@ impl<'a> Scheduler<'a> {
         });
     }
 
-    fn reconcile(&mut self, entry: Entry) {
+    fn reconcile(&mut self, entry: OrderRecord) {
         let is_own = self.runner.session.is_its_own(&entry);
         if let Err(entry) = self.reconciler.add(entry, is_own) {
             self.report(&entry);
         }
     }
 
-    fn report(&self, entry: &Entry) {
+    fn report(&self, entry: &OrderRecord) {
         self.context.events.send(Event::Changed {
             order: entry.into(),
         });
@@ -367,7 +367,7 @@ fn unsent_verdict(problem: &Problem) -> Verdict {
 }
 
 /// What is logged while one order is sent. It has ids only: a comment may name people.
-fn order_span(entry: &Entry) -> Span {
+fn order_span(entry: &OrderRecord) -> Span {
     let machine = entry.order.machine();
     info_span!(
         "order",

@@ -15,7 +15,9 @@ use crate::{
     contract::{ActionId, Comment, MachineId},
     egress::CallRecord,
     grant::Route,
-    ledger::{Entry, Ledger, LedgerError, Plan, RequestId, RunId, Session, Waiting, Who},
+    ledger::{
+        Ledger, LedgerError, OrderRecord, Plan, RequestId, RunId, Session, SessionInfo, Waiting,
+    },
     order::{State, Verdict},
     plan::{Confirmation, Method},
     rate_limit::RateLimiter,
@@ -58,7 +60,7 @@ fn of_the_rate_limiter(limiter: &RateLimiter) {
     is_send(limiter.flush());
 }
 
-fn of_a_ledger(ledger: &Ledger, path: &Path, run: RunId, entry: &Entry) {
+fn of_a_ledger(ledger: &Ledger, path: &Path, run: RunId, entry: &OrderRecord) {
     is_send(Ledger::open(path, Waiting::default()));
     is_send(Ledger::in_memory());
     is_send(Ledger::view(path));
@@ -73,8 +75,8 @@ fn of_a_ledger(ledger: &Ledger, path: &Path, run: RunId, entry: &Entry) {
     is_send(ledger.twin(run, entry));
     is_send(ledger.not_looked_at(run));
     is_send(ledger.counts(run));
-    is_send(ledger.evidence(entry));
-    is_send(ledger.moments(entry));
+    is_send(ledger.requests(entry));
+    is_send(ledger.state_changes(entry));
 
     is_send(ledger.runs());
     is_send(ledger.unfinished());
@@ -82,15 +84,14 @@ fn of_a_ledger(ledger: &Ledger, path: &Path, run: RunId, entry: &Entry) {
     is_send(ledger.run_at(run));
     is_send(ledger.alike(run));
     is_send(ledger.comments(run, 1));
-    is_send(ledger.confirmations(run));
 }
 
-fn of_a_session(session: &Session, who: &Who, run: RunId, plans: Vec<Plan>) {
+fn of_a_session(session: &Session, who: &SessionInfo, run: RunId, plans: Vec<Plan>) {
     is_send(Session::begin(session.ledger(), who, "run"));
     is_send(session.is_busy_elsewhere(run));
-    is_send(session.end_the_dead());
+    is_send(session.end_stale_sessions());
     is_send(session.end());
-    is_send(session.leave_unknown());
+    is_send(session.release_as_unknown());
     is_send(session.plan(uuid::Uuid::nil(), None, false, None, plans));
     is_send(session.plan_of(run, true));
     let confirmation = Confirmation {
@@ -103,12 +104,12 @@ fn of_a_session(session: &Session, who: &Who, run: RunId, plans: Vec<Plan>) {
     is_send(session.run_of_request(""));
     is_send(session.owns(run));
     is_send(session.planned(run, 0, 1));
-    is_send(session.turn("", &[], &[], || 0));
+    is_send(session.admit("", &[], &[], || 0));
     is_send(session.had_answers(&[]));
     is_send(session.pause_until(0));
 }
 
-fn of_its_orders(session: &Session, entry: &mut Entry, record: &CallRecord, id: RequestId) {
+fn of_its_orders(session: &Session, entry: &mut OrderRecord, record: &CallRecord, id: RequestId) {
     is_send(session.save(entry));
     is_send(session.save_all(std::slice::from_mut(entry)));
     is_send(session.claim(entry, false, "", ""));

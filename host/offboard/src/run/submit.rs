@@ -19,7 +19,7 @@ use crate::{
     contract::{ActionStatus, MachineAction, MachineId, OffboardError, Problem, Retry},
     egress::CallRecord,
     grant::{Grant, LeaveBy, Route},
-    ledger::{Entry, LedgerError, RequestId, Taken},
+    ledger::{LedgerError, OrderRecord, RequestId, Taken},
     order::{State, Verdict, is_for_all},
     rate_limit::Slot,
     sandbox::CallOutcome,
@@ -39,7 +39,7 @@ enum Attempt {
 }
 
 impl Attempt {
-    fn of(entry: &Entry) -> Self {
+    fn of(entry: &OrderRecord) -> Self {
         match entry.order.state() {
             State::Unknown => Self::Resend {
                 named: entry.named.clone(),
@@ -130,7 +130,7 @@ impl Runner {
     /// next step of an order that is not to be sent.
     async fn claim(
         &self,
-        entry: &mut Entry,
+        entry: &mut OrderRecord,
         machine: &MachineId,
         attempt: &Attempt,
         again: bool,
@@ -182,7 +182,7 @@ impl Runner {
     /// Settles an order by the outcome of its request, and records it.
     async fn settle(
         &self,
-        entry: &mut Entry,
+        entry: &mut OrderRecord,
         sent: Sent,
         context: SendContext<'_>,
     ) -> Result<NextStep, LedgerError> {
@@ -225,7 +225,7 @@ impl Runner {
         request: RequestId,
         record: &CallRecord,
         Outcome { state, problem }: &Outcome,
-        entry: &mut Entry,
+        entry: &mut OrderRecord,
         events: &Events,
     ) -> Result<(), LedgerError> {
         info!(
@@ -245,7 +245,7 @@ impl Runner {
     /// Reports that the order is sent again, and applies the pause before that.
     async fn report_retry(
         &self,
-        entry: &Entry,
+        entry: &OrderRecord,
         step: &NextStep,
         record: &CallRecord,
         outcome: &Outcome,
@@ -275,7 +275,7 @@ impl Runner {
     /// The step after an outcome. The record decides, not what the plugin reports.
     fn next_step(
         &self,
-        entry: &Entry,
+        entry: &OrderRecord,
         record: &CallRecord,
         has_new_token: bool,
         is_batch: bool,
@@ -309,7 +309,7 @@ impl Runner {
 }
 
 /// Applies the verdict to the order, and keeps what identifies its action.
-fn apply(entry: &mut Entry, verdict: Verdict, record: &CallRecord) {
+fn apply(entry: &mut OrderRecord, verdict: Verdict, record: &CallRecord) {
     entry.order.settle(verdict);
     if let (Some(action), Some(known)) = (entry.order.action(), &entry.known)
         && known.contains(&action.id.to_ascii_lowercase())
@@ -326,7 +326,7 @@ fn apply(entry: &mut Entry, verdict: Verdict, record: &CallRecord) {
 /// An answer is not a success if it names an offboarding that had succeeded before the
 /// request, and the machine has reported since: nothing new was done, or that is not
 /// known.
-fn reject_earlier_success(entry: &Entry, verdict: Verdict) -> Verdict {
+fn reject_earlier_success(entry: &OrderRecord, verdict: Verdict) -> Verdict {
     let Verdict::Accepted(action) = &verdict else {
         return verdict;
     };

@@ -24,7 +24,7 @@ use crate::{
     contract::{MachineId, Problem, Retry, Tag, TagError},
     egress::{CallRecord, Delivery},
     grant::{Grant, Route},
-    ledger::{Entry, LedgerError},
+    ledger::{LedgerError, OrderRecord},
     order::{State, is_for_all, state_of_problem},
     rate_limit::Slot,
     sandbox::{CallError, CallOutcome},
@@ -49,13 +49,13 @@ impl Tagging {
     }
 
     /// What the machine of this order is to be tagged with.
-    fn wanted(&self, entry: &Entry) -> Option<&Tag> {
+    fn wanted(&self, entry: &OrderRecord) -> Option<&Tag> {
         let is_over =
             self.forbidden.load(Ordering::Relaxed) || self.numbers().contains(&entry.number);
         self.tag.as_ref().filter(|_| !is_over)
     }
 
-    fn done(&self, entry: &Entry) {
+    fn done(&self, entry: &OrderRecord) {
         self.numbers().insert(entry.number);
     }
 
@@ -127,7 +127,7 @@ impl Runner {
     /// One request, on record before it leaves and after its answer.
     async fn tag_once(
         &self,
-        entry: &Entry,
+        entry: &OrderRecord,
         machine: &MachineId,
         tag: &Tag,
         slot: Slot<'_>,
@@ -159,7 +159,7 @@ impl Runner {
 }
 
 /// Tells why, and whether it is worth another try.
-fn not_tagged(tagging: &Tagging, entry: &Entry, problem: &Problem, events: &Events) {
+fn not_tagged(tagging: &Tagging, entry: &OrderRecord, problem: &Problem, events: &Events) {
     if problem.status == Some(403) && is_for_all(problem) {
         // Of those that were in flight together, the first one tells it.
         if !tagging.forbidden.swap(true, Ordering::Relaxed) {

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     contract::{ActionId, MachineAction, MachineId, Problem, Retry},
-    ledger::{Entry, LedgerError, RunId, now},
+    ledger::{LedgerError, OrderRecord, RunId, now},
     order::{NOT_LISTED, State},
 };
 
@@ -148,7 +148,7 @@ impl Runner {
                         }
                     }
                 }
-                let is_open = |entry: &Entry| {
+                let is_open = |entry: &OrderRecord| {
                     matches!(entry.order.state(), State::Accepted | State::Pending)
                         && !entry.order.is_not_listed()
                 };
@@ -173,7 +173,7 @@ impl Runner {
     async fn each_accepted(
         &self,
         run: RunId,
-        change: impl Fn(&mut Entry),
+        change: impl Fn(&mut OrderRecord),
     ) -> Result<(), LedgerError> {
         let mut after = 0;
         loop {
@@ -229,7 +229,7 @@ impl Runner {
 
     /// All with one call; one by one where the service does not take such a
     /// filter, which its documentation does not show.
-    async fn statuses(&self, open: &[Entry]) -> Result<Listing, Problem> {
+    async fn statuses(&self, open: &[OrderRecord]) -> Result<Listing, Problem> {
         let machines = open.iter().filter_map(|entry| entry.order.machine());
         let machines: Vec<&MachineId> = machines.collect();
         match self.offboardings(&machines).await {
@@ -239,7 +239,7 @@ impl Runner {
         }
     }
 
-    async fn one_by_one(&self, open: &[Entry]) -> Result<Listing, Problem> {
+    async fn one_by_one(&self, open: &[OrderRecord]) -> Result<Listing, Problem> {
         let mut actions = Vec::new();
         for entry in open {
             let id = entry
@@ -259,11 +259,11 @@ impl Runner {
 }
 
 /// Whether its action should be listed by now.
-fn is_overdue(entry: &Entry) -> bool {
+fn is_overdue(entry: &OrderRecord) -> bool {
     entry.sent.is_none_or(|sent| now() - sent >= LISTED_LATE)
 }
 
-fn not_listed(entry: &Entry) -> Problem {
+fn not_listed(entry: &OrderRecord) -> Problem {
     let id = entry.order.action().map_or("", |action| &action.id);
     let message = format!(
         "the service does not list action {id} any more, so that what became of it cannot be read"
@@ -290,7 +290,7 @@ enum Found {
     Nothing,
 }
 
-fn found(entry: &Entry, listing: &Listing) -> Found {
+fn found(entry: &OrderRecord, listing: &Listing) -> Found {
     let Some(known) = entry.order.action() else {
         return Found::Nothing;
     };

@@ -9,7 +9,7 @@ use super::{
     batch::{BATCH, SharedList},
     ready::ReadyOrder,
 };
-use crate::ledger::Entry;
+use crate::ledger::OrderRecord;
 
 /// Decides which order is sent next. It does no input or output.
 pub(super) struct Workers {
@@ -88,7 +88,7 @@ impl Workers {
     }
 
     /// Takes out all ready orders that share this list.
-    pub(super) fn take_batch(&mut self, list: &Arc<SharedList>) -> Vec<Entry> {
+    pub(super) fn take_batch(&mut self, list: &Arc<SharedList>) -> Vec<OrderRecord> {
         let is_of_batch = |order: &ReadyOrder| Arc::ptr_eq(&order.list, list);
         let (batch, others): (Vec<_>, Vec<_>) = mem::take(&mut self.ready)
             .into_iter()

@@ -115,7 +115,7 @@ pub enum ChoiceError {
     /// A host that nobody knows would get a token of Microsoft's.
     #[error(
         "{0} is no known host of Defender for Endpoint, and a token of {1} would go there: if \
-         that is right, allow it with --allow-api-host {0}"
+         that is right, add it to the allowed hosts"
     )]
     UnknownHost(String, String),
 }

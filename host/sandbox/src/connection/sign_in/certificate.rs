@@ -55,7 +55,7 @@ pub enum InvalidCertificate {
     #[error("the key is encrypted: use a PFX file with its password, or a key without one")]
     Encrypted,
     /// PKCS#12 with another password.
-    #[error("the PFX file cannot be opened: is the password right (--certificate-password-file)?")]
+    #[error("the PFX file cannot be opened: is the password right?")]
     Password,
     /// Entra ID takes RSA keys alone.
     #[error("the key is not RSA, and Entra ID takes no other")]

@@ -163,7 +163,7 @@ impl SignIn {
             }
             (Method::ManagedIdentity(_), _) => (
                 "the managed identity",
-                " (is it assigned to this resource, and is it the one that --identity names?)",
+                " (is it assigned to this resource, and is it the right identity?)",
             ),
             (Method::AzureCli { .. }, _) => ("the Azure CLI", ""),
             _ => return error,

@@ -1,18 +1,18 @@
-//! An order, as it stands in the ledger: read from its row, and written to it.
+//! The record of an order: read from its row, and written to it.
 
 use std::collections::HashSet;
 
 use sqlx::{Row, Sqlite, Transaction, sqlite::SqliteRow};
 
-use super::{Fault, Session, now};
+use super::{clock::now, error::LedgerErrorKind, session::Session};
 use crate::{
     contract::{ActionStatus, ActionType, Comment, MachineAction, MachineId, Problem},
     order::{Look, Order, Recorded, Seen, State, Target},
 };
 
-/// An order, as it stands in the ledger.
+/// The record of an order.
 #[derive(Debug, Clone)]
-pub struct Entry {
+pub struct OrderRecord {
     pub(super) id: i64,
     /// Its state there, when it was read or written last.
     pub(super) was: State,
@@ -24,7 +24,7 @@ pub struct Entry {
     pub order: Order,
     /// What a list calls the machine whose id it has.
     pub called: Option<String>,
-    /// Whether somebody said yes to it.
+    /// Whether it was confirmed.
     pub confirmed: bool,
     /// The session that sent it last.
     pub(super) owner: Option<i64>,
@@ -43,7 +43,7 @@ pub struct Entry {
     pub named: Option<String>,
 }
 
-impl Entry {
+impl OrderRecord {
     /// How often it was sent since it was read.
     #[must_use]
     pub fn tries(&self) -> u32 {
@@ -67,7 +67,7 @@ impl Entry {
         &self,
         writing: &mut Transaction<'static, Sqlite>,
         session: &Session,
-    ) -> Result<bool, Fault> {
+    ) -> Result<bool, LedgerErrorKind> {
         let order = &self.order;
         let action = order.action();
         let problem = match order.problem().map(serde_json::to_string) {
@@ -124,8 +124,9 @@ impl Entry {
         Ok(true)
     }
 
-    pub(super) fn of(row: &SqliteRow) -> Result<Self, Fault> {
-        let damaged = |what: &str| Fault::Damaged(format!("an order's {what} cannot be read"));
+    pub(super) fn of(row: &SqliteRow) -> Result<Self, LedgerErrorKind> {
+        let damaged =
+            |what: &str| LedgerErrorKind::Damaged(format!("an order's {what} cannot be read"));
         let machine: Option<String> = row.try_get("machine")?;
         let machine = machine
             .map(|id| id.parse::<MachineId>())
@@ -186,7 +187,7 @@ fn action(
     machine: Option<&MachineId>,
     name: Option<&String>,
     comment: &Comment,
-) -> Result<Option<MachineAction>, Fault> {
+) -> Result<Option<MachineAction>, LedgerErrorKind> {
     let id: Option<String> = row.try_get("action_id")?;
     let status: Option<String> = row.try_get("action_status")?;
     let json: Option<String> = row.try_get("action")?;
@@ -204,7 +205,7 @@ fn action(
     }))
 }
 
-fn look(row: &SqliteRow) -> Result<Option<Look>, Fault> {
+fn look(row: &SqliteRow) -> Result<Option<Look>, LedgerErrorKind> {
     let preflight: Option<String> = row.try_get("preflight")?;
     Ok(match preflight.as_deref() {
         None => None,
@@ -220,9 +221,9 @@ fn look(row: &SqliteRow) -> Result<Option<Look>, Fault> {
     })
 }
 
-pub(super) fn state(row: &SqliteRow) -> Result<State, Fault> {
+pub(super) fn state(row: &SqliteRow) -> Result<State, LedgerErrorKind> {
     let name: String = row.try_get("state")?;
-    State::of(&name).ok_or_else(|| Fault::Damaged(format!("{name:?} is no state")))
+    State::of(&name).ok_or_else(|| LedgerErrorKind::Damaged(format!("{name:?} is no state")))
 }
 
 /// Puts on record that an order came to this state.
@@ -232,7 +233,7 @@ pub(super) async fn moment(
     order: i64,
     state: State,
     detail: Option<String>,
-) -> Result<(), Fault> {
+) -> Result<(), LedgerErrorKind> {
     sqlx::query("INSERT INTO moment (order_id, session, at, state, detail) VALUES (?, ?, ?, ?, ?)")
         .bind(order)
         .bind(session.id)
@@ -246,4 +247,49 @@ pub(super) async fn moment(
 
 pub(super) fn ids(known: Option<&HashSet<String>>) -> Option<String> {
     serde_json::to_string(known?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::{
+        super::sample::{claim, ordered, who},
+        *,
+    };
+    use crate::{
+        egress::CallRecord,
+        ledger::{Ledger, RunId},
+        order::Verdict,
+    };
+
+    #[tokio::test]
+    async fn an_order_is_read_as_it_was_written() {
+        let ledger = Ledger::in_memory().await.unwrap();
+        let session = Session::begin(&ledger, &who(), "run").await.unwrap();
+        let mut entry = ordered(&session).await;
+        entry.known = Some(["a".to_owned(), "b".to_owned()].into());
+        let request = claim(&session, &mut entry).await.unwrap();
+        let action = MachineAction {
+            json: "{\"id\":1}".to_owned(),
+            ..MachineAction::bare("action")
+        };
+        entry.order.settle(Verdict::Accepted(Box::new(action)));
+        let record = CallRecord::default();
+        session
+            .answered(request, &record, "accepted", None, Some(&mut entry))
+            .await
+            .unwrap();
+        let read = ledger.entries(RunId(1), 0, 1).await.unwrap().remove(0);
+        assert_eq!(read.order.state(), State::Accepted);
+        assert_eq!(read.known, entry.known);
+        let action = read.order.action().unwrap();
+        assert_eq!(
+            (action.id.as_str(), action.json.as_str()),
+            ("action", "{\"id\":1}")
+        );
+        let states = ledger.state_changes(&read).await.unwrap();
+        let states: Vec<&str> = states.iter().map(|moment| moment.state.as_str()).collect();
+        assert_eq!(states, ["sending", "accepted"]);
+        assert_eq!(ledger.requests(&read).await.unwrap()[0].granted, "one POST");
+    }
 }

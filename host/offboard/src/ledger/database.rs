@@ -1,0 +1,183 @@
+//! An open ledger: its connection, and its transactions.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use sqlx::{Sqlite, SqlitePool, Transaction, pool::PoolConnection};
+use tokio::sync::Mutex;
+
+use super::{
+    checkpoint,
+    error::{LedgerError, LedgerErrorKind},
+    files::Files,
+    wait::Waiting,
+};
+
+/// An open ledger.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    pub(super) pool: SqlitePool,
+    /// Keeps SQLite from closing it unasked.
+    pub(super) keep_open: Option<Arc<KeepOpen>>,
+    pub(super) path: PathBuf,
+    pub(super) in_memory: bool,
+    /// Its files when it was opened for writing.
+    pub(super) files: Option<Files>,
+    pub(super) waiting: Waiting,
+    /// Lets one task of this process at a time try to begin a write.
+    pub(super) queue: Arc<Mutex<()>>,
+}
+
+impl Ledger {
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether it is gone with this process.
+    #[must_use]
+    pub fn is_in_memory(&self) -> bool {
+        self.in_memory
+    }
+
+    /// Ends the use of it, and moves its newest commits from its log into the file if no
+    /// other process uses it. If another program damaged the log, it is left as it is, and
+    /// the file, too. The same if a ledger is not closed: it then stays open until this
+    /// process ends, and the next process moves the commits.
+    pub async fn close(&self) {
+        let is_whole = match &self.files {
+            Some(files) => checkpoint::check_whole(&self.pool, files).await.is_ok(),
+            None => true,
+        };
+        if is_whole {
+            self.pool.close().await;
+        }
+    }
+
+    /// Waits until this process writes nothing, and blocks its writes until the returned
+    /// guard is dropped. A process that is stopped then does not block other processes.
+    pub async fn rest(&self) -> impl Drop + Send + use<> {
+        Rest(self.pool.acquire().await.ok())
+    }
+
+    /// A transaction that writes: it waits for its turn at the beginning, so
+    /// that what it reads still holds when it writes.
+    pub(super) async fn write(&self) -> Result<Transaction<'static, Sqlite>, LedgerErrorKind> {
+        let writing = self.begin(false).await?;
+        writing.ok_or(LedgerErrorKind::Locked(None))
+    }
+
+    /// The same before something is sent: does not wait if this process is to stop.
+    pub(super) async fn write_now(&self) -> Result<Transaction<'static, Sqlite>, LedgerErrorKind> {
+        let writing = self.begin(true).await?;
+        writing.ok_or(LedgerErrorKind::Locked(None))
+    }
+
+    /// The same; `None` if this process is to stop before the ledger is free.
+    pub(super) async fn write_to_send(
+        &self,
+    ) -> Result<Option<Transaction<'static, Sqlite>>, LedgerErrorKind> {
+        self.begin(true).await
+    }
+
+    async fn begin(
+        &self,
+        yields: bool,
+    ) -> Result<Option<Transaction<'static, Sqlite>>, LedgerErrorKind> {
+        if let Some(files) = self.files.as_ref().filter(|files| files.is_due()) {
+            checkpoint::tidy(&self.pool, files).await?;
+        }
+        let writing = {
+            let _first = self.queue.lock().await;
+            let begin = || async { Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?) };
+            self.waiting.for_lock(&self.path, yields, begin).await?
+        };
+        let Some(mut writing) = writing else {
+            return Ok(None);
+        };
+        // A write to files that no other process can find is not on record.
+        if let Some(files) = &self.files {
+            let size = files.check()?;
+            checkpoint::check_cut(files, size, &mut writing).await?;
+            files.note_size(size);
+        }
+        Ok(Some(writing))
+    }
+
+    /// Commits what has to be found by the next process before a request leaves.
+    pub(super) async fn commit_to_send(
+        &self,
+        writing: Transaction<'static, Sqlite>,
+    ) -> Result<(), LedgerErrorKind> {
+        writing.commit().await?;
+        let Some(files) = &self.files else {
+            return Ok(());
+        };
+        files.check()?;
+        checkpoint::tidy(&self.pool, files).await
+    }
+
+    pub(super) fn error(&self, kind: impl Into<LedgerErrorKind>) -> LedgerError {
+        LedgerError::new(&self.path, kind.into())
+    }
+}
+
+/// An open ledger. SQLite checkpoints a log when its last connection is closed, whatever
+/// has become of the log: unless the ledger is closed with a check, it stays open.
+#[derive(Debug)]
+pub(super) struct KeepOpen(pub(super) SqlitePool);
+
+impl Drop for KeepOpen {
+    fn drop(&mut self) {
+        std::mem::forget(self.0.clone());
+    }
+}
+
+/// Holds the only connection.
+struct Rest(#[expect(dead_code)] Option<PoolConnection<Sqlite>>);
+
+impl Drop for Rest {
+    fn drop(&mut self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::time::Duration;
+
+    use super::{
+        super::sample::{open, who},
+        *,
+    };
+    use crate::ledger::Session;
+
+    /// While another process writes, this one reads, and reports which process it waits for.
+    #[tokio::test]
+    async fn a_locked_ledger_is_read_and_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        let other = open(&path).await.unwrap();
+        let ledger = open(&path).await.unwrap();
+        let session = Session::begin(&ledger, &who(), "run").await.unwrap();
+        let writing = other.write().await.unwrap();
+        let waits = session.end_stale_sessions();
+        waits.await.unwrap();
+        let viewed = Ledger::view(&path).await.unwrap();
+        assert!(viewed.runs().await.unwrap().is_empty());
+        let patient = Ledger {
+            waiting: Waiting::default().at_most(Duration::from_millis(600)),
+            ..ledger.clone()
+        };
+        let locked = patient.write().await.map(|_| ()).unwrap_err();
+        assert!(matches!(locked, LedgerErrorKind::Locked(_)), "{locked}");
+        assert!(ledger.runs().await.unwrap().is_empty());
+        let rest = tokio::join!(ledger.write(), async {
+            drop(writing);
+            drop(viewed);
+        });
+        rest.0.unwrap();
+    }
+}

@@ -1,0 +1,250 @@
+//! How a ledger is opened: to be written, to be read, or in memory.
+
+use std::{path::Path, str::FromStr, sync::Arc, time::Duration};
+
+use sqlx::{
+    SqlitePool,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+use super::{
+    database::{KeepOpen, Ledger},
+    error::{LedgerError, LedgerErrorKind},
+    files::Files,
+    place,
+    schema::schema,
+    sidecar::beside,
+    wait::{self, Waiting},
+};
+
+/// How long a reader waits for a process that holds the ledger. Readers are blocked only
+/// while another process opens or closes it.
+const PATIENCE_TO_READ: Duration = Duration::from_secs(10);
+/// How long a task waits for the other tasks of this process. If the process was stopped,
+/// it did not wait, but its clock went on.
+const IN_TURN: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Up to this size, in bytes, SQLite checks a ledger when it is opened.
+const MAX_CHECKED: u64 = 16 * 1024 * 1024;
+
+impl Ledger {
+    /// Opens a ledger, and creates it and its folder where they are missing,
+    /// readable by nobody else. Waits while another process holds it.
+    ///
+    /// # Errors
+    /// It cannot be written, is damaged, or is of a newer version; or two processes could
+    /// not lock each other out where it is.
+    pub async fn open(path: &Path, waiting: Waiting) -> Result<Self, LedgerError> {
+        let failed = |kind| LedgerError::new(path, kind);
+        prepare(path).map_err(failed)?;
+        // However it is spelled: the locks beside it are found by its name.
+        let whole = std::fs::canonicalize(path).map_err(|error| failed(error.into()))?;
+        let path = whole.as_path();
+        let failed = |kind| LedgerError::new(path, kind);
+        place::check(path).map_err(failed)?;
+        let open = || Self::open_now(path, waiting.clone());
+        let opened = waiting.for_lock(path, true, open).await.map_err(failed)?;
+        opened.ok_or_else(|| failed(LedgerErrorKind::Locked(None)))
+    }
+
+    async fn open_now(path: &Path, waiting: Waiting) -> Result<Self, LedgerErrorKind> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .journal_mode(SqliteJournalMode::Wal)
+            // Only after the log was checked: see `checkpoint::tidy`.
+            .pragma("wal_autocheckpoint", "0");
+        let mut ledger = Self::connect(options, path, false).await?;
+        ledger.waiting = waiting;
+        let size = std::fs::metadata(path).map_or(0, |file| file.len());
+        if size <= MAX_CHECKED {
+            ledger.quick_check().await?;
+        }
+        let mut connection = ledger.pool.acquire().await?;
+        // Of two processes that open a new one, the second finds it made.
+        let mut transaction =
+            sqlx::Connection::begin_with(&mut *connection, "BEGIN IMMEDIATE").await?;
+        // Not `run`: with that, the future is not `Send` (sqlx, `Migrator::run_direct`).
+        let schema = schema();
+        schema.run_direct(None, &mut *transaction, false).await?;
+        transaction.commit().await?;
+        drop(connection);
+        ledger.files = Some(Files::see(path)?);
+        ledger.keep_open = Some(Arc::new(KeepOpen(ledger.pool.clone())));
+        Ok(ledger)
+    }
+
+    /// A ledger that is gone with its process: for one machine, where nothing
+    /// can be written.
+    ///
+    /// # Errors
+    /// SQLite cannot be used at all.
+    pub async fn in_memory() -> Result<Self, LedgerError> {
+        let path = Path::new(":memory:");
+        let failed = |kind| LedgerError::new(path, kind);
+        let options = SqliteConnectOptions::from_str("sqlite::memory:")
+            .map_err(|error| failed(error.into()))?;
+        let ledger = Self::connect(options, path, true).await.map_err(failed)?;
+        let migrated = schema().run(&ledger.pool).await;
+        migrated.map_err(|error| failed(error.into()))?;
+        Ok(ledger)
+    }
+
+    /// One that stands in for a file that has nothing in it yet.
+    async fn empty(path: &Path) -> Result<Self, LedgerErrorKind> {
+        let options = SqliteConnectOptions::from_str("sqlite::memory:")?;
+        let ledger = Self::connect(options, path, false).await?;
+        schema().run(&ledger.pool).await?;
+        Ok(ledger)
+    }
+
+    /// Opens a ledger to look at it: nothing is written, also where nothing can
+    /// be.
+    ///
+    /// # Errors
+    /// There is none, or it is damaged or of a newer version; or its newest commits
+    /// cannot be found from here.
+    pub async fn view(path: &Path) -> Result<Self, LedgerError> {
+        let failed = |kind| LedgerError::new(path, kind);
+        // SQLite finds the files beside it by the name of the file, not of a link to it.
+        let whole = std::fs::canonicalize(path)
+            .map_err(|error| failed(LedgerErrorKind::Other(error.to_string())))?;
+        let path = whole.as_path();
+        let failed = |kind| LedgerError::new(path, kind);
+        place::check_names(path).map_err(failed)?;
+        let waiting = Waiting::default().at_most(PATIENCE_TO_READ);
+        let viewed = waiting.for_lock(path, false, || Self::view_now(path));
+        let viewed = viewed.await.map_err(failed)?;
+        viewed.ok_or_else(|| failed(LedgerErrorKind::Locked(None)))
+    }
+
+    async fn view_now(path: &Path) -> Result<Self, LedgerErrorKind> {
+        let options = SqliteConnectOptions::new().filename(path).read_only(true);
+        let ledger = match Self::view_with_log(path, options.clone()).await {
+            Ok(ledger) => ledger,
+            Err(LedgerErrorKind::Locked(holder)) => return Err(LedgerErrorKind::Locked(holder)),
+            // On a medium that is read-only not even the lock can be made. What stands
+            // beside the file is not read then.
+            Err(_) if has_more(path) => return Err(LedgerErrorKind::Beside),
+            Err(_) => Self::connect(options.immutable(true), path, false).await?,
+        };
+        // Another process creates it at this moment: it is still empty.
+        if is_empty(&ledger.pool).await? {
+            return Self::empty(path).await;
+        }
+        ledger.quick_check().await?;
+        let version: Option<i64> = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations")
+            .fetch_one(&ledger.pool)
+            .await?;
+        let known = schema().iter().map(|version| version.version).max();
+        match version > known {
+            true => Err(LedgerErrorKind::Newer),
+            false => Ok(ledger),
+        }
+    }
+
+    async fn view_with_log(
+        path: &Path,
+        options: SqliteConnectOptions,
+    ) -> Result<Self, LedgerErrorKind> {
+        // Another machine's memory cannot be read, and its log may be written there.
+        if let Some(kind) = place::shared(path)? {
+            return Err(LedgerErrorKind::Shared(kind));
+        }
+        let ledger = Self::connect(options, path, false).await?;
+        let read = sqlx::query("SELECT count(*) FROM sqlite_schema");
+        read.execute(&ledger.pool).await?;
+        Ok(ledger)
+    }
+
+    async fn connect(
+        options: SqliteConnectOptions,
+        path: &Path,
+        in_memory: bool,
+    ) -> Result<Self, LedgerErrorKind> {
+        let options = options
+            .busy_timeout(wait::TRY)
+            .foreign_keys(true)
+            // A commit is on the disk.
+            .synchronous(SqliteSynchronous::Full)
+            .optimize_on_close(false, None);
+        let pool = SqlitePoolOptions::new()
+            // Writers take turns here, in order, rather than by polling a lock.
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(false)
+            .acquire_timeout(IN_TURN)
+            .connect_with(options)
+            .await?;
+        Ok(Self {
+            pool,
+            keep_open: None,
+            path: path.to_owned(),
+            in_memory,
+            files: None,
+            waiting: Waiting::default(),
+            queue: Arc::default(),
+        })
+    }
+
+    /// Checks the structure of the database.
+    async fn quick_check(&self) -> Result<(), LedgerErrorKind> {
+        let said: String = sqlx::query_scalar("PRAGMA quick_check(1)")
+            .fetch_one(&self.pool)
+            .await?;
+        match said.as_str() {
+            "ok" => Ok(()),
+            _ => Err(LedgerErrorKind::Damaged(said)),
+        }
+    }
+}
+
+/// Whether a database has nothing in it.
+async fn is_empty(pool: &SqlitePool) -> Result<bool, LedgerErrorKind> {
+    let count: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
+        .fetch_one(pool)
+        .await?;
+    Ok(count == 0)
+}
+
+/// Whether commits stand in a file beside it.
+fn has_more(path: &Path) -> bool {
+    std::fs::metadata(beside(path, "-wal")).is_ok_and(|file| file.len() > 0)
+}
+
+/// Creates the file so that only this user can read it from the beginning. An existing
+/// file is not opened: this process may have it open, and closing it would release its
+/// locks.
+fn prepare(path: &Path) -> Result<(), LedgerErrorKind> {
+    if path.exists() {
+        return Ok(());
+    }
+    place::check_folder(place::existing_folder(path))?;
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let mut options = std::fs::OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::{super::sample::open, *};
+
+    #[tokio::test]
+    async fn what_is_no_ledger_is_told_and_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        std::fs::write(&path, vec![b'x'; 10_000]).unwrap();
+        let error = open(&path).await.unwrap_err();
+        assert!(
+            matches!(error.kind(), LedgerErrorKind::Damaged(_)),
+            "{error}"
+        );
+        assert_eq!(std::fs::read(&path).unwrap(), vec![b'x'; 10_000]);
+    }
+}

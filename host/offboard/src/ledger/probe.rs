@@ -1,0 +1,46 @@
+//! Whether a ledger could be opened, without creating or changing it.
+
+use std::path::Path;
+
+use super::{
+    database::Ledger,
+    error::{LedgerError, LedgerErrorKind},
+    place,
+};
+
+impl Ledger {
+    /// Whether one could be opened there; nothing is left behind where none is.
+    ///
+    /// # Errors
+    /// It could not be written, or what is there is none.
+    pub async fn probe(path: &Path) -> Result<(), LedgerError> {
+        if path.exists() {
+            let probe = || {
+                may_write(path)?;
+                place::check(&std::fs::canonicalize(path)?)
+            };
+            probe().map_err(|kind| LedgerError::new(path, kind))?;
+            return Self::view(path).await.map(|_| ());
+        }
+        // Where its folder would be made, if that is missing, too.
+        let probe = || {
+            let folder = place::existing_folder(path);
+            place::check_folder(folder)?;
+            tempfile::tempfile_in(folder)?;
+            Ok(())
+        };
+        probe().map_err(|kind| LedgerError::new(path, kind))
+    }
+}
+
+#[cfg(unix)]
+fn may_write(path: &Path) -> Result<(), LedgerErrorKind> {
+    let allowed = rustix::fs::access(path, rustix::fs::Access::WRITE_OK);
+    Ok(allowed.map_err(std::io::Error::from)?)
+}
+
+#[cfg(not(unix))]
+fn may_write(path: &Path) -> Result<(), LedgerErrorKind> {
+    std::fs::OpenOptions::new().append(true).open(path)?;
+    Ok(())
+}

@@ -1,0 +1,73 @@
+//! What the tests of the ledger share: a ledger, a session, a run of one order.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+
+use super::{
+    claim::Taken,
+    database::Ledger,
+    error::LedgerError,
+    order_record::OrderRecord,
+    orders::Plan,
+    request::RequestId,
+    session::{Session, SessionInfo},
+    wait::Waiting,
+};
+use crate::{
+    order::{Look, Target},
+    plan::{Confirmation, Method},
+};
+
+const MACHINE: &str = "0123456789abcdef0123456789abcdef01234567";
+
+pub(super) async fn open(path: &Path) -> Result<Ledger, LedgerError> {
+    Ledger::open(path, Waiting::default()).await
+}
+
+pub(super) fn who() -> SessionInfo {
+    SessionInfo::new(None, "0", "http://127.0.0.1:1")
+}
+
+pub(super) fn plan() -> Plan {
+    Plan {
+        target: Target::Id(MACHINE.parse().unwrap()),
+        comment: "Lost".parse().unwrap(),
+        called: None,
+    }
+}
+
+pub(super) fn consent() -> Confirmation {
+    Confirmation {
+        digest: None,
+        method: Method::Consent,
+        by: None,
+        resend_unknown: false,
+    }
+}
+
+/// A run of one order that was looked at.
+pub(super) async fn ordered(session: &Session) -> OrderRecord {
+    let run = session
+        .plan(uuid::Uuid::new_v4(), None, false, None, [plan()])
+        .await
+        .unwrap();
+    session.confirm(run, true, &consent()).await.unwrap();
+    let mut entry = session.ledger().entries(run, 0, 1).await.unwrap().remove(0);
+    entry.order.looked(Look::Unavailable);
+    session.save(&mut entry).await.unwrap();
+    entry
+}
+
+pub(super) async fn claim(session: &Session, entry: &mut OrderRecord) -> Result<RequestId, Taken> {
+    let claimed = session.claim(entry, false, "/route", "one POST").await;
+    claimed.unwrap()
+}
+
+/// A ledger at work, and an order to send.
+#[cfg(unix)]
+pub(super) async fn at_work(path: &Path) -> (Session, OrderRecord) {
+    let ledger = open(path).await.unwrap();
+    let session = Session::begin(&ledger, &who(), "run").await.unwrap();
+    let entry = ordered(&session).await;
+    (session, entry)
+}

@@ -4,10 +4,10 @@ use std::collections::HashSet;
 
 use super::{args::Format, connect::Connected, hint, report, screen::Screen, target::Subject};
 use offboard::{
-    connection::TokenClaims,
     contract::{
         ActionType, InvalidMachineId, MachineAction, MachineId, Problem, ProblemKind, Retry,
     },
+    identity::TokenClaims,
     ledger::SentOrder,
     order::{State, Target},
     output::{OrderError, OrderRow},

@@ -27,11 +27,12 @@ use offboard::{
     audit::AuditFile,
     component::Component,
     config::{Auth, Config, PluginSettings, Secrets},
-    connection::{
-        Connection, TokenClaims,
+    connection::Connection,
+    contract::{Problem, ProblemKind},
+    identity::{
+        TokenClaims,
         cloud::{Issuer, Service},
     },
-    contract::{Problem, ProblemKind},
     ledger::{Fault, Ledger, LedgerError, Session},
     mask,
     output::{CheckStatus, CheckStep},

@@ -16,11 +16,9 @@ use offboard::{
     audit::AuditFile,
     component::{Component, ComponentError},
     config::{Config, CredentialError, PluginSettings, SecretFile, Sourced},
-    connection::{
-        Connection, Credential, Proxies, Token, TokenClaims, cloud::Service, read_trusted,
-        sign_in::Prompt,
-    },
+    connection::{Connection, Proxies},
     contract::{Problem, ProblemKind, Retry},
+    identity::{Credential, Token, TokenClaims, cloud::Service, read_trusted, sign_in::Prompt},
     ledger::{Fault, Ledger, LedgerError, Session, Waited, Waiting, Who},
     mask,
     outputs::{Files, SharedFile},

@@ -13,9 +13,10 @@ use offboard_simulator::{Config, OnDuplicate, Simulator};
 use super::{exit::Exit, hint, report, screen::Screen, signal::Signals};
 use offboard::{
     component::Component,
-    connection::{Connection, Token},
+    connection::Connection,
     contract::{Comment, MachineId, Problem, ProblemKind},
     grant::Grant,
+    identity::Token,
     ledger::{Entry, Ledger, Plan, RunId, Session, Who},
     order::{State, Target},
     rate_limit::{Quota, RateLimiter},

@@ -28,7 +28,8 @@ pub mod text;
 mod verify;
 
 pub use offboard_sandbox::{
-    Keyword, UnknownKeyword, component, connection, contract, cut, egress, grant, mask, sandbox,
+    Keyword, UnknownKeyword, component, connection, contract, cut, egress, grant, identity, mask,
+    sandbox,
 };
 
 /// The example in the README compiles.

@@ -4,10 +4,11 @@ use std::{net::TcpListener, time::Duration};
 
 use offboard::{
     component::Component,
-    connection::{Connection, Token},
+    connection::Connection,
     contract::{Comment, MachineId, OffboardError},
     egress::Delivery,
     grant::{LeaveBy, Moment, Refusal},
+    identity::Token,
     sandbox::{CallError, Limits, Sandbox},
 };
 

@@ -5,9 +5,10 @@ use std::fs;
 
 use offboard::{
     component::Component,
-    connection::{Connection, Token},
+    connection::Connection,
     contract::{Problem, Retry, Tag, TagError},
     egress::Delivery,
+    identity::Token,
     sandbox::{CallOutcome, Limits, Sandbox},
 };
 use offboard_simulator::{Config, FaultPlan, Simulator, TokenRequest};

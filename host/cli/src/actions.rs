@@ -5,10 +5,10 @@ use std::collections::HashSet;
 use super::{args::Format, hint, report, screen::Screen, target::Subject};
 use offboard::{
     Client,
-    connection::TokenClaims,
     contract::{
         ActionType, InvalidMachineId, MachineAction, MachineId, Problem, ProblemKind, Retry,
     },
+    identity::TokenClaims,
     ledger::SentOrder,
     order::{State, Target},
     output::{OrderError, OrderRow},

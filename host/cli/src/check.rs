@@ -30,11 +30,12 @@ use offboard::{
     },
     component::Component,
     config::{Auth, Config, PluginSettings, Secrets},
-    connection::{
-        Connection, TokenClaims,
+    connection::Connection,
+    contract::{Problem, ProblemKind},
+    identity::{
+        TokenClaims,
         cloud::{Issuer, Service},
     },
-    contract::{Problem, ProblemKind},
     ledger::{Ledger, LedgerError, LedgerErrorKind, Session},
     mask,
     output::{CheckStatus, CheckStep},

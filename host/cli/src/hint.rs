@@ -4,8 +4,8 @@
 use super::aadsts;
 use offboard::{
     advice::{Purpose, Remedy, TokenSummary, remedy, tag_remedy},
-    connection::TokenClaims,
     contract::Problem,
+    identity::TokenClaims,
     ledger::{LedgerError, LedgerErrorKind, SentOrder},
 };
 

@@ -11,8 +11,8 @@ use super::{args::flag, screen::Screen};
 use offboard::{
     client::Observer,
     config::{CredentialError, CredentialFileError},
-    connection::sign_in::InvalidCertificate,
     egress::{Entry, Phase},
+    identity::sign_in::InvalidCertificate,
     ledger::Waited,
     mask,
     rate_limit::Wait,

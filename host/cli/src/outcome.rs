@@ -10,8 +10,8 @@ use super::{
     screen::Screen,
 };
 use offboard::{
-    connection::TokenClaims,
     contract::Problem,
+    identity::TokenClaims,
     ledger::RunRow,
     order::{Order, State},
     output::OrderRow,

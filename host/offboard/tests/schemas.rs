@@ -315,7 +315,7 @@ fn the_words_of_other_types_are_in_the_schemas() {
     );
     let config = places("config");
     assert_eq!(config["$.auth.value"].values, quoted(&AUTH_METHODS));
-    let clouds = offboard::connection::cloud::Cloud::ALL;
+    let clouds = offboard::identity::cloud::Cloud::ALL;
     let clouds: Vec<_> = clouds.iter().map(|cloud| cloud.name()).collect();
     assert_eq!(config["$.cloud.value"].values, quoted(&clouds));
 }

@@ -4,8 +4,9 @@
 //! A WebAssembly component knows Defender's API. This crate decides which
 //! service, which device and whose credential a call gets, and records what
 //! really happened. Data flows one way: [`sandbox`] calls a [`component`] and
-//! gives it one way out, [`egress`], which lets through what the call's
-//! [`grant`] says and adds the token of the [`connection`].
+//! gives it one way out, [`egress`], which permits what the call's [`grant`] says,
+//! adds the token of the caller's [`identity`], and sends the request over the
+//! [`connection`].
 //!
 //! The crate uses no SQL, no terminal, and no files but those with credentials.
 
@@ -18,6 +19,7 @@ pub mod contract;
 pub mod cut;
 pub mod egress;
 pub mod grant;
+pub mod identity;
 mod keyword;
 pub mod mask;
 pub mod sandbox;

@@ -1,6 +1,6 @@
 //! The token: it can be asked for, and it can be looked for in answers. It is in neither.
 
-use offboard::connection::{Connection, Token};
+use offboard::{connection::Connection, identity::Token};
 
 use super::{
     COMMENT, Offboarding, Reply, Scripted, TOKEN, assert_as_ordered, attack, call, sandbox,

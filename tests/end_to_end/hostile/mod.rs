@@ -30,10 +30,11 @@ use std::{
 
 use offboard::{
     component::Component,
-    connection::{Connection, Token},
+    connection::Connection,
     contract::{Comment, MachineAction, MachineId, OffboardError, WIT},
     egress::Delivery,
     grant::Refusal,
+    identity::Token,
     sandbox::{CallError, CallOutcome, Limits, Sandbox},
 };
 

@@ -1,6 +1,6 @@
 //! Managed identities, of App Service. Those of virtual machines are behind an
 //! address that no test can have: their credential is proven in the library,
-//! beside `connection::sign_in`.
+//! beside `identity::sign_in`.
 
 use std::process::Command;
 

@@ -12,7 +12,7 @@ use offboard::config::{
     Config, ConfigBuilder, ConfigError, Environment, Kind, PluginSettings, SETTINGS, Secrets,
     Section, Setting,
 };
-use offboard::connection::cloud::ChoiceError;
+use offboard::identity::cloud::ChoiceError;
 
 /// Where to, and as whom.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use super::steps::{Report, words};
 use crate::hint;
 use offboard::{
     config::Config,
-    connection::{TokenClaims, cloud::Service},
+    identity::{TokenClaims, cloud::Service},
     output::CheckStep,
 };
 

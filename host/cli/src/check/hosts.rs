@@ -6,10 +6,8 @@ use super::steps::{Report, words};
 use crate::hint;
 use offboard::{
     config::Config,
-    connection::{
-        Connection, Probe, ProbeError, Skew,
-        cloud::{Issuer, Service},
-    },
+    connection::{Connection, Probe, ProbeError, Skew},
+    identity::cloud::{Issuer, Service},
     output::CheckStep,
 };
 

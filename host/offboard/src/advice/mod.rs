@@ -6,8 +6,8 @@ mod entra;
 use serde::Serialize;
 
 use crate::{
-    connection::TokenClaims,
     contract::{Problem, ProblemKind},
+    identity::TokenClaims,
 };
 
 pub use entra::SignInRemedy;

@@ -11,11 +11,9 @@ use crate::{
     audit::AuditFile,
     component::Component,
     config::{Auth, Config, CredentialError, PluginSettings, Sourced},
-    connection::{
-        Connection, Credential, Proxies, Token, TokenClaims, cloud::Service, read_trusted,
-        sign_in::Prompt,
-    },
+    connection::{Connection, Proxies},
     contract::{Problem, ProblemKind, Retry},
+    identity::{Credential, Token, TokenClaims, cloud::Service, read_trusted, sign_in::Prompt},
     ledger::{Ledger, LedgerError, LedgerErrorKind, Session, SessionInfo, Waiting},
     mask,
     outputs::Files,

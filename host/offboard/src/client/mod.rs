@@ -31,8 +31,8 @@ pub use resume::{Reopened, ResumeOptions, Unfinished};
 
 use crate::{
     config::Config,
-    connection::TokenClaims,
     contract::{Problem, ProblemKind, Retry},
+    identity::TokenClaims,
     ledger::{Ledger, LedgerError, Session, SessionInfo},
     run::{Runner, unrecorded},
     selection::MachineReference,

@@ -1,7 +1,7 @@
 //! The kinds of credential, and which of them is in force.
 
 use super::{Config, Source, Sourced};
-use crate::{Keyword, connection::cloud::Issuer};
+use crate::{Keyword, identity::cloud::Issuer};
 
 /// The variable by which App Service gives a managed identity.
 pub(super) const IDENTITY_ENDPOINT: &str = "IDENTITY_ENDPOINT";

@@ -2,7 +2,7 @@
 //! be left over from something else.
 
 use super::{AUTHORITY_HOST, Config, ConfigError, Source, Sourced};
-use crate::{connection::cloud::is_microsoft, mask};
+use crate::{identity::cloud::is_microsoft, mask};
 
 impl Config {
     /// Checks that a variable that other tools read, too, does not send a

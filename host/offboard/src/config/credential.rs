@@ -8,11 +8,12 @@ use thiserror::Error;
 use super::{Auth, Config, SecretFile, Setting, Source, Sourced, setting_of};
 use crate::{
     Keyword,
-    connection::{
-        Connection, Credential, InvalidToken, SecretFileError, TokenCommand, TokenFile,
+    connection::Connection,
+    identity::{
+        Credential, InvalidToken, SecretFileError, TokenCommand, TokenFile,
         cloud::Service,
         read_secret,
-        sign_in::{App, Certificate, Identity, InvalidCertificate, Method, Prompt, SignIn},
+        sign_in::{App, Certificate, InvalidCertificate, ManagedIdentity, Method, Prompt, SignIn},
     },
     mask,
 };
@@ -187,16 +188,16 @@ impl Config {
 
     /// As Azure's own tools write it: nothing for the resource's own, a client
     /// id, a resource id, or an object id after a prefix.
-    fn managed_identity(&self) -> Identity {
+    fn managed_identity(&self) -> ManagedIdentity {
         // A client id of the environment is meant for a user-assigned one, too.
         let identity = self.values.identity.as_ref();
         let identity = identity.or(self.values.client_id.as_ref());
         match identity.map(|identity| identity.value.as_str()) {
-            None | Some("system") => Identity::System,
-            Some(id) if id.starts_with('/') => Identity::ResourceId(id.to_owned()),
+            None | Some("system") => ManagedIdentity::System,
+            Some(id) if id.starts_with('/') => ManagedIdentity::ResourceId(id.to_owned()),
             Some(id) => match id.strip_prefix("object:") {
-                Some(id) => Identity::ObjectId(id.to_owned()),
-                None => Identity::ClientId(id.to_owned()),
+                Some(id) => ManagedIdentity::ObjectId(id.to_owned()),
+                None => ManagedIdentity::ClientId(id.to_owned()),
             },
         }
     }

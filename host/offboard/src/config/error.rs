@@ -6,7 +6,8 @@ use thiserror::Error;
 
 use super::setting::InvalidValue;
 use crate::{
-    connection::{InvalidProxy, TrustedFileError, cloud::ChoiceError},
+    connection::InvalidProxy,
+    identity::{TrustedFileError, cloud::ChoiceError},
     mask,
     sandbox::LimitError,
 };

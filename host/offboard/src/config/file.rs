@@ -15,7 +15,7 @@ use super::{
     error::{ConfigError, InvalidFile},
 };
 use crate::{
-    connection::{TrustedFileError, read_trusted},
+    identity::{TrustedFileError, read_trusted},
     mask,
 };
 

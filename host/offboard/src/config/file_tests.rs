@@ -4,7 +4,7 @@ use std::fs;
 use super::*;
 use crate::{
     config::{Auth, LimitValues, Words},
-    connection::cloud::Cloud,
+    identity::cloud::Cloud,
     sandbox::Limit,
 };
 

@@ -50,7 +50,7 @@ use std::path::PathBuf;
 use uuid::Uuid;
 
 use crate::{
-    connection::{
+    identity::{
         TokenClaims,
         cloud::{Choice, Service},
         is_same_tenant,

@@ -6,12 +6,7 @@ use super::{
     Config, ConfigError, SETTINGS, Source, Sourced, default_file, default_ledger, limit::shown,
     setting::Setting, value::SettingValue,
 };
-use crate::{
-    Keyword,
-    connection::{Proxies, cloud::Service},
-    mask,
-    sandbox::Limit,
-};
+use crate::{Keyword, connection::Proxies, identity::cloud::Service, mask, sandbox::Limit};
 
 /// What is shown of a secret that is set.
 const SET: &str = "[set]";

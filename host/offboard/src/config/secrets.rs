@@ -5,7 +5,7 @@ use std::{collections::HashMap, ffi::OsString, fmt};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{SETTINGS, Source};
-use crate::connection::{InvalidToken, Token};
+use crate::identity::{InvalidToken, Token};
 
 /// What the environment held. It cannot be printed.
 #[derive(Clone, Default)]

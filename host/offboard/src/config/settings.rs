@@ -17,11 +17,9 @@ use super::{
 };
 use crate::{
     component::Digest,
-    connection::{
-        AddressRange,
-        cloud::{Cloud, Region},
-    },
+    connection::AddressRange,
     contract::ApiRoot,
+    identity::cloud::{Cloud, Region},
     policy::Policy,
     rate_limit::Quota,
 };

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
-use crate::connection::cloud::Cloud;
+use crate::identity::cloud::Cloud;
 
 /// Layers with a configuration file of these contents.
 fn layers(text: &str) -> (tempfile::TempDir, ConfigBuilder) {

@@ -19,11 +19,9 @@ use super::{
 use crate::{
     Keyword,
     component::Digest,
-    connection::{
-        AddressRange,
-        cloud::{Cloud, Region},
-    },
+    connection::AddressRange,
     contract::ApiRoot,
+    identity::cloud::{Cloud, Region},
     mask,
     rate_limit::Quota,
 };

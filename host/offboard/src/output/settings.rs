@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::schema::{AuthMethod, KeywordName, PolicyRule, Secret};
-use crate::connection::cloud::{Cloud, Region};
+use crate::identity::cloud::{Cloud, Region};
 
 /// The ways to sign in, as the setting `auth` names them.
 pub const AUTH_METHODS: [&str; 9] = [

@@ -4,6 +4,7 @@
 
 mod digest;
 mod engine;
+mod interface;
 mod signature;
 
 use std::{
@@ -18,6 +19,7 @@ use wasmtime::{Engine, component::Component as Compiled};
 
 pub use digest::{Digest, InvalidDigest};
 pub(crate) use engine::config;
+use interface::without_patch;
 
 /// The largest file that is read, in bytes.
 pub const MAX_COMPONENT: u64 = 16 * 1024 * 1024;
@@ -288,17 +290,6 @@ fn deserialize(engine: &Engine, image: &[u8]) -> wasmtime::Result<Compiled> {
 
 fn new_engine() -> Result<Engine, ComponentError> {
     Engine::new(&engine::config()).map_err(ComponentError::Engine)
-}
-
-/// The patch version follows the toolchain that built the component and says
-/// nothing about the interface.
-fn without_patch(name: &str) -> &str {
-    match name.rsplit_once('@') {
-        Some((_, version)) if version.matches('.').count() == 2 => {
-            name.rsplit_once('.').map_or(name, |(name, _)| name)
-        }
-        _ => name,
-    }
 }
 
 #[cfg(test)]

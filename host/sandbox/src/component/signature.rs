@@ -9,7 +9,7 @@ use wasmtime::{
     },
 };
 
-use super::without_patch;
+use super::interface::without_patch;
 
 /// The functions of the contract that a component exports with another type
 /// than the reference, or that its interfaces lack; in words.

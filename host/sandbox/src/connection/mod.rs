@@ -1,105 +1,30 @@
-//! Where requests go, and as whom. Besides egress, nothing else in the library
-//! ever holds a token, and nothing can print one.
+//! The way to a service: checked addresses, proxies, TLS and HTTP/1.1.
+//!
+//! Host names are resolved here, and every address is checked before a connection
+//! is opened to it. TLS always ends at the service, also behind a proxy.
 
 mod address;
 mod address_range;
-pub mod cloud;
-mod command;
-mod credential;
+mod api_connection;
 mod dial;
 mod http1;
 mod network;
 #[cfg(feature = "identity")]
 mod probe;
-mod program;
 mod proxy;
-mod redaction;
-mod secret_file;
-#[cfg(feature = "identity")]
-pub mod sign_in;
 mod stream;
 mod target;
-mod token;
-
-use std::sync::Arc;
-
-use crate::contract::ApiRoot;
 
 pub use address_range::{AddressRange, InvalidAddressRange};
-pub use command::TokenCommand;
-pub(crate) use credential::Issued;
-pub use credential::{
-    Credential, Fetch, Fetched, SignInError, TokenFile, TokenSource, is_same_tenant,
-};
+pub use api_connection::Connection;
 pub(crate) use dial::{DialError, dial};
 pub(crate) use http1::HttpConnection;
 pub use network::InvalidCertificates;
+#[cfg(feature = "identity")]
 pub(crate) use network::Network;
 #[cfg(feature = "identity")]
 pub use probe::{Probe, ProbeError, Skew};
 pub use proxy::{InvalidProxy, Proxies, Proxy};
-pub use secret_file::{SecretFileError, TrustedFileError, read_secret, read_trusted};
 pub(crate) use stream::BoxedStream;
-pub(crate) use target::Target;
 #[cfg(feature = "identity")]
-pub(crate) use token::OFFBOARD;
-pub use token::{InvalidToken, Token, TokenClaims};
-
-/// The service's origin, the credential for it, and the way there.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct Connection {
-    /// The service's origin.
-    pub api_root: ApiRoot,
-    /// The credential; none where there is none, and then nothing is sent.
-    pub credential: Option<Credential>,
-    pub(crate) network: Arc<Network>,
-}
-
-impl Connection {
-    /// A connection to this service with this credential, a ready token or one
-    /// that signs in: straight there, to public addresses alone, with the
-    /// platform's trust store.
-    #[must_use]
-    pub fn new<C: Into<Credential>>(api_root: ApiRoot, credential: Option<C>) -> Self {
-        Self {
-            api_root,
-            credential: credential.map(Into::into),
-            network: Arc::default(),
-        }
-    }
-
-    /// The same connection that may also go to these addresses, public or not.
-    #[must_use]
-    pub fn allowing(mut self, addresses: Vec<AddressRange>) -> Self {
-        Arc::make_mut(&mut self.network).allow(addresses);
-        self
-    }
-
-    /// The same connection that also trusts these certification authorities.
-    ///
-    /// # Errors
-    /// The text is not PEM, or has no certificate.
-    pub fn trusting(mut self, pem: &[u8]) -> Result<Self, InvalidCertificates> {
-        Arc::make_mut(&mut self.network).trust(pem)?;
-        Ok(self)
-    }
-
-    /// The same connection through a proxy. A service on loopback is reached
-    /// without it.
-    #[must_use]
-    pub fn through(mut self, proxies: Proxies) -> Self {
-        Arc::make_mut(&mut self.network).set_proxies(proxies);
-        self
-    }
-
-    /// The proxy on the way, if there is one.
-    #[must_use]
-    pub fn proxy(&self) -> Option<&Proxy> {
-        self.network.proxy_for(&self.target())
-    }
-
-    pub(crate) fn target(&self) -> Target {
-        Target::from(&self.api_root)
-    }
-}
+pub(crate) use target::Target;

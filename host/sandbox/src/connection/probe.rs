@@ -13,7 +13,7 @@ use http_body_util::Empty;
 use thiserror::Error;
 use url::Url;
 
-use super::{Connection, HttpConnection, Target, dial};
+use super::{api_connection::Connection, dial::dial, http1::HttpConnection, target::Target};
 
 /// How long a look may take.
 const PATIENCE: Duration = Duration::from_secs(20);

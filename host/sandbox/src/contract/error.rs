@@ -5,7 +5,19 @@ use std::{error::Error, fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{CancelError, OffboardError, ProblemKind, ReadError, Retry, ServiceError, TagError};
+use super::{
+    bindings::{
+        optional::exports::defender::offboard::tagging::TagError,
+        required::{
+            defender::offboard::types::{
+                ReadError, ServiceError, Throttled, UnknownOutcome, UnreadableAnswer,
+            },
+            exports::defender::offboard::{offboarding::OffboardError, tracking::CancelError},
+        },
+    },
+    kind::ProblemKind,
+    retry::Retry,
+};
 use crate::cut::cut;
 
 /// The longest message that is kept of a problem, in bytes.
@@ -154,21 +166,21 @@ impl Problem {
         .bounded()
     }
 
-    fn unreadable(answer: super::UnreadableAnswer) -> Self {
+    fn unreadable(answer: UnreadableAnswer) -> Self {
         Self {
             status: Some(answer.status),
             ..Self::found(ProblemKind::UnreadableAnswer, answer.reason)
         }
     }
 
-    fn throttled(error: super::Throttled) -> Self {
+    fn throttled(error: Throttled) -> Self {
         Self {
             retry_after: error.retry_after,
             ..Self::said(ProblemKind::Throttled, error.answer)
         }
     }
 
-    fn unknown(outcome: super::UnknownOutcome) -> Self {
+    fn unknown(outcome: UnknownOutcome) -> Self {
         match outcome.answer {
             Some(answer) => Self::said(ProblemKind::OutcomeUnknown, answer),
             None => Self::found(ProblemKind::OutcomeUnknown, outcome.reason),
@@ -293,7 +305,6 @@ impl From<ReadError> for Problem {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::super::{UnknownOutcome, UnreadableAnswer};
     use super::*;
 
     fn said() -> ServiceError {

@@ -4,7 +4,7 @@ use std::{convert::Infallible, fmt, ops::Deref, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::Retry;
+use super::retry::Retry;
 
 /// Each kind once, with its name.
 macro_rules! kinds {

@@ -1,40 +1,9 @@
 //! The contract, as the host sees it: the generated bindings, and the names
 //! that everything above them uses.
 
-mod bindings {
-    //! What `bindgen!` makes of `wit/`.
-    #![allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
-    wasmtime::component::bindgen!({
-        path: "../../wit",
-        world: "plugin",
-        exports: { default: async },
-        additional_derives: [PartialEq],
-    });
-}
-
-mod optional {
-    //! What `bindgen!` makes of the interface that a plugin need not export: a
-    //! world of its own, so that the other does not ask for it.
-    #![allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
-    wasmtime::component::bindgen!({
-        path: "../../wit",
-        inline: "
-            package offboard:host;
-
-            world tagger {
-                export defender:offboard/tagging@1.0.0;
-            }
-        ",
-        world: "offboard:host/tagger",
-        exports: { default: async },
-        additional_derives: [PartialEq],
-        with: {
-            "defender:offboard/types@1.0.0": super::bindings::defender::offboard::types,
-        },
-    });
-}
-
+mod action;
 mod api_root;
+mod bindings;
 mod error;
 mod function;
 mod id;
@@ -44,9 +13,11 @@ mod retry;
 
 pub(crate) use api_root::is_loopback;
 pub use api_root::{ApiRoot, InvalidApiRoot, Scheme};
-pub(crate) use bindings::defender::offboard::connection;
-pub(crate) use bindings::{Plugin, PluginPre};
-pub use bindings::{
+pub use bindings::optional::exports::defender::offboard::tagging::TagError;
+pub(crate) use bindings::optional::{Tagger, TaggerPre};
+pub(crate) use bindings::required::defender::offboard::connection;
+pub(crate) use bindings::required::{Plugin, PluginPre};
+pub use bindings::required::{
     defender::offboard::types::{
         ActionPage, ActionStatus, ActionType, FileInfo, IpAddress, Machine, MachineAction,
         MachinePage, ReadError, ServiceError, Throttled, UnknownOutcome, UnreadableAnswer,
@@ -64,8 +35,6 @@ pub use id::{
 };
 pub use kind::ProblemKind;
 pub use name::{label, plain_name, stands_for};
-pub use optional::exports::defender::offboard::tagging::TagError;
-pub(crate) use optional::{Tagger, TaggerPre};
 pub use retry::Retry;
 
 /// The contract itself, as WIT.
@@ -73,115 +42,6 @@ pub const WIT: &str = include_str!("../../../../wit/offboard.wit");
 
 /// The contract's package and version.
 pub const PACKAGE: &str = "defender:offboard@1.0.0";
-
-impl ActionType {
-    /// The service's name of it.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        match self {
-            Self::RunAntiVirusScan => "RunAntiVirusScan",
-            Self::Offboard => "Offboard",
-            Self::LiveResponse => "LiveResponse",
-            Self::CollectInvestigationPackage => "CollectInvestigationPackage",
-            Self::Isolate => "Isolate",
-            Self::Unisolate => "Unisolate",
-            Self::StopAndQuarantineFile => "StopAndQuarantineFile",
-            Self::RestrictCodeExecution => "RestrictCodeExecution",
-            Self::UnrestrictCodeExecution => "UnrestrictCodeExecution",
-            Self::Other(name) => name,
-        }
-    }
-
-    /// The type that the service means by a name. `OffboardMachine` is what its
-    /// documents' samples of 2017 to 2019 show.
-    #[must_use]
-    pub fn of(name: &str) -> Self {
-        match name {
-            "RunAntiVirusScan" => Self::RunAntiVirusScan,
-            "Offboard" | "OffboardMachine" => Self::Offboard,
-            // The second is what the documents of 2021 show.
-            "LiveResponse" | "Live Response" => Self::LiveResponse,
-            "CollectInvestigationPackage" => Self::CollectInvestigationPackage,
-            "Isolate" => Self::Isolate,
-            "Unisolate" => Self::Unisolate,
-            "StopAndQuarantineFile" => Self::StopAndQuarantineFile,
-            "RestrictCodeExecution" => Self::RestrictCodeExecution,
-            "UnrestrictCodeExecution" => Self::UnrestrictCodeExecution,
-            other => Self::Other(other.to_owned()),
-        }
-    }
-}
-
-impl ActionStatus {
-    /// The status that the service means by a name. `Canceled` is how its
-    /// documentation of 2020 wrote it.
-    #[must_use]
-    pub fn of(name: &str) -> Self {
-        match name {
-            "Pending" => Self::Pending,
-            "InProgress" => Self::InProgress,
-            "Succeeded" => Self::Succeeded,
-            "Failed" => Self::Failed,
-            "TimeOut" => Self::TimeOut,
-            "Cancelled" | "Canceled" => Self::Cancelled,
-            other => Self::Other(other.to_owned()),
-        }
-    }
-
-    /// The service's name of it.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Pending => "Pending",
-            Self::InProgress => "InProgress",
-            Self::Succeeded => "Succeeded",
-            Self::Failed => "Failed",
-            Self::TimeOut => "TimeOut",
-            Self::Cancelled => "Cancelled",
-            Self::Other(name) => name,
-        }
-    }
-
-    /// Whether nothing can follow. An unknown status is not final.
-    #[must_use]
-    pub fn is_final(&self) -> bool {
-        matches!(
-            self,
-            Self::Succeeded | Self::Failed | Self::TimeOut | Self::Cancelled
-        )
-    }
-}
-
-impl MachineAction {
-    /// A pending offboarding with this id, and nothing else known of it.
-    #[must_use]
-    pub fn bare(id: &str) -> Self {
-        Self {
-            id: id.to_owned(),
-            action_type: ActionType::Offboard,
-            status: ActionStatus::Pending,
-            title: None,
-            requestor: None,
-            requestor_comment: None,
-            machine_id: None,
-            computer_dns_name: None,
-            creation_date_time_utc: None,
-            last_update_date_time_utc: None,
-            cancellation_requestor: None,
-            cancellation_comment: None,
-            cancellation_date_time_utc: None,
-            error_hresult: None,
-            error: None,
-            scope: None,
-            external_id: None,
-            request_source: None,
-            related_file_info: None,
-            commands: Vec::new(),
-            troubleshoot_info: None,
-            json: String::new(),
-        }
-    }
-}
 
 #[cfg(test)]
 mod tests {

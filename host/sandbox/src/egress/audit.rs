@@ -9,7 +9,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::Exchange;
+use super::record::Exchange;
 use crate::{
     connection::Proxy,
     contract::Function,

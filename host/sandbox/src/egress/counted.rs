@@ -10,7 +10,7 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::record::Meter;
+use super::record::TransferCounter;
 use crate::{
     connection::BoxedStream,
     grant::{LeaveBy, Moment},
@@ -21,16 +21,20 @@ const LATE: &str = "it did not leave in time: what was read right before it has 
 /// A connection that counts what goes through it.
 pub(super) struct Counted {
     stream: BoxedStream,
-    meter: Arc<Meter>,
+    counter: Arc<TransferCounter>,
     /// Until when the first byte may leave; none after that.
     leave_by: Option<LeaveBy>,
 }
 
 impl Counted {
-    pub(super) fn new(stream: BoxedStream, meter: Arc<Meter>, leave_by: Option<LeaveBy>) -> Self {
+    pub(super) fn new(
+        stream: BoxedStream,
+        counter: Arc<TransferCounter>,
+        leave_by: Option<LeaveBy>,
+    ) -> Self {
         Self {
             stream,
-            meter,
+            counter,
             leave_by,
         }
     }
@@ -44,7 +48,7 @@ impl AsyncRead for Counted {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
-        self.meter.received(buffer.filled().len() - before);
+        self.counter.received(buffer.filled().len() - before);
         read
     }
 }
@@ -64,12 +68,12 @@ impl AsyncWrite for Counted {
             }
             self.leave_by = None;
         }
-        if !self.meter.claim() {
+        if !self.counter.claim() {
             return Poll::Ready(Err(io::Error::from(io::ErrorKind::BrokenPipe)));
         }
         let written = Pin::new(&mut self.stream).poll_write(context, buffer);
         if let Poll::Ready(Ok(count)) = &written {
-            self.meter.sent(*count);
+            self.counter.sent(*count);
         }
         written
     }

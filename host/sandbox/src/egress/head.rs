@@ -3,7 +3,7 @@
 
 use http::{HeaderMap, HeaderValue, header};
 
-use crate::connection::Token;
+use crate::identity::Token;
 
 /// The longest number of seconds that a server may ask to wait, in digits.
 const MAX_SECONDS: usize = 10;

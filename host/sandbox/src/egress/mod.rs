@@ -2,20 +2,22 @@
 //! so; the token is added here, after every check; the guest can neither set
 //! nor see it. What really happened is recorded as it happens.
 
+mod answer;
 mod audit;
+mod call_context;
 mod counted;
 mod head;
 mod note;
+mod outgoing;
 mod record;
 
 use std::{
     cmp::Ordering::{Equal, Greater, Less},
-    pin::Pin,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use bytes::Bytes;
@@ -23,23 +25,27 @@ use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header, uri::
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use tokio::sync::mpsc;
 use wasmtime_wasi_http::{
-    DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, Result, WasiBody,
-    WasiHttpHooks,
+    Error, ForbiddenHeaderFilter, RequestOptions, Result, WasiBody, WasiHttpHooks,
 };
 
 use crate::{
-    connection::{Connection, DialError, HttpConnection, Issued, SignInError, Token, dial},
-    contract::Function,
+    connection::{Connection, DialError, HttpConnection, dial},
     grant::{Grant, MAX_REQUEST_BODY, Permit, Refusal, RequestView, Route},
+    identity::{Issued, SignInError},
 };
 
 pub use audit::{Audit, Entry, Phase};
 pub use record::{CallRecord, Delivery, Exchange};
 
 pub(crate) use audit::Auditor;
+pub(crate) use call_context::Ended;
+
+use answer::{Broken, receive};
+use call_context::CallContext;
 use counted::Counted;
 use head::visible;
 use note::{Note, brief};
+use outgoing::{is_forbidden, outgoing};
 pub(crate) use record::Recorder;
 
 /// Requests of one call, and headers that it tried to set, that are put on
@@ -49,42 +55,9 @@ const MAX_ASKED: u64 = 256;
 /// The longest reason of a failure, in characters.
 const MAX_REASON: usize = 500;
 
-/// How long to wait for requests of a call that is over.
-const SETTLE: Duration = Duration::from_secs(2);
-
-/// Company, product and version, in the form that Microsoft asks partners for
-/// (its documentation of partner integration).
-const USER_AGENT: &str = concat!("MdePartner-offboard-offboard/", env!("CARGO_PKG_VERSION"));
-
 /// One call's way out.
 pub(crate) struct Egress {
-    exit: Arc<Exit>,
-}
-
-struct Exit {
-    connection: Connection,
-    call: Function,
-    grant: Mutex<Grant>,
-    auditor: Auditor,
-    recorder: Recorder,
-    began: Instant,
-    /// How many requests the plugin asked for, and headers that it tried to
-    /// set.
-    asked: AtomicU64,
-    /// Dropped with the last request that still runs.
-    _open: mpsc::Sender<()>,
-}
-
-/// The end of a call's last request.
-pub(crate) struct Ended(mpsc::Receiver<()>);
-
-impl Ended {
-    /// Waits until nothing of the call runs any more, and all of it is on
-    /// record. Requests of a call that is over are dropped, which takes a
-    /// moment at most.
-    pub(crate) async fn wait(mut self) {
-        let _ = tokio::time::timeout(SETTLE, self.0.recv()).await;
-    }
+    context: Arc<CallContext>,
 }
 
 type Sent = (
@@ -102,7 +75,7 @@ impl Egress {
     ) -> (Self, Ended) {
         let (open, ended) = mpsc::channel(1);
         let egress = Self {
-            exit: Arc::new(Exit {
+            context: Arc::new(CallContext {
                 connection,
                 call: grant.function(),
                 grant: Mutex::new(grant),
@@ -117,19 +90,6 @@ impl Egress {
     }
 }
 
-/// Whether a header can be neither set nor seen.
-fn is_forbidden(name: &HeaderName) -> bool {
-    const SECRET: [HeaderName; 4] = [
-        header::AUTHORIZATION,
-        header::COOKIE,
-        header::SET_COOKIE,
-        header::WWW_AUTHENTICATE,
-    ];
-    DEFAULT_FORBIDDEN_HEADERS.contains(name)
-        || SECRET.contains(name)
-        || name.as_str().starts_with("proxy-")
-}
-
 impl WasiHttpHooks for Egress {
     /// Asked for every header that the guest would set or take out, and for
     /// those of an answer that it would see. Of these, `visible` left none that
@@ -137,7 +97,7 @@ impl WasiHttpHooks for Egress {
     fn is_forbidden_header(&mut self, name: &HeaderName) -> bool {
         let forbidden = is_forbidden(name);
         if forbidden {
-            self.exit.refuse_header(name);
+            self.context.refuse_header(name);
         }
         forbidden
     }
@@ -163,16 +123,16 @@ impl WasiHttpHooks for Egress {
         _options: Option<RequestOptions>,
         _received: Box<dyn Future<Output = Result<()>> + Send>,
     ) -> Box<dyn Future<Output = Result<Sent>> + Send> {
-        let exit = Arc::clone(&self.exit);
+        let context = Arc::clone(&self.context);
         Box::new(async move {
-            let response = exit.send(request).await?;
+            let response = context.send(request).await?;
             let done: Box<dyn Future<Output = Result<()>> + Send> = Box::new(async { Ok(()) });
             Ok((response, done))
         })
     }
 }
 
-impl Exit {
+impl CallContext {
     async fn send(&self, request: Request<WasiBody>) -> Result<Response<WasiBody>> {
         // A plugin that asks and asks must not fill the disk with its record.
         let asked = self.asked.fetch_add(1, Ordering::Relaxed);
@@ -256,10 +216,6 @@ impl Exit {
         self.grant().spend(&asked)
     }
 
-    fn grant(&self) -> MutexGuard<'_, Grant> {
-        self.grant.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     async fn exchange(
         &self,
         route: Route,
@@ -282,7 +238,7 @@ impl Exit {
             self.failed(&error);
             Error::ConnectionTerminated
         };
-        let counted = Counted::new(stream, self.recorder.meter(), self.grant().leave_by());
+        let counted = Counted::new(stream, self.recorder.counter(), self.grant().leave_by());
         let mut connection = HttpConnection::open(counted).await.map_err(lost)?;
         let response = connection.send(request).await.map_err(lost)?;
         let (head, body) = response.into_parts();
@@ -338,71 +294,6 @@ impl Exit {
         let reason = reason.chars().take(MAX_REASON).collect();
         self.recorder
             .update(|exchange| exchange.failure = Some(reason));
-    }
-}
-
-/// The body of an answer, whole and without the token, or why there is none.
-async fn receive(
-    body: hyper::body::Incoming,
-    limit: usize,
-    token: &Token,
-) -> Result<Bytes, String> {
-    let body = Limited::new(body, limit)
-        .collect()
-        .await
-        .map_err(|error| match error.downcast_ref::<LengthLimitError>() {
-            Some(_) => format!("the answer is longer than {limit} bytes"),
-            None => format!("the answer broke off: {error}"),
-        })?;
-    Ok(token.redact(body.to_bytes().to_vec()).into())
-}
-
-/// The request as it goes on the wire: in origin form, with the method and the
-/// target that the grant let through, and body and headers of the host's own.
-fn outgoing(
-    head: &http::request::Parts,
-    body: Option<String>,
-    authorization: HeaderValue,
-) -> Request<Full<Bytes>> {
-    let has_body = body.is_some();
-    let mut request = Request::new(Full::new(body.unwrap_or_default().into()));
-    *request.method_mut() = head.method.clone();
-    *request.uri_mut() = head
-        .uri
-        .path_and_query()
-        .map_or_else(http::Uri::default, |path| path.clone().into());
-    let headers = request.headers_mut();
-    // The runtime's, from the authority that the grant let through.
-    if let Some(host) = head.headers.get(header::HOST) {
-        headers.insert(header::HOST, host.clone());
-    }
-    let json = HeaderValue::from_static("application/json");
-    if has_body {
-        headers.insert(header::CONTENT_TYPE, json.clone());
-    }
-    headers.insert(header::ACCEPT, json);
-    headers.insert(
-        header::ACCEPT_ENCODING,
-        HeaderValue::from_static("identity"),
-    );
-    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-    headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
-    headers.insert(header::AUTHORIZATION, authorization);
-    request
-}
-
-/// A body that breaks off before its first byte.
-struct Broken;
-
-impl http_body::Body for Broken {
-    type Data = Bytes;
-    type Error = Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        _context: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>>>> {
-        std::task::Poll::Ready(Some(Err(Error::HttpResponseIncomplete)))
     }
 }
 

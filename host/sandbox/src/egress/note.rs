@@ -6,10 +6,13 @@ use std::time::{Instant, SystemTime};
 
 use wasmtime_wasi_http::Error;
 
-use super::{Entry, Exit, Phase};
+use super::{
+    audit::{Entry, Phase},
+    call_context::CallContext,
+};
 use crate::{
-    connection::Token,
     grant::{Refusal, Route},
+    identity::Token,
 };
 
 /// The longest method, scheme or authority on record, in characters.
@@ -20,7 +23,7 @@ const MAX_QUERY: usize = 2000;
 
 /// One request on its way.
 pub(super) struct Note<'a> {
-    exit: &'a Exit,
+    context: &'a CallContext,
     time: SystemTime,
     began: Instant,
     method: String,
@@ -37,9 +40,9 @@ enum Decision {
 }
 
 impl<'a> Note<'a> {
-    pub(super) fn new(exit: &'a Exit, head: &http::request::Parts) -> Self {
+    pub(super) fn new(context: &'a CallContext, head: &http::request::Parts) -> Self {
         let authority = head.uri.authority();
-        let mut note = Self::header(exit);
+        let mut note = Self::header(context);
         note.method = brief(head.method.as_str());
         note.scheme = brief(head.uri.scheme_str().unwrap_or_default());
         note.authority = authority.map_or_else(String::new, |name| brief(name.as_str()));
@@ -48,9 +51,9 @@ impl<'a> Note<'a> {
     }
 
     /// For a header that was tried before there was a request.
-    pub(super) fn header(exit: &'a Exit) -> Self {
+    pub(super) fn header(context: &'a CallContext) -> Self {
         Self {
-            exit,
+            context,
             time: SystemTime::now(),
             began: Instant::now(),
             method: String::new(),
@@ -77,7 +80,7 @@ impl<'a> Note<'a> {
     }
 
     pub(super) fn refuse(&mut self, refusal: Refusal) -> Error {
-        self.exit.recorder.refuse(refusal.clone());
+        self.context.recorder.refuse(refusal.clone());
         self.decision = Decision::Refused(refusal);
         Error::HttpRequestDenied
     }
@@ -88,16 +91,16 @@ impl<'a> Note<'a> {
         route: Option<Route>,
         refusal: Option<&Refusal>,
     ) -> Result<(), Refusal> {
-        let exit = self.exit;
+        let context = self.context;
         let exchange = match phase {
             Phase::Decision => None,
-            Phase::End => exit.recorder.exchange(),
+            Phase::End => context.recorder.exchange(),
         };
-        exit.auditor.note(&Entry {
+        context.auditor.note(&Entry {
             time: self.time,
             phase,
-            call: exit.call,
-            grant: &exit.grant().to_string(),
+            call: context.call,
+            grant: &context.grant().to_string(),
             method: &self.method,
             scheme: &self.scheme,
             authority: &self.authority,
@@ -105,7 +108,7 @@ impl<'a> Note<'a> {
             route,
             refusal,
             exchange: exchange.as_ref(),
-            proxy: route.and_then(|_| exit.connection.proxy()),
+            proxy: route.and_then(|_| context.connection.proxy()),
             duration: self.began.elapsed(),
         })
     }

@@ -122,14 +122,14 @@ pub(crate) struct Recorder(Arc<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     record: Mutex<CallRecord>,
-    meter: Arc<Meter>,
+    counter: Arc<TransferCounter>,
 }
 
 /// Counts what goes to a connection, and ends it. Of a writer that claims and a
 /// reader that seals, one sees the other: no byte leaves after a record that
 /// says that none did.
 #[derive(Debug, Default)]
-pub(super) struct Meter {
+pub(super) struct TransferCounter {
     claimed: AtomicBool,
     sealed: AtomicBool,
     sent: AtomicU64,
@@ -137,7 +137,7 @@ pub(super) struct Meter {
     last: Mutex<Option<Instant>>,
 }
 
-impl Meter {
+impl TransferCounter {
     /// Claims the right to write; none is left once the record was read.
     pub(super) fn claim(&self) -> bool {
         self.claimed.store(true, Ordering::SeqCst);
@@ -177,10 +177,10 @@ impl Recorder {
     /// The record, also of an exchange that was left in its middle. Nothing more
     /// is written after this.
     pub(crate) fn finish(&self) -> CallRecord {
-        self.0.meter.seal();
+        self.0.counter.seal();
         let mut record = self.lock().clone();
         if let Some(exchange) = &mut record.exchange {
-            self.0.meter.read(exchange);
+            self.0.counter.read(exchange);
         }
         record
     }
@@ -188,13 +188,13 @@ impl Recorder {
     /// The exchange as far as it came.
     pub(super) fn exchange(&self) -> Option<Exchange> {
         let mut exchange = self.lock().exchange.clone()?;
-        self.0.meter.read(&mut exchange);
+        self.0.counter.read(&mut exchange);
         Some(exchange)
     }
 
     /// What counts the exchange's bytes.
-    pub(super) fn meter(&self) -> Arc<Meter> {
-        Arc::clone(&self.0.meter)
+    pub(super) fn counter(&self) -> Arc<TransferCounter> {
+        Arc::clone(&self.0.counter)
     }
 
     pub(super) fn refuse(&self, refusal: Refusal) {
@@ -240,20 +240,20 @@ mod tests {
     fn nothing_is_written_once_the_record_was_read() {
         let recorder = Recorder::default();
         recorder.begin(Route::Offboard, 1);
-        let meter = recorder.meter();
+        let counter = recorder.counter();
         assert_eq!(recorder.finish().delivery(), Delivery::NotSent);
-        assert!(!meter.claim());
+        assert!(!counter.claim());
     }
 
     #[test]
     fn an_answer_was_in_when_its_last_bytes_came() {
         let recorder = Recorder::default();
         recorder.begin(Route::Offboard, 1);
-        let meter = recorder.meter();
+        let counter = recorder.counter();
         let before = Instant::now();
-        meter.received(1);
+        counter.received(1);
         let after = Instant::now();
-        meter.received(0);
+        counter.received(0);
         // Without a status, nobody knows whether the service counted it.
         assert_eq!(recorder.finish().answered(), None);
         recorder.update(|exchange| exchange.status = Some(200));
@@ -265,8 +265,8 @@ mod tests {
     fn what_may_have_been_written_is_not_called_not_sent() {
         let recorder = Recorder::default();
         recorder.begin(Route::Offboard, 1);
-        let meter = recorder.meter();
-        assert!(meter.claim());
+        let counter = recorder.counter();
+        assert!(counter.claim());
         assert_eq!(recorder.finish().delivery(), Delivery::Unanswered);
     }
 }

@@ -8,40 +8,11 @@ use crate::{
     connection::Connection,
     contract::{
         ActionFilter, ActionId, ActionPage, CancelError, Comment, Machine, MachineAction,
-        MachineId, MachinePage, OffboardError, Plugin, PluginPre, ReadError, Tag, TagError, Tagger,
-        TaggerPre,
+        MachineId, MachinePage, OffboardError, Plugin, ReadError, Tag, TagError, Tagger,
     },
     egress::Recorder,
     grant::{Grant, LeaveBy},
 };
-
-/// What a component exports, ready to be instantiated for each call.
-pub(super) trait Exports {
-    /// The exports of one instance.
-    type Instance;
-
-    /// A fresh instance.
-    fn instantiate(
-        &self,
-        store: &mut Store<State>,
-    ) -> impl Future<Output = wasmtime::Result<Self::Instance>> + Send;
-}
-
-impl Exports for PluginPre<State> {
-    type Instance = Plugin;
-
-    async fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Plugin> {
-        self.instantiate_async(store).await
-    }
-}
-
-impl Exports for TaggerPre<State> {
-    type Instance = Tagger;
-
-    async fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Tagger> {
-        self.instantiate_async(store).await
-    }
-}
 
 impl Sandbox {
     /// Offboards one machine.

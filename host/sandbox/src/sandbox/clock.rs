@@ -7,7 +7,7 @@ use std::{
 
 use wasmtime::{Engine, Result, StoreContextMut, UpdateDeadline};
 
-use super::{Limits, meter::size};
+use super::{limiter::size, limits::Limits};
 use crate::component;
 
 /// How often the engine looks whether a computation has gone on too long.

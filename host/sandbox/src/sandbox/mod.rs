@@ -5,8 +5,9 @@
 mod bounds;
 mod calls;
 mod clock;
+mod exports;
+mod limiter;
 mod limits;
-mod meter;
 mod state;
 
 use std::sync::Arc;
@@ -23,7 +24,7 @@ use crate::{
 };
 
 use bounds::Bounded;
-use calls::Exports;
+use exports::Exports;
 pub use limits::{Limit, LimitError, Limits, Unit};
 use state::State;
 
@@ -155,9 +156,9 @@ impl Sandbox {
         let has_credential = connection.credential.is_some();
         let state = State::new(api_root, has_credential, egress, &self.limits);
         let mut store = Store::new(self.plugin.engine(), state);
-        store.limiter(|state| &mut state.meter);
-        store.set_hostcall_fuel(meter::size(self.limits.host_data));
-        store.set_max_component_handles(meter::size(self.limits.handles));
+        store.limiter(|state| &mut state.limiter);
+        store.set_hostcall_fuel(limiter::size(self.limits.host_data));
+        store.set_max_component_handles(limiter::size(self.limits.handles));
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(clock::turn(deadline));
 

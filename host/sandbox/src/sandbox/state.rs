@@ -18,8 +18,8 @@ use wasmtime_wasi_http::{
 };
 
 use super::{
-    Limits,
-    meter::{Meter, size},
+    limiter::{StoreLimiter, size},
+    limits::Limits,
 };
 use crate::{contract::connection, egress::Egress};
 
@@ -29,7 +29,7 @@ const MAX_FIELDS: usize = 32 * 1024;
 pub(super) struct State {
     api_root: String,
     credential: std::result::Result<Option<String>, String>,
-    pub(super) meter: Meter,
+    pub(super) limiter: StoreLimiter,
     table: ResourceTable,
     clocks: WasiClocksCtx,
     http: WasiHttpCtx,
@@ -56,7 +56,7 @@ impl State {
                 true => Ok(None),
                 false => Err("there is no credential".to_owned()),
             },
-            meter: Meter::new(limits),
+            limiter: StoreLimiter::new(limits),
             table,
             clocks: WasiClocksCtx::default(),
             http,
@@ -68,7 +68,7 @@ impl State {
 impl State {
     /// What the guest asked for beyond its bounds, in words.
     pub(super) fn exceeded(&self) -> Option<&str> {
-        self.meter.exceeded()
+        self.limiter.exceeded()
     }
 }
 

@@ -3,10 +3,7 @@
 
 use std::time::Duration;
 
-use offboard::{
-    connection::{Connection, Token},
-    egress::Delivery,
-};
+use offboard::{connection::Connection, egress::Delivery, identity::Token};
 
 use super::support::{
     Answer, Call, Server, TOKEN, accepted, connection, delivery, ok, order, plain,

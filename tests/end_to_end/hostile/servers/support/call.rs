@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use offboard::{
     component::Component,
-    connection::{Connection, Token},
+    connection::Connection,
     contract::{MachineAction, OffboardError},
     egress::Delivery,
+    identity::Token,
     sandbox::{CallOutcome, Limits, Sandbox},
 };
 use serde_json::json;

@@ -27,7 +27,7 @@ use sha2::{Digest as _, Sha256};
 use thiserror::Error as ThisError;
 use uuid::Uuid;
 
-use super::App;
+use super::app::App;
 
 /// How long a statement holds: Microsoft asks for 5 to 10 minutes.
 const LIFE: Duration = Duration::from_secs(10 * 60);

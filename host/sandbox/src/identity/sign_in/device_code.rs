@@ -19,10 +19,15 @@ use oauth2::{
 };
 
 use super::{
-    App, endpoint, failure, token_endpoint,
+    app::{App, endpoint, token_endpoint},
+    failure,
     transport::{Allowed, Client, TransportError},
 };
-use crate::connection::{Fetched, OFFBOARD, SignInError, Token};
+use crate::identity::{
+    sign_in_error::SignInError,
+    source::Fetched,
+    token::{OFFBOARD, Token},
+};
 
 /// What reading needs; without it machines are not looked up and nothing is
 /// followed.

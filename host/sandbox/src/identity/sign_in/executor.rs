@@ -11,14 +11,14 @@ use async_trait::async_trait;
 use azure_identity::Executor;
 use tokio::process::Command;
 
-use crate::connection::program;
+use crate::identity::program;
 
 /// Runs a program to its end, if that comes soon enough.
 #[derive(Debug)]
-pub(super) struct Patient;
+pub(super) struct BoundedExecutor;
 
 #[async_trait]
-impl Executor for Patient {
+impl Executor for BoundedExecutor {
     async fn run(&self, program: &OsStr, args: &[&OsStr]) -> io::Result<Output> {
         let mut command = Command::new(program);
         program::output(command.args(args).stderr(Stdio::piped())).await

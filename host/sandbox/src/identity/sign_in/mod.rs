@@ -3,11 +3,12 @@
 //! of credential has, and keeps nothing: [`Credential`](super::Credential)
 //! keeps tokens.
 
+mod app;
 mod certificate;
 mod device_code;
+mod executor;
 mod failure;
 mod managed_identity;
-mod patient;
 mod transport;
 
 use std::{
@@ -29,11 +30,19 @@ use azure_identity::{
 };
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Connection, Fetch, Fetched, Network, SignInError, Token, TokenSource};
+use super::{
+    sign_in_error::SignInError,
+    source::{Fetch, Fetched, TokenSource},
+    token::Token,
+};
+use crate::connection::{Connection, Network};
 
+pub use app::App;
+use app::token_endpoint;
 pub use certificate::{Certificate, InvalidCertificate};
 pub use device_code::{DeviceCode, Prompt};
-use patient::Patient;
+use executor::BoundedExecutor;
+pub use managed_identity::ManagedIdentity;
 use transport::{Allowed, Client};
 
 /// How to sign in.
@@ -65,7 +74,7 @@ pub enum Method {
     /// The identity of the Azure resource that this runs on: of App Service
     /// where `IDENTITY_ENDPOINT` and `IDENTITY_HEADER` are set, else of the
     /// virtual machine.
-    ManagedIdentity(Identity),
+    ManagedIdentity(ManagedIdentity),
     /// Whoever is signed in to the Azure CLI: the program `az` on the path.
     AzureCli {
         /// Another tenant than the one that `az` is signed in to.
@@ -78,29 +87,6 @@ pub enum Method {
         /// Who shows the code.
         prompt: Prompt,
     },
-}
-
-/// An app registration in its tenant.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct App {
-    /// The tenant's id or one of its domains.
-    pub tenant: String,
-    /// The application's id.
-    pub client_id: String,
-}
-
-/// Which managed identity.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Identity {
-    /// The resource's own.
-    System,
-    /// One that was assigned to it, by its client id.
-    ClientId(String),
-    /// The same by its object id.
-    ObjectId(String),
-    /// The same by its resource id.
-    ResourceId(String),
 }
 
 /// Sign-ins are repeated where the authority is busy or the line drops: this
@@ -222,7 +208,7 @@ impl SignIn {
             Method::AzureCli { tenant } => {
                 AzureCliCredential::new(Some(AzureCliCredentialOptions {
                     tenant_id: tenant.clone(),
-                    executor: Some(Arc::new(Patient)),
+                    executor: Some(Arc::new(BoundedExecutor)),
                     ..AzureCliCredentialOptions::default()
                 }))
                 .map_err(setup)?
@@ -269,28 +255,6 @@ impl fmt::Debug for SignIn {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "SignIn at {}", self.authority)
     }
-}
-
-/// Where an app gets its tokens.
-fn token_endpoint(authority: &Url, app: &App) -> Result<Url, SignInError> {
-    endpoint(authority, app, "token")
-}
-
-fn endpoint(authority: &Url, app: &App, name: &str) -> Result<Url, SignInError> {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-.".contains(&byte);
-    // Dots alone would be a step up in the path.
-    let begins = app.tenant.bytes().next();
-    if !begins.is_some_and(|byte| byte.is_ascii_alphanumeric()) || !app.tenant.bytes().all(plain) {
-        let message = format!(
-            "{:?} is neither the id of a tenant nor one of its domains",
-            app.tenant
-        );
-        return Err(SignInError::Setup(message));
-    }
-    let path = format!("/{}/oauth2/v2.0/{name}", app.tenant);
-    authority
-        .join(&path)
-        .map_err(|error| SignInError::Setup(error.to_string()))
 }
 
 fn fetched(token: &AccessToken) -> Result<Fetched, SignInError> {

@@ -3,10 +3,10 @@
 
 use wasmtime::{ResourceLimiter, Result, bail};
 
-use super::Limits;
+use super::limits::Limits;
 
 #[derive(Debug)]
-pub(super) struct Meter {
+pub(super) struct StoreLimiter {
     memory_left: usize,
     elements_left: usize,
     instances: usize,
@@ -16,7 +16,7 @@ pub(super) struct Meter {
     exceeded: Option<String>,
 }
 
-impl Meter {
+impl StoreLimiter {
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
             memory_left: size(limits.memory),
@@ -57,7 +57,7 @@ pub(super) fn size(limit: u64) -> usize {
     usize::try_from(limit).unwrap_or(usize::MAX)
 }
 
-impl ResourceLimiter for Meter {
+impl ResourceLimiter for StoreLimiter {
     fn memory_growing(&mut self, now: usize, then: usize, _max: Option<usize>) -> Result<bool> {
         let taken = Self::take(
             &mut self.memory_left,

@@ -7,8 +7,22 @@ use std::sync::Arc;
 use azure_core::http::{ClientOptions, Url};
 use azure_identity::{ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId};
 
-use super::{Identity, transport::Allowed};
-use crate::connection::SignInError;
+use super::transport::Allowed;
+use crate::identity::sign_in_error::SignInError;
+
+/// Which managed identity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ManagedIdentity {
+    /// The resource's own.
+    System,
+    /// One that was assigned to it, by its client id.
+    ClientId(String),
+    /// The same by its object id.
+    ObjectId(String),
+    /// The same by its resource id.
+    ResourceId(String),
+}
 
 /// The address of the metadata service of Azure's virtual machines.
 pub(super) const METADATA: &str = "http://169.254.169.254/metadata/identity/oauth2/token";
@@ -29,7 +43,7 @@ pub(super) fn endpoint() -> Result<Allowed, SignInError> {
 }
 
 pub(super) fn credential(
-    identity: &Identity,
+    identity: &ManagedIdentity,
     client_options: ClientOptions,
 ) -> azure_core::Result<Arc<ManagedIdentityCredential>> {
     ManagedIdentityCredential::new(Some(ManagedIdentityCredentialOptions {
@@ -38,7 +52,7 @@ pub(super) fn credential(
     }))
 }
 
-impl Identity {
+impl ManagedIdentity {
     fn user_assigned(&self) -> Option<UserAssignedId> {
         match self {
             Self::System => None,
@@ -57,14 +71,20 @@ mod tests {
     use offboard_simulator::{Config, Simulator};
 
     use super::{super::*, *};
-    use crate::connection::{Connection, Credential, Target};
+    use crate::{
+        connection::{Connection, Target},
+        identity::Credential,
+    };
 
     const SCOPE: &str = "https://api.securitycenter.microsoft.com/.default";
 
     /// Who the token is for that this identity gets, where the line to the
     /// metadata address leads to a simulator. Only the line: the request is as
     /// for the real one.
-    async fn signs_in(simulator: &Simulator, identity: Identity) -> azure_core::Result<String> {
+    async fn signs_in(
+        simulator: &Simulator,
+        identity: ManagedIdentity,
+    ) -> azure_core::Result<String> {
         let metadata: Url = METADATA.parse().unwrap();
         let here = simulator.api_root().parse().unwrap();
         let allowed = Allowed::leading(metadata, Target::machine(&here).unwrap());
@@ -88,18 +108,18 @@ mod tests {
     async fn a_virtual_machine_s_identities_sign_in_at_the_metadata_address() {
         let simulator = Simulator::start(Config::default()).await.unwrap();
         let [system, user] = simulator.managed_identities().clone();
-        let own = signs_in(&simulator, Identity::System).await.unwrap();
+        let own = signs_in(&simulator, ManagedIdentity::System).await.unwrap();
         assert_eq!(own, system.client_id.to_string());
         for identity in [
-            Identity::ClientId(user.client_id.to_string()),
-            Identity::ObjectId(user.object_id.to_string()),
-            Identity::ResourceId(user.resource_id.clone()),
+            ManagedIdentity::ClientId(user.client_id.to_string()),
+            ManagedIdentity::ObjectId(user.object_id.to_string()),
+            ManagedIdentity::ResourceId(user.resource_id.clone()),
         ] {
             let assigned = signs_in(&simulator, identity).await.unwrap();
             assert_eq!(assigned, user.client_id.to_string());
         }
         assert_eq!(simulator.issued_tokens().managed_identity, 4);
-        let other = Identity::ClientId("00000000-0000-0000-0000-000000000001".to_owned());
+        let other = ManagedIdentity::ClientId("00000000-0000-0000-0000-000000000001".to_owned());
         let refused = failure::explain(signs_in(&simulator, other).await.unwrap_err());
         assert!(
             refused.to_string().contains("has not been assigned"),

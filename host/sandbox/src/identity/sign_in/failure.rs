@@ -5,8 +5,8 @@ use std::error::Error as _;
 
 use azure_core::error::ErrorKind;
 
-use super::super::SignInError;
 use super::transport::TransportError;
+use crate::identity::sign_in_error::SignInError;
 
 /// The longest explanation, in characters.
 const MAX_MESSAGE: usize = 600;

@@ -5,19 +5,16 @@
 
 use std::{
     fmt,
-    path::PathBuf,
-    pin::Pin,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 
-use thiserror::Error;
 use tokio::sync::Mutex;
 
-use super::Token;
-use crate::{
-    contract::{Problem, ProblemKind, Retry},
-    mask,
+use super::{
+    sign_in_error::SignInError,
+    source::{Fetched, Ready, TokenSource},
+    token::Token,
 };
 
 /// A token is renewed when it is good for less than this, or than a tenth of
@@ -32,124 +29,6 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// reason: the source, which may be a person, is not asked again by each of
 /// many.
 const MOMENT: Duration = Duration::from_secs(5);
-
-/// What a [`TokenSource`] answers, in its own time.
-pub type Fetch<'a> = Pin<Box<dyn Future<Output = Result<Fetched, SignInError>> + Send + 'a>>;
-
-/// Where tokens come from. [`Credential`] keeps them, so a source fetches a new
-/// one each time.
-pub trait TokenSource: Send + Sync {
-    /// Fetches a token.
-    fn fetch(&self) -> Fetch<'_>;
-}
-
-/// A token as its source gave it.
-#[derive(Debug, Clone)]
-pub struct Fetched {
-    /// The token.
-    pub token: Token,
-    /// When it ends, where that is known.
-    pub expires: Option<SystemTime>,
-}
-
-impl Fetched {
-    /// A token that ends when it says itself that it does.
-    #[must_use]
-    pub fn by_claims(token: Token) -> Self {
-        let end = token.claims().and_then(|claims| claims.expires);
-        let end = end.and_then(|seconds| u64::try_from(seconds).ok());
-        Self {
-            token,
-            expires: end
-                .and_then(|end| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(end))),
-        }
-    }
-}
-
-/// Why there is no token. Never holds a secret.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum SignInError {
-    /// What was set up cannot be used: a file is missing, a program fails.
-    #[error("{0}")]
-    Setup(String),
-    /// The authority refuses.
-    #[error("{message}")]
-    Refused {
-        /// Entra ID's error codes: 7000215 for `AADSTS7000215`.
-        codes: Vec<u32>,
-        /// Its words.
-        message: String,
-    },
-    /// The authority does not answer, or cannot be trusted.
-    #[error("{0}")]
-    Unreachable(String),
-    /// What came back is no token.
-    #[error("{0}")]
-    Unreadable(String),
-    /// The token is of another tenant than the one that was named, or than the
-    /// tokens before it.
-    #[error("the token is of the tenant {found}, and {wanted} is wanted")]
-    OtherTenant {
-        /// The tenant that it names.
-        found: String,
-        /// The tenant that it is to be of.
-        wanted: String,
-    },
-    /// After the service refused a token, the same one came again.
-    #[error("the service refuses the token, and there is no other")]
-    Same,
-}
-
-impl SignInError {
-    /// The same, in which every word that may be a secret is hidden.
-    fn masked(self) -> Self {
-        let hide = |words: String| mask::words(&words);
-        match self {
-            Self::Setup(reason) => Self::Setup(hide(reason)),
-            Self::Refused { codes, message } => Self::Refused {
-                codes,
-                message: hide(message),
-            },
-            Self::Unreachable(reason) => Self::Unreachable(hide(reason)),
-            Self::Unreadable(reason) => Self::Unreadable(hide(reason)),
-            Self::OtherTenant { found, wanted } => Self::OtherTenant {
-                found: hide(found),
-                wanted: hide(wanted),
-            },
-            Self::Same => Self::Same,
-        }
-    }
-}
-
-/// Why there is no token, as a problem. No word of it, or of its source, may be a
-/// secret.
-impl From<SignInError> for Problem {
-    fn from(error: SignInError) -> Self {
-        let error = error.masked();
-        let kind = match error {
-            SignInError::Unreachable(_) => ProblemKind::NoAuthority,
-            SignInError::OtherTenant { .. } => ProblemKind::WrongTenant,
-            _ => ProblemKind::NoCredential,
-        };
-        let (code, words) = match &error {
-            SignInError::Refused { codes, message } => {
-                let code = codes.first().map(|code| format!("AADSTS{code}"));
-                // Entra ID begins its words with the code, which a problem has apart.
-                let words = code
-                    .as_deref()
-                    .and_then(|code| message.strip_prefix(code)?.strip_prefix(": "));
-                (code.clone(), words.unwrap_or(message).to_owned())
-            }
-            other => (None, other.to_string()),
-        };
-        Self {
-            code,
-            source: Some(Arc::new(error)),
-            ..Self::new(kind, Retry::Safe, words)
-        }
-    }
-}
 
 /// A credential, shared by all who use it.
 #[derive(Clone)]
@@ -350,41 +229,6 @@ pub fn is_same_tenant(one: &str, other: &str) -> bool {
 fn renewal(now: SystemTime, expires: SystemTime) -> SystemTime {
     let life = expires.duration_since(now).unwrap_or_default();
     now + (life - MARGIN.min(life / 10)).max(Duration::from_secs(1))
-}
-
-/// A token in a file, which somebody else may keep fresh.
-#[derive(Debug, Clone)]
-pub struct TokenFile(pub PathBuf);
-
-impl TokenSource for TokenFile {
-    fn fetch(&self) -> Fetch<'_> {
-        Box::pin(async move {
-            // Elsewhere, since a pipe may have the reader wait.
-            let path = self.0.clone();
-            let read = tokio::task::spawn_blocking(move || Token::from_file(&path)).await;
-            let told = |reason: String| {
-                SignInError::Setup(format!("{}: {reason}", mask::secret_path(&self.0)))
-            };
-            let token = read.map_err(|error| told(error.to_string()))?;
-            let token = token.map_err(|error| told(error.to_string()))?;
-            Ok(Fetched::by_claims(token))
-        })
-    }
-}
-
-/// A token that is there already.
-struct Ready(Token);
-
-impl TokenSource for Ready {
-    fn fetch(&self) -> Fetch<'_> {
-        let token = self.0.clone();
-        Box::pin(async move {
-            Ok(Fetched {
-                token,
-                expires: None,
-            })
-        })
-    }
 }
 
 impl From<Token> for Credential {

@@ -2,6 +2,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
+use crate::identity::source::Fetch;
 
 /// Tokens of this life, numbered; every `same` of them are one.
 struct Counting {

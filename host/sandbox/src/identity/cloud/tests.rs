@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
+use crate::identity::cloud::RESOURCE;
 
 fn choice(change: impl FnOnce(&mut Choice)) -> Result<Service, ChoiceError> {
     let mut choice = Choice::default();

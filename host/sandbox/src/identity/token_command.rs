@@ -11,7 +11,12 @@ use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use serde::Deserialize;
 use tokio::process::Command;
 
-use super::{Fetch, Fetched, SignInError, Token, TokenSource, program};
+use super::{
+    program,
+    sign_in_error::SignInError,
+    source::{Fetch, Fetched, TokenSource},
+    token::Token,
+};
 use crate::mask;
 
 /// A program that prints a token: alone, or as JSON the way `az account

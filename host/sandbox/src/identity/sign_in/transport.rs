@@ -17,7 +17,10 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::super::{HttpConnection, Network, SignInError, Target, dial, redaction::redact};
+use crate::{
+    connection::{HttpConnection, Network, Target, dial},
+    identity::{redaction::redact, sign_in_error::SignInError},
+};
 
 /// The longest answer, in bytes. A token has a few thousand.
 const MAX_ANSWER: usize = 256 * 1024;

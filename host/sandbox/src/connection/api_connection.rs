@@ -1,0 +1,71 @@
+//! A connection to one service: its origin, the credential for it, and the network
+//! settings.
+
+use std::sync::Arc;
+
+use super::{
+    address_range::AddressRange,
+    network::{InvalidCertificates, Network},
+    proxy::{Proxies, Proxy},
+    target::Target,
+};
+use crate::{contract::ApiRoot, identity::Credential};
+
+/// The service's origin, the credential for it, and the way there.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Connection {
+    /// The service's origin.
+    pub api_root: ApiRoot,
+    /// The credential; none where there is none, and then nothing is sent.
+    pub credential: Option<Credential>,
+    pub(crate) network: Arc<Network>,
+}
+
+impl Connection {
+    /// A connection to this service with this credential, a ready token or one
+    /// that signs in: straight there, to public addresses alone, with the
+    /// platform's trust store.
+    #[must_use]
+    pub fn new<C: Into<Credential>>(api_root: ApiRoot, credential: Option<C>) -> Self {
+        Self {
+            api_root,
+            credential: credential.map(Into::into),
+            network: Arc::default(),
+        }
+    }
+
+    /// The same connection that may also go to these addresses, public or not.
+    #[must_use]
+    pub fn allowing(mut self, addresses: Vec<AddressRange>) -> Self {
+        Arc::make_mut(&mut self.network).allow(addresses);
+        self
+    }
+
+    /// The same connection that also trusts these certification authorities.
+    ///
+    /// # Errors
+    /// The text is not PEM, or has no certificate.
+    pub fn trusting(mut self, pem: &[u8]) -> Result<Self, InvalidCertificates> {
+        Arc::make_mut(&mut self.network).trust(pem)?;
+        Ok(self)
+    }
+
+    /// The same connection through a proxy. A service on loopback is reached
+    /// without it.
+    #[must_use]
+    pub fn through(mut self, proxies: Proxies) -> Self {
+        Arc::make_mut(&mut self.network).set_proxies(proxies);
+        self
+    }
+
+    /// The proxy on the way, if there is one.
+    #[must_use]
+    pub fn proxy(&self) -> Option<&Proxy> {
+        self.network.proxy_for(&self.target())
+    }
+
+    pub(crate) fn target(&self) -> Target {
+        Target::from(&self.api_root)
+    }
+}

@@ -1,0 +1,114 @@
+//! The service's names of action types and statuses.
+
+use super::bindings::required::defender::offboard::types::{
+    ActionStatus, ActionType, MachineAction,
+};
+
+impl ActionType {
+    /// The service's name of it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::RunAntiVirusScan => "RunAntiVirusScan",
+            Self::Offboard => "Offboard",
+            Self::LiveResponse => "LiveResponse",
+            Self::CollectInvestigationPackage => "CollectInvestigationPackage",
+            Self::Isolate => "Isolate",
+            Self::Unisolate => "Unisolate",
+            Self::StopAndQuarantineFile => "StopAndQuarantineFile",
+            Self::RestrictCodeExecution => "RestrictCodeExecution",
+            Self::UnrestrictCodeExecution => "UnrestrictCodeExecution",
+            Self::Other(name) => name,
+        }
+    }
+
+    /// The type that the service means by a name. `OffboardMachine` is what its
+    /// documents' samples of 2017 to 2019 show.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        match name {
+            "RunAntiVirusScan" => Self::RunAntiVirusScan,
+            "Offboard" | "OffboardMachine" => Self::Offboard,
+            // The second is what the documents of 2021 show.
+            "LiveResponse" | "Live Response" => Self::LiveResponse,
+            "CollectInvestigationPackage" => Self::CollectInvestigationPackage,
+            "Isolate" => Self::Isolate,
+            "Unisolate" => Self::Unisolate,
+            "StopAndQuarantineFile" => Self::StopAndQuarantineFile,
+            "RestrictCodeExecution" => Self::RestrictCodeExecution,
+            "UnrestrictCodeExecution" => Self::UnrestrictCodeExecution,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+}
+
+impl ActionStatus {
+    /// The status that the service means by a name. `Canceled` is how its
+    /// documentation of 2020 wrote it.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        match name {
+            "Pending" => Self::Pending,
+            "InProgress" => Self::InProgress,
+            "Succeeded" => Self::Succeeded,
+            "Failed" => Self::Failed,
+            "TimeOut" => Self::TimeOut,
+            "Cancelled" | "Canceled" => Self::Cancelled,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+
+    /// The service's name of it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Pending => "Pending",
+            Self::InProgress => "InProgress",
+            Self::Succeeded => "Succeeded",
+            Self::Failed => "Failed",
+            Self::TimeOut => "TimeOut",
+            Self::Cancelled => "Cancelled",
+            Self::Other(name) => name,
+        }
+    }
+
+    /// Whether nothing can follow. An unknown status is not final.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        matches!(
+            self,
+            Self::Succeeded | Self::Failed | Self::TimeOut | Self::Cancelled
+        )
+    }
+}
+
+impl MachineAction {
+    /// A pending offboarding with this id, and nothing else known of it.
+    #[must_use]
+    pub fn bare(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            action_type: ActionType::Offboard,
+            status: ActionStatus::Pending,
+            title: None,
+            requestor: None,
+            requestor_comment: None,
+            machine_id: None,
+            computer_dns_name: None,
+            creation_date_time_utc: None,
+            last_update_date_time_utc: None,
+            cancellation_requestor: None,
+            cancellation_comment: None,
+            cancellation_date_time_utc: None,
+            error_hresult: None,
+            error: None,
+            scope: None,
+            external_id: None,
+            request_source: None,
+            related_file_info: None,
+            commands: Vec::new(),
+            troubleshoot_info: None,
+            json: String::new(),
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Types and functions generated from `wit/`.
+
+pub(crate) mod required {
+    //! The interfaces that every plugin imports and exports.
+    #![allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        world: "plugin",
+        exports: { default: async },
+        additional_derives: [PartialEq],
+    });
+}
+
+pub(crate) mod optional {
+    //! The interface that a plugin may export. It has a world of its own, so that
+    //! the required world does not need it.
+    #![allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        inline: "
+            package offboard:host;
+
+            world tagger {
+                export defender:offboard/tagging@1.0.0;
+            }
+        ",
+        world: "offboard:host/tagger",
+        exports: { default: async },
+        additional_derives: [PartialEq],
+        with: {
+            "defender:offboard/types@1.0.0": super::required::defender::offboard::types,
+        },
+    });
+}

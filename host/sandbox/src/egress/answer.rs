@@ -1,0 +1,40 @@
+//! The body of an answer: read whole, within its limit, and without the token.
+
+use std::pin::Pin;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use wasmtime_wasi_http::{Error, Result};
+
+use crate::identity::Token;
+
+/// The body of an answer, whole and without the token, or why there is none.
+pub(super) async fn receive(
+    body: hyper::body::Incoming,
+    limit: usize,
+    token: &Token,
+) -> Result<Bytes, String> {
+    let body = Limited::new(body, limit)
+        .collect()
+        .await
+        .map_err(|error| match error.downcast_ref::<LengthLimitError>() {
+            Some(_) => format!("the answer is longer than {limit} bytes"),
+            None => format!("the answer broke off: {error}"),
+        })?;
+    Ok(token.redact(body.to_bytes().to_vec()).into())
+}
+
+/// A body that breaks off before its first byte.
+pub(super) struct Broken;
+
+impl http_body::Body for Broken {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>>>> {
+        std::task::Poll::Ready(Some(Err(Error::HttpResponseIncomplete)))
+    }
+}

@@ -1,0 +1,57 @@
+//! The request that leaves: the host writes its headers and its body.
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Request, header};
+use http_body_util::Full;
+use wasmtime_wasi_http::DEFAULT_FORBIDDEN_HEADERS;
+
+/// Company, product and version, in the form that Microsoft asks partners for
+/// (its documentation of partner integration).
+const USER_AGENT: &str = concat!("MdePartner-offboard-offboard/", env!("CARGO_PKG_VERSION"));
+
+/// Whether a header can be neither set nor seen.
+pub(super) fn is_forbidden(name: &HeaderName) -> bool {
+    const SECRET: [HeaderName; 4] = [
+        header::AUTHORIZATION,
+        header::COOKIE,
+        header::SET_COOKIE,
+        header::WWW_AUTHENTICATE,
+    ];
+    DEFAULT_FORBIDDEN_HEADERS.contains(name)
+        || SECRET.contains(name)
+        || name.as_str().starts_with("proxy-")
+}
+
+/// The request as it goes on the wire: in origin form, with the method and the
+/// target that the grant let through, and body and headers of the host's own.
+pub(super) fn outgoing(
+    head: &http::request::Parts,
+    body: Option<String>,
+    authorization: HeaderValue,
+) -> Request<Full<Bytes>> {
+    let has_body = body.is_some();
+    let mut request = Request::new(Full::new(body.unwrap_or_default().into()));
+    *request.method_mut() = head.method.clone();
+    *request.uri_mut() = head
+        .uri
+        .path_and_query()
+        .map_or_else(http::Uri::default, |path| path.clone().into());
+    let headers = request.headers_mut();
+    // The runtime's, from the authority that the grant let through.
+    if let Some(host) = head.headers.get(header::HOST) {
+        headers.insert(header::HOST, host.clone());
+    }
+    let json = HeaderValue::from_static("application/json");
+    if has_body {
+        headers.insert(header::CONTENT_TYPE, json.clone());
+    }
+    headers.insert(header::ACCEPT, json);
+    headers.insert(
+        header::ACCEPT_ENCODING,
+        HeaderValue::from_static("identity"),
+    );
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+    headers.insert(header::AUTHORIZATION, authorization);
+    request
+}

@@ -1,0 +1,240 @@
+//! A service: the API host, sign-in authority and token resource of one connection,
+//! chosen so that they belong to one cloud.
+
+use thiserror::Error;
+use url::Url;
+
+use super::catalog::{
+    COMMERCIAL, Cloud, Region, clouds_of_api, clouds_of_authority, clouds_of_resource, is_xdr,
+};
+use crate::{Keyword, contract::ApiRoot};
+
+/// Whom a token is from, for and meant to reach.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Service {
+    /// The API's origin.
+    pub api_root: ApiRoot,
+    /// Where tokens come from: the origin of Entra ID, by `https`.
+    pub authority: Url,
+    /// What the token is for; its audience.
+    pub resource: String,
+}
+
+/// Who gives out the tokens of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Issuer {
+    /// Nobody knows: a token that is there already.
+    Unknown,
+    /// The service's authority.
+    Authority,
+    /// Azure, whatever the authority is said to be: a managed identity, or the
+    /// Azure CLI.
+    Azure,
+}
+
+/// What was chosen of a [`Service`]; the cloud gives the rest.
+#[derive(Debug, Clone, Default)]
+pub struct Choice {
+    /// The cloud, commercial where nothing else is known.
+    pub cloud: Option<Cloud>,
+    /// The region of the commercial cloud.
+    pub region: Option<Region>,
+    /// Another API than the cloud's.
+    pub api_root: Option<ApiRoot>,
+    /// Another authority than the cloud's.
+    pub authority: Option<Url>,
+    /// Another resource than the cloud's.
+    pub resource: Option<String>,
+    /// API hosts, in lower case, that get tokens though nobody knows them.
+    pub allowed_hosts: Vec<String>,
+}
+
+/// Why a choice is no service.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ChoiceError {
+    /// Regions are the commercial cloud's.
+    #[error("the cloud {0} has no regions: leave the region out")]
+    Region(Cloud),
+    /// A region's host and another one.
+    #[error("a region and an API root are two hosts: leave one of them out")]
+    TwoHosts,
+    /// Parts of different clouds.
+    #[error("these belong to different clouds: {}", .0.join(", "))]
+    Mixed(Vec<String>),
+    /// Not an authority.
+    #[error(
+        "an authority is https and a host alone, as https://login.microsoftonline.com, and the \
+         tenant a setting of its own: {0}"
+    )]
+    Authority(String),
+    /// The audience of another API.
+    #[error(
+        "{0} is the audience of the Defender XDR API, and Defender for Endpoint answers such a \
+         token with 403: the resource is https://api.securitycenter.microsoft.com, also for the \
+         newer hosts"
+    )]
+    Resource(String),
+    /// A host that nobody knows would get a token of Microsoft's.
+    #[error(
+        "{0} is no known host of Defender for Endpoint, and a token of {1} would go there: if \
+         that is right, add it to the allowed hosts"
+    )]
+    UnknownHost(String, String),
+}
+
+impl Choice {
+    /// The service that was chosen, for tokens of this issuer.
+    ///
+    /// # Errors
+    /// Its parts belong to different clouds, or a token would go where nobody
+    /// knows that it belongs.
+    pub fn service(&self, issuer: Issuer) -> Result<Service, ChoiceError> {
+        self.check_region()?;
+        let authority = self.authority.clone().map(origin).transpose()?;
+        if let Some(resource) = &self.resource
+            && is_xdr(resource)
+        {
+            return Err(ChoiceError::Resource(resource.clone()));
+        }
+        let cloud = self.agreed(authority.as_ref())?;
+        let api_root = match (&self.api_root, self.region) {
+            (Some(root), _) => root.clone(),
+            (None, Some(region)) => https(&format!("{}.{}", region.name(), cloud.api_host()))?,
+            (None, None) => https(cloud.api_host())?,
+        };
+        let authority = match authority {
+            Some(authority) => authority,
+            None => authority_of(cloud.authority_host())?,
+        };
+        self.check_host(&api_root, &authority, issuer)?;
+        let resource = self.resource.clone().unwrap_or_else(|| cloud.resource());
+        Ok(Service {
+            api_root,
+            authority,
+            resource,
+        })
+    }
+
+    fn check_region(&self) -> Result<(), ChoiceError> {
+        match (self.region, self.cloud) {
+            (None, _) | (Some(_), None | Some(Cloud::Commercial)) => {}
+            (Some(_), Some(cloud)) => return Err(ChoiceError::Region(cloud)),
+        }
+        match (self.region, &self.api_root) {
+            (Some(_), Some(_)) => Err(ChoiceError::TwoHosts),
+            _ => Ok(()),
+        }
+    }
+
+    /// The cloud that all parts can belong to. What nobody knows, such as a
+    /// host of a user's own, belongs to any.
+    fn agreed(&self, authority: Option<&Url>) -> Result<Cloud, ChoiceError> {
+        let mut clouds = Cloud::ALL.to_vec();
+        let mut parts = Vec::new();
+        let mut part = |name: String, of: Option<&[Cloud]>| {
+            if let Some(of) = of {
+                clouds.retain(|cloud| of.contains(cloud));
+                parts.push(format!("{name} ({})", names(of)));
+            }
+        };
+        if let Some(cloud) = &self.cloud {
+            part(
+                format!("the cloud {cloud}"),
+                Some(std::slice::from_ref(cloud)),
+            );
+        }
+        if let Some(region) = self.region {
+            part(format!("the region {}", region.name()), Some(COMMERCIAL));
+        }
+        if let Some(root) = &self.api_root {
+            part(format!("the API {root}"), clouds_of_api(root.host()));
+        }
+        if let Some(authority) = authority {
+            let name = format!("the authority {}", authority.origin().ascii_serialization());
+            part(name, clouds_of_authority(authority));
+        }
+        if let Some(resource) = &self.resource {
+            part(
+                format!("the resource {resource}"),
+                clouds_of_resource(resource),
+            );
+        }
+        clouds.first().copied().ok_or(ChoiceError::Mixed(parts))
+    }
+
+    /// A token of Microsoft's goes to Defender's own hosts, unless the user
+    /// names another.
+    fn check_host(
+        &self,
+        api_root: &ApiRoot,
+        authority: &Url,
+        issuer: Issuer,
+    ) -> Result<(), ChoiceError> {
+        let of = match issuer {
+            Issuer::Unknown => return Ok(()),
+            Issuer::Authority if clouds_of_authority(authority).is_none() => return Ok(()),
+            Issuer::Authority => authority.host_str().unwrap_or_default(),
+            Issuer::Azure => "Azure",
+        };
+        let bare = |host: &str| host.trim_matches(['[', ']']).to_ascii_lowercase();
+        let host = api_root.host().to_string();
+        let known = clouds_of_api(api_root.host()).is_some();
+        let mut allowed = self.allowed_hosts.iter();
+        match known || allowed.any(|allowed| bare(allowed) == bare(&host)) {
+            true => Ok(()),
+            false => Err(ChoiceError::UnknownHost(host, of.to_owned())),
+        }
+    }
+}
+
+/// An authority is an origin: the tenant is a setting of its own.
+fn origin(mut authority: Url) -> Result<Url, ChoiceError> {
+    // The root's dot makes it no other host.
+    if let Some(host) = authority.host_str().and_then(|host| host.strip_suffix('.')) {
+        let host = host.to_owned();
+        let _ = authority.set_host(Some(&host));
+    }
+    let bare = authority.username().is_empty()
+        && authority.password().is_none()
+        && authority.query().is_none()
+        && authority.fragment().is_none()
+        && authority.path() == "/";
+    match authority.scheme() == "https" && authority.has_host() && bare {
+        true => Ok(authority),
+        false => {
+            // Without what may be a password.
+            let mut shown = authority;
+            let _ = shown.set_username("");
+            let _ = shown.set_password(None);
+            shown.set_query(None);
+            shown.set_fragment(None);
+            Err(ChoiceError::Authority(shown.to_string()))
+        }
+    }
+}
+
+fn authority_of(host: &str) -> Result<Url, ChoiceError> {
+    Url::parse(&format!("https://{host}")).map_err(|_| ChoiceError::Authority(host.to_owned()))
+}
+
+fn https(host: &str) -> Result<ApiRoot, ChoiceError> {
+    format!("https://{host}")
+        .parse()
+        .map_err(|_| ChoiceError::UnknownHost(host.to_owned(), String::new()))
+}
+
+fn names(clouds: &[Cloud]) -> String {
+    match clouds {
+        [] => "another cloud".to_owned(),
+        clouds => {
+            let names: Vec<&str> = clouds.iter().map(|cloud| cloud.name()).collect();
+            names.join(" or ")
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

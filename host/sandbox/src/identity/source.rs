@@ -1,0 +1,79 @@
+//! Where tokens come from: the interface of every source, and the two that need no
+//! sign-in.
+
+use std::{
+    path::PathBuf,
+    pin::Pin,
+    time::{Duration, SystemTime},
+};
+
+use super::{sign_in_error::SignInError, token::Token};
+use crate::mask;
+
+/// What a [`TokenSource`] answers, in its own time.
+pub type Fetch<'a> = Pin<Box<dyn Future<Output = Result<Fetched, SignInError>> + Send + 'a>>;
+
+/// Where tokens come from. [`Credential`] keeps them, so a source fetches a new
+/// one each time.
+pub trait TokenSource: Send + Sync {
+    /// Fetches a token.
+    fn fetch(&self) -> Fetch<'_>;
+}
+
+/// A token as its source gave it.
+#[derive(Debug, Clone)]
+pub struct Fetched {
+    /// The token.
+    pub token: Token,
+    /// When it ends, where that is known.
+    pub expires: Option<SystemTime>,
+}
+
+impl Fetched {
+    /// A token that ends when it says itself that it does.
+    #[must_use]
+    pub fn by_claims(token: Token) -> Self {
+        let end = token.claims().and_then(|claims| claims.expires);
+        let end = end.and_then(|seconds| u64::try_from(seconds).ok());
+        Self {
+            token,
+            expires: end
+                .and_then(|end| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(end))),
+        }
+    }
+}
+
+/// A token in a file, which somebody else may keep fresh.
+#[derive(Debug, Clone)]
+pub struct TokenFile(pub PathBuf);
+
+impl TokenSource for TokenFile {
+    fn fetch(&self) -> Fetch<'_> {
+        Box::pin(async move {
+            // Elsewhere, since a pipe may have the reader wait.
+            let path = self.0.clone();
+            let read = tokio::task::spawn_blocking(move || Token::from_file(&path)).await;
+            let told = |reason: String| {
+                SignInError::Setup(format!("{}: {reason}", mask::secret_path(&self.0)))
+            };
+            let token = read.map_err(|error| told(error.to_string()))?;
+            let token = token.map_err(|error| told(error.to_string()))?;
+            Ok(Fetched::by_claims(token))
+        })
+    }
+}
+
+/// A token that is there already.
+pub(super) struct Ready(pub(super) Token);
+
+impl TokenSource for Ready {
+    fn fetch(&self) -> Fetch<'_> {
+        let token = self.0.clone();
+        Box::pin(async move {
+            Ok(Fetched {
+                token,
+                expires: None,
+            })
+        })
+    }
+}

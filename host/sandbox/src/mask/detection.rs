@@ -1,0 +1,147 @@
+//! What a secret looks like: tokens, client secrets, passwords and random text, told
+//! apart from ids, host names and ordinary words. Text only: no file is looked up.
+
+/// The shortest password of letters, digits and signs that is recognised anywhere.
+const MIN_PASSWORD: usize = 8;
+
+/// The shortest text whose mixture of letters and digits is judged.
+const MIN_MIXED: usize = 16;
+
+/// Whether a text has a JSON web token or a client secret of Entra ID in it, and
+/// not only something that may be one.
+#[must_use]
+pub fn has_token(text: &str) -> bool {
+    has_web_token(text) || has_client_secret(text)
+}
+
+/// Whether a text is a GUID, a machine id, or a few words as headings and names of hosts
+/// have them. A word of letters and digits may be a password, unless it is short or
+/// written like the name of a host.
+pub(super) fn is_ordinary(text: &str) -> bool {
+    const MAX_TEXT: usize = 40;
+    const MAX_WORD: usize = 24;
+    const MAX_HOST: usize = 15;
+    const SHORT: usize = 6;
+    const BETWEEN: [char; 4] = [' ', '-', '_', '.'];
+    let is_hex = |text: &str| text.chars().all(|c| c.is_ascii_hexdigit());
+    let groups: Vec<usize> = text.split('-').map(str::len).collect();
+    if (text.len() == 40 && is_hex(text))
+        || (groups == [8, 4, 4, 4, 12] && is_hex(&text.replace('-', "")))
+    {
+        return true;
+    }
+    let is_word = |word: &str| {
+        // As in `Last seen (UTC)`.
+        let inner = word
+            .strip_prefix('(')
+            .and_then(|word| word.strip_suffix(')'));
+        let word = inner.unwrap_or(word);
+        let changes = word.chars().zip(word.chars().skip(1));
+        let changes = changes.filter(|(one, next)| one.is_lowercase() && next.is_uppercase());
+        match word.chars().count() {
+            length if word.chars().all(char::is_alphabetic) => {
+                length <= MAX_WORD && changes.count() <= 3
+            }
+            length if word.chars().all(|c| c.is_ascii_digit()) => length <= MAX_HOST,
+            length if word.chars().all(char::is_alphanumeric) => {
+                length < SHORT || (length <= MAX_HOST && !word.contains(char::is_lowercase))
+            }
+            _ => false,
+        }
+    };
+    text.chars().count() <= MAX_TEXT && !may_be_secret(text) && text.split(BETWEEN).all(is_word)
+}
+
+/// Whether a word has letters, digits, and a sign that no name of a host or a rule has.
+pub(super) fn is_password(text: &str) -> bool {
+    text.chars().count() >= MIN_PASSWORD
+        && !text.contains(char::is_whitespace)
+        && text.contains(char::is_alphabetic)
+        && text.contains(|c: char| c.is_ascii_digit())
+        && text.contains(['!', '$', '^', '#', '%', '&', '~'])
+}
+
+/// Whether a text may be a secret: a token, or one of letters and digits that
+/// alternate as no word or name does. Ids of machines, tenants and components
+/// are not secret.
+pub(super) fn may_be_secret(text: &str) -> bool {
+    let is_id = text
+        .chars()
+        .all(|c| c.is_ascii_hexdigit() || matches!(c, '-' | '{' | '}'))
+        && text.len() <= 64;
+    !is_id && (has_token(text) || is_mixed(text))
+}
+
+/// Whether letters and digits alternate as no word or name does. Some hosts have random
+/// names, such as `WIN-8Q4K2L9X7M3.example.com`: if the text may be a host, each part is
+/// checked by itself.
+fn is_mixed(text: &str) -> bool {
+    const BETWEEN: [char; 3] = ['-', '.', '_'];
+    let is_host = text
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || BETWEEN.contains(&c));
+    match is_host {
+        true => text.split(BETWEEN).any(alternates),
+        false => alternates(text),
+    }
+}
+
+/// Whether letters of both cases, digits and signs alternate often. In random text, the
+/// kind of character changes at every second one, in a name rarely.
+fn alternates(text: &str) -> bool {
+    #[derive(PartialEq, Eq, Clone, Copy)]
+    enum Kind {
+        Lower,
+        Upper,
+        Digit,
+        Sign,
+        /// What names of files have between words.
+        Between,
+    }
+    let kinds: Vec<Kind> = text
+        .chars()
+        .map(|character| match character {
+            c if c.is_uppercase() => Kind::Upper,
+            c if c.is_alphabetic() => Kind::Lower,
+            c if c.is_numeric() => Kind::Digit,
+            '-' | '_' | '.' | ' ' | ':' | '/' | '\\' | '{' | '}' | '[' | ']' => Kind::Between,
+            _ => Kind::Sign,
+        })
+        .collect();
+    let changes = kinds
+        .windows(2)
+        .filter(|pair| match (pair[0], pair[1]) {
+            // A word may begin with a capital letter.
+            (Kind::Upper, Kind::Lower) => false,
+            (Kind::Between, _) | (_, Kind::Between) => false,
+            (one, other) => one != other,
+        })
+        .count();
+    // A sentence may have numbers, too; a secret has no white space.
+    !text.contains(char::is_whitespace) && kinds.len() >= MIN_MIXED && changes * 5 >= kinds.len()
+}
+
+/// A JSON object in base64 begins with this; a token's first part has at least an
+/// algorithm.
+fn has_web_token(text: &str) -> bool {
+    const MIN_PART: usize = 16;
+    let is_part = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '+' | '/' | '=');
+    text.match_indices("eyJ")
+        .any(|(at, _)| text[at..].chars().take_while(is_part).count() >= MIN_PART)
+}
+
+/// Three characters, a digit, `Q~`, and 31 to 34 more (as GitHub's secret
+/// scanning and others recognise it).
+fn has_client_secret(text: &str) -> bool {
+    const BEFORE: usize = 4;
+    const AFTER: usize = 31;
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"~._-".contains(byte);
+    let bytes = text.as_bytes();
+    text.match_indices("Q~").any(|(at, mark)| {
+        let before = at.checked_sub(BEFORE).map(|begin| &bytes[begin..at]);
+        let after = bytes.get(at + mark.len()..at + mark.len() + AFTER);
+        before.is_some_and(|before| {
+            before.iter().all(is_part) && before.last().is_some_and(u8::is_ascii_digit)
+        }) && after.is_some_and(|after| after.iter().all(is_part))
+    })
+}

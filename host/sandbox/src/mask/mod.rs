@@ -1,0 +1,209 @@
+//! What may be shown of text from the user. Users easily give a secret in place of a file
+//! name or another value, and errors, listings and records repeat what was given. So a
+//! file that exists is shown by its name, and anything else is shown unless it may be a
+//! secret.
+
+mod detection;
+mod web_address;
+
+use std::{borrow::Cow, path::Path};
+
+use thiserror::Error;
+
+pub use detection::has_token;
+use detection::{is_ordinary, is_password, may_be_secret};
+use web_address::{hidden, shown_url};
+
+/// From this length on, a name without a folder and without an extension is
+/// taken for a secret, unless a file has it.
+const LONG_NAME: usize = 32;
+
+/// What the name of a file with a secret ends with. Other endings may be part of a
+/// password.
+const ENDINGS: [&str; 10] = [
+    "cer", "crt", "der", "jwt", "key", "p12", "pem", "pfx", "tok", "txt",
+];
+
+/// The name of a file or folder, if it may be shown.
+#[must_use]
+pub fn path(path: &Path) -> String {
+    let text = path.display().to_string();
+    match path.exists() || !may_be_secret_path(path, &text) {
+        true => text,
+        false => hidden_name(&text),
+    }
+}
+
+/// The name of a file that holds a secret, if it may be shown. A name that no file has
+/// may be a password, whatever it looks like: of it, the folder that exists is shown, and
+/// the name of a file in it only if it is an ordinary word with a known extension.
+#[must_use]
+pub fn secret_path(path: &Path) -> String {
+    let text = path.display().to_string();
+    let name = path.file_name().map(|name| name.to_string_lossy());
+    let name = name.unwrap_or_default();
+    let folder = path.parent().unwrap_or(path);
+    let is_whole = folder.as_os_str().is_empty() || folder.is_dir();
+    if path.exists() || (is_whole && looks_like_file(&name)) {
+        return text;
+    }
+    // A folder that exists is not part of the secret, but of the configuration.
+    let shown = known_folder(path).and_then(|folder| {
+        let rest = path.strip_prefix(folder).ok()?.to_string_lossy();
+        Some(folder.join(hidden_name(&rest)).display().to_string())
+    });
+    let shown = shown.unwrap_or_else(|| hidden_name(&text));
+    format!(
+        "{shown}: a secret may have been given instead of the name of its file; write it into a \
+         file and give the name of that file"
+    )
+}
+
+/// The name or the id of a tenant or an application, if it may be shown: a GUID, a domain,
+/// a resource of Azure, or an ordinary word.
+#[must_use]
+pub fn identifier(text: &str) -> Cow<'_, str> {
+    let is_domain = text.contains('.')
+        && text
+            .chars()
+            .all(|c| c.is_alphanumeric() || matches!(c, '.' | '-'));
+    let id = text.strip_prefix("object:").unwrap_or(text);
+    match is_domain || text.starts_with('/') || is_ordinary(id) {
+        true => value(text),
+        false => Cow::Owned(hidden(text)),
+    }
+}
+
+/// A value that is not the name of a file, if it may be shown.
+#[must_use]
+pub fn value(text: &str) -> Cow<'_, str> {
+    if text.contains("://") {
+        return Cow::Owned(words(text));
+    }
+    match may_be_secret(text) || is_password(text) {
+        true => Cow::Owned(hidden(text)),
+        false => Cow::Borrowed(text),
+    }
+}
+
+/// Text from a file whose content is not known: only what looks like a reference to a
+/// machine or like ordinary words may be shown.
+#[must_use]
+pub fn cell(text: &str) -> Cow<'_, str> {
+    match is_ordinary(text) {
+        true => Cow::Borrowed(text),
+        false => Cow::Owned(hidden(text)),
+    }
+}
+
+/// A message, in which every word that may be a secret is hidden. It may quote
+/// what a user gave.
+#[must_use]
+pub fn words(message: &str) -> String {
+    let mut shown = String::with_capacity(message.len());
+    let mut rest = message;
+    while let Some(begin) = rest.find(|c| !is_boundary(c)) {
+        let (between, word) = rest.split_at(begin);
+        let (word, after) = word.split_at(word.find(is_boundary).unwrap_or(word.len()));
+        shown.push_str(between);
+        shown.push_str(&shown_word(word));
+        rest = after;
+    }
+    shown.push_str(rest);
+    shown
+}
+
+/// A secret that was given where it is repeated, recorded or sent.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error(
+    "the value of {0} contains a secret, which is not shown here: write the secret into a file \
+     that only you can read, and give the name of that file. Replace the secret if others may \
+     have seen it"
+)]
+pub struct MisplacedSecret(String);
+
+/// Rejects a value that has a token or a client secret in it, unless it is the name of a
+/// file that exists.
+///
+/// # Errors
+/// The value has one in it.
+pub fn check(name: &str, value: &str) -> Result<(), MisplacedSecret> {
+    match has_token(value) && !Path::new(value).exists() {
+        true => Err(MisplacedSecret(name.to_owned())),
+        false => Ok(()),
+    }
+}
+
+/// What stands between the words of a message.
+fn is_boundary(character: char) -> bool {
+    character.is_whitespace() || matches!(character, '"' | '\'' | '`' | ',' | '<' | '>' | '(' | ')')
+}
+
+fn shown_word(word: &str) -> Cow<'_, str> {
+    // Punctuation that ends a sentence is no part of a value.
+    let bare = word.trim_end_matches([':', ';', '.', '!']);
+    let end = &word[bare.len()..];
+    if bare.contains("://") {
+        return Cow::Owned(format!("{}{end}", shown_url(bare)));
+    }
+    // As in `--token-file=VALUE` and `name=VALUE`.
+    if let Some((name, value)) = bare.split_once('=')
+        && !value.trim_matches('=').is_empty()
+        && !may_be_secret(name)
+    {
+        return Cow::Owned(format!("{name}={}{end}", shown_word(value)));
+    }
+    let path = Path::new(bare);
+    let is_secret = match bare.contains(['/', '\\']) {
+        true => !path.exists() && may_be_secret_path(path, bare),
+        false => may_be_secret(bare) && !path.exists(),
+    };
+    match is_secret {
+        true => Cow::Owned(format!("{}{end}", hidden(bare))),
+        false => Cow::Borrowed(word),
+    }
+}
+
+fn hidden_name(text: &str) -> String {
+    let count = text.chars().count();
+    format!("[hidden: {count} characters that name no existing file]")
+}
+
+/// Whether this is an ordinary word with the extension of a file with a secret.
+fn looks_like_file(name: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(stem, ending)| {
+        ENDINGS.contains(&ending.to_ascii_lowercase().as_str())
+            && !stem.is_empty()
+            && is_ordinary(stem)
+    })
+}
+
+/// The innermost folder of a path that exists, unless it is the root.
+fn known_folder(path: &Path) -> Option<&Path> {
+    path.ancestors()
+        .skip(1)
+        .find(|folder| folder.parent().is_some() && folder.is_dir())
+}
+
+/// Whether a name that no file has may be a secret.
+fn may_be_secret_path(path: &Path, text: &str) -> bool {
+    if has_token(text) {
+        return true;
+    }
+    // Folders that exist are not part of a secret. A secret may contain a slash.
+    let rest = known_folder(path).and_then(|folder| path.strip_prefix(folder).ok());
+    match rest {
+        Some(rest) => rest
+            .components()
+            .any(|part| part.as_os_str().to_str().is_some_and(may_be_secret)),
+        None => may_be_secret(text) || (is_bare(text) && text.chars().count() >= LONG_NAME),
+    }
+}
+
+/// Whether a name has neither a folder nor an extension.
+fn is_bare(text: &str) -> bool {
+    !text.contains(['/', '\\', '.', ' '])
+}
+
+#[cfg(test)]
+mod tests;

@@ -27,6 +27,7 @@
 //! ```
 
 mod action;
+mod api;
 mod args;
 mod clock;
 mod config;
@@ -44,6 +45,8 @@ mod profile;
 mod quota;
 mod routes;
 mod serve;
+mod serve_error;
+mod service;
 mod simulator;
 mod state;
 mod support;
@@ -62,6 +65,7 @@ pub use entra::{
 pub use fault::{FaultPlan, FaultRule, FaultSyntaxError};
 pub use machine::{IpAddress, Machine, MachineTruth, VmMetadata};
 pub use quota::{Limit, Quota, QuotaSyntaxError};
-pub use serve::{ServeError, serve};
+pub use serve::serve;
+pub use serve_error::ServeError;
 pub use simulator::{Simulator, StartError};
 pub use tls::TlsError;

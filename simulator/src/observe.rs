@@ -13,7 +13,7 @@ use crate::entra::{CodeShown, IssuedTokens};
 use crate::error::ServiceError;
 use crate::journal::Entry;
 use crate::machine::MachineTruth;
-use crate::routes::Service;
+use crate::service::Service;
 use crate::state::CarriedOut;
 
 const ROOT: &str = "/_simulator";

@@ -10,9 +10,9 @@
 //! Microsoft's API documentation is silent, the choice made here is marked
 //! *unsourced* on the item that makes it.
 //!
-//! The server only ever listens on a loopback address: it hands out a token to
-//! whoever started it and shows, under `/_simulator`, everything it was sent
-//! but secrets.
+//! The server only ever listens on a loopback address: it gives a token to
+//! its caller and shows, under `/_simulator`, everything it received except
+//! secrets.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), offboard_simulator::StartError> {
@@ -25,6 +25,8 @@
 //! # Ok(())
 //! # }
 //! ```
+
+#![warn(clippy::match_bool)]
 
 mod action;
 mod api;

@@ -1,6 +1,6 @@
-//! The simulator's own routes, which show what no API of the service tells.
-//! They need no token: whoever reaches them is on this machine, and nothing
-//! here is real.
+//! The simulator's own routes, which show what no API of the service reports.
+//! They need no token: only local processes reach them, and nothing here is
+//! real.
 
 use std::sync::Arc;
 

@@ -42,7 +42,7 @@ struct Ready<'a> {
 ///
 /// When it can't start, can't write the line or can't wait for signals.
 pub async fn serve(args: Args, quiet: bool) -> Result<(), ServeError> {
-    // Before the line is out: whoever has read it may send a signal at once.
+    // Before the line is written: its reader may send a signal at once.
     let stopped = stop_signal().map_err(ServeError::Signals)?;
     let files = Files::of(&args);
     let config = Config::from(args);

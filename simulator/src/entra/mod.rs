@@ -1,6 +1,6 @@
 //! Entra ID, as far as signing in to the service needs it: one tenant, one
-//! application, one user, two managed identities, and an identity provider of
-//! somebody else that the application trusts.
+//! application, one user, two managed identities, and another identity
+//! provider that the application trusts.
 
 mod application;
 mod assertion;

@@ -195,7 +195,7 @@ impl Keyword for Cloud {
         match self {
             Self::Commercial => "Commercial",
             Self::Gcc => {
-                "US Government Community Cloud; its tenants on the commercial service use `commercial`"
+                "US Government Community Cloud. Tenants on the commercial service use commercial"
             }
             Self::GccHigh => "US Government GCC High",
             Self::Dod => "US Department of Defense",
@@ -235,7 +235,7 @@ impl Keyword for Region {
             Self::Au => "Australia",
             Self::Swa => "Switzerland",
             Self::Ina => "India",
-            Self::Aea => "Named by Microsoft without its place",
+            Self::Aea => "A region whose location Microsoft does not document",
         }
     }
 }

@@ -3,16 +3,18 @@
 #![warn(clippy::match_bool)]
 
 mod list_source;
+mod output;
 mod records;
 mod settings;
 
 use std::{path::PathBuf, time::Duration};
 
 use clap::{
-    ArgAction, Args, Parser, Subcommand, ValueEnum,
+    ArgAction, Args, Parser, Subcommand,
     builder::{PathBufValueParser, TypedValueParser},
 };
 
+use self::output::EXIT_CODES;
 use super::target;
 use offboard::{
     config::NOT_STANDARD_OUTPUT,
@@ -21,21 +23,9 @@ use offboard::{
 };
 
 pub(super) use list_source::ListSource;
+pub(super) use output::{Format, OutputArgs};
 pub(super) use records::{ExportArgs, ExportFormat, RunsArgs, ShowArgs};
 pub(super) use settings::{ConnectArgs, LedgerArgs, PluginArgs, explain, flag};
-
-const EXIT_CODES: &str = "\
-Exit codes:
-  0    all operations succeeded
-  1    a machine was rejected or failed, or has reported since it was offboarded
-  2    usage error; nothing was sent
-  3    no usable credential, or a missing permission
-  4    unknown outcome, or still pending at the deadline
-  5    not sent; safe to repeat
-  130  interrupted, or not confirmed
-If several apply, the first of 4, 3, 1, 5 is returned.
-
-Data is written to standard output, everything else to standard error.";
 
 const RUN_EXAMPLES: &str = "\
 Examples:
@@ -333,23 +323,4 @@ pub(super) struct WaitArgs {
         value_parser = humantime::parse_duration,
     )]
     pub(super) wait: Option<Duration>,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct OutputArgs {
-    /// The format of the data on standard output
-    #[arg(long, short, value_enum, default_value_t = Format::Table)]
-    pub(super) output: Format,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
-    /// A table for people
-    Table,
-    /// One JSON array, or one object for inspect
-    Json,
-    /// One JSON object per line
-    Jsonl,
-    /// CSV with a header, safe to open in a spreadsheet
-    Csv,
 }

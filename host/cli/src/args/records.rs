@@ -2,7 +2,10 @@
 
 use clap::{Args, ValueEnum};
 
-use super::{EXIT_CODES, LedgerArgs, OutputArgs};
+use super::{
+    output::{EXIT_CODES, OutputArgs},
+    settings::LedgerArgs,
+};
 
 #[derive(Debug, Args)]
 pub(crate) struct RunsArgs {

@@ -16,64 +16,64 @@ use crate::quota::Quota;
 /// How a simulator behaves, as command-line flags.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
-    /// Loopback address to listen on; port 0 picks a free one
+    /// The loopback address to listen on. Port 0 selects a free port
     #[arg(long, value_name = "ADDR", default_value_t = Config::default().listen)]
     pub listen: SocketAddr,
 
-    /// Also write the token to a file that nobody else can read
+    /// Also write the token to a file that only its owner can read
     #[arg(long, value_name = "FILE")]
     pub write_token: Option<PathBuf>,
 
-    /// Speak HTTPS, with a certificate of an authority made at start
+    /// Serve HTTPS, with a certificate of an authority that is created at start
     #[arg(long)]
     pub tls: bool,
 
-    /// Where to write that authority's certificate, as PEM; without it, to a
-    /// temporary file that is removed at the end
+    /// Write that authority's certificate to this file, as PEM [default: a
+    /// temporary file that is removed at the end]
     #[arg(long, value_name = "FILE", requires = "tls")]
     pub write_ca: Option<PathBuf>,
 
-    /// Write an assertion of another identity provider that the application
-    /// trusts, valid for ten minutes, to a file that nobody else can read
+    /// Write an assertion of a trusted identity provider, valid for ten minutes,
+    /// to a file that only its owner can read
     #[arg(long, value_name = "FILE")]
     pub write_federated_token: Option<PathBuf>,
 
-    /// Set all clocks ahead by this much, or behind, such as 10m or -1h
+    /// Set all clocks ahead, or behind, by this time, such as 10m or -1h
     #[arg(long, value_name = "[-]TIME", default_value = "0s", allow_hyphen_values = true,
         value_parser = skew)]
     pub clock_skew: i64,
 
-    /// Machines in the fleet
+    /// The number of machines in the fleet
     #[arg(long, value_name = "N", default_value_t = Config::default().machines,
         value_parser = clap::value_parser!(u32).range(0..=i64::from(MAX_MACHINES)))]
     pub machines: u32,
 
-    /// What the fleet is drawn from: same number and seed, same fleet
+    /// The random seed of the fleet. The same number and seed give the same fleet
     #[arg(long, value_name = "S", default_value_t = Config::default().seed)]
     pub seed: u64,
 
-    /// Time an action takes on an online device, such as 500ms or 1m; an
-    /// offline device's stays Pending
+    /// The duration of an action on an online device, such as 500ms or 1m. On an
+    /// offline device, it stays Pending
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = humantime::parse_duration)]
     pub action_time: Duration,
 
-    /// Answer to a second offboarding while the first isn't final
+    /// The answer to a second offboarding while the first one is pending
     #[arg(long, value_name = "ANSWER", value_enum, default_value_t = Config::default().on_duplicate)]
     pub on_duplicate: OnDuplicate,
 
-    /// Status of an accepted offboarding
+    /// The HTTP status for an accepted offboarding
     #[arg(long, value_name = "STATUS", value_enum, default_value_t = Config::default().success_status)]
     pub success_status: SuccessStatus,
 
-    /// Let calls go wrong, by ROUTE:WHEN:WHAT; can be given more than once
+    /// Inject a fault, as ROUTE:WHEN:WHAT. Can be given more than once
     ///
     /// ROUTE is any, api, machines, machine, offboard, tags, machineactions,
-    /// machineaction, cancel or token. Those about one machine or action can
-    /// name it: offboard/ID, where a machine's name will do, too. Each rule
-    /// counts the calls of its route.
+    /// machineaction, cancel or token. A route for one machine or action can
+    /// include its id, or the machine's name: offboard/ID. Each rule counts the
+    /// calls of its route.
     ///
-    /// WHEN is always, a call's number (3), several (1-4, 5-), every=5, or a
-    /// share that is drawn by --fault-seed (10%).
+    /// WHEN is always, the number of a call (3), a range (1-4, 5-), every=5, or a
+    /// share that is drawn with --fault-seed (10%).
     ///
     /// WHAT is one of
     ///   delay=TIME                 carried out late, or not if the client leaves
@@ -82,15 +82,15 @@ pub struct Args {
     ///   drop-after-commit          carried out, no answer
     ///   status=CODE                not carried out, this status (400 to 599)
     ///   status-after-commit=CODE   carried out, this status
-    ///   garbage                    a body that isn't JSON
+    ///   garbage                    a body that is not JSON
     ///   slow-body=TIME             a body byte by byte, with this pause
     ///   reset-in-body              the connection is reset in mid-body
     /// and, for the action that offboard creates,
-    ///   visible-after=TIME         lists and reads don't show it before
-    ///   ends=Failed, ends=TimeOut  it doesn't succeed
+    ///   visible-after=TIME         lists and reads do not show it before
+    ///   ends=Failed, ends=TimeOut  it does not succeed
     ///
-    /// A status can come with a header: status=429,retry-after=5s. Several rules
-    /// can meet one call; of two that would answer it, the first does.
+    /// A status can have a header: status=429,retry-after=5s. Several rules can
+    /// apply to one call. If two of them answer it, the first one does.
     ///
     /// Examples:
     ///   --fault offboard:3:drop-after-commit
@@ -100,27 +100,27 @@ pub struct Args {
     #[arg(long, value_name = "ROUTE:WHEN:WHAT", verbatim_doc_comment)]
     pub fault: Vec<FaultRule>,
 
-    /// What shares of --fault are drawn from: same seed and same calls, same
-    /// faults
+    /// The random seed for the shares of --fault. The same seed and calls give
+    /// the same faults
     #[arg(long, value_name = "S", default_value_t = FaultPlan::default().seed)]
     pub fault_seed: u64,
 
-    /// Calls per sliding window, for each application, tenant and API; "none"
-    /// lifts the quota
+    /// The calls per sliding window, for each application, tenant and API.
+    /// "none" disables the quota
     #[arg(long, value_name = "CALLS/TIME,…", default_value_t = Quota::default())]
     pub quota: Quota,
 
-    /// Most items on one page of a list
+    /// The maximum number of items on one page of a list
     #[arg(long, value_name = "N", default_value_t = Config::default().page_size,
         value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_PAGE_SIZE)))]
     pub page_size: u32,
 
-    /// Answer to a machine list that finds nothing: 200 with an empty list, or
+    /// The answer to a machine list without results: 200 with an empty list, or
     /// 404
     #[arg(long, value_name = "ANSWER", value_enum, default_value_t = Config::default().empty_list)]
     pub empty_list: EmptyList,
 
-    /// Application roles that were consented to; an empty text for none
+    /// The application roles with consent. An empty text means none
     #[arg(
         long,
         value_name = "A,B",
@@ -129,7 +129,7 @@ pub struct Args {
     )]
     pub roles: Vec<String>,
 
-    /// Delegated permissions that were consented to; an empty text for none
+    /// The delegated permissions with consent. An empty text means none
     #[arg(
         long,
         value_name = "A,B",
@@ -139,16 +139,16 @@ pub struct Args {
     pub scopes: Vec<String>,
 
     /// A resource that exists in Entra ID, and an audience that the API
-    /// accepts; can be given more than once
+    /// accepts. Can be given more than once
     #[arg(long, value_name = "URL", default_value = COMMERCIAL_RESOURCE)]
     pub accept_resource: Vec<String>,
 
-    /// Audience of the ready token [default: the first accepted resource]; one
-    /// that isn't accepted is answered 403
+    /// The audience of the ready token [default: the first accepted resource].
+    /// The API answers 403 to one that it does not accept
     #[arg(long, value_name = "URL")]
     pub audience: Option<String>,
 
-    /// The tenant's id
+    /// The tenant id
     #[arg(long, value_name = "GUID", default_value_t = Config::default().tenant)]
     pub tenant: Uuid,
 
@@ -156,37 +156,37 @@ pub struct Args {
     #[arg(long, value_name = "GUID", default_value_t = Config::default().client_id)]
     pub client_id: Uuid,
 
-    /// The application's secret [default: one that is made at start]
+    /// The application's secret [default: created at start]
     #[arg(long, value_name = "TEXT")]
     pub client_secret: Option<String>,
 
-    /// The application's secret has expired
+    /// Treat the application's secret as expired
     #[arg(long)]
     pub secret_expired: bool,
 
-    /// A certificate that the application may sign in with, as PEM; can be
-    /// given more than once
+    /// A PEM certificate with which the application may sign in. Can be given
+    /// more than once
     #[arg(long, value_name = "FILE")]
     pub client_certificate: Vec<PathBuf>,
 
-    /// Take an assertion signed with a certificate only once
+    /// Accept an assertion that is signed with a certificate only once
     #[arg(long)]
     pub refuse_replayed_assertions: bool,
 
-    /// A conditional access policy blocks every sign-in
+    /// Block every sign-in by a conditional access policy
     #[arg(long)]
     pub conditional_access: bool,
 
-    /// Device groups that a user sees, such as Servers or Workplaces
+    /// The device groups that a user can see, such as Servers or Workplaces
     /// [default: all machines]
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     pub user_groups: Option<Vec<String>>,
 
-    /// What a user may do
+    /// The role of a user
     #[arg(long, value_name = "ROLE", value_enum, default_value_t = Config::default().user_role)]
     pub user_role: UserRole,
 
-    /// How long tokens are valid
+    /// The lifetime of tokens
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = humantime::parse_duration)]
     pub token_lifetime: Duration,
 }

@@ -178,7 +178,7 @@ pub enum ConfigError {
 /// knows both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum OnDuplicate {
-    /// 200 with the action that is pending already
+    /// 200 with the pending action
     Return,
     /// 400 `ActiveRequestAlreadyExists`
     Refuse,
@@ -202,7 +202,7 @@ pub enum UserRole {
     /// Reading, and offboarding and tagging, which Microsoft's documentation
     /// puts under "Manage security settings in Security Center"
     SecuritySettings,
-    /// Reading alone
+    /// Reading only
     None,
 }
 

@@ -8,7 +8,7 @@ use tempfile::NamedTempFile;
 
 use crate::args::Args;
 use crate::entra::FederatedRequest;
-use crate::serve::ServeError;
+use crate::serve_error::ServeError;
 use crate::simulator::Simulator;
 
 /// Where they are.

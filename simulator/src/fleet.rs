@@ -101,7 +101,7 @@ fn hex(bytes: &[u8]) -> String {
 
 /// Which profile a machine has, and the index that its name comes from: a
 /// replaced record has the name of the ready machine that follows it, so that
-/// whoever takes the first match takes the wrong one.
+/// a client that takes the first match takes the wrong machine.
 fn plan(index: u32) -> (Profile, u32) {
     let group = index / 3;
     let cycle = usize::try_from(group).unwrap_or_default() % COMPANIONS.len();
@@ -294,7 +294,7 @@ impl Draw {
     fn mac(&mut self) -> String {
         let mut bytes = [0; 6];
         self.0.fill_bytes(&mut bytes);
-        // Locally administered, so that it is nobody's.
+        // Locally administered: no vendor has this address.
         bytes[0] = 0x02;
         hex(&bytes).to_uppercase()
     }

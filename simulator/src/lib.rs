@@ -10,9 +10,9 @@
 //! Microsoft's API documentation is silent, the choice made here is marked
 //! *unsourced* on the item that makes it.
 //!
-//! The server only ever listens on a loopback address: it hands out a token to
-//! whoever started it and shows, under `/_simulator`, everything it was sent
-//! but secrets.
+//! The server only ever listens on a loopback address: it gives a token to
+//! its caller and shows, under `/_simulator`, everything it received except
+//! secrets.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), offboard_simulator::StartError> {
@@ -26,7 +26,10 @@
 //! # }
 //! ```
 
+#![warn(clippy::match_bool)]
+
 mod action;
+mod api;
 mod args;
 mod clock;
 mod config;
@@ -44,6 +47,8 @@ mod profile;
 mod quota;
 mod routes;
 mod serve;
+mod serve_error;
+mod service;
 mod simulator;
 mod state;
 mod support;
@@ -62,6 +67,7 @@ pub use entra::{
 pub use fault::{FaultPlan, FaultRule, FaultSyntaxError};
 pub use machine::{IpAddress, Machine, MachineTruth, VmMetadata};
 pub use quota::{Limit, Quota, QuotaSyntaxError};
-pub use serve::{ServeError, serve};
+pub use serve::serve;
+pub use serve_error::ServeError;
 pub use simulator::{Simulator, StartError};
 pub use tls::TlsError;

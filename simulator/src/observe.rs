@@ -1,6 +1,6 @@
-//! The simulator's own routes, which show what no API of the service tells.
-//! They need no token: whoever reaches them is on this machine, and nothing
-//! here is real.
+//! The simulator's own routes, which show what no API of the service reports.
+//! They need no token: only local processes reach them, and nothing here is
+//! real.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::entra::{CodeShown, IssuedTokens};
 use crate::error::ServiceError;
 use crate::journal::Entry;
 use crate::machine::MachineTruth;
-use crate::routes::Service;
+use crate::service::Service;
 use crate::state::CarriedOut;
 
 const ROOT: &str = "/_simulator";

@@ -2,7 +2,7 @@
 //! then it runs until it is told to stop.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 #[cfg(unix)]
 use std::task::Poll;
 
@@ -11,40 +11,9 @@ use uuid::Uuid;
 
 use crate::args::Args;
 use crate::config::Config;
-use crate::entra::{CertificateError, KeyError};
 use crate::files::{AuthorityFile, Files};
-use crate::simulator::{Simulator, StartError};
-
-/// Why the command ended other than by a signal.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ServeError {
-    /// The simulator didn't start.
-    #[error("the simulator can't start")]
-    Start(#[from] StartError),
-    /// The token, or the other provider's assertion, couldn't be written to
-    /// its file.
-    #[error("can't write the token to {0}")]
-    TokenFile(PathBuf, #[source] io::Error),
-    /// The authority's certificate couldn't be written to its file.
-    #[error("can't write the authority's certificate to {0}")]
-    AuthorityFile(PathBuf, #[source] io::Error),
-    /// The application's certificate couldn't be read.
-    #[error("can't read the certificate in {0}")]
-    CertificateFile(PathBuf, #[source] io::Error),
-    /// The application's certificate isn't one that can be registered.
-    #[error("can't register the certificate in {0}")]
-    Certificate(PathBuf, #[source] CertificateError),
-    /// The other identity provider can't issue an assertion.
-    #[error("the other identity provider can't sign")]
-    Federation(#[source] KeyError),
-    /// The ready line couldn't be written to standard output.
-    #[error("can't write to standard output")]
-    ReadyLine(#[source] io::Error),
-    /// The operating system refused to deliver signals.
-    #[error("can't wait for signals")]
-    Signals(#[source] io::Error),
-}
+use crate::serve_error::ServeError;
+use crate::simulator::Simulator;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -73,7 +42,7 @@ struct Ready<'a> {
 ///
 /// When it can't start, can't write the line or can't wait for signals.
 pub async fn serve(args: Args, quiet: bool) -> Result<(), ServeError> {
-    // Before the line is out: whoever has read it may send a signal at once.
+    // Before the line is written: its reader may send a signal at once.
     let stopped = stop_signal().map_err(ServeError::Signals)?;
     let files = Files::of(&args);
     let config = Config::from(args);
@@ -134,9 +103,10 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     let mut heard = kinds.map(signal).collect::<io::Result<Vec<_>>>()?;
     Ok(std::future::poll_fn(move |context| {
         let mut heard = heard.iter_mut();
-        match heard.any(|signal| signal.poll_recv(context).is_ready()) {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
+        if heard.any(|signal| signal.poll_recv(context).is_ready()) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
         }
     }))
 }

@@ -24,7 +24,8 @@ use crate::entra::{
 };
 use crate::fault::FaultPlan;
 use crate::machine::MachineTruth;
-use crate::routes::{Service, router};
+use crate::routes::router;
+use crate::service::Service;
 use crate::tls::{Tls, TlsError, TlsListener};
 
 /// How long requests under way may take to end when the simulator stops.

@@ -1,5 +1,5 @@
-//! HTTPS: an authority that is made at start, and a listener that shakes hands
-//! beside accepting, so that a client that says nothing holds up nobody.
+//! HTTPS: an authority that is created at start, and a listener that accepts
+//! during handshakes, so that a silent client does not block other clients.
 
 use std::future::pending;
 use std::io;

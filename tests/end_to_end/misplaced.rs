@@ -348,7 +348,7 @@ fn a_list_that_is_a_file_of_a_secret_is_neither_repeated_nor_sent() {
                 assert_eq!(outcome.code, 2, "{text}: {outcome:?}");
                 let is_alone = text == secret;
                 assert_eq!(
-                    outcome.stderr.contains("its only line may be a secret"),
+                    outcome.stderr.contains("the only line may be a secret"),
                     is_alone,
                     "{outcome:?}"
                 );

@@ -68,9 +68,8 @@ impl Assertion {
     }
 }
 
-/// Whether an assertion, of which nothing has been checked, says that it was
-/// issued by somebody else: applications are issuers by their id, identity
-/// providers by a URL.
+/// Whether an unchecked assertion names another identity provider as its issuer.
+/// An application is an issuer by its id, an identity provider by a URL.
 pub(super) fn is_federated(text: &str) -> Result<bool, EntraError> {
     let claimed: Assertion =
         insecure_decode_claims(text).map_err(|_| EntraError::MalformedAssertion)?;

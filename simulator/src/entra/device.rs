@@ -37,8 +37,8 @@ struct Code {
     decision: Decision,
 }
 
-/// A code as it is shown to whoever looks on: by what is typed, never by what
-/// the program polls with.
+/// A code as observers see it: with the text that the user types, never with the
+/// one that the program polls with.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct CodeShown {

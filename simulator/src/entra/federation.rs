@@ -1,6 +1,6 @@
-//! An identity provider of somebody else, and the application's trust in it.
+//! Another identity provider, and the application's trust in it.
 //!
-//! Its key is made when it is first used: most runs don't.
+//! Its key is created on first use: most runs do not need it.
 
 use std::sync::OnceLock;
 

@@ -33,8 +33,8 @@ pub struct IssuedTokens {
 pub(crate) struct Counts([AtomicU64; 4]);
 
 impl Counts {
-    /// A token that is counted is issued: whoever reads the count and then revokes
-    /// all tokens means that one, too.
+    /// A token is counted after it was issued. A caller that reads the count and then
+    /// revokes all tokens revokes this one, too.
     pub(super) fn add(&self, grant: GrantType) {
         self.of(grant).fetch_add(1, Ordering::Release);
     }

@@ -1,35 +1,27 @@
 //! Entra ID, as far as signing in to the service needs it: one tenant, one
-//! application, one user, two managed identities, and an identity provider of
-//! somebody else that the application trusts.
+//! application, one user, two managed identities, and another identity
+//! provider that the application trusts.
 
-mod answer;
 mod application;
 mod assertion;
 mod certificate;
 mod credential;
 mod device;
-mod device_page;
-mod discovery;
 mod error;
 mod federation;
 mod form;
-mod grants;
 mod identity;
 mod issued;
 mod key;
+mod object_id;
 mod refresh;
 mod request;
+pub(crate) mod routes;
 mod target;
 mod tenant;
 mod tokens;
 
-use std::sync::Arc;
-
-use axum::Router;
-use axum::routing::{get, post};
-
 use crate::config::Config;
-use crate::routes::Service;
 use application::Application;
 use device::{DeviceCodes, opaque};
 use federation::Federation;
@@ -80,35 +72,4 @@ impl Entra {
             identity_header: opaque(),
         })
     }
-}
-
-/// Entra ID's routes, those of the managed identities, and those of the other
-/// identity provider.
-pub(crate) fn router() -> Router<Arc<Service>> {
-    Router::new()
-        .route("/{tenant}/oauth2/token", post(grants::token_v1))
-        .route("/{tenant}/oauth2/v2.0/token", post(grants::token_v2))
-        .route("/{tenant}/oauth2/v2.0/devicecode", post(device_page::begin))
-        .route(
-            device_page::PAGE,
-            get(device_page::page).post(device_page::decide),
-        )
-        .route(
-            "/{tenant}/.well-known/openid-configuration",
-            get(discovery::configuration_v1),
-        )
-        .route(
-            "/{tenant}/v2.0/.well-known/openid-configuration",
-            get(discovery::configuration_v2),
-        )
-        .route("/{tenant}/discovery/keys", get(discovery::keys))
-        .route("/{tenant}/discovery/v2.0/keys", get(discovery::keys))
-        .route("/common/discovery/instance", get(discovery::instance))
-        .route(VIRTUAL_MACHINE, get(identity::virtual_machine))
-        .route(APP_SERVICE, get(identity::app_service))
-        .route(
-            "/federation/.well-known/openid-configuration",
-            get(discovery::federation),
-        )
-        .route("/federation/keys", get(discovery::federation_keys))
 }

@@ -1,4 +1,4 @@
-//! What somebody who makes a token may say in it.
+//! The claims that a caller can choose for a token.
 
 use uuid::Uuid;
 

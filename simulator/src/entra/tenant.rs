@@ -17,8 +17,8 @@ pub(super) enum Tenant {
 }
 
 impl Tenant {
-    /// Finds the tenant of a path. `consumers` has no work accounts, so it is
-    /// nobody's here.
+    /// Finds the tenant of a path. `consumers` has no work accounts, so no
+    /// tenant has this name here.
     pub(super) fn find(name: &str, id: Uuid) -> Result<Self, EntraError> {
         let shared = ["common", "organizations"];
         if Uuid::try_parse(name) == Ok(id) || name.eq_ignore_ascii_case(DOMAIN) {

@@ -6,13 +6,13 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use aws_lc_rs::digest::{SHA256, digest};
 use jiff::Timestamp;
 use jsonwebtoken::errors::ErrorKind;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::key::{KeyError, SigningKey};
+use super::object_id::object_id;
 use super::request::{Proof, TokenRequest};
 use super::target::without_slash;
 use crate::config::Config;
@@ -258,13 +258,6 @@ impl Tokens {
 /// Who Entra ID's tokens of version 1.0 say has issued them.
 pub(super) fn issuer(tenant: Uuid) -> String {
     format!("https://sts.windows.net/{tenant}/")
-}
-
-/// The same for ever for the same name.
-pub(super) fn object_id(of: &str) -> Uuid {
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&digest(&SHA256, of.as_bytes()).as_ref()[..16]);
-    uuid::Builder::from_random_bytes(bytes).into_uuid()
 }
 
 #[cfg(test)]

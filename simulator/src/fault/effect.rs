@@ -27,7 +27,7 @@ pub(crate) enum Effect {
     SlowBody(Duration),
     /// The connection is reset when half of the body is out.
     ResetInBody,
-    /// The action that it creates is there, but not yet for who reads.
+    /// The action exists, but reads do not show it yet.
     VisibleAfter(Duration),
     /// The action that it creates ends like this.
     Ends(End),

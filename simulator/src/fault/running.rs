@@ -153,7 +153,7 @@ impl Faults {
         let mut met = Met::default();
         let mut taken = Vec::new();
         for counted in self.rules().iter_mut() {
-            // All of them count, whoever answers.
+            // All rules count the call, also if another one answers it.
             if counted.meets(call) && met.take(counted.rule.effect) {
                 taken.push(counted.rule.clone());
             }

@@ -6,64 +6,12 @@ use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use jiff::Timestamp;
 
-use super::Service;
+use crate::api::Api;
 use crate::config::UserRole;
 use crate::entra::{Caller, Permissions, TokenError};
 use crate::error::ServiceError;
 use crate::machine::Machine;
-
-/// One API of the service, which has its permissions and a quota of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Api {
-    ListMachines,
-    GetMachine,
-    Offboard,
-    Tag,
-    ListActions,
-    GetAction,
-    CancelAction,
-}
-
-/// Application, tenant and API: what calls are counted for.
-pub(crate) type QuotaKey = (String, String, Api);
-
-impl Api {
-    /// The roles of which an application needs one, as in Microsoft's API
-    /// documentation. (Its later pages ask for `Machine.ReadWrite.All` to read
-    /// one machine or action; the service was seen to accept both since.)
-    fn roles(self) -> &'static [&'static str] {
-        match self {
-            Self::Offboard => &["Machine.Offboard"],
-            Self::Tag => &["Machine.ReadWrite.All"],
-            Self::CancelAction => CANCELLING,
-            _ => &["Machine.Read.All", "Machine.ReadWrite.All"],
-        }
-    }
-
-    fn acts(self) -> bool {
-        matches!(self, Self::Offboard | Self::Tag | Self::CancelAction)
-    }
-
-    /// The delegated permissions of which a user's token needs one.
-    fn scopes(self) -> &'static [&'static str] {
-        match self {
-            Self::Offboard => &["Machine.Offboard"],
-            Self::Tag => &["Machine.ReadWrite"],
-            Self::CancelAction => CANCELLING,
-            _ => &["Machine.Read", "Machine.ReadWrite"],
-        }
-    }
-}
-
-const CANCELLING: &[&str] = &[
-    "Machine.CollectForensics",
-    "Machine.Isolate",
-    "Machine.RestrictExecution",
-    "Machine.Scan",
-    "Machine.Offboard",
-    "Machine.StopAndQuarantine",
-    "Machine.LiveResponse",
-];
+use crate::service::Service;
 
 impl Service {
     /// Lets a call in, or says why not. Unsourced: that calls without the

@@ -10,10 +10,11 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::access::Api;
-use super::{Service, body};
+use super::body;
+use crate::api::Api;
 use crate::error::ServiceError;
 use crate::odata::{ACTIONS, Row};
+use crate::service::Service;
 use crate::state::CancelRefusal;
 
 pub(super) async fn list(

@@ -8,7 +8,7 @@ use axum::http::header::DATE;
 use axum::middleware::Next;
 use axum::response::Response;
 
-use super::Service;
+use crate::service::Service;
 
 pub(super) async fn date(
     State(service): State<Arc<Service>>,

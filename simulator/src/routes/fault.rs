@@ -13,13 +13,13 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, RequestPartsExt};
 use tokio::time::sleep;
 
-use super::Service;
 use crate::connection::Switch;
 use crate::entra::EntraError;
 use crate::error::{ServiceError, set_retry_after};
 use crate::fault::{BrokenBody, Call, Ending, Met, Refusal, SlowBody, Spoilt};
 use crate::journal::Position;
 use crate::observe;
+use crate::service::Service;
 
 /// What a proxy in between might say.
 const GARBAGE: &str = "<!DOCTYPE html>\n<html><body><h1>Please wait</h1></body></html>\n";

@@ -6,9 +6,9 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::Service;
 use crate::error::ServiceError;
 use crate::odata::{ListQuery, Page, Row, Schema, next_link, page};
+use crate::service::Service;
 
 /// An entity with its context.
 #[derive(Debug, Serialize)]

@@ -9,12 +9,13 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
 
-use super::access::Api;
-use super::{Service, body};
+use super::body;
+use crate::api::Api;
 use crate::config::EmptyList;
 use crate::error::ServiceError;
 use crate::fleet::Device;
 use crate::odata::{MACHINES, Row};
+use crate::service::Service;
 use crate::tags::Tags;
 
 pub(super) async fn list(

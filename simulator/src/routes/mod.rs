@@ -10,73 +10,21 @@ mod machines;
 mod offboard;
 mod record;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use axum::Router;
-use axum::http::header::HOST;
-use axum::http::uri::Authority;
-use axum::http::{HeaderMap, Method, Uri};
+use axum::http::{Method, Uri};
 use axum::routing::{get, post};
 
-use crate::clock::Clock;
-use crate::config::Config;
-use crate::entra::{self, Entra, KeyError};
+use crate::entra;
 use crate::error::ServiceError;
-use crate::fault::Faults;
-use crate::fleet::Fleet;
-use crate::journal::Journal;
 use crate::observe;
-use crate::quota::Meter;
-use crate::state::State;
-use access::QuotaKey;
-
-/// All that the routes work with.
-pub(crate) struct Service {
-    pub(crate) config: Config,
-    pub(crate) clock: Clock,
-    pub(crate) state: State,
-    pub(crate) entra: Entra,
-    pub(crate) journal: Journal,
-    pub(crate) faults: Faults,
-    /// Scheme, host and port, as the server itself knows them.
-    pub(crate) origin: String,
-    meter: Mutex<Meter<QuotaKey>>,
-}
-
-impl Service {
-    pub(crate) fn new(config: Config, origin: String) -> Result<Self, KeyError> {
-        let clock = Clock::start(config.clock_skew);
-        let fleet = Fleet::new(config.machines, config.seed, clock.origin());
-        Ok(Self {
-            state: State::new(fleet, config.action_time, config.on_duplicate),
-            entra: Entra::new(&config, &origin)?,
-            journal: Journal::default(),
-            faults: Faults::new(config.faults.clone()),
-            meter: Mutex::new(Meter::new(config.quota.clone())),
-            clock,
-            config,
-            origin,
-        })
-    }
-
-    /// Scheme, host and port as the client knows them: links must lead back
-    /// the way it came, which can be a forwarded port.
-    pub(crate) fn origin_for(&self, headers: &HeaderMap) -> String {
-        let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-        match host.and_then(|host| host.parse::<Authority>().ok()) {
-            Some(authority) => {
-                let scheme = if self.config.tls { "https" } else { "http" };
-                format!("{scheme}://{authority}")
-            }
-            None => self.origin.clone(),
-        }
-    }
-}
+use crate::service::Service;
 
 /// All routes: the API with and without its version, Entra ID's, and the
 /// simulator's own.
 pub(crate) fn router(service: Arc<Service>) -> Router {
-    let mut router = observe::router().merge(entra::router());
+    let mut router = observe::router().merge(entra::routes::router());
     for root in ["/api", "/api/v1.0"] {
         router = router
             .route(&format!("{root}/machines"), get(machines::list))

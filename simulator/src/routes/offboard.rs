@@ -8,13 +8,14 @@ use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use super::access::Api;
+use super::body;
 use super::machines::machine_id;
-use super::{Service, body};
 use crate::action::Course;
+use crate::api::Api;
 use crate::config::SuccessStatus;
 use crate::error::ServiceError;
 use crate::odata::ACTIONS;
+use crate::service::Service;
 use crate::state::{OffboardRefusal, Offboarding};
 
 /// Only by id: that a name is accepted here, as it is for reading, is not

@@ -7,10 +7,10 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::Service;
 use super::fault::Unsent;
 use crate::error::ServiceError;
 use crate::observe;
+use crate::service::Service;
 
 /// The largest body that is read at all, in bytes. The service's own limit is
 /// unsourced.

@@ -1,16 +1,20 @@
-//! The arguments of every command, and the help that people read.
+//! The arguments of every command, and their help texts.
+
+#![warn(clippy::match_bool)]
 
 mod list_source;
+mod output;
 mod records;
 mod settings;
 
 use std::{path::PathBuf, time::Duration};
 
 use clap::{
-    ArgAction, Args, Parser, Subcommand, ValueEnum,
+    ArgAction, Args, Parser, Subcommand,
     builder::{PathBufValueParser, TypedValueParser},
 };
 
+use self::output::EXIT_CODES;
 use super::target;
 use offboard::{
     config::NOT_STANDARD_OUTPUT,
@@ -19,21 +23,9 @@ use offboard::{
 };
 
 pub(super) use list_source::ListSource;
+pub(super) use output::{Format, OutputArgs};
 pub(super) use records::{ExportArgs, ExportFormat, RunsArgs, ShowArgs};
 pub(super) use settings::{ConnectArgs, LedgerArgs, PluginArgs, explain, flag};
-
-const EXIT_CODES: &str = "\
-Exit codes:
-  0    all as asked
-  1    something was refused or failed, or a machine has reported since it was offboarded
-  2    usage; nothing was sent
-  3    no usable credential or permission
-  4    unknown, or still pending at the deadline
-  5    not sent, and safe to repeat
-  130  interrupted, or not confirmed
-Where several apply: 4, 3, 1, 5.
-
-Data goes to standard output, everything else to standard error.";
 
 const RUN_EXAMPLES: &str = "\
 Examples:
@@ -42,15 +34,15 @@ Examples:
   offboard run laptop-7 --comment 'Retired' --dry-run --output json
   offboard run --from retired.csv --comment 'Retired, {ticket}' --wait=2h --report retired.html";
 
-/// Takes devices out of Microsoft Defender for Endpoint, from a sandbox that
-/// can do nothing else.
+/// Offboard devices from Microsoft Defender for Endpoint, in a sandbox that can do
+/// nothing else
 #[derive(Debug, Parser)]
 #[command(name = "offboard", version, after_help = EXIT_CODES, max_term_width = 100, args_override_self = true)]
 pub(super) struct Cli {
-    /// Say nothing but errors and warnings on standard error
+    /// Print only errors and warnings on standard error
     #[arg(long, short, global = true, conflicts_with = "verbose")]
     pub(super) quiet: bool,
-    /// Print each request and its outcome on standard error; -vv also prints each call and wait
+    /// Print each request and its outcome on standard error. -vv also prints calls and waits
     #[arg(long, short, global = true, action = ArgAction::Count)]
     pub(super) verbose: u8,
     #[command(subcommand)]
@@ -61,31 +53,31 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Offboard machines
     Run(RunArgs),
-    /// Take up what was not finished: find out, send what was not sent, follow
+    /// Resume an unfinished run
     Resume(ResumeArgs),
-    /// List the runs that are on record
+    /// List the recorded runs
     Runs(RunsArgs),
-    /// Show a run's orders, as they are on record
+    /// Show the recorded orders of a run
     Show(ShowArgs),
-    /// Write a run's orders with all the evidence, for other programs or for people
+    /// Export the recorded orders of a run, with all requests and answers
     Export(ExportArgs),
-    /// Show what became of machine actions
+    /// Show the status of machine actions
     Status(StatusArgs),
-    /// Cancel machine actions that have not ended
+    /// Cancel pending machine actions
     Cancel(CancelArgs),
     /// Find machines by name
     Find(FindArgs),
-    /// Find out whether the connection can offboard, and why not; changes nothing
+    /// Check whether the connection can offboard. Changes nothing
     Check(CheckArgs),
     /// Show the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Show what a plugin is and what it may reach
+    /// Show what a plugin is and what it can access
     Inspect(InspectArgs),
-    /// Start a simulator of Defender for Endpoint on this machine
+    /// Start a local simulator of Defender for Endpoint
     #[cfg(feature = "simulator")]
     Simulate(offboard_simulator::Args),
-    /// Offboard a simulated machine, and see each step
+    /// Offboard a simulated machine and show each step
     #[cfg(feature = "simulator")]
     Demo,
     /// Print a completion script for a shell
@@ -95,21 +87,21 @@ pub(super) enum Command {
     },
 }
 
-/// Who may do without a ledger.
+/// The choice to run without a ledger.
 #[derive(Debug, Args)]
 pub(super) struct NoLedgerArgs {
-    /// Put nothing on record here, where nothing can be written; for one machine alone
+    /// Do not use a ledger, for example on a read-only system. Limited to one machine
     #[arg(long)]
     pub(super) no_ledger: bool,
 }
 
-/// How a run is sent and followed.
+/// How a run sends and tracks.
 #[derive(Debug, Args)]
 pub(super) struct SendArgs {
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long, short)]
     pub(super) yes: bool,
-    /// More machines than these need their count: typed, or given with --expect
+    /// Above this number of machines, require their count: typed, or given with --expect
     #[arg(
         long,
         value_name = "COUNT",
@@ -117,18 +109,18 @@ pub(super) struct SendArgs {
         env = "OFFBOARD_MAX_DEVICES"
     )]
     pub(super) max_devices: u64,
-    /// So many machines are meant, and no other number
+    /// Abort unless exactly COUNT machines are selected
     #[arg(long, value_name = "COUNT")]
     pub(super) expect: Option<u64>,
     #[command(flatten)]
     pub(super) wait: WaitArgs,
-    /// How long to ask what became of a request that got no answer
+    /// Query the outcome of an unanswered request for this long
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
     pub(super) grace: Duration,
-    /// How many requests may be in flight at once
+    /// The maximum number of concurrent requests
     #[arg(long, value_name = "COUNT", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(super) jobs: u8,
-    /// Write a page about the run here, for a change ticket or an auditor
+    /// Write an HTML report of the run to this file
     #[arg(long, value_name = "FILE", value_parser = file())]
     pub(super) report: Option<PathBuf>,
 }
@@ -144,12 +136,13 @@ pub(super) struct RunArgs {
         value_parser = target::machine
     )]
     pub(super) machines: Vec<MachineReference>,
-    /// Take the machines from a file, or from standard input (-): CSV with a column machineId or name
-    /// and perhaps comment, JSON Lines with the same members, or a machine a line
+    /// Read the machines from a file, or from standard input (-). Formats: CSV with a column
+    /// machineId or name and optionally comment, JSON Lines with these members, or one machine per
+    /// line
     #[arg(long, value_name = "FILE", value_parser = list_source::list_source)]
     pub(super) from: Option<ListSource>,
-    /// The column (or JSON member) of the list that holds the machine ids; needed if its
-    /// name is not recognised or another column holds machine ids, too
+    /// The column or JSON member with the machine ids. Required if its name is not recognised, or
+    /// if another column also contains machine ids
     #[arg(
         long,
         value_name = "COLUMN",
@@ -157,8 +150,8 @@ pub(super) struct RunArgs {
         conflicts_with = "machines"
     )]
     pub(super) id_column: Option<String>,
-    /// The column (or JSON member) of the list that holds the DNS names; without --id-column,
-    /// machines are selected by name alone
+    /// The column or JSON member with the DNS names. Without --id-column, machines are selected
+    /// only by name
     #[arg(
         long,
         value_name = "COLUMN",
@@ -166,26 +159,26 @@ pub(super) struct RunArgs {
         conflicts_with = "machines"
     )]
     pub(super) name_column: Option<String>,
-    /// Why, for the record of the service and of this machine; with --from, of those that have no
-    /// comment of their own, and {column} stands for what a row has there
+    /// The reason, recorded by the service and in the ledger. With --from, it applies to rows
+    /// without a comment, and {column} is replaced by the row's value in that column
     #[arg(long, short, value_name = "TEXT", required_unless_present = "from")]
     pub(super) comment: Option<Comment>,
-    /// Add the ids of this run and of the order to the comment, so that the service's record leads
-    /// to this machine's
+    /// Append the ids of the run and the order to the comment, to find the ledger's record from the
+    /// service's
     #[arg(long)]
     pub(super) correlate: bool,
-    /// Tag each machine with this right before it is offboarded, where the token may: the portal has
-    /// no label of its own for what is offboarded
+    /// Tag each machine before it is offboarded, if the token permits it. The portal does not label
+    /// offboarded machines itself
     #[arg(long, value_name = "NAME")]
     pub(super) tag: Option<Tag>,
-    /// Do everything but send
+    /// Show what would happen, and send nothing
     #[arg(long, short = 'n')]
     pub(super) dry_run: bool,
-    /// Also machines that were offboarded before, by this ledger
+    /// Include machines that this ledger has already offboarded
     #[arg(long)]
     pub(super) again: bool,
-    /// A key of your own for this order: with the same, the first result is given again and nothing
-    /// is sent twice
+    /// Your idempotency key for this run. If it was used before, the first result is returned and
+    /// nothing is sent again
     #[arg(long, value_name = "KEY", value_parser = key, conflicts_with_all = ["dry_run", "no_ledger"])]
     pub(super) request_id: Option<String>,
     #[command(flatten)]
@@ -198,31 +191,35 @@ pub(super) struct RunArgs {
     pub(super) connect: ConnectArgs,
 }
 
-/// A file that is written. `-` is not standard output here.
+/// Parses an output file. `-` is rejected: it does not mean standard output here.
 fn file() -> impl TypedValueParser<Value = PathBuf> {
-    PathBufValueParser::new().try_map(|path| match path.as_os_str() == "-" {
-        true => Err(NOT_STANDARD_OUTPUT),
-        false => Ok(path),
+    PathBufValueParser::new().try_map(|path| {
+        if path.as_os_str() == "-" {
+            Err(NOT_STANDARD_OUTPUT)
+        } else {
+            Ok(path)
+        }
     })
 }
 
-/// A key of a user's own.
+/// Parses a request id.
 fn key(text: &str) -> Result<String, String> {
     let fits = (1..=200).contains(&text.trim().len()) && !text.chars().any(char::is_control);
-    match fits {
-        true => Ok(text.trim().to_owned()),
-        false => Err("a key has from 1 to 200 letters".to_owned()),
+    if fits {
+        Ok(text.trim().to_owned())
+    } else {
+        Err("a key has 1 to 200 characters, and no control characters".to_owned())
     }
 }
 
 #[derive(Debug, Args)]
 #[command(after_long_help = EXIT_CODES)]
 pub(super) struct ResumeArgs {
-    /// A run's id or its beginning, or `last` [default: all that are not finished]
+    /// A run id or its beginning, or `last` [default: all unfinished runs]
     #[arg(value_name = "RUN")]
     pub(super) run: Option<String>,
-    /// Resend each unknown order once if the service lists no action of it after the
-    /// grace time; its first request may have been carried out
+    /// Resend each unknown order once if the service does not list its action after the grace time.
+    /// The first request may already have been carried out
     #[arg(long)]
     pub(super) resend_unknown: bool,
     #[command(flatten)]
@@ -236,7 +233,7 @@ pub(super) struct ResumeArgs {
 #[derive(Debug, Args)]
 #[command(after_long_help = EXIT_CODES)]
 pub(super) struct StatusArgs {
-    /// Action ids, or machines, of which the newest offboarding is shown
+    /// Action ids, or machines, whose newest offboarding is shown
     #[arg(required = true, value_name = "ACTION", value_parser = target::action)]
     pub(super) actions: Vec<target::Subject>,
     #[command(flatten)]
@@ -250,10 +247,10 @@ pub(super) struct StatusArgs {
 #[derive(Debug, Args)]
 #[command(after_long_help = EXIT_CODES)]
 pub(super) struct CancelArgs {
-    /// Action ids, or machines, of which the pending offboarding is cancelled
+    /// Action ids, or machines, whose pending offboarding is cancelled
     #[arg(required = true, value_name = "ACTION", value_parser = target::action)]
     pub(super) actions: Vec<target::Subject>,
-    /// Why, for the record
+    /// The reason, recorded by the service
     #[arg(long, short, value_name = "TEXT")]
     pub(super) comment: Comment,
     #[command(flatten)]
@@ -267,7 +264,7 @@ pub(super) struct CancelArgs {
 #[derive(Debug, Args)]
 #[command(after_long_help = EXIT_CODES)]
 pub(super) struct FindArgs {
-    /// A DNS name; a plain label also finds the full names whose first label it is
+    /// A DNS name. A single label also finds full names with that first label
     #[arg(value_parser = target::any_name)]
     pub(super) name: String,
     #[command(flatten)]
@@ -287,7 +284,7 @@ pub(super) struct CheckArgs {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ConfigCommand {
-    /// Show what is in force, and where each value comes from; needs no sign-in
+    /// Show each effective value and its source. Does not sign in
     Show(ConfigArgs),
 }
 
@@ -304,10 +301,10 @@ pub(super) struct ConfigArgs {
 pub(super) struct InspectArgs {
     #[command(flatten)]
     pub(super) plugin: PluginArgs,
-    /// Write the component to a file
+    /// Write the component to this file
     #[arg(long, value_name = "FILE")]
     pub(super) extract: Option<PathBuf>,
-    /// Write the contract to a folder
+    /// Write the contract to this folder
     #[arg(long, value_name = "DIR")]
     pub(super) wit: Option<PathBuf>,
     #[command(flatten)]
@@ -316,7 +313,7 @@ pub(super) struct InspectArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct WaitArgs {
-    /// Follow to a true end state, for at most this long [10m where no duration is given]
+    /// Track the actions to their final state, for at most this long [without a duration: 10m]
     #[arg(
         long,
         value_name = "DURATION",
@@ -326,23 +323,4 @@ pub(super) struct WaitArgs {
         value_parser = humantime::parse_duration,
     )]
     pub(super) wait: Option<Duration>,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct OutputArgs {
-    /// The form of the data on standard output
-    #[arg(long, short, value_enum, default_value_t = Format::Table)]
-    pub(super) output: Format,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
-    /// A table for people
-    Table,
-    /// One JSON array; for inspect, one object
-    Json,
-    /// One JSON object a line
-    Jsonl,
-    /// CSV with a head, safe to open in a spreadsheet
-    Csv,
 }

@@ -1,8 +1,11 @@
-//! The arguments of those who look at what is on record.
+//! The arguments of the commands that read the ledger.
 
 use clap::{Args, ValueEnum};
 
-use super::{EXIT_CODES, LedgerArgs, OutputArgs};
+use super::{
+    output::{EXIT_CODES, OutputArgs},
+    settings::LedgerArgs,
+};
 
 #[derive(Debug, Args)]
 pub(crate) struct RunsArgs {
@@ -15,10 +18,10 @@ pub(crate) struct RunsArgs {
 #[derive(Debug, Args)]
 #[command(after_long_help = EXIT_CODES)]
 pub(crate) struct ShowArgs {
-    /// A run's id or its beginning, or `last`
+    /// A run id or its beginning, or `last`
     #[arg(value_name = "RUN")]
     pub(crate) run: String,
-    /// Only what was refused, failed, or is unknown
+    /// Show only orders that were rejected, failed or are unknown
     #[arg(long)]
     pub(crate) failed: bool,
     #[command(flatten)]
@@ -29,10 +32,10 @@ pub(crate) struct ShowArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {
-    /// A run's id or its beginning, or `last`
+    /// A run id or its beginning, or `last`
     #[arg(value_name = "RUN")]
     pub(crate) run: String,
-    /// The form of the data on standard output
+    /// The format of the data on standard output
     #[arg(long, short, value_enum, default_value_t = ExportFormat::Jsonl)]
     pub(crate) output: ExportFormat,
     #[command(flatten)]
@@ -41,10 +44,10 @@ pub(crate) struct ExportArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ExportFormat {
-    /// One JSON object an order, with its requests, answers and states
+    /// One JSON object per order, with its requests, answers and states
     Jsonl,
-    /// CSV with a head, an order a line, safe to open in a spreadsheet
+    /// CSV with a header and one order per line, safe to open in a spreadsheet
     Csv,
-    /// One page that needs nothing else, for a change ticket or an auditor
+    /// One self-contained HTML page, for a change ticket or an auditor
     Html,
 }

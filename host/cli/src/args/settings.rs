@@ -14,15 +14,15 @@ use offboard::config::{
 };
 use offboard::identity::cloud::ChoiceError;
 
-/// Where to, and as whom.
+/// The settings of the connection, the sign-in and the plugin.
 #[derive(Debug)]
 pub(crate) struct ConnectArgs(Given);
 
-/// Which plugin, and what it may use.
+/// The settings of the plugin.
 #[derive(Debug)]
 pub(crate) struct PluginArgs(Given);
 
-/// Where the ledger is, for those who only look at it.
+/// The settings that locate the ledger, for commands that only read it.
 #[derive(Debug)]
 pub(crate) struct LedgerArgs(Given);
 
@@ -31,7 +31,7 @@ pub(crate) struct LedgerArgs(Given);
 struct Given(Vec<(&'static str, Vec<OsString>, String)>);
 
 impl ConnectArgs {
-    /// What is in force.
+    /// The effective configuration.
     ///
     /// # Errors
     /// The configuration cannot be used.
@@ -40,8 +40,8 @@ impl ConnectArgs {
         config.map_err(explain)
     }
 
-    /// Checks that the user does not name a ledger and do without one. The environment
-    /// may name one: flags take precedence.
+    /// Checks that the command line does not name a ledger and also exclude one. The
+    /// environment may name one: flags take precedence.
     ///
     /// # Errors
     /// `--no-ledger` and `--ledger` are both given.
@@ -66,7 +66,7 @@ impl PluginArgs {
 }
 
 impl LedgerArgs {
-    /// The configuration's layers, of which the ledger counts.
+    /// The layers of the configuration, to locate the ledger.
     ///
     /// # Errors
     /// A setting is unknown.
@@ -85,8 +85,7 @@ impl Given {
             })
     }
 
-    /// What the command line gives. What a variable gives, the configuration reads
-    /// itself.
+    /// The values of the command line. The configuration reads variables itself.
     fn of(matches: &ArgMatches, settings: impl Iterator<Item = &'static Setting>) -> Self {
         let given = settings.filter_map(|setting| {
             // The parser panics on a name that no argument has.
@@ -116,7 +115,7 @@ pub(crate) fn explain(error: ConfigError) -> anyhow::Error {
             profiles.join(", ")
         ),
         ConfigError::UnknownAuthority { .. } => {
-            anyhow!("{error}: if that is right, say so with --authority")
+            anyhow!("{error}: to use it, add --authority")
         }
         ConfigError::Service(ChoiceError::UnknownHost(host, _)) => {
             anyhow!("{error} with --allow-api-host {host}")
@@ -215,8 +214,8 @@ settings_args!(PluginArgs, of(Section::Plugin), |command| with(
     of(Section::Plugin)
 ));
 settings_args!(LedgerArgs, of_ledger(), |command| {
-    const LEDGER: &str = "The record of all orders [default: that of the profile, or \
-        offboard/ledger.db in your state folder]";
+    const LEDGER: &str = "The ledger [default: the profile's, or offboard/ledger.db in your \
+        state folder]";
     command.args(of_ledger().filter_map(|setting| {
         let argument = argument(setting)?;
         Some(match setting.key {
@@ -244,7 +243,7 @@ mod tests {
         for section in [Section::Connection, Section::SignIn, Section::Plugin] {
             let heading = section.heading();
             table.push_str(&format!(
-                "\n| {heading} | key | variables | what it is |\n|---|---|---|---|\n"
+                "\n| {heading} | key | variables | description |\n|---|---|---|---|\n"
             ));
             for setting in of(section) {
                 let flag = flag(setting).map(|flag| format!("`{flag} {}`", setting.value_name));

@@ -59,15 +59,15 @@ impl Keyword for Auth {
 
     fn description(self) -> &'static str {
         match self {
-            Self::TokenFile => "A ready token in a file, which may be renewed there",
-            Self::Token => "A ready token in the variable OFFBOARD_TOKEN",
-            Self::TokenCommand => "What a program of yours prints",
+            Self::TokenFile => "A token in a file, which another process may renew",
+            Self::Token => "A token in the variable OFFBOARD_TOKEN",
+            Self::TokenCommand => "A token that your program prints",
             Self::ClientSecret => "An app registration's client secret",
             Self::Certificate => "An app registration's certificate",
-            Self::WorkloadIdentity => "A federated assertion, as Kubernetes gives it",
-            Self::ManagedIdentity => "The identity of the Azure resource that this runs on",
+            Self::WorkloadIdentity => "A federated assertion, such as one from Kubernetes",
+            Self::ManagedIdentity => "The identity of the Azure resource that offboard runs on",
             Self::AzureCli => "The account that is signed in to the Azure CLI",
-            Self::DeviceCode => "You, by a code that you type into a browser",
+            Self::DeviceCode => "A user, who enters a code in a browser",
         }
     }
 }

@@ -44,7 +44,7 @@ pub(super) const PROFILE: Setting = Setting::new(
     "profile",
     "OFFBOARD_PROFILE",
     "NAME",
-    "The profile of the configuration file",
+    "The profile in the configuration file",
 )
 .never_in_profile(Kind::Text);
 
@@ -146,30 +146,30 @@ settings! {
     cloud: Cloud = Connection "cloud" "OFFBOARD_CLOUD" "CLOUD"
         "The cloud [default: commercial]" [];
     region: Region = Connection "region" "OFFBOARD_REGION" "REGION"
-        "A region of the commercial cloud: a shorter way, for whoever wants one" [];
+        "Use a regional endpoint of the commercial cloud" [];
     api_root: ApiRoot = Connection "api-root" "OFFBOARD_API_ROOT" "URL"
-        "Another API than the cloud's; http only to loopback" [];
+        "The API's URL, instead of the cloud's. Plain HTTP is allowed only to loopback" [];
     authority: Url = Connection "authority" "OFFBOARD_AUTHORITY" "URL"
-        "Another sign-in authority than the cloud's" [.also(&[AUTHORITY_HOST])];
+        "The sign-in authority, instead of the cloud's" [.also(&[AUTHORITY_HOST])];
     resource: String = Connection "resource" "OFFBOARD_RESOURCE" "URL"
-        "Another token resource than the cloud's" [];
+        "The token resource, instead of the cloud's" [];
     allow_api_host: Hosts = Connection "allow-api-host" "OFFBOARD_ALLOW_API_HOST" "HOST"
-        "An API host that may get tokens of Microsoft's, though nobody knows it" [];
-    auth: Auth = SignIn "auth" "OFFBOARD_AUTH" "HOW"
-        "How to sign in; without it, by the first of these that is given, as far as managed-identity"
+        "Allow sending Microsoft tokens to this unlisted API host" [];
+    auth: Auth = SignIn "auth" "OFFBOARD_AUTH" "KIND"
+        "The kind of sign-in. Without it, the first kind that is given is used, up to managed-identity"
         [];
     tenant: String = SignIn "tenant" "OFFBOARD_TENANT" "TENANT"
-        "The tenant's id or one of its domains" [.also(&["AZURE_TENANT_ID"])];
+        "The tenant id, or one of the tenant's domains" [.also(&["AZURE_TENANT_ID"])];
     client_id: String = SignIn "client-id" "OFFBOARD_CLIENT_ID" "ID"
-        "The app registration's application id" [.also(&["AZURE_CLIENT_ID"])];
+        "The application (client) id of the app registration" [.also(&["AZURE_CLIENT_ID"])];
     client_secret_file: SecretFile =
         SignIn "client-secret-file" "OFFBOARD_CLIENT_SECRET_FILE" "FILE"
         "A file with the client secret" [.or_secret("client-secret", "AZURE_CLIENT_SECRET")];
     certificate: SecretFile = SignIn "certificate" "OFFBOARD_CERTIFICATE" "FILE"
-        "A certificate with its key, PEM or PFX" [.also(&["AZURE_CLIENT_CERTIFICATE_PATH"])];
+        "A file with a certificate and its key, as PEM or PFX" [.also(&["AZURE_CLIENT_CERTIFICATE_PATH"])];
     certificate_password_file: SecretFile =
         SignIn "certificate-password-file" "OFFBOARD_CERTIFICATE_PASSWORD_FILE" "FILE"
-        "A file with the PFX's password"
+        "A file with the password of the PFX file"
         [.or_secret("certificate-password", "AZURE_CLIENT_CERTIFICATE_PASSWORD")];
     federated_token_file: SecretFile =
         SignIn "federated-token-file" "OFFBOARD_FEDERATED_TOKEN_FILE" "FILE"
@@ -179,27 +179,27 @@ settings! {
     token_file: SecretFile = SignIn "token-file" "OFFBOARD_TOKEN_FILE" "FILE"
         "A file with a bearer token" [.or_secret("token", "OFFBOARD_TOKEN")];
     token_command: Words = SignIn "token-command" "OFFBOARD_TOKEN_COMMAND" "COMMAND"
-        "A program that prints a bearer token, with its arguments; no shell is in between" [];
+        "A program that prints a bearer token, with its arguments. It runs without a shell" [];
     ca_file: PathBuf = Connection "ca-file" "OFFBOARD_CA_FILE" "FILE"
-        "Certification authorities to trust besides the system's, as PEM" [];
+        "A PEM file with certification authorities to trust, in addition to the system's" [];
     allow_address: Vec<AddressRange> =
         Connection "allow-address" "OFFBOARD_ALLOW_ADDRESS" "RANGE"
-        "Addresses that are not public and may be used all the same: 10.1.2.3 or 10.0.0.0/8" [];
+        "Allow connections to this private address or range, such as 10.1.2.3 or 10.0.0.0/8" [];
     quota: Quota = Connection "quota" "OFFBOARD_QUOTA" "CALLS/TIME,..."
-        "How many calls the service takes in how much time, for each of its APIs; or none \
-         [default: 100/60s,1500/1h]" [];
+        "The service's quota for each API, as calls per time, or none [default: \
+         100/60s,1500/1h]" [];
     audit: WrittenFile = Connection "audit" "OFFBOARD_AUDIT" "FILE"
-        "Put every request that the plugin asks for on record here, let out or not" [];
+        "Record every request of the plugin in this file, whether it was sent or not" [];
     ledger: WrittenFile = Connection "ledger" "OFFBOARD_LEDGER" "FILE"
-        "The record of all orders, and of all calls that count for a quota [default: \
-         offboard/ledger.db in your state folder]" [];
+        "The ledger: the record of all orders, and of the calls that count towards a quota \
+         [default: offboard/ledger.db in your state folder]" [];
     policy: Policy = Connection "policy" "" "TABLE"
-        "Which machines are not offboarded" [.only_in_profile()];
+        "The rules for machines that must not be offboarded" [.only_in_profile()];
     plugin: PathBuf = Plugin "plugin" "OFFBOARD_PLUGIN" "FILE"
-        "Another component than the built-in one" [];
+        "A plugin component to use instead of the built-in one" [];
     plugin_sha256: Digest = Plugin "plugin-sha256" "OFFBOARD_PLUGIN_SHA256" "DIGEST"
         "Run the plugin only if it has this SHA-256 digest" [];
     limits: LimitValues = Plugin "limits" "OFFBOARD_LIMITS" "NAME=VALUE"
-        "Another limit than the usual one, as memory=64MiB or deadline=30s; inspect shows them all"
+        "Override a sandbox limit, such as memory=64MiB or deadline=30s. inspect lists them all"
         [.argument("limit")];
 }

@@ -2,6 +2,8 @@
 //! of them. Text that is not understood as a machine is an error. It is never ignored,
 //! and no other column is used in its place.
 
+#![warn(clippy::match_bool)]
+
 mod columns;
 mod device_name;
 mod entry;

@@ -13,7 +13,7 @@ use crate::Keyword;
 pub enum Cloud {
     /// Commercial
     Commercial,
-    /// US Government Community Cloud; its tenants on the commercial service use `commercial`
+    /// US Government Community Cloud. Tenants on the commercial service use commercial
     Gcc,
     /// US Government GCC High
     GccHigh,
@@ -38,7 +38,7 @@ pub enum Region {
     Swa,
     /// India
     Ina,
-    /// Named by Microsoft without its place
+    /// A region whose location Microsoft does not document
     Aea,
 }
 
@@ -117,7 +117,7 @@ impl Keyword for Cloud {
         match self {
             Self::Commercial => "Commercial",
             Self::Gcc => {
-                "US Government Community Cloud; its tenants on the commercial service use `commercial`"
+                "US Government Community Cloud. Tenants on the commercial service use commercial"
             }
             Self::GccHigh => "US Government GCC High",
             Self::Dod => "US Department of Defense",
@@ -157,7 +157,7 @@ impl Keyword for Region {
             Self::Au => "Australia",
             Self::Swa => "Switzerland",
             Self::Ina => "India",
-            Self::Aea => "Named by Microsoft without its place",
+            Self::Aea => "A region whose location Microsoft does not document",
         }
     }
 }

@@ -2,11 +2,12 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::{Map, Value, json};
+use jiff::Timestamp;
+use serde_json::{Map, Value};
 
-use super::grants::{Request, Version};
-use super::target::Target;
-use super::tokens::object_id;
+use super::endpoint::Version;
+use crate::entra::target::Target;
+use crate::entra::tokens::Tokens;
 
 /// What a request was granted.
 pub(super) struct Granted {
@@ -30,8 +31,14 @@ impl Granted {
     }
 
     /// The second version writes numbers as numbers, the first as texts.
-    pub(super) fn body(self, request: &Request<'_>) -> Map<String, Value> {
-        let tokens = &request.service.entra.tokens;
+    /// `client_info` is for users alone.
+    pub(super) fn body(
+        self,
+        version: Version,
+        tokens: &Tokens,
+        now: Timestamp,
+        client_info: Option<Value>,
+    ) -> Map<String, Value> {
         let (lifetime, promised) = (tokens.lifetime(), tokens.promised());
         let mut body = Map::new();
         let mut put = |name: &str, value: Value| {
@@ -39,15 +46,15 @@ impl Granted {
         };
         put("token_type", "Bearer".into());
         if let Some(scopes) = &self.scopes {
-            put("scope", self.scope(scopes, request.version).into());
+            put("scope", self.scope(scopes, version).into());
         }
-        match request.version {
+        match version {
             Version::Two => {
                 put("expires_in", promised.into());
                 put("ext_expires_in", promised.into());
             }
             Version::One => {
-                let now = request.now.as_second();
+                let now = now.as_second();
                 put("expires_in", promised.to_string().into());
                 put("ext_expires_in", promised.to_string().into());
                 put(
@@ -65,9 +72,9 @@ impl Granted {
         if let Some(id) = self.id {
             put("id_token", id.into());
         }
-        if self.scopes.is_some() && request.form.get("client_info") == Some("1") {
-            let config = &request.service.config;
-            let client_info = json!({ "uid": object_id(&config.user), "utid": config.tenant });
+        if self.scopes.is_some()
+            && let Some(client_info) = client_info
+        {
             put(
                 "client_info",
                 URL_SAFE_NO_PAD.encode(client_info.to_string()).into(),

@@ -9,11 +9,11 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::device_page::PAGE;
-use super::error::EntraError;
-use super::grants::{Named, Version};
-use super::tenant::Tenant;
-use super::tokens::issuer;
-use crate::routes::Service;
+use super::endpoint::{Named, Version};
+use crate::entra::error::EntraError;
+use crate::entra::tenant::Tenant;
+use crate::entra::tokens::issuer;
+use crate::service::Service;
 
 pub(super) async fn configuration_v1(
     State(service): State<Arc<Service>>,

@@ -4,33 +4,25 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
+use serde_json::{Value, json};
 
 use super::answer::Granted;
-use super::assertion;
-use super::credential::{Credential, Presented};
-use super::error::EntraError;
-use super::form::Form;
-use super::issued::GrantType;
-use super::request::{Proof, TokenRequest};
-use super::target::Target;
-use super::tenant::{DOMAIN, Tenant};
-use crate::routes::Service;
-
-/// The version of an endpoint. The tokens are the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Version {
-    One,
-    Two,
-}
-
-/// The tenant in a path, as it was written.
-pub(super) type Named = Result<Path<String>, PathRejection>;
+use super::endpoint::{Named, Version};
+use crate::entra::assertion;
+use crate::entra::credential::{Credential, Presented};
+use crate::entra::error::EntraError;
+use crate::entra::form::Form;
+use crate::entra::issued::GrantType;
+use crate::entra::object_id::object_id;
+use crate::entra::request::{Proof, TokenRequest};
+use crate::entra::target::Target;
+use crate::entra::tenant::{DOMAIN, Tenant};
+use crate::service::Service;
 
 pub(super) async fn token_v1(
     State(service): State<Arc<Service>>,
@@ -58,8 +50,11 @@ fn token(
     body: &[u8],
 ) -> Response {
     let now = service.clock.now();
-    let granted = Request::read(service, version, tenant, headers, body, now)
-        .and_then(|request| request.grant().map(|granted| granted.body(&request)));
+    let granted = Request::read(service, version, tenant, headers, body, now).and_then(|request| {
+        Ok(request
+            .grant()?
+            .body(version, &service.entra.tokens, now, request.client_info()))
+    });
     match granted {
         Ok(body) => {
             let mut response = Json(body).into_response();
@@ -110,6 +105,13 @@ impl<'a> Request<'a> {
             "refresh_token" => self.refresh_token(),
             other => Err(EntraError::UnsupportedGrant(other.to_owned())),
         }
+    }
+
+    /// The ids of the user and the tenant, if the client asks for them.
+    fn client_info(&self) -> Option<Value> {
+        let config = &self.service.config;
+        let is_requested = self.form.get("client_info") == Some("1");
+        is_requested.then(|| json!({ "uid": object_id(&config.user), "utid": config.tenant }))
     }
 
     fn client_credentials(&self) -> Result<Granted, EntraError> {

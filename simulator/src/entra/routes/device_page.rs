@@ -10,11 +10,12 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::device::Decision;
-use super::error::EntraError;
-use super::form::Form;
-use super::grants::{Named, Request, Version};
-use crate::routes::Service;
+use super::endpoint::{Named, Version};
+use super::grants::Request;
+use crate::entra::device::Decision;
+use crate::entra::error::EntraError;
+use crate::entra::form::Form;
+use crate::service::Service;
 
 /// The path of the page.
 pub(super) const PAGE: &str = "/devicelogin";

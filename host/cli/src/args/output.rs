@@ -1,0 +1,36 @@
+//! What a command returns: the format of its data, and its exit code.
+
+use clap::{Args, ValueEnum};
+
+/// The exit codes, for the help of every command that has them.
+pub(super) const EXIT_CODES: &str = "\
+Exit codes:
+  0    all operations succeeded
+  1    a machine was rejected or failed, or has reported since it was offboarded
+  2    usage error; nothing was sent
+  3    no usable credential, or a missing permission
+  4    unknown outcome, or still pending at the deadline
+  5    not sent; safe to repeat
+  130  interrupted, or not confirmed
+If several apply, the first of 4, 3, 1, 5 is returned.
+
+Data is written to standard output, everything else to standard error.";
+
+#[derive(Debug, Args)]
+pub(crate) struct OutputArgs {
+    /// The format of the data on standard output
+    #[arg(long, short, value_enum, default_value_t = Format::Table)]
+    pub(crate) output: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// A table for people
+    Table,
+    /// One JSON array, or one object for inspect
+    Json,
+    /// One JSON object per line
+    Jsonl,
+    /// CSV with a header, safe to open in a spreadsheet
+    Csv,
+}

@@ -1,0 +1,54 @@
+//! The operations of the API, and the permissions that each of them needs.
+
+/// One API of the service, which has its permissions and a quota of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Api {
+    ListMachines,
+    GetMachine,
+    Offboard,
+    Tag,
+    ListActions,
+    GetAction,
+    CancelAction,
+}
+
+/// Application, tenant and API: what calls are counted for.
+pub(crate) type QuotaKey = (String, String, Api);
+
+impl Api {
+    /// The roles of which an application needs one, as in Microsoft's API
+    /// documentation. (Its later pages ask for `Machine.ReadWrite.All` to read
+    /// one machine or action; the service was seen to accept both since.)
+    pub(crate) fn roles(self) -> &'static [&'static str] {
+        match self {
+            Self::Offboard => &["Machine.Offboard"],
+            Self::Tag => &["Machine.ReadWrite.All"],
+            Self::CancelAction => CANCELLING,
+            _ => &["Machine.Read.All", "Machine.ReadWrite.All"],
+        }
+    }
+
+    pub(crate) fn acts(self) -> bool {
+        matches!(self, Self::Offboard | Self::Tag | Self::CancelAction)
+    }
+
+    /// The delegated permissions of which a user's token needs one.
+    pub(crate) fn scopes(self) -> &'static [&'static str] {
+        match self {
+            Self::Offboard => &["Machine.Offboard"],
+            Self::Tag => &["Machine.ReadWrite"],
+            Self::CancelAction => CANCELLING,
+            _ => &["Machine.Read", "Machine.ReadWrite"],
+        }
+    }
+}
+
+const CANCELLING: &[&str] = &[
+    "Machine.CollectForensics",
+    "Machine.Isolate",
+    "Machine.RestrictExecution",
+    "Machine.Scan",
+    "Machine.Offboard",
+    "Machine.StopAndQuarantine",
+    "Machine.LiveResponse",
+];

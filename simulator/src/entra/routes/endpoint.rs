@@ -1,0 +1,14 @@
+//! What the endpoints have in common: their version, and the tenant in their path.
+
+use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
+
+/// The version of an endpoint. The tokens are the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Version {
+    One,
+    Two,
+}
+
+/// The tenant in a path, as it was written.
+pub(super) type Named = Result<Path<String>, PathRejection>;

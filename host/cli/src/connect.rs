@@ -19,7 +19,7 @@ use offboard::{
         Auth, Config, CredentialError, CredentialFileError, PluginSettings, SecretFile, Sourced,
     },
     connection::{
-        Connection, Credential, Proxies, Token, TokenClaims,
+        Connection, Credential, Token, TokenClaims,
         cloud::Service,
         read_trusted,
         sign_in::{InvalidCertificate, Prompt},
@@ -144,7 +144,7 @@ pub(super) async fn connect(
 
 /// The way to the service, still without a credential.
 pub(super) fn network(config: &Config, service: &Service) -> Result<Connection> {
-    let proxies = Proxies::from_environment()?;
+    let proxies = config.proxies()?;
     let allowed = config.allow_address().map(|ranges| ranges.value.clone());
     let connection = Connection::new(service.api_root.clone(), None::<Credential>)
         .allowing(allowed.unwrap_or_default())

@@ -20,6 +20,7 @@ mod submit;
 mod tag;
 mod track;
 mod verdict;
+mod waits;
 
 use std::{sync::Arc, time::Duration};
 

@@ -11,7 +11,7 @@ use crate::{
     audit::AuditFile,
     component::Component,
     config::{Auth, Config, CredentialError, PluginSettings, Sourced},
-    connection::{Connection, Proxies},
+    connection::Connection,
     contract::{Problem, ProblemKind, Retry},
     identity::{Credential, Token, TokenClaims, cloud::Service, read_trusted, sign_in::Prompt},
     ledger::{Ledger, LedgerError, LedgerErrorKind, Session, SessionInfo, Waiting},
@@ -170,7 +170,7 @@ pub(super) async fn connect(
 /// # Errors
 /// A proxy of the environment or the certificates to trust cannot be used.
 pub fn network(config: &Config, service: &Service) -> Result<Connection, ConnectError> {
-    let proxies = Proxies::from_environment()?;
+    let proxies = config.proxies()?;
     let allowed = config.allow_address().map(|ranges| ranges.value.clone());
     let connection = Connection::new(service.api_root.clone(), None::<Credential>)
         .allowing(allowed.unwrap_or_default())

@@ -5,15 +5,9 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use crate::{
-    audit::AuditError,
-    component::ComponentError,
-    config::ConfigError,
-    connection::{InvalidCertificates, InvalidProxy},
-    identity::TrustedFileError,
-    ledger::LedgerError,
-    mask,
-    outputs::SharedFile,
-    sandbox::SandboxError,
+    audit::AuditError, component::ComponentError, config::ConfigError,
+    connection::InvalidCertificates, identity::TrustedFileError, ledger::LedgerError, mask,
+    outputs::SharedFile, sandbox::SandboxError,
 };
 
 /// A client cannot connect. Nothing was sent.
@@ -28,9 +22,6 @@ pub enum ConnectError {
     /// A file that is written is another file of the client.
     #[error(transparent)]
     SharedFile(#[from] SharedFile),
-    /// A proxy that the environment names cannot be used.
-    #[error(transparent)]
-    Proxy(#[from] InvalidProxy),
     /// The certificates to trust cannot be used.
     #[error("{}", mask::path(path))]
     Authorities {

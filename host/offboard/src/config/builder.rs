@@ -5,6 +5,7 @@ use std::{collections::HashMap, ffi::OsString, path::PathBuf};
 use super::{
     Config, Environment, Secrets, Setting, Source, Sourced,
     auth::IDENTITY_ENDPOINT,
+    default_file, default_ledger,
     error::ConfigError,
     file::{Chosen, choose},
     layers::{Layers, Override},
@@ -14,9 +15,10 @@ use super::{
     settings::{CONFIGURATION, PROFILE, Values},
     value::{SettingValue, WrittenFile},
 };
+use crate::connection::Proxies;
 
-/// Takes the layers of a configuration. Without any, only the default
-/// configuration file counts.
+/// Takes the layers of a configuration. Nothing is read from the environment of the
+/// process unless the caller passes it.
 #[derive(Debug, Clone, Default)]
 pub struct ConfigBuilder {
     overrides: HashMap<&'static str, Override>,
@@ -52,7 +54,9 @@ impl ConfigBuilder {
         Ok(self)
     }
 
-    /// Takes the variables that count. Without this, none does.
+    /// Takes the variables that count: those of settings, those of proxies, and those
+    /// that name the user's folders. Without this, none counts, and there is no default
+    /// configuration file and no default ledger.
     #[must_use]
     pub fn environment(self, environment: Environment) -> Self {
         Self {
@@ -75,7 +79,7 @@ impl ConfigBuilder {
     /// of its setting.
     pub fn build(self) -> Result<Config, ConfigError> {
         let place = self.place()?;
-        let chosen = chosen(&place)?;
+        let chosen = self.chosen(&place)?;
         let profile = chosen.as_ref().map(|chosen| chosen.profile.clone());
         let profile = profile.unwrap_or_default();
         let source = chosen.as_ref().map(Chosen::source);
@@ -93,6 +97,9 @@ impl ConfigBuilder {
             profile_source: profile_name.map(|name| name.source),
             file,
             has_identity_endpoint: self.environment.get(IDENTITY_ENDPOINT).is_some(),
+            default_file: default_file(&self.environment),
+            default_ledger: default_ledger(&self.environment),
+            proxies: Proxies::from_variables(|name| self.environment.get(name).cloned()),
             profile: chosen,
             values,
             plugin,
@@ -123,10 +130,10 @@ impl ConfigBuilder {
         if let Some(ledger) = self.given::<WrittenFile>("ledger")? {
             return Ok(Some(ledger.value.0));
         }
-        let chosen = chosen(&self.place()?)?;
+        let chosen = self.chosen(&self.place()?)?;
         let in_profile = chosen.and_then(|chosen| chosen.profile.ledger);
         let in_profile = in_profile.map(|WrittenFile(file)| file);
-        Ok(in_profile.or_else(super::default_ledger))
+        Ok(in_profile.or_else(|| default_ledger(&self.environment)))
     }
 
     fn place(&self) -> Result<Place, ConfigError> {
@@ -135,6 +142,13 @@ impl ConfigBuilder {
             layers.pick(&CONFIGURATION, None)?,
             layers.pick(&PROFILE, None)?,
         ))
+    }
+
+    fn chosen(&self, (file, name): &Place) -> Result<Option<Chosen>, ConfigError> {
+        let file = file.as_ref().map(|file| file.value.as_path());
+        let default_file = default_file(&self.environment);
+        let name = name.as_ref().map(|name| name.value.as_str());
+        choose(file, default_file.as_deref(), name)
     }
 
     fn layers<'a>(&'a self, profile: Option<&'a Source>) -> Layers<'a> {
@@ -151,11 +165,6 @@ impl ConfigBuilder {
         let setting: &Setting = setting_of(key).ok_or_else(unknown)?;
         self.layers(None).pick(setting, None)
     }
-}
-
-fn chosen((file, name): &Place) -> Result<Option<Chosen>, ConfigError> {
-    let file = file.as_ref().map(|file| file.value.as_path());
-    choose(file, name.as_ref().map(|name| name.value.as_str()))
 }
 
 impl Chosen {

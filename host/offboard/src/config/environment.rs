@@ -1,6 +1,6 @@
 //! The variables of an environment, as a caller passes them.
 
-use std::{collections::BTreeMap, env, ffi::OsString, fmt};
+use std::{collections::BTreeMap, env, ffi::OsString, fmt, path::PathBuf};
 
 /// The variables of an environment. A blank variable counts as not set. The
 /// values cannot be printed: some are secrets.
@@ -8,10 +8,16 @@ use std::{collections::BTreeMap, env, ffi::OsString, fmt};
 pub struct Environment(BTreeMap<String, OsString>);
 
 impl Environment {
-    /// The environment of this process, as it is now.
+    /// The environment of this process, as it is now. If no variable names the user's
+    /// home folder, the one that the system knows is added.
     #[must_use]
     pub fn of_process() -> Self {
-        env::vars_os().collect()
+        let mut environment: Self = env::vars_os().collect();
+        if let Some((variable, folder)) = home() {
+            let home = environment.0.entry(variable.to_owned());
+            home.or_insert_with(|| folder.into_os_string());
+        }
+        environment
     }
 
     /// A variable that is not blank.
@@ -20,6 +26,19 @@ impl Environment {
         let is_blank = value.to_str().is_some_and(|value| value.trim().is_empty());
         (!is_blank).then_some(value)
     }
+}
+
+/// The variable that names the folder of the user's files, and what the system says it is.
+#[cfg(not(windows))]
+fn home() -> Option<(&'static str, PathBuf)> {
+    Some(("HOME", etcetera::home_dir().ok()?))
+}
+
+#[cfg(windows)]
+fn home() -> Option<(&'static str, PathBuf)> {
+    use etcetera::BaseStrategy;
+    let folders = etcetera::choose_base_strategy().ok()?;
+    Some(("APPDATA", folders.data_dir()))
 }
 
 impl<K: Into<OsString>, V: Into<OsString>> FromIterator<(K, V)> for Environment {

@@ -48,13 +48,15 @@ pub(super) struct Chosen {
 }
 
 /// The profile that is in force; `None` without a file, or without a profile in it.
+/// The default file need not exist.
 pub(super) fn choose(
     file: Option<&Path>,
+    default_file: Option<&Path>,
     name: Option<&str>,
 ) -> Result<Option<Chosen>, ConfigError> {
-    let (path, must_exist) = match (file, default_file(), name) {
+    let (path, must_exist) = match (file, default_file, name) {
         (Some(path), ..) => (path.to_owned(), true),
-        (None, Some(path), _) => (path, false),
+        (None, Some(path), _) => (path.to_owned(), false),
         (None, None, None) => return Ok(None),
         (None, None, Some(name)) => {
             let profile = name.to_owned();
@@ -104,16 +106,6 @@ pub(super) fn choose(
         name,
         file: path,
     }))
-}
-
-/// The default configuration file; `None` without a home folder, or with one that
-/// is relative to the working folder.
-#[must_use]
-pub fn default_file() -> Option<PathBuf> {
-    use etcetera::BaseStrategy;
-    let folder = etcetera::choose_base_strategy().ok()?.config_dir();
-    let file = folder.join("offboard").join("offboard.toml");
-    Some(file).filter(|file| file.is_absolute())
 }
 
 /// The file may name a program that is run, so nobody else may write it.

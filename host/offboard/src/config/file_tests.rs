@@ -41,7 +41,7 @@ impl Written {
     }
 
     fn choose(&self, name: Option<&str>) -> Result<Option<Chosen>, ConfigError> {
-        choose(Some(&self.path()), name)
+        choose(Some(&self.path()), None, name)
     }
 
     fn refusal(&self) -> String {
@@ -214,7 +214,7 @@ fn a_profile_is_named_or_the_only_one() {
 #[test]
 fn a_file_that_was_named_must_be_there() {
     let missing = Path::new("/no/such/folder/offboard.toml");
-    assert!(choose(Some(missing), None).is_err());
+    assert!(choose(Some(missing), None, None).is_err());
 }
 
 #[cfg(unix)]

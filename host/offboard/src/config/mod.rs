@@ -32,6 +32,7 @@ mod credential;
 mod environment;
 mod error;
 mod file;
+mod folders;
 mod layers;
 mod limit;
 mod plugin;
@@ -50,6 +51,7 @@ use std::path::PathBuf;
 use uuid::Uuid;
 
 use crate::{
+    connection::{InvalidProxy, Proxies},
     identity::{
         TokenClaims,
         cloud::{Choice, Service},
@@ -66,7 +68,7 @@ pub use builder::ConfigBuilder;
 pub use credential::{CredentialError, CredentialFileError};
 pub use environment::Environment;
 pub use error::{ConfigError, InvalidFile};
-pub use file::default_file;
+pub use folders::{default_file, default_ledger};
 pub use limit::{LimitValues, format_limit};
 pub use plugin::PluginSettings;
 pub use rows::Row;
@@ -89,6 +91,11 @@ pub struct Config {
     secrets: Secrets,
     /// Whether App Service gives a managed identity.
     has_identity_endpoint: bool,
+    /// The configuration file and the ledger of the environment's user.
+    default_file: Option<PathBuf>,
+    default_ledger: Option<PathBuf>,
+    /// What the environment says of proxies.
+    proxies: Result<Proxies, InvalidProxy>,
 }
 
 impl Config {
@@ -130,7 +137,15 @@ impl Config {
         let named = self.values.ledger.as_ref();
         named
             .map(|ledger| ledger.value.0.clone())
-            .or_else(default_ledger)
+            .or_else(|| self.default_ledger.clone())
+    }
+
+    /// The proxies that the environment names.
+    ///
+    /// # Errors
+    /// A variable does not name an HTTP proxy.
+    pub fn proxies(&self) -> Result<Proxies, ConfigError> {
+        Ok(self.proxies.clone()?)
     }
 
     /// The tenant of a token and the tenant that was named, if they differ.
@@ -168,15 +183,4 @@ impl Config {
         };
         Ok(choice.service(self.issuer())?)
     }
-}
-
-/// The default path of the ledger; `None` without a home folder, or with one that
-/// is relative to the working folder.
-#[must_use]
-pub fn default_ledger() -> Option<PathBuf> {
-    use etcetera::BaseStrategy;
-    let folders = etcetera::choose_base_strategy().ok()?;
-    let folder = folders.state_dir().unwrap_or_else(|| folders.data_dir());
-    let file = folder.join("offboard").join("ledger.db");
-    Some(file).filter(|file| file.is_absolute())
 }

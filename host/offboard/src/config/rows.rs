@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 use super::{
-    Config, ConfigError, SETTINGS, Source, Sourced, default_file, default_ledger, limit::shown,
-    setting::Setting, value::SettingValue,
+    Config, ConfigError, SETTINGS, Source, Sourced, limit::shown, setting::Setting,
+    value::SettingValue,
 };
-use crate::{Keyword, connection::Proxies, identity::cloud::Service, mask, sandbox::Limit};
+use crate::{Keyword, identity::cloud::Service, mask, sandbox::Limit};
 
 /// What is shown of a secret that is set.
 const SET: &str = "[set]";
@@ -35,8 +35,7 @@ impl Row {
 }
 
 impl Config {
-    /// Every setting that is in force. The proxy is read from the environment of
-    /// this process.
+    /// Every setting that is in force, and the proxy.
     ///
     /// # Errors
     /// The parts of the service do not belong together, or the proxy cannot be
@@ -53,7 +52,7 @@ impl Config {
             }
             // It belongs to the way to the service, too, and is no setting of its own.
             if setting.key == "allow-address" {
-                rows.push(Row::new("proxy", proxy()?));
+                rows.push(Row::new("proxy", self.proxy_shown()?));
             }
         }
         Ok(rows)
@@ -73,7 +72,7 @@ impl Config {
         };
         let found = match setting.key {
             "configuration" => {
-                let value = self.file().or_else(default_file);
+                let value = self.file().or_else(|| self.default_file.clone());
                 return Row {
                     key: setting.key,
                     value: value.map(|file| file.shown()),
@@ -102,7 +101,7 @@ impl Config {
                 auth.map(|auth| auth.map(|auth| auth.name().into()))
             }
             "quota" => or_default(Some(self.effective_quota().shown())),
-            "ledger" => or_default(default_ledger().map(|file| file.shown())),
+            "ledger" => or_default(self.default_ledger.as_ref().map(SettingValue::shown)),
             "limits" => {
                 let limits = &self.plugin.limits;
                 let all = Limit::ALL.into_iter();
@@ -114,13 +113,14 @@ impl Config {
         };
         Row::new(setting.key, found)
     }
-}
 
-/// The proxy, without its credential, and the variable that names it.
-fn proxy() -> Result<Option<Sourced<Value>>, ConfigError> {
-    let proxies = Proxies::from_environment()?;
-    Ok(proxies.proxy().map(|(proxy, variable)| {
-        let source = variable.map_or(Source::Default, |name| Source::Environment(name.to_owned()));
-        Sourced::new(proxy.to_string().into(), source)
-    }))
+    /// The proxy, without its credential, and the variable that names it.
+    fn proxy_shown(&self) -> Result<Option<Sourced<Value>>, ConfigError> {
+        let proxies = self.proxies()?;
+        Ok(proxies.proxy().map(|(proxy, variable)| {
+            let source =
+                variable.map_or(Source::Default, |name| Source::Environment(name.to_owned()));
+            Sourced::new(proxy.to_string().into(), source)
+        }))
+    }
 }

@@ -152,3 +152,32 @@ fn no_layer_writes_a_file_to_standard_output() {
         assert_eq!(files, [folder.path().join("./-")]);
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn the_environment_of_the_caller_decides_and_not_that_of_the_process() {
+    let variables = [
+        ("HOME", "/home/ada"),
+        ("HTTPS_PROXY", "http://proxy.test:8"),
+    ];
+    let builder = Config::builder().environment(Environment::from_iter(variables));
+    let ledger = std::path::Path::new("/home/ada/.local/state/offboard/ledger.db");
+    assert_eq!(builder.ledger_path().unwrap().as_deref(), Some(ledger));
+    let config = builder.build().unwrap();
+    assert_eq!(config.ledger_path().as_deref(), Some(ledger));
+    let rows = config.rows().unwrap();
+    let value = |key: &str| {
+        let row = rows.iter().find(|row| row.key == key).unwrap();
+        (row.value.clone().unwrap(), row.source.to_string())
+    };
+    let file = "/home/ada/.config/offboard/offboard.toml";
+    assert_eq!(value("configuration").0, file);
+    let (proxy, source) = value("proxy");
+    assert_eq!(proxy, "http://proxy.test:8");
+    assert_eq!(source, "environment HTTPS_PROXY");
+
+    let without = Config::builder().build().unwrap();
+    assert_eq!(without.ledger_path(), None);
+    assert_eq!(without.file(), None);
+    assert!(without.proxies().unwrap().proxy().is_none());
+}

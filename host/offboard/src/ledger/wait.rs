@@ -58,6 +58,9 @@ pub struct Waiting {
 impl Waiting {
     /// Reports a wait after 5 seconds, and then every 30 seconds. When `stop` is
     /// cancelled, it no longer waits, except once for 10 seconds to record what was done.
+    /// [`Events::ledger_reporter`] makes an event of a report.
+    ///
+    /// [`Events::ledger_reporter`]: crate::run::Events::ledger_reporter
     pub fn new(report: impl Fn(Waited) + Send + Sync + 'static, stop: CancellationToken) -> Self {
         Self {
             longest: PATIENCE,

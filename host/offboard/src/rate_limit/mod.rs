@@ -65,7 +65,10 @@ pub struct Slot<'a> {
 }
 
 impl RateLimiter {
-    /// A rate limiter that keeps to this quota for each API. A longer wait is told.
+    /// A rate limiter that keeps to this quota for each API. It reports each wait of at
+    /// least 2 seconds; [`Events::rate_limit_reporter`] makes an event of it.
+    ///
+    /// [`Events::rate_limit_reporter`]: crate::run::Events::rate_limit_reporter
     pub fn new(
         quota: Quota,
         session: Arc<Session>,

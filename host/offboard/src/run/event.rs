@@ -155,6 +155,27 @@ pub enum Event {
         #[serde(rename = "afterMs", serialize_with = "milliseconds")]
         after: Duration,
     },
+    /// The next call waits for its turn. This is reported if the rate limiter was made with
+    /// [`Events::rate_limit_reporter`].
+    RateLimited {
+        /// Whether the service asked for the pause. Otherwise the quota is used up.
+        is_requested: bool,
+        /// The time until then.
+        #[serde(rename = "afterMs", serialize_with = "milliseconds")]
+        after: Duration,
+    },
+    /// Another process has locked the ledger. This is reported if the ledger was opened with
+    /// [`Events::ledger_reporter`].
+    LedgerLocked {
+        /// The id of that process, if the system names it.
+        process: Option<u32>,
+        /// How long the wait has lasted.
+        #[serde(rename = "waitedMs", serialize_with = "milliseconds")]
+        waited: Duration,
+        /// How long it may last.
+        #[serde(rename = "longestMs", serialize_with = "milliseconds")]
+        longest: Duration,
+    },
     /// Nothing more is sent.
     Stopped {
         /// The reason.

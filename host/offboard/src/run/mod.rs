@@ -27,6 +27,7 @@ mod tag;
 mod taken;
 mod track;
 mod verdict;
+mod waits;
 mod workers;
 
 pub use dry_run::DryRun;

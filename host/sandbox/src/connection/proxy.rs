@@ -2,7 +2,7 @@
 //! goes and how much passes, and nothing of what is said: TLS is with the
 //! service itself.
 
-use std::{env, ffi::OsString, fmt};
+use std::{ffi::OsString, fmt};
 
 use http::{HeaderValue, Uri};
 use hyper_util::client::proxy::matcher::Matcher;
@@ -47,15 +47,11 @@ pub struct Proxies {
 
 impl Proxies {
     /// What `HTTPS_PROXY` or `ALL_PROXY` (in upper or lower case) says, and
-    /// what `NO_PROXY` exempts.
+    /// what `NO_PROXY` exempts. `value` returns a variable of the caller's environment.
     ///
     /// # Errors
     /// It is set to something else than an HTTP proxy, or to what is no text.
-    pub fn from_environment() -> Result<Self, InvalidProxy> {
-        Self::from_variables(|name| env::var_os(name))
-    }
-
-    fn from_variables(value: impl Fn(&str) -> Option<OsString>) -> Result<Self, InvalidProxy> {
+    pub fn from_variables(value: impl Fn(&str) -> Option<OsString>) -> Result<Self, InvalidProxy> {
         // What is no text is set all the same: taken for nothing, it would
         // have the connection go where the user did not want it.
         let text = |name: &&'static str| {

@@ -79,6 +79,7 @@ pub struct Ledger {
     in_memory: bool,
     /// Its files when it was opened for writing.
     files: Option<Files>,
+    has_lost_entries: bool,
     waiting: Waiting,
     /// Lets one task of this process at a time try to begin a write.
     queue: Arc<Mutex<()>>,
@@ -206,10 +207,18 @@ impl Ledger {
             Err(_) if has_more(path) => return Err(Fault::Beside),
             Err(_) => Self::connect(options.immutable(true), path, false).await?,
         };
+        let has_lost_entries = is_log_damaged(path).await;
         // Another process creates it at this moment: it is still empty.
         if is_empty(&ledger.pool).await? {
-            return Self::empty(path).await;
+            return Ok(Self {
+                has_lost_entries,
+                ..Self::empty(path).await?
+            });
         }
+        let ledger = Self {
+            has_lost_entries,
+            ..ledger
+        };
         ledger.look_through().await?;
         let version: Option<i64> = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations")
             .fetch_one(&ledger.pool)
@@ -258,6 +267,7 @@ impl Ledger {
             path: path.to_owned(),
             in_memory,
             files: None,
+            has_lost_entries: false,
             waiting: Waiting::default(),
             queue: Arc::default(),
         })
@@ -284,6 +294,14 @@ impl Ledger {
             Ok(())
         };
         probe().map_err(|fault| LedgerError::new(path, fault))
+    }
+
+    /// Whether it was opened to look at it, and its newest entries cannot be read: another
+    /// program changed the log of its newest commits, and SQLite ignores what follows the
+    /// damage.
+    #[must_use]
+    pub fn has_lost_entries(&self) -> bool {
+        self.has_lost_entries
     }
 
     /// Where it is.
@@ -425,6 +443,22 @@ impl Ledger {
     fn fault(&self, fault: impl Into<Fault>) -> LedgerError {
         LedgerError::new(&self.path, fault.into())
     }
+}
+
+/// Whether the log beside a ledger is damaged. Another process may be writing it, so that
+/// what was read does not fit together: then it is read again.
+async fn is_log_damaged(path: &Path) -> bool {
+    let is_damaged = || {
+        let log = std::fs::File::open(beside(path, "-wal"))?;
+        std::io::Result::Ok(log::content(&log)?.is_damaged)
+    };
+    for _ in 0..TRIES {
+        if !is_damaged().unwrap_or(false) {
+            return false;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    true
 }
 
 /// Whether a database has nothing in it.

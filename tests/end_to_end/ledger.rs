@@ -5,7 +5,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::support::{World, offboard, program, until_running};
+use crate::support::{Outcome, World, offboard, program, until_running};
 
 fn states(order: &Value) -> Vec<&str> {
     let moments = order["moments"].as_array().unwrap();
@@ -279,6 +279,113 @@ fn a_ledger_of_a_newer_version_is_not_touched() {
     let shown = world.offboard(&["runs"]);
     assert!(shown.stderr.contains("newer version"), "{shown:?}");
     assert!(shown.stderr.contains("help: Use that version"), "{shown:?}");
+}
+
+/// Another process creates it: step by step, and at any moment.
+#[test]
+fn a_ledger_that_is_being_created_has_no_runs_and_is_not_called_damaged() {
+    let world = World::new();
+    let ids = world.online_ids(3);
+    let ledger = world.path("ledger.db");
+    for step in [
+        "",
+        "PRAGMA journal_mode=wal",
+        "CREATE TABLE a (b); DROP TABLE a",
+    ] {
+        fs::write(&ledger, "").unwrap();
+        let script = "import sqlite3,sys; sqlite3.connect(sys.argv[1]).executescript(sys.argv[2])";
+        let made = program("python3")
+            .args(["-c", script])
+            .arg(&ledger)
+            .arg(step)
+            .status();
+        assert!(made.unwrap().success());
+        let before = fs::read(&ledger).unwrap();
+        let shown = world.offboard(&["show", "last"]);
+        assert_eq!(shown.code, 2, "{step}: {shown:?}");
+        assert!(
+            shown.stderr.contains("has no run last"),
+            "{step}: {shown:?}"
+        );
+        let runs = world.offboard(&["runs", "-o", "json"]);
+        assert_eq!((runs.code, runs.rows().len()), (0, 0), "{step}: {runs:?}");
+        assert_eq!(fs::read(&ledger).unwrap(), before, "{step}");
+        fs::remove_file(&ledger).unwrap();
+    }
+    for id in &ids {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = folder.path().join("ledger.db");
+        let run = ["run", id, "--comment", "x", "--yes", "--ledger"];
+        let mut run = world.command(&run).arg(&ledger).spawn().unwrap();
+        let show = || {
+            Outcome::from(
+                world
+                    .command(&["show", "last", "--ledger"])
+                    .arg(&ledger)
+                    .output()
+                    .unwrap(),
+            )
+        };
+        while run.try_wait().unwrap().is_none() {
+            let shown = show();
+            let words = ["has no run last", "No such file"];
+            let is_new = words.iter().any(|words| shown.stderr.contains(words));
+            let is_there = shown.stderr.contains("Run ");
+            assert!(is_new || is_there, "{shown:?}");
+        }
+        assert_eq!(show().code, 0, "{:?}", show());
+    }
+}
+
+/// SQLite ignores what follows the damage, without a word.
+#[cfg(unix)]
+#[test]
+fn a_log_that_was_damaged_is_reported_and_left_as_it_is() {
+    use std::os::unix::fs::FileExt as _;
+
+    use offboard_simulator::{Config, FaultPlan};
+
+    let world = World::with(|config: &mut Config| {
+        config.faults = FaultPlan::parse(["offboard:2:delay=60s"]).unwrap();
+    });
+    let ids = world.online_ids(2);
+    world.run(&[&ids[0]]);
+    let second = ["run", &ids[1], "--comment", "x", "--yes"];
+    let mut child = world.command(&second).spawn().unwrap();
+    until_running(&mut child, "a request", || world.posts().len() == 2);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let (file, log) = (world.path("ledger.db"), world.path("ledger.db-wal"));
+    let whole = fs::read(&log).unwrap();
+    let lost = "has lost its newest entries";
+    let shown = world.offboard(&["show", "last", "-o", "json"]);
+    assert_eq!(shown.row()["machineId"], ids[1].as_str(), "{shown:?}");
+    assert!(!shown.stderr.contains(lost), "{shown:?}");
+    // In the head of the log, and in its first page.
+    for at in [3, 20, 32 + 24 + 100] {
+        fs::write(&log, &whole).unwrap();
+        let open = fs::OpenOptions::new().write(true).open(&log).unwrap();
+        open.write_all_at(&[whole[at] ^ 1], at as u64).unwrap();
+        drop(open);
+        let before = (fs::read(&file).unwrap(), fs::read(&log).unwrap());
+        for command in [
+            &["runs", "-o", "json"][..],
+            &["show", "last"],
+            &["export", "last"],
+        ] {
+            let shown = world.offboard(command);
+            assert!(shown.stderr.contains(lost), "{at} {command:?}: {shown:?}");
+            assert_eq!(shown.code, 0, "{at} {command:?}: {shown:?}");
+            // What was recorded before is shown.
+            assert!(!shown.stdout.is_empty(), "{at} {command:?}: {shown:?}");
+            assert!(
+                !shown.stdout.contains(&ids[1]),
+                "{at} {command:?}: {shown:?}"
+            );
+        }
+        let after = (fs::read(&file).unwrap(), fs::read(&log).unwrap());
+        assert!(before == after, "{at}");
+    }
 }
 
 /// Where nothing can be written, SQLite cannot make the lock that it reads with,

@@ -308,6 +308,52 @@ fn a_success_that_is_shown_later_says_that_the_machine_has_reported_since() {
     assert_eq!(service.server.posts(), 1);
 }
 
+/// An order that was unknown, and whose offboarding turns out to have ended long ago.
+#[test]
+fn a_success_that_was_found_out_says_that_the_machine_has_reported_since() {
+    for is_resumed in [true, false] {
+        let is_listed = Arc::new(AtomicU16::new(u16::from(!is_resumed)));
+        let listed = Arc::clone(&is_listed);
+        let server = Scripted::new(move |request, posts| {
+            let is_over = posts > 0 && listed.load(Ordering::SeqCst) > 0;
+            Some(match request {
+                _ if request.starts_with("POST ") => Reply::raw(b""),
+                _ if request.starts_with("GET /api/machineactions") => {
+                    let done = is_over.then(|| action(FIRST, "Succeeded", "Retired"));
+                    let list = json!({"value": done.into_iter().collect::<Vec<_>>()});
+                    Reply::new(200, &list.to_string())
+                }
+                _ => {
+                    let last_seen = if is_over { SINCE } else { BEFORE };
+                    let machine = json!({
+                        "id": MACHINE, "computerDnsName": "host1.example.test",
+                        "osPlatform": "Windows11", "healthStatus": "Inactive",
+                        "onboardingStatus": "Onboarded", "lastSeen": last_seen,
+                    });
+                    Reply::new(200, &machine.to_string())
+                }
+            })
+        });
+        let grace = if is_resumed {
+            "--grace=0s"
+        } else {
+            "--grace=5s"
+        };
+        let mut outcome = server.run(&[grace]);
+        if is_resumed {
+            assert_eq!(outcome.row()["state"], "unknown", "{outcome:?}");
+            is_listed.store(1, Ordering::SeqCst);
+            let resume = ["resume", "--yes", "--grace", "0s", "-o", "json"];
+            outcome = server.command(&resume);
+        }
+        let row = outcome.row();
+        assert_eq!(row["state"], "succeeded", "{outcome:?}");
+        assert_eq!(row["action"]["id"], FIRST, "{outcome:?}");
+        assert_eq!(row["error"]["kind"], "seen-since", "{outcome:?}");
+        assert_eq!((outcome.code, server.posts()), (1, 1), "{outcome:?}");
+    }
+}
+
 #[test]
 fn a_status_reports_that_it_does_not_know_whether_the_machine_has_reported() {
     let service = Service::new(succeeded());

@@ -13,7 +13,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::support::{MACHINE, Reply, Scripted, program};
+use crate::support::{MACHINE, Outcome, Reply, Scripted, command, program};
 
 /// Longer than a list is fresh.
 const OLD: Duration = Duration::from_millis(5200);
@@ -242,6 +242,63 @@ fn what_was_done_while_the_ledger_was_locked_is_not_done_again() {
     let outcome = server.run(&[]);
     assert_eq!(server.posts(), 0, "{outcome:?}");
     assert_eq!(outcome.row()["state"], "skipped", "{outcome:?}");
+}
+
+/// A sign-in between the list and the request takes longer than a list is fresh.
+#[cfg(unix)]
+#[test]
+fn what_was_done_during_a_slow_sign_in_is_not_done_again() {
+    let listed: Arc<OnceLock<std::path::PathBuf>> = Arc::default();
+    let is_listed = Arc::clone(&listed);
+    let lists = AtomicUsize::new(0);
+    let server = Scripted::new(move |request, _| {
+        if !is_list(request) {
+            return None;
+        }
+        if lists.fetch_add(1, Ordering::SeqCst) > 0 {
+            return Some(list(&[action("a1", MACHINE, "Succeeded")]));
+        }
+        // From now on, a token is long in coming. The one that there is ends meanwhile.
+        std::fs::write(is_listed.get().unwrap(), "").unwrap();
+        std::thread::sleep(Duration::from_millis(1500));
+        None
+    });
+    listed.set(server.path("listed")).unwrap();
+    let script = server.path("sign-in");
+    let text = r#"
+        folder=$(dirname "$0")
+        life=1
+        if [ -e "$folder/listed" ]; then sleep 6; life=3600; fi
+        echo >> "$folder/signed-in"
+        echo "{\"access_token\": \"a.secret.token\", \"expires_in\": $life}"
+    "#;
+    std::fs::write(&script, text).unwrap();
+    let mut run = command([
+        "run",
+        MACHINE,
+        "--comment",
+        "Retired",
+        "--yes",
+        "-o",
+        "json",
+    ]);
+    let outcome = Outcome::from(
+        run.env("OFFBOARD_API_ROOT", server.root())
+            .env("OFFBOARD_TOKEN_COMMAND", format!("sh {}", script.display()))
+            .env("OFFBOARD_LEDGER", server.path("ledger.db"))
+            .output()
+            .unwrap(),
+    );
+    let signed_in = std::fs::read_to_string(server.path("signed-in")).unwrap();
+    assert!(signed_in.lines().count() >= 2, "{outcome:?}");
+    assert_eq!(server.posts(), 0, "{outcome:?}");
+    assert_eq!(outcome.row()["state"], "skipped", "{outcome:?}");
+    let seen = server.seen();
+    assert_eq!(
+        seen.iter().filter(|one| is_list(one)).count(),
+        2,
+        "{seen:?}"
+    );
 }
 
 /// Locks the ledger until what was listed now is old.

@@ -132,6 +132,39 @@ fn what_becomes_visible_after_the_grace_time_is_not_done_twice() {
     }
 }
 
+/// A playbook that repeats a step, or several workers of it, at once. One of them sends;
+/// the others wait for its confirmation, and return what became of its orders so far.
+#[test]
+fn one_request_id_in_four_processes_is_one_request_for_each_machine() {
+    let world = World::with(|config: &mut Config| {
+        config.action_time = Duration::from_secs(3600);
+        config.faults = FaultPlan::parse(["offboard:always:delay=300ms"]).unwrap();
+    });
+    let ids = world.online_ids(3);
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let args = ["run", "--comment", "x", "--yes", "--request-id", "K"];
+    let args = [&args[..], &["-o", "json"], &ids].concat();
+    let running = [(); 4].map(|()| world.command(&args).spawn().unwrap());
+    let outcomes = running.map(|child| Outcome::from(child.wait_with_output().unwrap()));
+    assert_eq!(world.posts().len(), ids.len(), "{outcomes:?}");
+    // 4: an order is still being sent by another process.
+    let ends = |code| outcomes.iter().filter(|one| one.code == code).count();
+    assert!(ends(0) >= 1, "{outcomes:?}");
+    assert_eq!(ends(0) + ends(4), outcomes.len(), "{outcomes:?}");
+    for outcome in &outcomes {
+        for row in outcome.rows() {
+            let state = row["state"].as_str().unwrap();
+            let is_done = state == "accepted" || outcome.code == 4;
+            assert!(is_done, "{outcome:?}");
+        }
+    }
+    assert_eq!(world.recorded_runs().len(), 1);
+    let later = world.offboard(&args);
+    assert_eq!(later.code, 0, "{later:?}");
+    assert!(later.rows().iter().all(|row| row["state"] == "accepted"));
+    assert_eq!(world.posts().len(), ids.len(), "{later:?}");
+}
+
 /// The quota is one, however many processes there are.
 #[test]
 fn on_one_ledger_the_quota_is_shared() {

@@ -32,14 +32,23 @@ fn ledger_of(args: &LedgerArgs) -> Result<Option<PathBuf>> {
     args.layers()?.ledger_path().map_err(explain)
 }
 
-async fn ledger(args: &LedgerArgs) -> Result<Ledger> {
+async fn ledger(args: &LedgerArgs, screen: &Screen) -> Result<Ledger> {
     let path = ledger_of(args)?.context("there is no home folder: name a ledger with --ledger")?;
     // Standard output must not overwrite the ledger that is read.
     let mut files = Files::default();
     files.ledger(&path);
     files.streams();
     files.check()?;
-    Ok(Ledger::view(&path).await?)
+    let ledger = Ledger::view(&path).await?;
+    if ledger.has_lost_entries() {
+        screen.warn(&format!(
+            "The ledger {} has lost its newest entries, because the file beside it that ends in \
+             -wal is damaged. What was recorded before is shown. Query the service for the \
+             machines that were ordered last before you order them again.",
+            mask::path(&path)
+        ));
+    }
+    Ok(ledger)
 }
 
 pub(super) async fn runs(args: RunsArgs, screen: &Screen) -> Result<Exit> {
@@ -51,7 +60,7 @@ pub(super) async fn runs(args: RunsArgs, screen: &Screen) -> Result<Exit> {
             screen.say(&format!("The ledger {} does not exist.", mask::path(path)));
             Vec::new()
         }
-        _ => ledger(&args.ledger).await?.runs().await?,
+        _ => ledger(&args.ledger, screen).await?.runs().await?,
     };
     let runs: Vec<RunInfo> = runs.iter().map(RunInfo::from).collect();
     let mut rows = Rows::new(*screen, format);
@@ -78,7 +87,7 @@ pub(super) async fn runs(args: RunsArgs, screen: &Screen) -> Result<Exit> {
 }
 
 pub(super) async fn show(args: ShowArgs, screen: &Screen) -> Result<Exit> {
-    let ledger = ledger(&args.ledger).await?;
+    let ledger = ledger(&args.ledger, screen).await?;
     let run = ledger.run(&args.run).await?;
     let row = RunInfo::from(&run);
     screen.say(&format!(
@@ -128,7 +137,7 @@ fn went_wrong(order: &Order) -> bool {
 }
 
 pub(super) async fn export(args: ExportArgs, screen: &Screen) -> Result<Exit> {
-    let ledger = ledger(&args.ledger).await?;
+    let ledger = ledger(&args.ledger, screen).await?;
     let run = ledger.run(&args.run).await?;
     match args.output {
         ExportFormat::Jsonl => {

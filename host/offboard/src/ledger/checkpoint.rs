@@ -2,11 +2,11 @@
 //! whatever has become of the log. If another program damaged it, that would destroy what
 //! was recorded long before.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use sqlx::{SqliteConnection, SqlitePool};
 
-use super::{error::LedgerErrorKind, files::Files};
+use super::{error::LedgerErrorKind, files::Files, log, sidecar::beside};
 
 /// How often a log is read before it is taken for damaged, and the pause between.
 const TRIES: usize = 5;
@@ -26,6 +26,22 @@ pub(super) async fn check_whole(pool: &SqlitePool, files: &Files) -> Result<(), 
         // One that was moved or deleted is open all the same.
         Err(_) => Ok(()),
     }
+}
+
+/// Whether the log beside a ledger is damaged. Another process may be writing it, so that
+/// what was read does not fit together: then it is read again.
+pub(super) async fn is_log_damaged(path: &Path) -> bool {
+    let is_damaged = || {
+        let log = std::fs::File::open(beside(path, "-wal"))?;
+        std::io::Result::Ok(log::content(&log)?.is_damaged)
+    };
+    for _ in 0..TRIES {
+        if !is_damaged().unwrap_or(false) {
+            return false;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    true
 }
 
 /// Checks that the log has all frames that its index names. Returns how many there are

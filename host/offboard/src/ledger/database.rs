@@ -25,12 +25,21 @@ pub struct Ledger {
     pub(super) in_memory: bool,
     /// Its files when it was opened for writing.
     pub(super) files: Option<Files>,
+    pub(super) has_lost_entries: bool,
     pub(super) waiting: Waiting,
     /// Lets one task of this process at a time try to begin a write.
     pub(super) queue: Arc<Mutex<()>>,
 }
 
 impl Ledger {
+    /// Whether it was opened to be read, and its newest entries cannot be read: another
+    /// program changed the log of its newest commits, and SQLite ignores what follows the
+    /// damage.
+    #[must_use]
+    pub fn has_lost_entries(&self) -> bool {
+        self.has_lost_entries
+    }
+
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {

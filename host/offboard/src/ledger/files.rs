@@ -95,7 +95,7 @@ impl Files {
     /// deleted: SQLite still has it open.
     pub(super) fn committed(&self) -> io::Result<u32> {
         let log = self.open_log.lock().unwrap_or_else(PoisonError::into_inner);
-        log::committed(&log)
+        Ok(log::content(&log)?.committed)
     }
 
     /// Whether the file has shrunk since it was last seen.

@@ -13,19 +13,33 @@ use std::{
 const HEAD: usize = 32;
 const FRAME: usize = 24;
 
-/// How many frames the next process finds: up to the last one that is whole and ends a
-/// commit.
-pub(super) fn committed(mut log: &File) -> io::Result<u32> {
+/// What the next process finds in a log.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Content {
+    /// How many frames there are, up to the last one that is whole and ends a commit.
+    pub(super) committed: u32,
+    /// A commit of the same generation follows what cannot be read. The next process
+    /// ignores it.
+    pub(super) is_damaged: bool,
+}
+
+/// Reads a log as the next process would.
+pub(super) fn content(mut log: &File) -> io::Result<Content> {
     log.rewind()?;
     let mut log = BufReader::with_capacity(1 << 16, log);
     let mut head = [0; HEAD];
     if !fill(&mut log, &mut head)? {
-        return Ok(0);
+        return Ok(Content::default());
     }
+    // SQLite does not write a head that cannot be read.
+    let damaged = Content {
+        committed: 0,
+        is_damaged: true,
+    };
     let is_big = match word(&head, 0) {
         0x377f_0682 => false,
         0x377f_0683 => true,
-        _ => return Ok(0),
+        _ => return Ok(damaged),
     };
     let mut sum = Checksum {
         is_big,
@@ -34,23 +48,29 @@ pub(super) fn committed(mut log: &File) -> io::Result<u32> {
     sum.add(&head[..24]);
     let size = word(&head, 8);
     if !sum.is(&head, 24) || !size.is_power_of_two() || !(512..=65_536).contains(&size) {
-        return Ok(0);
+        return Ok(damaged);
     }
     let mut frame = [0; FRAME];
     let mut page = vec![0; size as usize];
-    let (mut at, mut committed) = (0, 0);
+    let (mut at, mut content) = (0, Content::default());
+    let mut is_readable = true;
     while fill(&mut log, &mut frame)? && fill(&mut log, &mut page)? {
         sum.add(&frame[..8]);
         sum.add(&page);
-        if frame[8..16] != head[16..24] || !sum.is(&frame, 16) {
+        let is_current = frame[8..16] == head[16..24];
+        let ends_commit = word(&frame, 4) > 0;
+        is_readable &= is_current && sum.is(&frame, 16);
+        at += 1;
+        if is_readable && ends_commit {
+            content.committed = at;
+        }
+        // Frames of earlier generations may follow, which have other salts.
+        if !is_readable && is_current && ends_commit {
+            content.is_damaged = true;
             break;
         }
-        at += 1;
-        if word(&frame, 4) > 0 {
-            committed = at;
-        }
     }
-    Ok(committed)
+    Ok(content)
 }
 
 /// SQLite's checksum, which goes on from frame to frame.

@@ -8,6 +8,7 @@ use sqlx::{
 };
 
 use super::{
+    checkpoint,
     database::{KeepOpen, Ledger},
     error::{LedgerError, LedgerErrorKind},
     files::Files,
@@ -126,10 +127,18 @@ impl Ledger {
             Err(_) if has_more(path) => return Err(LedgerErrorKind::Beside),
             Err(_) => Self::connect(options.immutable(true), path, false).await?,
         };
+        let has_lost_entries = checkpoint::is_log_damaged(path).await;
         // Another process creates it at this moment: it is still empty.
         if is_empty(&ledger.pool).await? {
-            return Self::empty(path).await;
+            return Ok(Self {
+                has_lost_entries,
+                ..Self::empty(path).await?
+            });
         }
+        let ledger = Self {
+            has_lost_entries,
+            ..ledger
+        };
         ledger.quick_check().await?;
         let version: Option<i64> = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations")
             .fetch_one(&ledger.pool)
@@ -181,6 +190,7 @@ impl Ledger {
             path: path.to_owned(),
             in_memory,
             files: None,
+            has_lost_entries: false,
             waiting: Waiting::default(),
             queue: Arc::default(),
         })

@@ -11,7 +11,6 @@ impl Events {
     /// [`Event::RateLimited`].
     ///
     /// [`RateLimiter::new`]: crate::rate_limit::RateLimiter::new
-    #[must_use]
     pub fn rate_limit_reporter(&self) -> impl Fn(Wait) + Send + Sync + 'static + use<> {
         let events = self.clone();
         move |wait| {
@@ -30,7 +29,6 @@ impl Events {
     /// [`Event::LedgerLocked`].
     ///
     /// [`Waiting::new`]: crate::ledger::Waiting::new
-    #[must_use]
     pub fn ledger_reporter(&self) -> impl Fn(Waited) + Send + Sync + 'static + use<> {
         let events = self.clone();
         move |waited| {

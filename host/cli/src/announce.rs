@@ -222,7 +222,7 @@ fn to_resend(course: &Course<'_>, screen: &Screen, resent: u64, unknown: &[Entry
 fn few(screen: &Screen, entries: &[Entry]) {
     let seen: Vec<&Entry> = entries
         .iter()
-        .filter(|entry| entry.order.seen().is_some())
+        .filter(|entry| entry.order.device().is_some())
         .collect();
     if !seen.is_empty() {
         screen.say(&report::planned(&seen));

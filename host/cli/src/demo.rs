@@ -101,7 +101,7 @@ async fn tour(screen: &Screen, signals: &Signals, simulator: &Simulator) -> Resu
     let again = plan(&runner, &offline.machine.id, "Stolen, INC-1234").await?;
     let again = send(&runner, again).await?;
     ensure!(
-        again.order.is_joined(),
+        again.order.is_adopted(),
         "the simulator took a second offboarding"
     );
     screen.line(&format!(
@@ -162,7 +162,7 @@ async fn success(screen: &Screen, runner: &Runner, machine: &str) -> Result<()> 
     let run = plan(runner, machine, "Stolen, INC-1234").await?;
     runner.preflight(run, true, &Events::none()).await?;
     let entry = the_order(runner, run).await?;
-    let seen = entry.order.seen().context("the preflight failed")?;
+    let seen = entry.order.device().context("the preflight failed")?;
     screen.line("Before (preflight):");
     screen.line(&report::planned(&[&entry]));
     let platform = seen.platform.clone();

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use offboard::{
     contract::Retry,
     ledger::{Ledger, Plan, Session, Who},
-    order::{Look, Order, State, Target},
+    order::{Order, Preflight, State, Target},
     rate_limit::{Quota, RateLimiter},
     run::{Events, Runner, SendOptions},
     sandbox::CallError,
@@ -35,7 +35,7 @@ async fn run(guest: &str, server: &Scripted) -> Order {
     let run = planned.await.unwrap();
     // The look is the guest's, too: what it brings does not matter here.
     let mut entry = ledger.entries(run, 0, 1).await.unwrap().remove(0);
-    entry.order.looked(Look::Unavailable);
+    entry.order.record_preflight(Preflight::Unavailable);
     runner.session.save(&mut entry).await.unwrap();
     runner
         .send(run, SendOptions::default(), &Events::none())

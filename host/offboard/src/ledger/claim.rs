@@ -110,8 +110,8 @@ impl Session {
         };
         let claimed = claim.await.map_err(|error: Fault| self.fault(error))?;
         Ok(claimed.map(|(request, now)| {
-            entry.order.send_again();
-            entry.order.sending();
+            entry.order.plan_resend();
+            entry.order.mark_sending();
             entry.was = State::Sending;
             entry.owner = Some(self.id);
             entry.sent = Some(now);

@@ -7,7 +7,7 @@ use sqlx::{Row, Sqlite, Transaction, sqlite::SqliteRow};
 use super::{Fault, Session, now};
 use crate::{
     contract::{ActionStatus, ActionType, Comment, MachineAction, MachineId, Problem},
-    order::{Look, Order, Recorded, Seen, State, Target},
+    order::{DeviceSnapshot, Order, Preflight, Recorded, State, Target},
 };
 
 /// An order, as it stands in the ledger.
@@ -74,8 +74,10 @@ impl Entry {
             Some(Ok(problem)) => Some(problem),
             _ => None,
         };
-        let seen = order.seen();
-        let seen = |of: fn(&Seen) -> &Option<String>| seen.and_then(|seen| of(seen).as_deref());
+        let device = order.device();
+        let value = |of: fn(&DeviceSnapshot) -> &Option<String>| {
+            device.and_then(|device| of(device).as_deref())
+        };
         let written = sqlx::query(
             "UPDATE orders SET machine = ?, name = ?, state = ?, joined = ?, not_before = ?, \
              known = ?, named = ?, action_id = ?, action_status = ?, action = ?, problem = ?, \
@@ -87,7 +89,7 @@ impl Entry {
         .bind(order.machine().map(MachineId::as_str))
         .bind(order.name())
         .bind(order.state().name())
-        .bind(order.is_joined())
+        .bind(order.is_adopted())
         .bind(self.not_before)
         .bind(ids(self.known.as_ref()))
         .bind(&self.named)
@@ -95,16 +97,16 @@ impl Entry {
         .bind(action.map(|action| action.status.name()))
         .bind(action.map(|action| &action.json))
         .bind(problem)
-        .bind(order.look().map(|look| match look {
-            Look::Seen(_) => "ok",
-            Look::Unavailable => "unavailable",
+        .bind(order.preflight().map(|preflight| match preflight {
+            Preflight::Found(_) => "ok",
+            Preflight::Unavailable => "unavailable",
         }))
-        .bind(seen(|seen| &seen.platform))
-        .bind(seen(|seen| &seen.version))
-        .bind(seen(|seen| &seen.health))
-        .bind(seen(|seen| &seen.onboarding))
-        .bind(seen(|seen| &seen.last_seen))
-        .bind(seen(|seen| &seen.merged_into))
+        .bind(value(|device| &device.platform))
+        .bind(value(|device| &device.version))
+        .bind(value(|device| &device.health))
+        .bind(value(|device| &device.onboarding))
+        .bind(value(|device| &device.last_seen))
+        .bind(value(|device| &device.merged_into))
         .bind(self.id)
         .bind(self.attempts)
         .bind(self.was.name())
@@ -158,8 +160,8 @@ impl Entry {
             name,
             state,
             problem,
-            joined: row.try_get("joined")?,
-            look: look(row)?,
+            is_adopted: row.try_get("joined")?,
+            preflight: preflight(row)?,
         };
         Ok(Self {
             id: row.try_get("id")?,
@@ -204,12 +206,12 @@ fn action(
     }))
 }
 
-fn look(row: &SqliteRow) -> Result<Option<Look>, Fault> {
-    let preflight: Option<String> = row.try_get("preflight")?;
-    Ok(match preflight.as_deref() {
+fn preflight(row: &SqliteRow) -> Result<Option<Preflight>, Fault> {
+    let result: Option<String> = row.try_get("preflight")?;
+    Ok(match result.as_deref() {
         None => None,
-        Some("unavailable") => Some(Look::Unavailable),
-        Some(_) => Some(Look::Seen(Seen {
+        Some("unavailable") => Some(Preflight::Unavailable),
+        Some(_) => Some(Preflight::Found(DeviceSnapshot {
             platform: row.try_get("platform")?,
             version: row.try_get("version")?,
             health: row.try_get("health")?,

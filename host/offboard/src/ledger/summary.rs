@@ -4,14 +4,14 @@
 use sqlx::Row;
 
 use super::{Fault, Ledger, LedgerError, RunId};
-use crate::order::Seen;
+use crate::order::DeviceSnapshot;
 
 /// Planned orders of whose machines the same is known.
 #[derive(Debug, Clone)]
 pub struct Alike {
     /// What is known of each, but for when it was seen; of those that were merged
     /// into others, one of the others.
-    pub seen: Option<Seen>,
+    pub seen: Option<DeviceSnapshot>,
     /// How many they are.
     pub orders: u64,
     /// How many of them are not known to have been seen.
@@ -66,12 +66,12 @@ impl Alike {
             (row.try_get("first")?, row.try_get("last")?);
         let seen: Option<bool> = row.try_get("seen")?;
         let seen = match seen {
-            Some(true) => Some(Seen {
+            Some(true) => Some(DeviceSnapshot {
                 platform: row.try_get("platform")?,
                 health: row.try_get("health")?,
                 onboarding: row.try_get("onboarding")?,
                 merged_into: row.try_get("merged")?,
-                ..Seen::default()
+                ..DeviceSnapshot::default()
             }),
             _ => None,
         };

@@ -5,7 +5,7 @@ use super::files::Known;
 use super::*;
 use crate::{
     contract::{Problem, Retry},
-    order::{Look, State, Target},
+    order::{Preflight, State, Target},
     plan::{Confirmation, Method},
 };
 
@@ -44,7 +44,7 @@ async fn ordered(session: &Session) -> Entry {
         .unwrap();
     session.confirm(run, true, &consent()).await.unwrap();
     let mut entry = session.ledger().entries(run, 0, 1).await.unwrap().remove(0);
-    entry.order.looked(Look::Unavailable);
+    entry.order.record_preflight(Preflight::Unavailable);
     session.save(&mut entry).await.unwrap();
     entry
 }
@@ -121,7 +121,7 @@ async fn of_one_run_a_machine_is_sent_for_once_also_where_that_is_done_again() {
     let run = run.await.unwrap();
     let mut entries = ledger.entries(run, 0, 2).await.unwrap();
     for entry in &mut entries {
-        entry.order.looked(Look::Unavailable);
+        entry.order.record_preflight(Preflight::Unavailable);
     }
     session.save_all(&mut entries).await.unwrap();
     let [first, second] = &mut entries[..] else {
@@ -165,11 +165,13 @@ async fn orders_are_told_together_by_what_is_known_of_their_machines() {
     let run = run.await.unwrap();
     let mut entries = ledger.entries(run, 0, 9).await.unwrap();
     for (entry, last_seen) in entries.iter_mut().zip([Some("2"), None, Some("1")]) {
-        entry.order.looked(Look::Seen(crate::order::Seen {
-            platform: Some("Linux".to_owned()),
-            last_seen: last_seen.map(ToOwned::to_owned),
-            ..crate::order::Seen::default()
-        }));
+        entry
+            .order
+            .record_preflight(Preflight::Found(crate::order::DeviceSnapshot {
+                platform: Some("Linux".to_owned()),
+                last_seen: last_seen.map(ToOwned::to_owned),
+                ..crate::order::DeviceSnapshot::default()
+            }));
     }
     session.save_all(&mut entries).await.unwrap();
     assert_eq!(ledger.not_looked_at(run).await.unwrap(), 1);

@@ -129,7 +129,7 @@ fn read_later(order: &Order, moments: &[Moment], requests: &[Evidence]) -> Optio
 
 async fn order_of(ledger: &Ledger, entry: &Entry) -> Result<ReportOrder, LedgerError> {
     let order = &entry.order;
-    let seen = order.seen();
+    let seen = order.device();
     let moments = ledger.moments(entry).await?;
     let requests = ledger.evidence(entry).await?;
     Ok(ReportOrder {

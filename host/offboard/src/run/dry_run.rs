@@ -68,7 +68,7 @@ impl Runner {
                 let is_blocked = pending.is_some();
                 pending
                     .into_iter()
-                    .for_each(|action| order.blocked_by(action));
+                    .for_each(|action| order.record_blocking_action(action));
                 is_blocked
             });
             self.session.save_all(&mut entries).await?;

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     contract::{Problem, Retry},
     ledger::{Entry, LedgerError, RunId},
-    order::{Look, State, Target, Verdict},
+    order::{Preflight, State, Target, Verdict},
 };
 
 /// Orders that are read from the ledger at once.
@@ -121,7 +121,7 @@ impl Runner {
                     order: (&*entry).into(),
                     problem: problem.clone(),
                 });
-                entry.order.looked(Look::Unavailable);
+                entry.order.record_preflight(Preflight::Unavailable);
                 self.apply_policy(&mut entry.order, None);
             }
             Err(problem) => settle_unsendable(&mut entry.order, problem),

@@ -137,7 +137,7 @@ impl Unresolved {
         let is_old = known.is_some_and(|known| known.contains(&action.id.to_ascii_lowercase()));
         order.settle(Verdict::Accepted(Box::new(action)));
         if is_old || !is_own {
-            order.joined();
+            order.mark_adopted();
         }
     }
 }

@@ -77,7 +77,7 @@ impl Runner {
             return Err(error);
         }
         if polled.is_err() || self.stopped() {
-            self.deadline(run).await?;
+            self.mark_pending(run).await?;
         }
         self.rate_limiter.flush().await
     }
@@ -106,15 +106,15 @@ impl Runner {
                         for entry in &mut open {
                             match found(entry, &listing) {
                                 Found::Changed(action) => {
-                                    entry.order.follow(*action);
+                                    entry.order.track(*action);
                                     events.send(Event::Changed {
                                         order: (&*entry).into(),
                                     });
                                 }
-                                Found::Same => entry.order.followed(),
+                                Found::Same => entry.order.confirm_status(),
                                 Found::NotListed if is_overdue(entry) => {
                                     let was = entry.order.is_not_listed();
-                                    entry.order.not_listed(not_listed(entry));
+                                    entry.order.mark_not_listed(not_listed_problem(entry));
                                     if !was {
                                         events.send(Event::Changed {
                                             order: (&*entry).into(),
@@ -132,7 +132,7 @@ impl Runner {
                             "forbidden" | "unauthorized" | "no-credential" | "ledger"
                         ) =>
                     {
-                        self.cannot_follow(run, &problem).await?;
+                        self.record_tracking_problem(run, &problem).await?;
                         events.send(Event::TrackingStopped {
                             problem: problem.clone(),
                         });
@@ -160,13 +160,19 @@ impl Runner {
         Ok(more)
     }
 
-    async fn cannot_follow(&self, run: RunId, problem: &Problem) -> Result<(), LedgerError> {
-        self.each_accepted(run, |entry| entry.order.cannot_follow(problem.clone()))
-            .await
+    async fn record_tracking_problem(
+        &self,
+        run: RunId,
+        problem: &Problem,
+    ) -> Result<(), LedgerError> {
+        self.each_accepted(run, |entry| {
+            entry.order.record_tracking_problem(problem.clone())
+        })
+        .await
     }
 
-    async fn deadline(&self, run: RunId) -> Result<(), LedgerError> {
-        self.each_accepted(run, |entry| entry.order.deadline())
+    async fn mark_pending(&self, run: RunId) -> Result<(), LedgerError> {
+        self.each_accepted(run, |entry| entry.order.mark_pending())
             .await
     }
 
@@ -263,7 +269,7 @@ fn is_overdue(entry: &Entry) -> bool {
     entry.sent.is_none_or(|sent| now() - sent >= LISTED_LATE)
 }
 
-fn not_listed(entry: &Entry) -> Problem {
+fn not_listed_problem(entry: &Entry) -> Problem {
     let id = entry.order.action().map_or("", |action| &action.id);
     let message = format!(
         "the service does not list action {id} any more, so that what became of it cannot be read"

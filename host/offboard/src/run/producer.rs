@@ -51,7 +51,7 @@ pub(super) enum Production {
     /// Read the orders after this number, and list their machines' actions.
     Read { after: u64 },
     /// List the machines' actions of these orders.
-    List(Batch),
+    List(Box<Batch>),
 }
 
 /// What has become of a batch.
@@ -87,7 +87,7 @@ impl Producer {
             State::Idle => {}
             State::Waiting(outage, due, batch) if due <= now => {
                 self.state = State::InFlight(Some(outage));
-                return Some(Production::List(*batch));
+                return Some(Production::List(batch));
             }
             state => {
                 self.state = state;
@@ -97,7 +97,7 @@ impl Producer {
         if !self.relist.is_empty() {
             let count = self.relist.len().min(BATCH as usize);
             let entries = self.relist.drain(..count).collect();
-            return Some(Production::List(Batch::new(entries, self.after)));
+            return Some(Production::List(Box::new(Batch::new(entries, self.after))));
         }
         if self.after.is_none() {
             self.state = State::Idle;

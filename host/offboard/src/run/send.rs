@@ -228,7 +228,7 @@ impl<'a> Scheduler<'a> {
                 Production::Read { after } => runner.read_batch(run, after, again).await?,
                 Production::List(mut batch) => {
                     runner.compare_batch(&mut batch, again).await?;
-                    batch
+                    *batch
                 }
             };
             Ok(Completed::Batch(batch))

@@ -8,7 +8,7 @@ use offboard::{
     grant::{Grant, Route},
     ledger::{Alike, Counts, Entry, LedgerError, RunId},
     order::State,
-    run::Rehearsed,
+    run::DryRun,
     text::clean,
 };
 
@@ -59,11 +59,11 @@ pub(super) fn resent(screen: &Screen, names: &[String]) {
 }
 
 /// Why a dry run cannot tell what is under way.
-pub(super) fn rehearsed(screen: &Screen, rehearsed: &Rehearsed) {
+pub(super) fn rehearsed(screen: &Screen, rehearsed: &DryRun) {
     let why = match rehearsed {
-        Rehearsed::Yes => return,
-        Rehearsed::TooMany => "is not asked of so many".to_owned(),
-        Rehearsed::No(problem) => format!("cannot be told: {}", report::words(problem)),
+        DryRun::Complete => return,
+        DryRun::TooMany => "is not asked of so many".to_owned(),
+        DryRun::Unavailable(problem) => format!("cannot be told: {}", report::words(problem)),
     };
     screen.say(&format!(
         "note: whether offboardings of these machines are under way already {why}"

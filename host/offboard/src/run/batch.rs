@@ -265,7 +265,7 @@ fn adopt(order: &mut Order, action: MachineAction, listing: &Listing) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     #![allow(clippy::unwrap_used)]
     use std::cell::Cell;
 
@@ -275,7 +275,8 @@ mod tests {
         order::Target,
     };
 
-    async fn entries(count: usize) -> Vec<Entry> {
+    /// Planned orders of a new ledger, from number 1.
+    pub(in crate::run) async fn entries(count: usize) -> Vec<Entry> {
         let ledger = Ledger::in_memory().await.unwrap();
         let who = Who::new(None, "0", "https://api.example.test");
         let session = Session::begin(&ledger, &who, "run").await.unwrap();

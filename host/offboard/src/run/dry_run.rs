@@ -1,5 +1,5 @@
-//! What a run would meet, for whoever only wants to know: offboardings of its
-//! machines that are under way, or that stand for an order already. A run itself asks right before it sends.
+//! A dry run: which offboardings of its machines are pending, or were carried out for the
+//! same order. A run that sends compares its orders again, right before each request.
 
 use super::{
     batch::{BATCH, shown},
@@ -10,24 +10,24 @@ use crate::{
     ledger::{Entry, LedgerError, RunId},
 };
 
-/// Of more machines it is not asked: each call takes from the quota of the run
-/// that comes after.
-const MOST: u64 = 1000;
+/// For more machines the service is not queried: the calls would take from the quota of the
+/// run that follows.
+const MAX_MACHINES: u64 = 1000;
 
-/// Whether the service was asked.
+/// Whether the service was queried.
 #[derive(Debug)]
-pub enum Rehearsed {
-    /// What is under way stands in the orders.
-    Yes,
-    /// There are too many machines.
+pub enum DryRun {
+    /// The orders have the actions that block them.
+    Complete,
+    /// There are too many machines to query.
     TooMany,
-    /// It could not be asked.
-    No(Problem),
+    /// The service could not be queried.
+    Unavailable(Problem),
 }
 
 impl Runner {
-    /// Puts beside each planned order of a run which offboarding of its machine
-    /// is under way, or carried out with its comment. Such an order is for looking at, and not for sending.
+    /// Records for each planned order of a run which offboarding of its machine is pending,
+    /// or was carried out with its comment. Such orders are for display, not for sending.
     ///
     /// # Errors
     /// The ledger cannot be used.
@@ -36,15 +36,15 @@ impl Runner {
         run: RunId,
         planned: u64,
         again: bool,
-    ) -> Result<Rehearsed, LedgerError> {
-        if planned > MOST {
-            return Ok(Rehearsed::TooMany);
+    ) -> Result<DryRun, LedgerError> {
+        if planned > MAX_MACHINES {
+            return Ok(DryRun::TooMany);
         }
         let mut after = 0;
         loop {
             let mut entries = self.session.planned(run, after, BATCH).await?;
             let Some(last) = entries.last().filter(|_| !self.stopped()) else {
-                return Ok(Rehearsed::Yes);
+                return Ok(DryRun::Complete);
             };
             after = last.number;
             let machines: Vec<MachineId> = entries
@@ -59,7 +59,7 @@ impl Runner {
                 .await
             {
                 Ok(listing) => listing,
-                Err(problem) => return Ok(Rehearsed::No(problem)),
+                Err(problem) => return Ok(DryRun::Unavailable(problem)),
             };
             entries.retain_mut(|Entry { order, .. }| {
                 let pending = order.machine().and_then(|machine| listing.pending(machine));

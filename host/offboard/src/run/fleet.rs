@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{
     evaluate::{MAX_CANDIDATES, candidate},
-    event::{Event, Events},
+    event::Event,
+    event_stream::Events,
     read::check_next,
     runner::Runner,
 };

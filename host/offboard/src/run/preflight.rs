@@ -5,7 +5,8 @@ use tracing::{Instrument, info_span};
 
 use super::{
     evaluate::{only_machine, settle_unsendable},
-    event::{Event, Events},
+    event::Event,
+    event_stream::Events,
     runner::Runner,
     taken::skip_taken,
 };

@@ -8,10 +8,7 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use super::{
-    batch::SharedList,
-    event::{Event, Events},
-    listing::Listing,
-    ready::ReadyOrder,
+    batch::SharedList, event::Event, event_stream::Events, listing::Listing, ready::ReadyOrder,
     runner::Runner,
 };
 use crate::{

@@ -11,7 +11,8 @@ use tracing::{Instrument, Span, field, info_span, warn};
 
 use super::{
     batch::Batch,
-    event::{Event, Events},
+    event::Event,
+    event_stream::Events,
     producer::{Produced, Producer, Production},
     ready::{NextStep, ReadyOrder, SendContext},
     reconcile::Round,

@@ -6,7 +6,8 @@ use tracing::{debug, info};
 
 use super::{
     batch::FRESH,
-    event::{Event, Events},
+    event::Event,
+    event_stream::Events,
     ready::{NextStep, ReadyOrder, SendContext},
     retry_after::{acceptable_pause, backoff, throttled_pause},
     runner::{Runner, duration_ms, status_of},

@@ -64,7 +64,7 @@ pub(super) fn resent(screen: &Screen, names: &[String]) {
 /// Why a dry run does not know what is in progress.
 pub(super) fn dry_run(screen: &Screen, dry_run: &DryRun) {
     let why = match dry_run {
-        DryRun::Queried => return,
+        DryRun::Complete => return,
         DryRun::TooMany => "is not asked of so many".to_owned(),
         DryRun::Unavailable(problem) => format!("cannot be told: {}", report::words(problem)),
     };
@@ -220,7 +220,7 @@ fn to_resend(course: &Course<'_>, screen: &Screen, resent: u64, unknown: &[Order
 fn few(screen: &Screen, entries: &[OrderRecord]) {
     let seen: Vec<&OrderRecord> = entries
         .iter()
-        .filter(|entry| entry.order.seen().is_some())
+        .filter(|entry| entry.order.device().is_some())
         .collect();
     if !seen.is_empty() {
         screen.say(&report::planned(&seen));

@@ -107,7 +107,7 @@ async fn tour(screen: &Screen, signals: &Signals, simulator: &Simulator) -> Resu
     let again = plan(&client, &offline.machine.id, "Stolen, INC-1234").await?;
     let again = send(&client, again).await?;
     ensure!(
-        again.order.is_joined(),
+        again.order.is_adopted(),
         "the simulator took a second offboarding"
     );
     screen.line(&format!(
@@ -162,7 +162,7 @@ async fn success(screen: &Screen, client: &Client, machine: &str) -> Result<()> 
     heading(screen, "1. A machine that is online");
     let plan = plan(client, machine, "Stolen, INC-1234").await?;
     let entry = the_order(client, plan.run()).await?;
-    let seen = entry.order.seen().context("the preflight failed")?;
+    let seen = entry.order.device().context("the preflight failed")?;
     screen.line("Before (preflight):");
     screen.line(&report::planned(&[&entry]));
     let platform = seen.platform.clone();

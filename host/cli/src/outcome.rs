@@ -90,7 +90,7 @@ impl<'a> Outcome<'a> {
             }
             self.not_listed += u64::from(order.is_not_listed());
             let is_skipped = order.state() == State::Skipped;
-            self.seen_since += u64::from(is_skipped && order.is_seen_since());
+            self.seen_since += u64::from(is_skipped && order.has_reported_since());
             self.orders += 1;
             if self.orders <= FEW {
                 self.notes.extend(notes(order));
@@ -166,12 +166,12 @@ fn notes(order: &Order) -> Vec<String> {
     let action = order.action().map_or("", |action| action.id.as_str());
     let id = order.machine().map_or("", |id| id.as_str());
     let name = clean(order.name().unwrap_or(id));
-    if order.is_joined() {
+    if order.is_adopted() {
         notes.push(format!("{name}: {}", hint::JOINED));
     }
     match order.state() {
         State::Succeeded => {
-            let platform = order.seen().and_then(|seen| seen.platform.as_deref());
+            let platform = order.device().and_then(|device| device.platform.as_deref());
             notes.push(format!(
                 "{name} was offboarded. {}",
                 hint::aftermath(platform)

@@ -142,7 +142,7 @@ pub(super) fn planned(entries: &[&OrderRecord]) -> String {
     let word = |text: Option<&str>| text.unwrap_or("-").to_owned();
     let rows = entries.iter().map(|entry| {
         let order = &entry.order;
-        let seen = order.seen().cloned().unwrap_or_default();
+        let seen = order.device().cloned().unwrap_or_default();
         let system = [seen.platform.as_deref(), seen.version.as_deref()];
         vec![
             word(order.machine().map(|id| id.as_str())),

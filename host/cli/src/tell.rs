@@ -234,7 +234,7 @@ impl<'a> Teller<'a> {
         let detail = report::detail(order.action(), order.problem());
         let text = format!("{state} {id} {name}  {detail}");
         let went_well = matches!(state, State::Accepted | State::Succeeded | State::Skipped)
-            && !order.is_seen_since();
+            && !order.has_reported_since();
         match self.is_large && went_well {
             true => self.screen.detail(&text),
             false => self.screen.say(&text),

@@ -7,7 +7,7 @@ use offboard::{
     client::PlanRequest,
     contract::Retry,
     ledger::{Ledger, Session, SessionInfo},
-    order::{Look, Order, State},
+    order::{Order, Preflight, State},
     plan::Confirmation,
     rate_limit::{Quota, RateLimiter},
     run::{Events, Runner},
@@ -43,7 +43,7 @@ async fn run(guest: &str, server: &Scripted) -> Order {
     let run = draft.run();
     // The guest answers the preflight, too: here, its answer does not matter.
     let mut entry = ledger.entries(run, 0, 1).await.unwrap().remove(0);
-    entry.order.looked(Look::Unavailable);
+    entry.order.record_preflight(Preflight::Unavailable);
     client.session().save(&mut entry).await.unwrap();
     let plan = client.preflight(draft, &Events::none()).await.unwrap();
     let confirmed = plan.confirm(Confirmation::consent()).unwrap();

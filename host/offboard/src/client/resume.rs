@@ -149,11 +149,11 @@ impl Client {
                 after = last.number;
                 entries.retain(|entry| {
                     (entry.confirmed || all)
-                        && (entry.order.may_be_put_back() || state == State::Planned)
+                        && (entry.order.may_be_replanned() || state == State::Planned)
                 });
                 for entry in &mut entries {
-                    entry.order.put_back();
-                    entry.order.forget_look();
+                    entry.order.replan();
+                    entry.order.clear_preflight();
                 }
                 session.save_all(&mut entries).await?;
             }

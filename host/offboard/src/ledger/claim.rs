@@ -115,8 +115,8 @@ impl Session {
             .await
             .map_err(|kind: LedgerErrorKind| self.error(kind))?;
         Ok(claimed.map(|(request, now)| {
-            entry.order.send_again();
-            entry.order.sending();
+            entry.order.plan_resend();
+            entry.order.mark_sending();
             entry.was = State::Sending;
             entry.owner = Some(self.id);
             entry.sent = Some(now);

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     contract::{MachineAction, Problem, Retry},
     ledger::{Ledger, SessionInfo},
-    order::{Look, Verdict},
+    order::{Preflight, Verdict},
 };
 
 #[tokio::test]
@@ -79,7 +79,7 @@ async fn of_one_run_a_machine_is_sent_for_once_also_where_that_is_done_again() {
     let run = run.await.unwrap();
     let mut entries = ledger.entries(run, 0, 2).await.unwrap();
     for entry in &mut entries {
-        entry.order.looked(Look::Unavailable);
+        entry.order.record_preflight(Preflight::Unavailable);
     }
     session.save_all(&mut entries).await.unwrap();
     let [first, second] = &mut entries[..] else {

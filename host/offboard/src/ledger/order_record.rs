@@ -7,7 +7,7 @@ use sqlx::{Row, Sqlite, Transaction, sqlite::SqliteRow};
 use super::{clock::now, error::LedgerErrorKind, session::Session};
 use crate::{
     contract::{ActionStatus, ActionType, Comment, MachineAction, MachineId, Problem},
-    order::{Look, Order, Recorded, Seen, State, Target},
+    order::{DeviceSnapshot, Order, Preflight, Recorded, State, Target},
 };
 
 /// The record of an order.
@@ -74,8 +74,9 @@ impl OrderRecord {
             Some(Ok(problem)) => Some(problem),
             _ => None,
         };
-        let seen = order.seen();
-        let seen = |of: fn(&Seen) -> &Option<String>| seen.and_then(|seen| of(seen).as_deref());
+        let seen = order.device();
+        let seen =
+            |of: fn(&DeviceSnapshot) -> &Option<String>| seen.and_then(|seen| of(seen).as_deref());
         let written = sqlx::query(
             "UPDATE orders SET machine = ?, name = ?, state = ?, joined = ?, not_before = ?, \
              known = ?, named = ?, action_id = ?, action_status = ?, action = ?, problem = ?, \
@@ -87,7 +88,7 @@ impl OrderRecord {
         .bind(order.machine().map(MachineId::as_str))
         .bind(order.name())
         .bind(order.state().name())
-        .bind(order.is_joined())
+        .bind(order.is_adopted())
         .bind(self.not_before)
         .bind(ids(self.known.as_ref()))
         .bind(&self.named)
@@ -95,9 +96,9 @@ impl OrderRecord {
         .bind(action.map(|action| action.status.name()))
         .bind(action.map(|action| &action.json))
         .bind(problem)
-        .bind(order.look().map(|look| match look {
-            Look::Seen(_) => "ok",
-            Look::Unavailable => "unavailable",
+        .bind(order.preflight().map(|look| match look {
+            Preflight::Found(_) => "ok",
+            Preflight::Unavailable => "unavailable",
         }))
         .bind(seen(|seen| &seen.platform))
         .bind(seen(|seen| &seen.version))
@@ -159,8 +160,8 @@ impl OrderRecord {
             name,
             state,
             problem,
-            joined: row.try_get("joined")?,
-            look: look(row)?,
+            is_adopted: row.try_get("joined")?,
+            preflight: preflight(row)?,
         };
         Ok(Self {
             id: row.try_get("id")?,
@@ -205,12 +206,12 @@ fn action(
     }))
 }
 
-fn look(row: &SqliteRow) -> Result<Option<Look>, LedgerErrorKind> {
+fn preflight(row: &SqliteRow) -> Result<Option<Preflight>, LedgerErrorKind> {
     let preflight: Option<String> = row.try_get("preflight")?;
     Ok(match preflight.as_deref() {
         None => None,
-        Some("unavailable") => Some(Look::Unavailable),
-        Some(_) => Some(Look::Seen(Seen {
+        Some("unavailable") => Some(Preflight::Unavailable),
+        Some(_) => Some(Preflight::Found(DeviceSnapshot {
             platform: row.try_get("platform")?,
             version: row.try_get("version")?,
             health: row.try_get("health")?,

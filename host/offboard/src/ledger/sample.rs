@@ -14,7 +14,7 @@ use super::{
     wait::Waiting,
 };
 use crate::{
-    order::{Look, Target},
+    order::{Preflight, Target},
     plan::{Confirmation, Method},
 };
 
@@ -53,7 +53,7 @@ pub(super) async fn ordered(session: &Session) -> OrderRecord {
         .unwrap();
     session.confirm(run, true, &consent()).await.unwrap();
     let mut entry = session.ledger().entries(run, 0, 1).await.unwrap().remove(0);
-    entry.order.looked(Look::Unavailable);
+    entry.order.record_preflight(Preflight::Unavailable);
     session.save(&mut entry).await.unwrap();
     entry
 }

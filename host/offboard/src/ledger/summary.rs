@@ -8,14 +8,14 @@ use super::{
     error::{LedgerError, LedgerErrorKind},
     run_id::RunId,
 };
-use crate::order::Seen;
+use crate::order::DeviceSnapshot;
 
 /// Planned orders of whose machines the same is known.
 #[derive(Debug, Clone)]
 pub struct Alike {
     /// What is known of each, but for when it was seen; of those that were merged
     /// into others, one of the others.
-    pub seen: Option<Seen>,
+    pub seen: Option<DeviceSnapshot>,
     /// How many they are.
     pub orders: u64,
     /// How many of them are not known to have been seen.
@@ -70,12 +70,12 @@ impl Alike {
             (row.try_get("first")?, row.try_get("last")?);
         let seen: Option<bool> = row.try_get("seen")?;
         let seen = match seen {
-            Some(true) => Some(Seen {
+            Some(true) => Some(DeviceSnapshot {
                 platform: row.try_get("platform")?,
                 health: row.try_get("health")?,
                 onboarding: row.try_get("onboarding")?,
                 merged_into: row.try_get("merged")?,
-                ..Seen::default()
+                ..DeviceSnapshot::default()
             }),
             _ => None,
         };
@@ -96,7 +96,7 @@ mod tests {
         super::sample::{plan, who},
         *,
     };
-    use crate::{ledger::Session, order::Look};
+    use crate::{ledger::Session, order::Preflight};
 
     #[tokio::test]
     async fn orders_are_told_together_by_what_is_known_of_their_machines() {
@@ -107,11 +107,13 @@ mod tests {
         let run = run.await.unwrap();
         let mut entries = ledger.entries(run, 0, 9).await.unwrap();
         for (entry, last_seen) in entries.iter_mut().zip([Some("2"), None, Some("1")]) {
-            entry.order.looked(Look::Seen(Seen {
-                platform: Some("Linux".to_owned()),
-                last_seen: last_seen.map(ToOwned::to_owned),
-                ..Seen::default()
-            }));
+            entry
+                .order
+                .record_preflight(Preflight::Found(DeviceSnapshot {
+                    platform: Some("Linux".to_owned()),
+                    last_seen: last_seen.map(ToOwned::to_owned),
+                    ..DeviceSnapshot::default()
+                }));
         }
         session.save_all(&mut entries).await.unwrap();
         assert_eq!(ledger.not_looked_at(run).await.unwrap(), 1);

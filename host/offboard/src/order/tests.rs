@@ -1,7 +1,8 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::contract::ActionStatus;
+use super::{device::MAX_VALUE, transitions::MAX_NAME};
+use crate::contract::{ActionStatus, Retry};
 
 fn order() -> Order {
     let id = "0123456789abcdef0123456789abcdef01234567".parse().unwrap();
@@ -22,7 +23,7 @@ fn problem() -> Problem {
 #[test]
 fn what_is_kept_of_a_machine_does_not_grow_with_what_is_said() {
     let long = || Some("é".repeat(10_000));
-    let seen = Seen {
+    let seen = DeviceSnapshot {
         platform: long(),
         version: long(),
         health: long(),
@@ -39,10 +40,10 @@ fn what_is_kept_of_a_machine_does_not_grow_with_what_is_said() {
         kept.last_seen,
         kept.merged_into,
     ] {
-        assert_eq!(word.unwrap().len(), MAX_WORD + '…'.len_utf8());
+        assert_eq!(word.unwrap().len(), MAX_VALUE + '…'.len_utf8());
     }
     let (mut named, mut accepted) = (order(), order());
-    named.resolved(named.machine().unwrap().clone(), long());
+    named.resolve(named.machine().unwrap().clone(), long());
     accepted.settle(Verdict::Accepted(Box::new(MachineAction {
         computer_dns_name: long(),
         ..action(ActionStatus::Pending)
@@ -64,9 +65,9 @@ fn an_accepted_order_ends_as_its_action_does() {
         (ActionStatus::Cancelled, State::Cancelled),
     ] {
         let mut order = order();
-        order.sending();
+        order.mark_sending();
         order.settle(Verdict::Accepted(Box::new(action(ActionStatus::Pending))));
-        order.follow(action(status));
+        order.track(action(status));
         assert_eq!(order.state(), state);
     }
 }
@@ -74,20 +75,20 @@ fn an_accepted_order_ends_as_its_action_does() {
 #[test]
 fn trap_own_deadline_is_neither_failure_nor_success() {
     let mut order = order();
-    order.sending();
+    order.mark_sending();
     order.settle(Verdict::Accepted(Box::new(action(ActionStatus::Pending))));
-    order.deadline();
+    order.mark_pending();
     assert_eq!(order.state(), State::Pending);
-    order.follow(action(ActionStatus::Succeeded));
+    order.track(action(ActionStatus::Succeeded));
     assert_eq!(order.state(), State::Succeeded);
-    order.deadline();
+    order.mark_pending();
     assert_eq!(order.state(), State::Succeeded);
 }
 
 #[test]
 fn an_order_that_was_abandoned_while_it_was_sent_is_unknown() {
     let mut order = order();
-    order.sending();
+    order.mark_sending();
     order.abandon();
     assert_eq!(order.state(), State::Unknown);
     assert_eq!(order.problem().unwrap().retry, Retry::AskFirst);
@@ -105,9 +106,9 @@ fn an_order_that_was_abandoned_before_is_not_sent() {
 fn what_has_ended_is_not_skipped_sent_or_followed_again() {
     let mut order = order();
     order.settle(Verdict::Rejected(problem()));
-    order.sending();
+    order.mark_sending();
     order.skip(problem());
-    order.follow(action(ActionStatus::Succeeded));
+    order.track(action(ActionStatus::Succeeded));
     order.abandon();
     assert_eq!(order.state(), State::Rejected);
 }
@@ -117,9 +118,9 @@ fn an_id_is_settled_before_anything_is_sent_and_never_after() {
     let first: MachineId = "a".repeat(40).parse().unwrap();
     let second: MachineId = "b".repeat(40).parse().unwrap();
     let mut order = Order::new(Target::Name("host1".to_owned()), "Lost".parse().unwrap());
-    order.resolved(first.clone(), Some("host1.example.test".to_owned()));
-    order.sending();
-    order.resolved(second, None);
+    order.resolve(first.clone(), Some("host1.example.test".to_owned()));
+    order.mark_sending();
+    order.resolve(second, None);
     assert_eq!(order.machine(), Some(&first));
     assert_eq!(order.name(), Some("host1.example.test"));
 }
@@ -127,19 +128,19 @@ fn an_id_is_settled_before_anything_is_sent_and_never_after() {
 #[test]
 fn an_action_that_is_not_listed_leaves_its_order_pending_until_it_is() {
     let mut order = order();
-    order.sending();
+    order.mark_sending();
     order.settle(Verdict::Accepted(Box::new(action(ActionStatus::Pending))));
-    order.not_listed(Problem::new(NOT_LISTED, Retry::Never, "gone"));
+    order.mark_not_listed(Problem::new(NOT_LISTED, Retry::Never, "gone"));
     assert_eq!(
         (order.state(), order.is_not_listed()),
         (State::Pending, true)
     );
-    order.followed();
+    order.confirm_status();
     assert!(!order.is_not_listed());
-    order.not_listed(Problem::new(NOT_LISTED, Retry::Never, "gone"));
-    order.follow(action(ActionStatus::Succeeded));
+    order.mark_not_listed(Problem::new(NOT_LISTED, Retry::Never, "gone"));
+    order.track(action(ActionStatus::Succeeded));
     assert_eq!(order.state(), State::Succeeded);
     // What has ended stays as it is.
-    order.not_listed(problem());
+    order.mark_not_listed(problem());
     assert_eq!(order.state(), State::Succeeded);
 }

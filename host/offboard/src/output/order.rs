@@ -7,7 +7,7 @@ use serde_json::{Map, Value, value::RawValue};
 use super::{CsvRow, raw, remarks, schema};
 use crate::{
     contract::{ActionType, MachineAction, Problem, Retry},
-    order::{Look, Order, State},
+    order::{Order, Preflight, State},
 };
 
 /// What became of one order.
@@ -139,9 +139,9 @@ impl OrderRow {
             error: order
                 .problem()
                 .map(|problem| OrderError::new(problem, hint(problem))),
-            preflight: order.look().map(|look| match look {
-                Look::Seen(_) => PreflightResult::Ok,
-                Look::Unavailable => PreflightResult::Unavailable,
+            preflight: order.preflight().map(|preflight| match preflight {
+                Preflight::Found(_) => PreflightResult::Ok,
+                Preflight::Unavailable => PreflightResult::Unavailable,
             }),
             note: remarks::note(order).map(ToOwned::to_owned),
             warnings: remarks::warnings(order),

@@ -3,7 +3,7 @@
 
 use crate::{
     contract::{MachineAction, Problem},
-    order::{Look, Order, Seen, State},
+    order::{DeviceSnapshot, Order, Preflight, State},
     run::Since,
     text::clean,
 };
@@ -11,14 +11,14 @@ use crate::{
 /// What the state of an order does not mean; `None` if there is nothing to say.
 #[must_use]
 pub fn note(order: &Order) -> Option<&'static str> {
-    if order.is_joined() {
+    if order.is_adopted() {
         return Some(JOINED);
     }
     // The error says more.
     if order.is_not_listed() {
         return None;
     }
-    let platform = order.seen().and_then(|seen| seen.platform.as_deref());
+    let platform = order.device().and_then(|device| device.platform.as_deref());
     note_of(order.state(), platform)
 }
 
@@ -65,9 +65,9 @@ pub fn warnings(order: &Order) -> Vec<String> {
     if order.state() != State::Planned {
         return Vec::new();
     }
-    let mut warnings = match order.look() {
-        Some(Look::Seen(seen)) => doubts(seen),
-        Some(Look::Unavailable) => vec!["the token may not read it".to_owned()],
+    let mut warnings = match order.preflight() {
+        Some(Preflight::Found(device)) => doubts(device),
+        Some(Preflight::Unavailable) => vec!["the token may not read it".to_owned()],
         None => Vec::new(),
     };
     if let Some(action) = order.action() {
@@ -76,7 +76,7 @@ pub fn warnings(order: &Order) -> Vec<String> {
             true => {
                 let what =
                     format!("it was offboarded with the same comment: action {id} ({status})");
-                let since = Since::of(order.seen(), &action.json).problem(&what);
+                let since = Since::of(order.device(), &action.json).problem(&what);
                 let what = since.message.unwrap_or(what);
                 format!("{what}: it would be skipped")
             }
@@ -89,7 +89,7 @@ pub fn warnings(order: &Order) -> Vec<String> {
 /// What speaks against offboarding a machine, before anything is sent. These are warnings: the
 /// service decides.
 #[must_use]
-pub fn doubts(machine: &Seen) -> Vec<String> {
+pub fn doubts(machine: &DeviceSnapshot) -> Vec<String> {
     let mut doubts = Vec::new();
     if let Some(status) = machine.onboarding.as_deref()
         && !status.eq_ignore_ascii_case("Onboarded")

@@ -137,7 +137,7 @@ fn read_later(
 
 async fn order_of(ledger: &Ledger, entry: &OrderRecord) -> Result<ReportOrder, LedgerError> {
     let order = &entry.order;
-    let seen = order.seen();
+    let seen = order.device();
     let moments = ledger.state_changes(entry).await?;
     let requests = ledger.requests(entry).await?;
     Ok(ReportOrder {

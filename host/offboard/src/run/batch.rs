@@ -131,7 +131,7 @@ impl Runner {
         let mut settled = Vec::new();
         for mut entry in entries {
             // An order without a preflight is not sent.
-            if entry.order.machine().is_none() || entry.order.look().is_none() {
+            if entry.order.machine().is_none() || entry.order.preflight().is_none() {
                 continue;
             }
             match self.session.taken(&entry, again).await? {
@@ -253,19 +253,19 @@ pub(super) fn shown(order: &Order, listing: &Listing) -> Option<MachineAction> {
 fn adopt(order: &mut Order, action: MachineAction, listing: &Listing) {
     if !action.status.is_final() {
         order.settle(Verdict::Accepted(Box::new(action)));
-        return order.joined();
+        return order.mark_adopted();
     }
     let failed_later = listing.failed_after(&action);
     let what = format!(
         "the service has carried it out with the same comment, by action {}",
         action.id
     );
-    let since = Since::of(order.seen(), &action.json).but_failed(failed_later);
+    let since = Since::of(order.device(), &action.json).but_failed(failed_later);
     order.skip(since.problem(&what));
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     #![allow(clippy::unwrap_used)]
     use std::cell::Cell;
 
@@ -275,7 +275,8 @@ mod tests {
         order::Target,
     };
 
-    async fn entries(count: usize) -> Vec<OrderRecord> {
+    /// Planned orders of a new ledger, from number 1.
+    pub(in crate::run) async fn entries(count: usize) -> Vec<OrderRecord> {
         let ledger = Ledger::in_memory().await.unwrap();
         let who = SessionInfo::new(None, "0", "https://api.example.test");
         let session = Session::begin(&ledger, &who, "run").await.unwrap();

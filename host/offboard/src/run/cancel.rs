@@ -1,9 +1,10 @@
-//! One cancellation. On record like every POST; never repeated.
+//! Cancels one action. The request is recorded like every POST, and never repeated.
 
 use tracing::info;
 
 use super::{
-    event::{Event, Events},
+    event::Event,
+    event_stream::Events,
     runner::{Runner, interrupted, status_of},
     verdict::cancel_verdict,
 };
@@ -18,8 +19,8 @@ impl Runner {
     /// Cancels one action.
     ///
     /// # Errors
-    /// The ledger cannot be written: it was not sent. The inner error is the
-    /// service's, the plugin's or the line's.
+    /// The ledger cannot be written: the request was not sent. The inner error is the
+    /// problem of the service, the plugin or the connection.
     pub async fn cancel(
         &self,
         action: &ActionId,
@@ -67,7 +68,7 @@ impl Runner {
             Ok(action) => (state_of(&action.status).name(), None),
             Err(problem) => (state_of_problem(problem).name(), Some(problem)),
         };
-        // It is done, whatever becomes of this.
+        // The request was sent, so a failure to record it is only reported.
         let recorded = self
             .session
             .answered(on_record, &record, state, problem, None)

@@ -1,6 +1,5 @@
-//! What a run would meet, without sending anything: offboardings of its machines that are
-//! in progress, or that were carried out for the same order. A run itself queries them
-//! right before it sends.
+//! A dry run: which offboardings of its machines are pending, or were carried out for the
+//! same order. A run that sends compares its orders again, right before each request.
 
 use super::{
     batch::{BATCH, shown},
@@ -11,24 +10,24 @@ use crate::{
     ledger::{LedgerError, OrderRecord, RunId},
 };
 
-/// Of more machines it is not asked: each call takes from the quota of the run
-/// that comes after.
-const MOST: u64 = 1000;
+/// For more machines the service is not queried: the calls would take from the quota of the
+/// run that follows.
+const MAX_MACHINES: u64 = 1000;
 
 /// Whether the service was queried.
 #[derive(Debug)]
 pub enum DryRun {
-    /// The orders have what the service lists.
-    Queried,
-    /// There are too many machines: the queries would use the quota of the run itself.
+    /// The orders have the actions that block them.
+    Complete,
+    /// There are too many machines to query.
     TooMany,
-    /// It could not be queried.
+    /// The service could not be queried.
     Unavailable(Problem),
 }
 
 impl Runner {
-    /// Puts beside each planned order of a run which offboarding of its machine
-    /// is under way, or carried out with its comment. Such an order is for looking at, and not for sending.
+    /// Records for each planned order of a run which offboarding of its machine is pending,
+    /// or was carried out with its comment. Such orders are for display, not for sending.
     ///
     /// # Errors
     /// The ledger cannot be used.
@@ -38,14 +37,14 @@ impl Runner {
         planned: u64,
         again: bool,
     ) -> Result<DryRun, LedgerError> {
-        if planned > MOST {
+        if planned > MAX_MACHINES {
             return Ok(DryRun::TooMany);
         }
         let mut after = 0;
         loop {
             let mut entries = self.session.planned(run, after, BATCH).await?;
             let Some(last) = entries.last().filter(|_| !self.stopped()) else {
-                return Ok(DryRun::Queried);
+                return Ok(DryRun::Complete);
             };
             after = last.number;
             let machines: Vec<MachineId> = entries
@@ -69,7 +68,7 @@ impl Runner {
                 let is_blocked = pending.is_some();
                 pending
                     .into_iter()
-                    .for_each(|action| order.blocked_by(action));
+                    .for_each(|action| order.record_blocking_action(action));
                 is_blocked
             });
             self.session.save_all(&mut entries).await?;

@@ -6,8 +6,8 @@ use super::runner::Runner;
 use crate::{
     contract::{Machine, MachineId, Problem, Retry, stands_for},
     ledger::OrderRecord,
-    order::{Look, Order, Seen, State, Verdict},
-    verify::{facts, seen},
+    order::{DeviceSnapshot, Order, Preflight, State, Verdict},
+    verify::{device_snapshot, facts},
 };
 
 /// The most machines that are listed for an ambiguous name.
@@ -27,8 +27,8 @@ impl Runner {
                 return settle_unsendable(order, problem);
             }
         };
-        order.resolved(id, machine.computer_dns_name.clone());
-        order.looked(Look::Seen(seen(machine)));
+        order.resolve(id, machine.computer_dns_name.clone());
+        order.record_preflight(Preflight::Found(device_snapshot(machine)));
         self.apply_policy(order, Some(machine));
         if order.state() == State::Planned
             && let Some(problem) = wrong_machine(entry.called.as_deref(), machine)
@@ -49,7 +49,7 @@ impl Runner {
                 .objection(machine, known.as_ref(), Timestamp::now())
         });
         if let Some(objection) = objection {
-            let problem = Problem::from_error("policy", Retry::Never, objection);
+            let problem = Problem::new("policy", Retry::Never, objection.to_string());
             order.settle(Verdict::Rejected(problem));
         }
     }
@@ -68,7 +68,7 @@ pub(super) fn only_machine(name: &str, mut machines: Vec<Machine>) -> Result<Mac
     let candidates: Vec<String> = machines
         .iter()
         .take(MAX_CANDIDATES)
-        .map(|machine| candidate(&machine.id, &Seen::from(machine)))
+        .map(|machine| candidate(&machine.id, &DeviceSnapshot::from(machine)))
         .collect();
     let message = format!(
         "{} machines have the name {name}: {}",
@@ -79,13 +79,13 @@ pub(super) fn only_machine(name: &str, mut machines: Vec<Machine>) -> Result<Mac
 }
 
 /// A machine in the list of those with an ambiguous name.
-pub(super) fn candidate(id: &str, seen: &Seen) -> String {
+pub(super) fn candidate(id: &str, device: &DeviceSnapshot) -> String {
     let word = |text: &Option<String>| text.clone().unwrap_or_else(|| "?".to_owned());
     format!(
         "{id} ({}, {}, last seen {})",
-        word(&seen.platform),
-        word(&seen.health),
-        word(&seen.last_seen)
+        word(&device.platform),
+        word(&device.health),
+        word(&device.last_seen)
     )
 }
 

@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{
     evaluate::{MAX_CANDIDATES, candidate},
-    event::{Event, Events},
+    event::Event,
+    event_stream::Events,
     read::check_next,
     runner::Runner,
 };
@@ -12,7 +13,7 @@ use crate::{
     contract::{Machine, MachineId, Problem, Retry, label, plain_name},
     grant::Route,
     ledger::{LedgerError, OrderRecord, RunId},
-    order::{Seen, State, Target},
+    order::{DeviceSnapshot, State, Target},
     verify::Delivered,
 };
 
@@ -104,7 +105,7 @@ impl Runner {
             after = last.number;
             entries.retain(|entry| numbers.contains(&entry.number) && !entry.confirmed);
             for entry in &mut entries {
-                entry.order.forget_machine();
+                entry.order.clear_machine();
             }
             self.session.save_all(&mut entries).await?;
         }
@@ -179,7 +180,7 @@ impl Runner {
     /// order is rejected.
     fn evaluate_found(&self, entry: &mut OrderRecord, machine: &Machine) {
         let order = &entry.order;
-        let is_new = order.state() == State::Planned && order.look().is_none();
+        let is_new = order.state() == State::Planned && order.preflight().is_none();
         let known = order.machine().map(|known| known.as_str());
         let several = order.problem();
         let is_several = several.is_some_and(|problem| problem.kind == "ambiguous-name");
@@ -190,7 +191,7 @@ impl Runner {
             _ if is_new => {}
             Target::Name(name) if is_other && !entry.confirmed => {
                 let problem = ambiguous(&name, entry, machine);
-                entry.order.is_several(problem);
+                entry.order.reject_ambiguous(problem);
             }
             _ => {}
         }
@@ -204,15 +205,15 @@ fn ambiguous(name: &str, entry: &OrderRecord, machine: &Machine) -> Problem {
     let known = match known.and_then(|problem| problem.message.clone()) {
         Some(message) => message,
         None => {
-            let seen = entry.order.seen().cloned().unwrap_or_default();
+            let device = entry.order.device().cloned().unwrap_or_default();
             let id = entry.order.machine().map_or("", MachineId::as_str);
-            let first = candidate(id, &seen);
+            let first = candidate(id, &device);
             format!("several machines have the name {name}: {first}")
         }
     };
     let message = match known.matches("last seen").count() {
         ..MAX_CANDIDATES => {
-            let next = candidate(&machine.id, &Seen::from(machine));
+            let next = candidate(&machine.id, &DeviceSnapshot::from(machine));
             format!("{known}, {next}")
         }
         _ => known,

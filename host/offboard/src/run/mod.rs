@@ -8,6 +8,7 @@ mod cancel;
 mod dry_run;
 mod evaluate;
 mod event;
+mod event_stream;
 mod fleet;
 mod listing;
 mod preflight;
@@ -31,7 +32,8 @@ mod waits;
 mod workers;
 
 pub use dry_run::DryRun;
-pub use event::{Event, EventStream, Events, OrderSnapshot, events};
+pub use event::{Event, OrderSnapshot};
+pub use event_stream::{EventStream, Events, events};
 pub use listing::Listing;
 pub use runner::{JOBS, Runner, unrecorded};
 pub(crate) use send::SendOptions;

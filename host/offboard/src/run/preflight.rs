@@ -5,14 +5,15 @@ use tracing::{Instrument, info_span};
 
 use super::{
     evaluate::{only_machine, settle_unsendable},
-    event::{Event, Events},
+    event::Event,
+    event_stream::Events,
     runner::Runner,
     taken::skip_taken,
 };
 use crate::{
     contract::{Problem, Retry},
     ledger::{LedgerError, OrderRecord, RunId},
-    order::{Look, State, Target, Verdict},
+    order::{Preflight, State, Target, Verdict},
 };
 
 /// Orders that are read from the ledger at once.
@@ -121,7 +122,7 @@ impl Runner {
                     order: (&*entry).into(),
                     problem: problem.clone(),
                 });
-                entry.order.looked(Look::Unavailable);
+                entry.order.record_preflight(Preflight::Unavailable);
                 self.apply_policy(&mut entry.order, None);
             }
             Err(problem) => settle_unsendable(&mut entry.order, problem),
@@ -184,7 +185,7 @@ impl Runner {
         let Some(objection) = self.policy.objection_to_share(planned, fleet) else {
             return Ok(());
         };
-        let problem = Problem::from_error("policy", Retry::Never, objection);
+        let problem = Problem::new("policy", Retry::Never, objection.to_string());
         self.settle_planned(run, &Verdict::Rejected(problem)).await
     }
 

@@ -51,7 +51,7 @@ pub(super) enum Production {
     /// Read the orders after this number, and list their machines' actions.
     Read { after: u64 },
     /// List the machines' actions of these orders.
-    List(Batch),
+    List(Box<Batch>),
 }
 
 /// What has become of a batch.
@@ -87,7 +87,7 @@ impl Producer {
             State::Idle => {}
             State::Waiting(outage, due, batch) if due <= now => {
                 self.state = State::InFlight(Some(outage));
-                return Some(Production::List(*batch));
+                return Some(Production::List(batch));
             }
             state => {
                 self.state = state;
@@ -97,7 +97,7 @@ impl Producer {
         if !self.relist.is_empty() {
             let count = self.relist.len().min(BATCH as usize);
             let entries = self.relist.drain(..count).collect();
-            return Some(Production::List(Batch::new(entries, self.after)));
+            return Some(Production::List(Box::new(Batch::new(entries, self.after))));
         }
         if self.after.is_none() {
             self.state = State::Idle;
@@ -152,5 +152,79 @@ impl Producer {
     /// Whether all planned orders were produced.
     pub(super) fn is_done(&self) -> bool {
         self.after.is_none() && self.relist.is_empty() && matches!(self.state, State::Idle)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{contract::Retry, run::batch::tests::entries};
+
+    async fn failed(kind: &'static str) -> Batch {
+        Batch {
+            problem: Some(Problem::new(kind, Retry::Safe, "down")),
+            ..Batch::new(entries(2).await, Some(2))
+        }
+    }
+
+    #[tokio::test]
+    async fn one_batch_is_in_flight_at_once_until_all_were_read() {
+        let mut producer = Producer::new(true);
+        let now = Instant::now();
+        assert!(matches!(
+            producer.next(now),
+            Some(Production::Read { after: 0 })
+        ));
+        assert!(producer.next(now).is_none());
+        let batch = Batch::new(entries(2).await, Some(2));
+        let produced = producer.complete(batch, now);
+        assert!(matches!(produced, Produced::Ready(orders) if orders.len() == 2));
+        assert!(matches!(
+            producer.next(now),
+            Some(Production::Read { after: 2 })
+        ));
+        assert!(!producer.is_done());
+        producer.complete(Batch::new(Vec::new(), None), now);
+        assert!(producer.is_done() && producer.next(now).is_none());
+        producer.relist(entries(1).await);
+        assert!(!producer.is_done());
+        assert!(matches!(producer.next(now), Some(Production::List(_))));
+    }
+
+    #[tokio::test]
+    async fn an_outage_is_waited_out_up_to_a_limit() {
+        let mut producer = Producer::new(true);
+        let mut now = Instant::now();
+        let begun = now;
+        producer.next(now);
+        loop {
+            match producer.complete(failed("no-answer").await, now) {
+                Produced::Waiting(_, pause) => {
+                    assert!(pause <= LONGEST_BACKOFF);
+                    assert!(producer.next(now).is_none());
+                    now += pause;
+                    assert_eq!(producer.due(), Some(now));
+                    assert!(matches!(producer.next(now), Some(Production::List(_))));
+                }
+                Produced::Failed(_, first) => {
+                    assert_eq!(first.map(|entry| entry.number), Some(1));
+                    break;
+                }
+                Produced::Ready(_) => panic!("nothing is ready"),
+            }
+        }
+        let outage = now.duration_since(begun);
+        assert!(outage >= LONGEST_OUTAGE && outage < LONGEST_OUTAGE + LONGEST_BACKOFF);
+    }
+
+    #[tokio::test]
+    async fn only_an_outage_of_a_run_with_several_machines_is_waited_out() {
+        for (is_batch, kind) in [(false, "no-answer"), (true, "unauthorized")] {
+            let mut producer = Producer::new(is_batch);
+            let now = Instant::now();
+            producer.next(now);
+            let produced = producer.complete(failed(kind).await, now);
+            assert!(matches!(produced, Produced::Failed(..)), "{kind}");
+        }
     }
 }

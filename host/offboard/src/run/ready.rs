@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{batch::SharedList, event::Events, listing::Listing, runner::Runner};
+use super::{batch::SharedList, event_stream::Events, listing::Listing, runner::Runner};
 use crate::{
     contract::Problem,
     grant::Moment,

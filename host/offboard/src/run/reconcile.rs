@@ -8,10 +8,7 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use super::{
-    batch::SharedList,
-    event::{Event, Events},
-    listing::Listing,
-    ready::ReadyOrder,
+    batch::SharedList, event::Event, event_stream::Events, listing::Listing, ready::ReadyOrder,
     runner::Runner,
 };
 use crate::{
@@ -137,7 +134,7 @@ impl Unresolved {
         let is_old = known.is_some_and(|known| known.contains(&action.id.to_ascii_lowercase()));
         order.settle(Verdict::Accepted(Box::new(action)));
         if is_old || !is_own {
-            order.joined();
+            order.mark_adopted();
         }
     }
 }

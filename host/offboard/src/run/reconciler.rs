@@ -140,3 +140,61 @@ impl Reconciler {
             && matches!(self.earlier, Earlier::Done)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        contract::{Problem, Retry},
+        order::Verdict,
+        run::batch::tests::entries,
+    };
+
+    async fn rejected(count: usize, kind: &'static str) -> Vec<OrderRecord> {
+        let mut entries = entries(count).await;
+        for entry in &mut entries {
+            let problem = Problem::new(kind, Retry::Never, "no");
+            entry.order.settle(Verdict::Rejected(problem));
+        }
+        entries
+    }
+
+    #[tokio::test]
+    async fn earlier_orders_are_read_by_pages_first_the_unknown_ones() {
+        let mut reconciler = Reconciler::new(Duration::ZERO, false);
+        assert_eq!(reconciler.next_page(), Some((State::Unknown, 0)));
+        assert_eq!(reconciler.next_page(), None);
+        reconciler.complete_page(State::Unknown, Vec::new());
+        assert_eq!(reconciler.next_page(), Some((State::Rejected, 0)));
+        let page = rejected(2, "already-in-progress").await;
+        let blocked = reconciler.complete_page(State::Rejected, page);
+        assert_eq!(blocked.len(), 2);
+        assert_eq!(reconciler.next_page(), Some((State::Rejected, 2)));
+        let other = rejected(2, "machine-not-found").await;
+        assert!(reconciler.complete_page(State::Rejected, other).is_empty());
+        assert!(!reconciler.is_done());
+        reconciler.next_page();
+        reconciler.complete_page(State::Rejected, Vec::new());
+        assert!(reconciler.is_done() && reconciler.next_page().is_none());
+    }
+
+    #[tokio::test]
+    async fn one_query_is_in_flight_at_once_and_has_one_batch() {
+        let mut reconciler = Reconciler::new(Duration::ZERO, false);
+        for entry in rejected(BATCH as usize + 1, "already-in-progress").await {
+            assert!(reconciler.add(entry, true).is_ok());
+        }
+        let now = Instant::now();
+        let query = reconciler.next_query(now);
+        assert_eq!(query.map(|due| due.len()), Some(BATCH as usize));
+        assert!(reconciler.next_query(now).is_none());
+        assert_eq!(reconciler.due(), None);
+        let mut round = Round {
+            resend: Vec::new(),
+            closed: Vec::new(),
+            open: Vec::new(),
+        };
+        reconciler.complete_query(&mut round);
+        assert_eq!(reconciler.next_query(now).map(|due| due.len()), Some(1));
+    }
+}

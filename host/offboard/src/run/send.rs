@@ -11,7 +11,8 @@ use tracing::{Instrument, Span, field, info_span, warn};
 
 use super::{
     batch::Batch,
-    event::{Event, Events},
+    event::Event,
+    event_stream::Events,
     producer::{Produced, Producer, Production},
     ready::{NextStep, ReadyOrder, SendContext},
     reconcile::Round,
@@ -228,7 +229,7 @@ impl<'a> Scheduler<'a> {
                 Production::Read { after } => runner.read_batch(run, after, again).await?,
                 Production::List(mut batch) => {
                     runner.compare_batch(&mut batch, again).await?;
-                    batch
+                    *batch
                 }
             };
             Ok(Completed::Batch(batch))

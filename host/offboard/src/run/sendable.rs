@@ -7,7 +7,7 @@
 use std::{ops::ControlFlow, path::Path, time::Duration};
 
 use super::{
-    event::{EventStream, Events},
+    event_stream::{EventStream, Events},
     runner::Runner,
     send::SendOptions,
 };

@@ -1,5 +1,5 @@
-//! Whether a machine has reported since it was offboarded. One that has may have been
-//! onboarded again: its earlier offboarding says nothing of what it is now.
+//! Whether a machine has reported since it was offboarded. If it has, it may have been
+//! onboarded again: the earlier offboarding does not show its present state.
 
 use std::collections::HashSet;
 
@@ -9,8 +9,8 @@ use super::runner::Runner;
 use crate::{
     contract::{ActionStatus, ActionType, MachineAction, Problem, Retry},
     ledger::{LedgerError, RunId},
-    order::{SEEN_SINCE, Seen, State},
-    verify::{seen, time, updated},
+    order::{DeviceSnapshot, SEEN_SINCE, State},
+    verify::{device_snapshot, time, updated},
 };
 
 /// How long after the end of its offboarding a machine may still seem to report: what its
@@ -22,43 +22,43 @@ const RECORDED_LATE: SignedDuration = SignedDuration::from_hours(1);
 /// documentation). The extra day allows for a late mark, and for this computer's clock.
 const INACTIVE: SignedDuration = SignedDuration::from_hours(8 * 24);
 
-/// What is known of a machine after its offboarding has succeeded.
+/// Whether a machine has reported since its offboarding succeeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Since {
-    /// When it was read, it had not reported since the first time, when the offboarding
-    /// ended, but for reports that may be late. The second is when it was last seen.
+    /// It has not, when it was read, except for reports that may be late: when the
+    /// offboarding ended, and when the machine was last seen.
     Silent(Timestamp, Timestamp),
-    /// It has reported: when the offboarding ended, and what shows it.
+    /// It has: when the offboarding ended, and the evidence.
     Reported(Option<Timestamp>, String),
-    /// Not known: when the offboarding ended, if that can be read.
+    /// Unknown: when the offboarding ended, if that can be read.
     Unknown(Option<Timestamp>),
 }
 
 impl Since {
-    /// Compares what the service knew of a machine with the end of its offboarding: an
-    /// action that succeeded, as it was delivered.
+    /// Compares the properties of a machine with the end of its offboarding. `action` is
+    /// the JSON of an action that succeeded, as it was delivered.
     #[must_use]
-    pub fn of(seen: Option<&Seen>, action: &str) -> Self {
-        Self::at(seen, action, Timestamp::now())
+    pub fn of(device: Option<&DeviceSnapshot>, action: &str) -> Self {
+        Self::at(device, action, Timestamp::now())
     }
 
-    fn at(seen: Option<&Seen>, action: &str, now: Timestamp) -> Self {
+    fn at(device: Option<&DeviceSnapshot>, action: &str, now: Timestamp) -> Self {
         // A device that was onboarded again has a new record, and may have one alone.
-        let merged = seen.and_then(|seen| seen.merged_into.as_deref());
+        let merged = device.and_then(|device| device.merged_into.as_deref());
         let merged = merged.map(|other| format!("the service has merged it into {other}"));
-        Self::by_time(seen, action, now).unless(merged)
+        Self::by_time(device, action, now).unless(merged)
     }
 
-    fn by_time(seen: Option<&Seen>, action: &str, now: Timestamp) -> Self {
+    fn by_time(device: Option<&DeviceSnapshot>, action: &str, now: Timestamp) -> Self {
         let Some(ended) = updated(action) else {
             return Self::Unknown(None);
         };
-        let last_seen = last_seen(seen);
+        let last_seen = last_seen(device);
         if let Some(last_seen) = last_seen.filter(|at| is_after(*at, ended)) {
             let what = format!("the service saw it after that, at {last_seen}");
             return Self::Reported(Some(ended), what);
         }
-        let health = seen.and_then(|seen| seen.health.as_deref());
+        let health = device.and_then(|device| device.health.as_deref());
         if health.is_some_and(|health| health.eq_ignore_ascii_case("Active"))
             && now.duration_since(ended) > INACTIVE
         {
@@ -71,15 +71,15 @@ impl Since {
         }
     }
 
-    /// The same if an offboarding that was ordered later has failed: the machine was
-    /// still there to reject it.
+    /// If an offboarding that was ordered later has failed, the machine has reported since:
+    /// it was there to reject it.
     #[must_use]
     pub fn but_failed(self, failed: bool) -> Self {
         let what = "an offboarding that was ordered later failed on the machine";
         self.unless(failed.then(|| what.to_owned()))
     }
 
-    /// The same, unless something else shows that the machine is in use.
+    /// Reported, if there is other evidence (`what`) that the machine is in use.
     fn unless(self, what: Option<String>) -> Self {
         match (self, what) {
             (Self::Silent(ended, _), Some(what)) => Self::Reported(Some(ended), what),
@@ -88,8 +88,8 @@ impl Since {
         }
     }
 
-    /// Why an order is not sent if its machine was offboarded before. `what` says by
-    /// whom.
+    /// The reason why an order is not sent if its machine was offboarded before. `what`
+    /// names the order or the action.
     #[must_use]
     pub fn problem(&self, what: &str) -> Problem {
         let (kind, rest) = match self {
@@ -125,13 +125,13 @@ impl Since {
 }
 
 /// Whether an action had ended before the machine was last seen, as read before.
-pub(super) fn ended_before(seen: Option<&Seen>, action: &str) -> bool {
-    let times = updated(action).zip(last_seen(seen));
+pub(super) fn ended_before(device: Option<&DeviceSnapshot>, action: &str) -> bool {
+    let times = updated(action).zip(last_seen(device));
     times.is_some_and(|(ended, last_seen)| is_after(last_seen, ended))
 }
 
-fn last_seen(seen: Option<&Seen>) -> Option<Timestamp> {
-    seen?.last_seen.as_deref().and_then(time)
+fn last_seen(device: Option<&DeviceSnapshot>) -> Option<Timestamp> {
+    device?.last_seen.as_deref().and_then(time)
 }
 
 fn is_after(last_seen: Timestamp, ended: Timestamp) -> bool {
@@ -197,7 +197,7 @@ impl Runner {
                 }
                 if let Some(since @ Since::Reported(..)) = self.since(action).await {
                     let what = format!("action {} offboarded it", action.id);
-                    entry.order.reported_since(since.problem(&what));
+                    entry.order.record_report_since(since.problem(&what));
                     self.session.save(&mut entry).await?;
                 }
             }
@@ -211,7 +211,7 @@ impl Runner {
             action.action_type == ActionType::Offboard && action.status == ActionStatus::Succeeded;
         let id = action.machine_id.as_deref().filter(|_| is_done)?;
         let machine = self.machine(&id.parse().ok()?).await.ok()?;
-        Some(Since::of(Some(&seen(&machine)), &action.json))
+        Some(Since::of(Some(&device_snapshot(&machine)), &action.json))
     }
 }
 
@@ -221,13 +221,13 @@ mod tests {
     use super::*;
 
     fn since(last_seen: Option<&str>, health: Option<&str>, action: &str) -> Since {
-        let seen = Seen {
+        let device = DeviceSnapshot {
             last_seen: last_seen.map(ToOwned::to_owned),
             health: health.map(ToOwned::to_owned),
-            ..Seen::default()
+            ..DeviceSnapshot::default()
         };
         let now = "2026-11-22T00:00:00Z".parse().unwrap();
-        Since::at(Some(&seen), action, now)
+        Since::at(Some(&device), action, now)
     }
 
     const ENDED: &str = r#"{"lastUpdateDateTimeUtc": "2026-11-20T10:00:00.1234567Z"}"#;
@@ -254,7 +254,7 @@ mod tests {
             (Some("2026-11-20T11:00:01"), "reported"),
             (Some(" 2026-11-20 11:00:01Z "), "reported"),
             (Some("9999-12-01T00:00:00Z"), "reported"),
-            // What cannot be read proves no silence.
+            // A time that cannot be read does not show that the machine was silent.
             (Some("9999-12-31T23:59:59.9999999Z"), "unknown"),
             (Some("0001-01-01T00:00:00Z"), "unknown"),
             (Some("yesterday"), "unknown"),
@@ -337,12 +337,12 @@ mod tests {
     #[test]
     fn a_machine_that_was_merged_into_another_is_in_use() {
         for (last_seen, action) in [("2026-11-01T00:00:00Z", ENDED), ("", ENDED), ("", "{}")] {
-            let seen = Seen {
+            let device = DeviceSnapshot {
                 last_seen: Some(last_seen.to_owned()),
                 merged_into: Some("f".repeat(40)),
-                ..Seen::default()
+                ..DeviceSnapshot::default()
             };
-            let problem = Since::of(Some(&seen), action).problem("run 1 offboarded it");
+            let problem = Since::of(Some(&device), action).problem("run 1 offboarded it");
             assert_eq!(problem.kind, SEEN_SINCE, "{problem:?}");
         }
     }

@@ -6,7 +6,8 @@ use tracing::{debug, info};
 
 use super::{
     batch::FRESH,
-    event::{Event, Events},
+    event::Event,
+    event_stream::Events,
     ready::{NextStep, ReadyOrder, SendContext},
     retry_after::{acceptable_pause, backoff, throttled_pause},
     runner::{Runner, duration_ms, status_of},
@@ -209,7 +210,7 @@ impl Runner {
                 entry.order.settle(Verdict::Unknown(problem));
                 entry.named = named;
             }
-            _ if step.is_retry() => entry.order.put_back(),
+            _ if step.is_retry() => entry.order.replan(),
             _ => {}
         }
         self.record_outcome(sent.request, record, &outcome, entry, context.events)
@@ -314,7 +315,7 @@ fn apply(entry: &mut OrderRecord, verdict: Verdict, record: &CallRecord) {
     if let (Some(action), Some(known)) = (entry.order.action(), &entry.known)
         && known.contains(&action.id.to_ascii_lowercase())
     {
-        entry.order.joined();
+        entry.order.mark_adopted();
     }
     if entry.order.state() == State::Unknown
         && let Some(machine) = entry.order.machine()
@@ -330,7 +331,7 @@ fn reject_earlier_success(entry: &OrderRecord, verdict: Verdict) -> Verdict {
     let Verdict::Accepted(action) = &verdict else {
         return verdict;
     };
-    let since = Since::of(entry.order.seen(), &action.json);
+    let since = Since::of(entry.order.device(), &action.json);
     if action.status != ActionStatus::Succeeded || !matches!(since, Since::Reported(..)) {
         return verdict;
     }
@@ -345,7 +346,7 @@ fn reject_earlier_success(entry: &OrderRecord, verdict: Verdict) -> Verdict {
         return Verdict::Rejected(problem);
     }
     // The machine was read before the request left. Times alone prove less than a list.
-    if ended_before(entry.order.seen(), &action.json) {
+    if ended_before(entry.order.device(), &action.json) {
         return Verdict::Unknown(Problem {
             kind: "outcome-unknown".into(),
             retry: Retry::AskFirst,

@@ -1,7 +1,7 @@
-//! A tag, right before the offboarding: the portal has no label for what is
-//! offboarded. Whatever becomes of the tag, the offboarding goes on. Meanwhile
-//! the order is still planned: a run that ends there has nothing in doubt, and
-//! to tag again changes nothing.
+//! The tag of a machine, set right before its offboarding: the portal has no label for
+//! offboarded machines. If the tag cannot be set, the machine is offboarded all the same.
+//! Until then the order stays planned: a run that ends here leaves nothing unknown, and to
+//! set the tag again changes nothing.
 
 use std::{
     collections::HashSet,
@@ -14,7 +14,8 @@ use std::{
 use tracing::debug;
 
 use super::{
-    event::{Event, Events},
+    event::Event,
+    event_stream::Events,
     ready::{NextStep, ReadyOrder, SendContext},
     retry_after::acceptable_pause,
     runner::{Runner, status_of},
@@ -30,13 +31,13 @@ use crate::{
     sandbox::{CallError, CallOutcome},
 };
 
-/// The tag of a run under way.
+/// The tag of a run, and which machines need it.
 #[derive(Debug, Default)]
 pub(super) struct Tagging {
     tag: Option<Tag>,
-    /// The token may not, so that no other machine is tried.
+    /// Whether the token may not tag. Then no other machine is tagged.
     forbidden: AtomicBool,
-    /// The orders that need no other try, where their turn comes again.
+    /// The numbers of the orders whose machines need no tag when they are sent again.
     done: Mutex<HashSet<u64>>,
 }
 
@@ -48,14 +49,14 @@ impl Tagging {
         }
     }
 
-    /// What the machine of this order is to be tagged with.
-    fn wanted(&self, entry: &OrderRecord) -> Option<&Tag> {
+    /// The tag that the machine of this order needs.
+    fn needed(&self, entry: &OrderRecord) -> Option<&Tag> {
         let is_over =
             self.forbidden.load(Ordering::Relaxed) || self.numbers().contains(&entry.number);
         self.tag.as_ref().filter(|_| !is_over)
     }
 
-    fn done(&self, entry: &OrderRecord) {
+    fn mark_done(&self, entry: &OrderRecord) {
         self.numbers().insert(entry.number);
     }
 
@@ -65,12 +66,12 @@ impl Tagging {
 }
 
 impl Runner {
-    /// Tags the machine of an order that is about to be sent. That it cannot be
-    /// tagged is reported, and is not an error. Returns what became of the order if it is
-    /// not to be sent: then this run has not tagged its machine.
+    /// Tags the machine of an order that is about to be sent. A failure is reported, and is
+    /// not an error. Returns the next step if the order is not to be sent; then its machine
+    /// was not tagged.
     ///
     /// # Errors
-    /// The ledger cannot be written: nothing more may leave.
+    /// The ledger cannot be written. Nothing more may be sent.
     pub(super) async fn tag_before(
         &self,
         ready: &mut ReadyOrder,
@@ -79,7 +80,7 @@ impl Runner {
     ) -> Result<Option<NextStep>, LedgerError> {
         let events = context.events;
         let machine = ready.entry.order.machine().cloned();
-        let (Some(tag), Some(machine)) = (tagging.wanted(&ready.entry), machine) else {
+        let (Some(tag), Some(machine)) = (tagging.needed(&ready.entry), machine) else {
             return Ok(None);
         };
         let mut is_renewed = false;
@@ -97,7 +98,7 @@ impl Runner {
             let entry = &ready.entry;
             let (tagged, record) = self.tag_once(entry, &machine, tag, slot).await?;
             let Err(problem) = tagged else {
-                tagging.done(entry);
+                tagging.mark_done(entry);
                 events.send(Event::Tagged {
                     order: entry.into(),
                 });
@@ -119,12 +120,12 @@ impl Runner {
                     continue;
                 }
             }
-            not_tagged(tagging, entry, &problem, events);
+            report_failure(tagging, entry, &problem, events);
             return Ok(None);
         }
     }
 
-    /// One request, on record before it leaves and after its answer.
+    /// Sends one request. It is recorded before it leaves, and again with its answer.
     async fn tag_once(
         &self,
         entry: &OrderRecord,
@@ -158,10 +159,10 @@ impl Runner {
     }
 }
 
-/// Tells why, and whether it is worth another try.
-fn not_tagged(tagging: &Tagging, entry: &OrderRecord, problem: &Problem, events: &Events) {
+/// Reports why a machine was not tagged, and keeps whether it is tried again.
+fn report_failure(tagging: &Tagging, entry: &OrderRecord, problem: &Problem, events: &Events) {
     if problem.status == Some(403) && is_for_all(problem) {
-        // Of those that were in flight together, the first one tells it.
+        // Several orders may be in flight: the first one reports it.
         if !tagging.forbidden.swap(true, Ordering::Relaxed) {
             events.send(Event::TaggingStopped {
                 problem: problem.clone(),
@@ -170,7 +171,7 @@ fn not_tagged(tagging: &Tagging, entry: &OrderRecord, problem: &Problem, events:
         return;
     }
     if problem.retry == Retry::Never {
-        tagging.done(entry);
+        tagging.mark_done(entry);
     }
     events.send(Event::TagFailed {
         order: entry.into(),
@@ -178,8 +179,8 @@ fn not_tagged(tagging: &Tagging, entry: &OrderRecord, problem: &Problem, events:
     });
 }
 
-/// What became of a tag. The record decides, as for an offboarding; but whatever
-/// may have been done may be done again.
+/// The outcome of a tag. The record decides, as for an offboarding. But a tag whose outcome
+/// is unknown may be set again.
 fn verdict(called: CallOutcome<Result<(), TagError>>) -> Result<(), Problem> {
     let CallOutcome { result, record, .. } = called;
     let problem = match (record.delivery(), result) {

@@ -37,7 +37,7 @@ fn skip_reason(order: &Order, taken: &Taken) -> Problem {
         ),
         // An earlier success does not show what the machine is now.
         State::Succeeded => {
-            let since = Since::of(order.seen(), answer.as_deref().unwrap_or_default());
+            let since = Since::of(order.device(), answer.as_deref().unwrap_or_default());
             return since
                 .but_failed(*failed_later)
                 .problem(&format!("run {run} offboarded it{action}"));

@@ -1,5 +1,5 @@
-//! Following accepted orders to a true end state: many of them with one call, at
-//! polite intervals.
+//! Tracks accepted orders until their actions have ended: many of them with one call, at
+//! intervals.
 
 use std::{
     ops::ControlFlow,
@@ -13,12 +13,7 @@ use std::{
 use tokio::time::Instant;
 use tracing::{Instrument, info_span};
 
-use super::{
-    batch::BATCH,
-    event::{Event, Events},
-    listing::Listing,
-    runner::Runner,
-};
+use super::{batch::BATCH, event::Event, event_stream::Events, listing::Listing, runner::Runner};
 use crate::{
     contract::{ActionId, MachineAction, MachineId, Problem, Retry},
     ledger::{LedgerError, OrderRecord, RunId, now},
@@ -26,20 +21,20 @@ use crate::{
 };
 
 const FIRST_INTERVAL: Duration = Duration::from_millis(500);
-/// 100 calls a minute is the quota; this leaves most of it to others.
+/// The quota is 100 calls a minute. This leaves most of it to other calls.
 const LAST_INTERVAL: Duration = Duration::from_secs(10);
 
-/// A new action may be listed late (unsourced), by so many milliseconds; an older
-/// one that is not listed is not waited for.
+/// A new action may be listed late (unsourced), by so many milliseconds. An older action
+/// that is not listed is not waited for.
 const LISTED_LATE: i64 = 60_000;
 
-/// How long the last question may take beyond the end.
-const LAST_QUESTION: Duration = Duration::from_secs(5);
+/// How long after the end of the time the last query may end.
+const LAST_QUERY: Duration = Duration::from_secs(5);
 
 impl Runner {
-    /// Follows every accepted order of a run until it has ended or the time is
-    /// over; what has not ended then is pending. Without a time, each is asked
-    /// for once. What the service does not list any more is asked for, and not
+    /// Tracks every accepted order of a run until its action has ended or the time is over;
+    /// then the others are pending. Without a time (`patience` is `None`), each action is
+    /// queried once. An action that the service does not list any more is queried, and not
     /// waited for.
     ///
     /// # Errors
@@ -77,13 +72,13 @@ impl Runner {
             return Err(error);
         }
         if polled.is_err() || self.stopped() {
-            self.deadline(run).await?;
+            self.mark_pending(run).await?;
         }
         self.rate_limiter.flush().await
     }
 
-    /// Asks for every accepted order once; whether there is nothing more to ask.
-    /// That the service is down is told once, until it answers again.
+    /// Queries every accepted order once. Breaks if none of their actions may still end.
+    /// That the service is down is reported once, until it answers again.
     async fn sweep(
         &self,
         run: RunId,
@@ -104,42 +99,19 @@ impl Runner {
                     Ok(listing) => {
                         down.store(false, Ordering::Relaxed);
                         for entry in &mut open {
-                            match found(entry, &listing) {
-                                Found::Changed(action) => {
-                                    entry.order.follow(*action);
-                                    events.send(Event::Changed {
-                                        order: (&*entry).into(),
-                                    });
-                                }
-                                Found::Same => entry.order.followed(),
-                                Found::NotListed if is_overdue(entry) => {
-                                    let was = entry.order.is_not_listed();
-                                    entry.order.not_listed(not_listed(entry));
-                                    if !was {
-                                        events.send(Event::Changed {
-                                            order: (&*entry).into(),
-                                        });
-                                    }
-                                }
-                                Found::NotListed | Found::Nothing => {}
-                            }
+                            apply_status(entry, &listing, events);
                         }
                         self.session.save_all(&mut open).await?;
                     }
-                    Err(problem)
-                        if matches!(
-                            &*problem.kind,
-                            "forbidden" | "unauthorized" | "no-credential" | "ledger"
-                        ) =>
-                    {
-                        self.cannot_follow(run, &problem).await?;
+                    Err(problem) if ends_tracking(&problem) => {
+                        self.record_tracking_problem(run, &problem).await?;
                         events.send(Event::TrackingStopped {
                             problem: problem.clone(),
                         });
                         return Ok(ControlFlow::Break(()));
                     }
-                    // A busy service or a line that drops: the next question may
-                    // be answered.
+                    // The service is busy or the connection failed. The next query may be
+                    // answered.
                     Err(problem) => {
                         if problem.kind != "interrupted" && !down.swap(true, Ordering::Relaxed) {
                             events.send(Event::StatusUnavailable {
@@ -148,10 +120,6 @@ impl Runner {
                         }
                     }
                 }
-                let is_open = |entry: &OrderRecord| {
-                    matches!(entry.order.state(), State::Accepted | State::Pending)
-                        && !entry.order.is_not_listed()
-                };
                 if open.iter().any(is_open) {
                     more = ControlFlow::Continue(());
                 }
@@ -160,13 +128,19 @@ impl Runner {
         Ok(more)
     }
 
-    async fn cannot_follow(&self, run: RunId, problem: &Problem) -> Result<(), LedgerError> {
-        self.each_accepted(run, |entry| entry.order.cannot_follow(problem.clone()))
-            .await
+    async fn record_tracking_problem(
+        &self,
+        run: RunId,
+        problem: &Problem,
+    ) -> Result<(), LedgerError> {
+        self.each_accepted(run, |entry| {
+            entry.order.record_tracking_problem(problem.clone())
+        })
+        .await
     }
 
-    async fn deadline(&self, run: RunId) -> Result<(), LedgerError> {
-        self.each_accepted(run, |entry| entry.order.deadline())
+    async fn mark_pending(&self, run: RunId) -> Result<(), LedgerError> {
+        self.each_accepted(run, |entry| entry.order.mark_pending())
             .await
     }
 
@@ -188,8 +162,7 @@ impl Runner {
         }
     }
 
-    /// Asks at once, and again at polite intervals, until there is nothing
-    /// more to ask.
+    /// Calls `ask` now, and again at intervals, until it breaks.
     ///
     /// # Errors
     /// The time is over, or the run is to end.
@@ -204,8 +177,8 @@ impl Runner {
         let end = Instant::now().checked_add(patience);
         let mut interval = FIRST_INTERVAL;
         loop {
-            // A question that is still open well after the end is given up.
-            let last = end.and_then(|end| end.checked_add(LAST_QUESTION));
+            // A query that does not end in time is given up.
+            let last = end.and_then(|end| end.checked_add(LAST_QUERY));
             let asked = match last {
                 Some(last) => tokio::time::timeout_at(last, ask()).await,
                 None => Ok(ask().await),
@@ -220,15 +193,15 @@ impl Runner {
             if self.stopped() || left.is_zero() {
                 return Err(TimeOver);
             }
-            // Whatever comes of it, the next call finds out.
+            // If that fails, the next call fails, too.
             let _ = self.rate_limiter.flush().await;
             self.pause(interval.min(left)).await;
             interval = (interval * 3 / 2).min(LAST_INTERVAL);
         }
     }
 
-    /// All with one call; one by one where the service does not take such a
-    /// filter, which its documentation does not show.
+    /// Reads all actions with one call, or one by one if the service rejects the filter,
+    /// which its documentation does not show.
     async fn statuses(&self, open: &[OrderRecord]) -> Result<Listing, Problem> {
         let machines = open.iter().filter_map(|entry| entry.order.machine());
         let machines: Vec<&MachineId> = machines.collect();
@@ -249,7 +222,7 @@ impl Runner {
             let Some(id) = id else { continue };
             match self.action(&id).await {
                 Ok(action) => actions.push(action),
-                // As in a list that does not have it.
+                // As if a list did not have it.
                 Err(problem) if problem.status == Some(404) => {}
                 Err(problem) => return Err(problem),
             }
@@ -258,12 +231,50 @@ impl Runner {
     }
 }
 
-/// Whether its action should be listed by now.
+/// Applies what the service lists of an order's action.
+fn apply_status(entry: &mut OrderRecord, listing: &Listing, events: &Events) {
+    let is_changed = match found(entry, listing) {
+        Found::Changed(action) => {
+            entry.order.track(*action);
+            true
+        }
+        Found::Same => {
+            entry.order.confirm_status();
+            false
+        }
+        Found::NotListed if is_overdue(entry) => {
+            let was_listed = !entry.order.is_not_listed();
+            entry.order.mark_not_listed(not_listed_problem(entry));
+            was_listed
+        }
+        Found::NotListed | Found::Nothing => false,
+    };
+    if is_changed {
+        events.send(Event::Changed {
+            order: (&*entry).into(),
+        });
+    }
+}
+
+/// Whether all later queries would meet this problem.
+fn ends_tracking(problem: &Problem) -> bool {
+    matches!(
+        &*problem.kind,
+        "forbidden" | "unauthorized" | "no-credential" | "ledger"
+    )
+}
+
+/// Whether an order's action may still end.
+fn is_open(entry: &OrderRecord) -> bool {
+    matches!(entry.order.state(), State::Accepted | State::Pending) && !entry.order.is_not_listed()
+}
+
+/// Whether an order's action should be listed by now.
 fn is_overdue(entry: &OrderRecord) -> bool {
     entry.sent.is_none_or(|sent| now() - sent >= LISTED_LATE)
 }
 
-fn not_listed(entry: &OrderRecord) -> Problem {
+fn not_listed_problem(entry: &OrderRecord) -> Problem {
     let id = entry.order.action().map_or("", |action| &action.id);
     let message = format!(
         "the service does not list action {id} any more, so that what became of it cannot be read"
@@ -274,19 +285,19 @@ fn not_listed(entry: &OrderRecord) -> Problem {
     }
 }
 
-/// The time was over before there was nothing more to ask.
+/// The time was over before the poll ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeOver;
 
 /// What a list says of an order's action.
 enum Found {
-    /// Another status than the one known.
+    /// It has another status.
     Changed(Box<MachineAction>),
-    /// The same.
+    /// It has the same status.
     Same,
     /// The service did not list it.
     NotListed,
-    /// It is not there, though the service listed it; or there is none.
+    /// The plugin left it out, though the service listed it; or the order has no action.
     Nothing,
 }
 

@@ -1,5 +1,5 @@
-//! What a call's record means for its order. The record decides what may be
-//! repeated; the guest's word only explains.
+//! What the record of a call means for its order. The record decides what may be repeated;
+//! what the plugin reports only explains it.
 
 use std::time::SystemTime;
 
@@ -14,10 +14,10 @@ use crate::{
     sandbox::{CallError, CallOutcome},
 };
 
-/// A plugin that does nothing is at fault, whatever it says.
+/// The reason if the plugin sent nothing, whatever it reports.
 const NOTHING_SENT: &str = "the plugin did not send the request";
 
-/// What became of an offboarding.
+/// The outcome of an offboarding.
 pub(super) fn verdict(
     machine: &MachineId,
     called: CallOutcome<Result<MachineAction, OffboardError>>,
@@ -38,7 +38,7 @@ pub(super) fn verdict(
             let delivered = Delivered::read(&record);
             let proved = delivered.is_some_and(|delivered| delivered.has_action(&action))
                 && action.action_type == ActionType::Offboard
-                // No machine at all was seen once.
+                // The service once sent an action without a machine.
                 && action
                     .machine_id
                     .as_ref()
@@ -71,9 +71,8 @@ pub(super) fn verdict(
     }
 }
 
-/// What an answer without a success means. The status alone decides what it is
-/// called and whether the request may have been carried out; the plugin only
-/// explains.
+/// The problem of an answer without a success. The status alone decides its kind and
+/// whether the request may have been carried out; what the plugin reports only explains it.
 pub(super) fn judged<T, E: Into<Problem>>(
     status: u16,
     record: &CallRecord,
@@ -86,7 +85,8 @@ pub(super) fn judged<T, E: Into<Problem>>(
     };
     let (kind, retry) = match status {
         500..=599 => ("service-failure", Retry::AskFirst),
-        // By RFC 9110, 303 says that the answer to what was done is elsewhere.
+        // By RFC 9110, 303 means that the request was carried out and its answer is
+        // elsewhere.
         303 | 408 | 499 | ..300 | 600.. => ("outcome-unknown", Retry::AskFirst),
         401 => ("unauthorized", Retry::Safe),
         403 => ("forbidden", Retry::Never),
@@ -102,8 +102,8 @@ pub(super) fn judged<T, E: Into<Problem>>(
     }
 }
 
-/// Of the finer names of a refusal, the one that the plugin gives it, if the
-/// status allows it.
+/// The kind of a rejection: the more precise one that the plugin reports, if the status
+/// allows it.
 fn refusal_kind(status: u16, said: &str) -> &'static str {
     match (status, said) {
         (404, "machine-not-found") => "machine-not-found",
@@ -126,15 +126,15 @@ fn pause(asked: &str, now: SystemTime) -> Option<u64> {
         return Some(seconds);
     }
     let date = httpdate::parse_http_date(asked).ok()?;
-    // A second more: dates have no fractions.
+    // One second is added because dates have no fractions.
     let left = date
         .duration_since(now)
         .map_or(0, |left| left.as_secs() + 1);
     Some(left)
 }
 
-/// What a read that brought nothing means. Only what egress saw counts: that a
-/// permission is missing, say, is the service's to tell.
+/// The problem of a read without a result. Only what egress saw counts: for example, only
+/// the service can report a missing permission.
 pub(super) fn read_problem(record: &CallRecord, said: Problem) -> Problem {
     if let Some(problem) = refused(record) {
         return problem;
@@ -202,7 +202,7 @@ fn not_sent(
     }
 }
 
-/// What it means that this host let a request not out.
+/// The problem of a request that this host refused.
 pub(super) fn refused(record: &CallRecord) -> Option<Problem> {
     let refusal = record.refusals.first()?;
     let (kind, retry) = match refusal {
@@ -229,7 +229,7 @@ fn with_status(kind: &'static str, status: u16, reason: &str) -> Problem {
     }
 }
 
-/// What became of a cancellation.
+/// The outcome of a cancellation.
 pub(super) fn cancel_verdict(
     action: &ActionId,
     called: CallOutcome<Result<MachineAction, CancelError>>,

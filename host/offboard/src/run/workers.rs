@@ -107,3 +107,74 @@ impl Workers {
         self.ready.is_empty() && self.retries.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::batch::tests::entries;
+
+    async fn workers(orders: usize) -> Workers {
+        let entries = entries(orders).await;
+        let list = Arc::new(SharedList::new(&entries));
+        let mut workers = Workers::new(3);
+        workers.add(
+            entries
+                .into_iter()
+                .map(|entry| ReadyOrder::new(entry, &list)),
+        );
+        workers
+    }
+
+    fn next_numbers(workers: &mut Workers, now: Instant) -> Vec<u64> {
+        let next = std::iter::from_fn(|| workers.next(now));
+        next.map(|order| order.entry.number).collect()
+    }
+
+    #[tokio::test]
+    async fn until_one_order_is_confirmed_they_are_sent_one_at_a_time() {
+        let mut workers = workers(6).await;
+        let now = Instant::now();
+        assert_eq!(next_numbers(&mut workers, now), [1]);
+        workers.complete(false);
+        assert_eq!(next_numbers(&mut workers, now), [2]);
+        workers.complete(true);
+        assert_eq!(next_numbers(&mut workers, now), [3, 4, 5]);
+        workers.complete(false);
+        assert_eq!(next_numbers(&mut workers, now), [6]);
+        assert!(workers.is_done());
+    }
+
+    #[tokio::test]
+    async fn a_retry_is_sent_when_it_is_due_and_before_the_others() {
+        let mut workers = workers(3).await;
+        let now = Instant::now();
+        let Some(first) = workers.next(now) else {
+            panic!("an order is ready");
+        };
+        workers.complete(true);
+        workers.retry_after(first, Duration::from_secs(60));
+        assert_eq!(next_numbers(&mut workers, now), [2, 3]);
+        assert!(!workers.is_done());
+        let Some(due) = workers.due() else {
+            panic!("a retry is due later");
+        };
+        assert!(due >= now + Duration::from_secs(60));
+        assert_eq!(next_numbers(&mut workers, due), [1]);
+        assert_eq!(workers.due(), None);
+    }
+
+    #[tokio::test]
+    async fn a_batch_is_taken_out_by_its_list() {
+        let mut workers = workers(4).await;
+        let Some(first) = workers.next(Instant::now()) else {
+            panic!("an order is ready");
+        };
+        let other = entries(1).await;
+        let list = Arc::new(SharedList::new(&other));
+        workers.add(other.into_iter().map(|entry| ReadyOrder::new(entry, &list)));
+        let taken = workers.take_batch(&first.list);
+        let numbers: Vec<u64> = taken.iter().map(|entry| entry.number).collect();
+        assert_eq!(numbers, [2, 3, 4]);
+        assert!(!workers.is_done());
+    }
+}

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use crate::{
     contract::Machine,
     members::{Members, members},
-    order::Seen,
+    order::DeviceSnapshot,
     policy::Facts,
 };
 
@@ -39,19 +39,19 @@ pub(crate) fn facts(json: &str) -> Option<Facts> {
     })
 }
 
-/// What the service knows of a machine. The values that show whether it was silent are
-/// read here; the others are only shown.
-pub(crate) fn seen(machine: &Machine) -> Seen {
+/// The properties of a machine. Those that show whether it has reported are read from what
+/// the service sent; the others are only shown, as the plugin reports them.
+pub(crate) fn device_snapshot(machine: &Machine) -> DeviceSnapshot {
     let wanted = |key: &str| {
         let mut names = [SEEN, HEALTH, MERGED].into_iter();
         names.any(|name| key.eq_ignore_ascii_case(name))
     };
     let read = members(&machine.json, wanted).unwrap_or_default();
-    Seen {
+    DeviceSnapshot {
         last_seen: text(&read, SEEN),
         health: text(&read, HEALTH),
         merged_into: text(&read, MERGED),
-        ..Seen::from(machine)
+        ..DeviceSnapshot::from(machine)
     }
     .bounded()
 }

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
-use crate::{egress::CallRecord, verify::seen};
+use crate::{egress::CallRecord, verify::device_snapshot};
 
 fn answered(status: u16, answer: &str) -> CallRecord {
     CallRecord::of_answer(status, answer)
@@ -100,12 +100,12 @@ fn what_decides_about_silence_is_read_from_what_was_delivered() {
             .to_owned(),
         ..empty()
     };
-    let read = seen(&told);
+    let read = device_snapshot(&told);
     assert_eq!(read.last_seen.as_deref(), Some("2026-02-01T00:00:00Z"));
     assert_eq!(read.health.as_deref(), Some("Active"));
     assert_eq!(read.platform.as_deref(), Some("Linux"));
     let json = "{}".to_owned();
-    let read = seen(&Machine { json, ..told });
+    let read = device_snapshot(&Machine { json, ..told });
     assert_eq!((read.last_seen, read.health), (None, None));
 }
 

@@ -1,0 +1,29 @@
+//! What an answer, or its absence, means for an order.
+
+use crate::contract::{MachineAction, Problem};
+
+/// What an answer, or its absence, means for an order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    /// The service accepted it.
+    Accepted(Box<MachineAction>),
+    /// It was rejected. Nothing was done.
+    Rejected(Problem),
+    /// No request left this host.
+    NotSent(Problem),
+    /// The request may have been carried out.
+    Unknown(Problem),
+}
+
+impl Verdict {
+    /// The problem, unless the order was accepted.
+    #[must_use]
+    pub fn problem(&self) -> Option<&Problem> {
+        match self {
+            Self::Accepted(_) => None,
+            Self::Rejected(problem) | Self::NotSent(problem) | Self::Unknown(problem) => {
+                Some(problem)
+            }
+        }
+    }
+}

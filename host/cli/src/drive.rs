@@ -13,7 +13,7 @@ use tempfile::NamedTempFile;
 use super::{
     announce::{self, announce},
     args::{OutputArgs, SendArgs},
-    confirm::confirm,
+    confirm::{Answer, confirm},
     connect::Connected,
     exit::Exit,
     outcome::Outcome,
@@ -78,12 +78,13 @@ impl Course<'_> {
 /// What could not be put on record, by its number.
 pub(super) type Unwritten = RefCell<HashMap<u64, Order>>;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 enum Finished {
     Yes,
     Interrupted,
-    /// Somebody was asked, and did not say yes.
-    Declined,
+    /// The user was asked, and did not confirm. The answer that would have confirmed, if
+    /// the user typed only `y`.
+    Declined(Option<String>),
 }
 
 /// Drives a run to its end, and shows what became of it.
@@ -100,13 +101,18 @@ pub(super) async fn drive(
         () = signals.at_once() => Ok(Finished::Interrupted),
     };
     Screen::set_bar(None);
-    let is_declined = matches!(finished, Ok(Finished::Declined));
+    let is_declined = matches!(finished, Ok(Finished::Declined(_)));
     let stopped = matches!(finished, Ok(Finished::Interrupted)) || signals.stopped();
     if stopped {
         connected.leave_unknown(screen).await;
     }
-    if is_declined {
-        screen.insisting().say("Nothing was sent.");
+    if let Ok(Finished::Declined(wanted)) = &finished {
+        let said = match wanted {
+            Some(word) if word == "yes" => "Nothing was sent: type the whole word yes to confirm.",
+            Some(count) => &format!("Nothing was sent: type the number {count} to confirm."),
+            None => "Nothing was sent.",
+        };
+        screen.insisting().say(said);
         // Whoever was asked has just seen what it was about; programs have not.
         if course.rows.borrow().is_table() {
             return Ok(Exit::Interrupted);
@@ -197,8 +203,10 @@ async fn go(
     if asks && planned > 0 {
         let max_devices = course.send.max_devices;
         let (question, answer) = announce::question(planned, doubtful, max_devices);
-        if !confirm(&question, &answer, signals).await {
-            return Ok(Finished::Declined);
+        match confirm(&question, &answer, signals).await {
+            Answer::Confirmed => {}
+            Answer::Declined => return Ok(Finished::Declined(None)),
+            Answer::Short => return Ok(Finished::Declined(Some(answer))),
         }
     }
     let succeeded = runner.succeeded(run).await?;

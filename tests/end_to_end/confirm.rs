@@ -76,6 +76,9 @@ fn a_no_is_answered_with_one_line_and_programs_get_their_rows() {
         assert_eq!(lines, ["no", "Nothing was sent."], "{shown}");
         assert_eq!(code, 130);
     }
+    let (_, shown) = at_a_terminal(&world, "", "y\n", &[]);
+    let needed = "Nothing was sent: type the whole word yes to confirm.";
+    assert!(shown.contains(needed), "{shown}");
     let (code, shown) = at_a_terminal(&world, "", "no\n", &["--output", "jsonl"]);
     let (_, after) = shown.split_once("Nothing was sent.").unwrap();
     assert!(after.contains(r#""state":"not-sent""#), "{shown}");

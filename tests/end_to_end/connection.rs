@@ -72,6 +72,19 @@ fn the_token_may_come_from_the_environment() {
 }
 
 #[test]
+fn a_host_without_a_scheme_is_reported_as_one() {
+    let world = World::new();
+    for root in ["api.security.microsoft.com", "localhost:8080", "10.0.0.1"] {
+        let refused = world.run(&[ID, "--api-root", root]);
+        assert_eq!(refused.code, 2, "{refused:?}");
+        let reason = "it has no scheme: write https:// before it";
+        assert!(refused.stderr.contains(reason), "{refused:?}");
+    }
+    let other = world.run(&[ID, "--api-root", "ftp://localhost"]);
+    assert!(other.stderr.contains("\"ftp\" is not https"), "{other:?}");
+}
+
+#[test]
 fn a_service_that_is_not_there_is_not_sent_anything() {
     let world = World::new();
     let closed = ClosedPort::new();

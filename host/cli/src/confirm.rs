@@ -6,17 +6,26 @@ use std::io::{Write, stderr, stdin};
 
 use super::signal::Signals;
 
-/// Asks; anything but this answer is no, and so is a wish to end.
-pub(super) async fn confirm(question: &str, wanted: &str, signals: &Signals) -> bool {
+/// What was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answer {
+    Confirmed,
+    Declined,
+    /// Only `y`, or another form of yes that is not the wanted answer.
+    Short,
+}
+
+/// Asks. Anything but this answer means no, and so does a signal.
+pub(super) async fn confirm(question: &str, wanted: &str, signals: &Signals) -> Answer {
     if !forget_what_was_typed() {
-        return false;
+        return Answer::Declined;
     }
     let asked = write!(
         anstream::stderr().lock(),
         "{question}\nType {wanted} to go ahead: "
     );
     if asked.and_then(|()| stderr().flush()).is_err() {
-        return false;
+        return Answer::Declined;
     }
     // A thread of its own: a line that never comes must not hold up a signal.
     let answer = tokio::task::spawn_blocking(|| {
@@ -24,18 +33,32 @@ pub(super) async fn confirm(question: &str, wanted: &str, signals: &Signals) -> 
         stdin().read_line(&mut line).map(|_| line)
     });
     tokio::select! {
-        answer = answer => {
-            answer.is_ok_and(|line| line.is_ok_and(|line| is_said(&line, wanted)))
-        }
-        () = signals.stopping() => false,
+        answer = answer => match answer {
+            Ok(Ok(line)) => answer_of(&line, wanted),
+            _ => Answer::Declined,
+        },
+        () = signals.stopping() => Answer::Declined,
     }
 }
 
-/// Whether a line is this answer. A line that was cut off by Ctrl-D, or by the end of a
-/// terminal, is not an answer: the user may have meant to type more.
-fn is_said(line: &str, wanted: &str) -> bool {
+/// What a line says. A line that was cut off by Ctrl-D, or by the end of a terminal, is
+/// not an answer: the user may have meant to type more.
+fn answer_of(line: &str, wanted: &str) -> Answer {
     let line = line.strip_suffix('\n');
-    line.is_some_and(|line| line.trim_matches([' ', '\t', '\r']) == wanted)
+    let Some(line) = line else {
+        return Answer::Declined;
+    };
+    let line = line.trim_matches([' ', '\t', '\r']);
+    let is_short = ["y", "yes"]
+        .iter()
+        .any(|word| line.eq_ignore_ascii_case(word));
+    if line == wanted {
+        Answer::Confirmed
+    } else if is_short {
+        Answer::Short
+    } else {
+        Answer::Declined
+    }
 }
 
 /// Keys that were pressed before the question appeared do not answer it. If the terminal
@@ -57,6 +80,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_a_whole_line() {
+        let is_said = |line, wanted| answer_of(line, wanted) == Answer::Confirmed;
         for said in ["yes\n", "yes\r\n", " yes \t\n"] {
             assert!(is_said(said, "yes"), "{said:?}");
         }
@@ -78,5 +102,15 @@ mod tests {
             assert!(!is_said(other, "yes"), "{other:?}");
         }
         assert!(is_said("30\n", "30") && !is_said("30", "30") && !is_said("030\n", "30"));
+    }
+    #[test]
+    fn a_short_yes_is_told_apart_from_a_no() {
+        for line in ["y\n", "Y\n", " y\r\n", "Yes\n", "YES\n"] {
+            assert_eq!(answer_of(line, "yes"), Answer::Short, "{line:?}");
+        }
+        for line in ["", "y", "n\n", "yes please\n", "\n"] {
+            assert_eq!(answer_of(line, "yes"), Answer::Declined, "{line:?}");
+        }
+        assert_eq!(answer_of("yes\n", "30"), Answer::Short);
     }
 }

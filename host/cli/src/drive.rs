@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::{
     announce::{self, announce},
     args::{OutputArgs, SendArgs},
-    confirm::confirm,
+    confirm::{Answer, confirm},
     exit::Exit,
     hint,
     outcome::Outcome,
@@ -65,12 +65,13 @@ impl Course<'_> {
 /// What could not be recorded, by its number.
 type Unwritten = RefCell<HashMap<u64, Order>>;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 enum Finished {
     Yes,
     Interrupted,
-    /// The user was asked, and did not say yes.
-    Declined,
+    /// The user was asked, and did not confirm. The answer that would have confirmed, if
+    /// the user typed only `y`.
+    Declined(Option<String>),
 }
 
 /// A run under way, as the terminal knows it.
@@ -107,7 +108,7 @@ pub(super) async fn drive(
         () = signals.at_once() => Ok(Finished::Interrupted),
     };
     Screen::set_bar(None);
-    let is_declined = matches!(finished, Ok(Finished::Declined));
+    let is_declined = matches!(finished, Ok(Finished::Declined(_)));
     let stopped = matches!(finished, Ok(Finished::Interrupted)) || signals.stopped();
     if stopped {
         if let Some(execution) = progress.execution.take() {
@@ -117,8 +118,13 @@ pub(super) async fn drive(
             screen.detail(&format!("note: {error}"));
         }
     }
-    if is_declined {
-        screen.insisting().say("Nothing was sent.");
+    if let Ok(Finished::Declined(wanted)) = &finished {
+        let said = match wanted {
+            Some(word) if word == "yes" => "Nothing was sent: type the whole word yes to confirm.",
+            Some(count) => &format!("Nothing was sent: type the number {count} to confirm."),
+            None => "Nothing was sent.",
+        };
+        screen.insisting().say(said);
         // The user has just seen the plan; a program that reads the output has not.
         if course.rows.borrow().is_table() {
             return Ok(Exit::Interrupted);
@@ -136,9 +142,6 @@ pub(super) async fn drive(
     // It was done, even if the result cannot be shown.
     let exit = shown.unwrap_or_else(|error| {
         screen.fail(&clean_error(&format!("{error:#}")));
-        if let Some(help) = hint::of_error(&error) {
-            screen.help(help);
-        }
         if let Some(help) = hint::of_error(&error) {
             screen.help(help);
         }
@@ -193,8 +196,10 @@ impl Progress<'_> {
         }
         if course.asks() && plan.machines() > 0 {
             let (question, answer) = announce::question(&plan, course.send.max_devices);
-            if !confirm(&question, &answer, signals).await {
-                return Ok(Finished::Declined);
+            match confirm(&question, &answer, signals).await {
+                Answer::Confirmed => {}
+                Answer::Short => return Ok(Finished::Declined(Some(answer))),
+                Answer::Declined => return Ok(Finished::Declined(None)),
             }
         }
         let confirmation = consent.unwrap_or_else(|| Confirmation::answer(plan.digest()));

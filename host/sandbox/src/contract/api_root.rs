@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use thiserror::Error;
-use url::{Host, Url};
+use url::{Host, ParseError, Url};
 
 /// How requests travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,9 @@ pub enum InvalidApiRoot {
     /// Not a URL.
     #[error("not a URL: {0}")]
     NotAUrl(String),
+    /// A host without a scheme.
+    #[error("it has no scheme: write https:// before it")]
+    NoScheme,
     /// Neither `https` nor `http`.
     #[error("the scheme {0:?} is not https")]
     Scheme(String),
@@ -96,10 +99,15 @@ impl FromStr for ApiRoot {
 
     fn from_str(text: &str) -> Result<Self, InvalidApiRoot> {
         let not_a_url = |reason: &str| InvalidApiRoot::NotAUrl(reason.to_owned());
-        let url = Url::parse(text).map_err(|error| not_a_url(&error.to_string()))?;
+        let url = Url::parse(text).map_err(|error| match error {
+            ParseError::RelativeUrlWithoutBase => InvalidApiRoot::NoScheme,
+            error => not_a_url(&error.to_string()),
+        })?;
         let (scheme, default_port) = match url.scheme() {
             "https" => (Scheme::Https, 443),
             "http" => (Scheme::Http, 80),
+            // `localhost:8080` would be a URL of the scheme `localhost`.
+            _ if !text.contains("://") => return Err(InvalidApiRoot::NoScheme),
             other => return Err(InvalidApiRoot::Scheme(other.to_owned())),
         };
         if !url.username().is_empty() || url.password().is_some() || text.contains('@') {

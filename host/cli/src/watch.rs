@@ -9,7 +9,7 @@ use std::{
 use super::screen::Screen;
 use offboard::{
     audit::AuditFile,
-    egress::{Audit, Entry, Phase},
+    egress::{Audit, AuditedRequest, Phase},
     text::clean,
 };
 
@@ -35,7 +35,7 @@ impl Watch {
         }
     }
 
-    fn warn(&self, entry: &Entry<'_>) {
+    fn warn(&self, entry: &AuditedRequest<'_>) {
         match self.warnings.fetch_add(1, Ordering::Relaxed) {
             ..MAX_WARNINGS => self.screen.warn(&words(entry)),
             MAX_WARNINGS => self.screen.warn("and more was refused"),
@@ -45,7 +45,7 @@ impl Watch {
 }
 
 impl Audit for Watch {
-    fn note(&self, entry: &Entry<'_>) -> io::Result<()> {
+    fn record(&self, entry: &AuditedRequest<'_>) -> io::Result<()> {
         match (entry.refusal, entry.phase) {
             // The plugin wanted what nobody ordered, whatever came of the rest.
             (Some(_), _) => self.warn(entry),
@@ -55,7 +55,7 @@ impl Audit for Watch {
         let Some(file) = &self.file else {
             return Ok(());
         };
-        file.note(entry).inspect_err(|error| {
+        file.record(entry).inspect_err(|error| {
             if !self.failed.swap(true, Ordering::Relaxed) {
                 self.screen.fail(&format!(
                     "the audit cannot be written, so nothing more is let out: {error}"
@@ -66,11 +66,11 @@ impl Audit for Watch {
 }
 
 /// One line, whatever a server or the plugin put in.
-fn words(entry: &Entry<'_>) -> String {
+fn words(entry: &AuditedRequest<'_>) -> String {
     clean(&told(entry))
 }
 
-fn told(entry: &Entry<'_>) -> String {
+fn told(entry: &AuditedRequest<'_>) -> String {
     let call = entry.call;
     let method = entry.method;
     let place = format!("{}://{}", entry.scheme, entry.authority);

@@ -8,9 +8,12 @@ use clap::{
     builder::{PathBufValueParser, PossibleValue, PossibleValuesParser, TypedValueParser},
     parser::ValueSource,
 };
-use offboard::config::{
-    Config, ConfigBuilder, ConfigError, Environment, Kind, PluginSettings, SETTINGS, Secrets,
-    Section, Setting,
+use offboard::{
+    config::{
+        Config, ConfigBuilder, ConfigError, Environment, Kind, PluginSettings, SETTINGS, Secrets,
+        Section, Setting,
+    },
+    identity::cloud::ChoiceError,
 };
 
 /// Where to, and as whom.
@@ -116,6 +119,9 @@ pub(crate) fn explain(error: ConfigError) -> anyhow::Error {
         ),
         ConfigError::UnknownAuthority { .. } => {
             anyhow!("{error}: if that is right, say so with --authority")
+        }
+        ConfigError::Service(ChoiceError::UnknownHost(host, _)) => {
+            anyhow!("{error}: if that is intended, allow it with --allow-api-host {host}")
         }
         _ => error.into(),
     }

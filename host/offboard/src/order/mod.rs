@@ -14,7 +14,7 @@ use std::fmt;
 
 use crate::{
     contract::{
-        Comment, Machine, MachineAction, MachineId, Problem, ProblemKind, Retry, plain_name,
+        Comment, Machine, MachineAction, MachineId, Problem, ProblemKind, Retry, canonical_name,
     },
     cut::cut,
     problem::{self, OutcomeClass},
@@ -518,7 +518,7 @@ impl Target {
     pub fn sought(&self) -> Option<String> {
         match self {
             Self::Id(_) => None,
-            Self::Name(name) => Some(plain_name(name)),
+            Self::Name(name) => Some(canonical_name(name)),
         }
     }
 }

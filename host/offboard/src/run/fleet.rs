@@ -8,7 +8,7 @@ use super::{
     read::check_next,
 };
 use crate::{
-    contract::{Machine, MachineId, Problem, Retry, label, plain_name},
+    contract::{Machine, MachineId, Problem, Retry, canonical_name, label},
     grant::Route,
     ledger::{Entry, LedgerError, RunId},
     order::{Seen, State, Target},
@@ -135,7 +135,7 @@ impl Runner {
         machines: &[Machine],
     ) -> Result<Vec<u64>, LedgerError> {
         let plain = |machine: &Machine| {
-            plain_name(machine.computer_dns_name.as_deref().unwrap_or_default())
+            canonical_name(machine.computer_dns_name.as_deref().unwrap_or_default())
         };
         let ids: Vec<String> = machines
             .iter()

@@ -7,7 +7,7 @@ use tracing::{Instrument, info_span};
 
 use super::{Event, Events, Runner, Since};
 use crate::{
-    contract::{Machine, MachineId, Problem, Retry, stands_for},
+    contract::{Machine, MachineId, Problem, Retry, refers_to},
     ledger::{Entry, LedgerError, RunId, Taken},
     order::{Look, Order, Seen, State, Target, Verdict},
     verify::{facts, seen},
@@ -330,7 +330,7 @@ fn objection(called: Option<&str>, machine: &Machine) -> Option<Problem> {
     let called = called?;
     let name = machine.computer_dns_name.as_deref();
     // The service knows some machines by their labels alone.
-    if name.is_some_and(|name| stands_for(called, name) || stands_for(name, called)) {
+    if name.is_some_and(|name| refers_to(called, name) || refers_to(name, called)) {
         return None;
     }
     let name = name.map_or_else(|| "nothing".to_owned(), |name| format!("{name:?}"));

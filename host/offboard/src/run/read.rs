@@ -17,7 +17,7 @@ use super::{
 use crate::{
     contract::{
         ActionFilter, ActionId, ActionStatus, ActionType, Comment, Machine, MachineAction,
-        MachineId, Problem, ReadError, Retry, stands_for,
+        MachineId, Problem, ReadError, Retry, refers_to,
     },
     egress::Delivery,
     grant::Route,
@@ -389,7 +389,7 @@ impl Runner {
 /// Whether a machine has this name, or a full name that begins with it.
 fn has_name(machine: &Machine, name: &str) -> bool {
     let found = machine.computer_dns_name.as_deref();
-    found.is_some_and(|found| stands_for(name, found))
+    found.is_some_and(|found| refers_to(name, found))
 }
 
 /// Whether the plugin says how a list goes on as the service does. Whoever looks

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     contract::{ActionStatus, Problem, Retry},
     egress::CallRecord,
-    grant::{Grant, LeaveBy, Moment, Route},
+    grant::{ClockReading, Grant, LeaveBy, Route},
     ledger::{Entry, LedgerError, RequestId, Taken},
     order::{State, Verdict, is_for_all},
     verify::Delivered,
@@ -42,9 +42,9 @@ pub(super) struct Ready {
     /// What the service lists for the machines of its batch.
     pub(super) list: Arc<Shared>,
     /// The list has to be newer than this.
-    since: Option<Moment>,
+    since: Option<ClockReading>,
     /// When the list that it was last compared with was asked for.
-    listed: Option<Moment>,
+    listed: Option<ClockReading>,
     /// The service refused the token that it was sent with.
     is_renewed: bool,
 }
@@ -62,7 +62,7 @@ impl Ready {
 
     /// It was sent once. Before it is sent again, its list is read again.
     pub(super) fn put_back(&mut self) {
-        self.since = Some(Moment::now());
+        self.since = Some(ClockReading::now());
     }
 }
 

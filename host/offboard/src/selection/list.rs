@@ -21,7 +21,7 @@ use super::{
     template::Template,
 };
 use crate::{
-    contract::{Comment, InvalidComment, stands_for},
+    contract::{Comment, InvalidComment, refers_to},
     mask,
 };
 
@@ -61,7 +61,7 @@ impl ListEntry {
     /// name, it is kept.
     fn called_alike(&mut self, other: &Self) -> bool {
         let alike = match (&self.called, &other.called) {
-            (Some(one), Some(other)) => stands_for(one, other) || stands_for(other, one),
+            (Some(one), Some(other)) => refers_to(one, other) || refers_to(other, one),
             _ => true,
         };
         if self.called.is_none() {

@@ -257,7 +257,7 @@ impl CallContext {
         let mut encodings = head.headers.get_all(header::CONTENT_ENCODING).iter();
         let encoded = encodings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"));
         let body = if encoded {
-            Err("the answer has a content encoding that was not requested".to_owned())
+            Err("the answer is encoded, although no encoding was requested".to_owned())
         } else {
             receive(body, route.answer_limit(), &issued.token).await
         };

@@ -13,7 +13,7 @@ use crate::mask;
 /// The future that a [`TokenSource`] returns.
 pub type Fetch<'a> = Pin<Box<dyn Future<Output = Result<Fetched, SignInError>> + Send + 'a>>;
 
-/// Where tokens come from. [`Credential`] keeps them, so a source fetches a new
+/// Where tokens come from. [`Credential`](super::Credential) keeps them, so a source fetches a new
 /// one each time.
 pub trait TokenSource: Send + Sync {
     /// Fetches a token.

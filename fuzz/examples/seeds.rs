@@ -26,7 +26,7 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// A component of this world whose functions do nothing but break.
+/// A component of this world whose functions only trap.
 fn dummy(wit: &str, world: &str) -> io::Result<Vec<u8>> {
     let build = || {
         let mut resolve = Resolve::default();

@@ -1,5 +1,5 @@
-//! The loader: whatever file is given as a plugin, no panic and no hang, and
-//! nothing beyond the contract reaches a sandbox.
+//! The loader: any file is loaded without a panic or a hang, and no import beyond the
+//! contract reaches a sandbox.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

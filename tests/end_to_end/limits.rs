@@ -7,7 +7,7 @@ use offboard::{
     connection::Connection,
     contract::{Comment, MachineId, OffboardError},
     egress::Delivery,
-    grant::{LeaveBy, Moment, Refusal},
+    grant::{ClockReading, LeaveBy, Refusal},
     identity::Token,
     sandbox::{CallError, Limits, Sandbox},
 };
@@ -110,7 +110,7 @@ async fn a_request_that_is_late_does_not_leave() {
         (Duration::ZERO, Delivery::NotSent),
         (hour, Delivery::Answered(404)),
     ] {
-        let leave_by = LeaveBy::new(Moment::now(), within);
+        let leave_by = LeaveBy::new(ClockReading::now(), within);
         let called = sandbox
             .offboard_by(&connection, &machine, &comment, Some(leave_by))
             .await;

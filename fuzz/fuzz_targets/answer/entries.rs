@@ -56,11 +56,11 @@ pub(super) fn has_twins(pairs: &[(String, Value)]) -> bool {
     names.windows(2).any(|two| two[0] == two[1])
 }
 
-/// Whether an entry is an action; none where this oracle cannot tell (numbers
-/// that do not fit, deep nesting, surrogates).
+/// Whether an entry is an action; `None` if this oracle cannot decide (large numbers,
+/// deep nesting, surrogates).
 pub(super) fn is_action(entry: &str) -> Option<bool> {
     let Ok(Pairs(pairs)) = serde_json::from_str(entry) else {
-        // What is no object is none for certain.
+        // A value that is not an object is certainly not an action.
         return (!entry.trim().starts_with('{')).then_some(false);
     };
     let has = |name| match member(&pairs, name) {
@@ -178,7 +178,7 @@ pub(super) fn check_machine(machine: &Machine, text: &str) {
     }
 }
 
-/// A success about one machine is about this one, where this oracle can tell.
+/// A success about one machine has this machine's id, if this oracle can decide.
 pub(super) fn names(text: &str, id: &str) {
     assert!(json::is_json(text));
     let Ok(Pairs(pairs)) = serde_json::from_str(text) else {
@@ -189,8 +189,8 @@ pub(super) fn names(text: &str, id: &str) {
     assert!(named.is_none_or(|named| named.eq_ignore_ascii_case(id)));
 }
 
-pub(super) fn check_json(part: &str, whole: &str) {
-    assert!(whole.contains(part));
+pub(super) fn check_json(part: &str, document: &str) {
+    assert!(document.contains(part));
     assert!(json::is_json(part), "not JSON: {part}");
 }
 
@@ -206,7 +206,7 @@ pub(super) fn check_text(pairs: &[(String, Value)], name: &str, given: Option<&s
     }
 }
 
-/// What is read as an object is one, and its members stand in it.
+/// A value that is read as an object is one, and has the members that were read.
 pub(super) fn members(text: &str) {
     let Ok(members) = Members::parse(text) else {
         return;

@@ -1,4 +1,4 @@
-//! How long to wait, and where a list goes on.
+//! Retry-after and next links.
 
 use offboard_plugin::{page, request};
 use url::Url;
@@ -18,7 +18,7 @@ pub(super) fn check_retry_after(header: Option<&str>, seconds: Option<u64>) {
     };
     match seconds {
         Some(seconds) => assert!(number && significant == seconds.to_string()),
-        // Longer than any that fits, where it is one.
+        // A number above the range.
         None => assert!(!number || significant.len() >= u64::MAX.to_string().len()),
     }
 }
@@ -41,7 +41,7 @@ pub(super) fn check_target(target: &str, path: &str, query: &str) {
     assert_eq!(target, format!("{path}?{query}"));
 }
 
-/// Without percent encoding, which may differ and mean the same.
+/// Without percent encoding, which may differ for the same query.
 pub(super) fn decoded(text: &str) -> Vec<u8> {
     let mut bytes = text.as_bytes();
     let mut decoded = Vec::with_capacity(text.len());
@@ -64,7 +64,7 @@ pub(super) fn decoded(text: &str) -> Vec<u8> {
     decoded
 }
 
-/// Any text as a next link: what comes out can be sent.
+/// For any text as a next link, the resulting query can be sent.
 pub(super) fn next_query(link: &str) {
     if let Some(query) = page::next_query(link) {
         assert!((1..=MAX_CURSOR).contains(&query.len()));

@@ -1,5 +1,5 @@
-//! The plugin's reading of answers: whatever the service, a proxy or the
-//! network says, no panic, and every promise of the contract is kept.
+//! The plugin's parser of answers: for any answer of the service, a proxy or the
+//! network, there is no panic, and the contract is kept.
 //!
 //! An input is text, so that seeds can be read: a line with the status or the
 //! failure, a line with `Retry-After` (empty for none), and the body.
@@ -8,8 +8,8 @@
 mod entries;
 mod json;
 mod links;
+mod oracle;
 mod refused;
-mod whole;
 
 use libfuzzer_sys::fuzz_target;
 use offboard_plugin::{
@@ -19,8 +19,8 @@ use offboard_plugin::{
 
 use entries::{check_machine, members, names};
 use links::next_query;
+use oracle::Oracle;
 use refused::Kind;
-use whole::Whole;
 
 const MACHINE: &str = "0123456789abcdef0123456789abcdef01234567";
 const ACTION: &str = "11111111-2222-3333-4444-555555555555";
@@ -30,57 +30,57 @@ fuzz_target!(|data: &[u8]| {
         Ok(answer) => &answer.body[..],
         Err(_) => &[],
     };
-    let whole = Whole {
+    let oracle = Oracle {
         sent: &sent,
         text: std::str::from_utf8(body).ok(),
     };
 
     match answer::offboard(MACHINE, sent.clone()) {
         Ok(action) => {
-            whole.one_action(&action);
+            oracle.one_action(&action);
             assert_eq!(action.action_type, ActionType::Offboard);
             assert!(action.machine_id.as_deref().is_none_or(|id| id == MACHINE));
         }
-        Err(error) => whole.refused(&error.into(), Kind::Offboard),
+        Err(error) => oracle.refused(&error.into(), Kind::Offboard),
     }
     match answer::cancel_action(ACTION, sent.clone()) {
         Ok(action) => {
-            whole.one_action(&action);
+            oracle.one_action(&action);
             assert!(action.id.eq_ignore_ascii_case(ACTION));
         }
-        Err(error) => whole.refused(&error.into(), Kind::Cancel),
+        Err(error) => oracle.refused(&error.into(), Kind::Cancel),
     }
     match answer::tag(MACHINE, sent.clone()) {
-        Ok(()) => names(whole.success(), MACHINE),
-        Err(error) => whole.refused(&error.into(), Kind::Tag),
+        Ok(()) => names(oracle.success(), MACHINE),
+        Err(error) => oracle.refused(&error.into(), Kind::Tag),
     }
     match answer::get_action(ACTION, sent.clone()) {
         Ok(action) => {
-            whole.one_action(&action);
+            oracle.one_action(&action);
             assert!(action.id.eq_ignore_ascii_case(ACTION));
         }
-        Err(error) => whole.refused(&error.into(), Kind::Read),
+        Err(error) => oracle.refused(&error.into(), Kind::Read),
     }
     match answer::get_machine(MACHINE, sent.clone()) {
         Ok(machine) => {
-            let text = whole.success();
+            let text = oracle.success();
             assert_eq!(machine.json, text.trim());
             check_machine(&machine, text);
             assert_eq!(machine.id, MACHINE);
         }
-        Err(error) => whole.refused(&error.into(), Kind::Read),
+        Err(error) => oracle.refused(&error.into(), Kind::Read),
     }
     match answer::list_actions(sent.clone()) {
-        Ok(list) => whole.actions(&list),
-        Err(error) => whole.refused(&error.into(), Kind::Read),
+        Ok(list) => oracle.actions(&list),
+        Err(error) => oracle.refused(&error.into(), Kind::Read),
     }
     match answer::list_machines(sent.clone()) {
-        Ok(list) => whole.machines(&list, list.next.as_deref()),
-        Err(error) => whole.refused(&error.into(), Kind::List),
+        Ok(list) => oracle.machines(&list, list.next.as_deref()),
+        Err(error) => oracle.refused(&error.into(), Kind::List),
     }
-    whole.find(None);
-    whole.find(Some("3:"));
-    if let Some(text) = whole.text {
+    oracle.find(None);
+    oracle.find(Some("3:"));
+    if let Some(text) = oracle.text {
         next_query(text);
         members(text);
     }
@@ -94,7 +94,7 @@ fn read_input(data: &[u8]) -> Result<Answer, Failure> {
         std::str::from_utf8(text)
             .ok()
             .and_then(|text| text.parse().ok())
-            // No input is wasted: what is no number is one by its bytes.
+            // Every input is used: a text that is not a number is hashed to one.
             .unwrap_or_else(|| {
                 u16::from_le_bytes([0, 1].map(|at| text.get(at).copied().unwrap_or_default()))
             })
@@ -110,7 +110,7 @@ fn read_input(data: &[u8]) -> Result<Answer, Failure> {
             Some(first) => Err(Failure::Broken {
                 status: status(first),
                 retry_after,
-                // The edge's own words, never the service's.
+                // Messages of the edge, never of the service.
                 reason: format!("the answer broke off: {}", reason()),
             }),
             None => Ok(Answer {

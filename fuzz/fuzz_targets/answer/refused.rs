@@ -8,14 +8,14 @@ use offboard_plugin::{
     types::{ReadError, ServiceError, Throttled, UnknownOutcome, UnreadableAnswer},
 };
 
-/// What a call does, as far as its errors depend on it.
+/// The kind of a call, which determines its errors.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Kind {
     Offboard,
     Tag,
     Cancel,
     Read,
-    /// A list of machines, which is empty where the service says 404.
+    /// A list of machines, which is empty if the service answers 404.
     List,
 }
 
@@ -23,7 +23,7 @@ pub(super) enum Kind {
 pub(super) struct Refused {
     pub(super) case: &'static str,
     pub(super) said: Option<ServiceError>,
-    /// The plugin's own words, or the host's.
+    /// A message of the plugin or of the host.
     pub(super) reason: Option<String>,
     /// The status of an answer that made no sense.
     pub(super) unreadable: Option<u16>,
@@ -41,7 +41,7 @@ impl Refused {
         }
     }
 
-    pub(super) fn said(case: &'static str, error: ServiceError) -> Self {
+    pub(super) fn from_answer(case: &'static str, error: ServiceError) -> Self {
         Self {
             said: Some(error),
             reason: None,
@@ -52,7 +52,7 @@ impl Refused {
     pub(super) fn throttled(error: Throttled) -> Self {
         Self {
             throttled: Some(error.retry_after),
-            ..Self::said("throttled", error.answer)
+            ..Self::from_answer("throttled", error.answer)
         }
     }
 
@@ -79,14 +79,14 @@ impl From<OffboardError> for Refused {
                 Self::reason("invalid", reason)
             }
             E::NoCredential(reason) => Self::reason("no credential", reason),
-            E::Unauthorized(error) => Self::said("unauthorized", error),
-            E::Forbidden(error) => Self::said("forbidden", error),
-            E::MachineNotFound(error) => Self::said("not found", error),
-            E::UnsupportedMachine(error) => Self::said("unsupported", error),
-            E::AlreadyInProgress(error) => Self::said("in progress", error),
-            E::Rejected(error) => Self::said("rejected", error),
+            E::Unauthorized(error) => Self::from_answer("unauthorized", error),
+            E::Forbidden(error) => Self::from_answer("forbidden", error),
+            E::MachineNotFound(error) => Self::from_answer("not found", error),
+            E::UnsupportedMachine(error) => Self::from_answer("unsupported", error),
+            E::AlreadyInProgress(error) => Self::from_answer("in progress", error),
+            E::Rejected(error) => Self::from_answer("rejected", error),
             E::Throttled(error) => Self::throttled(error),
-            E::ServiceFailure(error) => Self::said("service failure", error),
+            E::ServiceFailure(error) => Self::from_answer("service failure", error),
             E::Denied(reason) => Self::reason("denied", reason),
             E::NotSent(reason) => Self::reason("not sent", reason),
             E::OutcomeUnknown(outcome) => Self::unknown(outcome),
@@ -103,12 +103,12 @@ impl From<CancelError> for Refused {
                 Self::reason("invalid", reason)
             }
             E::NoCredential(reason) => Self::reason("no credential", reason),
-            E::Unauthorized(error) => Self::said("unauthorized", error),
-            E::Forbidden(error) => Self::said("forbidden", error),
-            E::ActionNotFound(error) => Self::said("not found", error),
-            E::Rejected(error) => Self::said("rejected", error),
+            E::Unauthorized(error) => Self::from_answer("unauthorized", error),
+            E::Forbidden(error) => Self::from_answer("forbidden", error),
+            E::ActionNotFound(error) => Self::from_answer("not found", error),
+            E::Rejected(error) => Self::from_answer("rejected", error),
             E::Throttled(error) => Self::throttled(error),
-            E::ServiceFailure(error) => Self::said("service failure", error),
+            E::ServiceFailure(error) => Self::from_answer("service failure", error),
             E::Denied(reason) => Self::reason("denied", reason),
             E::NotSent(reason) => Self::reason("not sent", reason),
             E::OutcomeUnknown(outcome) => Self::unknown(outcome),
@@ -123,12 +123,12 @@ impl From<TagError> for Refused {
         match error {
             E::InvalidMachineId(reason) | E::InvalidTag(reason) => Self::reason("invalid", reason),
             E::NoCredential(reason) => Self::reason("no credential", reason),
-            E::Unauthorized(error) => Self::said("unauthorized", error),
-            E::Forbidden(error) => Self::said("forbidden", error),
-            E::MachineNotFound(error) => Self::said("not found", error),
-            E::Rejected(error) => Self::said("rejected", error),
+            E::Unauthorized(error) => Self::from_answer("unauthorized", error),
+            E::Forbidden(error) => Self::from_answer("forbidden", error),
+            E::MachineNotFound(error) => Self::from_answer("not found", error),
+            E::Rejected(error) => Self::from_answer("rejected", error),
             E::Throttled(error) => Self::throttled(error),
-            E::ServiceFailure(error) => Self::said("service failure", error),
+            E::ServiceFailure(error) => Self::from_answer("service failure", error),
             E::Denied(reason) => Self::reason("denied", reason),
             E::NotSent(reason) => Self::reason("not sent", reason),
             E::OutcomeUnknown(outcome) => Self::unknown(outcome),
@@ -143,12 +143,12 @@ impl From<ReadError> for Refused {
         match error {
             E::InvalidArgument(reason) => Self::reason("invalid", reason),
             E::NoCredential(reason) => Self::reason("no credential", reason),
-            E::Unauthorized(error) => Self::said("unauthorized", error),
-            E::Forbidden(error) => Self::said("forbidden", error),
-            E::NotFound(error) => Self::said("not found", error),
-            E::Rejected(error) => Self::said("rejected", error),
+            E::Unauthorized(error) => Self::from_answer("unauthorized", error),
+            E::Forbidden(error) => Self::from_answer("forbidden", error),
+            E::NotFound(error) => Self::from_answer("not found", error),
+            E::Rejected(error) => Self::from_answer("rejected", error),
             E::Throttled(error) => Self::throttled(error),
-            E::ServiceFailure(error) => Self::said("service failure", error),
+            E::ServiceFailure(error) => Self::from_answer("service failure", error),
             E::Denied(reason) => Self::reason("denied", reason),
             E::NoAnswer(reason) => Self::reason("no answer", reason),
             E::UnreadableAnswer(answer) => Self::unreadable(answer),

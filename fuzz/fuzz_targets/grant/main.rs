@@ -1,13 +1,13 @@
-//! The grant: whatever a plugin asks for, what is let through is the request
-//! that was ordered, and at most once.
+//! The grant: for any request of a plugin, the permitted one is the ordered one, at
+//! most once.
 //!
-//! The oracle knows nothing of the product's policy: it reads what was let
-//! through as a URL and as JSON, as the service would. Requests are made from
-//! the right one, bent here and there, because raw bytes never come near it.
+//! The oracle does not use the product's policy: it reads the permitted request as a
+//! URL and as JSON, like the service. Requests are mutations of the ordered one,
+//! because random bytes never come near it.
 #![no_main]
 
-mod bent;
-mod ordered;
+mod expected;
+mod mutated;
 
 use std::time::Duration;
 
@@ -19,8 +19,8 @@ use offboard_sandbox::{
 };
 use url::Url;
 
-use bent::{bent, text};
-use ordered::{Members, Ordered, Query, Request, on, only};
+use expected::{Expected, Members, Query, Request, on, only};
+use mutated::{mutated, text};
 
 const ROOTS: &[&str] = &[
     "https://api.security.microsoft.com",
@@ -68,7 +68,7 @@ const KINDS: [Kind; 8] = [
     Kind::FindMachines,
 ];
 
-/// How the queries of a list may be told to go on.
+/// Cursors of a list.
 const CURSORS: &[&str] = &[
     "$skiptoken=abc%26def",
     "$filter=a%20eq%20'b'&$skip=2;x=y?z+1",
@@ -132,7 +132,7 @@ fn run(u: &mut Unstructured<'_>) -> Result<()> {
             commented(),
         ),
         Kind::Tag => {
-            // What is a comment and no tag is no order.
+            // A text that is not a comment or a tag cannot be expected.
             let Ok(tag) = comment.parse::<Tag>() else {
                 return Ok(());
             };
@@ -213,28 +213,28 @@ fn run(u: &mut Unstructured<'_>) -> Result<()> {
             Vec::new(),
         ),
     };
-    let ordered = Ordered {
+    let expected = Expected {
         root: Url::parse(&root).expect("a root that was taken is a URL"),
         method,
         segments: segments.into_iter().map(ToOwned::to_owned).collect(),
         query,
         members,
     };
-    let right = ordered.right();
+    let right = expected.right();
     let mut gone = 0;
     for _ in 0..u.int_in_range(1..=3)? {
-        let asked = bent(u, &right, &ordered)?;
-        gone += usize::from(ask(&mut grant, &asked, &ordered, gone > 0));
+        let request = mutated(u, &right, &expected)?;
+        gone += usize::from(ask(&mut grant, &request, &expected, gone > 0));
         assert!(gone <= 1, "a second request was let through");
     }
     // A refusal spends nothing, a passage everything.
-    let last = ask(&mut grant, &right, &ordered, gone > 0);
+    let last = ask(&mut grant, &right, &expected, gone > 0);
     assert_eq!(last, gone == 0, "the ordered request may go, once");
     Ok(())
 }
 
-/// Asks, and holds what is let through against what was ordered.
-fn ask(grant: &mut Grant, request: &Request, ordered: &Ordered, spent: bool) -> bool {
+/// Makes a request, and compares a permitted one with the ordered one.
+fn ask(grant: &mut Grant, request: &Request, expected: &Expected, spent: bool) -> bool {
     let headers: Vec<&str> = request.headers.iter().map(String::as_str).collect();
     let answer = grant.spend(&RequestView {
         method: &request.method,
@@ -246,20 +246,20 @@ fn ask(grant: &mut Grant, request: &Request, ordered: &Ordered, spent: bool) -> 
         body: &request.body,
         elapsed: Duration::ZERO,
     });
-    // The order of the reasons is no promise, but for what they may be.
+    // The order of the reasons is not guaranteed, but the set of possible reasons is.
     if answer == Err(Refusal::Spent) {
         assert!(spent);
     }
     let Ok(permit) = answer else {
         return false;
     };
-    ordered.admits(request);
-    // What the host itself will write is what was ordered.
-    match ordered.members.is_empty() {
+    expected.admits(request);
+    // The body that the host writes is the ordered one.
+    match expected.members.is_empty() {
         true => assert_eq!(permit.body(), None),
         false => only(
             permit.body().unwrap_or_default().as_bytes(),
-            &ordered.members,
+            &expected.members,
         ),
     }
     true

@@ -11,7 +11,7 @@ use super::{args::flag, screen::Screen};
 use offboard::{
     client::Observer,
     config::{CredentialError, CredentialFileError},
-    egress::{Entry, Phase},
+    egress::{AuditedRequest, Phase},
     identity::sign_in::InvalidCertificate,
     ledger::Waited,
     mask,
@@ -39,7 +39,7 @@ impl Terminal {
         }
     }
 
-    fn warn(&self, entry: &Entry<'_>) {
+    fn warn(&self, entry: &AuditedRequest<'_>) {
         match self.warnings.fetch_add(1, Ordering::Relaxed) {
             ..MAX_WARNINGS => self.screen.warn(&words(entry)),
             MAX_WARNINGS => self.screen.warn("and more was refused"),
@@ -83,7 +83,7 @@ impl Observer for Terminal {
             .progress(&format!("{why}: the next call leaves in {wait}"));
     }
 
-    fn request(&self, entry: &Entry<'_>) {
+    fn request(&self, entry: &AuditedRequest<'_>) {
         match (entry.refusal, entry.phase) {
             // The plugin tried what the grant does not allow.
             (Some(_), _) => self.warn(entry),
@@ -140,11 +140,11 @@ impl Observer for Terminal {
 }
 
 /// One line, whatever a server or the plugin put into it.
-fn words(entry: &Entry<'_>) -> String {
+fn words(entry: &AuditedRequest<'_>) -> String {
     clean(&request_words(entry))
 }
 
-fn request_words(entry: &Entry<'_>) -> String {
+fn request_words(entry: &AuditedRequest<'_>) -> String {
     let call = entry.call;
     let method = entry.method;
     let place = format!("{}://{}", entry.scheme, entry.authority);

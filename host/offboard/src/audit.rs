@@ -14,7 +14,7 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use crate::{
-    egress::{Audit, Entry, Phase},
+    egress::{Audit, AuditedRequest, Phase},
     lines::Lines,
     mask,
     output::{AuditDecision, AuditEntry, AuditPhase},
@@ -99,7 +99,7 @@ fn refuse_other(path: &Path) -> io::Result<()> {
 }
 
 impl Audit for AuditFile {
-    fn note(&self, entry: &Entry<'_>) -> io::Result<()> {
+    fn record(&self, entry: &AuditedRequest<'_>) -> io::Result<()> {
         let exchange = entry.exchange;
         let time = jiff::Timestamp::try_from(entry.time).map_err(io::Error::other)?;
         let line = AuditEntry {

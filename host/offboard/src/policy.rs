@@ -7,7 +7,7 @@ use std::{fmt, time::Duration};
 use glob::Pattern;
 use jiff::Timestamp;
 
-use crate::contract::{MachineId, label, plain_name};
+use crate::contract::{MachineId, canonical_name, label};
 
 /// Rules. Without any, every machine may be offboarded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -138,11 +138,11 @@ impl Policy {
         let Some(name) = &facts.name else {
             return Some(Objection::Unknown("its name"));
         };
-        let name = plain_name(name);
+        let name = canonical_name(name);
         // A pattern without a dot is one of labels, as everywhere where a machine
         // is named.
         let fits = |written: &&Pattern| {
-            let text = plain_name(written.as_str());
+            let text = canonical_name(written.as_str());
             // It was one before, and its letters' case makes it no other.
             let pattern = Pattern::new(&text).unwrap_or_else(|_| (*written).clone());
             let is_label = !text.contains('.');

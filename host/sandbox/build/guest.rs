@@ -62,7 +62,7 @@ impl Build<'_> {
         for name in ["RUSTFLAGS", "RUSTC_WORKSPACE_WRAPPER"] {
             cargo.env_remove(name);
         }
-        let output = cargo.output().context("cargo does not run")?;
+        let output = cargo.output().context("cargo cannot be run")?;
         ensure!(
             output.status.success(),
             "the plugin does not build:\n{}",

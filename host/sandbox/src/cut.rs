@@ -1,7 +1,7 @@
-//! Text from outside is cut before it is kept: memory and the ledger do not grow with what
-//! a service or a plugin says.
+//! Truncates text from outside before it is stored: memory and the ledger must not grow
+//! with what a service or a plugin sends.
 
-/// Truncates a text to at most this many bytes, and marks where it was cut.
+/// Truncates a text to this many bytes, and marks the truncation with `…`.
 pub fn cut(text: &mut String, bytes: usize) {
     if text.len() > bytes {
         text.truncate(text.floor_char_boundary(bytes));

@@ -11,6 +11,7 @@
 //! The crate uses no SQL, no terminal, and no files but those with credentials.
 
 #![deny(unsafe_code)]
+#![warn(clippy::match_bool)]
 
 #[allow(unsafe_code)]
 pub mod component;

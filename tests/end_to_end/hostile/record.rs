@@ -9,7 +9,7 @@ use std::{
 };
 
 use offboard::{
-    egress::{Audit, Entry, Phase},
+    egress::{Audit, AuditedRequest, Phase},
     grant::Refusal,
 };
 
@@ -31,7 +31,7 @@ struct Kept {
 }
 
 impl Audit for Kept {
-    fn note(&self, entry: &Entry<'_>) -> io::Result<()> {
+    fn record(&self, entry: &AuditedRequest<'_>) -> io::Result<()> {
         let asked = self.asked.fetch_add(1, Ordering::SeqCst);
         if self.fails == Some(asked) {
             return Err(io::Error::other("full"));
@@ -40,7 +40,7 @@ impl Audit for Kept {
             Phase::Decision => "decision",
             Phase::End => "end",
         };
-        let Entry { method, scheme, .. } = entry;
+        let AuditedRequest { method, scheme, .. } = entry;
         for word in [method, scheme, &entry.authority] {
             self.longest.fetch_max(word.len(), Ordering::SeqCst);
         }

@@ -129,7 +129,7 @@ fn an_answer_that_cannot_be_read_is_not_quoted() {
     });
     let (outcome, message) = ill.refused();
     assert_eq!(outcome.code, 3, "{outcome:?}");
-    assert_says(&message, &["makes no sense"]);
+    assert_says(&message, &["cannot be read"]);
     assert!(!format!("{outcome:?}").contains("TOPSECRET"), "{outcome:?}");
 }
 
@@ -144,7 +144,7 @@ fn a_time_that_there_is_not_ends_nothing_but_the_sign_in() {
         });
         let (outcome, message) = ill.refused();
         assert_eq!(outcome.code, 3, "{outcome:?}");
-        assert_says(&message, &["makes no sense"]);
+        assert_says(&message, &["cannot be read"]);
         assert!(!outcome.stderr.contains("panicked"), "{outcome:?}");
     }
 }

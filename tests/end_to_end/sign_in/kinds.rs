@@ -220,7 +220,11 @@ fn a_secret_that_others_can_read_is_refused_by_its_name() {
             let mut command = world.app(&run(&machine));
             command.envs(given.iter().map(|(name, file)| (name, world.path(file))));
             let error = assert_not_sent(&world, &mut command, 3);
-            let words = ["others can read it", "chmod 600", path.to_str().unwrap()];
+            let words = [
+                "other users can read it",
+                "chmod 600",
+                path.to_str().unwrap(),
+            ];
             assert_says(text(&error, "message"), &words);
         }
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();

@@ -62,7 +62,10 @@ fn a_code_that_nobody_types_ends() {
     let outcome = outcome(&mut by_code(&world, &run(&machine)));
     assert_eq!(outcome.code, 3, "{outcome:?}");
     let error = outcome.row()["error"].clone();
-    assert_says(text(&error, "message"), &["nobody typed the code in time"]);
+    assert_says(
+        text(&error, "message"),
+        &["the code was not entered in time"],
+    );
     assert_says(text(&error, "hint"), &["again"]);
     assert!(world.calls().is_empty());
 }

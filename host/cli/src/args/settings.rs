@@ -8,11 +8,13 @@ use clap::{
     builder::{PathBufValueParser, PossibleValue, PossibleValuesParser, TypedValueParser},
     parser::ValueSource,
 };
-use offboard::config::{
-    Config, ConfigBuilder, ConfigError, Environment, Kind, PluginSettings, SETTINGS, Secrets,
-    Section, Setting,
+use offboard::{
+    config::{
+        Config, ConfigBuilder, ConfigError, Environment, Kind, PluginSettings, SETTINGS, Secrets,
+        Section, Setting,
+    },
+    identity::cloud::ChoiceError,
 };
-use offboard::identity::cloud::ChoiceError;
 
 /// The settings of the connection, the sign-in and the plugin.
 #[derive(Debug)]
@@ -118,7 +120,7 @@ pub(crate) fn explain(error: ConfigError) -> anyhow::Error {
             anyhow!("{error}: to use it, add --authority")
         }
         ConfigError::Service(ChoiceError::UnknownHost(host, _)) => {
-            anyhow!("{error} with --allow-api-host {host}")
+            anyhow!("{error}: if that is intended, allow it with --allow-api-host {host}")
         }
         _ => error.into(),
     }

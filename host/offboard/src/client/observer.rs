@@ -28,7 +28,7 @@ pub trait Observer: Send + Sync + 'static {
     fn rate_limited(&self, _wait: Wait) {}
 
     /// The plugin asked for a request: it is refused, is about to leave, or has ended.
-    fn request(&self, _entry: &egress::Entry<'_>) {}
+    fn request(&self, _entry: &egress::AuditedRequest<'_>) {}
 
     /// The audit file cannot be written. From now on, no request leaves.
     fn audit_failed(&self, _error: &io::Error) {}
@@ -64,12 +64,12 @@ impl Recorder {
 }
 
 impl Audit for Recorder {
-    fn note(&self, entry: &egress::Entry<'_>) -> io::Result<()> {
+    fn record(&self, entry: &egress::AuditedRequest<'_>) -> io::Result<()> {
         self.observer.request(entry);
         let Some(file) = &self.file else {
             return Ok(());
         };
-        file.note(entry)
+        file.record(entry)
             .inspect_err(|error| self.observer.audit_failed(error))
     }
 }

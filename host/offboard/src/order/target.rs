@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::contract::{MachineId, plain_name};
+use crate::contract::{MachineId, canonical_name};
 
 /// The machine that a user named: by its id, or by a name that has to be looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +19,7 @@ impl Target {
     pub fn sought(&self) -> Option<String> {
         match self {
             Self::Id(_) => None,
-            Self::Name(name) => Some(plain_name(name)),
+            Self::Name(name) => Some(canonical_name(name)),
         }
     }
 }

@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 use super::{listing::Listing, runner::Runner, since::Since, taken::skip_taken};
 use crate::{
     contract::{ActionStatus, MachineAction, MachineId, Problem, Retry},
-    grant::Moment,
+    grant::ClockReading,
     ledger::{LedgerError, OrderRecord, RunId},
     order::{Order, Verdict},
 };
@@ -71,7 +71,7 @@ pub(super) struct SharedList {
     /// The last answer, and when it was requested. The lock is held while the list is
     /// read: the other orders of the batch wait for that answer. This cannot deadlock: only
     /// futures in flight wait for the lock, and its holder waits for none of them.
-    last: Mutex<Option<(Moment, Listed)>>,
+    last: Mutex<Option<(ClockReading, Listed)>>,
 }
 
 impl SharedList {
@@ -96,21 +96,21 @@ impl SharedList {
     /// list is read. Also when it was requested: what it shows may be as old as that.
     async fn after<F>(
         &self,
-        after: Option<Moment>,
+        after: Option<ClockReading>,
         read: impl FnOnce(Vec<MachineId>) -> F,
-    ) -> (Moment, Listed)
+    ) -> (ClockReading, Listed)
     where
         F: Future<Output = Listed>,
     {
         let mut last = self.last.lock().await;
         if let Some((asked, listed)) = &*last
-            && asked.is_within(FRESH, Moment::now())
+            && asked.is_within(FRESH, ClockReading::now())
             && after.is_none_or(|after| !asked.is_before(after))
         {
             return (*asked, listed.clone());
         }
         let machines = self.machines().values().cloned().collect();
-        let asked = Moment::now();
+        let asked = ClockReading::now();
         let listed = read(machines).await;
         *last = Some((asked, listed.clone()));
         (asked, listed)
@@ -159,7 +159,7 @@ impl Runner {
         if batch.entries.is_empty() {
             return Ok(());
         }
-        let listing = match self.listed(&batch.list, Some(Moment::now())).await.1 {
+        let listing = match self.listed(&batch.list, Some(ClockReading::now())).await.1 {
             Ok(listing) => listing,
             Err(problem) => {
                 batch.problem = Some(problem);
@@ -191,8 +191,8 @@ impl Runner {
     pub(super) async fn listed(
         &self,
         list: &SharedList,
-        after: Option<Moment>,
-    ) -> (Moment, Listed) {
+        after: Option<ClockReading>,
+    ) -> (ClockReading, Listed) {
         let read = |machines: Vec<MachineId>| async move {
             let machines: Vec<&MachineId> = machines.iter().collect();
             match self.offboardings(&machines).await {
@@ -312,7 +312,7 @@ pub(super) mod tests {
         futures_util::future::join_all(all).await;
         assert_eq!(asked.take(), [20]);
         // Of the remaining orders, only those that are still to be sent are listed.
-        let later = Some(Moment::now());
+        let later = Some(ClockReading::now());
         entries[..15].iter().for_each(|entry| list.forget(entry));
         let left = entries[15..].iter().map(|_| list.after(later, &read));
         futures_util::future::join_all(left).await;

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::runner::Runner;
 use crate::{
-    contract::{Machine, MachineId, Problem, Retry, stands_for},
+    contract::{Machine, MachineId, Problem, Retry, refers_to},
     ledger::OrderRecord,
     order::{DeviceSnapshot, Order, Preflight, State, Verdict},
     verify::{device_snapshot, facts},
@@ -95,7 +95,7 @@ fn wrong_machine(called: Option<&str>, machine: &Machine) -> Option<Problem> {
     let called = called?;
     let name = machine.computer_dns_name.as_deref();
     // For some machines the service has only the first label of the name.
-    if name.is_some_and(|name| stands_for(called, name) || stands_for(name, called)) {
+    if name.is_some_and(|name| refers_to(called, name) || refers_to(name, called)) {
         return None;
     }
     let name = name.map_or_else(|| "nothing".to_owned(), |name| format!("{name:?}"));

@@ -10,7 +10,7 @@ use super::{
     runner::Runner,
 };
 use crate::{
-    contract::{Machine, MachineId, Problem, Retry, label, plain_name},
+    contract::{Machine, MachineId, Problem, Retry, canonical_name, label},
     grant::Route,
     ledger::{LedgerError, OrderRecord, RunId},
     order::{DeviceSnapshot, State, Target},
@@ -138,7 +138,7 @@ impl Runner {
         machines: &[Machine],
     ) -> Result<Vec<u64>, LedgerError> {
         let plain = |machine: &Machine| {
-            plain_name(machine.computer_dns_name.as_deref().unwrap_or_default())
+            canonical_name(machine.computer_dns_name.as_deref().unwrap_or_default())
         };
         let ids: Vec<String> = machines
             .iter()

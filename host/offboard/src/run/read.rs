@@ -15,7 +15,7 @@ use super::{
 use crate::{
     contract::{
         ActionFilter, ActionId, ActionType, Machine, MachineAction, MachineId, Problem, ReadError,
-        Retry, stands_for,
+        Retry, refers_to,
     },
     egress::{CallRecord, Delivery},
     grant::Route,
@@ -249,7 +249,7 @@ impl Runner {
 /// Whether a machine has this name, or a full name that begins with it.
 fn has_name(machine: &Machine, name: &str) -> bool {
     let found = machine.computer_dns_name.as_deref();
-    found.is_some_and(|found| stands_for(name, found))
+    found.is_some_and(|found| refers_to(name, found))
 }
 
 /// Checks that the plugin reports the next page of a list as the service does. A search

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use super::{batch::SharedList, event_stream::Events, listing::Listing, runner::Runner};
 use crate::{
     contract::Problem,
-    grant::Moment,
+    grant::ClockReading,
     ledger::{LedgerError, OrderRecord},
     order::{State, Verdict},
 };
@@ -17,9 +17,9 @@ pub(super) struct ReadyOrder {
     /// What the service lists for the machines of its batch.
     pub(super) list: Arc<SharedList>,
     /// The list has to be newer than this.
-    newer_than: Option<Moment>,
+    newer_than: Option<ClockReading>,
     /// When the list was requested that the order was last compared with.
-    pub(super) listed_at: Option<Moment>,
+    pub(super) listed_at: Option<ClockReading>,
     /// Whether the service refused the token of its last request, and there is another
     /// one.
     pub(super) has_new_token: bool,
@@ -38,7 +38,7 @@ impl ReadyOrder {
 
     /// Before the order is sent again, its list is read again.
     pub(super) fn require_new_list(&mut self) {
-        self.newer_than = Some(Moment::now());
+        self.newer_than = Some(ClockReading::now());
     }
 }
 

@@ -6,7 +6,7 @@ use super::{
     InvalidReference, ListOptions, MachineReference, RowError,
     machine_id::{has_id, is_id},
 };
-use crate::contract::{MachineId, stands_for};
+use crate::contract::{MachineId, refers_to};
 
 /// The known headings of a column of ids, and of names: ours, the service's, and those of
 /// the portal's export. The first one that a list has is used.
@@ -244,7 +244,7 @@ impl Columns {
         let mut pairs =
             pairs.flat_map(|(at, one)| names[at + 1..].iter().map(move |other| (one, other)));
         let (one, other) = pairs
-            .find(|((_, one), (_, other))| !stands_for(one, other) && !stands_for(other, one))?;
+            .find(|((_, one), (_, other))| !refers_to(one, other) && !refers_to(other, one))?;
         Some((one.0, other.0))
     }
 }

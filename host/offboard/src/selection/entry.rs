@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{MachineComment, MachineReference};
-use crate::contract::stands_for;
+use crate::contract::refers_to;
 
 /// One machine of a list, and its comment.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ impl ListEntry {
     /// Returns whether both names can be the same machine's.
     pub(super) fn merge_name(&mut self, other: &Self) -> bool {
         match (&self.display_name, &other.display_name) {
-            (Some(one), Some(other)) => stands_for(one, other) || stands_for(other, one),
+            (Some(one), Some(other)) => refers_to(one, other) || refers_to(other, one),
             (Some(_), None) => true,
             (None, name) => {
                 self.display_name.clone_from(name);

@@ -9,7 +9,7 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Digest(String);
 
-/// A text that is no digest.
+/// A text that is not a SHA-256 digest.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("a SHA-256 digest has 64 hexadecimal digits")]
 pub struct InvalidDigest;
@@ -32,8 +32,7 @@ impl Digest {
 impl FromStr for Digest {
     type Err = InvalidDigest;
 
-    /// Takes the digits alone, or with `sha256:` before them, as registries
-    /// write it.
+    /// Parses 64 digits, with or without the prefix `sha256:` that registries use.
     fn from_str(text: &str) -> Result<Self, InvalidDigest> {
         let digits = text.strip_prefix("sha256:").unwrap_or(text);
         let fits = digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -54,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_digest_is_compared_whatever_its_case() {
+    fn a_digest_is_compared_without_case() {
         let digest = Digest::of(b"abc");
         let known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(digest.as_str(), known);

@@ -1,7 +1,7 @@
 //! Names of interfaces, compared without the patch version.
 
-/// The patch version follows the toolchain that built the component and says
-/// nothing about the interface.
+/// An interface name without its patch version. That version follows the toolchain that
+/// built the component, not the interface.
 pub(super) fn without_patch(name: &str) -> &str {
     match name.rsplit_once('@') {
         Some((_, version)) if version.matches('.').count() == 2 => {

@@ -59,7 +59,7 @@ pub struct Component {
     digest: Digest,
     imports: Vec<String>,
     exports: Vec<String>,
-    /// Functions of the contract that are not as it has them, in words.
+    /// Functions whose type differs from the contract's, as text.
     mistyped: Vec<String>,
 }
 
@@ -74,7 +74,7 @@ pub enum ComponentError {
     #[error("the component is longer than {MAX_COMPONENT} bytes")]
     TooLarge,
     /// Not the component that was pinned.
-    #[error("the component has the digest {found}, and {pinned} is pinned")]
+    #[error("the component has the digest {found}, but {pinned} is pinned")]
     Digest {
         /// The digest that it was to have.
         pinned: Digest,
@@ -84,8 +84,8 @@ pub enum ComponentError {
     /// The engine cannot be set up.
     #[error("the engine cannot be set up: {0:#}")]
     Engine(wasmtime::Error),
-    /// Not a component, or one that needs features which are off.
-    #[error("not a component that this host runs: {0:#}")]
+    /// Not a component, or one that needs disabled features.
+    #[error("not a component that this host can run: {0:#}")]
     Compile(wasmtime::Error),
 }
 
@@ -117,11 +117,10 @@ impl Component {
         Self::from_bytes(Self::read(path, pinned)?)
     }
 
-    /// The bytes of a component's file, not looked at yet.
+    /// The bytes of a component's file, not validated yet.
     ///
     /// # Errors
-    /// The file cannot be read, is too large, or has another digest than the one
-    /// that is pinned.
+    /// The file cannot be read, is too large, or does not have the pinned digest.
     pub fn read(path: &Path, pinned: Option<&Digest>) -> Result<Vec<u8>, ComponentError> {
         let fail = |error| ComponentError::File(path.to_owned(), error);
         let mut bytes = Vec::new();
@@ -220,8 +219,8 @@ impl Component {
         &self.exports
     }
 
-    /// The package and version of the contract that it exports, as its export
-    /// names say: `defender:offboard@1.0.0`.
+    /// The package and version of the contract, taken from the export names:
+    /// `defender:offboard@1.0.0`.
     #[must_use]
     pub fn contract(&self) -> Option<String> {
         self.exports.iter().find_map(|name| {
@@ -231,8 +230,8 @@ impl Component {
         })
     }
 
-    /// Every import beyond the contract and every export that is missing or of
-    /// another type, in words; empty for a component that keeps to it.
+    /// Every import beyond the contract, and every export that is missing or has
+    /// another type, as text. Empty for a component that keeps to the contract.
     #[must_use]
     pub fn violations(&self) -> Vec<String> {
         let surplus = self
@@ -255,10 +254,10 @@ impl Component {
             .collect()
     }
 
-    /// Whether it exports the interface that tags machines. Of what types is
-    /// another question: see [`Component::violations`].
+    /// Whether it exports `tagging`. This checks the name only;
+    /// [`Component::violations`] checks the types.
     #[must_use]
-    pub fn tags(&self) -> bool {
+    pub fn can_tag(&self) -> bool {
         let is_tagging = |name: &String| without_patch(name) == TAGGING;
         self.exports.iter().any(is_tagging)
     }
@@ -282,9 +281,9 @@ fn check(pinned: &Digest, found: &Digest) -> Result<(), ComponentError> {
 /// Takes compiled code: machine instructions, which run outside any sandbox.
 /// So it comes from the build or from this process, and never from a disk.
 fn deserialize(engine: &Engine, image: &[u8]) -> wasmtime::Result<Compiled> {
-    // SAFETY: the two callers hand over what wasmtime itself made of a
-    // component, in this crate's build script or a moment ago in this process,
-    // and nobody could alter it without altering the command or its memory.
+    // SAFETY: both callers pass what wasmtime itself compiled from a component, in this
+    // crate's build script or in this process. An attacker who can alter it can also
+    // alter the command or its memory.
     unsafe { Compiled::deserialize(engine, image) }
 }
 

@@ -11,8 +11,8 @@ use wasmtime::{
 
 use super::interface::without_patch;
 
-/// The functions of the contract that a component exports with another type
-/// than the reference, or that its interfaces lack; in words.
+/// The functions of the contract that a component's interfaces lack, or that have
+/// another type than the reference; as text.
 pub(super) fn differences(
     engine: &Engine,
     component: &Component,
@@ -23,7 +23,7 @@ pub(super) fn differences(
     for (interface, name, expected) in self::functions(engine, reference) {
         let is_interface = |found: &&(String, String, ComponentFunc)| found.0 == interface;
         let mut found = functions.iter().filter(is_interface).peekable();
-        // One that is missing altogether is told by its name.
+        // An interface that is missing altogether is reported by its name.
         if found.peek().is_none() {
             continue;
         }

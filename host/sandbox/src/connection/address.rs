@@ -1,5 +1,5 @@
-//! What an address stands for. Names lead anywhere; a token may not follow
-//! them to a machine's own services or to those of its network.
+//! Classes of IP addresses. A host name may resolve to any address; a token must not
+//! follow it to the machine's own services or to services of its network.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -27,8 +27,8 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         || address == Ipv4Addr::new(168, 63, 129, 16))
 }
 
-/// Global unicast (2000::/3) without what stands for other addresses (Teredo,
-/// 6to4) or for none (documentation).
+/// Global unicast (2000::/3) without the ranges that embed other addresses (Teredo,
+/// 6to4) and without the documentation ranges.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let [a, b, ..] = address.segments();
     (a & 0xe000) == 0x2000
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_public_is_told_apart() {
+    fn public_addresses_are_recognised() {
         for address in [
             "0.0.0.0",
             "10.1.2.3",
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_private_is_neither_the_machines_own_nor_a_links() {
+    fn private_addresses_exclude_loopback_and_link_local() {
         for address in [
             "10.0.0.1",
             "172.31.0.1",

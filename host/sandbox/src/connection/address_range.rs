@@ -9,9 +9,9 @@ use thiserror::Error;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AddressRange(IpNet);
 
-/// A text that is no range of addresses.
+/// A text that is neither an address nor a range of addresses.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("an address or a range of them, as 10.1.2.3 or 10.0.0.0/8")]
+#[error("not an address or a range of addresses, such as 10.1.2.3 or 10.0.0.0/8")]
 pub struct InvalidAddressRange;
 
 /// All that the user allows.
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_or_a_range_is_allowed_also_where_it_is_mapped() {
+    fn allowed_addresses_include_their_mapped_form() {
         let allowed = AllowedAddresses::new(vec![
             "10.0.0.0/8".parse().unwrap(),
             "fd00::1".parse().unwrap(),

@@ -17,15 +17,15 @@ use crate::{contract::ApiRoot, identity::Credential};
 pub struct Connection {
     /// The service's origin.
     pub api_root: ApiRoot,
-    /// The credential; none where there is none, and then nothing is sent.
+    /// The credential. If `None`, nothing is sent.
     pub credential: Option<Credential>,
     pub(crate) network: Arc<Network>,
 }
 
 impl Connection {
-    /// A connection to this service with this credential, a ready token or one
-    /// that signs in: straight there, to public addresses alone, with the
-    /// platform's trust store.
+    /// A direct connection to this service, to public addresses only, with the
+    /// platform's trust store. The credential is a token or signs in when it is first
+    /// needed.
     #[must_use]
     pub fn new<C: Into<Credential>>(api_root: ApiRoot, credential: Option<C>) -> Self {
         Self {

@@ -1,6 +1,5 @@
-//! Connections: names are resolved here, every address is looked at, and the
-//! connection goes to one that was, straight or through a proxy. TLS is with
-//! the service itself.
+//! Opens connections: resolves a name, checks every address, and connects to one that
+//! passed, directly or through a proxy. TLS is with the service itself.
 
 use std::{
     io,
@@ -24,17 +23,19 @@ use super::{
 };
 use crate::contract::Scheme;
 
-/// How long one address may take to answer.
-const CONNECT: Duration = Duration::from_secs(10);
+/// Timeout of the connection to one address.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Why there is no connection. Nothing of the request has left.
+/// Why there is no connection. No byte of a request was sent.
 #[derive(Debug, Error)]
 pub(crate) enum DialError {
     #[error("the name {0} cannot be resolved: {1}")]
     Resolve(String, io::Error),
     #[error("the name {0} has no address")]
     NoAddress(String),
-    #[error("{0} is at {1}, which is no public address; if that is right, allow it")]
+    #[error(
+        "{0} resolves to {1}, which is not a public address: allow the address if that is intended"
+    )]
     Prohibited(String, IpAddr),
     #[error("{0} does not answer: {1}")]
     Connect(SocketAddr, io::Error),
@@ -42,15 +43,15 @@ pub(crate) enum DialError {
     Tls(String, io::Error),
     #[error("TLS cannot be set up: {0}")]
     TlsSetup(rustls::Error),
-    #[error("the proxy {0} cannot be spoken to: {1}")]
+    #[error("the connection to the proxy {0} failed: {1}")]
     Proxy(String, hyper::Error),
-    #[error("the proxy {0} lets nothing through: it answers {1}")]
+    #[error("the proxy {0} refused the connection: it answered {1}")]
     ProxyRefused(String, StatusCode),
-    #[error("there is no way to the proxy {0}: {1}")]
+    #[error("the proxy {0} cannot be reached: {1}")]
     ToProxy(String, Box<DialError>),
 }
 
-/// Connects to a target. Each address that is tried is told first.
+/// Connects to a target. Calls `trying` with each address before it is tried.
 pub(crate) async fn dial(
     target: &Target,
     network: &Network,
@@ -141,9 +142,9 @@ async fn connect(
     let mut last = None;
     for address in addresses {
         trying(address);
-        // A bound for each, so that one that swallows packets leaves time for
-        // the next.
-        match tokio::time::timeout(CONNECT, TcpStream::connect(address)).await {
+        // Each address has a timeout of its own, so that one that drops packets leaves
+        // time for the next.
+        match tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => {
                 // Small requests: waiting to fill a segment would only cost
                 // time.
@@ -160,9 +161,9 @@ async fn connect(
     Err(last.unwrap_or(DialError::NoAddress(host.to_string())))
 }
 
-/// Whether a tunnel may begin at this address. Proxies live in private
-/// networks, and the user named this one; the machine's own services and the
-/// metadata address are out of reach all the same.
+/// Whether a tunnel may begin at this address. Proxies are often in private networks,
+/// and the user configured this one. Even so, a proxy name must not lead to the
+/// machine's own services or to the metadata address.
 fn to_proxy(network: &Network, proxy: &Proxy, address: IpAddr) -> bool {
     match proxy.host() {
         Host::Ipv4(_) | Host::Ipv6(_) => true,

@@ -1,4 +1,5 @@
-//! HTTP/1.1 on one connection. Every request of the host's is sent from here.
+//! HTTP/1.1 on one connection. Every request that the host sends goes through this
+//! module.
 
 use bytes::Bytes;
 use http::{Request, Response};

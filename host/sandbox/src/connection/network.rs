@@ -1,5 +1,5 @@
-//! The way to the service: which addresses may be used, whose certificates are
-//! trusted, and through which proxy.
+//! Network settings: which addresses may be used, which certification authorities are
+//! trusted, and which proxy is used.
 
 use std::{
     net::IpAddr,
@@ -37,7 +37,7 @@ pub enum InvalidCertificates {
     #[error("not PEM: {0}")]
     Pem(rustls::pki_types::pem::Error),
     /// Nothing there.
-    #[error("no certificate: one begins with -----BEGIN CERTIFICATE-----")]
+    #[error("the file has no certificate (-----BEGIN CERTIFICATE-----)")]
     Empty,
     /// A certificate that cannot be read.
     #[error("a certificate that cannot be used: {0}")]

@@ -1,5 +1,5 @@
-//! A look at a host without a token: whether it is there, can be trusted, and
-//! what time it is there.
+//! Checks a host without a token: whether it answers, whether its certificate is
+//! trusted, and what its clock says.
 
 use std::{
     net::SocketAddr,
@@ -15,25 +15,25 @@ use url::Url;
 
 use super::{api_connection::Connection, dial::dial, http1::HttpConnection, target::Target};
 
-/// How long a look may take.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Timeout of one probe.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What was seen of a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Probe {
-    /// The address that answered: the proxy's, where there is one.
+    /// The address that answered: the proxy's, if there is one.
     pub address: Option<SocketAddr>,
     /// The proxy on the way, without its credential.
     pub proxy: Option<String>,
     /// The status of its answer.
     pub status: u16,
-    /// How far this machine's clock is from the host's, as the answer came.
+    /// How far this machine's clock differed from the host's when the answer arrived.
     pub skew: Option<Skew>,
 }
 
-/// How far two clocks are from each other, to the second, since that is what a
-/// host tells.
+/// The difference between two clocks, in whole seconds, because a `Date` header has no
+/// fractions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct Skew {
@@ -49,39 +49,39 @@ pub struct Skew {
 pub struct ProbeError(String);
 
 impl Connection {
-    /// Looks at the API's host.
+    /// Probes the API host.
     ///
     /// # Errors
     /// It is not there, or cannot be trusted.
     pub async fn probe_api(&self) -> Result<Probe, ProbeError> {
-        self.look(&self.target(), "/").await
+        self.probe_target(&self.target(), "/").await
     }
 
-    /// Looks at what this `https` URL names.
+    /// Probes the host of this `https` URL.
     ///
     /// # Errors
     /// It is not there, or cannot be trusted.
     pub async fn probe(&self, url: &Url) -> Result<Probe, ProbeError> {
         let target =
             Target::service(url).ok_or_else(|| ProbeError(format!("{url} is not an https URL")))?;
-        self.look(&target, url.path()).await
+        self.probe_target(&target, url.path()).await
     }
 
-    async fn look(&self, target: &Target, path: &str) -> Result<Probe, ProbeError> {
-        let look = tokio::time::timeout(PATIENCE, self.ask(target, path)).await;
+    async fn probe_target(&self, target: &Target, path: &str) -> Result<Probe, ProbeError> {
+        let probe = tokio::time::timeout(PROBE_TIMEOUT, self.exchange(target, path)).await;
         let silent = |_| {
             let authority = target.authority();
             Err(ProbeError(format!(
-                "{authority} did not answer within {PATIENCE:?}"
+                "{authority} did not answer within {PROBE_TIMEOUT:?}"
             )))
         };
-        look.unwrap_or_else(silent)
+        probe.unwrap_or_else(silent)
     }
 
-    async fn ask(&self, target: &Target, path: &str) -> Result<Probe, ProbeError> {
+    async fn exchange(&self, target: &Target, path: &str) -> Result<Probe, ProbeError> {
         let lost = |error: hyper::Error| {
             let authority = target.authority();
-            ProbeError(format!("{authority} does not answer as it should: {error}"))
+            ProbeError(format!("{authority} sent an invalid answer: {error}"))
         };
         let address = Mutex::new(None);
         let trying = |tried| {
@@ -113,7 +113,7 @@ impl Connection {
     }
 }
 
-/// A host tells whole seconds: any moment of the one that it names is right.
+/// A `Date` header has whole seconds, so any time within that second is in sync.
 fn skew(now: SystemTime, date: SystemTime) -> Skew {
     match now.duration_since(date) {
         Ok(ahead) => Skew {
@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clock_is_off_where_no_moment_of_the_host_s_second_fits() {
+    fn a_clock_is_off_outside_the_second_of_the_date_header() {
         let date = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
         let seconds = Duration::from_secs_f64;
         let found = |now| {

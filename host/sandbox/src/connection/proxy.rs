@@ -1,6 +1,5 @@
-//! Proxies, as the usual variables name them. A proxy sees where a connection
-//! goes and how much passes, and nothing of what is said: TLS is with the
-//! service itself.
+//! Proxies, as the usual environment variables configure them. A proxy sees the
+//! destination and the amount of data, but no content: TLS is with the service itself.
 
 use std::{ffi::OsString, fmt};
 
@@ -21,23 +20,23 @@ pub struct Proxy {
     authorization: Option<HeaderValue>,
 }
 
-/// A proxy that cannot be used. Never holds what was written, which may have a
-/// password.
+/// Why a proxy cannot be used. The error never holds the configured value, which may
+/// have a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum InvalidProxy {
     /// Something else, or nothing that can be read.
-    #[error("not the URL of an HTTP proxy, as http://proxy.example.com:3128")]
+    #[error("not the URL of an HTTP proxy, such as http://proxy.example.com:3128")]
     Url,
     /// The same, in this variable of the environment.
-    #[error("{0} is not the URL of an HTTP proxy, as http://proxy.example.com:3128")]
+    #[error("{0} is not the URL of an HTTP proxy, such as http://proxy.example.com:3128")]
     Variable(&'static str),
-    /// The variable is no text.
-    #[error("{0} is set to what is no text")]
+    /// The variable is not UTF-8.
+    #[error("{0} is not UTF-8")]
     NoText(&'static str),
 }
 
-/// The proxy that is in use, and what goes without it.
+/// The proxy in use, and the hosts that are exempt from it.
 #[derive(Debug, Clone, Default)]
 pub struct Proxies {
     proxy: Option<Proxy>,
@@ -46,14 +45,14 @@ pub struct Proxies {
 }
 
 impl Proxies {
-    /// What `HTTPS_PROXY` or `ALL_PROXY` (in upper or lower case) says, and
-    /// what `NO_PROXY` exempts. `value` returns a variable of the caller's environment.
+    /// Reads `HTTPS_PROXY` or `ALL_PROXY` (in upper or lower case), and the exemptions
+    /// in `NO_PROXY`. `value` returns a variable of the caller's environment.
     ///
     /// # Errors
-    /// It is set to something else than an HTTP proxy, or to what is no text.
+    /// The variable is not the URL of an HTTP proxy, or is not UTF-8.
     pub fn from_variables(value: impl Fn(&str) -> Option<OsString>) -> Result<Self, InvalidProxy> {
-        // What is no text is set all the same: taken for nothing, it would
-        // have the connection go where the user did not want it.
+        // A variable that is not UTF-8 is an error. If it were ignored, the connection
+        // would bypass the proxy that the user configured.
         let text = |name: &&'static str| {
             let value = value(name)?.into_string();
             Some(value.map(|value| (*name, value)).map_err(|_| *name))
@@ -88,7 +87,7 @@ impl Proxies {
     /// `NO_PROXY`.
     ///
     /// # Errors
-    /// It is no HTTP proxy.
+    /// The text is not the URL of an HTTP proxy.
     pub fn new(proxy: &str, exempt: &str) -> Result<Self, InvalidProxy> {
         Ok(Self {
             proxy: Some(Proxy::read(proxy)?),
@@ -97,8 +96,8 @@ impl Proxies {
         })
     }
 
-    /// The proxy on the way to a target. Loopback and the machine's own
-    /// endpoints have none.
+    /// The proxy for a target. Loopback and the machine's own endpoints are reached
+    /// directly.
     pub(super) fn for_target(&self, target: &Target) -> Option<&Proxy> {
         let proxy = self.proxy.as_ref()?;
         if !target.takes_proxy() {
@@ -109,7 +108,7 @@ impl Proxies {
             .https("http://proxy.invalid")
             .no(self.exempt.as_str())
             .build();
-        // What cannot be asked about is not exempt.
+        // A host for which no URL can be built is not exempt.
         let Ok(uri) = format!("https://{}", target.authority()).parse::<Uri>() else {
             return Some(proxy);
         };
@@ -124,7 +123,8 @@ impl Proxy {
             .build()
             .intercept(&Uri::from_static("https://service.invalid"))
             .ok_or(InvalidProxy::Url)?;
-        // Read again: a port that is no number looks like none there.
+        // Parsed a second time, because the URI parser drops a port that is not a
+        // number.
         let url = Url::parse(&found.uri().to_string()).map_err(|_| InvalidProxy::Url)?;
         let scheme = match url.scheme() {
             "http" => Scheme::Http,
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_used_is_an_error_and_not_a_direct_connection() {
+    fn an_invalid_proxy_is_an_error_and_not_a_direct_connection() {
         for proxy in [
             "socks5://proxy.test:1080",
             "ftp://proxy.test",
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn the_variable_that_counts_is_told() {
+    fn the_proxy_variable_in_use_is_reported() {
         let found = |variables: &[(&str, &str)]| {
             Proxies::from_variables(|asked| {
                 let value = variables.iter().find(|(name, _)| *name == asked);
@@ -249,7 +249,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_variable_that_is_no_text_is_an_error_and_not_a_direct_connection() {
+    fn a_variable_that_is_not_utf_8_is_an_error_and_not_a_direct_connection() {
         use std::os::unix::ffi::OsStringExt;
         for (name, error) in [
             ("HTTPS_PROXY", true),

@@ -1,5 +1,5 @@
-//! Where a connection is to go: scheme, host and port, and what a name may
-//! lead to.
+//! The destination of a connection: scheme, host, port, and the addresses that the host
+//! name may resolve to.
 
 use std::net::IpAddr;
 
@@ -17,11 +17,11 @@ pub(crate) struct Target {
     reach: Reach,
 }
 
-/// What a target may be.
+/// Which addresses a target may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reach {
-    /// A service: a name leads to public addresses or to those that the user
-    /// allowed, and `http` to loopback alone.
+    /// A service: a name may resolve to public addresses and to those that the user
+    /// allowed. `http` is for loopback only.
     Service,
     /// What the machine's own environment names or Azure fixes, such as the
     /// metadata address: that very address and no other, also with `http`, and
@@ -30,8 +30,8 @@ enum Reach {
 }
 
 impl Target {
-    /// The machine's own endpoint that this URL names; none where its host is
-    /// a name that is to be resolved, or an address of the internet.
+    /// The machine's own endpoint with this URL. `None` if the host is a name other
+    /// than `localhost`, or a public address.
     #[cfg(feature = "identity")]
     pub(crate) fn machine(url: &Url) -> Option<Self> {
         let target = Self::read(url, Reach::Machine)?;
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_private_address_is_used_where_the_user_allows_it() {
+    fn a_private_address_is_used_if_the_user_allows_it() {
         let root = "https://api.example.test";
         assert!(permits(root, "10.1.2.3", &["10.1.0.0/16"]));
         assert!(!permits(root, "10.2.2.3", &["10.1.0.0/16"]));

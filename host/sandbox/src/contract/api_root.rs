@@ -10,7 +10,7 @@ use url::{Host, ParseError, Url};
 pub enum Scheme {
     /// Encrypted.
     Https,
-    /// In the clear: to loopback alone.
+    /// Plain text: for loopback only.
     Http,
 }
 
@@ -23,7 +23,7 @@ pub struct ApiRoot {
     origin: String,
 }
 
-/// Why a text is no origin of an API. Never holds what may be a password.
+/// Why a text is not the origin of an API. The error never holds a possible password.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum InvalidApiRoot {
     /// Not a URL.
@@ -36,15 +36,13 @@ pub enum InvalidApiRoot {
     #[error("the scheme {0:?} is not https")]
     Scheme(String),
     /// `http` to something that is not loopback.
-    #[error(
-        "http would send the token in the clear; only loopback may be reached so, and {0} is not"
-    )]
+    #[error("plain HTTP is allowed only to loopback addresses; {0} is not one")]
     Clear(String),
     /// A user name or password.
     #[error("an API root has no user name or password")]
     UserInfo,
     /// A path, a query or a fragment.
-    #[error("an API root is scheme, host and port alone: {0}")]
+    #[error("an API root has only scheme, host and port: {0}")]
     Path(String),
 }
 
@@ -81,7 +79,7 @@ impl ApiRoot {
         &self.host
     }
 
-    /// The port, the scheme's own where none was given.
+    /// The port; the scheme's default if none was given.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port

@@ -1,5 +1,5 @@
-//! One face for the contract's four errors: the case's name, what the service
-//! said, and whether the call may be repeated.
+//! One type for the contract's four errors: the kind, the service's answer, and whether
+//! the call may be retried.
 
 use std::{error::Error, fmt, sync::Arc};
 
@@ -32,29 +32,27 @@ const MAX_WORD: usize = 256;
 pub struct Problem {
     /// What went wrong.
     pub kind: ProblemKind,
-    /// The HTTP status, where an answer came.
+    /// The HTTP status, if there was an answer.
     pub status: Option<u16>,
     /// The service's code.
     pub code: Option<String>,
-    /// The service's words, or the plugin's or the host's where the service
-    /// said nothing.
+    /// The service's message. Without an answer, the plugin's or the host's message.
     pub message: Option<String>,
     /// The service's tracking id.
     pub target: Option<String>,
-    /// How long to wait, in seconds, where the service said so.
+    /// How long to wait, in seconds, if the service said so.
     pub retry_after: Option<u64>,
     /// Whether it may be repeated.
     pub retry: Retry,
-    /// Whether it was a read that went wrong: reading needs a permission of
-    /// its own.
+    /// Whether a read failed: reading needs a permission of its own.
     pub reading: bool,
-    /// The error behind it. It is not recorded: a problem that was read from a
-    /// record has none.
+    /// The underlying error. It is not recorded: a problem that was read from a record
+    /// has none.
     #[serde(skip)]
     pub source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
-/// Problems are the same if their records are.
+/// Compares everything but the source, which is not recorded.
 impl PartialEq for Problem {
     fn eq(&self, other: &Self) -> bool {
         let Self {
@@ -133,7 +131,7 @@ impl Problem {
         .bounded()
     }
 
-    /// What is kept of a problem does not grow with what the service or the plugin says.
+    /// Truncates the texts of the service and of the plugin.
     fn bounded(mut self) -> Self {
         let bound = |text: &mut Option<String>, bytes| {
             text.iter_mut().for_each(|text| cut(text, bytes));
@@ -145,13 +143,13 @@ impl Problem {
     }
 
     /// What the plugin or the host reports without an answer of the service's.
-    fn found(kind: ProblemKind, reason: String) -> Self {
+    fn from_reason(kind: ProblemKind, reason: String) -> Self {
         let retry = kind.retry();
         Self::new(kind, retry, reason)
     }
 
     /// What the service answered.
-    fn said(kind: ProblemKind, error: ServiceError) -> Self {
+    fn from_answer(kind: ProblemKind, error: ServiceError) -> Self {
         Self {
             retry: kind.retry(),
             kind,
@@ -169,21 +167,21 @@ impl Problem {
     fn unreadable(answer: UnreadableAnswer) -> Self {
         Self {
             status: Some(answer.status),
-            ..Self::found(ProblemKind::UnreadableAnswer, answer.reason)
+            ..Self::from_reason(ProblemKind::UnreadableAnswer, answer.reason)
         }
     }
 
     fn throttled(error: Throttled) -> Self {
         Self {
             retry_after: error.retry_after,
-            ..Self::said(ProblemKind::Throttled, error.answer)
+            ..Self::from_answer(ProblemKind::Throttled, error.answer)
         }
     }
 
     fn unknown(outcome: UnknownOutcome) -> Self {
         match outcome.answer {
-            Some(answer) => Self::said(ProblemKind::OutcomeUnknown, answer),
-            None => Self::found(ProblemKind::OutcomeUnknown, outcome.reason),
+            Some(answer) => Self::from_answer(ProblemKind::OutcomeUnknown, answer),
+            None => Self::from_reason(ProblemKind::OutcomeUnknown, outcome.reason),
         }
     }
 }
@@ -209,19 +207,19 @@ impl From<OffboardError> for Problem {
         use OffboardError as E;
         use ProblemKind as Kind;
         match error {
-            E::InvalidMachineId(reason) => Self::found(Kind::InvalidMachineId, reason),
-            E::InvalidComment(reason) => Self::found(Kind::InvalidComment, reason),
-            E::NoCredential(reason) => Self::found(Kind::NoCredential, reason),
-            E::Unauthorized(error) => Self::said(Kind::Unauthorized, error),
-            E::Forbidden(error) => Self::said(Kind::Forbidden, error),
-            E::MachineNotFound(error) => Self::said(Kind::MachineNotFound, error),
-            E::UnsupportedMachine(error) => Self::said(Kind::UnsupportedMachine, error),
-            E::AlreadyInProgress(error) => Self::said(Kind::AlreadyInProgress, error),
-            E::Rejected(error) => Self::said(Kind::Rejected, error),
+            E::InvalidMachineId(reason) => Self::from_reason(Kind::InvalidMachineId, reason),
+            E::InvalidComment(reason) => Self::from_reason(Kind::InvalidComment, reason),
+            E::NoCredential(reason) => Self::from_reason(Kind::NoCredential, reason),
+            E::Unauthorized(error) => Self::from_answer(Kind::Unauthorized, error),
+            E::Forbidden(error) => Self::from_answer(Kind::Forbidden, error),
+            E::MachineNotFound(error) => Self::from_answer(Kind::MachineNotFound, error),
+            E::UnsupportedMachine(error) => Self::from_answer(Kind::UnsupportedMachine, error),
+            E::AlreadyInProgress(error) => Self::from_answer(Kind::AlreadyInProgress, error),
+            E::Rejected(error) => Self::from_answer(Kind::Rejected, error),
             E::Throttled(error) => Self::throttled(error),
-            E::ServiceFailure(error) => Self::said(Kind::ServiceFailure, error),
-            E::Denied(reason) => Self::found(Kind::Denied, reason),
-            E::NotSent(reason) => Self::found(Kind::NotSent, reason),
+            E::ServiceFailure(error) => Self::from_answer(Kind::ServiceFailure, error),
+            E::Denied(reason) => Self::from_reason(Kind::Denied, reason),
+            E::NotSent(reason) => Self::from_reason(Kind::NotSent, reason),
             E::OutcomeUnknown(outcome) => Self::unknown(outcome),
             E::UnreadableAnswer(answer) => Self::unreadable(answer),
         }
@@ -233,17 +231,17 @@ impl From<CancelError> for Problem {
         use CancelError as E;
         use ProblemKind as Kind;
         match error {
-            E::InvalidActionId(reason) => Self::found(Kind::InvalidActionId, reason),
-            E::InvalidComment(reason) => Self::found(Kind::InvalidComment, reason),
-            E::NoCredential(reason) => Self::found(Kind::NoCredential, reason),
-            E::Unauthorized(error) => Self::said(Kind::Unauthorized, error),
-            E::Forbidden(error) => Self::said(Kind::Forbidden, error),
-            E::ActionNotFound(error) => Self::said(Kind::ActionNotFound, error),
-            E::Rejected(error) => Self::said(Kind::Rejected, error),
+            E::InvalidActionId(reason) => Self::from_reason(Kind::InvalidActionId, reason),
+            E::InvalidComment(reason) => Self::from_reason(Kind::InvalidComment, reason),
+            E::NoCredential(reason) => Self::from_reason(Kind::NoCredential, reason),
+            E::Unauthorized(error) => Self::from_answer(Kind::Unauthorized, error),
+            E::Forbidden(error) => Self::from_answer(Kind::Forbidden, error),
+            E::ActionNotFound(error) => Self::from_answer(Kind::ActionNotFound, error),
+            E::Rejected(error) => Self::from_answer(Kind::Rejected, error),
             E::Throttled(error) => Self::throttled(error),
-            E::ServiceFailure(error) => Self::said(Kind::ServiceFailure, error),
-            E::Denied(reason) => Self::found(Kind::Denied, reason),
-            E::NotSent(reason) => Self::found(Kind::NotSent, reason),
+            E::ServiceFailure(error) => Self::from_answer(Kind::ServiceFailure, error),
+            E::Denied(reason) => Self::from_reason(Kind::Denied, reason),
+            E::NotSent(reason) => Self::from_reason(Kind::NotSent, reason),
             E::OutcomeUnknown(outcome) => Self::unknown(outcome),
             E::UnreadableAnswer(answer) => Self::unreadable(answer),
         }
@@ -255,23 +253,23 @@ impl From<TagError> for Problem {
         use ProblemKind as Kind;
         use TagError as E;
         let problem = match error {
-            E::InvalidMachineId(reason) => Self::found(Kind::InvalidMachineId, reason),
-            E::InvalidTag(reason) => Self::found(Kind::InvalidTag, reason),
-            E::NoCredential(reason) => Self::found(Kind::NoCredential, reason),
-            E::Unauthorized(error) => Self::said(Kind::Unauthorized, error),
-            E::Forbidden(error) => Self::said(Kind::Forbidden, error),
-            E::MachineNotFound(error) => Self::said(Kind::MachineNotFound, error),
-            E::Rejected(error) => Self::said(Kind::Rejected, error),
+            E::InvalidMachineId(reason) => Self::from_reason(Kind::InvalidMachineId, reason),
+            E::InvalidTag(reason) => Self::from_reason(Kind::InvalidTag, reason),
+            E::NoCredential(reason) => Self::from_reason(Kind::NoCredential, reason),
+            E::Unauthorized(error) => Self::from_answer(Kind::Unauthorized, error),
+            E::Forbidden(error) => Self::from_answer(Kind::Forbidden, error),
+            E::MachineNotFound(error) => Self::from_answer(Kind::MachineNotFound, error),
+            E::Rejected(error) => Self::from_answer(Kind::Rejected, error),
             E::Throttled(error) => Self::throttled(error),
-            E::ServiceFailure(error) => Self::said(Kind::ServiceFailure, error),
-            E::Denied(reason) => Self::found(Kind::Denied, reason),
-            E::NotSent(reason) => Self::found(Kind::NotSent, reason),
+            E::ServiceFailure(error) => Self::from_answer(Kind::ServiceFailure, error),
+            E::Denied(reason) => Self::from_reason(Kind::Denied, reason),
+            E::NotSent(reason) => Self::from_reason(Kind::NotSent, reason),
             E::OutcomeUnknown(outcome) => Self::unknown(outcome),
             E::UnreadableAnswer(answer) => Self::unreadable(answer),
         };
         // Adding a tag again changes nothing.
         Self {
-            retry: problem.retry.of_harmless(),
+            retry: problem.retry.for_idempotent(),
             ..problem
         }
     }
@@ -282,20 +280,20 @@ impl From<ReadError> for Problem {
         use ProblemKind as Kind;
         use ReadError as E;
         let problem = match error {
-            E::InvalidArgument(reason) => Self::found(Kind::InvalidArgument, reason),
-            E::NoCredential(reason) => Self::found(Kind::NoCredential, reason),
-            E::Unauthorized(error) => Self::said(Kind::Unauthorized, error),
-            E::Forbidden(error) => Self::said(Kind::Forbidden, error),
-            E::NotFound(error) => Self::said(Kind::NotFound, error),
-            E::Rejected(error) => Self::said(Kind::Rejected, error),
+            E::InvalidArgument(reason) => Self::from_reason(Kind::InvalidArgument, reason),
+            E::NoCredential(reason) => Self::from_reason(Kind::NoCredential, reason),
+            E::Unauthorized(error) => Self::from_answer(Kind::Unauthorized, error),
+            E::Forbidden(error) => Self::from_answer(Kind::Forbidden, error),
+            E::NotFound(error) => Self::from_answer(Kind::NotFound, error),
+            E::Rejected(error) => Self::from_answer(Kind::Rejected, error),
             E::Throttled(error) => Self::throttled(error),
-            E::ServiceFailure(error) => Self::said(Kind::ServiceFailure, error),
-            E::Denied(reason) => Self::found(Kind::Denied, reason),
-            E::NoAnswer(reason) => Self::found(Kind::NoAnswer, reason),
+            E::ServiceFailure(error) => Self::from_answer(Kind::ServiceFailure, error),
+            E::Denied(reason) => Self::from_reason(Kind::Denied, reason),
+            E::NoAnswer(reason) => Self::from_reason(Kind::NoAnswer, reason),
             E::UnreadableAnswer(answer) => Self::unreadable(answer),
         };
         Self {
-            retry: problem.retry.of_harmless(),
+            retry: problem.retry.for_idempotent(),
             reading: true,
             ..problem
         }
@@ -307,7 +305,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn said() -> ServiceError {
+    fn service_error() -> ServiceError {
         ServiceError {
             status: 500,
             code: None,
@@ -317,13 +315,13 @@ mod tests {
     }
 
     #[test]
-    fn the_words_of_a_problem_are_cut_whoever_says_them() {
+    fn texts_of_a_problem_are_truncated() {
         let long = || "x".repeat(32 * 1024);
         let answer = || ServiceError {
             code: Some(long()),
             message: Some(long()),
             target: Some(long()),
-            ..said()
+            ..service_error()
         };
         let outcome = UnknownOutcome {
             reason: long(),
@@ -359,10 +357,9 @@ mod tests {
         assert!(read.source.is_none() && read == problem, "{json}");
     }
 
-    /// What a second offboarding would do is not known; a second tag does
-    /// nothing.
+    /// The effect of a second offboarding is not known; a second tag changes nothing.
     #[test]
-    fn what_may_have_been_done_is_repeated_only_where_that_changes_nothing() {
+    fn only_idempotent_calls_are_retried_after_an_unknown_outcome() {
         let unknown = || UnknownOutcome {
             reason: "lost".to_owned(),
             answer: None,
@@ -372,12 +369,12 @@ mod tests {
             reason: "nonsense".to_owned(),
         };
         let offboard = [
-            OffboardError::ServiceFailure(said()).into(),
+            OffboardError::ServiceFailure(service_error()).into(),
             OffboardError::OutcomeUnknown(unknown()).into(),
             OffboardError::UnreadableAnswer(unreadable()).into(),
         ];
         let tag = [
-            TagError::ServiceFailure(said()).into(),
+            TagError::ServiceFailure(service_error()).into(),
             TagError::OutcomeUnknown(unknown()).into(),
             TagError::UnreadableAnswer(unreadable()).into(),
         ];

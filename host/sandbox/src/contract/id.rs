@@ -1,5 +1,4 @@
-//! Ids, comments and tags that were checked: whatever holds one of these need not
-//! check again.
+//! Validated ids, comments and tags.
 
 use std::{fmt, str::FromStr};
 
@@ -9,15 +8,15 @@ use thiserror::Error;
 /// one keeps a mistake (a whole file as comment) out of the record.
 pub(super) const MAX_COMMENT: usize = 2000;
 
-/// The longest tag, in characters (Microsoft's page on device tags, which says
-/// it of tags in general).
+/// The longest tag, in characters (Microsoft's page on device tags, about tags in
+/// general).
 const MAX_TAG: usize = 200;
 
 /// A machine id: 40 lower-case hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MachineId(String);
 
-/// Why a text is no machine id.
+/// Why a text is not a machine id.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("a machine id is 40 hexadecimal digits")]
 pub struct InvalidMachineId;
@@ -26,7 +25,7 @@ pub struct InvalidMachineId;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ActionId(String);
 
-/// Why a text is no action id.
+/// Why a text is not an action id.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("an action id is a GUID: 8-4-4-4-12 hexadecimal digits")]
 pub struct InvalidActionId;
@@ -36,7 +35,7 @@ pub struct InvalidActionId;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Comment(String);
 
-/// Why a text is no comment.
+/// Why a text is not a comment.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum InvalidComment {
     /// Nothing but white space.
@@ -51,13 +50,13 @@ pub enum InvalidComment {
     Control,
 }
 
-/// A tag for a device: 1 to 200 characters, no control characters, no white
-/// space at either end. What the service makes of such white space, and whether
-/// it tells tags apart by case, is unsourced.
+/// A device tag: 1 to 200 characters, no control characters, no white space at either
+/// end. How the service treats such white space, and whether it compares tags by case,
+/// is unsourced.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tag(String);
 
-/// Why a text is no tag.
+/// Why a text is not a tag.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum InvalidTag {
@@ -111,16 +110,17 @@ impl FromStr for Comment {
 
     fn from_str(text: &str) -> Result<Self, InvalidComment> {
         let comment = Self::recorded(text)?;
-        match comment.is_one_line() {
-            true => Ok(comment),
-            false => Err(InvalidComment::Control),
+        if comment.is_one_line() {
+            Ok(comment)
+        } else {
+            Err(InvalidComment::Control)
         }
     }
 }
 
 impl Comment {
-    /// A comment that is on record. Version 0.1.0 accepted tabs and line breaks, and what
-    /// it recorded stays readable; such a comment is not sent again.
+    /// A comment from a record. Version 0.1.0 accepted tabs and line breaks, and its
+    /// records stay readable; such a comment is not sent again.
     pub fn recorded(text: &str) -> Result<Self, InvalidComment> {
         let length = text.chars().count();
         let is_control = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r');
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_comment_says_something() {
+    fn a_blank_comment_is_refused() {
         assert_eq!(" \t\n".parse::<Comment>(), Err(InvalidComment::Blank));
         assert_eq!("\u{1b}[2J".parse::<Comment>(), Err(InvalidComment::Control));
         assert_eq!(
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_comment_is_on_one_line_and_one_on_record_stays_readable() {
+    fn a_comment_has_one_line_but_older_records_stay_readable() {
         for several in [
             "a\nb",
             "a\r\nb",
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_is_a_word_or_a_few() {
+    fn invalid_tags_are_refused() {
         let too_long = "x".repeat(201);
         for (text, why) in [
             ("", InvalidTag::Blank),

@@ -15,8 +15,8 @@ macro_rules! kinds {
         #[non_exhaustive]
         pub enum ProblemKind {
             $($(#[$doc])* $kind,)*
-            /// A kind that this version does not know, by its name: what a newer
-            /// version recorded, or what a plugin reports.
+            /// A kind that this version does not know, by its name: one that a newer
+            /// version recorded, or that a plugin reports.
             Other(String),
         }
 
@@ -86,13 +86,13 @@ kinds! {
     Throttled = "throttled",
     /// The service failed.
     ServiceFailure = "service-failure",
-    /// The host did not let the request out.
+    /// The host refused the request.
     Denied = "denied",
     /// The request was not sent.
     NotSent = "not-sent",
     /// A read got no answer.
     NoAnswer = "no-answer",
-    /// The request was sent, and no usable answer came.
+    /// The request was sent, and no usable answer was received.
     OutcomeUnknown = "outcome-unknown",
     /// The answer cannot be read.
     UnreadableAnswer = "unreadable-answer",
@@ -120,7 +120,7 @@ kinds! {
     NotListed = "not-listed",
     /// The action has ended.
     AlreadyEnded = "already-ended",
-    /// There is no offboarding.
+    /// The machine has no offboarding action.
     NoOffboarding = "no-offboarding",
 }
 

@@ -34,7 +34,7 @@ pub use id::{
     Tag,
 };
 pub use kind::ProblemKind;
-pub use name::{label, plain_name, stands_for};
+pub use name::{canonical_name, label, refers_to};
 pub use retry::Retry;
 
 /// The contract itself, as WIT.

@@ -1,9 +1,9 @@
-//! DNS names as people and the service write them: in any case, with or without
-//! the root's dot, and by their first label alone.
+//! DNS names as people and the service write them: in any case, with or without a final
+//! dot, in full or as the first label only.
 
-/// A name in the one form in which names are compared.
+/// A name in its canonical form, for comparisons.
 #[must_use]
-pub fn plain_name(name: &str) -> String {
+pub fn canonical_name(name: &str) -> String {
     name.trim_end_matches('.').to_lowercase()
 }
 
@@ -13,11 +13,11 @@ pub fn label(name: &str) -> &str {
     name.split('.').next().unwrap_or_default()
 }
 
-/// Whether a machine of this full name is meant by what was written: its name,
-/// or its first label.
+/// Whether a text refers to the machine with this full name: by that name, or by its
+/// first label.
 #[must_use]
-pub fn stands_for(written: &str, name: &str) -> bool {
-    let (written, name) = (plain_name(written), plain_name(name));
+pub fn refers_to(written: &str, name: &str) -> bool {
+    let (written, name) = (canonical_name(written), canonical_name(name));
     written == name || (!written.contains('.') && written == label(&name))
 }
 
@@ -26,14 +26,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_label_stands_for_the_names_that_begin_with_it_and_not_the_other_way() {
+    fn a_label_refers_to_full_names_but_not_vice_versa() {
         for (written, name) in [
             ("pc-1.corp.test", "PC-1.corp.test."),
             ("PC-1", "pc-1.corp.test"),
             ("pc-1", "pc-1"),
             ("BÜRO", "büro.corp.test"),
         ] {
-            assert!(stands_for(written, name), "{written} {name}");
+            assert!(refers_to(written, name), "{written} {name}");
         }
         for (written, name) in [
             ("pc-1.corp.test", "pc-1"),
@@ -42,7 +42,7 @@ mod tests {
             ("pc-1", "pc-10.corp.test"),
             ("", "pc-1"),
         ] {
-            assert!(!stands_for(written, name), "{written} {name}");
+            assert!(!refers_to(written, name), "{written} {name}");
         }
     }
 }

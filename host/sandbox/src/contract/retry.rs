@@ -17,7 +17,7 @@ pub enum Retry {
 impl Retry {
     /// The same, of a request that changes nothing if it is carried out again.
     #[must_use]
-    pub fn of_harmless(self) -> Self {
+    pub fn for_idempotent(self) -> Self {
         if self == Self::AskFirst {
             return Self::Safe;
         }

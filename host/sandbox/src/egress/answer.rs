@@ -8,7 +8,8 @@ use wasmtime_wasi_http::{Error, Result};
 
 use crate::identity::Token;
 
-/// The body of an answer, whole and without the token, or why there is none.
+/// Reads the whole body of an answer and removes the token from it, or returns why it
+/// cannot.
 pub(super) async fn receive(
     body: hyper::body::Incoming,
     limit: usize,

@@ -1,4 +1,4 @@
-//! Who is told of every request that a plugin asked for.
+//! The audit interface, which gets every request that a plugin attempts.
 
 use std::{
     io,
@@ -16,54 +16,54 @@ use crate::{
     grant::{Refusal, Route},
 };
 
-/// Takes note of every request that a plugin asked for, let out or not.
+/// Records every request that a plugin attempts, permitted or refused.
 pub trait Audit: Send + Sync {
-    /// Takes note of one: of a refused request once; of one that is let out
-    /// before anything of it leaves, and again when it has ended.
+    /// Records one entry. A refused request has one entry. A permitted request has one
+    /// before any of it is sent, and another one when it has ended.
     ///
     /// # Errors
-    /// It could not be put on record. Then it is not let out, and nothing after
-    /// it.
-    fn note(&self, entry: &Entry<'_>) -> io::Result<()>;
+    /// The entry was not recorded. Then the request is refused, and so are all later
+    /// ones.
+    fn record(&self, entry: &AuditedRequest<'_>) -> io::Result<()>;
 }
 
 /// When something is noted of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// It was refused, or will be let out once this is on record.
+    /// The request was refused, or will be sent once this entry is recorded.
     Decision,
-    /// It was let out, and has ended.
+    /// The request was permitted, and has ended.
     End,
 }
 
-/// One request that a plugin asked for, and what was decided.
+/// One request that a plugin attempted, and the decision about it.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct Entry<'a> {
-    /// When the plugin asked; the same in both entries of a request.
+pub struct AuditedRequest<'a> {
+    /// When the plugin made the request; the same in both entries of a request.
     pub time: SystemTime,
-    /// What this entry is about.
+    /// Which of a request's two entries this is.
     pub phase: Phase,
     /// The function that was called.
     pub call: Function,
-    /// The call's grant, in words.
+    /// The call's grant, as text.
     pub grant: &'a str,
-    /// The method, as asked, as far as a record needs it. It is empty, and so
-    /// are scheme and authority, where the plugin tried to set a header that it
-    /// may not set: there is no request yet.
+    /// The requested method, at most 200 characters. It is empty, and so are scheme and
+    /// authority, if the plugin tried to set a forbidden header: there is no request
+    /// yet.
     pub method: &'a str,
-    /// The scheme, as asked.
+    /// The requested scheme, at most 200 characters.
     pub scheme: &'a str,
-    /// The host and port, as asked.
+    /// The requested host and port, at most 200 characters.
     pub authority: &'a str,
-    /// The query, as asked; its beginning, where it is long.
+    /// The requested query, at most 2,000 characters.
     pub query: Option<&'a str>,
-    /// The route that it was let out by; none where it was refused.
+    /// The route of a permitted request; `None` if it was refused.
     pub route: Option<Route>,
-    /// Why it was refused; none where it was let out.
+    /// Why it was refused; `None` if it was permitted.
     pub refusal: Option<&'a Refusal>,
-    /// What became of it, where it was let out and has ended. Its answer may
-    /// hold names; a record of decisions has no need of it.
+    /// What was sent and received, for a permitted request that has ended. The answer
+    /// may have personal data, which an audit does not need.
     pub exchange: Option<&'a Exchange>,
     /// The proxy that it went through.
     pub proxy: Option<&'a Proxy>,
@@ -86,14 +86,14 @@ impl Auditor {
         }
     }
 
-    /// Whether what is let out will be on record, as far as can be told.
+    /// Whether no entry has failed yet.
     pub(super) fn works(&self) -> bool {
         !self.failed.load(Ordering::SeqCst)
     }
 
-    pub(super) fn note(&self, entry: &Entry<'_>) -> Result<(), Refusal> {
+    pub(super) fn record(&self, entry: &AuditedRequest<'_>) -> Result<(), Refusal> {
         match &self.audit {
-            Some(audit) if audit.note(entry).is_err() => {
+            Some(audit) if audit.record(entry).is_err() => {
                 self.failed.store(true, Ordering::SeqCst);
                 Err(Refusal::Audit)
             }

@@ -21,9 +21,8 @@ pub(super) struct CallContext {
     pub(super) auditor: Auditor,
     pub(super) recorder: Recorder,
     pub(super) began: Instant,
-    /// How many requests the plugin asked for, and headers that it tried to
-    /// set.
-    pub(super) asked: AtomicU64,
+    /// How many requests and forbidden headers the plugin attempted.
+    pub(super) attempts: AtomicU64,
     /// Dropped with the last request that still runs.
     pub(super) _open: mpsc::Sender<()>,
 }
@@ -38,9 +37,9 @@ impl CallContext {
 pub(crate) struct Ended(pub(super) mpsc::Receiver<()>);
 
 impl Ended {
-    /// Waits until nothing of the call runs any more, and all of it is on
-    /// record. Requests of a call that is over are dropped, which takes a
-    /// moment at most.
+    /// Waits until no request of the call runs any more and all of them are recorded.
+    /// Requests of a call that has ended are cancelled, so this takes 2 seconds at
+    /// most.
     pub(crate) async fn wait(mut self) {
         let _ = tokio::time::timeout(SETTLE, self.0.recv()).await;
     }

@@ -1,5 +1,5 @@
-//! A connection that counts what goes through it, for the record, and lets nothing out
-//! that is late.
+//! A connection that counts its bytes for the record, and refuses to send a request
+//! after its deadline.
 
 use std::{
     io,
@@ -13,16 +13,16 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::record::TransferCounter;
 use crate::{
     connection::BoxedStream,
-    grant::{LeaveBy, Moment},
+    grant::{ClockReading, LeaveBy},
 };
 
-const LATE: &str = "it did not leave in time: what was read right before it has grown old";
+const LATE: &str = "the deadline passed before the request was sent: the state that was read before it is out of date";
 
-/// A connection that counts what goes through it.
+/// A connection that counts its bytes.
 pub(super) struct Counted {
     stream: BoxedStream,
     counter: Arc<TransferCounter>,
-    /// Until when the first byte may leave; none after that.
+    /// The deadline of the first byte; `None` once it was sent.
     leave_by: Option<LeaveBy>,
 }
 
@@ -60,10 +60,10 @@ impl AsyncWrite for Counted {
         context: &mut Context<'_>,
         buffer: &[u8],
     ) -> Poll<io::Result<usize>> {
-        // Right before the first byte: a sign-in, a connection or a stopped process may
-        // have taken any time.
+        // Checked right before the first byte: a sign-in, a connection or a suspended
+        // process may have taken any time.
         if let Some(leave_by) = self.leave_by {
-            if leave_by.is_over(Moment::now()) {
+            if leave_by.is_over(ClockReading::now()) {
                 return Poll::Ready(Err(io::Error::other(LATE)));
             }
             self.leave_by = None;

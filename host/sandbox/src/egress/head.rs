@@ -1,16 +1,15 @@
-//! What a guest sees of an answer's head: next to nothing. A server, or whoever
-//! stands before it, could hand on a piece of the token in it.
+//! The headers of an answer that a guest sees: at most `Retry-After`. A service, or a
+//! server in between, could pass a part of the token in any other header.
 
 use http::{HeaderMap, HeaderValue, header};
 
 use crate::identity::Token;
 
-/// The longest number of seconds that a server may ask to wait, in digits.
+/// The most digits of a number of seconds in `Retry-After`.
 const MAX_SECONDS: usize = 10;
 
-/// What the guest sees of an answer's head: how long to wait, once, and only
-/// where it is a number or a date. In anything freer, a server could hand on a
-/// piece of the token.
+/// Returns `Retry-After`, once, and only if it is a number or a date. In free text, a
+/// server could pass a part of the token.
 pub(super) fn visible(headers: &HeaderMap, token: &Token) -> HeaderMap {
     let harmless = |value: &&HeaderValue| {
         let value = value.as_bytes();
@@ -59,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_an_answer_s_head_only_how_long_to_wait_is_seen() {
+    fn only_retry_after_is_visible() {
         let token = Token::new("1234567").unwrap();
         let seen = |values: &[&str]| {
             let mut headers = HeaderMap::new();

@@ -1,15 +1,15 @@
-//! The only way out of the sandbox. A request leaves if its call's grant says
-//! so; the token is added here, after every check; the guest can neither set
-//! nor see it. What really happened is recorded as it happens.
+//! The only way out of the sandbox. A request is sent only if the call's grant permits
+//! it. The token is added here, after every check; the guest can neither set nor see
+//! it. The record has what was really sent and received.
 
 mod answer;
 mod audit;
 mod call_context;
 mod counted;
 mod head;
-mod note;
 mod outgoing;
 mod record;
+mod request_log;
 
 use std::{
     cmp::Ordering::{Equal, Greater, Less},
@@ -34,7 +34,7 @@ use crate::{
     identity::{Issued, SignInError},
 };
 
-pub use audit::{Audit, Entry, Phase};
+pub use audit::{Audit, AuditedRequest, Phase};
 pub use record::{CallRecord, Delivery, Exchange};
 
 pub(crate) use audit::Auditor;
@@ -44,13 +44,13 @@ use answer::{Broken, receive};
 use call_context::CallContext;
 use counted::Counted;
 use head::visible;
-use note::{Note, brief};
 use outgoing::{is_forbidden, outgoing};
 pub(crate) use record::Recorder;
+use request_log::{RequestLog, brief};
 
-/// Requests of one call, and headers that it tried to set, that are put on
-/// record one by one.
-const MAX_ASKED: u64 = 256;
+/// The most attempts of one call, requests and forbidden headers together, that are
+/// recorded individually.
+const MAX_ATTEMPTS: u64 = 256;
 
 /// The longest reason of a failure, in characters.
 const MAX_REASON: usize = 500;
@@ -82,7 +82,7 @@ impl Egress {
                 auditor,
                 recorder,
                 began: Instant::now(),
-                asked: AtomicU64::new(0),
+                attempts: AtomicU64::new(0),
                 _open: open,
             }),
         };
@@ -91,9 +91,9 @@ impl Egress {
 }
 
 impl WasiHttpHooks for Egress {
-    /// Asked for every header that the guest would set or take out, and for
-    /// those of an answer that it would see. Of these, `visible` left none that
-    /// is forbidden: what is found here is an attempt of the guest's.
+    /// Called for every header that the guest sets or deletes, and for those of an
+    /// answer. `visible` leaves no forbidden header in an answer, so a forbidden one
+    /// here is an attempt of the guest.
     fn is_forbidden_header(&mut self, name: &HeaderName) -> bool {
         let forbidden = is_forbidden(name);
         if forbidden {
@@ -106,13 +106,13 @@ impl WasiHttpHooks for Egress {
         Arc::new(is_forbidden)
     }
 
-    /// Every scheme comes as far as the grant, which refuses all but one, with
-    /// a reason and on record.
+    /// Every scheme reaches the grant, which refuses all but one and records the
+    /// reason.
     fn is_supported_scheme(&mut self, _scheme: &Scheme) -> bool {
         true
     }
 
-    /// No more of a body is held for a guest than is looked at.
+    /// Buffers no more of a guest's body than the grant reads.
     fn p2_outgoing_body_chunk_size(&mut self) -> usize {
         MAX_REQUEST_BODY
     }
@@ -134,37 +134,38 @@ impl WasiHttpHooks for Egress {
 
 impl CallContext {
     async fn send(&self, request: Request<WasiBody>) -> Result<Response<WasiBody>> {
-        // A plugin that asks and asks must not fill the disk with its record.
-        let asked = self.asked.fetch_add(1, Ordering::Relaxed);
-        if asked > MAX_ASKED {
+        // A plugin that sends requests in a loop must not fill the disk with its
+        // record.
+        let attempts = self.attempts.fetch_add(1, Ordering::Relaxed);
+        if attempts > MAX_ATTEMPTS {
             self.recorder.refuse(Refusal::TooMany);
             return Err(Error::HttpRequestDenied);
         }
         let (head, body) = request.into_parts();
-        let mut note = Note::new(self, &head);
-        if asked == MAX_ASKED {
-            return Err(note.refuse(Refusal::TooMany));
+        let mut log = RequestLog::new(self, &head);
+        if attempts == MAX_ATTEMPTS {
+            return Err(log.refuse(Refusal::TooMany));
         }
         // Drained before anything is decided: a guest that is still writing
         // would otherwise see a broken stream and never the refusal.
         let body = match Limited::new(body, MAX_REQUEST_BODY).collect().await {
             Ok(body) => body.to_bytes(),
             Err(error) if error.is::<LengthLimitError>() => {
-                return Err(note.refuse(Refusal::BodySize));
+                return Err(log.refuse(Refusal::BodySize));
             }
-            Err(_) => return Err(note.refuse(Refusal::Unfinished)),
+            Err(_) => return Err(log.refuse(Refusal::Unfinished)),
         };
         let permit = match self.decide(&head, &body) {
             Ok(permit) => permit,
-            Err(refusal) => return Err(note.refuse(refusal)),
+            Err(refusal) => return Err(log.refuse(refusal)),
         };
         let (issued, authorization) = match self.sign_in().await {
             Ok(signed_in) => signed_in,
-            Err(refusal) => return Err(note.refuse(refusal)),
+            Err(refusal) => return Err(log.refuse(refusal)),
         };
         // Before anything of it leaves.
-        if let Err(refusal) = note.allow(permit.route(), &issued.token) {
-            return Err(note.refuse(refusal));
+        if let Err(refusal) = log.allow(permit.route(), &issued.token) {
+            return Err(log.refuse(refusal));
         }
         let request = outgoing(&head, permit.body(), authorization);
         self.exchange(permit.route(), request, &issued).await
@@ -173,11 +174,11 @@ impl CallContext {
     /// Takes note that the guest tried to set a header that is not its own. It
     /// counts as a request: neither may fill the disk.
     fn refuse_header(&self, name: &HeaderName) {
-        let asked = self.asked.fetch_add(1, Ordering::Relaxed);
+        let attempts = self.attempts.fetch_add(1, Ordering::Relaxed);
         let name = brief(name.as_str());
-        match asked.cmp(&MAX_ASKED) {
-            Less => drop(Note::header(self).refuse(Refusal::Header(name))),
-            Equal => drop(Note::header(self).refuse(Refusal::TooMany)),
+        match attempts.cmp(&MAX_ATTEMPTS) {
+            Less => drop(RequestLog::header(self).refuse(Refusal::Header(name))),
+            Equal => drop(RequestLog::header(self).refuse(Refusal::TooMany)),
             Greater => self.recorder.refuse(Refusal::TooMany),
         }
     }
@@ -200,7 +201,7 @@ impl CallContext {
             return Err(Refusal::Audit);
         }
         let headers: Vec<&str> = head.headers.keys().map(HeaderName::as_str).collect();
-        let asked = RequestView {
+        let request = RequestView {
             method: head.method.as_str(),
             scheme: head.uri.scheme_str().unwrap_or_default(),
             authority: head
@@ -213,7 +214,7 @@ impl CallContext {
             body,
             elapsed: self.began.elapsed(),
         };
-        self.grant().spend(&asked)
+        self.grant().spend(&request)
     }
 
     async fn exchange(
@@ -232,7 +233,7 @@ impl CallContext {
             .await
             .map_err(|error| {
                 self.failed(&error);
-                told(&error)
+                guest_error(&error)
             })?;
         let lost = |error: hyper::Error| {
             self.failed(&error);
@@ -256,7 +257,7 @@ impl CallContext {
         let mut encodings = head.headers.get_all(header::CONTENT_ENCODING).iter();
         let encoded = encodings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"));
         let body = if encoded {
-            Err("the answer is encoded, which was not asked for".to_owned())
+            Err("the answer is encoded, although no encoding was requested".to_owned())
         } else {
             receive(body, route.answer_limit(), &issued.token).await
         };
@@ -290,17 +291,18 @@ impl CallContext {
             reason = format!("{reason}: {cause}");
             source = cause.source();
         }
-        // A certificate of a thousand names is told with all of them.
+        // A certificate error lists all names of the certificate, which may be
+        // thousands.
         let reason = reason.chars().take(MAX_REASON).collect();
         self.recorder
             .update(|exchange| exchange.failure = Some(reason));
     }
 }
 
-/// What the guest is told of a connection that did not come about.
-fn told(error: &DialError) -> Error {
+/// The error that the guest gets if a connection fails.
+fn guest_error(error: &DialError) -> Error {
     match error {
-        DialError::ToProxy(_, error) => told(error),
+        DialError::ToProxy(_, error) => guest_error(error),
         DialError::Resolve(..) | DialError::NoAddress(_) => Error::DnsError {
             rcode: None,
             info_code: None,

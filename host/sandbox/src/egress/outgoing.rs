@@ -5,8 +5,8 @@ use http::{HeaderName, HeaderValue, Request, header};
 use http_body_util::Full;
 use wasmtime_wasi_http::DEFAULT_FORBIDDEN_HEADERS;
 
-/// Company, product and version, in the form that Microsoft asks partners for
-/// (its documentation of partner integration).
+/// Company, product and version, in the form that Microsoft requests of partners (its
+/// documentation of partner integration).
 const USER_AGENT: &str = concat!("MdePartner-offboard-offboard/", env!("CARGO_PKG_VERSION"));
 
 /// Whether a header can be neither set nor seen.
@@ -22,8 +22,8 @@ pub(super) fn is_forbidden(name: &HeaderName) -> bool {
         || name.as_str().starts_with("proxy-")
 }
 
-/// The request as it goes on the wire: in origin form, with the method and the
-/// target that the grant let through, and body and headers of the host's own.
+/// The request that is sent: in origin form, with the permitted method and target, and
+/// with headers and a body that the host writes.
 pub(super) fn outgoing(
     head: &http::request::Parts,
     body: Option<String>,
@@ -37,7 +37,7 @@ pub(super) fn outgoing(
         .path_and_query()
         .map_or_else(http::Uri::default, |path| path.clone().into());
     let headers = request.headers_mut();
-    // The runtime's, from the authority that the grant let through.
+    // The runtime sets it from the authority that the grant permitted.
     if let Some(host) = head.headers.get(header::HOST) {
         headers.insert(header::HOST, host.clone());
     }

@@ -1,6 +1,5 @@
-//! What really happened to a call's requests, as egress saw it. What is
-//! repeated, adopted or given up follows from this alone, never from what the
-//! guest says.
+//! The record of what a call sent and received. Retries, adoption and failure of an
+//! order depend on this record, never on what the guest reports.
 
 use std::{
     net::SocketAddr,
@@ -20,51 +19,51 @@ const MAX_REFUSALS: usize = 16;
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct CallRecord {
-    /// The one request that was let out, if one was.
+    /// The permitted request, if there was one.
     pub exchange: Option<Exchange>,
-    /// The requests that were not let out, the first ones.
+    /// The refused requests: the first 16.
     pub refusals: Vec<Refusal>,
-    /// How many were not let out in all.
+    /// The number of all refused requests.
     pub refused: u64,
 }
 
-/// One request that was let out, and what came back.
+/// A permitted request and its answer.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Exchange {
     /// The route.
     pub route: Route,
-    /// The address that the connection went to: the proxy's, where there is one.
+    /// The address of the connection: the proxy's, if there is one.
     pub address: Option<SocketAddr>,
     /// How many bytes of the request went to the connection. Zero means that
     /// the service cannot have seen it.
     pub bytes_sent: u64,
-    /// How many bytes came back.
+    /// How many bytes were received.
     pub bytes_received: u64,
-    /// The final status, as soon as it was there.
+    /// The final status, once it was received.
     pub status: Option<u16>,
     /// The `Retry-After` header.
     pub retry_after: Option<String>,
-    /// The body as delivered to the guest; none unless it arrived whole and
-    /// within its limit.
+    /// The body that the guest got; `None` unless it was received whole and within its
+    /// limit.
     pub answer: Option<Vec<u8>>,
     /// What went wrong on the way.
     pub failure: Option<String>,
-    /// When the last bytes came back, as the connection saw it: whoever waits for the
-    /// answer may be kept from it by other work.
+    /// When the connection received the last bytes. The task that waits for the answer
+    /// may run later.
     pub received: Option<Instant>,
     /// Which of the credential's tokens it carried.
     pub generation: u64,
 }
 
-/// How far a call's request came.
+/// How far a call's request got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delivery {
     /// No byte of it left: safe to repeat.
     NotSent,
-    /// It left, at least in part, and no final status came.
+    /// It was sent, at least in part, and no final status was received.
     Unanswered,
-    /// A final status came.
+    /// A final status was received.
     Answered(u16),
 }
 
@@ -82,7 +81,7 @@ impl CallRecord {
         recorder.finish()
     }
 
-    /// How far the request came.
+    /// How far the request got.
     #[must_use]
     pub fn delivery(&self) -> Delivery {
         match &self.exchange {
@@ -95,7 +94,7 @@ impl CallRecord {
         }
     }
 
-    /// When its answer was in; none where there was no final status.
+    /// When the answer was received; `None` without a final status.
     #[must_use]
     pub fn answered(&self) -> Option<Instant> {
         let exchange = self.exchange.as_ref()?;
@@ -115,7 +114,7 @@ impl CallRecord {
     }
 }
 
-/// A record while its call goes on.
+/// The record of a call in progress.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Recorder(Arc<Inner>);
 
@@ -125,9 +124,10 @@ struct Inner {
     counter: Arc<TransferCounter>,
 }
 
-/// Counts what goes to a connection, and ends it. Of a writer that claims and a
-/// reader that seals, one sees the other: no byte leaves after a record that
-/// says that none did.
+/// Counts the bytes of a connection, and closes it for writing. A writer claims and a
+/// reader seals, both sequentially consistent, so that one of them sees the other: no
+/// byte is sent after a record that says that none was. Otherwise a race could repeat a
+/// request that was sent.
 #[derive(Debug, Default)]
 pub(super) struct TransferCounter {
     claimed: AtomicBool,
@@ -138,7 +138,7 @@ pub(super) struct TransferCounter {
 }
 
 impl TransferCounter {
-    /// Claims the right to write; none is left once the record was read.
+    /// Claims the right to write. Returns `false` once the record was read.
     pub(super) fn claim(&self) -> bool {
         self.claimed.store(true, Ordering::SeqCst);
         !self.sealed.load(Ordering::SeqCst)
@@ -164,7 +164,7 @@ impl TransferCounter {
         self.sealed.store(true, Ordering::SeqCst);
     }
 
-    /// How many bytes went, at least one if some may have, and how many came.
+    /// Copies the counts. A claim without a count is at least one byte.
     fn read(&self, exchange: &mut Exchange) {
         let claimed = u64::from(self.claimed.load(Ordering::SeqCst));
         exchange.bytes_sent = self.sent.load(Ordering::SeqCst).max(claimed);
@@ -185,7 +185,7 @@ impl Recorder {
         record
     }
 
-    /// The exchange as far as it came.
+    /// The exchange so far.
     pub(super) fn exchange(&self) -> Option<Exchange> {
         let mut exchange = self.lock().exchange.clone()?;
         self.0.counter.read(&mut exchange);
@@ -237,7 +237,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_written_once_the_record_was_read() {
+    fn a_read_record_closes_the_connection_for_writing() {
         let recorder = Recorder::default();
         recorder.begin(Route::Offboard, 1);
         let counter = recorder.counter();
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_was_in_when_its_last_bytes_came() {
+    fn an_answer_is_dated_by_its_last_bytes() {
         let recorder = Recorder::default();
         recorder.begin(Route::Offboard, 1);
         let counter = recorder.counter();
@@ -254,7 +254,7 @@ mod tests {
         counter.received(1);
         let after = Instant::now();
         counter.received(0);
-        // Without a status, nobody knows whether the service counted it.
+        // Without a status, it is unknown whether the service counted the request.
         assert_eq!(recorder.finish().answered(), None);
         recorder.update(|exchange| exchange.status = Some(200));
         let answered = recorder.finish().answered();
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_have_been_written_is_not_called_not_sent() {
+    fn a_claimed_write_counts_as_sent() {
         let recorder = Recorder::default();
         recorder.begin(Route::Offboard, 1);
         let counter = recorder.counter();

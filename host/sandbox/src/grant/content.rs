@@ -1,5 +1,4 @@
-//! What a request may have in its body: the one comment or tag that was
-//! ordered, and nothing beside it.
+//! The permitted body: the ordered comment or tag, and nothing else.
 
 use serde::Deserialize;
 
@@ -30,11 +29,11 @@ struct TagBody {
     action: String,
 }
 
-/// What adds a tag; the service's other word is `Remove`.
+/// The action that adds a tag. The service also has `Remove`.
 const ADD: &str = "Add";
 
 impl Content {
-    /// In the host's own words.
+    /// The body that the host writes.
     pub(super) fn body(&self) -> Option<String> {
         let body = match self {
             Self::None => return None,
@@ -49,9 +48,9 @@ impl Content {
         matches!(self, Self::Comment(comment) if !comment.is_one_line())
     }
 
-    /// Whether a body means this, and says nothing else.
-    pub(super) fn fits(&self, body: &[u8]) -> bool {
-        // Only an object: serde would take an array for a struct, too.
+    /// Whether a body has this content and nothing else.
+    pub(super) fn matches(&self, body: &[u8]) -> bool {
+        // Only an object: serde would also accept an array for a struct.
         let is_object = body.trim_ascii_start().starts_with(b"{");
         match self {
             Self::None => body.is_empty(),

@@ -2,16 +2,16 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-/// A moment by two clocks: one cannot be set, and the other one runs on while the
-/// computer sleeps.
+/// A point in time by two clocks: the monotonic clock cannot be set, and the wall clock
+/// also runs while the computer sleeps.
 #[derive(Debug, Clone, Copy)]
-pub struct Moment {
+pub struct ClockReading {
     at: Instant,
     by_the_wall: SystemTime,
 }
 
-impl Moment {
-    /// This moment.
+impl ClockReading {
+    /// The current time.
     #[must_use]
     pub fn now() -> Self {
         Self {
@@ -29,7 +29,7 @@ impl Moment {
             && by_the_wall.is_ok_and(|passed| passed <= time)
     }
 
-    /// Whether this moment is earlier than another one.
+    /// Whether this is earlier than another time.
     #[must_use]
     pub fn is_before(self, other: Self) -> bool {
         self.at < other.at
@@ -39,20 +39,20 @@ impl Moment {
 /// Until when the first byte of a request may leave.
 #[derive(Debug, Clone, Copy)]
 pub struct LeaveBy {
-    from: Moment,
+    from: ClockReading,
     within: Duration,
 }
 
 impl LeaveBy {
-    /// This long after that moment.
+    /// The deadline this long after a point in time.
     #[must_use]
-    pub fn new(from: Moment, within: Duration) -> Self {
+    pub fn new(from: ClockReading, within: Duration) -> Self {
         Self { from, within }
     }
 
     /// Whether it is too late.
     #[must_use]
-    pub fn is_over(self, now: Moment) -> bool {
+    pub fn is_over(self, now: ClockReading) -> bool {
         !self.from.is_within(self.within, now)
     }
 }
@@ -63,9 +63,9 @@ mod tests {
 
     #[test]
     fn a_request_is_late_also_after_the_computer_slept() {
-        let now = Moment::now();
+        let now = ClockReading::now();
         let by = LeaveBy::new(now, Duration::from_secs(5));
-        let later = |awake: u64, in_all: u64| Moment {
+        let later = |awake: u64, in_all: u64| ClockReading {
             at: now.at + Duration::from_secs(awake),
             by_the_wall: now.by_the_wall + Duration::from_secs(in_all),
         };
@@ -73,7 +73,7 @@ mod tests {
         assert!(by.is_over(later(6, 6)));
         assert!(by.is_over(later(1, 3600)));
         // A clock that was set back proves nothing.
-        let set_back = Moment {
+        let set_back = ClockReading {
             by_the_wall: now.by_the_wall - Duration::from_secs(1),
             ..later(1, 1)
         };

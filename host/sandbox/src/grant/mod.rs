@@ -1,11 +1,10 @@
 //! What one call of the plugin may send. Pure policy over plain data: no
 //! network, no clock, no wasmtime.
 //!
-//! A grant begins able to do nothing; its constructors name the one route of
-//! one function. A request must match it in everything: method, authority,
-//! path, query, header names and, for a POST, the very comment or tag that was
-//! ordered. The threat is a plugin that was replaced: whatever it tries, the
-//! host's token leaves only with the request that the user asked for.
+//! A new grant permits nothing; its constructors add the one route of one function. A
+//! request must match it in method, authority, path, query, header names and, for a
+//! POST, in the ordered comment or tag. The threat is a malicious plugin: whatever it
+//! tries, the token leaves only with the request that the user ordered.
 
 mod content;
 mod leave_by;
@@ -16,7 +15,7 @@ use std::{fmt, time::Duration};
 
 use thiserror::Error;
 
-pub use leave_by::{LeaveBy, Moment};
+pub use leave_by::{ClockReading, LeaveBy};
 pub use query::MAX_QUERY;
 pub use route::Route;
 
@@ -24,7 +23,7 @@ use crate::contract::{ActionFilter, ActionId, ApiRoot, Comment, Function, Machin
 use content::Content;
 use query::Query;
 
-/// The longest request body that is looked at, in bytes.
+/// The longest request body that is read, in bytes.
 pub const MAX_REQUEST_BODY: usize = 64 * 1024;
 
 /// How often a call may use its route.
@@ -33,8 +32,8 @@ pub const COUNT: u32 = 1;
 /// The longest quotation in a refusal, in characters.
 const MAX_QUOTED: usize = 200;
 
-/// The header names that a request may carry. `host` is the runtime's. What
-/// goes on the wire is written by the host in any case.
+/// The permitted header names. The runtime sets `host`. The host writes the headers
+/// that are sent.
 pub const HEADERS: [&str; 5] = [
     "accept",
     "content-length",
@@ -49,7 +48,7 @@ pub const HEADERS: [&str; 5] = [
 pub struct Grant {
     function: Function,
     scheme: Scheme,
-    /// All spellings of the one authority, the shortest first.
+    /// All spellings of the authority, the shortest first.
     authorities: Vec<String>,
     permits: Vec<Permit>,
     deadline: Option<Duration>,
@@ -75,7 +74,7 @@ pub struct RequestView<'a> {
     pub scheme: &'a str,
     /// The authority, as the plugin wrote it.
     pub authority: &'a str,
-    /// The path, as it would go on the wire.
+    /// The path as it is sent.
     pub path: &'a str,
     /// The query, without the question mark.
     pub query: Option<&'a str>,
@@ -87,15 +86,15 @@ pub struct RequestView<'a> {
     pub elapsed: Duration,
 }
 
-/// Why a request was not let out.
+/// Why a request was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Refusal {
     /// The grant is for a number of requests, and they were all tried.
-    #[error("what this call may send was tried already")]
+    #[error("the call has already made its one request")]
     Spent,
     /// The call's time is over.
-    #[error("the call's time is over")]
+    #[error("the call's deadline has passed")]
     Deadline,
     /// Another scheme.
     #[error("the scheme {0:?} is not the connection's")]
@@ -109,10 +108,10 @@ pub enum Refusal {
     /// Another path.
     #[error("the path {0:?} is not granted")]
     Path(String),
-    /// A query where there may be none, or one of another form.
+    /// A query on a route without one, or a query with other options.
     #[error("the query is not granted")]
     Query,
-    /// A header that a request may not carry.
+    /// A header that is not permitted.
     #[error("the header {0:?} is not granted")]
     Header(String),
     /// A body that is not what was ordered.
@@ -121,25 +120,25 @@ pub enum Refusal {
     /// A comment from an old record, which has several lines.
     #[error("the comment has a line break, and is not sent")]
     Comment,
-    /// A body longer than any that is looked at.
+    /// A body above the size limit.
     #[error("the body is longer than {MAX_REQUEST_BODY} bytes")]
     BodySize,
     /// It was dropped before its end, or its time was over.
     #[error("the request was not finished")]
     Unfinished,
-    /// One after so many that they are no longer put on record one by one.
-    #[error("the call asked for too many requests; what follows is refused without a record")]
+    /// The call made so many requests that the following ones are not recorded.
+    #[error("the call made too many requests; further ones are refused and not recorded")]
     TooMany,
-    /// There is no token to add.
+    /// There is no credential.
     #[error("there is no credential")]
     NoCredential,
-    /// There is a credential, and no token to be had with it.
+    /// The credential has no token.
     #[error("no token: {0}")]
     SignIn(String),
     /// The authority that gives out tokens does not answer.
     #[error("no token, because the authority does not answer: {0}")]
     NoAuthority(String),
-    /// What was let out before could not be put on record.
+    /// An earlier request could not be recorded.
     #[error("the audit cannot be written")]
     Audit,
 }
@@ -151,8 +150,8 @@ impl Permit {
         self.route
     }
 
-    /// The body as it goes on the wire: the ordered comment or tag in the host's
-    /// own words, whatever form the plugin gave it; none for a read.
+    /// The body that is sent: the ordered comment or tag as the host writes it,
+    /// regardless of how the plugin wrote it. `None` for a read.
     #[must_use]
     pub fn body(&self) -> Option<String> {
         self.content.body()
@@ -167,8 +166,8 @@ impl Grant {
         Self::one(api, Function::Offboard, machine.as_str(), content)
     }
 
-    /// This tag, added to this machine once. Nothing else may be done with it:
-    /// a removal has the same route, and is another body.
+    /// Adds this tag to this machine, once. A removal has the same route with another
+    /// body, and is refused.
     #[must_use]
     pub fn tag(api: &ApiRoot, machine: &MachineId, tag: &Tag) -> Self {
         let content = Content::Tag(tag.clone());
@@ -188,8 +187,7 @@ impl Grant {
         Self::one(api, Function::GetAction, action.as_str(), Content::None)
     }
 
-    /// One page of the actions that fit this filter, or of where the page
-    /// before said that they go on.
+    /// One page of the actions that match this filter, or the page at this cursor.
     #[must_use]
     pub fn list_actions(
         api: &ApiRoot,
@@ -207,14 +205,14 @@ impl Grant {
         Self::one(api, Function::GetMachine, machine.as_str(), Content::None)
     }
 
-    /// One page of the fleet, or of where the page before said that it goes on.
+    /// One page of the fleet, or the page at this cursor.
     #[must_use]
     pub fn list_machines(api: &ApiRoot, cursor: Option<&str>, limit: u32) -> Self {
         let query = Query::machines(cursor, limit);
         Self::list(api, Function::ListMachines, query)
     }
 
-    /// One page of the machines of a name, by the plugin's way to look for it.
+    /// One page of a search by name. The plugin chooses the filter.
     #[must_use]
     pub fn find_machines(api: &ApiRoot, cursor: Option<&str>) -> Self {
         Self::list(api, Function::FindMachines, Query::names(cursor))
@@ -237,9 +235,10 @@ impl Grant {
             Scheme::Https => 443,
             Scheme::Http => 80,
         };
-        let authorities = match api.port() == default_port {
-            true => vec![host, with_port],
-            false => vec![with_port],
+        let authorities = if api.port() == default_port {
+            vec![host, with_port]
+        } else {
+            vec![with_port]
         };
         let route = Route::of(function);
         let permit = Permit {
@@ -274,8 +273,8 @@ impl Grant {
         }
     }
 
-    /// The same grant for a request whose first byte leaves by then, or not at all. Egress
-    /// checks it last, when nothing that takes time is left to do.
+    /// The same grant with a deadline for the first byte. Egress checks it last, when
+    /// no step that takes time is left.
     #[must_use]
     pub fn leaving_by(self, leave_by: Option<LeaveBy>) -> Self {
         Self { leave_by, ..self }
@@ -287,42 +286,42 @@ impl Grant {
         self.leave_by
     }
 
-    /// Decides on a request, and spends its permit if it may go. What was spent
-    /// is never given back, whatever becomes of the request.
+    /// Evaluates a request, and spends its permit if it is permitted. A spent permit is
+    /// never returned, whatever happens to the request.
     ///
     /// # Errors
-    /// The first reason why it may not go.
-    pub fn spend(&mut self, asked: &RequestView<'_>) -> Result<Permit, Refusal> {
-        self.fits(asked)?;
-        // Letter by letter: a path that would only mean the same is refused.
+    /// Returns the first reason for a refusal.
+    pub fn spend(&mut self, request: &RequestView<'_>) -> Result<Permit, Refusal> {
+        self.check(request)?;
+        // Compared byte for byte: an equivalent path is refused.
         let permit = self
             .permits
             .iter_mut()
-            .find(|permit| permit.path == asked.path)
-            .ok_or_else(|| Refusal::Path(brief(asked.path)))?;
-        permit.fits(asked)?;
+            .find(|permit| permit.path == request.path)
+            .ok_or_else(|| Refusal::Path(brief(request.path)))?;
+        permit.check(request)?;
         permit.left = permit.left.checked_sub(1).ok_or(Refusal::Spent)?;
         Ok(permit.clone())
     }
 
-    fn fits(&self, asked: &RequestView<'_>) -> Result<(), Refusal> {
+    fn check(&self, request: &RequestView<'_>) -> Result<(), Refusal> {
         if self
             .deadline
-            .is_some_and(|deadline| asked.elapsed >= deadline)
+            .is_some_and(|deadline| request.elapsed >= deadline)
         {
             return Err(Refusal::Deadline);
         }
-        if asked.scheme != self.scheme.as_str() {
-            return Err(Refusal::Scheme(brief(asked.scheme)));
+        if request.scheme != self.scheme.as_str() {
+            return Err(Refusal::Scheme(brief(request.scheme)));
         }
         if !self
             .authorities
             .iter()
-            .any(|known| known.eq_ignore_ascii_case(asked.authority))
+            .any(|known| known.eq_ignore_ascii_case(request.authority))
         {
-            return Err(Refusal::Authority(brief(asked.authority)));
+            return Err(Refusal::Authority(brief(request.authority)));
         }
-        match asked.headers.iter().find(|name| !HEADERS.contains(name)) {
+        match request.headers.iter().find(|name| !HEADERS.contains(name)) {
             Some(name) => Err(Refusal::Header(brief(name))),
             None => Ok(()),
         }
@@ -330,24 +329,25 @@ impl Grant {
 }
 
 impl Permit {
-    fn fits(&self, asked: &RequestView<'_>) -> Result<(), Refusal> {
-        if asked.method != self.route.method() {
-            return Err(Refusal::Method(brief(asked.method)));
+    fn check(&self, request: &RequestView<'_>) -> Result<(), Refusal> {
+        if request.method != self.route.method() {
+            return Err(Refusal::Method(brief(request.method)));
         }
-        if !self.query.fits(asked.query) {
+        if !self.query.permits(request.query) {
             return Err(Refusal::Query);
         }
         if self.content.has_line_break() {
             return Err(Refusal::Comment);
         }
-        match self.content.fits(asked.body) {
-            true => Ok(()),
-            false => Err(Refusal::Body),
+        if self.content.matches(request.body) {
+            Ok(())
+        } else {
+            Err(Refusal::Body)
         }
     }
 }
 
-/// The plugin's own words, as far as a reason needs them.
+/// A text of the plugin, truncated for the error.
 fn brief(text: &str) -> String {
     text.chars().take(MAX_QUOTED).collect()
 }

@@ -1,7 +1,6 @@
-//! Which query a list may be asked with. What a list says is evidence: of what
-//! was there before an order, and of what became of it. A plugin that could
-//! choose what is left out of it could choose the evidence, so the query is the
-//! host's own wherever a list decides something.
+//! The permitted queries of lists. A list is evidence of what was there before an order
+//! and of what the order did. A malicious plugin that chooses the filter would choose
+//! the evidence. So the host determines the query of every list that decides anything.
 
 use std::collections::HashSet;
 
@@ -12,25 +11,24 @@ use crate::contract::{ActionFilter, ActionStatus, ActionType};
 /// The longest query, in bytes.
 pub const MAX_QUERY: usize = 16 * 1024;
 
-/// The queries that a route takes.
+/// The permitted queries of a route.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Query {
     /// None.
     None,
-    /// These options with these values, in any order, however they are encoded.
-    Says(Vec<(&'static str, String)>),
+    /// These options with these values, in any order and any encoding.
+    Options(Vec<(&'static str, String)>),
     /// Options of these names, each once, with any value.
-    Named(&'static [&'static str]),
-    /// This one, letter by letter: where the page before said that the list
-    /// goes on.
-    Exactly(String),
+    OptionNames(&'static [&'static str]),
+    /// This query, byte for byte: the next link of the page before.
+    Verbatim(String),
 }
 
 impl Query {
     /// A page of the actions that fit a filter, newest first.
     pub(super) fn actions(filter: &ActionFilter, cursor: Option<&str>, limit: u32) -> Self {
         if let Some(cursor) = cursor {
-            return Self::Exactly(cursor.to_owned());
+            return Self::Verbatim(cursor.to_owned());
         }
         let mut options = vec![
             ("$orderby", "creationDateTimeUtc desc".to_owned()),
@@ -40,56 +38,58 @@ impl Query {
         if !terms.is_empty() {
             options.push(("$filter", terms.join(" and ")));
         }
-        Self::Says(options)
+        Self::Options(options)
     }
 
     /// A page of the fleet.
     pub(super) fn machines(cursor: Option<&str>, limit: u32) -> Self {
         match cursor {
-            Some(cursor) => Self::Exactly(cursor.to_owned()),
-            None => Self::Says(vec![("$top", limit.to_string())]),
+            Some(cursor) => Self::Verbatim(cursor.to_owned()),
+            None => Self::Options(vec![("$top", limit.to_string())]),
         }
     }
 
-    /// A page of the machines of a name. How a name is looked for is the
-    /// plugin's business: the host looks at the names that were found.
+    /// A page of a search by name. The plugin chooses the filter, because the host
+    /// compares the names in the answer.
     pub(super) fn names(cursor: Option<&str>) -> Self {
-        // The number of the spelling that is looked for, and where it goes on.
+        // The number of the spelling, and the query of the next page.
         match cursor.and_then(|cursor| cursor.split_once(':')) {
-            Some((_, query)) if !query.is_empty() => Self::Exactly(query.to_owned()),
-            _ => Self::Named(&["$filter", "$top"]),
+            Some((_, query)) if !query.is_empty() => Self::Verbatim(query.to_owned()),
+            _ => Self::OptionNames(&["$filter", "$top"]),
         }
     }
 
-    /// Whether a request with this query is meant.
-    pub(super) fn fits(&self, asked: Option<&str>) -> bool {
-        let Some(asked) = asked else {
+    /// Whether this query is permitted.
+    pub(super) fn permits(&self, requested: Option<&str>) -> bool {
+        let Some(requested) = requested else {
             return *self == Self::None;
         };
-        if asked.len() > MAX_QUERY {
+        if requested.len() > MAX_QUERY {
             return false;
         }
         match self {
             Self::None => false,
-            Self::Exactly(query) => {
-                asked == query && asked.bytes().all(|b| b.is_ascii_graphic() && b != b'#')
+            Self::Verbatim(query) => {
+                requested == query && requested.bytes().all(|b| b.is_ascii_graphic() && b != b'#')
             }
-            Self::Says(options) => pairs(asked).is_some_and(|asked| {
+            Self::Options(options) => pairs(requested).is_some_and(|requested| {
                 let wanted = |(name, value): &(String, String)| {
                     options
                         .iter()
                         .any(|known| known.0 == name && known.1 == *value)
                 };
-                asked.len() == options.len() && asked.iter().all(wanted)
+                requested.len() == options.len() && requested.iter().all(wanted)
             }),
-            Self::Named(names) => pairs(asked)
-                .is_some_and(|asked| asked.iter().all(|(name, _)| names.contains(&name.as_str()))),
+            Self::OptionNames(names) => pairs(requested).is_some_and(|requested| {
+                requested
+                    .iter()
+                    .all(|(name, _)| names.contains(&name.as_str()))
+            }),
         }
     }
 }
 
-/// What an action filter means, as the service has it written (Microsoft's API
-/// documentation): OData terms that all must hold.
+/// An action filter as OData terms, joined by `and` (Microsoft's API documentation).
 fn terms(filter: &ActionFilter) -> Vec<String> {
     let literal = |text: &str| format!("'{}'", text.replace('\'', "''"));
     let any = |property: &str, values: Vec<String>| {
@@ -117,8 +117,7 @@ fn terms(filter: &ActionFilter) -> Vec<String> {
     terms
 }
 
-/// The options of a query, decoded; none where it has another form, or one of
-/// them twice.
+/// The decoded options of a query; `None` if it has another form or repeats an option.
 fn pairs(query: &str) -> Option<Vec<(String, String)>> {
     let mut known = HashSet::new();
     query
@@ -137,8 +136,8 @@ fn pairs(query: &str) -> Option<Vec<(String, String)>> {
         .collect()
 }
 
-/// What a value is written with. A plus sign is not: it is a space to some and a
-/// plus sign to others.
+/// The characters of a value. A plus sign is not one: some servers read it as a space,
+/// others as a plus sign.
 fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~%$'()*,:=/!@".contains(&byte)
 }

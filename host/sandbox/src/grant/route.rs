@@ -1,12 +1,12 @@
-//! The routes that a plugin can ever be granted (Microsoft's API
-//! documentation), and the terms of each.
+//! The routes that a grant can have (Microsoft's API documentation), and the rules for
+//! each.
 
 use crate::contract::Function;
 
-/// An answer about one thing is at most this long, in bytes.
-const ENTITY: usize = 256 * 1024;
+/// The longest answer with one entity, in bytes.
+const MAX_ENTITY_BYTES: usize = 256 * 1024;
 /// A page is at most this long, in bytes.
-const PAGE: usize = 16 * 1024 * 1024;
+const MAX_PAGE_BYTES: usize = 16 * 1024 * 1024;
 
 /// A route of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,23 +69,23 @@ impl Route {
     #[must_use]
     pub fn answer_limit(self) -> usize {
         match self {
-            Self::ListActions | Self::ListMachines => PAGE,
+            Self::ListActions | Self::ListMachines => MAX_PAGE_BYTES,
             Self::Offboard
             | Self::TagMachine
             | Self::CancelAction
             | Self::ReadAction
-            | Self::ReadMachine => ENTITY,
+            | Self::ReadMachine => MAX_ENTITY_BYTES,
         }
     }
 
-    /// Whether a query is taken: `$name=value` pairs, each name once.
+    /// Whether it has a query: `$name=value` pairs, each name once.
     #[must_use]
     pub fn takes_query(self) -> bool {
         matches!(self, Self::ListActions | Self::ListMachines)
     }
 
-    /// The form of its body, which has the comment or the tag that was ordered
-    /// where the dots stand; none for a read.
+    /// The form of its body, with `…` for the ordered comment or tag; `None` for a
+    /// read.
     #[must_use]
     pub fn body(self) -> Option<&'static str> {
         match self {
@@ -95,7 +95,7 @@ impl Route {
         }
     }
 
-    /// What of its body was ordered, in a word.
+    /// The ordered part of its body, as one word.
     #[must_use]
     pub fn takes(self) -> Option<&'static str> {
         match self {

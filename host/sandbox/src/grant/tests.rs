@@ -16,7 +16,7 @@ fn grant() -> Grant {
     )
 }
 
-fn asked() -> RequestView<'static> {
+fn ordered() -> RequestView<'static> {
     RequestView {
         method: "POST",
         scheme: "https",
@@ -35,15 +35,15 @@ fn asked() -> RequestView<'static> {
     }
 }
 
-fn spend(grant: &mut Grant, asked: &RequestView<'_>) -> Result<Route, Refusal> {
-    grant.spend(asked).map(|permit| permit.route())
+fn spend(grant: &mut Grant, request: &RequestView<'_>) -> Result<Route, Refusal> {
+    grant.spend(request).map(|permit| permit.route())
 }
 
 #[test]
-fn the_ordered_request_may_go_once() {
+fn the_ordered_request_is_permitted_once() {
     let mut grant = grant();
-    assert_eq!(spend(&mut grant, &asked()), Ok(Route::Offboard));
-    assert_eq!(spend(&mut grant, &asked()), Err(Refusal::Spent));
+    assert_eq!(spend(&mut grant, &ordered()), Ok(Route::Offboard));
+    assert_eq!(spend(&mut grant, &ordered()), Err(Refusal::Spent));
 }
 
 #[test]
@@ -53,11 +53,11 @@ fn a_refused_request_does_not_spend_the_grant() {
         grant
             .spend(&RequestView {
                 method: "GET",
-                ..asked()
+                ..ordered()
             })
             .is_err()
     );
-    assert_eq!(spend(&mut grant, &asked()), Ok(Route::Offboard));
+    assert_eq!(spend(&mut grant, &ordered()), Ok(Route::Offboard));
 }
 
 #[test]
@@ -67,14 +67,14 @@ fn the_same_authority_may_be_spelled_in_other_ways() {
             grant()
                 .spend(&RequestView {
                     authority,
-                    ..asked()
+                    ..ordered()
                 })
                 .is_ok(),
             "{authority}"
         );
     }
     let body = b" { \"Comment\" : \"Lost, ticket \\u0031\" } ";
-    assert!(grant().spend(&RequestView { body, ..asked() }).is_ok());
+    assert!(grant().spend(&RequestView { body, ..ordered() }).is_ok());
 }
 
 #[test]
@@ -88,13 +88,13 @@ fn a_comment_of_several_lines_from_an_old_record_is_not_sent() {
             &Comment::recorded(several).unwrap(),
         );
         let body = body.as_bytes();
-        let refused = grant.spend(&RequestView { body, ..asked() });
+        let refused = grant.spend(&RequestView { body, ..ordered() });
         assert_eq!(refused, Err(Refusal::Comment));
     }
 }
 
 #[test]
-fn another_place_is_refused() {
+fn another_origin_is_refused() {
     for authority in [
         "",
         "evil.test",
@@ -111,18 +111,21 @@ fn another_place_is_refused() {
     ] {
         let refused = grant().spend(&RequestView {
             authority,
-            ..asked()
+            ..ordered()
         });
         assert_eq!(refused, Err(Refusal::Authority(authority.to_owned())));
     }
     for scheme in ["http", "HTTPS", "ws", ""] {
-        let refused = grant().spend(&RequestView { scheme, ..asked() });
+        let refused = grant().spend(&RequestView {
+            scheme,
+            ..ordered()
+        });
         assert_eq!(refused, Err(Refusal::Scheme(scheme.to_owned())));
     }
 }
 
 #[test]
-fn another_route_is_refused_however_it_is_spelled() {
+fn another_route_is_refused_in_any_spelling() {
     let other = MACHINE.replace('0', "1");
     for path in [
         String::new(),
@@ -147,18 +150,21 @@ fn another_route_is_refused_however_it_is_spelled() {
     ] {
         let refused = grant().spend(&RequestView {
             path: &path,
-            ..asked()
+            ..ordered()
         });
         assert_eq!(refused, Err(Refusal::Path(path.clone())));
     }
     for method in ["GET", "PUT", "PATCH", "DELETE", "post", "CONNECT", "X"] {
-        let refused = grant().spend(&RequestView { method, ..asked() });
+        let refused = grant().spend(&RequestView {
+            method,
+            ..ordered()
+        });
         assert_eq!(refused, Err(Refusal::Method(method.to_owned())));
     }
     for query in ["", "a=b", "$filter=x"] {
         let refused = grant().spend(&RequestView {
             query: Some(query),
-            ..asked()
+            ..ordered()
         });
         assert_eq!(refused, Err(Refusal::Query));
     }
@@ -183,7 +189,7 @@ fn another_body_is_refused() {
     ] {
         let refused = grant().spend(&RequestView {
             body: body.as_bytes(),
-            ..asked()
+            ..ordered()
         });
         assert_eq!(refused, Err(Refusal::Body), "{body}");
     }
@@ -200,13 +206,13 @@ fn another_header_is_refused() {
     ] {
         let refused = grant().spend(&RequestView {
             headers: &["accept", header],
-            ..asked()
+            ..ordered()
         });
         assert_eq!(refused, Err(Refusal::Header(header.to_owned())));
     }
 }
 
-/// A page that is asked for with this query.
+/// A request for a page with this query.
 fn page(grant: Grant, path: &str, query: &str) -> Result<Route, Refusal> {
     spend(
         &mut { grant },
@@ -215,7 +221,7 @@ fn page(grant: Grant, path: &str, query: &str) -> Result<Route, Refusal> {
             path,
             query: Some(query).filter(|query| !query.is_empty()),
             body: b"",
-            ..asked()
+            ..ordered()
         },
     )
 }
@@ -231,7 +237,7 @@ fn a_read_carries_no_body() {
         path: "/api/machines",
         query: Some("$top=100"),
         body: b"",
-        ..asked()
+        ..ordered()
     };
     let list = || Grant::list_machines(&api(), None, 100);
     assert_eq!(spend(&mut list(), &read), Ok(Route::ListMachines));
@@ -242,7 +248,7 @@ fn a_read_carries_no_body() {
 }
 
 #[test]
-fn the_fleet_is_asked_for_with_the_host_s_own_query() {
+fn the_fleet_is_listed_only_with_the_host_s_query() {
     let fleet = |query: &str| {
         page(
             Grant::list_machines(&api(), None, 1),
@@ -278,10 +284,10 @@ fn the_fleet_is_asked_for_with_the_host_s_own_query() {
     }
 }
 
-/// What is asked before an order and after it is evidence, so nothing may be
-/// left out of it.
+/// Lists before and after an order are evidence, so the plugin must not leave entries
+/// out.
 #[test]
-fn actions_are_asked_for_with_the_host_s_own_query() {
+fn actions_are_listed_only_with_the_host_s_query() {
     let filter = ActionFilter {
         machine_ids: vec!["AB".to_owned(), "cd".to_owned()],
         action_type: Some(ActionType::Offboard),
@@ -339,7 +345,7 @@ fn a_filter_is_written_as_the_service_reads_it() {
 }
 
 #[test]
-fn a_page_goes_on_where_the_one_before_said_and_nowhere_else() {
+fn a_cursor_permits_only_its_own_page() {
     let on = "$filter=a%20eq%20'b'&$skiptoken=x+y;z";
     let lists = [
         (Grant::list_machines(&api(), Some(on), 1), "/api/machines"),
@@ -363,7 +369,7 @@ fn a_page_goes_on_where_the_one_before_said_and_nowhere_else() {
 }
 
 #[test]
-fn a_name_is_looked_for_by_filter_and_top_alone() {
+fn a_search_by_name_permits_only_filter_and_top() {
     let find = |cursor: Option<&str>, query: &str| {
         page(Grant::find_machines(&api(), cursor), "/api/machines", query)
     };
@@ -388,12 +394,12 @@ fn a_grant_ends_with_its_call() {
     let mut grant = grant().within(limit);
     let late = RequestView {
         elapsed: limit,
-        ..asked()
+        ..ordered()
     };
     assert_eq!(spend(&mut grant, &late), Err(Refusal::Deadline));
     let early = RequestView {
         elapsed: limit - Duration::from_millis(1),
-        ..asked()
+        ..ordered()
     };
     assert_eq!(spend(&mut grant, &early), Ok(Route::Offboard));
 }
@@ -403,7 +409,7 @@ fn a_refusal_quotes_the_plugin_briefly() {
     let path = format!("/{}", "x".repeat(10_000));
     let Err(refusal) = grant().spend(&RequestView {
         path: &path,
-        ..asked()
+        ..ordered()
     }) else {
         panic!("it was let through");
     };

@@ -1,7 +1,6 @@
-//! As whom: a token that is fetched when it is first needed, kept in memory,
-//! renewed before it ends, and fetched once for all who wait for it. Fetching
-//! is the host's business alone; the sandbox knows only whether there is a
-//! credential.
+//! A credential: fetches a token when it is first needed, keeps it in memory, renews it
+//! before it expires, and fetches once for all callers that wait. The sandbox learns
+//! only whether there is a credential.
 
 use std::{
     fmt,
@@ -19,18 +18,17 @@ use super::{
 
 /// A token is renewed when it is good for less than this, or than a tenth of
 /// its life, whichever is shorter.
-const MARGIN: Duration = Duration::from_secs(300);
+const RENEWAL_MARGIN: Duration = Duration::from_secs(300);
 
 /// A renewal that failed while the token was still good is tried again after
 /// this.
-const PATIENCE: Duration = Duration::from_secs(30);
+const RENEWAL_RETRY: Duration = Duration::from_secs(30);
 
-/// Where there is no good token, whoever asks within this of a failure gets its
-/// reason: the source, which may be a person, is not asked again by each of
-/// many.
-const MOMENT: Duration = Duration::from_secs(5);
+/// While there is no valid token, a failure is returned again for this long without
+/// fetching: the source may be a person, who must not be asked once for each machine.
+const FAILURE_LIFETIME: Duration = Duration::from_secs(5);
 
-/// A credential, shared by all who use it.
+/// A credential. Clones share its tokens.
 #[derive(Clone)]
 pub struct Credential {
     source: Arc<dyn TokenSource>,
@@ -43,19 +41,19 @@ struct Held {
     current: Option<Current>,
     /// How many different tokens there have been.
     generation: u64,
-    /// Why the last look for a token found none, and when that was.
+    /// When the last fetch failed, and why.
     failed: Option<(Instant, SignInError)>,
-    /// The tenant that all tokens are of, as soon as it is known.
+    /// The tenant of all tokens, once it is known.
     tenant: Option<String>,
 }
 
 struct Current {
     issued: Issued,
-    /// When to look for the next one.
+    /// When to renew it; `None` if it never expires.
     renew: Option<SystemTime>,
     expires: Option<SystemTime>,
-    /// Whether it replaced one that the service refused, and was not accepted
-    /// since.
+    /// Whether it replaced a token that the service refused, and has not been accepted
+    /// yet.
     unproven: bool,
 }
 
@@ -67,7 +65,7 @@ pub(crate) struct Issued {
 }
 
 impl Credential {
-    /// A credential whose tokens come from here.
+    /// A credential with tokens from this source.
     #[must_use]
     pub fn new(source: impl TokenSource + 'static) -> Self {
         Self {
@@ -79,13 +77,13 @@ impl Credential {
     /// A token that is good now.
     ///
     /// # Errors
-    /// There is none to be had.
+    /// The source returned no usable token.
     pub async fn token(&self) -> Result<Token, SignInError> {
         Ok(self.issue().await?.token)
     }
 
-    /// Takes tokens of this tenant alone from now on; without it, of the one
-    /// that the first token names. A token that names none is taken.
+    /// Accepts only tokens of this tenant from now on. Without this call, the first
+    /// token determines the tenant. A token without a tenant is accepted.
     ///
     /// # Errors
     /// The tokens are of another one already.
@@ -112,11 +110,11 @@ impl Credential {
             return Ok(current.issued.clone());
         }
         match held.fetch(&*self.source).await {
-            Ok(fetched) => Ok(held.take(fetched, now)),
+            Ok(fetched) => Ok(held.keep(fetched, now)),
             Err(error) => match &mut held.current {
                 // It is good for a while yet.
                 Some(current) if current.expires.is_some_and(|expires| now < expires) => {
-                    current.renew = Some(now + PATIENCE);
+                    current.renew = Some(now + RENEWAL_RETRY);
                     Ok(current.issued.clone())
                 }
                 _ => Err(error),
@@ -124,12 +122,12 @@ impl Credential {
         }
     }
 
-    /// Looks for another token after the service refused the one of this
-    /// generation. One look serves all who were refused.
+    /// Fetches another token after the service refused the one of this generation. One
+    /// fetch serves all callers that were refused.
     ///
     /// # Errors
-    /// There is no other: the same came again, or one that was fetched for
-    /// this reason was refused too.
+    /// There is no other token: the source returned the same one again, or the service
+    /// also refused the one that was fetched after the first refusal.
     pub async fn renew(&self, generation: u64) -> Result<(), SignInError> {
         let mut held = self.held.lock().await;
         match &held.current {
@@ -138,7 +136,7 @@ impl Credential {
             _ => {}
         }
         let fetched = held.fetch(&*self.source).await?;
-        held.take(fetched, SystemTime::now());
+        held.keep(fetched, SystemTime::now());
         match &mut held.current {
             Some(current) if current.issued.generation > generation => {
                 current.unproven = true;
@@ -161,21 +159,21 @@ impl Credential {
 impl Held {
     async fn fetch(&mut self, source: &dyn TokenSource) -> Result<Fetched, SignInError> {
         if let Some((when, error)) = &self.failed
-            && when.elapsed() < MOMENT
+            && when.elapsed() < FAILURE_LIFETIME
         {
             return Err(error.clone());
         }
         let fetched = source.fetch().await;
-        let fetched = fetched.and_then(|fetched| self.of_tenant(fetched));
+        let fetched = fetched.and_then(|fetched| self.check_tenant(fetched));
         let failed = fetched.as_ref().err();
         self.failed = failed.map(|error| (Instant::now(), error.clone()));
         fetched
     }
 
-    /// Somebody may have signed in elsewhere meanwhile, or written another
-    /// tenant's token to the file: the machines that were looked up are not
-    /// those of that tenant.
-    fn of_tenant(&mut self, fetched: Fetched) -> Result<Fetched, SignInError> {
+    /// Another user may have signed in meanwhile, or another process may have written
+    /// another tenant's token to the file. The machine ids that were read before belong
+    /// to the first tenant.
+    fn check_tenant(&mut self, fetched: Fetched) -> Result<Fetched, SignInError> {
         let found = fetched.token.claims().and_then(|claims| claims.tenant);
         match (&self.tenant, found) {
             (Some(wanted), Some(found)) if !is_same_tenant(wanted, &found) => {
@@ -190,7 +188,7 @@ impl Held {
         Ok(fetched)
     }
 
-    fn take(&mut self, fetched: Fetched, now: SystemTime) -> Issued {
+    fn keep(&mut self, fetched: Fetched, now: SystemTime) -> Issued {
         let Fetched { token, expires } = fetched;
         let same = |current: &Current| current.issued.token.is_same(&token);
         let unproven = self
@@ -214,7 +212,7 @@ impl Held {
     }
 }
 
-/// Whether both name the same tenant: ids are written in several ways.
+/// Whether two tenant ids are the same, regardless of case, hyphens and braces.
 #[must_use]
 pub fn is_same_tenant(one: &str, other: &str) -> bool {
     let plain = |text: &str| {
@@ -224,11 +222,11 @@ pub fn is_same_tenant(one: &str, other: &str) -> bool {
     plain(one) == plain(other)
 }
 
-/// When to renew a token that was fetched now. One that is over already, or
-/// nearly, is looked for again in a moment, and not with every request.
+/// When to renew a token that was fetched now. A token that has expired, or nearly, is
+/// fetched again after one second at the earliest, so that not every request fetches.
 fn renewal(now: SystemTime, expires: SystemTime) -> SystemTime {
     let life = expires.duration_since(now).unwrap_or_default();
-    now + (life - MARGIN.min(life / 10)).max(Duration::from_secs(1))
+    now + (life - RENEWAL_MARGIN.min(life / 10)).max(Duration::from_secs(1))
 }
 
 impl From<Token> for Credential {

@@ -40,7 +40,7 @@ fn counting(life: u64, same: u64, fails_after: u64) -> (Credential, Arc<AtomicU6
 }
 
 #[tokio::test]
-async fn a_token_is_fetched_once_for_all_who_wait() {
+async fn concurrent_callers_share_one_fetch() {
     let (credential, fetched) = counting(3600, 1, u64::MAX);
     let callers = (0..50).map(|_| {
         let credential = credential.clone();
@@ -53,7 +53,7 @@ async fn a_token_is_fetched_once_for_all_who_wait() {
 }
 
 #[test]
-fn a_token_is_renewed_before_it_ends() {
+fn a_token_is_renewed_before_it_expires() {
     let now = SystemTime::now();
     for (life, renewed) in [(3600, 3300), (1000, 900), (10, 9), (0, 1)] {
         let expires = now + Duration::from_secs(life);
@@ -64,7 +64,7 @@ fn a_token_is_renewed_before_it_ends() {
 }
 
 #[tokio::test]
-async fn a_renewal_that_fails_leaves_a_token_that_is_good() {
+async fn a_failed_renewal_keeps_a_valid_token() {
     let (credential, fetched) = counting(3600, 1, 1);
     credential.issue().await.unwrap();
     credential.held.lock().await.current.as_mut().unwrap().renew = Some(SystemTime::now());
@@ -81,21 +81,21 @@ async fn a_renewal_that_fails_leaves_a_token_that_is_good() {
 }
 
 #[tokio::test]
-async fn a_failure_answers_all_who_wait() {
+async fn concurrent_callers_share_one_failure() {
     let (credential, fetched) = counting(3600, 1, 0);
     for _ in 0..50 {
         assert!(credential.issue().await.is_err());
     }
     assert_eq!(fetched.load(Ordering::SeqCst), 1);
     // For a moment.
-    let past = Instant::now() - MOMENT;
+    let past = Instant::now() - FAILURE_LIFETIME;
     credential.held.lock().await.failed.as_mut().unwrap().0 = past;
     assert!(credential.issue().await.is_err());
     assert_eq!(fetched.load(Ordering::SeqCst), 2);
 }
 
 #[tokio::test]
-async fn one_refusal_is_one_renewal_however_many_met_it() {
+async fn concurrent_refusals_renew_once() {
     let (credential, fetched) = counting(3600, 1, u64::MAX);
     let first = credential.issue().await.unwrap().generation;
     for _ in 0..5 {
@@ -105,7 +105,7 @@ async fn one_refusal_is_one_renewal_however_many_met_it() {
 }
 
 #[tokio::test]
-async fn a_fresh_token_that_is_refused_too_is_the_end() {
+async fn a_renewed_token_that_is_refused_ends_renewal() {
     let (credential, fetched) = counting(3600, 1, u64::MAX);
     let first = credential.issue().await.unwrap().generation;
     credential.renew(first).await.unwrap();
@@ -117,7 +117,8 @@ async fn a_fresh_token_that_is_refused_too_is_the_end() {
     assert_eq!(credential.renew(second).await, Ok(()));
 }
 
-/// Tokens of these tenants, one after the other; none for a word.
+/// Returns tokens of these tenants in turn. A name without an issuer gives a token
+/// without a tenant.
 struct Moving(std::sync::Mutex<Vec<Option<&'static str>>>);
 
 impl TokenSource for Moving {
@@ -144,7 +145,7 @@ impl TokenSource for Moving {
 }
 
 #[tokio::test]
-async fn a_token_of_another_tenant_than_the_one_before_is_not_used() {
+async fn a_token_of_another_tenant_is_refused() {
     const ONE: &str = "7e4a4700-0000-4000-8000-000000000001";
     const OTHER: &str = "66666666-0000-4000-8000-000000000001";
     let moving = |tenants: &[Option<&'static str>]| {
@@ -154,7 +155,7 @@ async fn a_token_of_another_tenant_than_the_one_before_is_not_used() {
     let first = credential.issue().await.unwrap().generation;
     let refused = credential.renew(first).await.unwrap_err();
     assert!(matches!(refused, SignInError::OtherTenant { found, .. } if found == OTHER));
-    // What names none says nothing.
+    // A token without a tenant is accepted.
     let credential = moving(&[None, Some(ONE), Some(OTHER)]);
     let first = credential.issue().await.unwrap().generation;
     credential.renew(first).await.unwrap();
@@ -175,7 +176,7 @@ async fn a_token_of_another_tenant_than_the_one_before_is_not_used() {
 }
 
 #[tokio::test]
-async fn the_same_token_is_not_tried_again() {
+async fn a_refused_token_is_not_retried() {
     let (credential, _) = counting(3600, 2, u64::MAX);
     let first = credential.issue().await.unwrap().generation;
     assert_eq!(credential.renew(first).await, Err(SignInError::Same));

@@ -1,9 +1,8 @@
 //! The identity of the caller: clouds, credentials, tokens, and sign-in.
 //!
 //! Only this module and [`egress`](crate::egress) hold a token, and no type that holds
-//! one can be printed. Sign-in needs the feature `identity`; without it a credential is
-//! a token, a file with one, a command that prints one, or a caller's own
-//! [`TokenSource`].
+//! one can be printed. Sign-in needs the feature `identity`. Without it, a credential
+//! is a token, a token file, a token command, or the caller's own [`TokenSource`].
 
 pub mod cloud;
 mod credential;

@@ -1,5 +1,5 @@
-//! Programs that give tokens: run to their end, within bounds of time and of
-//! output, and without what is none of their business.
+//! Runs programs that print tokens, with bounds on time and output, and without
+//! environment variables that they must not see.
 
 use std::{
     io,
@@ -12,20 +12,20 @@ use tokio::{
     process::Command,
 };
 
-/// How long a program may take: the Azure CLI needs seconds to start.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Timeout of a program. The Azure CLI needs several seconds to start.
+const PROGRAM_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The longest output, in bytes.
 const MAX_OUTPUT: u64 = 128 * 1024;
 
-/// What a program prints until it ends. Its standard error is read, too, where
-/// the command pipes it.
+/// Runs a program to its end and returns its output. Standard error is read if the
+/// command pipes it.
 ///
 /// # Errors
-/// It cannot be run, or takes too long.
+/// The program cannot be run, or does not end in time.
 pub(super) async fn output(command: &mut Command) -> io::Result<Output> {
     let mut child = command
-        // What proves this resource's identity is not for the program.
+        // The program must not get the proof of this resource's identity.
         .env_remove("IDENTITY_HEADER")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -42,10 +42,12 @@ pub(super) async fn output(command: &mut Command) -> io::Result<Output> {
         })
     };
     let late = |_| {
-        let reason = format!("it took longer than {PATIENCE:?}");
+        let reason = format!("it took longer than {PROGRAM_TIMEOUT:?}");
         io::Error::new(io::ErrorKind::TimedOut, reason)
     };
-    tokio::time::timeout(PATIENCE, output).await.map_err(late)?
+    tokio::time::timeout(PROGRAM_TIMEOUT, output)
+        .await
+        .map_err(late)?
 }
 
 async fn read(from: Option<impl AsyncRead + Unpin>) -> io::Result<Vec<u8>> {

@@ -1,24 +1,24 @@
-//! Echoes of the token in an answer, cut out before anybody reads it. The threat
-//! is a service, or whoever stands before it, that writes the token so that it
-//! is not found: in pieces of escapes, or with escapes that run into it.
+//! Removes a token that an answer echoes, before any other code reads the answer. The
+//! attacker is a service or a server in between that encodes the token so that a plain
+//! search misses it: with JSON escapes in the token, or with an escape before it that
+//! consumes its first characters.
 
 use std::ops::Range;
 
-/// What stands where a token stood.
+/// Replaces a token.
 const MARK: &str = "[redacted]";
 
-/// The same where the token is a part of that. A token has no brackets.
+/// Replaces a token that is a substring of [`MARK`]. A token has no brackets.
 const NO_MARK: &str = "[]";
 
-/// How many characters an escape can take of what follows it: `u` and four
+/// The most characters that an escape can consume of the text after it: `u` and four
 /// digits.
 const MAX_TAKEN: usize = 5;
 
-/// Replaces the token wherever an answer echoes it: as it is, where its
-/// characters are written as JSON may write them, and where an escape
-/// before it takes its first characters for its own digits. The answer
-/// need not be JSON: what one reader does not take, another might.
-/// Everything else stays as it is, to the letter.
+/// Replaces the token wherever an answer echoes it: literally, with characters written
+/// as JSON escapes, and after an escape that consumes its first characters as digits.
+/// The answer does not have to be JSON, because readers differ in what they accept. All
+/// other bytes stay unchanged.
 pub(super) fn redact(bytes: Vec<u8>, secret: &[u8]) -> Vec<u8> {
     let echoes = echoes(&bytes, secret);
     if echoes.is_empty() {
@@ -40,9 +40,9 @@ pub(super) fn redact(bytes: Vec<u8>, secret: &[u8]) -> Vec<u8> {
     clean
 }
 
-/// Where an answer echoes the token, in order and apart from each other. Each
-/// range is made of whole escapes and whole characters, so that what is left
-/// reads as it did before.
+/// The ranges in which an answer echoes the token, sorted and without overlap. Each
+/// range consists of whole escapes and whole characters, so that the rest keeps its
+/// meaning.
 fn echoes(bytes: &[u8], secret: &[u8]) -> Vec<Range<usize>> {
     let plain = || {
         memchr::memmem::find_iter(bytes, secret).map(|start| Range {
@@ -86,11 +86,12 @@ fn merge(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
     merged
 }
 
-/// Where a pattern begins in a text, also where it overlaps with itself
-/// (Knuth, Morris and Pratt): both are a stranger's, and no choice of them may
-/// take longer than their length.
+/// The offsets at which a pattern occurs in a text, including overlapping ones (Knuth,
+/// Morris and Pratt). An attacker controls both, so the time must be linear for every
+/// input.
 fn occurrences(pattern: &[u8], text: &[u8]) -> Vec<usize> {
-    // For each length of a match, the next shorter one that ends there, too.
+    // For each length of a match, the length of the next shorter match that ends at the
+    // same place.
     let mut shorter = vec![0; pattern.len() + 1];
     let next = |shorter: &[usize], mut length: usize, byte: u8| {
         while length > 0 && pattern.get(length) != Some(&byte) {
@@ -112,8 +113,8 @@ fn occurrences(pattern: &[u8], text: &[u8]) -> Vec<usize> {
     found
 }
 
-/// What a text says if each escape of JSON stands for its character, in a string
-/// or not. A token has ASCII alone.
+/// A text in which every JSON escape is decoded, inside and outside of strings. A token
+/// is ASCII.
 struct Unescaped {
     bytes: Vec<u8>,
     /// Where each byte begins in what was read; then its end. No answer has
@@ -158,12 +159,13 @@ fn offset(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
 
-/// What a backslash and these bytes stand for, and their length with it.
+/// The character of an escape, given the bytes after the backslash, and the length of
+/// the whole escape.
 fn escape(bytes: &[u8]) -> (u8, usize) {
     let digits = bytes
         .strip_prefix(b"u")
         .and_then(|digits| digits.get(..4))
-        // Rust would take a sign for a digit.
+        // Rust's parser would accept a sign as a digit.
         .filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
     match (digits, bytes.first()) {
         (Some(digits), _) => {
@@ -188,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn an_echo_is_cut_out_wherever_it_stands() {
+    fn an_echoed_token_is_removed_everywhere() {
         let clean = |text: &str| {
             let clean = redacted_by("secret", text);
             String::from_utf8(clean).unwrap()
@@ -215,7 +217,7 @@ mod tests {
                 r"\\u0073ecret \u73ecret \u00",
                 r"\\u0073ecret \u73ecret \u00",
             ),
-            // Left as it is, to the letter.
+            // Unchanged.
             (
                 r#"{"a": "\u0073omething else", "n": 1.50}"#,
                 r#"{"a": "\u0073omething else", "n": 1.50}"#,
@@ -234,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn no_escape_before_an_echo_hides_it() {
+    fn an_escape_before_a_token_does_not_hide_it() {
         let clean = |text: &str| {
             let clean = redacted_by("eyJhbGciOi.x", text);
             String::from_utf8(clean).unwrap()
@@ -243,7 +245,7 @@ mod tests {
             // The first letter is the escape's last digit.
             (r#"{"a":"\u000eyJhbGciOi.x"}"#, r#"{"a":"[redacted]"}"#),
             (r#""\u000e\u0079J\u0068bGciOi.x""#, r#""[redacted]""#),
-            // Too few digits for an escape, or none.
+            // An escape with too few digits, or without any.
             (r"\u00eyJhbGciOi.x", r"\u00[redacted]"),
             (r"\u0eyJhbGciOi.x", r"\u0[redacted]"),
             (r"\ueyJhbGciOi.x", r"\u[redacted]"),
@@ -251,7 +253,7 @@ mod tests {
             (r"\\eyJhbGciOi.x", r"\\[redacted]"),
             (r"\\u000eyJhbGciOi.x", r"\\u000[redacted]"),
             (r"\\\u000eyJhbGciOi.x", r"\\[redacted]"),
-            // A sign is no digit.
+            // A sign is not a digit.
             (r"\u+06eyJhbGciOi.x", r"\u+06[redacted]"),
             (r"\u+065yJhbGciOi.x", r"\u+065yJhbGciOi.x"),
         ] {
@@ -271,7 +273,7 @@ mod tests {
         }
     }
 
-    /// Each escape for what it stands for, written down once more.
+    /// Decodes every escape. A second implementation, for comparison.
     fn plainly(text: &str) -> String {
         let mut plain = String::new();
         let mut rest = text;
@@ -311,11 +313,10 @@ mod tests {
                 .any(|taken| escape.ends_with(&token[..taken]) && plainly(rest) == token[taken..])
     }
 
-    /// Whatever stands before, between and behind, and however the token's own
-    /// characters are written: neither what is left nor what it says holds the
-    /// token, and only the token is missing.
+    /// For any text around the token and any encoding of its characters: neither the
+    /// result nor its decoded form has the token, and nothing but the token is removed.
     #[test]
-    fn nothing_that_is_left_holds_the_token() {
+    fn the_redacted_answer_never_has_the_token() {
         let mut seed = 7_u64;
         let mut below = |end: usize| {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -385,9 +386,9 @@ mod tests {
         }
     }
 
-    /// A token and an answer that were made for each other take no longer.
+    /// An adversarial pair of token and answer takes no longer.
     #[test]
-    fn a_search_that_repeats_itself_ends_soon() {
+    fn an_adversarial_pattern_takes_linear_time() {
         let token = "0".repeat(60_000);
         let began = std::time::Instant::now();
         let answer = r"\u0030".repeat(59_000) + "1";

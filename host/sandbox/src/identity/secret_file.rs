@@ -1,5 +1,5 @@
-//! Files with a secret, which nobody else may read, and files that are trusted,
-//! which nobody else may write. Both are read whole, within a bound.
+//! Reads files with a secret, which no other user may read, and trusted files, which no
+//! other user may write. Both have a size limit.
 
 use std::{
     fs::File,
@@ -10,7 +10,7 @@ use std::{
 use secrecy::SecretSlice;
 use thiserror::Error;
 
-/// Why a file with a secret is not used. Never holds any of it.
+/// Why a file with a secret is rejected. The error never holds any of its content.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SecretFileError {
@@ -19,7 +19,7 @@ pub enum SecretFileError {
     Io(io::Error),
     /// Others can read it.
     #[error(
-        "others can read it (mode {0:o}): take that away with chmod 600, and change the secret if they may have read it"
+        "other users can read it (mode {0:o}): run chmod 600, and replace the secret if they may have read it"
     )]
     Exposed(u32),
     /// Longer than any such secret.
@@ -33,7 +33,7 @@ impl From<io::Error> for SecretFileError {
     }
 }
 
-/// The bytes of a file that nobody else can read.
+/// Reads a file that no other user can read.
 ///
 /// # Errors
 /// It cannot be read, others can read it too, or it is longer than `limit`
@@ -46,9 +46,10 @@ pub fn read_secret(path: &Path, limit: u64) -> Result<SecretSlice<u8>, SecretFil
     let length = bytes.len() as u64;
     let secret = SecretSlice::from(bytes);
     read?;
-    match length > limit {
-        true => Err(SecretFileError::TooLong(limit)),
-        false => Ok(secret),
+    if length > limit {
+        Err(SecretFileError::TooLong(limit))
+    } else {
+        Ok(secret)
     }
 }
 
@@ -60,16 +61,16 @@ pub enum TrustedFileError {
     #[error("cannot be read: {0}")]
     Io(io::Error),
     /// Others can write it.
-    #[error("others can write it (mode {0:o}): take that away with chmod go-w")]
+    #[error("other users can write it (mode {0:o}): run chmod go-w")]
     Writable(u32),
     /// Others can put another file into its place.
-    #[error("others can write its folder (mode {0:o}): take that away with chmod go-w")]
+    #[error("other users can write its folder (mode {0:o}): run chmod go-w on the folder")]
     Replaceable(u32),
-    /// Its folder is somebody else's, who can put another file into its place.
-    #[error("its folder belongs to another user (uid {0}): keep it in one of your own")]
+    /// Another user owns its folder, and can replace the file.
+    #[error("its folder belongs to another user (uid {0}): move it to a folder of your own")]
     FolderOwner(u32),
-    /// It is somebody else's.
-    #[error("it belongs to another user (uid {0}): make it your own with chown")]
+    /// Another user owns it.
+    #[error("it belongs to another user (uid {0}): change its owner with chown")]
     Owner(u32),
     /// Longer than any such file.
     #[error("it is longer than {0} bytes")]
@@ -82,7 +83,7 @@ impl From<io::Error> for TrustedFileError {
     }
 }
 
-/// The bytes of a file that nobody but its reader and the superuser can write.
+/// Reads a file that only its reader and the superuser can write.
 ///
 /// # Errors
 /// It cannot be read, others can write it or replace it, or it is longer than
@@ -92,13 +93,15 @@ pub fn read_trusted(path: &Path, limit: u64) -> Result<Vec<u8>, TrustedFileError
     check_trusted(path, &file)?;
     let mut bytes = Vec::new();
     file.take(limit + 1).read_to_end(&mut bytes)?;
-    match bytes.len() as u64 > limit {
-        true => Err(TrustedFileError::TooLong(limit)),
-        false => Ok(bytes),
+    if bytes.len() as u64 > limit {
+        Err(TrustedFileError::TooLong(limit))
+    } else {
+        Ok(bytes)
     }
 }
 
-/// Where its name leads is looked at for who could have it lead elsewhere.
+/// Resolves symbolic links and checks every folder on the way for users who could
+/// replace the file.
 #[cfg(unix)]
 fn check_trusted(path: &Path, file: &File) -> Result<(), TrustedFileError> {
     use std::os::unix::fs::MetadataExt;
@@ -118,9 +121,10 @@ fn check_trusted(path: &Path, file: &File) -> Result<(), TrustedFileError> {
     let whole = path.canonicalize()?;
     let named = [path.parent(), whole.parent()];
     for folder in named.into_iter().flatten() {
-        let folder = match folder.as_os_str().is_empty() {
-            true => Path::new("."),
-            false => folder,
+        let folder = if folder.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            folder
         };
         let metadata = folder.metadata()?;
         let mode = metadata.mode() & 0o7777;
@@ -140,8 +144,8 @@ fn check_trusted(_: &Path, _: &File) -> Result<(), TrustedFileError> {
     Ok(())
 }
 
-/// What has a name that others may reach it by: a file, and a pipe in a folder.
-/// A pipe between two processes has none.
+/// Whether other users could have opened it by name: a regular file, or a named pipe.
+/// An anonymous pipe has no name.
 #[cfg(unix)]
 fn can_be_others(metadata: &std::fs::Metadata) -> bool {
     use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -150,20 +154,21 @@ fn can_be_others(metadata: &std::fs::Metadata) -> bool {
     metadata.is_file() || named
 }
 
-/// The file that was opened is looked at, not its name, which may lead
-/// elsewhere a moment later.
+/// Checks the open file and not its path: an attacker could replace the file between
+/// the check and the read.
 #[cfg(unix)]
 fn check(file: &File) -> Result<(), SecretFileError> {
     use std::os::unix::fs::PermissionsExt;
     let metadata = file.metadata()?;
     let mode = metadata.permissions().mode() & 0o777;
-    match can_be_others(&metadata) && mode & 0o077 != 0 {
-        true => Err(SecretFileError::Exposed(mode)),
-        false => Ok(()),
+    if can_be_others(&metadata) && mode & 0o077 != 0 {
+        Err(SecretFileError::Exposed(mode))
+    } else {
+        Ok(())
     }
 }
 
-/// Elsewhere a file has no such mode; a user's folder is the user's alone.
+/// Other systems have no such file mode; a user's folder is private to the user.
 #[cfg(not(unix))]
 fn check(_: &File) -> Result<(), SecretFileError> {
     Ok(())
@@ -213,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_with_a_name_is_as_others_made_it() {
+    fn a_named_pipe_of_another_user_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pipe");
         rustix::fs::mkfifoat(rustix::fs::CWD, &path, 0o600.into()).unwrap();

@@ -1,4 +1,4 @@
-//! Why there is no token, and which problem that is.
+//! Why there is no token, and the [`Problem`] for it.
 
 use std::sync::Arc;
 
@@ -9,11 +9,11 @@ use crate::{
     mask,
 };
 
-/// Why there is no token. Never holds a secret.
+/// Why there is no token. The error never holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SignInError {
-    /// What was set up cannot be used: a file is missing, a program fails.
+    /// The configuration is unusable: a file is missing, or a program fails.
     #[error("{0}")]
     Setup(String),
     /// The authority refuses.
@@ -21,26 +21,26 @@ pub enum SignInError {
     Refused {
         /// Entra ID's error codes: 7000215 for `AADSTS7000215`.
         codes: Vec<u32>,
-        /// Its words.
+        /// Its message.
         message: String,
     },
     /// The authority does not answer, or cannot be trusted.
     #[error("{0}")]
     Unreachable(String),
-    /// What came back is no token.
+    /// The answer or the output is not a token.
     #[error("{0}")]
     Unreadable(String),
-    /// The token is of another tenant than the one that was named, or than the
-    /// tokens before it.
-    #[error("the token is of the tenant {found}, and {wanted} is wanted")]
+    /// The token belongs to another tenant than the configured one, or than the tokens
+    /// before it.
+    #[error("the token belongs to the tenant {found}, not to {wanted}")]
     OtherTenant {
         /// The tenant that it names.
         found: String,
-        /// The tenant that it is to be of.
+        /// The expected tenant.
         wanted: String,
     },
-    /// After the service refused a token, the same one came again.
-    #[error("the service refuses the token, and there is no other")]
+    /// The service refused the token, and the source returned the same one again.
+    #[error("the service refused the token, and there is no other one")]
     Same,
 }
 
@@ -65,8 +65,8 @@ impl SignInError {
     }
 }
 
-/// Why there is no token, as a problem. No word of it, or of its source, may be a
-/// secret.
+/// Why there is no token, as a problem. Secrets are masked in the message and in its
+/// source.
 impl From<SignInError> for Problem {
     fn from(error: SignInError) -> Self {
         let error = error.masked();
@@ -78,7 +78,8 @@ impl From<SignInError> for Problem {
         let (code, words) = match &error {
             SignInError::Refused { codes, message } => {
                 let code = codes.first().map(|code| format!("AADSTS{code}"));
-                // Entra ID begins its words with the code, which a problem has apart.
+                // Entra ID's message begins with the code, which a problem has as a
+                // member of its own.
                 let words = code
                     .as_deref()
                     .and_then(|code| message.strip_prefix(code)?.strip_prefix(": "));

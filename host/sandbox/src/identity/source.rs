@@ -10,10 +10,10 @@ use std::{
 use super::{sign_in_error::SignInError, token::Token};
 use crate::mask;
 
-/// What a [`TokenSource`] answers, in its own time.
+/// The future that a [`TokenSource`] returns.
 pub type Fetch<'a> = Pin<Box<dyn Future<Output = Result<Fetched, SignInError>> + Send + 'a>>;
 
-/// Where tokens come from. [`Credential`] keeps them, so a source fetches a new
+/// Where tokens come from. [`Credential`](super::Credential) keeps them, so a source fetches a new
 /// one each time.
 pub trait TokenSource: Send + Sync {
     /// Fetches a token.
@@ -25,12 +25,12 @@ pub trait TokenSource: Send + Sync {
 pub struct Fetched {
     /// The token.
     pub token: Token,
-    /// When it ends, where that is known.
+    /// When it expires, if that is known.
     pub expires: Option<SystemTime>,
 }
 
 impl Fetched {
-    /// A token that ends when it says itself that it does.
+    /// A token that expires as its own `exp` claim says.
     #[must_use]
     pub fn by_claims(token: Token) -> Self {
         let end = token.claims().and_then(|claims| claims.expires);
@@ -43,7 +43,7 @@ impl Fetched {
     }
 }
 
-/// A token in a file, which somebody else may keep fresh.
+/// A token in a file, which another program may keep fresh.
 #[derive(Debug, Clone)]
 pub struct TokenFile(pub PathBuf);
 
@@ -53,11 +53,11 @@ impl TokenSource for TokenFile {
             // Elsewhere, since a pipe may have the reader wait.
             let path = self.0.clone();
             let read = tokio::task::spawn_blocking(move || Token::from_file(&path)).await;
-            let told = |reason: String| {
+            let failed = |reason: String| {
                 SignInError::Setup(format!("{}: {reason}", mask::secret_path(&self.0)))
             };
-            let token = read.map_err(|error| told(error.to_string()))?;
-            let token = token.map_err(|error| told(error.to_string()))?;
+            let token = read.map_err(|error| failed(error.to_string()))?;
+            let token = token.map_err(|error| failed(error.to_string()))?;
             Ok(Fetched::by_claims(token))
         })
     }

@@ -1,5 +1,5 @@
-//! A ready bearer token. It cannot be printed: only egress reads it, and only
-//! to write the one header.
+//! A bearer token. It cannot be printed: only egress reads it, and only to write the
+//! `Authorization` header.
 
 use std::{
     fmt,
@@ -29,7 +29,7 @@ pub(crate) const OFFBOARD: &str = "Machine.Offboard";
 #[derive(Clone)]
 pub struct Token(SecretString);
 
-/// Why there is no token. Never holds any of it.
+/// Why a text is not a token. The error never holds any of it.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum InvalidToken {
@@ -38,7 +38,7 @@ pub enum InvalidToken {
     Empty,
     /// A character that no token has.
     #[error(
-        "the token has a character that no bearer token has (is it a whole JSON answer, or with the word Bearer?)"
+        "the token has a character that is not allowed in bearer tokens (is it a JSON document, or does it begin with the word Bearer?)"
     )]
     Character,
     /// Longer than any token.
@@ -49,17 +49,17 @@ pub enum InvalidToken {
     File(SecretFileError),
 }
 
-/// What a token says of itself. Advice for people, never a decision: Entra ID
-/// tells clients not to rely on it, and it may not be decodable at all.
+/// The claims of a token. They are for diagnostics, never for a decision: Entra ID
+/// tells clients not to rely on them, and a token may not be decodable at all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TokenClaims {
-    /// `aud`: whom it is meant for; the first where there are several.
+    /// `aud`: the audience; the first if there are several.
     pub audience: Option<String>,
-    /// `tid`: whose it is.
+    /// `tid`: the tenant.
     pub tenant: Option<String>,
-    /// `appid`, in tokens of version 1, or `azp`: the client id of the
-    /// application that asked for it.
+    /// `appid` (version 1) or `azp` (version 2): the client id of the application that
+    /// requested it.
     pub application: Option<String>,
     /// `roles`: the application permissions.
     pub roles: Vec<String>,
@@ -70,7 +70,8 @@ pub struct TokenClaims {
 }
 
 impl TokenClaims {
-    /// Each claim by itself: what one of them is does not hide the others.
+    /// Each claim is read by itself, so that one malformed claim does not hide the
+    /// others.
     fn read(claims: &Map<String, Value>) -> Self {
         let texts = |name: &str| -> Vec<String> {
             let text = |value: &Value| value.as_str().map(ToOwned::to_owned);
@@ -169,10 +170,10 @@ impl Token {
         }
     }
 
-    /// Reads a token from a file that nobody else can read.
+    /// Reads a token from a file that no other user can read.
     ///
     /// # Errors
-    /// The file cannot be read, others can read it, or it holds no token.
+    /// The file cannot be read, others can read it, or its content is not a token.
     pub fn from_file(path: &Path) -> Result<Self, InvalidToken> {
         let bytes = read_secret(path, MAX_TOKEN).map_err(InvalidToken::File)?;
         let text = std::str::from_utf8(bytes.expose_secret());
@@ -187,12 +188,12 @@ impl Token {
         Ok(value)
     }
 
-    /// Whether this is the same token.
+    /// Whether both are the same token.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         self.0.expose_secret() == other.0.expose_secret()
     }
 
-    /// Whether this is, or holds, the token.
+    /// Whether these bytes contain the token.
     pub(crate) fn is_in(&self, bytes: &[u8]) -> bool {
         memchr::memmem::find(bytes, self.0.expose_secret().as_bytes()).is_some()
     }
@@ -202,7 +203,7 @@ impl Token {
         redact(bytes, self.0.expose_secret().as_bytes())
     }
 
-    /// What the token says of itself, where that can be read.
+    /// The token's claims; `None` if they cannot be decoded.
     #[must_use]
     pub fn claims(&self) -> Option<TokenClaims> {
         let payload = self.0.expose_secret().split('.').nth(1)?;
@@ -240,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_token_is_refused_without_showing_it() {
+    fn invalid_tokens_are_refused_and_not_shown() {
         for text in [
             "",
             "  \n",
@@ -255,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn the_claims_are_advice() {
+    fn malformed_claims_are_ignored_individually() {
         let payload = BASE64_URL_SAFE_NO_PAD.encode(r#"{"aud":"a","roles":["Machine.Offboard"]}"#);
         let claims = Token::new(&format!("h.{payload}.s"))
             .unwrap()

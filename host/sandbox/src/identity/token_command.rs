@@ -19,8 +19,8 @@ use super::{
 };
 use crate::mask;
 
-/// A program that prints a token: alone, or as JSON the way `az account
-/// get-access-token`, `gcloud` or an authority's answer has it.
+/// A program that prints a token: as plain text, or as JSON like `az account
+/// get-access-token`, `gcloud` or an authority.
 #[derive(Debug, Clone)]
 pub struct TokenCommand {
     program: String,
@@ -40,7 +40,7 @@ struct Answer {
     expires_in: Option<Number>,
 }
 
-/// A number, also where it is written as a text.
+/// A number, also if it is written as a JSON string.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Number {
@@ -76,7 +76,8 @@ impl TokenCommand {
 
     /// What the program prints to standard error, without the secrets in its arguments.
     fn without_secrets(&self, message: &str) -> String {
-        // First as a whole: in a message, signs may separate words.
+        // Replace the whole argument first: in a message, punctuation may split it into
+        // words.
         let mut message = message.to_owned();
         for secret in self.secrets() {
             message = message.replace(secret, &mask::value(secret));
@@ -100,7 +101,7 @@ impl TokenCommand {
         let output = output.map_err(|error| failed(error.to_string()))?;
         if !output.stderr.is_empty() {
             let message = self.without_secrets(&String::from_utf8_lossy(&output.stderr));
-            // It has no reader any more: then no one misses it.
+            // If standard error is closed, the message is dropped.
             let _ = std::io::stderr().write_all(message.as_bytes());
         }
         let status = output.status;
@@ -109,7 +110,7 @@ impl TokenCommand {
             return Err(failed(format!("it failed ({status})")));
         }
         let text = std::str::from_utf8(text.expose_secret());
-        let text = text.map_err(|_| failed("it prints what is no text".to_owned()))?;
+        let text = text.map_err(|_| failed("its output is not UTF-8".to_owned()))?;
         read_output(text).map_err(failed)
     }
 }
@@ -120,7 +121,7 @@ fn read_output(text: &str) -> Result<Fetched, String> {
         let token = Token::new(text).map_err(|error| error.to_string())?;
         return Ok(Fetched::by_claims(token));
     }
-    // What serde says of it may quote the token.
+    // A parser's message may quote the token.
     let answer: Answer = serde_json::from_str(text)
         .map_err(|_| "its JSON has no accessToken, access_token or token".to_owned())?;
     let token = Token::new(answer.token.expose_secret()).map_err(|error| error.to_string())?;
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_token_is_refused_without_showing_it() {
+    fn invalid_tokens_are_refused_and_not_shown() {
         for text in [
             "",
             "a b",
@@ -223,7 +224,7 @@ mod tests {
 
     #[cfg(unix)]
     #[tokio::test]
-    async fn a_program_that_fails_is_told_by_its_name() {
+    async fn a_failed_program_is_reported_by_name() {
         let run = async |program: &str, arguments: &[&str]| {
             let arguments = arguments.iter().map(ToString::to_string).collect();
             TokenCommand::new(program.to_owned(), arguments).run().await

@@ -1,10 +1,10 @@
-//! What a secret looks like: tokens, client secrets, passwords and random text, told
-//! apart from ids, host names and ordinary words. Text only: no file is looked up.
+//! Detects secrets: tokens, client secrets, passwords and random text, as opposed to
+//! ids, host names and ordinary words. Works on text only; no file is accessed.
 
 /// The shortest password of letters, digits and signs that is recognised anywhere.
 const MIN_PASSWORD: usize = 8;
 
-/// The shortest text whose mixture of letters and digits is judged.
+/// The shortest text that is checked for a mixture of letters and digits.
 const MIN_MIXED: usize = 16;
 
 /// Whether a text has a JSON web token or a client secret of Entra ID in it, and
@@ -14,9 +14,9 @@ pub fn has_token(text: &str) -> bool {
     has_web_token(text) || has_client_secret(text)
 }
 
-/// Whether a text is a GUID, a machine id, or a few words as headings and names of hosts
-/// have them. A word of letters and digits may be a password, unless it is short or
-/// written like the name of a host.
+/// Whether a text is a GUID, a machine id, or a few words as in headings and host
+/// names. A word of letters and digits may be a password, unless it is short or written
+/// like a host name.
 pub(super) fn is_ordinary(text: &str) -> bool {
     const MAX_TEXT: usize = 40;
     const MAX_WORD: usize = 24;
@@ -80,9 +80,10 @@ fn is_mixed(text: &str) -> bool {
     let is_host = text
         .chars()
         .all(|c| c.is_ascii_alphanumeric() || BETWEEN.contains(&c));
-    match is_host {
-        true => text.split(BETWEEN).any(alternates),
-        false => alternates(text),
+    if is_host {
+        text.split(BETWEEN).any(alternates)
+    } else {
+        alternates(text)
     }
 }
 
@@ -95,7 +96,7 @@ fn alternates(text: &str) -> bool {
         Upper,
         Digit,
         Sign,
-        /// What names of files have between words.
+        /// Separators in file names.
         Between,
     }
     let kinds: Vec<Kind> = text

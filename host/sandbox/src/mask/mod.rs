@@ -1,7 +1,6 @@
-//! What may be shown of text from the user. Users easily give a secret in place of a file
-//! name or another value, and errors, listings and records repeat what was given. So a
-//! file that exists is shown by its name, and anything else is shown unless it may be a
-//! secret.
+//! Hides secrets in text from the user. Users easily give a secret instead of a file
+//! name or another value, and errors, listings and records repeat it. So the name of an
+//! existing file is shown, and any other text is shown unless it may be a secret.
 
 mod detection;
 mod web_address;
@@ -14,8 +13,8 @@ pub use detection::has_token;
 use detection::{is_ordinary, is_password, may_be_secret};
 use web_address::{hidden, shown_url};
 
-/// From this length on, a name without a folder and without an extension is
-/// taken for a secret, unless a file has it.
+/// The length from which a name without folder and extension counts as a secret, unless
+/// such a file exists.
 const LONG_NAME: usize = 32;
 
 /// What the name of a file with a secret ends with. Other endings may be part of a
@@ -28,15 +27,16 @@ const ENDINGS: [&str; 10] = [
 #[must_use]
 pub fn path(path: &Path) -> String {
     let text = path.display().to_string();
-    match path.exists() || !may_be_secret_path(path, &text) {
-        true => text,
-        false => hidden_name(&text),
+    if path.exists() || !may_be_secret_path(path, &text) {
+        text
+    } else {
+        hidden_name(&text)
     }
 }
 
-/// The name of a file that holds a secret, if it may be shown. A name that no file has
-/// may be a password, whatever it looks like: of it, the folder that exists is shown, and
-/// the name of a file in it only if it is an ordinary word with a known extension.
+/// The name of a file with a secret, if it may be shown. A name without a file may be a
+/// password, regardless of its form. Of such a name, the existing folder is shown; the
+/// rest is shown only if it is an ordinary word with a known extension.
 #[must_use]
 pub fn secret_path(path: &Path) -> String {
     let text = path.display().to_string();
@@ -68,9 +68,10 @@ pub fn identifier(text: &str) -> Cow<'_, str> {
             .chars()
             .all(|c| c.is_alphanumeric() || matches!(c, '.' | '-'));
     let id = text.strip_prefix("object:").unwrap_or(text);
-    match is_domain || text.starts_with('/') || is_ordinary(id) {
-        true => value(text),
-        false => Cow::Owned(hidden(text)),
+    if is_domain || text.starts_with('/') || is_ordinary(id) {
+        value(text)
+    } else {
+        Cow::Owned(hidden(text))
     }
 }
 
@@ -80,24 +81,25 @@ pub fn value(text: &str) -> Cow<'_, str> {
     if text.contains("://") {
         return Cow::Owned(words(text));
     }
-    match may_be_secret(text) || is_password(text) {
-        true => Cow::Owned(hidden(text)),
-        false => Cow::Borrowed(text),
+    if may_be_secret(text) || is_password(text) {
+        Cow::Owned(hidden(text))
+    } else {
+        Cow::Borrowed(text)
     }
 }
 
-/// Text from a file whose content is not known: only what looks like a reference to a
-/// machine or like ordinary words may be shown.
+/// Text from a file with unknown content: shown only if it looks like a machine
+/// reference or like ordinary words.
 #[must_use]
 pub fn cell(text: &str) -> Cow<'_, str> {
-    match is_ordinary(text) {
-        true => Cow::Borrowed(text),
-        false => Cow::Owned(hidden(text)),
+    if is_ordinary(text) {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(hidden(text))
     }
 }
 
-/// A message, in which every word that may be a secret is hidden. It may quote
-/// what a user gave.
+/// A message with every possible secret hidden. It may quote a value of the user.
 #[must_use]
 pub fn words(message: &str) -> String {
     let mut shown = String::with_capacity(message.len());
@@ -113,7 +115,7 @@ pub fn words(message: &str) -> String {
     shown
 }
 
-/// A secret that was given where it is repeated, recorded or sent.
+/// A secret in a value that is shown, recorded or sent.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
     "the value of {0} contains a secret, which is not shown here: write the secret into a file \
@@ -128,19 +130,20 @@ pub struct MisplacedSecret(String);
 /// # Errors
 /// The value has one in it.
 pub fn check(name: &str, value: &str) -> Result<(), MisplacedSecret> {
-    match has_token(value) && !Path::new(value).exists() {
-        true => Err(MisplacedSecret(name.to_owned())),
-        false => Ok(()),
+    if has_token(value) && !Path::new(value).exists() {
+        Err(MisplacedSecret(name.to_owned()))
+    } else {
+        Ok(())
     }
 }
 
-/// What stands between the words of a message.
+/// Characters between the words of a message.
 fn is_boundary(character: char) -> bool {
     character.is_whitespace() || matches!(character, '"' | '\'' | '`' | ',' | '<' | '>' | '(' | ')')
 }
 
 fn shown_word(word: &str) -> Cow<'_, str> {
-    // Punctuation that ends a sentence is no part of a value.
+    // Punctuation at the end of a sentence does not belong to the value.
     let bare = word.trim_end_matches([':', ';', '.', '!']);
     let end = &word[bare.len()..];
     if bare.contains("://") {
@@ -154,13 +157,15 @@ fn shown_word(word: &str) -> Cow<'_, str> {
         return Cow::Owned(format!("{name}={}{end}", shown_word(value)));
     }
     let path = Path::new(bare);
-    let is_secret = match bare.contains(['/', '\\']) {
-        true => !path.exists() && may_be_secret_path(path, bare),
-        false => may_be_secret(bare) && !path.exists(),
+    let is_secret = if bare.contains(['/', '\\']) {
+        !path.exists() && may_be_secret_path(path, bare)
+    } else {
+        may_be_secret(bare) && !path.exists()
     };
-    match is_secret {
-        true => Cow::Owned(format!("{}{end}", hidden(bare))),
-        false => Cow::Borrowed(word),
+    if is_secret {
+        Cow::Owned(format!("{}{end}", hidden(bare)))
+    } else {
+        Cow::Borrowed(word)
     }
 }
 

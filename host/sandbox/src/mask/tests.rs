@@ -8,7 +8,7 @@ const CLIENT_SECRET: &str = "abc8Q~xyzXYZ0123456789abcdefABCDEF-._~ab";
 const BASE64: &str = "q7Vh2Lk9+Zr4/Tn1Xw8Pd3Gs6Bm0Yc5Jf2Ka7Ue==";
 
 #[test]
-fn a_token_or_a_client_secret_is_recognised_wherever_it_stands() {
+fn a_token_or_a_client_secret_is_recognised_anywhere() {
     for text in [
         JWT.to_owned(),
         JWT[..40].to_owned(),
@@ -62,7 +62,7 @@ fn a_secret_is_shown_neither_as_a_name_nor_as_a_value() {
 }
 
 #[test]
-fn names_and_values_that_are_none_are_shown() {
+fn ordinary_names_and_values_are_shown() {
     for name in [
         "token",
         "no-such-file",
@@ -101,7 +101,7 @@ fn names_and_values_that_are_none_are_shown() {
 }
 
 #[test]
-fn of_a_file_only_ordinary_words_and_references_are_shown() {
+fn only_ordinary_words_and_references_of_a_file_are_shown() {
     for text in [
         "name",
         "Device ID",
@@ -145,7 +145,7 @@ fn a_short_password_in_place_of_its_file_is_not_shown() {
     }
     let anchored = secret_path(&folder.path().join("hunter2"));
     assert!(anchored.starts_with(folder.path().to_str().unwrap()));
-    // Whatever it looks like.
+    // Regardless of its form.
     for password in [
         "one",
         "monkey",
@@ -216,7 +216,7 @@ fn a_file_that_exists_is_shown_by_its_name() {
 }
 
 #[test]
-fn a_url_is_shown_without_what_opens_something() {
+fn a_url_is_shown_without_its_secrets() {
     for (url, shown) in [
         (
             "https://user:hunter2@api.example.com/x",

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::detection::may_be_secret;
 
-/// Parameters of a URL whose value is a secret.
+/// URL parameters with a secret value.
 const SECRET_PARAMETERS: [&str; 14] = [
     "access_token",
     "api_key",
@@ -32,7 +32,7 @@ pub(super) fn shown_url(text: &str) -> String {
         Some(at) => rest.split_at(at),
         None => (rest, ""),
     };
-    // A password may hold a slash, if it was not escaped.
+    // An unescaped password may have a slash.
     let place = match place.rsplit_once('@') {
         Some((user, place)) => format!("{}@{place}", hidden(user)),
         None => place
@@ -72,9 +72,10 @@ fn is_secret_parameter(name: &str, value: &str) -> bool {
 }
 
 fn value_in_url(text: &str) -> Cow<'_, str> {
-    match may_be_secret(text) {
-        true => Cow::Owned(hidden(text)),
-        false => Cow::Borrowed(text),
+    if may_be_secret(text) {
+        Cow::Owned(hidden(text))
+    } else {
+        Cow::Borrowed(text)
     }
 }
 

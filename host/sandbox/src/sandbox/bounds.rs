@@ -1,5 +1,5 @@
-//! Text from the sandbox is bounded before anybody sees it: a plugin could
-//! fill every string of a result with megabytes.
+//! Truncates text from the sandbox before any other code reads it: a plugin could fill
+//! every string of a result with megabytes.
 
 use crate::contract::{
     ActionPage, ActionStatus, ActionType, CancelError, FileInfo, IpAddress, Machine, MachineAction,
@@ -27,7 +27,7 @@ pub(super) trait Bounded: Sized {
     }
 }
 
-/// A text cut to its bound, and marked where it was.
+/// Truncates a text to its bound, and marks it.
 pub(super) fn text(text: String) -> String {
     text.bounded()
 }
@@ -63,7 +63,7 @@ impl<T: Bounded, E: Bounded> Bounded for Result<T, E> {
     }
 }
 
-/// A part of JSON is none, so one that is too long is left out.
+/// A truncated JSON document is not JSON, so one that is too long is dropped.
 fn bound_json(json: &mut String, bytes: usize) {
     if json.len() > bytes {
         *json = String::new();
@@ -196,7 +196,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_cut_at_a_character() {
+    fn a_text_is_truncated_at_a_character_boundary() {
         let cut = text("é".repeat(MAX_TEXT));
         assert!(cut.len() <= MAX_TEXT + '…'.len_utf8());
         assert!(cut.ends_with("é…"));
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn the_json_of_an_action_is_kept_and_so_is_shorter() {
+    fn the_json_of_an_action_has_a_smaller_limit() {
         let action = |length: usize| {
             let json = "x".repeat(length);
             let action = MachineAction {

@@ -1,5 +1,5 @@
-//! The functions of the contract, each one typed call: what it may send, and how
-//! the plugin's export is called.
+//! One typed call for each function of the contract: its grant, and the plugin's
+//! export.
 
 use wasmtime::Store;
 

@@ -10,7 +10,7 @@ use wasmtime::{Engine, Result, StoreContextMut, UpdateDeadline};
 use super::{limiter::size, limits::Limits};
 use crate::component;
 
-/// How often the engine looks whether a computation has gone on too long.
+/// Interval at which the engine checks whether a computation has exceeded its deadline.
 const TICK: Duration = Duration::from_millis(10);
 
 /// Room for the host's own frames beside the guest's, in bytes.
@@ -42,17 +42,18 @@ fn tick(engine: &Engine) -> io::Result<()> {
     Ok(())
 }
 
-/// What happens at each tick of a call that computes: others get their turn, so
-/// that somebody who wants to stop the run is heard; and a moment before its
-/// deadline the call ends, which tells it from one that waits.
-pub(super) fn turn<T>(
+/// Called at each tick of a call that computes. It yields, so that other tasks run and
+/// the user can stop the run. Shortly before the deadline it interrupts the call, which
+/// distinguishes a computing guest from a waiting one.
+pub(super) fn on_tick<T>(
     deadline: Duration,
 ) -> impl FnMut(StoreContextMut<'_, T>) -> Result<UpdateDeadline> + Send + Sync + 'static {
     let began = Instant::now();
     move |_| {
-        Ok(match began.elapsed() + 3 * TICK < deadline {
-            true => UpdateDeadline::Yield(1),
-            false => UpdateDeadline::Interrupt,
+        Ok(if began.elapsed() + 3 * TICK < deadline {
+            UpdateDeadline::Yield(1)
+        } else {
+            UpdateDeadline::Interrupt
         })
     }
 }

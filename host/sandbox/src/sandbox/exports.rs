@@ -5,7 +5,7 @@ use wasmtime::Store;
 use super::state::State;
 use crate::contract::{Plugin, PluginPre, Tagger, TaggerPre};
 
-/// What a component exports, ready to be instantiated for each call.
+/// The exports of a component, ready to be instantiated for each call.
 pub(super) trait Exports {
     /// The exports of one instance.
     type Instance;

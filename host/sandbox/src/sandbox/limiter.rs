@@ -12,7 +12,7 @@ pub(super) struct StoreLimiter {
     instances: usize,
     tables: usize,
     memories: usize,
-    /// What the guest asked for beyond its bounds, in words.
+    /// The bound that the guest exceeded, as text.
     exceeded: Option<String>,
 }
 
@@ -28,7 +28,7 @@ impl StoreLimiter {
         }
     }
 
-    /// What the guest asked for beyond its bounds, in words.
+    /// The bound that the guest exceeded, as text.
     pub(super) fn exceeded(&self) -> Option<&str> {
         self.exceeded.as_deref()
     }
@@ -39,7 +39,7 @@ impl StoreLimiter {
                 *left = rest;
                 Ok(())
             }
-            None => Err(format!("{more} more {what}, where {left} are left")),
+            None => Err(format!("{more} more {what}, but only {left} are left")),
         }
     }
 
@@ -52,7 +52,7 @@ impl StoreLimiter {
     }
 }
 
-/// A bound that no address space can hold is one all the same.
+/// A limit above the address space is still a limit.
 pub(super) fn size(limit: u64) -> usize {
     usize::try_from(limit).unwrap_or(usize::MAX)
 }

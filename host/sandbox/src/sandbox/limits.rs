@@ -1,5 +1,5 @@
-//! What a call may use: defaults that are ample for a page of 10,000 machines,
-//! and a ceiling for each, which no configuration lifts.
+//! The limits of a call. The defaults are ample for a page of 10,000 machines. Each
+//! limit has a ceiling that no configuration exceeds.
 
 use std::{fmt, time::Duration};
 
@@ -61,7 +61,7 @@ pub enum Limit {
     Handles,
 }
 
-/// What a bound counts.
+/// The unit of a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     /// Milliseconds.
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn no_limit_is_lifted_beyond_its_ceiling_or_taken_away() {
+    fn a_limit_is_neither_zero_nor_above_its_ceiling() {
         for limit in Limit::ALL {
             let mut limits = Limits::default();
             assert_eq!(limits.set(limit, limit.ceiling()), Ok(()));

@@ -31,13 +31,13 @@ use state::State;
 /// Where calls of one component are made.
 pub struct Sandbox {
     plugin: PluginPre<State>,
-    /// The same component, where it exports what tags machines.
+    /// The same component, if it exports `tagging`.
     tagger: Option<TaggerPre<State>>,
     limits: Limits,
     auditor: Auditor,
 }
 
-/// Why there is no sandbox for a component.
+/// Why a component cannot be run.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SandboxError {
@@ -52,12 +52,12 @@ pub enum SandboxError {
     Engine(wasmtime::Error),
 }
 
-/// What became of a call: what the guest says, and what egress saw.
+/// The result of a call: what the guest returned, and what egress recorded.
 #[derive(Debug)]
 pub struct CallOutcome<T> {
     /// The guest's word.
     pub result: Result<T, CallError>,
-    /// What really left and came back.
+    /// What was really sent and received.
     pub record: CallRecord,
 }
 
@@ -70,13 +70,13 @@ pub enum CallError {
     #[error("the plugin cannot be started: {0}")]
     Start(String),
     /// The plugin broke.
-    #[error("the plugin broke: {0}")]
+    #[error("the plugin crashed: {0}")]
     Trap(String),
     /// The plugin wanted more than it may have.
     #[error("the plugin exceeded a limit: {0}")]
     Limit(String),
     /// The plugin still computed at the deadline.
-    #[error("the plugin still computed after {0:?}")]
+    #[error("the plugin was still computing after {0:?}")]
     Computation(std::time::Duration),
     /// The call took too long.
     #[error("the call took longer than {0:?}")]
@@ -101,10 +101,11 @@ impl Sandbox {
         state::add_to_linker(&mut linker).map_err(SandboxError::Engine)?;
         let unlike = |error| SandboxError::Contract(vec![format!("{error:#}")]);
         let linked = linker.instantiate_pre(&compiled).map_err(unlike)?;
-        // One that says it can tag has to: else it is another contract's.
-        let tagger = match component.tags() {
-            true => Some(TaggerPre::new(linked.clone()).map_err(unlike)?),
-            false => None,
+        // A component that exports `tagging` must export it with the contract's type.
+        let tagger = if component.can_tag() {
+            Some(TaggerPre::new(linked.clone()).map_err(unlike)?)
+        } else {
+            None
         };
         Ok(Self {
             plugin: PluginPre::new(linked).map_err(unlike)?,
@@ -114,8 +115,7 @@ impl Sandbox {
         })
     }
 
-    /// The same sandbox that takes note of every request that the plugin asks
-    /// for.
+    /// The same sandbox with an audit that gets every request that the plugin attempts.
     #[must_use]
     pub fn audited(self, audit: Arc<dyn Audit>) -> Self {
         Self {
@@ -136,7 +136,7 @@ impl Sandbox {
         self.tagger.is_some()
     }
 
-    /// One call in an instance of its own, for what its grant says.
+    /// Makes one call in a new instance, within its grant.
     async fn call<E: Exports, T: Bounded>(
         &self,
         exports: &E,
@@ -160,18 +160,18 @@ impl Sandbox {
         store.set_hostcall_fuel(limiter::size(self.limits.host_data));
         store.set_max_component_handles(limiter::size(self.limits.handles));
         store.set_epoch_deadline(1);
-        store.epoch_deadline_callback(clock::turn(deadline));
+        store.epoch_deadline_callback(clock::on_tick(deadline));
 
-        // The clock ends a guest that computes; one that waits in the host is
-        // ended from outside. Both count from the call's beginning.
+        // The engine's clock ends a guest that computes, and this timeout ends one that
+        // waits in the host. Both start with the call.
         let called = tokio::time::timeout(deadline, async {
             let plugin = exports
                 .instantiate(&mut store)
                 .await
-                .map_err(|error| self.explain(&error, &store, CallError::Start))?;
+                .map_err(|error| self.classify(&error, &store, CallError::Start))?;
             call(&plugin, &mut store)
                 .await
-                .map_err(|error| self.explain(&error, &store, CallError::Trap))
+                .map_err(|error| self.classify(&error, &store, CallError::Trap))
         })
         .await;
         let result = called.unwrap_or(Err(CallError::Deadline(deadline)));
@@ -183,7 +183,7 @@ impl Sandbox {
         }
     }
 
-    fn explain(
+    fn classify(
         &self,
         error: &wasmtime::Error,
         store: &Store<State>,
@@ -202,14 +202,15 @@ impl Sandbox {
         }
         let reason = error.root_cause().to_string();
         // wasmtime has no types for these.
-        match EXHAUSTED.iter().any(|words| reason.contains(words)) {
-            true => CallError::Limit(reason),
-            false => otherwise(bounds::text(reason)),
+        if EXHAUSTED.iter().any(|words| reason.contains(words)) {
+            CallError::Limit(reason)
+        } else {
+            otherwise(bounds::text(reason))
         }
     }
 }
 
-/// How wasmtime says that a bound was reached: handles of the host and of the
+/// Messages of wasmtime for an exceeded limit: handles of the host and of the
 /// component, data, instances, tables and memories.
 const EXHAUSTED: [&str; 4] = [
     "resource table has no free keys",

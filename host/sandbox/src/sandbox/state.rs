@@ -1,5 +1,5 @@
-//! What one instance can reach: the contract's `connection`, and WASI's input
-//! and output, monotonic clock and outgoing HTTP. Nothing else is linked.
+//! What an instance can reach: the contract's `connection`, and WASI's streams,
+//! monotonic clock and outgoing HTTP. Nothing else is linked.
 
 use wasmtime::{
     Result,
@@ -37,8 +37,8 @@ pub(super) struct State {
 }
 
 impl State {
-    /// What a call starts with: the service's origin, whether there is a
-    /// credential, and the one way out.
+    /// The initial state of a call: the service's origin, whether there is a
+    /// credential, and the egress.
     pub(super) fn new(
         api_root: &str,
         has_credential: bool,
@@ -52,9 +52,10 @@ impl State {
         Self {
             api_root: api_root.to_owned(),
             // None: the token is added on the way out.
-            credential: match has_credential {
-                true => Ok(None),
-                false => Err("there is no credential".to_owned()),
+            credential: if has_credential {
+                Ok(None)
+            } else {
+                Err("there is no credential".to_owned())
             },
             limiter: StoreLimiter::new(limits),
             table,
@@ -66,13 +67,13 @@ impl State {
 }
 
 impl State {
-    /// What the guest asked for beyond its bounds, in words.
+    /// The bound that the guest exceeded, as text.
     pub(super) fn exceeded(&self) -> Option<&str> {
         self.limiter.exceeded()
     }
 }
 
-/// Links what a plugin may import, and nothing else.
+/// Links the permitted imports, and nothing else.
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
     connection::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
     io::error::add_to_linker::<_, Io>(linker, |state| &mut state.table)?;
@@ -86,15 +87,14 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
     bound_methods(linker)
 }
 
-/// The interface as the runtime has it, whose functions can be replaced.
+/// The runtime's name of the interface with the replaced function.
 const HTTP_TYPES: &str = "wasi:http/types@0.2.12";
 
-/// The longest method, in bytes. The runtime keeps one of any length for each
-/// request that a guest holds.
+/// The longest method, in bytes. Without this limit, the runtime would keep a method of
+/// any length for each request that a guest holds.
 const MAX_METHOD: usize = 32;
 
-/// Puts a bound before the one function by which a guest could fill the host's
-/// memory.
+/// Limits the one function with which a guest could fill the host's memory.
 fn bound_methods(linker: &mut Linker<State>) -> Result<()> {
     linker.allow_shadowing(true);
     linker.instance(HTTP_TYPES)?.func_wrap(

@@ -320,17 +320,20 @@ fn a_proxy_that_redirects_is_not_followed() {
 
 #[test]
 fn a_proxy_that_makes_no_sense_is_told() {
-    refused("cannot be spoken to", answering("SSH-2.0-OpenSSH_9.6\r\n"));
-    refused("cannot be spoken to", answering(""));
     refused(
-        "lets nothing through",
+        "the connection to the proxy",
+        answering("SSH-2.0-OpenSSH_9.6\r\n"),
+    );
+    refused("the connection to the proxy", answering(""));
+    refused(
+        "refused the connection",
         answering("HTTP/1.1 101 Switching Protocols\r\n\r\n"),
     );
 }
 
 #[test]
 fn a_proxy_that_floods_is_left() {
-    refused("cannot be spoken to", |mut peer| {
+    refused("the connection to the proxy", |mut peer| {
         peer.head();
         peer.send("HTTP/1.1 200 OK\r\nX-Long: ");
         peer.flood("aaaaaaaa");

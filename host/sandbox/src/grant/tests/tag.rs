@@ -1,4 +1,4 @@
-//! The grant that adds a tag, and what it is not good for.
+//! The grant that adds a tag, and what it does not permit.
 
 use super::*;
 
@@ -16,7 +16,7 @@ fn asked_to_tag() -> RequestView<'static> {
     RequestView {
         path: TAGS,
         body: br#"{"Value":"retired","Action":"Add"}"#,
-        ..asked()
+        ..ordered()
     }
 }
 
@@ -45,7 +45,7 @@ fn the_ordered_tag_may_be_added_once() {
 }
 
 #[test]
-fn another_tag_and_another_thing_to_do_with_it_are_refused() {
+fn another_tag_or_tag_action_is_refused() {
     for body in [
         "",
         "{}",
@@ -76,7 +76,7 @@ fn another_tag_and_another_thing_to_do_with_it_are_refused() {
 }
 
 #[test]
-fn a_tag_is_for_its_machine_and_no_offboarding() {
+fn a_tag_grant_permits_neither_another_machine_nor_an_offboarding() {
     let other = TAGS.replace('0', "1");
     for path in [
         PATH,

@@ -74,9 +74,8 @@ impl Cloud {
         }
     }
 
-    /// The resource that is asked for first. For the government clouds it is
-    /// unsourced: Microsoft does not document it, and of four public clients
-    /// two or three use the API's own host.
+    /// The default resource. For the government clouds it is unsourced: Microsoft does
+    /// not document it, and of four public clients two or three use the API's own host.
     #[must_use]
     pub fn resource(self) -> String {
         match self {
@@ -168,7 +167,7 @@ pub fn is_microsoft(authority: &Url) -> bool {
     clouds_of_authority(authority).is_some()
 }
 
-/// The clouds that an API host serves; none where nobody knows it.
+/// The clouds that an API host serves; `None` for a host that is not Microsoft's.
 pub(super) fn clouds_of_api(host: &Host<String>) -> Option<&'static [Cloud]> {
     let Host::Domain(host) = host else {
         return None;
@@ -192,11 +191,10 @@ pub(super) fn clouds_of_api(host: &Host<String>) -> Option<&'static [Cloud]> {
     }
 }
 
-/// The clouds that an authority of Microsoft's signs in to; none where it is not
-/// Microsoft's.
+/// The clouds of a Microsoft authority; `None` for any other authority.
 pub(super) fn clouds_of_authority(authority: &Url) -> Option<&'static [Cloud]> {
-    // All of these domains: a region's or a newer name of theirs is not taken
-    // for a user's own authority, whose tokens may go anywhere.
+    // Whole domains: a regional or newer name of Microsoft's must not be mistaken for
+    // the user's own authority, whose tokens may be sent to any host.
     const DOMAINS: [(&str, &[Cloud]); 8] = [
         ("microsoftonline.com", WORLDWIDE),
         ("microsoft.com", WORLDWIDE),

@@ -9,7 +9,7 @@ use super::catalog::{
 };
 use crate::{Keyword, contract::ApiRoot};
 
-/// Whom a token is from, for and meant to reach.
+/// The host, the authority and the resource that belong together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Service {
@@ -17,26 +17,26 @@ pub struct Service {
     pub api_root: ApiRoot,
     /// Where tokens come from: the origin of Entra ID, by `https`.
     pub authority: Url,
-    /// What the token is for; its audience.
+    /// The resource that tokens are requested for; their audience.
     pub resource: String,
 }
 
-/// Who gives out the tokens of a connection.
+/// The issuer of a connection's tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Issuer {
-    /// Nobody knows: a token that is there already.
+    /// Unknown: the token was given ready-made.
     Unknown,
     /// The service's authority.
     Authority,
-    /// Azure, whatever the authority is said to be: a managed identity, or the
-    /// Azure CLI.
+    /// Azure, regardless of the configured authority: a managed identity or the Azure
+    /// CLI.
     Azure,
 }
 
 /// What was chosen of a [`Service`]; the cloud gives the rest.
 #[derive(Debug, Clone, Default)]
 pub struct Choice {
-    /// The cloud, commercial where nothing else is known.
+    /// The cloud. Commercial if no other part determines it.
     pub cloud: Option<Cloud>,
     /// The region of the commercial cloud.
     pub region: Option<Region>,
@@ -46,27 +46,28 @@ pub struct Choice {
     pub authority: Option<Url>,
     /// Another resource than the cloud's.
     pub resource: Option<String>,
-    /// API hosts, in lower case, that get tokens though nobody knows them.
+    /// API hosts, in lower case, that may get Microsoft tokens although they are not
+    /// listed as hosts of Defender for Endpoint.
     pub allowed_hosts: Vec<String>,
 }
 
-/// Why a choice is no service.
+/// Why a choice does not select a service.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ChoiceError {
     /// Regions are the commercial cloud's.
-    #[error("the cloud {0} has no regions: leave the region out")]
+    #[error("the cloud {0} has no regions: remove the region")]
     Region(Cloud),
     /// A region's host and another one.
-    #[error("a region and an API root are two hosts: leave one of them out")]
+    #[error("a region and an API root select two hosts: remove one of them")]
     TwoHosts,
     /// Parts of different clouds.
     #[error("these belong to different clouds: {}", .0.join(", "))]
     Mixed(Vec<String>),
     /// Not an authority.
     #[error(
-        "an authority is https and a host alone, as https://login.microsoftonline.com, and the \
-         tenant a setting of its own: {0}"
+        "an authority has only the scheme https and a host, such as \
+         https://login.microsoftonline.com; the tenant is a separate setting: {0}"
     )]
     Authority(String),
     /// The audience of another API.
@@ -76,11 +77,8 @@ pub enum ChoiceError {
          newer hosts"
     )]
     Resource(String),
-    /// A host that nobody knows would get a token of Microsoft's.
-    #[error(
-        "{0} is no known host of Defender for Endpoint, and a token of {1} would go there: if \
-         that is right, add it to the allowed hosts"
-    )]
+    /// A Microsoft token would be sent to an unlisted host.
+    #[error("{0} is not a listed host of Defender for Endpoint, and would get a token of {1}")]
     UnknownHost(String, String),
 }
 
@@ -88,8 +86,8 @@ impl Choice {
     /// The service that was chosen, for tokens of this issuer.
     ///
     /// # Errors
-    /// Its parts belong to different clouds, or a token would go where nobody
-    /// knows that it belongs.
+    /// The parts belong to different clouds, or a Microsoft token would be sent to a
+    /// host that is neither listed nor allowed.
     pub fn service(&self, issuer: Issuer) -> Result<Service, ChoiceError> {
         self.check_region()?;
         let authority = self.authority.clone().map(origin).transpose()?;
@@ -128,8 +126,8 @@ impl Choice {
         }
     }
 
-    /// The cloud that all parts can belong to. What nobody knows, such as a
-    /// host of a user's own, belongs to any.
+    /// The cloud that all parts can belong to. An unlisted part, such as the user's own
+    /// host, fits every cloud.
     fn agreed(&self, authority: Option<&Url>) -> Result<Cloud, ChoiceError> {
         let mut clouds = Cloud::ALL.to_vec();
         let mut parts = Vec::new();
@@ -182,14 +180,15 @@ impl Choice {
         let host = api_root.host().to_string();
         let known = clouds_of_api(api_root.host()).is_some();
         let mut allowed = self.allowed_hosts.iter();
-        match known || allowed.any(|allowed| bare(allowed) == bare(&host)) {
-            true => Ok(()),
-            false => Err(ChoiceError::UnknownHost(host, of.to_owned())),
+        if known || allowed.any(|allowed| bare(allowed) == bare(&host)) {
+            Ok(())
+        } else {
+            Err(ChoiceError::UnknownHost(host, of.to_owned()))
         }
     }
 }
 
-/// An authority is an origin: the tenant is a setting of its own.
+/// An authority is an origin. The tenant is a separate setting.
 fn origin(mut authority: Url) -> Result<Url, ChoiceError> {
     // The root's dot makes it no other host.
     if let Some(host) = authority.host_str().and_then(|host| host.strip_suffix('.')) {
@@ -201,17 +200,16 @@ fn origin(mut authority: Url) -> Result<Url, ChoiceError> {
         && authority.query().is_none()
         && authority.fragment().is_none()
         && authority.path() == "/";
-    match authority.scheme() == "https" && authority.has_host() && bare {
-        true => Ok(authority),
-        false => {
-            // Without what may be a password.
-            let mut shown = authority;
-            let _ = shown.set_username("");
-            let _ = shown.set_password(None);
-            shown.set_query(None);
-            shown.set_fragment(None);
-            Err(ChoiceError::Authority(shown.to_string()))
-        }
+    if authority.scheme() == "https" && authority.has_host() && bare {
+        Ok(authority)
+    } else {
+        // Without what may be a password.
+        let mut shown = authority;
+        let _ = shown.set_username("");
+        let _ = shown.set_password(None);
+        shown.set_query(None);
+        shown.set_fragment(None);
+        Err(ChoiceError::Authority(shown.to_string()))
     }
 }
 

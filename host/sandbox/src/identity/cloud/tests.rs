@@ -14,7 +14,7 @@ fn parts(service: &Service) -> [&str; 3] {
 }
 
 #[test]
-fn each_cloud_is_one_set() {
+fn each_cloud_has_a_consistent_set() {
     let high = [
         "https://api-gov.securitycenter.microsoft.us",
         "login.microsoftonline.us",
@@ -46,7 +46,7 @@ fn each_cloud_is_one_set() {
 }
 
 #[test]
-fn a_region_changes_the_host_alone() {
+fn a_region_changes_only_the_host() {
     let service = choice(|choice| choice.region = Some(Region::Swa)).unwrap();
     assert_eq!(
         parts(&service),
@@ -66,7 +66,7 @@ fn a_region_changes_the_host_alone() {
 }
 
 #[test]
-fn a_host_tells_its_cloud() {
+fn a_host_determines_the_cloud() {
     for (root, authority) in [
         (
             "https://api.securitycenter.windows.com",
@@ -163,7 +163,7 @@ fn parts_of_different_clouds_are_refused_by_name() {
 }
 
 #[test]
-fn a_token_of_microsoft_s_goes_to_known_hosts_alone() {
+fn microsoft_tokens_go_only_to_listed_hosts() {
     let strangers = [
         "https://api.example.test",
         "https://security.microsoft.com",
@@ -196,7 +196,8 @@ fn a_token_of_microsoft_s_goes_to_known_hosts_alone() {
             ..ready
         };
         assert!(azure.service(Issuer::Azure).is_err(), "{root}");
-        // An authority of the user's own gives tokens to whom the user wants.
+        // Tokens of the user's own authority may be sent to any host that the user
+        // configures.
         let own = choice(|choice| {
             choice.api_root = Some(root.clone());
             choice.authority = "https://127.0.0.1:8443".parse().ok();
@@ -238,7 +239,7 @@ fn the_audience_of_defender_xdr_is_refused() {
 }
 
 #[test]
-fn each_government_cloud_has_other_resources_to_try() {
+fn each_government_cloud_has_alternative_resources() {
     for &cloud in Cloud::ALL {
         let resources = cloud.resources();
         assert_eq!(resources.first(), Some(&cloud.resource()));

@@ -20,7 +20,7 @@ pub(super) fn token_endpoint(authority: &Url, app: &App) -> Result<Url, SignInEr
 
 pub(super) fn endpoint(authority: &Url, app: &App, name: &str) -> Result<Url, SignInError> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-.".contains(&byte);
-    // Dots alone would be a step up in the path.
+    // A tenant such as `..` would change the path.
     let begins = app.tenant.bytes().next();
     if !begins.is_some_and(|byte| byte.is_ascii_alphanumeric()) || !app.tenant.bytes().all(plain) {
         let message = format!(

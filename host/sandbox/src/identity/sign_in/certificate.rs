@@ -1,6 +1,6 @@
-//! An app registration's certificate: Entra ID takes a statement that is signed
-//! with its key (Microsoft's documentation of certificate credentials), PS256
-//! with the certificate's SHA-256 thumbprint.
+//! An app registration's certificate. Entra ID accepts an assertion that is signed with
+//! its key (Microsoft's documentation of certificate credentials): PS256, with the
+//! certificate's SHA-256 thumbprint.
 
 use std::{
     fmt,
@@ -29,8 +29,8 @@ use uuid::Uuid;
 
 use super::app::App;
 
-/// How long a statement holds: Microsoft asks for 5 to 10 minutes.
-const LIFE: Duration = Duration::from_secs(10 * 60);
+/// Lifetime of an assertion. Microsoft recommends 5 to 10 minutes.
+const ASSERTION_LIFETIME: Duration = Duration::from_secs(10 * 60);
 
 /// A certificate with its private key. Cannot be printed.
 pub struct Certificate {
@@ -38,7 +38,8 @@ pub struct Certificate {
     thumbprint: String,
 }
 
-/// Why a file is no certificate to sign in with. Never holds any of it.
+/// Why a file is not a certificate to sign in with. The error never holds any of its
+/// content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ThisError)]
 #[non_exhaustive]
 pub enum InvalidCertificate {
@@ -46,19 +47,19 @@ pub enum InvalidCertificate {
     #[error("neither PEM nor PKCS#12 (PFX)")]
     Format,
     /// PEM without a certificate.
-    #[error("there is a key and no certificate: both are needed in one file")]
+    #[error("the file has a key but no certificate: put both into one file")]
     NoCertificate,
     /// Nothing to sign with.
-    #[error("there is a certificate and no private key: both are needed in one file")]
+    #[error("the file has a certificate but no private key: put both into one file")]
     NoKey,
     /// An encrypted PEM key.
     #[error("the key is encrypted: use a PFX file with its password, or a key without one")]
     Encrypted,
     /// PKCS#12 with another password.
-    #[error("the PFX file cannot be opened: is the password right?")]
+    #[error("the PFX file cannot be opened: is its password right?")]
     Password,
-    /// Entra ID takes RSA keys alone.
-    #[error("the key is not RSA, and Entra ID takes no other")]
+    /// Entra ID accepts only RSA keys.
+    #[error("the key is not RSA: Entra ID accepts only RSA keys")]
     NotRsa,
 }
 
@@ -116,7 +117,8 @@ impl Certificate {
             key,
             thumbprint: BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(certificate)),
         };
-        // Signed once now, so that a key of another kind is told at once.
+        // Sign once now, so that an unsuitable key is reported before the first
+        // sign-in.
         let trial = certificate.sign(&Claims::default());
         trial.map_err(|_| InvalidCertificate::NotRsa)?;
         Ok(certificate)
@@ -138,7 +140,7 @@ impl Certificate {
     }
 }
 
-/// The library takes the outer form of a key as PEM alone.
+/// The library accepts PKCS#8 only as PEM.
 fn from_pkcs8(key: &[u8]) -> Result<EncodingKey, InvalidCertificate> {
     let text = SecretString::from(BASE64_STANDARD.encode(key));
     let mut pem = String::from("-----BEGIN PRIVATE KEY-----\n");
@@ -188,7 +190,7 @@ impl ClientAssertion for Assertions {
             jti: Uuid::new_v4().to_string(),
             iat: now,
             nbf: now,
-            exp: now + LIFE.as_secs(),
+            exp: now + ASSERTION_LIFETIME.as_secs(),
         };
         let signed = self.certificate.sign(&claims);
         signed.map_err(|_| Error::with_message(ErrorKind::Credential, "the key does not sign"))
@@ -210,9 +212,10 @@ mod tests {
     use super::*;
 
     fn pair(rsa: bool) -> (rcgen::Certificate, KeyPair) {
-        let key = match rsa {
-            true => KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).unwrap(),
-            false => KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap(),
+        let key = if rsa {
+            KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).unwrap()
+        } else {
+            KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap()
         };
         let certificate = CertificateParams::new(vec!["app.test".to_owned()])
             .unwrap()
@@ -222,7 +225,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_statement_is_signed_with_the_certificate_s_key() {
+    async fn an_assertion_is_signed_with_the_certificate_s_key() {
         let (certificate, key) = pair(true);
         let app = App {
             tenant: "contoso.test".to_owned(),
@@ -249,13 +252,13 @@ mod tests {
                 .unwrap()
                 .claims;
             let life = claims["exp"].as_u64().unwrap() - claims["nbf"].as_u64().unwrap();
-            assert_eq!(life, LIFE.as_secs());
+            assert_eq!(life, ASSERTION_LIFETIME.as_secs());
             assert!(!format!("{read:?} {assertions:?}").contains("PRIVATE"));
         }
     }
 
     #[test]
-    fn what_cannot_sign_in_is_told_apart() {
+    fn unusable_certificates_have_distinct_errors() {
         let (certificate, key) = pair(true);
         let (elliptic, elliptic_key) = pair(false);
         let encrypted =

@@ -29,32 +29,32 @@ use crate::identity::{
     token::{OFFBOARD, Token},
 };
 
-/// What reading needs; without it machines are not looked up and nothing is
-/// followed.
-const READING: &str = "Machine.Read";
+/// The permission to read. Without it, machines cannot be looked up and actions cannot
+/// be tracked.
+const READ_PERMISSION: &str = "Machine.Read";
 
-/// Asks for a refresh token, too.
-const OFFLINE: &str = "offline_access";
+/// Requests a refresh token as well.
+const OFFLINE_ACCESS: &str = "offline_access";
 
-/// How often it is asked whether somebody typed the code, at most and at least.
-const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// The shortest and the longest interval between two polls.
+const MIN_POLL_INTERVAL: Duration = Duration::from_secs(1);
+const MAX_POLL_INTERVAL: Duration = Duration::from_secs(60);
 
-/// How long that is waited for, whatever the authority says.
-const LONGEST_LIFE: Duration = Duration::from_secs(30 * 60);
+/// The longest time to wait for the user, regardless of what the authority allows.
+const MAX_WAIT: Duration = Duration::from_secs(30 * 60);
 
-/// The longest code and address that anybody would type, in characters.
+/// The longest code and URL that are shown, in characters.
 const MAX_CODE: usize = 32;
 const MAX_URL: usize = 200;
 
-/// A token without an end is looked at again after this.
-const UNKNOWN_LIFE: Duration = Duration::from_secs(15 * 60);
+/// Assumed lifetime of a token without an expiry.
+const DEFAULT_LIFETIME: Duration = Duration::from_secs(15 * 60);
 
 /// What shows a person an address and a code.
 type Show = dyn Fn(&str, &str) + Send + Sync;
 
-/// Shows a person where to type which code. Called from a sign-in's task; the
-/// last token of a series of sign-ins is in it, too.
+/// Shows the user an address and a code. It is called from the task of a sign-in. It
+/// also keeps the refresh token of the last sign-in.
 #[derive(Clone)]
 pub struct Prompt {
     show: Arc<Show>,
@@ -110,8 +110,8 @@ impl DeviceCode {
             oauth,
             scopes: vec![
                 scope(OFFBOARD),
-                scope(READING),
-                Scope::new(OFFLINE.to_owned()),
+                scope(READ_PERMISSION),
+                Scope::new(OFFLINE_ACCESS.to_owned()),
             ],
             device,
             token,
@@ -136,7 +136,8 @@ impl DeviceCode {
             match answer {
                 Ok(answer) => return take(answer, prompt, Some(refresh)),
                 Err(RequestTokenError::Request(error)) => return Err((&error).into()),
-                // It was taken back, or has ended: a person signs in again.
+                // The refresh token was revoked or has expired: the user has to sign in
+                // again.
                 Err(_) => prompt.keep(None),
             }
         }
@@ -149,13 +150,14 @@ impl DeviceCode {
             .map_err(explain)?;
         let (url, typed) = (code.verification_uri().as_str(), code.user_code().secret());
         if !is_shown(url, typed) {
-            let message = "the authority shows an address or a code that nobody should follow";
+            let message = "the authority returned an unsafe address or code, which is not shown";
             return Err(SignInError::Unreadable(message.to_owned()));
         }
         (prompt.show)(url, typed);
-        let pause =
-            |asked: Duration| tokio::time::sleep(asked.clamp(SHORTEST_PAUSE, LONGEST_PAUSE));
-        let life = code.expires_in().min(LONGEST_LIFE);
+        let pause = |interval: Duration| {
+            tokio::time::sleep(interval.clamp(MIN_POLL_INTERVAL, MAX_POLL_INTERVAL))
+        };
+        let life = code.expires_in().min(MAX_WAIT);
         let answer = self
             .oauth
             .exchange_device_access_token(&code)
@@ -209,7 +211,7 @@ fn take(
     prompt.keep(answer.refresh_token().cloned().or(before));
     let token = Token::new(answer.access_token().secret())
         .map_err(|error| SignInError::Unreadable(error.to_string()))?;
-    let life = answer.expires_in().unwrap_or(UNKNOWN_LIFE);
+    let life = answer.expires_in().unwrap_or(DEFAULT_LIFETIME);
     Ok(Fetched {
         token,
         expires: SystemTime::now().checked_add(life),
@@ -220,7 +222,7 @@ fn explain<T: oauth2::ErrorResponse>(error: RequestTokenError<TransportError, T>
     match error {
         RequestTokenError::Request(error) => (&error).into(),
         RequestTokenError::ServerResponse(answer) => failure::refused(&answer.to_string()),
-        RequestTokenError::Parse(..) => SignInError::Unreadable(failure::SENSELESS.to_owned()),
+        RequestTokenError::Parse(..) => SignInError::Unreadable(failure::UNREADABLE.to_owned()),
         RequestTokenError::Other(reason) => SignInError::Setup(reason),
     }
 }
@@ -234,7 +236,7 @@ fn explain_code(
     match answer.error() {
         DeviceCodeErrorResponseType::ExpiredToken => SignInError::Refused {
             codes: Vec::new(),
-            message: "nobody typed the code in time".to_owned(),
+            message: "the code was not entered in time".to_owned(),
         },
         _ => failure::refused(&answer.to_string()),
     }
@@ -245,7 +247,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_person_is_shown_an_https_address_and_a_code_that_can_be_typed() {
+    fn only_https_addresses_and_typable_codes_are_shown() {
         let url = "https://microsoft.com/devicelogin";
         assert!(is_shown(url, "ABCD-EFGH"));
         assert!(is_shown("https://127.0.0.1:8443/devicelogin", "ABCDEFGHJ"));

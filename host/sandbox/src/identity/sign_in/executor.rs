@@ -1,5 +1,5 @@
-//! Programs that Microsoft's library runs: not for ever, and not beyond the
-//! sign-in that wants them.
+//! Runs programs for Microsoft's library, with a timeout and without outliving the
+//! sign-in.
 
 use std::{
     ffi::OsStr,

@@ -1,5 +1,5 @@
-//! Why Microsoft's library gave no token, in the host's own words: its errors
-//! are texts around texts, and Entra ID's codes are in them.
+//! Turns errors of Microsoft's library into short messages. The library nests messages
+//! in messages, with Entra ID's error codes among them.
 
 use std::error::Error as _;
 
@@ -11,50 +11,50 @@ use crate::identity::sign_in_error::SignInError;
 /// The longest explanation, in characters.
 const MAX_MESSAGE: usize = 600;
 
-/// What an error of the library's means.
+/// The error of a sign-in for an error of the library.
 pub(super) fn explain(error: azure_core::Error) -> SignInError {
     if let Some(transport) = find::<TransportError>(&error) {
         return transport.into();
     }
-    let text = words(&error.to_string());
+    let text = one_line(&error.to_string());
     let codes = codes(&text);
     let answered = find::<azure_core::Error>(&error).and_then(|error| match error.kind() {
         ErrorKind::HttpResponse { status, .. } => Some(*status),
         _ => None,
     });
     if answered.is_some() || !codes.is_empty() {
-        // Who is no Entra ID may answer without a word.
+        // A server that is not Entra ID may answer without a body.
         let message = match (text.is_empty(), answered) {
-            (true, Some(status)) => format!("the answer is {status}, without a reason"),
+            (true, Some(status)) => format!("the answer is {status} without a message"),
             _ => text,
         };
         return SignInError::Refused { codes, message };
     }
-    // What a parser says of it may quote it.
+    // A parser's message may quote the answer, which may have a token.
     if *error.kind() == ErrorKind::DataConversion || find::<serde_json::Error>(&error).is_some() {
-        return SignInError::Unreadable(SENSELESS.to_owned());
+        return SignInError::Unreadable(UNREADABLE.to_owned());
     }
     SignInError::Setup(text)
 }
 
-/// What came back is no answer that anybody reads.
-pub(super) const SENSELESS: &str = "the answer makes no sense";
+/// The answer is neither a token nor an error of Entra ID.
+pub(super) const UNREADABLE: &str = "the answer cannot be read";
 
 impl From<&TransportError> for SignInError {
     fn from(error: &TransportError) -> Self {
         match error {
             TransportError::Forbidden(_) => Self::Setup(error.to_string()),
-            TransportError::Unreachable(_) | TransportError::Silent(_) => {
+            TransportError::Unreachable(_) | TransportError::Timeout(_) => {
                 Self::Unreachable(error.to_string())
             }
-            TransportError::Senseless(_) => Self::Unreadable(error.to_string()),
+            TransportError::Unreadable(_) => Self::Unreadable(error.to_string()),
         }
     }
 }
 
-/// What the authority said when a person signs in.
+/// The error for an authority's answer to a device code sign-in.
 pub(super) fn refused(text: &str) -> SignInError {
-    let message = words(text);
+    let message = one_line(text);
     SignInError::Refused {
         codes: codes(&message),
         message,
@@ -75,7 +75,7 @@ fn find<T: std::error::Error + 'static>(error: &azure_core::Error) -> Option<&T>
 
 /// The text on one line, without the library's name for itself, its links, and
 /// the numbers of a trace, which every answer has.
-fn words(text: &str) -> String {
+fn one_line(text: &str) -> String {
     let text = text.split("\nTo troubleshoot").next().unwrap_or_default();
     let text = match text.split_once(" authentication failed. ") {
         Some((name, rest)) if !name.contains(' ') => rest,
@@ -89,22 +89,23 @@ fn words(text: &str) -> String {
         .collect()
 }
 
-/// A text in which nothing stands that looks like a token: programs write them
-/// where they tell what they do.
+/// Removes everything that looks like a token: programs print tokens in their debug
+/// output.
 fn without_tokens(text: &str) -> String {
     /// How every JWT begins: `{"` in Base64.
     const BEGIN: &str = "eyJ";
     /// Shorter than any.
-    const LEAST: usize = 16;
+    const MIN_LENGTH: usize = 16;
     let is_part = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find(BEGIN) {
         let length = rest[at..].chars().take_while(is_part).count();
         shown.push_str(&rest[..at]);
-        shown.push_str(match length < LEAST {
-            true => &rest[at..at + length],
-            false => "[redacted]",
+        shown.push_str(if length < MIN_LENGTH {
+            &rest[at..at + length]
+        } else {
+            "[redacted]"
         });
         rest = &rest[at + length..];
     }
@@ -132,9 +133,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_entra_id_says_is_told_with_its_code() {
-        let said = "AADSTS7000215: Invalid client secret provided.\r\nTrace ID: 1 Correlation ID: 2 Timestamp: 2030-01-02 03:04:05Z";
-        let SignInError::Refused { codes, message } = refused(said) else {
+    fn an_entra_id_error_keeps_its_code() {
+        let text = "AADSTS7000215: Invalid client secret provided.\r\nTrace ID: 1 Correlation ID: 2 Timestamp: 2030-01-02 03:04:05Z";
+        let SignInError::Refused { codes, message } = refused(text) else {
             panic!("another error");
         };
         assert_eq!(codes, [7_000_215]);
@@ -145,9 +146,9 @@ mod tests {
     }
 
     #[test]
-    fn the_library_s_own_words_are_left_out() {
+    fn the_library_s_wording_is_removed() {
         let text = "ClientSecretCredential authentication failed. AADSTS700016: no such app AADSTS700016\nTo troubleshoot, visit somewhere";
-        assert_eq!(words(text), "AADSTS700016: no such app AADSTS700016");
+        assert_eq!(one_line(text), "AADSTS700016: no such app AADSTS700016");
         assert_eq!(codes(text), [700_016]);
         assert!(codes("AADSTS AADSTSx AADSTS99999999999999").is_empty());
     }
@@ -156,10 +157,10 @@ mod tests {
     fn a_token_in_an_explanation_is_not_shown() {
         let token = "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.eyJhdWQi.c2ln_-x";
         assert_eq!(
-            words(&format!("debug: \"{token}\", eyJ, {token}.")),
+            one_line(&format!("debug: \"{token}\", eyJ, {token}.")),
             "debug: \"[redacted]\", eyJ, [redacted]"
         );
-        assert_eq!(words("heyJoe and eyJ0"), "heyJoe and eyJ0");
+        assert_eq!(one_line("heyJoe and eyJ0"), "heyJoe and eyJ0");
     }
 
     #[test]
@@ -167,14 +168,17 @@ mod tests {
         let reason = serde_json::from_str::<u8>("\"hunter2\"").unwrap_err();
         let error = azure_core::Error::new(ErrorKind::DataConversion, reason);
         let error = azure_core::Error::with_error(ErrorKind::Credential, error, "hunter2");
-        let told = explain(error);
-        assert!(matches!(told, SignInError::Unreadable(_)), "{told:?}");
-        assert!(!told.to_string().contains("hunter2"));
+        let explained = explain(error);
+        assert!(
+            matches!(explained, SignInError::Unreadable(_)),
+            "{explained:?}"
+        );
+        assert!(!explained.to_string().contains("hunter2"));
     }
 
     #[test]
-    fn an_authority_that_cannot_be_reached_is_told_apart() {
-        let transport = TransportError::Silent("https://login.example.test".to_owned());
+    fn an_unreachable_authority_is_distinguished() {
+        let transport = TransportError::Timeout("https://login.example.test".to_owned());
         let inner = azure_core::Error::new(ErrorKind::Io, transport);
         let error = azure_core::Error::with_error(ErrorKind::Credential, inner, "it failed");
         assert!(matches!(explain(error), SignInError::Unreachable(_)));

@@ -1,6 +1,6 @@
-//! The identity of the Azure resource that this runs on: an endpoint of the
-//! machine's own gives the token, at the address that App Service names in the
-//! environment or at the one that every virtual machine has.
+//! The managed identity of the Azure resource that this process runs on. A local
+//! endpoint issues the token: the one that App Service names in the environment, or the
+//! metadata address of virtual machines.
 
 use std::sync::Arc;
 
@@ -32,11 +32,11 @@ pub(super) fn endpoint() -> Result<Allowed, SignInError> {
     let endpoint = std::env::var("IDENTITY_ENDPOINT");
     let endpoint = endpoint.unwrap_or_else(|_| METADATA.to_owned());
     let endpoint = Url::parse(&endpoint)
-        .map_err(|_| SignInError::Setup("IDENTITY_ENDPOINT is no URL".to_owned()))?;
+        .map_err(|_| SignInError::Setup("IDENTITY_ENDPOINT is not a URL".to_owned()))?;
     if std::env::var_os("IDENTITY_ENDPOINT").is_some()
         && std::env::var_os("IDENTITY_HEADER").is_none_or(|header| header.is_empty())
     {
-        let reason = "IDENTITY_ENDPOINT is set, and IDENTITY_HEADER is not: App Service sets both";
+        let reason = "IDENTITY_ENDPOINT is set, but IDENTITY_HEADER is not: App Service sets both";
         return Err(SignInError::Setup(reason.to_owned()));
     }
     Allowed::machine(&endpoint)
@@ -78,9 +78,8 @@ mod tests {
 
     const SCOPE: &str = "https://api.securitycenter.microsoft.com/.default";
 
-    /// Who the token is for that this identity gets, where the line to the
-    /// metadata address leads to a simulator. Only the line: the request is as
-    /// for the real one.
+    /// Returns the audience of the token for this identity. Only the connection to the
+    /// metadata address is redirected to a simulator; the request is the real one.
     async fn signs_in(
         simulator: &Simulator,
         identity: ManagedIdentity,

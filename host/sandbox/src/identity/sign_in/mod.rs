@@ -1,7 +1,6 @@
-//! Sign-in: tokens from Entra ID, by Microsoft's own library where it can, over
-//! the host's own way out. Each source asks exactly the endpoints that its kind
-//! of credential has, and keeps nothing: [`Credential`](super::Credential)
-//! keeps tokens.
+//! Sign-in: tokens from Entra ID, by Microsoft's library where it supports the method,
+//! over the host's own connections. Each source sends requests only to the endpoints of
+//! its kind of credential. It keeps no token: [`Credential`](super::Credential) does.
 
 mod app;
 mod certificate;
@@ -71,31 +70,31 @@ pub enum Method {
         /// The file.
         token_file: PathBuf,
     },
-    /// The identity of the Azure resource that this runs on: of App Service
-    /// where `IDENTITY_ENDPOINT` and `IDENTITY_HEADER` are set, else of the
-    /// virtual machine.
+    /// The identity of the Azure resource that this process runs on: of App Service if
+    /// `IDENTITY_ENDPOINT` and `IDENTITY_HEADER` are set, otherwise of the virtual
+    /// machine.
     ManagedIdentity(ManagedIdentity),
     /// Whoever is signed in to the Azure CLI: the program `az` on the path.
     AzureCli {
-        /// Another tenant than the one that `az` is signed in to.
+        /// The tenant, if it is not the one that `az` is signed in to.
         tenant: Option<String>,
     },
-    /// A person, who types a code into a browser: a delegated token.
+    /// A user types a code into a browser: a delegated token.
     DeviceCode {
         /// The app, a public client.
         app: App,
-        /// Who shows the code.
+        /// Shows the code.
         prompt: Prompt,
     },
 }
 
-/// Sign-ins are repeated where the authority is busy or the line drops: this
-/// often, and for this many seconds.
-const RETRIES: u32 = 3;
-const RETRYING: i64 = 15;
+/// How often a sign-in is retried if the authority is busy or the connection fails, and
+/// for how many seconds in total.
+const MAX_RETRIES: u32 = 3;
+const MAX_RETRY_SECONDS: i64 = 15;
 
-/// How long all of it may take, where no person is waited for.
-const PATIENCE: Duration = Duration::from_secs(90);
+/// Timeout of a whole sign-in without user interaction.
+const SIGN_IN_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// A source of tokens from Entra ID.
 pub struct SignIn {
@@ -133,42 +132,43 @@ impl SignIn {
         }
         let credential = self.credential()?;
         let scope = self.scope();
-        let token = tokio::time::timeout(PATIENCE, credential.get_token(&[&scope], None)).await;
+        let token =
+            tokio::time::timeout(SIGN_IN_TIMEOUT, credential.get_token(&[&scope], None)).await;
         let token = token.map_err(|_| {
-            let reason = format!("there is no token after {PATIENCE:?}");
-            self.told(SignInError::Unreachable(reason))
+            let reason = format!("there was no token after {SIGN_IN_TIMEOUT:?}");
+            self.name_credential(SignInError::Unreachable(reason))
         })?;
-        fetched(&token.map_err(|error| self.told(failure::explain(error)))?)
+        fetched(&token.map_err(|error| self.name_credential(failure::explain(error)))?)
     }
 
-    /// Which credential it is, where neither it nor an authority says so.
-    fn told(&self, error: SignInError) -> SignInError {
+    /// Names the credential, if neither the credential nor the authority does.
+    fn name_credential(&self, error: SignInError) -> SignInError {
         let (whose, advice) = match (&self.method, &error) {
             (Method::ManagedIdentity(_), SignInError::Unreachable(_)) => {
-                ("the managed identity", " (is this a resource of Azure's?)")
+                ("the managed identity", " (is this an Azure resource?)")
             }
             (Method::ManagedIdentity(_), _) => (
                 "the managed identity",
-                " (is it assigned to this resource, and is it the right identity?)",
+                " (is it assigned to this resource, and is it the configured one?)",
             ),
             (Method::AzureCli { .. }, _) => ("the Azure CLI", ""),
             _ => return error,
         };
-        let told = |reason: String| format!("{whose} gives no token: {reason}{advice}");
+        let named = |reason: String| format!("{whose} returned no token: {reason}{advice}");
         match error {
-            SignInError::Setup(reason) => SignInError::Setup(told(reason)),
-            SignInError::Unreachable(reason) => SignInError::Unreachable(told(reason)),
+            SignInError::Setup(reason) => SignInError::Setup(named(reason)),
+            SignInError::Unreachable(reason) => SignInError::Unreachable(named(reason)),
             SignInError::Refused { codes, message } => SignInError::Refused {
                 codes,
-                message: told(message),
+                message: named(message),
             },
-            SignInError::Unreadable(reason) => SignInError::Unreadable(told(reason)),
+            SignInError::Unreadable(reason) => SignInError::Unreadable(named(reason)),
             error => error,
         }
     }
 
-    /// A new one each time: Microsoft's keep their tokens, and know no way to
-    /// be asked for another.
+    /// A new credential for each fetch: Microsoft's types cache their token and cannot
+    /// be made to fetch another one.
     fn credential(&self) -> Result<Arc<dyn TokenCredential>, SignInError> {
         let setup = |error: azure_core::Error| SignInError::Setup(error.to_string());
         Ok(match &self.method {
@@ -232,8 +232,8 @@ impl SignIn {
         ClientOptions {
             transport: Some(Transport::new(Arc::new(self.client(allowed)))),
             retry: RetryOptions::exponential(ExponentialRetryOptions {
-                max_retries: RETRIES,
-                max_total_elapsed: azure_core::time::Duration::seconds(RETRYING),
+                max_retries: MAX_RETRIES,
+                max_total_elapsed: azure_core::time::Duration::seconds(MAX_RETRY_SECONDS),
                 ..ExponentialRetryOptions::default()
             }),
             ..ClientOptions::default()

@@ -25,11 +25,11 @@ use crate::{
 /// The longest answer, in bytes. A token has a few thousand.
 const MAX_ANSWER: usize = 256 * 1024;
 
-/// The longest pause that is granted to who asks for one, in seconds.
-const LONGEST_PAUSE: u64 = 5;
+/// The longest retry-after that is passed to the library, in seconds.
+const MAX_RETRY_AFTER: u64 = 5;
 
-/// How long one request may take.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Timeout of one request.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The endpoints that a credential has.
 #[derive(Debug, Clone)]
@@ -54,7 +54,7 @@ impl Allowed {
         let target = Target::machine(url).ok_or_else(|| {
             let origin = url.origin().ascii_serialization();
             SignInError::Setup(format!(
-                "the endpoint of the managed identity, {origin}, is no address of this machine's"
+                "the endpoint of the managed identity, {origin}, is not a local address of this machine"
             ))
         })?;
         Ok(Self {
@@ -62,7 +62,7 @@ impl Allowed {
         })
     }
 
-    /// The same, where a test leads the line elsewhere.
+    /// An endpoint whose connection a test redirects.
     #[cfg(test)]
     pub(super) fn leading(url: Url, target: Target) -> Self {
         Self {
@@ -71,7 +71,7 @@ impl Allowed {
     }
 
     /// Where a request goes, if it may. A query is the request's own.
-    fn target(&self, asked: &Url) -> Option<&Target> {
+    fn target(&self, requested: &Url) -> Option<&Target> {
         let same = |known: &Url| {
             let bare = |url: &Url| {
                 let mut url = url.clone();
@@ -79,31 +79,31 @@ impl Allowed {
                 url.set_fragment(None);
                 url
             };
-            bare(known) == bare(asked)
+            bare(known) == bare(requested)
         };
         let found = self.endpoints.iter().find(|(known, _)| same(known));
         found.map(|(_, target)| target)
     }
 }
 
-/// What a request came to.
+/// Why a request has no usable answer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum TransportError {
-    #[error("{0} is no endpoint of this credential")]
+    #[error("{0} is not an endpoint of this credential")]
     Forbidden(String),
     #[error("{0}")]
     Unreachable(String),
-    #[error("{0} did not answer within {PATIENCE:?}")]
-    Silent(String),
-    #[error("the answer of {0} makes no sense")]
-    Senseless(String),
+    #[error("{0} did not answer within {REQUEST_TIMEOUT:?}")]
+    Timeout(String),
+    #[error("the answer of {0} cannot be read")]
+    Unreadable(String),
 }
 
-/// Shorter than any secret of Entra ID's, in bytes. To cut out less would spoil
-/// the words by which an answer is understood.
-const LEAST_SECRET: usize = 6;
+/// Shorter than any secret of Entra ID, in bytes. Removing shorter texts would make
+/// error messages unreadable.
+const MIN_SECRET: usize = 6;
 
-/// The members of a form that prove who somebody is.
+/// The form fields that prove an identity.
 const SECRETS: [&str; 6] = [
     "client_secret",
     "client_assertion",
@@ -116,8 +116,8 @@ const SECRETS: [&str; 6] = [
 /// The headers that do.
 const SECRET_HEADERS: [&str; 3] = ["authorization", "x-identity-header", "secret"];
 
-/// What a refusal must not quote: the secrets that were sent, as they are and
-/// as a form writes them.
+/// The secrets of a request, literally and form-encoded. An error message must not
+/// quote them.
 fn secrets(request: &http::Request<Bytes>) -> Vec<SecretString> {
     let form = request.body();
     let mut secrets = Vec::new();
@@ -134,11 +134,11 @@ fn secrets(request: &http::Request<Bytes>) -> Vec<SecretString> {
             secrets.push(SecretString::from(value));
         }
     }
-    secrets.retain(|secret| secret.expose_secret().len() >= LEAST_SECRET);
+    secrets.retain(|secret| secret.expose_secret().len() >= MIN_SECRET);
     secrets
 }
 
-/// An answer in which these are cut out, also where JSON escapes them.
+/// Removes these from an answer, also if JSON escapes them.
 fn without(body: Bytes, secrets: &[SecretString]) -> Bytes {
     let cut = |body, secret: &SecretString| redact(body, secret.expose_secret().as_bytes());
     secrets.iter().fold(body.to_vec(), cut).into()
@@ -160,7 +160,7 @@ fn is_sane(body: &[u8]) -> bool {
         "interval",
     ];
     let Ok(serde_json::Value::Object(answer)) = serde_json::from_slice(body) else {
-        // Not for this to say.
+        // The endpoint itself reports that it is wrong.
         return true;
     };
     TIMES
@@ -203,15 +203,16 @@ impl Client {
         if let Ok(host) = host.parse() {
             headers.insert(http::header::HOST, host);
         }
-        let answer = tokio::time::timeout(PATIENCE, self.exchange(target, request))
+        let answer = tokio::time::timeout(REQUEST_TIMEOUT, self.exchange(target, request))
             .await
-            .map_err(|_| TransportError::Silent(origin))??;
+            .map_err(|_| TransportError::Timeout(origin))??;
         if !answer.status().is_success() {
             return Ok(answer.map(|body| without(body, &secrets)));
         }
-        match is_sane(answer.body()) {
-            true => Ok(answer),
-            false => Err(TransportError::Senseless(target.authority())),
+        if is_sane(answer.body()) {
+            Ok(answer)
+        } else {
+            Err(TransportError::Unreadable(target.authority()))
         }
     }
 
@@ -223,10 +224,7 @@ impl Client {
     ) -> Result<http::Response<Bytes>, TransportError> {
         let request = request.map(Full::new);
         let lost = |error: hyper::Error| {
-            let reason = format!(
-                "{} does not answer as it should: {error}",
-                target.authority()
-            );
+            let reason = format!("{} sent an invalid answer: {error}", target.authority());
             TransportError::Unreachable(reason)
         };
         let stream = dial(target, &self.network, &|_| {})
@@ -270,7 +268,8 @@ impl HttpClient for Client {
             .iter()
             .filter_map(|(name, value)| {
                 let value = value.to_str().ok()?;
-                // The library would wait for as long as it is told to.
+                // Without this bound, the library would wait as long as the header
+                // says.
                 if is_pause(name.as_str()) && !is_short(value) {
                     return None;
                 }
@@ -288,7 +287,7 @@ impl HttpClient for Client {
     }
 }
 
-/// Whether this header says how long to wait.
+/// Whether this header has a retry-after.
 fn is_pause(name: &str) -> bool {
     matches!(
         name,
@@ -296,12 +295,12 @@ fn is_pause(name: &str) -> bool {
     )
 }
 
-/// Whether nobody would mind to wait for so many seconds, or milliseconds.
+/// Whether this retry-after, in seconds or milliseconds, is short enough.
 fn is_short(pause: &str) -> bool {
     pause
         .trim()
         .parse::<u64>()
-        .is_ok_and(|pause| pause <= LONGEST_PAUSE)
+        .is_ok_and(|pause| pause <= MAX_RETRY_AFTER)
 }
 
 impl fmt::Debug for Client {
@@ -336,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn times_that_there_are_not_are_refused_before_a_library_adds_them_up() {
+    fn out_of_range_lifetimes_are_refused_before_the_library_overflows() {
         for sane in [
             r#"{"expires_in":3599,"access_token":"a"}"#,
             r#"{"expires_in":"3599","expires_on":"1893456000"}"#,
@@ -361,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn a_credential_reaches_its_own_endpoints_alone() {
+    fn a_credential_reaches_only_its_own_endpoints() {
         let token = "https://login.example.test/contoso.test/oauth2/v2.0/token";
         let allowed = Allowed::service([token.parse().unwrap()]).unwrap();
         let reaches = |url: &str| allowed.target(&url.parse().unwrap()).is_some();
@@ -383,12 +382,12 @@ mod tests {
     }
 
     #[test]
-    fn the_metadata_address_is_reached_by_who_is_meant_to_alone() {
+    fn only_a_managed_identity_reaches_the_metadata_address() {
         let metadata: Url = super::super::managed_identity::METADATA.parse().unwrap();
         let allowed = Allowed::machine(&metadata).unwrap();
-        let mut asked = metadata.clone();
-        asked.set_query(Some("api-version=2018-02-01&resource=x"));
-        assert!(allowed.target(&asked).is_some());
+        let mut requested = metadata.clone();
+        requested.set_query(Some("api-version=2018-02-01&resource=x"));
+        assert!(allowed.target(&requested).is_some());
         assert!(
             allowed
                 .target(&"http://169.254.169.254/metadata/instance".parse().unwrap())

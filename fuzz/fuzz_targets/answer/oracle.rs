@@ -1,5 +1,5 @@
-//! What came, against which every result is held: which may stand for it, and
-//! what has to be in it.
+//! The expected result for an answer: which cases are allowed, and what they must
+//! contain.
 
 use std::borrow::Cow;
 
@@ -26,15 +26,15 @@ const NAME: &str = "LAPTOP-7";
 /// The longest text of the service's that an error carries, in bytes.
 const MAX_WORDS: usize = 4096;
 
-/// What came, against which every result is held.
-pub(super) struct Whole<'a> {
+/// The answer that every result is compared with.
+pub(super) struct Oracle<'a> {
     pub(super) sent: &'a Result<Answer, Failure>,
     /// The body of an answer, if it is text.
     pub(super) text: Option<&'a str>,
 }
 
-impl<'a> Whole<'a> {
-    /// A success is for a 2xx with a text alone.
+impl<'a> Oracle<'a> {
+    /// Only a 2xx with a text is a success.
     pub(super) fn success(&self) -> &'a str {
         assert!(matches!(
             self.sent,
@@ -81,10 +81,10 @@ impl<'a> Whole<'a> {
         }
     }
 
-    /// `link` is the query of the next page alone.
+    /// `link` is only the query of the next page.
     pub(super) fn machines(&self, list: &MachinePage, link: Option<&str>) {
         if let Ok(Answer { status: 404, .. }) = self.sent {
-            // A proxy's 404 is no empty fleet: the service's own names a code.
+            // The 404 of a proxy is not an empty fleet: the service's own has a code.
             assert!(list.machines.is_empty() && link.is_none());
             let text = String::from_utf8_lossy(self.body());
             assert!(json::is_json(&text) && text.contains('{'));
@@ -134,7 +134,7 @@ impl<'a> Whole<'a> {
         }
     }
 
-    /// Which cases may stand for what came, by the contract's words.
+    /// The cases that the contract allows for an answer.
     pub(super) fn refused(&self, error: &Refused, kind: Kind) {
         let post = matches!(kind, Kind::Offboard | Kind::Tag | Kind::Cancel);
         let (status, retry_after) = match self.sent {
@@ -171,8 +171,8 @@ impl<'a> Whole<'a> {
             error.case
         );
 
-        // The promise that matters most, once more and by itself: where a POST
-        // may have been carried out, no case says that it was not.
+        // The most important property, checked once more and by itself: if a POST may
+        // have been carried out, no case reports that it was not.
         let left = !matches!(
             self.sent,
             Err(Failure::NoCredential(_) | Failure::Denied(_) | Failure::NotSent(_))
@@ -214,7 +214,7 @@ impl<'a> Whole<'a> {
         if said.code.is_some() || said.target.is_some() {
             assert!(json::is_json(&text));
         } else if !json::is_json(&text) {
-            // Somebody else's words, from their beginning.
+            // A text of another source, from its beginning.
             let message = said.message.as_deref().unwrap_or_default();
             assert!(text.trim().starts_with(message));
             assert!(message.len() > MAX_WORDS - 4 || message == text.trim());
@@ -234,7 +234,7 @@ impl<'a> Whole<'a> {
             }
             Some(_) => return,
         };
-        // A list never ends where its next link says that it goes on.
+        // A list never ends if its next link has another page.
         let next = next.expect("a next link was lost");
         // `url` leaves out what browsers leave out.
         if link.trim() != link || link.contains(['\t', '\n', '\r']) {
@@ -254,7 +254,7 @@ impl<'a> Whole<'a> {
             .find(|(name, _)| name == "value")
             .map(|(_, value)| value)?;
         value.is_array().then_some(())?;
-        // The same member again, in the words of the body.
+        // The same member, as the body has it.
         #[derive(Deserialize)]
         struct Page<'a> {
             #[serde(borrow)]

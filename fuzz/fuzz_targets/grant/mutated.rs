@@ -1,10 +1,10 @@
-//! Requests that are nearly the right one: some of its pieces bent, each in a way
-//! that a reader may take for the right piece.
+//! Mutated requests: the ordered request with some of its parts changed, each in a way
+//! that a parser may confuse with the ordered part.
 
 use arbitrary::{Result, Unstructured};
 use serde_json::Value;
 
-use super::ordered::{Members, Ordered, Request};
+use super::expected::{Expected, Members, Request};
 
 pub(super) const METHODS: &[&str] = &[
     "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "get", "post", "X",
@@ -12,7 +12,7 @@ pub(super) const METHODS: &[&str] = &[
 
 pub(super) const SCHEMES: &[&str] = &["https", "http", "HTTPS", "ws", "file", "https:", ""];
 
-/// What may make another place of a text that looks like the right one.
+/// Characters and texts that may change the meaning of a similar text.
 pub(super) const ODD: &[&str] = &[
     "/",
     "//",
@@ -184,24 +184,24 @@ pub(super) const JSON: &[&str] = &[
     "\\/",
 ];
 
-/// The right request, with some of its pieces bent.
-pub(super) fn bent(
+/// The ordered request, with some of its parts mutated.
+pub(super) fn mutated(
     u: &mut Unstructured<'_>,
     right: &Request,
-    ordered: &Ordered,
+    expected: &Expected,
 ) -> Result<Request> {
-    let mut asked = right.clone();
+    let mut request = right.clone();
     let which: u8 = u.arbitrary()?;
     if which & 1 != 0 {
-        asked.method = one_of(u, METHODS, &right.method)?;
+        request.method = one_of(u, METHODS, &right.method)?;
     }
     if which & 2 != 0 {
-        asked.scheme = one_of(u, SCHEMES, &right.scheme)?;
+        request.scheme = one_of(u, SCHEMES, &right.scheme)?;
     }
     if which & 4 != 0 {
-        let host = ordered.root.host_str().unwrap_or_default();
-        let port = ordered.root.port_or_known_default().unwrap_or_default();
-        asked.authority = match u.int_in_range(0..=3)? {
+        let host = expected.root.host_str().unwrap_or_default();
+        let port = expected.root.port_or_known_default().unwrap_or_default();
+        request.authority = match u.int_in_range(0..=3)? {
             0 => format!("{host}:{port}"),
             1 => host.to_owned(),
             2 => right.authority.to_uppercase(),
@@ -209,14 +209,14 @@ pub(super) fn bent(
         };
     }
     if which & 8 != 0 {
-        asked.path = near(u, &right.path, ODD)?;
+        request.path = near(u, &right.path, ODD)?;
     }
     if which & 16 != 0 {
         let query = match u.ratio(1, 4)? {
             true => (*u.choose(QUERIES)?).to_owned(),
             false => right.query.clone().unwrap_or_default(),
         };
-        asked.query = match u.int_in_range(0..=4)? {
+        request.query = match u.int_in_range(0..=4)? {
             0 => None,
             1 => Some(query),
             2 => Some(format!("{query}&{}", u.choose(QUERIES)?)),
@@ -226,8 +226,8 @@ pub(super) fn bent(
     if which & 32 != 0 {
         for _ in 0..u.int_in_range(0..=6)? {
             let name = (*u.choose(HEADERS)?).to_owned();
-            let at = u.int_in_range(0..=asked.headers.len())?;
-            asked.headers.insert(
+            let at = u.int_in_range(0..=request.headers.len())?;
+            request.headers.insert(
                 at,
                 match u.ratio(1, 8)? {
                     true => near(u, &name, ODD)?,
@@ -238,16 +238,16 @@ pub(super) fn bent(
     }
     if which & 64 != 0 {
         let body = String::from_utf8_lossy(&right.body).into_owned();
-        asked.body = match u.int_in_range(0..=7)? {
+        request.body = match u.int_in_range(0..=7)? {
             0 => u.arbitrary::<&[u8]>()?.to_vec(),
             // The same texts in another spelling.
-            1 => spelled(u, &ordered.members)?.into_bytes(),
+            1 => spelled(u, &expected.members)?.into_bytes(),
             // JSON of other members, or of another form.
-            2 | 3 => members(u, &ordered.members)?.into_bytes(),
+            2 | 3 => members(u, &expected.members)?.into_bytes(),
             _ => near(u, &body, JSON)?.into_bytes(),
         };
     }
-    Ok(asked)
+    Ok(request)
 }
 
 pub(super) fn one_of(u: &mut Unstructured<'_>, list: &[&str], right: &str) -> Result<String> {
@@ -293,7 +293,7 @@ pub(super) fn spelled(u: &mut Unstructured<'_>, members: &Members) -> Result<Str
 }
 
 /// An object or an array of some members, the right one among them or not.
-pub(super) fn members(u: &mut Unstructured<'_>, ordered: &Members) -> Result<String> {
+pub(super) fn members(u: &mut Unstructured<'_>, expected: &Members) -> Result<String> {
     const NAMES: [&str; 9] = [
         "Comment",
         "Value",
@@ -310,10 +310,10 @@ pub(super) fn members(u: &mut Unstructured<'_>, ordered: &Members) -> Result<Str
         let value = match u.int_in_range(0..=3)? {
             0 => (*u.choose(JSON)?).to_owned(),
             1 => Value::from(text(u)?).to_string(),
-            // One of the right texts, and not always behind its own name.
-            _ => match ordered.is_empty() {
+            // One of the expected texts, possibly under another name.
+            _ => match expected.is_empty() {
                 true => "\"\"".to_owned(),
-                false => Value::from(u.choose(ordered)?.1.as_str()).to_string(),
+                false => Value::from(u.choose(expected)?.1.as_str()).to_string(),
             },
         };
         let name = Value::from(*u.choose(&NAMES)?);

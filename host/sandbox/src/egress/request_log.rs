@@ -1,13 +1,13 @@
-//! The audit's lines for one request: one before anything of it leaves, and one
-//! when it ends, also where it is dropped half-way; one for a request that is
-//! refused. A plugin that asks with megabytes does not fill memory or the disk.
+//! The audit entries of one request. A permitted request has one before any of it is
+//! sent, and one when it ends, also if it is cancelled. A refused request has one. Long
+//! requests fill neither memory nor the disk.
 
 use std::time::{Instant, SystemTime};
 
 use wasmtime_wasi_http::Error;
 
 use super::{
-    audit::{Entry, Phase},
+    audit::{AuditedRequest, Phase},
     call_context::CallContext,
 };
 use crate::{
@@ -15,14 +15,14 @@ use crate::{
     identity::Token,
 };
 
-/// The longest method, scheme or authority on record, in characters.
+/// The longest recorded method, scheme or authority, in characters.
 const MAX_WORDS: usize = 200;
 
-/// The longest query on record, in characters.
+/// The longest recorded query, in characters.
 const MAX_QUERY: usize = 2000;
 
 /// One request on its way.
-pub(super) struct Note<'a> {
+pub(super) struct RequestLog<'a> {
     context: &'a CallContext,
     time: SystemTime,
     began: Instant,
@@ -39,15 +39,15 @@ enum Decision {
     Refused(Refusal),
 }
 
-impl<'a> Note<'a> {
+impl<'a> RequestLog<'a> {
     pub(super) fn new(context: &'a CallContext, head: &http::request::Parts) -> Self {
         let authority = head.uri.authority();
-        let mut note = Self::header(context);
-        note.method = brief(head.method.as_str());
-        note.scheme = brief(head.uri.scheme_str().unwrap_or_default());
-        note.authority = authority.map_or_else(String::new, |name| brief(name.as_str()));
-        note.query = head.uri.query().map(|query| cut(query, MAX_QUERY));
-        note
+        let mut log = Self::header(context);
+        log.method = brief(head.method.as_str());
+        log.scheme = brief(head.uri.scheme_str().unwrap_or_default());
+        log.authority = authority.map_or_else(String::new, |name| brief(name.as_str()));
+        log.query = head.uri.query().map(|query| cut(query, MAX_QUERY));
+        log
     }
 
     /// For a header that was tried before there was a request.
@@ -64,8 +64,7 @@ impl<'a> Note<'a> {
         }
     }
 
-    /// Puts on record that the request is let out. It may not leave before
-    /// that.
+    /// Records that the request is permitted. It must not be sent before that.
     pub(super) fn allow(&mut self, route: Route, token: &Token) -> Result<(), Refusal> {
         // The guest never had the token; a record is kept for longer than one
         // can be sure of that.
@@ -74,7 +73,7 @@ impl<'a> Note<'a> {
             let clean = token.redact(query.into_bytes());
             String::from_utf8_lossy(&clean).into_owned()
         });
-        self.tell(Phase::Decision, Some(route), None)?;
+        self.record(Phase::Decision, Some(route), None)?;
         self.decision = Decision::Allowed(route);
         Ok(())
     }
@@ -85,7 +84,7 @@ impl<'a> Note<'a> {
         Error::HttpRequestDenied
     }
 
-    fn tell(
+    fn record(
         &self,
         phase: Phase,
         route: Option<Route>,
@@ -96,7 +95,7 @@ impl<'a> Note<'a> {
             Phase::Decision => None,
             Phase::End => context.recorder.exchange(),
         };
-        context.auditor.note(&Entry {
+        context.auditor.record(&AuditedRequest {
             time: self.time,
             phase,
             call: context.call,
@@ -114,21 +113,21 @@ impl<'a> Note<'a> {
     }
 }
 
-impl Drop for Note<'_> {
+impl Drop for RequestLog<'_> {
     fn drop(&mut self) {
         if matches!(self.decision, Decision::Open) {
             self.refuse(Refusal::Unfinished);
         }
-        // What cannot be put on record here ends all that would follow.
+        // If this entry cannot be recorded, the auditor refuses all later requests.
         let _ = match &self.decision {
-            Decision::Allowed(route) => self.tell(Phase::End, Some(*route), None),
-            Decision::Refused(refusal) => self.tell(Phase::Decision, None, Some(refusal)),
+            Decision::Allowed(route) => self.record(Phase::End, Some(*route), None),
+            Decision::Refused(refusal) => self.record(Phase::Decision, None, Some(refusal)),
             Decision::Open => Ok(()),
         };
     }
 }
 
-/// The plugin's own words, as far as a record needs them.
+/// A text of the plugin, truncated for the record.
 pub(super) fn brief(text: &str) -> String {
     cut(text, MAX_WORDS)
 }

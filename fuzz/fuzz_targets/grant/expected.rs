@@ -1,5 +1,5 @@
-//! What was ordered, as the oracle knows it: it reads what was let through as a
-//! URL and as JSON, as the service would.
+//! The ordered request, as the oracle knows it: it reads the permitted request as a URL
+//! and as JSON, like the service.
 
 use std::collections::HashSet;
 
@@ -14,7 +14,7 @@ pub(super) const PERMITTED: [&str; 5] = [
     "user-agent",
 ];
 
-/// The query that was ordered, as a form says it.
+/// The ordered query, form-decoded.
 #[derive(Debug)]
 pub(super) enum Query {
     None,
@@ -24,20 +24,20 @@ pub(super) enum Query {
     Filter,
 }
 
-/// What was ordered, as the oracle knows it.
+/// What was expected, as the oracle knows it.
 #[derive(Debug)]
-pub(super) struct Ordered {
+pub(super) struct Expected {
     pub(super) root: Url,
     pub(super) method: &'static str,
     pub(super) segments: Vec<String>,
     pub(super) query: Query,
-    /// The members of the body, all of them texts; none for a read.
+    /// The members of the body, all of them texts; `None` for a read.
     pub(super) members: Members,
 }
 
 pub(super) type Members = Vec<(&'static str, String)>;
 
-/// A request of its own pieces.
+/// A request from its parts.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Request {
     pub(super) method: String,
@@ -49,7 +49,7 @@ pub(super) struct Request {
     pub(super) body: Vec<u8>,
 }
 
-/// Where a page before said that the list goes on.
+/// The query of the next page.
 pub(super) fn on(cursor: Option<&str>) -> Option<Query> {
     cursor.map(|query| Query::Exactly(query.to_owned()))
 }
@@ -72,11 +72,11 @@ impl Query {
     }
 
     /// Whether this is it, read as a form.
-    pub(super) fn admits(&self, asked: Option<&str>, url: &Url) {
+    pub(super) fn admits(&self, request: Option<&str>, url: &Url) {
         let mut pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
         match self {
-            Self::None => assert_eq!(asked, None, "a query where there may be none"),
-            Self::Exactly(query) => assert_eq!(asked, Some(query.as_str())),
+            Self::None => assert_eq!(request, None, "a query where there may be none"),
+            Self::Exactly(query) => assert_eq!(request, Some(query.as_str())),
             Self::Says(wanted) => {
                 let mut wanted = wanted.clone();
                 wanted.sort();
@@ -97,7 +97,7 @@ impl Query {
     }
 }
 
-impl Ordered {
+impl Expected {
     /// The request as the plugin should make it.
     pub(super) fn right(&self) -> Request {
         let host = self.root.host_str().unwrap_or_default();
@@ -160,12 +160,12 @@ fn object(members: &Members) -> Value {
         .collect()
 }
 
-/// The body means these members and says each once.
+/// The body has these members, each once.
 pub(super) fn only(body: &[u8], members: &Members) {
     let value: Value = serde_json::from_slice(body).expect("a body that is let through is JSON");
     assert_eq!(value, object(members));
-    // A reader that takes the last of two members, and one that takes the
-    // first, understand the same: no other text can hold a second one.
+    // A reader that uses the last of two equal members and one that uses the first see
+    // the same value: there is no second one.
     let quotes = quotes(body);
     assert_eq!(quotes, 4 * members.len(), "a name and a value for each");
 }

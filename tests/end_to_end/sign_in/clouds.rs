@@ -237,11 +237,11 @@ fn what_makes_no_sense_together_is_refused() {
         ),
         (
             vec!["--authority=http://login.microsoftonline.com"],
-            "https and a host alone",
+            "the scheme https and a host",
         ),
         (
             vec!["--authority=https://login.microsoftonline.com/tenant"],
-            "https and a host alone",
+            "the scheme https and a host",
         ),
         (
             vec!["--resource=https://api.security.microsoft.com"],
@@ -249,7 +249,7 @@ fn what_makes_no_sense_together_is_refused() {
         ),
         (
             vec!["--api-root=http://api.security.microsoft.com"],
-            "clear",
+            "plain HTTP",
         ),
         (vec!["--cloud=china"], "gcc-high"),
     ] {
@@ -326,7 +326,7 @@ fn a_token_of_microsoft_s_goes_to_no_host_that_nobody_knows() {
     let refused = outcome(&mut command);
     assert_eq!(refused.code, 2, "{refused:?}");
     let words = [
-        "no known host",
+        "not a listed host",
         "login.microsoftonline.com",
         "--allow-api-host 127.0.0.1",
     ];

@@ -70,7 +70,7 @@ fn an_identity_that_the_resource_does_not_have_is_told() {
     let error = assert_not_sent(&world, &mut on_app_service(&world, &args), 3);
     assert_says(
         text(&error, "message"),
-        &["not been assigned", "--identity"],
+        &["not been assigned", "setting `identity`"],
     );
 }
 
@@ -92,12 +92,18 @@ fn an_endpoint_that_is_not_the_machine_s_own_gets_no_secret() {
     let mut command = on_app_service(&world, &run(&machine));
     command.env("IDENTITY_ENDPOINT", "https://identity.evil.test/msi/token");
     let error = assert_not_sent(&world, &mut command, 3);
-    assert_says(text(&error, "message"), &["no address of this machine"]);
+    assert_says(
+        text(&error, "message"),
+        &["not a local address of this machine"],
+    );
     for elsewhere in ["http://20.50.0.1/token", "https://[2603:1030::1]/token"] {
         let mut command = on_app_service(&world, &run(&machine));
         command.env("IDENTITY_ENDPOINT", elsewhere);
         let error = assert_not_sent(&world, &mut command, 3);
-        assert_says(text(&error, "message"), &["no address of this machine"]);
+        assert_says(
+            text(&error, "message"),
+            &["not a local address of this machine"],
+        );
     }
     let mut command = on_app_service(&world, &run(&machine));
     command.env_remove("IDENTITY_HEADER");

@@ -110,7 +110,7 @@ fn a_program_that_gives_no_token_is_told_by_its_name() {
     let machine = world.machine();
     for (text_of_it, told) in [
         ("exit 7", "exit status: 7"),
-        ("echo hunter2 hunter2", "no bearer token"),
+        ("echo hunter2 hunter2", "not allowed in bearer tokens"),
         (
             "echo '{\"secret\": \"hunter2\"}'",
             "its JSON has no accessToken",
@@ -303,7 +303,7 @@ fn a_later_token_of_another_tenant_is_not_used() {
     assert!(known.exists());
     assert_says(
         text(&ended.row()["error"], "message"),
-        &["is of the tenant 66666666", "11111111"],
+        &["belongs to the tenant 66666666", "11111111"],
     );
     assert_eq!(service.posts(), 0);
     for request in service.received() {

@@ -149,7 +149,7 @@ impl SignIn {
             }
             (Method::ManagedIdentity(_), _) => (
                 "the managed identity",
-                " (is it assigned to this resource, and is it the configured one?)",
+                " (is it assigned to this resource, and does the setting `identity` name it?)",
             ),
             (Method::AzureCli { .. }, _) => ("the Azure CLI", ""),
             _ => return error,

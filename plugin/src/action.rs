@@ -8,8 +8,8 @@ use crate::{
 /// Reads one machine action.
 ///
 /// # Errors
-/// It is not a JSON object with an `id`, a `type` and a `status`; said in
-/// words.
+/// It is not a JSON object with an `id`, a `type` and a `status`. The error is a
+/// message.
 pub fn parse(text: &str) -> Result<MachineAction, String> {
     let members = Members::parse(text).map_err(|error| format!("not a machine action: {error}"))?;
     let needed = |name: &str| {

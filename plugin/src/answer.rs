@@ -22,7 +22,7 @@ const MAX_MESSAGE: usize = 4096;
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
-    /// The `Retry-After` header, as it stands.
+    /// The value of the `Retry-After` header.
     pub retry_after: Option<String>,
     /// The body.
     pub body: Vec<u8>,
@@ -34,21 +34,21 @@ pub enum Failure {
     /// The host has no credential; nothing was sent.
     #[error("{0}")]
     NoCredential(String),
-    /// The host did not let the request out.
+    /// The host refused the request.
     #[error("{0}")]
     Denied(String),
     /// The request never left.
     #[error("{0}")]
     NotSent(String),
-    /// The request may have left, and no answer came.
+    /// The request may have been sent, and no answer was received.
     #[error("{0}")]
     NoAnswer(String),
-    /// A status came, and then no complete body.
+    /// A status was received, but no complete body.
     #[error("{reason}")]
     Broken {
         /// The HTTP status.
         status: u16,
-        /// The `Retry-After` header, as it stands.
+        /// The value of the `Retry-After` header.
         retry_after: Option<String>,
         /// What happened to the body.
         reason: String,
@@ -107,8 +107,8 @@ pub fn cancel_action(
     read(sent, |text| same_action(action_id, action::parse(text)?))
 }
 
-/// The answer to a tag on this machine: the machine, updated. Whether the tag
-/// is among its tags at once is unsourced, so the machine alone is looked at.
+/// The answer to a tag on this machine: the updated machine. Whether its tags include
+/// the new one at once is unsourced, so only the machine id is checked.
 ///
 /// # Errors
 /// Anything but a 2xx with this machine.
@@ -142,7 +142,7 @@ pub fn get_machine(machine_id: &str, sent: Result<Answer, Failure>) -> Result<Ma
 pub fn list_actions(sent: Result<Answer, Failure>) -> Result<ActionPage, ReadError> {
     read(sent, |text| {
         let page = page::parse(text)?;
-        // One odd entry must not hide the others, of which one may be asked for.
+        // One malformed entry must not hide the others.
         let actions = page
             .entries
             .iter()
@@ -158,8 +158,8 @@ pub fn list_actions(sent: Result<Answer, Failure>) -> Result<ActionPage, ReadErr
 /// The answer to a list of machines.
 ///
 /// # Errors
-/// Anything but a 2xx with a list of machines. A 404 is an empty list: the
-/// service answers so where there is none (Microsoft's API documentation).
+/// Anything but a 2xx with a list of machines. A 404 is an empty list: the service
+/// answers so if there is none (Microsoft's API documentation).
 pub fn list_machines(sent: Result<Answer, Failure>) -> Result<MachinePage, ReadError> {
     let list = read(sent, |text| {
         let page = page::parse(text)?;
@@ -174,7 +174,7 @@ pub fn list_machines(sent: Result<Answer, Failure>) -> Result<MachinePage, ReadE
         })
     });
     match list {
-        // Only in the service's own words: a proxy's 404 is no empty fleet.
+        // Only with a code of the service: the 404 of a proxy is not an empty fleet.
         Err(ReadError::NotFound(error)) if error.code.is_some() => Ok(MachinePage {
             machines: Vec::new(),
             next: None,
@@ -250,7 +250,7 @@ fn no_answer(failure: Failure) -> Problem {
             reason,
             ..
         } => unreadable(status, reason),
-        // A status that says no is enough, whatever became of the words.
+        // A status that is an error is enough, regardless of the body.
         Failure::Broken {
             status,
             retry_after,
@@ -282,8 +282,8 @@ fn refusal(answer: &Answer) -> Problem {
         300..=499 => match code {
             "OsPlatformNotSupported" | "ClientVersionNotSupported" => Problem::Unsupported(error),
             "ActiveRequestAlreadyExists" => Problem::AlreadyInProgress(error),
-            // The words are documented where the code is not.
-            _ if says_in_progress(&error) => Problem::AlreadyInProgress(error),
+            // The message is documented; the code is not.
+            _ if reports_in_progress(&error) => Problem::AlreadyInProgress(error),
             _ => Problem::Rejected(error),
         },
         // No status of HTTP's; nothing can be concluded from it.
@@ -291,15 +291,15 @@ fn refusal(answer: &Answer) -> Problem {
     }
 }
 
-fn says_in_progress(error: &ServiceError) -> bool {
+fn reports_in_progress(error: &ServiceError) -> bool {
     error
         .message
         .as_ref()
         .is_some_and(|message| message.to_ascii_lowercase().contains("already in progress"))
 }
 
-/// `{"error": {"code", "message", "target"}}`, or whatever else stands there:
-/// a proxy or a gateway answers in words of its own.
+/// `{"error": {"code", "message", "target"}}`, or the whole text: proxies and gateways
+/// have formats of their own.
 fn service_error(answer: &Answer) -> ServiceError {
     let text = String::from_utf8_lossy(&answer.body);
     let structured = Members::parse(&text).ok().and_then(|members| {
@@ -329,7 +329,7 @@ fn bounded(mut text: String) -> String {
 fn open(error: ServiceError) -> UnknownOutcome {
     UnknownOutcome {
         reason: format!(
-            "the answer {} does not say whether it was carried out",
+            "the answer {} leaves open whether the request was carried out",
             error.status
         ),
         answer: Some(error),
@@ -411,7 +411,8 @@ impl From<Problem> for ReadError {
         match problem {
             Problem::NoCredential(reason) => Self::NoCredential(reason),
             Problem::Denied(reason) => Self::Denied(reason),
-            // Nothing was changed, so nothing is open but whether to ask again.
+            // A read changes nothing, so an unknown outcome is a read without an
+            // answer.
             Problem::NotSent(reason) | Problem::NoAnswer(reason) => Self::NoAnswer(reason),
             Problem::ServiceFailure(error) | Problem::Open(error) => Self::ServiceFailure(error),
             Problem::Unreadable(answer) => Self::UnreadableAnswer(answer),

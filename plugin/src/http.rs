@@ -1,10 +1,10 @@
 //! The edge: one request out through WASI, one answer in, within a bound.
 //!
-//! `waki` gives the answer its shape and WASI its bindings. Its own way of
-//! sending is not used: it gives up where the stream of the body is closed,
-//! and a host closes that stream both when it refuses the request and when it
-//! has all that `Content-Length` promised. What became of a request is in the
-//! answer's future alone, so that is asked whatever the stream says.
+//! `waki` provides the response type and the bindings of WASI. Its function for sending
+//! is not used: it fails if the stream of the body is closed, and a host closes that
+//! stream both when it refuses the request and when it has received all bytes of
+//! `Content-Length`. Only the future of the response has the outcome, so it is read
+//! regardless of the stream.
 
 use waki::{
     ErrorCode, Method, Response,
@@ -96,15 +96,15 @@ fn outgoing(
 fn exchange(request: OutgoingRequest, content: &str) -> Result<Response, Failure> {
     let body = request
         .body()
-        .map_err(|()| Failure::NotSent("the request takes no body".to_owned()))?;
+        .map_err(|()| Failure::NotSent("the request cannot have a body".to_owned()))?;
     let answer =
-        outgoing_handler::handle(request, Some(patience())).map_err(|error| failure(&error))?;
+        outgoing_handler::handle(request, Some(timeouts())).map_err(|error| failure(&error))?;
     if write(&body, content.as_bytes()).is_ok() {
         let _ = OutgoingBody::finish(body, None);
     } else {
         drop(body);
     }
-    let lost = || Failure::NoAnswer("the answer was taken by somebody else".to_owned());
+    let lost = || Failure::NoAnswer("the host returned the answer twice".to_owned());
     answer.subscribe().block();
     let answer = answer
         .get()
@@ -114,9 +114,9 @@ fn exchange(request: OutgoingRequest, content: &str) -> Result<Response, Failure
     Response::try_from(answer).map_err(|error| Failure::NoAnswer(error.to_string()))
 }
 
-/// For hosts without bounds of their own: WASI's are ten minutes each. A host
-/// that does not take them has others.
-fn patience() -> RequestOptions {
+/// Timeouts for hosts without limits of their own: WASI's defaults are ten minutes
+/// each. A host may ignore them.
+fn timeouts() -> RequestOptions {
     const SECOND: u64 = 1_000_000_000;
     let options = RequestOptions::new();
     let _ = options.set_connect_timeout(Some(30 * SECOND));
@@ -148,8 +148,8 @@ fn read(response: &Response, limit: usize) -> Result<Vec<u8>, String> {
     Ok(body)
 }
 
-/// What became of a request that has no answer. Only what cannot happen once
-/// the request is on its way may be taken for not sent.
+/// The outcome of a request without an answer. Only an error that cannot occur after
+/// sending may count as not sent.
 fn failure(error: &ErrorCode) -> Failure {
     let reason = error.to_string().replace("ErrorCode::", "");
     match error {

@@ -1,7 +1,7 @@
-//! Reading the service's JSON objects: unknown members are ignored, missing
-//! ones and nulls are none, and names are compared by case only where that
-//! decides, because the documents and the service disagree (`ID` and `id`,
-//! `onboardingstatus` and `onboardingStatus`).
+//! Reads the service's JSON objects. Unknown members are ignored; missing ones and
+//! nulls are `None`. Names are compared by case only if an object has both spellings,
+//! because the documents and the service disagree (`ID` and `id`, `onboardingstatus`
+//! and `onboardingStatus`).
 
 use std::fmt;
 
@@ -18,8 +18,8 @@ impl<'a> Members<'a> {
     /// Reads an object.
     ///
     /// # Errors
-    /// It is not one JSON object, or two of its members share a name: then two
-    /// readers could understand two different things.
+    /// It is not one JSON object, or two of its members have the same name: two readers
+    /// could then understand it differently.
     pub fn parse(text: &'a str) -> Result<Self, serde_json::Error> {
         serde_json::from_str(text)
     }
@@ -37,13 +37,13 @@ impl<'a> Members<'a> {
             .filter(|value| value.get() != "null")
     }
 
-    /// A member of a type; none where it is of another.
+    /// A member of this type; `None` if it has another type.
     pub fn get<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
         self.raw(name)
             .and_then(|value| serde_json::from_str(value.get()).ok())
     }
 
-    /// A text. A number or a truth value is given as it is written, because
+    /// A text. A number or a boolean is returned as it is written, because
     /// `rbacGroupId` is documented as a text and sent as a number.
     pub fn text(&self, name: &str) -> Option<String> {
         let value = self.raw(name)?.get();
@@ -59,7 +59,7 @@ impl<'a> Members<'a> {
         self.text(name)?.parse().ok()
     }
 
-    /// The elements of an array; none for anything else.
+    /// The elements of an array; empty for any other value.
     pub fn array(&self, name: &str) -> Vec<&'a RawValue> {
         self.raw(name)
             .and_then(|value| serde_json::from_str(value.get()).ok())

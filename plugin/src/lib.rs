@@ -1,10 +1,10 @@
-//! The guest: the one part of `offboard` that knows Defender's API.
+//! The guest: the only part of `offboard` that knows Defender's API.
 //!
-//! Requests ([`request`]) and answers ([`answer`], [`action`], [`machine`],
-//! [`page`]) are pure functions over plain data and are tested natively. The
-//! edge, `http`, hands a request to the host and reads the answer within a
-//! bound; it exists in WebAssembly alone. Nothing here holds state, waits,
-//! repeats, or knows a secret.
+//! Requests ([`request`]) and answers ([`answer`], [`action`], [`machine`], [`page`])
+//! are pure functions over plain data and are tested natively. The edge, `http`, passes
+//! a request to the host and reads the answer up to a limit; it exists only in
+//! WebAssembly. The plugin has no state, never waits, never retries, and knows no
+//! secret.
 
 mod bindings {
     //! What `wit-bindgen` makes of the contract.

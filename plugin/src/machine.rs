@@ -8,7 +8,7 @@ use crate::{
 /// Reads one machine.
 ///
 /// # Errors
-/// It is not a JSON object with an `id`; said in words.
+/// It is not a JSON object with an `id`. The error is a message.
 pub fn parse(text: &str) -> Result<Machine, String> {
     let members = Members::parse(text).map_err(|error| format!("not a machine: {error}"))?;
     let id = members

@@ -1,11 +1,11 @@
-//! Pages of a list, and the next link, of which the query alone is used.
+//! Pages of a list, and the next link, of which only the query is used.
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::value::RawValue;
 
 use crate::{json::Members, request::MAX_CURSOR};
 
-/// What may not stand in a query as it is. A percent sign may: the link is
+/// Characters that must be encoded in a query. A percent sign need not be: the link is
 /// encoded already.
 const QUERY: &AsciiSet = &CONTROLS
     .add(b' ')
@@ -31,22 +31,22 @@ pub struct Page<'a> {
 /// Reads a page.
 ///
 /// # Errors
-/// It is not a JSON object with an array `value`; said in words.
+/// It is not a JSON object with an array `value`. The error is a message.
 pub fn parse(text: &str) -> Result<Page<'_>, String> {
     let members = Members::parse(text).map_err(|error| format!("not a list: {error}"))?;
     let value = members.raw("value").ok_or("not a list: it has no value")?;
     let entries = serde_json::from_str(value.get())
-        .map_err(|error| format!("not a list: its value is no array: {error}"))?;
+        .map_err(|error| format!("not a list: its value is not an array: {error}"))?;
     let next = match members.text("@odata.nextLink") {
-        // A list that silently ended early would be worse than none.
+        // An incomplete list without an error would be worse than an error.
         Some(link) => Some(next_query(&link).ok_or("its next link cannot be followed")?),
         None => None,
     };
     Ok(Page { entries, next })
 }
 
-/// The query of a next link, fit to be sent; none where there is no such. Its origin and path are not
-/// looked at: the next page is asked from where the last one came.
+/// The query of a next link, encoded for sending; `None` if it has none or if it is too
+/// long. Its origin and path are ignored: the next page has the same ones as this page.
 pub fn next_query(link: &str) -> Option<String> {
     let link = link.split('#').next().unwrap_or_default();
     let (_, query) = link.split_once('?')?;

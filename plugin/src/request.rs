@@ -14,17 +14,17 @@ use crate::{
     types::ReadError,
 };
 
-/// An answer about one thing is at most this long, in bytes.
+/// The longest answer with one entity, in bytes.
 pub const ENTITY_LIMIT: usize = 256 * 1024;
 /// A page is at most this long, in bytes.
 pub const PAGE_LIMIT: usize = 16 * 1024 * 1024;
 /// The largest page that the service gives (Microsoft's API documentation).
 pub const MAX_PAGE: u32 = 10_000;
-/// More machines than this make a filter that no server's URL limit takes.
+/// The most machines in a filter. More would exceed the URL limits of servers.
 pub const MAX_FILTER_MACHINES: usize = 100;
 
-/// The longest tag, in characters (Microsoft's page on device tags, which says
-/// it of tags in general).
+/// The longest tag, in characters (Microsoft's page on device tags, about tags in
+/// general).
 pub const MAX_TAG: usize = 200;
 
 /// The longest cursor, in bytes.
@@ -41,9 +41,9 @@ const VALUE: &AsciiSet = &NON_ALPHANUMERIC
 /// One HTTP request, without its origin and credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// The path, and the query where there is one.
+    /// The path, with the query if there is one.
     pub target: String,
-    /// The JSON body of a POST; none for a GET.
+    /// The JSON body of a POST; `None` for a GET.
     pub body: Option<String>,
     /// The longest answer that is read, in bytes.
     pub answer_limit: usize,
@@ -93,7 +93,7 @@ pub struct FindStep {
     pub request: Request,
     /// The step's number, from 0.
     pub number: usize,
-    /// How many steps this name takes.
+    /// How many steps a search for this name has.
     pub count: usize,
 }
 
@@ -205,11 +205,11 @@ pub fn list_machines(cursor: Option<&str>, limit: u32) -> Result<Request, ReadEr
 
 /// `GET /api/machines`, by name.
 ///
-/// Only filters that Microsoft's API documentation shows are used: `eq`, and
-/// `startswith` for a label that may stand for a full name. Whether the
-/// service compares by case is not documented, so a name with upper case is
-/// asked for twice. Each step is a request of its own; the cursor is the
-/// step's number, and the query of its next page where it has one.
+/// Uses only filters that Microsoft's API documentation shows: `eq`, and `startswith`
+/// for a label that may be the beginning of a full name. Whether the service compares
+/// by case is not documented, so a name with upper case is searched twice. Each step is
+/// one request. The cursor is the step's number and the query of its next page, if
+/// there is one.
 ///
 /// # Errors
 /// The name is empty or too long, the limit out of range, or the cursor not
@@ -246,7 +246,7 @@ pub fn find_machines(name: &str, cursor: Option<&str>, limit: u32) -> Result<Fin
 /// digits.
 ///
 /// # Errors
-/// Anything else, said in words.
+/// Any other text. The error is a message.
 pub fn machine(id: &str) -> Result<String, String> {
     if id.len() == 40 && id.bytes().all(|b| b.is_ascii_hexdigit()) {
         Ok(id.to_ascii_lowercase())
@@ -266,7 +266,7 @@ pub fn machine(id: &str) -> Result<String, String> {
 /// An action id in lower case: a GUID.
 ///
 /// # Errors
-/// Anything else, said in words.
+/// Any other text. The error is a message.
 pub fn action(id: &str) -> Result<String, String> {
     let groups: Vec<&str> = id.split('-').collect();
     let sizes: Vec<usize> = groups.iter().map(|group| group.len()).collect();
@@ -279,14 +279,14 @@ pub fn action(id: &str) -> Result<String, String> {
 
 fn not_blank(comment: &str) -> Result<&str, String> {
     if comment.trim().is_empty() {
-        Err("the comment is blank: say why, for the record".to_owned())
+        Err("the comment is blank: give a reason, for the record".to_owned())
     } else {
         Ok(comment)
     }
 }
 
-/// What the service makes of white space at an end is unsourced, so there is
-/// none: the tag that is sent is the tag that is looked for later.
+/// How the service treats white space at either end is unsourced, so it is refused: the
+/// tag that is sent must be the tag that is searched for later.
 fn clean_tag(tag: &str) -> Result<&str, String> {
     let length = tag.chars().count();
     if tag.trim().is_empty() {
@@ -406,8 +406,8 @@ fn any_of<'a>(property: &str, values: impl ExactSizeIterator<Item = &'a str>) ->
     }
 }
 
-/// Dates stand bare in a filter, so nothing but a date may stand there: a day,
-/// or a time of it to the minute, the second or its fractions.
+/// A filter has dates without quotes, so only a date is accepted: a day, or a time to
+/// the minute, the second or its fractions.
 fn timestamp(text: &str) -> Result<&str, String> {
     const SHAPE: &str = "dddd-dd-ddTdd:dd:dd.ddddddd";
     let like = |shape: &str, time: &str| {

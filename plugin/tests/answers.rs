@@ -10,8 +10,8 @@ use offboard_plugin::{
 };
 use outcome::{
     ACTION, MACHINE, MACHINE_LISTS, Outcome, POSTS, READS, Sent, TARGET, cancel, everything,
-    find_machines, get_action, get_machine, list_actions, list_machines, offboard, reason, said,
-    tag,
+    find_machines, from_service, get_action, get_machine, list_actions, list_machines, offboard,
+    reason, tag,
 };
 use serde_json::json;
 
@@ -37,8 +37,8 @@ fn action() -> serde_json::Value {
     json!({"id": ACTION, "type": "Offboard", "status": "Pending", "machineId": MACHINE})
 }
 
-/// Code, status, words; then what it is for `offboard`, for `cancel-action` and
-/// `tag`, and for the reads.
+/// Code, status and message; then the error of `offboard`, of `cancel-action` and
+/// `tag`, and of the reads.
 type Row = (&'static str, u16, &'static str, [&'static str; 3]);
 
 #[rustfmt::skip]
@@ -65,7 +65,7 @@ const ERROR_TABLE: [Row; 20] = [
     ("InternalServerError", 500, "", ["service-failure"; 3]),
 ];
 
-/// Not in the documented table, and seen all the same.
+/// Not in the documented table, but observed.
 #[rustfmt::skip]
 const SEEN_OUTSIDE_THE_TABLE: [Row; 8] = [
     ("ActiveRequestAlreadyExists", 400, "Action is already in progress", ["already-in-progress", "rejected", "rejected"]),
@@ -86,22 +86,30 @@ fn each_refusal_of_the_service_has_its_case_and_keeps_its_words() {
         let kept = error(status, code, message, TARGET);
         assert_eq!(
             offboard(sent()),
-            said(cases[0], kept.clone()),
+            from_service(cases[0], kept.clone()),
             "offboard, {code}"
         );
         assert_eq!(
             cancel(sent()),
-            said(cases[1], kept.clone()),
+            from_service(cases[1], kept.clone()),
             "cancel, {code}"
         );
-        assert_eq!(tag(sent()), said(cases[1], kept.clone()), "tag, {code}");
+        assert_eq!(
+            tag(sent()),
+            from_service(cases[1], kept.clone()),
+            "tag, {code}"
+        );
         for (call, read) in READS {
-            assert_eq!(read(sent()), said(cases[2], kept.clone()), "{call}, {code}");
+            assert_eq!(
+                read(sent()),
+                from_service(cases[2], kept.clone()),
+                "{call}, {code}"
+            );
         }
         for (call, read) in MACHINE_LISTS {
             let expected = match status {
                 404 => Outcome::OK,
-                _ => said(cases[2], kept.clone()),
+                _ => from_service(cases[2], kept.clone()),
             };
             assert_eq!(read(sent()), expected, "{call}, {code}");
         }
@@ -119,7 +127,7 @@ fn an_action_in_progress_is_told_by_its_words_in_any_case() {
 
 #[test]
 fn trap_error_body_dropped() {
-    // Whoever answers, and in whatever words: they reach the caller.
+    // The answers of proxies and gateways reach the caller, in any format.
     #[rustfmt::skip]
     let rows: [(&str, &str, &str, &str); 11] = [
         ("<html><h1>Bad gateway</h1></html>", "", "<html><h1>Bad gateway</h1></html>", ""),
@@ -138,7 +146,7 @@ fn trap_error_body_dropped() {
         for (call, ask) in everything() {
             for status in [400, 401, 502] {
                 assert_eq!(
-                    ask(answered(status, body)).said,
+                    ask(answered(status, body)).service_error,
                     Some(error(status, code, message, target)),
                     "{call}, {status}, {body}"
                 );
@@ -152,7 +160,7 @@ fn a_refusal_in_no_known_encoding_keeps_what_can_be_read() {
     let outcome = offboard(answered(502, b"proxy \xff".to_vec()));
     assert_eq!(
         outcome,
-        said("service-failure", error(502, "", "proxy \u{fffd}", ""))
+        from_service("service-failure", error(502, "", "proxy \u{fffd}", ""))
     );
 }
 
@@ -163,11 +171,11 @@ fn the_services_words_are_cut_at_4096_bytes_and_never_inside_a_character() {
     let cut = format!("a{}", "é".repeat(2047));
     let structured = json!({"error": {"code": long, "message": long, "target": long}});
     assert_eq!(
-        offboard(answered(400, structured.to_string())).said,
+        offboard(answered(400, structured.to_string())).service_error,
         Some(error(400, &cut, &cut, &cut))
     );
     assert_eq!(
-        offboard(answered(400, long)).said,
+        offboard(answered(400, long)).service_error,
         Some(error(400, "", &cut, ""))
     );
 }
@@ -190,7 +198,7 @@ fn a_redirect_is_a_refusal() {
         for (call, ask) in everything() {
             assert_eq!(
                 ask(answered(status, "Moved")),
-                said("rejected", error(status, "", "Moved", "")),
+                from_service("rejected", error(status, "", "Moved", "")),
                 "{call}, {status}"
             );
         }
@@ -205,7 +213,7 @@ fn any_other_4xx_is_a_refusal() {
         for (call, ask) in everything() {
             assert_eq!(
                 ask(answered(status, "")),
-                said("rejected", error(status, "", "", "")),
+                from_service("rejected", error(status, "", "", "")),
                 "{call}, {status}"
             );
         }
@@ -218,7 +226,7 @@ fn any_5xx_is_a_failure_of_the_service() {
         for (call, ask) in everything() {
             assert_eq!(
                 ask(answered(status, "")),
-                said("service-failure", error(status, "", "", "")),
+                from_service("service-failure", error(status, "", "", "")),
                 "{call}, {status}"
             );
         }
@@ -232,14 +240,14 @@ fn a_status_from_which_nothing_follows_leaves_the_outcome_open() {
         for (call, post) in POSTS {
             let outcome = post(answered(status, "Sorry"));
             assert_eq!(outcome.case, "outcome-unknown", "{call}, {status}");
-            assert_eq!(outcome.said, kept, "{call}, {status}");
+            assert_eq!(outcome.service_error, kept, "{call}, {status}");
             assert!(outcome.reason.unwrap().contains(&status.to_string()));
         }
         // A read changes nothing: it may be repeated, as after a 5xx.
         for (call, read) in READS.into_iter().chain(MACHINE_LISTS) {
             let outcome = read(answered(status, "Sorry"));
             assert_eq!(outcome.case, "service-failure", "{call}, {status}");
-            assert_eq!(outcome.said, kept, "{call}, {status}");
+            assert_eq!(outcome.service_error, kept, "{call}, {status}");
         }
     }
 }
@@ -268,7 +276,7 @@ fn throttling_says_how_long_to_wait_where_the_service_says_it_in_seconds() {
             }));
             assert_eq!(outcome.case, "throttled", "{call}, {header:?}");
             assert_eq!(outcome.retry_after, seconds, "{call}, {header:?}");
-            assert_eq!(outcome.said, Some(error(429, "", "Slow down", "")));
+            assert_eq!(outcome.service_error, Some(error(429, "", "Slow down", "")));
         }
     }
 }
@@ -380,7 +388,7 @@ fn no_machines_may_be_said_with_a_404_and_no_actions_may_not() {
     assert_eq!(page.next, None);
     assert_eq!(
         list_actions(answered(404, body)),
-        said("not-found", error(404, "ResourceNotFound", "none", "t"))
+        from_service("not-found", error(404, "ResourceNotFound", "none", "t"))
     );
 }
 
@@ -439,7 +447,7 @@ fn a_broken_body_leaves_the_status_its_meaning() {
             reason: "cut off".to_owned(),
         }));
         assert_eq!(outcome.case, case, "{status}");
-        match outcome.said {
+        match outcome.service_error {
             None => assert_eq!(outcome.reason.as_deref(), Some("cut off"), "{status}"),
             Some(kept) => assert_eq!(kept, error(status, "", "cut off", ""), "{status}"),
         }

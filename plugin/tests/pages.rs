@@ -1,5 +1,5 @@
-//! Pages and names: how a list is followed to its end, and a name looked for in
-//! each of its spellings.
+//! Pages and searches: a list is read to its end, and a name is searched in each of its
+//! spellings.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use offboard_plugin::{

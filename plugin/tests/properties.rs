@@ -1,4 +1,4 @@
-//! What holds for every input, and not for the examples alone.
+//! Properties that hold for every input.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use offboard_plugin::{
@@ -19,7 +19,7 @@ use serde_json::{Map, Value, json};
 const MACHINE: &str = "0123456789abcdef0123456789abcdef01234567";
 const ACTION: &str = "11111111-2222-3333-4444-555555555555";
 
-/// An action's optional texts, and where each is read to.
+/// The optional texts of an action, and the members they are read into.
 type Text = (&'static str, fn(&MachineAction) -> &Option<String>);
 
 const TEXTS: [Text; 14] = [
@@ -57,7 +57,7 @@ fn text() -> impl Strategy<Value = String> {
     vec(character, 0..40).prop_map(String::from_iter)
 }
 
-/// The names that the parsers look for, so that wrong types meet them.
+/// The member names that the parsers read, so that values of a wrong type occur.
 fn member() -> impl Strategy<Value = String> {
     let known = vec![
         "id",
@@ -119,7 +119,7 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// What is said of an answer that is no success.
+/// The error of an answer that is not a success.
 fn words(sent: Result<Answer, Failure>) -> Vec<String> {
     let of = |error: ServiceError| {
         vec![error.code, error.message, error.target]

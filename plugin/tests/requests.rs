@@ -1,4 +1,5 @@
-//! What is sent, to the byte, and what is refused before anything is.
+//! The requests, byte for byte, and the arguments that are refused before anything is
+//! sent.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use offboard_plugin::{
@@ -222,7 +223,7 @@ fn nothing_is_sent_for_what_is_no_action_id() {
 
 #[test]
 fn trap_a_default_comment() {
-    // A blank comment is refused, never replaced by words of ours.
+    // A blank comment is refused, never replaced by a default.
     for blank in ["", " ", "\t\r\n", "\u{a0}", "\u{2028}", "\u{3000} "] {
         assert!(
             matches!(

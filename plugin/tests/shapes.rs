@@ -38,7 +38,7 @@ const CAPTURED: &str = r#"{
   "troubleshootInfo": null
 }"#;
 
-/// What [`CAPTURED`] says.
+/// The contents of [`CAPTURED`].
 fn captured() -> MachineAction {
     let text = |text: &str| Some(text.to_owned());
     MachineAction {

@@ -19,7 +19,7 @@ pub(crate) const TARGET: &str = "|7c1f0a52-4e2b0d6a5c3b2a10.1.";
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Outcome {
     pub(crate) case: &'static str,
-    pub(crate) said: Option<ServiceError>,
+    pub(crate) service_error: Option<ServiceError>,
     pub(crate) retry_after: Option<u64>,
     pub(crate) reason: Option<String>,
     pub(crate) status: Option<u16>,
@@ -28,17 +28,17 @@ pub(crate) struct Outcome {
 impl Outcome {
     pub(crate) const OK: Self = Self {
         case: "ok",
-        said: None,
+        service_error: None,
         retry_after: None,
         reason: None,
         status: None,
     };
 }
 
-pub(crate) fn said(case: &'static str, error: ServiceError) -> Outcome {
+pub(crate) fn from_service(case: &'static str, error: ServiceError) -> Outcome {
     Outcome {
         case,
-        said: Some(error),
+        service_error: Some(error),
         ..Outcome::default()
     }
 }
@@ -64,14 +64,14 @@ macro_rules! outcome {
         type E = $error;
         match $value {
             E::NoCredential(text) => reason("no-credential", text),
-            E::Unauthorized(error) => said("unauthorized", error),
-            E::Forbidden(error) => said("forbidden", error),
-            E::Rejected(error) => said("rejected", error),
+            E::Unauthorized(error) => from_service("unauthorized", error),
+            E::Forbidden(error) => from_service("forbidden", error),
+            E::Rejected(error) => from_service("rejected", error),
             E::Throttled(throttled) => Outcome {
                 retry_after: throttled.retry_after,
-                ..said("throttled", throttled.answer)
+                ..from_service("throttled", throttled.answer)
             },
-            E::ServiceFailure(error) => said("service-failure", error),
+            E::ServiceFailure(error) => from_service("service-failure", error),
             E::Denied(text) => reason("denied", text),
             E::UnreadableAnswer(answer) => Outcome {
                 status: Some(answer.status),
@@ -85,38 +85,38 @@ macro_rules! outcome {
 outcome!(OffboardError,
     InvalidMachineId(text) => reason("invalid-machine-id", text),
     InvalidComment(text) => reason("invalid-comment", text),
-    MachineNotFound(error) => said("not-found", error),
-    UnsupportedMachine(error) => said("unsupported-machine", error),
-    AlreadyInProgress(error) => said("already-in-progress", error),
+    MachineNotFound(error) => from_service("not-found", error),
+    UnsupportedMachine(error) => from_service("unsupported-machine", error),
+    AlreadyInProgress(error) => from_service("already-in-progress", error),
     NotSent(text) => reason("not-sent", text),
     OutcomeUnknown(unknown) => Outcome {
-        said: unknown.answer,
+        service_error: unknown.answer,
         ..reason("outcome-unknown", unknown.reason)
     },
 );
 outcome!(CancelError,
     InvalidActionId(text) => reason("invalid-action-id", text),
     InvalidComment(text) => reason("invalid-comment", text),
-    ActionNotFound(error) => said("not-found", error),
+    ActionNotFound(error) => from_service("not-found", error),
     NotSent(text) => reason("not-sent", text),
     OutcomeUnknown(unknown) => Outcome {
-        said: unknown.answer,
+        service_error: unknown.answer,
         ..reason("outcome-unknown", unknown.reason)
     },
 );
 outcome!(TagError,
     InvalidMachineId(text) => reason("invalid-machine-id", text),
     InvalidTag(text) => reason("invalid-tag", text),
-    MachineNotFound(error) => said("not-found", error),
+    MachineNotFound(error) => from_service("not-found", error),
     NotSent(text) => reason("not-sent", text),
     OutcomeUnknown(unknown) => Outcome {
-        said: unknown.answer,
+        service_error: unknown.answer,
         ..reason("outcome-unknown", unknown.reason)
     },
 );
 outcome!(ReadError,
     InvalidArgument(text) => reason("invalid-argument", text),
-    NotFound(error) => said("not-found", error),
+    NotFound(error) => from_service("not-found", error),
     NoAnswer(text) => reason("no-answer", text),
 );
 
@@ -171,14 +171,14 @@ pub(crate) const POSTS: [Call; 3] = [
     ("tag", tag),
 ];
 
-/// The reads that take a 404 for what it says.
+/// The reads that report a 404 as such.
 pub(crate) const READS: [Call; 3] = [
     ("get-action", get_action),
     ("get-machine", get_machine),
     ("list-actions", list_actions),
 ];
 
-/// The reads to which a 404 says that there is none.
+/// The reads for which a 404 is an empty list.
 pub(crate) const MACHINE_LISTS: [Call; 2] = [
     ("list-machines", list_machines),
     ("find-machines", find_machines),

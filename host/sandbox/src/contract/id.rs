@@ -39,7 +39,7 @@ pub struct Comment(String);
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum InvalidComment {
     /// Nothing but white space.
-    #[error("the comment is blank: say why, for the record")]
+    #[error("the comment is blank: give a reason, for the record")]
     Blank,
     /// More characters than a comment may have.
     #[error("the comment has {0} characters; at most {MAX_COMMENT} fit")]

@@ -7,17 +7,37 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+/// Its process reacts to signals as usual, even if the caller of the tests ignores them
+/// (as `nohup` and background jobs of scripts do), and ends after 10 minutes.
 fn simulator(arguments: &[&str]) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_offboard-simulator"))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_offboard-simulator"));
+    command
         .args(arguments)
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
+        .stderr(Stdio::piped());
+    let reset = || {
+        // SAFETY: both functions are async-signal-safe (POSIX), take plain numbers, and
+        // change only how this process reacts to signals.
+        #[allow(unsafe_code)]
+        unsafe {
+            for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGTERM, libc::SIGALRM] {
+                libc::signal(signal, libc::SIG_DFL);
+            }
+            libc::alarm(600);
+        }
+        Ok(())
+    };
+    // SAFETY: the closure allocates nothing and takes no lock.
+    #[allow(unsafe_code)]
+    unsafe {
+        command.pre_exec(reset);
+    }
+    command.spawn().unwrap()
 }
 
 fn wait(child: &mut Child) -> ExitStatus {

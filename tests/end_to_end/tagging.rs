@@ -364,7 +364,10 @@ fn a_plugin_that_cannot_tag_is_found_out_before_anything_is_sent() {
     let plugin = plugin.to_str().unwrap();
     let outcome = world.run(&[&id, "--tag", "Retired", "--plugin", plugin]);
     assert_eq!(outcome.code, 2, "{outcome:?}");
-    assert!(outcome.stderr.contains("exports `tagging`"), "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("does not export `tagging`"),
+        "{outcome:?}"
+    );
     assert!(world.requests().is_empty());
 }
 

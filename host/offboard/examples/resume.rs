@@ -1,7 +1,13 @@
 //! Resumes every run of this account that is not finished, for example after a crash.
-//! Unknown outcomes are queried, and orders that were confirmed and not sent are sent.
+//! Unknown outcomes are queried, and orders that were confirmed and not sent are sent:
+//!
+//! ```text
+//! resume [SECONDS]
+//! ```
+//!
+//! `SECONDS` is the longest time for which an unknown outcome is queried.
 
-use std::error::Error;
+use std::{env, error::Error, time::Duration};
 
 use offboard::{
     Client, Config,
@@ -15,7 +21,11 @@ use offboard::{
 async fn main() -> Result<(), Box<dyn Error>> {
     let environment = Environment::of_process();
     let config = Config::builder().environment(environment).build()?;
-    let client = Client::connect(&config, ConnectOptions::new("resume")).await?;
+    let mut options = ConnectOptions::new("resume");
+    if let Some(seconds) = env::args().nth(1) {
+        options.grace = Duration::from_secs(seconds.parse()?);
+    }
+    let client = Client::connect(&config, options).await?;
     let runs = client.unfinished(None).await?.runs;
     let reopened = client.reopen(runs, ResumeOptions::default()).await?;
     for draft in reopened.drafts() {

@@ -65,7 +65,9 @@ impl Keyword for Auth {
             Self::ClientSecret => "An app registration's client secret",
             Self::Certificate => "An app registration's certificate",
             Self::WorkloadIdentity => "A federated assertion, such as one from Kubernetes",
-            Self::ManagedIdentity => "The identity of the Azure resource that offboard runs on",
+            Self::ManagedIdentity => {
+                "The identity of the Azure resource on which this program runs"
+            }
             Self::AzureCli => "The account that is signed in to the Azure CLI",
             Self::DeviceCode => "A user, who enters a code in a browser",
         }

@@ -172,7 +172,7 @@ fn a_key_that_there_is_not_is_an_error_with_a_suggestion() {
         ),
         (
             "[profiles.a]\napi-root = 'http://api.example.test'",
-            "clear",
+            "plain HTTP",
         ),
         ("[profiles.a.limits]\nmemory = '9TiB'", "memory"),
         ("[profiles.a.limits]\nspeed = 1", "no such limit"),

@@ -126,7 +126,7 @@ fn a_certificate_that_cannot_be_used_is_told_by_its_file_and_why() {
             "app.pfx",
             certificate.pfx("hunter2"),
             "other",
-            "is its password right",
+            "is the password right",
         ),
         (
             "app.txt",

@@ -5,12 +5,10 @@ use std::collections::HashSet;
 use super::{args::Format, hint, report, screen::Screen, target::Subject};
 use offboard::{
     Client,
-    contract::{
-        ActionType, InvalidMachineId, MachineAction, MachineId, Problem, ProblemKind, Retry,
-    },
+    contract::{ActionType, MachineAction, MachineId, Problem, ProblemKind, Retry},
     identity::TokenClaims,
     ledger::SentOrder,
-    order::{State, Target},
+    order::State,
     output::{OrderError, OrderRow},
     text::clean,
 };
@@ -37,13 +35,10 @@ impl Asked {
         let Some(machine) = machine else {
             return;
         };
-        let sent = client.runner().session.sent_order(&machine).await;
         let is_listed = self.found.is_ok() || self.kind() != Some("no-offboarding");
         // A ledger that cannot be read leaves it open, as one without the order does.
-        self.sent = sent
-            .ok()
-            .flatten()
-            .filter(|sent| sent.is_unknown() || !is_listed);
+        let sent = client.unlisted_order(&machine, is_listed).await;
+        self.sent = sent.ok().flatten();
     }
 
     fn kind(&self) -> Option<&str> {
@@ -78,52 +73,6 @@ pub(super) fn interrupted(subjects: &[Subject]) -> Vec<Asked> {
         is_unseen: false,
     };
     subjects.iter().map(asked).collect()
-}
-
-/// The one machine that a user means.
-pub(super) async fn machine(client: &Client, target: &Target) -> Result<MachineId, Problem> {
-    let name = match target {
-        Target::Id(id) => return Ok(id.clone()),
-        Target::Name(name) => name,
-    };
-    let machines = client.runner().find(name).await?;
-    match machines.as_slice() {
-        [machine] => machine.id.parse().map_err(|error: InvalidMachineId| {
-            Problem::new(
-                ProblemKind::UnreadableAnswer,
-                Retry::Never,
-                error.to_string(),
-            )
-        }),
-        [] => {
-            let message = format!("no machine has the name {name}");
-            Err(Problem::new(ProblemKind::NotFound, Retry::Never, message))
-        }
-        several => {
-            let ids: Vec<&str> = several.iter().map(|machine| machine.id.as_str()).collect();
-            let message = format!(
-                "{} machines have the name {name}: {}",
-                ids.len(),
-                ids.join(", ")
-            );
-            Err(Problem::new(
-                ProblemKind::AmbiguousName,
-                Retry::Never,
-                message,
-            ))
-        }
-    }
-}
-
-/// A read that finds nothing, where an action was asked for.
-pub(super) fn unknown_action(problem: Problem) -> Problem {
-    match problem.kind {
-        ProblemKind::NotFound => Problem {
-            kind: ProblemKind::ActionNotFound,
-            ..problem
-        },
-        _ => problem,
-    }
 }
 
 /// Shows them all, and what to do next. The comment is the one that was sent,

@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 
 use super::{
-    actions::{Asked, interrupted, machine, show, unknown_action},
+    actions::{Asked, interrupted, show},
     args::CancelArgs,
     connect::{connect, end, options},
     exit::Exit,
@@ -15,7 +15,7 @@ use offboard::{
     Client,
     client::Recording,
     config::Secrets,
-    contract::{ActionId, ActionType, MachineAction, MachineId, Problem, ProblemKind, Retry},
+    contract::{ActionId, MachineAction, MachineId, Problem, ProblemKind, Retry},
     order::{state_of, state_of_problem},
     outputs::Files,
     run::{self, Event, unrecorded},
@@ -131,49 +131,12 @@ async fn pending(
     meant: &mut Option<MachineId>,
 ) -> Result<ActionId, Problem> {
     let machine = match subject {
-        Subject::Action(id) => return offboarding(client, id).await,
-        Subject::Machine(named) => machine(client, &named.target).await?,
+        Subject::Action(id) => {
+            client.check_is_offboarding(id).await?;
+            return Ok(id.clone());
+        }
+        Subject::Machine(named) => client.machine_id(&named.target).await?,
     };
     *meant = Some(machine.clone());
-    let listing = client.runner().offboardings(&[&machine]).await?;
-    if let Some(id) = listing
-        .pending(&machine)
-        .and_then(|action| action.id.parse().ok())
-    {
-        return Ok(id);
-    }
-    Err(match listing.of(&machine).next() {
-        Some(ended) => Problem::new(
-            ProblemKind::AlreadyEnded,
-            Retry::Never,
-            format!(
-                "its offboarding {} has ended: {}",
-                ended.id,
-                ended.status.name()
-            ),
-        ),
-        None => Problem::new(
-            ProblemKind::NoOffboarding,
-            Retry::Never,
-            format!("the service knows no offboarding of {machine}"),
-        ),
-    })
-}
-
-/// The action, if it is an offboarding: this command withdraws nothing else.
-/// Without the permission to read, the user's word has to do.
-async fn offboarding(client: &Client, id: &ActionId) -> Result<ActionId, Problem> {
-    match client.runner().action(id).await {
-        Ok(action) if action.action_type != ActionType::Offboard => {
-            let message = "this action is no offboarding";
-            Err(Problem::new(
-                ProblemKind::NoOffboarding,
-                Retry::Never,
-                message,
-            ))
-        }
-        Ok(_) => Ok(id.clone()),
-        Err(problem) if problem.kind == ProblemKind::Forbidden => Ok(id.clone()),
-        Err(problem) => Err(unknown_action(problem)),
-    }
+    client.pending_offboarding(&machine).await
 }

@@ -7,7 +7,7 @@ use anyhow::Result;
 use tokio::sync::Mutex;
 
 use super::{
-    actions::{Asked, interrupted, machine, show, unknown_action},
+    actions::{Asked, interrupted, show},
     args::StatusArgs,
     connect::{connect, end, options},
     exit::Exit,
@@ -134,21 +134,12 @@ async fn newest(
     subject: &Subject,
     meant: &mut Option<MachineId>,
 ) -> Result<MachineAction, Problem> {
-    if let Some(problem) = client.missing_token() {
-        return Err(problem.clone());
-    }
     let machine = match subject {
-        Subject::Action(id) => {
-            return client.runner().action(id).await.map_err(unknown_action);
-        }
-        Subject::Machine(named) => machine(client, &named.target).await?,
+        Subject::Action(id) => return client.action(id).await,
+        Subject::Machine(named) => client.machine_id(&named.target).await?,
     };
     *meant = Some(machine.clone());
-    let listing = client.runner().offboardings(&[&machine]).await?;
-    listing.of(&machine).next().cloned().ok_or_else(|| {
-        let message = format!("the service knows no offboarding of {machine}");
-        Problem::new(ProblemKind::NoOffboarding, Retry::Never, message)
-    })
+    client.newest_offboarding(&machine).await
 }
 
 async fn follow(client: &Client, asked: &mut [Asked], patience: Duration, screen: &Screen) {

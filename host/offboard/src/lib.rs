@@ -10,6 +10,7 @@ pub mod advice;
 pub mod audit;
 pub mod client;
 pub mod config;
+pub mod doctor;
 pub mod export;
 pub mod ledger;
 mod lines;

@@ -62,7 +62,7 @@ fn people_get_a_mark_for_each_step() {
     world.simulator.set_roles(["Machine.Offboard"]);
     let checked = outcome(&mut world.with_secret(&["check"]));
     assert_eq!(checked.code, 0, "{checked:?}");
-    let tags = "✓ roles          Machine.Offboard; --tag takes Machine.ReadWrite.All, too";
+    let tags = "✓ roles          Machine.Offboard; a tag also needs Machine.ReadWrite.All";
     for line in ["✓ configuration", tags, "! reading", "- quota"] {
         assert!(
             checked.stdout.lines().any(|said| said.starts_with(line)),

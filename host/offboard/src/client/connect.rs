@@ -169,7 +169,7 @@ pub(super) async fn connect(
 ///
 /// # Errors
 /// A proxy of the environment or the certificates to trust cannot be used.
-pub fn network(config: &Config, service: &Service) -> Result<Connection, ConnectError> {
+pub(crate) fn network(config: &Config, service: &Service) -> Result<Connection, ConnectError> {
     let proxies = config.proxies()?;
     let allowed = config.allow_address().map(|ranges| ranges.value.clone());
     let connection = Connection::new(service.api_root.clone(), None::<Credential>)
@@ -192,7 +192,7 @@ pub fn network(config: &Config, service: &Service) -> Result<Connection, Connect
 ///
 /// # Errors
 /// There is no credential, or it gives no token.
-pub async fn sign_in(
+pub(crate) async fn sign_in(
     config: &Config,
     service: &Service,
     connection: &Connection,
@@ -274,7 +274,7 @@ async fn session(
 
 /// For the record: who sends, and with what.
 #[must_use]
-pub fn who(config: &Config, plugin_sha256: &str, service: &Service) -> SessionInfo {
+pub(crate) fn who(config: &Config, plugin_sha256: &str, service: &Service) -> SessionInfo {
     let names = ["USER", "USERNAME", "LOGNAME"].into_iter();
     let user = names.filter_map(|name| env::var(name).ok()).next();
     let mut who = SessionInfo::new(user, plugin_sha256, service.api_root.as_str());
@@ -312,7 +312,7 @@ pub fn component(
 
 /// The rate limiter of a session, which reports its waits.
 #[must_use]
-pub fn rate_limiter(
+pub(crate) fn rate_limiter(
     config: &Config,
     session: Arc<Session>,
     observer: &Arc<dyn Observer>,

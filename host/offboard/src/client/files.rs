@@ -13,7 +13,7 @@ use crate::{
 ///
 /// # Errors
 /// Two of them are the same file.
-pub fn check_files(
+pub(crate) fn check_files(
     config: &Config,
     mut files: Files,
     recording: Recording,

@@ -5,6 +5,7 @@
 //! ([`Plan::confirm`](crate::plan::Plan::confirm)), and the client executes
 //! ([`Client::execute`]). There is no other way to send an offboarding.
 
+mod actions;
 mod connect;
 mod error;
 mod execute;
@@ -12,6 +13,8 @@ mod files;
 mod observer;
 mod plan;
 mod resume;
+#[cfg(test)]
+mod sendable;
 
 use std::{
     fmt,
@@ -21,11 +24,13 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
-pub use connect::{ConnectOptions, Recording, component, network, rate_limiter, sign_in, who};
+pub use connect::{ConnectOptions, Recording, component};
+pub(crate) use connect::{network, rate_limiter, sign_in, who};
 pub use error::{AuthoritiesError, ConnectError};
 pub use execute::{Run, RunError, RunSummary};
-pub use files::check_files;
-pub use observer::{Observer, Recorder};
+pub(crate) use files::check_files;
+pub use observer::Observer;
+pub(crate) use observer::Recorder;
 pub use plan::{PlanError, PlanRequest};
 pub use resume::{Reopened, ResumeOptions, Unfinished};
 

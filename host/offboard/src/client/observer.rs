@@ -50,7 +50,7 @@ pub trait Observer: Send + Sync + 'static {
 impl Observer for () {}
 
 /// Records each request in the audit file, and reports it to the observer.
-pub struct Recorder {
+pub(crate) struct Recorder {
     observer: Arc<dyn Observer>,
     file: Option<AuditFile>,
 }
@@ -58,7 +58,7 @@ pub struct Recorder {
 impl Recorder {
     /// Without a file, requests are only reported.
     #[must_use]
-    pub fn new(observer: Arc<dyn Observer>, file: Option<AuditFile>) -> Self {
+    pub(crate) fn new(observer: Arc<dyn Observer>, file: Option<AuditFile>) -> Self {
         Self { observer, file }
     }
 }

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use super::steps::{Report, words};
-use crate::hint;
-use offboard::{
+use super::{Finding, Report, whole_seconds};
+use crate::{
     config::Config,
     connection::{Connection, Probe, ProbeError, Skew},
     identity::cloud::{Issuer, Service},
@@ -21,7 +20,7 @@ pub(super) async fn network(
     config: &Config,
     service: &Service,
     connection: &Connection,
-    report: &mut Report,
+    report: &mut dyn Report,
 ) {
     let mut skews = Vec::new();
     if config.issuer() == Issuer::Authority {
@@ -34,34 +33,28 @@ pub(super) async fn network(
     }
     let seen = connection.probe_api().await;
     skews.extend(reached("api", seen.as_ref(), report));
-    report.add(match skews.into_iter().max() {
+    let step = match skews.into_iter().max() {
         None => CheckStep::skipped("clock", "no host said what time it is"),
-        Some(skew) if skew.by > WRONG => CheckStep::failed(
-            "clock",
-            off(skew),
-            "Set this machine's clock: tokens and signed statements hold for minutes.",
-        ),
-        Some(skew) if skew.by > LATE => CheckStep::warning(
-            "clock",
-            off(skew),
-            "Set this machine's clock before it is off by more.",
-        ),
+        Some(skew) if skew.by > WRONG => {
+            CheckStep::failed("clock", off(skew), report.hint(&Finding::ClockWrong))
+        }
+        Some(skew) if skew.by > LATE => {
+            CheckStep::warning("clock", off(skew), report.hint(&Finding::ClockLate))
+        }
         Some(_) => CheckStep::passed("clock", "it agrees with the hosts'"),
-    });
+    };
+    report.add(step);
 }
 
 fn off(skew: Skew) -> String {
-    let way = match skew.ahead {
-        true => "ahead of",
-        false => "behind",
-    };
-    format!("it is off by {}, {way} the hosts'", words(skew.by))
+    let way = if skew.ahead { "ahead of" } else { "behind" };
+    format!("it is off by {}, {way} the hosts'", whole_seconds(skew.by))
 }
 
 fn reached(
     step: &'static str,
     seen: Result<&Probe, &ProbeError>,
-    report: &mut Report,
+    report: &mut dyn Report,
 ) -> Option<Skew> {
     match seen {
         Ok(probe) => {
@@ -78,7 +71,8 @@ fn reached(
             probe.skew
         }
         Err(error) => {
-            report.add(CheckStep::failed(step, error.to_string(), hint::NETWORK));
+            let hint = report.hint(&Finding::Unreachable);
+            report.add(CheckStep::failed(step, error.to_string(), hint));
             None
         }
     }

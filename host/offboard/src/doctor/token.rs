@@ -1,31 +1,30 @@
-//! What the token says of itself: advice, since nobody promises that it can be
-//! read.
+//! What the token says about itself. Microsoft does not promise that a client can read it,
+//! so a token that cannot be read is not a failure.
 
 use uuid::Uuid;
 
-use super::steps::{Report, words};
-use crate::hint;
-use offboard::{
+use super::{Finding, Report, whole_seconds};
+use crate::{
     config::Config,
     identity::{TokenClaims, cloud::Service},
     output::CheckStep,
 };
 
-/// A token that was ready may be over already.
-pub(super) fn held(claims: Option<&TokenClaims>) -> CheckStep {
+/// A ready-made token may have expired.
+pub(super) fn held(claims: Option<&TokenClaims>, report: &dyn Report) -> CheckStep {
     if claims.is_none() {
         return CheckStep::warning(
             "token",
             "there is one, and it is no JWT, as Entra ID's are",
-            "Is it a token at all? A client secret is given by --client-secret-file.",
+            report.hint(&Finding::TokenNotJwt),
         );
     }
     match claims.and_then(TokenClaims::ended) {
         None => CheckStep::passed("token", "there is one"),
         Some(ago) => CheckStep::failed(
             "token",
-            format!("there is one, and it ended {} ago", words(ago)),
-            hint::ENDED,
+            format!("there is one, and it ended {} ago", whole_seconds(ago)),
+            report.hint(&Finding::TokenExpired),
         ),
     }
 }
@@ -35,7 +34,7 @@ pub(super) fn contents(
     config: &Config,
     service: &Service,
     claims: Option<&TokenClaims>,
-    report: &mut Report,
+    report: &mut dyn Report,
 ) {
     let Some(claims) = claims else {
         for step in ["audience", "tenant", "roles", "reading"] {
@@ -46,46 +45,45 @@ pub(super) fn contents(
         }
         return;
     };
-    report.add(audience(service, claims));
-    report.add(tenant(config, claims));
+    let step = audience(service, claims, report);
+    report.add(step);
+    let step = tenant(config, claims, report);
+    report.add(step);
     let held = claims.permissions();
-    let words = match held.is_empty() {
-        true => "none at all".to_owned(),
-        false => held.join(", "),
+    let words = if held.is_empty() {
+        "none at all".to_owned()
+    } else {
+        held.join(", ")
     };
-    report.add(match claims.may_offboard() {
-        true if claims.may_tag() => CheckStep::passed("roles", words),
-        true => CheckStep::passed(
-            "roles",
-            format!("{words}; --tag takes Machine.ReadWrite.All, too"),
-        ),
-        false => CheckStep::failed(
+    let step = if !claims.may_offboard() {
+        CheckStep::failed(
             "roles",
             format!("Machine.Offboard is not among them: {words}"),
-            "Add the permission Machine.Offboard under WindowsDefenderATP to the app registration, \
-             and have an administrator consent to it. A token that is there already does not change.",
-        ),
-    });
+            report.hint(&Finding::NoPermissionToOffboard),
+        )
+    } else if claims.may_tag() {
+        CheckStep::passed("roles", words)
+    } else {
+        CheckStep::passed(
+            "roles",
+            format!("{words}; a tag also needs Machine.ReadWrite.All"),
+        )
+    };
+    report.add(step);
     if claims.is_delegated() {
-        report.add(CheckStep::warning(
-            "user",
-            "the token is a user's",
-            "Whether this user's role may offboard, and in which device groups, nobody tells \
-             before: the role needs \"Manage security settings in Security Center\".",
-        ));
+        let hint = report.hint(&Finding::UserToken);
+        report.add(CheckStep::warning("user", "the token is a user's", hint));
     }
-    report.add(match claims.may_read() {
-        true => CheckStep::passed("reading", "machines can be looked up, and actions followed"),
-        false => CheckStep::warning(
-            "reading",
-            "no permission to read",
-            "Add Machine.Read.All: without it machines go by their ids alone, nothing is followed, \
-             and a lost answer stays unknown.",
-        ),
-    });
+    let step = if claims.may_read() {
+        CheckStep::passed("reading", "machines can be looked up, and actions followed")
+    } else {
+        let hint = report.hint(&Finding::NoPermissionToRead);
+        CheckStep::warning("reading", "no permission to read", hint)
+    };
+    report.add(step);
 }
 
-fn audience(service: &Service, claims: &TokenClaims) -> CheckStep {
+fn audience(service: &Service, claims: &TokenClaims, report: &dyn Report) -> CheckStep {
     let plain = |text: &str| text.trim_end_matches('/').to_ascii_lowercase();
     match claims.audience.as_deref() {
         None => CheckStep::skipped("audience", "the token names none"),
@@ -102,16 +100,15 @@ fn audience(service: &Service, claims: &TokenClaims) -> CheckStep {
                 "the token is for {audience}, and {} is wanted",
                 service.resource
             ),
-            "Ask for a token for the resource that `offboard config show` names: another one is \
-             answered with 403, as if a permission were missing.",
+            report.hint(&Finding::WrongAudience),
         ),
     }
 }
 
-fn tenant(config: &Config, claims: &TokenClaims) -> CheckStep {
+fn tenant(config: &Config, claims: &TokenClaims, report: &dyn Report) -> CheckStep {
     if let Some((found, wanted)) = config.other_tenant(claims) {
         let reason = format!("the token is of {found}, and {wanted} is wanted");
-        return CheckStep::failed("tenant", reason, hint::WRONG_TENANT);
+        return CheckStep::failed("tenant", reason, report.hint(&Finding::WrongTenant));
     }
     let wanted = config.tenant().map(|tenant| &tenant.value);
     match (claims.tenant.as_deref(), wanted) {

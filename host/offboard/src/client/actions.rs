@@ -1,0 +1,146 @@
+//! Machine actions of a machine: the newest offboarding, and the one that can be cancelled.
+
+use super::Client;
+use crate::{
+    contract::{
+        ActionId, ActionType, InvalidMachineId, MachineAction, MachineId, Problem, ProblemKind,
+        Retry,
+    },
+    ledger::{LedgerError, SentOrder},
+    order::Target,
+};
+
+impl Client {
+    /// The id of the one machine with this id or name.
+    ///
+    /// # Errors
+    /// No machine has the name, or several have it; or the service cannot be read.
+    pub async fn machine_id(&self, target: &Target) -> Result<MachineId, Problem> {
+        let name = match target {
+            Target::Id(id) => return Ok(id.clone()),
+            Target::Name(name) => name,
+        };
+        let machines = self.runner().find(name).await?;
+        match machines.as_slice() {
+            [machine] => machine.id.parse().map_err(|error: InvalidMachineId| {
+                Problem::from_error(ProblemKind::UnreadableAnswer, Retry::Never, error)
+            }),
+            [] => {
+                let message = format!("no machine has the name {name}");
+                Err(Problem::new(ProblemKind::NotFound, Retry::Never, message))
+            }
+            several => {
+                let ids: Vec<&str> = several.iter().map(|machine| machine.id.as_str()).collect();
+                let message = format!(
+                    "{} machines have the name {name}: {}",
+                    ids.len(),
+                    ids.join(", ")
+                );
+                Err(Problem::new(
+                    ProblemKind::AmbiguousName,
+                    Retry::Never,
+                    message,
+                ))
+            }
+        }
+    }
+
+    /// The action with this id.
+    ///
+    /// # Errors
+    /// There is no token or no such action, or the service cannot be read.
+    pub async fn action(&self, id: &ActionId) -> Result<MachineAction, Problem> {
+        self.check_token()?;
+        let action = self.runner().action(id).await;
+        action.map_err(|problem| match problem.kind {
+            ProblemKind::NotFound => Problem {
+                kind: ProblemKind::ActionNotFound,
+                ..problem
+            },
+            _ => problem,
+        })
+    }
+
+    /// The newest offboarding of a machine, in any state.
+    ///
+    /// # Errors
+    /// There is no token or no offboarding, or the service cannot be read.
+    pub async fn newest_offboarding(&self, machine: &MachineId) -> Result<MachineAction, Problem> {
+        self.check_token()?;
+        let listing = self.runner().offboardings(&[machine]).await?;
+        let newest = listing.of(machine).next().cloned();
+        newest.ok_or_else(|| no_offboarding(machine))
+    }
+
+    /// The offboarding of a machine that has not ended, so that it can be cancelled.
+    ///
+    /// # Errors
+    /// There is no token, no offboarding, or none that has not ended; or the service cannot
+    /// be read.
+    pub async fn pending_offboarding(&self, machine: &MachineId) -> Result<ActionId, Problem> {
+        self.check_token()?;
+        let listing = self.runner().offboardings(&[machine]).await?;
+        let pending = listing.pending(machine);
+        if let Some(id) = pending.and_then(|action| action.id.parse().ok()) {
+            return Ok(id);
+        }
+        Err(match listing.of(machine).next() {
+            Some(ended) => Problem::new(
+                ProblemKind::AlreadyEnded,
+                Retry::Never,
+                format!(
+                    "its offboarding {} has ended: {}",
+                    ended.id,
+                    ended.status.name()
+                ),
+            ),
+            None => no_offboarding(machine),
+        })
+    }
+
+    /// Checks that an action is an offboarding: no other action may be cancelled with it.
+    /// If the token may not read actions, the caller's word has to do.
+    ///
+    /// # Errors
+    /// It is another kind of action, there is no such action or no token, or the service
+    /// cannot be read.
+    pub async fn check_is_offboarding(&self, id: &ActionId) -> Result<(), Problem> {
+        match self.action(id).await {
+            Ok(action) if action.action_type != ActionType::Offboard => {
+                let message = "this action is no offboarding";
+                Err(Problem::new(
+                    ProblemKind::NoOffboarding,
+                    Retry::Never,
+                    message,
+                ))
+            }
+            Ok(_) => Ok(()),
+            Err(problem) if problem.kind == ProblemKind::Forbidden => Ok(()),
+            Err(problem) => Err(problem),
+        }
+    }
+
+    /// The order of a machine in the ledger that the service may not list yet: its outcome
+    /// is unknown, or `is_listed` is false. An offboarding that is not listed may have been
+    /// carried out all the same.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn unlisted_order(
+        &self,
+        machine: &MachineId,
+        is_listed: bool,
+    ) -> Result<Option<SentOrder>, LedgerError> {
+        let sent = self.session().sent_order(machine).await?;
+        Ok(sent.filter(|sent| sent.is_unknown() || !is_listed))
+    }
+
+    fn check_token(&self) -> Result<(), Problem> {
+        self.missing_token().cloned().map_or(Ok(()), Err)
+    }
+}
+
+fn no_offboarding(machine: &MachineId) -> Problem {
+    let message = format!("the service knows no offboarding of {machine}");
+    Problem::new(ProblemKind::NoOffboarding, Retry::Never, message)
+}

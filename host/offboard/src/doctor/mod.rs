@@ -1,0 +1,362 @@
+//! Whether a connection can offboard, step by step, and why not. Nothing is changed: the
+//! doctor signs in, and reads one machine.
+
+mod hosts;
+mod token;
+
+use std::{error::Error, sync::Arc, time::Duration};
+
+use tokio::task::spawn_blocking;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::{
+    Keyword,
+    audit::AuditFile,
+    client::{
+        ConnectError, Observer, Recorder, Recording, check_files, component, network, rate_limiter,
+        sign_in, who,
+    },
+    component::Component,
+    config::{Auth, Config, PluginSettings},
+    connection::Connection,
+    contract::{Problem, ProblemKind},
+    identity::{
+        TokenClaims,
+        cloud::{Issuer, Service},
+    },
+    ledger::{Ledger, LedgerError, LedgerErrorKind, Session},
+    mask,
+    output::{CheckStep, remarks::words},
+    outputs::Files,
+    run::Runner,
+    sandbox::Sandbox,
+};
+
+/// What a step found that the user can do something about.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum Finding<'a> {
+    /// A problem, with what the token says about itself.
+    Problem(&'a Problem, Option<&'a TokenClaims>),
+    /// The token is not a JWT, as tokens of Entra ID are.
+    TokenNotJwt,
+    /// The token has expired.
+    TokenExpired,
+    /// The token is for another resource.
+    WrongAudience,
+    /// The token is of another tenant.
+    WrongTenant,
+    /// The token does not have the permission to offboard.
+    NoPermissionToOffboard,
+    /// The token does not have the permission to read machines.
+    NoPermissionToRead,
+    /// The token is a user's: the user's role decides, too.
+    UserToken,
+    /// A host cannot be reached.
+    Unreachable,
+    /// The clock of this machine is off by more than the services accept.
+    ClockWrong,
+    /// The clock of this machine is off.
+    ClockLate,
+    /// The plugin cannot be used.
+    Plugin,
+    /// The ledger or the audit cannot be written.
+    Records,
+    /// The API lists no machine.
+    NoMachines,
+    /// The API was not queried.
+    NothingQueried,
+    /// Another resource of the cloud works.
+    OtherResource(&'a str),
+}
+
+/// Receives the steps of a check.
+pub trait Report: Send + Sync {
+    /// A step has ended.
+    fn add(&mut self, step: CheckStep);
+
+    /// What the user can do about a finding, in the words of the front end.
+    fn hint(&self, finding: &Finding<'_>) -> String;
+}
+
+/// Checks a connection. Each step is reported when it has ended; steps that depend on a
+/// failed one are left out. `observer` receives what a person may have to act on.
+///
+/// # Errors
+/// The settings do not belong together, so that there is nothing to check.
+pub async fn check(
+    config: &Config,
+    observer: Arc<dyn Observer>,
+    stop: CancellationToken,
+    report: &mut dyn Report,
+) -> Result<(), ConnectError> {
+    let service = config.service()?;
+    let connection = network(config, &service)?;
+    report.add(configuration(config, &service));
+    walk(config, &service, connection, observer, stop, report).await;
+    Ok(())
+}
+
+/// Each step that the ones before it allow.
+async fn walk(
+    config: &Config,
+    service: &Service,
+    connection: Connection,
+    observer: Arc<dyn Observer>,
+    stop: CancellationToken,
+    report: &mut dyn Report,
+) {
+    let plugin = plugin(config.plugin_settings(), report, &observer).await;
+    let digest = plugin.as_ref().map(|(component, _)| component.digest());
+    let digest = digest.map_or_else(String::new, |digest| digest.as_str().to_owned());
+    let audit = records(config, &digest, report).await;
+    hosts::network(config, service, &connection, report).await;
+    let signed_in = sign_in(config, service, &connection, &observer).await;
+    let claims = match &signed_in {
+        Ok((_, token)) => {
+            let claims = token.claims();
+            let step = token::held(claims.as_ref(), report);
+            report.add(step);
+            token::contents(config, service, claims.as_ref(), report);
+            claims
+        }
+        Err(problem) => {
+            let hint = report.hint(&Finding::Problem(problem, None));
+            report.add(CheckStep::failed("token", words(problem), hint));
+            None
+        }
+    };
+    let (Some((_, sandbox)), Some(audit)) = (plugin, audit) else {
+        return;
+    };
+    let sandbox = sandbox.audited(Arc::new(Recorder::new(Arc::clone(&observer), audit)));
+    let who = who(config, &digest, service);
+    // Its few calls are nobody's else to count: nothing is left behind.
+    let session = async {
+        let ledger = Ledger::in_memory().await?;
+        Session::begin(&ledger, &who, "check").await
+    };
+    let session = match session.await {
+        Ok(session) => Arc::new(session),
+        Err(error) => {
+            let hint = report.hint(&Finding::NothingQueried);
+            report.add(CheckStep::failed("answer", error.to_string(), hint));
+            return;
+        }
+    };
+    let limiter = rate_limiter(config, Arc::clone(&session), &observer);
+    let mut runner = Runner::new(sandbox, connection, limiter, session, stop);
+    let is_other = claims
+        .as_ref()
+        .is_some_and(|claims| config.other_tenant(claims).is_some());
+    let wrong_resource = match signed_in {
+        // With a token of another tenant nothing is asked.
+        Ok(_) if is_other => false,
+        Ok((credential, _)) => {
+            runner.connection.credential = Some(credential);
+            answer(&runner, claims.as_ref(), report).await
+        }
+        Err(problem) => problem.kind == ProblemKind::NoCredential,
+    };
+    if wrong_resource {
+        other_resources(config, service, &mut runner, report, &observer).await;
+    }
+    report.add(CheckStep::skipped(
+        "quota",
+        format!(
+            "{}, for each application, tenant and API; what is left of it the service does not tell",
+            config.effective_quota()
+        ),
+    ));
+}
+
+/// The settings, which belong together.
+fn configuration(config: &Config, service: &Service) -> CheckStep {
+    let auth = config.chosen_auth().map_or_else(
+        || "nothing".to_owned(),
+        |auth| format!("{} ({})", auth.value.name(), auth.source),
+    );
+    let at = match config.issuer() {
+        Issuer::Authority => format!(" at {}", service.authority.authority()),
+        Issuer::Azure | Issuer::Unknown => String::new(),
+    };
+    let reason = format!(
+        "{}, for {}, signing in with {auth}{at}",
+        service.api_root, service.resource
+    );
+    let overridden = config.overridden();
+    if overridden.is_empty() {
+        CheckStep::passed("configuration", reason)
+    } else {
+        let hint = format!("{}.", overridden.join("; "));
+        CheckStep::warning("configuration", reason, hint)
+    }
+}
+
+/// The ledger and the audit: whether they can be written. What is read here goes
+/// into the audit, too; none where it cannot.
+async fn records(
+    config: &Config,
+    digest: &str,
+    report: &mut dyn Report,
+) -> Option<Option<AuditFile>> {
+    let open = async {
+        let nowhere = || LedgerError::nowhere(LedgerErrorKind::NoHome);
+        let ledger = config.ledger_path().ok_or_else(nowhere)?;
+        check_files(config, Files::default(), Recording::Ledger)?;
+        let file = config.audit();
+        let audit = file.map(|file| AuditFile::open(&file.value.0, Uuid::new_v4(), digest));
+        let audit = audit.transpose()?;
+        Ledger::probe(&ledger).await?;
+        Ok::<_, Box<dyn Error + Send + Sync>>((ledger, audit))
+    };
+    match open.await {
+        Ok((ledger, audit)) => {
+            let reason = match config.audit() {
+                Some(file) => format!(
+                    "the ledger {} and the audit {} can be written",
+                    mask::path(&ledger),
+                    mask::path(&file.value.0)
+                ),
+                None => format!(
+                    "the ledger {} can be written; no audit was asked for",
+                    mask::path(&ledger)
+                ),
+            };
+            report.add(CheckStep::passed("records", reason));
+            Some(audit)
+        }
+        Err(error) => {
+            let hint = report.hint(&Finding::Records);
+            report.add(CheckStep::failed("records", with_sources(&*error), hint));
+            None
+        }
+    }
+}
+
+async fn plugin(
+    settings: &PluginSettings,
+    report: &mut dyn Report,
+    observer: &Arc<dyn Observer>,
+) -> Option<(Component, Sandbox)> {
+    let (plugin, watching) = (settings.clone(), Arc::clone(observer));
+    let load = async {
+        let component = spawn_blocking(move || component(&plugin, &*watching)).await??;
+        let sandbox = Sandbox::new(&component, settings.limits.clone())?;
+        Ok::<_, Box<dyn Error + Send + Sync>>((component, sandbox))
+    };
+    match load.await {
+        Ok((component, sandbox)) => {
+            let pinned = if settings.sha256.is_some() {
+                "as pinned"
+            } else {
+                "not pinned"
+            };
+            report.add(CheckStep::passed(
+                "plugin",
+                format!("{}, {pinned}", component.digest()),
+            ));
+            Some((component, sandbox))
+        }
+        Err(error) => {
+            let hint = report.hint(&Finding::Plugin);
+            report.add(CheckStep::failed("plugin", with_sources(&*error), hint));
+            None
+        }
+    }
+}
+
+/// What the API answers to a read of one machine; and whether the resource may
+/// be the wrong one.
+async fn answer(runner: &Runner, claims: Option<&TokenClaims>, report: &mut dyn Report) -> bool {
+    let answered = runner.one_machine().await;
+    let is_forbidden = matches!(&answered, Err(problem) if problem.kind == ProblemKind::Forbidden);
+    let step = match answered {
+        Ok(true) => CheckStep::passed("answer", "the API answers, and there are machines"),
+        Ok(false) => CheckStep::warning(
+            "answer",
+            "the API answers, and lists no machine",
+            report.hint(&Finding::NoMachines),
+        ),
+        Err(problem) => refused(&problem, claims, report),
+    };
+    report.add(step);
+    is_forbidden
+}
+
+fn refused(problem: &Problem, claims: Option<&TokenClaims>, report: &dyn Report) -> CheckStep {
+    let hint = report.hint(&Finding::Problem(problem, claims));
+    let words = words(problem);
+    let may_read = claims.is_none_or(TokenClaims::may_read);
+    match problem.kind {
+        // It says nothing about offboarding.
+        ProblemKind::Forbidden if !may_read => CheckStep::warning("answer", words, hint),
+        ProblemKind::Throttled => CheckStep::warning("answer", words, hint),
+        _ => CheckStep::failed("answer", words, hint),
+    }
+}
+
+/// Where sources disagree about a government cloud's resource, tries the others.
+async fn other_resources(
+    config: &Config,
+    service: &Service,
+    runner: &mut Runner,
+    report: &mut dyn Report,
+    observer: &Arc<dyn Observer>,
+) {
+    let Some(cloud) = config.cloud().map(|cloud| cloud.value) else {
+        return;
+    };
+    let auth = config.chosen_auth().map(|auth| auth.value);
+    // A ready token is for what it is for, and nobody types three codes.
+    let fixed = config.issuer() == Issuer::Unknown || auth == Some(Auth::DeviceCode);
+    if config.resource().is_some() || fixed {
+        return;
+    }
+    for resource in cloud.resources().into_iter().skip(1) {
+        let mut other = service.clone();
+        other.resource = resource;
+        let signed_in = sign_in(config, &other, &runner.connection, observer).await;
+        let tried = match signed_in {
+            Ok((credential, _)) => {
+                runner.connection.credential = Some(credential);
+                runner.one_machine().await.map(|_| ())
+            }
+            Err(problem) => Err(problem),
+        };
+        let resource = &other.resource;
+        let step = match tried {
+            Ok(()) => CheckStep::warning(
+                "resource",
+                format!("{resource} works"),
+                report.hint(&Finding::OtherResource(resource)),
+            ),
+            Err(problem) => CheckStep::skipped(
+                "resource",
+                format!("{resource} does not work either: {}", words(&problem)),
+            ),
+        };
+        report.add(step);
+    }
+}
+
+/// A time in whole seconds, in words.
+fn whole_seconds(duration: Duration) -> String {
+    humantime::format_duration(Duration::from_secs(duration.as_secs())).to_string()
+}
+
+/// An error with its sources.
+fn with_sources(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        let more = source.to_string();
+        if !text.ends_with(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        next = source.source();
+    }
+    text
+}

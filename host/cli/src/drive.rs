@@ -3,12 +3,10 @@
 use std::{
     cell::RefCell,
     collections::{HashMap, HashSet},
-    path::Path,
 };
 
-use anyhow::{Context, Error, Result, ensure};
+use anyhow::{Error, Result};
 use futures_util::StreamExt;
-use tempfile::NamedTempFile;
 use tokio::task::AbortHandle;
 use uuid::Uuid;
 
@@ -20,6 +18,7 @@ use super::{
     hint,
     outcome::Outcome,
     report::Rows,
+    report_file,
     screen::Screen,
     signal::Signals,
     tell::Teller,
@@ -28,8 +27,7 @@ use offboard::{
     Client,
     client::{PlanError, RunError},
     contract::{Problem, ProblemKind, Retry},
-    ledger::{Ledger, LedgerError, RunRow},
-    mask,
+    ledger::{LedgerError, RunRow},
     order::{Order, State, Verdict},
     outputs::Files,
     plan::{Confirmation, ConfirmedPlan, Draft, GuardError, Guards, Origin, Plan},
@@ -37,12 +35,6 @@ use offboard::{
     selection::Selection,
     text::clean_error,
 };
-
-/// Why a report is not written.
-const TAKEN: &str = "it exists and is not an earlier report, so it is not replaced";
-
-/// How a report begins.
-const REPORT: &[u8; 15] = b"<!doctype html>";
 
 /// Orders that are read from the ledger at once.
 const PAGE: u32 = 500;
@@ -300,7 +292,7 @@ impl Progress<'_> {
                 screen.say("note: another process is sending orders of this run; they are its own");
             }
             if let Some(file) = &course.send.report
-                && let Err(error) = report(ledger, &row, file).await
+                && let Err(error) = report_file::write(ledger, &row, file).await
             {
                 screen.fail(&clean_error(&format!("the report: {error:#}")));
             }
@@ -309,22 +301,6 @@ impl Progress<'_> {
         }
         Ok(exit)
     }
-}
-
-async fn report(ledger: &Ledger, run: &RunRow, file: &Path) -> Result<()> {
-    let context = || mask::path(file);
-    // Whole or not at all, and nobody else's to read: it names machines and people.
-    let folder = file
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    let out = NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).with_context(context)?;
-    let written = out.reopen().with_context(context)?;
-    offboard::report::write_run(ledger, run, written)
-        .await
-        .with_context(context)?;
-    // What another process wrote there during the run is not replaced either.
-    ensure!(is_free(file), "{}: {TAKEN}", context());
-    out.persist(file).map(|_| ()).with_context(context)
 }
 
 /// What nobody works on any more, as it is shown; on record it keeps its turn.
@@ -376,21 +352,6 @@ pub(super) fn nothing_was_done(
     Ok(())
 }
 
-/// Whether a report can be written, before anything is sent.
-pub(super) fn check_report(send: &SendArgs) -> Result<()> {
-    let Some(file) = &send.report else {
-        return Ok(());
-    };
-    let context = || format!("--report {}", mask::path(file));
-    ensure!(is_free(file), "{}: {TAKEN}: name another file", context());
-    let folder = file
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    tempfile::tempfile_in(folder.unwrap_or(Path::new(".")))
-        .map(|_| ())
-        .with_context(context)
-}
-
 /// The files that a run writes, besides those of the connection.
 pub(super) fn files(send: &SendArgs) -> Files {
     let mut files = Files::default();
@@ -398,18 +359,6 @@ pub(super) fn files(send: &SendArgs) -> Files {
         files.writes("the report", report);
     }
     files
-}
-
-/// Whether nothing is there, or an earlier report.
-fn is_free(file: &Path) -> bool {
-    use std::io::Read as _;
-    let Ok(there) = std::fs::symlink_metadata(file) else {
-        return true;
-    };
-    let mut begin = [0; REPORT.len()];
-    there.is_file()
-        && std::fs::File::open(file).is_ok_and(|mut file| file.read_exact(&mut begin).is_ok())
-        && begin.eq_ignore_ascii_case(REPORT)
 }
 
 /// Checks what can be checked before the client connects.

@@ -24,6 +24,7 @@ mod observer;
 mod outcome;
 mod records;
 mod report;
+mod report_file;
 mod resume;
 mod run;
 mod screen;

@@ -12,6 +12,7 @@ use super::{
     exit::Exit,
     hint,
     report::{self, Rows},
+    report_file,
     screen::Screen,
     signal::Signals,
 };
@@ -24,7 +25,7 @@ use offboard::{
 };
 
 pub(super) async fn resume(args: ResumeArgs, secrets: Secrets, screen: &Screen) -> Result<Exit> {
-    drive::check_report(&args.send)?;
+    report_file::check(&args.send)?;
     let signals = Signals::listen(screen);
     let config = args.connect.config(secrets)?;
     let files = drive::files(&args.send);

@@ -10,6 +10,7 @@ use super::{
     drive::{self, Course},
     exit::Exit,
     report::Rows,
+    report_file,
     screen::Screen,
     selection::selection,
     signal::Signals,
@@ -64,7 +65,7 @@ pub(super) async fn run(args: RunArgs, secrets: Secrets, screen: &Screen) -> Res
 /// What can be said before the user is asked anything.
 fn guard(args: &RunArgs, count: u64) -> Result<()> {
     let send = &args.send;
-    drive::check_report(send)?;
+    report_file::check(send)?;
     drive::guard(drive::guards(send), send, count, args.dry_run)?;
     ensure!(
         send.yes || args.dry_run || Screen::can_ask(),

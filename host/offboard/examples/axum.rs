@@ -1,5 +1,5 @@
 //! A route of a web server, `POST /offboardings/{person}` with `["MACHINE", "COMMENT"]`:
-//! plans the offboarding that this person has approved, and executes it in the background.
+//! plans the offboarding that this person wants, and executes it in the background.
 //! The answer is the id of the run.
 
 use std::error::Error;
@@ -35,10 +35,13 @@ async fn offboard(
     };
     let plan = client.plan(request, &Events::none()).await;
     let plan = plan.map_err(refused)?;
-    let approval = Confirmation::approval(plan.digest(), person);
-    let run = client.execute(plan.confirm(approval).map_err(refused)?, None);
+    if let Some(problem) = plan.problem() {
+        return Err(refused(problem));
+    }
+    let consent = Confirmation::consent().by(person);
+    let run = client.execute(plan.confirm(consent).map_err(refused)?, None);
     let id = run.id().to_string();
-    tokio::spawn(run.finish());
+    tokio::spawn(async move { println!("{:?}", run.finish().await) });
     Ok(id)
 }
 

@@ -60,8 +60,11 @@ impl Client {
         confirmed: &ConfirmedPlan,
         tracking: Option<Duration>,
         events: &Events,
-    ) -> Result<(), LedgerError> {
+    ) -> Result<(), RunError> {
         let plan = &confirmed.plan;
+        if plan.draft.session != self.who().session {
+            return Err(RunError::AnotherClient);
+        }
         let (runner, session) = (self.runner(), self.session());
         let succeeded = runner.succeeded(plan.run()).await?;
         let all = confirmed.covers_all();
@@ -88,7 +91,7 @@ impl Client {
             runner.track(plan.run(), tracking, events).await?;
         }
         // The offboarding may have ended long ago: the machine may have reported since.
-        runner.check_succeeded(plan.run(), &succeeded).await
+        Ok(runner.check_succeeded(plan.run(), &succeeded).await?)
     }
 }
 
@@ -100,7 +103,7 @@ pub struct Run {
     id: Uuid,
     run: RunId,
     events: EventStream,
-    task: JoinHandle<Result<(), LedgerError>>,
+    task: JoinHandle<Result<(), RunError>>,
     client: Client,
 }
 
@@ -121,6 +124,9 @@ pub enum RunError {
     /// The ledger cannot be used, so nothing more was sent.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// The plan is another client's. Nothing was sent.
+    #[error("the run was planned by another client")]
+    AnotherClient,
     /// The run was aborted.
     #[error("the run was aborted")]
     Aborted,

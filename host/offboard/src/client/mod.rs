@@ -17,8 +17,9 @@ mod resume;
 mod sendable;
 
 use std::{
+    collections::HashSet,
     fmt,
-    sync::{Arc, OnceLock, atomic::AtomicBool},
+    sync::{Arc, Mutex, OnceLock, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -59,6 +60,8 @@ struct Inner {
     who: SessionInfo,
     /// Whether a run has the id of the session.
     has_planned: AtomicBool,
+    /// The request ids of its own runs.
+    requested: Mutex<HashSet<String>>,
 }
 
 impl fmt::Debug for Client {
@@ -102,6 +105,7 @@ impl Client {
             unrecorded: connected.unrecorded,
             who: connected.who,
             has_planned: AtomicBool::new(false),
+            requested: Mutex::default(),
         }))
     }
 

@@ -1,6 +1,10 @@
 //! From a selection of machines to a plan: recorded, read, and not sent.
 
-use std::{collections::HashSet, sync::atomic::Ordering, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{PoisonError, atomic::Ordering},
+    time::Duration,
+};
 
 use thiserror::Error;
 use uuid::Uuid;
@@ -64,7 +68,7 @@ pub enum PlanError {
     /// The request id belongs to another request.
     #[error(
         "the request id {key:?} is that of run {run}, which is about other machines or has another \
-         comment or tag: nothing was sent"
+         comment, tag or repetition: nothing was sent"
     )]
     RequestIdConflict {
         /// The key.
@@ -90,6 +94,9 @@ pub enum PlanError {
         .0.api_root
     )]
     OtherAccount(Box<RunRow>),
+    /// The draft is another client's.
+    #[error("the run was recorded by another client")]
+    AnotherClient,
     /// The caller stopped the client.
     #[error("interrupted before anything was sent")]
     Interrupted,
@@ -140,7 +147,34 @@ impl Client {
             },
             guards: request.guards,
             guarded: count,
+            session: self.who().session,
         })
+    }
+
+    /// Deletes a draft that will not be confirmed. Its request id can be used again.
+    /// A confirmed run stays.
+    ///
+    /// # Errors
+    /// The ledger cannot be written.
+    pub async fn discard(&self, draft: &Draft) -> Result<(), PlanError> {
+        if draft.session != self.who().session {
+            return Err(PlanError::AnotherClient);
+        }
+        Ok(self.session().discard(draft.run).await?)
+    }
+
+    fn has_requested(&self, key: &str) -> bool {
+        let requested = self.0.requested.lock();
+        requested
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(key)
+    }
+
+    fn note_request(&self, key: Option<String>) {
+        let requested = self.0.requested.lock();
+        requested
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(key);
     }
 
     /// The id of the session for its first run: the audit file has it, too.
@@ -179,9 +213,9 @@ impl Client {
                         let known = self.known(request, run, key).await?;
                         return Ok((run, Some(known.uuid)));
                     }
-                    // Its process is about to send.
+                    // Its process is about to send. This client waits for no plan of its own.
                     Some((_, true)) => {
-                        if waited >= CONFIRMATION_PATIENCE {
+                        if waited >= CONFIRMATION_PATIENCE || self.has_requested(key) {
                             return Err(PlanError::RequestIdBusy {
                                 key: key.to_owned(),
                             });
@@ -208,7 +242,11 @@ impl Client {
             match planned {
                 // Another process was first, since the query.
                 Err(error) if asks && matches!(error.kind(), LedgerErrorKind::Requested) => {}
-                planned => return Ok((planned?, None)),
+                planned => {
+                    let run = planned?;
+                    self.note_request(request.request_id.clone());
+                    return Ok((run, None));
+                }
             }
         }
     }
@@ -226,7 +264,9 @@ impl Client {
         })?;
         let orders = orders(&request.selection, request.correlate, known.uuid);
         let count = request.selection.len() as u64;
-        let is_same = self.has_orders(run, count, orders).await? && known.tag == request.tag;
+        let is_same = self.has_orders(run, count, orders).await?
+            && known.tag == request.tag
+            && known.again == request.again;
         if !is_same {
             return Err(PlanError::RequestIdConflict {
                 key: key.to_owned(),
@@ -274,6 +314,9 @@ impl Client {
     /// # Errors
     /// The ledger cannot be used, or the plugin cannot set the tag.
     pub async fn preflight(&self, draft: Draft, events: &Events) -> Result<Plan, PlanError> {
+        if draft.session != self.who().session {
+            return Err(PlanError::AnotherClient);
+        }
         let ledger = self.ledger();
         let before = ledger.counts(draft.run).await?;
         let resends = |counts: &OrderCounts| {

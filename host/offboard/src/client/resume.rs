@@ -2,8 +2,9 @@
 
 use super::{Client, PlanError};
 use crate::{
-    ledger::{LedgerError, RunId, RunRow},
-    order::State,
+    contract::{Problem, ProblemKind, Retry},
+    ledger::{LedgerError, OrderRecord, RunId, RunRow},
+    order::{State, Verdict},
     plan::{Draft, GuardError, Guards, Origin},
 };
 
@@ -123,6 +124,7 @@ impl Client {
             origin: Origin::Resumed,
             guards: options.guards,
             guarded: machines,
+            session: self.who().session,
         };
         Ok(Reopened {
             drafts: runs.into_iter().map(draft).collect(),
@@ -147,11 +149,23 @@ impl Client {
                     break;
                 };
                 after = last.number;
+                // Someone was asked about them, and did not confirm them.
+                let is_declined =
+                    |entry: &OrderRecord| !all && !entry.confirmed && state == State::Planned;
                 entries.retain(|entry| {
-                    (entry.confirmed || all)
-                        && (entry.order.may_be_replanned() || state == State::Planned)
+                    is_declined(entry)
+                        || (entry.confirmed || all)
+                            && (entry.order.may_be_replanned() || state == State::Planned)
                 });
                 for entry in &mut entries {
+                    if is_declined(entry) {
+                        entry.order.settle(Verdict::NotSent(Problem::new(
+                            ProblemKind::Interrupted,
+                            Retry::Safe,
+                            "it was planned again and not confirmed",
+                        )));
+                        continue;
+                    }
                     entry.order.replan();
                     entry.order.clear_preflight();
                 }

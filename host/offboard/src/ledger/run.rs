@@ -112,6 +112,25 @@ impl Session {
         plan.await.map_err(|kind: LedgerErrorKind| self.error(kind))
     }
 
+    /// Deletes a draft of this session, with its orders. A confirmed run stays.
+    ///
+    /// # Errors
+    /// The ledger cannot be written.
+    pub async fn discard(&self, run: RunId) -> Result<(), LedgerError> {
+        let discard = async {
+            let mut writing = self.ledger.write().await?;
+            sqlx::query("DELETE FROM run WHERE id = ? AND draft AND session = ?")
+                .bind(run.0)
+                .bind(self.id)
+                .execute(&mut *writing)
+                .await?;
+            Ok(writing.commit().await?)
+        };
+        discard
+            .await
+            .map_err(|error: LedgerErrorKind| self.error(error))
+    }
+
     /// The run that has this key, if there is one, and whether it is a draft.
     ///
     /// # Errors

@@ -23,6 +23,8 @@ pub struct Draft {
     pub(crate) guards: Guards,
     /// The number of machines that the guards apply to.
     pub(crate) guarded: u64,
+    /// The session whose ledger has the run.
+    pub(crate) session: Uuid,
 }
 
 impl Draft {
@@ -140,6 +142,12 @@ impl Plan {
         self.draft.resend_unknown
     }
 
+    /// The draft that it was made of.
+    #[must_use]
+    pub fn draft(&self) -> &Draft {
+        &self.draft
+    }
+
     /// Where it comes from.
     #[must_use]
     pub fn origin(&self) -> Origin {
@@ -168,7 +176,9 @@ impl Plan {
             }
             Some(_) => {}
             None => {
-                self.draft.guards.check_consent(self.draft.guarded)?;
+                // More orders may have been planned since they were counted.
+                let count = self.draft.guarded.max(self.machines);
+                self.draft.guards.check_consent(count)?;
                 if self.draft.guards.expected.is_some() {
                     confirmation.method = Method::ExpectedCount;
                 }

@@ -131,7 +131,10 @@ impl Runner {
         let mut settled = Vec::new();
         for mut entry in entries {
             // An order without a preflight is not sent.
-            if entry.order.machine().is_none() || entry.order.preflight().is_none() {
+            if !entry.confirmed
+                || entry.order.machine().is_none()
+                || entry.order.preflight().is_none()
+            {
                 continue;
             }
             match self.session.taken(&entry, again).await? {

@@ -23,7 +23,7 @@ pub const JOBS: usize = 4;
 /// Executes the orders of one session against one service.
 pub struct Runner {
     /// Calls the plugin.
-    pub sandbox: Sandbox,
+    pub(crate) sandbox: Sandbox,
     /// The service.
     pub connection: Connection,
     /// The record.
@@ -35,7 +35,7 @@ pub struct Runner {
     /// The most requests in flight at once; 0 counts as 1.
     pub jobs: usize,
     /// The machines that must not be offboarded. Applied in the preflight.
-    pub policy: Policy,
+    pub(crate) policy: Policy,
     stop: CancellationToken,
 }
 

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{World, python::faults};
 
@@ -82,7 +82,12 @@ fn the_digest_and_the_confirmation_are_in_the_data() {
     assert_eq!(confirmation["method"], "expected-count");
     assert_eq!(confirmation["machines"], 2);
     assert_eq!(confirmation["by"], runs[0]["user"]);
-    assert!(confirmation["at"].is_string(), "{runs:?}");
+    // As times: their text has as many digits as it needs.
+    let time = |value: &Value| value.as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    assert!(
+        time(&confirmation["at"]) >= time(&runs[0]["began"]),
+        "{runs:?}"
+    );
 
     let shown = world.offboard(&["show", "last", "--output", "json"]);
     assert!(

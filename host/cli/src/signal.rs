@@ -191,7 +191,7 @@ const LONGEST_TRANSACTION: Duration = Duration::from_secs(2);
 /// processes can write while it is stopped.
 #[cfg(unix)]
 pub(super) fn stop_between_writes(ledger: &Ledger) {
-    use rustix::process::{Signal, getpid, kill_process};
+    use rustix::process::Signal;
 
     let ledger = ledger.clone();
     let Ok(mut stops) = signal(SignalKind::from_raw(Signal::TSTP.as_raw())) else {
@@ -204,10 +204,22 @@ pub(super) fn stop_between_writes(ledger: &Ledger) {
                 continue;
             }
             let rest = tokio::time::timeout(LONGEST_TRANSACTION, ledger.rest()).await;
-            let _ = kill_process(getpid(), Signal::STOP);
+            stop_here();
             drop(rest);
         }
     });
+}
+
+/// Stops this process, and returns when it is continued. A signal to the process could be
+/// taken by another thread: this one would go on for a moment, and let a write begin that
+/// is then stopped with the lock held.
+#[cfg(unix)]
+fn stop_here() {
+    // SAFETY: raise takes a number and touches no memory of this process.
+    #[allow(unsafe_code)]
+    unsafe {
+        libc::raise(libc::SIGSTOP);
+    }
 }
 
 #[cfg(not(unix))]

@@ -132,6 +132,10 @@ fn what_was_not_shown_is_not_taken_up_without_a_question() {
     assert_eq!((code, world.posts().len()), (130, 1), "{shown}");
     let (plan, _) = shown.split_once("Type yes").unwrap();
     assert!(plan.contains(&id), "{shown}");
+    // A no is no consent in advance.
+    let declined = world.offboard(&["resume", "last", "--yes", "-o", "json"]);
+    assert_eq!(world.posts().len(), 1, "{declined:?}");
+    assert_eq!(declined.rows()[1]["state"], "not-sent", "{declined:?}");
     let (code, shown) = typed(&world, "", "yes\n", &["resume", "last"]);
     assert_eq!((code, world.posts().len()), (0, 2), "{shown}");
     assert_eq!(world.offboardings()[1]["machineId"], id.as_str());

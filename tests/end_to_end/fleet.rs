@@ -126,7 +126,7 @@ fn of_very_many_machines_a_dry_run_does_not_ask_what_is_under_way() {
     for (count, asks) in [(1000, true), (1001, false)] {
         let list = ids[..count].join("\n");
         let outcome = order(&world, &list, &["--dry-run"]);
-        let words = "under way already is not asked of so many";
+        let words = "under way already is not queried for more than 1000 machines";
         assert_eq!(outcome.stderr.contains(words), !asks, "{}", outcome.stderr);
         let requests = world.requests();
         let asked = requests.iter().filter(|request| {

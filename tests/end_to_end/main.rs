@@ -20,6 +20,7 @@ mod fleet;
 mod hostile;
 mod kept;
 mod ledger;
+mod library;
 mod limits;
 mod list;
 #[cfg(unix)]

@@ -172,7 +172,7 @@ fn a_dry_run_that_cannot_ask_what_is_under_way_says_so() {
         (outcome.code, &outcome.row()["state"]),
         (0, &json!("planned"))
     );
-    let words = "under way already cannot be told: service-failure (503)";
+    let words = "under way already is unknown: service-failure (503)";
     assert!(outcome.stderr.contains(words), "{outcome:?}");
 }
 

@@ -65,8 +65,8 @@ pub(super) fn resent(screen: &Screen, names: &[String]) {
 pub(super) fn dry_run(screen: &Screen, dry_run: &DryRun) {
     let why = match dry_run {
         DryRun::Complete => return,
-        DryRun::TooMany => "is not asked of so many".to_owned(),
-        DryRun::Unavailable(problem) => format!("cannot be told: {}", report::words(problem)),
+        DryRun::TooMany => "is not queried for more than 1000 machines".to_owned(),
+        DryRun::Unavailable(problem) => format!("is unknown: {}", report::words(problem)),
     };
     screen.say(&format!(
         "note: whether offboardings of these machines are under way already {why}"
@@ -139,7 +139,7 @@ pub(super) async fn announce(
         true => "The plugin would be allowed to send:",
         false => "The plugin will be allowed to send:",
     });
-    let api = &client.runner().connection.api_root;
+    let api = client.api_root();
     if to_send > u64::from(FEW) {
         let root = api.as_str().trim_end_matches('/');
         let each = |route: Route, with: &str| {

@@ -44,7 +44,7 @@ pub(super) async fn check(args: CheckArgs, secrets: Secrets, screen: &Screen) ->
     };
     let is_stopped = checked.is_none();
     if let Some(Err(error)) = checked {
-        let hint = "docs/connect.md has each setting and its form; `offboard config show` tells \
+        let hint = "docs/connect.md has each setting and its form; `offboard config show` shows \
             where each comes from, unless the file itself is at fault.";
         let step = CheckStep::failed("configuration", format!("{error:#}"), hint);
         steps.add(step);
@@ -115,8 +115,9 @@ impl Report for Steps {
                  followed, and a lost answer stays unknown."
             }
             Finding::UserToken => {
-                "Whether this user's role may offboard, and in which device groups, nobody tells \
-                 before: the role needs \"Manage security settings in Security Center\"."
+                "The service does not report beforehand whether this user's role may offboard, and \
+                 in which device groups. The role needs \"Manage security settings in Security \
+                 Center\"."
             }
             Finding::Unreachable => hint::NETWORK,
             Finding::ClockWrong => {

@@ -18,7 +18,7 @@ use offboard::{
     connection::Connection,
     contract::{Comment, Problem, ProblemKind},
     grant::Grant,
-    identity::Token,
+    identity::{Token, TokenClaims},
     ledger::{Ledger, OrderRecord, RunId, Session, SessionInfo},
     order::State,
     plan::{Confirmation, Plan},
@@ -54,7 +54,9 @@ pub(super) async fn demo(screen: &Screen) -> Result<Exit> {
 async fn tour(screen: &Screen, signals: &Signals, simulator: &Simulator) -> Result<()> {
     let component = Component::embedded()?;
     let api_root = simulator.api_root().parse()?;
-    let connection = Connection::new(api_root, Some(Token::new(simulator.token())?));
+    let token = Token::new(simulator.token())?;
+    let claims = token.claims();
+    let connection = Connection::new(api_root, Some(token));
     let sandbox = Sandbox::new(&component, Limits::default())?;
     let who = SessionInfo::new(None, component.digest().as_str(), simulator.api_root());
     let ledger = Ledger::in_memory().await?;
@@ -78,7 +80,7 @@ async fn tour(screen: &Screen, signals: &Signals, simulator: &Simulator) -> Resu
     success(screen, &client, &online.machine.id).await?;
 
     heading(screen, "2. A machine that nobody knows");
-    let unknown = failure(screen, &client, NOBODY).await?;
+    let unknown = failure(screen, &client, claims.as_ref(), NOBODY).await?;
     ensure!(
         unknown.kind == ProblemKind::MachineNotFound,
         "the simulator took an unknown machine"
@@ -167,11 +169,7 @@ async fn success(screen: &Screen, client: &Client, machine: &str) -> Result<()> 
     screen.line(&report::planned(&[&entry]));
     let platform = seen.platform.clone();
     let id = entry.order.machine().context("the order has no machine")?;
-    let grant = Grant::offboard(
-        &client.runner().connection.api_root,
-        id,
-        entry.order.comment(),
-    );
+    let grant = Grant::offboard(client.api_root(), id, entry.order.comment());
     screen.line(&format!(
         "\nWhat the plugin may send, and nothing else:\n  {grant}"
     ));
@@ -207,7 +205,12 @@ async fn success(screen: &Screen, client: &Client, machine: &str) -> Result<()> 
 }
 
 /// An order that the service refuses, in the service's own words.
-async fn failure(screen: &Screen, client: &Client, machine: &str) -> Result<Problem> {
+async fn failure(
+    screen: &Screen,
+    client: &Client,
+    claims: Option<&TokenClaims>,
+    machine: &str,
+) -> Result<Problem> {
     let plan = plan(client, machine, "Stolen, INC-1234").await?;
     let entry = the_order(client, plan.run()).await?;
     let problem = entry
@@ -215,17 +218,10 @@ async fn failure(screen: &Screen, client: &Client, machine: &str) -> Result<Prob
         .problem()
         .context("the service knows it")?
         .clone();
-    let credential = client
-        .runner()
-        .connection
-        .credential
-        .as_ref()
-        .context("no credential")?;
-    let claims = credential.token().await?.claims();
     screen.line(&format!(
         "The service says: {}\nWhat to do: {}",
         report::words(&problem),
-        hint::hint(&problem, claims.as_ref())
+        hint::hint(&problem, claims)
     ));
     Ok(problem)
 }

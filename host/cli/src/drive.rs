@@ -378,8 +378,8 @@ pub(super) fn guard(guards: Guards, send: &SendArgs, count: u64, dry: bool) -> R
 pub(super) fn explain(error: GuardError) -> Error {
     match error {
         GuardError::TooMany { count, limit } => anyhow::anyhow!(
-            "{count} machines are more than {limit} (--max-devices): if so many are meant, add \
-             --expect {count}"
+            "{count} machines exceed the limit of {limit} (--max-devices): to offboard all of them, \
+             add --expect {count}"
         ),
         error => error.into(),
     }

@@ -35,7 +35,8 @@ pub(super) fn check(send: &SendArgs) -> Result<()> {
 /// Writes the report about a run.
 pub(super) async fn write(ledger: &Ledger, run: &RunRow, file: &Path) -> Result<()> {
     let context = || mask::path(file);
-    // Whole or not at all, and nobody else's to read: it names machines and people.
+    // Written as a whole or not at all, and readable only by this user: it names machines
+    // and people.
     let folder = file
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());

@@ -37,7 +37,7 @@ pub use resume::{Reopened, ResumeOptions, Unfinished};
 
 use crate::{
     config::Config,
-    contract::{Problem, ProblemKind, Retry},
+    contract::{ApiRoot, Problem, ProblemKind, Retry},
     identity::TokenClaims,
     ledger::{Ledger, LedgerError, Session, SessionInfo},
     run::{Runner, unrecorded},
@@ -119,6 +119,12 @@ impl Client {
     #[must_use]
     pub fn who(&self) -> &SessionInfo {
         &self.0.who
+    }
+
+    /// The origin of the service's API.
+    #[must_use]
+    pub fn api_root(&self) -> &ApiRoot {
+        &self.0.runner.connection.api_root
     }
 
     /// Reads, tracking and cancellation.

@@ -20,7 +20,7 @@ use crate::{
     component::Component,
     config::{Auth, Config, PluginSettings},
     connection::Connection,
-    contract::{Problem, ProblemKind},
+    contract::{Problem, ProblemKind, with_sources},
     identity::{
         TokenClaims,
         cloud::{Issuer, Service},
@@ -344,19 +344,4 @@ async fn other_resources(
 /// A time in whole seconds, in words.
 fn whole_seconds(duration: Duration) -> String {
     humantime::format_duration(Duration::from_secs(duration.as_secs())).to_string()
-}
-
-/// An error with its sources.
-fn with_sources(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        let more = source.to_string();
-        if !text.ends_with(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        next = source.source();
-    }
-    text
 }

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     contract::{Comment, MachineId, Tag},
+    order::State,
     plan::{Confirmation, PlanDigest, PlanHasher},
 };
 
@@ -123,9 +124,11 @@ impl Session {
         let damaged =
             |what: &str| LedgerErrorKind::Damaged(format!("an order's {what} cannot be read"));
         let head = sqlx::query(
-            "SELECT tenant, plugin_sha256, (SELECT tag FROM run WHERE id = ?) AS tag \
+            "SELECT tenant, plugin_sha256, (SELECT tag FROM run WHERE id = ?) AS tag, \
+             (SELECT again FROM run WHERE id = ?) AS again \
              FROM session JOIN account ON account.id = session.account WHERE session.id = ?",
         )
+        .bind(run.0)
         .bind(run.0)
         .bind(self.id)
         .fetch_one(&mut **reading)
@@ -139,13 +142,16 @@ impl Session {
             .transpose()
             .map_err(|_| damaged("tag"))?;
         let mut hasher = PlanHasher::new(tenant, &plugin, tag.as_ref());
+        if head.try_get("again")? {
+            hasher.again();
+        }
         let states = if resend_unknown {
             "'planned', 'unknown'"
         } else {
             "'planned'"
         };
         let sql = format!(
-            "SELECT number, machine, comment FROM orders WHERE run = ? AND number > ? \
+            "SELECT number, machine, comment, state FROM orders WHERE run = ? AND number > ? \
              AND machine IS NOT NULL AND state IN ({states}) ORDER BY number LIMIT {PAGE}"
         );
         let (mut after, mut machines) = (0_i64, 0);
@@ -161,7 +167,12 @@ impl Session {
                 let machine: MachineId = machine.parse().map_err(|_| damaged("machine"))?;
                 let comment: String = row.try_get("comment")?;
                 let comment = Comment::recorded(&comment).map_err(|_| damaged("comment"))?;
-                hasher.add(&machine, &comment);
+                let state: String = row.try_get("state")?;
+                if state == State::Unknown.name() {
+                    hasher.add_resend(&machine, &comment);
+                } else {
+                    hasher.add(&machine, &comment);
+                }
                 after = row.try_get("number")?;
                 machines += 1;
             }

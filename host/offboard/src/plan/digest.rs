@@ -20,6 +20,9 @@ use crate::contract::{Comment, MachineId, Tag};
 /// MACHINE-ID "COMMENT"
 /// ```
 ///
+/// If machines are offboarded that were offboarded before, a line `again` follows the tag.
+/// The line of an order that was sent before, with an unknown outcome, ends with ` resend`.
+///
 /// The tenant's id is in lower case, and `-` if the token does not name it; so is
 /// the tag if there is none. Tag and comment are JSON strings, in which only `"`,
 /// `\` and control characters are escaped. There is one line for each machine that
@@ -60,6 +63,19 @@ impl PlanHasher {
         let plugin = plugin_sha256.to_ascii_lowercase();
         let head = format!("offboard-plan/1\ntenant {tenant}\nplugin {plugin}\ntag {tag}\n");
         Self(Sha256::new_with_prefix(head))
+    }
+
+    /// The run offboards machines again that were offboarded before. Before the first
+    /// machine.
+    pub fn again(&mut self) {
+        self.0.update("again\n");
+    }
+
+    /// The next machine of the list, whose order was sent before, with an unknown outcome.
+    pub fn add_resend(&mut self, machine: &MachineId, comment: &Comment) {
+        let machine = machine.as_str().to_ascii_lowercase();
+        let line = format!("{machine} {} resend\n", quoted(comment.as_str()));
+        self.0.update(line);
     }
 
     /// The next machine of the list, with its comment.
@@ -184,6 +200,23 @@ mod tests {
         for other in others {
             assert_ne!(other, plan);
         }
+    }
+
+    /// Who confirms a plan decides which machines may be offboarded twice.
+    #[test]
+    fn a_resend_and_a_repetition_change_the_digest() {
+        let plan = || PlanHasher::new(None, PLUGIN, None);
+        let (machine, comment) = (ONE.parse().unwrap(), "a".parse().unwrap());
+        let mut once = plan();
+        once.add(&machine, &comment);
+        let mut resent = plan();
+        resent.add_resend(&machine, &comment);
+        let mut again = plan();
+        again.again();
+        again.add(&machine, &comment);
+        let once = once.finish();
+        assert_ne!(resent.finish(), once);
+        assert_ne!(again.finish(), once);
     }
 
     #[test]

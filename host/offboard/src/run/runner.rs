@@ -25,7 +25,7 @@ pub struct Runner {
     /// Calls the plugin.
     pub(crate) sandbox: Sandbox,
     /// The service.
-    pub connection: Connection,
+    pub(crate) connection: Connection,
     /// The record.
     pub session: Arc<Session>,
     /// When the next call may leave.

@@ -124,7 +124,7 @@ impl Problem {
         error: impl Error + Send + Sync + 'static,
     ) -> Self {
         Self {
-            message: Some(chain(&error)),
+            message: Some(with_sources(&error)),
             source: Some(Arc::new(error)),
             ..Self::new(kind, retry, "")
         }
@@ -186,8 +186,9 @@ impl Problem {
     }
 }
 
-/// The text of an error and of its sources.
-fn chain(error: &dyn Error) -> String {
+/// The text of an error and of its sources, separated by colons.
+#[must_use]
+pub fn with_sources(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(source) = next {

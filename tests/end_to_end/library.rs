@@ -1,0 +1,136 @@
+//! What the library does not let a caller do, whatever the caller does: send what nobody
+//! confirmed, or another plan than the confirmed one.
+
+use offboard::{
+    Client, Config,
+    client::{ConnectOptions, PlanError, PlanRequest, ResumeOptions, RunError},
+    plan::{ConfirmError, Confirmation, GuardError, Plan},
+    run::Events,
+    selection::Selection,
+};
+use offboard_simulator::{Config as Simulated, FaultPlan};
+use tokio::runtime::Runtime;
+
+use crate::support::World;
+
+/// A client with a ledger of this name.
+async fn client(world: &World, ledger: &str) -> Client {
+    let path = |name: &str| world.path(name).into_os_string();
+    let config = Config::builder()
+        .set("api-root", [world.root()], "test")
+        .and_then(|builder| builder.set("token-file", [path("token")], "test"))
+        .and_then(|builder| builder.set("ledger", [path(ledger)], "test"))
+        .and_then(|builder| builder.build())
+        .unwrap();
+    let options = ConnectOptions::new("test");
+    Client::connect(&config, options).await.unwrap()
+}
+
+/// A request for these machines.
+fn request(ids: &[String]) -> PlanRequest {
+    let machines = ids.iter().map(|id| id.parse().unwrap());
+    PlanRequest {
+        selection: Selection::of(machines, &"Retired".parse().unwrap()),
+        ..PlanRequest::default()
+    }
+}
+
+async fn plan(client: &Client, request: PlanRequest) -> Plan {
+    client.plan(request, &Events::none()).await.unwrap()
+}
+
+#[test]
+fn a_client_executes_no_plan_of_another_client() {
+    let world = World::with(|config: &mut Simulated| config.machines = 200);
+    let ids = world.online_ids(30);
+    Runtime::new().unwrap().block_on(async {
+        let one = client(&world, "one.db").await;
+        let other = client(&world, "other.db").await;
+        // Its run has the same place in its ledger.
+        let large = plan(&other, request(&ids)).await;
+        let small = plan(&one, request(&ids[..1])).await;
+        assert_eq!(large.run(), small.run());
+        let confirmed = small.clone().confirm(Confirmation::consent()).unwrap();
+        let refused = other.execute(confirmed, None).finish().await;
+        assert!(
+            matches!(refused, Err(RunError::AnotherClient)),
+            "{refused:?}"
+        );
+        let draft = small.draft().clone();
+        let refused = other.preflight(draft, &Events::none()).await;
+        assert!(
+            matches!(refused, Err(PlanError::AnotherClient)),
+            "{refused:?}"
+        );
+        assert!(world.posts().is_empty());
+        // Nor may the large plan be confirmed by someone who has not seen it.
+        let refused = large.confirm(Confirmation::consent()).unwrap_err();
+        let too_many = GuardError::TooMany {
+            count: 30,
+            limit: 25,
+        };
+        assert_eq!(refused, ConfirmError::Guard(too_many));
+    });
+}
+
+#[test]
+fn what_was_not_shown_is_no_part_of_a_plan_that_nobody_sees() {
+    let id = World::new().online_ids(3).remove(0);
+    let world = World::with(|config: &mut Simulated| {
+        let fault = format!("machine/{id}:1-4:status=503");
+        config.faults = FaultPlan::parse([fault.as_str()]).unwrap();
+    });
+    let ids = world.online_ids(3);
+    Runtime::new().unwrap().block_on(async {
+        let client = client(&world, "ledger.db").await;
+        let first = plan(&client, request(&ids)).await;
+        let answer = Confirmation::answer(first.digest());
+        let run = client.execute(first.confirm(answer).unwrap(), None);
+        run.finish().await.unwrap();
+        let sent = world.posts().len();
+        // One is not sent, was not shown, and is not part of what may be resumed unseen.
+        let runs = client.unfinished(None).await.unwrap().runs;
+        let unseen = client.reopen(runs.clone(), ResumeOptions::default());
+        assert_eq!(unseen.await.unwrap().machines(), 0);
+        let shown = ResumeOptions {
+            will_be_shown: true,
+            ..ResumeOptions::default()
+        };
+        assert_eq!(client.reopen(runs, shown).await.unwrap().machines(), 1);
+        assert_eq!(world.posts().len(), sent);
+    });
+}
+
+#[test]
+fn a_plan_that_is_discarded_leaves_its_request_id() {
+    let world = World::new();
+    let ids = world.online_ids(2);
+    Runtime::new().unwrap().block_on(async {
+        let client = client(&world, "ledger.db").await;
+        let requested = |again| PlanRequest {
+            request_id: Some("night".to_owned()),
+            again,
+            ..request(&ids)
+        };
+        let first = plan(&client, requested(false)).await;
+        let busy = client.plan(requested(false), &Events::none()).await;
+        assert!(
+            matches!(busy, Err(PlanError::RequestIdBusy { .. })),
+            "{busy:?}"
+        );
+        client.discard(first.draft()).await.unwrap();
+        let second = plan(&client, requested(false)).await;
+        let confirmed = second.confirm(Confirmation::consent()).unwrap();
+        client.execute(confirmed, None).finish().await.unwrap();
+        assert_eq!(world.posts().len(), 2);
+        // The same key with another meaning is another request.
+        let conflict = client.plan(requested(true), &Events::none()).await;
+        let is_conflict = matches!(conflict, Err(PlanError::RequestIdConflict { .. }));
+        assert!(is_conflict, "{conflict:?}");
+        let third = plan(&client, requested(false)).await;
+        assert_eq!(third.machines(), 0);
+        let confirmed = third.confirm(Confirmation::consent()).unwrap();
+        client.execute(confirmed, None).finish().await.unwrap();
+        assert_eq!(world.posts().len(), 2);
+    });
+}

@@ -3,7 +3,7 @@
 
 use std::{env, fs, path::Path};
 
-use offboard::component::Component;
+use offboard::{component::Component, plan::PlanHasher};
 
 #[path = "../../host/sandbox/build/guest.rs"]
 mod guest;
@@ -71,6 +71,20 @@ fn the_documents_name_the_digest_of_the_plugin() {
     let readme = fs::read_to_string(root.join("README.md")).unwrap();
     let size = format!("{} bytes of WebAssembly", plugin.bytes().len());
     assert!(readme.contains(&size), "README.md does not say {size}");
+}
+
+/// The plugin's digest is part of the plan's, and so of the README's example.
+#[test]
+fn the_readme_shows_the_digest_of_its_plan() {
+    let plugin = Component::embedded().unwrap();
+    let tenant = Some("7e4a4700-0000-4000-8000-000000000001");
+    let mut plan = PlanHasher::new(tenant, plugin.digest().as_str(), None);
+    let machine = "e36ea923124a3636b26069dfd79384eeaf195e5c".parse().unwrap();
+    plan.add(&machine, &"Stolen, INC-1234".parse().unwrap());
+    let shown = format!("Plan digest: {}", plan.finish());
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    assert!(readme.contains(&shown), "README.md does not say {shown}");
 }
 
 /// Copies what differs, so that nothing is built again without need.

@@ -138,7 +138,7 @@ pub enum Event {
         after: Duration,
     },
     /// The next call waits for its turn. This is reported if the rate limiter was made with
-    /// [`Events::rate_limit_reporter`].
+    /// [`rate_limit_reporter`](super::Events::rate_limit_reporter).
     RateLimited {
         /// Whether the service asked for the pause. Otherwise the quota is used up.
         is_requested: bool,
@@ -147,7 +147,7 @@ pub enum Event {
         after: Duration,
     },
     /// Another process has locked the ledger. This is reported if the ledger was opened with
-    /// [`Events::ledger_reporter`].
+    /// [`ledger_reporter`](super::Events::ledger_reporter).
     LedgerLocked {
         /// The id of that process, if the system names it.
         process: Option<u32>,

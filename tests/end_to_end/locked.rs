@@ -189,8 +189,10 @@ fn a_process_that_is_stopped_from_the_terminal_holds_no_lock() {
     let more = ["--from", &list, "--expect", "120"];
     let mut other = Other::new(&world);
     let mut command = world.command(&[&RUN[..], &more].concat());
+    // What it prints does not fit into a pipe that nobody reads meanwhile.
+    let printed = fs::File::create(world.path("printed")).unwrap();
     // Its parent is in another group, as a shell is.
-    let mut child = command.process_group(0).spawn().unwrap();
+    let mut child = command.process_group(0).stdout(printed).spawn().unwrap();
     let mut stops = 0;
     let mut posts = 1;
     while posts < 115 {

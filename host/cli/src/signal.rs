@@ -191,18 +191,15 @@ const LONGEST_TRANSACTION: Duration = Duration::from_secs(2);
 /// processes can write while it is stopped.
 #[cfg(unix)]
 pub(super) fn stop_between_writes(ledger: &Ledger) {
-    use rustix::process::Signal;
-
+    if is_ignored(libc::SIGTSTP) {
+        return;
+    }
     let ledger = ledger.clone();
-    let Ok(mut stops) = signal(SignalKind::from_raw(Signal::TSTP.as_raw())) else {
+    let Ok(mut stops) = signal(SignalKind::from_raw(libc::SIGTSTP)) else {
         return;
     };
     tokio::spawn(async move {
         while stops.recv().await.is_some() {
-            // Like the system, do not stop a process that no shell can continue.
-            if !may_be_continued() {
-                continue;
-            }
             let rest = tokio::time::timeout(LONGEST_TRANSACTION, ledger.rest()).await;
             stop_here();
             drop(rest);
@@ -210,36 +207,28 @@ pub(super) fn stop_between_writes(ledger: &Ledger) {
     });
 }
 
-/// Stops this process, and returns when it is continued. A signal to the process could be
-/// taken by another thread: this one would go on for a moment, and let a write begin that
-/// is then stopped with the lock held.
+/// Does what the system does for SIGTSTP without a handler: stops this process and returns
+/// when it is continued, or returns at once if no shell can continue it (POSIX, "orphaned
+/// process group"; only the system can tell, because in a container the number of a
+/// session is often 0). The signal is for this thread: if another thread took it, this one
+/// would go on for a moment, and let a write begin that is then stopped with the lock held.
 #[cfg(unix)]
 fn stop_here() {
-    // SAFETY: raise takes a number and touches no memory of this process.
+    let mut own = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+    let default = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: zeros are a valid `sigaction`, namely `SIG_DFL` without flags. The handler
+    // that is set again is the one that was there before.
     #[allow(unsafe_code)]
     unsafe {
-        libc::raise(libc::SIGSTOP);
+        if libc::sigaction(libc::SIGTSTP, default.as_ptr(), own.as_mut_ptr()) == 0 {
+            libc::raise(libc::SIGTSTP);
+            libc::sigaction(libc::SIGTSTP, own.as_ptr(), std::ptr::null_mut());
+        }
     }
 }
 
 #[cfg(not(unix))]
 pub(super) fn stop_between_writes(_: &Ledger) {}
-
-/// Whether another process of this session, outside this process's group, can continue
-/// it, judged by its parent (POSIX, "orphaned process group").
-#[cfg(unix)]
-fn may_be_continued() -> bool {
-    use rustix::process::{getpgid, getpgrp, getppid, getsid};
-    let Some(parent) = getppid() else {
-        return false;
-    };
-    let (Ok(session), Ok(own)) = (getsid(Some(parent)), getsid(None)) else {
-        return false;
-    };
-    let is_outside = getpgid(Some(parent)).is_ok_and(|group| group != getpgrp());
-    // A parent in the same group has a parent itself, unless it leads the session.
-    session == own && (is_outside || session != parent)
-}
 
 #[cfg(all(test, unix))]
 mod tests {

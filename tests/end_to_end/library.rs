@@ -1,20 +1,30 @@
 //! What the library does not let a caller do, whatever the caller does: send what nobody
 //! confirmed, or another plan than the confirmed one.
 
+use std::time::Duration;
+
 use offboard::{
     Client, Config,
-    client::{ConnectOptions, PlanError, PlanRequest, ResumeOptions, RunError},
+    client::{ConnectOptions, PlanError, PlanRequest, ResumeOptions, Run, RunError},
+    ledger::Ledger,
+    order::State,
     plan::{ConfirmError, Confirmation, GuardError, Plan},
     run::Events,
     selection::Selection,
 };
 use offboard_simulator::{Config as Simulated, FaultPlan};
 use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
 
-use crate::support::World;
+use crate::support::{World, in_time};
 
 /// A client with a ledger of this name.
 async fn client(world: &World, ledger: &str) -> Client {
+    client_with(world, ledger, CancellationToken::new()).await
+}
+
+/// The same, with a token of the caller that stops it.
+async fn client_with(world: &World, ledger: &str, stop: CancellationToken) -> Client {
     let path = |name: &str| world.path(name).into_os_string();
     let config = Config::builder()
         .set("api-root", [world.root()], "test")
@@ -22,7 +32,8 @@ async fn client(world: &World, ledger: &str) -> Client {
         .and_then(|builder| builder.set("ledger", [path(ledger)], "test"))
         .and_then(|builder| builder.build())
         .unwrap();
-    let options = ConnectOptions::new("test");
+    let mut options = ConnectOptions::new("test");
+    options.stop = stop;
     Client::connect(&config, options).await.unwrap()
 }
 
@@ -132,5 +143,120 @@ fn a_plan_that_is_discarded_leaves_its_request_id() {
         let confirmed = third.confirm(Confirmation::consent()).unwrap();
         client.execute(confirmed, None).finish().await.unwrap();
         assert_eq!(world.posts().len(), 2);
+    });
+}
+
+/// A world where each offboarding takes a moment.
+fn slow_world() -> World {
+    World::with(|config: &mut Simulated| {
+        config.machines = 200;
+        config.quota = "none".parse().unwrap();
+        config.faults = FaultPlan::parse(["offboard:always:delay=200ms"]).unwrap();
+    })
+}
+
+async fn execute(client: &Client, ids: &[String]) -> Run {
+    let plan = plan(client, request(ids)).await;
+    client.execute(plan.confirm(Confirmation::consent()).unwrap(), None)
+}
+
+async fn until_sent(world: &World) {
+    in_time(async {
+        while world.posts().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+}
+
+#[test]
+fn stopping_a_run_leaves_the_other_runs_of_its_client_alone() {
+    let world = slow_world();
+    let ids = world.online_ids(24);
+    Runtime::new().unwrap().block_on(async {
+        let client = client(&world, "ledger.db").await;
+        let large = execute(&client, &ids[..20]).await;
+        until_sent(&world).await;
+        large.stop();
+        let small = execute(&client, &ids[20..]).await;
+        let large = in_time(large.finish()).await.unwrap().counts;
+        let small = in_time(small.finish()).await.unwrap().counts;
+        assert_eq!(small.of(State::Accepted), 4, "{small:?}");
+        assert!(large.of(State::Accepted) > 0, "{large:?}");
+        assert_eq!(large.of(State::Accepted) + large.of(State::Planned), 20);
+        assert!(large.of(State::Planned) > 0, "{large:?}");
+    });
+}
+
+#[test]
+fn a_client_ends_after_its_runs_also_if_their_handles_are_dropped() {
+    let world = slow_world();
+    let ids = world.online_ids(20);
+    Runtime::new().unwrap().block_on(async {
+        let stop = CancellationToken::new();
+        let client = client_with(&world, "ledger.db", stop.clone()).await;
+        let run = execute(&client, &ids).await;
+        until_sent(&world).await;
+        let id = run.run();
+        drop(run);
+        in_time(client.end()).await.unwrap();
+        assert!(!stop.is_cancelled(), "the caller's token is the caller's");
+        let sent = world.posts().len();
+        let ledger = Ledger::view(&world.path("ledger.db")).await.unwrap();
+        let counts = ledger.counts(id).await.unwrap();
+        // Every answer is on record.
+        assert_eq!(counts.of(State::Accepted), sent as u64, "{counts:?}");
+        assert_eq!(counts.of(State::Planned), 20 - sent as u64, "{counts:?}");
+    });
+}
+
+/// Another client may plan again what this one could not read, while this one still sends.
+#[test]
+fn an_order_that_was_planned_again_during_a_run_is_not_sent_unconfirmed() {
+    let machines = |config: &mut Simulated| {
+        config.machines = 400;
+        config.quota = "none".parse().unwrap();
+    };
+    let last = World::with(machines).online_ids(45).remove(44);
+    let world = World::with(|config: &mut Simulated| {
+        machines(config);
+        let unread = format!("machine/{last}:1-4:status=503");
+        let whole = "machines:1:status=400";
+        let faults = [whole, unread.as_str(), "offboard:1-4:delay=6s"];
+        config.faults = FaultPlan::parse(faults).unwrap();
+    });
+    let ids = world.online_ids(45);
+    Runtime::new().unwrap().block_on(async {
+        let mut large = request(&ids);
+        large.guards.max_devices = 100;
+        let one = client(&world, "ledger.db").await;
+        let other = client(&world, "ledger.db").await;
+        let plan = plan(&one, large).await;
+        let (id, run) = (plan.id(), plan.run());
+        assert_eq!(plan.machines(), 44);
+        let answer = Confirmation::answer(plan.digest());
+        let sending = one.execute(plan.confirm(answer).unwrap(), None);
+        // The first requests take their time, and so all others wait.
+        until_sent(&world).await;
+        let rest = other.unfinished(Some(&id.to_string())).await.unwrap();
+        let mut options = ResumeOptions {
+            will_be_shown: true,
+            ..ResumeOptions::default()
+        };
+        options.guards.max_devices = 100;
+        let drafts = other.reopen(rest.runs, options).await.unwrap();
+        let draft = drafts.drafts()[0].clone();
+        other.preflight(draft, &Events::none()).await.unwrap();
+        let counts = other.ledger().counts(run).await.unwrap();
+        assert!(counts.of(State::Planned) >= 41, "too late: {counts:?}");
+        let counts = in_time(sending.finish()).await.unwrap().counts;
+        assert_eq!(counts.of(State::Accepted), 44, "{counts:?}");
+        assert_eq!(counts.of(State::Planned), 1, "{counts:?}");
+        assert!(
+            world
+                .posts()
+                .iter()
+                .all(|post| !post.to_string().contains(&last))
+        );
     });
 }

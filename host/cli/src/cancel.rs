@@ -115,8 +115,7 @@ async fn one(
     };
     let sent = client.runner().cancel(&action, &args.comment, &events);
     tokio::select! {
-        cancelled = stream.during(sent, observe) => cancelled
-            .unwrap_or_else(|error| Err(run::unrecorded(&error))),
+        cancelled = stream.during(sent, observe) => Ok(cancelled?),
         () = signals.at_once() => {
             Err(Problem::new(ProblemKind::OutcomeUnknown, Retry::AskFirst, "interrupted on its way"))
         }

@@ -236,20 +236,20 @@ impl Progress<'_> {
     /// The rows, what to do next, the report, and the exit code.
     async fn finish(&self, failed: Option<&LedgerError>) -> Result<Exit> {
         let (course, screen, run) = (self.course, self.screen, self.draft.run());
-        let (session, ledger) = (self.client.session(), self.client.ledger());
-        let claims = self.client.claims();
+        let (client, ledger) = (self.client, self.client.ledger());
+        let claims = client.claims();
         let resends = self.draft.resends_unknown();
         // An order that another process is sending keeps its state.
-        let is_busy = session.is_busy_elsewhere(run).await?;
+        let is_busy = client.is_sent_elsewhere(run).await?;
         let resent = if resends {
-            session.resent(run).await?
+            client.resent(run).await?
         } else {
             HashSet::new()
         };
         let mut resent_names = Vec::new();
         let row = ledger.run_at(run).await?;
         let plan = if course.dry {
-            let plan = session.plan_of(run, resends).await?;
+            let plan = client.remaining_plan(run, resends).await?;
             (plan.machines > 0).then(|| plan.digest.to_string())
         } else {
             row.as_ref().and_then(RunRow::plan_digest)

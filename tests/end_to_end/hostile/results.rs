@@ -27,6 +27,7 @@ async fn run(guest: &str, server: &Scripted) -> Order {
     let who = SessionInfo::new(None, "0", server.root());
     let session = Arc::new(Session::begin(&ledger, &who, "run").await.unwrap());
     let limiter = RateLimiter::new(Quota::default(), Arc::clone(&session), |_| {});
+    let writer = Arc::clone(&session);
     let stopped = tokio_util::sync::CancellationToken::new();
     let sandbox = sandbox_with(guest, |limits| limits.deadline = Duration::from_secs(3));
     let connection = connection(server.root());
@@ -44,7 +45,7 @@ async fn run(guest: &str, server: &Scripted) -> Order {
     // The guest answers the preflight, too: here, its answer does not matter.
     let mut entry = ledger.entries(run, 0, 1).await.unwrap().remove(0);
     entry.order.record_preflight(Preflight::Unavailable);
-    client.session().save(&mut entry).await.unwrap();
+    writer.save(&mut entry).await.unwrap();
     let plan = client.preflight(draft, &Events::none()).await.unwrap();
     let confirmed = plan.confirm(Confirmation::consent()).unwrap();
     client.execute(confirmed, None).finish().await.unwrap();

@@ -150,10 +150,8 @@ pub(super) async fn connect(
     let session = Arc::new(session);
     let limiter = rate_limiter(config, Arc::clone(&session), &observer);
     let mut runner = Runner::new(sandbox, connection, limiter, session, stop);
-    runner.policy = config
-        .policy()
-        .map(|policy| policy.value.clone())
-        .unwrap_or_default();
+    let policy = config.policy().map(|policy| policy.value.clone());
+    runner.policy = Arc::new(policy.unwrap_or_default());
     runner.grace = grace;
     runner.jobs = jobs;
     Ok(Connected {

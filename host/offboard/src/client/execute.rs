@@ -2,6 +2,7 @@
 
 use std::{
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -9,6 +10,7 @@ use std::{
 use futures_util::{Stream, StreamExt};
 use thiserror::Error;
 use tokio::task::{AbortHandle, JoinHandle};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::Client;
@@ -16,7 +18,7 @@ use crate::{
     ledger::{LedgerError, OrderCounts, RunId},
     order::State,
     plan::{ConfirmedPlan, Plan},
-    run::{self, DryRun, Event, EventStream, Events, SendOptions},
+    run::{self, DryRun, Event, EventStream, Events, Runner, SendOptions},
 };
 
 impl Client {
@@ -33,13 +35,22 @@ impl Client {
         let (events, stream) = run::events();
         let (id, run) = (confirmed.plan.id(), confirmed.plan.run());
         let client = self.clone();
-        let task =
-            tokio::spawn(async move { client.carry_out(&confirmed, tracking, &events).await });
+        let runner = self.runner().child();
+        let stop = runner.stop_token().clone();
+        // `Client::end` waits for it. It is taken here, so that it cannot come too late.
+        let executing = Arc::clone(&self.0.executing).try_read_owned();
+        let task = tokio::spawn(async move {
+            let _executing = executing;
+            client
+                .carry_out(&runner, &confirmed, tracking, &events)
+                .await
+        });
         Run {
             id,
             run,
             events: stream,
             task,
+            stop,
             client: self.clone(),
         }
     }
@@ -57,6 +68,7 @@ impl Client {
 
     async fn carry_out(
         &self,
+        runner: &Runner,
         confirmed: &ConfirmedPlan,
         tracking: Option<Duration>,
         events: &Events,
@@ -65,11 +77,10 @@ impl Client {
         if plan.draft.session != self.who().session {
             return Err(RunError::AnotherClient);
         }
-        let (runner, session) = (self.runner(), self.session());
+        let session = self.session();
         let succeeded = runner.succeeded(plan.run()).await?;
-        let all = confirmed.covers_all();
         session
-            .confirm(plan.run(), all, &confirmed.confirmation)
+            .confirm(plan.run(), confirmed.covers_all(), &confirmed.confirmation)
             .await?;
         if plan.problem.is_some() {
             return Ok(());
@@ -98,12 +109,14 @@ impl Client {
 /// A run that is executed. As a stream, it yields the events, and ends with the execution.
 ///
 /// Dropping it does not stop the execution: use [`Run::stop`] or [`Run::abort_handle`].
+/// [`Client::end`] stops it and waits for it.
 #[derive(Debug)]
 pub struct Run {
     id: Uuid,
     run: RunId,
     events: EventStream,
     task: JoinHandle<Result<(), RunError>>,
+    stop: CancellationToken,
     client: Client,
 }
 
@@ -139,10 +152,16 @@ impl Run {
         self.id
     }
 
-    /// Stops the client of the run: requests in flight are finished, and nothing more is
-    /// sent. The rest can be resumed.
+    /// The run in the ledger.
+    #[must_use]
+    pub fn run(&self) -> RunId {
+        self.run
+    }
+
+    /// Stops the run: requests in flight are finished, and nothing more is sent. The rest
+    /// can be resumed. Other runs of the client continue.
     pub fn stop(&self) {
-        self.client.stop();
+        self.stop.cancel();
     }
 
     /// Aborts the run at once, also with requests in flight: their outcomes are unknown.

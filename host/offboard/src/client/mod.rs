@@ -13,6 +13,7 @@ mod files;
 mod observer;
 mod plan;
 mod resume;
+mod run_state;
 #[cfg(test)]
 mod sendable;
 
@@ -23,6 +24,7 @@ use std::{
     time::Duration,
 };
 
+use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
 
 pub use connect::{ConnectOptions, Recording, component};
@@ -60,6 +62,8 @@ struct Inner {
     who: SessionInfo,
     /// Whether a run has the id of the session.
     has_planned: AtomicBool,
+    /// Each run that is executed holds it for reading.
+    executing: Arc<RwLock<()>>,
     /// The request ids of its own runs.
     requested: Mutex<HashSet<String>>,
 }
@@ -99,12 +103,14 @@ impl Client {
 
     fn new(connected: connect::Connected) -> Self {
         Self(Arc::new(Inner {
-            runner: connected.runner,
+            // The caller's token stops the client; the client's does not stop the caller.
+            runner: connected.runner.child(),
             claims: connected.claims,
             missing: connected.missing.map_or_else(OnceLock::new, OnceLock::from),
             unrecorded: connected.unrecorded,
             who: connected.who,
             has_planned: AtomicBool::new(false),
+            executing: Arc::default(),
             requested: Mutex::default(),
         }))
     }
@@ -127,15 +133,15 @@ impl Client {
         &self.0.runner.connection.api_root
     }
 
-    /// Reads, tracking and cancellation.
+    /// Reads and cancellation.
     #[must_use]
     pub fn runner(&self) -> &Runner {
         &self.0.runner
     }
 
-    /// The session of the ledger.
-    #[must_use]
-    pub fn session(&self) -> &Session {
+    /// The session of the ledger. Its writers are the steps of a run: no caller may skip
+    /// one.
+    pub(crate) fn session(&self) -> &Session {
         &self.0.runner.session
     }
 
@@ -207,11 +213,14 @@ impl Client {
             .unwrap_or(Ok(()))
     }
 
-    /// Ends the session and closes the ledger.
+    /// Stops the client, waits until its runs have ended, ends the session and closes the
+    /// ledger.
     ///
     /// # Errors
     /// The ledger cannot be written. The next session ends this one.
     pub async fn end(&self) -> Result<(), LedgerError> {
+        self.stop();
+        let _ended = self.0.executing.write().await;
         let ended = async {
             self.0.runner.rate_limiter.flush().await?;
             self.session().end().await

@@ -68,7 +68,7 @@ impl Session {
     ///
     /// # Errors
     /// The ledger cannot be written.
-    pub async fn claim(
+    pub(crate) async fn claim(
         &self,
         entry: &mut OrderRecord,
         again: bool,
@@ -160,7 +160,7 @@ impl Session {
     ///
     /// # Errors
     /// The ledger cannot be read.
-    pub async fn is_busy_elsewhere(&self, run: RunId) -> Result<bool, LedgerError> {
+    pub(crate) async fn is_busy_elsewhere(&self, run: RunId) -> Result<bool, LedgerError> {
         let found: Result<bool, sqlx::Error> = sqlx::query_scalar(
             "SELECT EXISTS (SELECT 1 FROM orders WHERE run = ? AND state = 'sending' AND owner <> ?)",
         )
@@ -176,7 +176,7 @@ impl Session {
     ///
     /// # Errors
     /// The ledger cannot be read.
-    pub async fn resent(&self, run: RunId) -> Result<HashSet<u64>, LedgerError> {
+    pub(crate) async fn resent(&self, run: RunId) -> Result<HashSet<u64>, LedgerError> {
         let numbers: Result<Vec<i64>, sqlx::Error> = sqlx::query_scalar(
             "SELECT orders.number FROM orders JOIN moment ON moment.order_id = orders.id \
              WHERE orders.run = ?1 AND moment.session = ?2 AND moment.detail = ?3 \

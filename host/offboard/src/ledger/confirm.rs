@@ -46,7 +46,11 @@ impl Session {
     ///
     /// # Errors
     /// The ledger cannot be read.
-    pub async fn plan_of(&self, run: RunId, resend_unknown: bool) -> Result<PlanRow, LedgerError> {
+    pub(crate) async fn plan_of(
+        &self,
+        run: RunId,
+        resend_unknown: bool,
+    ) -> Result<PlanRow, LedgerError> {
         let plan = async {
             let mut reading = self.ledger.pool.begin().await?;
             self.read_plan(&mut reading, run, resend_unknown).await
@@ -58,8 +62,9 @@ impl Session {
     /// confirmed; otherwise those that could be shown.
     ///
     /// # Errors
-    /// The ledger cannot be written, or the plan is not the one that was confirmed.
-    pub async fn confirm(
+    /// The ledger cannot be written, the run is another account's, or the plan is not the
+    /// one that was confirmed, or, if it was confirmed in advance, has more machines.
+    pub(crate) async fn confirm(
         &self,
         run: RunId,
         all: bool,
@@ -71,19 +76,22 @@ impl Session {
             let plan = self
                 .read_plan(&mut writing, run, confirmation.resend_unknown)
                 .await?;
-            if confirmation
-                .digest
-                .is_some_and(|digest| digest != plan.digest)
-            {
+            let is_confirmed = match confirmation.digest {
+                Some(digest) => digest == plan.digest,
+                None => plan.machines <= confirmation.machines,
+            };
+            if !is_confirmed {
                 return Err(LedgerErrorKind::PlanChanged);
             }
-            let confirmed =
-                sqlx::query("UPDATE run SET draft = 0 WHERE id = ? AND (NOT draft OR session = ?)")
-                    .bind(run.0)
-                    .bind(self.id)
-                    .execute(&mut *writing)
-                    .await?;
-            if confirmed.rows_affected() != 1 {
+            let updated = sqlx::query(
+                "UPDATE run SET draft = 0 WHERE id = ?1 AND (NOT draft OR session = ?2) \
+                 AND account = (SELECT account FROM session WHERE id = ?2)",
+            )
+            .bind(run.0)
+            .bind(self.id)
+            .execute(&mut *writing)
+            .await?;
+            if updated.rows_affected() != 1 {
                 return Err(LedgerErrorKind::Ended);
             }
             sqlx::query(
@@ -249,7 +257,7 @@ mod tests {
             digest: Some(shown.digest),
             method: Method::Answer,
             by: Some("ada".to_owned()),
-            resend_unknown: false,
+            ..Confirmation::consent()
         };
         // Another process has done the order meanwhile.
         let mut entry = ledger.entries(run, 0, 1).await.unwrap().remove(0);
@@ -272,5 +280,37 @@ mod tests {
         assert_eq!(recorded[0].by.as_deref(), Some("ada"));
         assert_eq!(recorded[0].digest, now.digest.to_string());
         assert_eq!(recorded[0].machines, 0);
+    }
+
+    #[tokio::test]
+    async fn a_consent_in_advance_does_not_grow_with_the_plan() {
+        let ledger = Ledger::in_memory().await.unwrap();
+        let session = Session::begin(&ledger, &who(), "run").await.unwrap();
+        let plans = [plan(), plan()];
+        let run = session.plan(uuid::Uuid::new_v4(), None, false, None, plans);
+        let run = run.await.unwrap();
+        let consent = |machines| Confirmation {
+            machines,
+            ..Confirmation::consent()
+        };
+        let refused = session.confirm(run, true, &consent(1)).await.unwrap_err();
+        assert!(matches!(refused.kind(), LedgerErrorKind::PlanChanged));
+        session.confirm(run, true, &consent(2)).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_run_of_another_account_is_not_confirmed() {
+        let ledger = Ledger::in_memory().await.unwrap();
+        let session = Session::begin(&ledger, &who(), "run").await.unwrap();
+        let run = session.plan(uuid::Uuid::new_v4(), None, false, None, [plan()]);
+        let run = run.await.unwrap();
+        let consent = Confirmation::consent();
+        session.confirm(run, true, &consent).await.unwrap();
+        let mut other = who();
+        other.tenant = Some("another".to_owned());
+        let other = Session::begin(&ledger, &other, "run").await.unwrap();
+        let refused = other.confirm(run, true, &consent).await.unwrap_err();
+        assert!(matches!(refused.kind(), LedgerErrorKind::Ended));
+        session.confirm(run, true, &consent).await.unwrap();
     }
 }

@@ -150,7 +150,7 @@ impl Session {
     ///
     /// # Errors
     /// The ledger cannot be written.
-    pub async fn save_all(&self, entries: &mut [OrderRecord]) -> Result<(), LedgerError> {
+    pub(crate) async fn save_all(&self, entries: &mut [OrderRecord]) -> Result<(), LedgerError> {
         let save = async {
             let mut writing = self.ledger.write().await?;
             let mut lost = Vec::new();

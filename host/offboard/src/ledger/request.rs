@@ -91,7 +91,7 @@ impl Session {
     ///
     /// # Errors
     /// The ledger cannot be written: it must not leave.
-    pub async fn request(
+    pub(crate) async fn request(
         &self,
         entry: Option<&OrderRecord>,
         route: &'static str,
@@ -116,7 +116,7 @@ impl Session {
     ///
     /// # Errors
     /// The ledger cannot be written.
-    pub async fn answered(
+    pub(crate) async fn answered(
         &self,
         request: RequestId,
         record: &CallRecord,

@@ -72,7 +72,7 @@ impl Session {
     ///
     /// # Errors
     /// The ledger cannot be written.
-    pub async fn plan(
+    pub(crate) async fn plan(
         &self,
         uuid: Uuid,
         request_id: Option<&str>,
@@ -116,7 +116,7 @@ impl Session {
     ///
     /// # Errors
     /// The ledger cannot be written.
-    pub async fn discard(&self, run: RunId) -> Result<(), LedgerError> {
+    pub(crate) async fn discard(&self, run: RunId) -> Result<(), LedgerError> {
         let discard = async {
             let mut writing = self.ledger.write().await?;
             sqlx::query("DELETE FROM run WHERE id = ? AND draft AND session = ?")
@@ -135,7 +135,10 @@ impl Session {
     ///
     /// # Errors
     /// The ledger cannot be read.
-    pub async fn run_of_request(&self, key: &str) -> Result<Option<(RunId, bool)>, LedgerError> {
+    pub(crate) async fn run_of_request(
+        &self,
+        key: &str,
+    ) -> Result<Option<(RunId, bool)>, LedgerError> {
         let found: Result<Option<(i64, bool)>, sqlx::Error> =
             sqlx::query_as("SELECT id, draft FROM run WHERE account = ? AND request_id = ?")
                 .bind(self.account)
@@ -150,7 +153,7 @@ impl Session {
     ///
     /// # Errors
     /// The ledger cannot be read.
-    pub async fn owns(&self, run: RunId) -> Result<bool, LedgerError> {
+    pub(crate) async fn owns(&self, run: RunId) -> Result<bool, LedgerError> {
         let account: Result<i64, sqlx::Error> =
             sqlx::query_scalar("SELECT account FROM run WHERE id = ?")
                 .bind(run.0)

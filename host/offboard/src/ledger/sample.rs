@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     order::{Preflight, Target},
-    plan::{Confirmation, Method},
+    plan::Confirmation,
 };
 
 const MACHINE: &str = "0123456789abcdef0123456789abcdef01234567";
@@ -37,12 +37,7 @@ pub(super) fn plan() -> Plan {
 }
 
 pub(super) fn consent() -> Confirmation {
-    Confirmation {
-        digest: None,
-        method: Method::Consent,
-        by: None,
-        resend_unknown: false,
-    }
+    Confirmation::consent()
 }
 
 /// A run of one order that was looked at.

@@ -163,7 +163,7 @@ impl Session {
     ///
     /// # Errors
     /// The ledger cannot be written.
-    pub async fn end_stale_sessions(&self) -> Result<(), LedgerError> {
+    pub(crate) async fn end_stale_sessions(&self) -> Result<(), LedgerError> {
         let open = async {
             let rows =
                 sqlx::query("SELECT id, uuid, began FROM session WHERE ended IS NULL AND id <> ?")
@@ -215,7 +215,7 @@ impl Session {
     ///
     /// # Errors
     /// The ledger cannot be written: the next one ends it.
-    pub async fn end(&self) -> Result<(), LedgerError> {
+    pub(crate) async fn end(&self) -> Result<(), LedgerError> {
         self.end_one(self.id).await?;
         if !self.ledger.in_memory {
             let _ = std::fs::remove_file(self.ledger.lock_of(self.uuid));
@@ -276,7 +276,7 @@ impl Session {
     ///
     /// # Errors
     /// The ledger cannot be written: the next one does it.
-    pub async fn release_as_unknown(&self) -> Result<(), LedgerError> {
+    pub(crate) async fn release_as_unknown(&self) -> Result<(), LedgerError> {
         let leave = async {
             let mut writing = self.ledger.write().await?;
             self.give_up(&mut writing, self.id).await?;

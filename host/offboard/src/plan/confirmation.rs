@@ -11,6 +11,8 @@ pub struct Confirmation {
     /// Whether orders whose outcome is unknown belong to the plan, because they will be
     /// sent again. The plan sets it.
     pub(crate) resend_unknown: bool,
+    /// The most machines that a consent in advance is for. The plan sets it.
+    pub(crate) machines: u64,
 }
 
 impl Confirmation {
@@ -22,6 +24,7 @@ impl Confirmation {
             method: Method::Answer,
             by: None,
             resend_unknown: false,
+            machines: u64::MAX,
         }
     }
 
@@ -33,6 +36,7 @@ impl Confirmation {
             method: Method::Approval,
             by: Some(by.into()),
             resend_unknown: false,
+            machines: u64::MAX,
         }
     }
 
@@ -46,6 +50,7 @@ impl Confirmation {
             method: Method::Consent,
             by: None,
             resend_unknown: false,
+            machines: u64::MAX,
         }
     }
 

@@ -161,6 +161,12 @@ impl Plan {
         self.problem.as_ref()
     }
 
+    /// The number of machines that a consent in advance is for. More orders may have been
+    /// planned since they were counted.
+    pub(crate) fn guarded(&self) -> u64 {
+        self.draft.guarded.max(self.machines)
+    }
+
     /// Confirms the plan.
     ///
     /// # Errors
@@ -176,14 +182,13 @@ impl Plan {
             }
             Some(_) => {}
             None => {
-                // More orders may have been planned since they were counted.
-                let count = self.draft.guarded.max(self.machines);
-                self.draft.guards.check_consent(count)?;
+                self.draft.guards.check_consent(self.guarded())?;
                 if self.draft.guards.expected.is_some() {
                     confirmation.method = Method::ExpectedCount;
                 }
             }
         }
+        confirmation.machines = self.guarded();
         confirmation.resend_unknown = self.draft.resend_unknown;
         Ok(ConfirmedPlan {
             plan: self,

@@ -1,11 +1,12 @@
 //! Cancels one action. The request is recorded like every POST, and never repeated.
 
+use thiserror::Error;
 use tracing::info;
 
 use super::{
     event::Event,
     event_stream::Events,
-    runner::{Runner, interrupted, status_of},
+    runner::{Runner, interrupted, status_of, unrecorded},
     verdict::cancel_verdict,
 };
 use crate::{
@@ -15,18 +16,38 @@ use crate::{
     order::{State, state_of, state_of_problem},
 };
 
+/// An action was not cancelled.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum CancelError {
+    /// The ledger cannot be written, so the request was not sent.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// A problem of the service, the plugin or the connection.
+    #[error(transparent)]
+    Problem(#[from] Problem),
+}
+
+impl From<CancelError> for Problem {
+    fn from(error: CancelError) -> Self {
+        match error {
+            CancelError::Ledger(error) => unrecorded(&error),
+            CancelError::Problem(problem) => problem,
+        }
+    }
+}
+
 impl Runner {
     /// Cancels one action.
     ///
     /// # Errors
-    /// The ledger cannot be written: the request was not sent. The inner error is the
-    /// problem of the service, the plugin or the connection.
+    /// See [`CancelError`].
     pub async fn cancel(
         &self,
         action: &ActionId,
         comment: &Comment,
         events: &Events,
-    ) -> Result<Result<MachineAction, Problem>, LedgerError> {
+    ) -> Result<MachineAction, CancelError> {
         let route = Route::CancelAction;
         let granted = Grant::cancel(&self.connection.api_root, action, comment).to_string();
         let request = || {
@@ -34,7 +55,7 @@ impl Runner {
             self.session.request(None, route, action, comment, &granted)
         };
         let Some(slot) = self.slot(route).await? else {
-            return Ok(Err(interrupted("interrupted before it was sent")));
+            return Err(interrupted("interrupted before it was sent").into());
         };
         let mut on_record = request().await?;
         let send = || {
@@ -78,6 +99,6 @@ impl Runner {
                 error: error.to_string(),
             });
         }
-        Ok(result)
+        Ok(result?)
     }
 }

@@ -31,7 +31,7 @@ impl Runner {
     ///
     /// # Errors
     /// The ledger cannot be used.
-    pub async fn dry_run(
+    pub(crate) async fn dry_run(
         &self,
         run: RunId,
         planned: u64,

@@ -31,6 +31,7 @@ mod verdict;
 mod waits;
 mod workers;
 
+pub use cancel::CancelError;
 pub use dry_run::DryRun;
 pub use event::{Event, OrderSnapshot};
 pub use event_stream::{EventStream, Events, events};

@@ -29,7 +29,7 @@ impl Runner {
     ///
     /// # Errors
     /// The ledger cannot be used.
-    pub async fn preflight(
+    pub(crate) async fn preflight(
         &self,
         run: RunId,
         again: bool,
@@ -193,7 +193,11 @@ impl Runner {
     ///
     /// # Errors
     /// The ledger cannot be written.
-    pub async fn settle_planned(&self, run: RunId, verdict: &Verdict) -> Result<(), LedgerError> {
+    pub(crate) async fn settle_planned(
+        &self,
+        run: RunId,
+        verdict: &Verdict,
+    ) -> Result<(), LedgerError> {
         loop {
             let mut entries = self.session.planned(run, 0, PAGE).await?;
             if entries.is_empty() {

@@ -20,22 +20,23 @@ use crate::{
 /// The default number of requests in flight at once.
 pub const JOBS: usize = 4;
 
-/// Executes the orders of one session against one service.
+/// Executes the orders of one session against one service. Clones share it.
+#[derive(Clone)]
 pub struct Runner {
     /// Calls the plugin.
-    pub(crate) sandbox: Sandbox,
+    pub(crate) sandbox: Arc<Sandbox>,
     /// The service.
     pub(crate) connection: Connection,
     /// The record.
-    pub session: Arc<Session>,
+    pub(crate) session: Arc<Session>,
     /// When the next call may leave.
-    pub rate_limiter: RateLimiter,
+    pub rate_limiter: Arc<RateLimiter>,
     /// How long the service is queried about a request without an answer.
     pub grace: Duration,
     /// The most requests in flight at once; 0 counts as 1.
     pub jobs: usize,
     /// The machines that must not be offboarded. Applied in the preflight.
-    pub(crate) policy: Policy,
+    pub(crate) policy: Arc<Policy>,
     stop: CancellationToken,
 }
 
@@ -51,14 +52,22 @@ impl Runner {
         stop: CancellationToken,
     ) -> Self {
         Self {
-            sandbox,
+            sandbox: Arc::new(sandbox),
             connection,
             session,
-            rate_limiter,
+            rate_limiter: Arc::new(rate_limiter),
             grace: Duration::ZERO,
             jobs: JOBS,
-            policy: Policy::default(),
+            policy: Arc::default(),
             stop,
+        }
+    }
+
+    /// The same runner with a stop of its own. It also ends when this one is stopped.
+    pub(crate) fn child(&self) -> Self {
+        Self {
+            stop: self.stop.child_token(),
+            ..self.clone()
         }
     }
 

@@ -19,7 +19,7 @@ use crate::{
         Ledger, LedgerError, OrderRecord, Plan, RequestId, RunId, Session, SessionInfo, Waiting,
     },
     order::{State, Verdict},
-    plan::{Confirmation, Method},
+    plan::Confirmation,
     rate_limit::RateLimiter,
 };
 
@@ -94,12 +94,7 @@ fn of_a_session(session: &Session, who: &SessionInfo, run: RunId, plans: Vec<Pla
     is_send(session.release_as_unknown());
     is_send(session.plan(uuid::Uuid::nil(), None, false, None, plans));
     is_send(session.plan_of(run, true));
-    let confirmation = Confirmation {
-        digest: None,
-        method: Method::Consent,
-        by: None,
-        resend_unknown: false,
-    };
+    let confirmation = Confirmation::consent();
     is_send(session.confirm(run, true, &confirmation));
     is_send(session.run_of_request(""));
     is_send(session.owns(run));

@@ -152,7 +152,7 @@ impl Runner {
     ///
     /// # Errors
     /// The ledger cannot be read.
-    pub async fn succeeded(&self, run: RunId) -> Result<HashSet<u64>, LedgerError> {
+    pub(crate) async fn succeeded(&self, run: RunId) -> Result<HashSet<u64>, LedgerError> {
         let (mut numbers, mut after) = (HashSet::new(), 0);
         loop {
             let ledger = self.session.ledger();
@@ -172,7 +172,7 @@ impl Runner {
     ///
     /// # Errors
     /// The ledger cannot be used.
-    pub async fn check_succeeded(
+    pub(crate) async fn check_succeeded(
         &self,
         run: RunId,
         except: &HashSet<u64>,

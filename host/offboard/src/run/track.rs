@@ -39,7 +39,7 @@ impl Runner {
     ///
     /// # Errors
     /// The ledger cannot be used.
-    pub async fn track(
+    pub(crate) async fn track(
         &self,
         run: RunId,
         patience: Option<Duration>,

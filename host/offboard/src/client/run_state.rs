@@ -1,0 +1,38 @@
+//! The state of a run, as the ledger has it.
+
+use std::collections::HashSet;
+
+use super::Client;
+use crate::ledger::{LedgerError, PlanRow, RunId};
+
+impl Client {
+    /// Whether another process is sending orders of this run.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn is_sent_elsewhere(&self, run: RunId) -> Result<bool, LedgerError> {
+        self.session().is_busy_elsewhere(run).await
+    }
+
+    /// The numbers of the run's orders that had an unknown outcome and that this client has
+    /// sent again.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn resent(&self, run: RunId) -> Result<HashSet<u64>, LedgerError> {
+        self.session().resent(run).await
+    }
+
+    /// What a run would send now: its planned orders and, with `resend_unknown`, those
+    /// with an unknown outcome.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn remaining_plan(
+        &self,
+        run: RunId,
+        resend_unknown: bool,
+    ) -> Result<PlanRow, LedgerError> {
+        self.session().plan_of(run, resend_unknown).await
+    }
+}

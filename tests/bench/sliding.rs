@@ -29,17 +29,16 @@ pub(crate) fn even(quota: &Quota, calls: usize, interval: Duration) -> (Duration
             let holder = taken.len().checked_sub(limit.calls as usize);
             holder.is_none_or(|holder| taken[holder] + limit.window <= now)
         });
-        match is_free {
-            false => refused += 1,
-            true => {
-                count += 1;
-                if count == calls {
-                    return (now, refused);
-                }
-                taken.push_back(now);
-                if taken.len() > longest.unwrap_or_default() as usize {
-                    taken.pop_front();
-                }
+        if !is_free {
+            refused += 1
+        } else {
+            count += 1;
+            if count == calls {
+                return (now, refused);
+            }
+            taken.push_back(now);
+            if taken.len() > longest.unwrap_or_default() as usize {
+                taken.pop_front();
             }
         }
         now += interval;

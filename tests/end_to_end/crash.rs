@@ -112,9 +112,10 @@ fn kill(world: &World, kills: u64, seed: u64) {
     let resume = ["resume", "--max-devices", "1000"];
     let resume = [&resume[..], &FAST].concat();
     for number in 0..kills {
-        let args = match world.offboardings().is_empty() || chance.below(4) == 0 {
-            true => &order,
-            false => &resume,
+        let args = if world.offboardings().is_empty() || chance.below(4) == 0 {
+            &order
+        } else {
+            &resume
         };
         let mut child = spawn(world, args);
         let begun = Instant::now();

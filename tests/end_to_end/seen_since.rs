@@ -65,9 +65,10 @@ impl Service {
                 return Some(Reply::new(200, &one.unwrap_or(&list).to_string()));
             }
             let machine = shown.lock().unwrap();
-            Some(match machine.is_null() {
-                true => Reply::error(403, "Forbidden", "may not"),
-                false => Reply::new(200, &machine.to_string()),
+            Some(if machine.is_null() {
+                Reply::error(403, "Forbidden", "may not")
+            } else {
+                Reply::new(200, &machine.to_string())
             })
         });
         let service = Self {

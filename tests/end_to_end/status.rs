@@ -213,9 +213,10 @@ fn a_cancellation_that_may_have_been_carried_out_is_unknown() {
     ] {
         let server = Scripted::new(move |request, _| {
             let action = json!({"id": id, "type": "Offboard", "status": "Pending"});
-            match request.starts_with("POST ") {
-                true => Some(reply.clone()),
-                false => Some(Reply::new(200, &action.to_string())),
+            if request.starts_with("POST ") {
+                Some(reply.clone())
+            } else {
+                Some(Reply::new(200, &action.to_string()))
             }
         });
         let outcome = server.command(&["cancel", id, "--comment", "x", "--output", "json"]);

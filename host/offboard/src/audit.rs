@@ -90,11 +90,12 @@ fn refuse_other(path: &Path) -> io::Result<()> {
     file.read_until(b'\n', &mut line)?;
     // A crash may have torn the only line.
     let is_torn = line.last() != Some(&b'\n') && line.starts_with(br#"{"time":"#);
-    match is_torn || serde_json::from_slice::<FirstLine>(&line).is_ok() {
-        true => Ok(()),
-        false => Err(io::Error::other(
+    if is_torn || serde_json::from_slice::<FirstLine>(&line).is_ok() {
+        Ok(())
+    } else {
+        Err(io::Error::other(
             "it exists and is not an earlier audit, so nothing is added to it; name another file",
-        )),
+        ))
     }
 }
 

@@ -133,9 +133,10 @@ fn http(root: &str, method: &str, path: &str, body: &str) -> (u16, String) {
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     // A chunked body has its sizes on lines of their own.
-    let body = match head.to_lowercase().contains("chunked") {
-        true => body.lines().skip(1).step_by(2).collect(),
-        false => body.to_owned(),
+    let body = if head.to_lowercase().contains("chunked") {
+        body.lines().skip(1).step_by(2).collect()
+    } else {
+        body.to_owned()
     };
     (status, body)
 }

@@ -30,9 +30,10 @@ impl Ill {
             let request = String::from_utf8_lossy(&peer.request()).into_owned();
             let (head, form) = request.split_once("\r\n\r\n").unwrap();
             // Its path is as good as a form where there is none.
-            let asked = match form.is_empty() {
-                true => head.lines().next().unwrap_or_default(),
-                false => form,
+            let asked = if form.is_empty() {
+                head.lines().next().unwrap_or_default()
+            } else {
+                form
             };
             peer.send(answer(asked));
             peer.end();
@@ -199,16 +200,17 @@ fn a_person_is_not_led_astray() {
 fn an_authority_is_not_asked_without_a_pause() {
     let asked: Arc<Mutex<Vec<Instant>>> = Arc::default();
     let noted = Arc::clone(&asked);
-    let ill = Ill::new(move |form| match form.contains("device_code=") {
-        true => {
+    let ill = Ill::new(move |form| {
+        if form.contains("device_code=") {
             noted.lock().unwrap().push(Instant::now());
             answer(
                 "400 Bad Request",
                 "",
                 r#"{"error":"authorization_pending"}"#,
             )
+        } else {
+            device("https://localhost/devicelogin", "ABCD", r#","interval":0"#)
         }
-        false => device("https://localhost/devicelogin", "ABCD", r#","interval":0"#),
     });
     let mut command = ill.command(&ORDER);
     let mut running = Running::start(command.env("OFFBOARD_AUTH", "device-code"));

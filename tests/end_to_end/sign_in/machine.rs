@@ -32,9 +32,10 @@ fn an_identity_that_a_user_made_is_named_by_client_or_object_id() {
     for by_object in [false, true] {
         let world = World::new();
         let machine = world.machine();
-        let identity = match by_object {
-            false => user(&world).client_id.to_string(),
-            true => format!("object:{}", user(&world).object_id),
+        let identity = if !by_object {
+            user(&world).client_id.to_string()
+        } else {
+            format!("object:{}", user(&world).object_id)
         };
         let mut args = run(&machine).to_vec();
         args.extend(["--identity", &identity]);

@@ -163,9 +163,10 @@ fn explain(error: &toml::de::Error) -> InvalidFile {
         .filter(|_| message.starts_with("unknown field"))
     else {
         let message = message_without_value(message);
-        let message = match message.contains("cannot extend value") {
-            true => format!("{message} ({PROFILES})"),
-            false => message,
+        let message = if message.contains("cannot extend value") {
+            format!("{message} ({PROFILES})")
+        } else {
+            message
         };
         return InvalidFile::Contents(format!("{place}: {message}"));
     };

@@ -262,9 +262,10 @@ pub struct WrittenFile(pub PathBuf);
 
 impl WrittenFile {
     fn new(path: PathBuf) -> Result<Self, InvalidValue> {
-        match path.as_os_str() == "-" {
-            true => Err(InvalidValue(NOT_STANDARD_OUTPUT.to_owned())),
-            false => Ok(Self(path)),
+        if path.as_os_str() == "-" {
+            Err(InvalidValue(NOT_STANDARD_OUTPUT.to_owned()))
+        } else {
+            Ok(Self(path))
         }
     }
 }

@@ -17,9 +17,10 @@ pub struct Holder {
 impl fmt::Display for Holder {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "process {}", self.process)?;
-        match self.stopped {
-            true => formatter.write_str(", which is stopped"),
-            false => Ok(()),
+        if self.stopped {
+            formatter.write_str(", which is stopped")
+        } else {
+            Ok(())
         }
     }
 }

@@ -144,9 +144,10 @@ impl Ledger {
             .fetch_one(&ledger.pool)
             .await?;
         let known = schema().iter().map(|version| version.version).max();
-        match version > known {
-            true => Err(LedgerErrorKind::Newer),
-            false => Ok(ledger),
+        if version > known {
+            Err(LedgerErrorKind::Newer)
+        } else {
+            Ok(ledger)
         }
     }
 

@@ -166,9 +166,10 @@ impl Session {
             .await
             .map_err(|kind: LedgerErrorKind| self.error(kind))?;
         for (at, entry) in entries.iter_mut().enumerate() {
-            match lost.binary_search(&at).is_ok() {
-                true => *entry = self.ledger.entry(entry.id).await?,
-                false => entry.written(),
+            if lost.binary_search(&at).is_ok() {
+                *entry = self.ledger.entry(entry.id).await?;
+            } else {
+                entry.written();
             }
         }
         Ok(())

@@ -26,9 +26,10 @@ pub(super) fn check_names(path: &Path) -> Result<(), LedgerErrorKind> {
     if links(&file) > 1 {
         return Err(LedgerErrorKind::Linked);
     }
-    match is_mounted(path) {
-        true => Err(LedgerErrorKind::Mounted),
-        false => Ok(()),
+    if is_mounted(path) {
+        Err(LedgerErrorKind::Mounted)
+    } else {
+        Ok(())
     }
 }
 

@@ -108,14 +108,13 @@ impl Session {
         command: &'static str,
     ) -> Result<Self, LedgerError> {
         let failed = |kind: LedgerErrorKind| ledger.error(kind);
-        let (lock, lock_file) = match ledger.in_memory {
-            true => (None, None),
-            false => {
-                let path = ledger.lock_of(who.session);
-                let lock = lock(&path).map_err(|error| failed(error.into()))?;
-                let known = Known::see(path).map_err(|error| failed(error.into()))?;
-                (Some(lock), Some(known))
-            }
+        let (lock, lock_file) = if ledger.in_memory {
+            (None, None)
+        } else {
+            let path = ledger.lock_of(who.session);
+            let lock = lock(&path).map_err(|error| failed(error.into()))?;
+            let known = Known::see(path).map_err(|error| failed(error.into()))?;
+            (Some(lock), Some(known))
         };
         let begun = async {
             let mut writing = ledger.write_now().await?;

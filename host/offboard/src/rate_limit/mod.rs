@@ -202,10 +202,11 @@ impl Drop for Slot<'_> {
         // A millisecond more: times are cut to whole ones.
         let ago = self.answered.map(|at| at.elapsed()).unwrap_or_default();
         let ago = i64::try_from(ago.as_millis()).unwrap_or_default();
-        let at = match self.is_unused {
+        let at = if self.is_unused {
             // No window reaches back to 1970.
-            true => 0,
-            false => now() - ago + 1,
+            0
+        } else {
+            now() - ago + 1
         };
         self.limiter.answered().push((self.call, at));
         self.limiter.changed.notify_waiters();

@@ -77,9 +77,10 @@ impl fmt::Display for Quota {
             format!("{}/{window}", limit.calls)
         };
         let limits: Vec<String> = self.0.iter().map(limit).collect();
-        match limits.is_empty() {
-            true => formatter.write_str("none"),
-            false => formatter.write_str(&limits.join(",")),
+        if limits.is_empty() {
+            formatter.write_str("none")
+        } else {
+            formatter.write_str(&limits.join(","))
         }
     }
 }

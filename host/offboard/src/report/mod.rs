@@ -186,9 +186,10 @@ fn facts(facts: &[(String, String)]) -> String {
             )
         })
         .collect();
-    match facts.is_empty() {
-        true => String::new(),
-        false => format!("<dl class=\"facts\">\n{}</dl>\n", facts.concat()),
+    if facts.is_empty() {
+        String::new()
+    } else {
+        format!("<dl class=\"facts\">\n{}</dl>\n", facts.concat())
     }
 }
 

@@ -1,5 +1,5 @@
-//! Builds the plugin and wraps it as a component. The same sources give the same
-//! bytes, wherever they are built: a digest can be compared with another's.
+//! Builds the plugin and wraps it as a component. The build is reproducible: the same sources
+//! give the same bytes on every machine, so that digests can be compared.
 
 use std::{
     env, fs,
@@ -9,15 +9,15 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 
-/// The target of the guest.
+/// The target triple of the guest.
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 
-/// Where and with what the guest is built.
+/// Paths and tools for the build of the guest.
 pub(crate) struct Build<'a> {
     /// The root of the workspace.
     pub(crate) root: &'a Path,
-    /// The folder of the guest's build. It is not the outer build's: cargo locks
-    /// each.
+    /// The target folder of the guest's build. It differs from that of the outer build: cargo
+    /// locks its target folder, and the two would deadlock.
     pub(crate) target: &'a Path,
     /// The program `cargo`.
     pub(crate) cargo: &'a Path,
@@ -57,8 +57,8 @@ impl Build<'_> {
             .arg(self.target)
             .env("CARGO_HOME", self.home)
             .env("CARGO_ENCODED_RUSTFLAGS", self.flags()?.join("\x1f"));
-        // These are meant for the outer build: flags of another target, and the
-        // wrapper that makes `cargo clippy` out of `cargo check`.
+        // These variables apply to the outer build: flags for another target, and the wrapper
+        // with which `cargo clippy` replaces `cargo check`.
         for name in ["RUSTFLAGS", "RUSTC_WORKSPACE_WRAPPER"] {
             cargo.env_remove(name);
         }
@@ -76,8 +76,8 @@ impl Build<'_> {
         fs::read(&module).with_context(|| format!("{} is missing", module.display()))
     }
 
-    /// Names in the place of this machine's paths, which panics would carry into
-    /// the module. If several prefixes match, rustc uses the last one.
+    /// Flags that replace this machine's paths with fixed names. Panics would otherwise write
+    /// the paths into the module. If several prefixes match, rustc uses the last one.
     fn flags(&self) -> Result<Vec<String>> {
         let (library, name) = self.standard_library()?;
         let mut places = vec![
@@ -86,13 +86,13 @@ impl Build<'_> {
             (self.root.to_owned(), "/offboard".to_owned()),
             (self.target.to_owned(), "/target".to_owned()),
         ];
-        // One folder for each registry: a mirror has another name than the original.
+        // Each registry has a folder of its own: a mirror has another name than the original.
         let registries =
             fs::read_dir(self.home.join("registry/src")).context("cargo's home has no registry")?;
         for registry in registries {
             places.push((registry?.path(), "/registry".to_owned()));
         }
-        // Also as the system spells them: either form may reach rustc.
+        // Also the canonical paths: rustc may get either form.
         let spelled = |(path, name): (PathBuf, String)| {
             let whole = path.canonicalize().unwrap_or_else(|_| path.clone());
             [(path, name.clone()), (whole, name)]
@@ -104,8 +104,8 @@ impl Build<'_> {
         places.into_iter().flat_map(spelled).map(flag).collect()
     }
 
-    /// Where the sources of the standard library are if they are installed, and
-    /// the name that they have otherwise.
+    /// The folder of the standard library's sources if they are installed, and the name that
+    /// they have otherwise.
     fn standard_library(&self) -> Result<(PathBuf, String)> {
         let sysroot = self.rustc(&["--print", "sysroot"])?;
         let version = self.rustc(&["--version", "--verbose"])?;

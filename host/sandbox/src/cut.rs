@@ -1,7 +1,7 @@
-//! Truncates text from outside before it is stored: memory and the ledger must not grow
-//! with what a service or a plugin sends.
+//! Truncates external text before it is stored: a service or a plugin must not be able to fill
+//! memory or the ledger.
 
-/// Truncates a text to this many bytes, and marks the truncation with `…`.
+/// Truncates a text to this many bytes, and marks the end with `…`.
 pub fn cut(text: &mut String, bytes: usize) {
     if text.len() > bytes {
         text.truncate(text.floor_char_boundary(bytes));

@@ -10,7 +10,7 @@ pub trait Keyword: Copy + 'static {
     /// The word, in lower case.
     fn name(self) -> &'static str;
 
-    /// What the word means, in a few words.
+    /// A short description.
     fn description(self) -> &'static str;
 
     /// The value that a word names.

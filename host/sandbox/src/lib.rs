@@ -1,14 +1,14 @@
-//! One call of a plugin for Microsoft Defender for Endpoint, from a sandbox that
-//! can send one request and nothing else.
+//! Runs one call of a plugin for Microsoft Defender for Endpoint in a sandbox that can send
+//! one request and nothing else.
 //!
-//! A WebAssembly component knows Defender's API. This crate decides which
-//! service, which device and whose credential a call gets, and records what
-//! really happened. Data flows one way: [`sandbox`] calls a [`component`] and
-//! gives it one way out, [`egress`], which permits what the call's [`grant`] says,
-//! adds the token of the caller's [`identity`], and sends the request over the
-//! [`connection`].
+//! A WebAssembly component implements Defender's API. This crate determines the service, the
+//! device and the credential of a call, and records what was actually sent and received.
+//! [`sandbox`] calls a [`component`] with one [`egress`]. It permits the requests in the
+//! call's [`grant`], adds the token of the caller's [`identity`], and sends the request over
+//! the [`connection`].
 //!
-//! The crate uses no SQL, no terminal, and no files but those with credentials.
+//! The crate uses no SQL and no terminal. The only files that it reads are components and
+//! credentials.
 
 #![deny(unsafe_code)]
 #![warn(clippy::match_bool)]

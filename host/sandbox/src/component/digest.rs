@@ -1,4 +1,4 @@
-//! The name of a component's bytes.
+//! The digest of a component's bytes.
 
 use std::{fmt, str::FromStr};
 

@@ -1,6 +1,6 @@
-//! How components are compiled: one configuration for the build script, which
-//! compiles the default plugin, and for the command, which runs it. Only the
-//! features of WebAssembly that the guest needs are on.
+//! The engine configuration. The build script compiles the default plugin with it, and the
+//! command runs the plugin with it. Only the features of WebAssembly that the guest needs are
+//! enabled.
 
 use wasmparser::WasmFeatures;
 use wasmtime::Config;

@@ -21,10 +21,10 @@ pub use digest::{Digest, InvalidDigest};
 pub(crate) use engine::config;
 use interface::without_patch;
 
-/// The largest file that is read, in bytes.
+/// The size limit of a component file, in bytes.
 pub const MAX_COMPONENT: u64 = 16 * 1024 * 1024;
 
-/// The default plugin: a component, and what the build compiled it to.
+/// The default plugin: the component, and the code that the build compiled it to.
 static EMBEDDED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/plugin.wasm"));
 static EMBEDDED_COMPILED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/plugin.cwasm"));
 
@@ -47,14 +47,14 @@ const EXPORTS: [&str; 3] = [
     "defender:offboard/tracking@1.0",
 ];
 
-/// The interface that a plugin may export besides, without the patch version.
+/// The interface that a plugin may export in addition, without the patch version.
 const TAGGING: &str = "defender:offboard/tagging@1.0";
 
 /// A compiled component, and what is known about it.
 #[derive(Clone)]
 pub struct Component {
     bytes: Cow<'static, [u8]>,
-    /// What the bytes were compiled to, by this process or by its build.
+    /// The compiled code, made by this process or by the build.
     image: Cow<'static, [u8]>,
     digest: Digest,
     imports: Vec<String>,
@@ -73,12 +73,12 @@ pub enum ComponentError {
     /// The file is too large.
     #[error("the component is longer than {MAX_COMPONENT} bytes")]
     TooLarge,
-    /// Not the component that was pinned.
+    /// The component does not have the pinned digest.
     #[error("the component has the digest {found}, but {pinned} is pinned")]
     Digest {
-        /// The digest that it was to have.
+        /// The expected digest.
         pinned: Digest,
-        /// The digest that it has.
+        /// The actual digest.
         found: Digest,
     },
     /// The engine cannot be set up.
@@ -107,12 +107,12 @@ impl Component {
         ))
     }
 
-    /// A component from a file, compiled now. Where a digest is pinned, nothing
-    /// else is even compiled.
+    /// A component from a file, compiled now. If a digest is pinned, a component with another
+    /// digest is not compiled.
     ///
     /// # Errors
-    /// As [`Component::read`] and [`Component::from_bytes`]. Whether it keeps to
-    /// the contract is another question: see [`Component::violations`].
+    /// As [`Component::read`] and [`Component::from_bytes`]. They do not check the contract;
+    /// [`Component::violations`] does.
     pub fn from_file(path: &Path, pinned: Option<&Digest>) -> Result<Self, ComponentError> {
         Self::from_bytes(Self::read(path, pinned)?)
     }
@@ -140,7 +140,7 @@ impl Component {
     /// A component from its bytes, compiled now.
     ///
     /// # Errors
-    /// They are too many, or no component.
+    /// The bytes exceed [`MAX_COMPONENT`], or are not a component.
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, ComponentError> {
         if bytes.len() as u64 > MAX_COMPONENT {
             return Err(ComponentError::TooLarge);
@@ -187,7 +187,7 @@ impl Component {
         }
     }
 
-    /// Whether this is the component that was pinned.
+    /// Checks that this is the pinned component.
     ///
     /// # Errors
     /// It has another digest.
@@ -278,8 +278,9 @@ fn check(pinned: &Digest, found: &Digest) -> Result<(), ComponentError> {
     })
 }
 
-/// Takes compiled code: machine instructions, which run outside any sandbox.
-/// So it comes from the build or from this process, and never from a disk.
+/// Loads compiled code: machine instructions, which run outside any sandbox. So the code comes
+/// from the build or from this process, and never from a disk, where an attacker could forge
+/// it.
 fn deserialize(engine: &Engine, image: &[u8]) -> wasmtime::Result<Compiled> {
     // SAFETY: both callers pass what wasmtime itself compiled from a component, in this
     // crate's build script or in this process. An attacker who can alter it can also
@@ -295,7 +296,7 @@ fn new_engine() -> Result<Engine, ComponentError> {
 mod tests {
     use super::*;
 
-    /// What this build compiled, and what its own engine would execute unseen.
+    /// The compiled code of the build. The engine would execute it without validation.
     #[test]
     fn compiled_code_is_not_a_component() {
         let compiled = include_bytes!(concat!(env!("OUT_DIR"), "/plugin.cwasm"));

@@ -1,5 +1,5 @@
-//! The types of a component's functions. A name that is right with a type that
-//! is wrong would be seen only when an instance is made.
+//! The types of a component's functions. Without this check, a right name with a wrong type
+//! would only fail at instantiation.
 
 use wasmtime::{
     Engine,
@@ -11,8 +11,8 @@ use wasmtime::{
 
 use super::interface::without_patch;
 
-/// The functions of the contract that a component's interfaces lack, or that have
-/// another type than the reference; as text.
+/// The functions of the contract that are missing from a component's interfaces or have
+/// another type than the reference, as text.
 pub(super) fn differences(
     engine: &Engine,
     component: &Component,

@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Whether an address is one of the public internet.
+/// Whether an address is on the public internet.
 pub(super) fn is_public(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(address) => is_public_v4(address),
@@ -38,8 +38,8 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         && (a & 0xfff0) != 0x3ff0
 }
 
-/// Whether an address belongs to a private network: an organisation's, a
-/// carrier's. Not a machine's own, and not a link's.
+/// Whether an address belongs to the private network of an organisation or a carrier. Loopback
+/// and link-local addresses do not count.
 pub(super) fn is_private(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(address) => {
@@ -50,8 +50,8 @@ pub(super) fn is_private(address: IpAddr) -> bool {
     }
 }
 
-/// Whether an address can be of a machine's own endpoint: its loopback, its
-/// link, or the private network that a platform gives it.
+/// Whether an address may be an endpoint of this machine: loopback, link-local, or in the
+/// private network of a platform.
 pub(super) fn is_near(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(address) => {
@@ -63,12 +63,12 @@ pub(super) fn is_near(address: IpAddr) -> bool {
     }
 }
 
-/// The metadata service of Alibaba's cloud, in a carrier's range.
+/// The metadata service of Alibaba Cloud, in the shared range of carriers.
 const ALIBABA: Ipv4Addr = Ipv4Addr::new(100, 100, 100, 200);
 
-/// Clouds have services of a machine's own in the private range, of which the
-/// metadata service is one: Amazon under fd00:ec2::/32, Google at fd20:ce::254,
-/// Oracle at fd00:c1::a9fe:a9fe, Scaleway at fd00:42::42.
+/// Clouds offer services to a machine in the private range, such as the metadata service:
+/// Amazon under fd00:ec2::/32, Google at fd20:ce::254, Oracle at fd00:c1::a9fe:a9fe, Scaleway
+/// at fd00:42::42.
 fn is_metadata(address: Ipv6Addr) -> bool {
     matches!(
         address.segments(),

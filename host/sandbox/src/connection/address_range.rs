@@ -1,4 +1,4 @@
-//! The addresses that the user allows besides public ones.
+//! The addresses that the user allows in addition to public ones.
 
 use std::{fmt, net::IpAddr, str::FromStr};
 
@@ -14,7 +14,7 @@ pub struct AddressRange(IpNet);
 #[error("not an address or a range of addresses, such as 10.1.2.3 or 10.0.0.0/8")]
 pub struct InvalidAddressRange;
 
-/// All that the user allows.
+/// All addresses and ranges that the user allows.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct AllowedAddresses(Vec<AddressRange>);
 
@@ -46,7 +46,7 @@ impl AllowedAddresses {
         Self(ranges)
     }
 
-    /// Whether the user named this address.
+    /// Whether the user allows this address.
     pub(super) fn contains(&self, address: IpAddr) -> bool {
         self.0.iter().any(|range| range.contains(address))
     }

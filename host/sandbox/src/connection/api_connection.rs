@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{contract::ApiRoot, identity::Credential};
 
-/// The service's origin, the credential for it, and the way there.
+/// The service's origin, the credential for it, and the network settings.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Connection {
@@ -35,7 +35,7 @@ impl Connection {
         }
     }
 
-    /// The same connection that may also go to these addresses, public or not.
+    /// The same connection, which may also use these addresses, public or not.
     #[must_use]
     pub fn allowing(mut self, addresses: Vec<AddressRange>) -> Self {
         Arc::make_mut(&mut self.network).allow(addresses);
@@ -51,15 +51,14 @@ impl Connection {
         Ok(self)
     }
 
-    /// The same connection through a proxy. A service on loopback is reached
-    /// without it.
+    /// The same connection through a proxy. A service on loopback is reached directly.
     #[must_use]
     pub fn through(mut self, proxies: Proxies) -> Self {
         Arc::make_mut(&mut self.network).set_proxies(proxies);
         self
     }
 
-    /// The proxy on the way, if there is one.
+    /// The proxy that the connection uses, if there is one.
     #[must_use]
     pub fn proxy(&self) -> Option<&Proxy> {
         self.network.proxy_for(&self.target())

@@ -70,7 +70,7 @@ pub(crate) async fn dial(
     }
 }
 
-/// A tunnel through the proxy, to the target and nowhere else.
+/// Opens a tunnel through the proxy, to the target only.
 async fn tunnel(
     target: &Target,
     network: &Network,
@@ -115,7 +115,7 @@ fn connect_request(target: &Target, proxy: &Proxy) -> Request<Empty<Bytes>> {
     if let Some(value) = proxy.authorization() {
         headers.insert(header::PROXY_AUTHORIZATION, value.clone());
     }
-    // A target is always an authority.
+    // The authority of a target always parses.
     *request.uri_mut() = authority.parse::<Uri>().unwrap_or_default();
     request
 }
@@ -134,8 +134,8 @@ async fn connect(
             .map_err(|error| DialError::Resolve(host.to_string(), error))?
             .collect(),
     };
-    // One bad address is enough: an answer that mixes them is not to be
-    // trusted at all.
+    // One forbidden address is enough to reject the answer: a DNS answer that mixes permitted
+    // and forbidden addresses is not trusted.
     if let Some(bad) = addresses.iter().find(|address| !permitted(address.ip())) {
         return Err(DialError::Prohibited(host.to_string(), bad.ip()));
     }
@@ -146,8 +146,7 @@ async fn connect(
         // time for the next.
         match tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => {
-                // Small requests: waiting to fill a segment would only cost
-                // time.
+                // Requests are small: Nagle's algorithm would only delay them.
                 let _ = stream.set_nodelay(true);
                 return Ok(stream);
             }
@@ -161,9 +160,9 @@ async fn connect(
     Err(last.unwrap_or(DialError::NoAddress(host.to_string())))
 }
 
-/// Whether a tunnel may begin at this address. Proxies are often in private networks,
-/// and the user configured this one. Even so, a proxy name must not lead to the
-/// machine's own services or to the metadata address.
+/// Whether a proxy may have this address. Proxies are often in private networks, and the user
+/// configured this proxy. Even so, a proxy name must not lead to the machine's own services or
+/// to the metadata address.
 fn to_proxy(network: &Network, proxy: &Proxy, address: IpAddr) -> bool {
     match proxy.host() {
         Host::Ipv4(_) | Host::Ipv6(_) => true,

@@ -12,11 +12,11 @@ use tokio::task::JoinSet;
 
 use super::stream::Stream;
 
-/// The longest head of an answer, in bytes.
+/// The size limit of an answer's head, in bytes.
 const MAX_HEAD: usize = 64 * 1024;
 
-/// A connection that speaks HTTP/1.1. Its driver ends when this is dropped, also
-/// when a call is dropped half-way.
+/// An HTTP/1.1 connection. Its driver task ends when this is dropped, also if a call is
+/// cancelled.
 pub(crate) struct HttpConnection<B> {
     sender: SendRequest<B>,
     _driver: JoinSet<hyper::Result<()>>,
@@ -38,7 +38,7 @@ where
         })
     }
 
-    /// A connection that an answer may turn into a tunnel.
+    /// A connection that can be upgraded to a tunnel.
     pub(crate) async fn open_upgradable(stream: impl Stream + 'static) -> hyper::Result<Self> {
         let (sender, connection) = handshake(stream).await?;
         let mut driver = JoinSet::new();

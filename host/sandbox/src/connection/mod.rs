@@ -1,4 +1,4 @@
-//! The way to a service: checked addresses, proxies, TLS and HTTP/1.1.
+//! Connections to a service: checked addresses, proxies, TLS and HTTP/1.1.
 //!
 //! Host names are resolved here, and every address is checked before a connection
 //! is opened to it. TLS always ends at the service, also behind a proxy.

@@ -19,24 +19,24 @@ use super::{
     target::Target,
 };
 
-/// What is on the way.
+/// The network settings of a connection.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Network {
     allowed: AllowedAddresses,
     authorities: Vec<CertificateDer<'static>>,
     proxies: Proxies,
-    /// Read from the platform once for a connection.
+    /// Read from the platform once for each connection.
     tls: OnceLock<Result<Arc<ClientConfig>, rustls::Error>>,
 }
 
-/// A file that has no certificates.
+/// Why a file has no usable certificates.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum InvalidCertificates {
     /// Not PEM.
     #[error("not PEM: {0}")]
     Pem(rustls::pki_types::pem::Error),
-    /// Nothing there.
+    /// The file has no certificate.
     #[error("the file has no certificate (-----BEGIN CERTIFICATE-----)")]
     Empty,
     /// A certificate that cannot be read.
@@ -71,23 +71,23 @@ impl Network {
         self.proxies = proxies;
     }
 
-    /// The proxy on the way to a target.
+    /// The proxy for a target.
     pub(crate) fn proxy_for(&self, target: &Target) -> Option<&Proxy> {
         self.proxies.for_target(target)
     }
 
-    /// The addresses that the user named.
+    /// The addresses that the user allows.
     pub(super) fn allowed(&self) -> &AllowedAddresses {
         &self.allowed
     }
 
-    /// Whether the user named this address.
+    /// Whether the user allows this address.
     pub(super) fn allows(&self, address: IpAddr) -> bool {
         self.allowed.contains(address)
     }
 
-    /// TLS 1.2 or newer, with the platform's trust store and what the user
-    /// added to it.
+    /// TLS 1.2 or newer, with the platform's trust store and the certificates that the user
+    /// added.
     pub(crate) fn tls(&self) -> Result<Arc<ClientConfig>, rustls::Error> {
         let set_up = || {
             let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());

@@ -18,15 +18,15 @@ use super::{api_connection::Connection, dial::dial, http1::HttpConnection, targe
 /// Timeout of one probe.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// What was seen of a host.
+/// What a probe found about a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Probe {
-    /// The address that answered: the proxy's, if there is one.
+    /// The address that answered; with a proxy, the proxy's address.
     pub address: Option<SocketAddr>,
-    /// The proxy on the way, without its credential.
+    /// The proxy in use, without its credential.
     pub proxy: Option<String>,
-    /// The status of its answer.
+    /// The HTTP status of the answer.
     pub status: u16,
     /// How far this machine's clock differed from the host's when the answer arrived.
     pub skew: Option<Skew>,
@@ -37,13 +37,13 @@ pub struct Probe {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct Skew {
-    /// By how much.
+    /// The absolute difference.
     pub by: Duration,
-    /// Whether this machine's is ahead.
+    /// Whether this machine's clock is ahead.
     pub ahead: bool,
 }
 
-/// Why a host was not seen.
+/// Why a probe failed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub struct ProbeError(String);
@@ -52,7 +52,7 @@ impl Connection {
     /// Probes the API host.
     ///
     /// # Errors
-    /// It is not there, or cannot be trusted.
+    /// The host cannot be reached, or its certificate is not trusted.
     pub async fn probe_api(&self) -> Result<Probe, ProbeError> {
         self.probe_target(&self.target(), "/").await
     }
@@ -60,7 +60,7 @@ impl Connection {
     /// Probes the host of this `https` URL.
     ///
     /// # Errors
-    /// It is not there, or cannot be trusted.
+    /// The host cannot be reached, or its certificate is not trusted.
     pub async fn probe(&self, url: &Url) -> Result<Probe, ProbeError> {
         let target =
             Target::service(url).ok_or_else(|| ProbeError(format!("{url} is not an https URL")))?;

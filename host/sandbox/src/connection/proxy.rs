@@ -25,10 +25,10 @@ pub struct Proxy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum InvalidProxy {
-    /// Something else, or nothing that can be read.
+    /// The value is not a URL of an HTTP proxy.
     #[error("not the URL of an HTTP proxy, such as http://proxy.example.com:3128")]
     Url,
-    /// The same, in this variable of the environment.
+    /// The value of this environment variable is not a URL of an HTTP proxy.
     #[error("{0} is not the URL of an HTTP proxy, such as http://proxy.example.com:3128")]
     Variable(&'static str),
     /// The variable is not UTF-8.
@@ -77,13 +77,13 @@ impl Proxies {
         })
     }
 
-    /// The proxy, and the variable that names it, if one does.
+    /// The proxy, and the environment variable that names it, if there is one.
     #[must_use]
     pub fn proxy(&self) -> Option<(&Proxy, Option<&'static str>)> {
         Some((self.proxy.as_ref()?, self.variable))
     }
 
-    /// This proxy for everything that is not exempt; `exempt` is written like
+    /// Uses this proxy for everything that is not exempt; `exempt` has the syntax of
     /// `NO_PROXY`.
     ///
     /// # Errors
@@ -157,7 +157,7 @@ impl Proxy {
     }
 }
 
-/// Without its credential.
+/// Displays the proxy without its credential.
 impl fmt::Display for Proxy {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = self.scheme.as_str();

@@ -1,8 +1,8 @@
-//! What the bytes of a connection go through.
+//! The byte stream below a connection.
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-/// What bytes go through.
+/// A byte stream: TCP, TLS or a tunnel.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 

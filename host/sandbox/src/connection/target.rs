@@ -8,7 +8,7 @@ use url::{Host, Url};
 use super::{address, address_range::AllowedAddresses};
 use crate::contract::{ApiRoot, Scheme, is_loopback};
 
-/// One end of a connection.
+/// The destination of a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target {
     scheme: Scheme,
@@ -23,9 +23,8 @@ enum Reach {
     /// A service: a name may resolve to public addresses and to those that the user
     /// allowed. `http` is for loopback only.
     Service,
-    /// What the machine's own environment names or Azure fixes, such as the
-    /// metadata address: that very address and no other, also with `http`, and
-    /// never through a proxy.
+    /// An endpoint that the machine's environment names or Azure fixes, such as the metadata
+    /// address: only that address, also with `http`, and never through a proxy.
     Machine,
 }
 
@@ -43,7 +42,7 @@ impl Target {
         is_near.then_some(target)
     }
 
-    /// The service that this URL names, by `https`.
+    /// The service with this `https` URL.
     #[cfg(feature = "identity")]
     pub(crate) fn service(url: &Url) -> Option<Self> {
         Self::read(url, Reach::Service).filter(|target| target.scheme == Scheme::Https)
@@ -75,12 +74,12 @@ impl Target {
         self.port
     }
 
-    /// Host and port, as `CONNECT` and `Host` have them.
+    /// Host and port, in the form of `CONNECT` and `Host`.
     pub(crate) fn authority(&self) -> String {
         format!("{}:{}", self.host, self.port)
     }
 
-    /// Whether a proxy may be on the way.
+    /// Whether a proxy may be used.
     pub(super) fn takes_proxy(&self) -> bool {
         self.reach == Reach::Service && !is_loopback(&self.host)
     }
@@ -88,7 +87,7 @@ impl Target {
     /// Whether a connection may go to this address.
     pub(super) fn permits(&self, address: IpAddr, allowed: &AllowedAddresses) -> bool {
         match (&self.host, self.reach) {
-            // An address was named: that, and no other.
+            // The URL has an IP address: only that address is permitted.
             (Host::Ipv4(_) | Host::Ipv6(_), Reach::Service) => {
                 self.scheme == Scheme::Https || address.is_loopback()
             }

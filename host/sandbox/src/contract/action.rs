@@ -5,7 +5,7 @@ use super::bindings::required::defender::offboard::types::{
 };
 
 impl ActionType {
-    /// The service's name of it.
+    /// The service's name for it.
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
@@ -22,14 +22,14 @@ impl ActionType {
         }
     }
 
-    /// The type that the service means by a name. `OffboardMachine` is what its
-    /// documents' samples of 2017 to 2019 show.
+    /// The type for a name of the service. `OffboardMachine` is the name in the
+    /// documentation's samples of 2017 to 2019.
     #[must_use]
     pub fn of(name: &str) -> Self {
         match name {
             "RunAntiVirusScan" => Self::RunAntiVirusScan,
             "Offboard" | "OffboardMachine" => Self::Offboard,
-            // The second is what the documents of 2021 show.
+            // The second is the name in the documentation of 2021.
             "LiveResponse" | "Live Response" => Self::LiveResponse,
             "CollectInvestigationPackage" => Self::CollectInvestigationPackage,
             "Isolate" => Self::Isolate,
@@ -43,8 +43,8 @@ impl ActionType {
 }
 
 impl ActionStatus {
-    /// The status that the service means by a name. `Canceled` is how its
-    /// documentation of 2020 wrote it.
+    /// The status for a name of the service. `Canceled` is the spelling in the documentation
+    /// of 2020.
     #[must_use]
     pub fn of(name: &str) -> Self {
         match name {
@@ -58,7 +58,7 @@ impl ActionStatus {
         }
     }
 
-    /// The service's name of it.
+    /// The service's name for it.
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
@@ -72,7 +72,7 @@ impl ActionStatus {
         }
     }
 
-    /// Whether nothing can follow. An unknown status is not final.
+    /// Whether the status is final. An unknown status is not.
     #[must_use]
     pub fn is_final(&self) -> bool {
         matches!(
@@ -83,7 +83,7 @@ impl ActionStatus {
 }
 
 impl MachineAction {
-    /// A pending offboarding with this id, and nothing else known of it.
+    /// A pending offboarding with this id and no other data.
     #[must_use]
     pub fn bare(id: &str) -> Self {
         Self {

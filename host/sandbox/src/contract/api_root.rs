@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use thiserror::Error;
 use url::{Host, ParseError, Url};
 
-/// How requests travel.
+/// The scheme of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
     /// Encrypted.
@@ -47,7 +47,7 @@ pub enum InvalidApiRoot {
 }
 
 impl Scheme {
-    /// As a URL has it.
+    /// The name of the scheme in a URL.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -67,7 +67,7 @@ impl ApiRoot {
         &self.origin
     }
 
-    /// How requests travel.
+    /// The scheme.
     #[must_use]
     pub fn scheme(&self) -> Scheme {
         self.scheme
@@ -85,7 +85,7 @@ impl ApiRoot {
         self.port
     }
 
-    /// Whether it is named as loopback.
+    /// Whether the host is loopback by its name or address.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         is_loopback(&self.host)
@@ -132,7 +132,7 @@ impl FromStr for ApiRoot {
     }
 }
 
-/// Whether a host is named as loopback. `localhost` counts, because the address
+/// Whether a host is loopback by its name or address. `localhost` counts, because the address
 /// that it resolves to is checked again before anything is sent.
 pub(crate) fn is_loopback(host: &Host<String>) -> bool {
     match host {

@@ -20,10 +20,10 @@ use super::{
 };
 use crate::cut::cut;
 
-/// The longest message that is kept of a problem, in bytes.
+/// The longest message of a problem, in bytes. Longer ones are truncated.
 const MAX_MESSAGE: usize = 4 * 1024;
 
-/// The longest code or tracking id that is kept of a problem, in bytes.
+/// The longest code or tracking id of a problem, in bytes. Longer ones are truncated.
 const MAX_WORD: usize = 256;
 
 /// What went wrong, in one shape for every function of the contract.
@@ -40,14 +40,13 @@ pub struct Problem {
     pub message: Option<String>,
     /// The service's tracking id.
     pub target: Option<String>,
-    /// How long to wait, in seconds, if the service said so.
+    /// The service's retry-after, in seconds.
     pub retry_after: Option<u64>,
-    /// Whether it may be repeated.
+    /// Whether the call may be repeated.
     pub retry: Retry,
-    /// Whether a read failed: reading needs a permission of its own.
+    /// Whether a read failed. Reads need a permission of their own.
     pub reading: bool,
-    /// The underlying error. It is not recorded: a problem that was read from a record
-    /// has none.
+    /// The underlying error. It is not recorded: a problem from a record has none.
     #[serde(skip)]
     pub source: Option<Arc<dyn Error + Send + Sync>>,
 }
@@ -98,7 +97,7 @@ impl Error for Problem {
 }
 
 impl Problem {
-    /// A problem that the host itself found.
+    /// A problem that the host found.
     #[must_use]
     pub fn new(kind: impl Into<ProblemKind>, retry: Retry, message: impl Into<String>) -> Self {
         Self {
@@ -115,8 +114,8 @@ impl Problem {
         .bounded()
     }
 
-    /// A problem that an error of the host's is behind. The message is the error's text
-    /// with those of its sources, and the error is the source.
+    /// A problem that an error of the host caused. The message is the error's text with those
+    /// of its sources, and the error is the source.
     #[must_use]
     pub fn from_error(
         kind: impl Into<ProblemKind>,
@@ -142,13 +141,13 @@ impl Problem {
         self
     }
 
-    /// What the plugin or the host reports without an answer of the service's.
+    /// What the plugin or the host reports without an answer of the service.
     fn from_reason(kind: ProblemKind, reason: String) -> Self {
         let retry = kind.retry();
         Self::new(kind, retry, reason)
     }
 
-    /// What the service answered.
+    /// The problem in an answer of the service.
     fn from_answer(kind: ProblemKind, error: ServiceError) -> Self {
         Self {
             retry: kind.retry(),
@@ -358,7 +357,7 @@ mod tests {
         assert!(read.source.is_none() && read == problem, "{json}");
     }
 
-    /// The effect of a second offboarding is not known; a second tag changes nothing.
+    /// The effect of a second offboarding is unknown. A second tag changes nothing.
     #[test]
     fn only_idempotent_calls_are_retried_after_an_unknown_outcome() {
         let unknown = || UnknownOutcome {

@@ -20,12 +20,12 @@ pub enum Function {
     FindMachines,
     /// Lists one page of the fleet.
     ListMachines,
-    /// Tags one machine. A plugin need not have it.
+    /// Tags one machine. Optional: a plugin may lack it.
     Tag,
 }
 
 impl Function {
-    /// All of them.
+    /// All functions.
     pub const ALL: [Self; 8] = [
         Self::Offboard,
         Self::GetAction,
@@ -37,7 +37,7 @@ impl Function {
         Self::Tag,
     ];
 
-    /// The contract's name of it.
+    /// The function's name in the contract.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

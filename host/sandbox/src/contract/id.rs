@@ -4,8 +4,8 @@ use std::{fmt, str::FromStr};
 
 use thiserror::Error;
 
-/// The longest comment, in characters. The service documents no limit; this
-/// one keeps a mistake (a whole file as comment) out of the record.
+/// The longest comment, in characters. The service documents no limit. This limit keeps a
+/// mistake, such as a whole file as a comment, out of the record.
 pub(super) const MAX_COMMENT: usize = 2000;
 
 /// The longest tag, in characters (Microsoft's page on device tags, about tags in
@@ -30,18 +30,18 @@ pub struct ActionId(String);
 #[error("an action id is a GUID: 8-4-4-4-12 hexadecimal digits")]
 pub struct InvalidActionId;
 
-/// Why a device is offboarded or an action cancelled. Not blank, at most 2000
-/// characters, on one line: without control characters and line separators.
+/// The reason for an offboarding or a cancellation. Not blank, at most 2000 characters, on one
+/// line: without control characters and line separators.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Comment(String);
 
 /// Why a text is not a comment.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum InvalidComment {
-    /// Nothing but white space.
+    /// Empty, or only white space.
     #[error("the comment is blank: give a reason, for the record")]
     Blank,
-    /// More characters than a comment may have.
+    /// Longer than a comment may be, in characters.
     #[error("the comment has {0} characters; at most {MAX_COMMENT} fit")]
     TooLong(usize),
     /// A line break, a tab or another control character. A comment of several lines is
@@ -60,16 +60,16 @@ pub struct Tag(String);
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum InvalidTag {
-    /// Nothing but white space.
+    /// Empty, or only white space.
     #[error("the tag is blank")]
     Blank,
-    /// More characters than a tag may have.
+    /// Longer than a tag may be, in characters.
     #[error("the tag has {0} characters; at most {MAX_TAG} fit")]
     TooLong(usize),
-    /// A control character, a line end among them.
+    /// A control character, such as a line break.
     #[error("the tag has a control character")]
     Control,
-    /// White space before or after it.
+    /// White space at the start or the end.
     #[error("the tag begins or ends with white space")]
     Padded,
 }

@@ -6,17 +6,17 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::retry::Retry;
 
-/// Each kind once, with its name.
+/// Defines each kind once, with its name.
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident = $name:literal,)*) => {
-        /// The kind of a [`Problem`](super::Problem): a case of the contract's errors,
-        /// or what the host itself found. Output and records have its name.
+        /// The kind of a [`Problem`](super::Problem): a case of the contract's errors, or a
+        /// problem that the host found. Output and records use its name.
         #[derive(Debug, Clone, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum ProblemKind {
             $($(#[$doc])* $kind,)*
-            /// A kind that this version does not know, by its name: one that a newer
-            /// version recorded, or that a plugin reports.
+            /// A kind that this version does not know, by its name. A newer version recorded
+            /// it, or a plugin reported it.
             Other(String),
         }
 
@@ -58,15 +58,15 @@ kinds! {
     InvalidArgument = "invalid-argument",
     /// There is no token.
     NoCredential = "no-credential",
-    /// The authority that issues tokens does not answer.
+    /// The authority that issues tokens cannot be reached.
     NoAuthority = "no-authority",
-    /// The token is of another tenant.
+    /// The token belongs to another tenant.
     WrongTenant = "wrong-tenant",
     /// The service does not accept the token.
     Unauthorized = "unauthorized",
     /// The token lacks a permission.
     Forbidden = "forbidden",
-    /// The service does not know what was read.
+    /// The service does not know the entity that was read.
     NotFound = "not-found",
     /// The service does not know the machine.
     MachineNotFound = "machine-not-found",
@@ -74,7 +74,7 @@ kinds! {
     ActionNotFound = "action-not-found",
     /// Several machines have the name.
     AmbiguousName = "ambiguous-name",
-    /// The machine's id and name are of two machines.
+    /// The machine's id and name belong to two machines.
     WrongMachine = "wrong-machine",
     /// The service cannot offboard the machine.
     UnsupportedMachine = "unsupported-machine",
@@ -110,23 +110,23 @@ kinds! {
     Duplicate = "duplicate",
     /// The machine was offboarded before.
     AlreadyOffboarded = "already-offboarded",
-    /// The machine was offboarded before, and has reported since.
+    /// The machine was offboarded before, and was last seen after that.
     SeenSince = "seen-since",
-    /// An earlier order of the machine is accepted, and has not ended.
+    /// An earlier order of the machine was accepted and is not finished.
     StillPending = "still-pending",
     /// Another order may be sending a request for the machine.
     UnderWay = "under-way",
     /// The service does not list the order's action.
     NotListed = "not-listed",
-    /// The action has ended.
+    /// The action is already final.
     AlreadyEnded = "already-ended",
     /// The machine has no offboarding action.
     NoOffboarding = "no-offboarding",
 }
 
 impl ProblemKind {
-    /// Whether a request that failed so may be repeated, if repeating a request that was
-    /// carried out changes something.
+    /// Whether a request that failed with this kind may be repeated, if repeating a request
+    /// that was carried out has an effect.
     #[must_use]
     pub fn retry(&self) -> Retry {
         match self {
@@ -155,7 +155,7 @@ impl FromStr for ProblemKind {
     }
 }
 
-/// A kind reads as its name.
+/// A kind dereferences to its name.
 impl Deref for ProblemKind {
     type Target = str;
 

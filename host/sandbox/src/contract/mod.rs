@@ -1,5 +1,5 @@
-//! The contract, as the host sees it: the generated bindings, and the names
-//! that everything above them uses.
+//! The contract from the host's side: the generated bindings, and the types that all modules
+//! above use.
 
 mod action;
 mod api_root;
@@ -37,7 +37,7 @@ pub use kind::ProblemKind;
 pub use name::{canonical_name, label, refers_to};
 pub use retry::Retry;
 
-/// The contract itself, as WIT.
+/// The contract's WIT source.
 pub const WIT: &str = include_str!("../../../../wit/offboard.wit");
 
 /// The contract's package and version.

@@ -6,16 +6,16 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Retry {
-    /// It would fail again.
+    /// No: it would fail again.
     Never,
-    /// Nothing was done, or doing it again changes nothing; it may be repeated.
+    /// Yes: nothing was done, or doing it again has no effect.
     Safe,
-    /// It may have been done: find out first.
+    /// Only after the outcome is known: it may have been carried out.
     AskFirst,
 }
 
 impl Retry {
-    /// The same, of a request that changes nothing if it is carried out again.
+    /// The value for a request that has no further effect if it is carried out again.
     #[must_use]
     pub fn for_idempotent(self) -> Self {
         if self == Self::AskFirst {
@@ -24,7 +24,7 @@ impl Retry {
         self
     }
 
-    /// Its name.
+    /// The name.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

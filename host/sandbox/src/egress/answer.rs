@@ -25,7 +25,7 @@ pub(super) async fn receive(
     Ok(token.redact(body.to_bytes().to_vec()).into())
 }
 
-/// A body that breaks off before its first byte.
+/// The body ended before its first byte.
 pub(super) struct Broken;
 
 impl http_body::Body for Broken {

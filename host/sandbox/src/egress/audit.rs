@@ -27,7 +27,7 @@ pub trait Audit: Send + Sync {
     fn record(&self, entry: &AuditedRequest<'_>) -> io::Result<()>;
 }
 
-/// When something is noted of a request.
+/// The time of an entry in a request's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     /// The request was refused, or will be sent once this entry is recorded.
@@ -65,13 +65,13 @@ pub struct AuditedRequest<'a> {
     /// What was sent and received, for a permitted request that has ended. The answer
     /// may have personal data, which an audit does not need.
     pub exchange: Option<&'a Exchange>,
-    /// The proxy that it went through.
+    /// The proxy that was used.
     pub proxy: Option<&'a Proxy>,
-    /// How long it took.
+    /// The duration of the request.
     pub duration: Duration,
 }
 
-/// An audit, and whether it still works. Shared by all calls of a sandbox.
+/// An audit and its state. Shared by all calls of a sandbox.
 #[derive(Clone, Default)]
 pub(crate) struct Auditor {
     audit: Option<Arc<dyn Audit>>,

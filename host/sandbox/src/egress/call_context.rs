@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use super::{audit::Auditor, record::Recorder};
 use crate::{connection::Connection, contract::Function, grant::Grant};
 
-/// How long to wait for requests of a call that is over.
+/// How long to wait for requests of a call that has ended.
 const SETTLE: Duration = Duration::from_secs(2);
 
 /// The state of one call.

@@ -22,7 +22,7 @@ const LATE: &str = "the deadline passed before the request was sent: the state t
 pub(super) struct Counted {
     stream: BoxedStream,
     counter: Arc<TransferCounter>,
-    /// The deadline of the first byte; `None` once it was sent.
+    /// The latest time of the first byte; `None` once it was sent.
     leave_by: Option<LeaveBy>,
 }
 
@@ -53,7 +53,7 @@ impl AsyncRead for Counted {
     }
 }
 
-/// Vectored writes are left to the default, which comes back to `poll_write`.
+/// Vectored writes use the default implementation, which calls `poll_write`.
 impl AsyncWrite for Counted {
     fn poll_write(
         mut self: Pin<&mut Self>,

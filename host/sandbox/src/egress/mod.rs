@@ -1,6 +1,6 @@
-//! The only way out of the sandbox. A request is sent only if the call's grant permits
-//! it. The token is added here, after every check; the guest can neither set nor see
-//! it. The record has what was really sent and received.
+//! The only way for a request to leave the sandbox. A request is sent only if the call's grant
+//! permits it. The token is added here, after every check; the guest can neither set nor see
+//! it. The record has what was actually sent and received.
 
 mod answer;
 mod audit;
@@ -55,7 +55,7 @@ const MAX_ATTEMPTS: u64 = 256;
 /// The longest reason of a failure, in characters.
 const MAX_REASON: usize = 500;
 
-/// One call's way out.
+/// The egress of one call.
 pub(crate) struct Egress {
     context: Arc<CallContext>,
 }
@@ -66,7 +66,7 @@ type Sent = (
 );
 
 impl Egress {
-    /// The way out of one call, which begins now.
+    /// The egress of a call that begins now.
     pub(crate) fn new(
         connection: Connection,
         grant: Grant,
@@ -106,13 +106,12 @@ impl WasiHttpHooks for Egress {
         Arc::new(is_forbidden)
     }
 
-    /// Every scheme reaches the grant, which refuses all but one and records the
-    /// reason.
+    /// Returns `true` for every scheme: the grant refuses all but one and records the reason.
     fn is_supported_scheme(&mut self, _scheme: &Scheme) -> bool {
         true
     }
 
-    /// Buffers no more of a guest's body than the grant reads.
+    /// Limits the buffer for a guest's body to the size that the grant reads.
     fn p2_outgoing_body_chunk_size(&mut self) -> usize {
         MAX_REQUEST_BODY
     }
@@ -163,7 +162,7 @@ impl CallContext {
             Ok(signed_in) => signed_in,
             Err(refusal) => return Err(log.refuse(refusal)),
         };
-        // Before anything of it leaves.
+        // Recorded before any byte of the request leaves.
         if let Err(refusal) = log.allow(permit.route(), &issued.token) {
             return Err(log.refuse(refusal));
         }
@@ -171,8 +170,8 @@ impl CallContext {
         self.exchange(permit.route(), request, &issued).await
     }
 
-    /// Takes note that the guest tried to set a header that is not its own. It
-    /// counts as a request: neither may fill the disk.
+    /// Records that the guest tried to set a forbidden header. The attempt counts as a
+    /// request, because neither may fill the disk.
     fn refuse_header(&self, name: &HeaderName) {
         let attempts = self.attempts.fetch_add(1, Ordering::Relaxed);
         let name = brief(name.as_str());

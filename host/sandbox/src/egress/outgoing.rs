@@ -9,7 +9,7 @@ use wasmtime_wasi_http::DEFAULT_FORBIDDEN_HEADERS;
 /// documentation of partner integration).
 const USER_AGENT: &str = concat!("MdePartner-offboard-offboard/", env!("CARGO_PKG_VERSION"));
 
-/// Whether a header can be neither set nor seen.
+/// Whether a guest can neither set nor see this header.
 pub(super) fn is_forbidden(name: &HeaderName) -> bool {
     const SECRET: [HeaderName; 4] = [
         header::AUTHORIZATION,

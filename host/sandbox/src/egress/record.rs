@@ -12,7 +12,7 @@ use std::{
 
 use crate::grant::{Refusal, Route};
 
-/// More refusals than this of one call are counted and not kept.
+/// The most refusals that a call keeps. Further ones are only counted.
 const MAX_REFUSALS: usize = 16;
 
 /// What a call sent and received.
@@ -35,8 +35,8 @@ pub struct Exchange {
     pub route: Route,
     /// The address of the connection: the proxy's, if there is one.
     pub address: Option<SocketAddr>,
-    /// How many bytes of the request went to the connection. Zero means that
-    /// the service cannot have seen it.
+    /// How many bytes of the request were written to the connection. Zero means that the
+    /// service cannot have received it.
     pub bytes_sent: u64,
     /// How many bytes were received.
     pub bytes_received: u64,
@@ -47,12 +47,12 @@ pub struct Exchange {
     /// The body that the guest got; `None` unless it was received whole and within its
     /// limit.
     pub answer: Option<Vec<u8>>,
-    /// What went wrong on the way.
+    /// What failed during the exchange.
     pub failure: Option<String>,
     /// When the connection received the last bytes. The task that waits for the answer
     /// may run later.
     pub received: Option<Instant>,
-    /// Which of the credential's tokens it carried.
+    /// The generation of the credential's token that was sent.
     pub generation: u64,
 }
 
@@ -124,10 +124,10 @@ struct Inner {
     counter: Arc<TransferCounter>,
 }
 
-/// Counts the bytes of a connection, and closes it for writing. A writer claims and a
-/// reader seals, both sequentially consistent, so that one of them sees the other: no
-/// byte is sent after a record that says that none was. Otherwise a race could repeat a
-/// request that was sent.
+/// Counts the bytes of a connection, and closes it for writing. Prevents a race: the writer
+/// claims and the reader seals, both sequentially consistent, so that at least one of them
+/// sees the other. No byte is sent after a record that says that none was. Otherwise a request
+/// that was sent could be repeated.
 #[derive(Debug, Default)]
 pub(super) struct TransferCounter {
     claimed: AtomicBool,
@@ -159,7 +159,7 @@ impl TransferCounter {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends the writing.
+    /// Forbids further writes.
     fn seal(&self) {
         self.sealed.store(true, Ordering::SeqCst);
     }
@@ -174,8 +174,8 @@ impl TransferCounter {
 }
 
 impl Recorder {
-    /// The record, also of an exchange that was left in its middle. Nothing more
-    /// is written after this.
+    /// Returns the record, also of an exchange in progress. Nothing is written to the
+    /// connection after this.
     pub(crate) fn finish(&self) -> CallRecord {
         self.0.counter.seal();
         let mut record = self.lock().clone();
@@ -192,7 +192,7 @@ impl Recorder {
         Some(exchange)
     }
 
-    /// What counts the exchange's bytes.
+    /// The byte counter of the exchange.
     pub(super) fn counter(&self) -> Arc<TransferCounter> {
         Arc::clone(&self.0.counter)
     }

@@ -21,7 +21,7 @@ const MAX_WORDS: usize = 200;
 /// The longest recorded query, in characters.
 const MAX_QUERY: usize = 2000;
 
-/// One request on its way.
+/// One request in progress.
 pub(super) struct RequestLog<'a> {
     context: &'a CallContext,
     time: SystemTime,
@@ -50,7 +50,7 @@ impl<'a> RequestLog<'a> {
         log
     }
 
-    /// For a header that was tried before there was a request.
+    /// The log of a forbidden header, which the guest set before there was a request.
     pub(super) fn header(context: &'a CallContext) -> Self {
         Self {
             context,
@@ -66,8 +66,8 @@ impl<'a> RequestLog<'a> {
 
     /// Records that the request is permitted. It must not be sent before that.
     pub(super) fn allow(&mut self, route: Route, token: &Token) -> Result<(), Refusal> {
-        // The guest never had the token; a record is kept for longer than one
-        // can be sure of that.
+        // The guest never had the token, so this is a second line of defence: a record
+        // outlives the process.
         let query = self.query.take();
         self.query = query.map(|query| {
             let clean = token.redact(query.into_bytes());
@@ -127,12 +127,12 @@ impl Drop for RequestLog<'_> {
     }
 }
 
-/// A text of the plugin, truncated for the record.
+/// Text of the plugin, truncated for the record.
 pub(super) fn brief(text: &str) -> String {
     cut(text, MAX_WORDS)
 }
 
-/// The beginning of a text; no more of it is copied.
+/// The beginning of a text. The rest is not copied.
 fn cut(text: &str, length: usize) -> String {
     text.chars().take(length).collect()
 }

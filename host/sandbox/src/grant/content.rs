@@ -4,10 +4,10 @@ use serde::Deserialize;
 
 use crate::contract::{Comment, Tag};
 
-/// The body that was ordered.
+/// The ordered body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Content {
-    /// None at all.
+    /// No body.
     None,
     /// `{"Comment": …}`.
     Comment(Comment),
@@ -15,7 +15,7 @@ pub(super) enum Content {
     Tag(Tag),
 }
 
-// Two members of one name, or another member, do not parse.
+// Parsing fails if a member is repeated or unknown.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
 struct CommentBody {
@@ -43,7 +43,7 @@ impl Content {
         Some(body.to_string())
     }
 
-    /// Whether it is a comment that can only be read from an old record.
+    /// Whether the comment has several lines, which only an old record can have.
     pub(super) fn has_line_break(&self) -> bool {
         matches!(self, Self::Comment(comment) if !comment.is_one_line())
     }

@@ -1,4 +1,5 @@
-//! Until when a request may leave: what it was decided on grows old.
+//! The latest time at which a request may leave. The data that it was decided on becomes
+//! outdated.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -36,7 +37,7 @@ impl ClockReading {
     }
 }
 
-/// Until when the first byte of a request may leave.
+/// The latest time for the first byte of a request.
 #[derive(Debug, Clone, Copy)]
 pub struct LeaveBy {
     from: ClockReading,
@@ -50,7 +51,7 @@ impl LeaveBy {
         Self { from, within }
     }
 
-    /// Whether it is too late.
+    /// Whether the time has passed.
     #[must_use]
     pub fn is_over(self, now: ClockReading) -> bool {
         !self.from.is_within(self.within, now)

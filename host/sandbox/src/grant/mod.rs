@@ -1,4 +1,4 @@
-//! What one call of the plugin may send. Pure policy over plain data: no
+//! The rules for what one call of the plugin may send. Pure policy over plain data: no
 //! network, no clock, no wasmtime.
 //!
 //! A new grant permits nothing; its constructors add the one route of one function. A
@@ -26,7 +26,7 @@ use query::Query;
 /// The longest request body that is read, in bytes.
 pub const MAX_REQUEST_BODY: usize = 64 * 1024;
 
-/// How often a call may use its route.
+/// How many requests a call may send on its route.
 pub const COUNT: u32 = 1;
 
 /// The longest quotation in a refusal, in characters.
@@ -42,8 +42,8 @@ pub const HEADERS: [&str; 5] = [
     "user-agent",
 ];
 
-/// What one call may send: to one authority, by its routes, each a counted
-/// number of times, until its deadline.
+/// The requests that one call may send: to one authority, on its routes, a fixed number on
+/// each, until its deadline.
 #[derive(Debug, Clone)]
 pub struct Grant {
     function: Function,
@@ -55,7 +55,7 @@ pub struct Grant {
     leave_by: Option<LeaveBy>,
 }
 
-/// One route of a grant: how often, and with what.
+/// One route of a grant, its remaining count, and the permitted query and body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Permit {
     route: Route,
@@ -65,7 +65,7 @@ pub struct Permit {
     left: u32,
 }
 
-/// A request, as policy sees it.
+/// A request, as the policy evaluates it.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestView<'a> {
     /// The method, in upper case.
@@ -82,7 +82,7 @@ pub struct RequestView<'a> {
     pub headers: &'a [&'a str],
     /// The whole body.
     pub body: &'a [u8],
-    /// How long the call has gone on.
+    /// The time since the call began.
     pub elapsed: Duration,
 }
 
@@ -90,10 +90,10 @@ pub struct RequestView<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// The grant is for a number of requests, and they were all tried.
+    /// All requests that the grant permits were already tried.
     #[error("the call has already made its one request")]
     Spent,
-    /// The call's time is over.
+    /// The call's deadline has passed.
     #[error("the call's deadline has passed")]
     Deadline,
     /// Another scheme.
@@ -114,7 +114,7 @@ pub enum Refusal {
     /// A header that is not permitted.
     #[error("the header {0:?} is not granted")]
     Header(String),
-    /// A body that is not what was ordered.
+    /// A body other than the ordered one.
     #[error("the body is not what was ordered")]
     Body,
     /// A comment from an old record, which has several lines.
@@ -123,7 +123,7 @@ pub enum Refusal {
     /// A body above the size limit.
     #[error("the body is longer than {MAX_REQUEST_BODY} bytes")]
     BodySize,
-    /// It was dropped before its end, or its time was over.
+    /// The request was dropped before its end, or its time was over.
     #[error("the request was not finished")]
     Unfinished,
     /// The call made so many requests that the following ones are not recorded.
@@ -132,10 +132,10 @@ pub enum Refusal {
     /// There is no credential.
     #[error("there is no credential")]
     NoCredential,
-    /// The credential has no token.
+    /// The credential cannot get a token.
     #[error("no token: {0}")]
     SignIn(String),
-    /// The authority that gives out tokens does not answer.
+    /// The authority that issues tokens cannot be reached.
     #[error("no token, because the authority does not answer: {0}")]
     NoAuthority(String),
     /// An earlier request could not be recorded.
@@ -264,7 +264,7 @@ impl Grant {
         self.function
     }
 
-    /// The same grant until this long after the call's beginning.
+    /// The same grant with a deadline, counted from the call's beginning.
     #[must_use]
     pub fn within(self, deadline: Duration) -> Self {
         Self {
@@ -280,7 +280,7 @@ impl Grant {
         Self { leave_by, ..self }
     }
 
-    /// Until when a request may leave, if there is such a time.
+    /// The latest time at which a request may leave, if there is one.
     #[must_use]
     pub fn leave_by(&self) -> Option<LeaveBy> {
         self.leave_by
@@ -352,7 +352,7 @@ fn brief(text: &str) -> String {
     text.chars().take(MAX_QUOTED).collect()
 }
 
-/// As people read it: the method, the authority and the path, and how often.
+/// Displays the method, the authority, the path and the count.
 impl fmt::Display for Grant {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = self.scheme.as_str();

@@ -1,6 +1,6 @@
-//! The permitted queries of lists. A list is evidence of what was there before an order
-//! and of what the order did. A malicious plugin that chooses the filter would choose
-//! the evidence. So the host determines the query of every list that decides anything.
+//! The permitted queries of lists. A list is evidence of the state before an order and of the
+//! order's effect. A malicious plugin that chooses the filter would choose the evidence. So
+//! the host determines the query of every list that a decision depends on.
 
 use std::collections::HashSet;
 
@@ -14,18 +14,18 @@ pub const MAX_QUERY: usize = 16 * 1024;
 /// The permitted queries of a route.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Query {
-    /// None.
+    /// No query.
     None,
     /// These options with these values, in any order and any encoding.
     Options(Vec<(&'static str, String)>),
-    /// Options of these names, each once, with any value.
+    /// Options with these names, each once, with any value.
     OptionNames(&'static [&'static str]),
-    /// This query, byte for byte: the next link of the page before.
+    /// This query, byte for byte: the next link of the previous page.
     Verbatim(String),
 }
 
 impl Query {
-    /// A page of the actions that fit a filter, newest first.
+    /// A page of the actions that match a filter, newest first.
     pub(super) fn actions(filter: &ActionFilter, cursor: Option<&str>, limit: u32) -> Self {
         if let Some(cursor) = cursor {
             return Self::Verbatim(cursor.to_owned());
@@ -136,8 +136,8 @@ fn pairs(query: &str) -> Option<Vec<(String, String)>> {
         .collect()
 }
 
-/// The characters of a value. A plus sign is not one: some servers read it as a space,
-/// others as a plus sign.
+/// Whether a byte may occur in a value. A plus sign may not: some servers decode it as a
+/// space, others as a plus sign.
 fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~%$'()*,:=/!@".contains(&byte)
 }

@@ -5,7 +5,7 @@ use crate::contract::Function;
 
 /// The longest answer with one entity, in bytes.
 const MAX_ENTITY_BYTES: usize = 256 * 1024;
-/// A page is at most this long, in bytes.
+/// The size limit of a page, in bytes.
 const MAX_PAGE_BYTES: usize = 16 * 1024 * 1024;
 
 /// A route of the service.
@@ -28,7 +28,7 @@ pub enum Route {
 }
 
 impl Route {
-    /// The one route of a function.
+    /// The route of a function.
     #[must_use]
     pub fn of(function: Function) -> Self {
         match function {
@@ -65,7 +65,7 @@ impl Route {
         }
     }
 
-    /// The longest answer that is read, in bytes.
+    /// The size limit of an answer, in bytes.
     #[must_use]
     pub fn answer_limit(self) -> usize {
         match self {
@@ -78,7 +78,7 @@ impl Route {
         }
     }
 
-    /// Whether it has a query: `$name=value` pairs, each name once.
+    /// Whether the route has a query: `$name=value` pairs, each name once.
     #[must_use]
     pub fn takes_query(self) -> bool {
         matches!(self, Self::ListActions | Self::ListMachines)
@@ -95,7 +95,7 @@ impl Route {
         }
     }
 
-    /// The ordered part of its body, as one word.
+    /// The name of the ordered part of its body.
     #[must_use]
     pub fn takes(self) -> Option<&'static str> {
         match self {

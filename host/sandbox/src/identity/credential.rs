@@ -16,12 +16,11 @@ use super::{
     token::Token,
 };
 
-/// A token is renewed when it is good for less than this, or than a tenth of
-/// its life, whichever is shorter.
+/// A token is renewed when its remaining lifetime is less than this or than a tenth of its
+/// lifetime, whichever is shorter.
 const RENEWAL_MARGIN: Duration = Duration::from_secs(300);
 
-/// A renewal that failed while the token was still good is tried again after
-/// this.
+/// Delay before a failed renewal is tried again while the token is still valid.
 const RENEWAL_RETRY: Duration = Duration::from_secs(30);
 
 /// While there is no valid token, a failure is returned again for this long without
@@ -35,11 +34,11 @@ pub struct Credential {
     held: Arc<Mutex<Held>>,
 }
 
-/// What is kept.
+/// The state that clones share.
 #[derive(Default)]
 struct Held {
     current: Option<Current>,
-    /// How many different tokens there have been.
+    /// How many different tokens there were.
     generation: u64,
     /// When the last fetch failed, and why.
     failed: Option<(Instant, SignInError)>,
@@ -57,7 +56,7 @@ struct Current {
     unproven: bool,
 }
 
-/// A token, and which of its credential's it is.
+/// A token with its generation.
 #[derive(Debug, Clone)]
 pub(crate) struct Issued {
     pub(crate) token: Token,
@@ -74,7 +73,7 @@ impl Credential {
         }
     }
 
-    /// A token that is good now.
+    /// A valid token.
     ///
     /// # Errors
     /// The source returned no usable token.
@@ -86,7 +85,7 @@ impl Credential {
     /// token determines the tenant. A token without a tenant is accepted.
     ///
     /// # Errors
-    /// The tokens are of another one already.
+    /// Earlier tokens belong to another tenant.
     pub async fn bind(&self, tenant: &str) -> Result<(), SignInError> {
         let mut held = self.held.lock().await;
         match &held.tenant {
@@ -112,7 +111,7 @@ impl Credential {
         match held.fetch(&*self.source).await {
             Ok(fetched) => Ok(held.keep(fetched, now)),
             Err(error) => match &mut held.current {
-                // It is good for a while yet.
+                // The token is still valid.
                 Some(current) if current.expires.is_some_and(|expires| now < expires) => {
                     current.renew = Some(now + RENEWAL_RETRY);
                     Ok(current.issued.clone())
@@ -146,7 +145,7 @@ impl Credential {
         }
     }
 
-    /// Takes note that the service accepts the token of this generation.
+    /// Records that the service accepted the token of this generation.
     pub(crate) async fn accepted(&self, generation: u64) {
         if let Some(current) = &mut self.held.lock().await.current
             && current.issued.generation == generation

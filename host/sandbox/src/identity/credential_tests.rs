@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::*;
 use crate::identity::source::Fetch;
 
-/// Tokens of this life, numbered; every `same` of them are one.
+/// Issues numbered tokens with this lifetime; `same` consecutive ones are equal.
 struct Counting {
     fetched: Arc<AtomicU64>,
     life: Duration,
@@ -87,7 +87,7 @@ async fn concurrent_callers_share_one_failure() {
         assert!(credential.issue().await.is_err());
     }
     assert_eq!(fetched.load(Ordering::SeqCst), 1);
-    // For a moment.
+    // For a short time only.
     let past = Instant::now() - FAILURE_LIFETIME;
     credential.held.lock().await.failed.as_mut().unwrap().0 = past;
     assert!(credential.issue().await.is_err());
@@ -112,7 +112,7 @@ async fn a_renewed_token_that_is_refused_ends_renewal() {
     let second = credential.issue().await.unwrap().generation;
     assert_eq!(credential.renew(second).await, Err(SignInError::Same));
     assert_eq!(fetched.load(Ordering::SeqCst), 2);
-    // One that worked for a while may be renewed again.
+    // A token that was accepted may be renewed again.
     credential.accepted(second).await;
     assert_eq!(credential.renew(second).await, Ok(()));
 }
@@ -128,7 +128,7 @@ impl TokenSource for Moving {
         let number = tenants.len();
         let token = match tenants.remove(0) {
             Some(tenant) => {
-                // Beside claims that are not as usual.
+                // The other claims have unusual types.
                 let claims = format!(r#"{{"tid":"{tenant}","aud":[1],"exp":{number}.5}}"#);
                 format!("h.{}.s", BASE64_URL_SAFE_NO_PAD.encode(claims))
             }
@@ -161,7 +161,7 @@ async fn a_token_of_another_tenant_is_refused() {
     credential.renew(first).await.unwrap();
     credential.accepted(first + 1).await;
     assert!(credential.renew(first + 1).await.is_err());
-    // One that was named counts from the start.
+    // A bound tenant counts from the start.
     let credential = moving(&[None, Some(OTHER)]);
     let first = credential.issue().await.unwrap().generation;
     credential

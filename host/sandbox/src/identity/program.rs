@@ -15,7 +15,7 @@ use tokio::{
 /// Timeout of a program. The Azure CLI needs several seconds to start.
 const PROGRAM_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The longest output, in bytes.
+/// The output limit, in bytes.
 const MAX_OUTPUT: u64 = 128 * 1024;
 
 /// Runs a program to its end and returns its output. Standard error is read if the
@@ -25,7 +25,7 @@ const MAX_OUTPUT: u64 = 128 * 1024;
 /// The program cannot be run, or does not end in time.
 pub(super) async fn output(command: &mut Command) -> io::Result<Output> {
     let mut child = command
-        // The program must not get the proof of this resource's identity.
+        // The program must not get the secret of this resource's managed identity.
         .env_remove("IDENTITY_HEADER")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

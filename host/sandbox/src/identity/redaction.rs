@@ -24,7 +24,7 @@ pub(super) fn redact(bytes: Vec<u8>, secret: &[u8]) -> Vec<u8> {
     if echoes.is_empty() {
         return bytes;
     }
-    // A token that is a part of the mark would come back with it.
+    // With a token that is a part of the mark, the mark would contain the token.
     let mark = match memchr::memmem::find(MARK.as_bytes(), secret) {
         Some(_) => NO_MARK,
         None => MARK,
@@ -57,7 +57,7 @@ fn echoes(bytes: &[u8], secret: &[u8]) -> Vec<Range<usize>> {
     let mut found: Vec<_> = plain().map(|echo| text.widen(echo)).collect();
     for taken in 0..=MAX_TAKEN.min(secret.len() - 1) {
         let (first, rest) = secret.split_at(taken);
-        // Of the token's first characters, the escape before it took these.
+        // The escape before the token consumed these first characters of it.
         if first.len() > 1 && !first[1..].iter().all(u8::is_ascii_hexdigit) {
             break;
         }
@@ -73,7 +73,7 @@ fn echoes(bytes: &[u8], secret: &[u8]) -> Vec<Range<usize>> {
     merge(found)
 }
 
-/// The same ranges without those that others have in them, or share.
+/// Merges ranges that overlap or touch.
 fn merge(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
     ranges.sort_unstable_by_key(|range| range.start);
     let mut merged: Vec<Range<usize>> = Vec::with_capacity(ranges.len());
@@ -117,8 +117,8 @@ fn occurrences(pattern: &[u8], text: &[u8]) -> Vec<usize> {
 /// is ASCII.
 struct Unescaped {
     bytes: Vec<u8>,
-    /// Where each byte begins in what was read; then its end. No answer has
-    /// more bytes than these can count.
+    /// The offset in the input at which each byte begins; the last entry is the end. No answer
+    /// is longer than a `u32` can count.
     starts: Vec<u32>,
 }
 
@@ -140,12 +140,12 @@ impl Unescaped {
         Self { bytes, starts }
     }
 
-    /// What was read for these bytes.
+    /// The range of the input from which these bytes were decoded.
     fn range(&self, start: usize, end: usize) -> Range<usize> {
         self.starts[start] as usize..self.starts[end] as usize
     }
 
-    /// A range of what was read, and all of the escapes that it has a part of.
+    /// The range of the input, extended to whole escapes.
     fn widen(&self, range: Range<usize>) -> Range<usize> {
         let start = self
             .starts
@@ -265,7 +265,7 @@ mod tests {
             ("u0065yJ", r#""\u0065yJ""#, r#""[redacted]""#),
             ("0065", r#""\u0065""#, r#""[redacted]""#),
             ("nabc", r#""\nabc \\nabc""#, r#""[redacted] \\[redacted]""#),
-            // What replaces it does not bring it back.
+            // The replacement must not contain the token.
             ("redacted", r"redacted \redacted", "[] []"),
         ] {
             let clean = redacted_by(token, echo);
@@ -300,8 +300,8 @@ mod tests {
         plain
     }
 
-    /// Whether a text is the token but for the first characters, which its
-    /// first escape took.
+    /// Whether a text is the token without the first characters, which the escape at its start
+    /// consumed.
     fn is_taken(text: &str, token: &str) -> bool {
         let Some((escape, rest)) = text.split_at_checked(6) else {
             return false;
@@ -386,7 +386,7 @@ mod tests {
         }
     }
 
-    /// An adversarial pair of token and answer takes no longer.
+    /// Adversarial pairs of token and answer must not take quadratic time.
     #[test]
     fn an_adversarial_pattern_takes_linear_time() {
         let token = "0".repeat(60_000);

@@ -17,12 +17,12 @@ pub enum SecretFileError {
     /// It cannot be read.
     #[error("cannot be read: {0}")]
     Io(io::Error),
-    /// Others can read it.
+    /// Other users can read it.
     #[error(
         "other users can read it (mode {0:o}): run chmod 600, and replace the secret if they may have read it"
     )]
     Exposed(u32),
-    /// Longer than any such secret.
+    /// It is larger than the limit.
     #[error("it is longer than {0} bytes")]
     TooLong(u64),
 }
@@ -53,17 +53,17 @@ pub fn read_secret(path: &Path, limit: u64) -> Result<SecretSlice<u8>, SecretFil
     }
 }
 
-/// Why a file that is to be trusted is not.
+/// Why a file is not trusted.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum TrustedFileError {
     /// It cannot be read.
     #[error("cannot be read: {0}")]
     Io(io::Error),
-    /// Others can write it.
+    /// Other users can write it.
     #[error("other users can write it (mode {0:o}): run chmod go-w")]
     Writable(u32),
-    /// Others can put another file into its place.
+    /// Other users can replace it.
     #[error("other users can write its folder (mode {0:o}): run chmod go-w on the folder")]
     Replaceable(u32),
     /// Another user owns its folder, and can replace the file.
@@ -72,7 +72,7 @@ pub enum TrustedFileError {
     /// Another user owns it.
     #[error("it belongs to another user (uid {0}): change its owner with chown")]
     Owner(u32),
-    /// Longer than any such file.
+    /// It is larger than the limit.
     #[error("it is longer than {0} bytes")]
     TooLong(u64),
 }
@@ -83,7 +83,7 @@ impl From<io::Error> for TrustedFileError {
     }
 }
 
-/// Reads a file that only its reader and the superuser can write.
+/// Reads a file that only the current user and the superuser can write.
 ///
 /// # Errors
 /// It cannot be read, others can write it or replace it, or it is longer than
@@ -149,7 +149,7 @@ fn check_trusted(_: &Path, _: &File) -> Result<(), TrustedFileError> {
 #[cfg(unix)]
 fn can_be_others(metadata: &std::fs::Metadata) -> bool {
     use std::os::unix::fs::{FileTypeExt, MetadataExt};
-    // Linux gives a pipe without a name one link, and keeps it to its user.
+    // On Linux, an anonymous pipe has one link, and only its own user can open it.
     let named = metadata.file_type().is_fifo() && metadata.nlink() > 0;
     metadata.is_file() || named
 }

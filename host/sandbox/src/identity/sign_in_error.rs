@@ -1,4 +1,4 @@
-//! Why there is no token, and the [`Problem`] for it.
+//! Sign-in errors, and the [`Problem`] for each.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ pub enum SignInError {
     /// The configuration is unusable: a file is missing, or a program fails.
     #[error("{0}")]
     Setup(String),
-    /// The authority refuses.
+    /// The authority rejected the sign-in.
     #[error("{message}")]
     Refused {
         /// Entra ID's error codes: 7000215 for `AADSTS7000215`.
@@ -24,7 +24,7 @@ pub enum SignInError {
         /// Its message.
         message: String,
     },
-    /// The authority does not answer, or cannot be trusted.
+    /// The authority cannot be reached, or its certificate is not trusted.
     #[error("{0}")]
     Unreachable(String),
     /// The answer or the output is not a token.
@@ -34,7 +34,7 @@ pub enum SignInError {
     /// before it.
     #[error("the token belongs to the tenant {found}, not to {wanted}")]
     OtherTenant {
-        /// The tenant that it names.
+        /// The tenant of the token.
         found: String,
         /// The expected tenant.
         wanted: String,
@@ -45,7 +45,7 @@ pub enum SignInError {
 }
 
 impl SignInError {
-    /// The same, in which every word that may be a secret is hidden.
+    /// The same error with every possible secret in its text masked.
     fn masked(self) -> Self {
         let hide = |words: String| mask::words(&words);
         match self {
@@ -65,8 +65,7 @@ impl SignInError {
     }
 }
 
-/// Why there is no token, as a problem. Secrets are masked in the message and in its
-/// source.
+/// Converts the error to a problem. Secrets are masked in the message and in its source.
 impl From<SignInError> for Problem {
     fn from(error: SignInError) -> Self {
         let error = error.masked();
@@ -78,8 +77,8 @@ impl From<SignInError> for Problem {
         let (code, words) = match &error {
             SignInError::Refused { codes, message } => {
                 let code = codes.first().map(|code| format!("AADSTS{code}"));
-                // Entra ID's message begins with the code, which a problem has as a
-                // member of its own.
+                // Entra ID's message begins with the code, which a problem has as a field of
+                // its own.
                 let words = code
                     .as_deref()
                     .and_then(|code| message.strip_prefix(code)?.strip_prefix(": "));

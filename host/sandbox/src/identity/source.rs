@@ -1,5 +1,4 @@
-//! Where tokens come from: the interface of every source, and the two that need no
-//! sign-in.
+//! Token sources: the trait, and the two sources that do not sign in.
 
 use std::{
     path::PathBuf,
@@ -13,14 +12,14 @@ use crate::mask;
 /// The future that a [`TokenSource`] returns.
 pub type Fetch<'a> = Pin<Box<dyn Future<Output = Result<Fetched, SignInError>> + Send + 'a>>;
 
-/// Where tokens come from. [`Credential`](super::Credential) keeps them, so a source fetches a new
-/// one each time.
+/// A source of tokens. [`Credential`](super::Credential) keeps the tokens, so a source fetches
+/// a new one each time.
 pub trait TokenSource: Send + Sync {
     /// Fetches a token.
     fn fetch(&self) -> Fetch<'_>;
 }
 
-/// A token as its source gave it.
+/// A token from a source.
 #[derive(Debug, Clone)]
 pub struct Fetched {
     /// The token.
@@ -30,7 +29,7 @@ pub struct Fetched {
 }
 
 impl Fetched {
-    /// A token that expires as its own `exp` claim says.
+    /// A token that expires at its `exp` claim.
     #[must_use]
     pub fn by_claims(token: Token) -> Self {
         let end = token.claims().and_then(|claims| claims.expires);
@@ -43,14 +42,14 @@ impl Fetched {
     }
 }
 
-/// A token in a file, which another program may keep fresh.
+/// A token in a file. Another program may renew it.
 #[derive(Debug, Clone)]
 pub struct TokenFile(pub PathBuf);
 
 impl TokenSource for TokenFile {
     fn fetch(&self) -> Fetch<'_> {
         Box::pin(async move {
-            // Elsewhere, since a pipe may have the reader wait.
+            // On a blocking thread, because reading a pipe may block.
             let path = self.0.clone();
             let read = tokio::task::spawn_blocking(move || Token::from_file(&path)).await;
             let failed = |reason: String| {
@@ -63,7 +62,7 @@ impl TokenSource for TokenFile {
     }
 }
 
-/// A token that is there already.
+/// A token that the caller supplied.
 pub(super) struct Ready(pub(super) Token);
 
 impl TokenSource for Ready {

@@ -33,10 +33,10 @@ pub struct Token(SecretString);
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum InvalidToken {
-    /// Nothing there.
+    /// The text is empty.
     #[error("the token is empty")]
     Empty,
-    /// A character that no token has.
+    /// A character that is not allowed in bearer tokens.
     #[error(
         "the token has a character that is not allowed in bearer tokens (is it a JSON document, or does it begin with the word Bearer?)"
     )]
@@ -44,7 +44,7 @@ pub enum InvalidToken {
     /// Longer than any token.
     #[error("the token is longer than {MAX_TOKEN} bytes")]
     TooLong,
-    /// The file cannot be read, or others can read it, too.
+    /// The file cannot be read, or other users can also read it.
     #[error("the token file: {0}")]
     File(SecretFileError),
 }
@@ -82,7 +82,7 @@ impl TokenClaims {
             }
         };
         let first = |name: &str| texts(name).into_iter().next();
-        // To the second, in which a JWT need not be written.
+        // Truncated to whole seconds; a JWT may have fractions.
         #[allow(clippy::cast_possible_truncation)]
         let seconds = |value: &Value| {
             value
@@ -111,13 +111,13 @@ impl TokenClaims {
         permissions
     }
 
-    /// Whether one of them is to offboard.
+    /// Whether a permission allows offboarding.
     #[must_use]
     pub fn may_offboard(&self) -> bool {
         self.permissions().iter().any(|held| held == OFFBOARD)
     }
 
-    /// Whether one of them is to read machines and actions.
+    /// Whether a permission allows reading machines and actions.
     #[must_use]
     pub fn may_read(&self) -> bool {
         self.permissions().iter().any(|held| {
@@ -128,7 +128,7 @@ impl TokenClaims {
         })
     }
 
-    /// Whether one of them is to tag machines.
+    /// Whether a permission allows tagging machines.
     #[must_use]
     pub fn may_tag(&self) -> bool {
         self.permissions()
@@ -136,7 +136,7 @@ impl TokenClaims {
             .any(|held| matches!(held.as_str(), "Machine.ReadWrite.All" | "Machine.ReadWrite"))
     }
 
-    /// How long ago it ended, by this machine's clock, if it has.
+    /// The time since the token expired, by this machine's clock; `None` if it has not.
     #[must_use]
     pub fn ended(&self) -> Option<Duration> {
         let end = Duration::from_secs(u64::try_from(self.expires?).ok()?);
@@ -144,8 +144,7 @@ impl TokenClaims {
         SystemTime::now().duration_since(end).ok()
     }
 
-    /// Whether it is a user's: then the user's role and device groups count,
-    /// too.
+    /// Whether the token is delegated. Then the user's role and device groups also limit it.
     #[must_use]
     pub fn is_delegated(&self) -> bool {
         self.scopes.is_some()
@@ -153,10 +152,10 @@ impl TokenClaims {
 }
 
 impl Token {
-    /// Takes a token as text; white space around it is dropped.
+    /// Parses a token. White space at both ends is removed.
     ///
     /// # Errors
-    /// It is empty, too long, or has a character that no token has.
+    /// It is empty, too long, or has a character that is not allowed.
     pub fn new(text: &str) -> Result<Self, InvalidToken> {
         let text = text.trim();
         if text.is_empty() {
@@ -198,7 +197,7 @@ impl Token {
         memchr::memmem::find(bytes, self.0.expose_secret().as_bytes()).is_some()
     }
 
-    /// Takes the token out of an answer that echoes it.
+    /// Removes the token from an answer that echoes it.
     pub(crate) fn redact(&self, bytes: Vec<u8>) -> Vec<u8> {
         redact(bytes, self.0.expose_secret().as_bytes())
     }

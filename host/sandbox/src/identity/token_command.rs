@@ -1,4 +1,4 @@
-//! A token from a program of the user's: a secret store, a broker, a script.
+//! A token from a program that the user configures: a secret store, a broker, a script.
 
 use std::{
     io::Write,
@@ -27,7 +27,7 @@ pub struct TokenCommand {
     arguments: Vec<String>,
 }
 
-/// The members that JSON may have.
+/// The JSON members that are read.
 #[derive(Deserialize)]
 struct Answer {
     #[serde(alias = "accessToken", alias = "access_token")]
@@ -59,7 +59,7 @@ impl Number {
 }
 
 impl TokenCommand {
-    /// This program with these arguments. No shell is in between.
+    /// This program with these arguments. It runs without a shell.
     #[must_use]
     pub fn new(program: String, arguments: Vec<String>) -> Self {
         Self { program, arguments }
@@ -74,7 +74,7 @@ impl TokenCommand {
         arguments.filter(|argument| mask::value(argument) != *argument)
     }
 
-    /// What the program prints to standard error, without the secrets in its arguments.
+    /// Text of the program's standard error, without the secrets in its arguments.
     fn without_secrets(&self, message: &str) -> String {
         // Replace the whole argument first: in a message, punctuation may split it into
         // words.
@@ -91,7 +91,7 @@ impl TokenCommand {
             SignInError::Setup(format!("the token command {program}: {reason}"))
         };
         let mut command = Command::new(&self.program);
-        // The user reads its messages at once, unless they may repeat a secret.
+        // The program's messages go directly to the user, unless they may repeat a secret.
         let stderr = match self.secrets().next() {
             None => Stdio::inherit(),
             Some(_) => Stdio::piped(),

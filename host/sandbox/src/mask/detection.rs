@@ -1,14 +1,14 @@
 //! Detects secrets: tokens, client secrets, passwords and random text, as opposed to
 //! ids, host names and ordinary words. Works on text only; no file is accessed.
 
-/// The shortest password of letters, digits and signs that is recognised anywhere.
+/// The shortest password of letters, digits and symbols that is detected in any text.
 const MIN_PASSWORD: usize = 8;
 
 /// The shortest text that is checked for a mixture of letters and digits.
 const MIN_MIXED: usize = 16;
 
-/// Whether a text has a JSON web token or a client secret of Entra ID in it, and
-/// not only something that may be one.
+/// Whether a text contains a JSON web token or a client secret of Entra ID. A text that only
+/// may be a secret does not count.
 #[must_use]
 pub fn has_token(text: &str) -> bool {
     has_web_token(text) || has_client_secret(text)
@@ -52,7 +52,7 @@ pub(super) fn is_ordinary(text: &str) -> bool {
     text.chars().count() <= MAX_TEXT && !may_be_secret(text) && text.split(BETWEEN).all(is_word)
 }
 
-/// Whether a word has letters, digits, and a sign that no name of a host or a rule has.
+/// Whether a word has letters, digits, and a symbol that names of hosts and rules do not have.
 pub(super) fn is_password(text: &str) -> bool {
     text.chars().count() >= MIN_PASSWORD
         && !text.contains(char::is_whitespace)
@@ -61,9 +61,8 @@ pub(super) fn is_password(text: &str) -> bool {
         && text.contains(['!', '$', '^', '#', '%', '&', '~'])
 }
 
-/// Whether a text may be a secret: a token, or one of letters and digits that
-/// alternate as no word or name does. Ids of machines, tenants and components
-/// are not secret.
+/// Whether a text may be a secret: a token, or letters and digits that alternate more often
+/// than in words and names. Ids of machines, tenants and components are not secret.
 pub(super) fn may_be_secret(text: &str) -> bool {
     let is_id = text
         .chars()
@@ -72,9 +71,9 @@ pub(super) fn may_be_secret(text: &str) -> bool {
     !is_id && (has_token(text) || is_mixed(text))
 }
 
-/// Whether letters and digits alternate as no word or name does. Some hosts have random
-/// names, such as `WIN-8Q4K2L9X7M3.example.com`: if the text may be a host, each part is
-/// checked by itself.
+/// Whether letters and digits alternate more often than in words and names. Some hosts have
+/// random names, such as `WIN-8Q4K2L9X7M3.example.com`: if the text may be a host name, each
+/// part is checked by itself.
 fn is_mixed(text: &str) -> bool {
     const BETWEEN: [char; 3] = ['-', '.', '_'];
     let is_host = text
@@ -87,8 +86,8 @@ fn is_mixed(text: &str) -> bool {
     }
 }
 
-/// Whether letters of both cases, digits and signs alternate often. In random text, the
-/// kind of character changes at every second one, in a name rarely.
+/// Whether letters of both cases, digits and symbols alternate often. In random text, the kind
+/// of character changes at every second character, in a name rarely.
 fn alternates(text: &str) -> bool {
     #[derive(PartialEq, Eq, Clone, Copy)]
     enum Kind {
@@ -118,12 +117,11 @@ fn alternates(text: &str) -> bool {
             (one, other) => one != other,
         })
         .count();
-    // A sentence may have numbers, too; a secret has no white space.
+    // A sentence may also have numbers; a secret has no white space.
     !text.contains(char::is_whitespace) && kinds.len() >= MIN_MIXED && changes * 5 >= kinds.len()
 }
 
-/// A JSON object in base64 begins with this; a token's first part has at least an
-/// algorithm.
+/// In base64, a JSON object begins with this; a token's header has at least an algorithm.
 fn has_web_token(text: &str) -> bool {
     const MIN_PART: usize = 16;
     let is_part = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '+' | '/' | '=');
@@ -131,8 +129,8 @@ fn has_web_token(text: &str) -> bool {
         .any(|(at, _)| text[at..].chars().take_while(is_part).count() >= MIN_PART)
 }
 
-/// Three characters, a digit, `Q~`, and 31 to 34 more (as GitHub's secret
-/// scanning and others recognise it).
+/// Three characters, a digit, `Q~`, and 31 to 34 more (the pattern of GitHub's secret scanning
+/// and others).
 fn has_client_secret(text: &str) -> bool {
     const BEFORE: usize = 4;
     const AFTER: usize = 31;

@@ -1,6 +1,6 @@
-//! Hides secrets in text from the user. Users easily give a secret instead of a file
-//! name or another value, and errors, listings and records repeat it. So the name of an
-//! existing file is shown, and any other text is shown unless it may be a secret.
+//! Hides secrets in text from the user. Users easily pass a secret instead of a file name or
+//! another value, and errors, listings and records would repeat it. So the name of an existing
+//! file is shown, and any other text only if it cannot be a secret.
 
 mod detection;
 mod web_address;
@@ -17,13 +17,12 @@ use web_address::{hidden, shown_url};
 /// such a file exists.
 const LONG_NAME: usize = 32;
 
-/// What the name of a file with a secret ends with. Other endings may be part of a
-/// password.
+/// Extensions of files with a secret. Other endings may be part of a password.
 const ENDINGS: [&str; 10] = [
     "cer", "crt", "der", "jwt", "key", "p12", "pem", "pfx", "tok", "txt",
 ];
 
-/// The name of a file or folder, if it may be shown.
+/// The name of a file or folder, masked if it may be a secret.
 #[must_use]
 pub fn path(path: &Path) -> String {
     let text = path.display().to_string();
@@ -34,9 +33,9 @@ pub fn path(path: &Path) -> String {
     }
 }
 
-/// The name of a file with a secret, if it may be shown. A name without a file may be a
-/// password, regardless of its form. Of such a name, the existing folder is shown; the
-/// rest is shown only if it is an ordinary word with a known extension.
+/// The name of a file with a secret, masked if it may be one. The name of a missing file may
+/// be a password, regardless of its form. Its existing folder is shown; the rest is shown only
+/// if it is an ordinary word with a known extension.
 #[must_use]
 pub fn secret_path(path: &Path) -> String {
     let text = path.display().to_string();
@@ -47,7 +46,7 @@ pub fn secret_path(path: &Path) -> String {
     if path.exists() || (is_whole && looks_like_file(&name)) {
         return text;
     }
-    // A folder that exists is not part of the secret, but of the configuration.
+    // An existing folder is part of the configuration, not of the secret.
     let shown = known_folder(path).and_then(|folder| {
         let rest = path.strip_prefix(folder).ok()?.to_string_lossy();
         Some(folder.join(hidden_name(&rest)).display().to_string())
@@ -59,8 +58,8 @@ pub fn secret_path(path: &Path) -> String {
     )
 }
 
-/// The name or the id of a tenant or an application, if it may be shown: a GUID, a domain,
-/// a resource of Azure, or an ordinary word.
+/// The name or the id of a tenant or an application. Shown if it is a GUID, a domain, an Azure
+/// resource, or an ordinary word.
 #[must_use]
 pub fn identifier(text: &str) -> Cow<'_, str> {
     let is_domain = text.contains('.')
@@ -75,7 +74,7 @@ pub fn identifier(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// A value that is not the name of a file, if it may be shown.
+/// A value that is not a file name, masked if it may be a secret.
 #[must_use]
 pub fn value(text: &str) -> Cow<'_, str> {
     if text.contains("://") {
@@ -115,7 +114,7 @@ pub fn words(message: &str) -> String {
     shown
 }
 
-/// A secret in a value that is shown, recorded or sent.
+/// A value that is shown, recorded or sent contains a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
     "the value of {0} contains a secret, which is not shown here: write the secret into a file \
@@ -124,11 +123,11 @@ pub fn words(message: &str) -> String {
 )]
 pub struct MisplacedSecret(String);
 
-/// Rejects a value that has a token or a client secret in it, unless it is the name of a
-/// file that exists.
+/// Rejects a value that contains a token or a client secret, unless it is the name of an
+/// existing file.
 ///
 /// # Errors
-/// The value has one in it.
+/// The value contains a secret.
 pub fn check(name: &str, value: &str) -> Result<(), MisplacedSecret> {
     if has_token(value) && !Path::new(value).exists() {
         Err(MisplacedSecret(name.to_owned()))
@@ -137,7 +136,7 @@ pub fn check(name: &str, value: &str) -> Result<(), MisplacedSecret> {
     }
 }
 
-/// Characters between the words of a message.
+/// Whether a character separates the words of a message.
 fn is_boundary(character: char) -> bool {
     character.is_whitespace() || matches!(character, '"' | '\'' | '`' | ',' | '<' | '>' | '(' | ')')
 }
@@ -190,7 +189,7 @@ fn known_folder(path: &Path) -> Option<&Path> {
         .find(|folder| folder.parent().is_some() && folder.is_dir())
 }
 
-/// Whether a name that no file has may be a secret.
+/// Whether the name of a missing file may be a secret.
 fn may_be_secret_path(path: &Path, text: &str) -> bool {
     if has_token(text) {
         return true;

@@ -145,7 +145,7 @@ fn a_short_password_in_place_of_its_file_is_not_shown() {
     }
     let anchored = secret_path(&folder.path().join("hunter2"));
     assert!(anchored.starts_with(folder.path().to_str().unwrap()));
-    // Regardless of its form.
+    // Masked regardless of its form.
     for password in [
         "one",
         "monkey",

@@ -22,8 +22,7 @@ const SECRET_PARAMETERS: [&str; 14] = [
     "token",
 ];
 
-/// A URL without a user's name and password, and without the values of parameters that
-/// are secret.
+/// A URL without user name and password, and without the values of secret parameters.
 pub(super) fn shown_url(text: &str) -> String {
     let Some((scheme, rest)) = text.split_once("://") else {
         return text.to_owned();
@@ -32,7 +31,7 @@ pub(super) fn shown_url(text: &str) -> String {
         Some(at) => rest.split_at(at),
         None => (rest, ""),
     };
-    // An unescaped password may have a slash.
+    // A password may have an unescaped slash.
     let place = match place.rsplit_once('@') {
         Some((user, place)) => format!("{}@{place}", hidden(user)),
         None => place
@@ -79,7 +78,7 @@ fn value_in_url(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// What is shown instead of a secret.
+/// The mark for a hidden secret.
 pub(super) fn hidden(text: &str) -> String {
     format!("[hidden: {} characters]", text.chars().count())
 }

@@ -8,17 +8,17 @@ use crate::contract::{
 };
 use crate::cut::cut;
 
-/// The longest text, in bytes. A cursor, the longest honest one, has fewer.
+/// The longest text, in bytes. The longest genuine text, a cursor, is shorter.
 const MAX_TEXT: usize = 32 * 1024;
-/// The longest JSON of one machine, in bytes. It is read, and not kept.
+/// The longest JSON of one machine, in bytes. It is parsed and not stored.
 const MAX_MACHINE: usize = 1024 * 1024;
-/// The longest JSON of one action, in bytes, which is kept: as much as is kept of an
+/// The longest JSON of one action, in bytes. It is stored; the limit is that of a stored
 /// answer.
 const MAX_ACTION: usize = 64 * 1024;
 
-/// Something with text in it.
+/// A value with text in it.
 pub(super) trait Bounded: Sized {
-    /// Cuts every text to its bound.
+    /// Truncates every text to its limit.
     fn bound(&mut self);
 
     fn bounded(mut self) -> Self {
@@ -27,7 +27,7 @@ pub(super) trait Bounded: Sized {
     }
 }
 
-/// Truncates a text to its bound, and marks it.
+/// Truncates a text to its limit, and marks the end.
 pub(super) fn text(text: String) -> String {
     text.bounded()
 }
@@ -70,7 +70,7 @@ fn bound_json(json: &mut String, bytes: usize) {
     }
 }
 
-/// Names every member, so that a new one cannot be forgotten.
+/// Lists every field, so that a new one cannot be forgotten.
 macro_rules! record {
     ($name:ident { $($text:ident),* $(,)? } $({ $($plain:ident),* })? $(json $json:ident up to $bytes:ident)?) => {
         impl Bounded for $name {

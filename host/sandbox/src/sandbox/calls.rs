@@ -25,8 +25,8 @@ impl Sandbox {
         self.offboard_by(connection, machine, comment, None).await
     }
 
-    /// Offboards one machine, if the request leaves by then. Otherwise nothing is sent,
-    /// which the record shows.
+    /// Offboards one machine if the request leaves in time. Otherwise nothing is sent, which
+    /// the record shows.
     pub async fn offboard_by(
         &self,
         connection: &Connection,
@@ -140,8 +140,7 @@ impl Sandbox {
         self.call(&self.plugin, connection, grant, call).await
     }
 
-    /// Adds a tag to one machine. Of a component that cannot tag, nothing is
-    /// started and nothing sent.
+    /// Adds a tag to one machine. If the component cannot tag, nothing is started or sent.
     pub async fn tag_machine(
         &self,
         connection: &Connection,

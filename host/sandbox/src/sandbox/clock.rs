@@ -1,4 +1,4 @@
-//! Engines, and the clock that ends a guest that computes.
+//! Engines, and the clock that interrupts a computing guest.
 
 use std::{
     io,
@@ -13,7 +13,7 @@ use crate::component;
 /// Interval at which the engine checks whether a computation has exceeded its deadline.
 const TICK: Duration = Duration::from_millis(10);
 
-/// Room for the host's own frames beside the guest's, in bytes.
+/// Stack space for the host's frames in addition to the guest's, in bytes.
 const HOST_STACK: usize = 2 * 1024 * 1024;
 
 /// An engine with its clock: a thread that ends when the engine does.

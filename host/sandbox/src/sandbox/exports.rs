@@ -10,7 +10,7 @@ pub(super) trait Exports {
     /// The exports of one instance.
     type Instance;
 
-    /// A fresh instance.
+    /// Makes a new instance.
     fn instantiate(
         &self,
         store: &mut Store<State>,

@@ -1,5 +1,5 @@
-//! What one store uses. wasmtime's own limiter counts each memory by itself;
-//! a component may have several.
+//! The resource limiter of one store. wasmtime's own limiter counts each memory separately,
+//! but a component may have several.
 
 use wasmtime::{ResourceLimiter, Result, bail};
 
@@ -52,7 +52,7 @@ impl StoreLimiter {
     }
 }
 
-/// A limit above the address space is still a limit.
+/// A limit as `usize`. A limit above the address space becomes the largest `usize`.
 pub(super) fn size(limit: u64) -> usize {
     usize::try_from(limit).unwrap_or(usize::MAX)
 }

@@ -8,7 +8,7 @@ use thiserror::Error;
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
 
-/// The bounds of one call.
+/// The limits of one call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -29,15 +29,15 @@ pub struct Limits {
     /// The stack of WebAssembly frames, in bytes. Default 256 KiB, at most
     /// 1 MiB.
     pub stack: u64,
-    /// Data that one call of the host, or one result, may copy out of the
-    /// guest, in bytes. Default 64 MiB, at most 256 MiB.
+    /// Data that one host call, or one result, may copy out of the guest, in bytes. Default 64
+    /// MiB, at most 256 MiB.
     pub host_data: u64,
     /// Handles to resources that a guest may hold at once. Default 64, at most
     /// 10,000.
     pub handles: u64,
 }
 
-/// One of the bounds.
+/// One of the limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Limit {
@@ -68,22 +68,22 @@ pub enum Unit {
     Milliseconds,
     /// Bytes.
     Bytes,
-    /// Things.
+    /// A number of items.
     Count,
 }
 
-/// A bound beyond its range.
+/// A limit outside its range.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("the limit {limit} is 1 to {} ({}), not {value}", .limit.ceiling(), .limit.unit().name())]
 pub struct LimitError {
-    /// The bound.
+    /// The limit.
     pub limit: Limit,
-    /// What it was to be.
+    /// The rejected value.
     pub value: u64,
 }
 
 impl Limit {
-    /// All of them.
+    /// All limits.
     pub const ALL: [Self; 9] = [
         Self::Deadline,
         Self::Memory,
@@ -96,7 +96,7 @@ impl Limit {
         Self::Handles,
     ];
 
-    /// Its name.
+    /// The name of the limit.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -112,7 +112,7 @@ impl Limit {
         }
     }
 
-    /// What it counts.
+    /// The unit of the limit.
     #[must_use]
     pub fn unit(self) -> Unit {
         match self {
@@ -126,7 +126,7 @@ impl Limit {
         }
     }
 
-    /// The most that it can be.
+    /// The largest permitted value.
     #[must_use]
     pub fn ceiling(self) -> u64 {
         match self {
@@ -149,7 +149,7 @@ impl fmt::Display for Limit {
 }
 
 impl Unit {
-    /// Its name.
+    /// The name of the unit.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -177,7 +177,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// One of the bounds; the deadline in milliseconds.
+    /// The value of a limit; the deadline in milliseconds.
     #[must_use]
     pub fn get(&self, limit: Limit) -> u64 {
         match limit {
@@ -193,10 +193,10 @@ impl Limits {
         }
     }
 
-    /// Sets one of the bounds; the deadline in milliseconds.
+    /// Sets a limit; the deadline in milliseconds.
     ///
     /// # Errors
-    /// It is zero, or beyond its ceiling.
+    /// The value is zero, or above the ceiling.
     pub fn set(&mut self, limit: Limit, value: u64) -> Result<(), LimitError> {
         check(limit, value)?;
         match limit {
@@ -213,10 +213,10 @@ impl Limits {
         Ok(())
     }
 
-    /// Whether all are within their ceilings.
+    /// Checks that all limits are within their ceilings.
     ///
     /// # Errors
-    /// The first that is not.
+    /// Returns the first limit that is not.
     pub fn check(&self) -> Result<(), LimitError> {
         Limit::ALL
             .into_iter()

@@ -1,6 +1,6 @@
-//! Calls of the plugin: a fresh instance for each, with one grant, one way
-//! out, and bounds on memory, computation and time. Nothing survives a call
-//! but its result and the record of what it sent.
+//! Calls of the plugin. Each call has a new instance, one grant, one egress, and limits on
+//! memory, computation and time. Only the result and the record of what was sent outlive a
+//! call.
 
 mod bounds;
 mod calls;
@@ -28,7 +28,7 @@ use exports::Exports;
 pub use limits::{Limit, LimitError, Limits, Unit};
 use state::State;
 
-/// Where calls of one component are made.
+/// Makes the calls of one component.
 pub struct Sandbox {
     plugin: PluginPre<State>,
     /// The same component, if it exports `tagging`.
@@ -44,7 +44,7 @@ pub enum SandboxError {
     /// The component does not keep to the contract.
     #[error("the component does not keep to the contract: {}", .0.join("; "))]
     Contract(Vec<String>),
-    /// A limit beyond its range.
+    /// A limit is outside its range.
     #[error(transparent)]
     Limit(#[from] LimitError),
     /// The engine cannot be set up.
@@ -55,24 +55,24 @@ pub enum SandboxError {
 /// The result of a call: what the guest returned, and what egress recorded.
 #[derive(Debug)]
 pub struct CallOutcome<T> {
-    /// The guest's word.
+    /// The guest's result. The plugin is not trusted.
     pub result: Result<T, CallError>,
-    /// What was really sent and received.
+    /// What was actually sent and received.
     pub record: CallRecord,
 }
 
-/// Why a call has no result of the contract's. Whether anything was sent is in
-/// the call's record.
+/// Why a call has no result of the contract. The call's record shows whether anything was
+/// sent.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum CallError {
     /// The plugin could not be started.
     #[error("the plugin cannot be started: {0}")]
     Start(String),
-    /// The plugin broke.
+    /// The plugin trapped.
     #[error("the plugin crashed: {0}")]
     Trap(String),
-    /// The plugin wanted more than it may have.
+    /// The plugin exceeded a limit.
     #[error("the plugin exceeded a limit: {0}")]
     Limit(String),
     /// The plugin still computed at the deadline.
@@ -87,8 +87,7 @@ impl Sandbox {
     /// A sandbox for this component.
     ///
     /// # Errors
-    /// The component does not keep to the contract, or a limit is beyond its
-    /// range.
+    /// The component does not keep to the contract, or a limit is outside its range.
     pub fn new(component: &Component, limits: Limits) -> Result<Self, SandboxError> {
         limits.check()?;
         let violations = component.violations();
@@ -115,7 +114,7 @@ impl Sandbox {
         })
     }
 
-    /// The same sandbox with an audit that gets every request that the plugin attempts.
+    /// The same sandbox with an audit that receives every request that the plugin attempts.
     #[must_use]
     pub fn audited(self, audit: Arc<dyn Audit>) -> Self {
         Self {
@@ -124,13 +123,13 @@ impl Sandbox {
         }
     }
 
-    /// The bounds of every call.
+    /// The limits of every call.
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
 
-    /// Whether the component can tag machines, which the contract leaves open.
+    /// Whether the component can tag machines, which is optional in the contract.
     #[must_use]
     pub fn can_tag(&self) -> bool {
         self.tagger.is_some()
@@ -201,7 +200,7 @@ impl Sandbox {
             _ => {}
         }
         let reason = error.root_cause().to_string();
-        // wasmtime has no types for these.
+        // wasmtime has no error types for these.
         if EXHAUSTED.iter().any(|words| reason.contains(words)) {
             CallError::Limit(reason)
         } else {

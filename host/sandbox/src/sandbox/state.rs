@@ -1,5 +1,5 @@
-//! What an instance can reach: the contract's `connection`, and WASI's streams,
-//! monotonic clock and outgoing HTTP. Nothing else is linked.
+//! What an instance can access: the contract's `connection`, and WASI's streams, monotonic
+//! clock and outgoing HTTP. Nothing else is linked.
 
 use wasmtime::{
     Result,
@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{contract::connection, egress::Egress};
 
-/// Headers of one request or answer, in bytes.
+/// Size limit of the headers of one request or answer, in bytes.
 const MAX_FIELDS: usize = 32 * 1024;
 
 pub(super) struct State {
@@ -51,7 +51,7 @@ impl State {
         http.set_field_size_limit(MAX_FIELDS);
         Self {
             api_root: api_root.to_owned(),
-            // None: the token is added on the way out.
+            // No value: egress adds the token.
             credential: if has_credential {
                 Ok(None)
             } else {

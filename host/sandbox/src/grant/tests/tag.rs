@@ -101,7 +101,7 @@ fn a_tag_grant_permits_neither_another_machine_nor_an_offboarding() {
         ..asked_to_tag()
     });
     assert_eq!(query, Err(Refusal::Query));
-    // Nor is it the other way round.
+    // The reverse is refused, too.
     let refused = grant().spend(&asked_to_tag());
     assert_eq!(refused, Err(Refusal::Path(TAGS.to_owned())));
     assert_eq!(

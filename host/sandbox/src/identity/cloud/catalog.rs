@@ -1,5 +1,4 @@
-//! What Microsoft documents of its clouds: their API hosts, sign-in authorities and
-//! token resources.
+//! Microsoft's documented clouds: their API hosts, sign-in authorities and token resources.
 
 use std::fmt;
 
@@ -21,8 +20,8 @@ pub enum Cloud {
     Dod,
 }
 
-/// A region of the commercial cloud. A hint that saves time on the way; every
-/// region answers for every tenant.
+/// A region of the commercial cloud. A regional host reduces latency; every region answers for
+/// every tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Region {
@@ -46,12 +45,12 @@ pub enum Region {
 /// documentation).
 pub const RESOURCE: &str = "https://api.securitycenter.microsoft.com";
 
-/// The Defender XDR API's audience. Defender for Endpoint answers it with 403.
+/// The Defender XDR API's audience. Defender for Endpoint answers tokens for it with 403.
 const XDR: &str = "https://api.security.microsoft.com";
 
 pub(super) const COMMERCIAL: &[Cloud] = &[Cloud::Commercial];
 const GCC: &[Cloud] = &[Cloud::Gcc];
-/// They share everything.
+/// The clouds that share all hosts.
 const HIGH: &[Cloud] = &[Cloud::GccHigh, Cloud::Dod];
 const WORLDWIDE: &[Cloud] = &[Cloud::Commercial, Cloud::Gcc];
 const GOVERNMENT: &[Cloud] = &[Cloud::Gcc, Cloud::GccHigh, Cloud::Dod];
@@ -74,8 +73,8 @@ impl Cloud {
         }
     }
 
-    /// The default resource. For the government clouds it is unsourced: Microsoft does
-    /// not document it, and of four public clients two or three use the API's own host.
+    /// The default resource. For the government clouds it is unsourced: Microsoft does not
+    /// document it, and of four public clients two or three use the API's own host.
     #[must_use]
     pub fn resource(self) -> String {
         match self {
@@ -161,7 +160,7 @@ impl Keyword for Region {
     }
 }
 
-/// Whether this authority is one of Microsoft's.
+/// Whether Microsoft runs this authority.
 #[must_use]
 pub fn is_microsoft(authority: &Url) -> bool {
     clouds_of_authority(authority).is_some()
@@ -174,7 +173,7 @@ pub(super) fn clouds_of_api(host: &Host<String>) -> Option<&'static [Cloud]> {
     };
     const REGIONS: [&str; 7] = ["us", "eu", "uk", "au", "swa", "ina", "aea"];
     let regional = |region: Option<&str>| region.is_some_and(|region| REGIONS.contains(&region));
-    // The first two generations named their regions in another way.
+    // The first two generations of hosts used other region names.
     let older = |domain: &str| {
         host.strip_suffix(domain).is_some_and(|name| {
             name == "api" || matches!(name.strip_prefix("api-"), Some("us" | "eu" | "uk"))
@@ -214,7 +213,7 @@ pub(super) fn clouds_of_authority(authority: &Url) -> Option<&'static [Cloud]> {
     found.map(|(_, clouds)| *clouds)
 }
 
-/// However it is spelled.
+/// Compared regardless of the spelling.
 pub(super) fn is_xdr(resource: &str) -> bool {
     let plain = |text: &str| {
         let url = Url::parse(text).ok()?;
@@ -232,7 +231,7 @@ pub(super) fn clouds_of_resource(resource: &str) -> Option<&'static [Cloud]> {
         "https://api-gov.securitycenter.microsoft.us" => Some(HIGH),
         "https://securitycenter.onmicrosoft.com/windowsatpservice" => Some(WORLDWIDE),
         "https://securitycenter.onmicrosoft.us/windowsatpservice" => Some(GOVERNMENT),
-        // The commercial one is used for every cloud by one public client.
+        // One public client uses the commercial one for every cloud.
         _ => None,
     }
 }

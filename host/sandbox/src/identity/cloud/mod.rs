@@ -1,7 +1,6 @@
-//! The clouds: each one consistent set of API host, sign-in authority and token
-//! resource (Microsoft's documentation for government customers and of its API
-//! hosts). A set whose parts belong to different clouds would sign in at one
-//! and be refused at the other, or hand one cloud's token to the other.
+//! The clouds: each is a consistent set of API host, sign-in authority and token resource
+//! (Microsoft's documentation for government customers and of its API hosts). With parts of
+//! different clouds, one cloud would reject the token of the other, or receive it.
 
 mod catalog;
 mod service;

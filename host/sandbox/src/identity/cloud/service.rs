@@ -9,13 +9,13 @@ use super::catalog::{
 };
 use crate::{Keyword, contract::ApiRoot};
 
-/// The host, the authority and the resource that belong together.
+/// API host, authority and resource of one cloud.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Service {
     /// The API's origin.
     pub api_root: ApiRoot,
-    /// Where tokens come from: the origin of Entra ID, by `https`.
+    /// The issuer of tokens: the origin of Entra ID, with `https`.
     pub authority: Url,
     /// The resource that tokens are requested for; their audience.
     pub resource: String,
@@ -24,7 +24,7 @@ pub struct Service {
 /// The issuer of a connection's tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Issuer {
-    /// Unknown: the token was given ready-made.
+    /// Unknown: the caller supplied the token.
     Unknown,
     /// The service's authority.
     Authority,
@@ -33,18 +33,18 @@ pub enum Issuer {
     Azure,
 }
 
-/// What was chosen of a [`Service`]; the cloud gives the rest.
+/// The configured parts of a [`Service`]; the cloud supplies the others.
 #[derive(Debug, Clone, Default)]
 pub struct Choice {
     /// The cloud. Commercial if no other part determines it.
     pub cloud: Option<Cloud>,
     /// The region of the commercial cloud.
     pub region: Option<Region>,
-    /// Another API than the cloud's.
+    /// An API origin other than the cloud's.
     pub api_root: Option<ApiRoot>,
-    /// Another authority than the cloud's.
+    /// An authority other than the cloud's.
     pub authority: Option<Url>,
-    /// Another resource than the cloud's.
+    /// A resource other than the cloud's.
     pub resource: Option<String>,
     /// API hosts, in lower case, that may get Microsoft tokens although they are not
     /// listed as hosts of Defender for Endpoint.
@@ -55,22 +55,22 @@ pub struct Choice {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ChoiceError {
-    /// Regions are the commercial cloud's.
+    /// Only the commercial cloud has regions.
     #[error("the cloud {0} has no regions: remove the region")]
     Region(Cloud),
-    /// A region's host and another one.
+    /// Both a region and another API host.
     #[error("a region and an API root select two hosts: remove one of them")]
     TwoHosts,
     /// Parts of different clouds.
     #[error("these belong to different clouds: {}", .0.join(", "))]
     Mixed(Vec<String>),
-    /// Not an authority.
+    /// The authority is not an origin.
     #[error(
         "an authority has only the scheme https and a host, such as \
          https://login.microsoftonline.com; the tenant is a separate setting: {0}"
     )]
     Authority(String),
-    /// The audience of another API.
+    /// The resource is the audience of another API.
     #[error(
         "{0} is the audience of the Defender XDR API, and Defender for Endpoint answers such a \
          token with 403: the resource is https://api.securitycenter.microsoft.com, also for the \
@@ -83,7 +83,7 @@ pub enum ChoiceError {
 }
 
 impl Choice {
-    /// The service that was chosen, for tokens of this issuer.
+    /// The chosen service, for tokens of this issuer.
     ///
     /// # Errors
     /// The parts belong to different clouds, or a Microsoft token would be sent to a
@@ -162,8 +162,8 @@ impl Choice {
         clouds.first().copied().ok_or(ChoiceError::Mixed(parts))
     }
 
-    /// A token of Microsoft's goes to Defender's own hosts, unless the user
-    /// names another.
+    /// Rejects Microsoft tokens for hosts other than Defender's own, unless the user allows
+    /// the host.
     fn check_host(
         &self,
         api_root: &ApiRoot,
@@ -190,7 +190,7 @@ impl Choice {
 
 /// An authority is an origin. The tenant is a separate setting.
 fn origin(mut authority: Url) -> Result<Url, ChoiceError> {
-    // The root's dot makes it no other host.
+    // A trailing dot (the DNS root) does not make it another host.
     if let Some(host) = authority.host_str().and_then(|host| host.strip_suffix('.')) {
         let host = host.to_owned();
         let _ = authority.set_host(Some(&host));
@@ -203,7 +203,7 @@ fn origin(mut authority: Url) -> Result<Url, ChoiceError> {
     if authority.scheme() == "https" && authority.has_host() && bare {
         Ok(authority)
     } else {
-        // Without what may be a password.
+        // Shown without a possible password.
         let mut shown = authority;
         let _ = shown.set_username("");
         let _ = shown.set_password(None);

@@ -13,7 +13,7 @@ pub struct App {
     pub client_id: String,
 }
 
-/// Where an app gets its tokens.
+/// The token endpoint of an app.
 pub(super) fn token_endpoint(authority: &Url, app: &App) -> Result<Url, SignInError> {
     endpoint(authority, app, "token")
 }

@@ -38,7 +38,7 @@ pub struct Certificate {
     thumbprint: String,
 }
 
-/// Why a file is not a certificate to sign in with. The error never holds any of its
+/// Why a file is not a usable certificate for sign-in. The error never holds any of its
 /// content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ThisError)]
 #[non_exhaustive]
@@ -49,13 +49,13 @@ pub enum InvalidCertificate {
     /// PEM without a certificate.
     #[error("the file has a key but no certificate: put both into one file")]
     NoCertificate,
-    /// Nothing to sign with.
+    /// There is no private key.
     #[error("the file has a certificate but no private key: put both into one file")]
     NoKey,
     /// An encrypted PEM key.
     #[error("the key is encrypted: use a PFX file with its password, or a key without one")]
     Encrypted,
-    /// PKCS#12 with another password.
+    /// PKCS#12 with a different password.
     #[error("the PFX file cannot be opened: is the password right?")]
     Password,
     /// Entra ID accepts only RSA keys.
@@ -68,7 +68,7 @@ impl Certificate {
     /// with this password.
     ///
     /// # Errors
-    /// It is neither, or lacks a part.
+    /// The format is neither, or the certificate or the key is missing.
     pub fn read(bytes: &[u8], password: Option<&SecretString>) -> Result<Self, InvalidCertificate> {
         match memchr::memmem::find(bytes, b"-----BEGIN ") {
             Some(_) => Self::from_pem(bytes),
@@ -82,7 +82,7 @@ impl Certificate {
         {
             return Err(InvalidCertificate::Encrypted);
         }
-        // The first is the app's own, as in every chain.
+        // In a chain, the app's own certificate is first.
         let certificate = CertificateDer::pem_slice_iter(pem)
             .next()
             .ok_or(InvalidCertificate::NoCertificate)?
@@ -130,7 +130,7 @@ impl Certificate {
         jsonwebtoken::encode(&header, claims, &self.key)
     }
 
-    /// What signs statements for this app.
+    /// The assertions for this app.
     pub(super) fn assertions(self: &Arc<Self>, app: &App, audience: Url) -> Assertions {
         Assertions {
             certificate: Arc::clone(self),
@@ -171,7 +171,7 @@ struct Claims<'a> {
     exp: u64,
 }
 
-/// Signs a new statement for each sign-in.
+/// Signs a new assertion for each sign-in.
 pub(super) struct Assertions {
     certificate: Arc<Certificate>,
     client_id: String,

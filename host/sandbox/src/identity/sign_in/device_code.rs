@@ -1,6 +1,6 @@
-//! A person signs in: a code is shown, and typed into a browser anywhere
-//! (RFC 8628). The token is a delegated one. Its refresh token is kept in
-//! memory for as long as the credential lives, and nowhere else.
+//! Device code sign-in (RFC 8628): the user types a code into a browser on any device. The
+//! token is a delegated one. Its refresh token is kept only in memory, for the lifetime of the
+//! credential.
 
 use std::{
     fmt,
@@ -50,11 +50,11 @@ const MAX_URL: usize = 200;
 /// Assumed lifetime of a token without an expiry.
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(15 * 60);
 
-/// What shows a person an address and a code.
+/// A callback that shows a URL and a code.
 type Show = dyn Fn(&str, &str) + Send + Sync;
 
-/// Shows the user an address and a code. It is called from the task of a sign-in. It
-/// also keeps the refresh token of the last sign-in.
+/// Shows the user a URL and a code. It is called from the task of a sign-in. It also keeps the
+/// refresh token of the last sign-in.
 #[derive(Clone)]
 pub struct Prompt {
     show: Arc<Show>,
@@ -62,7 +62,7 @@ pub struct Prompt {
 }
 
 impl Prompt {
-    /// Shows the address and the code in this way.
+    /// A prompt that calls this function with the URL and the code.
     pub fn new(show: impl Fn(&str, &str) + Send + Sync + 'static) -> Self {
         Self {
             show: Arc::new(show),
@@ -88,7 +88,7 @@ impl fmt::Debug for Prompt {
 
 type Oauth = BasicClient<EndpointNotSet, EndpointSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
 
-/// One sign-in of a person.
+/// One sign-in of a user.
 pub struct DeviceCode {
     oauth: Oauth,
     scopes: Vec<Scope>,
@@ -168,8 +168,8 @@ impl DeviceCode {
     }
 }
 
-/// Whether a person may be shown this: an address by https, and a code that can
-/// be typed.
+/// Whether the URL and the code may be shown: an `https` URL, and a code that can be typed.
+/// The authority may be malicious.
 fn is_shown(url: &str, code: &str) -> bool {
     let plain = |text: &str, more: &[u8]| {
         text.bytes()

@@ -13,7 +13,7 @@ use tokio::process::Command;
 
 use crate::identity::program;
 
-/// Runs a program to its end, if that comes soon enough.
+/// Runs a program with a timeout.
 #[derive(Debug)]
 pub(super) struct BoundedExecutor;
 

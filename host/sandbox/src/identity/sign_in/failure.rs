@@ -8,10 +8,10 @@ use azure_core::error::ErrorKind;
 use super::transport::TransportError;
 use crate::identity::sign_in_error::SignInError;
 
-/// The longest explanation, in characters.
+/// The longest message, in characters.
 const MAX_MESSAGE: usize = 600;
 
-/// The error of a sign-in for an error of the library.
+/// Converts an error of the library.
 pub(super) fn explain(error: azure_core::Error) -> SignInError {
     if let Some(transport) = find::<TransportError>(&error) {
         return transport.into();
@@ -61,7 +61,7 @@ pub(super) fn refused(text: &str) -> SignInError {
     }
 }
 
-/// The first cause of this type.
+/// The first source of this type.
 fn find<T: std::error::Error + 'static>(error: &azure_core::Error) -> Option<&T> {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
@@ -73,8 +73,8 @@ fn find<T: std::error::Error + 'static>(error: &azure_core::Error) -> Option<&T>
     error.source().and_then(|source| source.downcast_ref())
 }
 
-/// The text on one line, without the library's name for itself, its links, and
-/// the numbers of a trace, which every answer has.
+/// The text on one line, without the library's name, links and trace ids, which every answer
+/// has.
 fn one_line(text: &str) -> String {
     let text = text.split("\nTo troubleshoot").next().unwrap_or_default();
     let text = match text.split_once(" authentication failed. ") {
@@ -92,9 +92,9 @@ fn one_line(text: &str) -> String {
 /// Removes everything that looks like a token: programs print tokens in their debug
 /// output.
 fn without_tokens(text: &str) -> String {
-    /// How every JWT begins: `{"` in Base64.
+    /// The beginning of every JWT: `{"` in Base64.
     const BEGIN: &str = "eyJ";
-    /// Shorter than any.
+    /// Shorter than any JWT.
     const MIN_LENGTH: usize = 16;
     let is_part = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     let mut shown = String::with_capacity(text.len());

@@ -10,24 +10,24 @@ use azure_identity::{ManagedIdentityCredential, ManagedIdentityCredentialOptions
 use super::transport::Allowed;
 use crate::identity::sign_in_error::SignInError;
 
-/// Which managed identity.
+/// The managed identity to use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ManagedIdentity {
-    /// The resource's own.
+    /// The system-assigned identity of the resource.
     System,
-    /// One that was assigned to it, by its client id.
+    /// A user-assigned identity, by its client id.
     ClientId(String),
-    /// The same by its object id.
+    /// A user-assigned identity, by its object id.
     ObjectId(String),
-    /// The same by its resource id.
+    /// A user-assigned identity, by its resource id.
     ResourceId(String),
 }
 
 /// The address of the metadata service of Azure's virtual machines.
 pub(super) const METADATA: &str = "http://169.254.169.254/metadata/identity/oauth2/token";
 
-/// The one endpoint of this machine.
+/// The token endpoint of this machine.
 pub(super) fn endpoint() -> Result<Allowed, SignInError> {
     let endpoint = std::env::var("IDENTITY_ENDPOINT");
     let endpoint = endpoint.unwrap_or_else(|_| METADATA.to_owned());

@@ -62,8 +62,8 @@ pub enum Method {
         /// The certificate, with its key.
         certificate: Arc<Certificate>,
     },
-    /// An assertion of another identity provider that the app registration
-    /// trusts, as Kubernetes writes it to a file. Read again when it is needed.
+    /// An assertion of another identity provider that the app registration trusts, in a file
+    /// as Kubernetes writes it. Read again for each sign-in.
     WorkloadIdentity {
         /// The app.
         app: App,
@@ -74,9 +74,9 @@ pub enum Method {
     /// `IDENTITY_ENDPOINT` and `IDENTITY_HEADER` are set, otherwise of the virtual
     /// machine.
     ManagedIdentity(ManagedIdentity),
-    /// Whoever is signed in to the Azure CLI: the program `az` on the path.
+    /// The account that is signed in to the Azure CLI: the program `az` on the path.
     AzureCli {
-        /// The tenant, if it is not the one that `az` is signed in to.
+        /// The tenant, if it differs from the one that `az` is signed in to.
         tenant: Option<String>,
     },
     /// A user types a code into a browser: a delegated token.
@@ -105,8 +105,8 @@ pub struct SignIn {
 }
 
 impl SignIn {
-    /// Signs in at this authority, for this resource, by the connection's way
-    /// out: its addresses, certificates and proxies.
+    /// A source that signs in at this authority, for this resource, with the addresses,
+    /// certificates and proxies of the connection.
     #[must_use]
     pub fn new(method: Method, authority: Url, resource: String, connection: &Connection) -> Self {
         Self {
@@ -117,9 +117,8 @@ impl SignIn {
         }
     }
 
-    /// One scope: everything that was consented to for the resource. A slash at
-    /// the resource's end stays, as Entra ID wants it, and comes back in the
-    /// token's audience.
+    /// The scope of all permissions that were consented to for the resource. A slash at the
+    /// resource's end stays: Entra ID requires it and returns it in the token's audience.
     fn scope(&self) -> String {
         format!("{}/.default", self.resource)
     }
@@ -141,7 +140,7 @@ impl SignIn {
         fetched(&token.map_err(|error| self.name_credential(failure::explain(error)))?)
     }
 
-    /// Names the credential, if neither the credential nor the authority does.
+    /// Adds the name of the credential, if neither the credential nor the authority names it.
     fn name_credential(&self, error: SignInError) -> SignInError {
         let (whose, advice) = match (&self.method, &error) {
             (Method::ManagedIdentity(_), SignInError::Unreachable(_)) => {
@@ -213,7 +212,7 @@ impl SignIn {
                 }))
                 .map_err(setup)?
             }
-            // Handled before.
+            // Handled above.
             Method::DeviceCode { .. } => return Err(SignInError::Same),
         })
     }

@@ -1,6 +1,5 @@
-//! The one way that sign-in has: requests go to exactly the endpoints of a
-//! credential, over the host's own connections, and answers are bounded. No
-//! redirect is followed.
+//! The HTTP transport of sign-in. Requests go only to the endpoints of a credential, over the
+//! host's own connections. Answers have a size limit. Redirects are not followed.
 
 use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
@@ -22,7 +21,7 @@ use crate::{
     identity::{redaction::redact, sign_in_error::SignInError},
 };
 
-/// The longest answer, in bytes. A token has a few thousand.
+/// The size limit of an answer, in bytes. A token has a few thousand.
 const MAX_ANSWER: usize = 256 * 1024;
 
 /// The longest retry-after that is passed to the library, in seconds.
@@ -31,14 +30,14 @@ const MAX_RETRY_AFTER: u64 = 5;
 /// Timeout of one request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The endpoints that a credential has.
+/// The endpoints that a credential may use.
 #[derive(Debug, Clone)]
 pub(super) struct Allowed {
     endpoints: Vec<(Url, Target)>,
 }
 
 impl Allowed {
-    /// An authority's endpoints, by `https`.
+    /// An authority's endpoints, with `https`.
     pub(super) fn service<const N: usize>(urls: [Url; N]) -> Result<Self, SignInError> {
         let target = |url: Url| match Target::service(&url) {
             Some(target) => Ok((url, target)),
@@ -70,7 +69,7 @@ impl Allowed {
         }
     }
 
-    /// Where a request goes, if it may. A query is the request's own.
+    /// The target of a request, if it is permitted. Any query is permitted.
     fn target(&self, requested: &Url) -> Option<&Target> {
         let same = |known: &Url| {
             let bare = |url: &Url| {
@@ -113,7 +112,7 @@ const SECRETS: [&str; 6] = [
     "code",
 ];
 
-/// The headers that do.
+/// The headers that prove an identity.
 const SECRET_HEADERS: [&str; 3] = ["authorization", "x-identity-header", "secret"];
 
 /// The secrets of a request, literally and form-encoded. An error message must not
@@ -138,17 +137,17 @@ fn secrets(request: &http::Request<Bytes>) -> Vec<SecretString> {
     secrets
 }
 
-/// Removes these from an answer, also if JSON escapes them.
+/// Removes these secrets from an answer, also if they are JSON-escaped.
 fn without(body: Bytes, secrets: &[SecretString]) -> Bytes {
     let cut = |body, secret: &SecretString| redact(body, secret.expose_secret().as_bytes());
     secrets.iter().fold(body.to_vec(), cut).into()
 }
 
-/// The largest number that any time in an answer may have, in seconds: as a
-/// date, one in three centuries. Libraries add them up.
+/// The largest time in an answer, in seconds. As a date, it is three centuries ahead. The
+/// limit prevents overflows: libraries add times to the current time.
 const MAX_SECONDS: f64 = 1e10;
 
-/// Whether the times in an answer are ones that there are.
+/// Whether all times in an answer are within the limit.
 fn is_sane(body: &[u8]) -> bool {
     const TIMES: [&str; 7] = [
         "expires_in",
@@ -160,7 +159,7 @@ fn is_sane(body: &[u8]) -> bool {
         "interval",
     ];
     let Ok(serde_json::Value::Object(answer)) = serde_json::from_slice(body) else {
-        // The endpoint itself reports that it is wrong.
+        // The endpoint reports an error for such an answer.
         return true;
     };
     TIMES
@@ -184,7 +183,7 @@ impl Client {
         Self { network, allowed }
     }
 
-    /// Sends a request, and waits for the whole answer.
+    /// Sends a request, and reads the whole answer.
     pub(super) async fn send(
         &self,
         url: &Url,
@@ -216,7 +215,7 @@ impl Client {
         }
     }
 
-    /// One request, to its answer.
+    /// Sends one request and reads its answer.
     async fn exchange(
         &self,
         target: &Target,
@@ -287,7 +286,7 @@ impl HttpClient for Client {
     }
 }
 
-/// Whether this header has a retry-after.
+/// Whether this header is a retry-after.
 fn is_pause(name: &str) -> bool {
     matches!(
         name,
@@ -295,7 +294,7 @@ fn is_pause(name: &str) -> bool {
     )
 }
 
-/// Whether this retry-after, in seconds or milliseconds, is short enough.
+/// Whether this retry-after, in seconds or milliseconds, is within the limit.
 fn is_short(pause: &str) -> bool {
     pause
         .trim()

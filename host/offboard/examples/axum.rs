@@ -1,6 +1,6 @@
-//! A route of a web server, `POST /offboardings/{person}` with `["MACHINE", "COMMENT"]`:
-//! plans the offboarding that this person wants, and executes it in the background.
-//! The answer is the id of the run.
+//! A route of a web server, `POST /offboardings/{person}` with `["MACHINE", "COMMENT"]`: plans
+//! the offboarding that this person requests, and executes it in the background. The answer is
+//! the id of the run.
 
 use std::error::Error;
 

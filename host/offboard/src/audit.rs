@@ -1,6 +1,6 @@
-//! The audit on disk: one JSON line for each request that was refused, and two
-//! for each that was let out, of which the first is on the disk before anything
-//! leaves. Only ever appended to; it never holds a token. A line is an [`AuditEntry`].
+//! The audit file: one JSON line for each request that was refused, and two for each that was
+//! permitted. The first of the two is on the disk before any byte of the request leaves. The
+//! file is only appended to and never holds a token. A line is an [`AuditEntry`].
 
 use std::{
     fs::{self, File},
@@ -39,7 +39,7 @@ pub struct AuditError {
     cause: io::Error,
 }
 
-/// What the first line of an audit has, whatever its version.
+/// The fields that the first line of an audit has in every version.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct FirstLine {
@@ -56,11 +56,11 @@ struct FirstLine {
 }
 
 impl AuditFile {
-    /// Opens an audit for appending, and creates it where it is missing,
-    /// readable by nobody else. The run is the journal's.
+    /// Opens an audit for appending, and creates it if it is missing, readable only by this
+    /// user. `run` is the run's id in the ledger.
     ///
     /// # Errors
-    /// It cannot be written, or the file holds something else.
+    /// The file cannot be written, or has other content.
     pub fn open(path: &Path, run: Uuid, plugin_sha256: &str) -> Result<Self, AuditError> {
         let open = || {
             refuse_other(path)?;
@@ -78,9 +78,9 @@ impl AuditFile {
     }
 }
 
-/// Refuses a file that has content of another kind: a list, or notes.
+/// Rejects a file with other content, such as a list or notes.
 fn refuse_other(path: &Path) -> io::Result<()> {
-    // A device or a pipe keeps nothing, and reading it could block.
+    // A device or a pipe stores nothing, and reading it could block.
     let holds = fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() > 0);
     if !holds {
         return Ok(());

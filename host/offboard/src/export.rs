@@ -1,5 +1,5 @@
-//! Exports a run that is on record: each order with its requests, its answers and its history,
-//! as JSON Lines or CSV. Reads the ledger only; a front end chooses the file.
+//! Exports a recorded run: each order with its requests, answers and history, as JSON Lines or
+//! CSV. Reads only the ledger; a front end chooses the file.
 
 use std::io::{self, Write};
 
@@ -12,10 +12,10 @@ use crate::{
     text::clean_json,
 };
 
-/// How many orders are read at once, with all that belongs to them.
+/// The number of orders that are read at once, with their requests and history.
 const BATCH: u32 = 100;
 
-/// An export ended early; what was written before is incomplete.
+/// An export ended early; the output is incomplete.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ExportError {
@@ -27,8 +27,8 @@ pub enum ExportError {
     Write(#[from] io::Error),
 }
 
-/// Writes a run as JSON Lines: one [`ExportedOrder`] a line, in the order of the run. `hint`
-/// says what to do next about a problem, in the words of the front end.
+/// Writes a run as JSON Lines: one [`ExportedOrder`] per line, in the order of the run. `hint`
+/// returns the front end's advice on a problem.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -63,8 +63,8 @@ pub async fn json_lines(
     Ok(())
 }
 
-/// Writes a run as CSV (RFC 4180): a head, and one line for each order. What a spreadsheet would
-/// take for a formula is marked as text.
+/// Writes a run as CSV (RFC 4180): a header, and one line for each order. Cells that a
+/// spreadsheet would treat as a formula are marked as text.
 ///
 /// # Errors
 /// The ledger cannot be read, or `out` cannot be written.

@@ -1,4 +1,4 @@
-//! Takes devices out of Microsoft Defender for Endpoint: many calls, durably.
+//! Offboards devices from Microsoft Defender for Endpoint: many calls, with a durable record.
 //!
 //! [`run`] drives orders through the sandbox, within the service's quotas
 //! ([`rate_limit`]), and records each step in the [`ledger`] before the next one. The

@@ -1,5 +1,5 @@
-//! A file of JSON lines that only grows: each is on the disk before anything
-//! else happens, and holds nothing that a terminal would obey.
+//! A file of JSON lines that is only appended to. Each line is on the disk before anything
+//! else happens, and has no characters that a terminal would interpret.
 
 use std::{
     fs::{self, File, Metadata, OpenOptions},
@@ -11,14 +11,14 @@ use serde::Serialize;
 
 use crate::text::clean_json;
 
-/// An open file of lines.
+/// An open file of JSON lines.
 #[derive(Debug)]
 pub(crate) struct Lines {
     file: File,
-    /// Whether the last line may have no end.
+    /// Whether the last line may be incomplete.
     torn: bool,
-    /// The file in which its lines must be found; `None` for a device or a pipe, which
-    /// keeps nothing.
+    /// The file that must contain the written lines; `None` for a device or a pipe, which
+    /// stores nothing.
     kept: Option<Kept>,
 }
 
@@ -31,17 +31,17 @@ struct Kept {
 }
 
 impl Lines {
-    /// Opens it for appending, and creates it where it is missing, readable by
-    /// nobody else.
+    /// Opens a file for appending, and creates it if it is missing, readable only by this
+    /// user.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         options.create(true).append(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        // The working folder may change.
+        // Absolute, because the working folder may change.
         let path = absolute(path)?;
         let mut file = options.read(true).open(&path)?;
-        // A line that a crash tore must not swallow the next one.
+        // Ends a line that a crash left incomplete, so that it does not swallow the next one.
         if torn(&mut file)? {
             file.write_all(b"\n")?;
         }
@@ -58,16 +58,16 @@ impl Lines {
         })
     }
 
-    /// Adds a line. Fails if the line cannot be found by the name of the file.
+    /// Appends a line. Fails if the file with this name does not contain the line.
     pub(crate) fn append(&mut self, line: &impl Serialize) -> io::Result<()> {
         let mut text = clean_json(&serde_json::to_string(line)?);
         text.push('\n');
         if self.torn {
             text.insert(0, '\n');
         }
-        // Until it is known to be whole.
+        // Until the line is known to be complete.
         self.torn = true;
-        // One write, so that two processes cannot mix their lines.
+        // One write, which prevents a race: two processes must not mix their lines.
         self.file.write_all(text.as_bytes())?;
         self.torn = false;
         self.file.sync_data()?;
@@ -79,7 +79,7 @@ impl Lines {
 }
 
 impl Kept {
-    /// A file that was removed, replaced or emptied has lost what was written.
+    /// Checks that the file was not removed, replaced or emptied, which would lose the lines.
     fn check(&mut self, file: &File, written: u64) -> io::Result<()> {
         let open = file.metadata()?;
         let is_there = fs::metadata(&self.path).is_ok_and(|named| is_same(&open, &named));
@@ -101,13 +101,13 @@ fn is_same(open: &Metadata, named: &Metadata) -> bool {
     open.nlink() > 0 && (open.dev(), open.ino()) == (named.dev(), named.ino())
 }
 
-/// On other systems an open file has no number: only check that its name exists.
+/// On other systems an open file has no inode: only check that its name exists.
 #[cfg(not(unix))]
 fn is_same(_: &Metadata, named: &Metadata) -> bool {
     named.is_file()
 }
 
-/// Whether the last line has no end.
+/// Whether the last line is incomplete.
 fn torn(file: &mut File) -> io::Result<bool> {
     if file.metadata()?.len() == 0 {
         return Ok(false);

@@ -1,6 +1,5 @@
-//! The members of a JSON object as they stand there, unread, in their order. Of
-//! two with one name, two readers could take two different ones: who reads here
-//! sees both, and says what that means.
+//! The members of a JSON object as written, unparsed and in order. If a name is repeated, two
+//! parsers could use different members. So the caller gets both, and decides.
 
 use std::fmt;
 
@@ -10,15 +9,14 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-/// More members than anybody here asks of one object.
+/// The most members that are read from one object.
 const MAX_MEMBERS: usize = 1000;
 
-/// Members, by their names as they are written.
+/// Members by their names as written.
 pub type Members<'a> = Vec<(String, &'a RawValue)>;
 
-/// Of a text that is one object, the members whose names are wanted; none where
-/// it is not, or has too many of them. Whatever else is in it is passed over,
-/// and takes no memory.
+/// The members with the wanted names, if the text is one object; `None` if it is not, or has
+/// too many of them. Other members are skipped and take no memory.
 pub fn members<'a>(json: &'a str, wanted: impl Fn(&str) -> bool) -> Option<Members<'a>> {
     let mut json = serde_json::Deserializer::from_str(json);
     let members = json.deserialize_map(Object(wanted)).ok()?;

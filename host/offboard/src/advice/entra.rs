@@ -1,9 +1,9 @@
-//! What Entra ID's error codes mean (Microsoft's reference of authentication error
-//! codes).
+//! Entra ID's error codes (Microsoft's reference of authentication error codes), and the
+//! remedy for each.
 
 use serde::Serialize;
 
-/// What to do about a sign-in that Entra ID refused.
+/// The remedy for a sign-in that Entra ID refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -12,22 +12,22 @@ pub enum SignInRemedy {
     CorrectSecret,
     /// The client secret has expired: make a new one.
     RenewSecret,
-    /// The tenant does not know the app: check both, and the cloud.
+    /// The tenant does not know the app: check the tenant, the app and the cloud.
     CheckClient,
-    /// The authority does not know the tenant: check it, and the cloud.
+    /// The authority does not know the tenant: check the tenant and the cloud.
     CheckTenant,
-    /// The tenant does not know the resource: check the licence, and the cloud.
+    /// The tenant does not know the resource: check the licence and the cloud.
     CheckLicence,
-    /// No tokens are issued for the resource: check it.
+    /// No tokens are issued for the resource: check the resource.
     CheckResource,
     /// The app registration does not know the signing key: upload the certificate.
     UploadCertificate,
-    /// The signed statement is not accepted: check the clock, and a federated
-    /// statement's issuer, subject and audience.
+    /// The assertion is not accepted: check the clock, and a federated assertion's issuer,
+    /// subject and audience.
     CheckAssertion,
-    /// No federated credential fits: compare issuer, subject and audience.
+    /// No federated credential matches: compare issuer, subject and audience.
     CheckFederation,
-    /// The app registration wants a proof of the app's.
+    /// The app registration requires a client secret or an assertion of the app.
     AddProof,
     /// The app is disabled in the tenant: enable it.
     EnableApp,
@@ -35,24 +35,24 @@ pub enum SignInRemedy {
     Agree,
     /// Consent is missing: add the permission and consent to it.
     Consent,
-    /// A policy of conditional access blocks the sign-in.
+    /// A conditional access policy blocks the sign-in.
     CheckConditionalAccess,
-    /// The user is unknown or disabled, or has another password.
+    /// The user is unknown or disabled, or the password has changed.
     CheckUser,
-    /// More proof of the user is wanted: sign in again.
+    /// More proof of the user is required: sign in again.
     ProveUser,
     /// The code was not entered in time: start again.
     EnterCodeSooner,
-    /// The sign-in was revoked or has ended: sign in again.
+    /// The sign-in was revoked or has expired: sign in again.
     SignInAgain,
     /// A temporary fault, or an account of another tenant: try again.
     TryAgain,
-    /// The code is not known here: read Entra ID's explanation.
+    /// This version does not know the code: read Entra ID's explanation.
     ReadExplanation,
 }
 
 impl SignInRemedy {
-    /// What to do about a code, for example `AADSTS7000215`.
+    /// The remedy for a code, for example `AADSTS7000215`.
     ///
     /// ```
     /// use offboard::advice::SignInRemedy;

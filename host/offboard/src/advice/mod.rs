@@ -1,5 +1,5 @@
-//! What to do about a problem, as data. A front end turns it into words, with the
-//! names of its own settings and commands.
+//! The remedy for a problem, as data. A front end turns it into text, with the names of its
+//! own settings and commands.
 
 mod entra;
 
@@ -12,31 +12,31 @@ use crate::{
 
 pub use entra::SignInRemedy;
 
-/// What to do about a problem.
+/// The remedy for a problem.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Remedy {
     /// Use a machine id: 40 hexadecimal digits.
     CheckMachineId,
-    /// Give a comment: the service keeps it.
+    /// Give a comment: the service records it.
     GiveComment,
     /// Use a tag of 1 to 200 characters, without control characters and without white
     /// space at either end.
     CheckTag,
-    /// Do what Entra ID's error code says.
+    /// Follow the remedy for Entra ID's error code.
     SignIn(SignInRemedy),
     /// Repair the credential's settings, or sign in another way.
     RepairCredential,
-    /// Name the right tenant: the token is of another one.
+    /// Configure the right tenant: the token belongs to another one.
     UseRightTenant,
-    /// Check the network, and the names of the API and of the authority.
+    /// Check the network, and the host names of the API and of the authority.
     CheckConnection,
-    /// Get a fresh token: this one has ended.
+    /// Get a new token: this one has expired.
     RenewToken,
-    /// Check the licence: a fresh token is refused, too.
+    /// Check the licence: a new token is refused, too.
     CheckLicence {
-        /// What the token says.
+        /// The token's claims.
         token: Option<TokenSummary>,
     },
     /// Grant a permission, or use the right audience.
@@ -45,75 +45,75 @@ pub enum Remedy {
         purpose: Purpose,
         /// Whether the token carries the permission already.
         is_granted: bool,
-        /// What the token says.
+        /// The token's claims.
         token: Option<TokenSummary>,
     },
-    /// Find the machine: the service does not show it to this token.
+    /// Find the machine: the service does not show it with this token.
     FindMachine {
-        /// Whether the token is a user's, who sees the machines of the user's own device
-        /// groups alone.
+        /// Whether the token is delegated. Such a token shows only machines of the user's
+        /// device groups.
         is_delegated: bool,
     },
     /// Choose one of the machines of this name by its id.
     ChooseMachine,
-    /// Remove the machine by another means: the service does not offboard it.
+    /// Remove the machine by other means: the service cannot offboard it.
     UseAnotherMeans,
     /// Track the offboarding that is in progress.
     TrackExisting,
-    /// Repeat it later: it was not carried out.
+    /// Repeat the request later: it was not carried out.
     RetryAfter {
-        /// After so many seconds, if the service said so.
+        /// The delay in seconds, if the service named one.
         seconds: Option<u64>,
     },
     /// Repeat the read: nothing was changed.
     RetryRead,
-    /// Find out whether it was carried out, before it is repeated.
+    /// Find out whether the request was carried out before it is repeated.
     ReconcileFirst,
-    /// Inspect the plugin: it asked for more than was ordered.
+    /// Inspect the plugin: it attempted a request that was not ordered.
     InspectPlugin,
     /// Repeat the request: it was not sent. Check the network.
     RetryRequest,
     /// Check the network, then repeat the read.
     CheckNetwork,
-    /// Order it again: the run ended before its turn.
+    /// Order the offboarding again: the run ended before the request.
     OrderAgain,
     /// Inspect the plugin and its limits: it failed.
     CheckPlugin,
-    /// Repair the ledger, or do without it for one machine.
+    /// Repair the ledger, or offboard one machine without it.
     RepairLedger,
     /// Read about the earlier offboarding. If the machine was onboarded since, allow
     /// another one.
     ReadEarlier,
-    /// Check whether the machine is in use again. If it is to be offboarded all the same,
+    /// Check whether the machine is in use again. If it is to be offboarded nevertheless,
     /// allow another offboarding.
     CheckUse,
-    /// Ask about the earlier order again, or allow another one.
+    /// Query the earlier order again, or allow another one.
     AskAgain,
-    /// Look at the machine: the service does not list the action any more.
+    /// Check the machine: the service does not list the action any more.
     CheckMachine,
-    /// Reconcile the earlier run: its request may be on its way.
+    /// Reconcile the earlier run: its request may be in flight.
     ReconcileEarlier,
-    /// Make room for the audit, or name another file.
+    /// Free space for the audit file, or configure another file.
     RepairAudit,
     /// Check the action id.
     CheckActionId,
-    /// Onboard the device again: what has ended cannot be cancelled.
+    /// Onboard the device again: a completed action cannot be cancelled.
     Onboard,
-    /// Offboard the machine first: there is nothing to show or to cancel.
+    /// Offboard the machine first: it has no offboarding to show or to cancel.
     OffboardFirst,
-    /// Correct the line: its id and its name are of two machines.
+    /// Correct the line: its id and its name belong to two machines.
     CorrectEntry,
-    /// Have the policy changed by those who keep it.
+    /// Ask the owners of the policy to change it.
     ReviewPolicy,
     /// Remove the duplicate, or one of two comments.
     RemoveDuplicate,
-    /// Set the tag by hand, if it is missing: setting it again changes nothing.
+    /// Set the tag manually if it is missing: setting it again changes nothing.
     SetTag,
     /// Read the service's explanation, and quote its tracking id to Microsoft's support.
     AskSupport,
 }
 
-/// What a permission is for.
+/// The purpose of a permission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Purpose {
@@ -125,16 +125,16 @@ pub enum Purpose {
     Tag,
 }
 
-/// What a token says of itself. Never the token.
+/// The claims of a token, without the token itself.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct TokenSummary {
-    /// The resource that it is for.
+    /// The audience of the token.
     pub audience: Option<String>,
-    /// The permissions that it carries.
+    /// The permissions in the token.
     pub permissions: Vec<String>,
-    /// Whether it is a user's.
+    /// Whether the token is delegated.
     pub is_delegated: bool,
 }
 
@@ -148,7 +148,7 @@ impl From<&TokenClaims> for TokenSummary {
     }
 }
 
-/// What to do about a problem. The token's claims show the likeliest cause.
+/// The remedy for a problem. The token's claims show the likeliest cause.
 ///
 /// ```
 /// use offboard::{
@@ -217,7 +217,7 @@ pub fn remedy(problem: &Problem, claims: Option<&TokenClaims>) -> Remedy {
     }
 }
 
-/// What to do about a tag that was not set.
+/// The remedy for a tag that was not set.
 #[must_use]
 pub fn tag_remedy(problem: &Problem, claims: Option<&TokenClaims>) -> Remedy {
     match problem.kind {

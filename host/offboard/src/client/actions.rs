@@ -11,7 +11,7 @@ use crate::{
 };
 
 impl Client {
-    /// The id of the one machine with this id or name.
+    /// The id of the machine with this id or name.
     ///
     /// # Errors
     /// No machine has the name, or several have it; or the service cannot be read.
@@ -48,7 +48,7 @@ impl Client {
     /// The action with this id.
     ///
     /// # Errors
-    /// There is no token or no such action, or the service cannot be read.
+    /// There is no token, the action does not exist, or the service cannot be read.
     pub async fn action(&self, id: &ActionId) -> Result<MachineAction, Problem> {
         self.check_token()?;
         let action = self.runner().action(id).await;
@@ -64,7 +64,7 @@ impl Client {
     /// The newest offboarding of a machine, in any state.
     ///
     /// # Errors
-    /// There is no token or no offboarding, or the service cannot be read.
+    /// There is no token, the machine has no offboarding, or the service cannot be read.
     pub async fn newest_offboarding(&self, machine: &MachineId) -> Result<MachineAction, Problem> {
         self.check_token()?;
         let listing = self.runner().offboardings(&[machine]).await?;
@@ -72,11 +72,11 @@ impl Client {
         newest.ok_or_else(|| no_offboarding(machine))
     }
 
-    /// The offboarding of a machine that has not ended, so that it can be cancelled.
+    /// The unfinished offboarding of a machine, which can be cancelled.
     ///
     /// # Errors
-    /// There is no token, no offboarding, or none that has not ended; or the service cannot
-    /// be read.
+    /// There is no token, the machine has no unfinished offboarding, or the service cannot be
+    /// read.
     pub async fn pending_offboarding(&self, machine: &MachineId) -> Result<ActionId, Problem> {
         self.check_token()?;
         let listing = self.runner().offboardings(&[machine]).await?;
@@ -98,12 +98,12 @@ impl Client {
         })
     }
 
-    /// Checks that an action is an offboarding: no other action may be cancelled with it.
-    /// If the token may not read actions, the caller's word has to do.
+    /// Checks that an action is an offboarding, so that no other action is cancelled. If the
+    /// token may not read actions, nothing is checked.
     ///
     /// # Errors
-    /// It is another kind of action, there is no such action or no token, or the service
-    /// cannot be read.
+    /// It is another type of action, the action does not exist, there is no token, or the
+    /// service cannot be read.
     pub async fn check_is_offboarding(&self, id: &ActionId) -> Result<(), Problem> {
         match self.action(id).await {
             Ok(action) if action.action_type != ActionType::Offboard => {
@@ -120,9 +120,9 @@ impl Client {
         }
     }
 
-    /// The order of a machine in the ledger that the service may not list yet: its outcome
-    /// is unknown, or `is_listed` is false. An offboarding that is not listed may have been
-    /// carried out all the same.
+    /// The order of a machine in the ledger that the service may not list yet: its outcome is
+    /// unknown, or `is_listed` is false. An offboarding that is not listed may have been
+    /// carried out nevertheless.
     ///
     /// # Errors
     /// The ledger cannot be read.

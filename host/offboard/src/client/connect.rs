@@ -30,7 +30,7 @@ const MAX_AUTHORITIES: u64 = 16 * 1024 * 1024;
 pub enum Recording {
     /// In the ledger.
     Ledger,
-    /// Only its calls, for the quota; in memory if the ledger cannot be written.
+    /// Only the calls are recorded, for the quota; in memory if the ledger cannot be written.
     Calls,
     /// In memory: the user decided that nothing is recorded.
     Nowhere,
@@ -40,7 +40,7 @@ pub enum Recording {
 pub struct ConnectOptions {
     /// The name of the operation, for the record of the session.
     pub command: &'static str,
-    /// Where it records its work.
+    /// Where the client records its work.
     pub recording: Recording,
     /// Other files that the caller reads and writes.
     pub files: Files,
@@ -48,15 +48,15 @@ pub struct ConnectOptions {
     pub grace: Duration,
     /// The number of requests that may be in flight at the same time, at least 1.
     pub jobs: usize,
-    /// Receives what a person may have to act on.
+    /// Receives what a user may have to act on.
     pub observer: Arc<dyn Observer>,
     /// Stops the client: requests in flight are finished, and nothing more is sent.
     pub stop: CancellationToken,
 }
 
 impl ConnectOptions {
-    /// For an operation of this name, recorded in the ledger, with a grace time of 30 s
-    /// and 4 requests in flight at most.
+    /// Options for an operation with this name: recorded in the ledger, with a grace time of
+    /// 30 s and at most 4 requests in flight.
     #[must_use]
     pub fn new(command: &'static str) -> Self {
         Self {
@@ -71,7 +71,7 @@ impl ConnectOptions {
     }
 }
 
-/// What a connection consists of.
+/// The parts of a connection.
 pub(super) struct Connected {
     pub(super) runner: Runner,
     pub(super) claims: Option<TokenClaims>,
@@ -96,7 +96,7 @@ pub(super) async fn connect(
     let service = config.service()?;
     check_files(config, files, recording)?;
     let mut connection = network(config, &service)?;
-    // A plugin from a file takes time to compile, and the authority to answer.
+    // Compiling a plugin from a file takes time, and the authority's answer does, too.
     let (plugin, watching) = (config.plugin_settings().clone(), Arc::clone(&observer));
     let component = tokio::select! {
         loaded = spawn_blocking(move || component(&plugin, &*watching)) => match loaded {
@@ -135,7 +135,7 @@ pub(super) async fn connect(
     who.application = claims
         .as_ref()
         .and_then(|claims| claims.application.clone());
-    // Without a token nothing is sent, and its tenant is not known.
+    // Without a token nothing is sent, and the tenant is unknown.
     let recording = if missing.is_some() {
         Recording::Nowhere
     } else {
@@ -163,10 +163,10 @@ pub(super) async fn connect(
     })
 }
 
-/// The way to the service, without a credential.
+/// The network settings for the service, without a credential.
 ///
 /// # Errors
-/// A proxy of the environment or the certificates to trust cannot be used.
+/// A proxy of the environment or the additional certificates cannot be used.
 pub(crate) fn network(config: &Config, service: &Service) -> Result<Connection, ConnectError> {
     let proxies = config.proxies()?;
     let allowed = config.allow_address().map(|ranges| ranges.value.clone());
@@ -186,10 +186,10 @@ pub(crate) fn network(config: &Config, service: &Service) -> Result<Connection, 
     })
 }
 
-/// Signs in, for the first time of a client.
+/// The first sign-in of a client.
 ///
 /// # Errors
-/// There is no credential, or it gives no token.
+/// There is no credential, or the sign-in fails.
 pub(crate) async fn sign_in(
     config: &Config,
     service: &Service,
@@ -213,7 +213,7 @@ pub(crate) async fn sign_in(
     }
 }
 
-/// More about a managed identity that gives no token.
+/// Adds advice to the problem of a managed identity.
 fn of_identity(config: &Config, kind: &ProblemKind, observer: &dyn Observer) -> String {
     let implied = config.implied_identity();
     let auth = config.chosen_auth().map(|auth| auth.value);
@@ -245,7 +245,8 @@ fn without_credential(error: CredentialError, observer: &dyn Observer) -> Proble
     problem
 }
 
-/// A session of the ledger; or of one in memory, and the reason for that.
+/// A session of the ledger. If the ledger cannot be written: a session in memory, and the
+/// error.
 async fn session(
     config: &Config,
     who: &SessionInfo,
@@ -270,7 +271,7 @@ async fn session(
     Ok((Session::begin(&ledger, who, command).await?, why))
 }
 
-/// For the record: who sends, and with what.
+/// The session info for the record: user, plugin, service and sign-in.
 #[must_use]
 pub(crate) fn who(config: &Config, plugin_sha256: &str, service: &Service) -> SessionInfo {
     let names = ["USER", "USERNAME", "LOGNAME"].into_iter();
@@ -308,7 +309,7 @@ pub fn component(
     Ok(component)
 }
 
-/// The rate limiter of a session, which reports its waits.
+/// The rate limiter of a session. It reports its waits.
 #[must_use]
 pub(crate) fn rate_limiter(
     config: &Config,

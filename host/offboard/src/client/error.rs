@@ -12,31 +12,31 @@ use crate::{
 
 /// A client cannot connect. Nothing was sent.
 ///
-/// A missing token is none of these: [`Client::problem`](super::Client::problem) has it.
+/// A missing token is not an error here: see [`Client::problem`](super::Client::problem).
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// The settings do not belong together.
+    /// The settings are inconsistent.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// A file that is written is another file of the client.
+    /// Two files of the client are the same, and one of them is written.
     #[error(transparent)]
     SharedFile(#[from] SharedFile),
-    /// The certificates to trust cannot be used.
+    /// The additional certificates cannot be used.
     #[error("{}", mask::path(path))]
     Authorities {
         /// Their file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         #[source]
         source: AuthoritiesError,
     },
-    /// The plugin of a file cannot be used.
+    /// A plugin from a file cannot be used.
     #[error("{}", mask::path(path))]
     Plugin {
         /// Its file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         #[source]
         source: ComponentError,
     },
@@ -64,7 +64,7 @@ pub enum ConnectError {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum AuthoritiesError {
-    /// The file cannot be read, or others can write it.
+    /// The file cannot be read, or other users can write it.
     #[error(transparent)]
     File(#[from] TrustedFileError),
     /// It has no certificates.
@@ -73,7 +73,7 @@ pub enum AuthoritiesError {
 }
 
 impl ConnectError {
-    /// A plugin's error, with its file unless the error names that itself.
+    /// A plugin's error, with the file unless the error already names it.
     pub(super) fn plugin(path: &Path, source: ComponentError) -> Self {
         match source {
             ComponentError::File(..) => Self::PluginFile(source),

@@ -22,11 +22,11 @@ use crate::{
 };
 
 impl Client {
-    /// Executes a confirmed plan: records the confirmation, sends the requests, settles
+    /// Executes a confirmed plan: records the confirmation, sends the requests, reconciles
     /// unknown outcomes by querying the service, and tracks the actions for at most
-    /// `tracking`. Without that, only actions of a resumed run are queried, once.
+    /// `tracking`. If it is `None`, only actions of a resumed run are queried, once.
     ///
-    /// It runs in a task of its own, so that a slow reader of its events delays nothing.
+    /// The execution runs in its own task, so that a slow reader of its events delays nothing.
     ///
     /// # Panics
     /// Outside a Tokio runtime.
@@ -37,7 +37,8 @@ impl Client {
         let client = self.clone();
         let runner = self.runner().child();
         let stop = runner.stop_token().clone();
-        // `Client::end` waits for it. It is taken here, so that it cannot come too late.
+        // Prevents a race: `Client::end` waits for this lock, so it is taken before the task
+        // starts.
         let executing = Arc::clone(&self.0.executing).try_read_owned();
         let task = tokio::spawn(async move {
             let _executing = executing;
@@ -101,12 +102,12 @@ impl Client {
             });
             runner.track(plan.run(), tracking, events).await?;
         }
-        // The offboarding may have ended long ago: the machine may have reported since.
+        // The offboarding may have ended long ago, and the machine may have been seen since.
         Ok(runner.check_succeeded(plan.run(), &succeeded).await?)
     }
 }
 
-/// A run that is executed. As a stream, it yields the events, and ends with the execution.
+/// A run in execution. As a stream, it yields the events, and ends with the execution.
 ///
 /// Dropping it does not stop the execution: use [`Run::stop`] or [`Run::abort_handle`].
 /// [`Client::end`] stops it and waits for it.
@@ -120,24 +121,24 @@ pub struct Run {
     client: Client,
 }
 
-/// What a run's orders have come to.
+/// The result of a run.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct RunSummary {
     /// The id of the run.
     pub id: Uuid,
-    /// How many of its orders are in which state.
+    /// The number of its orders in each state.
     pub counts: OrderCounts,
 }
 
-/// A run was not executed to its end. Every order has its state in the ledger.
+/// A run was not executed to its end. The ledger has the state of every order.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum RunError {
     /// The ledger cannot be used, so nothing more was sent.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    /// The plan is another client's. Nothing was sent.
+    /// The plan belongs to another client. Nothing was sent.
     #[error("the run was planned by another client")]
     AnotherClient,
     /// The run was aborted.

@@ -1,4 +1,4 @@
-//! The files of a client: no file that is written may be another one that is used.
+//! The files of a client. A file that is written must not be another file in use.
 
 use std::path::PathBuf;
 
@@ -8,8 +8,7 @@ use crate::{
     outputs::{Files, SharedFile},
 };
 
-/// Checks that no file that is written is another file of the caller, or one that the
-/// connection uses.
+/// Checks that no file that is written is another file of the caller or of the connection.
 ///
 /// # Errors
 /// Two of them are the same file.

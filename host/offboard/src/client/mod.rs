@@ -1,7 +1,7 @@
-//! A connection to the service, with everything that its use needs: the plugin in its
-//! sandbox, the credential, the rate limits and the ledger.
+//! A client: the connection to the service with the plugin in its sandbox, the credential, the
+//! rate limiter and the ledger.
 //!
-//! A client plans ([`Client::plan`], [`Client::reopen`]), a person or a program confirms
+//! A client plans ([`Client::plan`], [`Client::reopen`]), a user or a program confirms
 //! ([`Plan::confirm`](crate::plan::Plan::confirm)), and the client executes
 //! ([`Client::execute`]). There is no other way to send an offboarding.
 
@@ -60,11 +60,11 @@ struct Inner {
     missing: OnceLock<Problem>,
     unrecorded: Option<LedgerError>,
     who: SessionInfo,
-    /// Whether a run has the id of the session.
+    /// Whether a run already has the session's id.
     has_planned: AtomicBool,
-    /// Each run that is executed holds it for reading.
+    /// Each execution of a run holds this lock for reading.
     executing: Arc<RwLock<()>>,
-    /// The request ids of its own runs.
+    /// The request ids of this client's runs.
     requested: Mutex<HashSet<String>>,
 }
 
@@ -78,8 +78,8 @@ impl fmt::Debug for Client {
 impl Client {
     /// Loads the plugin, signs in, and opens the ledger.
     ///
-    /// A missing token is no error: [`Client::problem`] has it, and each order of a plan
-    /// is recorded as not sent. The same holds for a ledger that cannot be written.
+    /// A missing token is not an error: [`Client::problem`] returns it, and each order of a
+    /// plan is recorded as not sent. The same holds for a ledger that cannot be written.
     ///
     /// # Errors
     /// See [`ConnectError`].
@@ -88,8 +88,8 @@ impl Client {
         Ok(Self::new(connected))
     }
 
-    /// A client of parts that the caller has: a sandbox, a connection with its credential,
-    /// a session, and the limits.
+    /// A client with the caller's own parts: a sandbox, a connection with its credential, a
+    /// session, and the limits.
     #[must_use]
     pub fn from_parts(runner: Runner, who: SessionInfo) -> Self {
         Self::new(connect::Connected {
@@ -115,13 +115,13 @@ impl Client {
         }))
     }
 
-    /// What the token says about itself.
+    /// The token's claims.
     #[must_use]
     pub fn claims(&self) -> Option<&TokenClaims> {
         self.0.claims.as_ref()
     }
 
-    /// Who sends, and with what.
+    /// The session info: user, plugin, service and sign-in.
     #[must_use]
     pub fn who(&self) -> &SessionInfo {
         &self.0.who
@@ -133,14 +133,14 @@ impl Client {
         &self.0.runner.connection.api_root
     }
 
-    /// Reads and cancellation.
+    /// The runner, for reads and cancellations.
     #[must_use]
     pub fn runner(&self) -> &Runner {
         &self.0.runner
     }
 
-    /// The session of the ledger. Its writers are the steps of a run: no caller may skip
-    /// one.
+    /// The session of the ledger. Only the steps of a run write with it, so that no caller can
+    /// skip a step.
     pub(crate) fn session(&self) -> &Session {
         &self.0.runner.session
     }
@@ -156,34 +156,34 @@ impl Client {
         self.stop_token().cancel();
     }
 
-    /// Cancelling it stops the client.
+    /// The cancellation token of the client. Cancelling it stops the client.
     #[must_use]
     pub fn stop_token(&self) -> &CancellationToken {
         self.0.runner.stop_token()
     }
 
-    /// Why there is no token for the service, if there is none.
+    /// Why there is no token for the service; `None` if there is one.
     #[must_use]
     pub fn missing_token(&self) -> Option<&Problem> {
         self.0.missing.get()
     }
 
-    /// Why the ledger cannot be written, if it cannot and the client was to record.
+    /// Why the ledger cannot be written; `None` if it can, or if nothing is to be recorded.
     #[must_use]
     pub fn unrecorded(&self) -> Option<&LedgerError> {
         self.0.unrecorded.as_ref()
     }
 
-    /// Why nothing can be sent: no token, or no ledger.
+    /// Why nothing can be sent: there is no token, or the ledger cannot be written.
     #[must_use]
     pub fn problem(&self) -> Option<Problem> {
         let missing = self.missing_token().cloned();
         missing.or_else(|| self.unrecorded().map(unrecorded))
     }
 
-    /// Restricts the client to the tenant of these machines, if their portal URLs name
-    /// one. If that is not the token's tenant, nothing can be sent: the machine in the
-    /// user's browser is not the machine with this id in the token's tenant.
+    /// Restricts the client to the tenant of these machines, if their portal URLs name one. If
+    /// it differs from the token's tenant, nothing can be sent: the machine in the user's
+    /// browser is not the machine with this id in the token's tenant.
     pub async fn bind_tenant_of(&self, machines: impl IntoIterator<Item = &MachineReference>) {
         let Some(credential) = &self.0.runner.connection.credential else {
             return;
@@ -193,7 +193,7 @@ impl Client {
             .filter_map(|machine| machine.tenant)
             .collect();
         for tenant in tenants {
-            // Every one of them: the first may be the tenant of the token.
+            // All of them: the first may be the tenant of the token.
             if let Err(error) = credential.bind(&tenant.to_string()).await {
                 let message = format!("{error}, by the URL of a machine");
                 let problem = Problem::new(ProblemKind::WrongTenant, Retry::Safe, message);
@@ -202,7 +202,7 @@ impl Client {
         }
     }
 
-    /// Records what is in flight as unknown: the caller ends without waiting for it.
+    /// Records requests in flight as unknown, for a caller that ends without waiting for them.
     ///
     /// # Errors
     /// The ledger cannot be written within 15 s. The next session does it.

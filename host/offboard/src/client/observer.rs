@@ -1,5 +1,5 @@
-//! What a client reports beside the events of a run: what a person at a terminal may have
-//! to act on or to wait for.
+//! What a client reports in addition to the events of a run: what a user at a terminal may
+//! have to act on or wait for.
 
 use std::{io, path::Path, sync::Arc};
 
@@ -14,8 +14,8 @@ use crate::{
 /// Receives what a client reports. Every method may be called from several tasks at the
 /// same time, and must return soon.
 pub trait Observer: Send + Sync + 'static {
-    /// To sign in, a person opens this address and enters this code. With a device code as
-    /// credential, an observer that does not show it makes the sign-in expire.
+    /// Asks the user to open this URL and enter this code to sign in. If an observer does not
+    /// show them, a sign-in by device code times out.
     fn sign_in(&self, _url: &str, _code: &str) {}
 
     /// A plugin from a file is compiled, which takes some seconds.
@@ -27,20 +27,19 @@ pub trait Observer: Send + Sync + 'static {
     /// The next request has to wait.
     fn rate_limited(&self, _wait: Wait) {}
 
-    /// The plugin asked for a request: it is refused, is about to leave, or has ended.
+    /// The plugin attempted a request: it is refused, is about to be sent, or has ended.
     fn request(&self, _entry: &egress::AuditedRequest<'_>) {}
 
-    /// The audit file cannot be written. From now on, no request leaves.
+    /// The audit file cannot be written. From now on, no request is sent.
     fn audit_failed(&self, _error: &io::Error) {}
 
-    /// What the user can do about a credential that is missing. It is appended to the
-    /// message of the problem.
+    /// The remedy for a missing credential. It is appended to the message of the problem.
     fn remedy(&self, _error: &CredentialError) -> Option<String> {
         None
     }
 
-    /// What the user can do if a managed identity gives no token; it may be one that the
-    /// environment named. It is appended to the message of the problem.
+    /// The remedy if a managed identity returns no token; the environment may have named the
+    /// identity. It is appended to the message of the problem.
     fn identity_remedy(&self, _is_named: bool) -> Option<String> {
         None
     }

@@ -1,4 +1,4 @@
-//! From a selection of machines to a plan: recorded, read, and not sent.
+//! Turns a selection of machines into a plan: recorded and read, but not sent.
 
 use std::{
     collections::HashSet,
@@ -19,15 +19,14 @@ use crate::{
     selection::{SelectedMachine, Selection},
 };
 
-/// The longest time for which another process with the same request id may take to
-/// confirm its plan.
+/// How long another process with the same request id may take to confirm its plan.
 const CONFIRMATION_PATIENCE: Duration = Duration::from_secs(10 * 60);
 const CONFIRMATION_PAUSE: Duration = Duration::from_millis(200);
 
-/// Orders that are read from the ledger at once.
+/// The number of orders that are read from the ledger at once.
 const ORDERS_PAGE: u32 = 500;
 
-/// What is to be planned.
+/// What to plan.
 #[derive(Debug, Clone, Default)]
 pub struct PlanRequest {
     /// The machines, with their comments.
@@ -37,19 +36,19 @@ pub struct PlanRequest {
     pub correlate: bool,
     /// The tag that each machine gets right before its offboarding.
     pub tag: Option<Tag>,
-    /// Whether machines are offboarded that this ledger has offboarded before.
+    /// Whether machines are offboarded again that this ledger has offboarded before.
     pub again: bool,
-    /// The caller's key for this request, from 1 to 200 bytes: a second request with the
-    /// same key plans what the first one left undone.
+    /// The caller's key for this request, from 1 to 200 bytes. A second request with the same
+    /// key plans what the first one did not finish.
     pub request_id: Option<String>,
     /// Limits on the number of machines.
     pub guards: Guards,
-    /// Whether a person will see the plan before confirming it. Otherwise a repeated
-    /// request plans only orders that were confirmed before.
+    /// Whether a user will see the plan before it is confirmed. Otherwise a repeated request
+    /// plans only orders that were confirmed before.
     pub will_be_shown: bool,
 }
 
-/// There is no plan. Nothing was sent.
+/// The plan failed. Nothing was sent.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum PlanError {
@@ -73,10 +72,10 @@ pub enum PlanError {
     RequestIdConflict {
         /// The key.
         key: String,
-        /// The run that has it.
+        /// The run with this key.
         run: Uuid,
     },
-    /// Another process has not confirmed its plan with this request id.
+    /// Another process has not confirmed its plan with this request id yet.
     #[error(
         "another process has not confirmed its run with the request id {key:?}: nothing was sent \
          here; try again when it has ended"
@@ -85,7 +84,7 @@ pub enum PlanError {
         /// The key.
         key: String,
     },
-    /// A run is of another tenant, application or API.
+    /// The run belongs to another tenant, application or API.
     #[error(
         "run {} is of tenant {}, application {}, at {}: sign in there to resume it",
         .0.uuid,
@@ -94,7 +93,7 @@ pub enum PlanError {
         .0.api_root
     )]
     OtherAccount(Box<RunRow>),
-    /// The draft is another client's.
+    /// The draft belongs to another client.
     #[error("the run was recorded by another client")]
     AnotherClient,
     /// The caller stopped the client.
@@ -113,8 +112,8 @@ impl Client {
         self.preflight(draft, events).await
     }
 
-    /// Records a run. If an earlier request has the same request id, it is that run, and
-    /// what it left undone is planned again.
+    /// Records a run. If an earlier request has the same request id, returns that run, and
+    /// plans its unfinished orders again.
     ///
     /// # Errors
     /// See [`PlanError`].
@@ -177,7 +176,7 @@ impl Client {
             .extend(key);
     }
 
-    /// The id of the session for its first run: the audit file has it, too.
+    /// The id of the session for its first run, because the audit file has that id, too.
     fn next_run_id(&self) -> Uuid {
         if self.0.has_planned.swap(true, Ordering::Relaxed) {
             Uuid::new_v4()
@@ -186,8 +185,8 @@ impl Client {
         }
     }
 
-    /// A tag is for every machine: a plugin that cannot set one is found out before the
-    /// first request.
+    /// Checks that the plugin can set the tag, before the first request: the tag applies to
+    /// every machine.
     fn expect_tagging(&self, tag: Option<&Tag>) -> Result<(), PlanError> {
         if tag.is_some() && !self.runner().sandbox.can_tag() {
             return Err(PlanError::TaggingUnsupported);
@@ -195,7 +194,7 @@ impl Client {
         Ok(())
     }
 
-    /// Records the run, unless an earlier request with its key did.
+    /// Records the run, unless an earlier request with its key already did.
     async fn record_once(
         &self,
         request: &PlanRequest,
@@ -203,7 +202,7 @@ impl Client {
     ) -> Result<(RunId, Option<Uuid>), PlanError> {
         let session = self.session();
         let key = request.request_id.as_deref();
-        // A ledger in memory has no earlier requests.
+        // An in-memory ledger has no earlier requests.
         let asks = self.problem().is_none();
         let mut waited = Duration::ZERO;
         loop {
@@ -213,7 +212,8 @@ impl Client {
                         let known = self.known(request, run, key).await?;
                         return Ok((run, Some(known.uuid)));
                     }
-                    // Its process is about to send. This client waits for no plan of its own.
+                    // The other process is about to send. This client does not wait for its
+                    // own plan.
                     Some((_, true)) => {
                         if waited >= CONFIRMATION_PATIENCE || self.has_requested(key) {
                             return Err(PlanError::RequestIdBusy {
@@ -236,11 +236,11 @@ impl Client {
             let tag = request.tag.as_ref();
             let planned = session.plan(id, key, request.again, tag, orders).await;
             if let Some(error) = invalid {
-                // The draft is never confirmed.
+                // The draft will not be confirmed.
                 return Err(error.into());
             }
             match planned {
-                // Another process was first, since the query.
+                // Another process recorded the key after the query (a race).
                 Err(error) if asks && matches!(error.kind(), LedgerErrorKind::Requested) => {}
                 planned => {
                     let run = planned?;
@@ -251,7 +251,7 @@ impl Client {
         }
     }
 
-    /// The run with this key, if it is about the same machines for the same reasons.
+    /// The run with this key, if it has the same machines and comments.
     async fn known(
         &self,
         request: &PlanRequest,
@@ -298,7 +298,7 @@ impl Client {
                 let recorded = &entry.order;
                 let order = orders.next().transpose()?;
                 let is_same = order.is_some_and(|order| {
-                    // The ids of the run are in comments that are correlated.
+                    // Correlated comments contain the ids of the run.
                     order.target == *recorded.target() && order.comment == *recorded.comment()
                 });
                 if !is_same {
@@ -334,7 +334,8 @@ impl Client {
             let runner = self.runner();
             problem = runner.preflight(draft.run, draft.again, events).await?;
             if let Some(problem) = problem.clone() {
-                // Every machine would meet it, and the policy has not seen all of them.
+                // Every machine would have the same problem, and the policy was not applied to
+                // all of them.
                 events.send(Event::Stopped { problem });
             }
         }
@@ -359,7 +360,7 @@ impl Client {
     }
 }
 
-/// The orders of a run, one after the other: they are not all in memory.
+/// The orders of a run, read in pages: they need not all fit into memory.
 fn orders(
     selection: &Selection,
     correlate: bool,

@@ -1,4 +1,4 @@
-//! What an earlier run left undone, as a plan.
+//! Plans the unfinished orders of an earlier run.
 
 use super::{Client, PlanError};
 use crate::{
@@ -8,28 +8,28 @@ use crate::{
     plan::{Draft, GuardError, Guards, Origin},
 };
 
-/// Orders that are read from the ledger at once.
+/// The number of orders that are read from the ledger at once.
 const ORDERS_PAGE: u32 = 500;
 
-/// The runs that are not finished.
+/// Unfinished runs.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Unfinished {
-    /// Those of the client's tenant, application and API, oldest first.
+    /// The runs of the client's tenant, application and API, oldest first.
     pub runs: Vec<RunRow>,
-    /// The number of those of others.
+    /// The number of runs of other accounts.
     pub others: u64,
 }
 
 /// How runs are resumed.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ResumeOptions {
-    /// Whether each order with an unknown outcome is sent once more if the service lists
-    /// no action of it after the grace time. Its first request may have been carried out.
+    /// Whether each order with an unknown outcome is sent once more if the service lists no
+    /// action for it after the grace time. Its first request may have been carried out.
     pub resend_unknown: bool,
-    /// Limits on the number of machines, of all runs together.
+    /// Limits on the number of machines, for all runs together.
     pub guards: Guards,
-    /// Whether a person will see the plans before confirming them. Otherwise they contain
+    /// Whether a user will see the plans before they are confirmed. Otherwise they contain
     /// only orders that were confirmed before.
     pub will_be_shown: bool,
 }
@@ -49,13 +49,13 @@ impl Reopened {
         &self.drafts
     }
 
-    /// The number of machines that all of them would send a request for.
+    /// The total number of machines to which the runs would send a request.
     #[must_use]
     pub fn machines(&self) -> u64 {
         self.machines
     }
 
-    /// Whether all of them may be confirmed in advance.
+    /// Checks that all runs may be confirmed in advance.
     ///
     /// # Errors
     /// They have more machines than the guards allow.
@@ -65,11 +65,11 @@ impl Reopened {
 }
 
 impl Client {
-    /// The run with this id, the beginning of an id, or `last`; without one, all runs that
-    /// are not finished.
+    /// The run with this id, the beginning of an id, or `last`. If `None`, all unfinished
+    /// runs.
     ///
     /// # Errors
-    /// The ledger has no such run, or it is of another account.
+    /// The ledger has no such run, or the run belongs to another account.
     pub async fn unfinished(&self, run: Option<&str>) -> Result<Unfinished, PlanError> {
         let session = self.session();
         if let Some(id) = run {
@@ -96,7 +96,7 @@ impl Client {
         Ok(unfinished)
     }
 
-    /// Plans again what these runs did not send.
+    /// Plans the unsent orders of these runs again.
     ///
     /// # Errors
     /// The ledger cannot be used, or the number of machines is not the expected one.
@@ -133,9 +133,9 @@ impl Client {
         })
     }
 
-    /// Plans orders again that were not sent or were rejected: those that were confirmed,
-    /// or all if a person will see the plan. Their machines are read again, because the
-    /// policy or an earlier offboarding may now decide otherwise.
+    /// Plans orders again that were not sent or were rejected: the confirmed ones, or all if a
+    /// user will see the plan. Their machines are read again, because the policy or an earlier
+    /// offboarding may now lead to another decision.
     pub(super) async fn put_back(&self, run: RunId, all: bool) -> Result<(), LedgerError> {
         let session = self.session();
         for state in [State::NotSent, State::Rejected, State::Planned] {
@@ -149,7 +149,7 @@ impl Client {
                     break;
                 };
                 after = last.number;
-                // Someone was asked about them, and did not confirm them.
+                // A user saw these orders and did not confirm them.
                 let is_declined =
                     |entry: &OrderRecord| !all && !entry.confirmed && state == State::Planned;
                 entries.retain(|entry| {

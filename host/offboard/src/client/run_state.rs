@@ -1,4 +1,4 @@
-//! The state of a run, as the ledger has it.
+//! The state of a run in the ledger.
 
 use std::collections::HashSet;
 
@@ -14,8 +14,7 @@ impl Client {
         self.session().is_busy_elsewhere(run).await
     }
 
-    /// The numbers of the run's orders that had an unknown outcome and that this client has
-    /// sent again.
+    /// The numbers of the run's orders whose outcome was unknown and that this client resent.
     ///
     /// # Errors
     /// The ledger cannot be read.

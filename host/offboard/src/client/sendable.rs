@@ -1,6 +1,6 @@
-//! Every future of a client is `Send`, and every type can be shared: a task of a
-//! multi-threaded runtime, a handler of a web server and a Python binding can hold them.
-//! The functions are not called; that they compile is the test.
+//! Compile-time checks: every future of a client is `Send`, and every type is `Sync`, so that
+//! tasks of a multi-threaded runtime, handlers of a web server and Python bindings can hold
+//! them. The functions are never called.
 
 #![allow(dead_code)]
 

@@ -1,20 +1,20 @@
-//! The kinds of credential, and which of them is in force.
+//! The kinds of credential, and which one is used.
 
 use super::{Config, Source, Sourced};
 use crate::{Keyword, identity::cloud::Issuer};
 
-/// The variable by which App Service gives a managed identity.
+/// The variable that App Service sets if there is a managed identity.
 pub(super) const IDENTITY_ENDPOINT: &str = "IDENTITY_ENDPOINT";
 
-/// A kind of credential. Without a choice, the first kind that was given is used,
-/// in this order, as far as `ManagedIdentity`.
+/// A kind of credential. Without an explicit choice, the first kind that is configured is
+/// used, in this order, up to and including `ManagedIdentity`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Auth {
-    /// A ready token in a file.
+    /// A token in a file.
     TokenFile,
-    /// A ready token in a variable.
+    /// A token in a variable.
     Token,
-    /// A token that a program prints.
+    /// A program that prints a token.
     TokenCommand,
     /// An app registration's client secret.
     ClientSecret,
@@ -26,7 +26,7 @@ pub enum Auth {
     ManagedIdentity,
     /// The account that is signed in to the Azure CLI.
     AzureCli,
-    /// A user, by a code that the user types into a browser.
+    /// A user signs in by device code.
     DeviceCode,
 }
 
@@ -75,9 +75,9 @@ impl Keyword for Auth {
 }
 
 impl Config {
-    /// The kind of credential that is in force, and why; `None` if none was
-    /// given. Overrides beat the environment, and the environment beats the
-    /// profile. Within one source, the first kind counts.
+    /// The kind of credential in use, and its source; `None` if no credential is configured.
+    /// Overrides take precedence over the environment, and the environment over the profile.
+    /// Within one source, the first kind is used.
     #[must_use]
     pub fn chosen_auth(&self) -> Option<Sourced<Auth>> {
         let values = &self.values;
@@ -117,11 +117,11 @@ impl Config {
         ]
         .into_iter()
         .flatten()
-        // The first of the nearest.
+        // The first one of the source with the highest precedence.
         .min_by_key(|found| found.source.distance());
-        // The chosen kind counts, unless an override gives a credential and
-        // the kind comes from further away: what is left over in the
-        // environment does not change a profile's.
+        // The explicit choice is used, unless an override configures a credential and the
+        // choice has a lower precedence: a leftover environment variable must not change a
+        // profile's credential.
         let is_override = |found: &Sourced<Auth>| found.source.distance() == 0;
         match (&values.auth, found) {
             (Some(auth), Some(found)) if auth.source.distance() > 0 && is_override(&found) => {
@@ -132,7 +132,7 @@ impl Config {
         }
     }
 
-    /// Who issues the tokens of the credential that is in force.
+    /// The issuer of the tokens of the credential in use.
     #[must_use]
     pub fn issuer(&self) -> Issuer {
         match self.chosen_auth().map(|auth| auth.value) {

@@ -1,4 +1,4 @@
-//! From layers to a configuration.
+//! Builds a configuration from its layers.
 
 use std::{collections::HashMap, ffi::OsString, path::PathBuf};
 
@@ -17,8 +17,8 @@ use super::{
 };
 use crate::connection::Proxies;
 
-/// Takes the layers of a configuration. Nothing is read from the environment of the
-/// process unless the caller passes it.
+/// Collects the layers of a configuration. Environment variables are read only if the caller
+/// passes them.
 #[derive(Debug, Clone, Default)]
 pub struct ConfigBuilder {
     overrides: HashMap<&'static str, Override>,
@@ -26,15 +26,15 @@ pub struct ConfigBuilder {
     secrets: Secrets,
 }
 
-/// Which profile of which file.
+/// The configuration file and the profile name.
 type Place = (Option<Sourced<PathBuf>>, Option<Sourced<String>>);
 
 impl ConfigBuilder {
-    /// Overrides a setting. `name` is what the front end calls it, and the
-    /// [`Source`] that the value gets. A list has several values.
+    /// Overrides a setting. `name` is the front end's name for it; the value gets it as its
+    /// [`Source`]. A list has several values.
     ///
     /// # Errors
-    /// No setting has this key, or only a profile can have it.
+    /// The key is unknown, or only a profile can have the setting.
     pub fn set<T: Into<OsString>>(
         mut self,
         key: &str,
@@ -54,9 +54,9 @@ impl ConfigBuilder {
         Ok(self)
     }
 
-    /// Takes the variables that count: those of settings, those of proxies, and those
-    /// that name the user's folders. Without this, none counts, and there is no default
-    /// configuration file and no default ledger.
+    /// Sets the environment variables: those of settings, those of proxies, and those that
+    /// name the user's folders. Without this call, no variable is used, and there is neither a
+    /// default configuration file nor a default ledger.
     #[must_use]
     pub fn environment(self, environment: Environment) -> Self {
         Self {
@@ -65,14 +65,13 @@ impl ConfigBuilder {
         }
     }
 
-    /// Takes the secrets.
+    /// Sets the secrets.
     #[must_use]
     pub fn secrets(self, secrets: Secrets) -> Self {
         Self { secrets, ..self }
     }
 
-    /// Reads the configuration file, and decides for each setting which layer
-    /// counts.
+    /// Reads the configuration file, and selects the layer of each setting.
     ///
     /// # Errors
     /// The configuration file cannot be used, or a value does not have the form
@@ -107,7 +106,7 @@ impl ConfigBuilder {
         })
     }
 
-    /// The settings of the plugin alone, without a profile.
+    /// Only the settings of the plugin, without a profile.
     ///
     /// # Errors
     /// A value does not have the form of its setting.
@@ -120,9 +119,8 @@ impl ConfigBuilder {
         )
     }
 
-    /// The path of the ledger alone; `None` without a home folder. The
-    /// configuration file is not read if an override or a variable names the
-    /// ledger.
+    /// Only the path of the ledger; `None` without a home directory. The configuration file is
+    /// not read if an override or a variable sets the ledger.
     ///
     /// # Errors
     /// The configuration file cannot be used, or a value contains a secret.

@@ -1,22 +1,23 @@
-//! Settings of the environment that differ from the profile. They count, and may
-//! be left over from something else.
+//! Settings for which the environment differs from the profile. The environment takes
+//! precedence, but may be left over from something else.
 
 use super::{AUTHORITY_HOST, Config, ConfigError, Source, Sourced};
 use crate::{identity::cloud::is_microsoft, mask};
 
 impl Config {
-    /// Checks that a variable that other tools read, too, does not send a
-    /// profile's secret to an authority that is not Microsoft's.
+    /// Rejects a variable of other tools that would send a profile's secret to an authority
+    /// that is not Microsoft's.
     ///
     /// # Errors
-    /// It would.
+    /// The variable would do so.
     pub(super) fn check_authority(&self) -> Result<(), ConfigError> {
         let values = &self.values;
         let Some(Sourced { value, source }) = &values.authority else {
             return Ok(());
         };
         let is_others = *source == Source::Environment(AUTHORITY_HOST.to_owned());
-        // Whatever says the kind: it is the profile's if any part of it is.
+        // Regardless of the source of the kind, the credential is the profile's if any part of
+        // it is.
         let mut parts = [
             &values.client_secret_file,
             &values.certificate,
@@ -37,7 +38,7 @@ impl Config {
         }
     }
 
-    /// What the environment sets to another value than the profile, in words.
+    /// A text for each setting for which the environment differs from the profile.
     #[must_use]
     pub fn overridden(&self) -> Vec<String> {
         let Some(chosen) = &self.profile else {

@@ -1,4 +1,4 @@
-//! The credential that is in force, from the parts that were given.
+//! Builds the credential in use from its parts.
 
 use std::{fs, io, path::Path, path::PathBuf, sync::Arc};
 
@@ -21,14 +21,14 @@ use crate::{
 /// Larger than any secret or certificate, in bytes.
 const MAX_SECRET: u64 = 256 * 1024;
 
-/// Why there is no credential. Never holds any of it.
+/// Why there is no credential. The error never holds any part of it.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum CredentialError {
-    /// None was given.
+    /// No credential is configured.
     #[error("there is no credential")]
     NotGiven,
-    /// The kind needs another setting.
+    /// The kind of credential requires another setting.
     #[error("{} also needs {}", auth.name(), setting.key)]
     Missing {
         /// The kind of credential.
@@ -36,16 +36,16 @@ pub enum CredentialError {
         /// The setting.
         setting: &'static Setting,
     },
-    /// The token was to be in the variable, and is not.
+    /// The token should be in the variable, which is not set.
     #[error("the variable OFFBOARD_TOKEN is not set")]
     NoToken,
-    /// The variable holds no token.
+    /// The variable does not hold a token.
     #[error("the variable OFFBOARD_TOKEN")]
     Token(#[source] InvalidToken),
     /// Neither a file nor the variable has the client secret.
     #[error("the client secret is missing")]
     NoClientSecret,
-    /// The command that prints a token has no program.
+    /// The command that prints a token is empty.
     #[error("it is empty")]
     NoProgram,
     /// A file cannot be used.
@@ -53,7 +53,7 @@ pub enum CredentialError {
     File {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         #[source]
         source: CredentialFileError,
     },
@@ -66,7 +66,7 @@ pub enum CredentialFileError {
     /// It cannot be read.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// It cannot be read, or others can read it.
+    /// It cannot be read, or other users can read it.
     #[error(transparent)]
     Secret(#[from] SecretFileError),
     /// It is not a certificate with its key.
@@ -75,17 +75,17 @@ pub enum CredentialFileError {
     /// It has no content.
     #[error("it is empty")]
     Empty,
-    /// It has no text.
+    /// It is not text.
     #[error("it is empty, or no text")]
     NoText,
 }
 
 impl Config {
-    /// The credential that is in force. It takes tokens for this service, by the
-    /// way of this connection. A device code is shown by `prompt`.
+    /// The credential in use. It gets tokens for this service over this connection. `prompt`
+    /// shows a device code.
     ///
     /// # Errors
-    /// There is none, or a part of it is missing or cannot be used.
+    /// No credential is configured, or a part of it is missing or cannot be used.
     pub fn credential(
         &self,
         service: &Service,
@@ -152,7 +152,7 @@ impl Config {
         held.ok_or(CredentialError::NoClientSecret)
     }
 
-    /// The file is read again for every sign-in. An empty one is reported at once.
+    /// The file of the assertion. It is read for every sign-in; an empty file is reported now.
     fn assertion_file(&self) -> Result<PathBuf, CredentialError> {
         let file = self.values.federated_token_file.as_ref();
         let SecretFile(file) = need(file, "federated-token-file", Auth::WorkloadIdentity)?;
@@ -177,8 +177,8 @@ impl Config {
             .map_err(|error| in_file(&file, error))
     }
 
-    /// The client id that is taken for the one of a managed identity although no
-    /// identity was named. It may be left over from something else.
+    /// The client id that is used for a managed identity although no identity is configured.
+    /// It may be left over from something else.
     #[must_use]
     pub fn implied_identity(&self) -> Option<&Sourced<String>> {
         let is_identity = self.chosen_auth()?.value == Auth::ManagedIdentity;
@@ -186,10 +186,10 @@ impl Config {
         client_id.filter(|_| is_identity && self.values.identity.is_none())
     }
 
-    /// As Azure's own tools write it: nothing for the resource's own, a client
-    /// id, a resource id, or an object id after a prefix.
+    /// The managed identity, in the syntax of Azure's own tools: nothing for the
+    /// system-assigned one, a client id, a resource id, or an object id after a prefix.
     fn managed_identity(&self) -> ManagedIdentity {
-        // A client id of the environment is meant for a user-assigned one, too.
+        // A client id of the environment also selects a user-assigned identity.
         let identity = self.values.identity.as_ref();
         let identity = identity.or(self.values.client_id.as_ref());
         match identity.map(|identity| identity.value.as_str()) {
@@ -211,7 +211,7 @@ fn need<T: Clone>(found: Option<&Sourced<T>>, key: &str, auth: Auth) -> Result<T
     }
 }
 
-/// A file, unless a variable holds the secret and the file is the profile's.
+/// The file, unless a variable holds the secret and the file is set only in the profile.
 fn nearer(file: Option<&Sourced<SecretFile>>, is_held: bool) -> Option<&Sourced<SecretFile>> {
     let variable = Source::Environment(String::new()).distance();
     file.filter(|file| !is_held || file.source.distance() <= variable)

@@ -1,15 +1,15 @@
-//! The variables of an environment, as a caller passes them.
+//! Environment variables, as a caller passes them.
 
 use std::{collections::BTreeMap, env, ffi::OsString, fmt, path::PathBuf};
 
-/// The variables of an environment. A blank variable counts as not set. The
-/// values cannot be printed: some are secrets.
+/// Environment variables. A blank variable counts as not set. The values cannot be printed,
+/// because some are secrets.
 #[derive(Clone, Default)]
 pub struct Environment(BTreeMap<String, OsString>);
 
 impl Environment {
-    /// The environment of this process, as it is now. If no variable names the user's
-    /// home folder, the one that the system knows is added.
+    /// The current environment of this process. If no variable names the user's home
+    /// directory, the one that the system reports is added.
     #[must_use]
     pub fn of_process() -> Self {
         let mut environment: Self = env::vars_os().collect();
@@ -28,7 +28,7 @@ impl Environment {
     }
 }
 
-/// The variable that names the folder of the user's files, and what the system says it is.
+/// The variable for the home directory, and the path that the system reports.
 #[cfg(not(windows))]
 fn home() -> Option<(&'static str, PathBuf)> {
     Some(("HOME", etcetera::home_dir().ok()?))
@@ -42,7 +42,7 @@ fn home() -> Option<(&'static str, PathBuf)> {
 }
 
 impl<K: Into<OsString>, V: Into<OsString>> FromIterator<(K, V)> for Environment {
-    /// A name that is not UTF-8 is the name of no setting.
+    /// A name that is not UTF-8 cannot be a setting.
     fn from_iter<I: IntoIterator<Item = (K, V)>>(variables: I) -> Self {
         let variables = variables.into_iter().filter_map(|(name, value)| {
             let name = name.into().into_string().ok()?;

@@ -22,19 +22,19 @@ pub enum ConfigError {
     /// A value does not have the form of its setting.
     #[error("{name}")]
     Invalid {
-        /// What the front end calls the setting, or the name of the variable.
+        /// The front end's name of the setting, or the name of the variable.
         name: String,
-        /// Why not.
+        /// The reason.
         #[source]
         source: InvalidValue,
     },
-    /// No setting has this key.
+    /// The key is unknown.
     #[error("there is no setting {0}")]
     UnknownSetting(String),
     /// Only a profile can have this setting.
     #[error("only a profile can have the setting {0}")]
     OnlyInProfile(&'static str),
-    /// A profile was chosen, and there is no home folder with a configuration.
+    /// A profile was chosen, but there is no home directory with a configuration file.
     #[error(
         "there is no profile {}, because there is no home folder",
         mask::value(profile)
@@ -43,7 +43,7 @@ pub enum ConfigError {
         /// The profile's name.
         profile: String,
     },
-    /// A profile was chosen, and there is no configuration file.
+    /// A profile was chosen, but there is no configuration file.
     #[error(
         "there is no profile {}: {} does not exist",
         mask::value(profile),
@@ -78,12 +78,12 @@ pub enum ConfigError {
         /// The profiles of the file.
         profiles: Vec<String>,
     },
-    /// The configuration file cannot be read, or others can change it.
+    /// The configuration file cannot be read, or other users can change it.
     #[error("the configuration {}", mask::path(path))]
     Untrusted {
         /// The configuration file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         #[source]
         source: TrustedFileError,
     },
@@ -95,12 +95,12 @@ pub enum ConfigError {
     File {
         /// The configuration file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         #[source]
         source: InvalidFile,
     },
-    /// A variable of other tools would send a profile's secret to an authority
-    /// that is not Microsoft's.
+    /// A variable of other tools would send a profile's secret to an authority that is not
+    /// Microsoft's.
     #[error(
         "{variable} names {authority}, which is no authority of Microsoft's, and the profile's \
          credential would go there"
@@ -111,7 +111,7 @@ pub enum ConfigError {
         /// The authority's origin.
         authority: String,
     },
-    /// The parts of the service do not belong together.
+    /// The parts of the service are inconsistent.
     #[error(transparent)]
     Service(#[from] ChoiceError),
     /// The proxy that the environment names cannot be used.
@@ -129,8 +129,8 @@ pub enum InvalidFile {
     /// A value contains a secret.
     #[error(transparent)]
     Secret(#[from] mask::MisplacedSecret),
-    /// The text is not TOML, or has a key or a value that no setting has. The
-    /// message names the line.
+    /// The text is not TOML, or has an unknown key or an invalid value. The message names the
+    /// line.
     #[error("{0}")]
     Contents(String),
 }

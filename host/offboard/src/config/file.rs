@@ -1,6 +1,5 @@
-//! The configuration file: named profiles, one for each tenant. It is never
-//! looked for in the working folder, which may be somebody else's: a profile
-//! may name a program that is run.
+//! The configuration file: named profiles, one for each tenant. It is never searched in the
+//! working folder, which an attacker may control: a profile may name a program that is run.
 
 use std::{
     collections::BTreeMap,
@@ -22,24 +21,24 @@ use crate::{
 /// Larger than any configuration, in bytes.
 const MAX_FILE: u64 = 1024 * 1024;
 
-/// Where profiles stand.
+/// Where profiles are defined.
 const PROFILES: &str = "a profile stands below a line [profiles.NAME]";
 
-/// How alike two keys are where one may be meant for the other.
+/// The minimum similarity of two keys for a suggestion.
 const ALIKE: f64 = 0.8;
 
-/// What a configuration file has.
+/// The contents of a configuration file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Contents {
-    /// The profile that is used where none is named.
+    /// The profile that is used by default.
     #[serde(default, deserialize_with = "profile_name")]
     profile: Option<String>,
     #[serde(default)]
     profiles: BTreeMap<String, Profile>,
 }
 
-/// A profile, and where it stands.
+/// The selected profile and its source.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Chosen {
     pub(super) file: PathBuf,
@@ -47,8 +46,8 @@ pub(super) struct Chosen {
     pub(super) profile: Profile,
 }
 
-/// The profile that is in force; `None` without a file, or without a profile in it.
-/// The default file need not exist.
+/// The profile in use; `None` without a file, or if the file has no profile. The default file
+/// need not exist.
 pub(super) fn choose(
     file: Option<&Path>,
     default_file: Option<&Path>,
@@ -108,7 +107,8 @@ pub(super) fn choose(
     }))
 }
 
-/// The file may name a program that is run, so nobody else may write it.
+/// Reads the file. It may name a program that is run, so no other user may be able to write
+/// it.
 fn read(path: &Path) -> Result<String, ConfigError> {
     let bytes = read_trusted(path, MAX_FILE).map_err(|source| ConfigError::Untrusted {
         path: path.to_owned(),
@@ -150,11 +150,11 @@ fn check_secrets(text: &str) -> Result<(), mask::MisplacedSecret> {
     Ok(())
 }
 
-/// The place and the reason; for a key that there is not, the one that may be
-/// meant instead of all there are.
+/// The position and the reason of an error. For an unknown key, the most similar key instead
+/// of the list of all keys.
 fn explain(error: &toml::de::Error) -> InvalidFile {
     let message = error.message();
-    // Without the line itself, which may have a secret.
+    // Without the line itself, which may contain a secret.
     let place = error.to_string();
     let place = place.lines().next().unwrap_or_default();
     let mut quoted = message.split('`').skip(1).step_by(2);
@@ -170,7 +170,7 @@ fn explain(error: &toml::de::Error) -> InvalidFile {
         };
         return InvalidFile::Contents(format!("{place}: {message}"));
     };
-    // As the flags and JSON may have it.
+    // The spelling of flags and JSON.
     let key = kebab(unknown);
     let mut quoted = quoted.collect::<Vec<_>>();
     if !quoted.contains(&key.as_str()) && is_setting(&key) {
@@ -193,7 +193,7 @@ fn explain(error: &toml::de::Error) -> InvalidFile {
     })
 }
 
-/// What is there may be a secret, too.
+/// Removes the invalid value, which may be a secret.
 fn message_without_value(message: &str) -> String {
     match message
         .strip_prefix("invalid type: ")
@@ -207,7 +207,7 @@ fn message_without_value(message: &str) -> String {
     }
 }
 
-/// `clientId` and `client_id` as `client-id`.
+/// Converts `clientId` and `client_id` to `client-id`.
 fn kebab(key: &str) -> String {
     let mut kebab = String::new();
     for letter in key.chars() {
@@ -229,7 +229,7 @@ fn is_setting(key: &str) -> bool {
     settings.any(|setting| setting.in_profile && setting.key == key)
 }
 
-/// The one name, which is easily taken for where the profiles stand.
+/// Parses the key `profile`, which is easily confused with the table of profiles.
 fn profile_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     match toml::Value::deserialize(deserializer)? {
         toml::Value::String(name) => Ok(Some(name)),

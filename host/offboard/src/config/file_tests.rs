@@ -8,7 +8,7 @@ use crate::{
     sandbox::Limit,
 };
 
-/// An error with its causes.
+/// An error with its sources.
 fn chain(error: &dyn std::error::Error) -> String {
     match error.source() {
         Some(source) => format!("{error}: {}", chain(source)),
@@ -93,7 +93,7 @@ fn every_setting_can_stand_in_a_profile() {
     assert_eq!(name, "contoso");
     assert_eq!(profile.cloud, Some(Cloud::GccHigh));
     assert_eq!(profile.auth, Some(Auth::Certificate));
-    // A bare name is looked for on the path.
+    // A bare name is searched for in PATH.
     let command = Words(vec!["vault".to_owned(), "read token".to_owned()]);
     assert_eq!(profile.token_command, Some(command));
     let limits = LimitValues(vec![(Limit::Handles, 100), (Limit::Memory, 64 << 20)]);
@@ -103,7 +103,7 @@ fn every_setting_can_stand_in_a_profile() {
     assert_eq!(policy.never_names.len(), 2);
     let month = std::time::Duration::from_secs(30 * 24 * 3600);
     assert_eq!(policy.not_seen_for, Some(month));
-    // Relative to the file, not to wherever the command is started.
+    // Relative to the file, not to the working folder.
     assert_eq!(profile.ca_file, Some(written.folder.path().join("ca.pem")));
     assert_eq!(profile.certificate.unwrap().0, Path::new("/keys/app.pfx"));
 }

@@ -1,20 +1,20 @@
-//! The files that are used where no setting names one, by the variables of an
-//! environment: the XDG Base Directory Specification, and `%APPDATA%` on Windows.
+//! Default files, for settings that are not set. They follow the XDG Base Directory
+//! Specification, or `%APPDATA%` on Windows.
 
 use std::path::PathBuf;
 
 use super::Environment;
 
-/// The default configuration file; `None` without a home folder, or with one that
-/// is relative to the working folder.
+/// The default configuration file; `None` without a home directory, or if its path is
+/// relative.
 #[must_use]
 pub fn default_file(environment: &Environment) -> Option<PathBuf> {
     let folder = folder(environment, "XDG_CONFIG_HOME", ".config")?;
     absolute(folder.join("offboard").join("offboard.toml"))
 }
 
-/// The default path of the ledger; `None` without a home folder, or with one that
-/// is relative to the working folder.
+/// The default path of the ledger; `None` without a home directory, or if its path is
+/// relative.
 #[must_use]
 pub fn default_ledger(environment: &Environment) -> Option<PathBuf> {
     let folder = folder(environment, "XDG_STATE_HOME", ".local/state")?;
@@ -25,7 +25,7 @@ fn absolute(file: PathBuf) -> Option<PathBuf> {
     Some(file).filter(|file| file.is_absolute())
 }
 
-/// The folder that a variable names, or else this one of the home folder.
+/// The folder that a variable names, or the default folder in the home directory.
 #[cfg(not(windows))]
 fn folder(environment: &Environment, variable: &str, in_home: &str) -> Option<PathBuf> {
     let named = environment.get(variable).map(PathBuf::from);

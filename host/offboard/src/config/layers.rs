@@ -8,16 +8,16 @@ use super::{
 };
 use crate::mask;
 
-/// What a front end was given for a setting.
+/// An override of a setting.
 #[derive(Debug, Clone)]
 pub(super) struct Override {
-    /// What the front end calls it.
+    /// The front end's name of the setting.
     pub(super) name: String,
-    /// The values: one, or several of a list.
+    /// The values: one, or several for a list.
     pub(super) texts: Vec<OsString>,
 }
 
-/// The layers, from the nearest to the farthest.
+/// The layers, by falling precedence.
 pub(super) struct Layers<'a> {
     pub(super) overrides: &'a HashMap<&'static str, Override>,
     pub(super) environment: &'a Environment,
@@ -25,7 +25,7 @@ pub(super) struct Layers<'a> {
 }
 
 impl Layers<'_> {
-    /// The value of the nearest layer that has one.
+    /// The value of the layer with the highest precedence that has one.
     pub(super) fn pick<T: SettingValue>(
         &self,
         setting: &Setting,
@@ -58,8 +58,8 @@ impl Layers<'_> {
     }
 }
 
-/// Reads values. None of them may contain a secret, since they are repeated,
-/// recorded or sent.
+/// Parses values. None of them may contain a secret, because values are shown, recorded or
+/// sent.
 fn read<T>(
     name: &str,
     texts: &[OsString],

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::sandbox::{Limit, Limits, Unit};
 
-/// Limits that replace the usual ones. Of one limit, the later value counts.
+/// Limits that replace the defaults. If a limit is repeated, the last value is used.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LimitValues(pub Vec<(Limit, u64)>);
 
@@ -25,7 +25,7 @@ impl SettingValue for LimitValues {
         limits.map(Self).map_err(InvalidValue)
     }
 
-    /// A table, whose values are written as in a text.
+    /// Reads a table. Its values have the same syntax as in text.
     fn from_file<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let table = BTreeMap::<String, toml::Value>::deserialize(deserializer)?;
         let parse = |(name, value): (&String, &toml::Value)| {
@@ -47,7 +47,7 @@ impl SettingValue for LimitValues {
     }
 }
 
-/// Limits with their values, as the file writes them.
+/// Limits with their values, in the syntax of the configuration file.
 pub(super) fn shown(limits: impl Iterator<Item = (Limit, u64)>) -> Value {
     let limits = limits.map(|(limit, value)| {
         let value = format_limit(limit.unit(), value);
@@ -89,7 +89,7 @@ fn amount(unit: Unit, text: &str) -> Result<u64, String> {
     }
 }
 
-/// A limit's value as a user would write it.
+/// A limit's value in the syntax that users write.
 #[must_use]
 pub fn format_limit(unit: Unit, value: u64) -> String {
     const KIB: u64 = 1024;

@@ -1,6 +1,5 @@
-//! What is in force: each setting, and where it was found. Overrides beat the
-//! environment, the environment beats the profile, and the profile beats the
-//! default.
+//! The configuration in use: each setting with its source. Overrides take precedence over the
+//! environment, the environment over the profile, and the profile over the default.
 //!
 //! Each setting has one definition, in [`SETTINGS`]. A front end builds its
 //! arguments from it.
@@ -78,60 +77,60 @@ pub use settings::{SETTINGS, setting_of};
 pub use source::{Source, Sourced};
 pub use value::{Hosts, NOT_STANDARD_OUTPUT, SecretFile, Words, WrittenFile};
 
-/// Every setting of a connection. It does not change any more.
+/// All settings of a connection. Immutable.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The configuration file that was named.
+    /// The configuration file, if a setting names one.
     file: Option<Sourced<PathBuf>>,
-    /// Where the profile was named.
+    /// The source of the profile's name.
     profile_source: Option<Source>,
     profile: Option<Chosen>,
     values: Values,
     plugin: PluginSettings,
     secrets: Secrets,
-    /// Whether App Service gives a managed identity.
+    /// Whether App Service offers a managed identity.
     has_identity_endpoint: bool,
-    /// The configuration file and the ledger of the environment's user.
+    /// The default configuration file and the default ledger of the environment's user.
     default_file: Option<PathBuf>,
     default_ledger: Option<PathBuf>,
-    /// What the environment says of proxies.
+    /// The proxies of the environment.
     proxies: Result<Proxies, InvalidProxy>,
 }
 
 impl Config {
-    /// Takes the layers.
+    /// Starts a configuration.
     #[must_use]
     pub fn builder() -> ConfigBuilder {
         ConfigBuilder::default()
     }
 
-    /// The configuration file that is in force, or that was named.
+    /// The configuration file in use, or the one that is set.
     #[must_use]
     pub fn file(&self) -> Option<PathBuf> {
         let chosen = self.profile.as_ref().map(|chosen| chosen.file.clone());
         chosen.or_else(|| self.file.as_ref().map(|file| file.value.clone()))
     }
 
-    /// The name of the profile that is in force.
+    /// The name of the profile in use.
     #[must_use]
     pub fn profile(&self) -> Option<&str> {
         self.profile.as_ref().map(|chosen| chosen.name.as_str())
     }
 
-    /// Which plugin is used, and within which limits.
+    /// The settings of the plugin.
     #[must_use]
     pub fn plugin_settings(&self) -> &PluginSettings {
         &self.plugin
     }
 
-    /// The quota that is in force.
+    /// The quota in use.
     #[must_use]
     pub fn effective_quota(&self) -> Quota {
         let given = self.values.quota.as_ref();
         given.map(|quota| quota.value.clone()).unwrap_or_default()
     }
 
-    /// The path of the ledger that is in force; `None` without a home folder.
+    /// The path of the ledger in use; `None` without a home directory.
     #[must_use]
     pub fn ledger_path(&self) -> Option<PathBuf> {
         let named = self.values.ledger.as_ref();
@@ -140,22 +139,22 @@ impl Config {
             .or_else(|| self.default_ledger.clone())
     }
 
-    /// The proxies that the environment names.
+    /// The proxies that the environment configures.
     ///
     /// # Errors
-    /// A variable does not name an HTTP proxy.
+    /// A variable is not the URL of an HTTP proxy.
     pub fn proxies(&self) -> Result<Proxies, ConfigError> {
         Ok(self.proxies.clone()?)
     }
 
-    /// The tenant of a token and the tenant that was named, if they differ.
+    /// The token's tenant and the configured tenant, if they differ.
     #[must_use]
     pub fn other_tenant<'a>(&'a self, claims: &'a TokenClaims) -> Option<(&'a str, &'a str)> {
         let (wanted, found) = (self.tenant_id()?, claims.tenant.as_deref()?);
         (!is_same_tenant(wanted, found)).then_some((found, wanted))
     }
 
-    /// The tenant, if it was named by its id. A domain cannot be compared with one.
+    /// The configured tenant, if it is an id. A domain cannot be compared with an id.
     #[must_use]
     pub fn tenant_id(&self) -> Option<&str> {
         let tenant = self.values.tenant.as_ref()?.value.as_str();
@@ -165,7 +164,7 @@ impl Config {
     /// The service.
     ///
     /// # Errors
-    /// Its parts do not belong together.
+    /// Its parts are inconsistent.
     pub fn service(&self) -> Result<Service, ConfigError> {
         fn value<T: Clone>(found: Option<&Sourced<T>>) -> Option<T> {
             found.map(|found| found.value.clone())

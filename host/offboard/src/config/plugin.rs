@@ -1,24 +1,24 @@
-//! Which plugin is used, and within which limits.
+//! The plugin and its limits.
 
 use std::path::PathBuf;
 
 use super::{ConfigError, LimitValues, Sourced};
 use crate::{component::Digest, sandbox::Limits};
 
-/// Which plugin is used, and within which limits.
+/// The plugin and its limits.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct PluginSettings {
     /// The component; `None` for the built-in one.
     pub file: Option<Sourced<PathBuf>>,
-    /// The digest that it must have.
+    /// The required digest.
     pub sha256: Option<Sourced<Digest>>,
     /// The limits of each call.
     pub limits: Limits,
 }
 
 impl PluginSettings {
-    /// The limits of the profile stay in force beside those that were given.
+    /// Limits of the profile that are not overridden stay in effect.
     pub(super) fn new(
         file: Option<Sourced<PathBuf>>,
         sha256: Option<Sourced<Digest>>,

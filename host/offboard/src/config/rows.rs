@@ -1,4 +1,4 @@
-//! Every setting that is in force, and where it was found, without secrets.
+//! All settings in use, with their sources and without secrets.
 
 use serde_json::Value;
 
@@ -8,19 +8,19 @@ use super::{
 };
 use crate::{Keyword, identity::cloud::Service, mask, sandbox::Limit};
 
-/// What is shown of a secret that is set.
+/// The text that is shown for a secret.
 const SET: &str = "[set]";
 
-/// A setting that is in force.
+/// A setting in use.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Row {
-    /// Its name, in kebab case.
+    /// Its key, in kebab case.
     pub key: &'static str,
     /// Its value without secrets; `None` if it has none. A value may be a list
     /// or a table.
     pub value: Option<Value>,
-    /// Where the value was found.
+    /// The source of the value.
     pub source: Source,
 }
 
@@ -35,11 +35,10 @@ impl Row {
 }
 
 impl Config {
-    /// Every setting that is in force, and the proxy.
+    /// All settings in use, and the proxy.
     ///
     /// # Errors
-    /// The parts of the service do not belong together, or the proxy cannot be
-    /// used.
+    /// The parts of the service are inconsistent, or the proxy cannot be used.
     pub fn rows(&self) -> Result<Vec<Row>, ConfigError> {
         let service = self.service()?;
         let mut rows = Vec::new();
@@ -50,7 +49,7 @@ impl Config {
                 let held = source.map(|source| Sourced::new(SET.into(), source));
                 rows.push(Row::new(secret.key, held));
             }
-            // It belongs to the way to the service, too, and is no setting of its own.
+            // The proxy is not a setting, but is listed with those of the network.
             if setting.key == "allow-address" {
                 rows.push(Row::new("proxy", self.proxy_shown()?));
             }
@@ -114,7 +113,7 @@ impl Config {
         Row::new(setting.key, found)
     }
 
-    /// The proxy, without its credential, and the variable that names it.
+    /// The proxy without its credential, and the variable that configures it.
     fn proxy_shown(&self) -> Result<Option<Sourced<Value>>, ConfigError> {
         let proxies = self.proxies()?;
         Ok(proxies.proxy().map(|(proxy, variable)| {

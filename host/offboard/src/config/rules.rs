@@ -1,4 +1,4 @@
-//! The user's own rules, as a profile has them.
+//! The policy in a profile.
 
 use std::ffi::OsString;
 
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{contract::MachineId, mask, policy::Policy};
 
-/// A policy, as it is written.
+/// A policy in the syntax of the configuration file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 struct Rules {
@@ -28,10 +28,10 @@ struct Rules {
     largest_share: Option<u8>,
 }
 
-/// What a machine can be worth (Microsoft's API documentation).
+/// The values of a machine (Microsoft's API documentation).
 const VALUES: [&str; 3] = ["Normal", "Low", "High"];
 
-/// A table of rules.
+/// Reads a table of rules.
 fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Policy, D::Error> {
     let rules = Rules::deserialize(deserializer)?;
     let blank = [&rules.never_tags, &rules.never_groups, &rules.never_values]

@@ -1,4 +1,4 @@
-//! The secrets that variables of the environment hold.
+//! Secrets in environment variables.
 
 use std::{collections::HashMap, ffi::OsString, fmt};
 
@@ -7,13 +7,13 @@ use secrecy::{ExposeSecret, SecretString};
 use super::{SETTINGS, Source};
 use crate::identity::{InvalidToken, Token};
 
-/// What the environment held. It cannot be printed.
+/// The secrets of the environment. They cannot be printed.
 #[derive(Clone, Default)]
 pub struct Secrets(HashMap<&'static str, SecretString>);
 
 impl Secrets {
-    /// Takes the secrets, each by the name of its variable. `take` should also
-    /// remove the variable, so that no child process inherits it.
+    /// Reads the secrets, each by the name of its variable. `take` should also remove the
+    /// variable, so that no child process inherits it.
     ///
     /// ```
     /// use offboard::config::Secrets;
@@ -27,22 +27,21 @@ impl Secrets {
         let variables = SETTINGS.iter().filter_map(|setting| setting.secret);
         let taken = variables.filter_map(|secret| {
             let value = take(secret.variable)?.into_string();
-            // A value that is not UTF-8 is not a secret of these, and is rejected
-            // as one.
+            // A value that is not UTF-8 is not a valid secret, and is rejected later.
             let value = value.map_or_else(|_| "\u{fffd}".into(), SecretString::from);
             Some((secret.key, value))
         });
         Self(taken.collect())
     }
 
-    /// The token, if it was given and is not blank.
+    /// The token, if it is set and not blank.
     #[must_use]
     pub fn token(&self) -> Option<Result<Token, InvalidToken>> {
         let token = self.0.get("token")?.expose_secret();
         (!token.trim().is_empty()).then(|| Token::new(token))
     }
 
-    /// The client secret, if it was given and is not blank.
+    /// The client secret, if it is set and not blank.
     #[must_use]
     pub fn client_secret(&self) -> Option<SecretString> {
         let secret = self.0.get("client-secret")?.expose_secret().trim();

@@ -1,20 +1,20 @@
-//! What a setting is: its names, its form, and what it means.
+//! The definition of a setting: its names, its form and its description.
 
 /// The definition of a setting. A front end builds its arguments from it.
 #[derive(Debug, Clone, Copy)]
 pub struct Setting {
     /// The key in a profile and for an override, in kebab case.
     pub key: &'static str,
-    /// What it is, in one sentence.
+    /// The description, in one sentence.
     pub about: &'static str,
-    /// What stands for the value in help texts, in upper case.
+    /// The placeholder for the value in help texts, in upper case.
     pub value_name: &'static str,
     /// The name of a command's argument, in kebab case. `None` if only a profile
     /// can have the setting.
     pub argument: Option<&'static str>,
     /// The environment variable. `None` if only a profile can have the setting.
     pub variable: Option<&'static str>,
-    /// Variables that other tools also read. They count after `variable`.
+    /// Variables that other tools also read. `variable` takes precedence.
     pub others: &'static [&'static str],
     /// The secret that a variable may hold instead of the file of this setting.
     pub secret: Option<SecretVariable>,
@@ -30,7 +30,7 @@ pub struct Setting {
     pub(super) check: fn(&str) -> Result<(), InvalidValue>,
 }
 
-/// A secret that is given in a variable alone.
+/// A secret that is only read from a variable.
 #[derive(Debug, Clone, Copy)]
 pub struct SecretVariable {
     /// The name under which the settings are listed.
@@ -42,11 +42,11 @@ pub struct SecretVariable {
 /// The topic of a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Section {
-    /// Which service, by which way, and what is recorded.
+    /// The service, the network and the records.
     Connection,
-    /// As whom.
+    /// The credential.
     SignIn,
-    /// Which plugin, and what it may use.
+    /// The plugin and its limits.
     Plugin,
 }
 
@@ -145,7 +145,7 @@ impl Setting {
         (self.check)(text)
     }
 
-    /// What the setting is, with the other variables that may give it.
+    /// The description, with the other variables of the setting.
     #[must_use]
     pub fn help(&self) -> String {
         let mut help = self.about.to_owned();

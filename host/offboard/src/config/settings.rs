@@ -1,4 +1,4 @@
-//! Every setting, once: its type, its names, and what it means.
+//! Every setting, defined once: its type, its names and its description.
 
 use std::path::{Path, PathBuf};
 
@@ -24,7 +24,7 @@ use crate::{
     rate_limit::Quota,
 };
 
-/// The authority, as Azure's own tools take it.
+/// The authority, in the variable of Azure's own tools.
 pub(super) const AUTHORITY_HOST: &str = "AZURE_AUTHORITY_HOST";
 
 /// The configuration file.
@@ -48,15 +48,15 @@ pub(super) const PROFILE: Setting = Setting::new(
 )
 .never_in_profile(Kind::Text);
 
-/// Declares the settings that a profile can have: the types of what is in force
-/// and of a profile, how one comes from the other, and the definitions.
+/// Declares the settings that a profile can have: the types of a configuration and of a
+/// profile, the conversion between them, and the definitions.
 macro_rules! settings {
     ($(
         $name:ident: $type:ty =
         $section:ident $key:literal $variable:literal $value_name:literal $about:literal
         [$($more:tt)*];
     )*) => {
-        /// What a profile has.
+        /// The settings of a profile.
         #[derive(Debug, Clone, Default, Deserialize)]
         #[serde(deny_unknown_fields, default)]
         pub(super) struct Profile {$(
@@ -64,14 +64,14 @@ macro_rules! settings {
             pub(super) $name: Option<$type>,
         )*}
 
-        /// What is in force.
+        /// The settings in use.
         #[derive(Debug, Clone, Default)]
         pub(super) struct Values {$(
             pub(super) $name: Option<Sourced<$type>>,
         )*}
 
         impl Profile {
-            /// Makes names of files relative to the folder of the configuration file.
+            /// Makes file names relative to the folder of the configuration file.
             pub(super) fn anchor(&mut self, folder: &Path) {$(
                 if let Some(value) = &mut self.$name {
                     value.anchor(folder);
@@ -80,7 +80,7 @@ macro_rules! settings {
         }
 
         impl Values {
-            /// Takes each value from the nearest layer.
+            /// Takes each value from the layer with the highest precedence.
             pub(super) fn pick(
                 layers: &Layers<'_>,
                 profile: Profile,
@@ -115,7 +115,7 @@ macro_rules! settings {
             }
         )*}
 
-        /// The definition of every setting, in the order in which they are listed.
+        /// The definitions of all settings, in the order in which they are listed.
         pub static SETTINGS: &[Setting] = &[
             CONFIGURATION,
             PROFILE,
@@ -126,7 +126,7 @@ macro_rules! settings {
     };
 }
 
-/// A definition with what its type says.
+/// Adds to a definition what follows from the type.
 const fn define<T: SettingValue>(setting: Setting) -> Setting {
     Setting {
         kind: T::KIND,

@@ -1,19 +1,19 @@
-//! Where a setting comes from. Overrides beat the environment, the environment
-//! beats the profile.
+//! The source of a setting. Overrides take precedence over the environment, and the
+//! environment over the profile.
 
 use std::{fmt, path::PathBuf};
 
 use crate::mask;
 
-/// Where a value was found.
+/// The source of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// In an override. The text is what the front end calls it, for example the
-    /// name of a command's argument.
+    /// An override. The text is the front end's name for it, for example the name of a
+    /// command's argument.
     Override(String),
-    /// In the environment, in the variable of this name.
+    /// The environment variable with this name.
     Environment(String),
-    /// In a profile of the configuration file.
+    /// A profile of the configuration file.
     Profile {
         /// The configuration file.
         file: PathBuf,
@@ -26,23 +26,23 @@ pub enum Source {
     Default,
 }
 
-/// A value, and where it was found.
+/// A value with its source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sourced<T> {
     /// The value.
     pub value: T,
-    /// Where it was found.
+    /// The source.
     pub source: Source,
 }
 
 impl Source {
-    /// Whether it is the profile.
+    /// Whether the source is a profile.
     #[must_use]
     pub fn is_profile(&self) -> bool {
         matches!(self, Self::Profile { .. })
     }
 
-    /// The place in the order of precedence. The lowest wins.
+    /// The rank in the order of precedence. The lowest rank wins.
     pub(super) fn distance(&self) -> u8 {
         match self {
             Self::Override(_) => 0,
@@ -54,12 +54,12 @@ impl Source {
 }
 
 impl<T> Sourced<T> {
-    /// A value from a source.
+    /// A value with its source.
     pub fn new(value: T, source: Source) -> Self {
         Self { value, source }
     }
 
-    /// Where the value was found.
+    /// The source of the value.
     pub fn source(&self) -> &Source {
         &self.source
     }

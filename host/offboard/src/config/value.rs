@@ -1,5 +1,5 @@
-//! The values of settings: how each is read from text and from the file, and how
-//! it is shown.
+//! The values of settings: how each is parsed from text and from the file, and how it is
+//! shown.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -26,7 +26,7 @@ use crate::{
     rate_limit::Quota,
 };
 
-/// Why `-` is not the name of a file that is written.
+/// Why `-` cannot be the name of a file that is written.
 pub const NOT_STANDARD_OUTPUT: &str =
     "this is written to a file, not to standard output: name a file (./- is one)";
 
@@ -37,21 +37,21 @@ pub(super) trait SettingValue: Sized {
     /// Whether it has several values.
     const IS_LIST: bool = false;
 
-    /// The value that texts name: one text, or several of a list.
+    /// Parses texts: one, or several for a list.
     fn parse(texts: &[OsString]) -> Result<Self, InvalidValue>;
 
-    /// The value that a variable of other tools names.
+    /// Parses the value of another tool's variable.
     fn parse_other(text: &str) -> Result<Self, InvalidValue> {
         Self::parse(&[text.into()])
     }
 
-    /// The value that the configuration file has.
+    /// Parses the value in the configuration file.
     fn from_file<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error>;
 
-    /// Makes names of files relative to the folder of the configuration file.
+    /// Makes file names relative to the folder of the configuration file.
     fn anchor(&mut self, _folder: &Path) {}
 
-    /// Whether it is as if it had not been given.
+    /// Whether the value counts as not set.
     fn is_empty(&self) -> bool {
         false
     }
@@ -65,7 +65,7 @@ pub(super) fn check<T: SettingValue>(text: &str) -> Result<(), InvalidValue> {
     T::parse(&[text.into()]).map(|_| ())
 }
 
-/// The value that a profile has.
+/// Parses the value of a profile.
 pub(super) fn from_file<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -75,7 +75,7 @@ where
     Ok(Some(value).filter(|value| !value.is_empty()))
 }
 
-/// The last text, as the later argument counts.
+/// The last text: a later argument overrides an earlier one.
 fn last(texts: &[OsString]) -> Result<&OsStr, InvalidValue> {
     let last = texts.last().map(OsString::as_os_str);
     last.ok_or_else(|| InvalidValue("a value is missing".to_owned()))
@@ -91,7 +91,7 @@ fn parsed<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, InvalidVa
         .map_err(|error: T::Err| InvalidValue(error.to_string()))
 }
 
-/// A text of the file, read as the text of an argument is.
+/// A text in the file, parsed like the text of an argument.
 fn text_of_file<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -169,7 +169,7 @@ parsed_values! {
     Digest => |digest| digest.as_str().to_owned(),
 }
 
-/// An address of the web, of which only the origin is shown.
+/// A URL, of which only the origin is shown.
 impl SettingValue for Url {
     const KIND: Kind = Kind::Parsed;
 
@@ -177,7 +177,7 @@ impl SettingValue for Url {
         parsed(utf8(last(texts)?)?)
     }
 
-    /// Also without a scheme, as some tools of Azure write it.
+    /// A URL. The scheme may be missing, because some Azure tools omit it.
     fn parse_other(text: &str) -> Result<Self, InvalidValue> {
         if text.contains("://") {
             parsed(text)
@@ -232,7 +232,7 @@ impl SettingValue for PathBuf {
     }
 }
 
-/// The name of a file that holds a secret.
+/// The name of a file with a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretFile(pub PathBuf);
 
@@ -322,7 +322,7 @@ impl SettingValue for Words {
         self.0.is_empty()
     }
 
-    /// The program alone: its arguments may be secrets.
+    /// Only the program: its arguments may be secrets.
     fn shown(&self) -> Value {
         let program = self.0.first().map(Path::new);
         program.map(mask::path).into()
@@ -377,7 +377,7 @@ impl SettingValue for Vec<AddressRange> {
     }
 }
 
-/// A host alone, as `gateway.example.com` or `10.1.2.3`.
+/// Only a host, such as `gateway.example.com` or `10.1.2.3`.
 fn host(text: &str) -> Result<String, InvalidValue> {
     let bare = text.trim_start_matches('[').trim_end_matches(']');
     if url::Host::parse(text).is_ok() || bare.parse::<IpAddr>().is_ok() {

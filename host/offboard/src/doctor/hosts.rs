@@ -1,4 +1,4 @@
-//! Both hosts: whether they are there and trusted, and what time it is there.
+//! Checks both hosts: whether they can be reached and trusted, and whether the clocks agree.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use crate::{
     output::CheckStep,
 };
 
-/// A clock that is off by more is refused by Entra ID and by the service.
+/// Entra ID and the service reject clocks that differ by more than this.
 const WRONG: Duration = Duration::from_secs(300);
-/// One that is off by more will be.
+/// A larger difference is a warning: the clock may soon be rejected.
 const LATE: Duration = Duration::from_secs(60);
 
-/// Both hosts, and what time it is there.
+/// Checks both hosts and the clock.
 pub(super) async fn network(
     config: &Config,
     service: &Service,

@@ -1,5 +1,5 @@
-//! Whether a connection can offboard, step by step, and why not. Nothing is changed: the
-//! doctor signs in, and reads one machine.
+//! Checks step by step whether a connection can offboard, and reports why not. Nothing is
+//! changed: the doctor signs in and reads one machine.
 
 mod hosts;
 mod token;
@@ -33,11 +33,11 @@ use crate::{
     sandbox::Sandbox,
 };
 
-/// What a step found that the user can do something about.
+/// A finding of a step that the user can act on.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum Finding<'a> {
-    /// A problem, with what the token says about itself.
+    /// A problem, with the token's claims.
     Problem(&'a Problem, Option<&'a TokenClaims>),
     /// The token is not a JWT, as tokens of Entra ID are.
     TokenNotJwt,
@@ -45,13 +45,13 @@ pub enum Finding<'a> {
     TokenExpired,
     /// The token is for another resource.
     WrongAudience,
-    /// The token is of another tenant.
+    /// The token belongs to another tenant.
     WrongTenant,
     /// The token does not have the permission to offboard.
     NoPermissionToOffboard,
     /// The token does not have the permission to read machines.
     NoPermissionToRead,
-    /// The token is a user's: the user's role decides, too.
+    /// The token is delegated: the user's role also limits it.
     UserToken,
     /// A host cannot be reached.
     Unreachable,
@@ -76,15 +76,15 @@ pub trait Report: Send + Sync {
     /// A step has ended.
     fn add(&mut self, step: CheckStep);
 
-    /// What the user can do about a finding, in the words of the front end.
+    /// The front end's advice on a finding.
     fn hint(&self, finding: &Finding<'_>) -> String;
 }
 
-/// Checks a connection. Each step is reported when it has ended; steps that depend on a
-/// failed one are left out. `observer` receives what a person may have to act on.
+/// Checks a connection. Each step is reported when it has ended; steps that depend on a failed
+/// step are skipped. `observer` receives what a user may have to act on.
 ///
 /// # Errors
-/// The settings do not belong together, so that there is nothing to check.
+/// The settings are inconsistent, so that nothing can be checked.
 pub async fn check(
     config: &Config,
     observer: Arc<dyn Observer>,
@@ -98,7 +98,7 @@ pub async fn check(
     Ok(())
 }
 
-/// Each step that the ones before it allow.
+/// Runs each step that the results of the earlier ones permit.
 async fn walk(
     config: &Config,
     service: &Service,
@@ -132,7 +132,8 @@ async fn walk(
     };
     let sandbox = sandbox.audited(Arc::new(Recorder::new(Arc::clone(&observer), audit)));
     let who = who(config, &digest, service);
-    // Its few calls are nobody's else to count: nothing is left behind.
+    // In memory: the few calls need not be counted for other processes, and nothing is left
+    // behind.
     let session = async {
         let ledger = Ledger::in_memory().await?;
         Session::begin(&ledger, &who, "check").await
@@ -151,7 +152,7 @@ async fn walk(
         .as_ref()
         .is_some_and(|claims| config.other_tenant(claims).is_some());
     let wrong_resource = match signed_in {
-        // With a token of another tenant nothing is asked.
+        // With a token of another tenant, nothing is queried.
         Ok(_) if is_other => false,
         Ok((credential, _)) => {
             runner.connection.credential = Some(credential);
@@ -171,7 +172,7 @@ async fn walk(
     ));
 }
 
-/// The settings, which belong together.
+/// The settings, which are consistent.
 fn configuration(config: &Config, service: &Service) -> CheckStep {
     let auth = config.chosen_auth().map_or_else(
         || "nothing".to_owned(),
@@ -194,8 +195,8 @@ fn configuration(config: &Config, service: &Service) -> CheckStep {
     }
 }
 
-/// The ledger and the audit: whether they can be written. What is read here goes
-/// into the audit, too; none where it cannot.
+/// Checks that the ledger and the audit can be written. Returns the audit for the reads that
+/// follow; `None` if it cannot be written.
 async fn records(
     config: &Config,
     digest: &str,
@@ -267,8 +268,7 @@ async fn plugin(
     }
 }
 
-/// What the API answers to a read of one machine; and whether the resource may
-/// be the wrong one.
+/// The API's answer to a read of one machine, and whether the resource may be the wrong one.
 async fn answer(runner: &Runner, claims: Option<&TokenClaims>, report: &mut dyn Report) -> bool {
     let answered = runner.one_machine().await;
     let is_forbidden = matches!(&answered, Err(problem) if problem.kind == ProblemKind::Forbidden);
@@ -290,14 +290,14 @@ fn refused(problem: &Problem, claims: Option<&TokenClaims>, report: &dyn Report)
     let words = words(problem);
     let may_read = claims.is_none_or(TokenClaims::may_read);
     match problem.kind {
-        // It says nothing about offboarding.
+        // This does not show whether offboarding is permitted.
         ProblemKind::Forbidden if !may_read => CheckStep::warning("answer", words, hint),
         ProblemKind::Throttled => CheckStep::warning("answer", words, hint),
         _ => CheckStep::failed("answer", words, hint),
     }
 }
 
-/// Where sources disagree about a government cloud's resource, tries the others.
+/// Tries other resources of a government cloud, because sources disagree about the right one.
 async fn other_resources(
     config: &Config,
     service: &Service,
@@ -309,7 +309,8 @@ async fn other_resources(
         return;
     };
     let auth = config.chosen_auth().map(|auth| auth.value);
-    // A ready token is for what it is for, and nobody types three codes.
+    // A given token has a fixed resource, and a user must not have to enter three device
+    // codes.
     let fixed = config.issuer() == Issuer::Unknown || auth == Some(Auth::DeviceCode);
     if config.resource().is_some() || fixed {
         return;
@@ -341,7 +342,7 @@ async fn other_resources(
     }
 }
 
-/// A time in whole seconds, in words.
+/// A duration in whole seconds, as text.
 fn whole_seconds(duration: Duration) -> String {
     humantime::format_duration(Duration::from_secs(duration.as_secs())).to_string()
 }

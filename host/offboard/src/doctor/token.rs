@@ -1,5 +1,5 @@
-//! What the token says about itself. Microsoft does not promise that a client can read it,
-//! so a token that cannot be read is not a failure.
+//! Checks the token's claims. Microsoft does not promise that a client can read them, so an
+//! unreadable token is not a failure.
 
 use uuid::Uuid;
 
@@ -10,7 +10,7 @@ use crate::{
     output::CheckStep,
 };
 
-/// A ready-made token may have expired.
+/// Checks whether a given token has expired.
 pub(super) fn held(claims: Option<&TokenClaims>, report: &dyn Report) -> CheckStep {
     if claims.is_none() {
         return CheckStep::warning(
@@ -29,7 +29,7 @@ pub(super) fn held(claims: Option<&TokenClaims>, report: &dyn Report) -> CheckSt
     }
 }
 
-/// Its audience, its tenant, and what it permits.
+/// Checks the audience, the tenant and the permissions.
 pub(super) fn contents(
     config: &Config,
     service: &Service,
@@ -90,7 +90,7 @@ fn audience(service: &Service, claims: &TokenClaims, report: &dyn Report) -> Che
         Some(audience) if plain(audience) == plain(&service.resource) => {
             CheckStep::passed("audience", audience)
         }
-        // An application's id stands for its resource in some tokens.
+        // Some tokens have the application id of their resource as the audience.
         Some(audience) if audience.parse::<Uuid>().is_ok() => {
             CheckStep::skipped("audience", format!("an application's id: {audience}"))
         }

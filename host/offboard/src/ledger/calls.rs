@@ -1,7 +1,6 @@
-//! How many calls were made in any stretch of time, by all processes that share
-//! an account. The service counts a call somewhere between its leaving and its
-//! answer, and nobody here knows where: so it counts from the one until a window
-//! after the other.
+//! Counts calls in sliding windows, for all processes that share an account. The service
+//! counts a call at an unknown time between its request and its answer. So a call counts from
+//! its request until one window after its answer.
 
 use sqlx::{Sqlite, Transaction};
 
@@ -10,30 +9,30 @@ use super::{
     session::Session,
 };
 
-/// A call's place in the ledger.
+/// The id of a call in the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CallId(i64);
 
-/// Whether a call may leave, and if not, when it is to ask again.
+/// Whether a call may leave now; if not, when to check again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
-    /// It may, and is counted.
+    /// The call may leave now, and is counted.
     Now(CallId),
-    /// It may at this time, in milliseconds since 1970, unless another call takes the
-    /// slot before.
+    /// The call may leave at this time, in milliseconds since 1970, unless another call takes
+    /// the slot first.
     At(i64),
-    /// It may not before one of the open calls has its answer.
+    /// The call may not leave before an open call has its answer.
     Answer,
-    /// The service asked for a pause until this time, in milliseconds since 1970.
+    /// The service requested a pause until this time, in milliseconds since 1970.
     Paused(i64),
 }
 
-/// So many calls in any stretch of so many milliseconds.
+/// The most calls in any window of this length, in milliseconds.
 pub(crate) type Window = (u32, i64);
 
 impl Session {
-    /// Counts a call to this API that leaves now, if one may; and before that,
-    /// that these have had their answers.
+    /// Records that these calls were answered. Then counts a call to this API that leaves now,
+    /// if one may.
     ///
     /// # Errors
     /// The ledger cannot be written.
@@ -48,7 +47,7 @@ impl Session {
             let mut writing = self.ledger.write_now().await?;
             self.must_live(&mut writing).await?;
             end(&mut writing, answered).await?;
-            // Read the clock only now: the wait for the ledger may have been long.
+            // The clock is read after the wait for the ledger, which may have been long.
             let turn = self.begin_call(&mut writing, api, windows, clock());
             let turn = turn.await?;
             writing.commit().await?;
@@ -57,7 +56,7 @@ impl Session {
         turn.await.map_err(|kind: LedgerErrorKind| self.error(kind))
     }
 
-    /// Counts that these calls have had their answers.
+    /// Records that these calls were answered.
     ///
     /// # Errors
     /// The ledger cannot be written.
@@ -75,7 +74,7 @@ impl Session {
             .map_err(|kind: LedgerErrorKind| self.error(kind))
     }
 
-    /// The service wants to be left alone until then, by everybody.
+    /// Pauses all processes of the account until this time, as the service requested.
     ///
     /// # Errors
     /// The ledger cannot be written.
@@ -108,7 +107,7 @@ impl Session {
             .bind(self.account)
             .fetch_optional(&mut **writing)
             .await?;
-        // One that is further off was set by a clock that was wrong.
+        // A pause that is further in the future was set by a wrong clock.
         let is_ahead = |until: &i64| (now..now + LONGEST_PAUSE).contains(until) && *until > now;
         if let Some(until) = until.filter(is_ahead) {
             return Ok(Admission::Paused(until));
@@ -120,8 +119,9 @@ impl Session {
             .bind(now - longest.max(KEPT))
             .execute(&mut **writing)
             .await?;
-        // A clock that was put back must not make a call count for longer. What is a
-        // little ahead was answered while this one waited for its turn to write.
+        // If a clock was set back, calls must not count for longer than a window. A time
+        // slightly in the future is valid: the answer arrived while this transaction waited
+        // for the ledger.
         sqlx::query(
             "UPDATE call SET answered = ?3 \
              WHERE account = ?1 AND api = ?2 AND answered > ?3 + 60000",
@@ -152,7 +152,7 @@ impl Session {
             if too_many < 0 {
                 continue;
             }
-            // As many have to grow old as there are too many.
+            // The surplus calls have to leave the window first.
             let oldest: Option<i64> = sqlx::query_scalar(
                 "SELECT answered FROM call WHERE account = ? AND api = ? AND answered > ? \
                  ORDER BY answered LIMIT 1 OFFSET ?",
@@ -184,12 +184,12 @@ impl Session {
     }
 }
 
-/// No pause is longer, in milliseconds: no service asks for more than its quota's
-/// longer window.
+/// The longest pause, in milliseconds. No service requests more than the longer window of its
+/// quota.
 const LONGEST_PAUSE: i64 = 2 * 3_600_000;
 
-/// Calls are kept for so long, in milliseconds: another process may have a quota
-/// with a longer window.
+/// How long calls are kept, in milliseconds. Another process may have a quota with a longer
+/// window.
 const KEPT: i64 = 3_600_000;
 
 async fn end(

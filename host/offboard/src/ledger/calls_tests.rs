@@ -6,7 +6,7 @@ use super::{
 };
 use crate::ledger::Ledger;
 
-/// Whether a call may leave at this time, in milliseconds.
+/// The admission of a call at this time, in milliseconds.
 async fn turn(session: &Session, windows: &[(u32, i64)], now: i64) -> Admission {
     session.admit("/api", windows, &[], || now).await.unwrap()
 }
@@ -35,7 +35,7 @@ async fn a_slot_is_free_a_window_after_its_answer_for_all_sessions() {
     let third = call(&one, &quota, 13_000).await;
     assert_eq!(turn(&other, &quota, 13_000).await, Admission::At(15_000));
     one.had_answers(&[(third, 13_000)]).await.unwrap();
-    // Another API has windows of its own, and another account, too.
+    // Each API has its own windows, and each account, too.
     let elsewhere = one.admit("/other", &quota, &[], || 13_000).await.unwrap();
     assert!(matches!(elsewhere, Admission::Now(_)));
     let mut stranger = who();
@@ -98,7 +98,7 @@ async fn a_pause_that_a_wrong_clock_set_ends() {
     assert!(matches!(turn(&session, &[], 5000).await, Admission::Now(_)));
 }
 
-/// Numbers that look like chance, and are the same each time.
+/// Pseudo-random numbers, the same in each run.
 fn chance(state: &mut u64, below: i64) -> i64 {
     *state = state
         .wrapping_mul(6_364_136_223_846_793_005)
@@ -106,7 +106,7 @@ fn chance(state: &mut u64, below: i64) -> i64 {
     i64::try_from(*state >> 33).unwrap() % below
 }
 
-/// Wherever between its leaving and its answer the service counts each call.
+/// Holds for every time between request and answer at which the service may count a call.
 #[tokio::test]
 async fn no_stretch_of_time_has_more_calls_than_the_quota() {
     let quota = [(5, 700), (11, 3000)];
@@ -148,7 +148,7 @@ async fn no_stretch_of_time_has_more_calls_than_the_quota() {
     }
 }
 
-/// The clock is read once this process has the ledger, however long that took.
+/// The clock is read after the wait for the ledger.
 #[tokio::test]
 async fn a_call_that_waited_for_the_ledger_counts_from_the_end_of_its_wait() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,6 +1,5 @@
-//! When the commits of the log may be moved into the file. SQLite would do so by itself,
-//! whatever has become of the log. If another program damaged it, that would destroy what
-//! was recorded long before.
+//! Decides when the commits of the log are moved into the file. SQLite's own checkpoints do
+//! not check the log. If another program damaged the log, they would destroy older records.
 
 use std::{path::Path, time::Duration};
 
@@ -8,14 +7,13 @@ use sqlx::{SqliteConnection, SqlitePool};
 
 use super::{error::LedgerErrorKind, files::Files, log, sidecar::beside};
 
-/// How often a log is read before it is taken for damaged, and the pause between.
+/// How often a log is read before it counts as damaged, and the pause between the attempts.
 const TRIES: usize = 5;
 const PAUSE: Duration = Duration::from_millis(20);
-/// With so many frames, a log is moved into the file (SQLite's own default).
+/// The number of frames from which a log is checkpointed (SQLite's own default).
 const FRAMES: u32 = 1000;
 
-/// Checks that the next process finds everything that was committed, and that the file
-/// was not cut.
+/// Checks that the next process will find all commits, and that the file was not truncated.
 pub(super) async fn check_whole(pool: &SqlitePool, files: &Files) -> Result<(), LedgerErrorKind> {
     check_log(pool, files).await?;
     match files.check() {
@@ -23,13 +21,13 @@ pub(super) async fn check_whole(pool: &SqlitePool, files: &Files) -> Result<(), 
             let mut connection = pool.acquire().await?;
             check_cut(files, size, &mut connection).await
         }
-        // One that was moved or deleted is open all the same.
+        // A log that was moved or deleted is still open.
         Err(_) => Ok(()),
     }
 }
 
-/// Whether the log beside a ledger is damaged. Another process may be writing it, so that
-/// what was read does not fit together: then it is read again.
+/// Whether the log beside a ledger is damaged. Another process may write it during the read (a
+/// race); then it is read again.
 pub(super) async fn is_log_damaged(path: &Path) -> bool {
     let is_damaged = || {
         let log = std::fs::File::open(beside(path, "-wal"))?;
@@ -44,8 +42,8 @@ pub(super) async fn is_log_damaged(path: &Path) -> bool {
     true
 }
 
-/// Checks that the log has all frames that its index names. Returns how many there are
-/// that may be moved into the file.
+/// Checks that the log has all frames that its index names. Returns the number of frames that
+/// may be checkpointed.
 async fn check_log(pool: &SqlitePool, files: &Files) -> Result<u32, LedgerErrorKind> {
     for _ in 0..TRIES {
         let (_, in_index, moved): (i64, i64, i64) = sqlx::query_as("PRAGMA wal_checkpoint(NOOP)")
@@ -58,14 +56,13 @@ async fn check_log(pool: &SqlitePool, files: &Files) -> Result<u32, LedgerErrorK
         if i64::from(committed) >= in_index {
             return Ok(committed);
         }
-        // Another process may have begun the log anew in between.
+        // Another process may have restarted the log in between (a race).
         tokio::time::sleep(PAUSE).await;
     }
     Err(LedgerErrorKind::LogLost)
 }
 
-/// Moves the commits from the log into the file when they are many, as SQLite would do
-/// by itself, and without a check.
+/// Checkpoints a long log after the check. SQLite's own checkpoint would skip the check.
 pub(super) async fn tidy(pool: &SqlitePool, files: &Files) -> Result<(), LedgerErrorKind> {
     if check_log(pool, files).await? >= FRAMES {
         sqlx::query("PRAGMA wal_checkpoint(PASSIVE)")
@@ -75,8 +72,8 @@ pub(super) async fn tidy(pool: &SqlitePool, files: &Files) -> Result<(), LedgerE
     Ok(())
 }
 
-/// Checks that the file has no less than the database uses, unless it had as little
-/// before: SQLite truncates only what it no longer uses.
+/// Checks that the file is not shorter than the database, unless it was that short before:
+/// SQLite truncates only unused pages.
 pub(super) async fn check_cut(
     files: &Files,
     size: u64,

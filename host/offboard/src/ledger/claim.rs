@@ -1,5 +1,5 @@
-//! Of all processes that want to send for a machine, one may. A machine is its
-//! tenant's, whichever application and whichever host of the API it is sent by.
+//! Claims: of all processes that want to send for a machine, only one may. A machine belongs
+//! to its tenant, regardless of the application and the API host of an order.
 
 use std::collections::HashSet;
 
@@ -22,19 +22,19 @@ const RESENT: &str = "resent";
 /// Why an order may not be sent now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Taken {
-    /// Another process has it.
+    /// Another process has claimed it.
     Elsewhere,
-    /// This process is to stop, and another one had locked the ledger.
+    /// This process is to stop, and another one held the ledger.
     Interrupted,
-    /// Its machine has another order, of this run, in this state.
+    /// The machine has another order, of this run and in this state.
     Machine {
-        /// That run's id.
+        /// The id of the other order's run.
         run: String,
-        /// How far that order has come.
+        /// The state of the other order.
         state: State,
-        /// Its action.
+        /// The id of its action.
         action: Option<String>,
-        /// That action as the service showed it last.
+        /// The action, as the service last reported it.
         answer: Option<String>,
         /// Whether a later order of the machine failed on the device.
         failed_later: bool,
@@ -46,12 +46,12 @@ pub enum Taken {
 pub struct SentOrder {
     /// The id of its run.
     pub run: String,
-    /// How far it has come.
+    /// Its state.
     pub state: State,
 }
 
 impl SentOrder {
-    /// Whether what became of it is not known.
+    /// Whether its outcome is unknown.
     #[must_use]
     pub fn is_unknown(&self) -> bool {
         matches!(self.state, State::Sending | State::Unknown)
@@ -59,12 +59,12 @@ impl SentOrder {
 }
 
 impl Session {
-    /// Claims an order that is planned, or that is unknown and resent by the user's
-    /// choice. From now on it is being sent, and its request is on record. If two
-    /// sessions want one machine's order, one of them gets it. The other one's copy is
-    /// then out of date, even if the first has had its answer since. Machines that were
-    /// offboarded before are taken, except with `again`; one that is being sent, or whose
-    /// outcome is unknown, is always taken.
+    /// Claims an order that is planned, or unknown and resent by the user's choice. From now
+    /// on its state is `sending`, and its request is recorded. Prevents a race: if two
+    /// sessions claim orders of one machine, one of them succeeds. The copy of the other
+    /// session is then out of date, even if the first one already has its answer. A machine
+    /// that was offboarded before cannot be claimed, except with `again`. A machine with
+    /// another order that is `sending` or `unknown` can never be claimed.
     ///
     /// # Errors
     /// The ledger cannot be written.
@@ -84,8 +84,8 @@ impl Session {
                 return Ok(Err(taken));
             }
             let now = now();
-            // The number of attempts is the version of the row: a session that read
-            // the order before another one sent it must not send it, too.
+            // The number of attempts is the version of the row. It prevents a race: a session
+            // that read the order before another session sent it must not send it again.
             let claimed = sqlx::query(
                 "UPDATE orders SET state = ?, owner = ?, sent = ?, attempts = attempts + 1, \
                  known = ?, named = NULL, not_before = NULL, problem = NULL \
@@ -127,8 +127,7 @@ impl Session {
         }))
     }
 
-    /// Whether a machine's order may be sent: the same question that a claim
-    /// asks, for whoever is to be told before.
+    /// Checks whether an order may be sent, as a claim does, without claiming it.
     ///
     /// # Errors
     /// The ledger cannot be read.
@@ -171,8 +170,8 @@ impl Session {
         found.map_err(|error| self.error(error))
     }
 
-    /// The numbers of the run's orders that were unknown and that this session has resent.
-    /// Those whose request did not leave do not count.
+    /// The numbers of the run's orders that were unknown and that this session resent. Orders
+    /// whose request did not leave do not count.
     ///
     /// # Errors
     /// The ledger cannot be read.
@@ -193,8 +192,8 @@ impl Session {
         Ok(numbers.into_iter().map(i64::unsigned_abs).collect())
     }
 
-    /// The order of this machine that may have been carried out: of several, one whose
-    /// outcome is unknown, or else the newest. Orders of the whole tenant count.
+    /// The order of this machine that may have been carried out: one with an unknown outcome,
+    /// otherwise the newest. Orders of the whole tenant count.
     ///
     /// # Errors
     /// The ledger cannot be read.
@@ -225,8 +224,8 @@ impl Session {
     }
 }
 
-/// Another order of this machine that stands in the way. In one run there is but
-/// one for a machine, also where it is offboarded again.
+/// Another order that blocks this one. A run has only one order for a machine, even if the
+/// machine is offboarded again.
 async fn other_order(
     reading: &mut SqliteConnection,
     entry: &OrderRecord,
@@ -235,7 +234,7 @@ async fn other_order(
     let Some(machine) = entry.order.machine() else {
         return Ok(None);
     };
-    // What is on its way, or may be, stands before what has ended.
+    // Orders that are in flight or unknown come before finished ones.
     let row = sqlx::query(
         "SELECT run.uuid, other.state, other.action_id, other.action, \
          EXISTS (SELECT 1 FROM orders AS later WHERE later.account = other.account \

@@ -23,7 +23,7 @@ async fn of_two_sessions_one_gets_an_order() {
     let mut theirs = mine.clone();
     assert!(claim(&one, &mut mine).await.is_ok());
     assert_eq!(claim(&other, &mut theirs).await, Err(Taken::Elsewhere));
-    // Nor another order of the same machine.
+    // Another order of the same machine cannot be claimed, either.
     let mut second = ordered(&other).await;
     let taken = claim(&other, &mut second).await;
     assert!(matches!(
@@ -35,7 +35,7 @@ async fn of_two_sessions_one_gets_an_order() {
     ));
 }
 
-/// Both resend an unknown order. The first has had its answer, which decides nothing.
+/// Both resend an unknown order. The first has its answer, which does not settle it.
 #[tokio::test]
 async fn of_two_sessions_one_resends_an_order() {
     let folder = tempfile::tempdir().unwrap();
@@ -59,7 +59,7 @@ async fn of_two_sessions_one_resends_an_order() {
     one.save(&mut mine).await.unwrap();
     assert!(one.is_its_own(&mine));
     assert_eq!(claim(&other, &mut theirs).await, Err(Taken::Elsewhere));
-    // Nor does it overwrite what was known before the second request.
+    // The stale copy does not overwrite the state from before the second request.
     other.save(&mut theirs).await.unwrap();
     assert_eq!(theirs.known, mine.known);
 
@@ -67,7 +67,7 @@ async fn of_two_sessions_one_resends_an_order() {
     let sending = changes.iter().filter(|change| change.state == "sending");
     let details: Vec<_> = sending.map(|change| change.detail.as_deref()).collect();
     assert_eq!(details, [Some("resent")]);
-    // A choice of its user that is made now covers what is unknown now.
+    // A new choice of the user covers orders that are unknown now.
     assert!(claim(&other, &mut theirs).await.is_ok());
 }
 
@@ -92,7 +92,7 @@ async fn of_one_run_a_machine_is_sent_for_once_also_where_that_is_done_again() {
     session.save(first).await.unwrap();
     let claimed = session.claim(second, true, "/route", "one POST").await;
     assert!(matches!(claimed.unwrap(), Err(Taken::Machine { .. })));
-    // Another run may.
+    // Another run may have one.
     let mut other = ordered(&session).await;
     let claimed = session.claim(&mut other, true, "/route", "one POST").await;
     assert!(claimed.unwrap().is_ok());

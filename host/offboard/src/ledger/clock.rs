@@ -1,4 +1,4 @@
-//! The time, as the ledger writes it.
+//! The current time in the ledger's format.
 
 use jiff::Timestamp;
 

@@ -1,5 +1,5 @@
-//! The plan of a run, and its confirmation. Both are read and written in one
-//! transaction, so that what is confirmed is what is recorded.
+//! The plan of a run, and its confirmation. Both are read and written in one transaction,
+//! which prevents a race: what is confirmed is what is recorded.
 
 use sqlx::{AssertSqlSafe, Row, Sqlite, Transaction};
 
@@ -25,14 +25,14 @@ pub struct PlanRow {
     pub machines: u64,
 }
 
-/// A confirmation, as the ledger has it.
+/// A recorded confirmation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfirmationRow {
-    /// When, in milliseconds since 1970, UTC.
+    /// The time, in milliseconds since 1970, UTC.
     pub at: i64,
-    /// How: see [`crate::plan::Method::name`].
+    /// The method: see [`crate::plan::Method::name`].
     pub method: String,
-    /// Who: the front end's name for them, or the user of the session.
+    /// The person: the front end's name for them, or the user of the session.
     pub by: Option<String>,
     /// The digest of the plan that was confirmed.
     pub digest: String,
@@ -41,8 +41,8 @@ pub struct ConfirmationRow {
 }
 
 impl Session {
-    /// What a run will send now: the planned orders whose machine is known, and if
-    /// `resend_unknown`, those whose outcome is unknown.
+    /// What a run will send now: the planned orders whose machine is known and, if
+    /// `resend_unknown`, those with an unknown outcome.
     ///
     /// # Errors
     /// The ledger cannot be read.
@@ -62,8 +62,8 @@ impl Session {
     /// confirmed; otherwise those that could be shown.
     ///
     /// # Errors
-    /// The ledger cannot be written, the run is another account's, or the plan is not the
-    /// one that was confirmed, or, if it was confirmed in advance, has more machines.
+    /// The ledger cannot be written, the run belongs to another account, or the plan is not
+    /// the one that was confirmed. Also if a consent in advance covers fewer machines.
     pub(crate) async fn confirm(
         &self,
         run: RunId,
@@ -164,7 +164,7 @@ impl Session {
         );
         let (mut after, mut machines) = (0_i64, 0);
         loop {
-            // A page at a time: a run may have a hundred thousand orders.
+            // In pages: a run may have a hundred thousand orders.
             let rows = sqlx::query(AssertSqlSafe(sql.as_str()))
                 .bind(run.0)
                 .bind(after)
@@ -195,7 +195,7 @@ impl Session {
     }
 }
 
-/// Orders that are read at once.
+/// The number of orders that are read at once.
 const PAGE: usize = 5000;
 
 impl Ledger {
@@ -204,7 +204,7 @@ impl Ledger {
         &self,
         run: RunId,
     ) -> Result<Vec<ConfirmationRow>, LedgerErrorKind> {
-        // A ledger of an older version is not migrated for reading.
+        // A ledger of an older version is not migrated if it is only read.
         let table = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'confirmation')";
         if !sqlx::query_scalar(table).fetch_one(&self.pool).await? {
             return Ok(Vec::new());
@@ -259,7 +259,7 @@ mod tests {
             by: Some("ada".to_owned()),
             ..Confirmation::consent()
         };
-        // Another process has done the order meanwhile.
+        // Another process completed the order in the meantime.
         let mut entry = ledger.entries(run, 0, 1).await.unwrap().remove(0);
         let skipped = Problem::new("already-offboarded", Retry::Never, "by another one");
         entry.order.skip(skipped);

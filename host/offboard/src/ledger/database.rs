@@ -19,20 +19,20 @@ use super::{
 #[derive(Debug, Clone)]
 pub struct Ledger {
     pub(super) pool: SqlitePool,
-    /// Keeps SQLite from closing it unasked.
+    /// Prevents SQLite from closing the database without a check.
     pub(super) keep_open: Option<Arc<KeepOpen>>,
     pub(super) path: PathBuf,
     pub(super) in_memory: bool,
-    /// Its files when it was opened for writing.
+    /// Its files, if it was opened for writing.
     pub(super) files: Option<Files>,
     pub(super) has_lost_entries: bool,
     pub(super) waiting: Waiting,
-    /// Lets one task of this process at a time try to begin a write.
+    /// Only one task of this process at a time tries to begin a write.
     pub(super) queue: Arc<Mutex<()>>,
 }
 
 impl Ledger {
-    /// Whether it was opened to be read, and its newest entries cannot be read: another
+    /// Whether it was opened for reading and its newest entries cannot be read: another
     /// program changed the log of its newest commits, and SQLite ignores what follows the
     /// damage.
     #[must_use]
@@ -40,22 +40,22 @@ impl Ledger {
         self.has_lost_entries
     }
 
-    /// Where it is.
+    /// The path.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Whether it is gone with this process.
+    /// Whether it is in memory and lost with this process.
     #[must_use]
     pub fn is_in_memory(&self) -> bool {
         self.in_memory
     }
 
-    /// Ends the use of it, and moves its newest commits from its log into the file if no
-    /// other process uses it. If another program damaged the log, it is left as it is, and
-    /// the file, too. The same if a ledger is not closed: it then stays open until this
-    /// process ends, and the next process moves the commits.
+    /// Closes it. Moves the newest commits from the log into the file if no other process uses
+    /// the ledger. If another program damaged the log, the log and the file stay unchanged. A
+    /// ledger that is dropped without this call stays open until the process ends; the next
+    /// process then moves the commits.
     pub async fn close(&self) {
         let is_whole = match &self.files {
             Some(files) => checkpoint::check_whole(&self.pool, files).await.is_ok(),
@@ -66,26 +66,26 @@ impl Ledger {
         }
     }
 
-    /// Waits until this process writes nothing, and blocks its writes until the returned
-    /// guard is dropped. A process that is stopped then does not block other processes.
+    /// Waits until this process writes nothing, and blocks its writes until the returned guard
+    /// is dropped. So a process that is stopped does not block other processes.
     pub async fn rest(&self) -> impl Drop + Send + use<> {
         Rest(self.pool.acquire().await.ok())
     }
 
-    /// A transaction that writes: it waits for its turn at the beginning, so
-    /// that what it reads still holds when it writes.
+    /// A transaction that writes. It locks the ledger at its beginning, which prevents a race:
+    /// what it reads still holds when it writes.
     pub(super) async fn write(&self) -> Result<Transaction<'static, Sqlite>, LedgerErrorKind> {
         let writing = self.begin(false).await?;
         writing.ok_or(LedgerErrorKind::Locked(None))
     }
 
-    /// The same before something is sent: does not wait if this process is to stop.
+    /// The same before a request is sent: fails instead of waiting if this process is to stop.
     pub(super) async fn write_now(&self) -> Result<Transaction<'static, Sqlite>, LedgerErrorKind> {
         let writing = self.begin(true).await?;
         writing.ok_or(LedgerErrorKind::Locked(None))
     }
 
-    /// The same; `None` if this process is to stop before the ledger is free.
+    /// The same; `None` if this process is to stop before the ledger is unlocked.
     pub(super) async fn write_to_send(
         &self,
     ) -> Result<Option<Transaction<'static, Sqlite>>, LedgerErrorKind> {
@@ -107,7 +107,7 @@ impl Ledger {
         let Some(mut writing) = writing else {
             return Ok(None);
         };
-        // A write to files that no other process can find is not on record.
+        // A write to files that no other process can find is not a durable record.
         if let Some(files) = &self.files {
             let size = files.check()?;
             checkpoint::check_cut(files, size, &mut writing).await?;
@@ -116,7 +116,7 @@ impl Ledger {
         Ok(Some(writing))
     }
 
-    /// Commits what has to be found by the next process before a request leaves.
+    /// Commits a record that the next process must find, before a request leaves.
     pub(super) async fn commit_to_send(
         &self,
         writing: Transaction<'static, Sqlite>,
@@ -134,8 +134,8 @@ impl Ledger {
     }
 }
 
-/// An open ledger. SQLite checkpoints a log when its last connection is closed, whatever
-/// has become of the log: unless the ledger is closed with a check, it stays open.
+/// An open ledger. SQLite checkpoints a log without a check when its last connection is
+/// closed. So unless the ledger is closed with a check, it stays open.
 #[derive(Debug)]
 pub(super) struct KeepOpen(pub(super) SqlitePool);
 

@@ -1,4 +1,4 @@
-//! Why the ledger cannot be used, and so why nothing more is sent.
+//! Ledger errors. After one, nothing more is sent.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::holder::Holder;
 
-/// The ledger cannot be used. What was not on record before is not sent.
+/// The ledger cannot be used. Requests that were not recorded before are not sent.
 #[derive(Debug, Clone, Error)]
 #[error("the ledger {} {kind}", crate::mask::path(.path))]
 pub struct LedgerError {
@@ -25,10 +25,10 @@ pub enum LedgerErrorKind {
         holder(.0.as_ref())
     )]
     Locked(Option<Holder>),
-    /// No room.
+    /// The disk is full.
     #[error("cannot grow, because the disk is full")]
     Full,
-    /// It may be read only.
+    /// The file is read-only.
     #[error("cannot be written: {0}")]
     ReadOnly(String),
     /// A newer version of this program wrote it.
@@ -37,20 +37,20 @@ pub enum LedgerErrorKind {
     /// The file is corrupt or is not a ledger.
     #[error("is corrupt or is not a ledger: {0}")]
     Damaged(String),
-    /// Another file stands in its place, or none.
+    /// The file was replaced, moved or deleted.
     #[error(
         "was moved, deleted or replaced while it was in use, or a file beside it was: nothing more is \
          sent; put it back, and resume"
     )]
     Gone,
-    /// Another program emptied, cut or changed the log.
+    /// Another program emptied, truncated or changed the log.
     #[error(
         "has lost its newest entries, because another program emptied or changed the file beside it \
          that ends in -wal: nothing more is sent. What was recorded before is kept. Query the service \
          for the machines of this run before you order them again"
     )]
     LogLost,
-    /// The file has another name.
+    /// The file has another name (a hard link).
     #[error(
         "has more than one name (hard links), and each name would have its own record of the newest \
          requests: delete the other names, or use a copy"
@@ -71,19 +71,19 @@ pub enum LedgerErrorKind {
     /// It is a device, a socket or a pipe.
     #[error("is not a regular file: name another one")]
     NotAFile,
-    /// SQLite keeps no log there.
+    /// SQLite cannot keep its log in this location.
     #[error(
         "is in a place where SQLite cannot keep its log and its locks: keep it on a local disk, in \
          a folder of its own"
     )]
     NoLog,
-    /// Its newest commits cannot be read where it is.
+    /// The newest commits cannot be read in this location.
     #[error(
         "cannot be read where it is, because its newest commits stand in the file beside it that ends \
          in -wal: copy both to a folder that you can write to, on a local disk"
     )]
     Beside,
-    /// Another process ended this one's session.
+    /// Another process ended the session of this one.
     #[error(
         "has ended the session of this process, because the file of its lock disappeared: nothing \
          more is sent"
@@ -95,10 +95,10 @@ pub enum LedgerErrorKind {
          shown: nothing was sent; look at the run and confirm it again"
     )]
     PlanChanged,
-    /// Another process has used the request id in the meantime.
+    /// Another process used the request id in the meantime.
     #[error("has another run with this request id")]
     Requested,
-    /// There is no home to keep it in.
+    /// There is no home directory for the default ledger.
     #[error("has no path, because there is no home folder")]
     NoHome,
     /// No run has this id.
@@ -107,7 +107,7 @@ pub enum LedgerErrorKind {
     /// The ids of several runs begin with this text.
     #[error("has several runs that begin with {0}: write more of the id")]
     ManyRuns(String),
-    /// Something else that the disk or the database says.
+    /// Another error of the disk or the database.
     #[error("cannot be used: {0}")]
     Other(String),
 }

@@ -1,10 +1,10 @@
-//! The files of an open ledger: the database, the log of its newest commits, and the
-//! index of that log, whose locks keep processes apart. While a connection is open,
-//! SQLite neither deletes nor replaces them. If one of them was replaced, the next
-//! process would not see what this one writes.
+//! The files of an open ledger: the database, the log of its newest commits (WAL), and the
+//! index of that log, whose locks exclude other processes. While a connection is open, SQLite
+//! neither deletes nor replaces them. If one of them was replaced, the next process would not
+//! see the writes of this one.
 //!
 //! They are checked by name and never opened: a process that closes the file or its index
-//! loses all its locks on them (fcntl(2)), including those of SQLite. Only the log has no
+//! releases all its locks on them (fcntl(2)), including those of SQLite. Only the log has no
 //! locks.
 
 use std::{
@@ -18,10 +18,10 @@ use std::{
 
 use super::{error::LedgerErrorKind, log, place, sidecar::beside};
 
-/// After so many writes the log is looked at.
+/// The number of writes after which the log is checked.
 const WRITES: u64 = 200;
 
-/// Distinguishes a file from another one with its name.
+/// Identifies a file, to distinguish it from another one with its name.
 type Same = (u64, u64);
 
 /// A file, and its identity when the ledger was opened.
@@ -38,7 +38,7 @@ impl Known {
         Ok(Self { path, same })
     }
 
-    /// Its size, if it is still the same file and has no other name.
+    /// Its size, if it is still the same file and has no second name.
     pub(super) fn check(&self) -> Result<u64, LedgerErrorKind> {
         let file = fs::symlink_metadata(&self.path).map_err(|_| LedgerErrorKind::Gone)?;
         if !file.is_file() || same(&file) != self.same {
@@ -51,24 +51,24 @@ impl Known {
     }
 }
 
-/// The files of an open ledger, as they were when it was opened.
+/// The files of an open ledger, in the state in which it was opened.
 #[derive(Debug, Clone)]
 pub(super) struct Files {
     file: Known,
     log: Known,
     index: Known,
-    /// The log, open.
+    /// The log's open file.
     open_log: Arc<Mutex<fs::File>>,
-    /// How often a write began.
+    /// The number of writes so far.
     writes: Arc<AtomicU64>,
-    /// The file's size when it was last seen.
+    /// The file's size at the last check.
     size: Arc<AtomicU64>,
 }
 
 impl Files {
     /// The files of a ledger that a connection has read and written.
     pub(super) fn see(path: &Path) -> Result<Self, LedgerErrorKind> {
-        // Without a log, SQLite could not share one here.
+        // Without a log, SQLite could not share the ledger here.
         let known = |end| Known::see(beside(path, end)).map_err(|_| LedgerErrorKind::NoLog);
         let open_log = fs::File::open(beside(path, "-wal")).map_err(|_| LedgerErrorKind::NoLog)?;
         let files = Self {
@@ -83,7 +83,7 @@ impl Files {
         Ok(files)
     }
 
-    /// Checks that all of them are unchanged, and returns the file's size.
+    /// Checks that none of them was replaced, and returns the file's size.
     pub(super) fn check(&self) -> Result<u64, LedgerErrorKind> {
         let size = self.file.check()?;
         self.log.check()?;
@@ -91,20 +91,19 @@ impl Files {
         Ok(size)
     }
 
-    /// How many frames of its log the next process finds. Also of a log that was moved or
-    /// deleted: SQLite still has it open.
+    /// The number of frames of its log that the next process finds. Works for a log that was
+    /// moved or deleted, too: SQLite still has it open.
     pub(super) fn committed(&self) -> io::Result<u32> {
         let log = self.open_log.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(log::content(&log)?.committed)
     }
 
-    /// Whether the file has shrunk since it was last seen.
+    /// Whether the file has shrunk since the last check.
     pub(super) fn has_shrunk(&self, size: u64) -> bool {
         size < self.size.load(Ordering::Relaxed)
     }
 
-    /// OrderCounts a write, and returns whether the log may have grown much since it was last
-    /// looked at.
+    /// Counts a write, and returns whether the log may have grown much since the last check.
     pub(super) fn is_due(&self) -> bool {
         self.writes.fetch_add(1, Ordering::Relaxed) % WRITES == WRITES - 1
     }

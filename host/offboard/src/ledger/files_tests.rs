@@ -73,7 +73,7 @@ async fn nothing_is_claimed_without_one_of_the_ledger_s_files() {
         ("a file was cut", |path| {
             let file = fs::OpenOptions::new().write(true).open(path).unwrap();
             file.set_len(0).unwrap();
-            // Its descriptor stays, and with it SQLite's locks.
+            // The descriptor stays open, so that SQLite keeps its locks.
             std::mem::forget(file);
         }),
     ];
@@ -91,7 +91,7 @@ async fn nothing_is_claimed_without_one_of_the_ledger_s_files() {
         change(&path);
         let claimed = session.claim(&mut entry, false, "/route", "one POST").await;
         let error = claimed.map(|_| what).unwrap_err();
-        // SQLite may be the first to notice that its log was emptied.
+        // SQLite may notice first that its log was emptied.
         let is_noticed = matches!(
             error.kind(),
             LedgerErrorKind::Gone | LedgerErrorKind::LogLost | LedgerErrorKind::Other(_)

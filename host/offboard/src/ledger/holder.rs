@@ -5,12 +5,12 @@ use std::{fmt, path::Path};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use super::sidecar::beside;
 
-/// A process that holds the ledger.
+/// A process that holds the ledger's write lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Holder {
     /// Its process id.
     pub process: u32,
-    /// Whether it is stopped, as by Ctrl-Z.
+    /// Whether it is stopped, for example by Ctrl-Z.
     pub stopped: bool,
 }
 
@@ -48,9 +48,9 @@ pub(super) fn holder(_: &Path) -> Option<Holder> {
     None
 }
 
-/// The process that holds SQLite's lock, from the system's locks (proc_locks(5)): that of
-/// the byte of the index by which one process writes (sqlite.org/walformat.html,
-/// "locks"), or any other exclusive lock of the index or the file.
+/// The process that holds SQLite's lock, from the system's list of locks (proc_locks(5)): the
+/// lock on the byte of the index that serialises writers (sqlite.org/walformat.html, "locks"),
+/// or any other exclusive lock of the index or the file.
 #[cfg(any(target_os = "linux", target_os = "android", test))]
 fn locking(locks: &str, index: Option<u64>, file: Option<u64>, own: u32) -> Option<u32> {
     const WRITE: &str = "120";

@@ -1,24 +1,24 @@
 //! The log of a ledger's newest commits, read as the next process would read it: frame by
-//! frame, as long as the checksums are right (sqlite.org/fileformat2.html#walformat).
-//! SQLite itself trusts the index of the log while it is open. If another program
-//! emptied, cut or changed the log, a checkpoint would copy what is left of it over the
-//! database, and destroy what was recorded long before.
+//! frame, as long as the checksums match (sqlite.org/fileformat2.html#walformat). While it is
+//! open, SQLite itself trusts the index of the log. If another program emptied, truncated or
+//! changed the log, a checkpoint would copy the rest of it over the database, and destroy
+//! older records.
 
 use std::{
     fs::File,
     io::{self, BufReader, Read, Seek},
 };
 
-/// Bytes of the log's head, and of the head of each frame.
+/// Size of the log's header and of each frame's header, in bytes.
 const HEAD: usize = 32;
 const FRAME: usize = 24;
 
 /// What the next process finds in a log.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Content {
-    /// How many frames there are, up to the last one that is whole and ends a commit.
+    /// The number of frames, up to the last one that is valid and ends a commit.
     pub(super) committed: u32,
-    /// A commit of the same generation follows what cannot be read. The next process
+    /// Whether a commit of the same generation follows an unreadable frame. The next process
     /// ignores it.
     pub(super) is_damaged: bool,
 }
@@ -31,7 +31,7 @@ pub(super) fn content(mut log: &File) -> io::Result<Content> {
     if !fill(&mut log, &mut head)? {
         return Ok(Content::default());
     }
-    // SQLite does not write a head that cannot be read.
+    // SQLite never writes an unreadable header.
     let damaged = Content {
         committed: 0,
         is_damaged: true,
@@ -64,7 +64,7 @@ pub(super) fn content(mut log: &File) -> io::Result<Content> {
         if is_readable && ends_commit {
             content.committed = at;
         }
-        // Frames of earlier generations may follow, which have other salts.
+        // Frames of earlier generations may follow; they have other salts.
         if !is_readable && is_current && ends_commit {
             content.is_damaged = true;
             break;
@@ -73,7 +73,7 @@ pub(super) fn content(mut log: &File) -> io::Result<Content> {
     Ok(content)
 }
 
-/// SQLite's checksum, which goes on from frame to frame.
+/// SQLite's checksum, which continues from frame to frame.
 struct Checksum {
     is_big: bool,
     words: (u32, u32),
@@ -107,7 +107,7 @@ fn word(bytes: &[u8], at: usize) -> u32 {
     u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
-/// Whether there was so much to read.
+/// Fills the buffer; `false` if the file ends before.
 fn fill(log: &mut impl Read, buffer: &mut [u8]) -> io::Result<bool> {
     match log.read_exact(buffer) {
         Ok(()) => Ok(true),

@@ -1,13 +1,13 @@
-//! The durable record of every order and what became of it, in one SQLite file.
+//! The durable record of all orders and their outcomes, in one SQLite file.
 //!
-//! What leaves is on the disk before it leaves, and its answer as soon as it is
-//! in: whoever comes later, after a crash or a lost line, knows what is certain
-//! and asks for the rest. Orders of one machine are claimed in one transaction,
-//! so that two processes never send for it at once. The quotas' windows stand
-//! here, too, for all processes that share the account.
+//! A request is on the disk before it leaves, and its answer as soon as it is received. After
+//! a crash or a lost connection, the next process knows which outcomes are certain, and
+//! queries the others. Orders of one machine are claimed in one transaction, which prevents a
+//! race between two processes that send for it. The windows of the quotas are here, too, for
+//! all processes that share the account.
 //!
-//! It never holds a token. A ledger that cannot be written stops the run before
-//! the next request.
+//! The ledger never holds a token. If it cannot be written, the run stops before the next
+//! request.
 
 mod calls;
 mod checkpoint;

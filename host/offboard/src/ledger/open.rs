@@ -1,4 +1,4 @@
-//! How a ledger is opened: to be written, to be read, or in memory.
+//! Opens a ledger for writing, for reading, or in memory.
 
 use std::{path::Path, str::FromStr, sync::Arc, time::Duration};
 
@@ -21,23 +21,23 @@ use super::{
 /// How long a reader waits for a process that holds the ledger. Readers are blocked only
 /// while another process opens or closes it.
 const PATIENCE_TO_READ: Duration = Duration::from_secs(10);
-/// How long a task waits for the other tasks of this process. If the process was stopped,
-/// it did not wait, but its clock went on.
+/// How long a task waits for the other tasks of this process. The limit is long because the
+/// clock continues while the process is stopped.
 const IN_TURN: Duration = Duration::from_secs(30 * 24 * 3600);
-/// Up to this size, in bytes, SQLite checks a ledger when it is opened.
+/// Size, in bytes, up to which SQLite checks the structure of a ledger when it is opened.
 const MAX_CHECKED: u64 = 16 * 1024 * 1024;
 
 impl Ledger {
-    /// Opens a ledger, and creates it and its folder where they are missing,
-    /// readable by nobody else. Waits while another process holds it.
+    /// Opens a ledger. Creates it and its folder if they are missing, readable only by this
+    /// user. Waits while another process holds it.
     ///
     /// # Errors
-    /// It cannot be written, is damaged, or is of a newer version; or two processes could
-    /// not lock each other out where it is.
+    /// The ledger cannot be written, is damaged, or belongs to a newer version; or two
+    /// processes could not lock each other out in this location.
     pub async fn open(path: &Path, waiting: Waiting) -> Result<Self, LedgerError> {
         let failed = |kind| LedgerError::new(path, kind);
         prepare(path).map_err(failed)?;
-        // However it is spelled: the locks beside it are found by its name.
+        // The canonical path, because the locks beside the file are found by its name.
         let whole = std::fs::canonicalize(path).map_err(|error| failed(error.into()))?;
         let path = whole.as_path();
         let failed = |kind| LedgerError::new(path, kind);
@@ -51,7 +51,7 @@ impl Ledger {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .journal_mode(SqliteJournalMode::Wal)
-            // Only after the log was checked: see `checkpoint::tidy`.
+            // Checkpoints happen only after a check of the log: see `checkpoint::tidy`.
             .pragma("wal_autocheckpoint", "0");
         let mut ledger = Self::connect(options, path, false).await?;
         ledger.waiting = waiting;
@@ -60,7 +60,7 @@ impl Ledger {
             ledger.quick_check().await?;
         }
         let mut connection = ledger.pool.acquire().await?;
-        // Of two processes that open a new one, the second finds it made.
+        // If two processes open a new ledger, the second one finds the schema.
         let mut transaction =
             sqlx::Connection::begin_with(&mut *connection, "BEGIN IMMEDIATE").await?;
         // Not `run`: with that, the future is not `Send` (sqlx, `Migrator::run_direct`).
@@ -73,8 +73,7 @@ impl Ledger {
         Ok(ledger)
     }
 
-    /// A ledger that is gone with its process: for one machine, where nothing
-    /// can be written.
+    /// A ledger in memory, lost with its process: for one machine, if nothing can be written.
     ///
     /// # Errors
     /// SQLite cannot be used at all.
@@ -89,7 +88,7 @@ impl Ledger {
         Ok(ledger)
     }
 
-    /// One that stands in for a file that has nothing in it yet.
+    /// A ledger in memory, in place of a file that is still empty.
     async fn empty(path: &Path) -> Result<Self, LedgerErrorKind> {
         let options = SqliteConnectOptions::from_str("sqlite::memory:")?;
         let ledger = Self::connect(options, path, false).await?;
@@ -97,12 +96,11 @@ impl Ledger {
         Ok(ledger)
     }
 
-    /// Opens a ledger to look at it: nothing is written, also where nothing can
-    /// be.
+    /// Opens a ledger for reading. Nothing is written, so that read-only media work, too.
     ///
     /// # Errors
-    /// There is none, or it is damaged or of a newer version; or its newest commits
-    /// cannot be found from here.
+    /// The ledger does not exist, is damaged, or belongs to a newer version; or its newest
+    /// commits cannot be read in this location.
     pub async fn view(path: &Path) -> Result<Self, LedgerError> {
         let failed = |kind| LedgerError::new(path, kind);
         // SQLite finds the files beside it by the name of the file, not of a link to it.
@@ -122,13 +120,13 @@ impl Ledger {
         let ledger = match Self::view_with_log(path, options.clone()).await {
             Ok(ledger) => ledger,
             Err(LedgerErrorKind::Locked(holder)) => return Err(LedgerErrorKind::Locked(holder)),
-            // On a medium that is read-only not even the lock can be made. What stands
-            // beside the file is not read then.
+            // On a read-only medium, SQLite cannot create its lock. Then the files beside the
+            // ledger are not read.
             Err(_) if has_more(path) => return Err(LedgerErrorKind::Beside),
             Err(_) => Self::connect(options.immutable(true), path, false).await?,
         };
         let has_lost_entries = checkpoint::is_log_damaged(path).await;
-        // Another process creates it at this moment: it is still empty.
+        // Another process is creating it (a race): it is still empty.
         if is_empty(&ledger.pool).await? {
             return Ok(Self {
                 has_lost_entries,
@@ -155,7 +153,8 @@ impl Ledger {
         path: &Path,
         options: SqliteConnectOptions,
     ) -> Result<Self, LedgerErrorKind> {
-        // Another machine's memory cannot be read, and its log may be written there.
+        // The shared memory of another machine cannot be read, and the log may be written
+        // there.
         if let Some(kind) = place::shared(path)? {
             return Err(LedgerErrorKind::Shared(kind));
         }
@@ -173,11 +172,11 @@ impl Ledger {
         let options = options
             .busy_timeout(wait::TRY)
             .foreign_keys(true)
-            // A commit is on the disk.
+            // Every commit is synced to the disk.
             .synchronous(SqliteSynchronous::Full)
             .optimize_on_close(false, None);
         let pool = SqlitePoolOptions::new()
-            // Writers take turns here, in order, rather than by polling a lock.
+            // Writers queue here, in order, instead of polling a lock.
             .max_connections(1)
             .idle_timeout(None)
             .max_lifetime(None)
@@ -209,7 +208,7 @@ impl Ledger {
     }
 }
 
-/// Whether a database has nothing in it.
+/// Whether a database has no tables.
 async fn is_empty(pool: &SqlitePool) -> Result<bool, LedgerErrorKind> {
     let count: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
         .fetch_one(pool)
@@ -217,13 +216,13 @@ async fn is_empty(pool: &SqlitePool) -> Result<bool, LedgerErrorKind> {
     Ok(count == 0)
 }
 
-/// Whether commits stand in a file beside it.
+/// Whether a file beside it has commits.
 fn has_more(path: &Path) -> bool {
     std::fs::metadata(beside(path, "-wal")).is_ok_and(|file| file.len() > 0)
 }
 
-/// Creates the file so that only this user can read it from the beginning. An existing
-/// file is not opened: this process may have it open, and closing it would release its
+/// Creates the file so that only this user can read it from the beginning. An existing file is
+/// not opened: this process may already have it open, and closing it would release SQLite's
 /// locks.
 fn prepare(path: &Path) -> Result<(), LedgerErrorKind> {
     if path.exists() {

@@ -1,4 +1,4 @@
-//! The record of an order: read from its row, and written to it.
+//! The record of an order: reading and writing its row.
 
 use std::collections::HashSet;
 
@@ -14,43 +14,43 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct OrderRecord {
     pub(super) id: i64,
-    /// Its state there, when it was read or written last.
+    /// Its state when it was last read or written.
     pub(super) was: State,
-    /// And its action's status.
+    /// The status of its action then.
     was_read: Option<String>,
     /// Its number in the run, from 1.
     pub number: u64,
     /// The order.
     pub order: Order,
-    /// What a list calls the machine whose id it has.
+    /// The machine's name in the list, if the list has its id.
     pub called: Option<String>,
     /// Whether it was confirmed.
     pub confirmed: bool,
     /// The session that sent it last.
     pub(super) owner: Option<i64>,
-    /// How often it was sent.
+    /// The number of times it was sent.
     pub attempts: u32,
-    /// How often it was sent when it was read.
+    /// The number of times it was sent when it was read.
     attempts_before: u32,
-    /// It is not sent again before, in milliseconds since 1970.
+    /// The earliest time of the next attempt, in milliseconds since 1970.
     pub not_before: Option<i64>,
-    /// When it was sent last, in milliseconds since 1970.
+    /// When it was last sent, in milliseconds since 1970.
     pub sent: Option<i64>,
-    /// The ids of the actions that were known before, in lower case; none where
+    /// The ids of the actions that were known before the request, in lower case; `None` if
     /// they could not be listed.
     pub known: Option<HashSet<String>>,
-    /// The action that an answer named which could not be read.
+    /// The action id in an answer that was otherwise unreadable.
     pub named: Option<String>,
 }
 
 impl OrderRecord {
-    /// How often it was sent since it was read.
+    /// The number of times it was sent since it was read.
     #[must_use]
     pub fn tries(&self) -> u32 {
         self.attempts.saturating_sub(self.attempts_before)
     }
 
-    /// What it is now is on record.
+    /// Marks the current state as recorded.
     pub(super) fn written(&mut self) {
         self.was = self.order.state();
         self.was_read = self.status();
@@ -61,8 +61,9 @@ impl OrderRecord {
         action.map(|action| action.status.name().to_owned())
     }
 
-    /// Writes what may have changed; whether nobody else was there before. What
-    /// this session sent is its own, also where another took it for dead.
+    /// Writes what may have changed. Returns whether no other session changed the row before.
+    /// An order that this session sent stays its own, even if another session treated it as
+    /// stale.
     pub(super) async fn write(
         &self,
         writing: &mut Transaction<'static, Sqlite>,
@@ -116,7 +117,7 @@ impl OrderRecord {
             return Ok(false);
         }
         let status = self.status();
-        // A new status is the answer that the order's action is from then on.
+        // With a new status, the answer becomes the action of the order.
         if self.was != order.state() || self.was_read != status {
             let detail = order.problem().map(|problem| problem.kind.to_string());
             let detail = detail.or(status);
@@ -182,7 +183,7 @@ impl OrderRecord {
     }
 }
 
-/// An order's action, as far as the host looks at it; the rest is in its JSON.
+/// An order's action, with the fields that the host uses; the others are in its JSON.
 fn action(
     row: &SqliteRow,
     machine: Option<&MachineId>,
@@ -227,7 +228,7 @@ pub(super) fn state(row: &SqliteRow) -> Result<State, LedgerErrorKind> {
     State::of(&name).ok_or_else(|| LedgerErrorKind::Damaged(format!("{name:?} is no state")))
 }
 
-/// Puts on record that an order came to this state.
+/// Records that an order entered this state.
 pub(super) async fn moment(
     writing: &mut Transaction<'static, Sqlite>,
     session: &Session,

@@ -1,4 +1,4 @@
-//! Orders: put on record, read in pages, and saved.
+//! Orders: recorded, read in pages, and saved.
 
 use std::collections::BTreeMap;
 
@@ -16,35 +16,35 @@ use crate::{
     order::{State, Target},
 };
 
-/// An order that is to be put on record.
+/// An order to be recorded.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// What the user named.
+    /// The machine as the user named it.
     pub target: Target,
-    /// Why.
+    /// The comment.
     pub comment: Comment,
-    /// What a list calls the machine whose id it has.
+    /// The machine's name in the list, if the list has its id.
     pub called: Option<String>,
 }
 
-/// How many orders are in which state.
+/// The number of orders in each state.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OrderCounts(pub(super) BTreeMap<&'static str, u64>);
 
 impl OrderCounts {
-    /// How many are in this state.
+    /// The number of orders in this state.
     #[must_use]
     pub fn of(&self, state: State) -> u64 {
         self.0.get(state.name()).copied().unwrap_or_default()
     }
 
-    /// How many there are.
+    /// The number of all orders.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.0.values().sum()
     }
 
-    /// How many have more to come: to be sent, to be found out, to be followed.
+    /// The number of unfinished orders: those to be sent, reconciled or tracked.
     #[must_use]
     pub fn open(&self) -> u64 {
         use State::{Accepted, Pending, Planned, Sending, Unknown};
@@ -52,7 +52,7 @@ impl OrderCounts {
         open.into_iter().map(|state| self.of(state)).sum()
     }
 
-    /// Each state that there is, with how many.
+    /// Each state that occurs, with its number of orders.
     pub fn each(&self) -> impl Iterator<Item = (State, u64)> {
         let there = |state| (state, self.of(state));
         State::ALL
@@ -74,10 +74,10 @@ macro_rules! page {
     };
 }
 
-/// Orders that are put on record at once.
+/// The number of orders that are recorded with one statement.
 const PAGE: usize = 500;
 
-/// Puts the orders of a run on record, a page of them with one statement.
+/// Records the orders of a run, a page with each statement.
 pub(super) async fn insert(
     writing: &mut Transaction<'static, Sqlite>,
     session: &Session,
@@ -111,8 +111,8 @@ pub(super) async fn insert(
     }
 }
 
-/// Its number; what was asked for; of a name, what it is compared by; what a list
-/// calls it; the machine; the name; and the comment.
+/// Its number, the target, the canonical name if the target is a name, the name in the list,
+/// the machine, the name, and the comment.
 type Planned<'a> = (
     u64,
     &'a str,
@@ -137,8 +137,8 @@ impl Plan {
 }
 
 impl Session {
-    /// Writes what became of an order, unless another process was there before:
-    /// then it is read again.
+    /// Writes the state of an order. If another process changed it before, the order is read
+    /// again instead.
     ///
     /// # Errors
     /// The ledger cannot be written.
@@ -146,7 +146,7 @@ impl Session {
         self.save_all(std::slice::from_mut(entry)).await
     }
 
-    /// The same for many, in one transaction.
+    /// The same for several orders, in one transaction.
     ///
     /// # Errors
     /// The ledger cannot be written.
@@ -175,7 +175,7 @@ impl Session {
         Ok(())
     }
 
-    /// What of this run is to be sent, in order, after this number.
+    /// The planned orders of a run, in order, after this number.
     ///
     /// # Errors
     /// The ledger cannot be read.
@@ -225,8 +225,8 @@ impl Ledger {
         self.read_orders(query).await
     }
 
-    /// Orders of a run that a look may have meant, in order: those of these
-    /// names, and those of these ids.
+    /// Orders of a run that may be about these machines, in order: those with these names, and
+    /// those with these ids.
     ///
     /// # Errors
     /// The ledger cannot be read.
@@ -248,8 +248,7 @@ impl Ledger {
         self.read_orders(query).await
     }
 
-    /// Planned orders of a run that were not looked at, in order, after this
-    /// number.
+    /// Planned orders of a run without a preflight, in order, after this number.
     ///
     /// # Errors
     /// The ledger cannot be read.
@@ -263,8 +262,8 @@ impl Ledger {
         self.page(query, run, after, limit).await
     }
 
-    /// Planned orders of a run whose machine has another order, of whatever run
-    /// and in whatever state, in order, after this number.
+    /// Planned orders of a run whose machine has another order, of any run and in any state,
+    /// in order, after this number.
     ///
     /// # Errors
     /// The ledger cannot be read.
@@ -306,8 +305,7 @@ impl Ledger {
         read.await.map_err(|kind: LedgerErrorKind| self.error(kind))
     }
 
-    /// The comment of an order before this one, of the same run, that has the same
-    /// machine.
+    /// The comment of an earlier order of the same run for the same machine.
     ///
     /// # Errors
     /// The ledger cannot be read.
@@ -333,7 +331,7 @@ impl Ledger {
         read.await.map_err(|kind: LedgerErrorKind| self.error(kind))
     }
 
-    /// How many planned orders of a run were not looked at.
+    /// The number of planned orders of a run without a preflight.
     ///
     /// # Errors
     /// The ledger cannot be read.
@@ -347,7 +345,7 @@ impl Ledger {
         Ok(count.map_err(|error| self.error(error))?.unsigned_abs())
     }
 
-    /// How many orders of a run are in which state.
+    /// The number of orders of a run in each state.
     ///
     /// # Errors
     /// The ledger cannot be read.

@@ -1,13 +1,13 @@
-//! Whether a ledger is safe where its file is. SQLite finds the log and the locks beside
-//! the file by its name, and shares them through memory. Two names of one file, or two
-//! machines, would each have a log and locks of their own. Both would send, and each
-//! would overwrite what the other wrote.
+//! Checks that the location of a ledger is safe. SQLite finds the log and the locks beside the
+//! file by its name, and shares them through memory. Two names of one file, or two machines,
+//! would each have a log and locks of their own. Both would send, and each would overwrite
+//! what the other wrote.
 
 use std::path::{Component, Path, Prefix};
 
 use super::error::LedgerErrorKind;
 
-/// Checks that the file may be written where it is. The path is resolved.
+/// Checks that the file may be written in its location. The path is resolved.
 pub(super) fn check(path: &Path) -> Result<(), LedgerErrorKind> {
     check_names(path)?;
     match shared(path)? {
@@ -77,7 +77,7 @@ fn is_mounted(path: &Path) -> bool {
         {
             known.stx_attributes.contains(StatxAttributes::MOUNT_ROOT)
         }
-        // Before Linux 5.8.
+        // For Linux before 5.8.
         _ => std::fs::read("/proc/self/mountinfo").is_ok_and(|mounts| lists(&mounts, path)),
     }
 }
@@ -239,7 +239,7 @@ mod tests {
         let is_listed = |path: &str| lists(mounts, Path::new(path));
         assert!(is_listed("/data/ledger.db"));
         assert!(is_listed("/with space/a\\b"));
-        // Neither its folder nor what is mounted from there.
+        // Neither its folder nor the source of a mount counts.
         for path in ["/data", "/x/ledger.db", "/data/ledger.db-wal", "/y"] {
             assert!(!is_listed(path), "{path}");
         }

@@ -1,4 +1,4 @@
-//! Whether a ledger could be opened, without creating or changing it.
+//! Checks whether a ledger could be opened, without creating or changing it.
 
 use std::path::Path;
 
@@ -9,10 +9,10 @@ use super::{
 };
 
 impl Ledger {
-    /// Whether one could be opened there; nothing is left behind where none is.
+    /// Checks whether a ledger could be opened. Nothing is created.
     ///
     /// # Errors
-    /// It could not be written, or what is there is none.
+    /// The ledger could not be written, or the file is not a ledger.
     pub async fn probe(path: &Path) -> Result<(), LedgerError> {
         if path.exists() {
             let probe = || {
@@ -22,7 +22,7 @@ impl Ledger {
             probe().map_err(|kind| LedgerError::new(path, kind))?;
             return Self::view(path).await.map(|_| ());
         }
-        // Where its folder would be made, if that is missing, too.
+        // In the folder, or if it is missing, too, where the folder would be created.
         let probe = || {
             let folder = place::existing_folder(path);
             place::check_folder(folder)?;

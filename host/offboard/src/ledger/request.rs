@@ -1,4 +1,4 @@
-//! Every POST: on the disk before it leaves, and again when its answer is in.
+//! Every POST: recorded before it leaves, and again when it is answered.
 
 use std::fmt;
 
@@ -13,10 +13,10 @@ use super::{
 };
 use crate::{contract::Problem, egress::CallRecord};
 
-/// As much of an answer is kept, in bytes.
+/// The part of an answer that is kept, in bytes.
 const MAX_ANSWER: usize = 64 * 1024;
 
-/// A request's place in the ledger.
+/// The id of a request in the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestId(i64);
 
@@ -26,40 +26,39 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// The record of a POST, as it was sent and answered.
+/// The record of a POST and its answer.
 #[derive(Debug, Clone)]
 pub struct RequestRecord {
     /// The route.
     pub route: String,
-    /// What it was allowed.
+    /// The grant, as text.
     pub granted: String,
-    /// When it was put on record, in milliseconds since 1970, right before it
-    /// left.
+    /// When it was recorded, right before it left, in milliseconds since 1970.
     pub sent: i64,
-    /// When its answer was in.
+    /// When it was answered.
     pub answered: Option<i64>,
-    /// The address that it went to.
+    /// The address of the connection.
     pub address: Option<String>,
-    /// How many bytes of it left.
+    /// The number of bytes that left.
     pub bytes_sent: Option<i64>,
     /// The final status.
     pub status: Option<u16>,
-    /// What went wrong on the way.
+    /// What failed during the exchange.
     pub failure: Option<String>,
     /// The answer, as it was delivered.
     pub answer: Option<String>,
-    /// What the answer meant.
+    /// The problem in the answer.
     pub problem: Option<Problem>,
 }
 
-/// The record of an order that came to a state, or of its action that came to a status.
+/// The record of a state change of an order, or of a status change of its action.
 #[derive(Debug, Clone)]
 pub struct StateChangeRecord {
-    /// When, in milliseconds since 1970.
+    /// The time, in milliseconds since 1970.
     pub at: i64,
     /// The state.
     pub state: String,
-    /// The service's status, or what went wrong.
+    /// The service's status, or the problem.
     pub detail: Option<String>,
 }
 
@@ -86,11 +85,10 @@ impl Session {
         .await
     }
 
-    /// Puts on record that a POST is about to leave which is sent again, or
-    /// belongs to no order.
+    /// Records a POST that is about to leave and is a resend, or belongs to no order.
     ///
     /// # Errors
-    /// The ledger cannot be written: it must not leave.
+    /// The ledger cannot be written: the request must not leave.
     pub(crate) async fn request(
         &self,
         entry: Option<&OrderRecord>,
@@ -112,7 +110,7 @@ impl Session {
             .map_err(|kind: LedgerErrorKind| self.error(kind))
     }
 
-    /// Puts on record what became of a POST, and of its order.
+    /// Records the outcome of a POST and of its order.
     ///
     /// # Errors
     /// The ledger cannot be written.
@@ -129,7 +127,7 @@ impl Session {
         let answer = answer.map(|answer| {
             let answer = &answer[..answer.len().min(MAX_ANSWER)];
             let mut answer = String::from_utf8_lossy(answer).into_owned();
-            // Bytes that are not UTF-8 take up to three times their length.
+            // Bytes that are not UTF-8 need up to three times their length.
             answer.truncate(answer.floor_char_boundary(MAX_ANSWER));
             answer
         });
@@ -188,7 +186,7 @@ impl Ledger {
         read.await.map_err(|kind: LedgerErrorKind| self.error(kind))
     }
 
-    /// How an order came to be what it is, oldest first.
+    /// The state changes of an order, oldest first.
     ///
     /// # Errors
     /// The ledger cannot be read.

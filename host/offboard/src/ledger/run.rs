@@ -1,4 +1,4 @@
-//! Runs: what was ordered at once.
+//! Runs: orders that were made together.
 
 use sqlx::{Row, sqlite::SqliteRow};
 use uuid::Uuid;
@@ -14,22 +14,22 @@ use super::{
 };
 use crate::contract::Tag;
 
-/// A run, as it stands in the ledger.
+/// A run in the ledger.
 #[derive(Debug, Clone)]
 pub struct RunRow {
-    /// Its place.
+    /// Its id in the ledger.
     pub id: RunId,
-    /// Its name.
+    /// Its id.
     pub uuid: Uuid,
     /// When it was ordered, in milliseconds since 1970.
     pub began: i64,
-    /// By which key a playbook knows it.
+    /// The caller's key for the run.
     pub request_id: Option<String>,
     /// Whether machines that were offboarded before are offboarded again.
     pub again: bool,
-    /// What each machine is tagged with before it is offboarded.
+    /// The tag that each machine gets before its offboarding.
     pub tag: Option<Tag>,
-    /// The tenant; none where the token did not name it.
+    /// The tenant; `None` if the token does not name it.
     pub tenant: Option<String>,
     /// The application.
     pub application: Option<String>,
@@ -45,10 +45,10 @@ pub struct RunRow {
     pub auth: Option<String>,
     /// The configuration's profile.
     pub profile: Option<String>,
-    /// How many of its orders are in which state.
+    /// The number of its orders in each state.
     pub counts: OrderCounts,
-    /// Its confirmations, oldest first; a run that is resumed is confirmed again. A run
-    /// of an older version has none.
+    /// Its confirmations, oldest first; a run that is resumed is confirmed again. A run of an
+    /// older version has none.
     pub confirmations: Vec<ConfirmationRow>,
 }
 
@@ -67,8 +67,8 @@ const RUNS: &str = "SELECT run.id, run.uuid, run.began, request_id, again, tag, 
      WHERE NOT draft ORDER BY run.id";
 
 impl Session {
-    /// Puts a run and its orders on record, all of them or none. It is a draft
-    /// until it is confirmed, and forgotten with this process.
+    /// Records a run and its orders, in one transaction. It is a draft until it is confirmed,
+    /// and is deleted when this process ends.
     ///
     /// # Errors
     /// The ledger cannot be written.
@@ -131,7 +131,7 @@ impl Session {
             .map_err(|error: LedgerErrorKind| self.error(error))
     }
 
-    /// The run that has this key, if there is one, and whether it is a draft.
+    /// The run with this key, if there is one, and whether it is a draft.
     ///
     /// # Errors
     /// The ledger cannot be read.
@@ -149,7 +149,7 @@ impl Session {
         Ok(found.map(|(id, draft)| (RunId(id), draft)))
     }
 
-    /// Whether a run is of this session's tenant, application and API.
+    /// Whether a run belongs to this session's tenant, application and API.
     ///
     /// # Errors
     /// The ledger cannot be read.
@@ -179,7 +179,7 @@ impl Ledger {
         read.await.map_err(|kind: LedgerErrorKind| self.error(kind))
     }
 
-    /// Those that have more to come, or something that was not sent.
+    /// Runs with unfinished or unsent orders.
     ///
     /// # Errors
     /// The ledger cannot be read.
@@ -197,8 +197,8 @@ impl Ledger {
         read.await.map_err(|kind: LedgerErrorKind| self.error(kind))
     }
 
-    /// Found by the first such order, so that runs that have ended, however
-    /// long, take no time.
+    /// Searches for the first such order, so that finished runs take no time, however long
+    /// they are.
     async fn is_unfinished(&self, run: RunId) -> Result<bool, LedgerErrorKind> {
         let found: Option<i64> = sqlx::query_scalar(
             "SELECT 1 FROM orders WHERE run = ? AND (state IN \
@@ -212,10 +212,10 @@ impl Ledger {
         Ok(found.is_some())
     }
 
-    /// The one run whose id begins so; `last` is the newest.
+    /// The run whose id begins with this text; `last` is the newest.
     ///
     /// # Errors
-    /// There is none or more than one, or the ledger cannot be read.
+    /// No run or more than one matches, or the ledger cannot be read.
     pub async fn run(&self, id: &str) -> Result<RunRow, LedgerError> {
         let read = async {
             let mut runs = self.heads().await?;
@@ -235,7 +235,7 @@ impl Ledger {
         read.await.map_err(|kind: LedgerErrorKind| self.error(kind))
     }
 
-    /// The run at this place; none of a draft.
+    /// The run with this ledger id; `None` if it is a draft.
     ///
     /// # Errors
     /// The ledger cannot be read.
@@ -251,14 +251,14 @@ impl Ledger {
         read.await.map_err(|kind: LedgerErrorKind| self.error(kind))
     }
 
-    /// Adds what other tables have of a run.
+    /// Adds the data of other tables to a run.
     async fn complete(&self, run: &mut RunRow) -> Result<(), LedgerErrorKind> {
         run.counts = self.read_counts(run.id).await?;
         run.confirmations = self.read_confirmations(run.id).await?;
         Ok(())
     }
 
-    /// All runs, without what other tables have of them.
+    /// All runs, without the data of other tables.
     async fn heads(&self) -> Result<Vec<RunRow>, LedgerErrorKind> {
         let rows = sqlx::query(RUNS).fetch_all(&self.pool).await?;
         rows.iter().map(run).collect()

@@ -1,8 +1,8 @@
-//! The place of a run in the ledger.
+//! The id of a run in the ledger.
 
 use std::fmt;
 
-/// A run's place in the ledger.
+/// A run's id in the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RunId(pub(super) i64);
 

@@ -1,4 +1,4 @@
-//! What the tests of the ledger share: a ledger, a session, a run of one order.
+//! Shared by the tests of the ledger: a ledger, a session, and a run of one order.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
@@ -40,7 +40,7 @@ pub(super) fn consent() -> Confirmation {
     Confirmation::consent()
 }
 
-/// A run of one order that was looked at.
+/// A run of one order after its preflight.
 pub(super) async fn ordered(session: &Session) -> OrderRecord {
     let run = session
         .plan(uuid::Uuid::new_v4(), None, false, None, [plan()])
@@ -58,7 +58,7 @@ pub(super) async fn claim(session: &Session, entry: &mut OrderRecord) -> Result<
     claimed.unwrap()
 }
 
-/// A ledger at work, and an order to send.
+/// An open ledger with a session, and an order to send.
 #[cfg(unix)]
 pub(super) async fn at_work(path: &Path) -> (Session, OrderRecord) {
     let ledger = open(path).await.unwrap();

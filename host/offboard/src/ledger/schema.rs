@@ -7,7 +7,8 @@ use sqlx::{
     migrate::{Migration, MigrationType, Migrator},
 };
 
-/// The schema's versions, oldest first. What was released is never edited.
+/// The schema's versions, oldest first. A released version must never be edited, not even its
+/// comments: sqlx compares its checksum with the one in the ledger.
 pub(super) fn schema() -> Migrator {
     let versions = [
         ("the ledger", include_str!("schema/0001_ledger.sql")),

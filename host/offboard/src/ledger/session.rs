@@ -1,6 +1,6 @@
-//! One process at work on a ledger. It holds the operating system's lock of a
-//! file of its own, which ends with it however it ends: what a session was
-//! sending whose lock is free is `unknown`, and nobody else's is.
+//! Sessions: processes that work with a ledger. Each holds the operating system's lock on a
+//! file of its own, which is released however the process ends. If the lock of a session is
+//! free, the orders that it was sending become `unknown`; no other orders do.
 
 use std::{
     fs::{File, TryLockError},
@@ -23,16 +23,16 @@ use crate::{
     order::State,
 };
 
-/// What a session records of itself: its user, its program and its sign-in.
+/// The session info: user, program and sign-in.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct SessionInfo {
-    /// The process, which the audit names, too.
+    /// The id of the process, which the audit has, too.
     pub session: Uuid,
-    /// The user of the operating system, as the environment names it.
+    /// The user of the operating system, according to the environment.
     pub user: Option<String>,
-    /// The user's number, as the system has it; only where users have one.
+    /// The user id of the operating system, if it has user ids.
     pub uid: Option<u32>,
     /// This program's version.
     pub version: &'static str,
@@ -40,7 +40,7 @@ pub struct SessionInfo {
     pub plugin_sha256: String,
     /// The service's origin.
     pub api_root: String,
-    /// The tenant that the token names.
+    /// The tenant, from the token.
     pub tenant: Option<String>,
     /// The application that the token was issued to: its client id.
     pub application: Option<String>,
@@ -51,7 +51,7 @@ pub struct SessionInfo {
 }
 
 impl SessionInfo {
-    /// A new session of this program. What the sign-in tells is left out.
+    /// A new session of this program, without the data of a sign-in.
     #[must_use]
     pub fn new(user: Option<String>, plugin_sha256: &str, api_root: &str) -> Self {
         Self {
@@ -79,11 +79,10 @@ fn uid() -> Option<u32> {
     None
 }
 
-/// So long after its beginning, in milliseconds, a session whose lock nobody finds
-/// is taken for dead.
+/// The age, in milliseconds, at which a session without a lock file counts as stale.
 const LONGEST_LIFE: i64 = 7 * 24 * 3600 * 1000;
 
-/// A process at work. Writes what it does, and nothing of others'.
+/// A session. It writes only its own work.
 #[derive(Debug)]
 pub struct Session {
     pub(super) ledger: Ledger,
@@ -92,13 +91,13 @@ pub struct Session {
     uuid: Uuid,
     /// OS lock, held for the session's lifetime. `None` for an in-memory ledger.
     _lock: Option<File>,
-    /// The file of that lock.
+    /// The lock's file.
     lock_file: Option<Known>,
 }
 
 impl Session {
-    /// Begins a session of this command. Sessions that died are ended: what they
-    /// were sending is unknown from now on.
+    /// Begins a session of this command. Stale sessions are ended: the orders that they were
+    /// sending become unknown.
     ///
     /// # Errors
     /// The ledger cannot be written.
@@ -152,13 +151,13 @@ impl Session {
         Ok(session)
     }
 
-    /// The ledger that it writes.
+    /// The session's ledger.
     #[must_use]
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
     }
 
-    /// Ends the sessions whose process is gone.
+    /// Ends the sessions whose process has ended.
     ///
     /// # Errors
     /// The ledger cannot be written.
@@ -186,15 +185,16 @@ impl Session {
                 continue;
             };
             let file = self.ledger.lock_of(uuid);
-            // Held until the session is ended, so that no other process ends it, too.
+            // The lock is held until the session is ended. This prevents a race with another
+            // process that would end it, too.
             let held = match File::open(&file) {
                 Ok(held) => match held.try_lock() {
                     Ok(()) => Some(held),
                     Err(TryLockError::WouldBlock) => continue,
                     Err(TryLockError::Error(error)) => return Err(self.error(error)),
                 },
-                // The file stays when its process dies, so another program removed it.
-                // That does not prove that the process has ended.
+                // The file stays when its process ends, so another program removed it. A
+                // missing file does not prove that the process has ended.
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                     if now() - began < LONGEST_LIFE {
                         continue;
@@ -210,10 +210,10 @@ impl Session {
         Ok(())
     }
 
-    /// Ends this session. What it was still sending is unknown.
+    /// Ends this session. Orders that it was still sending become unknown.
     ///
     /// # Errors
-    /// The ledger cannot be written: the next one ends it.
+    /// The ledger cannot be written: the next session ends this one.
     pub(crate) async fn end(&self) -> Result<(), LedgerError> {
         self.end_one(self.id).await?;
         if !self.ledger.in_memory {
@@ -227,7 +227,7 @@ impl Session {
             let now = now();
             let mut writing = self.ledger.write().await?;
             self.give_up(&mut writing, id).await?;
-            // The service counted these calls at an unknown time: at the latest, now.
+            // The service counted these calls at an unknown time, at the latest now.
             sqlx::query("UPDATE call SET answered = ? WHERE session = ? AND answered IS NULL")
                 .bind(now)
                 .bind(id)
@@ -247,13 +247,12 @@ impl Session {
         end.await.map_err(|kind: LedgerErrorKind| self.error(kind))
     }
 
-    /// Checks that no other process has ended this session: only then may a request
-    /// leave.
+    /// Checks that no other process has ended this session. Only then may a request leave.
     pub(super) async fn must_live(
         &self,
         writing: &mut Transaction<'static, Sqlite>,
     ) -> Result<(), LedgerErrorKind> {
-        // Without the file, other processes would later take this session for ended.
+        // Without the file, other processes would later treat this session as stale.
         if let Some(known) = &self.lock_file {
             known.check().map_err(|_| LedgerErrorKind::Ended)?;
         }
@@ -266,15 +265,16 @@ impl Session {
         match ended {
             Some(None) => Ok(()),
             Some(Some(_)) => Err(LedgerErrorKind::Ended),
-            // An older copy was put back in its place, and may have another session there.
+            // An older copy of the ledger was put back in its place, and may have another
+            // session with this id.
             None => Err(LedgerErrorKind::Gone),
         }
     }
 
-    /// What this session was sending is unknown from now on.
+    /// Marks the orders that this session was sending as unknown.
     ///
     /// # Errors
-    /// The ledger cannot be written: the next one does it.
+    /// The ledger cannot be written: the next session does it.
     pub(crate) async fn release_as_unknown(&self) -> Result<(), LedgerError> {
         let leave = async {
             let mut writing = self.ledger.write().await?;
@@ -286,7 +286,7 @@ impl Session {
             .map_err(|kind: LedgerErrorKind| self.error(kind))
     }
 
-    /// What a session was sending is unknown.
+    /// Marks the orders that a session was sending as unknown.
     async fn give_up(
         &self,
         writing: &mut Transaction<'static, Sqlite>,
@@ -326,13 +326,13 @@ impl Session {
 }
 
 impl Ledger {
-    /// The file whose lock a session holds.
+    /// The lock file of a session.
     fn lock_of(&self, session: Uuid) -> PathBuf {
         beside(&self.path, "-sessions").join(session.to_string())
     }
 }
 
-/// Makes a file and takes its lock.
+/// Creates a file and locks it.
 fn lock(path: &Path) -> std::io::Result<File> {
     if let Some(folder) = path.parent() {
         let mut builder = std::fs::DirBuilder::new();
@@ -345,7 +345,7 @@ fn lock(path: &Path) -> std::io::Result<File> {
     Ok(file)
 }
 
-/// Whose quota and machines these are; made where it is new.
+/// The account for the quota and the machines; created if it is new.
 async fn account(
     writing: &mut Transaction<'static, Sqlite>,
     who: &SessionInfo,

@@ -16,7 +16,7 @@ async fn what_a_process_that_is_gone_was_sending_is_unknown_and_nobody_elses() {
     let gone = Session::begin(&ledger, &who(), "run").await.unwrap();
     let mut entry = ordered(&gone).await;
     claim(&gone, &mut entry).await.unwrap();
-    // Whoever comes finds it alive.
+    // The next session finds it alive.
     let next = Session::begin(&ledger, &who(), "resume").await.unwrap();
     let run = RunId(1);
     let state = async || {
@@ -24,7 +24,7 @@ async fn what_a_process_that_is_gone_was_sending_is_unknown_and_nobody_elses() {
         entries[0].order.state()
     };
     assert_eq!(state().await, State::Sending);
-    // Its lock ends with it, as with a process that was killed.
+    // The lock is released when it is dropped, as if the process was killed.
     drop(gone);
     next.end_stale_sessions().await.unwrap();
     assert_eq!(state().await, State::Unknown);
@@ -129,7 +129,7 @@ async fn a_copy_from_before_a_session_is_not_its_ledger() {
     let ledger = Ledger::in_memory().await.unwrap();
     let session = Session::begin(&ledger, &who(), "run").await.unwrap();
     let mut entry = ordered(&session).await;
-    // Another process got its number meanwhile.
+    // Another process got its number in the meantime.
     sqlx::query("UPDATE session SET uuid = ?")
         .bind(uuid::Uuid::new_v4().to_string())
         .execute(&ledger.pool)

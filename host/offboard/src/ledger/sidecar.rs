@@ -1,4 +1,4 @@
-//! The names of the files beside a ledger: SQLite's log and index, and the locks of the
+//! The names of the files beside a ledger: SQLite's log and index, and the lock files of the
 //! sessions.
 
 use std::{
@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The path whose name has this suffix, too.
+/// The path with this suffix.
 pub(super) fn beside(path: &Path, end: &str) -> PathBuf {
     let mut beside: OsString = path.as_os_str().to_owned();
     beside.push(end);

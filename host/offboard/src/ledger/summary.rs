@@ -1,5 +1,4 @@
-//! What many orders are together, without reading each of them: a run may have a
-//! hundred thousand.
+//! Summaries of many orders without reading each of them: a run may have a hundred thousand.
 
 use sqlx::Row;
 
@@ -10,22 +9,22 @@ use super::{
 };
 use crate::order::DeviceSnapshot;
 
-/// Planned orders of whose machines the same is known.
+/// Planned orders whose machines have the same properties.
 #[derive(Debug, Clone)]
 pub struct Alike {
-    /// What is known of each, but for when it was seen; of those that were merged
-    /// into others, one of the others.
+    /// The properties, without the time at which each was last seen; if machines were merged
+    /// into others, the id of one of the others.
     pub seen: Option<DeviceSnapshot>,
-    /// How many they are.
+    /// The number of orders.
     pub orders: u64,
-    /// How many of them are not known to have been seen.
+    /// The number of orders whose machine has no known time at which it was last seen.
     pub not_seen: u64,
-    /// When the first of them was seen last, and when the last.
+    /// The earliest and the latest time at which one of them was last seen.
     pub last_seen: Option<(String, String)>,
 }
 
 impl Ledger {
-    /// The planned orders of a run, by what is known of their machines.
+    /// The planned orders of a run, grouped by the properties of their machines.
     ///
     /// # Errors
     /// The ledger cannot be read.
@@ -47,7 +46,7 @@ impl Ledger {
         read.await.map_err(|kind: LedgerErrorKind| self.error(kind))
     }
 
-    /// Comments of a run's planned orders, each once, at most so many.
+    /// Distinct comments of a run's planned orders, at most `limit`.
     ///
     /// # Errors
     /// The ledger cannot be read.

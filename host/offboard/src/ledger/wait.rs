@@ -1,6 +1,5 @@
-//! Waiting for a ledger that another process holds for writing: that process may be
-//! stopped for a while and then continue. The wait is reported, with that process if the
-//! system names it.
+//! Waits for a ledger that another process holds for writing: that process may be stopped for
+//! a while and then continue. The wait is reported, with that process if the system names it.
 
 use std::{
     fmt,
@@ -24,17 +23,17 @@ use super::{
 pub(super) const TRY: Duration = Duration::from_millis(500);
 /// The pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(10);
-/// If an attempt seems to have taken longer, this process was stopped meanwhile.
+/// If an attempt seems to have taken longer than this, this process was stopped in between.
 const LONGEST_TRY: Duration = Duration::from_secs(3);
 /// How long another process may hold the ledger.
 const PATIENCE: Duration = Duration::from_secs(10 * 60);
-/// The same for what is still recorded when this process is to stop.
+/// How long to wait for the last records of a process that is to stop.
 const LAST_PATIENCE: Duration = Duration::from_secs(10);
 /// When a wait is first reported, and how often.
 const FIRST_REPORT: Duration = Duration::from_secs(5);
 const REPORT: Duration = Duration::from_secs(30);
 
-/// A wait that has not ended.
+/// A wait in progress.
 #[derive(Debug, Clone, Copy)]
 pub struct Waited {
     /// How long it has lasted.
@@ -81,8 +80,8 @@ impl Waiting {
         self.stop.is_cancelled()
     }
 
-    /// Retries until the ledger is not locked, or was locked for too long. If `yields`,
-    /// it gives up when this process is to stop.
+    /// Retries until the ledger is not locked, or the wait takes too long. If `yields`, it
+    /// ends when this process is to stop.
     pub(super) async fn for_lock<T, F>(
         &self,
         path: &Path,

@@ -1,6 +1,6 @@
-//! The files of one command, and the check that no two of them are the same: writing to
-//! one would destroy the other, or mix with its content. Files are compared, not their
-//! names: a link, a relative name, or standard output may lead to the same file.
+//! The files of one command, and the check that no two of them are the same: writing to one
+//! would destroy the other, or mix their contents. Files are compared, not their names: a
+//! link, a relative name, or standard output may lead to the same file.
 
 use std::{
     ffi::OsString,
@@ -21,7 +21,7 @@ const BESIDE_DATABASE: [&str; 3] = ["-wal", "-shm", "-journal"];
 /// The suffix of the folder of the ledger's sessions.
 const SESSIONS: &str = "-sessions";
 
-/// What a file is for.
+/// The purpose of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Role(String);
 
@@ -35,7 +35,7 @@ struct Named {
     used: Use,
     /// The folders that contain it.
     folders: Vec<Place>,
-    /// `None` if it is not a file that can be destroyed, but a device or a pipe.
+    /// `None` for a device or a pipe, which has no content to destroy.
     identity: Option<Identity>,
 }
 
@@ -43,14 +43,14 @@ struct Named {
 enum Use {
     Read,
     Write,
-    /// Everything below it is written, too.
+    /// A folder in which everything is written.
     WriteFolder,
     /// Standard output or standard error, which may be the same file.
     Stream,
 }
 
-/// What a name leads to: a file or folder that exists, and the rest of the name
-/// that does not exist yet.
+/// What a name refers to: an existing file or folder, and the rest of the name that does not
+/// exist yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Identity {
     place: Place,
@@ -77,20 +77,20 @@ impl fmt::Display for Role {
 }
 
 impl Files {
-    /// Adds a file that is read.
+    /// Adds a file that the command reads.
     pub fn reads(&mut self, role: &str, path: &Path) {
         self.add(role, Use::Read, path);
     }
 
-    /// Adds a file that is written.
+    /// Adds a file that the command writes.
     pub fn writes(&mut self, role: &str, path: &Path) {
         self.add(role, Use::Write, path);
     }
 
-    /// Adds a ledger, with the files that its database has beside it.
+    /// Adds a ledger, with the files that SQLite keeps beside it.
     pub fn ledger(&mut self, path: &Path) {
         self.writes("the ledger", path);
-        // SQLite names them after the file that a link leads to.
+        // SQLite names them after the target of a link.
         for path in [path.to_owned(), followed(path)] {
             let beside = |end: &str| {
                 let mut name = path.clone().into_os_string();
@@ -145,7 +145,7 @@ impl Files {
         });
     }
 
-    /// Checks that no file that is written is another one of these.
+    /// Checks that no file that is written is another file of the command.
     ///
     /// # Errors
     /// Two of them are the same file.
@@ -166,7 +166,7 @@ impl Named {
         let (Some(one), Some(two)) = (&self.identity, &other.identity) else {
             return false;
         };
-        // A ledger that is named directly is the one that its links lead to.
+        // The name of a ledger and the target of its link have the same role.
         if self.role == other.role {
             return false;
         }
@@ -198,11 +198,11 @@ fn folders(path: &Path) -> Vec<Place> {
     whole.ancestors().skip(1).filter_map(place).collect()
 }
 
-/// What a name leads to.
+/// The file or folder that a name refers to.
 fn identity(path: &Path) -> Option<Identity> {
     let path = followed(path);
     match fs::metadata(&path) {
-        // A folder is one that files are written into.
+        // A folder may contain files that are written.
         Ok(found) if found.is_file() || found.is_dir() => Some(Identity {
             place: place(&path, &found)?,
             rest: Vec::new(),
@@ -211,7 +211,7 @@ fn identity(path: &Path) -> Option<Identity> {
         Err(_) => {
             let mut rest = Vec::new();
             let mut folder = path.as_path();
-            // The nearest folder that exists. A missing file is not a link.
+            // The nearest existing folder. A missing file is not a link.
             loop {
                 rest.insert(0, folder.file_name()?.to_owned());
                 folder = match folder.parent()? {
@@ -238,8 +238,8 @@ fn place(path: &Path, _: &Metadata) -> Option<Place> {
     fs::canonicalize(path).ok()
 }
 
-/// Where a name leads through its links, even if nothing is there. The system resolves
-/// the folders that exist; in the rest, `..` removes the part before it.
+/// The target of a name's links, even if it does not exist. The system resolves the existing
+/// folders; in the rest, `..` removes the part before it.
 fn followed(path: &Path) -> PathBuf {
     let mut path = path.to_owned();
     for _ in 0..MAX_LINKS {
@@ -249,7 +249,7 @@ fn followed(path: &Path) -> PathBuf {
         let next = path
             .parent()
             .map_or(target.clone(), |folder| folder.join(&target));
-        // An open file may have no name of its own: `/dev/fd/3`.
+        // An open file may have no name: `/dev/fd/3`.
         if fs::metadata(&path).is_ok() && fs::metadata(&next).is_err() {
             break;
         }
@@ -321,7 +321,7 @@ mod tests {
             &at("new/folder/../folder/file")
         ));
         assert!(!are_shared(&at("new/file"), &at("other/file")));
-        // A loop leads nowhere, and ends.
+        // A loop of links has no target; following it must end.
         symlink(at("loop"), at("loop")).unwrap();
         assert!(are_shared(&at("loop"), &at("loop")));
     }

@@ -1,6 +1,6 @@
-//! The user's own rules: which machines are not offboarded, whoever orders it.
-//! Pure: plain facts and the time in, an objection out. A machine that nothing
-//! is known of meets no rule that asks for more than its id.
+//! The user's policy: which machines are never offboarded, regardless of the caller. Pure: the
+//! input is plain facts and the time, the output is an objection. Rules that need more than
+//! the id object to a machine without known facts.
 
 use std::{fmt, time::Duration};
 
@@ -9,34 +9,35 @@ use jiff::Timestamp;
 
 use crate::contract::{MachineId, canonical_name, label};
 
-/// Rules. Without any, every machine may be offboarded.
+/// The rules. Without any, every machine may be offboarded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Policy {
-    /// Machines that never are.
+    /// Machines that are never offboarded.
     pub never: Vec<MachineId>,
-    /// Nor those whose DNS name fits one of these patterns, in any case: `*` is
-    /// any text, `?` any letter. One without a dot is for the name's first label.
+    /// Excludes machines whose DNS name matches one of these patterns, regardless of case: `*`
+    /// is any text, `?` any character. A pattern without a dot is matched with the first
+    /// label.
     pub never_names: Vec<Pattern>,
-    /// Nor those with one of these tags.
+    /// Excludes machines with one of these tags.
     pub never_tags: Vec<String>,
-    /// Nor those of one of these device groups.
+    /// Excludes machines of these device groups.
     pub never_groups: Vec<String>,
-    /// Nor those of one of these values (`Normal`, `Low`, `High`).
+    /// Excludes machines with one of these values (`Normal`, `Low`, `High`).
     pub never_values: Vec<String>,
-    /// Only those with this tag.
+    /// Allows only machines with this tag.
     pub required_tag: Option<String>,
-    /// Only those that were not seen for so long.
+    /// Allows only machines that were not seen for this long.
     pub not_seen_for: Option<Duration>,
     /// At most this share of the fleet in one run, in percent, from 1 to 100.
     pub largest_share: Option<u8>,
 }
 
-/// What is known of a machine.
+/// The facts about a machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
     /// Its DNS name.
     pub name: Option<String>,
-    /// Its tags; none where they are not known.
+    /// Its tags; `None` if they are unknown.
     pub tags: Option<Vec<String>>,
     /// The name of its device group.
     pub group: Option<String>,
@@ -50,37 +51,38 @@ pub struct Facts {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Objection {
-    /// It is named.
+    /// The policy lists its id.
     Never,
-    /// Its name fits this pattern.
+    /// Its name matches this pattern.
     Name(String),
     /// It has this tag.
     Tag(String),
-    /// It is of this group.
+    /// It belongs to this group.
     Group(String),
-    /// It is of this value.
+    /// It has this value.
     Value(String),
     /// It lacks this tag.
     NoTag(String),
-    /// It was seen then, which is not long enough ago.
+    /// It was last seen at this time, which is too recent.
     Seen(Timestamp, Duration),
-    /// It does not tell what this rule asks for.
+    /// The fact that a rule needs is unknown.
     Unknown(&'static str),
-    /// So many of so many machines are more than this share of the fleet.
+    /// The number of machines in the run and in the fleet, whose ratio exceeds this share in
+    /// percent.
     Share(u64, u64, u8),
-    /// How many machines the fleet has is not known, and a rule asks for it.
+    /// The size of the fleet is unknown, and a rule needs it.
     UnknownFleet,
 }
 
 impl Policy {
-    /// Whether every machine may be offboarded.
+    /// Whether the policy has no rules.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// The first rule that speaks against offboarding this machine; `facts` is
-    /// none where nothing is known but its id.
+    /// The first rule that objects to offboarding this machine; `facts` is `None` if only its
+    /// id is known.
     #[must_use]
     pub fn objection(
         &self,
@@ -103,8 +105,8 @@ impl Policy {
         }
     }
 
-    /// Why so many machines are not offboarded at once, of a fleet of so many, if
-    /// that is known.
+    /// The objection to the number of machines in one run, given the size of the fleet if it
+    /// is known.
     #[must_use]
     pub fn objection_to_share(&self, planned: u64, fleet: Option<u64>) -> Option<Objection> {
         let largest = self.largest_share?;
@@ -139,11 +141,10 @@ impl Policy {
             return Some(Objection::Unknown("its name"));
         };
         let name = canonical_name(name);
-        // A pattern without a dot is one of labels, as everywhere where a machine
-        // is named.
+        // A pattern without a dot is matched with the first label, like every machine name.
         let fits = |written: &&Pattern| {
             let text = canonical_name(written.as_str());
-            // It was one before, and its letters' case makes it no other.
+            // The lower-case form of a valid pattern is valid.
             let pattern = Pattern::new(&text).unwrap_or_else(|_| (*written).clone());
             let is_label = !text.contains('.');
             pattern.matches(&name) || (is_label && pattern.matches(label(&name)))
@@ -177,7 +178,7 @@ impl Policy {
     }
 }
 
-/// One of these words, or that there is none.
+/// The excluded text that matches, or an error if the fact is unknown.
 fn of(
     never: &[String],
     found: Option<&String>,
@@ -365,10 +366,10 @@ mod tests {
             assert!(objects(|policy| policy.required_tag = Some("x".to_owned()), known).is_some());
         }
         assert!(objects(|policy| policy.never_tags = words("Lab"), None).is_some());
-        // By its id alone, a machine is known.
+        // The rule needs only the machine's id.
         let other = || vec!["1".repeat(40).parse().unwrap()];
         assert_eq!(objects(|policy| policy.never = other(), None), None);
-        // A clock that is behind makes nothing older.
+        // If the clock is behind, a machine does not count as older.
         let future = Facts {
             last_seen: Some("2027-01-01T00:00:00Z".parse().unwrap()),
             ..Facts::default()

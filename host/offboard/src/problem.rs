@@ -1,12 +1,11 @@
-//! What each kind of problem means: one table.
+//! The meaning of each kind of problem, in one table.
 
 use crate::{
     contract::{Problem, ProblemKind, Retry},
     order::state::State,
 };
 
-/// What a problem means for the result of a command or a call. A front end maps it
-/// to its own codes.
+/// The result of a command or a call with a problem. A front end maps it to its own codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OutcomeClass {
@@ -15,29 +14,29 @@ pub enum OutcomeClass {
     /// The service, the plugin, the policy or the host refused it, or the device
     /// could not carry it out.
     Refused,
-    /// The credential is missing, of another tenant, or without a permission.
+    /// The credential is missing, belongs to another tenant, or lacks a permission.
     Credential,
-    /// Whether it was carried out, or how it ended, is not known.
+    /// It is unknown whether it was carried out, or how it ended.
     Unknown,
     /// Nothing was sent, and it may be repeated.
     NotSent,
 }
 
-/// What a kind of problem means for a request that would change something.
+/// The meaning of a kind of problem, for a request that would change something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Meaning {
-    /// The state of an order, or of another request, that has this problem.
+    /// The state of an order, or of another request, with this problem.
     pub state: State,
     /// Whether the request may be repeated.
     pub retry: Retry,
-    /// What it means for the result.
+    /// The result.
     pub class: OutcomeClass,
-    /// What it means for the result if an order was skipped for it.
+    /// The result if an order was skipped because of it.
     pub class_if_skipped: OutcomeClass,
 }
 
-/// What this kind of problem means.
+/// The meaning of this kind of problem.
 ///
 /// ```
 /// use offboard::{contract::ProblemKind, order::State, problem::{OutcomeClass, meaning}};
@@ -66,7 +65,7 @@ pub fn meaning(kind: &ProblemKind) -> Meaning {
         _ => (State::Rejected, Class::Refused),
     };
     let class_if_skipped = match kind {
-        // Another process knows what became of the machine, or will.
+        // Another process knows or will know the outcome for the machine.
         Kind::UnderWay | Kind::StillPending => Class::Unknown,
         // The machine may be in use again: the user has to decide.
         Kind::SeenSince => Class::Refused,
@@ -80,8 +79,7 @@ pub fn meaning(kind: &ProblemKind) -> Meaning {
     }
 }
 
-/// The state of something that has no action but this problem. A read leaves
-/// nothing unknown.
+/// The state if the problem is all that is known. A read leaves nothing unknown.
 #[must_use]
 pub fn state_of_problem(problem: &Problem) -> State {
     match meaning(&problem.kind).state {
@@ -90,8 +88,7 @@ pub fn state_of_problem(problem: &Problem) -> State {
     }
 }
 
-/// What a problem means for the result if there is no order. A read leaves nothing
-/// unknown.
+/// The result of a problem without an order. A read leaves nothing unknown.
 #[must_use]
 pub fn class_of_problem(problem: &Problem) -> OutcomeClass {
     match meaning(&problem.kind).class {
@@ -100,17 +97,17 @@ pub fn class_of_problem(problem: &Problem) -> OutcomeClass {
     }
 }
 
-/// What a problem means for the result if an order was skipped for it.
+/// The result of a problem if an order was skipped because of it.
 pub(crate) fn class_if_skipped(problem: &Problem) -> OutcomeClass {
     meaning(&problem.kind).class_if_skipped
 }
 
-/// Whether the credential is what stands in the way.
+/// Whether the problem is about the credential.
 pub(crate) fn is_credential(problem: &Problem) -> bool {
     meaning(&problem.kind).class == OutcomeClass::Credential
 }
 
-/// Whether a 403 is about the credential, and so would meet every machine alike.
+/// Whether a 403 is about the credential, so that every machine would have it.
 #[must_use]
 pub fn is_for_all(problem: &Problem) -> bool {
     problem.code.as_deref() != Some("DisallowedOperation")

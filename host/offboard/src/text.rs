@@ -1,25 +1,22 @@
-//! Text from outside made harmless: what came through the sandbox is cleared of
-//! everything that a terminal would obey, before it reaches one or a file that
-//! somebody will look at in one.
+//! Makes external text harmless: text that came through the sandbox is stripped of everything
+//! that a terminal interprets, before it is printed or written to a file.
 
 use std::fmt::Write as _;
 
 /// The longest text of one cell or line, in characters.
 const MAX_TEXT: usize = 2000;
 
-/// The longest error, in characters. The list of all that is wrong with a
-/// plugin is one.
+/// The longest error, in characters. The list of all violations of a plugin is one error.
 const MAX_ERROR: usize = 20_000;
 
-/// Text on one line, without anything that a terminal obeys: control
-/// characters, escape sequences, and the marks that turn the direction of
-/// writing.
+/// Text on one line, without anything that a terminal interprets: control characters, escape
+/// sequences, and direction marks. Prevents terminal injection.
 pub fn clean(text: &str) -> String {
     one_line(text, MAX_TEXT)
 }
 
-/// The same for an error, which may be longer. It quotes what is not ours, and
-/// a second line of it would look like one of ours.
+/// The same for an error, which may be longer. An error quotes external text, and a second
+/// line of it would look like a line of this program.
 pub fn clean_error(text: &str) -> String {
     one_line(text, MAX_ERROR)
 }
@@ -41,16 +38,16 @@ fn one_line(text: &str, length: usize) -> String {
     clean
 }
 
-/// Text for the cell of a spreadsheet, which would calculate what begins like a
-/// formula: such text is marked as text, as spreadsheets themselves do it. In
-/// many countries a spreadsheet takes a semicolon for the end of a cell, and
-/// some are told to take a tab: what follows is a beginning, too.
+/// Text for a cell of a spreadsheet. Prevents formula injection: text that begins like a
+/// formula is marked as text, as spreadsheets do it themselves. In many locales a spreadsheet
+/// splits cells at semicolons, and some are set to split at tabs: the text after these counts
+/// as a beginning, too.
 pub fn clean_cell(text: &str) -> String {
     const FORMULA: [char; 8] = [
         '=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}',
     ];
     let mut marked = String::new();
-    // Where what may be a cell begins, as long as nothing stands in it.
+    // The start of a possible cell, while it is still empty.
     let mut beginning = Some(0);
     for character in text.chars().take(MAX_TEXT + 1) {
         if let Some(at) = beginning
@@ -68,7 +65,7 @@ pub fn clean_cell(text: &str) -> String {
     clean(&marked)
 }
 
-/// Lines without anything else that a terminal obeys, of any length.
+/// Several lines of any length, without anything else that a terminal interprets.
 pub fn clean_lines(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     for character in text.chars() {
@@ -82,8 +79,8 @@ pub fn clean_lines(text: &str) -> String {
     clean
 }
 
-/// JSON on one line, with everything escaped that a terminal obeys. In valid
-/// JSON these characters stand inside strings alone, and line ends outside.
+/// JSON on one line, with everything escaped that a terminal interprets. In valid JSON, these
+/// characters occur only inside strings, and line ends only outside.
 pub fn clean_json(json: &str) -> String {
     let mut clean = String::with_capacity(json.len());
     for character in json.chars() {

@@ -1,5 +1,5 @@
-//! The two library crates name no flag and no command: an embedder has other ones. The
-//! command adds them to what the library reports.
+//! Checks that the two library crates name no flag and no command: an embedder has other ones.
+//! The command line adds them to what the library reports.
 
 #![allow(clippy::unwrap_used)]
 
@@ -82,7 +82,7 @@ fn names_one(text: &str) -> bool {
     text.match_indices("--").any(is_flag) || text.match_indices("offboard ").any(is_command)
 }
 
-/// The Rust files of a folder, without those that only tests have.
+/// The Rust files of a folder, without test files.
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -100,13 +100,12 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// The contents of the string literals of a source, without those of `#[cfg(test)]`
-/// items.
+/// The contents of the string literals of a source, without those of `#[cfg(test)]` items.
 fn strings(source: &str) -> Vec<String> {
     const TEST: &str = "#[cfg(test)]";
     let mut found = Vec::new();
     let mut rest = source;
-    // The depth of braces in an item that only tests have; 0 before its body.
+    // The depth of braces in a test item; 0 before its body.
     let mut skipped: Option<usize> = None;
     while let Some(first) = rest.chars().next() {
         if rest.starts_with("//") {
@@ -152,7 +151,7 @@ fn after_comment(comment: &str) -> &str {
     rest
 }
 
-/// The string literal that a text begins with, and what follows it.
+/// The string literal at the beginning of a text, and the text after it.
 fn literal(text: &str) -> Option<(String, &str)> {
     if let Some(raw) = text.strip_prefix('r') {
         let hashes = raw.len() - raw.trim_start_matches('#').len();
@@ -183,7 +182,7 @@ fn literal(text: &str) -> Option<(String, &str)> {
     None
 }
 
-/// What follows the character literal that a text begins with. A lifetime is none.
+/// The text after the character literal at its beginning. A lifetime is not a literal.
 fn character(text: &str) -> Option<&str> {
     let body = text.strip_prefix('\'')?;
     let mut characters = body.chars();

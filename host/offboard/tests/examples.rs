@@ -1,4 +1,4 @@
-//! The examples do what they say, against the simulator: each is a process of its own.
+//! Runs the examples against the simulator, each in its own process.
 
 #![allow(clippy::unwrap_used)]
 
@@ -16,7 +16,7 @@ use offboard_simulator::{Config, FaultPlan, Simulator};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A wait that is longer than any step of an example.
+/// Longer than any step of an example takes.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A simulator, and a folder for the token and the ledger.
@@ -132,7 +132,7 @@ fn http(root: &str, method: &str, path: &str, body: &str) -> (u16, String) {
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    // A chunked body has its sizes on lines of their own.
+    // A chunked body has the sizes on separate lines.
     let body = if head.to_lowercase().contains("chunked") {
         body.lines().skip(1).step_by(2).collect()
     } else {
@@ -242,7 +242,7 @@ fn after_a_crash_the_rest_is_offboarded_and_nothing_twice() {
     world.simulator.set_faults(FaultPlan::default());
     let (succeeded, stdout, stderr) = outcome(world.example("resume", &["1"]));
     assert!(succeeded, "{stdout} {stderr}");
-    // Their outcomes are found out or stay unknown; only the other three are sent.
+    // Their outcomes are reconciled or stay unknown; only the other three are sent.
     assert_eq!(world.posts(), 8, "{stdout} {stderr}");
     let offboarded = world.offboarded();
     for machine in &machines {

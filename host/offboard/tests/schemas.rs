@@ -1,4 +1,4 @@
-//! The schemas in `docs/schema` are the generated ones, and they keep what they promised.
+//! Checks that the schemas in `docs/schema` are the generated ones, and keep their promises.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::{
@@ -67,7 +67,7 @@ fn every_documented_schema_is_generated() {
     assert!(names(frozen()).is_subset(&generated));
 }
 
-/// What a schema promises of one place in a document.
+/// The promise of a schema for one place in a document.
 #[derive(Debug, Default, PartialEq)]
 struct Promise {
     /// Types, without null.
@@ -77,7 +77,7 @@ struct Promise {
     values: BTreeSet<String>,
     members: BTreeSet<String>,
     required: BTreeSet<String>,
-    /// What a text must look like: `pattern` and `format`, of dates and ids.
+    /// The format of a text: `pattern` and `format`, for dates and ids.
     forms: BTreeSet<String>,
 }
 
@@ -101,7 +101,7 @@ impl<'a> Promises<'a> {
         promises.places
     }
 
-    /// Adds what a schema promises of a place. `root` is the document that it is part of.
+    /// Adds the promises of a schema for a place. `root` is the document that it is part of.
     fn read(&mut self, place: &str, file: &str, root: &Value, schema: &Value) {
         if let Some(reference) = schema["$ref"].as_str() {
             let (other, pointer) = reference.split_once('#').unwrap();
@@ -170,7 +170,7 @@ impl<'a> Promises<'a> {
     }
 }
 
-/// What of the old promises the new ones do not keep.
+/// The old promises that the new schemas break.
 fn broken(old: &BTreeMap<String, Promise>, new: &BTreeMap<String, Promise>) -> Vec<String> {
     let mut broken = Vec::new();
     for (place, old) in old {
@@ -265,7 +265,7 @@ fn a_broken_promise_is_found() {
     }
 }
 
-/// Every place that a reader of the schema sees says what it means.
+/// Every place in a schema has a description.
 #[test]
 fn every_member_is_described() {
     fn missing(place: &str, schema: &Value, all: &mut Vec<String>) {

@@ -10,7 +10,7 @@ pub(super) const MAX_VALUE: usize = 256;
 pub enum Preflight {
     /// The service returned the machine.
     Found(DeviceSnapshot),
-    /// The token may not read it.
+    /// The token may not read the machine.
     Unavailable,
 }
 
@@ -47,8 +47,8 @@ impl From<&Machine> for DeviceSnapshot {
 }
 
 impl DeviceSnapshot {
-    /// The snapshot with values of at most 256 bytes and an ellipsis, whatever the service
-    /// sent.
+    /// The snapshot with values of at most 256 bytes and an ellipsis, regardless of what the
+    /// service sent.
     #[must_use]
     pub fn bounded(mut self) -> Self {
         let Self {

@@ -28,11 +28,11 @@ pub use verdict::Verdict;
 /// The kind of problem of an order whose action the service does not list.
 pub const NOT_LISTED: &str = "not-listed";
 
-/// The kind of problem of an order whose machine was offboarded before, and has reported
-/// since.
+/// The kind of problem of an order whose machine was offboarded before, and was last seen
+/// after that.
 pub const SEEN_SINCE: &str = "seen-since";
 
-/// What the ledger has of an order, besides its target and comment.
+/// The ledger's data of an order, except its target and comment.
 #[derive(Debug, Clone)]
 pub(crate) struct Recorded {
     pub(crate) machine: Option<MachineId>,
@@ -79,7 +79,7 @@ impl Order {
         }
     }
 
-    /// An order as the ledger has it.
+    /// An order with the ledger's data.
     pub(crate) fn recorded(target: Target, comment: Comment, recorded: Recorded) -> Self {
         let Recorded {
             machine,
@@ -158,7 +158,7 @@ impl Order {
         self.preflight.as_ref()
     }
 
-    /// The properties of the machine, if the preflight found it.
+    /// The properties of the machine; `None` if the preflight did not find it.
     #[must_use]
     pub fn device(&self) -> Option<&DeviceSnapshot> {
         match &self.preflight {
@@ -184,17 +184,17 @@ impl Order {
             && problem.is_some_and(|problem| problem.kind == ProblemKind::SeenSince)
     }
 
-    /// What the order means for the result of a command or a call.
+    /// The result of the order for a command or a call.
     #[must_use]
     pub fn outcome_class(&self) -> OutcomeClass {
         let problem = self.problem.as_ref();
         match self.state {
             State::Skipped => problem.map_or(OutcomeClass::Done, problem::class_if_skipped),
-            // The machine may be in use again: the user decides.
+            // The machine may be in use again: the user has to decide.
             State::Succeeded if self.has_reported_since() => OutcomeClass::Refused,
             State::Planned | State::Succeeded => OutcomeClass::Done,
             State::Accepted if problem.is_none() => OutcomeClass::Done,
-            // It was to be tracked, and could not be.
+            // It should have been tracked, but could not be.
             State::Accepted | State::Pending | State::Unknown | State::Sending => {
                 OutcomeClass::Unknown
             }

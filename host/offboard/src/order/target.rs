@@ -14,7 +14,7 @@ pub enum Target {
 }
 
 impl Target {
-    /// The form of a name that is compared; `None` for an id.
+    /// The canonical form of a name, for comparisons; `None` for an id.
     #[must_use]
     pub fn sought(&self) -> Option<String> {
         match self {

@@ -140,7 +140,7 @@ fn an_action_that_is_not_listed_leaves_its_order_pending_until_it_is() {
     order.mark_not_listed(Problem::new(NOT_LISTED, Retry::Never, "gone"));
     order.track(action(ActionStatus::Succeeded));
     assert_eq!(order.state(), State::Succeeded);
-    // What has ended stays as it is.
+    // A final state does not change.
     order.mark_not_listed(problem());
     assert_eq!(order.state(), State::Succeeded);
 }

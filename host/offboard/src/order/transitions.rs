@@ -14,7 +14,7 @@ use crate::{
     problem::is_for_all,
 };
 
-/// The longest name of a machine that is kept, in bytes: a DNS name has fewer than 256.
+/// The longest name of a machine that is kept, in bytes. A DNS name is shorter than 256.
 pub(super) const MAX_NAME: usize = 1024;
 
 impl Order {
@@ -30,8 +30,8 @@ impl Order {
         }
     }
 
-    /// Keeps the machine of the name that the user gave. From then on the id is used, and
-    /// the name is not looked up again.
+    /// Records the machine that has the user's name. From then on the id is used, and the name
+    /// is not looked up again.
     pub fn resolve(&mut self, machine: MachineId, name: Option<String>) {
         if self.state == State::Planned {
             self.machine = Some(machine);
@@ -81,7 +81,7 @@ impl Order {
         }
     }
 
-    /// Plans the order again, if its request did not leave or was put off.
+    /// Plans the order again, if its request did not leave or was postponed.
     pub fn replan(&mut self) {
         if self.state == State::Sending || self.may_be_replanned() {
             self.state = State::Planned;
@@ -89,8 +89,8 @@ impl Order {
         }
     }
 
-    /// Whether a later run may send the order: nothing was done, and the reason may be
-    /// gone.
+    /// Whether a later run may send the order: nothing was done, and the reason may no longer
+    /// apply.
     #[must_use]
     pub fn may_be_replanned(&self) -> bool {
         let is_temporary = |problem: &Problem| {
@@ -174,7 +174,8 @@ impl Order {
         }
     }
 
-    /// Records that the machine of a success has reported since. The order stays a success.
+    /// Records that the machine of a succeeded order has been seen since. The order stays a
+    /// success.
     pub fn record_report_since(&mut self, problem: Problem) {
         if self.state == State::Succeeded && problem.kind == ProblemKind::SeenSince {
             self.problem = Some(problem);

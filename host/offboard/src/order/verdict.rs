@@ -1,8 +1,8 @@
-//! What an answer, or its absence, means for an order.
+//! The verdict on an order: the effect of an answer, or of its absence.
 
 use crate::contract::{MachineAction, Problem};
 
-/// What an answer, or its absence, means for an order.
+/// The effect of an answer, or of its absence, on an order.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
     /// The service accepted it.

@@ -89,22 +89,22 @@ impl CheckStep {
         "quota",
     ];
 
-    /// A step that found nothing wrong.
+    /// A step that passed.
     pub fn passed(step: &'static str, reason: impl Into<String>) -> Self {
         Self::new(step, CheckStatus::Passed, reason, None)
     }
 
-    /// A step that could find nothing out.
+    /// A step that was skipped.
     pub fn skipped(step: &'static str, reason: impl Into<String>) -> Self {
         Self::new(step, CheckStatus::Skipped, reason, None)
     }
 
-    /// A step that found something that does not prevent an offboarding.
+    /// A step with a finding that does not prevent an offboarding.
     pub fn warning(step: &'static str, reason: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::new(step, CheckStatus::Warning, reason, Some(hint.into()))
     }
 
-    /// A step that found what prevents an offboarding.
+    /// A step with a finding that prevents an offboarding.
     pub fn failed(step: &'static str, reason: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::new(step, CheckStatus::Failed, reason, Some(hint.into()))
     }

@@ -9,14 +9,14 @@ use crate::text::clean_cell;
 
 /// A type that is a row of a table with fixed columns.
 pub trait CsvRow {
-    /// The columns; new ones are only ever added at the end.
+    /// The columns. New ones are only added at the end.
     const COLUMNS: &'static [&'static str];
 
     /// One cell for each column.
     fn cells(&self) -> Vec<String>;
 }
 
-/// Writes rows as CSV, below a head if `with_head` is set. Everything is passed to `out` at
+/// Writes rows as CSV, below a header if `with_head` is set. Everything is passed to `out` at
 /// once.
 ///
 /// # Errors

@@ -113,8 +113,8 @@ pub struct StateChange {
 }
 
 impl ExportedOrder {
-    /// An order of a run, with what is on record of it. `hint` says what to do next about a
-    /// problem, in the words of the front end.
+    /// An order of a run, with its requests and history. `hint` returns the front end's advice
+    /// on a problem.
     #[must_use]
     pub fn new(
         run: &RunRow,
@@ -140,7 +140,7 @@ impl ExportedOrder {
     }
 }
 
-/// When the service first showed an action with this status, in milliseconds since 1970: with
+/// When the service first listed an action with this status, in milliseconds since 1970: with
 /// each new status, its answer replaces the earlier one. The end of a wait, and an action that
 /// the service no longer lists, are not answers.
 pub(crate) fn action_read(order: &Order, moments: &[StateChangeRecord]) -> Option<i64> {
@@ -220,7 +220,7 @@ impl CsvRow for ExportedOrder {
     ];
 
     fn cells(&self) -> Vec<String> {
-        // A tag that was set before is not an offboarding.
+        // A tag request is not an offboarding.
         let offboard = Route::Offboard.template();
         let mut requests = self.requests.iter();
         let last = requests.rfind(|request| request.route == offboard);

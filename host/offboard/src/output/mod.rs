@@ -1,8 +1,8 @@
-//! What this software reports as data: the types behind the JSON schemas in `docs/schema`.
+//! The reported data: the types behind the JSON schemas in `docs/schema`.
 //!
 //! A front end serialises these types and adds nothing of its own. [`schemas`] generates the
-//! schemas from them. Within 1.x a type gets new members; no member is removed, renamed or
-//! changes its meaning.
+//! schemas from them. Within 1.x a type may get new members. No member is removed, renamed or
+//! given another meaning.
 
 mod audit;
 mod check;

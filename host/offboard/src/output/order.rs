@@ -110,7 +110,7 @@ impl PreflightResult {
 }
 
 impl OrderError {
-    /// The problem, with what to do next.
+    /// The problem, with the front end's advice.
     #[must_use]
     pub fn new(problem: &Problem, hint: String) -> Self {
         Self {
@@ -125,7 +125,7 @@ impl OrderError {
 }
 
 impl OrderRow {
-    /// An order. `hint` says what to do next about a problem, in the words of the front end.
+    /// An order. `hint` returns the front end's advice on a problem.
     #[must_use]
     pub fn new(order: &Order, hint: &dyn Fn(&Problem) -> String) -> Self {
         let action = order.action();
@@ -151,8 +151,8 @@ impl OrderRow {
         }
     }
 
-    /// An action that belongs to no order of this run. `error` is what could not be found out
-    /// about it, if anything.
+    /// An action that belongs to no order of this run. `error` is the problem with it, if
+    /// there is one.
     #[must_use]
     pub fn of_action(
         asked: String,
@@ -162,7 +162,7 @@ impl OrderRow {
         error: Option<OrderError>,
     ) -> Self {
         let comment = comment.or(action.requestor_comment.as_deref());
-        // The error says more.
+        // The error is more specific.
         let has_note = action.action_type == ActionType::Offboard && error.is_none();
         Self {
             asked,
@@ -185,7 +185,7 @@ impl OrderRow {
         }
     }
 
-    /// The same row in a run with this plan.
+    /// The same row with the digest of its run's plan.
     #[must_use]
     pub fn in_plan(self, digest: Option<String>) -> Self {
         Self {

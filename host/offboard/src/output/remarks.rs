@@ -1,5 +1,5 @@
-//! What is said about an order in words: notes, warnings, and what went wrong. The remedies are
-//! the front end's, which knows its own commands.
+//! Texts about an order: notes, warnings, and problems. The remedies belong to the front end,
+//! which knows its own commands.
 
 use crate::{
     contract::{MachineAction, Problem},
@@ -8,13 +8,13 @@ use crate::{
     text::clean,
 };
 
-/// What the state of an order does not mean; `None` if there is nothing to say.
+/// A note on what the state of an order does not mean; `None` if there is none.
 #[must_use]
 pub fn note(order: &Order) -> Option<&'static str> {
     if order.is_adopted() {
         return Some(JOINED);
     }
-    // The error says more.
+    // The error is more specific.
     if order.is_not_listed() {
         return None;
     }
@@ -22,7 +22,7 @@ pub fn note(order: &Order) -> Option<&'static str> {
     note_of(order.state(), platform)
 }
 
-/// What a state does not mean, on a machine with this operating system.
+/// A note on what a state does not mean, on a machine with this operating system.
 pub(super) fn note_of(state: State, platform: Option<&str>) -> Option<&'static str> {
     match state {
         State::Succeeded => Some(aftermath(platform)),
@@ -35,7 +35,7 @@ pub(super) fn note_of(state: State, platform: Option<&str>) -> Option<&'static s
 pub const JOINED: &str = "An offboarding of this machine was under way already: its action \
     stands for this order, and keeps the comment that it was sent with.";
 
-/// The note of an accepted order whose action has not ended.
+/// The note of an accepted order whose action is not final.
 pub const PENDING: &str = "The service took it, and the device has not carried it out yet: \
     one that is offline does so when it comes online.";
 
@@ -59,7 +59,7 @@ pub fn aftermath(platform: Option<&str>) -> &'static str {
     }
 }
 
-/// What speaks against a planned order; empty for other states.
+/// The warnings about a planned order; empty for other states.
 #[must_use]
 pub fn warnings(order: &Order) -> Vec<String> {
     if order.state() != State::Planned {
@@ -86,7 +86,7 @@ pub fn warnings(order: &Order) -> Vec<String> {
     warnings
 }
 
-/// What speaks against offboarding a machine, before anything is sent. These are warnings: the
+/// Reasons against offboarding a machine, before anything is sent. These are warnings: the
 /// service decides.
 #[must_use]
 pub fn doubts(machine: &DeviceSnapshot) -> Vec<String> {
@@ -123,7 +123,7 @@ pub fn doubts(machine: &DeviceSnapshot) -> Vec<String> {
     doubts
 }
 
-/// What went wrong, or else the service's own status of the action; empty if there is neither.
+/// The problem, or else the service's status of the action; empty if there is neither.
 #[must_use]
 pub fn detail(action: Option<&MachineAction>, problem: Option<&Problem>) -> String {
     match (problem, action) {
@@ -133,8 +133,8 @@ pub fn detail(action: Option<&MachineAction>, problem: Option<&Problem>) -> Stri
     }
 }
 
-/// A problem on one line: its kind and HTTP status, and the service's code, words and tracking
-/// id, without anything that a terminal obeys.
+/// A problem on one line: its kind and HTTP status, and the service's code, message and
+/// tracking id, without characters that a terminal interprets.
 #[must_use]
 pub fn words(problem: &Problem) -> String {
     let mut words = vec![problem.kind.to_string()];

@@ -85,7 +85,7 @@ impl From<&RunRow> for RunInfo {
 }
 
 impl RunInfo {
-    /// How many orders are in which state, in words.
+    /// The number of orders in each state, as text.
     #[must_use]
     pub fn states_in_words(&self) -> String {
         let words = self.states.iter();

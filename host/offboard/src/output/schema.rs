@@ -14,12 +14,12 @@ use super::{
 };
 use crate::{Keyword, order::State};
 
-/// What every schema promises.
+/// The promise of every schema.
 const PROMISE: &str =
     "New members may be added in any version; no member is removed or changes its meaning.";
 
-/// The JSON schemas (draft 2020-12) of everything that this software reports, by the names of
-/// their files in `docs/schema`, without `.json`. Each stands for itself: it refers to no other.
+/// The JSON schemas (draft 2020-12) of all reported data, by the names of their files in
+/// `docs/schema`, without `.json`. Each schema is self-contained.
 ///
 /// ```
 /// let (name, schema) = offboard::output::schemas().next().unwrap();
@@ -52,7 +52,8 @@ fn schema_of<T: JsonSchema>() -> Schema {
     schema
 }
 
-/// Joins the lines of each paragraph of the descriptions, which are wrapped in the sources.
+/// Joins the lines of each paragraph of the descriptions, which are wrapped in the source
+/// code.
 fn join_lines(schema: &mut Schema) {
     if let Some(Value::String(description)) = schema.get_mut("description") {
         let paragraphs = description.split("\n\n");
@@ -62,7 +63,7 @@ fn join_lines(schema: &mut Schema) {
     transform_subschemas(&mut join_lines, schema);
 }
 
-/// How the schemas describe [`crate::contract::Retry`].
+/// The description of [`crate::contract::Retry`] in the schemas.
 #[derive(JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[allow(
@@ -78,7 +79,7 @@ pub(super) enum Retry {
     AskFirst,
 }
 
-/// How the schemas describe [`crate::sandbox::Unit`].
+/// The description of [`crate::sandbox::Unit`] in the schemas.
 #[derive(JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[allow(

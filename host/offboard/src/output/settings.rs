@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::schema::{AuthMethod, KeywordName, PolicyRule, Secret};
 use crate::identity::cloud::{Cloud, Region};
 
-/// The ways to sign in, as the setting `auth` names them.
+/// The sign-in methods, as the setting `auth` names them.
 pub const AUTH_METHODS: [&str; 9] = [
     "token-file",
     "token",

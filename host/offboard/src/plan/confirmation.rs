@@ -1,4 +1,4 @@
-//! Who confirmed a plan, and how.
+//! Confirmations of a plan: the person and the method.
 
 use super::PlanDigest;
 
@@ -8,10 +8,10 @@ pub struct Confirmation {
     pub(crate) digest: Option<PlanDigest>,
     pub(crate) method: Method,
     pub(crate) by: Option<String>,
-    /// Whether orders whose outcome is unknown belong to the plan, because they will be
-    /// sent again. The plan sets it.
+    /// Whether the plan includes orders with an unknown outcome, because they will be resent.
+    /// The plan sets it.
     pub(crate) resend_unknown: bool,
-    /// The most machines that a consent in advance is for. The plan sets it.
+    /// The most machines that a consent in advance covers. The plan sets it.
     pub(crate) machines: u64,
 }
 
@@ -40,9 +40,9 @@ impl Confirmation {
         }
     }
 
-    /// The caller consented in advance to whatever is planned, within the limit of
-    /// [`Guards`](super::Guards). If they expected a number of machines, the consent holds
-    /// for exactly that number.
+    /// The caller consented in advance to any plan within the limit of
+    /// [`Guards`](super::Guards). If the caller expected a number of machines, the consent
+    /// covers exactly that number.
     #[must_use]
     pub fn consent() -> Self {
         Self {
@@ -54,8 +54,8 @@ impl Confirmation {
         }
     }
 
-    /// Names the person, as the front end knows them. Otherwise it is the operating
-    /// system's user of the session.
+    /// Sets the person's name, as the front end knows it. The default is the session's user of
+    /// the operating system.
     #[must_use]
     pub fn by(self, person: impl Into<String>) -> Self {
         Self {
@@ -64,14 +64,14 @@ impl Confirmation {
         }
     }
 
-    /// How the plan was confirmed.
+    /// The method of the confirmation.
     #[must_use]
     pub fn method(&self) -> Method {
         self.method
     }
 }
 
-/// How a plan was confirmed.
+/// The method of a confirmation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Method {

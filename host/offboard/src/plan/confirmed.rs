@@ -9,7 +9,7 @@ use crate::{
     ledger::RunId,
 };
 
-/// A recorded run whose machines were not read yet: a plan to be.
+/// A recorded run whose machines were not read yet. The preflight turns it into a plan.
 ///
 /// Until it is confirmed, the ledger deletes it when the client ends.
 #[derive(Debug, Clone)]
@@ -40,7 +40,7 @@ impl Draft {
         self.id
     }
 
-    /// Where it comes from.
+    /// The origin of the run.
     #[must_use]
     pub fn origin(&self) -> Origin {
         self.origin
@@ -59,9 +59,9 @@ impl Draft {
     }
 }
 
-/// What a run would send. Its machines are read; nothing is sent.
+/// The requests that a run would send. Its machines were read; nothing was sent.
 ///
-/// A plan cannot be executed: [`Plan::confirm`] makes a [`ConfirmedPlan`] of it.
+/// A plan cannot be executed: [`Plan::confirm`] turns it into a [`ConfirmedPlan`].
 #[derive(Debug, Clone)]
 pub struct Plan {
     pub(crate) draft: Draft,
@@ -74,7 +74,7 @@ pub struct Plan {
     pub(crate) problem: Option<Problem>,
 }
 
-/// Where a plan comes from.
+/// The origin of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Origin {
@@ -82,7 +82,7 @@ pub enum Origin {
     New,
     /// An earlier request with the same request id recorded its run.
     Repeated,
-    /// It is the rest of an earlier run.
+    /// It consists of the unsent orders of an earlier run.
     Resumed,
 }
 
@@ -105,26 +105,26 @@ impl Plan {
         self.digest
     }
 
-    /// The number of orders of the run, whatever their state.
+    /// The number of orders of the run, in any state.
     #[must_use]
     pub fn orders(&self) -> u64 {
         self.orders
     }
 
-    /// The number of machines that an execution sends a request for.
+    /// The number of machines to which an execution sends a request.
     #[must_use]
     pub fn machines(&self) -> u64 {
         self.machines
     }
 
-    /// The number of them whose request was sent before, with an unknown outcome. They may
-    /// be offboarded already.
+    /// The number of machines whose request was sent before, with an unknown outcome. They may
+    /// already be offboarded.
     #[must_use]
     pub fn unresolved(&self) -> u64 {
         self.unresolved
     }
 
-    /// Whether all orders of the run have ended, so that an execution has nothing to do.
+    /// Whether all orders of the run are final, so that an execution has nothing to do.
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.open == 0
@@ -142,26 +142,26 @@ impl Plan {
         self.draft.resend_unknown
     }
 
-    /// The draft that it was made of.
+    /// The draft of this plan.
     #[must_use]
     pub fn draft(&self) -> &Draft {
         &self.draft
     }
 
-    /// Where it comes from.
+    /// The origin of the plan.
     #[must_use]
     pub fn origin(&self) -> Origin {
         self.draft.origin
     }
 
-    /// Why nothing of it can be sent: there is no token or no ledger, or the preflight
-    /// met a problem that every machine would meet.
+    /// Why nothing of it can be sent: there is no token or no ledger, or the preflight had a
+    /// problem that every machine would have.
     #[must_use]
     pub fn problem(&self) -> Option<&Problem> {
         self.problem.as_ref()
     }
 
-    /// The number of machines that a consent in advance is for. More orders may have been
+    /// The number of machines that a consent in advance covers. More orders may have been
     /// planned since they were counted.
     pub(crate) fn guarded(&self) -> u64 {
         self.draft.guarded.max(self.machines)
@@ -170,8 +170,8 @@ impl Plan {
     /// Confirms the plan.
     ///
     /// # Errors
-    /// The confirmation is for another plan, or it is a consent in advance to more
-    /// machines than the guards allow.
+    /// The confirmation is for another plan, or is a consent in advance that covers fewer
+    /// machines.
     pub fn confirm(self, mut confirmation: Confirmation) -> Result<ConfirmedPlan, ConfirmError> {
         match confirmation.digest {
             Some(digest) if digest != self.digest => {
@@ -197,7 +197,7 @@ impl Plan {
     }
 }
 
-/// A plan with its confirmation. Only this can be executed.
+/// A plan with its confirmation. Only a confirmed plan can be executed.
 #[derive(Debug)]
 pub struct ConfirmedPlan {
     pub(crate) plan: Plan,
@@ -211,9 +211,9 @@ impl ConfirmedPlan {
         &self.plan
     }
 
-    /// Whether the confirmation covers every order of the run, also those that could not
-    /// be planned yet. A person who saw a plan confirmed what it showed; resuming a run
-    /// confirms what is left of it.
+    /// Whether the confirmation covers every order of the run, including those that could not
+    /// be planned yet. A user who saw a plan confirmed what it showed. Resuming a run confirms
+    /// its remaining orders.
     pub(crate) fn covers_all(&self) -> bool {
         self.confirmation.digest.is_none() && self.plan.draft.origin != Origin::Resumed
     }

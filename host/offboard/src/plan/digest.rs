@@ -20,13 +20,13 @@ use crate::contract::{Comment, MachineId, Tag};
 /// MACHINE-ID "COMMENT"
 /// ```
 ///
-/// If machines are offboarded that were offboarded before, a line `again` follows the tag.
-/// The line of an order that was sent before, with an unknown outcome, ends with ` resend`.
+/// If machines are offboarded again, a line `again` follows the tag. The line of an order that
+/// was sent before, with an unknown outcome, ends with ` resend`.
 ///
-/// The tenant's id is in lower case, and `-` if the token does not name it; so is
-/// the tag if there is none. Tag and comment are JSON strings, in which only `"`,
-/// `\` and control characters are escaped. There is one line for each machine that
-/// the run will send, in the order of the list.
+/// The tenant's id is in lower case, or `-` if the token does not name it. The tag is `-` if
+/// there is none. Tag and comment are JSON strings, in which only `"`, `\` and control
+/// characters are escaped. There is one line for each machine to which the run will send a
+/// request, in the order of the list.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct PlanDigest([u8; 32]);
 
@@ -55,7 +55,7 @@ pub struct InvalidPlanDigest;
 pub struct PlanHasher(Sha256);
 
 impl PlanHasher {
-    /// The plan of this tenant, plugin (its SHA-256 in hexadecimal digits) and tag.
+    /// Starts the digest for this tenant, plugin (its SHA-256 in hexadecimal digits) and tag.
     #[must_use]
     pub fn new(tenant: Option<&str>, plugin_sha256: &str, tag: Option<&Tag>) -> Self {
         let tenant = tenant.map_or_else(|| "-".to_owned(), str::to_lowercase);
@@ -65,13 +65,14 @@ impl PlanHasher {
         Self(Sha256::new_with_prefix(head))
     }
 
-    /// The run offboards machines again that were offboarded before. Before the first
-    /// machine.
+    /// Records that the run offboards machines again that were offboarded before. Call it
+    /// before the first machine is added.
     pub fn again(&mut self) {
         self.0.update("again\n");
     }
 
-    /// The next machine of the list, whose order was sent before, with an unknown outcome.
+    /// Adds the next machine of the list, whose order was sent before, with an unknown
+    /// outcome.
     pub fn add_resend(&mut self, machine: &MachineId, comment: &Comment) {
         let machine = machine.as_str().to_ascii_lowercase();
         let line = format!("{machine} {} resend\n", quoted(comment.as_str()));
@@ -85,14 +86,14 @@ impl PlanHasher {
         self.0.update(line);
     }
 
-    /// The digest of what was added.
+    /// The digest of everything that was added.
     #[must_use]
     pub fn finish(self) -> PlanDigest {
         PlanDigest(self.0.finalize().into())
     }
 }
 
-/// A line break in an old record's comment cannot look like another machine.
+/// Escapes a text. A line break in an old record's comment must not look like another machine.
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
@@ -189,7 +190,7 @@ mod tests {
             digest(Some("t"), PLUGIN, Some("x"), &orders[..1]),
             digest(Some("t"), PLUGIN, Some("x"), &[(OTHER, "b"), (ONE, "a")]),
             digest(Some("t"), PLUGIN, Some("x"), &[(ONE, "a"), (OTHER, "c")]),
-            // A line break does not make two machines of one.
+            // A line break must not make two machines of one.
             digest(
                 Some("t"),
                 PLUGIN,
@@ -202,7 +203,8 @@ mod tests {
         }
     }
 
-    /// Who confirms a plan decides which machines may be offboarded twice.
+    /// The confirmation decides which machines may be offboarded twice, so the digest shows
+    /// it.
     #[test]
     fn a_resend_and_a_repetition_change_the_digest() {
         let plan = || PlanHasher::new(None, PLUGIN, None);

@@ -1,12 +1,12 @@
-//! Limits on the number of machines of one order. They protect against a list that is
-//! longer than its author believes.
+//! Limits on the number of machines of one order. They protect against a list that is longer
+//! than its author assumes.
 
 use thiserror::Error;
 
 /// Limits on the number of machines of one order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Guards {
-    /// More machines than these cannot be confirmed in advance without their number.
+    /// The most machines that can be confirmed in advance without an expected number.
     pub max_devices: u64,
     /// The number of machines that the caller expects; another number is an error.
     pub expected: Option<u64>,
@@ -56,8 +56,8 @@ impl Guards {
         }
     }
 
-    /// Checks whether so many machines may be confirmed in advance, by someone who has not
-    /// seen the plan.
+    /// Checks whether this many machines may be confirmed in advance, without anyone seeing
+    /// the plan.
     ///
     /// # Errors
     /// As [`Guards::check`], and [`GuardError::TooMany`].
@@ -101,7 +101,7 @@ mod tests {
             limit: 25,
         };
         assert_eq!(guards.check_consent(26), Err(error));
-        // Someone who sees the plan may confirm it.
+        // A user who sees the plan may confirm it.
         assert_eq!(guards.check(26), Ok(()));
         let expected = Guards {
             expected: Some(26),

@@ -1,6 +1,6 @@
-//! What a run will send, and who confirmed it. A plan is named by its
-//! [`PlanDigest`]: a confirmation holds for exactly the machines, comments, tag,
-//! tenant and plugin that were shown, in their order.
+//! Plans and their confirmations. A plan is identified by its [`PlanDigest`]: a confirmation
+//! covers exactly the machines, comments, tag, tenant and plugin that were shown, in their
+//! order.
 
 mod confirmation;
 mod confirmed;

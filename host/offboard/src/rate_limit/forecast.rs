@@ -1,11 +1,11 @@
-//! How long calls that are still to be made will take, as far as a quota tells.
+//! Forecasts the duration of the remaining calls, under a quota.
 
 use std::{cmp::Reverse, time::Duration};
 
 use super::{Limit, Quota};
 
-/// The least time in which so many calls can leave, where `made` have left since
-/// the first one, which was so long ago.
+/// The shortest time in which the remaining calls can leave, if `made` calls have left since
+/// the first one, `elapsed` ago.
 #[must_use]
 pub fn time_left(quota: &Quota, elapsed: Duration, made: u64, calls: u64) -> Duration {
     let mut limits = quota.0.clone();
@@ -15,10 +15,10 @@ pub fn time_left(quota: &Quota, elapsed: Duration, made: u64, calls: u64) -> Dur
     together.saturating_sub(elapsed).max(alone)
 }
 
-/// The least time from the first call to the one that comes so many after it,
-/// under limits with the longest window first: as many whole windows of the first
-/// as it takes, and of the others what the rest of the calls takes; or what the
-/// others take by themselves.
+/// The shortest time from the first call to the one that is `calls` later. The limits are
+/// sorted by window, the longest first. It is the number of whole windows of the first limit,
+/// plus the time of the remaining calls under the other limits; or the time of all calls under
+/// the other limits, if that is longer.
 fn least(limits: &[Limit], calls: u64) -> Duration {
     let Some((first, others)) = limits.split_first() else {
         return Duration::ZERO;
@@ -36,7 +36,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    /// Of so many calls, after so many minutes and calls.
+    /// The forecast in minutes, after this many minutes and calls.
     fn minutes(elapsed: u64, made: u64, calls: u64) -> u64 {
         let elapsed = Duration::from_secs(60 * elapsed);
         time_left(&Quota::default(), elapsed, made, calls).as_secs() / 60
@@ -57,7 +57,7 @@ mod tests {
         assert_eq!(minutes(14, 1500, 1500), 60);
         assert_eq!(minutes(70, 2600, 400), 4);
         assert_eq!(minutes(74, 2999, 1), 0);
-        // After a pause, the rest has its own pace.
+        // After a pause, the remaining calls have their own rate.
         assert_eq!(minutes(600, 100, 1501), 60);
     }
 

@@ -1,6 +1,6 @@
-//! How fast to ask: within the service's quotas, so that it need not refuse.
-//! Each API has its own. The windows stand in the ledger, so that all processes
-//! of one account share them and a restart forgets nothing.
+//! The rate limiter: keeps calls within the service's quotas, so that the service does not
+//! reject them. Each API has its own quota. The windows are in the ledger, so that all
+//! processes of one account share them and a restart keeps them.
 
 mod forecast;
 mod quota;
@@ -22,22 +22,22 @@ use crate::{
 pub use forecast::time_left;
 pub use quota::{InvalidQuota, Limit, Quota};
 
-/// What is told of a wait that a person would notice.
+/// Reports a wait that a user would notice.
 type Tell = dyn Fn(Wait) + Send + Sync;
 
-/// A wait that nobody needs to be told of.
+/// A shorter wait is not reported.
 const SHORT: Duration = Duration::from_secs(2);
-/// How soon another process's answer is looked for.
+/// The interval at which the ledger is checked for another process's answer.
 const LOOK: Duration = Duration::from_millis(100);
-/// How many looks there are before a process that is gone is looked for.
+/// The number of checks before stale sessions are searched.
 const LOOKS: u32 = 10;
 
-/// Why a call does not leave yet.
+/// Why a call may not leave yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wait {
-    /// The quota is used up for so long.
+    /// The quota is used up for this long.
     Quota(Duration),
-    /// The service wants a pause of so long.
+    /// The service requested a pause of this length.
     Asked(Duration),
 }
 
@@ -45,17 +45,17 @@ pub enum Wait {
 pub struct RateLimiter {
     quota: Quota,
     session: Arc<Session>,
-    /// Calls that had their answers, and when; not yet in the ledger.
+    /// Calls that were answered, and when; not yet in the ledger.
     answered: Mutex<Vec<(CallId, i64)>>,
     changed: Notify,
-    /// Of those that wait for one API, one asks the ledger, and the others wait
-    /// for that one: all would be told the same, and keep it from its work.
+    /// Of the calls that wait for one API, only one queries the ledger, and the others wait
+    /// for it. All would get the same answer, and would delay it.
     queues: Mutex<HashMap<&'static str, Arc<sync::Mutex<()>>>>,
     tell: Arc<Tell>,
 }
 
-/// A call that may leave. It is counted as answered when this is dropped, or
-/// before, where somebody knows better.
+/// A slot for a call that may leave. When it is dropped, the call counts as answered, unless
+/// [`Slot::end`] or [`Slot::unused`] was called.
 #[must_use]
 pub struct Slot<'a> {
     limiter: &'a RateLimiter,
@@ -65,7 +65,7 @@ pub struct Slot<'a> {
 }
 
 impl RateLimiter {
-    /// A rate limiter that keeps to this quota for each API. It reports each wait of at
+    /// A rate limiter for this quota, which applies to each API. It reports each wait of at
     /// least 2 seconds; [`Events::rate_limit_reporter`] makes an event of it.
     ///
     /// [`Events::rate_limit_reporter`]: crate::run::Events::rate_limit_reporter
@@ -84,7 +84,7 @@ impl RateLimiter {
         }
     }
 
-    /// The quota that it keeps to.
+    /// The quota.
     #[must_use]
     pub fn quota(&self) -> &Quota {
         &self.quota
@@ -101,7 +101,8 @@ impl RateLimiter {
         let queue = self.queue(api);
         let _first = queue.lock().await;
         loop {
-            // Before the look, so that an answer in between is not missed.
+            // Registered before the query, which prevents a race: an answer in between must
+            // not be missed.
             let changed = self.changed.notified();
             let answered = self.take_answered();
             let turn = match self.session.admit(api, &windows, &answered, now).await {
@@ -120,7 +121,7 @@ impl RateLimiter {
                         is_unused: false,
                     });
                 }
-                // Of this process, or of another.
+                // An open call of this process or of another one.
                 Admission::Answer => {
                     looks += 1;
                     if looks % LOOKS == 0 {
@@ -134,7 +135,7 @@ impl RateLimiter {
         }
     }
 
-    /// Every call of every process waits for so long.
+    /// Pauses every call of every process of the account for this long.
     ///
     /// # Errors
     /// The ledger cannot be written.
@@ -145,8 +146,7 @@ impl RateLimiter {
         held
     }
 
-    /// Puts on record which calls have had their answers, so that no other
-    /// process waits for them.
+    /// Records which calls were answered, so that no other process waits for them.
     ///
     /// # Errors
     /// The ledger cannot be written.
@@ -163,7 +163,7 @@ impl RateLimiter {
         if left >= SHORT {
             (self.tell)(wait);
         }
-        // A pause that was asked for in between is longer.
+        // A pause that the service requested in the meantime is longer.
         tokio::select! {
             () = tokio::time::sleep(left) => {}
             () = changed, if left > LOOK => {}
@@ -185,13 +185,13 @@ impl RateLimiter {
 }
 
 impl Slot<'_> {
-    /// The call is over, and had its answer then, if it had one. The service counted
-    /// it before.
+    /// Ends the call, which was answered at this time, if at all. The service counted it
+    /// before.
     pub fn end(mut self, answered: Option<Instant>) {
         self.answered = answered;
     }
 
-    /// Nothing was sent, so the call does not count.
+    /// Releases the slot: nothing was sent, so the call does not count.
     pub fn unused(mut self) {
         self.is_unused = true;
     }
@@ -199,11 +199,11 @@ impl Slot<'_> {
 
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
-        // A millisecond more: times are cut to whole ones.
+        // Plus one millisecond, because times are truncated.
         let ago = self.answered.map(|at| at.elapsed()).unwrap_or_default();
         let ago = i64::try_from(ago.as_millis()).unwrap_or_default();
         let at = if self.is_unused {
-            // No window reaches back to 1970.
+            // A time outside every window.
             0
         } else {
             now() - ago + 1
@@ -243,11 +243,11 @@ mod tests {
         let answered = limiter.take_answered()[0].1 + 5000;
         assert!((before..=after + 1).contains(&answered), "{answered}");
 
-        // One that was not used is not counted.
+        // An unused call does not count.
         slot().await.unwrap().unused();
         assert_eq!(limiter.take_answered()[0].1, 0);
 
-        // One that was given up may be counted until now.
+        // A call that was dropped may count until now.
         let before = now();
         drop(slot().await.unwrap());
         assert!(limiter.take_answered()[0].1 > before);

@@ -1,25 +1,25 @@
-//! What the service allows: so many calls in any stretch of so much time, for
-//! each application, tenant and API.
+//! The service's quota: a number of calls in any window of a given length, for each
+//! application, tenant and API.
 
 use std::{fmt, str::FromStr, time::Duration};
 
 use thiserror::Error;
 
-/// So many calls in any stretch of so much time.
+/// A number of calls in any window of this length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
-    /// How many, at least one.
+    /// The number of calls, at least 1.
     pub calls: u32,
-    /// In how much time, more than none.
+    /// The length of the window, more than zero.
     pub window: Duration,
 }
 
-/// Limits that all hold at once, written `100/60s,1500/1h`, or `none`.
+/// Limits that all apply, written `100/60s,1500/1h`, or `none`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quota(pub Vec<Limit>);
 
-/// Microsoft's API documentation has the same for offboarding, reading a
-/// machine and reading an action.
+/// Microsoft's API documentation has the same quota for offboarding, reading a machine and
+/// reading an action.
 impl Default for Quota {
     fn default() -> Self {
         let limit = |calls, seconds| Limit {
@@ -30,13 +30,13 @@ impl Default for Quota {
     }
 }
 
-/// A text that is no quota.
+/// The text is not a quota.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("calls and a time, both more than none, as 100/60s,1500/1h; or none")]
 pub struct InvalidQuota;
 
 impl Quota {
-    /// So many calls in so many milliseconds, each.
+    /// The calls and the length in milliseconds of each window.
     pub(super) fn windows(&self) -> Vec<(u32, i64)> {
         let millis = |window: Duration| i64::try_from(window.as_millis()).unwrap_or(i64::MAX / 4);
         let window = |limit: &Limit| (limit.calls, millis(limit.window).max(1));
@@ -65,7 +65,7 @@ impl FromStr for Quota {
 impl fmt::Display for Quota {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let limit = |limit: &Limit| {
-            // As Microsoft writes it, a minute is 60 seconds.
+            // A minute is written as 60 seconds, as in Microsoft's documentation.
             let window = match limit.window.as_secs() {
                 seconds if limit.window.subsec_nanos() == 0 && seconds < 3600 => {
                     format!("{seconds}s")

@@ -1,6 +1,5 @@
-//! The orders themselves, as JSON in blocks that a browser does not run. They
-//! are written as they come; what the page says of all of them is counted
-//! meanwhile.
+//! The orders, as JSON in blocks that a browser does not execute. They are written one by one,
+//! and the totals for the page are counted meanwhile.
 
 use std::io::{self, Write};
 
@@ -12,15 +11,15 @@ use super::{
     timeline::Timeline,
 };
 
-/// A block ends with so many orders, or bytes: the script reads one again when
-/// an order is unfolded, and no browser takes a text of any length.
+/// The most orders and bytes of a block. The script parses a block again when an order is
+/// unfolded, and browsers limit the length of a text.
 const MAX_ORDERS: usize = 500;
 const MAX_BYTES: usize = 4 << 20;
 
 const BEGIN: &[u8] = b"<script type=\"application/json\" class=\"orders\">[\n";
 const END: &[u8] = b"\n]</script>\n";
 
-/// What is known once all orders have passed.
+/// The totals, known after all orders were written.
 #[derive(Default)]
 pub(super) struct Totals {
     pub outcomes: StateCounts,
@@ -56,8 +55,8 @@ pub(super) fn write<E: From<io::Error>>(
     Ok(told)
 }
 
-/// The order with nothing in it that cannot be seen. Every text of it is named
-/// here: one that is added has to be thought of.
+/// The order with every invisible character made visible. Every text of it is listed here, so
+/// that a new one cannot be forgotten.
 fn visible(entry: ReportOrder) -> ReportOrder {
     let ReportOrder {
         number,

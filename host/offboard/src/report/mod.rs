@@ -1,7 +1,7 @@
-//! The report: a run that is on record, as one HTML page that an auditor can keep. The page
-//! loads nothing and sends nothing, and its own content security policy forbids it to. The
-//! names of devices, comments and answers are hostile text: every word of theirs goes through
-//! the module `text`, and nothing that was filled in is read again.
+//! The report: a recorded run as one HTML page that an auditor can keep. The page loads
+//! nothing and sends nothing, and its content security policy forbids both. The names of
+//! devices, comments and answers are hostile text: all of it goes through the module `text`,
+//! and inserted text is never parsed again.
 
 mod data;
 mod outcomes;
@@ -28,13 +28,13 @@ const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
-/// What the page says of the whole run.
+/// The head of the page, about the whole run.
 struct Heading {
     /// The page's title.
     pub title: String,
-    /// Labels and values: who, when, where.
+    /// Labels and values: user, time, service.
     pub facts: Vec<(String, String)>,
-    /// What a reader has to know besides, a paragraph each.
+    /// Notes for the reader, one paragraph each.
     pub notes: Vec<String>,
 }
 
@@ -42,7 +42,7 @@ struct Heading {
 #[derive(Serialize)]
 struct ReportOrder {
     pub number: u64,
-    /// What the user named.
+    /// The machine as the user named it.
     pub asked: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub machine: Option<String>,
@@ -53,44 +53,44 @@ struct ReportOrder {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_seen: Option<String>,
     pub comment: String,
-    /// The name of its state; one that is not known is shown as it is.
+    /// The name of its state. An unknown one is shown as it is.
     pub state: String,
     /// The machine action's id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub action: Option<String>,
-    /// That action, as it was read after the requests.
+    /// The action, as it was read after the requests.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub read: Option<ActionRead>,
     pub detail: String,
-    /// How it came there, the oldest first.
+    /// Its state changes, oldest first.
     pub moments: Vec<ReportedChange>,
     pub requests: Vec<ReportedRequest>,
 }
 
-/// An order came to a state.
+/// A state change of an order.
 #[derive(Serialize)]
 struct ReportedChange {
-    /// In milliseconds since 1970.
+    /// The time, in milliseconds since 1970.
     pub at: i64,
     pub state: String,
     pub detail: String,
 }
 
-/// The action as the service showed it last.
+/// The action, as the service last reported it.
 #[derive(Serialize)]
 struct ActionRead {
-    /// In milliseconds since 1970.
+    /// The time, in milliseconds since 1970.
     pub at: i64,
     /// Its JSON, unedited.
     pub answer: String,
 }
 
-/// A request that was let out for an order, and what came back.
+/// A request that egress permitted for an order, and its answer.
 #[derive(Serialize)]
 struct ReportedRequest {
-    /// What was allowed.
+    /// The grant, as text.
     pub grant: String,
-    /// In milliseconds since 1970.
+    /// The time, in milliseconds since 1970.
     pub sent: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answered: Option<i64>,
@@ -105,13 +105,13 @@ struct ReportedRequest {
     /// The answer's JSON, unedited.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer: Option<String>,
-    /// Where the connection led.
+    /// The address of the connection.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
 }
 
-/// Writes the page. The entries are never held all at once; the first error
-/// among them ends it, and leaves half a page.
+/// Writes the page. The entries are never all in memory. The first error among them ends it,
+/// and leaves an incomplete page.
 fn write<E: From<io::Error>>(
     out: &mut impl Write,
     head: &Heading,
@@ -122,8 +122,7 @@ fn write<E: From<io::Error>>(
     let mut entries = Some(entries);
     let mut told = data::Totals::default();
     let mut rest = PAGE;
-    // What is filled in is never looked at again: a device that is called like
-    // a slot stays text.
+    // Inserted text is never scanned for slots: a device with the name of a slot stays text.
     while let Some((text, (slot, after))) = next_slot(rest) {
         out.write_all(text.as_bytes())?;
         match slot {
@@ -134,7 +133,7 @@ fn write<E: From<io::Error>>(
             "facts" => out.write_all(facts(&head.facts).as_bytes())?,
             "notes" => out.write_all(notes(&head.notes).as_bytes())?,
             "states" => out.write_all(json(&STATES)?.as_bytes())?,
-            // Everything below is known when all of them have passed.
+            // The slots below need the totals of all orders.
             "data" => {
                 if let Some(entries) = entries.take() {
                     told = data::write(&mut out, entries)?;
@@ -152,19 +151,19 @@ fn write<E: From<io::Error>>(
     Ok(out.flush()?)
 }
 
-/// The text before the next slot, its name, and the text behind it.
+/// The text before the next slot, the slot's name, and the text after it.
 fn next_slot(page: &str) -> Option<(&str, (&str, &str))> {
     let (text, rest) = page.split_once("{{")?;
     Some((text, rest.split_once("}}")?))
 }
 
-/// The line ends that a browser hashes, wherever this was checked out.
+/// Unix line ends, as the browser hashes them, regardless of the checkout.
 fn unix(text: &str) -> String {
     text.replace("\r\n", "\n")
 }
 
-/// Nothing is loaded and nothing is sent; this one style and this one script
-/// are all there is.
+/// The content security policy: nothing is loaded or sent, and only this style and this script
+/// are allowed.
 fn policy(style: &str, script: &str) -> String {
     let hash = |text: &str| STANDARD.encode(Sha256::digest(text));
     format!(

@@ -1,4 +1,4 @@
-//! How many orders came to which end.
+//! The number of orders with each outcome.
 
 use std::fmt::Write as _;
 
@@ -7,10 +7,10 @@ use super::{
     text::{count, counted},
 };
 
-/// How wide the bar of all orders is.
+/// The width of the bar for all orders.
 const BAR: f64 = 120.0;
 
-/// Orders, counted by their states.
+/// The number of orders in each state.
 #[derive(Default)]
 pub(super) struct StateCounts {
     counts: [u64; STATES.len()],
@@ -33,7 +33,7 @@ impl StateCounts {
             .sum()
     }
 
-    /// A sentence for each group, zeros too: that none is unknown is the news.
+    /// A sentence for each group, including zeros: it matters that no order is unknown.
     pub(super) fn html(&self) -> String {
         let total = self.total();
         let mut html = format!(
@@ -89,7 +89,7 @@ impl StateCounts {
     }
 }
 
-/// None of many is not none at all, and all but one is not all.
+/// Rounding must not show few orders as 0 %, or nearly all as 100 %.
 fn percent(share: f64) -> String {
     let percent = share * 100.0;
     if percent < 0.1 {

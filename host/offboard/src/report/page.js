@@ -1,7 +1,6 @@
 
 "use strict";
-// Sorts, filters and unfolds. Whatever comes from the data becomes a text node,
-// or nothing.
+// Sorts, filters and unfolds. Data only becomes text nodes, which prevents script injection.
 (() => {
   const states = JSON.parse(document.getElementById("states").textContent);
   const blocks = [...document.querySelectorAll("script.orders")];
@@ -35,8 +34,8 @@
   const exactly = (ms) => time(ms);
   const duration = (ms) => (Math.abs(ms) < 1000 ? ms + " ms" : Math.trunc(ms / 100) / 10 + " s");
 
-  // What the table, its order and its filters need; evidence is read again from
-  // its block when it is unfolded.
+  // Only what the table, its sorting and its filters need. Evidence is parsed again from its
+  // block when it is unfolded.
   const read = (block) => JSON.parse(blocks[block].textContent);
   const orders = [];
   blocks.forEach((_, block) => {
@@ -66,8 +65,8 @@
     return held.orders[order.index];
   };
 
-  // Line ends between the tokens of JSON. What stands in strings and numbers
-  // stays as the service wrote it.
+  // Adds line breaks between the tokens of JSON. Strings and numbers stay as the service wrote
+  // them.
   const laidOut = (json) => {
     try {
       JSON.parse(json);
@@ -179,7 +178,7 @@
     });
   };
 
-  // What is shown, in which order, and which part of it.
+  // The visible orders, their sorting, and the current page.
   let fitting = orders;
   let page = 0;
   const sorted = { by: "number", down: false };
@@ -242,7 +241,7 @@
   for (const head of heads) {
     const button = make("button", { type: "button" }, head.textContent);
     button.addEventListener("click", () => sort(head));
-    // A head with buttons is not repeated on every sheet of paper.
+    // Browsers do not repeat a header with buttons on every printed sheet.
     head.replaceChildren(button, make("span", { class: "printed", "aria-hidden": "true" }, head.textContent));
   }
   heads[0].setAttribute("aria-sort", "ascending");
@@ -284,7 +283,7 @@
     show();
   });
 
-  // On paper there are no pages to turn and nothing to unfold.
+  // Prints all pages, with everything unfolded.
   let unfolded = [];
   addEventListener("beforeprint", () => {
     const some = fitting.slice(0, PRINTED);

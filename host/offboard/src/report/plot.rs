@@ -1,6 +1,6 @@
-//! The timeline as a picture that needs no script and no colour: a curve is
-//! told by its stroke, by a shape on it, and by its name at its end. The same
-//! in a table, for whom a picture says nothing.
+//! The timeline as a picture that needs neither script nor colour: each curve has its own
+//! stroke, its own shape, and its name at its end. The same data is in a table, for screen
+//! readers.
 
 use std::fmt::Write as _;
 
@@ -11,8 +11,8 @@ use super::{
     timeline::{CURVES, Counts, Timeline},
 };
 
-/// A picture's measures, in the units of its letters: one for a wide window,
-/// one for a telephone, where letters must not shrink with the picture.
+/// The size of a picture, in units of its text: one for a wide window, and one for a phone, on
+/// which the text must not shrink with the picture.
 struct Frame {
     class: &'static str,
     width: f64,
@@ -35,16 +35,16 @@ const FRAMES: [Frame; 2] = [
     },
 ];
 
-/// At least as wide as a letter of a number or a name.
+/// At least the width of a character of a number or a name.
 const LETTER: f64 = 6.7;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 46.0;
-/// From one line of letters to the next.
+/// The distance of two text lines.
 const LINE: f64 = 16.0;
-/// So many shapes on a curve.
+/// The number of shapes on a curve.
 const SHAPES: usize = 6;
 
-/// The timeline, whatever there is of it.
+/// The timeline as HTML.
 pub(super) fn html(timeline: &Timeline) -> String {
     let curves = timeline.curves();
     let (Some(span), Some((_, ends))) = (timeline.span(), curves.last()) else {
@@ -95,7 +95,7 @@ impl Frame {
         let most = numbers.last().copied().unwrap_or(1).max(1);
         let letters = |text: String| text.chars().count() as f64 * LETTER;
         let left = 26.0 + letters(count(most));
-        // The longest name, and the largest number.
+        // Space for the longest name and the largest number.
         let right = 26.0 + letters(format!("succeeded {}", count(ends[0])));
         let area = Area {
             left,
@@ -148,7 +148,7 @@ impl Frame {
     }
 }
 
-/// Where the curves are.
+/// The area of the curves.
 struct Area {
     left: f64,
     width: f64,
@@ -168,7 +168,7 @@ impl Area {
         TOP + self.height - orders as f64 / self.most * self.height
     }
 
-    /// A curve of steps, with its shape here and there.
+    /// A step curve, with its shapes.
     fn curve(&self, out: &mut String, curve: usize, curves: &[(i64, Counts)]) {
         let mut path = format!("M{:.1} {:.1}", self.left, self.y(0));
         let mut orders = 0;
@@ -185,7 +185,7 @@ impl Area {
         );
         let (first, last) = self.span;
         for place in 1..SHAPES {
-            // Not where the shapes of the others are.
+            // Shifted, so that the shapes of different curves do not overlap.
             let part = (place as f64 - 0.2 * curve as f64) / SHAPES as f64;
             let at = first + ((last - first) as f64 * part) as i64;
             let orders = at_most(curves, at)[curve];
@@ -194,7 +194,7 @@ impl Area {
     }
 }
 
-/// The counts at a moment.
+/// The counts at a time.
 fn at_most(curves: &[(i64, Counts)], at: i64) -> Counts {
     let until = curves.partition_point(|(moment, _)| *moment <= at);
     until
@@ -217,7 +217,7 @@ fn shape(out: &mut String, curve: usize, x: f64, y: f64) {
     let _ = writeln!(out, "<path class=\"shape c{curve}\" d=\"{path}\"/>");
 }
 
-/// The curves' names where they end, apart from each other.
+/// The names at the ends of the curves, without overlap.
 fn labels(out: &mut String, area: &Area, ends: &Counts) {
     let places = apart(ends.map(|orders| area.y(orders)), TOP + area.height);
     let x = area.left + area.width;
@@ -241,7 +241,7 @@ fn labels(out: &mut String, area: &Area, ends: &Counts) {
     }
 }
 
-/// Heights from the top down, a line apart at least, and not below the last.
+/// Heights from the top down, at least one line apart, and not below the last.
 fn apart(mut heights: [f64; CURVES.len()], last: f64) -> [f64; CURVES.len()] {
     for place in 1..heights.len() {
         heights[place] = heights[place].max(heights[place - 1] + LINE);
@@ -254,7 +254,7 @@ fn apart(mut heights: [f64; CURVES.len()], last: f64) -> [f64; CURVES.len()] {
     heights
 }
 
-/// The picture in words: how many at a few round moments, and at the end.
+/// The data as a table: the counts at a few round times, and at the end.
 fn table(out: &mut String, span: (i64, i64), curves: &[(i64, Counts)]) {
     out.push_str(
         "<details class=\"numbers\"><summary>The timeline as a table</summary>\n<table>\n\

@@ -1,5 +1,5 @@
-//! The orders as a plain table, for whom no script runs: the first of them, so
-//! that memory stays bounded.
+//! The orders as a plain table, for browsers without scripts: only the first orders, so that
+//! memory stays bounded.
 
 use std::fmt::Write as _;
 
@@ -9,11 +9,11 @@ use super::{
     time::{duration, exactly, seconds},
 };
 
-/// So many rows at most, and so many bytes of them.
+/// The most rows, and their most bytes.
 const MAX_ROWS: u64 = 500;
 const MAX_BYTES: usize = 8 << 20;
 
-/// The rows, as far as they go.
+/// The rows, up to the limits.
 #[derive(Default)]
 pub(super) struct PlainTable {
     html: String,
@@ -35,7 +35,7 @@ impl PlainTable {
         &self.html
     }
 
-    /// What the table leaves out, where it is all there is.
+    /// Which orders the table lacks, for browsers without scripts.
     pub(super) fn note(&self, total: u64) -> String {
         if self.rows < total {
             format!(
@@ -53,7 +53,7 @@ impl PlainTable {
     }
 }
 
-/// An order, and a second row with its evidence.
+/// The rows of an order: one for the order, and one for its evidence.
 fn row(out: &mut String, entry: &ReportOrder) {
     let title = entry.name.as_ref().unwrap_or(&entry.asked);
     let last = entry.moments.last().map(|moment| seconds(moment.at));
@@ -145,7 +145,7 @@ fn request(out: &mut String, request: &ReportedRequest) {
     fact(out, "Address", request.address.as_deref());
     fact(out, "Tracking id", request.tracking.as_deref());
     fact(out, "Failure", request.failure.as_deref());
-    // As much of it as any other text here.
+    // Truncated like any other text here.
     fact(out, "Answer", request.answer.as_deref());
     out.push_str("</dl>");
 }

@@ -15,13 +15,13 @@ use crate::{
     output::{ConfirmationInfo, action_read, remarks, time},
 };
 
-/// How many orders are read at once, with all that belongs to them.
+/// The number of orders that are read at once, with their requests and history.
 const BATCH: u32 = 100;
 
-/// How many orders may wait to be written.
+/// The most orders that wait to be written.
 const QUEUE: usize = 64;
 
-/// A report ended early; what was written before is half a page.
+/// A report ended early; the page is incomplete.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ReportError {
@@ -37,7 +37,7 @@ pub enum ReportError {
 }
 
 /// Writes a run as one HTML page, for an auditor or a change ticket. Memory stays bounded,
-/// however many orders the run has; a thread of its own writes to `out`, which may block.
+/// regardless of the number of orders. A separate thread writes to `out`, which may block.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -120,7 +120,7 @@ fn heading(run: &RunRow) -> Heading {
     }
 }
 
-/// The action as it was read last, unless that is what a request was answered.
+/// The action as it was last read, unless a request has the same answer.
 fn read_later(
     order: &Order,
     moments: &[StateChangeRecord],

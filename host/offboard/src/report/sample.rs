@@ -1,5 +1,4 @@
-//! Orders for tests: of every state, and of machines that would like to be
-//! more than text.
+//! Orders for tests: one for each state, and machines with hostile text.
 
 use sha2::{Digest, Sha256};
 
@@ -8,7 +7,7 @@ use super::{ActionRead, Heading, ReportOrder, ReportedChange, ReportedRequest, s
 /// 2026-11-26 10:20:30 UTC.
 const START: i64 = 1_795_688_430_000;
 
-/// What a device, a comment or an answer could be.
+/// Hostile text for the names of devices, comments and answers.
 pub(super) const HOSTILE: [&str; 18] = [
     "</script><script>window.hacked=1</script>",
     "<img src=x onerror=window.hacked=1>",
@@ -57,7 +56,7 @@ pub(super) fn entry(number: u64, state: &str) -> ReportOrder {
     }
 }
 
-/// An order that says the same everywhere.
+/// An order with this text in every field.
 pub(super) fn saying(number: u64, text: &str) -> ReportOrder {
     let text = || text.to_owned();
     ReportOrder {
@@ -124,15 +123,13 @@ pub(super) fn head() -> Heading {
     }
 }
 
-/// A run as it could have been: sent in a quarter of an hour, ended in the
-/// course of the day.
+/// A realistic run: sent in a quarter of an hour, and completed during the day.
 pub(super) fn orders(count: u64) -> impl Iterator<Item = ReportOrder> {
     (1..=count).map(order)
 }
 
 fn order(number: u64) -> ReportOrder {
-    // Neither a generator nor a seed: as many of each as a run has, and always
-    // the same.
+    // Deterministic, without a generator: a realistic number of orders in each state.
     let chance = number.wrapping_mul(2_654_435_761) >> 7 & 1023;
     let state = match chance {
         0..=699 => "succeeded",

@@ -1,11 +1,11 @@
-//! The states of an order as the page shows them: by a word, by a mark that
-//! does without colour, and in groups that say what is to be done.
+//! The states of an order as the page shows them: as a word, with a mark that does not need
+//! colour, and in groups by what the reader has to do.
 
 use serde::Serialize;
 
 use super::text::{escape, shown};
 
-/// What a reader asks first.
+/// The groups, by what a reader has to do.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Group {
@@ -16,7 +16,7 @@ pub(super) enum Group {
     NotSent,
 }
 
-/// A state, for people.
+/// A state, as the page shows it.
 #[derive(Serialize)]
 pub(super) struct Shown {
     pub name: &'static str,
@@ -26,8 +26,8 @@ pub(super) struct Shown {
     pub meaning: &'static str,
 }
 
-/// All of them, as tables sort them: what needs somebody is in the middle, and
-/// what was never sent last. The very last stands for any that is not known.
+/// All states, in the order in which tables sort them: those that need action are in the
+/// middle, and unsent ones last. The last one is for unknown states.
 #[rustfmt::skip]
 pub(super) const STATES: [Shown; 13] = [
     state("succeeded", '●', Group::Offboarded, "The device was offboarded."),
@@ -55,7 +55,7 @@ const fn state(name: &'static str, mark: char, group: Group, meaning: &'static s
 }
 
 impl Group {
-    /// The groups, as they are counted.
+    /// The groups, in the order in which they are listed.
     pub(super) const ALL: [Self; 5] = [
         Self::Offboarded,
         Self::UnderWay,
@@ -64,7 +64,7 @@ impl Group {
         Self::NotSent,
     ];
 
-    /// Its words.
+    /// The text.
     pub(super) fn words(self) -> &'static str {
         match self {
             Self::Offboarded => "offboarded",
@@ -75,7 +75,7 @@ impl Group {
         }
     }
 
-    /// The class that gives it its colour.
+    /// The CSS class, which sets its colour.
     pub(super) fn class(self) -> &'static str {
         match self {
             Self::Offboarded => "offboarded",
@@ -87,7 +87,7 @@ impl Group {
     }
 }
 
-/// The place of a state in `STATES`.
+/// The position of a state in `STATES`.
 pub(super) fn place(name: &str) -> usize {
     let last = STATES.len() - 1;
     STATES[..last]
@@ -96,7 +96,7 @@ pub(super) fn place(name: &str) -> usize {
         .unwrap_or(last)
 }
 
-/// A state's mark and word. The class never comes from outside.
+/// A state's mark and word. The CSS class is never external text.
 pub(super) fn html(name: &str) -> String {
     let state = &STATES[place(name)];
     format!(

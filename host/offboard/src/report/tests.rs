@@ -16,7 +16,7 @@ fn page_with(head: &Heading, entries: impl IntoIterator<Item = ReportOrder>) -> 
     String::from_utf8(page).unwrap()
 }
 
-/// What stands between two marks, each time.
+/// Every text between two marks.
 fn between<'a>(page: &'a str, begin: &str, end: &str) -> Vec<&'a str> {
     let parts = page.split(begin).skip(1);
     parts.map(|part| part.split_once(end).unwrap().0).collect()
@@ -30,8 +30,7 @@ fn data(page: &str) -> Vec<serde_json::Value> {
         .collect()
 }
 
-/// Every tag and every comment of a page, in turn, but for the text of its
-/// style and its scripts.
+/// Every tag and comment of a page, in order, except the text of its style and its scripts.
 fn tags(page: &str) -> Vec<&str> {
     let mut tags = Vec::new();
     let mut rest = page;
@@ -68,7 +67,7 @@ fn hostile_text_is_text_wherever_it_stands() {
         .map(str::to_owned)
         .collect::<Vec<_>>();
     let hostile = page((0..).zip(HOSTILE).map(|(n, text)| saying(n, text)));
-    // The page has the tags that it has for anybody.
+    // The page has the same tags as for harmless orders.
     assert_eq!(tags(&hostile), plain);
     for text in HOSTILE {
         let page = page([saying(1, text)]);
@@ -100,8 +99,8 @@ fn the_head_is_as_harmless_as_the_orders() {
 
 #[test]
 fn hostile_text_of_any_make_is_text() {
-    // Pieces put together in every order of three: what one piece escapes, the
-    // next must not let out again.
+    // Every combination of three pieces: what one piece escapes, the next one must not
+    // unescape.
     let pieces = [
         "<", ">", "&", "\"", "'", "/", "!--", "-->", "script", "{{data}}", "\\", "\0", "\u{2028}",
         "=", "on",
@@ -114,7 +113,7 @@ fn hostile_text_of_any_make_is_text() {
             .flat_map(|two| pieces.map(|three| format!("{one}{two}{three}")));
         let text: String = texts.collect();
         for text in [text.clone(), text.chars().rev().collect()] {
-            // Not longer than a text may be, so that all of it is there.
+            // Not longer than the limit of a text, so that nothing is truncated.
             for part in text.chars().collect::<Vec<_>>().chunks(1500) {
                 let part: String = part.iter().collect();
                 let page = page([saying(1, &part)]);
@@ -231,7 +230,7 @@ fn the_policy_allows_this_style_and_this_script_alone() {
             "{policy}"
         );
     }
-    // It stands before anything that it is about.
+    // The note is above everything that it describes.
     let place = |text| page.find(text).unwrap();
     assert!(place("Content-Security-Policy") < place("<title>").min(place("<style>")));
 }
@@ -258,7 +257,7 @@ fn the_essentials_are_there_without_a_script() {
     ] {
         assert!(still.contains(&text), "{text}");
     }
-    // What only a script can serve is out of sight until it does.
+    // Elements that need a script are hidden until it runs.
     for id in ["controls", "pages"] {
         let tag = tags(still)
             .into_iter()
@@ -280,7 +279,7 @@ fn a_hundred_thousand_orders_pass_through() {
             Ok(())
         }
     }
-    // Less than an order takes in the data.
+    // Less than the size of an order in the data.
     const ORDER: usize = 150;
     let written = Cell::new(0);
     let (mut taken, mut held) = (0_usize, 0);
@@ -318,7 +317,7 @@ fn large_answers_make_more_blocks_and_fewer_rows() {
     let page = page((0..4).map(large));
     assert_eq!(page.matches("class=\"orders\">").count(), 4);
     assert_eq!(data(&page).len(), 4);
-    // A row has of an answer what it has of any text.
+    // In a row, an answer is truncated like any text.
     assert!(between(&page, "<tbody id=\"rows\">", "</tbody>")[0].len() < 40_000);
 }
 
@@ -363,7 +362,7 @@ fn every_slot_is_filled() {
     assert!(page.ends_with("</html>\n"));
 }
 
-/// The page of the documentation's picture, to be looked at:
+/// Writes the page for the documentation's picture:
 /// `OFFBOARD_SAMPLE=report.html cargo test -p offboard-cli --bin offboard sample`.
 #[test]
 fn the_sample_has_every_state() {

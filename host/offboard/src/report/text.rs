@@ -1,5 +1,5 @@
-//! Hostile text made fit for the page: what cannot be seen is made visible,
-//! and what a browser would read as anything but text is escaped.
+//! Makes hostile text safe for the page: invisible characters are made visible, and markup is
+//! escaped.
 
 use std::{fmt::Write as _, io};
 
@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use crate::text::{clean, clean_json};
 
-/// Text on one line with everything in it visible: two machines whose names
-/// look the same are not told apart by an auditor.
+/// Text on one line, with invisible characters made visible: an auditor could not distinguish
+/// two names that look the same.
 pub(super) fn shown(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in clean(text).chars() {
@@ -21,7 +21,7 @@ pub(super) fn shown(text: &str) -> String {
     shown
 }
 
-/// The same for JSON, which keeps its meaning and its length.
+/// The same for JSON, which keeps its meaning and is not truncated.
 pub(super) fn shown_json(json: &str) -> String {
     let mut shown = String::with_capacity(json.len());
     for character in clean_json(json).chars() {
@@ -42,7 +42,7 @@ pub(super) fn html(text: &str) -> String {
     escape(&shown(text))
 }
 
-/// Text that was made visible before.
+/// Escapes text whose invisible characters are already visible.
 pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
@@ -58,8 +58,8 @@ pub(super) fn escape(text: &str) -> String {
     escaped
 }
 
-/// JSON that can stand in a script element: nothing in it ends the element, or
-/// begins a comment. These characters stand inside strings alone.
+/// JSON for a script element: nothing in it can end the element or begin a comment. The
+/// escaped characters occur only inside strings.
 pub(super) fn json(value: &impl Serialize) -> io::Result<String> {
     let json = serde_json::to_string(value)?;
     let mut escaped = String::with_capacity(json.len());
@@ -74,7 +74,7 @@ pub(super) fn json(value: &impl Serialize) -> io::Result<String> {
     Ok(escaped)
 }
 
-/// A number as people read it.
+/// A number with separators.
 pub(super) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
@@ -93,8 +93,8 @@ pub(super) fn counted(number: u64, thing: &str) -> String {
     format!("{} {thing}{plural}", count(number))
 }
 
-/// What takes no room, or looks like a blank and is none. Direction marks and
-/// line ends are gone by now.
+/// Invisible characters, and those that look like a blank. Direction marks and line ends were
+/// removed before.
 fn is_hidden(character: char) -> bool {
     matches!(
         character,

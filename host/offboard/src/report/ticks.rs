@@ -7,7 +7,7 @@ const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
-/// The steps of time that people count in.
+/// The steps of a time axis.
 #[rustfmt::skip]
 const STEPS: [i64; 28] = [
     1, 10, 100, SECOND, 2 * SECOND, 5 * SECOND, 10 * SECOND, 15 * SECOND, 30 * SECOND,
@@ -16,7 +16,7 @@ const STEPS: [i64; 28] = [
     DAY, 2 * DAY, 7 * DAY, 14 * DAY, 30 * DAY, 90 * DAY, 365 * DAY, 3650 * DAY,
 ];
 
-/// At most so many round moments from the first to the last, with their labels.
+/// Round times between the first and the last one, at most `most`, with their labels.
 pub(super) fn moments((first, last): (i64, i64), most: i64) -> Vec<(i64, String)> {
     let length = last - first;
     let step = STEPS
@@ -34,7 +34,7 @@ pub(super) fn moments((first, last): (i64, i64), most: i64) -> Vec<(i64, String)
 fn label(at: i64, step: i64) -> String {
     let format = match step {
         step if step >= DAY => "%Y-%m-%d",
-        // Where a day begins, its name says more than its first minute.
+        // At the beginning of a day, the date is more useful than `00:00`.
         _ if at.rem_euclid(DAY) == 0 => "%d %b",
         step if step >= MINUTE => "%H:%M",
         step if step >= SECOND => "%H:%M:%S",
@@ -43,7 +43,7 @@ fn label(at: i64, step: i64) -> String {
     written(at, format)
 }
 
-/// A few round numbers from nothing to at least so many.
+/// A few round numbers from zero to at least `most`.
 pub(super) fn numbers(most: u64) -> Vec<u64> {
     let mut size: u64 = 1;
     let step = loop {

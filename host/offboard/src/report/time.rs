@@ -1,18 +1,18 @@
-//! Moments as the page writes them: in UTC, always.
+//! Times as the page shows them, always in UTC.
 
 use jiff::Timestamp;
 
-/// To the second.
+/// A time with seconds.
 pub(super) fn seconds(ms: i64) -> String {
     written(ms, "%Y-%m-%d %H:%M:%S")
 }
 
-/// To the millisecond.
+/// A time with milliseconds.
 pub(super) fn exactly(ms: i64) -> String {
     written(ms, "%Y-%m-%d %H:%M:%S%.3f")
 }
 
-/// A clock can be wrong by more than any calendar has.
+/// Formats a time. A wrong clock may exceed the range of the calendar.
 pub(super) fn written(ms: i64, format: &str) -> String {
     match Timestamp::from_millisecond(ms) {
         Ok(moment) => moment.strftime(format).to_string(),
@@ -20,7 +20,7 @@ pub(super) fn written(ms: i64, format: &str) -> String {
     }
 }
 
-/// How long something took.
+/// A duration.
 pub(super) fn duration(ms: i64) -> String {
     if ms.unsigned_abs() < 1000 {
         format!("{ms} ms")

@@ -1,31 +1,30 @@
-//! How far orders had come, and when: counted while they pass, in steps of
-//! time that grow coarser instead of more.
+//! The progress of orders over time, counted in steps. As the time span grows, the steps
+//! become coarser instead of more numerous.
 
 use std::collections::BTreeMap;
 
 use super::{ReportOrder, ReportedChange};
 
-/// The curves: each counts a part of what the one before it counts.
+/// The curves: each counts a subset of the orders of the one before it.
 pub(super) const CURVES: [&str; 4] = ["sent", "accepted", "ended", "succeeded"];
 
 /// More than a plot has pixels.
 const MAX_STEPS: usize = 1024;
 
-/// The moments that a calendar can write: a clock that is off by more is at
-/// its edge.
+/// The range of times that the calendar supports. Times outside of it are clamped.
 const FIRST: i64 = -62_135_596_800_000;
 const LAST: i64 = 253_402_207_200_000;
 
 /// A count for each curve.
 pub(super) type Counts = [u64; CURVES.len()];
 
-/// How many orders had come how far, and when.
+/// The progress of orders over time.
 pub(super) struct Timeline {
-    /// A step, in milliseconds.
+    /// The length of a step, in milliseconds.
     width: i64,
-    /// What came in each step, by its number.
+    /// The counts in each step, by its number.
     steps: BTreeMap<i64, Counts>,
-    /// The first moment and the last.
+    /// The first and the last time.
     span: Option<(i64, i64)>,
 }
 
@@ -41,7 +40,7 @@ impl Default for Timeline {
 
 impl Timeline {
     pub(super) fn add(&mut self, entry: &ReportOrder) {
-        // It was claimed for sending, perhaps, and never left.
+        // It may have been claimed, but was never sent.
         if reach(&entry.state) == 0 {
             return;
         }
@@ -71,13 +70,13 @@ impl Timeline {
         }
     }
 
-    /// The first moment and the last.
+    /// The first and the last time.
     pub(super) fn span(&self) -> Option<(i64, i64)> {
         self.span
     }
 
-    /// Moments, and how many orders had come how far by then. A step counts
-    /// from its end, so that nothing shows before it was.
+    /// Times, and the counts up to each of them. A step counts from its end, so that nothing
+    /// appears before it happened.
     pub(super) fn curves(&self) -> Vec<(i64, Counts)> {
         let Some((first, last)) = self.span else {
             return Vec::new();
@@ -96,14 +95,14 @@ impl Timeline {
     }
 }
 
-/// How many of the curves count an order in this state.
+/// The number of curves that count an order in this state.
 fn reach(state: &str) -> usize {
     match state {
         "planned" | "not-sent" | "skipped" => 0,
         "accepted" | "pending" => 2,
         "failed" | "timed-out" | "cancelled" => 3,
         "succeeded" => 4,
-        // `sending`, `rejected`, `unknown`, and what is not known.
+        // `sending`, `rejected`, `unknown`, and unknown names.
         _ => 1,
     }
 }

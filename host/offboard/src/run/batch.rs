@@ -66,10 +66,10 @@ type Listed = Result<Option<Arc<Listing>>, Problem>;
 /// The list that the orders of one batch share, so that reading it again is one
 /// call for all of them, and not one call each.
 pub(super) struct SharedList {
-    /// The machines whose orders are still to be sent, by the number of the order.
+    /// The machines of the orders to be sent, by the number of the order.
     machines: sync::Mutex<BTreeMap<u64, MachineId>>,
-    /// The last answer, and when it was requested. The lock is held while the list is
-    /// read: the other orders of the batch wait for that answer. This cannot deadlock: only
+    /// The last answer, and when it was requested. The lock is held while the list is read, so
+    /// that the other orders of the batch wait for that answer. This cannot deadlock: only
     /// futures in flight wait for the lock, and its holder waits for none of them.
     last: Mutex<Option<(ClockReading, Listed)>>,
 }
@@ -92,8 +92,8 @@ impl SharedList {
         self.machines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The last list, if it is fresh and was requested after this moment; otherwise the
-    /// list is read. Also when it was requested: what it shows may be as old as that.
+    /// The last list, if it is fresh and was requested after this time; otherwise the list is
+    /// read. Also returns when it was requested: its content may be as old as that.
     async fn after<F>(
         &self,
         after: Option<ClockReading>,
@@ -153,7 +153,7 @@ impl Runner {
     }
 
     /// Lists the actions of a batch's machines, and settles the orders that the service
-    /// has already.
+    /// already lists.
     pub(super) async fn compare_batch(
         &self,
         batch: &mut Batch,
@@ -190,7 +190,7 @@ impl Runner {
         Ok(())
     }
 
-    /// The list of a batch, fresh and newer than this moment, and when it was requested.
+    /// The list of a batch, fresh and newer than this time, and when it was requested.
     pub(super) async fn listed(
         &self,
         list: &SharedList,
@@ -200,8 +200,8 @@ impl Runner {
             let machines: Vec<&MachineId> = machines.iter().collect();
             match self.offboardings(&machines).await {
                 Ok(listing) => Ok(Some(Arc::new(listing))),
-                // Without that permission an unknown outcome stays unknown, and also if the
-                // service rejects the filter.
+                // Without that permission an unknown outcome stays unknown. The same holds if
+                // the service rejects the filter.
                 Err(problem) if problem.kind == "forbidden" || problem.status == Some(400) => {
                     Ok(None)
                 }
@@ -211,7 +211,7 @@ impl Runner {
         list.after(after, read).await
     }
 
-    /// Keeps the known action ids of an order's machine. Returns whether the service already
+    /// Records the known action ids of an order's machine. Returns whether the service already
     /// lists this order, with the same comment; then it is settled and has to be saved. A
     /// ledger can lose its last commits with its disk, and the action may come from another
     /// ledger, or from none.
@@ -230,7 +230,7 @@ impl Runner {
             return Ok(false);
         };
         match self.session.taken(entry, false).await? {
-            // Another process of this ledger sent it meanwhile.
+            // Another process with this ledger sent it in the meantime.
             Some(taken) => skip_taken(&mut entry.order, &taken),
             None => adopt(&mut entry.order, action, listing),
         }
@@ -307,14 +307,14 @@ pub(super) mod tests {
             let mut all = asked.take();
             all.push({ machines }.len());
             asked.set(all);
-            // The others come while this one is read.
+            // The other orders request it while the first one reads it.
             tokio::task::yield_now().await;
             Ok(None)
         };
         let all = entries.iter().map(|_| list.after(None, &read));
         futures_util::future::join_all(all).await;
         assert_eq!(asked.take(), [20]);
-        // Of the remaining orders, only those that are still to be sent are listed.
+        // Only orders that are still to be sent are listed.
         let later = Some(ClockReading::now());
         entries[..15].iter().for_each(|entry| list.forget(entry));
         let left = entries[15..].iter().map(|_| list.after(later, &read));

@@ -1,5 +1,5 @@
-//! A dry run: which offboardings of its machines are pending, or were carried out for the
-//! same order. A run that sends compares its orders again, right before each request.
+//! A dry run: finds offboardings of its machines that are pending, or were carried out for the
+//! same order. A run compares its orders again, right before each request.
 
 use super::{
     batch::{BATCH, shown},
@@ -10,8 +10,8 @@ use crate::{
     ledger::{LedgerError, OrderRecord, RunId},
 };
 
-/// For more machines the service is not queried: the calls would take from the quota of the
-/// run that follows.
+/// With more machines, the service is not queried: the calls would use the quota of the run
+/// that follows.
 const MAX_MACHINES: u64 = 1000;
 
 /// Whether the service was queried.

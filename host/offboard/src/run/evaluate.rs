@@ -1,4 +1,4 @@
-//! What the properties of a machine mean for its order, in the preflight.
+//! Evaluates the properties of a machine for its order, in the preflight.
 
 use jiff::Timestamp;
 
@@ -14,8 +14,8 @@ use crate::{
 pub(super) const MAX_CANDIDATES: usize = 10;
 
 impl Runner {
-    /// Settles what this machine means for its order: whether it is the machine that the
-    /// list names, and whether the policy allows it.
+    /// Settles the order by its machine: whether it is the machine that the list names, and
+    /// whether the policy allows it.
     pub(super) fn evaluate(&self, entry: &mut OrderRecord, machine: &Machine) {
         let order = &mut entry.order;
         let id = match machine.id.parse::<MachineId>() {
@@ -103,15 +103,15 @@ fn wrong_machine(called: Option<&str>, machine: &Machine) -> Option<Problem> {
     Some(Problem::new("wrong-machine", Retry::Never, message))
 }
 
-/// Settles an order whose preflight failed. Nothing was sent; only an order that may be
-/// retried is `not-sent`.
+/// Settles an order whose preflight failed. Nothing was sent. Only an order that may be
+/// retried becomes `not-sent`.
 pub(super) fn settle_unsendable(order: &mut Order, problem: Problem) {
     order.settle(match &*problem.kind {
         "not-found" => Verdict::Rejected(Problem {
             kind: "machine-not-found".into(),
             ..problem
         }),
-        // The offboarding was not sent, whether the query was answered or not.
+        // The offboarding was not sent, regardless of the query.
         "no-answer" => Verdict::NotSent(Problem {
             kind: "not-sent".into(),
             retry: Retry::Safe,

@@ -1,4 +1,4 @@
-//! What happens during a run, as owned and serialisable events.
+//! The events of a run, owned and serialisable.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::{
     order::Order,
 };
 
-/// An order at the time of an event.
+/// An order with its state at an event.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct OrderSnapshot {
@@ -51,7 +51,7 @@ impl Serialize for OrderSnapshot {
     }
 }
 
-/// What happens during a run.
+/// An event of a run.
 ///
 /// As JSON, an event is an object. Its member `event` has the name of the variant in
 /// kebab case, and durations are in milliseconds.
@@ -63,14 +63,14 @@ impl Serialize for OrderSnapshot {
 )]
 #[non_exhaustive]
 pub enum Event {
-    /// The requests of a confirmed plan are sent from now on.
+    /// The requests of a confirmed plan will be sent from now on.
     Sending {
-        /// The machines of the plan.
+        /// The number of machines in the plan.
         machines: u64,
     },
-    /// Accepted actions are tracked from now on.
+    /// Accepted actions will be tracked from now on.
     Tracking {
-        /// The actions.
+        /// The number of actions.
         actions: u64,
     },
     /// The preflight of a machine begins.
@@ -80,10 +80,10 @@ pub enum Event {
     },
     /// A page of the fleet was read.
     FleetRead {
-        /// The machines that were read so far.
+        /// The number of machines that were read so far.
         machines: u64,
     },
-    /// The token may not read a machine. Its order can be sent all the same.
+    /// The token may not read a machine. Its order can be sent nevertheless.
     PreflightUnavailable {
         /// Its order.
         order: Box<OrderSnapshot>,
@@ -100,7 +100,7 @@ pub enum Event {
         /// The order, whose outcome is unknown.
         order: Box<OrderSnapshot>,
     },
-    /// A request was not sent or was put off, and will be sent later.
+    /// A request was not sent or was postponed, and will be sent later.
     Retrying {
         /// Its order.
         order: Box<OrderSnapshot>,
@@ -115,7 +115,7 @@ pub enum Event {
         /// Its order.
         order: Box<OrderSnapshot>,
     },
-    /// A machine was not tagged. It is offboarded all the same.
+    /// A machine was not tagged. It is offboarded nevertheless.
     TagFailed {
         /// Its order.
         order: Box<OrderSnapshot>,
@@ -129,7 +129,7 @@ pub enum Event {
     },
     /// The service refused the token, and there is a new one.
     TokenRenewed,
-    /// The service asks for a pause, or cannot be reached. The run continues later.
+    /// The service requests a pause, or cannot be reached. The run continues later.
     Waiting {
         /// The reason.
         problem: Problem,
@@ -137,10 +137,10 @@ pub enum Event {
         #[serde(rename = "afterMs", serialize_with = "milliseconds")]
         after: Duration,
     },
-    /// The next call waits for its turn. This is reported if the rate limiter was made with
+    /// The next call waits for the rate limiter. This is reported if the limiter was made with
     /// [`rate_limit_reporter`](super::Events::rate_limit_reporter).
     RateLimited {
-        /// Whether the service asked for the pause. Otherwise the quota is used up.
+        /// Whether the service requested the pause. Otherwise the quota is used up.
         is_requested: bool,
         /// The time until then.
         #[serde(rename = "afterMs", serialize_with = "milliseconds")]
@@ -154,7 +154,7 @@ pub enum Event {
         /// How long the wait has lasted.
         #[serde(rename = "waitedMs", serialize_with = "milliseconds")]
         waited: Duration,
-        /// How long it may last.
+        /// The longest wait.
         #[serde(rename = "longestMs", serialize_with = "milliseconds")]
         longest: Duration,
     },
@@ -191,10 +191,10 @@ pub enum Event {
         /// The reason.
         problem: Problem,
     },
-    /// The stream was not read for too long, and left events out. The ledger has the
-    /// state of every order.
+    /// The stream was not read for too long, and dropped events. The ledger has the state of
+    /// every order.
     Lagged {
-        /// How many events were left out.
+        /// The number of dropped events.
         missed: u64,
     },
 }
@@ -207,8 +207,8 @@ impl Event {
         }
     }
 
-    /// Whether the ledger does not show it, or the run or a part of it ends with it. There
-    /// are only a few of them in a run.
+    /// Whether the ledger does not have the information, or the run or a part of it ends with
+    /// the event. A run has only a few of these events.
     pub(super) fn is_kept_unread(&self) -> bool {
         matches!(
             self,

@@ -1,5 +1,5 @@
-//! The progress of a run: events in a stream that a caller reads beside the run. An unread
-//! stream neither blocks a run nor grows without bound: what it leaves out is in the
+//! The progress of a run: events in a stream that a caller reads concurrently with the run. An
+//! unread stream neither blocks a run nor grows without bound. Events that it drops are in the
 //! ledger.
 
 use std::{
@@ -18,11 +18,11 @@ use tokio::sync::mpsc;
 
 use super::event::Event;
 
-/// An unread stream keeps this many events. Later ones are left out and counted, except
-/// those that end a run or a part of it.
+/// The number of events that an unread stream keeps. Later ones are dropped and counted,
+/// except those that end a run or a part of it.
 const MAX_UNREAD: usize = 4096;
 
-/// What is known of the events in a stream.
+/// The number of unread and of dropped events.
 #[derive(Debug, Default)]
 struct Unread {
     count: AtomicUsize,
@@ -71,12 +71,12 @@ impl Events {
         Self::default()
     }
 
-    /// Sends an event. This never waits.
+    /// Sends an event. Never waits.
     pub(crate) fn send(&self, event: Event) {
         let Some((sender, unread)) = &self.0 else {
             return;
         };
-        // Two senders at once may exceed the bound by one event each.
+        // Two concurrent senders may exceed the limit by one event each (a harmless race).
         if unread.count.load(Ordering::Relaxed) >= MAX_UNREAD && !event.is_kept_unread() {
             unread.missed.fetch_add(1, Ordering::Relaxed);
             return;
@@ -108,7 +108,7 @@ impl Stream for EventStream {
         let this = self.get_mut();
         match this.receiver.poll_recv(context) {
             Poll::Ready(Some(event)) => Poll::Ready(Some(this.read(event))),
-            // It may be pending with events in it, so that other tasks get their turn.
+            // It may return pending with events in it, so that other tasks can run.
             Poll::Pending if !this.receiver.is_empty() => Poll::Pending,
             other => this.lag().map_or(other, |lag| Poll::Ready(Some(lag))),
         }
@@ -126,11 +126,11 @@ impl EventStream {
         let mut work = pin!(work);
         poll_fn(|context| {
             let done = work.as_mut().poll(context);
-            // Wakes this task when another one sends an event.
+            // Registers a wake-up of this task for the next event.
             while let Poll::Ready(Some(event)) = Pin::new(&mut *self).poll_next(context) {
                 observe(event);
             }
-            // The stream alone may be pending with events in it.
+            // The stream may return pending with events in it.
             while let Some(event) = self.next_now() {
                 observe(event);
             }
@@ -139,7 +139,7 @@ impl EventStream {
         .await
     }
 
-    /// The next event, if there is one already.
+    /// The next event, if there is already one.
     fn next_now(&mut self) -> Option<Event> {
         match self.receiver.try_recv() {
             Ok(event) => Some(self.read(event)),
@@ -152,7 +152,7 @@ impl EventStream {
         event
     }
 
-    /// That events were left out, if there were any since the last time.
+    /// An event with the number of events that were dropped since the last one.
     fn lag(&self) -> Option<Event> {
         let missed = self.unread.missed.swap(0, Ordering::Relaxed);
         (missed > 0).then_some(Event::Lagged { missed })

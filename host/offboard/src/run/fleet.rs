@@ -17,15 +17,15 @@ use crate::{
     verify::Delivered,
 };
 
-/// Machines of one page; more would not fit into the memory that a plugin gets.
+/// The number of machines on one page. More would exceed the plugin's memory.
 const PAGE: u32 = 1000;
-/// Up to so many machines are read one by one.
+/// Up to this many machines are read one by one.
 const FEW: u64 = 20;
 
 /// A page of the fleet.
 struct FleetPage {
     machines: Vec<Machine>,
-    /// How many machines the service sent.
+    /// The number of machines on the page.
     count: u64,
     next: Option<String>,
 }
@@ -53,7 +53,7 @@ impl Runner {
         let mut first: Option<String> = None;
         let mut by_name = BTreeSet::new();
         let read_to_its_end = loop {
-            // Each page costs a call, as one machine does.
+            // Each page costs one call, like each machine.
             if self.stopped() || (pages > wanted.max(1) && !weighs) {
                 break None;
             }
@@ -64,7 +64,8 @@ impl Runner {
                 Err(_) => break None,
             };
             let begins = page.machines.first().map(|machine| machine.id.clone());
-            // A service that ignores `$skip` would return one page for ever.
+            // An endless loop would result if a service ignored `$skip` and always returned
+            // the same page.
             if begins.is_some() && begins == first {
                 break None;
             }
@@ -77,8 +78,8 @@ impl Runner {
             events.send(Event::FleetRead { machines: read });
             cursor = match page.next {
                 Some(next) => Some(next),
-                // For some services `$top` is the size of a page, for others the limit of
-                // the result (as OData defines it): a full page is not the end.
+                // For some services `$top` is the size of a page, for others the limit of the
+                // whole result (as in OData): a full page is not the end.
                 None if page.count >= u64::from(PAGE) => Some(format!("$top={PAGE}&$skip={read}")),
                 None => break Some(read),
             };
@@ -152,7 +153,7 @@ impl Runner {
         let names: Vec<String> = names.into_iter().collect();
         let ledger = self.session.ledger();
         let mut found = ledger.entries_of(run, &ids, &names).await?;
-        // By the id or name of the order, which several orders may share.
+        // By the id or the name in the order, which several orders may share.
         let mut sought: HashMap<String, Vec<usize>> = HashMap::new();
         for (at, entry) in found.iter().enumerate() {
             let target = entry.order.target();
@@ -186,7 +187,7 @@ impl Runner {
         let is_several = several.is_some_and(|problem| problem.kind == "ambiguous-name");
         let is_other = is_several || known.is_some_and(|id| !id.eq_ignore_ascii_case(&machine.id));
         match order.target().clone() {
-            // The machine of a name was shown and confirmed before: it stays.
+            // The machine of this name was shown and confirmed before, so it stays.
             _ if is_new && !is_other => self.evaluate(entry, machine),
             _ if is_new => {}
             Target::Name(name) if is_other && !entry.confirmed => {
@@ -198,7 +199,7 @@ impl Runner {
     }
 }
 
-/// Another machine has this name, besides those that are known.
+/// The problem of a name that another machine also has.
 fn ambiguous(name: &str, entry: &OrderRecord, machine: &Machine) -> Problem {
     let known = entry.order.problem();
     let known = known.filter(|problem| problem.kind == "ambiguous-name");

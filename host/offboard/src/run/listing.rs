@@ -1,5 +1,5 @@
-//! The offboardings that the service lists for some machines, and what they show: which
-//! actions are new, which are pending, and which ids were known before a request.
+//! The offboardings that the service lists for some machines. They show which actions are new,
+//! which are pending, and which ids were known before a request.
 
 use std::collections::{HashMap, HashSet};
 
@@ -94,15 +94,14 @@ impl Listing {
             .any(|one| one.status == ActionStatus::Failed)
     }
 
-    /// The ids of all entries, except those of other machines. `None` if there are more
-    /// than an order keeps: without one of them, an old action could be mistaken for a
-    /// new one.
+    /// The ids of all entries, except those of other machines. `None` if there are more than
+    /// an order keeps: if one were missing, an old action could be mistaken for a new one.
     #[must_use]
     pub fn known(&self, machine: &MachineId) -> Option<HashSet<String>> {
         let mut known = HashSet::new();
         let mut left = MAX_KNOWN;
         for id in self.may_be_of(machine) {
-            // With its quotes and its comma in the ledger.
+            // Plus its quotation marks and its comma in the ledger.
             left = left.checked_sub(id.len() + 3)?;
             known.insert(id.to_owned());
         }
@@ -126,13 +125,13 @@ impl Listing {
         ids.map(|(id, _)| id.as_str())
     }
 
-    /// Keeps an id, in lower case. Returns whether the listing is still within its limit.
+    /// Records an id, in lower case. Returns whether the listing is still within its limit.
     pub(super) fn keep_id(&mut self, id: &str, machine: ListedMachine) -> bool {
         self.ids.insert(id.to_owned(), machine);
         self.ids.len() <= MAX_IDS
     }
 
-    /// Keeps an action. Returns whether the listing is still within its limit.
+    /// Records an action. Returns whether the listing is still within its limit.
     pub(super) fn keep_action(&mut self, action: MachineAction) -> bool {
         let action = as_delivered(action);
         self.kept = self.kept.saturating_add(action.json.len());
@@ -238,7 +237,7 @@ mod tests {
         assert!(!listing.shows_only(&machine, &known));
     }
 
-    /// Dropping one of them could make an old action look new.
+    /// If one were dropped, an old action could look new.
     #[test]
     fn more_known_ids_than_an_order_keeps_are_none() {
         let id = |number: usize| format!("{number:0>253}");

@@ -1,7 +1,7 @@
 //! Executes the orders of a run: preflight, dry run, requests, reconciliation of unknown
-//! outcomes, and tracking of actions to their end. Everything that is known is in the
-//! ledger before the next step, so that a run can be ended at any time and resumed. A
-//! request whose outcome is unknown is resent only by the user's explicit choice.
+//! outcomes, and tracking of actions to their end. Every result is in the ledger before the
+//! next step, so that a run can end at any time and be resumed. A request whose outcome is
+//! unknown is resent only by the user's explicit choice.
 
 mod batch;
 mod cancel;

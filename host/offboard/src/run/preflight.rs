@@ -16,16 +16,16 @@ use crate::{
     order::{Preflight, State, Target, Verdict},
 };
 
-/// Orders that are read from the ledger at once.
+/// The number of orders that are read from the ledger at once.
 const PAGE: u32 = 500;
-/// Machines that are read one by one before they are recorded. A run that ends early
-/// reads at most so many again.
+/// The number of machines that are read one by one before they are recorded. A run that ends
+/// early reads at most this many again.
 const SINGLE_READS: u32 = 20;
 
 impl Runner {
     /// Reads the machine of every planned order of a run that had no preflight. Orders that
-    /// cannot be sent are settled with the reason. A problem that all machines would meet
-    /// ends the preflight, and is returned.
+    /// cannot be sent are settled with the reason. A problem that all machines would have ends
+    /// the preflight, and is returned.
     ///
     /// # Errors
     /// The ledger cannot be used.
@@ -47,7 +47,7 @@ impl Runner {
         again: bool,
         events: &Events,
     ) -> Result<Option<Problem>, LedgerError> {
-        // Orders with a preflight were compared, too.
+        // Orders with a preflight were also compared with other orders.
         let wanted = self.session.ledger().not_looked_at(run).await?;
         let fleet = self.preflight_fleet(run, wanted, events).await?;
         if wanted > 0 {
@@ -105,7 +105,7 @@ impl Runner {
     async fn preflight_one(&self, entry: &mut OrderRecord, events: &Events) {
         let settled = entry.order.machine().cloned();
         let found = match (entry.order.target().clone(), settled) {
-            // Also for a name that was looked up before: its id was shown and confirmed.
+            // Also if the name was looked up before: its id was shown and confirmed.
             (Target::Id(id), _) | (Target::Name(_), Some(id)) => self.machine(&id).await,
             (Target::Name(name), None) => match self.find(&name).await {
                 Ok(machines) => only_machine(&name, machines),
@@ -140,7 +140,7 @@ impl Runner {
             after = last.number;
             let mut settled: Vec<OrderRecord> = Vec::new();
             for mut entry in entries {
-                // The outcome of the first decides about the second.
+                // The outcome of the first order decides about the second.
                 let machine = entry.order.machine();
                 if settled.iter().any(|other| other.order.machine() == machine) {
                     self.session.save_all(&mut settled).await?;
@@ -211,7 +211,7 @@ impl Runner {
     }
 }
 
-/// Whether all machines would meet this problem.
+/// Whether all machines would have this problem.
 fn is_for_all(problem: &Problem) -> bool {
     matches!(
         &*problem.kind,

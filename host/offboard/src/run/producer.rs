@@ -23,7 +23,7 @@ pub(super) struct Producer {
     is_batch: bool,
     /// The number of the last order that was read; `None` if all were read.
     after: Option<u64>,
-    /// Orders whose list has become old and could not be read again.
+    /// Orders whose list became outdated and could not be read again.
     relist: Vec<OrderRecord>,
     state: State,
     /// Whether the event was sent that listed actions cannot be kept.
@@ -39,7 +39,7 @@ enum State {
     Waiting(Outage, Instant, Box<Batch>),
 }
 
-/// A time during which the service or the network fails.
+/// A period during which the service or the network fails.
 #[derive(Clone, Copy)]
 struct Outage {
     since: Instant,
@@ -54,7 +54,7 @@ pub(super) enum Production {
     List(Box<Batch>),
 }
 
-/// What has become of a batch.
+/// The result of a batch.
 pub(super) enum Produced {
     /// These orders are ready to be sent.
     Ready(Vec<ReadyOrder>),
@@ -81,7 +81,7 @@ impl Producer {
         self.relist.extend(entries);
     }
 
-    /// The next batch, if it is due. One batch is in flight at once.
+    /// The next batch, if it is due. Only one batch is in flight at a time.
     pub(super) fn next(&mut self, now: Instant) -> Option<Production> {
         match mem::replace(&mut self.state, State::InFlight(None)) {
             State::Idle => {}
@@ -105,7 +105,7 @@ impl Producer {
         self.after.map(|after| Production::Read { after })
     }
 
-    /// The batch in flight has come back.
+    /// Processes the batch that was in flight.
     pub(super) fn complete(&mut self, mut batch: Batch, now: Instant) -> Produced {
         let outage = match mem::replace(&mut self.state, State::Idle) {
             State::InFlight(outage) => outage,
@@ -141,7 +141,7 @@ impl Producer {
         !mem::replace(&mut self.has_reported_unkept, true)
     }
 
-    /// When the batch that waits is due.
+    /// When the waiting batch is due.
     pub(super) fn due(&self) -> Option<Instant> {
         match &self.state {
             State::Waiting(_, due, _) => Some(*due),

@@ -23,13 +23,13 @@ use crate::{
     verify::Delivered,
 };
 
-/// Machines of one page of a search.
+/// The number of machines on one page of a search.
 const PAGE: u32 = 200;
-/// Pages of one search. A name that matches more machines does not select one.
+/// The most pages of one search. A name that matches more machines is ambiguous.
 const MAX_PAGES: usize = 20;
-/// Actions of one page; a machine has few.
+/// The number of actions on one page; a machine has few.
 const ACTIONS: u32 = 1000;
-/// A listing keeps the ids of all its pages, if the service keeps to `ACTIONS`.
+/// A listing can keep the ids of all its pages, if the service respects `ACTIONS`.
 const _: () = assert!(MAX_PAGES * ACTIONS as usize <= MAX_IDS);
 /// The longest `Retry-After` that a read waits for.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(65);
@@ -53,7 +53,7 @@ impl Runner {
         }
     }
 
-    /// Whether the service lists at least one machine to this credential.
+    /// Whether the service lists at least one machine with this credential.
     ///
     /// # Errors
     /// As [`Runner::machine`].
@@ -121,7 +121,7 @@ impl Runner {
 
     /// Lists the offboardings of these machines.
     ///
-    /// # Errors
+    /// As [`Runner::action`]. Also if there are more than can be listed.
     /// As [`Runner::action`]; and if there are more than can be listed.
     pub async fn offboardings(&self, machines: &[&MachineId]) -> Result<Listing, Problem> {
         let filter = ActionFilter {
@@ -172,7 +172,7 @@ impl Runner {
         Err(too_many())
     }
 
-    /// Reads, with retries. An answer counts only if egress saw it.
+    /// Reads with retries. An answer counts only if egress delivered it.
     pub(super) async fn read<T, F>(
         &self,
         route: Route,
@@ -252,8 +252,8 @@ fn has_name(machine: &Machine, name: &str) -> bool {
     found.is_some_and(|found| refers_to(name, found))
 }
 
-/// Checks that the plugin reports the next page of a list as the service does. A search
-/// for a name may continue with another spelling of it (`spelled`).
+/// Checks that the plugin reports the same next page of a list as the service. A search for a
+/// name may continue with another spelling of it (`spelled`).
 pub(super) fn check_next(
     sent: Option<&Delivered<'_>>,
     next: Option<&str>,

@@ -18,10 +18,9 @@ pub(super) struct ReadyOrder {
     pub(super) list: Arc<SharedList>,
     /// The list has to be newer than this.
     newer_than: Option<ClockReading>,
-    /// When the list was requested that the order was last compared with.
+    /// When the list was requested with which the order was last compared.
     pub(super) listed_at: Option<ClockReading>,
-    /// Whether the service refused the token of its last request, and there is another
-    /// one.
+    /// Whether the service refused the token of its last request, and there is another one.
     pub(super) has_new_token: bool,
 }
 
@@ -36,7 +35,7 @@ impl ReadyOrder {
         }
     }
 
-    /// Before the order is sent again, its list is read again.
+    /// Requires a new list before the order is sent again.
     pub(super) fn require_new_list(&mut self) {
         self.newer_than = Some(ClockReading::now());
     }
@@ -47,17 +46,16 @@ impl ReadyOrder {
 pub(super) struct SendContext<'a> {
     /// Whether machines that were offboarded before are offboarded again.
     pub(super) again: bool,
-    /// Whether the run has more than one machine. Such a run waits longer for a service
-    /// that is down.
+    /// Whether the run has more than one machine. Such a run waits longer during an outage.
     pub(super) is_batch: bool,
     pub(super) events: &'a Events,
 }
 
-/// What an attempt to send an order means for it and for the orders after it.
+/// The effect of an attempt to send an order, on this order and on those after it.
 pub(super) enum NextStep {
-    /// The answer has settled it.
+    /// The answer settled it.
     Settled,
-    /// It has settled without a request.
+    /// It was settled without a request.
     SettledUnsent,
     /// Retry it after this time.
     RetryAfter(Duration),
@@ -68,7 +66,7 @@ pub(super) enum NextStep {
     /// The list of its batch could not be read, and has to be read before anything is
     /// sent.
     Relist,
-    /// It has settled, and the other orders would meet the same problem.
+    /// It was settled, and the other orders would have the same problem.
     StopRun(Problem),
     /// Leave it as it is, because the run stops or another session has the order.
     Leave,
@@ -80,16 +78,16 @@ impl NextStep {
         matches!(self, Self::RetryAfter(_) | Self::RetryNow)
     }
 
-    /// Whether the service answered the request in a way that the other orders need not
-    /// share.
+    /// Whether the service answered the request, with an answer that does not apply to the
+    /// other orders as well.
     pub(super) fn is_confirmed(&self) -> bool {
         matches!(self, Self::Settled | Self::Reconcile | Self::RetryAfter(_))
     }
 }
 
 impl Runner {
-    /// Compares an order with what the service lists now. Returns the next step if it is
-    /// not to be sent.
+    /// Compares an order with what the service lists now. Returns the next step if it must not
+    /// be sent.
     pub(super) async fn recheck(
         &self,
         ready: &mut ReadyOrder,
@@ -124,8 +122,8 @@ impl Runner {
 }
 
 /// Right before an unknown order is resent: whether the service lists an action that may
-/// belong to its first request. `None` if it lists another new action, which could later
-/// be mistaken for this order's.
+/// belong to its first request. `None` if it lists another new action, which could later be
+/// mistaken for this order's action.
 fn find_first_request(entry: &mut OrderRecord, listing: &Listing) -> Option<bool> {
     let (machine, known) = (entry.order.machine()?.clone(), entry.known.as_ref()?);
     let named = entry.named.as_deref();

@@ -1,6 +1,6 @@
-//! Queries about orders whose outcome is unknown, and about the actions that block
-//! rejected orders: many machines with one call, until the grace time is over. An action
-//! that is not listed may still exist.
+//! Reconciles orders whose outcome is unknown, and finds the actions that block rejected
+//! orders. Each query is for many machines. Queries end with the grace time. An action that is
+//! not listed may still exist.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
@@ -21,9 +21,9 @@ const FIRST_INTERVAL: Duration = Duration::from_millis(500);
 const LAST_INTERVAL: Duration = Duration::from_secs(5);
 /// How long after the grace time the last query may end.
 const LAST_QUERY: Duration = Duration::from_secs(5);
-/// How many lists have to show nothing before an order is resent.
+/// How many lists have to be empty before an order is resent.
 const EMPTY_LISTS: u32 = 2;
-/// How many queries after the grace time are made for an order that is to be resent.
+/// The most queries after the grace time for an order that is to be resent.
 const MAX_LATE: u32 = 5;
 
 /// An order that the service is queried about.
@@ -125,8 +125,8 @@ impl Unresolved {
         QueryResult::Open
     }
 
-    /// The action was found. It was adopted if it is older than the request, or another
-    /// order's.
+    /// The action was found. It is adopted if it is older than the request, or belongs to
+    /// another order.
     fn settle(&mut self, action: MachineAction) {
         let order = &mut self.entry.order;
         let is_own = action.requestor_comment.as_deref() == Some(order.comment().as_str());
@@ -139,7 +139,7 @@ impl Unresolved {
     }
 }
 
-/// What an answer means for an unresolved order.
+/// The effect of an answer on an unresolved order.
 enum QueryResult {
     /// It is queried again.
     Open,
@@ -149,7 +149,7 @@ enum QueryResult {
     Resend,
 }
 
-/// What one query left of its orders.
+/// The result of one query for its orders.
 pub(super) struct Round {
     pub(super) resend: Vec<ReadyOrder>,
     pub(super) closed: Vec<OrderRecord>,
@@ -199,7 +199,7 @@ impl Runner {
             resend = resend.len(),
             "reconciled orders"
         );
-        // One more list is read right before they are sent.
+        // Another list is read right before they are sent.
         let list = Arc::new(SharedList::new(&resend));
         let resend = resend
             .into_iter()

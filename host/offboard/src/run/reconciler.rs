@@ -100,7 +100,7 @@ impl Reconciler {
         }
     }
 
-    /// The orders of the next query, if one is due. One query is in flight at once.
+    /// The orders of the next query, if one is due. Only one query is in flight at a time.
     pub(super) fn next_query(&mut self, now: Instant) -> Option<Vec<Unresolved>> {
         if self.query == Query::InFlight {
             return None;
@@ -121,7 +121,7 @@ impl Reconciler {
         Some(due)
     }
 
-    /// A query was answered, or failed. Keeps its open orders for the next one.
+    /// Processes the result of a query. Keeps its open orders for the next one.
     pub(super) fn complete_query(&mut self, round: &mut Round) {
         self.query = Query::Idle;
         self.unresolved.append(&mut round.open);

@@ -1,4 +1,4 @@
-//! How long to wait: for the pause that the service asks for, and before a retry.
+//! Durations of waits: the service's retry-after, and the backoff before a retry.
 
 use std::time::Duration;
 
@@ -8,8 +8,7 @@ use super::{
 };
 use crate::{contract::Problem, egress::CallRecord};
 
-/// The pause if the service does not name one (unsourced): the shorter window of the
-/// quota.
+/// The pause if the service does not specify one (unsourced): the shorter window of the quota.
 const DEFAULT_PAUSE: Duration = Duration::from_secs(60);
 /// The longest pause of a run with several machines: the longer window of the quota, and
 /// five minutes.
@@ -18,7 +17,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(65 * 60);
 const LONGEST_PAUSE_FOR_ONE: Duration = Duration::from_secs(120);
 
 impl Runner {
-    /// Applies the pause that the service asks for to all calls of the account.
+    /// Applies the service's retry-after to all calls of the account.
     ///
     /// # Errors
     /// The ledger cannot be written.
@@ -42,8 +41,8 @@ pub(super) fn throttled_pause(record: &CallRecord) -> Option<Duration> {
     Some(retry_after(record).map_or(DEFAULT_PAUSE, Duration::from_secs))
 }
 
-/// The same pause, if the run waits for so long. A run with one machine waits only for a
-/// time that the service names.
+/// The same pause, if the run accepts its length. A run with one machine waits only for a time
+/// that the service specifies.
 pub(super) fn acceptable_pause(record: &CallRecord, is_batch: bool) -> Option<Duration> {
     let longest = if is_batch {
         LONGEST_PAUSE

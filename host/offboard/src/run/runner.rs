@@ -1,4 +1,5 @@
-//! What the steps of a run share: the service, the ledger, the quota and the cancellation.
+//! Shared by the steps of a run: the service, the ledger, the rate limiter and the
+//! cancellation.
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,17 +26,17 @@ pub const JOBS: usize = 4;
 pub struct Runner {
     /// Calls the plugin.
     pub(crate) sandbox: Arc<Sandbox>,
-    /// The service.
+    /// The connection to the service.
     pub(crate) connection: Connection,
-    /// The record.
+    /// The session, which records everything.
     pub(crate) session: Arc<Session>,
-    /// When the next call may leave.
+    /// Decides when the next call may leave.
     pub rate_limiter: Arc<RateLimiter>,
     /// How long the service is queried about a request without an answer.
     pub grace: Duration,
     /// The most requests in flight at once; 0 counts as 1.
     pub jobs: usize,
-    /// The machines that must not be offboarded. Applied in the preflight.
+    /// The policy. It is applied in the preflight.
     pub(crate) policy: Arc<Policy>,
     stop: CancellationToken,
 }
@@ -71,8 +72,8 @@ impl Runner {
         }
     }
 
-    /// Whether the service refused the token, and there is a new one now. One renewal
-    /// serves the whole run.
+    /// Whether the service refused the token, and there is now a new one. One renewal serves
+    /// the whole run.
     pub(super) async fn renewed(&self, record: &CallRecord) -> bool {
         let (Some(exchange), Some(credential)) = (&record.exchange, &self.connection.credential)
         else {
@@ -90,7 +91,7 @@ impl Runner {
         }
     }
 
-    /// Cancelling it stops the runner.
+    /// The cancellation token. Cancelling it stops the runner.
     #[must_use]
     pub fn stop_token(&self) -> &CancellationToken {
         &self.stop
@@ -126,7 +127,7 @@ impl Runner {
         }
     }
 
-    /// Returns when the run is to end.
+    /// Waits until the run is to end.
     pub(super) async fn stopping(&self) {
         self.stop.cancelled().await;
     }

@@ -1,7 +1,6 @@
-//! Sends the planned orders of a run, and reconciles those whose outcome is unknown. What
-//! is next is decided by a pipeline of a producer, workers and a reconciler; here is the
-//! one loop that does it. A problem that all orders would meet stops the run, and the
-//! orders that were not sent stay planned.
+//! Sends the planned orders of a run, and reconciles those with an unknown outcome. A pipeline
+//! of a producer, workers and a reconciler decides what is next; one loop here executes it. A
+//! problem that all orders would have stops the run, and the unsent orders stay planned.
 
 use std::{future::Future, time::Duration};
 
@@ -27,9 +26,9 @@ use crate::{
     order::{State, Verdict},
 };
 
-/// The longest time until the loop looks for something to do.
+/// The longest time until the loop checks for due work.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
-/// Orders that are read from the ledger at once.
+/// The number of orders that are read from the ledger at once.
 const PAGE: u32 = 500;
 
 /// How the orders of a run are sent.
@@ -37,10 +36,10 @@ const PAGE: u32 = 500;
 pub(crate) struct SendOptions {
     /// Whether machines that were offboarded before are offboarded again.
     pub(crate) again: bool,
-    /// Whether orders whose outcome is unknown are resent, if two lists after the grace
-    /// time show no action of theirs: once, and not if the same session sent them.
+    /// Whether orders with an unknown outcome are resent, if two lists after the grace time do
+    /// not have their action. Each is resent once, and not if the same session sent it.
     pub(crate) resend_unknown: bool,
-    /// The tag that each machine gets before, if the token has that permission.
+    /// The tag that each machine gets before its request, if the token has that permission.
     pub(crate) tag: Option<Tag>,
 }
 
@@ -53,7 +52,7 @@ enum Completed {
     Saved(Box<OrderRecord>),
 }
 
-/// What the loop may begin.
+/// What the loop may start.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// Everything.
@@ -64,7 +63,7 @@ enum Phase {
     Draining,
 }
 
-/// The one loop of a run that sends. It owns everything that is in flight.
+/// The main loop of a run. It owns all futures in flight.
 struct Scheduler<'a> {
     runner: &'a Runner,
     run: RunId,
@@ -81,8 +80,8 @@ struct Scheduler<'a> {
 
 impl Runner {
     /// Reconciles the unresolved orders of a run, and sends those that are planned and had
-    /// their preflight. Returns the problem that has stopped the run, if there is one; the
-    /// orders that were not sent stay planned.
+    /// their preflight. Returns the problem that stopped the run, if there is one; the unsent
+    /// orders stay planned.
     ///
     /// # Errors
     /// The ledger cannot be written. Nothing more was sent.
@@ -168,7 +167,7 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    /// When something is due, if nothing completes before.
+    /// When something is due, unless a future completes earlier.
     fn due(&self, phase: Phase) -> Instant {
         let workers = self.workers.due();
         let producer = self.producer.due().filter(|_| self.workers.wants_orders());
@@ -181,7 +180,7 @@ impl<'a> Scheduler<'a> {
         due.unwrap_or_else(|| Instant::now() + LONGEST_SLEEP)
     }
 
-    /// Begins everything that is due.
+    /// Starts everything that is due.
     fn begin_due(&mut self, phase: Phase) {
         let now = Instant::now();
         if phase == Phase::Sending {
@@ -251,7 +250,8 @@ impl<'a> Scheduler<'a> {
             Completed::Submission(ready, step) => self.complete_submission(*ready, step),
             Completed::EarlierPage(state, page) => {
                 for entry in self.reconciler.complete_page(state, page) {
-                    // This session reconciles what it sent as soon as the answer is missed.
+                    // This session reconciles its own requests as soon as an answer is
+                    // missing.
                     if !self.runner.session.is_its_own(&entry) {
                         self.reconcile(entry);
                     }
@@ -280,7 +280,7 @@ impl<'a> Scheduler<'a> {
             NextStep::RetryNow => self.workers.retry_now(ready),
             NextStep::Reconcile => self.reconcile(ready.entry),
             NextStep::Relist => {
-                // The query would fail for the other orders of its batch, too.
+                // The query would also fail for the other orders of its batch.
                 let others = self.workers.take_batch(&ready.list);
                 self.producer
                     .relist([ready.entry].into_iter().chain(others));
@@ -352,7 +352,7 @@ impl<'a> Scheduler<'a> {
     }
 }
 
-/// What it means for an order that the service's list could not be read.
+/// The verdict on an order if the service's list could not be read.
 fn unsent_verdict(problem: &Problem) -> Verdict {
     match &*problem.kind {
         "unauthorized" => Verdict::Rejected(problem.clone()),
@@ -367,7 +367,7 @@ fn unsent_verdict(problem: &Problem) -> Verdict {
     }
 }
 
-/// What is logged while one order is sent. It has ids only: a comment may name people.
+/// The log span of one order. It has ids only: a comment may name people.
 fn order_span(entry: &OrderRecord) -> Span {
     let machine = entry.order.machine();
     info_span!(

@@ -1,6 +1,6 @@
-//! Every future that a caller awaits is `Send`: a task of a multi-threaded runtime, a
-//! handler of a web server and a Python binding can hold it. The functions are not
-//! called; that they compile is the test.
+//! Compile-time checks: every future that a caller awaits is `Send`, so that tasks of a
+//! multi-threaded runtime, handlers of a web server and Python bindings can hold it. The
+//! functions are never called.
 
 #![allow(dead_code)]
 

@@ -13,9 +13,9 @@ use crate::{
     verify::{device_snapshot, time, updated},
 };
 
-/// How long after the end of its offboarding a machine may still seem to report: what its
-/// sensor sent before may be recorded later. Unsourced: Microsoft says that a machine
-/// reports about every 24 hours, and not how late a report is recorded.
+/// How long after the end of its offboarding a machine may still seem to report: reports that
+/// its sensor sent before may be recorded later. Unsourced: Microsoft documents that a machine
+/// reports about every 24 hours, but not how late a report is recorded.
 const RECORDED_LATE: SignedDuration = SignedDuration::from_hours(1);
 
 /// The service marks a machine that does not report as inactive after 7 days (Microsoft's
@@ -25,10 +25,10 @@ const INACTIVE: SignedDuration = SignedDuration::from_hours(8 * 24);
 /// Whether a machine has reported since its offboarding succeeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Since {
-    /// It has not, when it was read, except for reports that may be late: when the
-    /// offboarding ended, and when the machine was last seen.
+    /// It has not been seen since, except for reports within the margin: when the offboarding
+    /// ended, and when the machine was last seen.
     Silent(Timestamp, Timestamp),
-    /// It has: when the offboarding ended, and the evidence.
+    /// It has been seen since: when the offboarding ended, and the evidence.
     Reported(Option<Timestamp>, String),
     /// Unknown: when the offboarding ended, if that can be read.
     Unknown(Option<Timestamp>),
@@ -43,7 +43,7 @@ impl Since {
     }
 
     fn at(device: Option<&DeviceSnapshot>, action: &str, now: Timestamp) -> Self {
-        // A device that was onboarded again has a new record, and may have one alone.
+        // A device that was onboarded again has a new record, and possibly only that one.
         let merged = device.and_then(|device| device.merged_into.as_deref());
         let merged = merged.map(|other| format!("the service has merged it into {other}"));
         Self::by_time(device, action, now).unless(merged)
@@ -71,8 +71,8 @@ impl Since {
         }
     }
 
-    /// If an offboarding that was ordered later has failed, the machine has reported since:
-    /// it was there to reject it.
+    /// If a later offboarding failed, the machine has reported since: it rejected that
+    /// offboarding.
     #[must_use]
     pub fn but_failed(self, failed: bool) -> Self {
         let what = "an offboarding that was ordered later failed on the machine";
@@ -124,7 +124,7 @@ impl Since {
     }
 }
 
-/// Whether an action had ended before the machine was last seen, as read before.
+/// Whether an action had ended before the machine was last seen, according to the preflight.
 pub(super) fn ended_before(device: Option<&DeviceSnapshot>, action: &str) -> bool {
     let times = updated(action).zip(last_seen(device));
     times.is_some_and(|(ended, last_seen)| is_after(last_seen, ended))
@@ -138,17 +138,17 @@ fn is_after(last_seen: Timestamp, ended: Timestamp) -> bool {
     last_seen.duration_since(ended) > RECORDED_LATE
 }
 
-/// Whether an action that succeeded ended so long ago that its machine may show a report
-/// since. If its end is not known, it may.
+/// Whether a successful action ended long enough ago that its machine may show a later report.
+/// If its end is unknown, it may.
 fn is_long_over(action: &MachineAction) -> bool {
     updated(&action.json).is_none_or(|ended| Timestamp::now().duration_since(ended) > RECORDED_LATE)
 }
 
-/// Orders that are read from the ledger at once.
+/// The number of orders that are read from the ledger at once.
 const PAGE: u32 = 100;
 
 impl Runner {
-    /// Numbers of a run's orders that have succeeded.
+    /// The numbers of a run's succeeded orders.
     ///
     /// # Errors
     /// The ledger cannot be read.
@@ -167,8 +167,8 @@ impl Runner {
         }
     }
 
-    /// Reads the machines of a run's orders that have succeeded, except these, if their
-    /// offboardings ended a while ago. Records which machines have reported since.
+    /// Reads the machines of a run's succeeded orders, except these, if their offboardings
+    /// ended a while ago. Records which machines have reported since.
     ///
     /// # Errors
     /// The ledger cannot be used.
@@ -204,8 +204,8 @@ impl Runner {
         }
     }
 
-    /// Reads the machine of an offboarding that succeeded, and compares. `None` for any
-    /// other action, or if the machine cannot be read.
+    /// Reads the machine of a successful offboarding, and compares. `None` for any other
+    /// action, or if the machine cannot be read.
     pub async fn since(&self, action: &MachineAction) -> Option<Since> {
         let is_done =
             action.action_type == ActionType::Offboard && action.status == ActionStatus::Succeeded;
@@ -247,14 +247,14 @@ mod tests {
             (Some("2026-11-20T11:00:00.1234567Z"), "silent"),
             (Some("2026-11-20T11:00:00.1234568Z"), "reported"),
             (Some("2026-11-20T11:00:01Z"), "reported"),
-            // The same moment, in another zone, and without one.
+            // The same time, in another zone, and without a zone.
             (Some("2026-11-20T13:00:00.1234567+02:00"), "silent"),
             (Some("2026-11-20T13:00:01+02:00"), "reported"),
             (Some("2026-11-20T10:30:00-08:00"), "reported"),
             (Some("2026-11-20T11:00:01"), "reported"),
             (Some(" 2026-11-20 11:00:01Z "), "reported"),
             (Some("9999-12-01T00:00:00Z"), "reported"),
-            // A time that cannot be read does not show that the machine was silent.
+            // An unreadable time does not prove that the machine was silent.
             (Some("9999-12-31T23:59:59.9999999Z"), "unknown"),
             (Some("0001-01-01T00:00:00Z"), "unknown"),
             (Some("yesterday"), "unknown"),
@@ -267,7 +267,7 @@ mod tests {
         assert_eq!(kind(&Since::of(None, ENDED)), "unknown");
     }
 
-    /// The message is evidence: it must not deny a report that was within the margin.
+    /// The message is evidence: it must not deny a report within the margin.
     #[test]
     fn a_report_within_the_margin_is_named() {
         for (last_seen, is_named) in [

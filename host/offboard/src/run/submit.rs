@@ -1,5 +1,5 @@
-//! Sends one order with one POST. It is claimed and recorded before it leaves, and settled
-//! by what egress saw of it.
+//! Sends one order with one POST. The order is claimed and recorded before the request leaves,
+//! and settled by the record of egress.
 
 use tokio::time::Instant;
 use tracing::{debug, info};
@@ -27,12 +27,12 @@ use crate::{
     verify::Delivered,
 };
 
-/// How often a run sends one order whose request was not sent or was put off.
+/// The most attempts of a run for one order whose request was not sent or was postponed.
 const MAX_ATTEMPTS: u32 = 4;
 
 /// Whether an order was sent before.
 enum Attempt {
-    /// Its outcome is not unknown.
+    /// Its outcome is known, or it was never sent.
     First,
     /// Its outcome is unknown, and the user chose to resend it. An answer to its first
     /// request may have named an action.
@@ -72,12 +72,11 @@ struct Outcome {
 }
 
 impl Runner {
-    /// Sends one order, once. The order is saved with its outcome, as far as that is known
-    /// at once.
+    /// Sends one order, once. Saves the order with its outcome, if that is known at once.
     ///
-    /// The place in the quota is taken before the list is read again, so that the list is
-    /// not old when the request is sent. This cannot deadlock: a task that holds a place
-    /// for a list never waits for a place to offboard.
+    /// The rate limiter's slot is taken before the list is read again, so that the list is not
+    /// outdated when the request is sent. This cannot deadlock: a task that holds a slot for a
+    /// list never waits for a slot to offboard.
     pub(super) async fn submit(
         &self,
         mut ready: ReadyOrder,
@@ -112,8 +111,8 @@ impl Runner {
             }
         };
         let called = self.send_request(request, &ready, &machine, slot).await;
-        // A refused token has changed nothing. If there is another token, the order is
-        // sent with that, once.
+        // A refused token changed nothing. If there is another token, the order is sent once
+        // more with that one.
         let has_new_token = !ready.has_new_token && self.renewed(&called.record).await;
         ready.has_new_token |= has_new_token;
         let sent = Sent {
@@ -127,8 +126,8 @@ impl Runner {
         Ok((ready, step))
     }
 
-    /// Claims an order for this session, and records its request. The inner error is the
-    /// next step of an order that is not to be sent.
+    /// Claims an order for this session, and records its request. The inner error is the next
+    /// step of an order that must not be sent.
     async fn claim(
         &self,
         entry: &mut OrderRecord,
@@ -145,7 +144,7 @@ impl Runner {
             Err(taken) => taken,
         };
         let is_left = matches!(taken, Taken::Elsewhere | Taken::Interrupted);
-        // An unknown order stays unknown, whichever order has its machine.
+        // An unknown order stays unknown, regardless of other orders of its machine.
         if is_left || attempt.is_resend() {
             return Ok(Err(NextStep::Leave));
         }
@@ -194,8 +193,8 @@ impl Runner {
             problem: entry.order.problem().cloned(),
         };
         let mut step = self.next_step(entry, record, sent.has_new_token, context.is_batch);
-        // A resend is one POST for each order and command: any answer ends it. The
-        // pause that the service asks for holds for the other orders.
+        // A resend is one POST for each order and command: any answer ends it. The service's
+        // retry-after still applies to the other orders.
         if sent.attempt.is_resend() && status_of(record).is_some() && step.is_retry() {
             if let Some(pause) = throttled_pause(record) {
                 self.rate_limiter.hold(pause).await?;
@@ -204,7 +203,7 @@ impl Runner {
         }
         let Outcome { state, problem } = &outcome;
         match (sent.attempt, problem) {
-            // This request did nothing, but the one before it may have.
+            // This request did nothing, but the earlier one may have.
             (Attempt::Resend { named }, Some(problem)) if *state != State::Unknown => {
                 let problem = still_unknown(*state, problem.clone());
                 entry.order.settle(Verdict::Unknown(problem));
@@ -243,7 +242,7 @@ impl Runner {
             .inspect_err(|error| events.send(Event::not_recorded(entry, error)))
     }
 
-    /// Reports that the order is sent again, and applies the pause before that.
+    /// Reports that the order will be sent again, and applies the pause before that.
     async fn report_retry(
         &self,
         entry: &OrderRecord,
@@ -324,9 +323,8 @@ fn apply(entry: &mut OrderRecord, verdict: Verdict, record: &CallRecord) {
     }
 }
 
-/// An answer is not a success if it names an offboarding that had succeeded before the
-/// request, and the machine has reported since: nothing new was done, or that is not
-/// known.
+/// An answer is not a success if it names an offboarding that succeeded before the request,
+/// and the machine has reported since: nothing new was done, or that is unknown.
 fn reject_earlier_success(entry: &OrderRecord, verdict: Verdict) -> Verdict {
     let Verdict::Accepted(action) = &verdict else {
         return verdict;
@@ -345,7 +343,8 @@ fn reject_earlier_success(entry: &OrderRecord, verdict: Verdict) -> Verdict {
     {
         return Verdict::Rejected(problem);
     }
-    // The machine was read before the request left. Times alone prove less than a list.
+    // The machine was read before the request left. Times alone are weaker evidence than a
+    // list.
     if ended_before(entry.order.device(), &action.json) {
         return Verdict::Unknown(Problem {
             kind: "outcome-unknown".into(),
@@ -359,7 +358,7 @@ fn reject_earlier_success(entry: &OrderRecord, verdict: Verdict) -> Verdict {
 /// The problem of an order whose resent request did nothing: whether the first request
 /// was carried out is still unknown.
 fn still_unknown(state: State, problem: Problem) -> Problem {
-    // The pending action may be this order's.
+    // The pending action may belong to this order.
     let kind = if problem.kind == "already-in-progress" {
         problem.kind.clone()
     } else {

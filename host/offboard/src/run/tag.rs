@@ -1,7 +1,7 @@
-//! The tag of a machine, set right before its offboarding: the portal has no label for
-//! offboarded machines. If the tag cannot be set, the machine is offboarded all the same.
-//! Until then the order stays planned: a run that ends here leaves nothing unknown, and to
-//! set the tag again changes nothing.
+//! Tags a machine right before its offboarding: the portal has no label for offboarded
+//! machines. If the tag cannot be set, the machine is offboarded nevertheless. Until the tag
+//! is set, the order stays planned: a run that ends here leaves nothing unknown, and setting
+//! the tag again has no effect.
 
 use std::{
     collections::HashSet,
@@ -35,7 +35,7 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Tagging {
     tag: Option<Tag>,
-    /// Whether the token may not tag. Then no other machine is tagged.
+    /// Whether the token may not tag. Then no further machine is tagged.
     forbidden: AtomicBool,
     /// The numbers of the orders whose machines need no tag when they are sent again.
     done: Mutex<HashSet<u64>>,
@@ -67,8 +67,8 @@ impl Tagging {
 
 impl Runner {
     /// Tags the machine of an order that is about to be sent. A failure is reported, and is
-    /// not an error. Returns the next step if the order is not to be sent; then its machine
-    /// was not tagged.
+    /// not an error. Returns the next step if the order must not be sent; then its machine was
+    /// not tagged.
     ///
     /// # Errors
     /// The ledger cannot be written. Nothing more may be sent.
@@ -90,7 +90,7 @@ impl Runner {
             let Some(slot) = slot.filter(|_| !self.stopped()) else {
                 return Ok(None);
             };
-            // The wait for a place in the quota may have been long.
+            // The wait for the rate limiter may have been long.
             if let Some(step) = self.recheck(ready, context.again).await? {
                 slot.unused();
                 return Ok(Some(step));
@@ -159,7 +159,7 @@ impl Runner {
     }
 }
 
-/// Reports why a machine was not tagged, and keeps whether it is tried again.
+/// Reports why a machine was not tagged, and records whether to retry.
 fn report_failure(tagging: &Tagging, entry: &OrderRecord, problem: &Problem, events: &Events) {
     if problem.status == Some(403) && is_for_all(problem) {
         // Several orders may be in flight: the first one reports it.
@@ -179,8 +179,8 @@ fn report_failure(tagging: &Tagging, entry: &OrderRecord, problem: &Problem, eve
     });
 }
 
-/// The outcome of a tag. The record decides, as for an offboarding. But a tag whose outcome
-/// is unknown may be set again.
+/// The outcome of a tag. As for an offboarding, the record decides, but a tag with an unknown
+/// outcome may be set again.
 fn verdict(called: CallOutcome<Result<(), TagError>>) -> Result<(), Problem> {
     let CallOutcome { result, record, .. } = called;
     let problem = match (record.delivery(), result) {
@@ -300,7 +300,7 @@ mod tests {
         );
         let invalid = TagError::InvalidTag("too long".to_owned());
         assert_eq!(kind(Ok(Err(invalid))), "invalid-tag");
-        // What the service is said to have answered was not answered.
+        // The plugin claims an answer that the service did not send.
         assert_eq!(kind(Ok(Err(TagError::Forbidden(said(403))))), "plugin");
     }
 }

@@ -1,4 +1,4 @@
-//! An order whose machine another order in the ledger has: it is skipped, with the reason.
+//! Skips an order whose machine is taken by another order in the ledger, with the reason.
 
 use super::since::Since;
 use crate::{
@@ -7,13 +7,13 @@ use crate::{
     order::{Order, State},
 };
 
-/// Skips an order if another order has its machine.
+/// Skips an order whose machine is taken by another order.
 pub(super) fn skip_taken(order: &mut Order, taken: &Taken) {
     let problem = skip_reason(order, taken);
     order.skip(problem);
 }
 
-/// Why an order is skipped whose machine another order has.
+/// The reason for skipping the order.
 fn skip_reason(order: &Order, taken: &Taken) -> Problem {
     let Taken::Machine {
         run,
@@ -35,7 +35,7 @@ fn skip_reason(order: &Order, taken: &Taken) -> Problem {
             "under-way",
             format!("run {run} does not know what became of it: resume that run"),
         ),
-        // An earlier success does not show what the machine is now.
+        // An earlier success does not show the machine's present state.
         State::Succeeded => {
             let since = Since::of(order.device(), answer.as_deref().unwrap_or_default());
             return since

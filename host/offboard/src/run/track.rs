@@ -1,5 +1,4 @@
-//! Tracks accepted orders until their actions have ended: many of them with one call, at
-//! intervals.
+//! Tracks accepted orders until their actions have ended: many with one call, at intervals.
 
 use std::{
     ops::ControlFlow,
@@ -21,21 +20,21 @@ use crate::{
 };
 
 const FIRST_INTERVAL: Duration = Duration::from_millis(500);
-/// The quota is 100 calls a minute. This leaves most of it to other calls.
+/// The quota is 100 calls per minute. This leaves most of it for other calls.
 const LAST_INTERVAL: Duration = Duration::from_secs(10);
 
-/// A new action may be listed late (unsourced), by so many milliseconds. An older action
-/// that is not listed is not waited for.
+/// How late a new action may be listed (unsourced), in milliseconds. An older action that is
+/// not listed is not waited for.
 const LISTED_LATE: i64 = 60_000;
 
-/// How long after the end of the time the last query may end.
+/// How long after the deadline the last query may end.
 const LAST_QUERY: Duration = Duration::from_secs(5);
 
 impl Runner {
-    /// Tracks every accepted order of a run until its action has ended or the time is over;
-    /// then the others are pending. Without a time (`patience` is `None`), each action is
-    /// queried once. An action that the service does not list any more is queried, and not
-    /// waited for.
+    /// Tracks every accepted order of a run until its action has ended or the deadline passes;
+    /// then the others are pending. Without a deadline (`patience` is `None`), each action is
+    /// queried once. An action that the service no longer lists is queried, but not waited
+    /// for.
     ///
     /// # Errors
     /// The ledger cannot be used.
@@ -77,8 +76,8 @@ impl Runner {
         self.rate_limiter.flush().await
     }
 
-    /// Queries every accepted order once. Breaks if none of their actions may still end.
-    /// That the service is down is reported once, until it answers again.
+    /// Queries every accepted order once. Breaks if none of their actions may still end. An
+    /// outage of the service is reported once, until it answers again.
     async fn sweep(
         &self,
         run: RunId,
@@ -165,7 +164,7 @@ impl Runner {
     /// Calls `ask` now, and again at intervals, until it breaks.
     ///
     /// # Errors
-    /// The time is over, or the run is to end.
+    /// The deadline has passed, or the run is to end.
     pub async fn poll<F>(
         &self,
         patience: Duration,
@@ -177,7 +176,7 @@ impl Runner {
         let end = Instant::now().checked_add(patience);
         let mut interval = FIRST_INTERVAL;
         loop {
-            // A query that does not end in time is given up.
+            // A query that exceeds its time is cancelled.
             let last = end.and_then(|end| end.checked_add(LAST_QUERY));
             let asked = match last {
                 Some(last) => tokio::time::timeout_at(last, ask()).await,
@@ -193,15 +192,15 @@ impl Runner {
             if self.stopped() || left.is_zero() {
                 return Err(TimeOver);
             }
-            // If that fails, the next call fails, too.
+            // If this fails, the next call fails, too.
             let _ = self.rate_limiter.flush().await;
             self.pause(interval.min(left)).await;
             interval = (interval * 3 / 2).min(LAST_INTERVAL);
         }
     }
 
-    /// Reads all actions with one call, or one by one if the service rejects the filter,
-    /// which its documentation does not show.
+    /// Reads all actions with one call, or one by one if the service rejects the filter, which
+    /// its documentation does not mention.
     async fn statuses(&self, open: &[OrderRecord]) -> Result<Listing, Problem> {
         let machines = open.iter().filter_map(|entry| entry.order.machine());
         let machines: Vec<&MachineId> = machines.collect();
@@ -222,7 +221,7 @@ impl Runner {
             let Some(id) = id else { continue };
             match self.action(&id).await {
                 Ok(action) => actions.push(action),
-                // As if a list did not have it.
+                // Treated like an action that is not listed.
                 Err(problem) if problem.status == Some(404) => {}
                 Err(problem) => return Err(problem),
             }
@@ -231,7 +230,7 @@ impl Runner {
     }
 }
 
-/// Applies what the service lists of an order's action.
+/// Applies the listed status of an order's action.
 fn apply_status(entry: &mut OrderRecord, listing: &Listing, events: &Events) {
     let is_changed = match found(entry, listing) {
         Found::Changed(action) => {
@@ -256,7 +255,7 @@ fn apply_status(entry: &mut OrderRecord, listing: &Listing, events: &Events) {
     }
 }
 
-/// Whether all later queries would meet this problem.
+/// Whether all later queries would have this problem.
 fn ends_tracking(problem: &Problem) -> bool {
     matches!(
         &*problem.kind,
@@ -285,11 +284,11 @@ fn not_listed_problem(entry: &OrderRecord) -> Problem {
     }
 }
 
-/// The time was over before the poll ended.
+/// The deadline passed before the poll ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeOver;
 
-/// What a list says of an order's action.
+/// The result of a list for an order's action.
 enum Found {
     /// It has another status.
     Changed(Box<MachineAction>),
@@ -297,7 +296,7 @@ enum Found {
     Same,
     /// The service did not list it.
     NotListed,
-    /// The plugin left it out, though the service listed it; or the order has no action.
+    /// The plugin left it out although the service listed it, or the order has no action.
     Nothing,
 }
 

@@ -1,4 +1,4 @@
-//! What the record of a call means for its order. The record decides what may be repeated;
+//! The verdict on an order by the record of a call. The record decides what may be repeated;
 //! what the plugin reports only explains it.
 
 use std::time::SystemTime;
@@ -14,7 +14,7 @@ use crate::{
     sandbox::{CallError, CallOutcome},
 };
 
-/// The reason if the plugin sent nothing, whatever it reports.
+/// The reason if the plugin sent nothing, regardless of what it reports.
 const NOTHING_SENT: &str = "the plugin did not send the request";
 
 /// The outcome of an offboarding.
@@ -38,7 +38,7 @@ pub(super) fn verdict(
             let delivered = Delivered::read(&record);
             let proved = delivered.is_some_and(|delivered| delivered.has_action(&action))
                 && action.action_type == ActionType::Offboard
-                // The service once sent an action without a machine.
+                // The service is known to have sent an action without a machine.
                 && action
                     .machine_id
                     .as_ref()
@@ -85,8 +85,8 @@ pub(super) fn judged<T, E: Into<Problem>>(
     };
     let (kind, retry) = match status {
         500..=599 => ("service-failure", Retry::AskFirst),
-        // By RFC 9110, 303 means that the request was carried out and its answer is
-        // elsewhere.
+        // By RFC 9110, 303 means that the request was carried out and its answer is at another
+        // URL.
         303 | 408 | 499 | ..300 | 600.. => ("outcome-unknown", Retry::AskFirst),
         401 => ("unauthorized", Retry::Safe),
         403 => ("forbidden", Retry::Never),
@@ -102,7 +102,7 @@ pub(super) fn judged<T, E: Into<Problem>>(
     }
 }
 
-/// The kind of a rejection: the more precise one that the plugin reports, if the status
+/// The kind of a rejection: the more precise kind that the plugin reports, if the status
 /// allows it.
 fn refusal_kind(status: u16, said: &str) -> &'static str {
     match (status, said) {
@@ -115,7 +115,7 @@ fn refusal_kind(status: u16, said: &str) -> &'static str {
     }
 }
 
-/// The `Retry-After` of the answer, in seconds, as egress saw it: a number or a date.
+/// The `Retry-After` of the answer, in seconds, as egress received it: a number or a date.
 pub(super) fn retry_after(record: &CallRecord) -> Option<u64> {
     let exchange = record.exchange.as_ref()?;
     pause(exchange.retry_after.as_deref()?.trim(), SystemTime::now())
@@ -133,7 +133,7 @@ fn pause(asked: &str, now: SystemTime) -> Option<u64> {
     Some(left)
 }
 
-/// The problem of a read without a result. Only what egress saw counts: for example, only
+/// The problem of a read without a result. Only what egress received counts: for example, only
 /// the service can report a missing permission.
 pub(super) fn read_problem(record: &CallRecord, said: Problem) -> Problem {
     if let Some(problem) = refused(record) {
@@ -293,7 +293,7 @@ mod tests {
         }
     }
 
-    /// Every lie that a plugin can tell about a request that was answered.
+    /// Every false result that a plugin can report for an answered request.
     fn lies() -> Vec<OffboardError> {
         let text = || "a lie".to_owned();
         vec![

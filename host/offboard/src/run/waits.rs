@@ -1,5 +1,4 @@
-//! Waits before a call and for the ledger, as events: what a [`RateLimiter`] and a ledger
-//! report goes to the stream of a run.
+//! Reports waits for the rate limiter and for the ledger as events in the stream of a run.
 //!
 //! [`RateLimiter`]: crate::rate_limit::RateLimiter
 
@@ -7,7 +6,7 @@ use super::{Event, Events};
 use crate::{ledger::Waited, rate_limit::Wait};
 
 impl Events {
-    /// A reporter for [`RateLimiter::new`]: each wait that a person would notice is an
+    /// A reporter for [`RateLimiter::new`]: each wait that a user would notice is an
     /// [`Event::RateLimited`].
     ///
     /// [`RateLimiter::new`]: crate::rate_limit::RateLimiter::new

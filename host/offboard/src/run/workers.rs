@@ -15,11 +15,11 @@ use crate::ledger::OrderRecord;
 pub(super) struct Workers {
     max_in_flight: usize,
     in_flight: usize,
-    /// Whether the service has answered an order in a way that the others need not
-    /// share. Until then they are sent one at a time.
+    /// Whether the service has answered an order, with an answer that does not apply to the
+    /// others as well. Until then orders are sent one at a time.
     is_confirmed: bool,
     ready: VecDeque<ReadyOrder>,
-    /// Orders to be sent again, and when.
+    /// Orders to be sent again, with the time of each.
     retries: Vec<(Instant, ReadyOrder)>,
 }
 
@@ -69,7 +69,7 @@ impl Workers {
         }
     }
 
-    /// An order that was in flight has come back.
+    /// Processes an order that was in flight.
     pub(super) fn complete(&mut self, is_confirmed: bool) {
         self.in_flight -= 1;
         self.is_confirmed |= is_confirmed;
@@ -87,7 +87,7 @@ impl Workers {
         self.ready.push_front(order);
     }
 
-    /// Takes out all ready orders that share this list.
+    /// Removes and returns all ready orders that share this list.
     pub(super) fn take_batch(&mut self, list: &Arc<SharedList>) -> Vec<OrderRecord> {
         let is_of_batch = |order: &ReadyOrder| Arc::ptr_eq(&order.list, list);
         let (batch, others): (Vec<_>, Vec<_>) = mem::take(&mut self.ready)

@@ -38,7 +38,7 @@ pub(super) fn is_known(heading: &str) -> bool {
 pub(super) struct Heading {
     /// As it is written.
     pub(super) written: String,
-    /// What it means; `None` for a member of a member, which has no known name.
+    /// Its plain form; `None` for a member of a member, which has no known name.
     plain: Option<String>,
     /// Whether it is inside an array. Such a column cannot be chosen, because the others
     /// beside it would not be used.
@@ -80,7 +80,7 @@ pub(super) struct Columns {
     pub(super) cells: Vec<String>,
 }
 
-/// What names the machine of a row.
+/// The column that names the machine of a row.
 #[derive(Debug)]
 pub(super) struct SelectedColumn {
     /// The column that names it.
@@ -91,12 +91,12 @@ pub(super) struct SelectedColumn {
 }
 
 impl Columns {
-    /// The headings, as they are written.
+    /// The headings as written.
     pub(super) fn headings(&self) -> Vec<String> {
         headings(&self.header)
     }
 
-    /// The column whose heading is known for names, as it is written.
+    /// The heading of the known column for names, as written.
     pub(super) fn name_heading(&self) -> Option<String> {
         let names = all_known(&self.header, &NAMES).ok()?;
         let heading = names.first().and_then(|column| self.header.get(*column));
@@ -119,14 +119,14 @@ impl Columns {
         self.cells.get(column).map(String::as_str)
     }
 
-    /// The first of these columns that has something in this row.
+    /// The first of these columns that has text in this row.
     fn first(&self, columns: Vec<usize>) -> Option<(usize, &str)> {
         let cells = columns.into_iter();
         let mut cells = cells.filter_map(|column| Some((column, self.cell(column)?)));
         cells.find(|(_, cell)| !cell.is_empty())
     }
 
-    /// What names the machine of this row: its id, or else its name.
+    /// The column that names the machine of this row: its id, or else its name.
     pub(super) fn select(&self, options: &ListOptions) -> Result<SelectedColumn, RowError> {
         let (id_column, name_column) = (&options.id_column, &options.name_column);
         let ids = match (id_column, name_column) {
@@ -166,7 +166,7 @@ impl Columns {
         })
     }
 
-    /// The column that the user selected. It must exist: no other column is used instead.
+    /// The column that the user selected. It must exist: no other column is used in its place.
     fn required(&self, name: &str) -> Result<usize, RowError> {
         let missing = || RowError::NoColumn(name.to_owned(), self.headings());
         find(&self.header, name)?.ok_or_else(missing)
@@ -186,7 +186,7 @@ impl Columns {
             }
         });
         let machine = machine.map_err(|error| match (expected, error) {
-            // What another kind of text in a column of ids looks like does not matter.
+            // The form of other text in a column of ids does not matter.
             (
                 Expected::Id,
                 InvalidReference::Number | InvalidReference::Name | InvalidReference::Path,
@@ -200,7 +200,7 @@ impl Columns {
         })
     }
 
-    /// The column that holds another machine's id than the selected one, or an id
+    /// The column that contains the id of another machine than the selected one, or any id
     /// although the machine was selected by name.
     pub(super) fn other_id(&self, selected: &SelectedColumn) -> Option<&Heading> {
         let id = selected.machine.as_ref().ok();
@@ -220,8 +220,8 @@ impl Columns {
         (!is_sentence && has_id(cell, id)) || has_id(&heading.written, id)
     }
 
-    /// The headings of two names of different machines, if the machine is selected by a
-    /// name and the user did not say by which one.
+    /// The headings of two names of different machines, if the machine is selected by a name
+    /// and the user did not select the column.
     pub(super) fn two_names(
         &self,
         selected: &SelectedColumn,
@@ -256,7 +256,7 @@ enum Expected {
     Either,
 }
 
-/// The headings, as they are written.
+/// The headings as written.
 pub(super) fn headings(header: &[Heading]) -> Vec<String> {
     header
         .iter()

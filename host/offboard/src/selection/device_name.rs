@@ -1,4 +1,4 @@
-//! Names of devices. Text that looks like something else is an error.
+//! Device names. Text that looks like something else is an error.
 
 use super::{
     InvalidReference,
@@ -7,9 +7,9 @@ use super::{
 };
 use crate::contract::ActionId;
 
-/// The endings of files that may be lists of machines.
+/// File extensions of possible lists of machines.
 const LIST_ENDINGS: [&str; 7] = [".csv", ".json", ".jsonl", ".tsv", ".txt", ".xls", ".xlsx"];
-/// The most characters between two dots, as DNS allows.
+/// The most characters of a label, as DNS allows.
 const MAX_LABEL: usize = 63;
 
 /// A device name to search for. Some devices have names that are not DNS names.

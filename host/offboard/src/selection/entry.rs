@@ -1,4 +1,4 @@
-//! The entries of a list, and which of them name the same machine.
+//! The entries of a list, and duplicates among them.
 
 use std::{
     collections::{HashMap, hash_map::RandomState},
@@ -22,8 +22,8 @@ pub struct ListEntry {
 }
 
 impl ListEntry {
-    /// Merges the other line's display name into this one, which gets it if it has none.
-    /// Returns whether both names can be the same machine's.
+    /// Merges the other line's display name into this one, if this one has none. Returns
+    /// whether both names may belong to the same machine.
     pub(super) fn merge_name(&mut self, other: &Self) -> bool {
         match (&self.display_name, &other.display_name) {
             (Some(one), Some(other)) => refers_to(one, other) || refers_to(other, one),

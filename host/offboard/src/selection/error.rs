@@ -21,7 +21,7 @@ pub struct LineError {
 }
 
 impl LineError {
-    /// Whether the text does not even look like a wrong reference to a machine.
+    /// Whether the text does not even resemble a reference to a machine.
     pub(super) fn is_no_reference(&self) -> bool {
         use InvalidReference::{Characters, Name, Path};
         match &self.error {
@@ -51,7 +51,7 @@ pub enum RowError {
     /// The comment is invalid.
     #[error(transparent)]
     Comment(#[from] InvalidComment),
-    /// The row has no comment, and there is no general one.
+    /// The row has no comment, and there is no default comment.
     #[error("the row has no comment")]
     NoComment,
     /// A required column is empty.
@@ -143,7 +143,7 @@ pub enum ListError {
     /// A selected column does not exist.
     #[error("there is no column {text}; the columns are: {columns}", text = shown(.0), columns = listed(.1))]
     NoColumn(String, Vec<String>),
-    /// A column contains machine ids but is not used. No other column is used instead.
+    /// A column contains machine ids but is not used. No other column is used in its place.
     #[error("the column {:?} contains machine ids (line {line}) that would not be used", mask::value(.column))]
     UnusedIds {
         /// The column.

@@ -1,5 +1,5 @@
-//! Faults of a list as a whole: columns that contain something else than expected, or
-//! machine ids that would not be used. Each is one error, not one for every line.
+//! Faults of a list as a whole: columns with unexpected content, or machine ids that would not
+//! be used. Each is one error instead of one for every line.
 
 use super::{
     InvalidReference, ListError, ListOptions, MachineReference, RowError,
@@ -13,7 +13,7 @@ pub(super) struct Findings {
     unused: Option<ListError>,
     /// The first two columns that name different machines.
     two_names: Option<ListError>,
-    /// The column of ids that contains GUIDs, and the column of names beside it.
+    /// The column of ids that contains other text.
     guids: Option<(String, Option<String>)>,
     /// The column of ids that contains something else.
     others: Option<String>,

@@ -55,7 +55,7 @@ fn add_value(
             trim(&text).to_owned()
         }
         _ if json == "null" => String::new(),
-        // As written: a number may have more digits than a parsed one would keep.
+        // As written: a parsed number could lose digits.
         _ => json.to_owned(),
     };
     header.push(heading);

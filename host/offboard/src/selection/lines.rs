@@ -1,6 +1,6 @@
 //! The lines of a text.
 
-/// The lines of a text, from 1, whichever of the three line ends it has.
+/// The lines of a text, numbered from 1, with any of the three line ends.
 pub(super) fn lines(text: &str) -> impl Iterator<Item = (u64, &str)> {
     let mut rest = Some(text);
     let next = move || {
@@ -29,8 +29,8 @@ pub(super) fn is_line_break(character: char) -> bool {
     )
 }
 
-/// Without the blanks around it. A line break at an end is kept: no id, name or
-/// comment has one.
+/// Removes the blanks at both ends. A line break at an end is kept: no id, name or comment has
+/// one.
 pub(super) fn trim(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_whitespace() && !is_line_break(c))
 }

@@ -1,4 +1,4 @@
-//! Machine ids in a text, whatever surrounds them.
+//! Machine ids in a text, regardless of what surrounds them.
 
 use url::Url;
 
@@ -7,16 +7,16 @@ use crate::contract::MachineId;
 
 pub(super) const ID_DIGITS: usize = 40;
 
-/// Whether a text contains the id of another machine than the expected one, whatever is
-/// around it: exactly 40 hexadecimal digits in a row, perhaps in groups with dashes
-/// between them. More digits in a row are something else, such as a SHA-256.
+/// Whether a text contains the id of another machine than the expected one, regardless of what
+/// surrounds it: exactly 40 hexadecimal digits in a row, perhaps in groups with dashes between
+/// them. More digits in a row are something else, such as a SHA-256.
 pub(super) fn has_id(text: &str, expected: Option<&MachineId>) -> bool {
     if text.len() < ID_DIGITS {
         return false;
     }
     let is_digit = |c: char| c.is_ascii_hexdigit();
     let text: String = text.chars().filter(|c| !is_invisible(*c)).collect();
-    // The digits of an escape such as `%2F` belong to neither what precedes nor follows.
+    // The digits of an escape such as `%2F` do not belong to the text before or after it.
     let escape = |piece: &str| {
         piece
             .get(..2)

@@ -1,6 +1,6 @@
-//! Which machines are selected: references to machines, as people write them, and lists
-//! of them. Text that is not understood as a machine is an error. It is never ignored,
-//! and no other column is used in its place.
+//! Selection of machines: references to machines, as users write them, and lists of them. Text
+//! that is not a valid reference is an error. It is never ignored, and no other column is used
+//! in its place.
 
 #![warn(clippy::match_bool)]
 

@@ -1,4 +1,4 @@
-//! How a list is read: what the list itself does not say.
+//! Options for reading a list: what the list itself does not contain.
 
 use crate::contract::Comment;
 

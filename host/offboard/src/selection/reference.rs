@@ -1,6 +1,6 @@
-//! A machine as people refer to it: by its id, by the URL of its page in the portal,
-//! or by its DNS name. Text that looks like something else is an error, so that it is
-//! never looked up as if it were a name.
+//! References to a machine, as users write them: its id, the URL of its page in the portal, or
+//! its DNS name. Text that looks like something else is an error, so that it is never looked
+//! up as a name.
 
 use std::str::FromStr;
 
@@ -28,14 +28,14 @@ impl MachineReference {
         }
     }
 
-    /// A key that is the same for the same machine, however it is written.
+    /// A key that is the same for all spellings of a machine.
     pub(crate) fn key(&self) -> String {
         self.target.to_string().to_lowercase()
     }
 
-    /// Merges another reference to the same machine into this one, which gets the other's
-    /// tenant if it has none. Returns whether both are the same machine. References with
-    /// two different tenants never are.
+    /// Merges another reference to the same machine into this one, which takes the other's
+    /// tenant if it has none. Returns whether both are the same machine. References with two
+    /// different tenants never are.
     pub fn merge(&mut self, other: &Self) -> bool {
         let same_tenant = match (self.tenant, other.tenant) {
             (Some(own), Some(other)) => own == other,
@@ -127,7 +127,7 @@ mod tests {
         ] {
             assert!(machine(&url(&unusable)).is_err(), "{unusable}");
         }
-        // Named twice, it is of the tenant that one of the two names.
+        // If only one of two references has a tenant, the machine has that tenant.
         let mut bare = machine(ID).unwrap();
         assert!(bare.merge(&machine(&url(&format!("?tid={tenant}"))).unwrap()));
         assert_eq!(bare.tenant, Some(tenant.parse().unwrap()));
@@ -172,7 +172,7 @@ mod tests {
             "https://evil.test/machines/0123456789abcdef0123456789abcdef01234567",
             "https://security.microsoft.com.evil.test/machines/0123456789abcdef0123456789abcdef01234567",
             "https://security.microsoft.com/incidents/12",
-            // A file's page, with its SHA-1.
+            // The page of a file, with its SHA-1.
             "https://security.microsoft.com/file/0123456789abcdef0123456789abcdef01234567/",
             "https://security.microsoft.com/machines/v2/overview/0123456789abcdef0123456789abcdef01234567",
             "https://security.microsoft.com/machines/0123456789abcdef0123456789abcdef01234567/\

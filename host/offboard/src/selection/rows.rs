@@ -1,4 +1,4 @@
-//! The rows of a list, whichever of the three forms it has.
+//! The rows of a list, in any of the three forms.
 
 use std::{iter, sync::Arc};
 
@@ -27,7 +27,7 @@ pub(super) enum ListRow {
     Columns(u64, Columns),
 }
 
-/// What separates a table's columns, unless its first line names another separator.
+/// The possible separators of a table, unless its first line names another one.
 const DELIMITERS: [char; 3] = [',', ';', '\t'];
 
 /// The most lines after the first one in which a header is searched.
@@ -111,8 +111,8 @@ fn separator_line(first: &str) -> Option<char> {
     }
 }
 
-/// What separates the columns of a header; `None` if this is not a header. One column is
-/// a header if it has a known name.
+/// The separator of a header; `None` if this is not a header. A single column is a header if
+/// it has a known name.
 fn delimiter(first: &str) -> Option<char> {
     let headers = DELIMITERS.map(|delimiter| (delimiter, cells(first, delimiter)));
     let known = |header: &[String]| header.iter().any(|heading| is_known(heading));
@@ -218,8 +218,8 @@ fn table<'a>(mut table: Table<'a>, options: &ListOptions) -> Result<ListRows<'a>
     Ok(Box::new(remarks.chain(iter::from_fn(next).flatten())))
 }
 
-/// Whether a cell has other lines that may be rows: if the quotation mark at its end
-/// is missing, the next one in the file ends it.
+/// Whether a cell has further lines that may be rows: if its closing quotation mark is
+/// missing, the next one in the file ends it.
 fn may_hold_rows(cell: &str, delimiter: char) -> bool {
     lines(cell)
         .skip(1)

@@ -117,7 +117,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Takes the text up to this place, or else all of the rest.
+    /// Takes the text up to this position, or all of the rest.
     fn take(&mut self, end: Option<usize>) -> &'a str {
         let (taken, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
         self.rest = rest;

@@ -1,7 +1,6 @@
-//! What a policy checks of a machine, and whether the machine reports. The host itself
-//! reads both from what egress delivered, so a plugin cannot make a machine look as if it
-//! may be offboarded, or as if it were silent. What can be read in more than one way is
-//! not known.
+//! The facts about a machine that a policy checks, and whether the machine reports. The host
+//! reads both from what egress delivered, so that a malicious plugin cannot make a machine
+//! look as if it may be offboarded, or as if it were silent. Ambiguous data counts as unknown.
 
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -20,10 +19,10 @@ const VALUE: &str = "deviceValue";
 const SEEN: &str = "lastSeen";
 const HEALTH: &str = "healthStatus";
 const MERGED: &str = "mergedIntoMachineId";
-/// When an action's status changed last; the second name is that of older documents.
+/// The time of an action's last status change; older documents use the second name.
 const UPDATED: [&str; 2] = ["lastUpdateDateTimeUtc", "lastUpdateTimeUtc"];
 
-/// Of a machine's JSON, as it was delivered; none where that cannot be read.
+/// The facts in a machine's JSON, as egress delivered it; `None` if it cannot be parsed.
 pub(crate) fn facts(json: &str) -> Option<Facts> {
     let wanted = |key: &str| {
         let mut names = [NAME, TAGS, GROUP, VALUE, SEEN].into_iter();
@@ -56,7 +55,7 @@ pub(crate) fn device_snapshot(machine: &Machine) -> DeviceSnapshot {
     .bounded()
 }
 
-/// When the status of an action changed last, as it was delivered.
+/// The time of an action's last status change, as egress delivered it.
 pub(crate) fn updated(action: &str) -> Option<Timestamp> {
     let wanted = |key: &str| UPDATED.iter().any(|name| key.eq_ignore_ascii_case(name));
     let read = members(action, wanted)?;
@@ -64,8 +63,8 @@ pub(crate) fn updated(action: &str) -> Option<Timestamp> {
     times.find_map(|text| time(&text))
 }
 
-/// A time as the service writes it. Without a zone it is UTC, as all of its times are. A
-/// time before 1970 is how .NET writes a missing one.
+/// A time as the service writes it. Without a zone it is UTC, like all of its times. A time
+/// before 1970 is .NET's form of a missing time.
 pub(crate) fn time(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     let time = text.parse().or_else(|_| {
@@ -77,7 +76,7 @@ pub(crate) fn time(text: &str) -> Option<Timestamp> {
     time.ok().filter(|time| *time > Timestamp::UNIX_EPOCH)
 }
 
-/// The one member of this name, in any case, as older documents have it.
+/// The member with this name, in any case, as in older documents; it must be unique.
 fn member<T: DeserializeOwned>(members: &Members<'_>, name: &str) -> Option<T> {
     let mut found = members
         .iter()
@@ -88,7 +87,7 @@ fn member<T: DeserializeOwned>(members: &Members<'_>, name: &str) -> Option<T> {
     }
 }
 
-/// A text that says something.
+/// A text that is not blank.
 fn text(members: &Members<'_>, name: &str) -> Option<String> {
     member(members, name).filter(|text: &String| !text.trim().is_empty())
 }

@@ -1,7 +1,7 @@
-//! Compares what the plugin reports with what egress delivered. The host reads the
-//! answer itself, once. An action or a machine counts if the plugin reports it exactly as
-//! the service sent it; anything else is ignored. Outside the plugin, only this module
-//! knows members of Defender's JSON.
+//! Compares what the plugin reports with what egress delivered. The host parses the answer
+//! itself, once. An action or a machine counts only if the plugin reports it exactly as the
+//! service sent it; anything else is ignored. Outside the plugin, only this module and its
+//! submodules know members of Defender's JSON.
 
 mod facts;
 
@@ -24,14 +24,16 @@ pub(crate) use facts::{device_snapshot, facts, time, updated};
 /// The most entries of one page (Microsoft's API documentation).
 const MAX_ENTRIES: usize = 10_000;
 
-/// The longest id, type or status that counts, in bytes, because they are kept.
+/// The longest id, type or status that counts, in bytes. The limit exists because they are
+/// stored.
 const MAX_WORD: usize = 256;
 
-/// An answer that egress delivered with a success.
+/// A successful answer that egress delivered.
 pub(crate) struct Delivered<'a> {
-    /// By their ids, in lower case. Of two with one id the first counts.
+    /// The entries by their ids, in lower case. Of two entries with one id, the first one
+    /// counts.
     entries: HashMap<String, Entry<'a>>,
-    /// The query by which the list goes on.
+    /// The query of the next page.
     next: Option<String>,
     is_list: bool,
 }
@@ -48,7 +50,7 @@ struct Entry<'a> {
 }
 
 impl<'a> Delivered<'a> {
-    /// Reads it; none where no success came, or nothing that can be read.
+    /// Parses the answer; `None` if it was not a success or cannot be parsed.
     pub(crate) fn read(record: &'a CallRecord) -> Option<Self> {
         if !matches!(record.delivery(), Delivery::Answered(200..=299)) {
             return None;
@@ -109,21 +111,21 @@ impl<'a> Delivered<'a> {
         })
     }
 
-    /// The ids of a list's entries, whatever else they are, in lower case, and the
-    /// machine that each names; none where this is no list.
+    /// The ids of all entries of a list, in lower case, and the machine that each names;
+    /// `None` if the answer is not a list.
     pub(crate) fn listed(&self) -> Option<impl Iterator<Item = (&str, Option<&str>)>> {
         let listed = self.entries.iter();
         self.is_list
             .then(|| listed.map(|(id, entry)| (id.as_str(), entry.machine.as_deref())))
     }
 
-    /// Whether the list goes on where the plugin says, or ends.
+    /// Whether the list continues, or ends, as the plugin reports.
     pub(crate) fn goes_on(&self, query: Option<&str>) -> bool {
         let plain = |query: &str| percent_decode_str(query).collect::<Vec<_>>();
         self.next.as_deref().map(plain) == query.map(plain)
     }
 
-    /// The id of the offboarding of this machine that this answer is.
+    /// The id of the offboarding in this answer, if it is one of this machine.
     pub(crate) fn offboarding(&self, machine: &MachineId) -> Option<String> {
         let entry = self.entries.values().next().filter(|_| !self.is_list)?;
         let kind = entry.kind.as_deref().map(ActionType::of);
@@ -137,7 +139,7 @@ impl<'a> Delivered<'a> {
     }
 }
 
-/// An id means the same in either case.
+/// Compares ids regardless of case.
 fn same_letters(one: Option<&str>, other: Option<&str>) -> bool {
     match (one, other) {
         (Some(one), Some(other)) => one.eq_ignore_ascii_case(other),
@@ -162,8 +164,7 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// The members of an object that are looked at, unread. Whatever else the
-/// service sends beside them does not matter here.
+/// The members of an object that are used, unparsed. Other members do not matter here.
 struct Members<'a> {
     id: Option<&'a RawValue>,
     kind: Option<&'a RawValue>,
@@ -176,9 +177,9 @@ struct Members<'a> {
 }
 
 impl<'a> Members<'a> {
-    /// Of a text that is one object. Spelled to the letter, or in other cases, as
-    /// older documents have it: the former counts. None where two are spelled
-    /// alike: two readers could understand two different things.
+    /// Parses a text that is one object. Member names may differ in case, as in older
+    /// documents; the exact spelling takes precedence. `None` if an exact name is repeated:
+    /// two parsers could use different members.
     fn read(json: &'a str) -> Option<Self> {
         const NAMES: [&str; 8] = [
             "id",
@@ -218,7 +219,7 @@ impl<'a> Members<'a> {
     }
 }
 
-/// The entries of a list, unread, as many as a page can have.
+/// The entries of a list, unparsed, at most as many as a page can have.
 struct List<'a>(Vec<&'a RawValue>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for List<'a> {
@@ -246,7 +247,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for List<'a> {
     }
 }
 
-/// A text, or the letters of a number.
+/// A string, or the digits of a number.
 fn text(value: &RawValue) -> Option<String> {
     let value = value.get();
     match value.as_bytes().first() {
@@ -256,7 +257,7 @@ fn text(value: &RawValue) -> Option<String> {
     }
 }
 
-/// The same, unless it is longer than that.
+/// The same; `None` if it is longer than the limit.
 fn word(value: &RawValue) -> Option<String> {
     text(value).filter(|word| word.len() <= MAX_WORD)
 }

@@ -49,7 +49,7 @@ fn empty() -> Machine {
 const ACTION: &str = r#"{"id": "A1", "type": "Offboard", "status": "Failed", "machineId": "AB",
     "computerDnsName": "x", "requestorComment": "Retired"}"#;
 
-/// The action above, reported as it is.
+/// The action above, reported unchanged.
 fn action() -> MachineAction {
     MachineAction {
         status: ActionStatus::Failed,
@@ -73,7 +73,7 @@ fn an_action_counts_if_it_is_reported_as_it_was_sent() {
             |action| action.id = "a1".to_owned(),
             |action| action.action_type = ActionType::Isolate,
             |action| action.status = ActionStatus::Succeeded,
-            // Another word for the same is another word.
+            // A synonym is another value.
             |action| action.status = ActionStatus::Other("Failed".to_owned()),
             |action| action.machine_id = None,
             |action| action.computer_dns_name = Some("ceo-laptop".to_owned()),
@@ -89,7 +89,7 @@ fn an_action_counts_if_it_is_reported_as_it_was_sent() {
     assert!(Delivered::read(&CallRecord::default()).is_none());
 }
 
-/// A plugin could make a machine look as if it were silent.
+/// A malicious plugin could make a machine look as if it were silent.
 #[test]
 fn what_decides_about_silence_is_read_from_what_was_delivered() {
     let told = Machine {
@@ -109,7 +109,7 @@ fn what_decides_about_silence_is_read_from_what_was_delivered() {
     assert_eq!((read.last_seen, read.health), (None, None));
 }
 
-/// They are kept: with the action, and at each step of its order.
+/// They are stored with the action, and with each state change of its order.
 #[test]
 fn a_type_or_a_status_that_is_no_word_does_not_count() {
     for (length, counts) in [(MAX_WORD, true), (MAX_WORD + 1, false)] {

@@ -36,7 +36,7 @@ fn a_column_of_ids_is_used_or_an_error() {
             "{text}"
         );
     }
-    // Beside another id, too, unless a user says which is meant.
+    // The same beside another id, unless the user selects a column.
     for (text, used, other) in [
         (format!("machineId,id\n{ID},{OTHER}\n"), "machineId", "id"),
         (
@@ -58,7 +58,7 @@ fn a_column_of_ids_is_used_or_an_error() {
     assert_eq!(machines(list(&same)), [ID]);
 }
 
-/// An id is not less one because something is around it.
+/// Text around an id does not make it another id.
 #[test]
 fn an_id_with_something_around_it_is_an_id() {
     let dashed: Vec<&str> = (0..5).map(|part| &ID[part * 8..part * 8 + 8]).collect();
@@ -94,7 +94,7 @@ fn an_id_with_something_around_it_is_an_id() {
         ] {
             assert_eq!(unused(list(&text)).0, "Defender ID", "{text}");
         }
-        // Beside another id; a user's own word decides.
+        // The same beside another id; the user's selection takes precedence.
         let other = OTHER.replace('1', "2");
         let text = format!("machineId,also\n{other},{quoted}\n");
         assert_eq!(
@@ -249,7 +249,7 @@ fn a_user_says_which_column_names_the_machines() {
         machines(by(&partly, Some("MDFID"), Some("name"))),
         [ID, "pc-2"]
     );
-    // What is in the column is checked to be what it should be.
+    // The content of a selected column is checked.
     let swapped = by(&text, Some("DeviceName"), None);
     assert!(matches!(swapped, Err(ListError::NoIds(_))), "{swapped:?}");
     assert!(matches!(
@@ -274,7 +274,7 @@ fn of_several_columns_of_ids_the_same_one_counts_each_time() {
         let found = shown("hostname,name\npc-1,pc-1.test\n", "x");
         assert_eq!(found[0].1, "pc-1.test");
     }
-    // Another list's id is not a name.
+    // The id of another kind of list is not a name.
     let found = list(&format!("id,comment\nasset-17,x\n{ID},x\n"));
     let found = found.unwrap_err();
     assert!(
@@ -296,7 +296,7 @@ fn a_column_of_row_numbers_is_one_error() {
             "{found:?}"
         );
     }
-    // An id that was cut is reported as that.
+    // A truncated id is reported as such.
     let cut = format!("id\n1\n{}\n", &ID[1..]);
     assert!(faults(&cut)[1].1.contains("39"));
     assert!(!faults(&cut)[0].1.contains("duration"));

@@ -1,4 +1,4 @@
-//! The three forms of a list, and what is not one.
+//! The three forms of a list, and text that is none of them.
 
 use super::*;
 
@@ -33,7 +33,7 @@ fn a_list_is_a_table_json_lines_or_a_machine_a_line() {
     let machines = [(3, ID), (4, "pc-1.test"), (5, OTHER)];
     let machines = machines.map(|(line, machine)| (line, machine.to_owned(), "x".to_owned()));
     assert_eq!(shown(&lines, "x"), machines);
-    // A head of one column is one; a name alone is a machine.
+    // A single heading is a header; a single name is a machine.
     assert_eq!(shown("name\npc-1.test\n", "x").len(), 1);
     assert_eq!(shown("pc-0.test\npc-1.test\n", "x").len(), 2);
 }
@@ -120,7 +120,7 @@ fn a_title_and_quoted_rows_are_one_error() {
     }
 }
 
-/// What an API answers: the first of an array is not all of them.
+/// As an API answers: the first element of an array is not the whole list.
 #[test]
 fn machines_in_a_json_array_are_an_error() {
     let array = format!("[{{\"id\":\"{ID}\"}},{{\"id\":\"{OTHER}\"}}]");

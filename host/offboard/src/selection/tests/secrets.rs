@@ -1,11 +1,11 @@
-//! A file with a secret, given by mistake.
+//! A file with a secret that is passed by mistake.
 
 use super::*;
 
 const JWT: &str = "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJhdWQiOiJodHRwczovL2FwaSJ9.c2lnbmF0dXJl";
 const CLIENT_SECRET: &str = "abc8Q~xyzXYZ0123456789abcdefABCDEF-._~ab";
 
-/// A file with a token or a password, given by mistake, is neither repeated nor looked up.
+/// A file with a token or a password is neither shown nor looked up.
 #[test]
 fn a_file_with_a_secret_is_not_repeated() {
     for secret in [
@@ -52,7 +52,7 @@ fn a_file_with_a_secret_is_not_repeated() {
                 };
                 let told = format!("{error} {faults}");
                 for part in [secret, &secret[..6], &secret[secret.len() - 6..]] {
-                    // What a JSON member is called is no value; but a token is.
+                    // The name of a JSON member is not a value, but a token in it is rejected.
                     assert!(
                         !told.contains(part) || text.contains("\":1"),
                         "{text}: {told}"
@@ -78,7 +78,7 @@ fn a_file_with_a_secret_is_not_repeated() {
     ] {
         assert!(matches!(list(&text), Err(ListError::Lines(_))), "{text}");
     }
-    // What looks like a reference to a machine is shown.
+    // Text that looks like a reference to a machine is shown.
     for (text, told) in [
         ("0123", "\"0123\""),
         ("11111111-2222-3333-4444-555555555555", "GUID"),

@@ -1,4 +1,4 @@
-//! An offboarding as the service keeps it: the machine action.
+//! The machine action of an offboarding, as the service stores it.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::timestamp::{after, ceil_to_micros, wire};
 
-/// Where an action stands. Only a fault leads to `Failed` and `TimeOut`.
+/// The status of an action. Only a fault leads to `Failed` and `TimeOut`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) enum Status {
     Pending,
@@ -25,7 +25,7 @@ impl Status {
     }
 }
 
-/// How an action ends that doesn't succeed.
+/// The final status of an action that doesn't succeed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     Failed,
@@ -41,16 +41,16 @@ impl From<End> for Status {
     }
 }
 
-/// What is unusual about the action that a call creates.
+/// The faults of the action that a call creates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Course {
     /// How long lists and reads don't show it.
     pub(crate) visible_after: Option<Duration>,
-    /// How it ends, on a device that is offline, too.
+    /// Its final status, also on an offline device.
     pub(crate) end: Option<End>,
 }
 
-/// One offboarding. Its status isn't stored but follows from the time.
+/// One offboarding. Its status isn't stored: it follows from the time.
 #[derive(Debug, Clone)]
 pub(crate) struct Action {
     pub(crate) id: Uuid,
@@ -59,14 +59,14 @@ pub(crate) struct Action {
     pub(crate) requestor: String,
     pub(crate) comment: String,
     pub(crate) created: Timestamp,
-    /// How long the device takes; `None` for one that is offline, whose action
-    /// stays pending. When the service gives up on those is unsourced.
+    /// How long the device takes; `None` for an offline device, whose action stays pending.
+    /// When the service gives up on those is unsourced.
     pub(crate) takes: Option<Duration>,
     pub(crate) course: Course,
     pub(crate) cancellation: Option<Cancellation>,
 }
 
-/// Who cancelled an action, why and when.
+/// A cancellation: the user, the comment and the time.
 #[derive(Debug, Clone)]
 pub(crate) struct Cancellation {
     pub(crate) requestor: String,
@@ -90,8 +90,8 @@ impl Action {
         if let Some(cancellation) = &self.cancellation {
             return (Status::Cancelled, cancellation.time);
         }
-        // The answer that creates an action always says `Pending`, even when
-        // actions take no time at all.
+        // The answer that creates an action always says `Pending`, even if actions take no
+        // time at all.
         if let Some(takes) = self.takes.filter(|_| now > self.created) {
             let (begun, done) = (after(self.created, takes / 2), after(self.created, takes));
             if now >= done {

@@ -1,6 +1,6 @@
 //! The operations of the API, and the permissions that each of them needs.
 
-/// One API of the service, which has its permissions and a quota of its own.
+/// One API of the service, with its own permissions and quota.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Api {
     ListMachines,
@@ -12,13 +12,13 @@ pub(crate) enum Api {
     CancelAction,
 }
 
-/// Application, tenant and API: what calls are counted for.
+/// Application, tenant and API: the key by which calls are counted.
 pub(crate) type QuotaKey = (String, String, Api);
 
 impl Api {
-    /// The roles of which an application needs one, as in Microsoft's API
-    /// documentation. (Its later pages ask for `Machine.ReadWrite.All` to read
-    /// one machine or action; the service was seen to accept both since.)
+    /// The roles of which an application needs one, as in Microsoft's API documentation. (Its
+    /// later pages require `Machine.ReadWrite.All` to read one machine or action; the service
+    /// was seen to accept both since then.)
     pub(crate) fn roles(self) -> &'static [&'static str] {
         match self {
             Self::Offboard => &["Machine.Offboard"],

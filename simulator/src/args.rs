@@ -1,4 +1,4 @@
-//! The command-line face of [`Config`].
+//! The command-line arguments for [`Config`].
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -191,7 +191,7 @@ pub struct Args {
     pub token_lifetime: Duration,
 }
 
-/// Whole seconds, with a sign before them.
+/// Whole seconds with a sign.
 fn skew(text: &str) -> Result<i64, String> {
     let (behind, amount) = match text.strip_prefix('-') {
         Some(amount) => (true, amount),

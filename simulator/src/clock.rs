@@ -1,11 +1,11 @@
-//! The one source of time.
+//! The only source of time.
 
 use std::time::Instant;
 
 use jiff::{SignedDuration, Timestamp};
 
-/// Wall-clock time that never runs backwards: actions advance and quotas slide
-/// by it, and a correction of the system's clock must not undo either.
+/// Wall-clock time that never runs backwards: it drives actions and quotas, and a correction
+/// of the system's clock must not undo either.
 #[derive(Debug)]
 pub(crate) struct Clock {
     origin: Timestamp,
@@ -13,7 +13,7 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    /// Starts `skew` seconds ahead of the system's clock; below zero behind.
+    /// Starts `skew` seconds ahead of the system's clock, or behind it if negative.
     pub(crate) fn start(skew: i64) -> Self {
         let skew = SignedDuration::from_secs(skew);
         let end = if skew.is_negative() {

@@ -1,4 +1,4 @@
-//! What a simulator is started with, as plain data.
+//! The configuration of a simulator, as plain data.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::fault::FaultPlan;
 use crate::quota::Quota;
 
-/// The largest fleet a simulator is started with.
+/// The size limit of a fleet.
 pub const MAX_MACHINES: u32 = 100_000;
 
 /// The largest page and the largest `$top`, as in Microsoft's API
@@ -20,50 +20,46 @@ pub const MAX_PAGE_SIZE: u32 = 10_000;
 /// tokens.
 pub const COMMERCIAL_RESOURCE: &str = "https://api.securitycenter.microsoft.com";
 
-/// How a simulator behaves. [`Config::default`] is a service as documented,
-/// with a fleet of 30 machines.
+/// The configuration of a simulator. [`Config::default`] is the service as documented, with a
+/// fleet of 30 machines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// Where to listen; port 0 picks a free one. Must be a loopback address.
+    /// The address to listen on; port 0 selects a free port. Must be a loopback address.
     pub listen: SocketAddr,
-    /// How many machines the fleet has, 0 to [`MAX_MACHINES`].
+    /// The number of machines in the fleet, 0 to [`MAX_MACHINES`].
     pub machines: u32,
-    /// What the fleet is drawn from: the same seed and number of machines give
-    /// the same fleet.
+    /// The random seed of the fleet: the same seed and number of machines give the same fleet.
     pub seed: u64,
-    /// How long an action takes on an online device, from `Pending` to
-    /// `Succeeded`. It is `InProgress` in the second half of that time.
+    /// The duration of an action on an online device, from `Pending` to `Succeeded`. It is
+    /// `InProgress` in the second half of that time.
     pub action_time: Duration,
-    /// What a second offboarding answers while the first isn't final.
+    /// The answer to a second offboarding while the first isn't final.
     pub on_duplicate: OnDuplicate,
-    /// What an accepted offboarding answers.
+    /// The answer to an accepted offboarding.
     pub success_status: SuccessStatus,
-    /// What goes wrong.
+    /// The faults.
     pub faults: FaultPlan,
-    /// How many calls one application of one tenant may make to one API.
+    /// The number of calls that one application of one tenant may make to one API.
     pub quota: Quota,
-    /// How many items a page of a list has at most, 1 to [`MAX_PAGE_SIZE`].
+    /// The most items on one page of a list, 1 to [`MAX_PAGE_SIZE`].
     pub page_size: u32,
-    /// What a machine list without machines answers.
+    /// The answer to a machine list without machines.
     pub empty_list: EmptyList,
-    /// Whether it speaks HTTPS, with a certificate for `127.0.0.1`, `::1` and
-    /// `localhost` of an authority that is made at start.
+    /// Whether to serve HTTPS, with a certificate for `127.0.0.1`, `::1` and `localhost` of an
+    /// authority that is created at start.
     pub tls: bool,
-    /// How far all of its clocks are ahead of the system's, in seconds; below
-    /// zero they are behind.
+    /// How far all of its clocks are ahead of the system's, in seconds; behind if negative.
     pub clock_skew: i64,
-    /// The application roles that were consented to: those in the ready token,
-    /// and in those that applications and managed identities get.
+    /// The application roles with consent: those in the ready token, and in the tokens of
+    /// applications and managed identities.
     pub roles: Vec<String>,
-    /// The delegated permissions that were consented to: those that a user's
-    /// token can have.
+    /// The delegated permissions with consent: those that a user's token can have.
     pub scopes: Vec<String>,
-    /// The resources that Entra ID knows, and that the API takes for its own
-    /// as the audience of a token. With or without a slash at their end.
+    /// The resources that Entra ID knows, and that the API accepts as the audience of a token.
+    /// With or without a trailing slash.
     pub accept_resources: Vec<String>,
-    /// The audience of the ready token. One that isn't among
-    /// [`accept_resources`](Self::accept_resources) gives a token that is
-    /// answered with 403.
+    /// The audience of the ready token. If it isn't among
+    /// [`accept_resources`](Self::accept_resources), the API answers the token with 403.
     pub audience: String,
     /// The tenant.
     pub tenant: Uuid,
@@ -72,30 +68,27 @@ pub struct Config {
     /// The application's display name, which actions show as their
     /// `requestor`.
     pub app_name: String,
-    /// The application's secret; one is made at start where there is none.
+    /// The application's secret; created at start if `None`.
     pub client_secret: Option<String>,
     /// Whether that secret has expired.
     pub secret_expired: bool,
-    /// Whether a policy blocks every sign-in, but those of managed identities,
-    /// which policies don't reach.
+    /// Whether a policy blocks every sign-in, except those of managed identities, which
+    /// policies don't cover.
     pub conditional_access: bool,
-    /// Whether an assertion signed with a certificate is good only once. Entra
-    /// ID lets it pass, and MSAL for Python sends one for ten minutes.
+    /// Whether an assertion signed with a certificate is accepted only once. Entra ID accepts
+    /// it again, and MSAL for Python reuses one for ten minutes.
     pub refuse_replayed_assertions: bool,
-    /// The user of delegated tokens, by the user principal name.
+    /// The user of delegated tokens, as a user principal name.
     pub user: String,
-    /// The device groups that a user sees, by name; `None` for all machines.
+    /// The device groups that a user can see, by name; `None` for all machines.
     pub user_groups: Option<Vec<String>>,
-    /// What a user may do besides reading.
+    /// What a user may do in addition to reading.
     pub user_role: UserRole,
-    /// How long a token is valid, in whole seconds. Microsoft's API
-    /// documentation says one hour.
+    /// The lifetime of a token, in whole seconds. Microsoft's API documentation says one hour.
     pub token_lifetime: Duration,
-    /// How long a device code is valid, in whole seconds. Entra ID's is good
-    /// for 15 minutes.
+    /// The lifetime of a device code, in whole seconds. Entra ID's is 15 minutes.
     pub device_code_lifetime: Duration,
-    /// The shortest time between two polls for a device code. Entra ID says
-    /// five seconds.
+    /// The shortest interval between two polls for a device code. Entra ID's is five seconds.
     pub device_code_interval: Duration,
 }
 
@@ -154,7 +147,7 @@ impl Config {
     }
 }
 
-/// Why a configuration can't be started.
+/// Why a configuration is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
@@ -172,10 +165,10 @@ pub enum ConfigError {
     PageSize(u32),
 }
 
-/// What a second offboarding of a machine answers while the first isn't final.
+/// The answer to a second offboarding of a machine while the first isn't final.
 ///
-/// Microsoft's API documentation is silent for offboarding; for isolation it
-/// knows both.
+/// Microsoft's API documentation doesn't describe it for offboarding; for isolation it has
+/// both answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum OnDuplicate {
     /// 200 with the pending action
@@ -184,8 +177,8 @@ pub enum OnDuplicate {
     Refuse,
 }
 
-/// What an accepted offboarding answers. Microsoft's API documentation has
-/// said both over the years, and its text of today says "200 - Created".
+/// The answer to an accepted offboarding. Microsoft's API documentation has described both
+/// over the years, and its present text says "200 - Created".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SuccessStatus {
     /// 200 OK
@@ -206,7 +199,7 @@ pub enum UserRole {
     None,
 }
 
-/// What a machine list without machines answers.
+/// The answer to a machine list without machines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum EmptyList {
     /// 200 with an empty `value`

@@ -1,5 +1,5 @@
-//! Connections that a route can break. HTTP has no word for that, so each
-//! connection comes with a switch, and the switch with each of its requests.
+//! Connections that a route can break. HTTP has no such feature, so each connection has a
+//! switch, and each of its requests has that switch, too.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,17 +17,17 @@ const WHOLE: u8 = 0;
 const CLOSED: u8 = 1;
 const RESET: u8 = 2;
 
-/// Breaks one connection: from then on no byte of it is sent.
+/// Breaks one connection: from then on, no byte of it is sent.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Switch(Arc<AtomicU8>);
 
 impl Switch {
-    /// Lets it end as if the server had nothing more to say.
+    /// Closes the connection as if the server had nothing more to send.
     pub(crate) fn close(&self) {
         self.0.store(CLOSED, Ordering::Release);
     }
 
-    /// Lets it end by a reset (RST).
+    /// Resets the connection (RST).
     pub(crate) fn reset(&self) {
         self.0.store(RESET, Ordering::Release);
     }
@@ -52,13 +52,13 @@ impl Connection {
         }
     }
 
-    /// What breaks this connection.
+    /// The switch that breaks this connection.
     pub(crate) fn switch(&self) -> Switch {
         self.switch.clone()
     }
 
-    /// The stream, while the connection is whole. The error makes the server
-    /// let go of the connection, which closes it.
+    /// The stream, unless the connection is broken. The error makes the server drop the
+    /// connection, which closes it.
     fn whole(&mut self) -> io::Result<Pin<&mut TcpStream>> {
         match self.switch.state() {
             WHOLE => Ok(Pin::new(&mut self.stream)),
@@ -70,7 +70,7 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         if self.switch.state() == RESET {
-            // Where the system refuses it, it is a close like any other.
+            // If the system refuses this, the connection is closed instead of reset.
             let _ = self.stream.set_zero_linger();
         }
     }
@@ -116,7 +116,7 @@ impl AsyncWrite for Connection {
     }
 }
 
-/// Accepts connections of plain HTTP.
+/// Accepts plain HTTP connections.
 pub(crate) struct PlainListener(pub(crate) TcpListener);
 
 impl Listener for PlainListener {

@@ -1,4 +1,4 @@
-//! The service's refusals and the body it wraps them in.
+//! The service's refusals, and their bodies.
 
 use axum::Json;
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
@@ -7,9 +7,9 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use uuid::Uuid;
 
-/// One row of the service's error table, with its text. Codes and statuses are
-/// Microsoft's API documentation's; the texts, which "may change without
-/// notice", are the simulator's own unless an item says otherwise.
+/// A row of the service's error table, with its text. Codes and statuses are those of
+/// Microsoft's API documentation. The texts, which "may change without notice", are the
+/// simulator's own unless an item says otherwise.
 #[derive(Debug)]
 pub(crate) struct ServiceError {
     status: StatusCode,
@@ -68,8 +68,8 @@ impl ServiceError {
         )
     }
 
-    /// Code and text as clients match them for isolation; that offboarding
-    /// uses them too is unsourced.
+    /// Code and text as clients match them for isolation. That offboarding uses them, too, is
+    /// unsourced.
     pub(crate) fn already_exists() -> Self {
         Self::new(
             StatusCode::BAD_REQUEST,
@@ -100,8 +100,7 @@ impl ServiceError {
         Self::new(StatusCode::NOT_FOUND, "ResourceNotFound", message)
     }
 
-    /// An answer that a fault plan asks for. Codes that the documented table
-    /// doesn't have are unsourced.
+    /// An answer that a fault plan defines. Codes outside the documented table are unsourced.
     pub(crate) fn fault(status: StatusCode, retry_after: Option<u64>) -> Self {
         let code = match status {
             StatusCode::UNAUTHORIZED => "Unauthorized",
@@ -150,7 +149,7 @@ impl IntoResponse for ServiceError {
     }
 }
 
-/// Says when to come back, in seconds.
+/// Sets the retry-after, in seconds.
 pub(crate) fn set_retry_after(response: &mut Response, seconds: Option<u64>) {
     if let Some(seconds) = seconds {
         response
@@ -159,8 +158,8 @@ pub(crate) fn set_retry_after(response: &mut Response, seconds: Option<u64>) {
     }
 }
 
-/// In the activity-id shape that was observed, rather than the GUID of the
-/// documentation: a client that parses GUIDs must fail here, not in production.
+/// An activity id in the format that was observed, not the GUID of the documentation: a client
+/// that parses GUIDs must fail here, not in production.
 fn tracking_id() -> String {
     let [trace, span] = [Uuid::new_v4(), Uuid::new_v4()].map(|id| id.simple().to_string());
     format!("|00-{trace}-{:.16}-01.", span)

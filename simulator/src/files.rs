@@ -1,4 +1,4 @@
-//! The files that the command reads and writes as it starts.
+//! The files that the command reads and writes at start.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -11,7 +11,7 @@ use crate::entra::FederatedRequest;
 use crate::serve_error::ServeError;
 use crate::simulator::Simulator;
 
-/// Where they are.
+/// The paths of the files.
 pub(crate) struct Files {
     token: Option<PathBuf>,
     federated_token: Option<PathBuf>,
@@ -19,11 +19,11 @@ pub(crate) struct Files {
     certificates: Vec<PathBuf>,
 }
 
-/// The certificate of the authority, on disk.
+/// The file of the authority's certificate.
 pub(crate) enum AuthorityFile {
-    /// Where the user wants it.
+    /// At the user's path.
     Named(PathBuf),
-    /// Gone with this value.
+    /// Removed when this is dropped.
     Temporary(NamedTempFile),
 }
 
@@ -46,7 +46,7 @@ impl Files {
         }
     }
 
-    /// Reads those that are read and writes those that are written.
+    /// Reads the input files and writes the output files.
     pub(crate) fn exchange(
         self,
         simulator: &Simulator,
@@ -103,7 +103,7 @@ fn write_private(path: &Path, token: &str) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;
-    // One that was there before may be open to others.
+    // An existing file may be readable by others.
     #[cfg(unix)]
     file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
     file.write_all(token.as_bytes())

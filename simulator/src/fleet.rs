@@ -1,10 +1,9 @@
-//! The machines there are.
+//! The machines of the fleet.
 //!
-//! Every third machine, the first included, is one that offboards: online,
-//! supported, and saying so in its record. What stands between is everything
-//! that goes wrong in a real tenant. No record says `Onboarded` and `Active`
-//! on Windows 10 or 11 without being such a machine, so a playbook that
-//! chooses by those three can trust them.
+//! Every third machine, including the first, offboards successfully: it is online and
+//! supported, and its record says so. The machines between them have the problems of a real
+//! tenant. No record says `Onboarded` and `Active` on Windows 10 or 11 without being such a
+//! machine, so a playbook can select by these three properties.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -23,15 +22,14 @@ use crate::timestamp::{before, wire};
 
 const DAY: u64 = 24 * 60 * 60;
 
-/// One machine, which never changes: an offboarding only shows in its actions
-/// (the service reports the device `Inactive` after seven days), and tags are
-/// kept apart.
+/// One machine, which never changes: an offboarding only shows in its actions (the service
+/// reports the device as `Inactive` after seven days), and tags are stored separately.
 #[derive(Debug)]
 pub(crate) struct Device {
     pub(crate) machine: Machine,
     pub(crate) online: bool,
     pub(crate) support: Support,
-    /// The record as JSON, made once for every list that shows it.
+    /// The record as JSON, created once for all lists.
     pub(crate) row: Map<String, Value>,
 }
 
@@ -43,8 +41,8 @@ pub(crate) struct Fleet {
 }
 
 impl Fleet {
-    /// A fleet as of `started`, to which its times are relative. A smaller
-    /// fleet of the same seed is the beginning of a larger one.
+    /// A fleet at `started`, to which its times are relative. A smaller fleet with the same
+    /// seed is the beginning of a larger one.
     pub(crate) fn new(machines: u32, seed: u64, started: Timestamp) -> Self {
         let devices: Vec<Device> = (0..machines)
             .map(|index| device(seed, index, started))
@@ -78,8 +76,8 @@ impl Fleet {
         self.devices.get(*self.by_id.get(id)?)
     }
 
-    /// The record of that name which was seen last. Which one the service
-    /// picks among several is unsourced.
+    /// The record with this name that was seen last. Which one the service selects among
+    /// several is unsourced.
     pub(crate) fn by_name(&self, name: &str) -> Option<&Device> {
         self.devices.get(*self.by_name.get(name)?)
     }
@@ -99,9 +97,9 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Which profile a machine has, and the index that its name comes from: a
-/// replaced record has the name of the ready machine that follows it, so that
-/// a client that takes the first match takes the wrong machine.
+/// The profile of a machine, and the index from which its name is derived: a replaced record
+/// has the name of the ready machine that follows it, so that a client that uses the first
+/// match uses the wrong machine.
 fn plan(index: u32) -> (Profile, u32) {
     let group = index / 3;
     let cycle = usize::try_from(group).unwrap_or_default() % COMPANIONS.len();
@@ -124,8 +122,8 @@ fn plan(index: u32) -> (Profile, u32) {
 fn device(seed: u64, index: u32, started: Timestamp) -> Device {
     let (profile, named_by) = plan(index);
     let mut draw = Draw(ChaCha8Rng::from_seed(digest("machine", seed, index)));
-    // What belongs to the device and not to the record is drawn from the index
-    // that names it.
+    // Properties of the device, not of the record, are drawn from the index that determines
+    // its name.
     let mut identity = Draw(ChaCha8Rng::from_seed(digest("identity", seed, named_by)));
 
     let name = name(&mut identity, profile.form, named_by);
@@ -246,7 +244,7 @@ fn name(identity: &mut Draw, form: Form, index: u32) -> String {
             let role = identity.pick(&["app", "db", "dc", "file", "web"]);
             format!("{place}-{role}-{index:05}.dc.contoso.test")
         }
-        // Phones report what their owners called them.
+        // Phones report the name that their owner chose.
         Form::Phone => format!(
             "{}'s phone {index:05}",
             identity.pick(&["Ana", "Ben", "Cleo", "Dev"])
@@ -262,13 +260,13 @@ fn processor((platform, ..): System) -> &'static str {
     }
 }
 
-/// Draws from a generator whose output is fixed for ever, so that a fleet
-/// stays the same across versions of this program.
+/// Draws from a generator whose output never changes, so that a fleet stays the same across
+/// versions of this program.
 struct Draw(ChaCha8Rng);
 
 impl Draw {
-    /// 0 to `limit`, exclusive; `limit` must be above zero. The bias of the
-    /// remainder doesn't matter here.
+    /// 0 to `limit`, exclusive; `limit` must be above zero. The modulo bias doesn't matter
+    /// here.
     fn below(&mut self, limit: u64) -> u64 {
         self.0.next_u64() % limit
     }

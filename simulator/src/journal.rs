@@ -1,4 +1,4 @@
-//! Everything the simulator was sent, in the order it arrived.
+//! All requests to the simulator, in the order in which they arrived.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -13,32 +13,32 @@ use crate::timestamp::wire;
 
 const REDACTED: &str = "[redacted]";
 
-/// The parameters of token requests that are secrets.
+/// The parameters of token requests that are secret.
 const SECRETS: [&str; 6] = [
     "client_secret",
     "client_assertion",
     "refresh_token",
     "device_code",
-    // What MSAL calls a device code besides.
+    // MSAL's second name for a device code.
     "code",
     "password",
 ];
 
-/// How much of a body is kept, in characters.
+/// The part of a body that is kept, in characters.
 const BODY_LIMIT: usize = 8 * 1024;
 
-/// One request, and the status it was answered with.
+/// One request, and the status of its answer.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Entry {
     method: String,
     path: String,
-    /// Null until it is answered, and for ever if the client left before or
-    /// the connection was dropped.
+    /// Null until it is answered; it stays null if the client left before or the connection
+    /// was dropped.
     status: Option<u16>,
     headers: Map<String, Value>,
     time: String,
     body: String,
-    /// The rules of the fault plan that it met.
+    /// The rules of the fault plan that applied.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     faults: Vec<String>,
 }
@@ -46,7 +46,7 @@ pub(crate) struct Entry {
 #[derive(Debug, Default)]
 pub(crate) struct Journal(Mutex<Vec<Entry>>);
 
-/// Where a request stands in the journal.
+/// The position of a request in the journal.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Position(usize);
 
@@ -87,8 +87,8 @@ impl Journal {
         body: &[u8],
     ) {
         let text = String::from_utf8_lossy(body);
-        // Everywhere else than at the API, secrets may come in the body, and
-        // only of a form it is known where.
+        // Outside the API, bodies may contain secrets, and only in a form their position is
+        // known.
         let kept = if uri.path() == "/api" || uri.path().starts_with("/api/") || body.is_empty() {
             text.into_owned()
         } else if is_form(headers) {
@@ -118,7 +118,7 @@ impl Journal {
     }
 }
 
-/// A form or a query as it was sent, but for the values that are secrets.
+/// A form or a query as it was sent, except the values of secrets.
 fn without_secrets(form: &str) -> String {
     let shown = form.split('&').map(|parameter| {
         let name = form_urlencoded::parse(parameter.as_bytes())

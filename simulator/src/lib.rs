@@ -1,18 +1,15 @@
-//! A simulator of Microsoft Defender for Endpoint, as far as taking devices
-//! out of it needs the service: the machine and machine-action routes, with
-//! their bodies, errors, permissions and quotas, over real HTTP or HTTPS. And
-//! of Entra ID, as far as signing in to it goes: an application with a secret,
-//! a certificate or an identity provider that it trusts, a user with a device
-//! code, and managed identities.
+//! A simulator of Microsoft Defender for Endpoint, limited to what offboarding needs: the
+//! machine and machine action routes, with their bodies, errors, permissions and quotas, over
+//! real HTTP or HTTPS. It also simulates the part of Entra ID that is needed to sign in: an
+//! application with a secret, a certificate or a trusted identity provider, a user with a
+//! device code, and managed identities.
 //!
-//! It exists so that `offboard` can be tried, and playbooks written, with no
-//! tenant. It therefore refuses what the service would refuse. Where
-//! Microsoft's API documentation is silent, the choice made here is marked
-//! *unsourced* on the item that makes it.
+//! It allows users to try `offboard`, and to write playbooks, without a tenant. It therefore
+//! refuses what the service would refuse. If Microsoft's API documentation does not describe a
+//! behaviour, the choice made here is marked *unsourced* on the item that makes it.
 //!
-//! The server only ever listens on a loopback address: it gives a token to
-//! its caller and shows, under `/_simulator`, everything it received except
-//! secrets.
+//! The server only listens on a loopback address: it gives a token to its caller and shows,
+//! under `/_simulator`, everything it received except secrets.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), offboard_simulator::StartError> {

@@ -1,28 +1,28 @@
-//! A machine as the service shows it, and as it truly is.
+//! A machine as the service reports it, and its true state.
 
 use std::ops::Deref;
 
 use serde::Serialize;
 use uuid::Uuid;
 
-/// A machine record. Serialized, it is the entity of `GET /api/machines`: the
-/// documented properties and those that the service returns besides, in one
-/// fixed order (which is unsourced).
+/// A machine record. Serialized, it is the entity of `GET /api/machines`: the documented
+/// properties and the others that the service returns, in one fixed order (which is
+/// unsourced).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Machine {
     /// The record's id, 40 lower-case hexadecimal digits.
     pub id: String,
-    /// The record this one was merged into. Not documented.
+    /// The record that this one was merged into. Not documented.
     pub merged_into_machine_id: Option<String>,
-    /// Whether the service takes it for a duplicate. Not documented.
+    /// Whether the service considers it a duplicate. Not documented.
     pub is_potential_duplication: bool,
     /// Whether it is excluded from vulnerability management. Not documented.
     pub is_excluded: bool,
     /// Why it is excluded. Not documented.
     pub exclusion_reason: Option<String>,
-    /// The device's name, mostly fully qualified; several records can share
-    /// one, and a phone's needn't be a DNS name.
+    /// The device's name, mostly fully qualified. Several records can share one, and a phone's
+    /// name need not be a DNS name.
     pub computer_dns_name: String,
     /// When the service first saw it, as the service writes times.
     pub first_seen: String,
@@ -30,15 +30,15 @@ pub struct Machine {
     pub last_seen: String,
     /// The operating system, an open set: `Windows11`, `macOS`, `Linux` …
     pub os_platform: String,
-    /// Null where seen. Not documented.
+    /// Null in every observed record. Not documented.
     pub os_version: Option<String>,
     /// The processor, such as `x64`.
     pub os_processor: String,
     /// The marketing version, such as `1607` or `23H2`.
     pub version: String,
-    /// The address in its own network.
+    /// The address in its local network.
     pub last_ip_address: Option<String>,
-    /// The address it showed to the internet.
+    /// The address on the internet.
     pub last_external_ip_address: Option<String>,
     /// The sensor's version. Not documented.
     pub agent_version: Option<String>,
@@ -61,7 +61,7 @@ pub struct Machine {
     pub is_aad_joined: bool,
     /// The Entra device id. Records of one device share it.
     pub aad_device_id: Option<Uuid>,
-    /// Tags that people put on it.
+    /// The tags that users set.
     pub machine_tags: Vec<String>,
     /// The antivirus' state. Not documented.
     pub defender_av_status: String,
@@ -69,15 +69,15 @@ pub struct Machine {
     pub onboarding_status: String,
     /// `32-bit` or `64-bit`.
     pub os_architecture: String,
-    /// What manages it. Not documented.
+    /// The management system. Not documented.
     pub managed_by: String,
-    /// How that went. Not documented.
+    /// The status of that management. Not documented.
     pub managed_by_status: String,
     /// Its network interfaces.
     pub ip_addresses: Vec<IpAddress>,
-    /// What a cloud says of its virtual machine. Not documented.
+    /// The cloud's data about its virtual machine. Not documented.
     pub vm_metadata: Option<VmMetadata>,
-    /// The device it belongs to. Not documented.
+    /// The device that it belongs to. Not documented.
     pub parent_device: Option<String>,
 }
 
@@ -93,8 +93,7 @@ pub struct IpAddress {
     pub operational_status: String,
 }
 
-/// A cloud's data of the virtual machine that a [`Machine`] is. Its shape is
-/// unsourced.
+/// The cloud's data about the virtual machine of a [`Machine`]. Its format is unsourced.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct VmMetadata {
@@ -104,21 +103,21 @@ pub struct VmMetadata {
     pub cloud_provider: String,
     /// The resource in that cloud.
     pub resource_id: String,
-    /// The subscription that pays for it.
+    /// The subscription that is billed.
     pub subscription_id: Uuid,
 }
 
-/// A machine's true state: its record and what no API of the service tells.
+/// A machine's true state: its record, and data that no API of the service returns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MachineTruth {
-    /// The record, as the service shows it.
+    /// The record, as the service reports it.
     #[serde(flatten)]
     pub machine: Machine,
-    /// Whether the device answers, so that actions on it advance.
+    /// Whether the device is online, so that actions on it advance.
     pub online: bool,
-    /// Whether the platform and the client's version can be offboarded. Says
-    /// nothing about whether the device is onboarded.
+    /// Whether the platform and the client's version can be offboarded, regardless of whether
+    /// the device is onboarded.
     pub supported: bool,
     /// Whether an offboarding of it has succeeded.
     pub offboarded: bool,
@@ -126,8 +125,7 @@ pub struct MachineTruth {
     pub pending_action_id: Option<Uuid>,
 }
 
-/// The truth about a machine includes its record: `truth.id` is
-/// `truth.machine.id`.
+/// Allows access to the record's fields: `truth.id` is `truth.machine.id`.
 impl Deref for MachineTruth {
     type Target = Machine;
 

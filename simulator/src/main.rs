@@ -1,4 +1,4 @@
-//! The simulator as a command of its own.
+//! The command of the simulator.
 
 use std::error::Error;
 use std::process::ExitCode;

@@ -1,6 +1,5 @@
-//! The simulator's own routes, which show what no API of the service reports.
-//! They need no token: only local processes reach them, and nothing here is
-//! real.
+//! The simulator's own routes, which show data that no API of the service reports. They need
+//! no token: only local processes can reach them, and all data is simulated.
 
 use std::sync::Arc;
 
@@ -29,7 +28,7 @@ pub(crate) fn router() -> Router<Arc<Service>> {
         .route(&format!("{ROOT}/machines/{{id}}"), get(machine))
 }
 
-/// Whether a path is one of the simulator's own, which aren't recorded.
+/// Whether a path is one of the simulator's own routes, which aren't recorded.
 pub(crate) fn is_own(path: &str) -> bool {
     path.strip_prefix(ROOT)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -51,7 +50,7 @@ async fn device_codes(State(service): State<Arc<Service>>) -> Json<Vec<CodeShown
     Json(service.entra.devices.list())
 }
 
-/// What an administrator's pages would show of the application.
+/// The application's data, as an administrator's portal would show it.
 async fn application(State(service): State<Arc<Service>>) -> Json<Value> {
     let (config, entra) = (&service.config, &service.entra);
     Json(json!({

@@ -1,25 +1,25 @@
-//! The kinds of device a fleet is made of.
+//! The kinds of device in a fleet.
 
-/// What one kind of device looks like, and whether it answers.
+/// The properties of one kind of device, and whether it is online.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Profile {
     pub(crate) systems: &'static [System],
     pub(crate) onboarding: &'static str,
     pub(crate) health: &'static str,
     pub(crate) online: bool,
-    /// How many days ago it was last seen, from and to; `(0, 0)` is within the
-    /// day, as the daily report of a device that works.
+    /// The range of days since it was last seen; `(0, 0)` is within the last day, as for a
+    /// working device that reports daily.
     pub(crate) unseen_days: (u64, u64),
     pub(crate) form: Form,
-    /// Whether it is the record that a ready device left behind when it was
-    /// onboarded again, and so shares that device's name.
+    /// Whether it is the old record of a ready device that was onboarded again, and so has
+    /// that device's name.
     pub(crate) replaced: bool,
 }
 
 /// An operating system: platform, version, build.
 pub(crate) type System = (&'static str, &'static str, Option<i64>);
 
-/// What kind of thing it is, which its name and addresses follow.
+/// The form of device, which determines its name and addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
     Client,
@@ -35,8 +35,8 @@ const RECENT_WINDOWS: &[System] = &[
     ("Windows10", "21H2", Some(19044)),
 ];
 
-/// Offboards successfully, and says so: `Onboarded`, `Active`, `Windows10` or
-/// `Windows11`. No other profile may look like this.
+/// Offboards successfully, and its record says so: `Onboarded`, `Active`, `Windows10` or
+/// `Windows11`. No other profile may have all three.
 pub(crate) const READY: Profile = Profile {
     systems: RECENT_WINDOWS,
     onboarding: "Onboarded",
@@ -157,8 +157,8 @@ const NETWORK: Profile = Profile {
     ..UNCLEAR
 };
 
-/// What follows each ready machine, two by two, over and over. The two
-/// [`REPLACED`] beside each other make a name that three records share.
+/// The machines after each ready machine, two at a time, repeated. Two adjacent [`REPLACED`]
+/// result in a name that three records share.
 pub(crate) const COMPANIONS: &[[Profile; 2]] = &[
     [MAC, STALE],
     [REPLACED, SERVER],

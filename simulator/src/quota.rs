@@ -1,4 +1,4 @@
-//! The service's call limits, over sliding windows.
+//! The service's call limits, in sliding windows.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -10,24 +10,23 @@ use jiff::Timestamp;
 
 use crate::timestamp::after;
 
-/// The limits that hold together for one application of one tenant on one API.
+/// The limits for one application of one tenant on one API, which all apply.
 ///
-/// Its text is `CALLS/TIME` pairs with commas between, or `none`. The default,
-/// `100/60s,1500/1h`, is what Microsoft's API documentation states for each
-/// API; that it is counted for each application and tenant is a Microsoft
-/// engineer's answer in an issue.
+/// Its text consists of `CALLS/TIME` pairs with commas between, or is `none`. The default,
+/// `100/60s,1500/1h`, is what Microsoft's API documentation states for each API. That it is
+/// counted for each application and tenant is a Microsoft engineer's answer in an issue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quota {
-    /// All of these hold; none at all means no limit.
+    /// The limits, which all apply. Empty means no limit.
     pub limits: Vec<Limit>,
 }
 
-/// So many calls in so much time.
+/// A number of calls in a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
     /// Calls in the window, at least 1.
     pub calls: u32,
-    /// The window's length, above zero.
+    /// The length of the window, above zero.
     pub window: Duration,
 }
 
@@ -91,7 +90,7 @@ impl fmt::Display for Quota {
         for (index, limit) in self.limits.iter().enumerate() {
             let comma = if index == 0 { "" } else { "," };
             let seconds = limit.window.as_secs();
-            // The documented text says 60s, which humantime would write as 1m.
+            // The documented text has 60s, which humantime would write as 1m.
             if limit.window.subsec_nanos() == 0 && seconds < 3600 {
                 write!(f, "{comma}{}/{seconds}s", limit.calls)?;
             } else {
@@ -128,14 +127,14 @@ impl<K: Eq + Hash> Meter<K> {
         }
     }
 
-    /// Counts a call at `now`, or says after how many seconds, rounded up, one will be admitted. A
-    /// refused call isn't counted: otherwise what it was told would be wrong.
+    /// Counts a call at `now`, or returns after how many seconds, rounded up, one will be
+    /// admitted. A refused call isn't counted: otherwise that time would be wrong.
     pub(crate) fn admit(&mut self, key: K, now: Timestamp) -> Result<(), u64> {
         if self.quota.limits.is_empty() {
             return Ok(());
         }
         let calls = self.calls.entry(key).or_default();
-        // Who asked for the time first needn't come here first.
+        // Concurrent calls may arrive here in another order than they read the clock (a race).
         let now = calls.back().map_or(now, |last| now.max(*last));
         while calls
             .front()

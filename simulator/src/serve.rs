@@ -1,5 +1,5 @@
-//! The simulator as a command: one line for programs, hints for people, and
-//! then it runs until it is told to stop.
+//! The command: it prints one line for programs and hints for users, then runs until it is
+//! stopped.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -32,23 +32,22 @@ struct Ready<'a> {
 
 /// Runs a simulator until Ctrl-C or SIGTERM, unless the caller had them ignored.
 ///
-/// Writes one line to standard output as soon as it answers: a JSON object
-/// with `apiRoot` and `token`; with `authority`, `tenantId`, `clientId` and
-/// `clientSecret` to sign in; with `caFile` where it speaks HTTPS; and with
-/// `identityEndpoint` and `identityHeader` of the managed identities. Hints go
-/// to standard error, unless `quiet`.
+/// Writes one line to standard output as soon as it answers: a JSON object with `apiRoot` and
+/// `token`; with `authority`, `tenantId`, `clientId` and `clientSecret` to sign in; with
+/// `caFile` if it serves HTTPS; and with `identityEndpoint` and `identityHeader` of the
+/// managed identities. Hints go to standard error, unless `quiet`.
 ///
 /// # Errors
 ///
-/// When it can't start, can't write the line or can't wait for signals.
+/// The simulator can't start, can't write the line or can't wait for signals.
 pub async fn serve(args: Args, quiet: bool) -> Result<(), ServeError> {
-    // Before the line is written: its reader may send a signal at once.
+    // Before the line is written, because its reader may send a signal at once (a race).
     let stopped = stop_signal().map_err(ServeError::Signals)?;
     let files = Files::of(&args);
     let config = Config::from(args);
     let (machines, seed) = (config.machines, config.seed);
     let simulator = Simulator::start(config).await?;
-    // Removed when this is dropped, if it is a temporary one.
+    // A temporary file is removed when this is dropped.
     let authority_file = files.exchange(&simulator)?;
     announce(&Ready {
         api_root: simulator.api_root(),
@@ -78,7 +77,7 @@ fn announce(ready: &Ready<'_>) -> io::Result<()> {
     out.flush()
 }
 
-/// A closed standard error is no reason to end.
+/// Writes hints. A closed standard error doesn't end the simulator.
 fn hint(root: &str, authority: Option<&Path>, machines: u32, seed: u64) {
     let trust = authority.map_or_else(String::new, |path| format!(" --cacert {}", path.display()));
     let _ = write!(

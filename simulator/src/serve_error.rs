@@ -1,4 +1,4 @@
-//! Why the simulator as a command fails.
+//! Errors of the command.
 
 use std::io;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::entra::{CertificateError, KeyError};
 use crate::simulator::StartError;
 
-/// Why the command ended other than by a signal.
+/// Why the command ended without a signal.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServeError {
@@ -23,7 +23,7 @@ pub enum ServeError {
     /// The application's certificate couldn't be read.
     #[error("can't read the certificate in {0}")]
     CertificateFile(PathBuf, #[source] io::Error),
-    /// The application's certificate isn't one that can be registered.
+    /// The application's certificate can't be registered.
     #[error("can't register the certificate in {0}")]
     Certificate(PathBuf, #[source] CertificateError),
     /// The other identity provider can't issue an assertion.

@@ -24,7 +24,7 @@ pub(crate) struct Service {
     pub(crate) entra: Entra,
     pub(crate) journal: Journal,
     pub(crate) faults: Faults,
-    /// Scheme, host and port, as the server itself knows them.
+    /// Scheme, host and port, as the server itself uses them.
     pub(crate) origin: String,
     pub(crate) meter: Mutex<Meter<QuotaKey>>,
 }
@@ -45,8 +45,8 @@ impl Service {
         })
     }
 
-    /// Scheme, host and port as the client knows them: links must lead back
-    /// the way it came, which can be a forwarded port.
+    /// Scheme, host and port as the client uses them: links must use the client's address,
+    /// which can be a forwarded port.
     pub(crate) fn origin_for(&self, headers: &HeaderMap) -> String {
         let host = headers.get(HOST).and_then(|host| host.to_str().ok());
         match host.and_then(|host| host.parse::<Authority>().ok()) {

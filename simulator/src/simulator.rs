@@ -28,7 +28,7 @@ use crate::routes::router;
 use crate::service::Service;
 use crate::tls::{Tls, TlsError, TlsListener};
 
-/// How long requests under way may take to end when the simulator stops.
+/// How long requests in flight may take when the simulator stops.
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// A running simulator. It stops when this is dropped.
@@ -43,7 +43,7 @@ pub struct Simulator {
     server: JoinHandle<io::Result<()>>,
 }
 
-/// Without the token.
+/// Prints everything except the token.
 impl fmt::Debug for Simulator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Simulator")
@@ -59,16 +59,16 @@ pub enum StartError {
     /// The configuration is out of range.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The key that signs tokens can't be made.
+    /// The key that signs tokens can't be created.
     #[error(transparent)]
     Key(#[from] KeyError),
     /// HTTPS can't be set up.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// The address can't be listened on.
+    /// Listening on the address fails.
     #[error("can't listen on {address}")]
     Listen {
-        /// The address that was asked for.
+        /// The requested address.
         address: SocketAddr,
         /// The operating system's reason.
         source: io::Error,
@@ -76,13 +76,13 @@ pub enum StartError {
 }
 
 impl Simulator {
-    /// Starts a server on the current tokio runtime. It answers as soon as
-    /// this returns.
+    /// Starts a server on the current tokio runtime. It answers as soon as this function
+    /// returns.
     ///
     /// # Errors
     ///
-    /// When the configuration is out of range, asks for an address that isn't
-    /// loopback, the address can't be listened on, or no key can be made.
+    /// The configuration is out of range, the address isn't loopback or can't be listened on,
+    /// or a key can't be created.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         config.validate()?;
         let listen = |source| StartError::Listen {
@@ -132,7 +132,7 @@ impl Simulator {
         &self.token
     }
 
-    /// Makes another token, valid from now.
+    /// Issues another token, valid from now.
     #[must_use]
     pub fn issue_token(&self, claims: TokenRequest) -> String {
         let now = self.service.clock.now();
@@ -145,8 +145,8 @@ impl Simulator {
         &self.service.origin
     }
 
-    /// The certificate of the authority that issued the server's, as PEM, where
-    /// it speaks HTTPS.
+    /// The certificate of the authority that issued the server's certificate, as PEM; `None`
+    /// without HTTPS.
     #[must_use]
     pub fn authority_certificate(&self) -> Option<&str> {
         self.authority_certificate.as_deref()
@@ -176,36 +176,35 @@ impl Simulator {
         &self.identity_endpoint
     }
 
-    /// What that endpoint wants in its `X-IDENTITY-HEADER`.
+    /// The value that the endpoint requires in `X-IDENTITY-HEADER`.
     #[must_use]
     pub fn identity_header(&self) -> &str {
         &self.service.entra.identity_header
     }
 
-    /// The managed identities: the system's, and one that a user made.
+    /// The managed identities: the system-assigned one, and the user-assigned one.
     #[must_use]
     pub fn managed_identities(&self) -> &[ManagedIdentity; 2] {
         &self.service.entra.identities
     }
 
-    /// Makes an assertion of the other identity provider, valid for ten
-    /// minutes.
+    /// Issues an assertion of the other identity provider, valid for ten minutes.
     ///
     /// # Errors
     ///
-    /// When that provider's key can't be made.
+    /// That provider's key can't be created.
     pub fn federated_token(&self, request: &FederatedRequest) -> Result<String, KeyError> {
         let now = self.service.clock.now();
         self.service.entra.federation.assertion(request, now)
     }
 
-    /// Takes the application's secret away.
+    /// Removes the application's secret.
     pub fn revoke_secret(&self) {
         self.service.entra.application.revoke_secret();
     }
 
-    /// Revokes all access tokens issued so far, the ready one included: the API
-    /// answers them with 401. Refresh tokens stay good.
+    /// Revokes all access tokens issued so far, including the ready token: the API answers
+    /// them with 401. Refresh tokens stay valid.
     pub fn revoke_tokens(&self) {
         self.service.entra.tokens.revoke_all();
     }
@@ -215,9 +214,8 @@ impl Simulator {
         self.service.entra.refresh_tokens.revoke_all();
     }
 
-    /// Changes the roles that were consented to, for tokens issued from now on.
-    /// [`issue_token`](Self::issue_token) stays with those of the
-    /// configuration.
+    /// Changes the roles with consent, for tokens issued from now on.
+    /// [`issue_token`](Self::issue_token) still uses those of the configuration.
     pub fn set_roles<I>(&self, roles: I)
     where
         I: IntoIterator,
@@ -227,8 +225,8 @@ impl Simulator {
         self.service.entra.application.set_roles(roles);
     }
 
-    /// From now on this plan says what goes wrong. Its rules count from 1, even
-    /// if it is the same as before; calls under way keep what they met.
+    /// Replaces the fault plan. Its rules count from 1, even if it is the same plan. Calls in
+    /// flight keep their faults.
     pub fn set_faults(&self, plan: FaultPlan) {
         self.service.faults.replace(plan);
     }
@@ -237,25 +235,25 @@ impl Simulator {
     ///
     /// # Errors
     ///
-    /// When the text has no certificate, or its key isn't RSA.
+    /// The text has no certificate, or its key isn't RSA.
     pub fn register_certificate(&self, pem: &str) -> Result<(), CertificateError> {
         self.service.entra.application.register_certificate(pem)
     }
 
-    /// How many access tokens Entra ID's routes have issued.
+    /// The number of access tokens that Entra ID's routes have issued.
     #[must_use]
     pub fn issued_tokens(&self) -> IssuedTokens {
         self.service.entra.issued.read()
     }
 
-    /// Approves a device code, by what the person would have typed. Gives
-    /// whether there was such a code, undecided and not expired.
+    /// Approves a device code, by its user code. Returns whether the code existed, undecided
+    /// and not expired.
     pub fn approve_device_code(&self, user_code: &str) -> bool {
         self.decide(user_code, Decision::Approved)
     }
 
-    /// Declines a device code, as [`approve_device_code`](Self::approve_device_code)
-    /// approves it.
+    /// Declines a device code. Arguments and result are those of
+    /// [`approve_device_code`](Self::approve_device_code).
     pub fn decline_device_code(&self, user_code: &str) -> bool {
         self.decide(user_code, Decision::Declined)
     }
@@ -271,8 +269,7 @@ impl Simulator {
         self.service.state.truths(self.service.clock.now())
     }
 
-    /// Stops listening and waits, for two seconds at most, for the requests under
-    /// way.
+    /// Stops listening and waits, for at most two seconds, for requests in flight.
     pub async fn stop(self) {
         let Self {
             stop, mut server, ..
@@ -296,7 +293,7 @@ where
 {
     let routes = router(service).into_make_service_with_connect_info::<Switch>();
     let server = axum::serve(listener, routes).with_graceful_shutdown(async {
-        // An error means that the sender was dropped: the same wish.
+        // An error means that the sender was dropped, which also stops the server.
         let _ = stopped.await;
     });
     tokio::spawn(server.into_future())

@@ -1,5 +1,5 @@
-//! What has been asked of the fleet: all actions, behind one lock, so that of
-//! concurrent offboardings of one machine exactly one is carried out.
+//! The actions of the fleet, behind one lock, which prevents a race: of concurrent
+//! offboardings of one machine, exactly one is carried out.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -30,7 +30,7 @@ pub(crate) struct State {
 struct Actions {
     in_order: Vec<Action>,
     by_id: HashMap<Uuid, usize>,
-    /// Of each machine, its actions in order.
+    /// The actions of each machine, in order.
     by_machine: HashMap<String, Vec<usize>>,
 }
 
@@ -47,7 +47,7 @@ impl Actions {
         self.in_order.get(*self.by_id.get(&id)?)
     }
 
-    /// Only the last action of a machine can be one that isn't final.
+    /// Only the last action of a machine can be non-final.
     fn pending(&self, machine: &str, now: Timestamp) -> Option<&Action> {
         self.of_machine(machine)
             .last()
@@ -65,15 +65,15 @@ impl Actions {
     }
 }
 
-/// An offboarding that was accepted.
+/// An accepted offboarding.
 #[derive(Debug)]
 pub(crate) enum Offboarding {
     Created(ActionBody),
-    /// One was pending already, and is answered again.
+    /// One was already pending, and is returned again.
     Pending(ActionBody),
 }
 
-/// Why an offboarding isn't accepted.
+/// Why an offboarding is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum OffboardRefusal {
     UnknownMachine,
@@ -83,15 +83,15 @@ pub(crate) enum OffboardRefusal {
     AlreadyPending,
 }
 
-/// Why a cancellation isn't accepted.
+/// Why a cancellation is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CancelRefusal {
     UnknownAction,
     TooLate(Status),
 }
 
-/// An offboarding that was carried out: an action that was created, not one
-/// that was answered again.
+/// An offboarding that was carried out: an action that was created, not a pending one that was
+/// returned again.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct CarriedOut {
@@ -112,8 +112,8 @@ impl State {
         }
     }
 
-    /// No step under the lock leaves the actions half changed, so they can
-    /// still be used after a panic.
+    /// No step under the lock leaves the actions inconsistent, so they are usable after a
+    /// panic.
     fn actions(&self) -> MutexGuard<'_, Actions> {
         self.actions.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -176,9 +176,8 @@ impl State {
         Ok(Offboarding::Created(body))
     }
 
-    /// Cancels an action that no device has begun, even one that doesn't show
-    /// yet. Whether the service stops one that is in progress is unsourced;
-    /// here it doesn't.
+    /// Cancels an action that no device has begun, even one that isn't visible yet. Whether
+    /// the service stops one that is in progress is unsourced; here it doesn't.
     pub(crate) fn cancel(
         &self,
         id: Uuid,
@@ -204,20 +203,20 @@ impl State {
         Ok(action.body(now))
     }
 
-    /// An action, if it shows yet.
+    /// An action, if it is visible.
     pub(crate) fn action(&self, id: Uuid, now: Timestamp) -> Option<ActionBody> {
         let actions = self.actions();
         let action = actions.by_id(id).filter(|action| action.is_visible(now));
         action.map(|action| action.body(now))
     }
 
-    /// The machine of an action, whether that shows yet or not.
+    /// The machine of an action, visible or not.
     pub(crate) fn machine_of(&self, id: Uuid) -> Option<String> {
         let actions = self.actions();
         actions.by_id(id).map(|action| action.machine_id.clone())
     }
 
-    /// All actions that show yet, newest first.
+    /// All visible actions, newest first.
     pub(crate) fn newest_actions(&self, now: Timestamp) -> Vec<ActionBody> {
         self.actions()
             .in_order

@@ -1,4 +1,4 @@
-//! Which machines can be offboarded, from what their records say.
+//! Which machines can be offboarded, according to their records.
 
 use crate::machine::Machine;
 
@@ -8,13 +8,13 @@ pub(crate) enum Support {
     Supported,
     /// The operating system can't be offboarded by the API.
     Platform,
-    /// The operating system could be, in a later version.
+    /// A later version of the operating system could be.
     ClientVersion,
 }
 
-/// The matrix of Microsoft's API documentation of August 2026: Windows 10 from
-/// 1703, Windows 11, Windows Server from 2012 R2, macOS from 14, Linux. That
-/// servers run the unified agent is assumed: no property tells.
+/// The matrix of Microsoft's API documentation of August 2026: Windows 10 from 1703, Windows
+/// 11, Windows Server from 2012 R2, macOS from 14, Linux. It is assumed that servers run the
+/// unified agent: no property shows it.
 pub(crate) fn support(machine: &Machine) -> Support {
     if machine.onboarding_status == "Unsupported" {
         return Support::Platform;
@@ -40,7 +40,7 @@ pub(crate) fn support(machine: &Machine) -> Support {
     }
 }
 
-/// Versions were four digits until `2004`, and have been like `20H2` since.
+/// Versions had four digits until `2004`; since then they are like `20H2`.
 fn windows_10_since_1703(version: &str) -> bool {
     version.contains('H') || version.parse::<u32>().is_ok_and(|version| version >= 1703)
 }

@@ -1,34 +1,32 @@
-//! The tags that were put on machines and taken off while the simulator runs,
-//! over those that the fleet began with.
+//! The tags that were added and removed while the simulator runs, in place of those that the
+//! fleet began with.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::machine::Machine;
 
-/// What is to be done with a tag.
+/// The change of a tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TagAction {
     Add,
     Remove,
 }
 
-/// Of each machine that was tagged, all its tags.
+/// All tags of each machine whose tags were changed.
 #[derive(Debug, Default)]
 pub(crate) struct Tags(Mutex<HashMap<String, Vec<String>>>);
 
 impl Tags {
-    /// No step under the lock leaves them half changed, so they can still be
-    /// used after a panic.
+    /// No step under the lock leaves the tags inconsistent, so they are usable after a panic.
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Vec<String>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a tag or removes it; gives all that the machine has then.
+    /// Adds or removes a tag. Returns all tags that the machine has then.
     ///
-    /// Unsourced: that a tag is there once however often it is added, that
-    /// removing one that is not there is no error, and that tags are told apart
-    /// by case.
+    /// Unsourced: that a tag that is added again is there only once, that removing a missing
+    /// tag is not an error, and that tags are case-sensitive.
     pub(crate) fn change(&self, machine: &Machine, tag: String, action: TagAction) -> Vec<String> {
         let mut tags = self.lock();
         let tags = tags
@@ -42,12 +40,12 @@ impl Tags {
         tags.clone()
     }
 
-    /// All that a machine has, if they were ever changed.
+    /// All tags of a machine, if they were changed.
     pub(crate) fn of(&self, machine: &str) -> Option<Vec<String>> {
         self.lock().get(machine).cloned()
     }
 
-    /// The machine with the tags that it has now.
+    /// The machine with its present tags.
     pub(crate) fn on(&self, machine: &Machine) -> Machine {
         let mut machine = machine.clone();
         if let Some(tags) = self.of(&machine.id) {

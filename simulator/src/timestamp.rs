@@ -30,13 +30,13 @@ pub(crate) fn ceil_to_micros(time: Timestamp) -> Timestamp {
     }
 }
 
-/// `time` plus `duration`, held at the end of time.
+/// `time` plus `duration`, saturating at the latest time.
 pub(crate) fn after(time: Timestamp, duration: Duration) -> Timestamp {
     let duration = SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);
     time.saturating_add(duration).unwrap_or(Timestamp::MAX)
 }
 
-/// `time` minus `duration`, held at the beginning of time.
+/// `time` minus `duration`, saturating at the earliest time.
 pub(crate) fn before(time: Timestamp, duration: Duration) -> Timestamp {
     let duration = SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);
     time.saturating_sub(duration).unwrap_or(Timestamp::MIN)

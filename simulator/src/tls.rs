@@ -26,20 +26,20 @@ use tokio_rustls::server::TlsStream;
 
 use crate::connection::{Connection, Switch};
 
-/// How long a handshake may take.
+/// The timeout of a handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
-/// How many handshakes are under way at once; further connections wait.
+/// The most handshakes at the same time; further connections wait.
 const HANDSHAKES: usize = 256;
 
-/// How long to wait after the system had no connection to give.
+/// The pause after the system failed to accept a connection.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// HTTPS couldn't be set up.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsError {
-    /// The authority or its certificate couldn't be made.
+    /// The authority or its certificate couldn't be created.
     #[error("no certificate could be made")]
     Certificate(#[from] rcgen::Error),
     /// The certificate can't be used by a server.
@@ -47,8 +47,8 @@ pub enum TlsError {
     Server(#[from] rustls::Error),
 }
 
-/// What a server that speaks HTTPS has: an acceptor with its own certificate,
-/// and the one of the authority that issued it.
+/// The TLS parts of an HTTPS server: an acceptor with its certificate, and the certificate of
+/// the authority that issued it.
 pub(crate) struct Tls {
     pub(crate) acceptor: TlsAcceptor,
     /// In PEM form.
@@ -56,8 +56,8 @@ pub(crate) struct Tls {
 }
 
 impl Tls {
-    /// Makes an authority, whose key is forgotten at once, and a certificate
-    /// for the names of this machine.
+    /// Creates an authority, whose key is dropped at once, and a certificate for the names of
+    /// this machine.
     pub(crate) fn new() -> Result<Self, TlsError> {
         let authority_key = KeyPair::generate()?;
         let mut authority = params("Defender for Endpoint simulator, authority")?;
@@ -78,7 +78,7 @@ impl Tls {
         let certificate = server.signed_by(&key, &Issuer::new(authority, authority_key))?;
 
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        // Named, because a program can have more than one provider in it.
+        // Explicit, because a program can contain more than one provider.
         let provider = Arc::new(aws_lc_rs::default_provider());
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
@@ -92,8 +92,8 @@ impl Tls {
     }
 }
 
-/// Valid from the last year to the next by the system's clock: it is the
-/// client's that counts, not the simulator's.
+/// Valid from last year to next year by the system's clock: the client's clock counts, not the
+/// simulator's.
 fn params(name: &str) -> Result<CertificateParams, rcgen::Error> {
     let year = i32::from(Timestamp::now().to_zoned(TimeZone::UTC).year());
     let mut params = CertificateParams::default();
@@ -103,7 +103,7 @@ fn params(name: &str) -> Result<CertificateParams, rcgen::Error> {
     Ok(params)
 }
 
-/// Hands out connections whose handshake is done. The others are dropped.
+/// Returns connections after their handshake. Failed ones are dropped.
 pub(crate) struct TlsListener {
     listener: TcpListener,
     acceptor: TlsAcceptor,
@@ -149,7 +149,8 @@ impl Listener for TlsListener {
                 }
                 accepted = self.listener.accept(), if room => match accepted {
                     Ok((stream, address)) => self.shake_hands(stream, address),
-                    // Of one connection, or of the system, which may recover.
+                    // The error is about one connection, or about the system, which may
+                    // recover.
                     Err(_) => tokio::time::sleep(PAUSE).await,
                 },
             }
@@ -161,7 +162,7 @@ impl Listener for TlsListener {
     }
 }
 
-/// Below TLS: a connection that breaks says no farewell of TLS, either.
+/// Below TLS: a broken connection must not send a TLS close notification, either.
 impl Connected<IncomingStream<'_, TlsListener>> for Switch {
     fn connect_info(stream: IncomingStream<'_, TlsListener>) -> Self {
         let (connection, _) = TlsStream::get_ref(stream.io());

@@ -1,4 +1,4 @@
-//! The command: its one line, its hints and its end.
+//! The command: its output line, its hints and its end.
 
 #![allow(clippy::unwrap_used)]
 #![cfg(unix)]
@@ -12,8 +12,8 @@ use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-/// Its process reacts to signals as usual, even if the caller of the tests ignores them
-/// (as `nohup` and background jobs of scripts do), and ends after 10 minutes.
+/// Starts a process that reacts to signals as usual, even if the caller of the tests ignores
+/// them (as `nohup` and background jobs of scripts do), and that ends after 10 minutes.
 fn simulator(arguments: &[&str]) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_offboard-simulator"));
     command
@@ -151,7 +151,7 @@ fn a_signal_right_after_the_line_ends_it_cleanly() {
     }
 }
 
-/// Starts it and reads its line.
+/// Starts it and reads its output line.
 fn started(arguments: &[&str]) -> (Child, serde_json::Value) {
     let mut child = simulator(&[&["--quiet"], arguments].concat());
     let mut line = String::new();

@@ -1,5 +1,5 @@
-//! The application that was registered: by what it may sign in, and what it
-//! was consented to. All of that can change while the simulator runs.
+//! The registered application: its credentials, and its consents. All of them can change while
+//! the simulator runs.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -22,7 +22,7 @@ struct Registered {
     secret: Option<String>,
     certificates: Vec<ClientCertificate>,
     roles: Vec<String>,
-    /// The ids of assertions that were used, and when they expire.
+    /// The ids of used assertions, and when they expire.
     used: HashMap<String, i64>,
 }
 
@@ -41,7 +41,7 @@ impl Application {
         }
     }
 
-    /// Every step under the lock is a single assignment.
+    /// Every step under the lock is a single assignment, so the state is valid after a panic.
     fn registered(&self) -> MutexGuard<'_, Registered> {
         self.registered
             .lock()
@@ -70,7 +70,7 @@ impl Application {
         Ok(())
     }
 
-    /// Does something with the certificate that an assertion's header names.
+    /// Calls a function with the certificate that an assertion's header names.
     pub(super) fn with_certificate<T>(
         &self,
         header: &jsonwebtoken::Header,
@@ -83,7 +83,7 @@ impl Application {
             .map(what)
     }
 
-    /// Remembers an assertion until it expires, if replays are refused.
+    /// Records an assertion until it expires, if replays are refused.
     pub(super) fn use_assertion(&self, id: &str, expires: i64, now: i64) -> Result<(), EntraError> {
         if !self.refuse_replays {
             return Ok(());

@@ -1,5 +1,5 @@
-//! The assertions by which an application signs in without a secret: signed
-//! with its certificate, or issued by an identity provider it trusts.
+//! The assertions with which an application signs in without a secret: signed with its
+//! certificate, or issued by an identity provider that it trusts.
 
 use jiff::Timestamp;
 use jsonwebtoken::dangerous::insecure_decode_claims;
@@ -12,16 +12,15 @@ use super::application::Application;
 use super::error::{EntraError, clock_text};
 use super::key::signed;
 
-/// How far the clocks may be apart, in seconds. Unsourced: Entra ID's own
-/// libraries take five minutes.
+/// The accepted difference between clocks, in seconds. Unsourced: Entra ID's own libraries use
+/// five minutes.
 const TOLERANCE: i64 = 300;
 
-/// The longest an assertion may be valid, in seconds. Microsoft's
-/// documentation asks for five to ten minutes; the true limit is unsourced,
-/// and real clients stay within a day.
+/// The longest lifetime of an assertion, in seconds. Microsoft's documentation recommends five
+/// to ten minutes; the true limit is unsourced, and real clients stay within a day.
 const LONGEST: i64 = 24 * 60 * 60;
 
-/// The claims of an assertion that are looked at.
+/// The claims of an assertion that are used.
 #[derive(Debug, Deserialize)]
 pub(super) struct Assertion {
     #[serde(default)]
@@ -43,13 +42,13 @@ struct Seconds(i64);
 
 impl From<f64> for Seconds {
     fn from(seconds: f64) -> Self {
-        // Held at the ends of the range, as the conversion does it.
+        // The conversion saturates at the limits of the range.
         Self(seconds.floor() as i64)
     }
 }
 
 impl Assertion {
-    /// Whether `now` is in its time, give or take the tolerance.
+    /// Checks that `now` is within its lifetime, with the tolerance.
     pub(super) fn check_time(&self, now: Timestamp) -> Result<(), EntraError> {
         let second = now.as_second();
         let from = self.nbf.or(self.iat).map_or(second, |Seconds(from)| from);
@@ -76,8 +75,8 @@ pub(super) fn is_federated(text: &str) -> Result<bool, EntraError> {
     Ok(claimed.iss.contains("://"))
 }
 
-/// Checks an assertion that names one of the application's certificates.
-/// `audiences` are the token URLs it may be meant for.
+/// Checks an assertion that names one of the application's certificates. `audiences` are the
+/// token URLs for which it may be issued.
 ///
 /// Unsourced: the order of the checks.
 pub(super) fn check(

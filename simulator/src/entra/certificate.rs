@@ -1,4 +1,4 @@
-//! The certificates by which an application may sign in.
+//! The certificates with which an application may sign in.
 
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use base64::Engine;
@@ -7,19 +7,19 @@ use jsonwebtoken::{DecodingKey, Header};
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 
-/// A certificate can't be registered.
+/// Why a certificate can't be registered.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CertificateError {
-    /// There is no certificate in the text.
+    /// The text has no certificate.
     #[error("the text has no certificate in PEM form")]
     Pem(#[from] pem::Error),
-    /// Its key isn't RSA. Entra ID takes RSA keys alone.
+    /// Its key isn't RSA. Entra ID accepts only RSA keys.
     #[error("the certificate's key isn't an RSA key")]
     NotRsa(#[from] jsonwebtoken::errors::Error),
 }
 
-/// A certificate that was registered for the application.
+/// A certificate that is registered for the application.
 pub(super) struct ClientCertificate {
     sha1: String,
     sha256: String,
@@ -27,7 +27,7 @@ pub(super) struct ClientCertificate {
 }
 
 impl ClientCertificate {
-    /// The first certificate of a PEM text, whatever else is in it.
+    /// The first certificate of a PEM text. Other blocks are ignored.
     pub(super) fn from_pem(text: &str) -> Result<Self, CertificateError> {
         let certificate = CertificateDer::from_pem_slice(text.as_bytes())?;
         let alone = format!(
@@ -41,8 +41,8 @@ impl ClientCertificate {
         })
     }
 
-    /// Whether the header of an assertion names this certificate. With both
-    /// thumbprints, the stronger one counts.
+    /// Whether the header of an assertion names this certificate. If it has both thumbprints,
+    /// the stronger one is used.
     pub(super) fn is_named_by(&self, header: &Header) -> bool {
         match (&header.x5t_s256, &header.x5t) {
             (Some(sha256), _) => same(sha256, &self.sha256),
@@ -52,7 +52,7 @@ impl ClientCertificate {
     }
 }
 
-/// Some libraries leave the padding on.
+/// Compares thumbprints. Some libraries keep the padding.
 fn same(named: &str, thumbprint: &str) -> bool {
     named.trim_end_matches('=') == thumbprint
 }

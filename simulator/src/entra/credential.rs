@@ -1,4 +1,4 @@
-//! By what a client proves that it is the application.
+//! The credentials with which a client proves that it is the application.
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
@@ -11,8 +11,8 @@ use super::form::Form;
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// What a request presents. With both an assertion and a secret, the assertion
-/// counts (unsourced).
+/// The credential of a request. If it has both an assertion and a secret, the assertion is
+/// used (unsourced).
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Credential {
     None,
@@ -20,7 +20,7 @@ pub(super) enum Credential {
     Assertion(String),
 }
 
-/// Who a request says it is from, and by what it proves it.
+/// The client id of a request, and its credential.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Presented {
     pub(super) client: String,
@@ -28,7 +28,7 @@ pub(super) struct Presented {
 }
 
 impl Presented {
-    /// Reads the form, or the `Basic` header in its place.
+    /// Reads the form, or else the `Basic` header.
     pub(super) fn read(headers: &HeaderMap, form: &Form) -> Result<Self, EntraError> {
         let basic = basic(headers);
         let (named, secret) = match &basic {
@@ -55,7 +55,7 @@ impl Presented {
         })
     }
 
-    /// Whether it is the application. Ids are written in either case.
+    /// Whether the client id is the application's. Ids may be in either case.
     pub(super) fn is(&self, application: Uuid, directory: Uuid) -> Result<(), EntraError> {
         if Uuid::try_parse(&self.client) == Ok(application) {
             return Ok(());
@@ -67,8 +67,7 @@ impl Presented {
     }
 }
 
-/// Id and secret, each encoded like a form's value before they are joined, as
-/// OAuth has it.
+/// Client id and secret, each form-encoded before they are joined, as OAuth requires.
 fn basic(headers: &HeaderMap) -> Option<(String, String)> {
     let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, encoded) = value.split_once(' ')?;
@@ -81,7 +80,7 @@ fn basic(headers: &HeaderMap) -> Option<(String, String)> {
 }
 
 fn decoded(text: &str) -> String {
-    // A value alone has no `&` or `=` of its own, or they would be encoded.
+    // A single value has no unescaped `&` or `=`.
     let escaped = text.replace('&', "%26").replace('=', "%3D");
     form_urlencoded::parse(escaped.as_bytes())
         .next()

@@ -1,5 +1,4 @@
-//! Device codes: what a program shows, what a person types, and whether the
-//! person has agreed.
+//! Device codes: what a program shows, what the user types, and whether the user has approved.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,13 +12,13 @@ use super::error::EntraError;
 use super::target::Target;
 use crate::timestamp::after;
 
-/// What a person types is made of these, none of which looks like another.
+/// The characters of user codes, of which no two look alike.
 const LETTERS: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 
 /// Entra ID's user codes have nine characters.
 const LENGTH: usize = 9;
 
-/// What a person has said to a code.
+/// The user's decision on a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Decision {
@@ -37,8 +36,8 @@ struct Code {
     decision: Decision,
 }
 
-/// A code as observers see it: with the text that the user types, never with the
-/// one that the program polls with.
+/// A code as observers see it: with the user code, but never with the secret device code that
+/// the program polls with.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct CodeShown {
@@ -70,7 +69,7 @@ impl DeviceCodes {
         self.lifetime.as_secs()
     }
 
-    /// In whole seconds, rounded up: a client that obeys must not be too fast.
+    /// In whole seconds, rounded up, so that a client that waits for it isn't too fast.
     pub(super) fn interval(&self) -> u64 {
         self.interval
             .as_millis()
@@ -79,7 +78,7 @@ impl DeviceCodes {
             .unwrap_or(u64::MAX)
     }
 
-    /// A new pair: what the program polls with, and what the person types.
+    /// A new pair: the device code that the program polls with, and the user code.
     pub(super) fn begin(&self, target: Target, now: Timestamp) -> (String, String) {
         let device_code = opaque();
         let user_code: String = Uuid::new_v4()
@@ -99,8 +98,7 @@ impl DeviceCodes {
         (device_code, user_code)
     }
 
-    /// Records what the person said, and gives whether there was such a code
-    /// to say it to.
+    /// Records the user's decision. Returns whether the code exists.
     pub(crate) fn decide(&self, user_code: &str, decision: Decision, now: Timestamp) -> bool {
         let typed = user_code.trim().to_ascii_uppercase();
         let mut codes = self.codes();
@@ -114,7 +112,7 @@ impl DeviceCodes {
         false
     }
 
-    /// What an approved code gives, once.
+    /// The grant of an approved code, which can be redeemed once.
     pub(super) fn redeem(&self, device_code: &str, now: Timestamp) -> Result<Target, EntraError> {
         let mut codes = self.codes();
         let code = codes
@@ -139,7 +137,7 @@ impl DeviceCodes {
         }
     }
 
-    /// All that weren't redeemed, oldest first.
+    /// All codes that weren't redeemed, oldest first.
     pub(crate) fn list(&self) -> Vec<CodeShown> {
         let codes = self.codes();
         let mut ordered: Vec<&Code> = codes.values().collect();
@@ -152,7 +150,7 @@ impl DeviceCodes {
     }
 }
 
-/// A text that says nothing and can't be guessed.
+/// A random text that can't be guessed.
 pub(super) fn opaque() -> String {
     format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple())
 }

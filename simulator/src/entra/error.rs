@@ -1,4 +1,4 @@
-//! Entra ID's refusals and the body it wraps them in.
+//! Entra ID's refusals, and their bodies.
 
 use axum::Json;
 use axum::http::header::CACHE_CONTROL;
@@ -8,9 +8,8 @@ use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
-/// Why no token is issued. The numbers are Entra ID's and stable; the texts
-/// "can change at any time", so those that weren't at hand are the
-/// simulator's own.
+/// Why no token is issued. The numbers are Entra ID's and stable. The texts "can change at any
+/// time", so those that are not known are the simulator's own.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum EntraError {
     #[error(
@@ -101,15 +100,14 @@ pub(crate) enum EntraError {
     RefreshTokenExpired,
     #[error("The simulator can't make a key.")]
     Internal,
-    /// What a fault plan asks for, whatever the status says.
+    /// The answer that a fault plan defines, regardless of the status.
     #[error("A transient error has occurred. Please try again.")]
     Transient(StatusCode),
 }
 
 impl EntraError {
-    /// The number after `AADSTS`. Unsourced: the numbers of a replayed
-    /// assertion, of a declined device code and of one that is polled too
-    /// often, for which no number was at hand.
+    /// The number after `AADSTS`. Unsourced: the numbers of a replayed assertion, of a
+    /// declined device code and of one that is polled too often, which are not known.
     pub(crate) fn number(&self) -> u32 {
         match self {
             Self::UnknownTenant(_) => 90002,
@@ -147,9 +145,8 @@ impl EntraError {
         }
     }
 
-    /// OAuth's own word for it. Unsourced: those of a conditional access
-    /// policy that blocks an application (captured for a user alone) and of a
-    /// malformed assertion.
+    /// OAuth's error code. Unsourced: those of a conditional access policy that blocks an
+    /// application (captured only for a user) and of a malformed assertion.
     fn word(&self) -> &'static str {
         match self {
             Self::UnknownApplication { .. } => "unauthorized_client",
@@ -198,7 +195,7 @@ impl EntraError {
         }
     }
 
-    /// The answer, with the caller's own correlation id if it sent one.
+    /// The answer, with the caller's own correlation id if there is one.
     pub(crate) fn answer(&self, headers: &HeaderMap, now: Timestamp) -> Response {
         let number = self.number();
         let timestamp = clock_text(now);
@@ -227,7 +224,7 @@ impl EntraError {
     }
 }
 
-/// A time as Entra ID writes it into its errors.
+/// A time in the format of Entra ID's errors.
 pub(super) fn clock_text(time: Timestamp) -> String {
     time.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
 }

@@ -14,25 +14,24 @@ use super::assertion::Assertion;
 use super::error::EntraError;
 use super::key::{KeyError, SigningKey};
 
-/// Whom the application trusts to be itself.
+/// The subject that the application trusts.
 const SUBJECT: &str = "repo:contoso/offboard:environment:simulator";
 
-/// What the assertions must be meant for, in every cloud but the sovereign
-/// ones.
+/// The required audience of assertions, in every cloud except the sovereign ones.
 const AUDIENCE: &str = "api://AzureADTokenExchange";
 
-/// How long an assertion of this provider is valid, in seconds.
+/// The lifetime of an assertion of this provider, in seconds.
 const LIFETIME: i64 = 600;
 
-/// What an assertion of the other provider says. What is `None` is as the
-/// application's registration wants it.
+/// The claims of an assertion of the other provider. `None` selects the value that the
+/// application's registration requires.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FederatedRequest {
-    /// Who issued it.
+    /// The issuer.
     pub issuer: Option<String>,
-    /// Whom it is about.
+    /// The subject.
     pub subject: Option<String>,
-    /// Whom it is meant for.
+    /// The audience.
     pub audience: Option<String>,
 }
 
@@ -60,7 +59,7 @@ impl Federation {
         }
     }
 
-    /// A failure is kept: what can't be made once won't be made later.
+    /// A failure is kept: it would occur again.
     fn key(&self) -> Option<&SigningKey> {
         let make = || SigningKey::generate("Somebody else's provider, simulated").ok();
         self.key.get_or_init(make).as_ref()
@@ -70,7 +69,7 @@ impl Federation {
         &self.issuer
     }
 
-    /// A fresh assertion, by which the application can sign in.
+    /// A new assertion, with which the application can sign in.
     pub(crate) fn assertion(
         &self,
         request: &FederatedRequest,
@@ -89,12 +88,12 @@ impl Federation {
         }))
     }
 
-    /// Issuer, subject and audience must be the same to the letter.
+    /// Issuer, subject and audience must match exactly.
     pub(super) fn check(&self, text: &str, now: Timestamp) -> Result<(), EntraError> {
         let key = self.key().ok_or(EntraError::Internal)?;
         let claimed: Assertion =
             insecure_decode_claims(text).map_err(|_| EntraError::MalformedAssertion)?;
-        // The issuer comes first: it says whose key has to be asked.
+        // The issuer comes first: it determines the key.
         if claimed.iss != self.issuer {
             return Err(EntraError::FederatedIssuer(claimed.iss));
         }

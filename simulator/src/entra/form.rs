@@ -5,7 +5,7 @@ use axum::http::header::CONTENT_TYPE;
 
 use super::error::EntraError;
 
-/// The parameters of a request. Each has one value.
+/// The parameters of a request, each with one value.
 pub(super) struct Form(Vec<(String, String)>);
 
 impl Form {
@@ -13,8 +13,8 @@ impl Form {
     ///
     /// # Errors
     ///
-    /// [`EntraError::UnreadableForm`] for another content type (unsourced) or
-    /// a parameter that comes twice.
+    /// [`EntraError::UnreadableForm`] for another content type (unsourced) or a repeated
+    /// parameter.
     pub(super) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Self, EntraError> {
         if !is_form(headers) {
             return Err(EntraError::UnreadableForm);
@@ -41,7 +41,7 @@ impl Form {
     }
 }
 
-/// Whether the headers announce a form.
+/// Whether the content type is a form.
 pub(crate) fn is_form(headers: &HeaderMap) -> bool {
     headers
         .get(CONTENT_TYPE)

@@ -1,4 +1,4 @@
-//! The managed identities, and the endpoints that give them tokens.
+//! The managed identities, and the endpoints that issue tokens to them.
 
 use serde::Serialize;
 use uuid::Uuid;
@@ -14,7 +14,7 @@ pub(crate) const APP_SERVICE: &str = "/msi/token";
 /// The header with App Service's secret.
 pub(crate) const IDENTITY_HEADER: &str = "x-identity-header";
 
-/// A managed identity, by all its names.
+/// A managed identity, with all its names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -43,7 +43,7 @@ impl ManagedIdentity {
         }
     }
 
-    /// The one of the system, and one that a user made.
+    /// The system-assigned and the user-assigned identity.
     pub(super) fn both(tenant: Uuid) -> [Self; 2] {
         [
             Self::new("offboard-vm", "Microsoft.Compute/virtualMachines", tenant),

@@ -1,10 +1,10 @@
-//! How many tokens were issued.
+//! The number of issued tokens.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 
-/// A way to a token.
+/// The grant type of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum GrantType {
     ClientCredentials,
@@ -13,8 +13,8 @@ pub(crate) enum GrantType {
     ManagedIdentity,
 }
 
-/// How many access tokens Entra ID's routes have issued, for each grant type.
-/// The ready token and those that a test made itself aren't among them.
+/// The number of access tokens that Entra ID's routes have issued, for each grant type. The
+/// ready token and tokens that a test issued directly aren't counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -33,8 +33,8 @@ pub struct IssuedTokens {
 pub(crate) struct Counts([AtomicU64; 4]);
 
 impl Counts {
-    /// A token is counted after it was issued. A caller that reads the count and then
-    /// revokes all tokens revokes this one, too.
+    /// Counts a token after it was issued. So a caller that reads the count and then revokes
+    /// all tokens also revokes this one (no race).
     pub(super) fn add(&self, grant: GrantType) {
         self.of(grant).fetch_add(1, Ordering::Release);
     }

@@ -1,4 +1,4 @@
-//! A key that signs tokens, with the certificate that it is published under.
+//! A key that signs tokens, with the certificate under which it is published.
 
 use std::collections::HashSet;
 
@@ -13,20 +13,19 @@ use serde_json::{Value, json};
 
 use super::certificate::thumbprint;
 
-/// A key couldn't be made.
+/// A key couldn't be created.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// The key pair or its certificate couldn't be made.
+    /// The key pair or its certificate couldn't be created.
     #[error("no key could be made")]
     Generation(#[from] rcgen::Error),
-    /// The key pair isn't one that signs tokens.
+    /// The key pair can't sign tokens.
     #[error("the key that was made can't sign")]
     Unusable(#[from] jsonwebtoken::errors::Error),
 }
 
-/// An RSA key of 2048 bits. It lives as long as the simulator and is never
-/// written down.
+/// An RSA key of 2048 bits. It exists as long as the simulator and is never written to a file.
 pub(crate) struct SigningKey {
     id: String,
     signing: EncodingKey,
@@ -37,7 +36,7 @@ pub(crate) struct SigningKey {
 }
 
 impl SigningKey {
-    /// Makes a key, with a certificate for `name`.
+    /// Creates a key, with a certificate for `name`.
     pub(crate) fn generate(name: &str) -> Result<Self, KeyError> {
         let pair = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048)?;
         let mut params = CertificateParams::default();
@@ -62,13 +61,13 @@ impl SigningKey {
         let mut header = Header::new(Algorithm::RS256);
         header.x5t = Some(self.id.clone());
         header.kid = Some(self.id.clone());
-        // This key has signed, or it wouldn't be here; and claims are structs
-        // of texts and numbers, which always serialize.
+        // This key signed once when it was created, and claims are structs of texts and
+        // numbers, which always serialize.
         jsonwebtoken::encode(&header, claims, &self.signing).unwrap_or_default()
     }
 
-    /// The claims of a token that this key has signed with RS256. Nothing else
-    /// about them is checked.
+    /// The claims of a token that this key has signed with RS256. The claims themselves aren't
+    /// checked.
     pub(crate) fn verify<T: DeserializeOwned>(
         &self,
         token: &str,
@@ -76,7 +75,7 @@ impl SigningKey {
         signed(token, &self.verifying, &[Algorithm::RS256])
     }
 
-    /// As Entra ID publishes its keys.
+    /// The key in the format in which Entra ID publishes its keys.
     pub(crate) fn published(&self, issuer: &str) -> Value {
         json!({
             "kty": "RSA",
@@ -91,8 +90,8 @@ impl SigningKey {
     }
 }
 
-/// The claims of a token, after its signature and nothing else has been
-/// checked: the times are the simulator's own, not the system's.
+/// The claims of a token after a check of only its signature: the times are the simulator's
+/// own, not the system's.
 pub(super) fn signed<T: DeserializeOwned>(
     token: &str,
     key: &DecodingKey,

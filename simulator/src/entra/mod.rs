@@ -1,6 +1,6 @@
-//! Entra ID, as far as signing in to the service needs it: one tenant, one
-//! application, one user, two managed identities, and another identity
-//! provider that the application trusts.
+//! The part of Entra ID that is needed to sign in to the service: one tenant, one application,
+//! one user, two managed identities, and another identity provider that the application
+//! trusts.
 
 mod application;
 mod assertion;
@@ -40,14 +40,14 @@ pub use key::KeyError;
 pub use request::TokenRequest;
 pub(crate) use tokens::{Caller, Permissions, TokenError, Tokens};
 
-/// All that Entra ID knows.
+/// The state of Entra ID.
 pub(crate) struct Entra {
     pub(crate) tokens: Tokens,
     pub(crate) application: Application,
     pub(crate) federation: Federation,
     pub(crate) devices: DeviceCodes,
     pub(crate) refresh_tokens: RefreshTokens,
-    /// The system's, and one that a user made.
+    /// The system-assigned identity, and the user-assigned one.
     pub(crate) identities: [ManagedIdentity; 2],
     pub(crate) issued: Counts,
     /// The secret that the application was registered with.
@@ -57,7 +57,7 @@ pub(crate) struct Entra {
 }
 
 impl Entra {
-    /// Makes the keys and secrets of a simulator that listens at `origin`.
+    /// Creates the keys and secrets of a simulator that listens at `origin`.
     pub(crate) fn new(config: &Config, origin: &str) -> Result<Self, KeyError> {
         let client_secret = config.client_secret.clone().unwrap_or_else(opaque);
         Ok(Self {

@@ -3,7 +3,7 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use uuid::Uuid;
 
-/// An id that is always the same for the same name.
+/// The id of an object, derived from its name.
 pub(super) fn object_id(of: &str) -> Uuid {
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&digest(&SHA256, of.as_bytes()).as_ref()[..16]);

@@ -1,7 +1,7 @@
 //! Refresh tokens.
 //!
-//! Each use gives a new one. The old one stays good, as Microsoft's
-//! documentation says of Entra ID: it asks clients to delete it.
+//! Each use issues a new one. The old one stays valid, as Microsoft's documentation says about
+//! Entra ID: clients should delete it.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -1,19 +1,18 @@
-//! The claims that a caller can choose for a token.
+//! The claims of a token that a caller can choose.
 
 use uuid::Uuid;
 
-/// What a token says. What is `None` is as in the ready token.
+/// The claims of a token. `None` selects the value in the ready token.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct TokenRequest {
-    /// Application roles. Without any, the claim is left out, as Entra ID does
-    /// for an application without consent.
+    /// Application roles. If empty, the claim is omitted, as Entra ID does for an application
+    /// without consent.
     pub roles: Option<Vec<String>>,
-    /// Delegated permissions: makes it a user's token, which has no roles
-    /// unless they are given too.
+    /// Delegated permissions. They make it a user's token, which has no roles unless they are
+    /// also set.
     pub scopes: Option<Vec<String>>,
-    /// The user of a delegated token, which is what actions show as their
-    /// `requestor`.
+    /// The user of a delegated token, which actions show as their `requestor`.
     pub user: Option<String>,
     /// The audience.
     pub audience: Option<String>,
@@ -23,16 +22,16 @@ pub struct TokenRequest {
     pub client_id: Option<Uuid>,
     /// The application's display name.
     pub app_name: Option<String>,
-    /// How long it is valid, in seconds from now; below zero it has expired.
+    /// The lifetime, in seconds from now; expired if negative.
     pub lifetime: Option<i64>,
-    /// How the client proved who it is.
+    /// How the client proved its identity.
     pub(crate) proof: Option<Proof>,
 }
 
-/// How a client proved who it is: the `appidacr` of its tokens.
+/// How a client proved its identity: the `appidacr` of its tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Proof {
-    /// Not at all.
+    /// Without a proof.
     Public,
     Secret,
     /// A certificate, or an assertion of another identity provider.

@@ -1,25 +1,25 @@
-//! What a token is asked for: the resource, and which of its permissions.
+//! The requested target of a token: the resource, and its permissions.
 
 use super::error::EntraError;
 
 const DEFAULT: &str = "/.default";
 
-/// Scopes that belong to no resource.
+/// Scopes without a resource.
 const OPEN_ID: [&str; 4] = ["openid", "profile", "email", "offline_access"];
 
-/// The resource and the permissions that a request names.
+/// The resource and the permissions in a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Target {
-    /// As written in the request, so with or without a slash at its end.
+    /// As written in the request, so with or without a trailing slash.
     pub(super) resource: String,
-    /// `None` for all that have been consented to.
+    /// `None` for all permissions with consent.
     pub(super) scopes: Option<Vec<String>>,
-    /// Those that belong to no resource, such as `offline_access`.
+    /// Scopes without a resource, such as `offline_access`.
     pub(super) open_id: Vec<String>,
 }
 
 impl Target {
-    /// The `resource` of the first version's endpoint.
+    /// Parses the `resource` of the first version's endpoint.
     pub(super) fn resource(resource: &str) -> Self {
         Self {
             resource: resource.to_owned(),
@@ -28,12 +28,12 @@ impl Target {
         }
     }
 
-    /// The `scope` of the second version's endpoint.
+    /// Parses the `scope` of the second version's endpoint.
     ///
     /// # Errors
     ///
-    /// [`EntraError::BadScope`] without a resource, with more than one, or
-    /// with `.default` beside other permissions.
+    /// [`EntraError::BadScope`] without a resource, with more than one, or if `.default` is
+    /// combined with other permissions.
     pub(super) fn scope(scope: &str) -> Result<Self, EntraError> {
         let refuse = |why: &str| Err(EntraError::BadScope(format!("{why} in '{scope}'")));
         let mut resource: Option<&str> = None;
@@ -70,7 +70,7 @@ impl Target {
         })
     }
 
-    /// The resource without the slash at its end.
+    /// The resource without the trailing slash.
     pub(super) fn name(&self) -> &str {
         without_slash(&self.resource)
     }
@@ -80,7 +80,7 @@ impl Target {
     }
 }
 
-/// A resource is the same with and without one slash at its end.
+/// Removes a trailing slash, which doesn't make it another resource.
 pub(crate) fn without_slash(resource: &str) -> &str {
     resource.strip_suffix('/').unwrap_or(resource)
 }

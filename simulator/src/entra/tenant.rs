@@ -4,21 +4,20 @@ use uuid::Uuid;
 
 use super::error::EntraError;
 
-/// The domain name of the one tenant there is.
+/// The domain name of the only tenant.
 pub(super) const DOMAIN: &str = "contoso.test";
 
-/// As whom a request's path addresses the tenant.
+/// How a request's path names the tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tenant {
-    /// By its id or its domain name.
+    /// With its id or its domain name.
     Own,
-    /// `common` or `organizations`: whichever the user belongs to.
+    /// `common` or `organizations`: the tenant of the user.
     OfTheUser,
 }
 
 impl Tenant {
-    /// Finds the tenant of a path. `consumers` has no work accounts, so no
-    /// tenant has this name here.
+    /// Finds the tenant of a path. `consumers` has no work accounts, so it isn't found.
     pub(super) fn find(name: &str, id: Uuid) -> Result<Self, EntraError> {
         let shared = ["common", "organizations"];
         if Uuid::try_parse(name) == Ok(id) || name.eq_ignore_ascii_case(DOMAIN) {
@@ -33,8 +32,8 @@ impl Tenant {
         }
     }
 
-    /// For an application, which belongs to no user that a tenant could follow
-    /// from.
+    /// Requires an explicit tenant, for an application, which has no user who determines the
+    /// tenant.
     pub(super) fn require_own(self) -> Result<(), EntraError> {
         match self {
             Self::Own => Ok(()),

@@ -1,8 +1,8 @@
-//! Bearer tokens: their making and their checking.
+//! Bearer tokens: issuing and checking.
 //!
-//! They have the shape and the claims of Entra ID's version 1.0 tokens for the
-//! service, but are signed with a key that is made at each start. So a real
-//! token is worth nothing here, and one from here nothing anywhere else.
+//! They have the format and the claims of Entra ID's version 1.0 tokens for the service, but
+//! the key that signs them is created at each start. So a real token is not accepted here, and
+//! a simulated one is not accepted elsewhere.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -38,12 +38,12 @@ struct Claims {
     tid: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     upn: Option<String>,
-    /// Begins with the generation, by which tokens are revoked.
+    /// Begins with the generation, which is used to revoke tokens.
     uti: String,
     ver: String,
 }
 
-/// Who signed in, for the client alone.
+/// The claims of an id token, which is only for the client.
 #[derive(Debug, Serialize)]
 struct IdClaims<'a> {
     aud: Uuid,
@@ -59,24 +59,24 @@ struct IdClaims<'a> {
     ver: &'static str,
 }
 
-/// Who calls, as a valid token says.
+/// The caller, according to a valid token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Caller {
     pub(crate) tenant: String,
     pub(crate) client_id: String,
-    /// What an action shows as its `requestor`.
+    /// The name that an action shows as its `requestor`.
     pub(crate) name: String,
     pub(crate) permissions: Permissions,
 }
 
-/// What a caller may do.
+/// The permissions of a caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Permissions {
     Application(Vec<String>),
     Delegated(Vec<String>),
 }
 
-/// Why a token isn't accepted.
+/// Why a token is rejected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TokenError {
     #[error("the token is malformed")]
@@ -117,19 +117,18 @@ impl Tokens {
         &self.key
     }
 
-    /// How long a token is valid, in seconds.
+    /// The lifetime of a token, in seconds.
     pub(crate) fn lifetime(&self) -> i64 {
         i64::try_from(self.defaults.token_lifetime.as_secs()).unwrap_or(i64::MAX)
     }
 
-    /// How long a client is told that it is, which is never too long: the token's
-    /// own times have whole seconds, and have begun. Entra ID says 3599 of an
-    /// hour.
+    /// The lifetime that a client is given, which is never too long: the token's own times are
+    /// whole seconds, and have already begun. Entra ID returns 3599 for an hour.
     pub(crate) fn promised(&self) -> i64 {
         self.lifetime().saturating_sub(1)
     }
 
-    /// From now on, no token that was issued until now is accepted.
+    /// Rejects all tokens that were issued until now.
     pub(crate) fn revoke_all(&self) {
         self.generation.fetch_add(1, Ordering::Relaxed);
     }
@@ -186,7 +185,7 @@ impl Tokens {
         self.key.sign(&claims)
     }
 
-    /// A token that tells the client who signed in.
+    /// An id token, which tells the client about the user.
     pub(crate) fn issue_id(&self, user: &str, issuer: &str, now: Timestamp) -> String {
         let (client, issued) = (self.defaults.client_id, now.as_second());
         self.key.sign(&IdClaims {
@@ -246,8 +245,7 @@ impl Tokens {
         })
     }
 
-    /// Whether there is such a resource, which the API takes for its own. With
-    /// or without a slash at its end.
+    /// Whether the API accepts this resource as its own, with or without a trailing slash.
     pub(crate) fn accepts(&self, resource: &str) -> bool {
         let named = without_slash(resource);
         let mut accepted = self.defaults.accept_resources.iter();
@@ -255,7 +253,7 @@ impl Tokens {
     }
 }
 
-/// Who Entra ID's tokens of version 1.0 say has issued them.
+/// The issuer in Entra ID's tokens of version 1.0.
 pub(super) fn issuer(tenant: Uuid) -> String {
     format!("https://sts.windows.net/{tenant}/")
 }

@@ -28,14 +28,14 @@ fn claims(token: &str) -> Value {
     part(token, 1)
 }
 
-/// A token with the right signature under claims that were changed.
+/// A token with changed claims and a valid signature.
 fn resigned(authority: &Tokens, change: impl FnOnce(&mut Value)) -> String {
     let mut claims = claims(&authority.issue(TokenRequest::default(), now()));
     change(&mut claims);
     authority.key.sign(&claims)
 }
 
-/// A token as anyone can write it, with the signature of another.
+/// A token with changed claims and the signature of another token, as an attacker can make it.
 fn rewritten(token: &str, change: impl FnOnce(&mut Value)) -> String {
     let mut parts: Vec<_> = token.split('.').map(String::from).collect();
     let mut claims = claims(token);
@@ -143,7 +143,7 @@ fn changed_tokens_are_refused() {
 fn another_algorithm_is_refused() {
     let authority = authority();
     let claims = claims(&authority.issue(TokenRequest::default(), now()));
-    // The old trick: what is published, taken for a shared secret.
+    // A known attack: the public key used as a shared secret (HS256).
     let published = authority.key.published("");
     let secret = published["n"].as_str().unwrap().as_bytes();
     let token = jsonwebtoken::encode(

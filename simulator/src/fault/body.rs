@@ -1,5 +1,4 @@
-//! Bodies that don't come as they should. Both say their true length at first,
-//! so that a client can know what is missing.
+//! Faulty bodies. Both announce their true length, so that a client can know what is missing.
 
 use std::io;
 use std::pin::Pin;
@@ -12,16 +11,15 @@ use tokio::time::{Sleep, sleep};
 
 use crate::connection::Switch;
 
-/// How long the first half of a body has to reach the client: a reset takes
-/// with it what the system hasn't sent.
+/// How long the first half of a body has to reach the client: a reset discards unsent data.
 const ON_ITS_WAY: Duration = Duration::from_millis(50);
 
-/// Comes byte by byte.
+/// A body that is sent byte by byte.
 #[derive(Debug)]
 pub(crate) struct SlowBody {
     rest: Bytes,
     pause: Duration,
-    /// Before every byte but the first.
+    /// The pause before every byte except the first.
     pausing: Option<Pin<Box<Sleep>>>,
 }
 
@@ -62,7 +60,7 @@ impl HttpBody for SlowBody {
     }
 }
 
-/// Breaks off in the middle, and resets its connection.
+/// A body that ends in the middle with a reset of its connection.
 #[derive(Debug)]
 pub(crate) struct BrokenBody {
     half: Bytes,

@@ -1,4 +1,4 @@
-//! What goes wrong.
+//! The effects of faults.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,33 +8,33 @@ use axum::http::StatusCode;
 
 use crate::action::End;
 
-/// What goes wrong with a call. To commit is to carry the call out: before
-/// it, nothing has been done, and after it, all has.
+/// The effect of a fault on a call. To commit means to carry the call out: before it, nothing
+/// has been done; after it, everything has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Effect {
-    /// It is carried out late, and not at all if the client leaves before.
+    /// The call is carried out late, or not at all if the client leaves before.
     Delay(Duration),
-    /// It is carried out at once and answered late.
+    /// The call is carried out at once and answered late.
     DelayAfterCommit(Duration),
-    /// The connection is closed without one byte of an answer.
+    /// The connection is closed without any byte of an answer.
     DropBeforeCommit,
     DropAfterCommit,
     Status(Refusal),
     StatusAfterCommit(Refusal),
-    /// A body that isn't JSON, under the status of the answer.
+    /// A body that isn't JSON, with the status of the answer.
     Garbage,
-    /// The body comes byte by byte, with this pause between them.
+    /// The body is sent byte by byte, with this pause between bytes.
     SlowBody(Duration),
-    /// The connection is reset when half of the body is out.
+    /// The connection is reset when half of the body was sent.
     ResetInBody,
     /// The action exists, but reads do not show it yet.
     VisibleAfter(Duration),
-    /// The action that it creates ends like this.
+    /// The final status of the action that it creates.
     Ends(End),
 }
 
 impl Effect {
-    /// Whether all of it happens before the call is carried out, if it is.
+    /// Whether the whole effect happens before the call is carried out, if it is.
     pub(super) fn is_before_commit(self) -> bool {
         matches!(
             self,
@@ -43,12 +43,12 @@ impl Effect {
     }
 }
 
-/// A status in place of an answer.
+/// A status instead of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Refusal {
     /// 400 to 599.
     pub(crate) status: StatusCode,
-    /// In seconds, where there is such a header.
+    /// The retry-after in seconds, if there is one.
     pub(crate) retry_after: Option<u64>,
 }
 
@@ -117,7 +117,7 @@ fn refusal(text: &str) -> Result<Refusal, NotAnEffect> {
             return None;
         }
         let retry_after = match wait {
-            // The header has no room for less than a second.
+            // The header is in whole seconds.
             Some(wait) => Some(
                 humantime::parse_duration(wait)
                     .ok()

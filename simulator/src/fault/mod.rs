@@ -1,8 +1,8 @@
-//! Faults on demand: which calls go wrong, and how, so that a client can be
-//! tried against a service and a network that fail it.
+//! Configurable faults: which calls fail, and how, to test clients against failures of the
+//! service and the network.
 //!
-//! A call that meets a fault is otherwise served as any other: nothing in its
-//! answer says that it was arranged. Without a plan no call is looked at.
+//! Apart from the fault, a call is served as usual: its answer doesn't show that the fault was
+//! planned. Without a plan no call is examined.
 
 mod body;
 mod effect;

@@ -1,21 +1,21 @@
-//! A whole plan, as plain data.
+//! A fault plan, as plain data.
 
 use super::rule::{FaultRule, FaultSyntaxError};
 
-/// What goes wrong: rules, and what their shares are drawn from. The same plan
-/// and the same calls in the same order give the same faults.
+/// A fault plan: rules, and the random seed of their shares. The same plan and the same calls
+/// in the same order give the same faults.
 ///
-/// Several rules can meet one call, and each does its part. Of those that want
-/// the same part, such as two that decide the answer, the first has it.
+/// Several rules can match one call, and each has its effect. If two of them have the same
+/// kind of effect, such as a different answer, the first one is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FaultPlan {
-    /// What shares are drawn from, for each rule separately.
+    /// The random seed of the shares, for each rule separately.
     pub seed: u64,
-    /// In the order of their precedence.
+    /// The rules, in order of precedence.
     pub rules: Vec<FaultRule>,
 }
 
-/// Nothing goes wrong.
+/// The default has no faults.
 impl Default for FaultPlan {
     fn default() -> Self {
         Self {
@@ -26,8 +26,7 @@ impl Default for FaultPlan {
 }
 
 impl FaultPlan {
-    /// A plan of these rules, each written as [`FaultRule`] says, with the
-    /// default seed.
+    /// A plan with these rules, in the syntax of [`FaultRule`], with the default seed.
     ///
     /// ```
     /// use offboard_simulator::{Config, FaultPlan};

@@ -1,4 +1,4 @@
-//! Which calls a rule counts.
+//! The routes that a rule counts.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,12 +8,12 @@ use axum::http::Method;
 use crate::entra::{APP_SERVICE, VIRTUAL_MACHINE};
 use crate::fleet::Fleet;
 
-/// A route, or all of several.
+/// A route, or a group of routes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Route {
-    /// All but the simulator's own.
+    /// All routes except the simulator's own.
     Any,
-    /// All below `/api`, unknown ones included.
+    /// All routes below `/api`, including unknown ones.
     Api,
     Machines,
     Machine,
@@ -22,7 +22,7 @@ pub(crate) enum Route {
     MachineActions,
     MachineAction,
     Cancel,
-    /// Wherever tokens are issued.
+    /// All routes that issue tokens.
     Token,
 }
 
@@ -40,7 +40,7 @@ impl Route {
         ("token", Self::Token),
     ];
 
-    /// The names of all routes, for people.
+    /// The names of all routes, as text.
     pub(super) fn names() -> String {
         Self::ALL.map(|(name, _)| name).join(", ")
     }
@@ -53,12 +53,12 @@ impl Route {
         )
     }
 
-    /// The route of a request, by the path that the router matched it with.
+    /// The route of a request, from the path pattern that the router matched.
     fn of(method: &Method, matched: &str) -> Option<Self> {
         let api = matched
             .strip_prefix("/api/v1.0/")
             .or_else(|| matched.strip_prefix("/api/"));
-        // The router answers HEAD, too.
+        // The router also answers HEAD.
         let reads = method == Method::GET || method == Method::HEAD;
         let posts = method == Method::POST;
         match api.unwrap_or(matched) {
@@ -96,20 +96,20 @@ impl fmt::Display for Route {
     }
 }
 
-/// A call, as far as rules tell calls apart.
+/// The properties of a call that rules use.
 #[derive(Debug)]
 pub(crate) struct Call<'a> {
     route: Option<Route>,
-    /// Whether its path is the API's.
+    /// Whether its path belongs to the API.
     api: bool,
-    /// What its path names, and the machine of that id or name.
+    /// The id or name in its path, and the machine with that id or name.
     id: Option<&'a str>,
     machine: Option<(&'a str, &'a str)>,
 }
 
 impl<'a> Call<'a> {
-    /// A request by its method, path, the path that the router matched it
-    /// with, and the id in it.
+    /// A request with its method, path, the path pattern that the router matched, and the id
+    /// in it.
     pub(crate) fn new(
         method: &Method,
         path: &str,
@@ -129,8 +129,8 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Whether it is one of a route, and, with an id, about what that names: a
-    /// machine by its id or its name, an action by its id.
+    /// Whether the call is of this route and, with an id, about that entity: a machine by its
+    /// id or name, an action by its id.
     pub(super) fn is(&self, route: Route, id: Option<&str>) -> bool {
         let on_route = match route {
             Route::Any => true,

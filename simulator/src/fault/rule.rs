@@ -1,4 +1,4 @@
-//! One line of a plan.
+//! One rule of a plan.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,26 +7,22 @@ use super::effect::{Effect, NotAnEffect};
 use super::route::{Call, Route};
 use super::when::When;
 
-/// Which calls go wrong, and how: `ROUTE:WHEN:WHAT`.
+/// A fault for some calls: `ROUTE:WHEN:WHAT`.
 ///
-/// `ROUTE` is `any`, `api`, `machines`, `machine`, `offboard`,
-/// `machineactions`, `machineaction`, `cancel` or `token`. The four whose path
-/// names a machine or an action can name it, too: `offboard/ID`, where a
-/// machine may also be given by its name. A rule counts the calls of its
-/// route, from 1.
+/// `ROUTE` is `any`, `api`, `machines`, `machine`, `offboard`, `tags`, `machineactions`,
+/// `machineaction`, `cancel` or `token`. A route for one machine or action can include its id,
+/// or the machine's name: `offboard/ID`. A rule counts the calls of its route, from 1.
 ///
-/// `WHEN` is `always`, a call's number (`3`), several (`1-4`, `5-`),
-/// `every=5`, or a share of the calls that is drawn by the plan's seed
-/// (`10%`).
+/// `WHEN` is `always`, the number of a call (`3`), a range (`1-4`, `5-`), `every=5`, or a
+/// share of the calls that is drawn with the plan's seed (`10%`).
 ///
 /// `WHAT` is one of
 ///
 /// - `delay=TIME`, `delay-after-commit=TIME`
 /// - `drop-before-commit`, `drop-after-commit`
-/// - `status=CODE`, `status-after-commit=CODE`, each also with
-///   `,retry-after=TIME`
+/// - `status=CODE`, `status-after-commit=CODE`, each also with `,retry-after=TIME`
 /// - `garbage`, `slow-body=TIME`, `reset-in-body`, all after the commit
-/// - on `offboard` alone `visible-after=TIME`, `ends=Failed`, `ends=TimeOut`
+/// - only on `offboard`: `visible-after=TIME`, `ends=Failed`, `ends=TimeOut`
 ///
 /// ```
 /// use offboard_simulator::FaultRule;
@@ -47,30 +43,30 @@ pub struct FaultRule {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FaultSyntaxError {
-    /// It hasn't got three parts.
+    /// It doesn't have three parts.
     #[error("{0:?} isn't ROUTE:WHEN:WHAT, such as offboard:3:drop-after-commit")]
     Parts(String),
-    /// There is no such route.
+    /// The route is unknown.
     #[error("{0:?} isn't a route: it is one of {names}", names = Route::names())]
     Route(String),
-    /// The route's path names nothing, or nothing is named.
+    /// The route has no id, or the id is empty.
     #[error("{0:?} names nothing: write machine/ID, offboard/ID, machineaction/ID or cancel/ID")]
     Id(String),
-    /// That isn't a number of a call, several, or a share.
+    /// It is not a number of a call, a range, or a share.
     #[error(
         "{0:?} doesn't say which calls: write always, a call's number (3), several (1-4 or 5-), \
          every=5, or a share with four decimal places at most (10%)"
     )]
     When(String),
-    /// There is no such fault.
+    /// The fault is unknown.
     #[error("{0}")]
     What(String),
-    /// What it does is done to actions, which only an offboarding creates.
+    /// The fault applies to actions, which only an offboarding creates.
     #[error("{what} needs the route offboard, since calls of {route} create no action")]
     CreatesNoAction {
         /// The fault.
         what: String,
-        /// The route it was given for.
+        /// The route of the rule.
         route: String,
     },
 }
@@ -82,7 +78,7 @@ impl From<NotAnEffect> for FaultSyntaxError {
 }
 
 impl FaultRule {
-    /// Whether it counts a call.
+    /// Whether the rule counts a call.
     pub(super) fn counts(&self, call: &Call<'_>) -> bool {
         call.is(self.route, self.id.as_deref())
     }

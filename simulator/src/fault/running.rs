@@ -1,4 +1,4 @@
-//! A plan at work: it counts calls, and says which faults one of them meets.
+//! A plan in use: counts calls, and selects the faults of each.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,12 +16,12 @@ use crate::action::Course;
 
 #[derive(Debug)]
 pub(crate) struct Faults {
-    /// Spares every call the lock while there is no plan.
+    /// Avoids the lock for every call while there is no plan.
     any: AtomicBool,
     rules: Mutex<Vec<Counted>>,
 }
 
-/// A rule, and what it has seen.
+/// A rule, and its number of calls.
 #[derive(Debug)]
 struct Counted {
     rule: FaultRule,
@@ -31,8 +31,8 @@ struct Counted {
 
 impl Counted {
     fn new(rule: FaultRule, seed: u64) -> Self {
-        // By its text rather than its place, so that another rule beside it
-        // doesn't change what it draws.
+        // Seeded by its text instead of its position, so that other rules don't change what it
+        // draws.
         let mut hash = Context::new(&SHA256);
         hash.update(b"fault");
         hash.update(&seed.to_be_bytes());
@@ -55,7 +55,7 @@ impl Counted {
     }
 }
 
-/// How a call ends in place of an answer.
+/// The end of a call instead of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ending {
     /// The connection is closed.
@@ -63,7 +63,7 @@ pub(crate) enum Ending {
     Refused(Refusal),
 }
 
-/// What becomes of the body of an answer.
+/// The fault of an answer's body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Spoilt {
     Garbage,
@@ -71,14 +71,14 @@ pub(crate) enum Spoilt {
     Reset,
 }
 
-/// The faults that a call meets, in the order in which they come. At most one
-/// of `before_commit`, `after_commit` and `body` is there.
+/// The faults of a call, in the order in which they take effect. At most one of
+/// `before_commit`, `after_commit` and `body` is set.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Met {
-    /// The rules, as texts, for the journal.
+    /// The rules as text, for the journal.
     pub(crate) rules: Vec<String>,
     pub(crate) delay: Option<Duration>,
-    /// With it, the call isn't carried out.
+    /// If set, the call isn't carried out.
     pub(crate) before_commit: Option<Ending>,
     pub(crate) course: Course,
     pub(crate) delay_after_commit: Option<Duration>,
@@ -87,7 +87,7 @@ pub(crate) struct Met {
 }
 
 impl Met {
-    /// Takes the part that an effect wants, unless an earlier rule has it.
+    /// Records an effect, unless an earlier rule has the same kind of effect.
     fn take(&mut self, effect: Effect) -> bool {
         let answered =
             self.before_commit.is_some() || self.after_commit.is_some() || self.body.is_some();
@@ -128,13 +128,12 @@ impl Faults {
         faults
     }
 
-    /// No step under the lock leaves the rules half changed, so they can still
-    /// be used after a panic.
+    /// No step under the lock leaves the rules inconsistent, so they are usable after a panic.
     fn rules(&self) -> MutexGuard<'_, Vec<Counted>> {
         self.rules.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From now on this plan holds, and counts from 1.
+    /// Replaces the plan. Its rules count from 1.
     pub(crate) fn replace(&self, FaultPlan { seed, rules }: FaultPlan) {
         let mut running = self.rules();
         *running = rules
@@ -148,12 +147,12 @@ impl Faults {
         !self.any.load(Ordering::Acquire)
     }
 
-    /// Counts a call, and gives what it meets.
+    /// Counts a call, and returns its faults.
     pub(crate) fn meet(&self, call: &Call<'_>) -> Met {
         let mut met = Met::default();
         let mut taken = Vec::new();
         for counted in self.rules().iter_mut() {
-            // All rules count the call, also if another one answers it.
+            // All rules count the call, even if another one answers it.
             if counted.meets(call) && met.take(counted.rule.effect) {
                 taken.push(counted.rule.clone());
             }

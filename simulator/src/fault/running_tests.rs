@@ -118,7 +118,7 @@ fn what_is_not_carried_out_meets_nothing_after() {
     );
 }
 
-/// The numbers of the calls that met something, of a hundred.
+/// The numbers of the calls with a fault, out of a hundred.
 fn of_hundred(plan: FaultPlan, rule: &str) -> Vec<u32> {
     let fleet = fleet();
     let faults = Faults::new(plan);

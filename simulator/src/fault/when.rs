@@ -1,4 +1,4 @@
-//! Which of the calls that a rule counts go wrong.
+//! Selects calls among those that a rule counts.
 
 use std::fmt;
 use std::num::NonZeroU64;
@@ -7,29 +7,29 @@ use std::str::FromStr;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 
-/// A share is kept in millionths, so that a rule can be compared, and written
-/// as it was read.
+/// Shares are stored in millionths, so that rules can be compared, and are written as they
+/// were parsed.
 const WHOLE: u32 = 1_000_000;
 const PERCENT: u32 = WHOLE / 100;
-/// How many digits a percentage has behind its point, at most.
+/// The most decimal places of a percentage.
 const DIGITS: usize = 4;
 
-/// By the number of the call, from 1, or by chance.
+/// By the number of the call, from 1, or at random.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum When {
     Always,
-    /// From the first to the last of them, both included.
+    /// The first and the last call, both included.
     Calls {
         first: NonZeroU64,
         last: Option<NonZeroU64>,
     },
     Every(NonZeroU64),
-    /// In millionths.
+    /// A share in millionths.
     Share(u32),
 }
 
 impl When {
-    /// Whether the call of this number is one. Draws for a share alone.
+    /// Whether the call with this number is selected. Draws only for a share.
     pub(super) fn holds(self, call: u64, draw: &mut ChaCha8Rng) -> bool {
         match self {
             Self::Always => true,
@@ -37,7 +37,7 @@ impl When {
                 call >= first.get() && last.is_none_or(|last| call <= last.get())
             }
             Self::Every(step) => call.is_multiple_of(step.get()),
-            // The bias of the remainder doesn't matter here.
+            // The modulo bias doesn't matter here.
             Self::Share(share) => draw.next_u64() % u64::from(WHOLE) < u64::from(share),
         }
     }
@@ -75,7 +75,7 @@ impl FromStr for When {
     }
 }
 
-/// Digits alone, where the standard library takes a sign, too.
+/// Only digits; the standard library would also accept a sign.
 fn number(text: &str) -> Result<NonZeroU64, NotWhen> {
     if !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(NotWhen);
@@ -139,7 +139,7 @@ mod tests {
         ChaCha8Rng::seed_from_u64(seed)
     }
 
-    /// The numbers of the calls that go wrong, of the first ten.
+    /// The numbers of the selected calls among the first ten.
     fn of_ten(text: &str) -> Vec<u64> {
         let when: When = text.parse().unwrap();
         let mut draw = draw(1);

@@ -1,5 +1,5 @@
-//! The grammar of `$filter`: text to syntax tree. Whether the names in it
-//! exist and the types fit is [`super::predicate`]'s business.
+//! The grammar of `$filter`: text to syntax tree. [`super::predicate`] checks that names exist
+//! and types match.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -14,8 +14,8 @@ use winnow::error::{ContextError, ErrMode};
 use winnow::stream::Stateful;
 use winnow::token::{literal, one_of, take_while};
 
-/// How deep parentheses, `not` and `any` may nest: without a bound, a long row
-/// of parentheses would overflow the stack.
+/// The maximum depth of parentheses, `not` and `any`: without this limit, many parentheses
+/// would overflow the stack.
 const MAX_DEPTH: usize = 32;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -81,8 +81,7 @@ type Input<'i> = Stateful<&'i str, Depth>;
 #[derive(Debug, Clone, Copy, Default)]
 struct Depth(usize);
 
-/// Parses the text of a `$filter`, or says at which character it stops making
-/// sense.
+/// Parses the text of a `$filter`. The error names the character at which it is invalid.
 pub(crate) fn parse(text: &str) -> Result<Expression, String> {
     let input = Stateful {
         input: text,
@@ -143,7 +142,7 @@ fn term(input: &mut Input<'_>) -> ModalResult<Expression> {
     term
 }
 
-/// `not` binds tighter than a comparison, so it takes a group or a function.
+/// `not` binds more tightly than a comparison, so it needs a group or a function.
 fn negation(input: &mut Input<'_>) -> ModalResult<Expression> {
     preceded(
         (keyword("not"), space),
@@ -175,7 +174,7 @@ fn any(input: &mut Input<'_>) -> ModalResult<Expression> {
         .parse_next(input)
 }
 
-/// A function that is a truth of its own, or compared with one.
+/// A function that is a boolean by itself, or is compared with one.
 fn text_function(input: &mut Input<'_>) -> ModalResult<Expression> {
     let function = alt((
         literal("startswith").value(TextFunction::StartsWith),
@@ -261,7 +260,7 @@ fn value(input: &mut Input<'_>) -> ModalResult<Literal> {
     .parse_next(input)
 }
 
-/// In single quotes, a quote within doubled.
+/// A string in single quotes, in which quotes are doubled.
 fn text(input: &mut Input<'_>) -> ModalResult<String> {
     let part = alt((take_while(1.., |c| c != '\''), literal("''").value("'")));
     delimited('\'', repeat(0.., part), '\'').parse_next(input)
@@ -273,8 +272,8 @@ fn guid(input: &mut Input<'_>) -> ModalResult<Literal> {
         .parse_next(input)
 }
 
-/// `2018-08-01T00:00:00.1234567Z`, with an offset too, or a date alone, which
-/// Microsoft's API documentation writes with a `Z`.
+/// `2018-08-01T00:00:00.1234567Z`, or with an offset, or only a date, which Microsoft's API
+/// documentation writes with a `Z`.
 fn time(input: &mut Input<'_>) -> ModalResult<Timestamp> {
     take_while(10.., |c: char| c.is_ascii_digit() || "-:+.TZ".contains(c))
         .verify_map(|text: &str| {

@@ -1,4 +1,4 @@
-//! The part of OData that the service's lists understand.
+//! The part of OData that the service's lists support.
 
 mod filter;
 mod page;

@@ -1,4 +1,4 @@
-//! One page of a list, and the link to the next.
+//! One page of a list, and the link to the next page.
 
 use std::cmp::Ordering;
 
@@ -12,19 +12,19 @@ use super::schema::{Kind, Row};
 #[derive(Debug)]
 pub(crate) struct Page {
     pub(crate) rows: Vec<Row>,
-    /// How many match, on all pages together.
+    /// The number of matches on all pages.
     pub(crate) total: usize,
     pub(crate) next: Option<Next>,
 }
 
-/// Where the next page begins, and how much of a `$top` is left for it.
+/// The start of the next page, and the part of `$top` that remains for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Next {
     skip: usize,
     top: Option<usize>,
 }
 
-/// Cuts the page out of all rows, which come in the list's own order.
+/// Selects the page from all rows, which are in the list's own order.
 pub(crate) fn page<'a>(
     rows: impl Iterator<Item = &'a Row>,
     query: &ListQuery,
@@ -58,7 +58,7 @@ pub(crate) fn page<'a>(
     }
 }
 
-/// Members keep the order of the entity, however `$select` names them.
+/// Members keep the order of the entity, regardless of `$select`.
 fn selected(row: &Row, select: Option<&[&str]>) -> Row {
     let Some(select) = select else {
         return row.clone();
@@ -82,7 +82,7 @@ fn order(one: &Row, other: &Row, by: &[OrderBy]) -> Ordering {
     })
 }
 
-/// Nulls come first, as OData has it.
+/// Nulls come first, as in OData.
 fn values(one: Option<&Value>, other: Option<&Value>, kind: Kind) -> Ordering {
     let text = |value: Option<&Value>| value.and_then(Value::as_str).map(String::from);
     match kind {
@@ -101,7 +101,7 @@ fn values(one: Option<&Value>, other: Option<&Value>, kind: Kind) -> Ordering {
     }
 }
 
-/// The same request for the next page: `$skip` and `$top` replaced, all else
+/// The same request for the next page: `$skip` and `$top` are replaced, everything else stays
 /// as it was sent.
 pub(crate) fn next_link(origin: &str, path: &str, query: &str, next: Next) -> String {
     let kept = query.split('&').filter(|option| {

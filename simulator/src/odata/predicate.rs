@@ -1,4 +1,4 @@
-//! A filter that fits its list: names exist and are filterable, types match.
+//! A filter that is valid for its list: names exist and can be filtered, and types match.
 
 use std::cmp::Ordering;
 
@@ -8,12 +8,12 @@ use serde_json::Value;
 use super::filter::{Comparison, Expression, Literal, Operand, TextFunction, parse};
 use super::schema::{Kind, Row, Schema};
 
-/// A filter that was checked against a list's properties.
+/// A filter that was validated against a list's properties.
 #[derive(Debug)]
 pub(crate) struct Predicate(Expression);
 
 impl Predicate {
-    /// Reads a `$filter`; the error is a text for the caller.
+    /// Parses a `$filter`; the error is a text for the caller.
     pub(crate) fn new(text: &str, schema: &Schema) -> Result<Self, String> {
         let expression = parse(text)?;
         Checker {
@@ -97,7 +97,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// The kind of an operand; null has any.
+    /// The kind of an operand; null matches any kind.
     fn kind(&self, operand: &Operand) -> Result<Option<Kind>, String> {
         Ok(match operand {
             Operand::Name(name) if self.variables.contains(&name.as_str()) => Some(Kind::Text),
@@ -248,7 +248,7 @@ fn literal_datum(literal: &Literal) -> Datum<'_> {
     }
 }
 
-/// Null equals null alone, and no order holds with it, as OData has it.
+/// Null equals only null, and is neither less nor greater, as in OData.
 fn compare(left: Datum<'_>, comparison: Comparison, right: Datum<'_>) -> bool {
     let order = order(left, right);
     match comparison {
@@ -268,8 +268,8 @@ fn order(left: Datum<'_>, right: Datum<'_>) -> Option<Ordering> {
         (Datum::Truth(left), Datum::Truth(right)) => Some(left.cmp(&right)),
         (Datum::Number(left), Datum::Number(right)) => left.partial_cmp(&right),
         (Datum::Time(left), Datum::Time(right)) => Some(left.cmp(&right)),
-        // Rows hold times as texts, whose digits vary: compared as text,
-        // 05.1Z would come after 05.12Z.
+        // Rows have times as texts with a varying number of digits: compared as text, 05.1Z
+        // would come after 05.12Z.
         (Datum::Text(left), Datum::Time(right)) => {
             Some(left.parse::<Timestamp>().ok()?.cmp(&right))
         }

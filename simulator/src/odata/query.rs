@@ -7,13 +7,13 @@ use super::predicate::Predicate;
 use super::schema::{Kind, Schema};
 use crate::config::MAX_PAGE_SIZE;
 
-/// What a list is asked for.
+/// The options of a list request.
 #[derive(Debug, Default)]
 pub(crate) struct ListQuery {
     pub(crate) filter: Option<Predicate>,
     pub(crate) top: Option<usize>,
     pub(crate) skip: usize,
-    /// The members to show, or all.
+    /// The members to return; `None` for all.
     pub(crate) select: Option<Vec<&'static str>>,
     pub(crate) order: Vec<OrderBy>,
     pub(crate) count: bool,
@@ -27,9 +27,8 @@ pub(crate) struct OrderBy {
 }
 
 impl ListQuery {
-    /// Reads the part of a URL after the `?`; the error is a text for the
-    /// caller. Options that OData doesn't reserve, those without a `$`, are
-    /// ignored.
+    /// Parses the part of a URL after the `?`; the error is a text for the caller. Options
+    /// without a `$`, which OData doesn't reserve, are ignored.
     pub(crate) fn parse(query: &str, schema: &Schema) -> Result<Self, String> {
         let mut options = Self::default();
         let mut seen = HashSet::<Cow<'_, str>>::new();

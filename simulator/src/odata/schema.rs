@@ -1,4 +1,4 @@
-//! What can be asked of each list.
+//! The properties of each list that queries can use.
 
 use serde_json::{Map, Value};
 
@@ -12,9 +12,9 @@ pub(crate) enum Kind {
     Number,
     Time,
     Truth,
-    /// A list of texts, of which `any` asks.
+    /// A list of texts, for `any`.
     Texts,
-    /// Objects and empty lists, which nothing asks of.
+    /// Objects and empty lists, which can't be queried.
     Opaque,
 }
 
@@ -34,8 +34,7 @@ pub(crate) struct Schema {
 
 impl Schema {
     pub(crate) fn property(&self, name: &str) -> Option<Property> {
-        // Microsoft's API documentation spells this one in lower case, and the
-        // service doesn't.
+        // Microsoft's API documentation writes this name in lower case, the service doesn't.
         let name = if name == "onboardingstatus" {
             "onboardingStatus"
         } else {
@@ -64,7 +63,7 @@ const fn filterable(name: &'static str, kind: Kind) -> Property {
     }
 }
 
-/// Filterable is what Microsoft's API documentation lists.
+/// The filterable properties are those in Microsoft's API documentation.
 pub(crate) const MACHINES: Schema = Schema {
     set: "Machines",
     properties: &[
@@ -104,7 +103,7 @@ pub(crate) const MACHINES: Schema = Schema {
     ],
 };
 
-/// Filterable is what Microsoft's API documentation lists.
+/// The filterable properties are those in Microsoft's API documentation.
 pub(crate) const ACTIONS: Schema = Schema {
     set: "MachineActions",
     properties: &[

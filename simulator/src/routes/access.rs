@@ -1,4 +1,4 @@
-//! Who may call what, and how often.
+//! Access to the API: permissions and quotas.
 
 use std::sync::PoisonError;
 
@@ -14,9 +14,8 @@ use crate::machine::Machine;
 use crate::service::Service;
 
 impl Service {
-    /// Lets a call in, or says why not. Unsourced: that calls without the
-    /// permission count towards the quota, and those without a valid token
-    /// don't.
+    /// Admits a call, or returns the refusal. Unsourced: that calls without the permission
+    /// count towards the quota, and those without a valid token don't.
     pub(super) fn admit(
         &self,
         headers: &HeaderMap,
@@ -28,7 +27,7 @@ impl Service {
                 .tokens
                 .verify(bearer(headers)?, now)
                 .map_err(|error| match error {
-                    // Not 401: the documentation is explicit about this one.
+                    // Not 401: the documentation is explicit about this case.
                     TokenError::Audience(_) => ServiceError::forbidden(sentence(&error)),
                     _ => ServiceError::unauthorized(sentence(&error)),
                 })?;
@@ -53,10 +52,9 @@ impl Service {
         Ok(caller)
     }
 
-    /// Whether a caller is shown a machine: a user sees those of certain
-    /// device groups. Unsourced: that all others are as if they weren't there,
-    /// beyond lists, of which Microsoft's API documentation says so; and that
-    /// applications see all.
+    /// Whether a caller can see a machine: a user sees those of certain device groups.
+    /// Unsourced: that all others seem not to exist, except in lists, for which Microsoft's
+    /// API documentation says so; and that applications see all.
     pub(super) fn sees(&self, caller: &Caller, machine: &Machine) -> bool {
         match (&caller.permissions, &self.config.user_groups) {
             (Permissions::Delegated(_), Some(groups)) => machine
@@ -67,7 +65,7 @@ impl Service {
         }
     }
 
-    /// Whether a caller is shown what was done to a machine.
+    /// Whether a caller can see the actions of a machine.
     pub(super) fn sees_id(&self, caller: &Caller, machine: &str) -> bool {
         let device = self.state.fleet.by_id(machine);
         device.is_none_or(|device| self.sees(caller, &device.machine))

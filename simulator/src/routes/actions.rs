@@ -1,4 +1,4 @@
-//! Following and cancelling machine actions.
+//! Reading and cancelling machine actions.
 
 use std::sync::Arc;
 
@@ -53,8 +53,8 @@ pub(super) async fn one(
     Ok(service.entity(&headers, &ACTIONS, action).into_response())
 }
 
-/// Microsoft's API documentation doesn't mark the comment as required, so
-/// neither is a body.
+/// Microsoft's API documentation doesn't mark the comment as required, so a body isn't
+/// required, either.
 pub(super) async fn cancel(
     State(service): State<Arc<Service>>,
     headers: HeaderMap,

@@ -1,4 +1,4 @@
-//! The JSON body of a command.
+//! The JSON body of a POST.
 
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
@@ -14,23 +14,21 @@ const MAX_TAG: usize = 200;
 ///
 /// # Errors
 ///
-/// `InvalidRequestBody` for anything but a JSON object sent as
-/// `application/json`, or a `Comment` that isn't a text. That a wrong content
-/// type is refused, and with this row of the table, is unsourced; so is that
-/// a blank `Comment` is accepted.
+/// `InvalidRequestBody` for anything except a JSON object with the content type
+/// `application/json`, or if `Comment` isn't a string. Unsourced: that another content type is
+/// refused, and with this row of the table; and that a blank `Comment` is accepted.
 pub(super) fn comment(headers: &HeaderMap, body: &[u8]) -> Result<Option<String>, ServiceError> {
     text(&mut members(headers, body)?, "Comment")
 }
 
-/// The tag of a body, and what is to be done with it: `Value` and `Action`,
-/// both required.
+/// The tag of a body, and the change: `Value` and `Action`, both required.
 ///
 /// # Errors
 ///
-/// As [`comment`]; `MissingRequiredParameter` for a missing member; and
-/// `InvalidInput` for another `Action`, a blank `Value` or one of more than 200
-/// characters. The limit is documented of tags in general; with which rows of
-/// the table all this is refused, and that a blank tag is, is unsourced.
+/// As [`comment`]; `MissingRequiredParameter` for a missing member; and `InvalidInput` for
+/// another `Action`, a blank `Value` or one of more than 200 characters. The limit is
+/// documented for tags in general. Unsourced: the rows of the table for these refusals, and
+/// that a blank tag is refused.
 pub(super) fn tag(headers: &HeaderMap, body: &[u8]) -> Result<(String, TagAction), ServiceError> {
     let mut members = members(headers, body)?;
     let mut required =

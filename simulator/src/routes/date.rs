@@ -1,4 +1,4 @@
-//! The `Date` of every answer, by the simulator's own clock.
+//! Sets the `Date` of every answer, by the simulator's own clock.
 
 use std::sync::Arc;
 

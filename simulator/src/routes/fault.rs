@@ -1,5 +1,5 @@
-//! Lets calls meet the faults that were planned for them, around the routes:
-//! they know nothing of it but how an action is to go.
+//! Applies planned faults to calls, around the routes. The routes themselves only know the
+//! faults of an action.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use crate::journal::Position;
 use crate::observe;
 use crate::service::Service;
 
-/// What a proxy in between might say.
+/// A page that a proxy in between might send.
 const GARBAGE: &str = "<!DOCTYPE html>\n<html><body><h1>Please wait</h1></body></html>\n";
 
 /// Marks an answer that is never sent.
@@ -64,7 +64,7 @@ pub(super) async fn fault(
 }
 
 async fn meet(service: &Service, head: &mut Parts) -> Met {
-    // As the routes will see them: decoded, and none for an unknown path.
+    // As the routes will receive them: decoded, or `None` for an unknown path.
     let parameters = head.extract::<RawPathParams>().await.ok();
     let id = parameters.as_ref().and_then(|parameters| {
         let mut named = parameters.iter().filter(|(name, _)| *name == "id");
@@ -81,7 +81,7 @@ async fn meet(service: &Service, head: &mut Parts) -> Met {
     service.faults.meet(&call)
 }
 
-/// Whom a call came from, and by which connection.
+/// The client of a call, and its connection.
 struct Client {
     switch: Switch,
     /// Whether it called the API rather than Entra ID.
@@ -130,7 +130,7 @@ impl Client {
                 head.headers.remove(CONTENT_LENGTH);
                 Body::from(GARBAGE)
             }
-            // Bodies of this server are in memory, so that reading never fails.
+            // Bodies of this server are in memory, so reading them never fails.
             Spoilt::Slow(pause) => {
                 let whole = to_bytes(body, usize::MAX).await.unwrap_or_default();
                 Body::new(SlowBody::new(whole, pause))

@@ -38,7 +38,7 @@ pub(super) async fn list(
     Ok(service.list_body(&headers, &uri, &MACHINES, &query, page))
 }
 
-/// By id or by name.
+/// Reads a machine by id or by name.
 pub(super) async fn one(
     State(service): State<Arc<Service>>,
     headers: HeaderMap,
@@ -57,8 +57,8 @@ pub(super) async fn one(
         .into_response())
 }
 
-/// Adds a tag or removes it. Only by id, as far as the documentation goes.
-/// Unsourced: that a device which isn't onboarded can be tagged, too.
+/// Adds or removes a tag. Only by id, according to the documentation. Unsourced: that a device
+/// which isn't onboarded can also be tagged.
 pub(super) async fn tag(
     State(service): State<Arc<Service>>,
     headers: HeaderMap,
@@ -79,7 +79,7 @@ pub(super) async fn tag(
     Ok(service.entity(&headers, &MACHINES, machine).into_response())
 }
 
-/// The record as lists show it, with the tags that it has now.
+/// The record as in lists, with its present tags.
 fn row<'a>(device: &'a Device, tags: &Tags) -> Cow<'a, Row> {
     match tags.of(&device.machine.id) {
         None => Cow::Borrowed(&device.row),
@@ -91,12 +91,12 @@ fn row<'a>(device: &'a Device, tags: &Tags) -> Cow<'a, Row> {
     }
 }
 
-/// The id in a command's path.
+/// The id in the path of a POST.
 ///
 /// # Errors
 ///
-/// It isn't 40 hexadecimal digits. Upper-case ones are well-formed, but no
-/// machine has them: what the service makes of those is unsourced.
+/// It isn't 40 hexadecimal digits. Upper-case digits are well-formed, but no machine has them:
+/// how the service treats them is unsourced.
 pub(super) fn machine_id(id: Result<Path<String>, PathRejection>) -> Result<String, ServiceError> {
     let Path(id) = id.map_err(|error| ServiceError::invalid_input(error.body_text()))?;
     if id.len() == 40 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) {

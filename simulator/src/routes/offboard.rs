@@ -1,4 +1,4 @@
-//! Taking a machine out of the service.
+//! Offboarding a machine.
 
 use std::sync::Arc;
 
@@ -18,8 +18,8 @@ use crate::odata::ACTIONS;
 use crate::service::Service;
 use crate::state::{OffboardRefusal, Offboarding};
 
-/// Only by id: that a name is accepted here, as it is for reading, is not
-/// documented.
+/// Offboards a machine by id. It isn't documented that a name is accepted here, as it is for
+/// reading.
 pub(super) async fn offboard(
     State(service): State<Arc<Service>>,
     headers: HeaderMap,

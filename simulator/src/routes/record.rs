@@ -1,4 +1,4 @@
-//! Writes every request of the API into the journal.
+//! Records every request to the API in the journal.
 
 use std::sync::Arc;
 
@@ -12,11 +12,10 @@ use crate::error::ServiceError;
 use crate::observe;
 use crate::service::Service;
 
-/// The largest body that is read at all, in bytes. The service's own limit is
-/// unsourced.
+/// The largest body that is read, in bytes. The service's own limit is unsourced.
 const BODY_LIMIT: usize = 1024 * 1024;
 
-/// Also bounds the body, which it has to read in any case.
+/// Records a request. Also limits its body, which it has to read in any case.
 pub(super) async fn record(
     State(service): State<Arc<Service>>,
     request: Request,

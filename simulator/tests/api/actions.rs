@@ -1,4 +1,4 @@
-//! Following and cancelling machine actions.
+//! Reading and cancelling machine actions.
 
 use std::time::Duration;
 

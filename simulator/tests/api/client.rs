@@ -1,4 +1,4 @@
-//! A small HTTP client, and the few questions most tests ask.
+//! A small HTTP client, and common requests.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub(crate) struct Call {
     body: String,
 }
 
-/// What came back.
+/// The answer.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -111,8 +111,8 @@ impl Answer {
         (self.status, error["code"].as_str().unwrap())
     }
 
-    /// Status, OAuth's word and the number of a refusal by Entra ID, after
-    /// checking the body's shape.
+    /// The status, OAuth's error code and the number of a refusal by Entra ID, after checking
+    /// the body's format.
     pub(crate) fn aadsts(&self) -> (u16, &str, u64) {
         let body = &self.json;
         let text = |name: &str| body[name].as_str().unwrap_or_else(|| panic!("{self:?}"));
@@ -163,7 +163,7 @@ pub(crate) async fn start(config: Config) -> Simulator {
     Simulator::start(config).await.unwrap()
 }
 
-/// A simulator whose actions take long enough for nothing to happen in a test.
+/// A simulator with actions so slow that they don't advance during a test.
 pub(crate) async fn start_slow() -> Simulator {
     start(Config {
         action_time: Duration::from_secs(3600),

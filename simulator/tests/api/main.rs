@@ -1,6 +1,5 @@
-//! The simulator over real HTTP: every success it has, every error of the
-//! service's table that offboarding can meet, and every way to a token with
-//! what can go wrong on it.
+//! The simulator over real HTTP: every success, every error of the service's table that
+//! offboarding can encounter, and every grant type with its errors.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

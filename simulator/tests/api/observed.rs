@@ -108,7 +108,7 @@ async fn the_truth_about_a_machine() {
     );
     let simulator = taking(Duration::ZERO).await;
     offboard(&simulator, &machine.id).await;
-    // It ends when the clock has moved at all.
+    // It ends as soon as the clock has advanced.
     let ended = [json!(true), json!(true), json!(true), Value::Null];
     while truth(&own(&simulator, &path).await) != ended {
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -145,11 +145,11 @@ async fn a_stopped_simulator_answers_no_more() {
         .strip_prefix("http://")
         .unwrap()
         .to_owned();
-    // A connection that is kept alive must not hold it up.
+    // An idle keep-alive connection must not delay it.
     let idle = tokio::net::TcpStream::connect(&address).await.unwrap();
     get(&simulator, "/api/machines").await;
     let token = simulator.token().to_owned();
-    // A bound on a hang, not a measurement.
+    // A limit that detects a hang; nothing is measured.
     tokio::time::timeout(Duration::from_secs(60), simulator.stop())
         .await
         .unwrap();
@@ -174,8 +174,8 @@ async fn a_stopped_simulator_answers_no_more() {
         .unwrap();
 }
 
-/// Whether a simulator that takes this token is at this address. Its port is free
-/// when it is gone, and may be another's soon.
+/// Whether the simulator that accepts this token is at this address. After it has stopped,
+/// another one may use its port.
 async fn answers(address: &str, token: &str) -> bool {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let Ok(mut stream) = tokio::net::TcpStream::connect(address).await else {

@@ -1,4 +1,4 @@
-//! Taking machines out, and what follows.
+//! Offboarding machines, and its effects.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! How often who may call what.
+//! The quotas of callers and APIs.
 
 use std::time::Duration;
 
@@ -59,7 +59,7 @@ async fn applications_and_apis_are_counted_apart() {
     let id = ready(&simulator).machine.id;
     assert_eq!(list_status(&simulator, simulator.token()).await, 200);
     assert_eq!(list_status(&simulator, simulator.token()).await, 429);
-    // Another token of the same application is no way around.
+    // Another token of the same application doesn't avoid the quota.
     assert_eq!(
         list_status(&simulator, &simulator.issue_token(TokenRequest::default())).await,
         429

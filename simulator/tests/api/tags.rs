@@ -1,4 +1,4 @@
-//! Tags: what puts one on a machine, takes it off again, and does neither.
+//! Adding and removing tags, and requests that do neither.
 
 use offboard_simulator::{Config, MachineTruth, Simulator, TokenRequest, UserRole};
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ async fn change(simulator: &Simulator, id: &str, action: &str, tag: &str) -> Ans
     send(simulator, id, &json!({"Value": tag, "Action": action})).await
 }
 
-/// A machine with tags of its own.
+/// A machine that has tags at start.
 fn tagged(simulator: &Simulator) -> MachineTruth {
     find(simulator, |machine| !machine.machine_tags.is_empty())
 }
@@ -56,7 +56,7 @@ async fn a_tag_is_on_the_machine_wherever_that_is_shown() {
     );
     assert_eq!(answer.json["machineTags"], json!(tags));
 
-    // Nothing else is another than before.
+    // Nothing else has changed.
     let path = format!("/api/machines/{}", machine.id);
     let mut read = get(&simulator, &path).await.json;
     assert_eq!(read, answer.json);
@@ -89,7 +89,7 @@ async fn a_tag_is_there_once_and_is_taken_off_again() {
         let answer = change(&simulator, &machine.id, "Remove", "Retired").await;
         assert_eq!(answer.json["machineTags"], json!(before));
     }
-    // One that the fleet began with is a tag like the others.
+    // A tag of the initial fleet can be removed like the others.
     change(&simulator, &machine.id, "Remove", &before[0]).await;
     assert_eq!(truth(&simulator, &machine.id), before[1..]);
 }

@@ -49,7 +49,7 @@ impl Client {
         }
     }
 
-    /// One request; gives the negotiated version and the answer.
+    /// Sends one request; returns the negotiated version and the answer.
     async fn get(
         &self,
         to: &Simulator,
@@ -165,7 +165,7 @@ async fn a_client_that_says_nothing_holds_up_nobody() {
     );
     answer.await.unwrap().unwrap();
     let mut said = Vec::new();
-    // An alert, perhaps, but nothing of HTTP.
+    // Possibly a TLS alert, but no HTTP.
     let _ = plain.read_to_end(&mut said).await;
     assert!(!said.starts_with(b"HTTP"), "{said:?}");
     simulator.stop().await;

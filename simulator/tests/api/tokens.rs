@@ -1,4 +1,4 @@
-//! Who is let in.
+//! The tokens that the API accepts.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::client::{Answer, call, get, ready, start, start_slow};
 
-/// Every route of the API, on things that exist where that is possible.
+/// Every route of the API, for existing entities if possible.
 fn routes(simulator: &Simulator) -> Vec<(&'static str, String)> {
     let id = ready(simulator).machine.id;
     let action = "11111111-2222-3333-4444-555555555555";

@@ -1,4 +1,4 @@
-//! The bodies that carry a token.
+//! The bodies of answers with a token.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,7 +9,7 @@ use super::endpoint::Version;
 use crate::entra::target::Target;
 use crate::entra::tokens::Tokens;
 
-/// What a request was granted.
+/// The grant of a request.
 pub(super) struct Granted {
     pub(super) token: String,
     pub(super) target: Target,
@@ -30,8 +30,8 @@ impl Granted {
         }
     }
 
-    /// The second version writes numbers as numbers, the first as texts.
-    /// `client_info` is for users alone.
+    /// The second version writes numbers as numbers, the first as strings. `client_info` is
+    /// only for users.
     pub(super) fn body(
         self,
         version: Version,
@@ -83,14 +83,14 @@ impl Granted {
         body
     }
 
-    /// The second version names each permission with its resource.
+    /// The second version writes each permission with its resource.
     fn scope(&self, scopes: &[String], version: Version) -> String {
         if version == Version::One {
             return scopes.join(" ");
         }
         let resource = self.target.name();
         let named = scopes.iter().map(|scope| format!("{resource}/{scope}"));
-        // A refresh token is an answer to `offline_access`, not a permission.
+        // `offline_access` requests a refresh token and isn't a permission.
         let open_id = self.target.open_id.iter().cloned();
         named
             .chain(open_id.filter(|one| one != "offline_access"))

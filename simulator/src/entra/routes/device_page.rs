@@ -1,5 +1,5 @@
-//! The two ends of a device code: where a program gets one, and the page on
-//! which a person agrees.
+//! Both ends of a device code: the endpoint that issues one, and the page on which the user
+//! approves it.
 
 use std::sync::Arc;
 

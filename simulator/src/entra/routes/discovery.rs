@@ -1,4 +1,4 @@
-//! The documents by which clients find the endpoints and the keys.
+//! The discovery documents with the endpoints and the keys.
 
 use std::sync::Arc;
 
@@ -31,8 +31,8 @@ pub(super) async fn configuration_v2(
     configuration(&service, Version::Two, tenant, &headers)
 }
 
-/// The tenant's name in the endpoints, which is its id however it was asked
-/// for, unless the user is to decide.
+/// The tenant in the endpoints: its id, regardless of the name in the request, unless the user
+/// determines the tenant.
 fn found(service: &Service, tenant: Named) -> Result<String, EntraError> {
     let name = tenant.map_or_else(|error| error.body_text(), |Path(name)| name);
     Ok(match Tenant::find(&name, service.config.tenant)? {
@@ -89,7 +89,7 @@ pub(super) async fn keys(
     Json(json!({ "keys": [key] })).into_response()
 }
 
-/// Which hosts are one and the same authority: this one alone.
+/// The hosts of the same authority: only this one.
 pub(super) async fn instance(
     State(service): State<Arc<Service>>,
     headers: HeaderMap,

@@ -1,4 +1,4 @@
-//! What the endpoints have in common: their version, and the tenant in their path.
+//! Shared by the endpoints: their version, and the tenant in their path.
 
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
@@ -10,5 +10,5 @@ pub(super) enum Version {
     Two,
 }
 
-/// The tenant in a path, as it was written.
+/// The tenant in a path, as written.
 pub(super) type Named = Result<Path<String>, PathRejection>;

@@ -1,4 +1,4 @@
-//! The token endpoint: every way to a token but a managed identity's.
+//! The token endpoint, with every grant type except that of managed identities.
 
 use std::sync::Arc;
 
@@ -68,7 +68,7 @@ fn token(
     }
 }
 
-/// A request of the token endpoint, or of the one for device codes.
+/// A request to the token endpoint or to the device code endpoint.
 pub(super) struct Request<'a> {
     pub(super) service: &'a Service,
     pub(super) version: Version,
@@ -107,7 +107,7 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// The ids of the user and the tenant, if the client asks for them.
+    /// The ids of the user and the tenant, if the client requests them.
     fn client_info(&self) -> Option<Value> {
         let config = &self.service.config;
         let is_requested = self.form.get("client_info") == Some("1");
@@ -159,7 +159,7 @@ impl<'a> Request<'a> {
         if self.form.get(names).is_some() {
             let asked = self.target()?;
             target = Target {
-                // Whoever came with a refresh token gets the next one.
+                // A client with a refresh token gets the next one.
                 open_id: target.open_id,
                 ..asked
             };
@@ -205,7 +205,7 @@ impl<'a> Request<'a> {
         })
     }
 
-    /// Who asks; it has to be the application.
+    /// The client, which must be the application.
     pub(super) fn client(&self) -> Result<Presented, EntraError> {
         let presented = Presented::read(self.headers, &self.form)?;
         let config = &self.service.config;
@@ -213,8 +213,8 @@ impl<'a> Request<'a> {
         Ok(presented)
     }
 
-    /// What is asked for. For an application a scope that isn't `.default` has
-    /// a refusal of its own.
+    /// The requested resource and permissions. For an application, a scope other than
+    /// `.default` has its own refusal.
     pub(super) fn target(&self) -> Result<Target, EntraError> {
         if self.version == Version::One {
             return Ok(Target::resource(self.form.require("resource")?));
@@ -227,8 +227,7 @@ impl<'a> Request<'a> {
         Target::scope(scope)
     }
 
-    /// Refuses resources that don't exist, and everything where a policy says
-    /// so.
+    /// Refuses unknown resources, and everything if a policy blocks sign-ins.
     fn issuable(&self, target: &Target) -> Result<(), EntraError> {
         self.exists(target)?;
         if self.service.config.conditional_access {
@@ -267,9 +266,8 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// What an assertion may be meant for: both endpoints, by both names of
-    /// the tenant. That it needn't be the very endpoint it is sent to is
-    /// unsourced.
+    /// The possible audiences of an assertion: both endpoints, with both names of the tenant.
+    /// That it may be another endpoint than the requested one is unsourced.
     fn token_urls(&self) -> Vec<String> {
         let origins = [self.origin(), self.service.origin.clone()];
         let tenants = [self.service.config.tenant.to_string(), DOMAIN.to_owned()];

@@ -1,5 +1,5 @@
-//! The token endpoints of managed identities: the one of every virtual machine, and the
-//! one of App Service.
+//! The token endpoints of managed identities: that of every virtual machine, and that of App
+//! Service.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::entra::issued::GrantType;
 use crate::entra::request::{Proof, TokenRequest};
 use crate::service::Service;
 
-/// Why an endpoint gives no token. Texts are the simulator's own.
+/// Why an endpoint issues no token. Texts are the simulator's own.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 enum Refusal {
     #[error("Required metadata header not specified")]
@@ -36,7 +36,7 @@ enum Refusal {
 }
 
 impl Refusal {
-    /// Unsourced for App Service, where 401 stands for a wrong secret.
+    /// Unsourced for App Service, for which 401 means a wrong secret.
     fn status(&self) -> StatusCode {
         match self {
             Self::WrongHeader => StatusCode::UNAUTHORIZED,
@@ -91,7 +91,7 @@ pub(super) async fn virtual_machine(
     }
 }
 
-/// Later versions of the endpoint take what the first one took.
+/// Later versions of the endpoint accept the same requests as the first one.
 fn since_2018(version: &str) -> bool {
     let first = jiff::civil::date(2018, 2, 1);
     version
@@ -144,8 +144,8 @@ struct Token {
     expires: i64,
 }
 
-/// Issues a token to the identity that the query names by one of `names`, or
-/// to the system's. Conditional access doesn't reach managed identities.
+/// Issues a token to the identity that the query names with one of `names`, or to the
+/// system-assigned one. Conditional access doesn't cover managed identities.
 fn issue(
     service: &Service,
     uri: &Uri,
@@ -171,8 +171,7 @@ fn issue(
     let entra = &service.entra;
     let [system, user] = &entra.identities;
     let [by_client, by_object, by_resource] = names.map(get);
-    // Microsoft's documentation of App Service: an alias that may be used
-    // instead of `principal_id`.
+    // Microsoft's documentation of App Service: an alias of `principal_id`.
     let by_object = by_object.or_else(|| get("object_id"));
     let identity = if by_client.or(by_object).or(by_resource).is_none() {
         system

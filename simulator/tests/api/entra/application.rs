@@ -132,7 +132,7 @@ async fn a_secret_can_be_taken_away() {
         form.send(&simulator).await.aadsts(),
         (401, "invalid_client", 7_000_215)
     );
-    // Not what was issued before.
+    // Tokens that were issued before are not affected.
     assert_eq!(get(&simulator, "/api/machines?$top=1").await.status, 200);
 }
 

@@ -7,7 +7,7 @@ use offboard_simulator::Config;
 use super::*;
 use crate::client::{get, start};
 
-/// How far a time is from now, in hours, rounded.
+/// The difference between a time and now, in hours, rounded.
 fn hours(second: i64) -> i64 {
     (second - Timestamp::now().as_second() + 1800).div_euclid(3600)
 }

@@ -1,4 +1,4 @@
-//! A user, by a device code, and the refresh tokens that follow.
+//! A user with a device code, and the refresh tokens after it.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::client::{offboard, ready, start, start_slow};
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
-/// What a program has after it asked for a code.
+/// The answer to a request for a code.
 struct Begun {
     user_code: String,
     poll: Form,

@@ -1,4 +1,4 @@
-//! The documents, and what can be checked with them alone.
+//! The discovery documents, and checks that need only them.
 
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
@@ -20,7 +20,7 @@ async fn follow(simulator: &Simulator, link: &Value) -> Value {
     read(simulator, link.strip_prefix(simulator.authority()).unwrap()).await
 }
 
-/// Checks a token as a library does that knows the published keys alone.
+/// Checks a token as a library does that knows only the published keys.
 fn verify(token: &str, keys: &Value, audience: &str, issuer: &str) -> bool {
     let keys: JwkSet = serde_json::from_value(keys.clone()).unwrap();
     let header = jsonwebtoken::decode_header(token).unwrap();

@@ -1,4 +1,4 @@
-//! An application that another identity provider vouches for.
+//! An application with another identity provider.
 
 use offboard_simulator::FederatedRequest;
 

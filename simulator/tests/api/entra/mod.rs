@@ -20,7 +20,7 @@ const RESOURCE: &str = "https://api.securitycenter.microsoft.com";
 const SCOPE: &str = "https://api.securitycenter.microsoft.com/.default";
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// A form, of which a test changes what it is about.
+/// A form in which a test changes some parameters.
 #[derive(Debug, Clone)]
 struct Form(Vec<(&'static str, String)>);
 
@@ -29,7 +29,7 @@ impl Form {
         Self(Vec::new())
     }
 
-    /// What an application without a credential sends.
+    /// The form of an application without a credential.
     fn application(simulator: &Simulator) -> Self {
         Self::new()
             .with("grant_type", "client_credentials")
@@ -67,7 +67,7 @@ impl Form {
         call(simulator, "POST", path).form(&pairs).send().await
     }
 
-    /// To the second version's endpoint.
+    /// Sends it to the second version's endpoint.
     async fn send(&self, simulator: &Simulator) -> Answer {
         self.post(simulator, &endpoint(simulator, "oauth2/v2.0/token"))
             .await

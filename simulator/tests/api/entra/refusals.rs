@@ -1,4 +1,4 @@
-//! What Entra ID refuses.
+//! Requests that Entra ID refuses.
 
 use offboard_simulator::Config;
 use uuid::Uuid;

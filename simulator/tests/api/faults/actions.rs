@@ -1,4 +1,4 @@
-//! Actions that show late or don't succeed.
+//! Actions that are visible late or don't succeed.
 
 use std::time::Duration;
 
@@ -60,8 +60,8 @@ async fn an_action_that_does_not_show_can_be_cancelled() {
     assert_eq!(cancelled.json["status"], "Cancelled");
 }
 
-/// What a client can't tell from a call that was never carried out, for a
-/// time: only a second call could.
+/// For a time, a client can't distinguish this from a call that was never carried out: only a
+/// second call could.
 #[tokio::test]
 async fn a_lost_answer_and_an_action_that_does_not_show_come_together() {
     for (on_duplicate, status) in [(OnDuplicate::Return, 200), (OnDuplicate::Refuse, 400)] {
@@ -139,7 +139,7 @@ async fn actions_of_named_machines_end_as_planned() {
         (&machines[1], "TimeOut"),
         (&machines[2], "Succeeded"),
         (&offline, "TimeOut"),
-        // Once was planned.
+        // The fault was planned for one call.
         (&offline, "Pending"),
         (&machines[0], "Failed"),
     ] {

@@ -1,4 +1,4 @@
-//! Answers that are others, late, slow or no answers.
+//! Answers that are different, late, slow or missing.
 
 use std::time::{Duration, Instant};
 
@@ -86,7 +86,7 @@ async fn a_slow_body_comes_byte_by_byte() {
     assert!(serde_json::from_str::<Value>(body).is_ok(), "{body}");
     let pauses = u32::try_from(body.len() - 1).unwrap();
     assert!(begun.elapsed() >= Duration::from_millis(5) * pauses);
-    // Where the machine is busy, some come together.
+    // On a busy machine, some bytes arrive together.
     assert!(reads > 5, "{reads} reads for {}", body.len());
 }
 

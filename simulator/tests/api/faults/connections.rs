@@ -1,4 +1,4 @@
-//! Connections that end too early.
+//! Connections that are closed too early.
 
 use std::io::ErrorKind;
 

@@ -1,4 +1,4 @@
-//! Faults, seen from the wire.
+//! Faults, as a client sees them.
 
 mod actions;
 mod answers;
@@ -19,7 +19,7 @@ fn plan(rules: &[&str]) -> FaultPlan {
     FaultPlan::parse(rules).unwrap()
 }
 
-/// A simulator whose actions take long enough for nothing to happen in a test.
+/// A simulator with actions so slow that they don't advance during a test.
 async fn faulty(rules: &[&str]) -> Simulator {
     start(Config {
         faults: plan(rules),
@@ -41,7 +41,7 @@ async fn carried_out(simulator: &Simulator) -> usize {
     answer.json.as_array().unwrap().len()
 }
 
-/// A connection on which nothing is made of what comes.
+/// A connection whose bytes are not interpreted.
 struct Wire(TcpStream);
 
 impl Wire {
@@ -50,7 +50,7 @@ impl Wire {
         Self(TcpStream::connect(address).await.unwrap())
     }
 
-    /// Leaves it open for the next request.
+    /// Sends a request, and leaves the connection open for the next one.
     async fn send(&mut self, simulator: &Simulator, method: &str, path: &str, body: &str) {
         let request = format!(
             "{method} {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\
@@ -67,7 +67,7 @@ impl Wire {
             .await;
     }
 
-    /// All that comes until the connection ends, and how it ends.
+    /// All bytes until the connection ends, and the kind of its end.
     async fn rest(&mut self) -> (String, io::Result<()>) {
         let mut all = Vec::new();
         let end = tokio::time::timeout(Duration::from_secs(10), self.0.read_to_end(&mut all))
@@ -76,7 +76,7 @@ impl Wire {
         (String::from_utf8(all).unwrap(), end.map(|_| ()))
     }
 
-    /// One answer whose end is known by its length: head and body.
+    /// One answer with a known length: head and body.
     async fn answer(&mut self) -> (String, String) {
         let mut all = Vec::new();
         loop {

@@ -1,4 +1,4 @@
-//! Which calls meet the plan.
+//! The calls that a plan selects.
 
 use offboard_simulator::{Config, FaultPlan, Simulator};
 use serde_json::json;
@@ -59,7 +59,7 @@ async fn other_routes_are_left_alone() {
     ] {
         assert_eq!(get(&simulator, path).await.status, 200, "{path}");
     }
-    // With another method, it isn't that route.
+    // With another method, it is another route.
     let path = format!("/api/machines/{id}/offboard");
     assert_eq!(get(&simulator, &path).await.error(), (404, "NotFound"));
     assert_eq!(offboard(&simulator, &id).await.status, 503);

@@ -1,6 +1,6 @@
-//! How near to the service's quotas a run comes, and what a long list takes: the
-//! command as it is built, against a simulator. `docs/benchmark.md` says how to
-//! read it. It promises nothing: other machines have other figures.
+//! Measures how much of the service's quotas a run uses, and the resources for a long list. It
+//! runs the built command against a simulator. `docs/benchmark.md` explains the results. They
+//! are not a promise: other machines have other results.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -14,7 +14,7 @@ use std::{env, fmt::Display};
 
 fn main() {
     let args: Vec<String> = env::args().skip(1).collect();
-    // `cargo test --benches` runs it, too, and wants a test that takes no time.
+    // `cargo test --benches` also runs it, and expects a test that takes no time.
     if !args.iter().any(|arg| arg == "--bench") {
         println!("cargo bench -p offboard-cli [-- [--quick] [pace] [scale]]");
         return;
@@ -30,7 +30,7 @@ fn main() {
     }
 }
 
-/// A line of the table: what, how much, and what was aimed at.
+/// Prints a row of the table: the measure, the result, and the target.
 fn tell(what: &str, figure: impl Display, aim: Option<(bool, &str)>) {
     let (verdict, aim) = match aim {
         None => ("", String::new()),

@@ -1,5 +1,5 @@
-//! How much of what the quotas allow a run uses, in scaled time; and what others
-//! would reach.
+//! Measures the share of the quotas that a run uses, in scaled time, and compares it with
+//! other clients.
 
 use std::time::{Duration, Instant};
 
@@ -10,24 +10,23 @@ use crate::{
     world::{Post, World},
 };
 
-/// So many machines, within such a quota.
+/// The number of machines, and the quota.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Course {
     machines: usize,
     quota: &'static str,
 }
 
-/// How many times as fast as Microsoft's the quotas here are.
+/// How many times faster than Microsoft's the quotas are.
 const FASTER: u32 = 20;
 
-/// Microsoft's quota, so many times as fast.
+/// Microsoft's quota, accelerated.
 pub(crate) const FULL: Course = Course {
     machines: 3000,
     quota: "100/3s,1500/180s",
 };
 
-/// Too short for more than a look: how long the first calls take is a good part
-/// of it.
+/// Too short for a precise result: the time of the first calls is a large part of it.
 pub(crate) const QUICK: Course = Course {
     machines: 300,
     quota: "100/3s,150/12s",
@@ -42,7 +41,7 @@ pub(crate) fn measure(course: Course) {
 
     let paced = run(course, quota);
     show("offboard run --quota", &paced, ideal, true);
-    // What is lost to computing is lost once, however slow the quota is.
+    // The time for computation does not grow with a slower quota.
     let slow = ideal * FASTER;
     let slowly = slow + paced.time.saturating_sub(ideal);
     let share = 100.0 * slow.as_secs_f64() / slowly.as_secs_f64();
@@ -70,17 +69,17 @@ pub(crate) fn measure(course: Course) {
     }
 }
 
-/// What a run reached.
+/// The results of a run.
 struct Figures {
     taken: usize,
     refused: usize,
-    /// From the first to the last that was taken.
+    /// The time from the first to the last accepted request.
     time: Duration,
 }
 
 fn run(course: Course, quota: &str) -> Figures {
     let world = World::new(Config {
-        // As many as can be offboarded, with those that cannot.
+        // More than the list needs: some machines cannot be offboarded.
         machines: u32::try_from(course.machines * 2).unwrap(),
         quota: course.quota.parse().unwrap(),
         ..Config::default()

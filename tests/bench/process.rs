@@ -1,4 +1,4 @@
-//! What a process takes, where the system tells (Linux).
+//! The resources of a process, if the system reports them (Linux).
 
 use std::{
     fs,
@@ -7,17 +7,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What it has taken so far.
+/// The resources that were used so far.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Taken {
     pub(crate) time: Duration,
     pub(crate) cpu: Option<Duration>,
-    /// The most memory that it had at once, in MiB.
+    /// The peak memory, in MiB.
     pub(crate) memory: Option<f64>,
 }
 
-/// Runs a command that says what it does until it has sent something, asks it to
-/// end, and says what it had taken then.
+/// Runs a command that reports its progress until it has sent a request, asks it to end, and
+/// returns the resources that it used.
 pub(crate) fn until_a_post(mut command: Command) -> Taken {
     let begun = Instant::now();
     let mut child = command.spawn().unwrap();
@@ -39,14 +39,14 @@ pub(crate) fn until_a_post(mut command: Command) -> Taken {
     taken.unwrap_or_else(|| panic!("nothing was sent: {}", said.join("\n")))
 }
 
-/// As a person would: what is in flight is finished.
+/// Ends it as a user would: requests in flight are finished.
 fn end(child: &Child) {
     let id = child.id().to_string();
     let ended = Command::new("kill").arg(id).status().unwrap();
     assert!(ended.success());
 }
 
-/// The ticks of Linux are hundredths of a second to programs.
+/// Programs see Linux's ticks as hundredths of a second.
 fn cpu(child: &Child) -> Option<Duration> {
     let stat = fs::read_to_string(format!("/proc/{}/stat", child.id())).ok()?;
     let (_, after) = stat.rsplit_once(')')?;

@@ -1,5 +1,5 @@
-//! A long list: checked, put on record and looked at, to its first POST; and
-//! taken up again, to the next.
+//! A long list: checked, recorded and preflighted, up to its first POST; then resumed, up to
+//! the next one.
 
 use std::time::Duration;
 
@@ -11,8 +11,7 @@ use crate::{
     world::World,
 };
 
-/// The most memory, in MiB, and the most work before a run that is taken up goes
-/// on.
+/// Targets: the most memory, in MiB, and the most CPU time before a resumed run continues.
 const MEMORY: f64 = 100.0;
 const WORK: Duration = Duration::from_secs(1);
 

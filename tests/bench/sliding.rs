@@ -1,11 +1,11 @@
-//! What sliding windows allow, worked out.
+//! Calculations with sliding windows.
 
 use std::{collections::VecDeque, time::Duration};
 
 use offboard_simulator::Quota;
 
-/// The least time from the first to the last of so many calls: the one after so
-/// many as a limit has leaves a window later than the first of them.
+/// The shortest time from the first to the last of `calls` calls: the call after a full window
+/// leaves one window later than the first call in it.
 pub(crate) fn ideal(quota: &Quota, calls: usize) -> Duration {
     let mut leave: Vec<Duration> = Vec::new();
     for call in 0..calls {
@@ -18,8 +18,8 @@ pub(crate) fn ideal(quota: &Quota, calls: usize) -> Duration {
     leave.last().copied().unwrap_or_default()
 }
 
-/// A client that asks at an even pace, whatever it is told, until so many calls
-/// were taken: how long it takes, and how many are refused.
+/// A client that sends at a constant rate, regardless of the answers, until `calls` calls were
+/// accepted: its duration, and the number of refusals.
 pub(crate) fn even(quota: &Quota, calls: usize, interval: Duration) -> (Duration, u64) {
     let longest = quota.limits.iter().map(|limit| limit.calls).max();
     let mut taken: VecDeque<Duration> = VecDeque::new();

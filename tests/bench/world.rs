@@ -1,4 +1,4 @@
-//! A simulator, a token, a ledger, and commands that know them.
+//! A simulator, a token, a ledger, and commands that use them.
 
 use std::{
     io::{Read, Write},
@@ -19,7 +19,7 @@ pub(crate) struct World {
     _runtime: Runtime,
 }
 
-/// A POST, as the simulator saw it.
+/// A POST, as the simulator received it.
 pub(crate) struct Post {
     pub(crate) arrived: Timestamp,
     pub(crate) status: Option<u64>,
@@ -47,8 +47,8 @@ impl World {
         self.folder.path().join(name)
     }
 
-    /// Writes a list of so many machines, or as there are: of all, or of those that
-    /// can be offboarded. Says how many they are.
+    /// Writes a list of at most `most` machines: of all, or only of those that can be
+    /// offboarded. Returns their number.
     pub(crate) fn list(&self, most: usize, is_able: bool) -> usize {
         let mut table = String::from("machineId,name,ticket\n");
         let machines = self.simulator.machines();
@@ -66,8 +66,7 @@ impl World {
         count
     }
 
-    /// A command that knows the connection and the ledger, and nothing of the
-    /// user's.
+    /// A command that uses the connection and the ledger, and no settings of the user.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_offboard"));
         command.env_clear().args(args);

@@ -1,5 +1,5 @@
-//! Writes the seeds of the target `component`: small components that are
-//! nearly plugins, because mutation never makes a component out of nothing.
+//! Writes the seeds of the target `component`: small components that are nearly plugins,
+//! because mutation never creates a component from nothing.
 
 use std::{fs, io, path::Path};
 
@@ -16,7 +16,7 @@ fn main() -> io::Result<()> {
 
     let contract = fs::read_to_string(here.join("../wit/offboard.wit"))?;
     write("contract", dummy(&contract, "plugin")?)?;
-    // Every function of one interface, which the world has not.
+    // Every function of an interface that the world does not have.
     let tracking = format!("{contract}\nworld other {{ export tracking; }}\n");
     write("tracking", dummy(&tracking, "other")?)?;
 
@@ -43,7 +43,7 @@ fn dummy(wit: &str, world: &str) -> io::Result<Vec<u8>> {
 }
 
 fn wat_components() -> Vec<(String, String)> {
-    // Instances of the right names, with nothing in them.
+    // Instances with the right names and without content.
     let exports: String = EXPORTS
         .iter()
         .map(|name| {
@@ -95,7 +95,7 @@ fn wat_components() -> Vec<(String, String)> {
         ),
         ("function", with("(import \"run\" (func))")),
         (
-            // Code that starts, a memory, a table, and a function lifted.
+            // Code that runs at start, a memory, a table, and a lifted function.
             "code",
             with(
                 "(core module $m
@@ -136,7 +136,7 @@ fn wat_components() -> Vec<(String, String)> {
             ),
         ),
         (
-            // Features that are off: each has to be refused.
+            // Disabled features: each has to be refused.
             "simd",
             with("(core module (func (result v128) (v128.const i64x2 1 2)))"),
         ),

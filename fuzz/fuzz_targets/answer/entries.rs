@@ -1,4 +1,4 @@
-//! An action or a machine, against the JSON that it was read from.
+//! Compares an action or a machine with the JSON that it was parsed from.
 
 use offboard_plugin::{
     action::{status_name, type_name},
@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::json;
 
-/// An object's members in their order, also those of one name.
+/// An object's members in order, including repeated names.
 pub(super) struct Pairs(pub(super) Vec<(String, Value)>);
 
 impl<'de> Deserialize<'de> for Pairs {
@@ -40,7 +40,8 @@ impl<'de> Deserialize<'de> for Pairs {
     }
 }
 
-/// The exact name first, then any case of it; null is nothing.
+/// The member with the exact name, otherwise with the name in any case; null counts as
+/// missing.
 pub(super) fn member<'a>(pairs: &'a [(String, Value)], name: &str) -> Option<&'a Value> {
     let exact = pairs.iter().find(|(key, _)| key == name);
     let any_case = || pairs.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
@@ -178,7 +179,7 @@ pub(super) fn check_machine(machine: &Machine, text: &str) {
     }
 }
 
-/// A success about one machine has this machine's id, if this oracle can decide.
+/// A success about one machine has the id of this machine, if this oracle can decide.
 pub(super) fn names(text: &str, id: &str) {
     assert!(json::is_json(text));
     let Ok(Pairs(pairs)) = serde_json::from_str(text) else {
@@ -194,8 +195,8 @@ pub(super) fn check_json(part: &str, document: &str) {
     assert!(json::is_json(part), "not JSON: {part}");
 }
 
-/// Texts are given as they are, numbers and truth values as they are written,
-/// and nothing else is a text.
+/// Strings are returned unchanged, numbers and booleans as they are written, and nothing else
+/// is a text.
 pub(super) fn check_text(pairs: &[(String, Value)], name: &str, given: Option<&str>) {
     match member(pairs, name) {
         Some(Value::String(text)) => assert_eq!(given, Some(text.as_str()), "{name}"),
@@ -206,7 +207,7 @@ pub(super) fn check_text(pairs: &[(String, Value)], name: &str, given: Option<&s
     }
 }
 
-/// A value that is read as an object is one, and has the members that were read.
+/// A value that is parsed as an object is one, and has the parsed members.
 pub(super) fn members(text: &str) {
     let Ok(members) = Members::parse(text) else {
         return;

@@ -1,7 +1,7 @@
-//! An independent reader of JSON's grammar (RFC 8259): no recursion, no
-//! numbers, no names. It knows whether a text is JSON and nothing more.
+//! An independent parser of JSON's grammar (RFC 8259): no recursion, no numbers, no names. It
+//! only decides whether a text is JSON.
 
-/// Whether this is one JSON value, with white space around it at most.
+/// Whether this is one JSON value, with optional white space around it.
 pub fn is_json(text: &str) -> bool {
     let mut reader = Reader(text.as_bytes());
     reader.document().is_some()
@@ -11,7 +11,7 @@ struct Reader<'a>(&'a [u8]);
 
 impl Reader<'_> {
     fn document(&mut self) -> Option<()> {
-        // The closing brackets that are still to come.
+        // The missing closing brackets.
         let mut open = Vec::new();
         loop {
             // A value begins here.

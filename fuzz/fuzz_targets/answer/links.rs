@@ -5,7 +5,7 @@ use url::Url;
 
 const MAX_CURSOR: usize = 16 * 1024;
 
-/// A whole number of seconds is kept, and nothing is made of anything else.
+/// A whole number of seconds is kept; anything else is ignored.
 pub(super) fn check_retry_after(header: Option<&str>, seconds: Option<u64>) {
     let header = header.unwrap_or_default().trim();
     let digits = header.strip_prefix('+').unwrap_or(header);
@@ -23,7 +23,7 @@ pub(super) fn check_retry_after(header: Option<&str>, seconds: Option<u64>) {
     }
 }
 
-/// A cursor's request goes to the route and the host that it began with.
+/// The request of a cursor keeps the route and the host of the first page.
 pub(super) fn check_target(target: &str, path: &str, query: &str) {
     assert!(target.bytes().all(|byte| byte.is_ascii_graphic()));
     let root = Url::parse("https://api.example.test:8443").expect("a URL");
@@ -41,7 +41,7 @@ pub(super) fn check_target(target: &str, path: &str, query: &str) {
     assert_eq!(target, format!("{path}?{query}"));
 }
 
-/// Without percent encoding, which may differ for the same query.
+/// Decodes percent encoding, which may differ for the same query.
 pub(super) fn decoded(text: &str) -> Vec<u8> {
     let mut bytes = text.as_bytes();
     let mut decoded = Vec::with_capacity(text.len());

@@ -1,5 +1,5 @@
-//! The plugin's parser of answers: for any answer of the service, a proxy or the
-//! network, there is no panic, and the contract is kept.
+//! The plugin's parser of answers: any answer of the service, a proxy or the network causes no
+//! panic, and the contract is kept.
 //!
 //! An input is text, so that seeds can be read: a line with the status or the
 //! failure, a line with `Retry-After` (empty for none), and the body.
@@ -110,7 +110,7 @@ fn read_input(data: &[u8]) -> Result<Answer, Failure> {
             Some(first) => Err(Failure::Broken {
                 status: status(first),
                 retry_after,
-                // Messages of the edge, never of the service.
+                // Messages of the network, never of the service.
                 reason: format!("the answer broke off: {}", reason()),
             }),
             None => Ok(Answer {

@@ -20,10 +20,10 @@ use super::{
     refused::{Kind, Refused},
 };
 
-/// A name that is found in four steps: upper case, and no dot.
+/// A name that is searched in four steps: upper case, and without a dot.
 const NAME: &str = "LAPTOP-7";
 
-/// The longest text of the service's that an error carries, in bytes.
+/// The longest text of the service in an error, in bytes.
 const MAX_WORDS: usize = 4096;
 
 /// The answer that every result is compared with.
@@ -34,7 +34,7 @@ pub(super) struct Oracle<'a> {
 }
 
 impl<'a> Oracle<'a> {
-    /// Only a 2xx with a text is a success.
+    /// Only a 2xx with a body that is text is a success.
     pub(super) fn success(&self) -> &'a str {
         assert!(matches!(
             self.sent,
@@ -58,7 +58,7 @@ impl<'a> Oracle<'a> {
             check_action(action, text);
         }
         if let Some(entries) = self.entries() {
-            // Odd entries are left out, and no other.
+            // Only malformed entries are omitted.
             let expected: Option<Vec<Option<&str>>> = entries
                 .iter()
                 .map(|entry| is_action(entry).map(|is| is.then_some(entry.trim())))
@@ -84,7 +84,7 @@ impl<'a> Oracle<'a> {
     /// `link` is only the query of the next page.
     pub(super) fn machines(&self, list: &MachinePage, link: Option<&str>) {
         if let Ok(Answer { status: 404, .. }) = self.sent {
-            // The 404 of a proxy is not an empty fleet: the service's own has a code.
+            // The 404 of a proxy is not an empty fleet: the service's own 404 has a code.
             assert!(list.machines.is_empty() && link.is_none());
             let text = String::from_utf8_lossy(self.body());
             assert!(json::is_json(&text) && text.contains('{'));
@@ -105,7 +105,7 @@ impl<'a> Oracle<'a> {
         }
     }
 
-    /// The answer to one step: on with its next page, or with the next step.
+    /// The answer to one step: continues with its next page, or with the next step.
     pub(super) fn find(&self, cursor: Option<&str>) {
         let ask = |cursor| request::find_machines(NAME, cursor, 100);
         let step = ask(cursor).expect("a step");
@@ -171,8 +171,8 @@ impl<'a> Oracle<'a> {
             error.case
         );
 
-        // The most important property, checked once more and by itself: if a POST may
-        // have been carried out, no case reports that it was not.
+        // The most important property, checked separately: if a POST may have been carried
+        // out, no case reports that it was not.
         let left = !matches!(
             self.sent,
             Err(Failure::NoCredential(_) | Failure::Denied(_) | Failure::NotSent(_))
@@ -214,14 +214,14 @@ impl<'a> Oracle<'a> {
         if said.code.is_some() || said.target.is_some() {
             assert!(json::is_json(&text));
         } else if !json::is_json(&text) {
-            // A text of another source, from its beginning.
+            // Text of another source, truncated to its beginning.
             let message = said.message.as_deref().unwrap_or_default();
             assert!(text.trim().starts_with(message));
             assert!(message.len() > MAX_WORDS - 4 || message == text.trim());
         }
     }
 
-    /// The cursor is the query of the link in the body, as `url` reads it.
+    /// The cursor is the query of the link in the body, as `url` parses it.
     pub(super) fn next_link(&self, next: Option<&str>) {
         let Some(Pairs(pairs)) = self.text.and_then(|text| serde_json::from_str(text).ok()) else {
             return;
@@ -234,9 +234,9 @@ impl<'a> Oracle<'a> {
             }
             Some(_) => return,
         };
-        // A list never ends if its next link has another page.
+        // A list must not end while its next link has another page.
         let next = next.expect("a next link was lost");
-        // `url` leaves out what browsers leave out.
+        // `url` removes the same characters as browsers.
         if link.trim() != link || link.contains(['\t', '\n', '\r']) {
             return;
         }
@@ -254,7 +254,7 @@ impl<'a> Oracle<'a> {
             .find(|(name, _)| name == "value")
             .map(|(_, value)| value)?;
         value.is_array().then_some(())?;
-        // The same member, as the body has it.
+        // The same member, as written in the body.
         #[derive(Deserialize)]
         struct Page<'a> {
             #[serde(borrow)]

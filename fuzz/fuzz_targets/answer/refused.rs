@@ -1,5 +1,4 @@
-//! The contract's four types of errors in one face: which case, and what is in
-//! it.
+//! One type for the contract's four types of errors: the case, and its content.
 
 use offboard_plugin::{
     offboarding::OffboardError,
@@ -25,7 +24,7 @@ pub(super) struct Refused {
     pub(super) said: Option<ServiceError>,
     /// A message of the plugin or of the host.
     pub(super) reason: Option<String>,
-    /// The status of an answer that made no sense.
+    /// The status of an unreadable answer.
     pub(super) unreadable: Option<u16>,
     pub(super) throttled: Option<Option<u64>>,
 }

@@ -1,5 +1,5 @@
-//! The ordered request, as the oracle knows it: it reads the permitted request as a URL
-//! and as JSON, like the service.
+//! The ordered request, for the oracle: it parses the permitted request as a URL and as JSON,
+//! like the service.
 
 use std::collections::HashSet;
 
@@ -20,11 +20,11 @@ pub(super) enum Query {
     None,
     Says(Vec<(String, String)>),
     Exactly(String),
-    /// A filter of the plugin's own, and how many at the most.
+    /// A filter that the plugin chooses, and the most items.
     Filter,
 }
 
-/// What was expected, as the oracle knows it.
+/// The expected request.
 #[derive(Debug)]
 pub(super) struct Expected {
     pub(super) root: Url,
@@ -55,7 +55,7 @@ pub(super) fn on(cursor: Option<&str>) -> Option<Query> {
 }
 
 impl Query {
-    /// As a plugin would write it.
+    /// The query as a correct plugin would write it.
     pub(super) fn right(&self) -> Option<String> {
         let encode = |value: &str| value.replace(' ', "%20").replace('\'', "%27");
         match self {
@@ -71,7 +71,7 @@ impl Query {
         }
     }
 
-    /// Whether this is it, read as a form.
+    /// Checks that the query is the expected one, parsed as a form.
     pub(super) fn admits(&self, request: Option<&str>, url: &Url) {
         let mut pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
         match self {
@@ -137,7 +137,7 @@ impl Expected {
         assert_eq!(url.fragment(), None);
         let segments: Vec<&str> = url.path_segments().into_iter().flatten().collect();
         assert_eq!(segments, self.segments);
-        // Nothing was folded away on the way to being a URL.
+        // URL parsing must not normalise parts of the path away.
         assert_eq!(url.path(), request.path);
 
         assert!(query.is_none_or(|query| query.len() <= 16 * 1024));
@@ -160,17 +160,17 @@ fn object(members: &Members) -> Value {
         .collect()
 }
 
-/// The body has these members, each once.
+/// Checks that the body has these members, each once.
 pub(super) fn only(body: &[u8], members: &Members) {
     let value: Value = serde_json::from_slice(body).expect("a body that is let through is JSON");
     assert_eq!(value, object(members));
-    // A reader that uses the last of two equal members and one that uses the first see
-    // the same value: there is no second one.
+    // A parser that uses the last of two equal members and one that uses the first get the
+    // same value: no member is repeated.
     let quotes = quotes(body);
     assert_eq!(quotes, 4 * members.len(), "a name and a value for each");
 }
 
-/// How many quotes of a JSON text are not escaped.
+/// The number of unescaped quotation marks in a JSON text.
 pub(super) fn quotes(body: &[u8]) -> usize {
     let mut escaped = false;
     body.iter()

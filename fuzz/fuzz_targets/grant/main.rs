@@ -1,9 +1,9 @@
-//! The grant: for any request of a plugin, the permitted one is the ordered one, at
-//! most once.
+//! The grant: for any request of a plugin, a permitted request is the ordered one, and is
+//! permitted at most once.
 //!
-//! The oracle does not use the product's policy: it reads the permitted request as a
-//! URL and as JSON, like the service. Requests are mutations of the ordered one,
-//! because random bytes never come near it.
+//! The oracle does not use the product's policy: it parses the permitted request as a URL and
+//! as JSON, like the service. Requests are mutations of the ordered one, because random bytes
+//! never resemble it.
 #![no_main]
 
 mod expected;
@@ -77,7 +77,7 @@ const CURSORS: &[&str] = &[
 ];
 
 fuzz_target!(|data: &[u8]| {
-    // Too few bytes are no input, and no finding.
+    // Too few bytes are ignored; this is not a finding.
     let _ = run(&mut Unstructured::new(data));
 });
 
@@ -103,7 +103,7 @@ fn run(u: &mut Unstructured<'_>) -> Result<()> {
     for dash in [8, 13, 18, 23] {
         action.insert(dash, '-');
     }
-    // An id may be given in either case; the service's is the lower one.
+    // An id may be in either case; the service uses lower case.
     let upper: bool = u.arbitrary()?;
     let given = |id: &str| {
         if upper {
@@ -227,7 +227,7 @@ fn run(u: &mut Unstructured<'_>) -> Result<()> {
         gone += usize::from(ask(&mut grant, &request, &expected, gone > 0));
         assert!(gone <= 1, "a second request was let through");
     }
-    // A refusal spends nothing, a passage everything.
+    // A refusal spends nothing, a permitted request everything.
     let last = ask(&mut grant, &right, &expected, gone > 0);
     assert_eq!(last, gone == 0, "the ordered request may go, once");
     Ok(())

@@ -240,9 +240,9 @@ pub(super) fn mutated(
         let body = String::from_utf8_lossy(&right.body).into_owned();
         request.body = match u.int_in_range(0..=7)? {
             0 => u.arbitrary::<&[u8]>()?.to_vec(),
-            // The same texts in another spelling.
+            // The same texts in another encoding.
             1 => spelled(u, &expected.members)?.into_bytes(),
-            // JSON of other members, or of another form.
+            // JSON with other members, or of another form.
             2 | 3 => members(u, &expected.members)?.into_bytes(),
             _ => near(u, &body, JSON)?.into_bytes(),
         };
@@ -292,7 +292,7 @@ pub(super) fn spelled(u: &mut Unstructured<'_>, members: &Members) -> Result<Str
     Ok(body)
 }
 
-/// An object or an array of some members, the right one among them or not.
+/// An object or an array with some members, possibly including the right one.
 pub(super) fn members(u: &mut Unstructured<'_>, expected: &Members) -> Result<String> {
     const NAMES: [&str; 9] = [
         "Comment",
@@ -329,7 +329,7 @@ pub(super) fn members(u: &mut Unstructured<'_>, expected: &Members) -> Result<St
     })
 }
 
-/// A text that is nearly the right one.
+/// A text that resembles the right one.
 pub(super) fn near(u: &mut Unstructured<'_>, right: &str, pieces: &[&str]) -> Result<String> {
     let mut text: Vec<char> = right.chars().collect();
     for _ in 0..u.int_in_range(1..=3)? {

@@ -121,7 +121,7 @@ impl Runner {
 
     /// Lists the offboardings of these machines.
     ///
-    /// As [`Runner::action`]. Also if there are more than can be listed.
+    /// # Errors
     /// As [`Runner::action`]; and if there are more than can be listed.
     pub async fn offboardings(&self, machines: &[&MachineId]) -> Result<Listing, Problem> {
         let filter = ActionFilter {

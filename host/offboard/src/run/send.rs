@@ -122,7 +122,7 @@ impl Runner {
 impl<'a> Scheduler<'a> {
     /// Never await anything but `in_flight`, the clock and the cancellation here: a
     /// suspended future may hold the write lock of the ledger and continues only if it is
-    /// polled, so awaiting anything else (the ledger, a place in the quota) would
+    /// polled, so awaiting anything else (the ledger, a rate limiter slot) would
     /// deadlock.
     async fn run_to_end(&mut self) {
         loop {

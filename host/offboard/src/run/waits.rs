@@ -1,6 +1,4 @@
 //! Reports waits for the rate limiter and for the ledger as events in the stream of a run.
-//!
-//! [`RateLimiter`]: crate::rate_limit::RateLimiter
 
 use super::{Event, Events};
 use crate::{ledger::Waited, rate_limit::Wait};

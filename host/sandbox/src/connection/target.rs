@@ -3,7 +3,9 @@
 
 use std::net::IpAddr;
 
-use url::{Host, Url};
+use url::Host;
+#[cfg(feature = "identity")]
+use url::Url;
 
 use super::{address, address_range::AllowedAddresses};
 use crate::contract::{ApiRoot, Scheme, is_loopback};
@@ -25,7 +27,8 @@ enum Reach {
     Service,
     /// What the machine's own environment names or Azure fixes, such as the
     /// metadata address: that very address and no other, also with `http`, and
-    /// never through a proxy.
+    /// never through a proxy. Only sign-in has such targets.
+    #[cfg_attr(not(feature = "identity"), expect(dead_code))]
     Machine,
 }
 

@@ -12,7 +12,7 @@ use crate::order::DeviceSnapshot;
 
 /// Planned orders of whose machines the same is known.
 #[derive(Debug, Clone)]
-pub struct Alike {
+pub struct OrderGroup {
     /// What is known of each, but for when it was seen; of those that were merged
     /// into others, one of the others.
     pub seen: Option<DeviceSnapshot>,
@@ -29,7 +29,7 @@ impl Ledger {
     ///
     /// # Errors
     /// The ledger cannot be read.
-    pub async fn alike(&self, run: RunId) -> Result<Vec<Alike>, LedgerError> {
+    pub async fn order_groups(&self, run: RunId) -> Result<Vec<OrderGroup>, LedgerError> {
         let read = async {
             let rows = sqlx::query(
                 "SELECT preflight = 'ok' AS seen, platform, health, onboarding, \
@@ -41,7 +41,7 @@ impl Ledger {
             .bind(run.0)
             .fetch_all(&self.pool)
             .await?;
-            let alike = |row| Alike::of(row);
+            let alike = |row| OrderGroup::of(row);
             rows.iter().map(alike).collect::<Result<_, _>>()
         };
         read.await.map_err(|kind: LedgerErrorKind| self.error(kind))
@@ -63,7 +63,7 @@ impl Ledger {
     }
 }
 
-impl Alike {
+impl OrderGroup {
     fn of(row: &sqlx::sqlite::SqliteRow) -> Result<Self, LedgerErrorKind> {
         let count = |of: &str| row.try_get::<i64, _>(of).map(i64::unsigned_abs);
         let (first, last): (Option<String>, Option<String>) =
@@ -117,7 +117,7 @@ mod tests {
         }
         session.save_all(&mut entries).await.unwrap();
         assert_eq!(ledger.not_looked_at(run).await.unwrap(), 1);
-        let alike = ledger.alike(run).await.unwrap();
+        let alike = ledger.order_groups(run).await.unwrap();
         let found: Vec<_> = alike
             .iter()
             .map(|alike| {

@@ -63,14 +63,14 @@ fn the_digest_is_the_same_in_another_folder_with_another_cargo_home() {
 fn the_documents_name_the_digest_of_the_plugin() {
     let plugin = Component::embedded().unwrap();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    for document in ["README.md", "docs/connect.md"] {
+    for document in ["docs/embed.md", "docs/connect.md"] {
         let text = fs::read_to_string(root.join(document)).unwrap();
         let digest = plugin.digest().as_str();
         assert!(text.contains(digest), "{document} does not name {digest}");
     }
-    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    let text = fs::read_to_string(root.join("docs/embed.md")).unwrap();
     let size = format!("{} bytes of WebAssembly", plugin.bytes().len());
-    assert!(readme.contains(&size), "README.md does not say {size}");
+    assert!(text.contains(&size), "docs/embed.md does not say {size}");
 }
 
 /// The plugin's digest is part of the plan's, and so of the README's example.

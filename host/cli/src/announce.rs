@@ -7,7 +7,7 @@ use super::{drive::Course, hint, report, screen::Screen};
 use offboard::{
     Client,
     grant::{Grant, Route},
-    ledger::{Alike, LedgerError, OrderCounts, OrderRecord, SessionInfo},
+    ledger::{LedgerError, OrderCounts, OrderGroup, OrderRecord, SessionInfo},
     order::State,
     plan::{Origin, Plan},
     run::DryRun,
@@ -107,7 +107,7 @@ pub(super) async fn announce(
     }
     if planned > u64::from(FEW) {
         let mut together = Together::default();
-        for alike in ledger.alike(run).await? {
+        for alike in ledger.order_groups(run).await? {
             together.add(alike);
         }
         let first = ledger.entries_in(run, State::Planned, 0, NAMED).await?;
@@ -261,8 +261,8 @@ pub(super) fn name(entry: &OrderRecord) -> String {
 }
 
 impl Together {
-    fn add(&mut self, alike: Alike) {
-        let Alike {
+    fn add(&mut self, alike: OrderGroup) {
+        let OrderGroup {
             seen,
             orders,
             not_seen,

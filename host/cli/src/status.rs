@@ -22,7 +22,7 @@ use offboard::{
     contract::{ActionId, ActionType, MachineAction, MachineId, Problem, ProblemKind, Retry},
     order::{State, state_of},
     outputs::Files,
-    run::Since,
+    run::LaterActivity,
 };
 
 pub(super) async fn status(args: StatusArgs, secrets: Secrets, screen: &Screen) -> Result<Exit> {
@@ -102,9 +102,9 @@ async fn doubt(client: &Client, asked: &mut [Asked]) {
         if let Ok((action, State::Succeeded)) = &asked.found
             && action.action_type == ActionType::Offboard
         {
-            match client.runner().since(action).await {
-                Some(Since::Silent(..)) => {}
-                Some(since @ Since::Reported(..)) => {
+            match client.runner().later_activity(action).await {
+                Some(LaterActivity::Silent(..)) => {}
+                Some(since @ LaterActivity::Reported(..)) => {
                     let what = format!("action {} offboarded it", action.id);
                     asked.doubt = Some(since.problem(&what));
                 }

@@ -281,7 +281,7 @@ impl Client {
         &self,
         run: RunId,
         count: u64,
-        mut orders: impl Iterator<Item = Result<ledger::Plan, InvalidComment>>,
+        mut orders: impl Iterator<Item = Result<ledger::NewOrder, InvalidComment>>,
     ) -> Result<bool, PlanError> {
         let ledger = self.ledger();
         if ledger.counts(run).await?.total() != count {
@@ -365,7 +365,7 @@ fn orders(
     selection: &Selection,
     correlate: bool,
     run: Uuid,
-) -> impl Iterator<Item = Result<ledger::Plan, InvalidComment>> {
+) -> impl Iterator<Item = Result<ledger::NewOrder, InvalidComment>> {
     (1..).zip(selection).map(move |(number, selected)| {
         let comment = if correlate {
             selected.correlated_comment(run, number)?
@@ -377,8 +377,8 @@ fn orders(
 }
 
 /// The order for a machine.
-fn order(selected: &SelectedMachine, comment: Comment) -> ledger::Plan {
-    ledger::Plan {
+fn order(selected: &SelectedMachine, comment: Comment) -> ledger::NewOrder {
+    ledger::NewOrder {
         target: selected.machine.target.clone(),
         comment,
         called: selected.display_name.clone(),

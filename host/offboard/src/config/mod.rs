@@ -26,7 +26,6 @@
 mod auth;
 mod builder;
 mod conflicts;
-#[cfg(feature = "identity")]
 mod credential;
 mod environment;
 mod error;
@@ -63,7 +62,6 @@ use settings::{AUTHORITY_HOST, Profile, Values};
 
 pub use auth::Auth;
 pub use builder::ConfigBuilder;
-#[cfg(feature = "identity")]
 pub use credential::{CredentialError, CredentialFileError};
 pub use environment::Environment;
 pub use error::{ConfigError, InvalidFile};

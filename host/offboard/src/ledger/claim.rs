@@ -21,7 +21,7 @@ const RESENT: &str = "resent";
 
 /// Why an order may not be sent now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Taken {
+pub enum ClaimConflict {
     /// Another process has claimed it.
     Elsewhere,
     /// This process is to stop, and another one held the ledger.
@@ -74,14 +74,14 @@ impl Session {
         again: bool,
         route: &'static str,
         granted: &str,
-    ) -> Result<Result<RequestId, Taken>, LedgerError> {
+    ) -> Result<Result<RequestId, ClaimConflict>, LedgerError> {
         let claim = async {
             let Some(mut writing) = self.ledger.write_to_send().await? else {
-                return Ok(Err(Taken::Interrupted));
+                return Ok(Err(ClaimConflict::Interrupted));
             };
             self.must_live(&mut writing).await?;
-            if let Some(taken) = other_order(&mut writing, entry, again).await? {
-                return Ok(Err(taken));
+            if let Some(conflict) = other_order(&mut writing, entry, again).await? {
+                return Ok(Err(conflict));
             }
             let now = now();
             // The number of attempts is the version of the row. It prevents a race: a session
@@ -101,7 +101,7 @@ impl Session {
             .execute(&mut *writing)
             .await?;
             if claimed.rows_affected() == 0 {
-                return Ok(Err(Taken::Elsewhere));
+                return Ok(Err(ClaimConflict::Elsewhere));
             }
             let detail = (entry.was == State::Unknown).then(|| RESENT.to_owned());
             moment(&mut writing, self, entry.id, State::Sending, detail).await?;
@@ -131,11 +131,11 @@ impl Session {
     ///
     /// # Errors
     /// The ledger cannot be read.
-    pub async fn taken(
+    pub async fn conflict(
         &self,
         entry: &OrderRecord,
         again: bool,
-    ) -> Result<Option<Taken>, LedgerError> {
+    ) -> Result<Option<ClaimConflict>, LedgerError> {
         let look = async {
             let mut reading = self.ledger.pool.acquire().await?;
             other_order(&mut reading, entry, again).await
@@ -230,7 +230,7 @@ async fn other_order(
     reading: &mut SqliteConnection,
     entry: &OrderRecord,
     again: bool,
-) -> Result<Option<Taken>, LedgerErrorKind> {
+) -> Result<Option<ClaimConflict>, LedgerErrorKind> {
     let Some(machine) = entry.order.machine() else {
         return Ok(None);
     };
@@ -258,7 +258,7 @@ async fn other_order(
     let Some(row) = row else {
         return Ok(None);
     };
-    Ok(Some(Taken::Machine {
+    Ok(Some(ClaimConflict::Machine {
         run: row.try_get("uuid")?,
         state: state(&row)?,
         action: row.try_get("action_id")?,

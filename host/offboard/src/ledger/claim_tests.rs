@@ -22,13 +22,16 @@ async fn of_two_sessions_one_gets_an_order() {
     let mut mine = ordered(&one).await;
     let mut theirs = mine.clone();
     assert!(claim(&one, &mut mine).await.is_ok());
-    assert_eq!(claim(&other, &mut theirs).await, Err(Taken::Elsewhere));
+    assert_eq!(
+        claim(&other, &mut theirs).await,
+        Err(ClaimConflict::Elsewhere)
+    );
     // Another order of the same machine cannot be claimed, either.
     let mut second = ordered(&other).await;
-    let taken = claim(&other, &mut second).await;
+    let conflict = claim(&other, &mut second).await;
     assert!(matches!(
-        taken,
-        Err(Taken::Machine {
+        conflict,
+        Err(ClaimConflict::Machine {
             state: State::Sending,
             ..
         })
@@ -58,7 +61,10 @@ async fn of_two_sessions_one_resends_an_order() {
     mine.known = Some(HashSet::from(["new".to_owned()]));
     one.save(&mut mine).await.unwrap();
     assert!(one.is_its_own(&mine));
-    assert_eq!(claim(&other, &mut theirs).await, Err(Taken::Elsewhere));
+    assert_eq!(
+        claim(&other, &mut theirs).await,
+        Err(ClaimConflict::Elsewhere)
+    );
     // The stale copy does not overwrite the state from before the second request.
     other.save(&mut theirs).await.unwrap();
     assert_eq!(theirs.known, mine.known);
@@ -91,7 +97,10 @@ async fn of_one_run_a_machine_is_sent_for_once_also_where_that_is_done_again() {
     first.order.settle(Verdict::Accepted(Box::new(action)));
     session.save(first).await.unwrap();
     let claimed = session.claim(second, true, "/route", "one POST").await;
-    assert!(matches!(claimed.unwrap(), Err(Taken::Machine { .. })));
+    assert!(matches!(
+        claimed.unwrap(),
+        Err(ClaimConflict::Machine { .. })
+    ));
     // Another run may have one.
     let mut other = ordered(&session).await;
     let claimed = session.claim(&mut other, true, "/route", "one POST").await;
@@ -117,7 +126,7 @@ async fn another_application_of_the_tenant_does_not_send_it_again() {
     let mut second = ordered(&other).await;
     assert!(matches!(
         claim(&other, &mut second).await,
-        Err(Taken::Machine {
+        Err(ClaimConflict::Machine {
             state: State::Sending,
             ..
         })

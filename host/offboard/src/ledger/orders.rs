@@ -18,7 +18,7 @@ use crate::{
 
 /// An order to be recorded.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub struct NewOrder {
     /// The machine as the user named it.
     pub target: Target,
     /// The comment.
@@ -82,11 +82,11 @@ pub(super) async fn insert(
     writing: &mut Transaction<'static, Sqlite>,
     session: &Session,
     run: i64,
-    plans: impl IntoIterator<Item = Plan>,
+    plans: impl IntoIterator<Item = NewOrder>,
 ) -> Result<(), LedgerErrorKind> {
     let mut plans = (1_u64..).zip(plans);
     loop {
-        let page: Vec<(u64, Plan)> = plans.by_ref().take(PAGE).collect();
+        let page: Vec<(u64, NewOrder)> = plans.by_ref().take(PAGE).collect();
         if page.is_empty() {
             return Ok(());
         }
@@ -123,7 +123,7 @@ type Planned<'a> = (
     &'a str,
 );
 
-impl Plan {
+impl NewOrder {
     fn row(&self, number: u64) -> Planned<'_> {
         let (asked, machine, name) = match &self.target {
             Target::Id(id) => (id.as_str(), Some(id.as_str()), None),

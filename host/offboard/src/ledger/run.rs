@@ -8,7 +8,7 @@ use super::{
     confirm::ConfirmationRow,
     database::Ledger,
     error::{LedgerError, LedgerErrorKind},
-    orders::{OrderCounts, Plan, insert},
+    orders::{NewOrder, OrderCounts, insert},
     run_id::RunId,
     session::Session,
 };
@@ -78,7 +78,7 @@ impl Session {
         request_id: Option<&str>,
         again: bool,
         tag: Option<&Tag>,
-        plans: impl IntoIterator<Item = Plan>,
+        plans: impl IntoIterator<Item = NewOrder>,
     ) -> Result<RunId, LedgerError> {
         let plan = async {
             let mut writing = self.ledger.write_now().await?;

@@ -4,11 +4,11 @@
 use std::path::Path;
 
 use super::{
-    claim::Taken,
+    claim::ClaimConflict,
     database::Ledger,
     error::LedgerError,
     order_record::OrderRecord,
-    orders::Plan,
+    orders::NewOrder,
     request::RequestId,
     session::{Session, SessionInfo},
     wait::Waiting,
@@ -28,8 +28,8 @@ pub(super) fn who() -> SessionInfo {
     SessionInfo::new(None, "0", "http://127.0.0.1:1")
 }
 
-pub(super) fn plan() -> Plan {
-    Plan {
+pub(super) fn plan() -> NewOrder {
+    NewOrder {
         target: Target::Id(MACHINE.parse().unwrap()),
         comment: "Lost".parse().unwrap(),
         called: None,
@@ -53,7 +53,10 @@ pub(super) async fn ordered(session: &Session) -> OrderRecord {
     entry
 }
 
-pub(super) async fn claim(session: &Session, entry: &mut OrderRecord) -> Result<RequestId, Taken> {
+pub(super) async fn claim(
+    session: &Session,
+    entry: &mut OrderRecord,
+) -> Result<RequestId, ClaimConflict> {
     let claimed = session.claim(entry, false, "/route", "one POST").await;
     claimed.unwrap()
 }

@@ -11,7 +11,7 @@ use crate::order::DeviceSnapshot;
 
 /// Planned orders whose machines have the same properties.
 #[derive(Debug, Clone)]
-pub struct Alike {
+pub struct OrderGroup {
     /// The properties, without the time at which each was last seen; if machines were merged
     /// into others, the id of one of the others.
     pub seen: Option<DeviceSnapshot>,
@@ -28,7 +28,7 @@ impl Ledger {
     ///
     /// # Errors
     /// The ledger cannot be read.
-    pub async fn alike(&self, run: RunId) -> Result<Vec<Alike>, LedgerError> {
+    pub async fn order_groups(&self, run: RunId) -> Result<Vec<OrderGroup>, LedgerError> {
         let read = async {
             let rows = sqlx::query(
                 "SELECT preflight = 'ok' AS seen, platform, health, onboarding, \
@@ -40,7 +40,7 @@ impl Ledger {
             .bind(run.0)
             .fetch_all(&self.pool)
             .await?;
-            let alike = |row| Alike::of(row);
+            let alike = |row| OrderGroup::of(row);
             rows.iter().map(alike).collect::<Result<_, _>>()
         };
         read.await.map_err(|kind: LedgerErrorKind| self.error(kind))
@@ -62,7 +62,7 @@ impl Ledger {
     }
 }
 
-impl Alike {
+impl OrderGroup {
     fn of(row: &sqlx::sqlite::SqliteRow) -> Result<Self, LedgerErrorKind> {
         let count = |of: &str| row.try_get::<i64, _>(of).map(i64::unsigned_abs);
         let (first, last): (Option<String>, Option<String>) =
@@ -116,7 +116,7 @@ mod tests {
         }
         session.save_all(&mut entries).await.unwrap();
         assert_eq!(ledger.not_looked_at(run).await.unwrap(), 1);
-        let alike = ledger.alike(run).await.unwrap();
+        let alike = ledger.order_groups(run).await.unwrap();
         let found: Vec<_> = alike
             .iter()
             .map(|alike| {

@@ -4,7 +4,7 @@
 use crate::{
     contract::{MachineAction, Problem},
     order::{DeviceSnapshot, Order, Preflight, State},
-    run::Since,
+    run::LaterActivity,
     text::clean,
 };
 
@@ -76,7 +76,7 @@ pub fn warnings(order: &Order) -> Vec<String> {
             true => {
                 let what =
                     format!("it was offboarded with the same comment: action {id} ({status})");
-                let since = Since::of(order.device(), &action.json).problem(&what);
+                let since = LaterActivity::of(order.device(), &action.json).problem(&what);
                 let what = since.message.unwrap_or(what);
                 format!("{what}: it would be skipped")
             }

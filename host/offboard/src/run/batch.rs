@@ -10,7 +10,9 @@ use std::{
 
 use tokio::sync::Mutex;
 
-use super::{listing::Listing, runner::Runner, since::Since, taken::skip_taken};
+use super::{
+    conflict::skip_conflicting, later_activity::LaterActivity, listing::Listing, runner::Runner,
+};
 use crate::{
     contract::{ActionStatus, MachineAction, MachineId, Problem, Retry},
     grant::ClockReading,
@@ -137,10 +139,10 @@ impl Runner {
             {
                 continue;
             }
-            match self.session.taken(&entry, again).await? {
+            match self.session.conflict(&entry, again).await? {
                 None => ready.push(entry),
-                Some(taken) => {
-                    skip_taken(&mut entry.order, &taken);
+                Some(conflict) => {
+                    skip_conflicting(&mut entry.order, &conflict);
                     self.session.save(&mut entry).await?;
                     settled.push(entry);
                 }
@@ -229,9 +231,9 @@ impl Runner {
         let Some(action) = shown(&entry.order, listing) else {
             return Ok(false);
         };
-        match self.session.taken(entry, false).await? {
+        match self.session.conflict(entry, false).await? {
             // Another process with this ledger sent it in the meantime.
-            Some(taken) => skip_taken(&mut entry.order, &taken),
+            Some(conflict) => skip_conflicting(&mut entry.order, &conflict),
             None => adopt(&mut entry.order, action, listing),
         }
         Ok(true)
@@ -263,7 +265,7 @@ fn adopt(order: &mut Order, action: MachineAction, listing: &Listing) {
         "the service has carried it out with the same comment, by action {}",
         action.id
     );
-    let since = Since::of(order.device(), &action.json).but_failed(failed_later);
+    let since = LaterActivity::of(order.device(), &action.json).but_failed(failed_later);
     order.skip(since.problem(&what));
 }
 
@@ -274,7 +276,7 @@ pub(super) mod tests {
 
     use super::*;
     use crate::{
-        ledger::{Ledger, Plan, Session, SessionInfo},
+        ledger::{Ledger, NewOrder, Session, SessionInfo},
         order::Target,
     };
 
@@ -283,7 +285,7 @@ pub(super) mod tests {
         let ledger = Ledger::in_memory().await.unwrap();
         let who = SessionInfo::new(None, "0", "https://api.example.test");
         let session = Session::begin(&ledger, &who, "run").await.unwrap();
-        let plan = |at| Plan {
+        let plan = |at| NewOrder {
             target: Target::Id(format!("{at:040x}").parse().unwrap()),
             comment: "Lost".parse().unwrap(),
             called: None,

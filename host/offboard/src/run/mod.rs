@@ -5,11 +5,13 @@
 
 mod batch;
 mod cancel;
+mod conflict;
 mod dry_run;
 mod evaluate;
 mod event;
 mod event_stream;
 mod fleet;
+mod later_activity;
 mod listing;
 mod preflight;
 mod producer;
@@ -22,10 +24,8 @@ mod runner;
 mod send;
 #[cfg(test)]
 mod sendable;
-mod since;
 mod submit;
 mod tag;
-mod taken;
 mod track;
 mod verdict;
 mod waits;
@@ -35,8 +35,8 @@ pub use cancel::CancelError;
 pub use dry_run::DryRun;
 pub use event::{Event, OrderSnapshot};
 pub use event_stream::{EventStream, Events, events};
+pub use later_activity::LaterActivity;
 pub use listing::Listing;
 pub use runner::{JOBS, Runner, unrecorded};
 pub(crate) use send::SendOptions;
-pub use since::Since;
 pub use track::TimeOver;

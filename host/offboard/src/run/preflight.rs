@@ -4,11 +4,11 @@
 use tracing::{Instrument, info_span};
 
 use super::{
+    conflict::skip_conflicting,
     evaluate::{only_machine, settle_unsendable},
     event::Event,
     event_stream::Events,
     runner::Runner,
-    taken::skip_taken,
 };
 use crate::{
     contract::{Problem, Retry},
@@ -173,8 +173,8 @@ impl Runner {
             }
             return Ok(());
         }
-        if let Some(taken) = self.session.taken(entry, again).await? {
-            skip_taken(&mut entry.order, &taken);
+        if let Some(conflict) = self.session.conflict(entry, again).await? {
+            skip_conflicting(&mut entry.order, &conflict);
         }
         Ok(())
     }

@@ -16,7 +16,7 @@ use crate::{
     egress::CallRecord,
     grant::Route,
     ledger::{
-        Ledger, LedgerError, OrderRecord, Plan, RequestId, RunId, Session, SessionInfo, Waiting,
+        Ledger, LedgerError, NewOrder, OrderRecord, RequestId, RunId, Session, SessionInfo, Waiting,
     },
     order::{State, Verdict},
     plan::Confirmation,
@@ -82,11 +82,11 @@ fn of_a_ledger(ledger: &Ledger, path: &Path, run: RunId, entry: &OrderRecord) {
     is_send(ledger.unfinished());
     is_send(ledger.run(""));
     is_send(ledger.run_at(run));
-    is_send(ledger.alike(run));
+    is_send(ledger.order_groups(run));
     is_send(ledger.comments(run, 1));
 }
 
-fn of_a_session(session: &Session, who: &SessionInfo, run: RunId, plans: Vec<Plan>) {
+fn of_a_session(session: &Session, who: &SessionInfo, run: RunId, plans: Vec<NewOrder>) {
     is_send(Session::begin(session.ledger(), who, "run"));
     is_send(session.is_busy_elsewhere(run));
     is_send(session.end_stale_sessions());
@@ -108,7 +108,7 @@ fn of_its_orders(session: &Session, entry: &mut OrderRecord, record: &CallRecord
     is_send(session.save(entry));
     is_send(session.save_all(std::slice::from_mut(entry)));
     is_send(session.claim(entry, false, "", ""));
-    is_send(session.taken(entry, false));
+    is_send(session.conflict(entry, false));
     is_send(session.request(Some(entry), "", "", "", ""));
     is_send(session.answered(id, record, "", None, None));
 }

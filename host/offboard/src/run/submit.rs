@@ -6,21 +6,21 @@ use tracing::{debug, info};
 
 use super::{
     batch::FRESH,
+    conflict::skip_conflicting,
     event::Event,
     event_stream::Events,
+    later_activity::{LaterActivity, ended_before},
     ready::{NextStep, ReadyOrder, SendContext},
     retry_after::{acceptable_pause, backoff, throttled_pause},
     runner::{Runner, duration_ms, status_of},
-    since::{Since, ended_before},
     tag::Tagging,
-    taken::skip_taken,
     verdict,
 };
 use crate::{
     contract::{ActionStatus, MachineAction, MachineId, OffboardError, Problem, Retry},
     egress::CallRecord,
     grant::{Grant, LeaveBy, Route},
-    ledger::{LedgerError, OrderRecord, RequestId, Taken},
+    ledger::{ClaimConflict, LedgerError, OrderRecord, RequestId},
     order::{State, Verdict, is_for_all},
     rate_limit::Slot,
     sandbox::CallOutcome,
@@ -139,16 +139,19 @@ impl Runner {
         let granted = grant.to_string();
         let route = Route::Offboard.template();
         let claim = self.session.claim(entry, again, route, &granted);
-        let taken = match claim.await? {
+        let conflict = match claim.await? {
             Ok(request) => return Ok(Ok(request)),
-            Err(taken) => taken,
+            Err(conflict) => conflict,
         };
-        let is_left = matches!(taken, Taken::Elsewhere | Taken::Interrupted);
+        let is_left = matches!(
+            conflict,
+            ClaimConflict::Elsewhere | ClaimConflict::Interrupted
+        );
         // An unknown order stays unknown, regardless of other orders of its machine.
         if is_left || attempt.is_resend() {
             return Ok(Err(NextStep::Leave));
         }
-        skip_taken(&mut entry.order, &taken);
+        skip_conflicting(&mut entry.order, &conflict);
         self.session.save(entry).await?;
         Ok(Err(NextStep::SettledUnsent))
     }
@@ -329,8 +332,8 @@ fn reject_earlier_success(entry: &OrderRecord, verdict: Verdict) -> Verdict {
     let Verdict::Accepted(action) = &verdict else {
         return verdict;
     };
-    let since = Since::of(entry.order.device(), &action.json);
-    if action.status != ActionStatus::Succeeded || !matches!(since, Since::Reported(..)) {
+    let since = LaterActivity::of(entry.order.device(), &action.json);
+    if action.status != ActionStatus::Succeeded || !matches!(since, LaterActivity::Reported(..)) {
         return verdict;
     }
     let id = action.id.to_ascii_lowercase();

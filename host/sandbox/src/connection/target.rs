@@ -3,7 +3,9 @@
 
 use std::net::IpAddr;
 
-use url::{Host, Url};
+use url::Host;
+#[cfg(feature = "identity")]
+use url::Url;
 
 use super::{address, address_range::AllowedAddresses};
 use crate::contract::{ApiRoot, Scheme, is_loopback};
@@ -24,7 +26,9 @@ enum Reach {
     /// allowed. `http` is for loopback only.
     Service,
     /// An endpoint that the machine's environment names or Azure fixes, such as the metadata
-    /// address: only that address, also with `http`, and never through a proxy.
+    /// address: only that address, also with `http`, and never through a proxy. Only
+    /// sign-in has such targets.
+    #[cfg_attr(not(feature = "identity"), expect(dead_code))]
     Machine,
 }
 

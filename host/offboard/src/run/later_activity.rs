@@ -24,7 +24,7 @@ const INACTIVE: SignedDuration = SignedDuration::from_hours(8 * 24);
 
 /// Whether a machine has reported since its offboarding succeeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Since {
+pub enum LaterActivity {
     /// It has not been seen since, except for reports within the margin: when the offboarding
     /// ended, and when the machine was last seen.
     Silent(Timestamp, Timestamp),
@@ -34,7 +34,7 @@ pub enum Since {
     Unknown(Option<Timestamp>),
 }
 
-impl Since {
+impl LaterActivity {
     /// Compares the properties of a machine with the end of its offboarding. `action` is
     /// the JSON of an action that succeeded, as it was delivered.
     #[must_use]
@@ -195,7 +195,8 @@ impl Runner {
                 if self.stopped() {
                     return Ok(());
                 }
-                if let Some(since @ Since::Reported(..)) = self.since(action).await {
+                if let Some(since @ LaterActivity::Reported(..)) = self.later_activity(action).await
+                {
                     let what = format!("action {} offboarded it", action.id);
                     entry.order.record_report_since(since.problem(&what));
                     self.session.save(&mut entry).await?;
@@ -206,12 +207,15 @@ impl Runner {
 
     /// Reads the machine of a successful offboarding, and compares. `None` for any other
     /// action, or if the machine cannot be read.
-    pub async fn since(&self, action: &MachineAction) -> Option<Since> {
+    pub async fn later_activity(&self, action: &MachineAction) -> Option<LaterActivity> {
         let is_done =
             action.action_type == ActionType::Offboard && action.status == ActionStatus::Succeeded;
         let id = action.machine_id.as_deref().filter(|_| is_done)?;
         let machine = self.machine(&id.parse().ok()?).await.ok()?;
-        Some(Since::of(Some(&device_snapshot(&machine)), &action.json))
+        Some(LaterActivity::of(
+            Some(&device_snapshot(&machine)),
+            &action.json,
+        ))
     }
 }
 
@@ -220,23 +224,23 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn since(last_seen: Option<&str>, health: Option<&str>, action: &str) -> Since {
+    fn since(last_seen: Option<&str>, health: Option<&str>, action: &str) -> LaterActivity {
         let device = DeviceSnapshot {
             last_seen: last_seen.map(ToOwned::to_owned),
             health: health.map(ToOwned::to_owned),
             ..DeviceSnapshot::default()
         };
         let now = "2026-11-22T00:00:00Z".parse().unwrap();
-        Since::at(Some(&device), action, now)
+        LaterActivity::at(Some(&device), action, now)
     }
 
     const ENDED: &str = r#"{"lastUpdateDateTimeUtc": "2026-11-20T10:00:00.1234567Z"}"#;
 
-    fn kind(since: &Since) -> &'static str {
+    fn kind(since: &LaterActivity) -> &'static str {
         match since {
-            Since::Silent(..) => "silent",
-            Since::Reported(..) => "reported",
-            Since::Unknown(_) => "unknown",
+            LaterActivity::Silent(..) => "silent",
+            LaterActivity::Reported(..) => "reported",
+            LaterActivity::Unknown(_) => "unknown",
         }
     }
 
@@ -264,7 +268,7 @@ mod tests {
             let found = since(last_seen, None, ENDED);
             assert_eq!(kind(&found), expected, "{last_seen:?} {found:?}");
         }
-        assert_eq!(kind(&Since::of(None, ENDED)), "unknown");
+        assert_eq!(kind(&LaterActivity::of(None, ENDED)), "unknown");
     }
 
     /// The message is evidence: it must not deny a report within the margin.
@@ -342,7 +346,7 @@ mod tests {
                 merged_into: Some("f".repeat(40)),
                 ..DeviceSnapshot::default()
             };
-            let problem = Since::of(Some(&device), action).problem("run 1 offboarded it");
+            let problem = LaterActivity::of(Some(&device), action).problem("run 1 offboarded it");
             assert_eq!(problem.kind, SEEN_SINCE, "{problem:?}");
         }
     }

@@ -1,27 +1,27 @@
 //! Skips an order whose machine is taken by another order in the ledger, with the reason.
 
-use super::since::Since;
+use super::later_activity::LaterActivity;
 use crate::{
     contract::{Problem, Retry},
-    ledger::Taken,
+    ledger::ClaimConflict,
     order::{Order, State},
 };
 
 /// Skips an order whose machine is taken by another order.
-pub(super) fn skip_taken(order: &mut Order, taken: &Taken) {
-    let problem = skip_reason(order, taken);
+pub(super) fn skip_conflicting(order: &mut Order, conflict: &ClaimConflict) {
+    let problem = skip_reason(order, conflict);
     order.skip(problem);
 }
 
 /// The reason for skipping the order.
-fn skip_reason(order: &Order, taken: &Taken) -> Problem {
-    let Taken::Machine {
+fn skip_reason(order: &Order, conflict: &ClaimConflict) -> Problem {
+    let ClaimConflict::Machine {
         run,
         state,
         action,
         answer,
         failed_later,
-    } = taken
+    } = conflict
     else {
         return Problem::new("under-way", Retry::Never, "another process is at it");
     };
@@ -37,7 +37,7 @@ fn skip_reason(order: &Order, taken: &Taken) -> Problem {
         ),
         // An earlier success does not show the machine's present state.
         State::Succeeded => {
-            let since = Since::of(order.device(), answer.as_deref().unwrap_or_default());
+            let since = LaterActivity::of(order.device(), answer.as_deref().unwrap_or_default());
             return since
                 .but_failed(*failed_later)
                 .problem(&format!("run {run} offboarded it{action}"));

@@ -9,7 +9,7 @@ use std::{
 
 /// The resources that were used so far.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct ClaimConflict {
+pub(crate) struct Resources {
     pub(crate) time: Duration,
     pub(crate) cpu: Option<Duration>,
     /// The peak memory, in MiB.
@@ -18,7 +18,7 @@ pub(crate) struct ClaimConflict {
 
 /// Runs a command that reports its progress until it has sent a request, asks it to end, and
 /// returns the resources that it used.
-pub(crate) fn until_a_post(mut command: Command) -> ClaimConflict {
+pub(crate) fn until_a_post(mut command: Command) -> Resources {
     let begun = Instant::now();
     let mut child = command.spawn().unwrap();
     let mut said = Vec::new();
@@ -26,7 +26,7 @@ pub(crate) fn until_a_post(mut command: Command) -> ClaimConflict {
     for line in BufReader::new(child.stderr.take().unwrap()).lines() {
         let line = line.unwrap();
         if taken.is_none() && line.starts_with("offboard: POST") {
-            taken = Some(ClaimConflict {
+            taken = Some(Resources {
                 time: begun.elapsed(),
                 cpu: cpu(&child),
                 memory: memory(&child),

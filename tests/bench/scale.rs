@@ -6,7 +6,7 @@ use std::time::Duration;
 use offboard_simulator::{Config, Quota};
 
 use crate::{
-    process::{ClaimConflict, until_a_post},
+    process::{Resources, until_a_post},
     tell,
     world::World,
 };
@@ -34,8 +34,8 @@ pub(crate) fn measure(machines: u32) {
     show("resume, to its first POST", &resumed, true);
 }
 
-fn show(what: &str, taken: &ClaimConflict, is_quick: bool) {
-    let ClaimConflict { time, cpu, memory } = *taken;
+fn show(what: &str, taken: &Resources, is_quick: bool) {
+    let Resources { time, cpu, memory } = *taken;
     tell(
         &format!("{what}: time"),
         format!("{:.1} s", time.as_secs_f64()),

@@ -447,7 +447,7 @@ fn a_copy_where_nothing_can_be_written_is_read_if_all_of_it_is_in_its_file() {
         assert_eq!(refused.code, 2, "{command:?}: {refused:?}");
         assert_eq!(refused.stdout, "", "{command:?}");
         for advice in [
-            "its newest commits stand in the file beside it that ends in -wal",
+            "its newest commits are in the file beside it that ends in -wal",
             "copy both to a folder that you can write to",
         ] {
             assert!(refused.stderr.contains(advice), "{command:?}: {refused:?}");

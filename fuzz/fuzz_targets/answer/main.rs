@@ -111,7 +111,7 @@ fn read_input(data: &[u8]) -> Result<Answer, Failure> {
                 status: status(first),
                 retry_after,
                 // Messages of the network, never of the service.
-                reason: format!("the answer broke off: {}", reason()),
+                reason: format!("the answer ended early: {}", reason()),
             }),
             None => Ok(Answer {
                 status: status(first),

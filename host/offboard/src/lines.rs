@@ -85,10 +85,14 @@ impl Kept {
         let is_there = fs::metadata(&self.path).is_ok_and(|named| is_same(&open, &named));
         self.length += written;
         if !is_there {
-            return Err(io::Error::other("it was removed or replaced meanwhile"));
+            return Err(io::Error::other(
+                "it was removed or replaced in the meantime",
+            ));
         }
         if open.len() < self.length {
-            return Err(io::Error::other("lines were removed from it meanwhile"));
+            return Err(io::Error::other(
+                "lines were removed from it in the meantime",
+            ));
         }
         self.length = open.len();
         Ok(())

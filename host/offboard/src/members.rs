@@ -39,7 +39,7 @@ impl<'de, F: Fn(&str) -> bool> Visitor<'de> for Object<F> {
             if !(self.0)(&name) {
                 map.next_value::<IgnoredAny>()?;
             } else if members.len() == MAX_MEMBERS {
-                return Err(A::Error::custom("more members than an object has"));
+                return Err(A::Error::custom("too many members in an object"));
             } else {
                 members.push((name, map.next_value()?));
             }

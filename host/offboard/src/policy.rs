@@ -101,7 +101,7 @@ impl Policy {
         match facts {
             Some(facts) => self.against(facts, now),
             None if *self == by_id_alone => None,
-            None => Some(Objection::Unknown("whatever its rules ask for")),
+            None => Some(Objection::Unknown("its data")),
         }
     }
 
@@ -211,7 +211,7 @@ impl Objection {
 impl fmt::Display for Objection {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::Share(..) | Self::UnknownFleet => "the policy excludes so many: ",
+            Self::Share(..) | Self::UnknownFleet => "exceeds the policy's `largest-share`: ",
             _ => "the policy excludes it: ",
         })?;
         match self {
@@ -220,11 +220,12 @@ impl fmt::Display for Objection {
                 "{planned} of {fleet} machines are more than {largest} % of the fleet, \
                  `largest-share`"
             ),
-            Self::UnknownFleet => formatter.write_str(
-                "how many machines the fleet has is not known, and `largest-share` asks for it",
-            ),
-            Self::Never => formatter.write_str("it is one of `never`"),
-            Self::Name(pattern) => write!(formatter, "its name fits {pattern:?} of `never-names`"),
+            Self::UnknownFleet => formatter
+                .write_str("the size of the fleet is unknown, and `largest-share` needs it"),
+            Self::Never => formatter.write_str("it is listed in `never`"),
+            Self::Name(pattern) => {
+                write!(formatter, "its name matches {pattern:?} of `never-names`")
+            }
             Self::Tag(tag) => write!(formatter, "it has the tag {tag:?} of `never-tags`"),
             Self::Group(group) => write!(formatter, "it is in {group:?} of `never-groups`"),
             Self::Value(value) => write!(formatter, "its value is {value:?} of `never-values`"),
@@ -234,7 +235,7 @@ impl fmt::Display for Objection {
                 "it was seen at {seen}, and `not-seen-for` is {}",
                 humantime::format_duration(*least)
             ),
-            Self::Unknown(what) => write!(formatter, "{what} is not known, and a rule asks for it"),
+            Self::Unknown(what) => write!(formatter, "{what} is unknown, and a rule needs it"),
         }
     }
 }

@@ -129,12 +129,12 @@ impl Build<'_> {
 /// Cargo's home, as cargo finds it.
 ///
 /// # Errors
-/// There is neither `CARGO_HOME` nor a home folder.
+/// There is neither `CARGO_HOME` nor a home directory.
 pub(crate) fn cargo_home() -> Result<PathBuf> {
     let home = env::home_dir().map(|home| home.join(".cargo"));
     let named = env::var_os("CARGO_HOME").filter(|home| !home.is_empty());
     named
         .map(PathBuf::from)
         .or(home)
-        .context("there is no home folder: set CARGO_HOME")
+        .context("there is no home directory: set CARGO_HOME")
 }

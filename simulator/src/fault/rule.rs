@@ -50,7 +50,7 @@ pub enum FaultSyntaxError {
     #[error("{0:?} isn't a route: it is one of {names}", names = Route::names())]
     Route(String),
     /// The route has no id, or the id is empty.
-    #[error("{0:?} names nothing: write machine/ID, offboard/ID, machineaction/ID or cancel/ID")]
+    #[error("{0:?} has no valid id: write machine/ID, offboard/ID, machineaction/ID or cancel/ID")]
     Id(String),
     /// It is not a number of a call, a range, or a share.
     #[error(
@@ -166,9 +166,9 @@ mod tests {
                 "\"offboards\" isn't a route: it is one of any, api",
             ),
             (":3:garbage", "\"\" isn't a route"),
-            ("offboard/:3:garbage", "\"offboard/\" names nothing"),
-            ("machines/x:3:garbage", "\"machines/x\" names nothing"),
-            ("any/x:3:garbage", "\"any/x\" names nothing"),
+            ("offboard/:3:garbage", "\"offboard/\" has no valid id"),
+            ("machines/x:3:garbage", "\"machines/x\" has no valid id"),
+            ("any/x:3:garbage", "\"any/x\" has no valid id"),
             ("offboard:0:garbage", "\"0\" doesn't say which calls"),
             ("offboard:sometimes:garbage", "\"sometimes\" doesn't say"),
             ("offboard:3:rubbish", "\"rubbish\" isn't a fault"),

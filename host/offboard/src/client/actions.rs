@@ -107,7 +107,7 @@ impl Client {
     pub async fn check_is_offboarding(&self, id: &ActionId) -> Result<(), Problem> {
         match self.action(id).await {
             Ok(action) if action.action_type != ActionType::Offboard => {
-                let message = "this action is no offboarding";
+                let message = "this action is not an offboarding";
                 Err(Problem::new(
                     ProblemKind::NoOffboarding,
                     Retry::Never,
@@ -141,6 +141,6 @@ impl Client {
 }
 
 fn no_offboarding(machine: &MachineId) -> Problem {
-    let message = format!("the service knows no offboarding of {machine}");
+    let message = format!("the service lists no offboarding of {machine}");
     Problem::new(ProblemKind::NoOffboarding, Retry::Never, message)
 }

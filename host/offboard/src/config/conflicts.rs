@@ -62,7 +62,7 @@ impl Config {
         let held = self.secrets.client_secret().is_some();
         let secret = (held && secret.is_some_and(Source::is_profile)).then(|| {
             format!(
-                "AZURE_CLIENT_SECRET is set, and counts; the profile {name} has a client-secret-file"
+                "AZURE_CLIENT_SECRET is set, and takes precedence; the profile {name} has a client-secret-file"
             )
         });
         let profile = &chosen.profile;

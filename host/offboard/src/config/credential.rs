@@ -76,7 +76,7 @@ pub enum CredentialFileError {
     #[error("it is empty")]
     Empty,
     /// It is not text.
-    #[error("it is empty, or no text")]
+    #[error("it is empty or is not text")]
     NoText,
 }
 

@@ -36,7 +36,7 @@ pub enum ConfigError {
     OnlyInProfile(&'static str),
     /// A profile was chosen, but there is no home directory with a configuration file.
     #[error(
-        "there is no profile {}, because there is no home folder",
+        "there is no profile {}, because there is no home directory",
         mask::value(profile)
     )]
     NoHome {
@@ -88,7 +88,7 @@ pub enum ConfigError {
         source: TrustedFileError,
     },
     /// The configuration file is not text.
-    #[error("the configuration {}: it is no text", mask::path(.0))]
+    #[error("the configuration {}: it is not text", mask::path(.0))]
     NotText(PathBuf),
     /// The contents of the configuration file cannot be used.
     #[error("{}", mask::path(path))]
@@ -102,8 +102,8 @@ pub enum ConfigError {
     /// A variable of other tools would send a profile's secret to an authority that is not
     /// Microsoft's.
     #[error(
-        "{variable} names {authority}, which is no authority of Microsoft's, and the profile's \
-         credential would go there"
+        "{variable} names {authority}, which is not a Microsoft authority; the profile's \
+         credential would be sent there"
     )]
     UnknownAuthority {
         /// The variable.

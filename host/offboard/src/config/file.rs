@@ -22,7 +22,7 @@ use crate::{
 const MAX_FILE: u64 = 1024 * 1024;
 
 /// Where profiles are defined.
-const PROFILES: &str = "a profile stands below a line [profiles.NAME]";
+const PROFILES: &str = "a profile is a table [profiles.NAME]";
 
 /// The minimum similarity of two keys for a suggestion.
 const ALIKE: f64 = 0.8;
@@ -175,7 +175,7 @@ fn explain(error: &toml::de::Error) -> InvalidFile {
     let mut quoted = quoted.collect::<Vec<_>>();
     if !quoted.contains(&key.as_str()) && is_setting(&key) {
         return InvalidFile::Contents(format!(
-            "{place}: {unknown} stands in no profile: it belongs below a line [profiles.NAME], as {key}"
+            "{place}: {unknown} is outside a profile: move it below a line [profiles.NAME], as {key}"
         ));
     }
     quoted.retain(|known| *known != unknown);
@@ -185,7 +185,7 @@ fn explain(error: &toml::de::Error) -> InvalidFile {
         .map(|known| (strsim::jaro_winkler(&key, known), known))
         .filter(|(alike, _)| *alike >= ALIKE)
         .max_by(|one, other| one.0.total_cmp(&other.0));
-    let unknown = format!("{place}: there is no key {unknown}");
+    let unknown = format!("{place}: unknown key {unknown}");
     InvalidFile::Contents(match likely {
         Some((_, known)) => format!("{unknown}; did you mean {known}?"),
         None if known_at_the_top => format!("{unknown} ({PROFILES})"),
@@ -201,7 +201,7 @@ fn message_without_value(message: &str) -> String {
     {
         Some(Some((_, expected))) => {
             let expected = expected.replace("a sequence", "a list");
-            format!("what stands there is not {expected}")
+            format!("the value is not {expected}")
         }
         _ => message.to_owned(),
     }
@@ -234,7 +234,7 @@ fn profile_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Str
     match toml::Value::deserialize(deserializer)? {
         toml::Value::String(name) => Ok(Some(name)),
         toml::Value::Table(_) => Err(D::Error::custom(
-            "a profile stands below a line [profiles.NAME]; `profile` alone names the one that is used",
+            "a profile is a table [profiles.NAME]; `profile` is the name of the default profile",
         )),
         _ => Err(D::Error::custom(
             "`profile` is the name of one of the profiles",

@@ -59,13 +59,13 @@ pub(super) fn shown(limits: impl Iterator<Item = (Limit, u64)>) -> Value {
 fn parse(text: &str) -> Result<(Limit, u64), String> {
     let (name, value) = text
         .split_once('=')
-        .ok_or("a limit is written NAME=VALUE, as memory=64MiB")?;
+        .ok_or("a limit has the form NAME=VALUE, such as memory=64MiB")?;
     let limit = Limit::ALL
         .into_iter()
         .find(|limit| limit.name() == name.trim())
         .ok_or_else(|| {
             let names: Vec<&str> = Limit::ALL.iter().map(|limit| limit.name()).collect();
-            format!("there is no such limit; there are {}", names.join(", "))
+            format!("unknown limit; the limits are {}", names.join(", "))
         })?;
     let value = amount(limit.unit(), value.trim())?;
     Limits::default()
@@ -78,14 +78,15 @@ fn amount(unit: Unit, text: &str) -> Result<u64, String> {
     match unit {
         Unit::Milliseconds => {
             let duration = humantime::parse_duration(text)
-                .map_err(|error| format!("a duration, as 30s or 2m: {error}"))?;
+                .map_err(|error| format!("a duration is required, such as 30s or 2m: {error}"))?;
             u64::try_from(duration.as_millis()).map_err(|error| error.to_string())
         }
-        Unit::Bytes => parse_size::parse_size(text)
-            .map_err(|error| format!("a number of bytes, as 65536 or 64MiB: {error}")),
+        Unit::Bytes => parse_size::parse_size(text).map_err(|error| {
+            format!("a number of bytes is required, such as 65536 or 64MiB: {error}")
+        }),
         Unit::Count => text
             .parse()
-            .map_err(|_| "a number without a unit".to_owned()),
+            .map_err(|_| "a number without a unit is required".to_owned()),
     }
 }
 

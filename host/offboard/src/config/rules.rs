@@ -41,19 +41,23 @@ fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Policy, D::Error> 
         .any(|word| word.trim().is_empty());
     let no_pattern = |pattern: &Pattern| pattern.as_str().trim().is_empty();
     if blank || rules.never_names.iter().any(no_pattern) {
-        return Err(D::Error::custom("a blank word in a policy means nothing"));
+        return Err(D::Error::custom(
+            "an empty text in a policy excludes nothing",
+        ));
     }
     let is_value = |word: &String| VALUES.iter().any(|value| value.eq_ignore_ascii_case(word));
     if let Some(word) = rules.never_values.iter().find(|word| !is_value(word)) {
         let values = VALUES.join(", ");
-        return Err(D::Error::custom(format!("{word:?} is none of {values}")));
+        return Err(D::Error::custom(format!("{word:?} is not one of {values}")));
     }
     let duration = |text: &String| {
-        let told = |reason: &str| D::Error::custom(format!("not-seen-for, as 30d: {reason}"));
+        let invalid = |reason: &str| {
+            D::Error::custom(format!("not-seen-for is a duration such as 30d: {reason}"))
+        };
         match humantime::parse_duration(text) {
-            Ok(duration) if duration.is_zero() => Err(told("no time at all excludes nothing")),
+            Ok(duration) if duration.is_zero() => Err(invalid("it must be above zero")),
             Ok(duration) => Ok(duration),
-            Err(error) => Err(told(&error.to_string())),
+            Err(error) => Err(invalid(&error.to_string())),
         }
     };
     if let Some(share) = rules

@@ -28,7 +28,7 @@ use crate::{
 
 /// Why `-` cannot be the name of a file that is written.
 pub const NOT_STANDARD_OUTPUT: &str =
-    "this is written to a file, not to standard output: name a file (./- is one)";
+    "this is written to a file, not to standard output: use a file name (./- for a file named -)";
 
 /// A value that a setting can have.
 pub(super) trait SettingValue: Sized {

@@ -79,7 +79,7 @@ pub enum LedgerErrorKind {
     NoLog,
     /// The newest commits cannot be read in this location.
     #[error(
-        "cannot be read where it is, because its newest commits stand in the file beside it that ends \
+        "cannot be read where it is, because its newest commits are in the file beside it that ends \
          in -wal: copy both to a folder that you can write to, on a local disk"
     )]
     Beside,
@@ -99,7 +99,7 @@ pub enum LedgerErrorKind {
     #[error("has another run with this request id")]
     Requested,
     /// There is no home directory for the default ledger.
-    #[error("has no path, because there is no home folder")]
+    #[error("has no path, because there is no home directory")]
     NoHome,
     /// No run has this id.
     #[error("has no run {0}")]

@@ -225,7 +225,7 @@ fn preflight(row: &SqliteRow) -> Result<Option<Preflight>, LedgerErrorKind> {
 
 pub(super) fn state(row: &SqliteRow) -> Result<State, LedgerErrorKind> {
     let name: String = row.try_get("state")?;
-    State::of(&name).ok_or_else(|| LedgerErrorKind::Damaged(format!("{name:?} is no state")))
+    State::of(&name).ok_or_else(|| LedgerErrorKind::Damaged(format!("{name:?} is not a state")))
 }
 
 /// Records that an order entered this state.

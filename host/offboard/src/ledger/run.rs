@@ -274,7 +274,7 @@ fn run(row: &SqliteRow) -> Result<RunRow, LedgerErrorKind> {
         id: RunId(row.try_get("id")?),
         uuid: uuid
             .parse()
-            .map_err(|_| LedgerErrorKind::Damaged(format!("{uuid:?} is no run id")))?,
+            .map_err(|_| LedgerErrorKind::Damaged(format!("{uuid:?} is not a run id")))?,
         began: row.try_get("began")?,
         request_id: row.try_get("request_id")?,
         again: row.try_get("again")?,

@@ -199,7 +199,7 @@ impl Order {
                 Problem::new(
                     ProblemKind::Interrupted,
                     Retry::Safe,
-                    "the run ended before its turn",
+                    "the run ended before the request",
                 ),
             ),
             _ => {}

@@ -37,7 +37,7 @@ impl StateCounts {
     pub(super) fn html(&self) -> String {
         let total = self.total();
         let mut html = format!(
-            "<p>{} in all.</p>\n<ul class=\"groups\">\n",
+            "<p>{} in total.</p>\n<ul class=\"groups\">\n",
             counted(total, "order")
         );
         for group in Group::ALL {
@@ -114,9 +114,9 @@ mod tests {
         assert_eq!(outcomes.total(), 5);
         let html = outcomes.html();
         for part in [
-            "5 orders in all",
+            "5 orders in total",
             "<b>2</b> offboarded",
-            "<b>0</b> under way",
+            "<b>0</b> in progress",
             "<b>1</b> unknown",
             "<b>2</b> refused or failed",
             "<td class=\"number\">2</td><td class=\"number share\">40.0 %</td>",
@@ -138,7 +138,7 @@ mod tests {
     fn a_run_without_orders_has_no_table() {
         let html = StateCounts::default().html();
         assert!(
-            html.contains("0 orders in all") && !html.contains("<table"),
+            html.contains("0 orders in total") && !html.contains("<table"),
             "{html}"
         );
     }

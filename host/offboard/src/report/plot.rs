@@ -57,8 +57,8 @@ pub(super) fn html(timeline: &Timeline) -> String {
     }
     let _ = write!(
         html,
-        "<figcaption>How many orders had come at least so far, by time (UTC): sent; accepted by the \
-         service; ended, well or not; succeeded. {words}</figcaption>\n</figure>\n"
+        "<figcaption>The number of orders that had reached each state, by time (UTC): sent; accepted by the \
+         service; completed; succeeded. {words}</figcaption>\n</figure>\n"
     );
     table(&mut html, span, &curves);
     html

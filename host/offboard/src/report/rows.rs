@@ -40,7 +40,7 @@ impl PlainTable {
         if self.rows < total {
             format!(
                 "These are the first {} of {} orders. All of them are in this file, and its script \
-                 shows them where scripts may run.",
+                 shows them if the browser runs scripts.",
                 count(self.rows),
                 count(total)
             )

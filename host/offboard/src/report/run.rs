@@ -102,7 +102,7 @@ fn heading(run: &RunRow) -> Heading {
         facts.push(fact("Request id", key));
     }
     if let Some(tag) = &run.tag {
-        facts.push(fact("Tag, set right before", tag.as_str()));
+        facts.push(fact("Tag, set before each offboarding", tag.as_str()));
     }
     for confirmation in &run.confirmations {
         let words = ConfirmationInfo::from(confirmation).in_words();
@@ -112,7 +112,7 @@ fn heading(run: &RunRow) -> Heading {
         title: format!("Offboarding, {}", time(run.began)),
         facts,
         notes: vec![
-            "An offboarding stops the sensor and no more. Windows keeps its onboarding data, other \
+            "An offboarding only stops the sensor. Windows keeps its onboarding data, other \
              systems their agent; a device shows as inactive after 7 days and stays listed for up \
              to 180; the portal has no label for it."
                 .to_owned(),

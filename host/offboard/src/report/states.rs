@@ -31,18 +31,18 @@ pub(super) struct Shown {
 #[rustfmt::skip]
 pub(super) const STATES: [Shown; 13] = [
     state("succeeded", '●', Group::Offboarded, "The device was offboarded."),
-    state("accepted", '◑', Group::UnderWay, "The service took it, and it has not ended."),
-    state("pending", '◔', Group::UnderWay, "Accepted, and not ended when the wait was over."),
-    state("sending", '◌', Group::UnderWay, "The request may be on its way."),
+    state("accepted", '◑', Group::UnderWay, "The service accepted it, and it has not ended."),
+    state("pending", '◔', Group::UnderWay, "Accepted, and not ended when tracking stopped."),
+    state("sending", '◌', Group::UnderWay, "The request may be in flight."),
     state("unknown", '?', Group::Unknown, "Sent, and no answer came: it may have been carried out."),
     state("failed", '■', Group::Refused, "The device could not carry it out."),
     state("timed-out", '▲', Group::Refused, "The device did not fetch it in time."),
-    state("cancelled", '◇', Group::Refused, "It was withdrawn."),
+    state("cancelled", '◇', Group::Refused, "It was cancelled."),
     state("rejected", '◆', Group::Refused, "It was refused; nothing was done."),
-    state("not-sent", '□', Group::NotSent, "Nothing left; safe to repeat."),
-    state("skipped", '–', Group::NotSent, "Left out on purpose."),
+    state("not-sent", '□', Group::NotSent, "No request was sent; safe to repeat."),
+    state("skipped", '–', Group::NotSent, "Skipped intentionally."),
     state("planned", '○', Group::NotSent, "Nothing was sent yet."),
-    state("other", '*', Group::Unknown, "A state that this page does not know."),
+    state("other", '*', Group::Unknown, "An unknown state."),
 ];
 
 const fn state(name: &'static str, mark: char, group: Group, meaning: &'static str) -> Shown {
@@ -68,7 +68,7 @@ impl Group {
     pub(super) fn words(self) -> &'static str {
         match self {
             Self::Offboarded => "offboarded",
-            Self::UnderWay => "under way",
+            Self::UnderWay => "in progress",
             Self::Unknown => "unknown",
             Self::Refused => "refused or failed",
             Self::NotSent => "not sent",

@@ -245,7 +245,7 @@ fn the_policy_fits_a_file_with_other_line_ends() {
 fn the_essentials_are_there_without_a_script() {
     let page = page(orders(400));
     let (still, _) = page.split_once("<script>").unwrap();
-    assert!(still.contains("400 orders in all"));
+    assert!(still.contains("400 orders in total"));
     assert!(still.contains("<svg class=\"plot wide\""));
     assert_eq!(still.matches("<th scope=\"row\"><bdi>").count(), 400);
     let first = orders(1).next().unwrap();
@@ -304,7 +304,7 @@ fn more_orders_than_a_table_holds_are_all_in_the_data() {
     assert_eq!(numbers, (1..=1203).collect::<Vec<_>>());
     assert_eq!(page.matches("class=\"orders\">").count(), 3);
     assert!(page.contains("These are the first 500 of 1,203 orders."));
-    assert!(page.contains("1,203 orders in all"));
+    assert!(page.contains("1,203 orders in total"));
 }
 
 #[test]

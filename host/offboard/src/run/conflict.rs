@@ -23,7 +23,7 @@ fn skip_reason(order: &Order, conflict: &ClaimConflict) -> Problem {
         failed_later,
     } = conflict
     else {
-        return Problem::new("under-way", Retry::Never, "another process is at it");
+        return Problem::new("under-way", Retry::Never, "another process is sending it");
     };
     let run = run.split('-').next().unwrap_or_default();
     let action = action
@@ -33,7 +33,7 @@ fn skip_reason(order: &Order, conflict: &ClaimConflict) -> Problem {
         State::Sending => ("under-way", format!("run {run} is sending it now")),
         State::Unknown => (
             "under-way",
-            format!("run {run} does not know what became of it: resume that run"),
+            format!("the outcome of run {run} is unknown: resume that run"),
         ),
         // An earlier success does not show the machine's present state.
         State::Succeeded => {

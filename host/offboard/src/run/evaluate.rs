@@ -99,7 +99,7 @@ fn wrong_machine(called: Option<&str>, machine: &Machine) -> Option<Problem> {
         return None;
     }
     let name = name.map_or_else(|| "nothing".to_owned(), |name| format!("{name:?}"));
-    let message = format!("the list calls it {called:?}, and the service {name}");
+    let message = format!("the list names it {called:?}, the service {name}");
     Some(Problem::new("wrong-machine", Retry::Never, message))
 }
 

@@ -274,7 +274,7 @@ pub(super) fn check_next(
     if is_delivered {
         Ok(())
     } else {
-        Err(not_delivered("an end of a list, or a way on,"))
+        Err(not_delivered("the end of a list, or a next page,"))
     }
 }
 

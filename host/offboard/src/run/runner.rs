@@ -122,7 +122,7 @@ impl Runner {
     pub(super) async fn slot_to_read(&self, route: Route) -> Result<Slot<'_>, Problem> {
         match self.slot(route).await {
             Ok(Some(slot)) => Ok(slot),
-            Ok(None) => Err(interrupted("interrupted before it was asked")),
+            Ok(None) => Err(interrupted("interrupted before the request")),
             Err(error) => Err(unrecorded(&error)),
         }
     }

@@ -192,7 +192,7 @@ fn verdict(called: CallOutcome<Result<(), TagError>>) -> Result<(), Problem> {
                 Err(error) => Some(error.to_string()),
             };
             let reason = failure(&record).map(ToOwned::to_owned).or(said);
-            let reason = reason.unwrap_or_else(|| "the answer made no sense".to_owned());
+            let reason = reason.unwrap_or_else(|| "the answer is invalid".to_owned());
             Problem {
                 status: Some(status),
                 ..Problem::new("unreadable-answer", Retry::Safe, reason)

@@ -275,9 +275,8 @@ fn is_overdue(entry: &OrderRecord) -> bool {
 
 fn not_listed_problem(entry: &OrderRecord) -> Problem {
     let id = entry.order.action().map_or("", |action| &action.id);
-    let message = format!(
-        "the service does not list action {id} any more, so that what became of it cannot be read"
-    );
+    let message =
+        format!("the service does not list action {id} any more, so its result cannot be read");
     Problem {
         reading: true,
         ..Problem::new(NOT_LISTED, Retry::Never, message)

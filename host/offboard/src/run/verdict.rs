@@ -58,7 +58,7 @@ pub(super) fn verdict(
             let reason = failure(&record)
                 .map(ToOwned::to_owned)
                 .or(said.message)
-                .unwrap_or_else(|| "the answer made no sense".to_owned());
+                .unwrap_or_else(|| "the answer is invalid".to_owned());
             Verdict::Unknown(with_status("unreadable-answer", status, &reason))
         }
         (Delivery::Answered(status), result) => {
@@ -243,7 +243,7 @@ pub(super) fn cancel_verdict(
             Ok(cancelled)
         }
         (Delivery::Answered(status @ 200..=299), _) => {
-            let reason = failure(&record).unwrap_or("the answer made no sense");
+            let reason = failure(&record).unwrap_or("the answer is invalid");
             Err(with_status("unreadable-answer", status, reason))
         }
         (Delivery::Answered(status), result) => Err(judged(status, &record, result)),

@@ -236,7 +236,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for List<'a> {
                 let mut entries = Vec::new();
                 while let Some(entry) = list.next_element()? {
                     if entries.len() == MAX_ENTRIES {
-                        return Err(A::Error::custom("more entries than a page has"));
+                        return Err(A::Error::custom("too many entries for a page"));
                     }
                     entries.push(entry);
                 }

@@ -42,7 +42,7 @@ pub enum InvalidComment {
     #[error("the comment is blank: give a reason, for the record")]
     Blank,
     /// Longer than a comment may be, in characters.
-    #[error("the comment has {0} characters; at most {MAX_COMMENT} fit")]
+    #[error("the comment has {0} characters; the limit is {MAX_COMMENT}")]
     TooLong(usize),
     /// A line break, a tab or another control character. A comment of several lines is
     /// rarely intended: more often, a quotation mark joined rows of a file.
@@ -64,7 +64,7 @@ pub enum InvalidTag {
     #[error("the tag is blank")]
     Blank,
     /// Longer than a tag may be, in characters.
-    #[error("the tag has {0} characters; at most {MAX_TAG} fit")]
+    #[error("the tag has {0} characters; the limit is {MAX_TAG}")]
     TooLong(usize),
     /// A control character, such as a line break.
     #[error("the tag has a control character")]

@@ -20,7 +20,7 @@ pub(super) async fn receive(
         .await
         .map_err(|error| match error.downcast_ref::<LengthLimitError>() {
             Some(_) => format!("the answer is longer than {limit} bytes"),
-            None => format!("the answer broke off: {error}"),
+            None => format!("the answer ended early: {error}"),
         })?;
     Ok(token.redact(body.to_bytes().to_vec()).into())
 }

@@ -115,7 +115,7 @@ pub enum Refusal {
     #[error("the header {0:?} is not granted")]
     Header(String),
     /// A body other than the ordered one.
-    #[error("the body is not what was ordered")]
+    #[error("the body is not the ordered one")]
     Body,
     /// A comment from an old record, which has several lines.
     #[error("the comment has a line break, and is not sent")]

@@ -60,7 +60,7 @@ fn judge_cut(offset: usize, end_of_head: usize, length: usize, answer: &Answer) 
         assert!(unreadable(answer), "{offset}: {answer:?}");
         assert_eq!(exchange.answer, None, "{offset}");
         assert!(
-            failure(answer).contains("broke off"),
+            failure(answer).contains("ended early"),
             "{offset}: {answer:?}"
         );
     } else {

@@ -234,7 +234,7 @@ impl Client {
         let (head, body) = answer.into_parts();
         let body = Limited::new(body, MAX_ANSWER).collect().await;
         let body = body.map_err(|error| {
-            let reason = format!("the answer of {} broke off: {error}", target.authority());
+            let reason = format!("the answer of {} ended early: {error}", target.authority());
             TransportError::Unreachable(reason)
         })?;
         Ok(http::Response::from_parts(head, body.to_bytes()))

@@ -27,6 +27,7 @@ pub mod report;
 pub mod run;
 pub mod selection;
 pub mod text;
+mod user;
 mod verify;
 
 pub use client::Client;

@@ -21,6 +21,7 @@ use super::{
 use crate::{
     contract::{Problem, ProblemKind, Retry},
     order::State,
+    user,
 };
 
 /// What a session records of itself: its user, its program and its sign-in.
@@ -30,7 +31,7 @@ use crate::{
 pub struct SessionInfo {
     /// The process, which the audit names, too.
     pub session: Uuid,
-    /// The user of the operating system, as the environment names it.
+    /// The user of the operating system, as the environment or else the system names it.
     pub user: Option<String>,
     /// The user's number, as the system has it; only where users have one.
     pub uid: Option<u32>,
@@ -57,7 +58,7 @@ impl SessionInfo {
         Self {
             session: Uuid::new_v4(),
             user,
-            uid: uid(),
+            uid: user::id(),
             version: env!("CARGO_PKG_VERSION"),
             plugin_sha256: plugin_sha256.to_owned(),
             api_root: api_root.to_owned(),
@@ -67,16 +68,6 @@ impl SessionInfo {
             profile: None,
         }
     }
-}
-
-#[cfg(unix)]
-fn uid() -> Option<u32> {
-    Some(rustix::process::getuid().as_raw())
-}
-
-#[cfg(not(unix))]
-fn uid() -> Option<u32> {
-    None
 }
 
 /// So long after its beginning, in milliseconds, a session whose lock nobody finds

@@ -67,6 +67,9 @@ pub enum Event {
     Sending {
         /// The machines of the plan.
         machines: u64,
+        /// The other orders of the run whose outcome is unknown: the service is queried
+        /// about them at the same time.
+        unresolved: u64,
     },
     /// Accepted actions are tracked from now on.
     Tracking {

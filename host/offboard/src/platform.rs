@@ -47,7 +47,7 @@ pub fn doubt(platform: &str, version: Option<&str>) -> Option<String> {
         ));
     }
     let number = version.and_then(leading_number);
-    if is("Windows10") && number.is_some_and(|number| number >= 1000 && number < WINDOWS_10) {
+    if is("Windows10") && number.is_some_and(|number| (1000..WINDOWS_10).contains(&number)) {
         let version = version.unwrap_or_default();
         return Some(format!(
             "{platform} {version} is not among the supported systems: Windows 10 is supported from \

@@ -355,9 +355,11 @@ mod tests {
 
     #[test]
     fn no_more_orders_are_done_than_there_are() {
-        let machine = |number: u32| format!("{number:040x}").parse::<MachineId>().unwrap();
-        // As the orders are told apart.
-        let of = |number: u32| machine(number << 8);
+        let of = |number: u32| {
+            format!("{number:08x}{:032x}", 0)
+                .parse::<MachineId>()
+                .unwrap()
+        };
         let mut states = States::default();
         states.set(&of(1), State::Unknown);
         for number in 1..=24 {

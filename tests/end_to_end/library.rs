@@ -1,15 +1,16 @@
 //! What the library does not let a caller do, whatever the caller does: send what nobody
 //! confirmed, or another plan than the confirmed one.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
+use futures_util::StreamExt;
 use offboard::{
     Client, Config,
     client::{ConnectOptions, PlanError, PlanRequest, ResumeOptions, Run, RunError},
     ledger::Ledger,
     order::State,
     plan::{ConfirmError, Confirmation, GuardError, Plan},
-    run::Events,
+    run::{Event, Events},
     selection::Selection,
 };
 use offboard_simulator::{Config as Simulated, FaultPlan};
@@ -258,5 +259,52 @@ fn an_order_that_was_planned_again_during_a_run_is_not_sent_unconfirmed() {
                 .iter()
                 .all(|post| !post.to_string().contains(&last))
         );
+    });
+}
+
+/// The events of a resumed run announce every order that they report on.
+#[test]
+fn unresolved_orders_are_announced_beside_those_of_the_plan() {
+    let world = World::with(|config: &mut Simulated| {
+        let faults = [
+            "offboard:1:drop-after-commit",
+            "offboard:1:visible-after=3s",
+            "offboard:2:status=403",
+        ];
+        config.faults = FaultPlan::parse(faults).unwrap();
+    });
+    let ids = world.online_ids(4);
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let stopped = world.run(&[&ids[..], &["--jobs", "1", "--grace", "0s"]].concat());
+    let states: Vec<_> = stopped
+        .rows()
+        .iter()
+        .map(|row| row["state"].clone())
+        .collect();
+    assert_eq!(states, ["unknown", "rejected", "not-sent", "not-sent"]);
+    Runtime::new().unwrap().block_on(async {
+        let client = client(&world, "ledger.db").await;
+        let runs = client.unfinished(None).await.unwrap().runs;
+        let reopened = client.reopen(runs, ResumeOptions::default()).await.unwrap();
+        let draft = reopened.drafts()[0].clone();
+        let plan = client.preflight(draft, &Events::none()).await.unwrap();
+        // The missing permission may have been granted since.
+        assert_eq!(plan.machines(), 3);
+        let confirmed = plan.confirm(Confirmation::consent()).unwrap();
+        let mut run = client.execute(confirmed, None);
+        let (mut announced, mut changed) = (0, BTreeSet::new());
+        while let Some(event) = run.next().await {
+            match event {
+                Event::Sending {
+                    machines,
+                    unresolved,
+                } => announced = machines + unresolved,
+                Event::Changed { order } => {
+                    changed.insert(order.number);
+                }
+                _ => {}
+            }
+        }
+        assert_eq!((announced, changed.len()), (4, 4), "{changed:?}");
     });
 }

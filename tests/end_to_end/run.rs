@@ -291,6 +291,32 @@ fn an_unsupported_system_is_rejected_and_the_supported_ones_are_named() {
 }
 
 #[test]
+fn an_old_version_of_a_system_is_warned_about_before_anything_is_sent() {
+    let world = World::new();
+    for (platform, versions, words) in [
+        (
+            "Windows10",
+            ["1511", "1607"],
+            "Windows 10 is supported from version 1703",
+        ),
+        (
+            "macOS",
+            ["12.6", "13.7"],
+            "macOS is supported from version 14",
+        ),
+    ] {
+        let id = &world.with_version(platform, &versions);
+        let dry = ["run", "-n", "--comment", "x", id, "-o", "json"];
+        let outcome = world.offboard(&dry);
+        let warnings = outcome.row()["warnings"].to_string();
+        assert!(warnings.contains(words), "{outcome:?}");
+        // The plan of a run shows it, too.
+        assert!(outcome.stderr.contains(words), "{outcome:?}");
+    }
+    assert!(world.posts().is_empty());
+}
+
+#[test]
 fn a_device_that_is_offline_is_pending_at_the_deadline() {
     let world = World::new();
     let outcome = world.run(&[&world.offline().machine.id, "--wait=1s"]);

@@ -53,6 +53,46 @@ fn what_has_not_ended_at_the_deadline_is_pending() {
     assert_eq!((later.code, &later.row()["state"]), (4, &json!("pending")));
 }
 
+/// The exit code is that of the state, whichever command shows it: 0 for `accepted`, and 4 for
+/// `pending`, which is what has not ended at a deadline.
+#[test]
+fn a_pending_offboarding_has_one_exit_code_for_each_state() {
+    let world = World::new();
+    let id = world.offline().machine.id;
+    let json = ["--output", "json"];
+    let is = |args: &[&str], expected: (i32, &str)| {
+        let outcome = world.offboard(&[args, &json[..]].concat());
+        let state = outcome.row()["state"].clone();
+        let found = (outcome.code, state.as_str().unwrap());
+        assert_eq!(found, expected, "{args:?}: {outcome:?}");
+    };
+    is(&["run", &id, "--comment", "x", "--yes"], (0, "accepted"));
+    is(&["show", "last"], (0, "accepted"));
+    is(&["status", &id], (0, "accepted"));
+    is(&["status", &id, "--wait=1s"], (4, "pending"));
+    is(&["show", "last"], (0, "accepted"));
+    is(&["resume", "last", "--yes", "--wait=1s"], (4, "pending"));
+    is(&["show", "last"], (4, "pending"));
+    let second = [
+        "run",
+        &id,
+        "--again",
+        "--comment",
+        "y",
+        "--yes",
+        "--wait=1s",
+    ];
+    is(&second, (4, "pending"));
+    is(&["show", "last"], (4, "pending"));
+    let help = world.offboard(&["status", "--help"]).stdout;
+    for words in [
+        "accepted without --wait counts as success",
+        "pending at the deadline of --wait",
+    ] {
+        assert!(help.contains(words), "{help}");
+    }
+}
+
 #[test]
 fn of_an_unknown_action_nothing_is_known_and_it_is_not_cancelled() {
     let world = World::new();

@@ -179,3 +179,144 @@ fn every_exit_code_is_in_the_help() {
         assert!(help.contains("Exit codes:"), "{command}:\n{help}");
     }
 }
+
+/// Without the options that the environment sets: these are not required.
+#[test]
+fn the_usage_line_is_the_same_whatever_the_environment_sets() {
+    let world = World::new();
+    for args in [
+        &["run"][..],
+        &["run", ID, "--no-such-option"],
+        &["resume", "--no-such-option"],
+        &["status"],
+        &["config", "show", "--no-such-option"],
+    ] {
+        let outcome = world.offboard(args);
+        assert_eq!(outcome.code, 2, "{outcome:?}");
+        let mut lines = outcome.stderr.lines();
+        let usage = lines.find(|line| line.starts_with("Usage: ")).unwrap();
+        let command = args.iter().filter(|arg| ["config", "show"].contains(arg));
+        let command: Vec<&str> = match args[0] {
+            "config" => command.copied().collect(),
+            name => vec![name],
+        };
+        let begin = format!("Usage: offboard {} [OPTIONS]", command.join(" "));
+        assert!(usage.starts_with(&begin), "{usage}");
+        for flag in ["--api-root", "--ledger", "--token-file"] {
+            assert!(!usage.contains(flag), "{usage}");
+        }
+    }
+}
+
+#[test]
+fn an_invalid_duration_is_told_with_what_is_accepted() {
+    let world = World::new();
+    for (command, flag) in [
+        ("run", "--wait=abc"),
+        ("run", "--grace=5"),
+        ("resume", "--wait="),
+    ] {
+        let mut args = vec![command, flag];
+        if command == "run" {
+            args.extend([ID, "--comment", "x"]);
+        }
+        let outcome = world.offboard(&args);
+        assert_eq!(outcome.code, 2, "{outcome:?}");
+        assert!(outcome.stderr.contains("90s, 10m or 1h30m"), "{outcome:?}");
+    }
+    assert!(world.requests().is_empty());
+}
+
+/// What happened, and on its own line what to do.
+#[track_caller]
+fn assert_helps(outcome: &Outcome, error: &str, help: &str) {
+    let lines: Vec<&str> = outcome.stderr.lines().collect();
+    let at = lines.iter().position(|line| line.starts_with("error: "));
+    let at = at.unwrap_or_else(|| panic!("no error: {outcome:?}"));
+    assert!(lines[at].contains(error), "{outcome:?}");
+    assert!(!lines[at].contains(help), "{outcome:?}");
+    let next = lines.get(at + 1).copied().unwrap_or_default();
+    assert!(
+        next.starts_with("help: ") && next.contains(help),
+        "{outcome:?}"
+    );
+    assert!(!outcome.stderr.contains("hint: "), "{outcome:?}");
+}
+
+#[test]
+fn an_error_is_followed_by_a_line_with_what_to_do() {
+    let world = World::new();
+    let ids = world.online_ids(2);
+    world.run(&[&ids[0]]);
+    for command in ["resume", "show", "export"] {
+        let outcome = world.offboard(&[command, "zzz"]);
+        assert_eq!(outcome.code, 2, "{outcome:?}");
+        assert_helps(&outcome, "zzz", "`offboard runs`");
+    }
+    let asking = world.offboard(&["run", &ids[1], "--comment", "x"]);
+    assert_helps(&asking, "no terminal", "--yes");
+    let many = [
+        "run",
+        &ids[0],
+        &ids[1],
+        "--comment",
+        "x",
+        "--yes",
+        "--max-devices=1",
+    ];
+    assert_helps(
+        &world.offboard(&many),
+        "exceed the limit of 1",
+        "--expect 2",
+    );
+    let found = world.offboard(&["find", "no-such-machine"]);
+    assert_helps(&found, "no-such-machine", "180 days");
+    let list = world.path("list.csv");
+    std::fs::write(&list, "what,who\nx,y\n").unwrap();
+    let list = list.display().to_string();
+    let columns = world.offboard(&["run", "--from", &list, "--comment", "x", "--yes"]);
+    assert_helps(&columns, "neither a column machineId", "--id-column");
+    let unknown = world.run(&[ID]);
+    assert!(unknown.stderr.contains("\nhelp: ") || unknown.stderr.starts_with("help: "));
+    assert!(!unknown.stderr.contains("hint: "), "{unknown:?}");
+}
+
+#[test]
+fn a_report_whose_folder_does_not_exist_is_told_with_the_folder() {
+    let world = World::new();
+    let folder = world.path("nodir");
+    let file = folder.join("report.html").display().to_string();
+    let outcome = world.run(&[ID, "--report", &file]);
+    assert_eq!(outcome.code, 2, "{outcome:?}");
+    let words = format!("the folder {} does not exist", folder.display());
+    assert_helps(&outcome, &words, "Create the folder");
+    assert!(world.requests().is_empty());
+}
+
+/// As in a service or a container.
+#[cfg(unix)]
+#[test]
+fn a_run_is_its_user_s_also_without_variables() {
+    let world = World::new();
+    let id = &world.online_ids(1)[0];
+    let mut command = world.command(&["run", id, "--comment", "x", "--yes"]);
+    for name in ["USER", "USERNAME", "LOGNAME"] {
+        command.env_remove(name);
+    }
+    let outcome = Outcome::from(command.output().unwrap());
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    let runs = world.offboard(&["runs", "-o", "json"]).row();
+    let user = runs["user"].as_str().unwrap_or_default();
+    let system = std::process::Command::new("id")
+        .arg("-un")
+        .output()
+        .unwrap();
+    let system = String::from_utf8(system.stdout).unwrap();
+    assert!(
+        user == system.trim() || user.starts_with("uid "),
+        "{user:?} {system:?}"
+    );
+    assert_eq!(runs["confirmations"][0]["by"], user);
+    let shown = world.offboard(&["show", "last"]);
+    assert!(shown.stderr.contains(&format!(" by {user}, ")), "{shown:?}");
+}

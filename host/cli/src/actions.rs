@@ -129,7 +129,7 @@ pub(super) fn show(
             Err(problem) => {
                 let advice = asked.advice(problem, claims);
                 if told.insert(advice.clone()) {
-                    screen.say(&format!("hint: {}: {advice}", problem.kind));
+                    screen.advise(&format!("{}: {advice}", problem.kind));
                 }
             }
             Ok((action, State::Succeeded)) if action.action_type == ActionType::Offboard => {
@@ -148,7 +148,7 @@ pub(super) fn show(
         if wrong.is_ok()
             && let Some(sent) = &asked.sent
         {
-            screen.say(&format!("hint: {}", hint::of_sent(sent)));
+            screen.advise(&hint::of_sent(sent));
         }
     }
 }

@@ -16,7 +16,7 @@ use super::{
 use offboard::{
     client::ConnectError,
     config::Secrets,
-    doctor::{self, Finding, Report},
+    doctor::{self, Finding, Obstacle, Report},
     output::{CheckStatus, CheckStep},
     text::clean,
 };
@@ -42,7 +42,11 @@ pub(super) async fn check(args: CheckArgs, secrets: Secrets, screen: &Screen) ->
         checked = checked => Some(checked),
         () = signals.stopping() => None,
     };
-    let is_stopped = checked.is_none();
+    let exit = match &checked {
+        None => Exit::Interrupted,
+        Some(Ok(obstacles)) => Exit::of(obstacles.iter().map(exit_of)),
+        Some(Err(_)) => Exit::Usage,
+    };
     if let Some(Err(error)) = checked {
         let hint = "docs/connect.md has each setting and its form; `offboard config show` shows \
             where each comes from, unless the file itself is at fault.";
@@ -53,12 +57,16 @@ pub(super) async fn check(args: CheckArgs, secrets: Secrets, screen: &Screen) ->
     if args.output.output != Format::Table {
         report::data(screen, args.output.output, &steps);
     }
-    let has_failed = steps.iter().any(|step| step.status == CheckStatus::Failed);
-    Ok(match has_failed {
-        _ if is_stopped => Exit::Interrupted,
-        true => Exit::Credential,
-        false => Exit::Done,
-    })
+    Ok(exit)
+}
+
+/// What an offboarding would end with because of an obstacle.
+fn exit_of(obstacle: &Obstacle) -> Exit {
+    match obstacle {
+        Obstacle::Problem(class) => (*class).into(),
+        // As for every command with these settings.
+        _ => Exit::Usage,
+    }
 }
 
 /// The mark of a status, before its step.

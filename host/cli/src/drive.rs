@@ -124,19 +124,13 @@ pub(super) async fn drive(
     }
     let failed = finished.err();
     if let Some(error) = &failed {
-        screen.fail(&clean_error(&format!("{error:#}")));
-        if let Some(help) = hint::of_error(error) {
-            screen.help(help);
-        }
+        hint::show_failure(error, screen);
     }
     let failed = failed.as_ref().and_then(|error| error.downcast_ref());
     let shown = progress.finish(failed).await;
     // It was done, even if the result cannot be shown.
     let exit = shown.unwrap_or_else(|error| {
-        screen.fail(&clean_error(&format!("{error:#}")));
-        if let Some(help) = hint::of_error(&error) {
-            screen.help(help);
-        }
+        hint::show_failure(&error, screen);
         Exit::Refused
     });
     Ok(if stopped || is_declined {
@@ -374,12 +368,15 @@ pub(super) fn guard(guards: Guards, send: &SendArgs, count: u64, dry: bool) -> R
     checked.map_err(explain)
 }
 
+/// Why a run without `--yes` does not begin.
+pub(super) const NO_TERMINAL: &str = "there is no terminal to ask for confirmation";
+
 /// The error of a guard, with the flag that changes it.
 pub(super) fn explain(error: GuardError) -> Error {
     match error {
-        GuardError::TooMany { count, limit } => anyhow::anyhow!(
-            "{count} machines exceed the limit of {limit} (--max-devices): to offboard all of them, \
-             add --expect {count}"
+        GuardError::TooMany { count, limit } => hint::advised(
+            format!("{count} machines exceed the limit of {limit} (--max-devices)"),
+            format!("To offboard all of them, add --expect {count}."),
         ),
         error => error.into(),
     }

@@ -38,11 +38,11 @@ pub(super) async fn find(args: FindArgs, secrets: Secrets, screen: &Screen) -> R
         Ok(machines) => {
             show(&args, screen, &machines);
             if machines.is_empty() {
-                screen.error(&format!(
-                    "no machine has the name {}. Machines leave the inventory after 180 days, and \
-                     a token of another tenant does not see them",
-                    clean(&args.name)
-                ));
+                screen.error(&format!("no machine has the name {}", clean(&args.name)));
+                screen.help(
+                    "Check the name and the tenant. Machines leave the inventory after 180 days, \
+                     and a token of another tenant does not see them.",
+                );
                 return Ok(Exit::Refused);
             }
             Ok(Exit::Done)
@@ -50,7 +50,8 @@ pub(super) async fn find(args: FindArgs, secrets: Secrets, screen: &Screen) -> R
         Err(problem) => {
             show(&args, screen, &[]);
             let hint = hint::hint(&problem, client.claims());
-            screen.error(&format!("{}\n  {hint}", report::words(&problem)));
+            screen.error(&report::words(&problem));
+            screen.help(&hint);
             Ok(Exit::of_problem(&problem))
         }
     }

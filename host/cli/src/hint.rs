@@ -1,27 +1,81 @@
 //! What to do next: one sentence or two for each problem, and what an
 //! offboarding does not do.
 
-use super::aadsts;
+use std::{error::Error, fmt};
+
+use super::{aadsts, screen::Screen};
 use offboard::{
     advice::{Purpose, Remedy, TokenSummary, remedy, tag_remedy},
+    client::{ConnectError, PlanError},
     contract::Problem,
     identity::TokenClaims,
     ledger::{LedgerError, LedgerErrorKind, SentOrder},
+    platform::SUPPORTED,
+    text::clean_error,
 };
 
 pub(super) use offboard::output::remarks::{JOINED, aftermath, doubts, warnings};
-
-const SYSTEMS: &str = "Windows 10 version 1703 or later, Windows 11, Windows Server 2019 or later, \
-    Windows Server 2012 R2 and 2016 with the unified agent, macOS 14 or later, and Linux";
 
 /// What to do about a tag that was not set.
 pub(super) fn of_tag(problem: &Problem, claims: Option<&TokenClaims>) -> String {
     words(&tag_remedy(problem, claims))
 }
 
+/// An error, and what the user can do about it.
+#[derive(Debug)]
+struct Advised {
+    error: String,
+    help: String,
+}
+
+impl fmt::Display for Advised {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.error)
+    }
+}
+
+impl Error for Advised {}
+
+/// An error with what the user can do about it.
+pub(super) fn advised(error: impl fmt::Display, help: impl Into<String>) -> anyhow::Error {
+    anyhow::Error::new(Advised {
+        error: error.to_string(),
+        help: help.into(),
+    })
+}
+
 /// What to do about an error, if this command has a remedy for it.
-pub(super) fn of_error(error: &anyhow::Error) -> Option<&'static str> {
-    of_ledger(error.downcast_ref::<LedgerError>()?)
+fn of_error(error: &anyhow::Error) -> Option<&str> {
+    if let Some(advised) = error.downcast_ref::<Advised>() {
+        return Some(&advised.help);
+    }
+    // Errors that pass one of the ledger on are not in its place.
+    let ledger = error.downcast_ref::<LedgerError>();
+    let planned = || match error.downcast_ref::<PlanError>()? {
+        PlanError::Ledger(error) => Some(error),
+        _ => None,
+    };
+    let connected = || match error.downcast_ref::<ConnectError>()? {
+        ConnectError::Ledger(error) => Some(error),
+        _ => None,
+    };
+    of_ledger(ledger.or_else(planned).or_else(connected)?)
+}
+
+/// Shows an error that ends the command, and what to do about it.
+pub(super) fn show_error(error: &anyhow::Error, screen: &Screen) {
+    screen.error(&clean_error(&format!("{error:#}")));
+    if let Some(help) = of_error(error) {
+        screen.help(help);
+    }
+}
+
+/// Shows an error that makes the command fail without ending it, and what to do about it.
+pub(super) fn show_failure(error: &anyhow::Error, screen: &Screen) {
+    screen.fail(&format!("{error:#}"));
+    if let Some(help) = of_error(error) {
+        screen.help(help);
+    }
 }
 
 /// What to do about an error of the ledger, if this command has a remedy for it.
@@ -90,7 +144,7 @@ fn words(remedy: &Remedy) -> String {
             again has a new record, and the old one is inactive."
             .to_owned(),
         Remedy::UseAnotherMeans => format!(
-            "The service offboards {SYSTEMS}. Remove others by \
+            "The service offboards {SUPPORTED}. Remove others by \
             their own means: an offboarding package, or uninstalling the app."
         ),
         Remedy::TrackExisting => "An offboarding of this machine is under way: follow it with \

@@ -50,7 +50,7 @@ use screen::Screen;
 
 #[cfg(feature = "simulator")]
 use offboard::outputs::Files;
-use offboard::{config::Secrets, mask, text::clean_error};
+use offboard::{config::Secrets, mask};
 
 /// How long the end may take.
 const LAST_MOMENT: Duration = Duration::from_millis(500);
@@ -60,7 +60,7 @@ const LAST_MOMENT: Duration = Duration::from_millis(500);
 pub fn main() -> ExitCode {
     let secrets = secret::take();
     environment::forget_blanks();
-    let mut command = Cli::command();
+    let mut command = plain_usage(Cli::command());
     let parsed = command
         .try_get_matches_from_mut(std::env::args_os())
         .and_then(|matches| {
@@ -92,10 +92,7 @@ pub fn main() -> ExitCode {
         Err(error) => Err(error.into()),
     };
     let exit = exit.unwrap_or_else(|error| {
-        screen.error(&clean_error(&format!("{error:#}")));
-        if let Some(help) = hint::of_error(&error) {
-            screen.help(help);
-        }
+        hint::show_error(&error, &screen);
         Exit::Usage
     });
     match exit {
@@ -103,6 +100,19 @@ pub fn main() -> ExitCode {
         exit => exit,
     }
     .into()
+}
+
+/// The command with one usage line for each of its commands. Without it, the usage line of
+/// an error lists every option that the environment sets, as if it were required.
+fn plain_usage(mut command: clap::Command) -> clap::Command {
+    fn fix(mut command: clap::Command) -> clap::Command {
+        let usage = command.render_usage().to_string();
+        let usage = usage.strip_prefix("Usage: ").unwrap_or(&usage).to_owned();
+        command.override_usage(usage).mut_subcommands(fix)
+    }
+    // Gives each command its full name.
+    command.build();
+    fix(command)
 }
 
 /// Help and versions are data; an error may quote what a terminal would obey.
@@ -136,7 +146,7 @@ fn shown(answer: &clap::Error) -> String {
         }
     }
     if lacks_machines(answer) {
-        text.push_str("\nTo offboard the machines of a list, use --from FILE instead.\n");
+        text.push_str("\nhelp: To offboard the machines of a list, use --from FILE instead.\n");
     }
     mask::words(&text)
 }

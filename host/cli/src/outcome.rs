@@ -85,7 +85,7 @@ impl<'a> Outcome<'a> {
                 // A service may name other times, or codes, each time.
                 if self.hints.len() < MAX_HINTS {
                     let hint = hint::hint(problem, self.claims);
-                    self.hints.insert(format!("hint: {}: {hint}", problem.kind));
+                    self.hints.insert(format!("{}: {hint}", problem.kind));
                 }
             }
             self.not_listed += u64::from(order.is_not_listed());
@@ -104,7 +104,7 @@ impl<'a> Outcome<'a> {
         let mut hints: Vec<&String> = self.hints.iter().collect();
         hints.sort();
         for hint in hints {
-            self.screen.say(hint);
+            self.screen.advise(hint);
         }
         if self.orders <= FEW {
             for note in &self.notes {
@@ -133,7 +133,7 @@ impl<'a> Outcome<'a> {
             ));
         }
         if let Some(advice) = advice(run, self.not_listed) {
-            self.screen.say(&advice.replace("RUN", short));
+            self.screen.advise(&advice.replace("RUN", short));
         }
         if run.counts.of(State::Succeeded) > 0 && self.orders > FEW {
             self.screen.say(hint::aftermath(None));
@@ -149,8 +149,8 @@ fn advice(run: &RunRow, not_listed: u64) -> Option<&'static str> {
     }
     if unknown > 0 {
         return Some(
-            "What became of the unknown is asked for again by: offboard resume RUN\n  What still \
-             cannot be found out after the grace time is resent only with --resend-unknown, once each.",
+            "To query the unknown outcomes again: offboard resume RUN. Those that stay unknown \
+             after the grace time are resent only with --resend-unknown, once each.",
         );
     }
     if of(State::NotSent) > 0 {

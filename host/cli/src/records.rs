@@ -3,7 +3,7 @@
 
 use std::{cell::RefCell, path::PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::{
     args::{ExportArgs, ExportFormat, LedgerArgs, RunsArgs, ShowArgs, explain},
@@ -33,7 +33,8 @@ fn ledger_of(args: &LedgerArgs) -> Result<Option<PathBuf>> {
 }
 
 async fn ledger(args: &LedgerArgs, screen: &Screen) -> Result<Ledger> {
-    let path = ledger_of(args)?.context("there is no home folder: name a ledger with --ledger")?;
+    let path = ledger_of(args)?
+        .ok_or_else(|| hint::advised("there is no home folder", "Name a ledger with --ledger."))?;
     // Standard output must not overwrite the ledger that is read.
     let mut files = Files::default();
     files.ledger(&path);
@@ -94,7 +95,9 @@ pub(super) async fn show(args: ShowArgs, screen: &Screen) -> Result<Exit> {
         "Run {}, begun {} by {}, with offboard {} and plugin {}",
         row.run,
         row.began,
-        row.user.as_deref().unwrap_or("somebody"),
+        row.user
+            .as_deref()
+            .unwrap_or("a user that the system did not name"),
         row.version,
         row.plugin_sha256
     ));

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use tempfile::NamedTempFile;
 
-use super::args::SendArgs;
+use super::{args::SendArgs, hint::advised};
 use offboard::{
     ledger::{Ledger, RunRow},
     mask,
@@ -23,13 +23,23 @@ pub(super) fn check(send: &SendArgs) -> Result<()> {
         return Ok(());
     };
     let context = || format!("--report {}", mask::path(file));
-    ensure!(is_free(file), "{}: {TAKEN}: name another file", context());
-    let folder = file
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    tempfile::tempfile_in(folder.unwrap_or(Path::new(".")))
+    if !is_free(file) {
+        let error = format!("{}: {TAKEN}", context());
+        return Err(advised(error, "Name another file."));
+    }
+    let folder = folder_of(file);
+    if !folder.exists() {
+        let error = format!(
+            "{}: the folder {} does not exist",
+            context(),
+            mask::path(folder)
+        );
+        return Err(advised(error, "Create the folder, or name another file."));
+    }
+    let unwritable = || format!("{}: the folder cannot be written", context());
+    tempfile::tempfile_in(folder)
         .map(|_| ())
-        .with_context(context)
+        .with_context(unwritable)
 }
 
 /// Writes the report about a run.
@@ -37,10 +47,7 @@ pub(super) async fn write(ledger: &Ledger, run: &RunRow, file: &Path) -> Result<
     let context = || mask::path(file);
     // Written as a whole or not at all, and readable only by this user: it names machines
     // and people.
-    let folder = file
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    let out = NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).with_context(context)?;
+    let out = NamedTempFile::new_in(folder_of(file)).with_context(context)?;
     let written = out.reopen().with_context(context)?;
     offboard::report::write_run(ledger, run, written)
         .await
@@ -48,6 +55,13 @@ pub(super) async fn write(ledger: &Ledger, run: &RunRow, file: &Path) -> Result<
     // What another process wrote there during the run is not replaced either.
     ensure!(is_free(file), "{}: {TAKEN}", context());
     out.persist(file).map(|_| ()).with_context(context)
+}
+
+/// The folder of a file; the current one if the name has none.
+fn folder_of(file: &Path) -> &Path {
+    let folder = file.parent();
+    let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
 }
 
 /// Whether nothing is there, or an earlier report.

@@ -3,12 +3,12 @@
 
 use std::cell::RefCell;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 
 use super::{
     args::ResumeArgs,
     connect::{connect, end, options},
-    drive::{self, Course},
+    drive::{self, Course, NO_TERMINAL},
     exit::Exit,
     hint,
     report::{self, Rows},
@@ -21,7 +21,6 @@ use offboard::{
     client::{Recording, ResumeOptions},
     config::Secrets,
     plan::Draft,
-    text::clean_error,
 };
 
 pub(super) async fn resume(args: ResumeArgs, secrets: Secrets, screen: &Screen) -> Result<Exit> {
@@ -48,7 +47,7 @@ async fn all(
 ) -> Result<Exit> {
     if let Some(problem) = client.missing_token() {
         screen.error(&report::words(problem));
-        screen.say(&hint::hint(problem, client.claims()));
+        screen.help(&hint::hint(problem, client.claims()));
         return Ok(Exit::of_problem(problem));
     }
     if let Some(error) = client.unrecorded() {
@@ -74,10 +73,9 @@ async fn all(
     if args.send.yes {
         reopened.check_consent().map_err(drive::explain)?;
     }
-    ensure!(
-        reopened.machines() == 0 || args.send.yes || Screen::can_ask(),
-        "there is no terminal to ask on: add --yes to go ahead"
-    );
+    if reopened.machines() > 0 && !args.send.yes && !Screen::can_ask() {
+        return Err(hint::advised(NO_TERMINAL, "To go ahead, add --yes."));
+    }
     // One table, or one array, of all of them.
     let rows = RefCell::new(Rows::new(*screen, args.output.output));
     let mut exit = Exit::Done;
@@ -90,10 +88,7 @@ async fn all(
         exit = Exit::of([
             exit,
             done.unwrap_or_else(|error| {
-                screen.fail(&clean_error(&format!("{error:#}")));
-                if let Some(help) = hint::of_error(&error) {
-                    screen.help(help);
-                }
+                hint::show_failure(&error, screen);
                 Exit::Refused
             }),
         ]);

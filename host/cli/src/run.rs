@@ -7,8 +7,9 @@ use anyhow::{Result, ensure};
 use super::{
     args::{ListSource, RunArgs},
     connect::{connect, end, options},
-    drive::{self, Course},
+    drive::{self, Course, NO_TERMINAL},
     exit::Exit,
+    hint,
     report::Rows,
     report_file,
     screen::Screen,
@@ -67,10 +68,10 @@ fn guard(args: &RunArgs, count: u64) -> Result<()> {
     let send = &args.send;
     report_file::check(send)?;
     drive::guard(drive::guards(send), send, count, args.dry_run)?;
-    ensure!(
-        send.yes || args.dry_run || Screen::can_ask(),
-        "there is no terminal to ask on: add --yes to go ahead, or --dry-run to see what would happen"
-    );
+    if !send.yes && !args.dry_run && !Screen::can_ask() {
+        let help = "To go ahead, add --yes; to see what would happen, add --dry-run.";
+        return Err(hint::advised(NO_TERMINAL, help));
+    }
     ensure!(
         count == 1 || !args.no_ledger.no_ledger || args.dry_run,
         "--no-ledger is for one machine, not for {count}: what became of several has to be on record"

@@ -139,9 +139,17 @@ impl Screen {
     /// What to do about the error before, also where nothing else is said.
     pub(super) fn help(&self, text: &str) {
         let style = Style::new().bold().fg_color(Some(AnsiColor::Cyan.into()));
+        let text = clean_lines(&words(text));
         above_the_bar(|| {
             let _ = writeln!(anstream::stderr().lock(), "{style}help:{style:#} {text}");
         });
+    }
+
+    /// What to do about what a row or a line before reports.
+    pub(super) fn advise(&self, text: &str) {
+        if !self.quiet {
+            self.help(text);
+        }
     }
 
     /// An error that does not end the command, and yet makes it fail.

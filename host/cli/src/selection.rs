@@ -3,7 +3,7 @@
 
 use std::{fs::File, io};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Error, Result};
 use offboard::{
     selection::{
         InvalidReference, LineError, ListError, ListOptions, MachineList, RowError, Selection,
@@ -13,6 +13,7 @@ use offboard::{
 
 use super::{
     args::{ListSource, RunArgs},
+    hint::advised,
     screen::Screen,
 };
 
@@ -45,7 +46,11 @@ pub(super) fn selection(args: &RunArgs, screen: &Screen) -> Result<Selection> {
             show(errors, screen);
         }
         let help = help(&error, &options);
-        anyhow!("{source}: {error}. Nothing was sent{help}")
+        let error = format!("{source}: {error}. Nothing was sent");
+        match help {
+            Some(help) => advised(error, help),
+            None => Error::msg(error),
+        }
     })?;
     screen.say(&summary(&list));
     Ok(Selection::from_list(list))
@@ -70,19 +75,19 @@ fn show(errors: &[LineError], screen: &Screen) {
 }
 
 /// The remedy for a list that cannot be used.
-fn help(error: &ListError, options: &ListOptions) -> String {
-    match error {
+fn help(error: &ListError, options: &ListOptions) -> Option<String> {
+    Some(match error {
         ListError::UnusedIds { column, used, .. } => {
             let other = used.as_ref().map_or_else(String::new, |used| {
                 format!(", or --id-column {} to use those ids", quoted(used))
             });
             format!(
-                ": add --id-column {}{other}, or remove the column",
+                "Add --id-column {}{other}, or remove the column.",
                 quoted(column)
             )
         }
         ListError::TwoNames { column, other, .. } => format!(
-            ": add --name-column {} or --name-column {}",
+            "Add --name-column {} or --name-column {}.",
             quoted(column),
             quoted(other)
         ),
@@ -94,23 +99,23 @@ fn help(error: &ListError, options: &ListOptions) -> String {
             };
             match (&options.id_column, &options.name_column) {
                 (Some(_), Some(_)) => {
-                    format!(": leave out --id-column; {by_name} selects the machines by name")
+                    format!("Leave out --id-column: {by_name} selects the machines by name.")
                 }
                 (Some(_), None) => {
-                    format!(": replace --id-column by {by_name}, to select the machines by name")
+                    format!("Replace --id-column by {by_name}, to select the machines by name.")
                 }
-                (None, _) => format!(": add {by_name}, to select the machines by name"),
+                (None, _) => format!("Add {by_name}, to select the machines by name."),
             }
         }
         ListError::NoIds(_) => {
-            ": name the column of the ids with --id-column, or the column of the DNS names with \
-             --name-column"
+            "Name the column of the ids with --id-column, or the column of the DNS names with \
+             --name-column."
                 .to_owned()
         }
-        ListError::Columns(_) => ": name the column with --id-column or --name-column".to_owned(),
-        ListError::NoHeader(_) => ": add a header line such as machineId,name".to_owned(),
-        _ => String::new(),
-    }
+        ListError::Columns(_) => "Name the column with --id-column or --name-column.".to_owned(),
+        ListError::NoHeader(_) => "Add a header line such as machineId,name.".to_owned(),
+        _ => return None,
+    })
 }
 
 /// The column as an argument in a shell.

@@ -53,6 +53,22 @@ impl States {
         let count = |state: &State| self.counts.get(state.name()).copied();
         states.iter().filter_map(count).sum()
     }
+
+    /// How many orders there are, if this many were announced. Orders of an earlier process
+    /// may turn out to belong to them only when they change.
+    fn total(&self, announced: u64) -> u64 {
+        announced.max(self.of.len() as u64)
+    }
+
+    /// How many have reached what is waited for: an answer, or the end of their action.
+    fn settled(&self, follows: bool) -> u64 {
+        let open = if follows {
+            self.count(&[State::Accepted, State::Pending])
+        } else {
+            0
+        };
+        (self.of.len() as u64).saturating_sub(open)
+    }
 }
 
 /// Tells what happens.
@@ -62,7 +78,8 @@ pub(super) struct Teller<'a> {
     quota: Quota,
     is_large: bool,
     states: RefCell<States>,
-    planned: Cell<u64>,
+    /// How many orders are sent, reconciled or tracked.
+    total: Cell<u64>,
     /// Whether all is sent, and followed.
     follows: Cell<bool>,
     begun: Cell<Instant>,
@@ -80,7 +97,7 @@ impl<'a> Teller<'a> {
             quota: client.runner().rate_limiter.quota().clone(),
             is_large: orders > FEW,
             states: RefCell::default(),
-            planned: Cell::new(0),
+            total: Cell::new(0),
             follows: Cell::new(false),
             begun: Cell::new(now),
             told: Cell::new(now),
@@ -88,16 +105,16 @@ impl<'a> Teller<'a> {
         }
     }
 
-    /// So many are sent from now on.
-    fn begin(&self, planned: u64) {
+    /// So many orders are sent, reconciled or tracked from now on.
+    fn begin(&self, total: u64) {
         let now = Instant::now();
-        self.planned.set(planned);
+        self.total.set(total);
         self.begun.set(now);
         self.told.set(now);
-        if planned < 2 || self.screen.quiet() || !stderr().is_terminal() {
+        if total < 2 || self.screen.quiet() || !stderr().is_terminal() {
             return;
         }
-        let bar = ProgressBar::with_draw_target(Some(planned), ProgressDrawTarget::stderr());
+        let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
         if let Ok(style) = ProgressStyle::with_template("[{bar:30}] {pos} of {len}  {msg}") {
             bar.set_style(style.progress_chars("=> "));
         }
@@ -117,15 +134,18 @@ impl<'a> Teller<'a> {
     /// All is sent, or followed to its end.
     pub(super) fn end(&self) {
         Screen::set_bar(None);
-        if self.bar.borrow_mut().take().is_some() || (self.is_large && self.planned.get() > 0) {
+        if self.bar.borrow_mut().take().is_some() || (self.is_large && self.total.get() > 0) {
             self.screen.say(&self.summary());
         }
-        self.planned.set(0);
+        self.total.set(0);
     }
 
     pub(super) fn tell(&self, event: &Event) {
         match event {
-            Event::Sending { machines } => self.begin(*machines),
+            Event::Sending {
+                machines,
+                unresolved,
+            } => self.begin(machines + unresolved),
             Event::Tracking { actions } => {
                 self.end();
                 self.begin_to_follow(*actions);
@@ -157,17 +177,21 @@ impl<'a> Teller<'a> {
                 let asked = clean(&order.order.target().to_string());
                 self.screen.detail(&format!("{asked} is tagged"));
             }
-            Event::TagFailed { order, problem } => self.screen.warn(&format!(
-                "{}: it is offboarded without the tag: {}\n  {}",
-                clean(&order.order.target().to_string()),
-                report::words(problem),
-                hint::of_tag(problem, self.client.claims())
-            )),
-            Event::TaggingStopped { problem } => self.screen.warn(&format!(
-                "no machine is tagged any more, and the offboarding goes on: {}\n  {}",
-                report::words(problem),
-                hint::of_tag(problem, self.client.claims())
-            )),
+            Event::TagFailed { order, problem } => {
+                self.screen.warn(&format!(
+                    "{}: it is offboarded without the tag: {}",
+                    clean(&order.order.target().to_string()),
+                    report::words(problem)
+                ));
+                self.advise_on_tag(problem);
+            }
+            Event::TaggingStopped { problem } => {
+                self.screen.warn(&format!(
+                    "no machine is tagged any more, and the offboarding goes on: {}",
+                    report::words(problem)
+                ));
+                self.advise_on_tag(problem);
+            }
             Event::TokenRenewed => self
                 .screen
                 .say("the service refused the token; sending again with a fresh one"),
@@ -209,9 +233,15 @@ impl<'a> Teller<'a> {
         }
         let hint = hint::hint(problem, self.client.claims());
         self.screen.say(&format!(
-            "preflight of {asked} is unavailable: {}\n  {hint}",
+            "preflight of {asked} is unavailable: {}",
             report::words(problem)
         ));
+        self.screen.advise(&hint);
+    }
+
+    fn advise_on_tag(&self, problem: &Problem) {
+        let help = hint::of_tag(problem, self.client.claims());
+        self.screen.help(&help);
     }
 
     fn say_of_one(&self, words: &str, order: &Order) {
@@ -245,23 +275,23 @@ impl<'a> Teller<'a> {
     /// Brings the bar up to date; or a line, where there is none, now and then.
     fn draw(&self) {
         if let Some(bar) = &*self.bar.borrow() {
+            bar.set_length(self.total());
             bar.set_position(self.settled());
             bar.set_message(self.summary());
-        } else if self.is_large && self.planned.get() > 0 && self.told.get().elapsed() >= INTERVAL {
+        } else if self.is_large && self.total.get() > 0 && self.told.get().elapsed() >= INTERVAL {
             self.told.set(Instant::now());
-            let (settled, planned) = (self.settled(), self.planned.get());
-            let text = format!("{settled} of {planned}: {}", self.summary());
+            let (settled, total) = (self.settled(), self.total());
+            let text = format!("{settled} of {total}: {}", self.summary());
             self.screen.say(&text);
         }
     }
 
     fn settled(&self) -> u64 {
-        let states = self.states.borrow();
-        let open = match self.follows.get() {
-            true => states.count(&[State::Accepted, State::Pending]),
-            false => 0,
-        };
-        (states.of.len() as u64).saturating_sub(open)
+        self.states.borrow().settled(self.follows.get())
+    }
+
+    fn total(&self) -> u64 {
+        self.states.borrow().total(self.total.get())
     }
 
     fn summary(&self) -> String {
@@ -292,7 +322,7 @@ impl<'a> Teller<'a> {
         if minutes > 0.1 && !self.follows.get() {
             words.push(format!("{:.0} a minute", settled as f64 / minutes));
         }
-        let left = self.planned.get().saturating_sub(settled);
+        let left = self.total().saturating_sub(settled);
         if left > 0 && !self.follows.get() {
             words.extend(time_to_go(&self.quota, elapsed, settled, left));
         }
@@ -322,6 +352,24 @@ fn time_to_go(quota: &Quota, elapsed: Duration, settled: u64, left: u64) -> Opti
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn no_more_orders_are_done_than_there_are() {
+        let of = |number: u32| {
+            format!("{number:08x}{:032x}", 0)
+                .parse::<MachineId>()
+                .unwrap()
+        };
+        let mut states = States::default();
+        states.set(&of(1), State::Unknown);
+        for number in 1..=24 {
+            states.set(&of(number), State::Accepted);
+        }
+        assert_eq!((states.settled(false), states.total(23)), (24, 24));
+        assert_eq!((states.settled(true), states.total(30)), (0, 30));
+        states.set(&of(1), State::Succeeded);
+        assert_eq!(states.settled(true), 1);
+    }
 
     #[test]
     fn the_time_left_is_told_from_a_few_seconds_on() {

@@ -19,6 +19,7 @@ pub mod order;
 pub mod output;
 pub mod outputs;
 pub mod plan;
+pub mod platform;
 pub mod policy;
 pub mod problem;
 pub mod rate_limit;
@@ -27,6 +28,7 @@ pub mod report;
 pub mod run;
 pub mod selection;
 pub mod text;
+mod user;
 mod verify;
 
 pub use client::Client;

@@ -30,7 +30,7 @@ fn an_authority_that_is_not_there_is_told_and_nothing_is_sent() {
 
     let mut command = world.with_secret(&CHECK);
     let checked = outcome(command.env("OFFBOARD_AUTHORITY", &nowhere));
-    assert_eq!(checked.code, 3, "{checked:?}");
+    assert_eq!(checked.code, 5, "{checked:?}");
     assert_eq!(steps(&checked, "failed"), ["authority", "token"]);
     assert_says(text(&step(&checked, "authority"), "hint"), &["--authority"]);
     assert_eq!(world.posts(), 0);
@@ -42,7 +42,7 @@ fn an_api_that_is_not_there_is_told() {
     let mut command = world.with_secret(&CHECK);
     let closed = ClosedPort::new();
     let checked = outcome(command.env("OFFBOARD_API_ROOT", over_tls(&closed)));
-    assert_eq!(checked.code, 3, "{checked:?}");
+    assert_eq!(checked.code, 5, "{checked:?}");
     assert_eq!(steps(&checked, "failed"), ["api", "answer"]);
     assert_says(
         text(&step(&checked, "api"), "hint"),
@@ -55,7 +55,7 @@ fn a_name_that_leads_nowhere_is_told() {
     let world = World::new();
     let mut command = world.with_secret(&CHECK);
     let checked = outcome(command.env("OFFBOARD_AUTHORITY", "https://login.nowhere.invalid"));
-    assert_eq!(checked.code, 3, "{checked:?}");
+    assert_eq!(checked.code, 5, "{checked:?}");
     let authority = step(&checked, "authority");
     assert_says(
         text(&authority, "reason"),
@@ -81,7 +81,7 @@ fn an_authority_with_a_certificate_of_nobody_gets_nothing() {
     assert_says(text(&error, "hint"), &["--ca-file"]);
     let mut command = world.with_secret(&CHECK);
     let checked = outcome(command.env("OFFBOARD_AUTHORITY", stranger.simulator.authority()));
-    assert_eq!(checked.code, 3, "{checked:?}");
+    assert_eq!(checked.code, 5, "{checked:?}");
     let authority = step(&checked, "authority");
     assert_says(text(&authority, "reason"), &["no trusted TLS connection"]);
     assert_eq!(stranger.issued(), 0);

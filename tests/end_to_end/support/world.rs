@@ -165,6 +165,15 @@ impl World {
         .remove(0)
     }
 
+    /// The id of a machine with one of these versions of an operating system.
+    pub(crate) fn with_version(&self, platform: &str, versions: &[&str]) -> String {
+        let found = self.fleet(|truth| {
+            let machine = &truth.machine;
+            machine.os_platform == platform && versions.contains(&machine.version.as_str())
+        });
+        found[0].machine.id.clone()
+    }
+
     /// A machine whose system does not support it.
     pub(crate) fn unsupported(&self) -> MachineTruth {
         self.fleet(|truth| truth.machine.os_platform == "Windows7")

@@ -115,7 +115,7 @@ pub(super) struct SendArgs {
     #[command(flatten)]
     pub(super) wait: WaitArgs,
     /// Query the outcome of an unanswered request for this long
-    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub(super) grace: Duration,
     /// The maximum number of concurrent requests
     #[arg(long, value_name = "COUNT", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
@@ -200,6 +200,12 @@ fn file() -> impl TypedValueParser<Value = PathBuf> {
             Ok(path)
         }
     })
+}
+
+/// Parses a duration.
+fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text)
+        .map_err(|_| "a duration is expected, such as 90s, 10m or 1h30m".to_owned())
 }
 
 /// Parses a request id.
@@ -320,7 +326,7 @@ pub(super) struct WaitArgs {
         num_args = 0..=1,
         require_equals = true,
         default_missing_value = "10m",
-        value_parser = humantime::parse_duration,
+        value_parser = duration,
     )]
     pub(super) wait: Option<Duration>,
 }

@@ -5,14 +5,15 @@ use clap::{Args, ValueEnum};
 /// The exit codes, for the help of every command that has them.
 pub(super) const EXIT_CODES: &str = "\
 Exit codes:
-  0    all operations succeeded
+  0    all operations succeeded; accepted without --wait counts as success
   1    a machine was rejected or failed, or has reported since it was offboarded
   2    usage error; nothing was sent
   3    no usable credential, or a missing permission
-  4    unknown outcome, or still pending at the deadline
+  4    unknown outcome, or pending at the deadline of --wait
   5    not sent; safe to repeat
   130  interrupted, or not confirmed
-If several apply, the first of 4, 3, 1, 5 is returned.
+If several apply, the first of 4, 3, 1, 5 is returned. show returns the code of the recorded states,
+and check the code that run would have.
 
 Data is written to standard output, everything else to standard error.";
 

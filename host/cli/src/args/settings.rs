@@ -2,7 +2,8 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
-use anyhow::{Result, anyhow, ensure};
+use crate::hint::advised;
+use anyhow::{Result, ensure};
 use clap::{
     Arg, ArgAction, ArgMatches, Args, Command, Error, FromArgMatches,
     builder::{PathBufValueParser, PossibleValue, PossibleValuesParser, TypedValueParser},
@@ -110,17 +111,15 @@ pub(crate) fn flag(setting: &Setting) -> Option<String> {
 /// A configuration's error, with the argument that a user can give.
 pub(crate) fn explain(error: ConfigError) -> anyhow::Error {
     match &error {
-        ConfigError::NoHome { .. } => anyhow!("{error}: name a configuration with --config"),
-        ConfigError::SeveralProfiles { path, profiles } => anyhow!(
-            "{} has several profiles: choose one with --profile ({})",
-            offboard::mask::path(path),
-            profiles.join(", ")
+        ConfigError::NoHome { .. } => advised(error, "Name a configuration with --config."),
+        ConfigError::SeveralProfiles { path, profiles } => advised(
+            format!("{} has several profiles", offboard::mask::path(path)),
+            format!("Choose one with --profile ({}).", profiles.join(", ")),
         ),
-        ConfigError::UnknownAuthority { .. } => {
-            anyhow!("{error}: to use it, add --authority")
-        }
+        ConfigError::UnknownAuthority { .. } => advised(error, "To use it, add --authority."),
         ConfigError::Service(ChoiceError::UnknownHost(host, _)) => {
-            anyhow!("{error}: if that is intended, allow it with --allow-api-host {host}")
+            let help = format!("If that is intended, allow it with --allow-api-host {host}.");
+            advised(error, help)
         }
         _ => error.into(),
     }

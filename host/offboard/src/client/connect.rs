@@ -1,6 +1,6 @@
 //! The steps of a connection: settings, files, plugin, network, sign-in, ledger.
 
-use std::{env, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +20,7 @@ use crate::{
     rate_limit::RateLimiter,
     run::{JOBS, Runner},
     sandbox::Sandbox,
+    user,
 };
 
 /// Larger than any trust store, in bytes.
@@ -274,9 +275,7 @@ async fn session(
 /// The session info for the record: user, plugin, service and sign-in.
 #[must_use]
 pub(crate) fn who(config: &Config, plugin_sha256: &str, service: &Service) -> SessionInfo {
-    let names = ["USER", "USERNAME", "LOGNAME"].into_iter();
-    let user = names.filter_map(|name| env::var(name).ok()).next();
-    let mut who = SessionInfo::new(user, plugin_sha256, service.api_root.as_str());
+    let mut who = SessionInfo::new(user::name(), plugin_sha256, service.api_root.as_str());
     let auth = config.chosen_auth();
     who.auth = auth.map(|auth| auth.value.name().to_owned());
     who.profile = config.profile().map(ToOwned::to_owned);

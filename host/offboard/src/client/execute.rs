@@ -86,8 +86,16 @@ impl Client {
         if plan.problem.is_some() {
             return Ok(());
         }
+        // Unknown orders that are resent are part of the plan.
+        let unresolved = if plan.draft.resend_unknown {
+            0
+        } else {
+            let counts = session.ledger().counts(plan.run()).await?;
+            counts.of(State::Unknown)
+        };
         events.send(Event::Sending {
             machines: plan.machines,
+            unresolved,
         });
         let sending = SendOptions {
             again: plan.draft.again,

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use super::{Finding, Report, whole_seconds};
+use super::{Finding, Obstacle, Steps, whole_seconds};
 use crate::{
     config::Config,
     connection::{Connection, Probe, ProbeError, Skew},
     identity::cloud::{Issuer, Service},
     output::CheckStep,
+    problem::OutcomeClass,
 };
 
 /// Entra ID and the service reject clocks that differ by more than this.
@@ -20,7 +21,7 @@ pub(super) async fn network(
     config: &Config,
     service: &Service,
     connection: &Connection,
-    report: &mut dyn Report,
+    report: &mut Steps<'_>,
 ) {
     let mut skews = Vec::new();
     if config.issuer() == Issuer::Authority {
@@ -36,7 +37,10 @@ pub(super) async fn network(
     let step = match skews.into_iter().max() {
         None => CheckStep::skipped("clock", "no host said what time it is"),
         Some(skew) if skew.by > WRONG => {
-            CheckStep::failed("clock", off(skew), report.hint(&Finding::ClockWrong))
+            let step = CheckStep::failed("clock", off(skew), report.hint(&Finding::ClockWrong));
+            // Tokens are refused then.
+            report.fail(step, Obstacle::Problem(OutcomeClass::Credential));
+            return;
         }
         Some(skew) if skew.by > LATE => {
             CheckStep::warning("clock", off(skew), report.hint(&Finding::ClockLate))
@@ -54,7 +58,7 @@ fn off(skew: Skew) -> String {
 fn reached(
     step: &'static str,
     seen: Result<&Probe, &ProbeError>,
-    report: &mut dyn Report,
+    report: &mut Steps<'_>,
 ) -> Option<Skew> {
     match seen {
         Ok(probe) => {
@@ -72,7 +76,8 @@ fn reached(
         }
         Err(error) => {
             let hint = report.hint(&Finding::Unreachable);
-            report.add(CheckStep::failed(step, error.to_string(), hint));
+            let step = CheckStep::failed(step, error.to_string(), hint);
+            report.fail(step, Obstacle::Problem(OutcomeClass::NotSent));
             None
         }
     }

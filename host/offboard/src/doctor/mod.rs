@@ -2,6 +2,7 @@
 //! changed: the doctor signs in and reads one machine.
 
 mod hosts;
+mod steps;
 mod token;
 
 use std::{error::Error, sync::Arc, time::Duration};
@@ -10,6 +11,8 @@ use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+pub use self::steps::Obstacle;
+use self::steps::Steps;
 use crate::{
     Keyword,
     audit::AuditFile,
@@ -29,6 +32,7 @@ use crate::{
     mask,
     output::{CheckStep, remarks::words},
     outputs::Files,
+    problem::{OutcomeClass, class_of_problem},
     run::Runner,
     sandbox::Sandbox,
 };
@@ -81,7 +85,8 @@ pub trait Report: Send + Sync {
 }
 
 /// Checks a connection. Each step is reported when it has ended; steps that depend on a failed
-/// step are skipped. `observer` receives what a user may have to act on.
+/// step are skipped. `observer` receives what a user may have to act on. Returns what prevents
+/// an offboarding: one obstacle for each step that failed.
 ///
 /// # Errors
 /// The settings are inconsistent, so that nothing can be checked.
@@ -90,12 +95,13 @@ pub async fn check(
     observer: Arc<dyn Observer>,
     stop: CancellationToken,
     report: &mut dyn Report,
-) -> Result<(), ConnectError> {
+) -> Result<Vec<Obstacle>, ConnectError> {
     let service = config.service()?;
     let connection = network(config, &service)?;
-    report.add(configuration(config, &service));
-    walk(config, &service, connection, observer, stop, report).await;
-    Ok(())
+    let mut steps = Steps::new(report);
+    steps.add(configuration(config, &service));
+    walk(config, &service, connection, observer, stop, &mut steps).await;
+    Ok(steps.end())
 }
 
 /// Runs each step that the results of the earlier ones permit.
@@ -105,7 +111,7 @@ async fn walk(
     connection: Connection,
     observer: Arc<dyn Observer>,
     stop: CancellationToken,
-    report: &mut dyn Report,
+    report: &mut Steps<'_>,
 ) {
     let plugin = plugin(config.plugin_settings(), report, &observer).await;
     let digest = plugin.as_ref().map(|(component, _)| component.digest());
@@ -116,14 +122,14 @@ async fn walk(
     let claims = match &signed_in {
         Ok((_, token)) => {
             let claims = token.claims();
-            let step = token::held(claims.as_ref(), report);
-            report.add(step);
+            token::held(claims.as_ref(), report);
             token::contents(config, service, claims.as_ref(), report);
             claims
         }
         Err(problem) => {
             let hint = report.hint(&Finding::Problem(problem, None));
-            report.add(CheckStep::failed("token", words(problem), hint));
+            let obstacle = Obstacle::Problem(class_of_problem(problem));
+            report.fail(CheckStep::failed("token", words(problem), hint), obstacle);
             None
         }
     };
@@ -142,7 +148,8 @@ async fn walk(
         Ok(session) => Arc::new(session),
         Err(error) => {
             let hint = report.hint(&Finding::NothingQueried);
-            report.add(CheckStep::failed("answer", error.to_string(), hint));
+            let step = CheckStep::failed("answer", error.to_string(), hint);
+            report.fail(step, Obstacle::Problem(OutcomeClass::NotSent));
             return;
         }
     };
@@ -200,7 +207,7 @@ fn configuration(config: &Config, service: &Service) -> CheckStep {
 async fn records(
     config: &Config,
     digest: &str,
-    report: &mut dyn Report,
+    report: &mut Steps<'_>,
 ) -> Option<Option<AuditFile>> {
     let open = async {
         let nowhere = || LedgerError::nowhere(LedgerErrorKind::NoHome);
@@ -230,7 +237,13 @@ async fn records(
         }
         Err(error) => {
             let hint = report.hint(&Finding::Records);
-            report.add(CheckStep::failed("records", with_sources(&*error), hint));
+            let step = CheckStep::failed("records", with_sources(&*error), hint);
+            let obstacle = if error.is::<LedgerError>() {
+                Obstacle::Problem(OutcomeClass::NotSent)
+            } else {
+                Obstacle::Settings
+            };
+            report.fail(step, obstacle);
             None
         }
     }
@@ -238,7 +251,7 @@ async fn records(
 
 async fn plugin(
     settings: &PluginSettings,
-    report: &mut dyn Report,
+    report: &mut Steps<'_>,
     observer: &Arc<dyn Observer>,
 ) -> Option<(Component, Sandbox)> {
     let (plugin, watching) = (settings.clone(), Arc::clone(observer));
@@ -262,38 +275,47 @@ async fn plugin(
         }
         Err(error) => {
             let hint = report.hint(&Finding::Plugin);
-            report.add(CheckStep::failed("plugin", with_sources(&*error), hint));
+            let step = CheckStep::failed("plugin", with_sources(&*error), hint);
+            report.fail(step, Obstacle::Settings);
             None
         }
     }
 }
 
 /// The API's answer to a read of one machine, and whether the resource may be the wrong one.
-async fn answer(runner: &Runner, claims: Option<&TokenClaims>, report: &mut dyn Report) -> bool {
+async fn answer(runner: &Runner, claims: Option<&TokenClaims>, report: &mut Steps<'_>) -> bool {
     let answered = runner.one_machine().await;
     let is_forbidden = matches!(&answered, Err(problem) if problem.kind == ProblemKind::Forbidden);
-    let step = match answered {
-        Ok(true) => CheckStep::passed("answer", "the API answers, and there are machines"),
-        Ok(false) => CheckStep::warning(
+    match answered {
+        Ok(true) => report.add(CheckStep::passed(
+            "answer",
+            "the API answers, and there are machines",
+        )),
+        Ok(false) => report.add(CheckStep::warning(
             "answer",
             "the API answers, and lists no machine",
             report.hint(&Finding::NoMachines),
-        ),
+        )),
         Err(problem) => refused(&problem, claims, report),
-    };
-    report.add(step);
+    }
     is_forbidden
 }
 
-fn refused(problem: &Problem, claims: Option<&TokenClaims>, report: &dyn Report) -> CheckStep {
+fn refused(problem: &Problem, claims: Option<&TokenClaims>, report: &mut Steps<'_>) {
     let hint = report.hint(&Finding::Problem(problem, claims));
     let words = words(problem);
     let may_read = claims.is_none_or(TokenClaims::may_read);
-    match problem.kind {
+    let is_warning = match problem.kind {
         // This does not show whether offboarding is permitted.
-        ProblemKind::Forbidden if !may_read => CheckStep::warning("answer", words, hint),
-        ProblemKind::Throttled => CheckStep::warning("answer", words, hint),
-        _ => CheckStep::failed("answer", words, hint),
+        ProblemKind::Forbidden => !may_read,
+        ProblemKind::Throttled => true,
+        _ => false,
+    };
+    if is_warning {
+        report.add(CheckStep::warning("answer", words, hint));
+    } else {
+        let obstacle = Obstacle::Problem(class_of_problem(problem));
+        report.fail(CheckStep::failed("answer", words, hint), obstacle);
     }
 }
 
@@ -302,7 +324,7 @@ async fn other_resources(
     config: &Config,
     service: &Service,
     runner: &mut Runner,
-    report: &mut dyn Report,
+    report: &mut Steps<'_>,
     observer: &Arc<dyn Observer>,
 ) {
     let Some(cloud) = config.cloud().map(|cloud| cloud.value) else {

@@ -3,15 +3,30 @@
 
 use uuid::Uuid;
 
-use super::{Finding, Report, whole_seconds};
+use super::{Finding, Obstacle, Steps, whole_seconds};
 use crate::{
     config::Config,
     identity::{TokenClaims, cloud::Service},
-    output::CheckStep,
+    output::{CheckStatus, CheckStep},
+    problem::OutcomeClass,
 };
 
 /// Checks whether a given token has expired.
-pub(super) fn held(claims: Option<&TokenClaims>, report: &dyn Report) -> CheckStep {
+pub(super) fn held(claims: Option<&TokenClaims>, report: &mut Steps<'_>) {
+    let step = age(claims, report);
+    add(step, report);
+}
+
+/// Adds a step about the token. If it failed, the credential is the obstacle.
+fn add(step: CheckStep, report: &mut Steps<'_>) {
+    if step.status == CheckStatus::Failed {
+        report.fail(step, Obstacle::Problem(OutcomeClass::Credential));
+    } else {
+        report.add(step);
+    }
+}
+
+fn age(claims: Option<&TokenClaims>, report: &Steps<'_>) -> CheckStep {
     if claims.is_none() {
         return CheckStep::warning(
             "token",
@@ -34,7 +49,7 @@ pub(super) fn contents(
     config: &Config,
     service: &Service,
     claims: Option<&TokenClaims>,
-    report: &mut dyn Report,
+    report: &mut Steps<'_>,
 ) {
     let Some(claims) = claims else {
         for step in ["audience", "tenant", "roles", "reading"] {
@@ -46,9 +61,9 @@ pub(super) fn contents(
         return;
     };
     let step = audience(service, claims, report);
-    report.add(step);
+    add(step, report);
     let step = tenant(config, claims, report);
-    report.add(step);
+    add(step, report);
     let held = claims.permissions();
     let words = if held.is_empty() {
         "none at all".to_owned()
@@ -69,7 +84,7 @@ pub(super) fn contents(
             format!("{words}; a tag also needs Machine.ReadWrite.All"),
         )
     };
-    report.add(step);
+    add(step, report);
     if claims.is_delegated() {
         let hint = report.hint(&Finding::UserToken);
         report.add(CheckStep::warning("user", "the token is a user's", hint));
@@ -83,7 +98,7 @@ pub(super) fn contents(
     report.add(step);
 }
 
-fn audience(service: &Service, claims: &TokenClaims, report: &dyn Report) -> CheckStep {
+fn audience(service: &Service, claims: &TokenClaims, report: &Steps<'_>) -> CheckStep {
     let plain = |text: &str| text.trim_end_matches('/').to_ascii_lowercase();
     match claims.audience.as_deref() {
         None => CheckStep::skipped("audience", "the token names none"),
@@ -105,7 +120,7 @@ fn audience(service: &Service, claims: &TokenClaims, report: &dyn Report) -> Che
     }
 }
 
-fn tenant(config: &Config, claims: &TokenClaims, report: &dyn Report) -> CheckStep {
+fn tenant(config: &Config, claims: &TokenClaims, report: &Steps<'_>) -> CheckStep {
     if let Some((found, wanted)) = config.other_tenant(claims) {
         let reason = format!("the token is of {found}, and {wanted} is wanted");
         return CheckStep::failed("tenant", reason, report.hint(&Finding::WrongTenant));

@@ -210,7 +210,7 @@ impl Ledger {
             return Ok(Vec::new());
         }
         let rows = sqlx::query(
-            "SELECT at, method, coalesce(confirmed_by, user) AS by, plan_digest, machines \
+            "SELECT at, method, coalesce(confirmed_by, user, 'uid ' || uid) AS by, plan_digest, machines \
              FROM confirmation JOIN session ON session.id = confirmation.session \
              WHERE run = ? ORDER BY confirmation.id",
         )

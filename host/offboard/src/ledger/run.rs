@@ -62,7 +62,7 @@ impl RunRow {
 }
 
 const RUNS: &str = "SELECT run.id, run.uuid, run.began, request_id, again, tag, tenant, application, \
-     api_root, user, version, plugin_sha256, auth, profile \
+     api_root, coalesce(user, 'uid ' || uid) AS user, version, plugin_sha256, auth, profile \
      FROM run JOIN session ON session.id = run.session JOIN account ON account.id = run.account \
      WHERE NOT draft ORDER BY run.id";
 
@@ -316,5 +316,17 @@ mod tests {
         session.save(&mut entry).await.unwrap();
         assert!(ledger.unfinished().await.unwrap().is_empty());
         assert_eq!(ledger.runs().await.unwrap().len(), 1);
+    }
+    /// The sessions of earlier versions have no name if the environment had none.
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_user_without_a_name_is_shown_by_number() {
+        let ledger = Ledger::in_memory().await.unwrap();
+        let session = Session::begin(&ledger, &who(), "run").await.unwrap();
+        ordered(&session).await;
+        let runs = ledger.runs().await.unwrap();
+        let user = format!("uid {}", crate::user::id().unwrap());
+        assert_eq!(runs[0].user.as_ref(), Some(&user));
+        assert_eq!(runs[0].confirmations[0].by.as_ref(), Some(&user));
     }
 }

@@ -21,6 +21,7 @@ use super::{
 use crate::{
     contract::{Problem, ProblemKind, Retry},
     order::State,
+    user,
 };
 
 /// The session info: user, program and sign-in.
@@ -30,7 +31,8 @@ use crate::{
 pub struct SessionInfo {
     /// The id of the process, which the audit has, too.
     pub session: Uuid,
-    /// The user of the operating system, according to the environment.
+    /// The user of the operating system, according to the environment or, if it names none, to
+    /// the system.
     pub user: Option<String>,
     /// The user id of the operating system, if it has user ids.
     pub uid: Option<u32>,
@@ -57,7 +59,7 @@ impl SessionInfo {
         Self {
             session: Uuid::new_v4(),
             user,
-            uid: uid(),
+            uid: user::id(),
             version: env!("CARGO_PKG_VERSION"),
             plugin_sha256: plugin_sha256.to_owned(),
             api_root: api_root.to_owned(),
@@ -67,16 +69,6 @@ impl SessionInfo {
             profile: None,
         }
     }
-}
-
-#[cfg(unix)]
-fn uid() -> Option<u32> {
-    Some(rustix::process::getuid().as_raw())
-}
-
-#[cfg(not(unix))]
-fn uid() -> Option<u32> {
-    None
 }
 
 /// The age, in milliseconds, at which a session without a lock file counts as stale.

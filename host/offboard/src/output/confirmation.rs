@@ -20,8 +20,8 @@ pub struct ConfirmationInfo {
     /// of machines; `approval`, if another person approved the plan.
     #[schemars(regex(pattern = "^[a-z]+(-[a-z]+)*$"))]
     pub method: String,
-    /// Who: the name that the front end gave, or else the user of the operating system; null if
-    /// the environment names none.
+    /// Who: the name that the front end gave, or else the user of the operating system, or
+    /// `uid` and the number of a user without a name; null if the system does not name the user.
     pub by: Option<String>,
     /// The digest of the plan that was confirmed (SHA-256, 64 lower-case hexadecimal digits).
     #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]

@@ -4,6 +4,7 @@
 use crate::{
     contract::{MachineAction, Problem},
     order::{DeviceSnapshot, Order, Preflight, State},
+    platform,
     run::LaterActivity,
     text::clean,
 };
@@ -103,19 +104,8 @@ pub fn doubts(machine: &DeviceSnapshot) -> Vec<String> {
             "it is {health}: the action stays pending until it comes online"
         ));
     }
-    if let Some(platform) = machine.platform.as_deref()
-        && [
-            "Windows7",
-            "Windows8",
-            "WindowsXp",
-            "WindowsServer2008",
-            "iOS",
-            "Android",
-        ]
-        .iter()
-        .any(|old| platform.starts_with(old))
-    {
-        doubts.push(format!("{platform} is not among the supported systems"));
+    if let Some(platform) = machine.platform.as_deref() {
+        doubts.extend(platform::doubt(platform, machine.version.as_deref()));
     }
     if let Some(other) = machine.merged_into.as_deref() {
         doubts.push(format!("it was merged into {other}"));

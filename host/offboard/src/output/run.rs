@@ -20,7 +20,8 @@ pub struct RunInfo {
     /// When the run was ordered.
     #[schemars(extend("format" = "date-time"))]
     pub began: String,
-    /// Who ordered it: the user of the operating system; null if the environment names none.
+    /// Who ordered it: the user of the operating system, or `uid` and the number of a user
+    /// without a name; null if the system does not name the user.
     pub user: Option<String>,
     /// The tenant that the token names; null if it names none.
     pub tenant: Option<String>,

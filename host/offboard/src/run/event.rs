@@ -67,6 +67,9 @@ pub enum Event {
     Sending {
         /// The number of machines in the plan.
         machines: u64,
+        /// The other orders of the run whose outcome is unknown: the service is queried
+        /// about them at the same time.
+        unresolved: u64,
     },
     /// Accepted actions will be tracked from now on.
     Tracking {

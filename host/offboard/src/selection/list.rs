@@ -66,7 +66,7 @@ impl MachineList {
         Self::parse_rows(text, options).map_err(|error| match (&error, only) {
             (ListError::Columns(_) | ListError::NoColumn(..), Some(_)) => ListError::Secret,
             (ListError::Lines(errors), Some(word))
-                if mask::cell(word) != word && errors.iter().any(LineError::is_no_reference) =>
+                if mask::may_be_password(word) && errors.iter().any(LineError::is_no_reference) =>
             {
                 ListError::Secret
             }

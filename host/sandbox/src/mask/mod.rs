@@ -5,7 +5,10 @@
 mod detection;
 mod web_address;
 
-use std::{borrow::Cow, path::Path};
+use std::{
+    borrow::Cow,
+    path::{Component, Path},
+};
 
 use thiserror::Error;
 
@@ -18,9 +21,13 @@ use web_address::{hidden, shown_url};
 const LONG_NAME: usize = 32;
 
 /// Extensions of files with a secret. Other endings may be part of a password.
-const ENDINGS: [&str; 10] = [
-    "cer", "crt", "der", "jwt", "key", "p12", "pem", "pfx", "tok", "txt",
+const ENDINGS: [&str; 12] = [
+    "cer", "crt", "der", "env", "json", "jwt", "key", "p12", "pem", "pfx", "tok", "txt",
 ];
+
+/// Separators between the words of a cell that is not a machine, as in `N/A` or
+/// `user@contoso.com`. Other signs may be part of a password.
+const BETWEEN_WORDS: [char; 4] = ['/', '@', '\'', ','];
 
 /// The name of a file or folder, masked if it may be a secret.
 #[must_use]
@@ -34,16 +41,16 @@ pub fn path(path: &Path) -> String {
 }
 
 /// The name of a file with a secret, masked if it may be one. The name of a missing file may
-/// be a password, regardless of its form. Its existing folder is shown; the rest is shown only
-/// if it is an ordinary word with a known extension.
+/// be a password, regardless of its form, unless it is an ordinary word with a known
+/// extension, in folders that exist or have ordinary names. Of any other name, only the
+/// existing folder is shown.
 #[must_use]
 pub fn secret_path(path: &Path) -> String {
     let text = path.display().to_string();
     let name = path.file_name().map(|name| name.to_string_lossy());
     let name = name.unwrap_or_default();
     let folder = path.parent().unwrap_or(path);
-    let is_whole = folder.as_os_str().is_empty() || folder.is_dir();
-    if path.exists() || (is_whole && looks_like_file(&name)) {
+    if path.exists() || (looks_like_file(&name) && has_ordinary_names(folder)) {
         return text;
     }
     // An existing folder is part of the configuration, not of the secret.
@@ -88,14 +95,25 @@ pub fn value(text: &str) -> Cow<'_, str> {
 }
 
 /// Text from a file with unknown content: shown only if it looks like a machine
-/// reference or like ordinary words.
+/// reference or like ordinary words, such as `N/A` or `user@contoso.com`.
 #[must_use]
 pub fn cell(text: &str) -> Cow<'_, str> {
-    if is_ordinary(text) {
+    let are_words = || {
+        let mut words = text.split(BETWEEN_WORDS).filter(|word| !word.is_empty());
+        !may_be_secret(text) && !text.contains("://") && words.all(is_ordinary)
+    };
+    if is_ordinary(text) || are_words() {
         Cow::Borrowed(text)
     } else {
         Cow::Owned(hidden(text))
     }
+}
+
+/// Whether a word may be a password: it is neither a machine reference nor an ordinary
+/// word. This is stricter than [`cell`], for a text that is the only one of its file.
+#[must_use]
+pub fn may_be_password(word: &str) -> bool {
+    !is_ordinary(word)
 }
 
 /// A message with every possible secret hidden. It may quote a value of the user.
@@ -179,6 +197,18 @@ fn looks_like_file(name: &str) -> bool {
         ENDINGS.contains(&ending.to_ascii_lowercase().as_str())
             && !stem.is_empty()
             && is_ordinary(stem)
+    })
+}
+
+/// Whether the part of a folder's name that does not exist is ordinary, as in `~/.azure`.
+fn has_ordinary_names(folder: &Path) -> bool {
+    let known = folder.ancestors().find(|folder| folder.is_dir());
+    let rest = known.and_then(|known| folder.strip_prefix(known).ok());
+    rest.unwrap_or(folder).components().all(|part| match part {
+        Component::Normal(name) => name
+            .to_str()
+            .is_some_and(|name| name == "~" || is_ordinary(name.strip_prefix('.').unwrap_or(name))),
+        _ => true,
     })
 }
 

@@ -111,6 +111,11 @@ fn only_ordinary_words_and_references_of_a_file_are_shown() {
         "DESKTOP-4F2K9QX",
         "0123",
         "1h30m",
+        "N/A",
+        "john's laptop",
+        "user@contoso.com",
+        "laptop-7.example.test/",
+        "srv01,srv02",
         "11111111-2222-3333-4444-555555555555",
         "0123456789abcdef0123456789abcdef01234567",
     ] {
@@ -124,6 +129,9 @@ fn only_ordinary_words_and_references_of_a_file_are_shown() {
         "Summer2024!",
         "Summer2024",
         "pass=word",
+        "user/hunter2",
+        "Summer,2024!",
+        "https://user:monkey@example.test",
         "https://a.test/?sig=x",
         "9f86d081884c7d659a2feaa0c55ad015",
         "0123456789abcdef0123456789abcdef012345678",
@@ -157,7 +165,8 @@ fn a_short_password_in_place_of_its_file_is_not_shown() {
         "certain",
         "hunter2.key",
         ".txt",
-        "secrets/client.txt",
+        "secrets/client",
+        "hunter2/client.txt",
         "/no-such-folder/token",
     ] {
         let shown = secret_path(Path::new(password));
@@ -172,6 +181,36 @@ fn a_short_password_in_place_of_its_file_is_not_shown() {
     assert_eq!(secret_path(Path::new("Contoso.pfx")), "Contoso.pfx");
     let file = folder.path().join("client-2024.txt");
     assert_eq!(secret_path(&file), file.to_str().unwrap());
+}
+
+#[test]
+fn the_file_of_a_secret_that_does_not_exist_is_named() {
+    for name in [
+        "token.txt",
+        "./token.txt",
+        "token.json",
+        "my_token.txt",
+        "token-prod-2.txt",
+        "secrets/token.txt",
+        "~/.azure/token.txt",
+        "/no-such-folder/token.txt",
+        "../secrets/contoso/client.pem",
+    ] {
+        assert_eq!(secret_path(Path::new(name)), name);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("no-such-folder/token.txt");
+    assert_eq!(secret_path(&file), file.to_str().unwrap());
+    // What looks like a secret is not a name, wherever it stands.
+    for secret in [
+        format!("{JWT}.txt"),
+        format!("{JWT}/token.txt"),
+        format!("{BASE64}/token.txt"),
+        "P4$sW0rd/token.txt".to_owned(),
+    ] {
+        let shown = secret_path(Path::new(&secret));
+        assert!(shown.starts_with("[hidden: "), "{secret}: {shown}");
+    }
 }
 
 #[test]

@@ -3,22 +3,22 @@
 //! Defender for Endpoint over TLS, whose authority is trusted because it was
 //! named and for no other reason.
 
-mod app;
+mod app_registration;
 mod authority;
 mod check;
 mod clouds;
+mod credential_choice;
+mod device_code;
 mod device_groups;
 mod faults;
-mod kinds;
-mod machine;
+mod given_tokens;
+mod https;
+mod identity_shown;
+mod managed_identity;
 mod network;
-mod person;
 mod python;
-mod ready;
 mod renewal;
 mod secrets;
-mod who;
-mod wire;
 
 use std::{
     fs,
@@ -186,7 +186,7 @@ impl World {
     }
 
     fn ask(&self, path: &str) -> Value {
-        wire::get(
+        https::get(
             self.simulator.api_root(),
             self.simulator.authority_certificate(),
             path,

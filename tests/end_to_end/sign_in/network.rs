@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 
 use super::{
-    CHECK, World, assert_not_sent, assert_offboarded, assert_says, outcome, run, step, steps, text,
-    wire::{Proxy, front},
+    CHECK, World, assert_not_sent, assert_offboarded, assert_says,
+    https::{Proxy, front},
+    outcome, run, step, steps, text,
 };
 use crate::support::ClosedPort;
 

@@ -5,7 +5,7 @@ use std::{env, fs, path::Path};
 
 use offboard::{component::Component, plan::PlanHasher};
 
-#[path = "../../host/sandbox/build/guest.rs"]
+#[path = "../../../host/sandbox/build/guest.rs"]
 mod guest;
 
 /// The parts of the workspace that a build of the plugin reads.

@@ -1,0 +1,11 @@
+//! No device is offboarded twice, and none is lost.
+
+mod concurrency;
+mod crash;
+mod later_activity;
+mod resend;
+mod resume;
+mod same_comment;
+#[cfg(unix)]
+mod shutdown;
+mod stale_list;

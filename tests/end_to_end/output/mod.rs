@@ -1,0 +1,7 @@
+//! What the command prints and writes.
+
+mod audit;
+mod csv;
+mod files;
+mod formats;
+mod schemas;

@@ -1,0 +1,8 @@
+//! What happens before anything is sent: lists, policy, plan, confirmation.
+
+mod confirmation;
+mod fleet;
+mod machine_list;
+mod plan_digest;
+mod policy;
+mod tags;

@@ -117,7 +117,7 @@ fn each_refusal_of_the_service_has_its_case_and_keeps_its_words() {
 }
 
 #[test]
-fn an_action_in_progress_is_told_by_its_words_in_any_case() {
+fn an_action_in_progress_is_recognised_in_any_case() {
     let body = json!({"error": {"code": "BadRequest", "message": "ALREADY IN PROGRESS."}});
     assert_eq!(
         offboard(answered(400, body.to_string())).case,
@@ -393,7 +393,7 @@ fn no_machines_may_be_said_with_a_404_and_no_actions_may_not() {
 }
 
 #[test]
-fn a_proxy_s_404_is_no_empty_fleet() {
+fn a_proxy_s_404_is_not_an_empty_fleet() {
     for body in ["<html>Not here</html>", "", "{}", r#"{"error":"none"}"#] {
         assert_eq!(
             list_machines(answered(404, body)).case,

@@ -249,7 +249,7 @@ fn a_name_cannot_say_more_than_a_name() {
 }
 
 #[test]
-fn nothing_is_sent_for_what_is_no_name() {
+fn nothing_is_sent_for_an_invalid_name() {
     let full = "é".repeat(253);
     assert!(request::find_machines(&full, None, 10).is_ok());
     for name in [

@@ -160,7 +160,7 @@ fn refuses_machine(id: &str) {
 }
 
 #[test]
-fn nothing_is_sent_for_what_is_no_machine_id() {
+fn nothing_is_sent_for_an_invalid_machine_id() {
     let hex = "0123456789abcdef";
     for id in [
         "",
@@ -193,7 +193,7 @@ fn trap_aad_device_id_used_as_machine_id() {
 }
 
 #[test]
-fn nothing_is_sent_for_what_is_no_action_id() {
+fn nothing_is_sent_for_an_invalid_action_id() {
     for id in [
         "",
         "abcdefab222233334444555555555555",
@@ -291,7 +291,7 @@ fn a_tag_is_added_as_it_was_given() {
 }
 
 #[test]
-fn nothing_is_sent_for_what_is_no_tag() {
+fn nothing_is_sent_for_an_invalid_tag() {
     let too_long = "x".repeat(201);
     for tag in [
         "", " ", "\u{3000}", "a\nb", "a\u{0}", "\u{7f}", "a\u{85}b", " a", "a ", "\u{a0}a",

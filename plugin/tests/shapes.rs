@@ -326,7 +326,7 @@ fn a_member_of_another_type_counts_as_missing() {
 }
 
 #[test]
-fn what_is_no_action_or_machine_is_refused() {
+fn an_invalid_action_or_machine_is_refused() {
     #[rustfmt::skip]
     let actions = [
         r#"{"type":"Offboard","status":"Pending"}"#, r#"{"id":"1","status":"Pending"}"#,
@@ -479,7 +479,7 @@ fn a_machines_group_and_build_may_be_numbers_or_texts() {
 }
 
 #[test]
-fn the_processor_stands_in_for_a_missing_architecture() {
+fn a_missing_architecture_is_read_from_the_processor() {
     let machine = machine_with(json!({"osArchitecture": null, "osProcessor": "x64"}));
     assert_eq!(machine.os_architecture.as_deref(), Some("x64"));
 }

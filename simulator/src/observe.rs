@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn own_paths_are_told_from_others() {
+    fn own_paths_are_distinguished_from_others() {
         for (path, own) in [
             ("/_simulator", true),
             ("/_simulator/", true),

@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_that_was_overtaken_is_told_the_right_time() {
+    fn an_overtaken_call_gets_the_right_time() {
         let mut meter = Meter::new("1/10s".parse().unwrap());
         assert_eq!(meter.admit((), at(5_000)), Ok(()));
         assert_eq!(meter.admit((), at(0)), Err(10));

@@ -86,7 +86,7 @@ fn a_client_executes_no_plan_of_another_client() {
 }
 
 #[test]
-fn what_was_not_shown_is_no_part_of_a_plan_that_nobody_sees() {
+fn an_order_that_was_not_shown_is_not_part_of_an_unseen_plan() {
     let id = World::new().online_ids(3).remove(0);
     let world = World::with(|config: &mut Simulated| {
         let fault = format!("machine/{id}:1-4:status=503");

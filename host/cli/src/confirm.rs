@@ -104,7 +104,7 @@ mod tests {
         assert!(is_said("30\n", "30") && !is_said("30", "30") && !is_said("030\n", "30"));
     }
     #[test]
-    fn a_short_yes_is_told_apart_from_a_no() {
+    fn a_short_yes_is_not_a_no() {
         for line in ["y\n", "Y\n", " y\r\n", "Yes\n", "YES\n"] {
             assert_eq!(answer_of(line, "yes"), Answer::Short, "{line:?}");
         }

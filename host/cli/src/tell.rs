@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn the_time_left_is_told_from_a_few_seconds_on() {
+    fn the_time_left_is_shown_from_a_few_seconds_on() {
         let told = |quota: &str, elapsed, settled, left| {
             let elapsed = Duration::from_secs(elapsed);
             time_to_go(&quota.parse().unwrap(), elapsed, settled, left)

@@ -43,7 +43,7 @@ fn no_string_of_the_libraries_names_a_flag_or_a_command() {
 }
 
 #[test]
-fn strings_are_told_from_comments_and_tests() {
+fn strings_are_distinguished_from_comments_and_tests() {
     let source = r##"
         // "a comment with --flag"
         /* "another /* nested */ one" */

@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_form_is_refused() {
+    fn an_invalid_form_is_refused() {
         for (content_type, body) in [
             ("application/json", "a=x"),
             ("application/x-www-form-urlencoded", "a=x&a=y"),

@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn permissions_are_told_apart() {
+    fn permissions_are_distinguished() {
         let target = Target::scope("https://a.test/One https://a.test/Two openid");
         let Ok(target) = target else {
             panic!("refused")

@@ -215,7 +215,7 @@ fn tokens_of_another_start_are_refused() {
 }
 
 #[test]
-fn what_is_no_token_is_malformed() {
+fn an_invalid_token_is_malformed() {
     let authority = authority();
     for token in [
         "",

@@ -132,7 +132,7 @@ fn names_may_begin_like_keywords() {
 }
 
 #[test]
-fn what_is_no_filter_is_refused() {
+fn an_invalid_filter_is_refused() {
     for written in [
         "",
         " ",

@@ -114,7 +114,7 @@ async fn a_tag_does_not_offboard_and_stays_when_that_is_done() {
 }
 
 #[tokio::test]
-async fn what_is_no_tag_changes_nothing() {
+async fn an_invalid_tag_changes_nothing() {
     let simulator = tagging().await;
     let machine = tagged(&simulator);
     let long = "x".repeat(201);

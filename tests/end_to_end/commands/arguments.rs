@@ -6,7 +6,7 @@ use crate::support::{Outcome, World, offboard};
 const ID: &str = "0123456789abcdef0123456789abcdef01234567";
 
 #[test]
-fn what_is_no_machine_is_a_usage_error() {
+fn an_invalid_machine_is_a_usage_error() {
     let world = World::new();
     for machine in [
         "",
@@ -58,7 +58,7 @@ fn what_was_meant_for_a_list_or_a_token_is_named() {
 
 /// `-` is standard output for many commands, and would be a file here.
 #[test]
-fn a_dash_is_no_file_that_is_written() {
+fn a_dash_is_not_a_file_to_write() {
     let world = World::new();
     let folder = tempfile::tempdir().unwrap();
     for flag in ["--report", "--audit", "--ledger"] {
@@ -209,7 +209,7 @@ fn the_usage_line_is_the_same_whatever_the_environment_sets() {
 }
 
 #[test]
-fn an_invalid_duration_is_told_with_what_is_accepted() {
+fn an_invalid_duration_is_reported_with_what_is_accepted() {
     let world = World::new();
     for (command, flag) in [
         ("run", "--wait=abc"),
@@ -282,7 +282,7 @@ fn an_error_is_followed_by_a_line_with_what_to_do() {
 }
 
 #[test]
-fn a_report_whose_folder_does_not_exist_is_told_with_the_folder() {
+fn a_report_whose_folder_does_not_exist_is_reported_with_the_folder() {
     let world = World::new();
     let folder = world.path("nodir");
     let file = folder.join("report.html").display().to_string();

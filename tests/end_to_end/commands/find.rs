@@ -33,7 +33,7 @@ fn trap_only_the_first_page_searched() {
 }
 
 #[test]
-fn a_name_that_nobody_has_is_said_to_be_nobody_s() {
+fn an_unknown_name_is_reported_as_unknown() {
     let world = World::new();
     for format in ["json", "table"] {
         let outcome = world.offboard(&["find", "nobody", "--output", format]);

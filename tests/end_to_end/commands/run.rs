@@ -215,7 +215,7 @@ fn a_machine_may_be_named_by_its_portal_url_or_its_name() {
 }
 
 #[test]
-fn a_plain_label_stands_for_the_one_full_name_that_begins_with_it() {
+fn a_host_name_selects_the_only_full_name_that_begins_with_it() {
     let world = World::new();
     let truth = &world.online()[0];
     let label = truth.machine.computer_dns_name.split('.').next().unwrap();

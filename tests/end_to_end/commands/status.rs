@@ -28,7 +28,7 @@ fn an_action_is_followed_to_its_end() {
 }
 
 #[test]
-fn a_machine_stands_for_its_newest_offboarding() {
+fn a_machine_selects_its_newest_offboarding() {
     let world = World::with(|config| config.action_time = std::time::Duration::ZERO);
     let truth = &world.online()[0];
     first_action(&world, &truth.machine.id);
@@ -270,7 +270,7 @@ fn a_cancellation_that_may_have_been_carried_out_is_unknown() {
 }
 
 #[test]
-fn a_machine_stands_for_its_pending_offboarding() {
+fn a_machine_selects_its_pending_offboarding() {
     let world = World::new();
     let id = world.offline().machine.id.clone();
     let action = first_action(&world, &id);
@@ -306,7 +306,7 @@ fn what_has_ended_is_not_cancelled() {
 }
 
 #[test]
-fn what_has_ended_is_not_cancelled_and_is_told() {
+fn a_finished_action_is_not_cancelled_but_reported() {
     let world = World::new();
     let id = world.online()[0].machine.id.clone();
     world.run(&[&id, "--wait"]);

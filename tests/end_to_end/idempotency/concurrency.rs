@@ -75,7 +75,7 @@ fn on_one_ledger_each_machine_is_one_process_s() {
 }
 
 #[test]
-fn on_two_ledgers_every_conflict_is_taken_on() {
+fn on_two_ledgers_every_conflict_is_adopted() {
     for on_duplicate in [OnDuplicate::Return, OnDuplicate::Refuse] {
         let world = world(on_duplicate);
         let outcomes = at_once(&world, ["ledger.db", "other.db"]);

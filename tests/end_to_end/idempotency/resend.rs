@@ -185,7 +185,7 @@ fn what_would_meet_every_resend_meets_one() {
 /// The action that blocks a resend may be this order's own. If no action is found, the
 /// order is not called refused.
 #[test]
-fn what_is_in_the_way_of_a_resend_stands_for_it_once_it_is_listed() {
+fn an_action_that_blocks_a_resend_is_adopted_once_it_is_listed() {
     let server = Scripted::new(|request, posts| {
         let is_post = request.starts_with("POST ");
         let list = request.starts_with("GET /api/machineactions") && posts > 1;

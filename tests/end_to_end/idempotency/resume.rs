@@ -16,7 +16,7 @@ fn faulty(faults: &[&str], change: impl FnOnce(&mut Config)) -> World {
 }
 
 #[test]
-fn a_report_takes_nothing_s_place_but_a_report_s() {
+fn a_report_replaces_only_a_report() {
     let world = World::new();
     let ids = world.online_ids(3);
     world.run(&[&ids[0]]);

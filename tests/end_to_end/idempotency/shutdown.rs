@@ -160,7 +160,7 @@ fn a_signal_that_the_caller_had_ignored_stays_ignored() {
 
 #[cfg(unix)]
 #[test]
-fn a_log_that_another_program_damages_takes_no_finished_order_with_it() {
+fn a_log_that_another_program_damages_destroys_no_finished_order() {
     type Damage = fn(&fs::File, u64);
     let damages: [(&str, Damage); 3] = [
         ("emptied", |log, _| log.set_len(0).unwrap()),

@@ -74,7 +74,7 @@ fn a_symbolic_link_to_it_is_the_same_ledger() {
 
 #[cfg(unix)]
 #[test]
-fn what_is_no_file_is_no_ledger_and_nobody_waits_for_it() {
+fn a_special_file_is_not_a_ledger_and_is_not_waited_for() {
     let world = World::new();
     let id = world.online_ids(1).remove(0);
     let pipe = world.path("pipe");

@@ -228,7 +228,7 @@ fn a_process_that_is_stopped_from_the_terminal_holds_no_lock() {
 /// If no shell can continue it, as in a session of its own, it is not stopped.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_process_that_nobody_could_continue_is_not_stopped() {
+fn a_process_that_no_shell_can_continue_is_not_stopped() {
     let world = World::with(|config: &mut Config| {
         config.faults = FaultPlan::parse(["offboard:1:delay=1500ms"]).unwrap();
     });

@@ -87,7 +87,7 @@ fn what_cannot_be_put_on_record_is_not_sent() {
 }
 
 #[test]
-fn a_file_that_is_no_ledger_is_left_as_it_is() {
+fn a_file_that_is_not_a_ledger_is_left_as_it_is() {
     let world = World::new();
     let id = world.online()[0].machine.id.clone();
     let text = "machineId\n".repeat(1000);
@@ -166,7 +166,7 @@ fn runs_append() {
 
 #[cfg(unix)]
 #[test]
-fn nobody_else_can_read_it() {
+fn other_users_cannot_read_it() {
     use std::os::unix::fs::PermissionsExt;
     let world = World::new();
     world.run(&[&world.online()[0].machine.id]);
@@ -230,7 +230,7 @@ fn a_request_id_gives_the_first_result_again_and_sends_nothing() {
 }
 
 #[test]
-fn nothing_unfinished_is_no_failure() {
+fn having_nothing_to_resume_is_not_a_failure() {
     let world = World::new();
     let outcome = world.offboard(&["resume"]);
     assert_eq!(outcome.code, 0, "{outcome:?}");

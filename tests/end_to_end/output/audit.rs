@@ -172,7 +172,7 @@ fn what_stood_there_before_is_left_as_it_is() {
 
 /// A wrong name must not mix the audit with a list or with notes.
 #[test]
-fn what_is_no_audit_is_not_appended_to() {
+fn a_file_that_is_not_an_audit_is_not_appended_to() {
     let world = World::new();
     let id = world.online()[0].machine.id.clone();
     let path = world.path("audit.jsonl");
@@ -199,7 +199,7 @@ fn what_is_no_audit_is_not_appended_to() {
 
 #[cfg(unix)]
 #[test]
-fn nobody_else_can_read_it() {
+fn other_users_cannot_read_it() {
     use std::os::unix::fs::PermissionsExt;
     let world = World::new();
     audited(&world, &[&world.online()[0].machine.id]);
@@ -249,7 +249,7 @@ fn every_command_that_sends_has_one() {
 }
 
 #[test]
-fn an_audit_that_cannot_be_opened_is_told_before_anything_is_sent() {
+fn an_audit_that_cannot_be_opened_is_reported_before_anything_is_sent() {
     let world = World::new();
     let id = world.online()[0].machine.id.clone();
     fs::create_dir(world.path("folder")).unwrap();

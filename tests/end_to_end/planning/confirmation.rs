@@ -86,7 +86,7 @@ fn a_no_is_answered_with_one_line_and_programs_get_their_rows() {
 }
 
 #[test]
-fn what_was_typed_before_the_question_is_no_answer() {
+fn input_before_the_question_is_not_an_answer() {
     let world = World::new();
     let (code, shown) = at_a_terminal(&world, "yes\n", "no\n", &[]);
     assert_eq!((code, world.posts().len()), (130, 0), "{shown}");
@@ -105,7 +105,7 @@ fn what_is_confirmed_is_shown_even_when_quiet() {
 
 /// What could not be looked up was shown to nobody: `--yes` is no word for it.
 #[test]
-fn what_was_not_shown_is_not_taken_up_without_a_question() {
+fn an_order_that_was_not_shown_is_not_resumed_without_confirmation() {
     let id = World::new().online_ids(2).remove(1);
     let world = World::with(|config: &mut Config| {
         let fault = format!("machine/{id}:1-4:status=503");
@@ -192,7 +192,7 @@ fn what_is_resent_is_shown_before_the_question_and_in_the_result() {
 
 /// Whoever says `--yes` with the order says it of all of its machines.
 #[test]
-fn what_was_ordered_with_yes_is_taken_up_with_yes() {
+fn a_run_with_yes_is_resumed_with_yes() {
     let id = World::new().online_ids(1).remove(0);
     let world = World::with(|config: &mut Config| {
         config.faults = FaultPlan::parse(["machine:1-4:status=503"]).unwrap();

@@ -89,7 +89,7 @@ fn one_fault_is_enough_to_send_nothing() {
 }
 
 #[test]
-fn what_is_no_list_is_told_and_nothing_is_sent() {
+fn an_invalid_list_is_reported_and_nothing_is_sent() {
     let world = World::new();
     for (bytes, told) in [
         (&b"\xff\xfen\0a\0m\0e\0\n\0"[..], "UTF-8"),
@@ -308,7 +308,7 @@ fn many_machines_are_looked_up_by_pages_of_the_fleet_to_its_end() {
 }
 
 #[test]
-fn what_another_run_has_is_told_of_every_name_of_a_machine() {
+fn orders_of_another_run_are_reported_for_every_name_of_a_machine() {
     let world = World::new();
     let machine = world.online()[0].machine.clone();
     assert_eq!(world.run(&[&machine.id]).code, 0);

@@ -148,7 +148,7 @@ fn machine(id: &str, name: &str, tag: &str) -> String {
 /// By the time that the run is taken up, that one has another name, and its old
 /// one is another machine's.
 #[test]
-fn a_resume_asks_about_the_machine_that_was_confirmed_whoever_has_its_name_now() {
+fn a_resume_keeps_the_confirmed_machine_if_its_name_moves() {
     const OTHER: &str = "1111111111111111111111111111111111111111";
     const NAME: &str = "pc-1.test";
     let tags = "never-tags = ['Keep']";

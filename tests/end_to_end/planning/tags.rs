@@ -84,7 +84,7 @@ async fn the_permission_to_offboard_is_none_to_tag() {
 }
 
 #[tokio::test]
-async fn a_machine_that_nobody_knows_is_said_to_be_none() {
+async fn a_tag_for_an_unknown_machine_is_reported() {
     let simulator = start("Machine.ReadWrite.All").await;
     let called = tag(&simulator, &"a".repeat(40), "Retired").await;
     assert!(
@@ -195,7 +195,7 @@ fn each_machine_is_tagged_right_before_it_is_offboarded_and_both_are_on_record()
 }
 
 #[test]
-fn without_the_permission_that_is_told_once_and_all_is_offboarded() {
+fn a_missing_tag_permission_is_reported_once_and_all_are_offboarded() {
     let world = World::new();
     let ids = world.online_ids(3);
     let outcome = world.run(&[&ids[0], &ids[1], &ids[2], "--tag", "Retired", "--quiet"]);
@@ -218,7 +218,7 @@ fn without_the_permission_that_is_told_once_and_all_is_offboarded() {
 }
 
 #[test]
-fn a_tag_that_fails_does_not_stop_the_offboarding_and_is_told() {
+fn a_tag_that_fails_does_not_stop_the_offboarding_and_is_reported() {
     let answers = [
         ("drop-after-commit", None),
         ("status=503", Some(503)),
@@ -266,7 +266,7 @@ fn a_throttled_tag_waits_as_asked_and_is_tried_again_once() {
 }
 
 #[test]
-fn a_run_that_is_taken_up_again_keeps_its_tag() {
+fn a_run_that_is_resumed_keeps_its_tag() {
     let world = World::with(|config| config.roles = vec!["Machine.Read.All".to_owned()]);
     let ids = world.online_ids(2);
     // Nothing can be sent yet.
@@ -372,7 +372,7 @@ fn a_plugin_that_cannot_tag_is_found_out_before_anything_is_sent() {
 }
 
 #[test]
-fn what_is_no_tag_is_told_before_anything_is_sent() {
+fn an_invalid_tag_is_reported_before_anything_is_sent() {
     let world = world(|_| {});
     let id = world.online_ids(1).remove(0);
     for (tag, why) in [

@@ -160,7 +160,7 @@ fn inspect_shows_what_a_refused_component_wants() {
 }
 
 #[test]
-fn a_module_is_no_component() {
+fn a_module_is_not_a_component() {
     let module = wat::parse_str("(module)").unwrap();
     assert!(matches!(
         Component::from_bytes(module),

@@ -100,7 +100,7 @@ fn a_plugin_that_is_refused_is_not_said_to_be_compiled() {
 }
 
 #[test]
-fn what_is_no_digest_is_told() {
+fn an_invalid_digest_is_reported() {
     let world = World::new();
     let digest = built_in();
     for text in [
@@ -169,7 +169,7 @@ fn a_shorter_deadline_ends_a_call_earlier() {
 }
 
 #[test]
-fn less_memory_than_the_plugin_needs_is_told_as_a_limit() {
+fn less_memory_than_the_plugin_needs_is_reported_as_a_limit() {
     let world = World::new();
     let outcome = world.run(&[MACHINE, "--limit", "memory=1MiB"]);
     assert_eq!(outcome.code, 5, "{outcome:?}");
@@ -182,7 +182,7 @@ fn less_memory_than_the_plugin_needs_is_told_as_a_limit() {
 }
 
 #[test]
-fn what_is_no_limit_is_told_before_anything_is_sent() {
+fn an_invalid_limit_is_reported_before_anything_is_sent() {
     let world = World::new();
     for (limit, words) in [
         ("memory=2GiB", "1073741824"),

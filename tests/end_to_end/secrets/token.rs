@@ -84,7 +84,7 @@ fn a_process_with_a_token_leaves_no_core_dump() {
 /// kernel.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_process_with_a_token_shows_its_environment_to_nobody() {
+fn a_process_with_a_token_hides_its_environment() {
     use std::os::unix::fs::MetadataExt;
     let owner = |process: &str| {
         let file = format!("/proc/{process}/environ");
@@ -112,7 +112,7 @@ fn a_file_goes_before_the_environment() {
 }
 
 #[test]
-fn a_variable_that_is_no_token_is_refused_without_showing_it() {
+fn a_variable_that_is_not_a_token_is_refused_without_showing_it() {
     let world = World::new();
     for text in ["", " ", "hunter2 hunter2", "{\"access_token\":\"hunter2\"}"] {
         let output = world

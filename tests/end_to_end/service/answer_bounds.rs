@@ -95,7 +95,7 @@ fn words_of_an_answer_are_kept_up_to_a_bound() {
 
 /// Each byte that is no text would take three in the ledger.
 #[test]
-fn an_answer_that_is_no_text_is_kept_up_to_the_same_bound() {
+fn an_answer_that_is_not_text_is_kept_up_to_the_same_bound() {
     let body = [0xff; 60_000];
     let head = format!("HTTP/1.1 400 X\r\nContent-Length: {}\r\n\r\n", body.len());
     let reply = [head.as_bytes(), &body].concat();

@@ -333,7 +333,7 @@ fn an_unknown_outcome_is_settled_by_asking() {
 }
 
 #[test]
-fn somebody_else_s_action_is_not_adopted() {
+fn another_user_s_action_is_not_adopted() {
     let server = Scripted::new(move |request, posts| {
         if request.starts_with("POST ") {
             return Some(Reply::error(500, "InternalServerError", ""));
@@ -490,7 +490,7 @@ fn what_the_service_says_cannot_move_the_terminal() {
 /// An action that was accepted earlier and that the service has dropped since,
 /// where it takes a list's filter and where it does not.
 #[test]
-fn an_action_that_is_not_listed_any_more_is_told_and_not_waited_for() {
+fn an_action_that_is_no_longer_listed_is_reported_and_not_waited_for() {
     for takes_the_filter in [true, false] {
         let server = Scripted::new(move |request, _| match request {
             post if post.starts_with("POST ") => Some(accepted()),

@@ -38,7 +38,7 @@ fn without_a_token_nothing_is_sent_and_output_is_still_an_array() {
 }
 
 #[test]
-fn what_is_no_token_is_refused_without_showing_it() {
+fn an_invalid_token_is_refused_without_showing_it() {
     let world = World::new();
     for text in [
         "",
@@ -239,7 +239,7 @@ fn a_variable_that_is_set_to_nothing_is_not_set() {
 /// started, and not in one that everybody can write.
 #[cfg(unix)]
 #[test]
-fn without_a_home_there_is_no_configuration() {
+fn without_a_home_directory_there_is_no_configuration() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join(".config/offboard");
     fs::create_dir_all(&config).unwrap();

@@ -77,7 +77,7 @@ fn what_is_said_is_true_whatever_the_line_and_the_service_do() {
 
 /// Who is asked in vain says why, while a run waits for it and while it follows.
 #[test]
-fn whoever_waits_is_told_why() {
+fn the_reason_of_a_wait_is_reported() {
     for (fault, why) in [
         ("status=503", "service-failure (503)"),
         ("drop-before-commit", "no-answer"),

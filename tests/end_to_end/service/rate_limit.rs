@@ -69,7 +69,7 @@ fn who_waits_for_the_quota_can_be_ended() {
 }
 
 #[test]
-fn what_is_no_quota_is_told() {
+fn an_invalid_quota_is_reported() {
     let world = World::new();
     for quota in ["100", "0/60s", "1/0s", "a/b"] {
         let refused = world.offboard(&["find", "x", "--quota", quota]);

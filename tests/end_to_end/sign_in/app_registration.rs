@@ -44,7 +44,7 @@ fn a_tenant_may_be_one_of_its_domains() {
 }
 
 #[test]
-fn what_is_no_tenant_never_becomes_a_part_of_a_url() {
+fn an_invalid_tenant_never_becomes_part_of_a_url() {
     let world = World::new();
     let machine = world.machine();
     for tenant in ["a/b", "..", "a?b", "common#", "%2e%2e", "a b"] {
@@ -105,7 +105,7 @@ fn each_sign_in_has_a_statement_of_its_own() {
 }
 
 #[test]
-fn a_certificate_that_cannot_be_used_is_told_by_its_file_and_why() {
+fn a_certificate_that_cannot_be_used_is_reported_by_its_file_and_why() {
     let world = World::new();
     let certificate = world.certificate();
     let machine = world.machine();
@@ -147,7 +147,7 @@ fn a_certificate_that_cannot_be_used_is_told_by_its_file_and_why() {
 }
 
 #[test]
-fn a_certificate_that_is_not_the_app_s_is_told() {
+fn a_certificate_that_is_not_the_app_s_is_reported() {
     let world = World::new();
     world.certificate();
     let machine = world.machine();
@@ -209,7 +209,7 @@ fn an_assertion_is_read_again_for_each_sign_in() {
 }
 
 #[test]
-fn an_assertion_that_does_not_fit_is_told() {
+fn an_assertion_that_does_not_fit_is_reported() {
     let world = World::new();
     let machine = world.machine();
     let request = |issuer: Option<&str>, subject: Option<&str>, audience: Option<&str>| {

@@ -32,7 +32,7 @@ const STEPS: [&str; 13] = [
 ];
 
 #[test]
-fn each_step_is_told_in_turn_and_nothing_is_changed() {
+fn each_step_is_reported_in_order_and_nothing_is_changed() {
     let world = World::new();
     let checked = outcome(&mut world.with_secret(&CHECK));
     assert_eq!(checked.code, 0, "{checked:?}");
@@ -120,7 +120,7 @@ fn without_a_credential_the_check_tells_how_to_give_one() {
 }
 
 #[test]
-fn what_cannot_be_recorded_is_told_as_that() {
+fn a_failure_to_record_is_reported_as_such() {
     let world = World::new();
     let folder = world.path("folder");
     fs::create_dir(&folder).unwrap();
@@ -146,7 +146,7 @@ fn what_cannot_be_recorded_is_told_as_that() {
 }
 
 #[test]
-fn a_token_that_cannot_be_read_is_no_fault() {
+fn an_opaque_token_is_not_an_error() {
     let world = World::new();
     let file = world.secret("token", "opaque");
     let mut command = world.command(&CHECK);

@@ -318,7 +318,7 @@ fn a_check_finds_the_resource_that_a_government_tenant_knows() {
 }
 
 #[test]
-fn a_token_of_microsoft_s_goes_to_no_host_that_nobody_knows() {
+fn a_microsoft_token_is_not_sent_to_an_unlisted_host() {
     let world = World::new();
     let machine = world.machine();
     let mut command = world.with_secret(&run(&machine));

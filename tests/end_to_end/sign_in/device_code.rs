@@ -56,7 +56,7 @@ fn a_person_who_declines_is_taken_at_their_word() {
 }
 
 #[test]
-fn a_code_that_nobody_types_ends() {
+fn a_device_code_that_is_not_used_expires() {
     let world = World::with(|config| config.device_code_lifetime = Duration::from_secs(3));
     let machine = world.machine();
     let outcome = outcome(&mut by_code(&world, &run(&machine)));

@@ -10,7 +10,7 @@ fn delegated() -> TokenRequest {
 }
 
 #[test]
-fn a_user_who_does_not_see_a_machine_is_told_of_device_groups() {
+fn a_user_who_cannot_see_a_machine_is_pointed_to_device_groups() {
     let world = World::with(|config| config.user_groups = Some(vec!["nothing".to_owned()]));
     let machine = world.machine();
     let file = world.secret("token", world.token(delegated()));
@@ -33,7 +33,7 @@ fn a_user_who_does_not_see_a_machine_is_told_of_device_groups() {
 }
 
 #[test]
-fn a_user_without_the_role_is_told_of_role_and_device_group() {
+fn a_missing_role_of_a_user_is_reported_with_the_device_group() {
     let world = World::with(|config| config.user_role = UserRole::None);
     let machine = world.machine();
     let file = world.secret("token", world.token(delegated()));
@@ -52,7 +52,7 @@ fn a_user_without_the_role_is_told_of_role_and_device_group() {
 }
 
 #[test]
-fn a_user_without_the_permission_is_told_of_it() {
+fn a_missing_permission_of_a_user_is_reported() {
     let world = World::new();
     let token = world.token(TokenRequest::default().scopes(["Machine.Read"]));
     let file = world.secret("token", token);

@@ -87,7 +87,7 @@ const REFUSED: [Refused; 8] = [
 ];
 
 #[test]
-fn a_sign_in_that_is_refused_is_told_with_its_code_and_what_mends_it() {
+fn a_refused_sign_in_is_reported_with_its_code_and_remedy() {
     for Refused {
         change,
         spoil,
@@ -157,7 +157,7 @@ fn ordered_with(world: &World, machine: &str, request: TokenRequest) -> Outcome 
 }
 
 #[test]
-fn a_wrong_audience_is_told_and_not_taken_for_a_missing_permission() {
+fn a_wrong_audience_is_not_reported_as_a_missing_permission() {
     let world = World::new();
     let xdr = || TokenRequest::default().audience("https://api.security.microsoft.com");
     let checked = checked_with(&world, xdr());
@@ -183,7 +183,7 @@ fn a_wrong_audience_is_told_and_not_taken_for_a_missing_permission() {
 }
 
 #[test]
-fn a_missing_role_is_told_with_where_it_is_added() {
+fn a_missing_role_is_reported_with_where_it_is_added() {
     let world = World::new();
     world.simulator.set_roles(["Machine.Read.All"]);
     let checked = outcome(&mut world.with_secret(&CHECK));
@@ -251,7 +251,7 @@ fn without_a_role_to_read_an_order_by_id_goes_through() {
 }
 
 #[test]
-fn a_token_of_another_tenant_is_told() {
+fn a_token_of_another_tenant_is_reported() {
     let world = World::new();
     let other = || TokenRequest::default().tenant(OTHER.parse().unwrap());
     let checked = checked_with(&world, other());
@@ -266,7 +266,7 @@ fn a_token_of_another_tenant_is_told() {
 }
 
 #[test]
-fn a_token_that_has_ended_is_told_as_such() {
+fn an_expired_token_is_reported_as_such() {
     let world = World::new();
     let over = || TokenRequest::default().lifetime(-60);
     let checked = checked_with(&world, over());
@@ -301,7 +301,7 @@ fn a_401_without_another_reason_names_the_licence() {
 }
 
 #[test]
-fn a_clock_that_is_off_is_told_with_the_amount() {
+fn a_clock_that_is_off_is_reported_with_the_amount() {
     for (skew, status, amount, code) in [
         (600, "failed", "it is off by 10m", 3),
         (-1200, "failed", "it is off by 20m", 3),

@@ -105,7 +105,7 @@ fn no_shell_is_between_the_host_and_the_program() {
 }
 
 #[test]
-fn a_program_that_gives_no_token_is_told_by_its_name() {
+fn a_program_that_returns_no_token_is_named() {
     let world = World::new();
     let machine = world.machine();
     for (text_of_it, told) in [
@@ -180,7 +180,7 @@ JSON"#
 }
 
 #[test]
-fn the_azure_cli_gives_a_token_of_whoever_is_signed_in_there() {
+fn the_azure_cli_gives_the_token_of_its_signed_in_user() {
     let world = World::new();
     let machine = world.machine();
     let mut command = world.command(&run(&machine));
@@ -199,7 +199,7 @@ fn the_azure_cli_gives_a_token_of_whoever_is_signed_in_there() {
 }
 
 #[test]
-fn an_azure_cli_that_gives_no_token_is_told_in_its_own_words() {
+fn an_error_of_the_azure_cli_is_quoted() {
     let world = World::new();
     let machine = world.machine();
     for (says, told) in [

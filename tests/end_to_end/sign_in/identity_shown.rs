@@ -16,7 +16,7 @@ fn lines(text: &str) -> Vec<Value> {
 }
 
 #[test]
-fn who_signed_in_where_is_told_before_and_on_record() {
+fn the_signed_in_identity_is_shown_before_sending_and_recorded() {
     let world = World::new();
     let machine = world.machine();
     let profile = format!(
@@ -94,7 +94,7 @@ fn a_machine_of_another_tenants_portal_is_not_touched() {
 }
 
 #[test]
-fn a_client_id_that_is_left_over_is_told_where_it_stands_for_an_identity() {
+fn a_leftover_client_id_that_selects_an_identity_is_reported() {
     let world = World::new();
     let machine = world.machine();
     let mut command = world.command(&run(&machine));

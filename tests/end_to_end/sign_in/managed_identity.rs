@@ -63,7 +63,7 @@ fn the_standard_variable_names_a_user_s_identity_too() {
 }
 
 #[test]
-fn an_identity_that_the_resource_does_not_have_is_told() {
+fn an_identity_that_the_resource_does_not_have_is_reported() {
     let world = World::new();
     let machine = world.machine();
     let mut args = run(&machine).to_vec();

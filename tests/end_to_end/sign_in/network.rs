@@ -15,7 +15,7 @@ fn over_tls(closed: &ClosedPort) -> String {
 }
 
 #[test]
-fn an_authority_that_is_not_there_is_told_and_nothing_is_sent() {
+fn an_unreachable_authority_is_reported_and_nothing_is_sent() {
     let world = World::new();
     let machine = world.machine();
     let closed = ClosedPort::new();
@@ -38,7 +38,7 @@ fn an_authority_that_is_not_there_is_told_and_nothing_is_sent() {
 }
 
 #[test]
-fn an_api_that_is_not_there_is_told() {
+fn an_unreachable_api_is_reported() {
     let world = World::new();
     let mut command = world.with_secret(&CHECK);
     let closed = ClosedPort::new();
@@ -52,7 +52,7 @@ fn an_api_that_is_not_there_is_told() {
 }
 
 #[test]
-fn a_name_that_leads_nowhere_is_told() {
+fn a_name_that_does_not_resolve_is_reported() {
     let world = World::new();
     let mut command = world.with_secret(&CHECK);
     let checked = outcome(command.env("OFFBOARD_AUTHORITY", "https://login.nowhere.invalid"));
@@ -65,7 +65,7 @@ fn a_name_that_leads_nowhere_is_told() {
 }
 
 #[test]
-fn an_authority_with_a_certificate_of_nobody_gets_nothing() {
+fn an_authority_with_an_untrusted_certificate_gets_nothing() {
     let world = World::new();
     // Right in every other way: it would take the secret, and give a token.
     let secret = world.simulator.client_secret().to_owned();

@@ -200,7 +200,7 @@ fn the_same_token_is_not_tried_twice() {
 }
 
 #[test]
-fn a_file_that_somebody_renews_is_read_again() {
+fn a_token_file_that_is_renewed_is_read_again() {
     let world = World::with(|config| config.action_time = Duration::from_secs(5));
     let machine = world.machine();
     let short = world.token(TokenRequest::default().lifetime(2));

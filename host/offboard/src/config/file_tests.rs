@@ -241,7 +241,7 @@ fn a_program_with_a_path_is_the_one_beside_the_file() {
 }
 
 #[test]
-fn what_stands_in_the_file_is_not_quoted() {
+fn the_content_of_the_file_is_not_quoted() {
     for text in [
         "[profiles.a]\ntoken-command = 'curl -H X-Vault-Token:hunter2'",
         "[profiles.a]\ntenant = ['hunter2']",

@@ -14,7 +14,7 @@ use crate::{
 
 #[cfg(unix)]
 #[tokio::test]
-async fn what_nobody_finds_any_more_is_not_written() {
+async fn a_file_that_was_removed_is_not_written() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
     let ledger = open(&path).await.unwrap();

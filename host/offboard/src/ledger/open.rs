@@ -246,7 +246,7 @@ mod tests {
     use super::{super::sample::open, *};
 
     #[tokio::test]
-    async fn what_is_no_ledger_is_told_and_left() {
+    async fn a_file_that_is_not_a_ledger_is_reported_and_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger.db");
         std::fs::write(&path, vec![b'x'; 10_000]).unwrap();

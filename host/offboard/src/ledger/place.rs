@@ -199,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn file_systems_of_several_machines_are_told_from_one_s_own() {
+    fn shared_file_systems_are_distinguished_from_local_ones() {
         for (number, name) in [
             (0x6969, "NFS"),
             (0xff53_4d42, "CIFS"),

@@ -9,7 +9,7 @@ use super::{
 use crate::ledger::RunId;
 
 #[tokio::test]
-async fn what_a_process_that_is_gone_was_sending_is_unknown_and_nobody_elses() {
+async fn orders_of_a_stale_session_are_unknown_and_those_of_others_are_kept() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
     let ledger = open(&path).await.unwrap();

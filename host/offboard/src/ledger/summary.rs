@@ -98,7 +98,7 @@ mod tests {
     use crate::{ledger::Session, order::Preflight};
 
     #[tokio::test]
-    async fn orders_are_told_together_by_what_is_known_of_their_machines() {
+    async fn orders_are_grouped_by_what_is_known_of_their_machines() {
         let ledger = Ledger::in_memory().await.unwrap();
         let session = Session::begin(&ledger, &who(), "run").await.unwrap();
         let plans = (0..4).map(|_| plan());

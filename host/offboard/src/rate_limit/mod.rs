@@ -226,7 +226,7 @@ mod tests {
     use crate::ledger::{Ledger, SessionInfo};
 
     #[tokio::test]
-    async fn a_call_counts_from_its_answer_whenever_somebody_comes_to_it() {
+    async fn a_call_counts_from_its_answer_not_from_its_processing() {
         let ledger = Ledger::in_memory().await.unwrap();
         let who = SessionInfo::new(None, "0", "https://api.example.test");
         let session = Session::begin(&ledger, &who, "run").await.unwrap();

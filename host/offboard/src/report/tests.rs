@@ -152,7 +152,7 @@ fn an_answer_is_kept_as_the_service_wrote_it() {
 }
 
 #[test]
-fn the_page_asks_nobody_for_anything() {
+fn the_page_requests_nothing_from_other_hosts() {
     let page = page(orders(400));
     let harmless = [
         "charset",
@@ -336,7 +336,7 @@ fn an_error_among_the_orders_ends_the_page() {
 }
 
 #[test]
-fn a_disk_that_is_full_before_the_last_byte_is_told() {
+fn a_disk_that_is_full_before_the_last_byte_is_an_error() {
     struct Disk(usize);
     impl io::Write for Disk {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn an_element_is_not_left_by_what_stands_in_it() {
+    fn text_does_not_end_its_element() {
         assert_eq!(
             html("</td><img src=x onerror='a'>\"&"),
             "&lt;/td&gt;&lt;img src=x onerror=&#39;a&#39;&gt;&quot;&amp;"

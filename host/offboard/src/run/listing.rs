@@ -239,7 +239,7 @@ mod tests {
 
     /// If one were dropped, an old action could look new.
     #[test]
-    fn more_known_ids_than_an_order_keeps_are_none() {
+    fn too_many_known_ids_count_as_none() {
         let id = |number: usize| format!("{number:0>253}");
         let machine: MachineId = MACHINE.parse().unwrap();
         for of in [None, Some(MACHINE)] {

@@ -368,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_is_so_many_seconds_or_lasts_until_a_date() {
+    fn retry_after_is_seconds_or_a_date() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_893_456_000);
         for (asked, seconds) in [
             ("0", Some(0)),

@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn trap_aad_device_id_is_no_machine_id() {
+    fn trap_aad_device_id_is_not_a_machine_id() {
         for guid in [
             "11111111-2222-3333-4444-555555555555",
             "{11111111-2222-3333-4444-555555555555}",

@@ -111,7 +111,7 @@ fn what_decides_about_silence_is_read_from_what_was_delivered() {
 
 /// They are stored with the action, and with each state change of its order.
 #[test]
-fn a_type_or_a_status_that_is_no_word_does_not_count() {
+fn a_type_or_a_status_that_is_not_a_word_does_not_count() {
     for (length, counts) in [(MAX_WORD, true), (MAX_WORD + 1, false)] {
         let word = "x".repeat(length);
         for (member, kind, status) in [("type", &word[..], "Failed"), ("status", "Offboard", &word)]

@@ -85,7 +85,7 @@ async fn issuer_subject_and_audience_match_to_the_letter() {
 }
 
 #[tokio::test]
-async fn another_provider_of_the_same_name_is_no_way_in() {
+async fn another_provider_of_the_same_name_is_not_a_way_in() {
     let (simulator, other) = (start_slow().await, start_slow().await);
     let assertion = other
         .federated_token(&FederatedRequest {

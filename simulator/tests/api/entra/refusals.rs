@@ -133,7 +133,7 @@ async fn only_a_form_is_read() {
 }
 
 #[tokio::test]
-async fn an_expired_secret_is_told_from_a_wrong_one() {
+async fn an_expired_secret_is_distinguished_from_a_wrong_one() {
     let simulator = start(Config {
         secret_expired: true,
         ..Config::default()

@@ -122,7 +122,7 @@ fn an_id_with_something_around_it_is_an_id() {
 }
 
 #[test]
-fn what_is_no_machine_id_does_not_make_a_list_unusable() {
+fn an_invalid_machine_id_does_not_make_a_list_unusable() {
     let guid = "11111111-2222-3333-4444-55555555555a";
     for cell in [
         format!("{ID}0"),

@@ -29,7 +29,7 @@ fn the_name_beside_an_id_is_not_lost_where_it_stands_again() {
 }
 
 #[test]
-fn every_fault_is_told_with_its_line() {
+fn every_error_names_its_line() {
     let found = faults(&format!(
         "machineId,comment,ticket\n{},x,1\n{ID},x\n,x,1\n{ID},x,1\n\"11111111-2222-3333-4444-555555555555\",x,1\n",
         &ID[1..]

@@ -153,7 +153,7 @@ fn a_member_that_stands_twice_is_a_fault() {
 }
 
 #[test]
-fn what_is_no_list_is_told_as_that() {
+fn a_file_that_is_not_a_list_is_reported_as_such() {
     assert!(matches!(list(""), Err(ListError::Empty)));
     assert!(matches!(list("# nothing\n\n"), Err(ListError::Empty)));
     assert!(matches!(list("name,comment\n"), Err(ListError::Empty)));

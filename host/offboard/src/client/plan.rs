@@ -381,6 +381,6 @@ fn order(selected: &SelectedMachine, comment: Comment) -> ledger::NewOrder {
     ledger::NewOrder {
         target: selected.machine.target.clone(),
         comment,
-        called: selected.display_name.clone(),
+        display_name: selected.display_name.clone(),
     }
 }

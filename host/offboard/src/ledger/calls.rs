@@ -82,7 +82,7 @@ impl Session {
         let write = async {
             let mut writing = self.ledger.write().await?;
             sqlx::query(
-                "INSERT INTO pause (account, until) VALUES (?, ?) \
+                "INSERT INTO retry_after (account, until) VALUES (?, ?) \
                  ON CONFLICT (account) DO UPDATE SET until = max(until, excluded.until)",
             )
             .bind(self.account)
@@ -103,10 +103,11 @@ impl Session {
         windows: &[Window],
         now: i64,
     ) -> Result<Admission, LedgerErrorKind> {
-        let until: Option<i64> = sqlx::query_scalar("SELECT until FROM pause WHERE account = ?")
-            .bind(self.account)
-            .fetch_optional(&mut **writing)
-            .await?;
+        let until: Option<i64> =
+            sqlx::query_scalar("SELECT until FROM retry_after WHERE account = ?")
+                .bind(self.account)
+                .fetch_optional(&mut **writing)
+                .await?;
         // A pause that is further in the future was set by a wrong clock.
         let is_ahead = |until: &i64| (now..now + LONGEST_PAUSE).contains(until) && *until > now;
         if let Some(until) = until.filter(is_ahead) {

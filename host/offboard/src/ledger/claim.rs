@@ -8,7 +8,7 @@ use sqlx::{Row, SqliteConnection};
 use super::{
     clock::now,
     error::{LedgerError, LedgerErrorKind},
-    order_record::{OrderRecord, ids, moment, state},
+    order_record::{OrderRecord, ids, record_state_change, state},
     request::RequestId,
     run_id::RunId,
     session::Session,
@@ -88,7 +88,7 @@ impl Session {
             // that read the order before another session sent it must not send it again.
             let claimed = sqlx::query(
                 "UPDATE orders SET state = ?, owner = ?, sent = ?, attempts = attempts + 1, \
-                 known = ?, named = NULL, not_before = NULL, problem = NULL \
+                 known_actions = ?, named_action = NULL, not_before = NULL, problem = NULL \
                  WHERE id = ? AND state = ? AND attempts = ?",
             )
             .bind(State::Sending.name())
@@ -104,7 +104,7 @@ impl Session {
                 return Ok(Err(ClaimConflict::Elsewhere));
             }
             let detail = (entry.was == State::Unknown).then(|| RESENT.to_owned());
-            moment(&mut writing, self, entry.id, State::Sending, detail).await?;
+            record_state_change(&mut writing, self, entry.id, State::Sending, detail).await?;
             let request = self
                 .insert_request(&mut writing, entry, route, granted)
                 .await?;
@@ -177,8 +177,8 @@ impl Session {
     /// The ledger cannot be read.
     pub(crate) async fn resent(&self, run: RunId) -> Result<HashSet<u64>, LedgerError> {
         let numbers: Result<Vec<i64>, sqlx::Error> = sqlx::query_scalar(
-            "SELECT orders.number FROM orders JOIN moment ON moment.order_id = orders.id \
-             WHERE orders.run = ?1 AND moment.session = ?2 AND moment.detail = ?3 \
+            "SELECT orders.number FROM orders JOIN state_change ON state_change.order_id = orders.id \
+             WHERE orders.run = ?1 AND state_change.session = ?2 AND state_change.detail = ?3 \
              AND EXISTS (SELECT 1 FROM request WHERE request.order_id = orders.id \
              AND request.session = ?2 AND request.route LIKE '%/offboard' \
              AND request.state IS NOT 'not-sent')",

@@ -13,7 +13,7 @@ use super::{
     error::{LedgerError, LedgerErrorKind},
     files::Files,
     place,
-    schema::schema,
+    schema::{VIEW_OF_VERSION_2, schema},
     sidecar::beside,
     wait::{self, Waiting},
 };
@@ -143,10 +143,13 @@ impl Ledger {
             .await?;
         let known = schema().iter().map(|version| version.version).max();
         if version > known {
-            Err(LedgerErrorKind::Newer)
-        } else {
-            Ok(ledger)
+            return Err(LedgerErrorKind::Newer);
         }
+        if version < Some(3) {
+            let view = sqlx::raw_sql(VIEW_OF_VERSION_2);
+            view.execute(&ledger.pool).await?;
+        }
+        Ok(ledger)
     }
 
     async fn view_with_log(

@@ -23,7 +23,7 @@ pub struct OrderRecord {
     /// The order.
     pub order: Order,
     /// The machine's name in the list, if the list has its id.
-    pub called: Option<String>,
+    pub display_name: Option<String>,
     /// Whether it was confirmed.
     pub confirmed: bool,
     /// The session that sent it last.
@@ -79,8 +79,8 @@ impl OrderRecord {
         let seen =
             |of: fn(&DeviceSnapshot) -> &Option<String>| seen.and_then(|seen| of(seen).as_deref());
         let written = sqlx::query(
-            "UPDATE orders SET machine = ?, name = ?, state = ?, joined = ?, not_before = ?, \
-             known = ?, named = ?, action_id = ?, action_status = ?, action = ?, problem = ?, \
+            "UPDATE orders SET machine = ?, name = ?, state = ?, adopted = ?, not_before = ?, \
+             known_actions = ?, named_action = ?, action_id = ?, action_status = ?, action = ?, problem = ?, \
              preflight = ?, platform = ?, version = ?, health = ?, onboarding = ?, last_seen = ?, \
              merged_into = ? \
              WHERE id = ? AND attempts = ? \
@@ -121,7 +121,7 @@ impl OrderRecord {
         if self.was != order.state() || self.was_read != status {
             let detail = order.problem().map(|problem| problem.kind.to_string());
             let detail = detail.or(status);
-            moment(writing, session, self.id, order.state(), detail).await?;
+            record_state_change(writing, session, self.id, order.state(), detail).await?;
         }
         Ok(true)
     }
@@ -134,11 +134,11 @@ impl OrderRecord {
             .map(|id| id.parse::<MachineId>())
             .transpose()
             .map_err(|_| damaged("machine"))?;
-        let asked: String = row.try_get("asked")?;
-        let sought: Option<String> = row.try_get("sought")?;
-        let target = match sought {
-            Some(_) => Target::Name(asked),
-            None => Target::Id(asked.parse().map_err(|_| damaged("machine"))?),
+        let text: String = row.try_get("target")?;
+        let canonical: Option<String> = row.try_get("canonical_name")?;
+        let target = match canonical {
+            Some(_) => Target::Name(text),
+            None => Target::Id(text.parse().map_err(|_| damaged("machine"))?),
         };
         let comment: String = row.try_get("comment")?;
         let comment = Comment::recorded(&comment).map_err(|_| damaged("comment"))?;
@@ -148,7 +148,7 @@ impl OrderRecord {
             .transpose()
             .map_err(|_| damaged("problem"))?;
         let name: Option<String> = row.try_get("name")?;
-        let known: Option<String> = row.try_get("known")?;
+        let known: Option<String> = row.try_get("known_actions")?;
         let known = known
             .map(|known| serde_json::from_str(&known))
             .transpose()
@@ -161,7 +161,7 @@ impl OrderRecord {
             name,
             state,
             problem,
-            is_adopted: row.try_get("joined")?,
+            is_adopted: row.try_get("adopted")?,
             preflight: preflight(row)?,
         };
         Ok(Self {
@@ -170,7 +170,7 @@ impl OrderRecord {
             was_read: row.try_get("action_status")?,
             number: number.unsigned_abs(),
             order: Order::recorded(target, comment, recorded),
-            called: row.try_get("called")?,
+            display_name: row.try_get("display_name")?,
             confirmed: row.try_get("confirmed")?,
             owner: row.try_get("owner")?,
             attempts: row.try_get("attempts")?,
@@ -178,7 +178,7 @@ impl OrderRecord {
             not_before: row.try_get("not_before")?,
             sent: row.try_get("sent")?,
             known,
-            named: row.try_get("named")?,
+            named: row.try_get("named_action")?,
         })
     }
 }
@@ -229,21 +229,23 @@ pub(super) fn state(row: &SqliteRow) -> Result<State, LedgerErrorKind> {
 }
 
 /// Records that an order entered this state.
-pub(super) async fn moment(
+pub(super) async fn record_state_change(
     writing: &mut Transaction<'static, Sqlite>,
     session: &Session,
     order: i64,
     state: State,
     detail: Option<String>,
 ) -> Result<(), LedgerErrorKind> {
-    sqlx::query("INSERT INTO moment (order_id, session, at, state, detail) VALUES (?, ?, ?, ?, ?)")
-        .bind(order)
-        .bind(session.id)
-        .bind(now())
-        .bind(state.name())
-        .bind(detail)
-        .execute(&mut **writing)
-        .await?;
+    sqlx::query(
+        "INSERT INTO state_change (order_id, session, at, state, detail) VALUES (?, ?, ?, ?, ?)",
+    )
+    .bind(order)
+    .bind(session.id)
+    .bind(now())
+    .bind(state.name())
+    .bind(detail)
+    .execute(&mut **writing)
+    .await?;
     Ok(())
 }
 

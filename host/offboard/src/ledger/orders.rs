@@ -24,7 +24,7 @@ pub struct NewOrder {
     /// The comment.
     pub comment: Comment,
     /// The machine's name in the list, if the list has its id.
-    pub called: Option<String>,
+    pub display_name: Option<String>,
 }
 
 /// The number of orders in each state.
@@ -98,7 +98,7 @@ pub(super) async fn insert(
             serde_json::to_string(&rows).map_err(|e| LedgerErrorKind::Other(e.to_string()))?;
         sqlx::query(
             "INSERT INTO orders \
-             (run, account, number, asked, sought, called, machine, name, comment, state) \
+             (run, account, number, target, canonical_name, display_name, machine, name, comment, state) \
              SELECT ?1, ?2, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, \
              value ->> 5, value ->> 6, ?3 FROM json_each(?4)",
         )
@@ -125,14 +125,22 @@ type Planned<'a> = (
 
 impl NewOrder {
     fn row(&self, number: u64) -> Planned<'_> {
-        let (asked, machine, name) = match &self.target {
+        let (target, machine, name) = match &self.target {
             Target::Id(id) => (id.as_str(), Some(id.as_str()), None),
             Target::Name(name) => (name.as_str(), None, Some(name.as_str())),
         };
-        let called = self.called.as_deref();
+        let display_name = self.display_name.as_deref();
         let comment = self.comment.as_str();
-        let sought = self.target.sought();
-        (number, asked, sought, called, machine, name, comment)
+        let canonical = self.target.sought();
+        (
+            number,
+            target,
+            canonical,
+            display_name,
+            machine,
+            name,
+            comment,
+        )
     }
 }
 
@@ -238,11 +246,11 @@ impl Ledger {
     ) -> Result<Vec<OrderRecord>, LedgerError> {
         let json = |texts: &[String]| serde_json::to_string(texts).unwrap_or_default();
         let query = sqlx::query(
-            "SELECT * FROM orders WHERE run = ?1 AND sought IS NULL \
+            "SELECT * FROM orders WHERE run = ?1 AND canonical_name IS NULL \
              AND machine IN (SELECT value FROM json_each(?2)) \
              AND account = (SELECT account FROM run WHERE id = ?1) \
              UNION ALL SELECT * FROM orders WHERE run = ?1 \
-             AND sought IN (SELECT value FROM json_each(?3)) ORDER BY number",
+             AND canonical_name IN (SELECT value FROM json_each(?3)) ORDER BY number",
         );
         let query = query.bind(run.0).bind(json(machines)).bind(json(names));
         self.read_orders(query).await

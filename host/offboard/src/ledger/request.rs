@@ -195,19 +195,20 @@ impl Ledger {
         entry: &OrderRecord,
     ) -> Result<Vec<StateChangeRecord>, LedgerError> {
         let read = async {
-            let rows =
-                sqlx::query("SELECT at, state, detail FROM moment WHERE order_id = ? ORDER BY id")
-                    .bind(entry.id)
-                    .fetch_all(&self.pool)
-                    .await?;
-            let moment = |row: &SqliteRow| {
+            let rows = sqlx::query(
+                "SELECT at, state, detail FROM state_change WHERE order_id = ? ORDER BY id",
+            )
+            .bind(entry.id)
+            .fetch_all(&self.pool)
+            .await?;
+            let state_change = |row: &SqliteRow| {
                 Ok(StateChangeRecord {
                     at: row.try_get("at")?,
                     state: row.try_get("state")?,
                     detail: row.try_get("detail")?,
                 })
             };
-            rows.iter().map(moment).collect::<Result<_, _>>()
+            rows.iter().map(state_change).collect::<Result<_, _>>()
         };
         read.await.map_err(|kind: LedgerErrorKind| self.error(kind))
     }

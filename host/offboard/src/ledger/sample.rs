@@ -32,7 +32,7 @@ pub(super) fn plan() -> NewOrder {
     NewOrder {
         target: Target::Id(MACHINE.parse().unwrap()),
         comment: "Lost".parse().unwrap(),
-        called: None,
+        display_name: None,
     }
 }
 

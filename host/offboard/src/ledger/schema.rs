@@ -16,6 +16,7 @@ pub(super) fn schema() -> Migrator {
             "confirmations",
             include_str!("schema/0002_confirmations.sql"),
         ),
+        ("names", include_str!("schema/0003_names.sql")),
     ];
     let migration = |(version, (name, sql)): (i64, (&'static str, &'static str))| {
         let kind = MigrationType::Simple;
@@ -30,36 +31,80 @@ pub(super) fn schema() -> Migrator {
     Migrator::with_migrations((1..).zip(versions).map(migration).collect())
 }
 
+/// Temporary views that give a ledger of versions before 3 the names of version 3, for a
+/// connection that only reads.
+pub(super) const VIEW_OF_VERSION_2: &str = include_str!("schema/view_0002.sql");
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use sqlx::{SqlitePool, sqlite::SqliteConnectOptions};
 
-    use super::{super::sample::open, *};
+    use super::{
+        super::{database::Ledger, sample::open},
+        *,
+    };
 
-    /// A ledger of version 0.1.0 is migrated when it is opened, and keeps its runs.
-    #[tokio::test]
-    async fn a_ledger_of_the_first_version_is_migrated() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("ledger.db");
+    /// Creates a ledger as an earlier version of the schema has it, with one order.
+    async fn earlier(path: &std::path::Path, version: usize) {
         let options = SqliteConnectOptions::new()
-            .filename(&path)
+            .filename(path)
             .create_if_missing(true);
         let pool = SqlitePool::connect_with(options).await.unwrap();
         let all = schema();
-        let first = all.iter().take(1).cloned().collect();
+        let first = all.iter().take(version).cloned().collect();
         Migrator::with_migrations(first).run(&pool).await.unwrap();
         let old = "INSERT INTO account VALUES (1, 't', 'a', 'https://api.example.test'); \
             INSERT INTO session (id, uuid, account, command, began, ended, version, plugin_sha256) \
             VALUES (1, '00000000-0000-4000-8000-000000000001', 1, 'run', 1, 2, '0.1.0', 'p'); \
             INSERT INTO run (id, uuid, account, session, began, again, draft) \
-            VALUES (1, '00000000-0000-4000-8000-000000000002', 1, 1, 1, 0, 0);";
+            VALUES (1, '00000000-0000-4000-8000-000000000002', 1, 1, 1, 0, 0); \
+            INSERT INTO orders (id, run, account, number, asked, sought, called, comment, state, \
+            joined, known, named) VALUES (1, 1, 1, 1, 'pc-1', 'pc-1', 'PC 1', 'Lost', 'unknown', \
+            1, '[\"a\"]', 'b'); \
+            INSERT INTO moment (order_id, session, at, state) VALUES (1, 1, 5, 'unknown'); \
+            INSERT INTO pause VALUES (1, 7);";
         sqlx::raw_sql(old).execute(&pool).await.unwrap();
         pool.close().await;
+    }
 
-        let ledger = open(&path).await.unwrap();
+    async fn assert_read(ledger: &Ledger) {
         let runs = ledger.runs().await.unwrap();
         assert_eq!(runs.len(), 1);
         assert!(runs[0].confirmations.is_empty());
+        let orders = ledger.entries(runs[0].id, 0, 10).await.unwrap();
+        let [order] = &orders[..] else {
+            panic!("{orders:?}");
+        };
+        assert_eq!(order.display_name.as_deref(), Some("PC 1"));
+        assert!(order.order.is_adopted());
+        assert_eq!(order.known, Some(["a".to_owned()].into()));
+        assert_eq!(order.named.as_deref(), Some("b"));
+        let changes = ledger.state_changes(order).await.unwrap();
+        assert_eq!(changes.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_ledger_of_an_earlier_version_is_migrated() {
+        for version in [1, 2] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("ledger.db");
+            earlier(&path, version).await;
+            assert_read(&open(&path).await.unwrap()).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_ledger_of_an_earlier_version_is_read_without_a_change() {
+        for version in [1, 2] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("ledger.db");
+            earlier(&path, version).await;
+            let before = std::fs::read(&path).unwrap();
+            let ledger = Ledger::view(&path).await.unwrap();
+            assert_read(&ledger).await;
+            ledger.close().await;
+            assert_eq!(std::fs::read(&path).unwrap(), before);
+        }
     }
 }

@@ -292,7 +292,7 @@ impl Session {
         );
         let problem = serde_json::to_string(&problem).unwrap_or_default();
         sqlx::query(
-            "INSERT INTO moment (order_id, session, at, state, detail) \
+            "INSERT INTO state_change (order_id, session, at, state, detail) \
              SELECT id, ?, ?, ?, 'its process ended' FROM orders WHERE owner = ? AND state = ?",
         )
         .bind(self.id)

@@ -288,7 +288,7 @@ pub(super) mod tests {
         let plan = |at| NewOrder {
             target: Target::Id(format!("{at:040x}").parse().unwrap()),
             comment: "Lost".parse().unwrap(),
-            called: None,
+            display_name: None,
         };
         let run = session.plan(
             uuid::Uuid::new_v4(),

@@ -31,7 +31,7 @@ impl Runner {
         order.record_preflight(Preflight::Found(device_snapshot(machine)));
         self.apply_policy(order, Some(machine));
         if order.state() == State::Planned
-            && let Some(problem) = wrong_machine(entry.called.as_deref(), machine)
+            && let Some(problem) = wrong_machine(entry.display_name.as_deref(), machine)
         {
             entry.order.settle(Verdict::Rejected(problem));
         }

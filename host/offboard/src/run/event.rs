@@ -27,7 +27,7 @@ impl From<&OrderRecord> for Box<OrderSnapshot> {
         Self::new(OrderSnapshot {
             number: entry.number,
             order: entry.order.clone(),
-            listed_name: entry.called.clone(),
+            listed_name: entry.display_name.clone(),
         })
     }
 }

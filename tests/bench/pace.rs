@@ -103,7 +103,7 @@ fn run(course: Course, quota: &str) -> Figures {
         quota,
     ];
     let outcome = world.command(&args).output().unwrap();
-    let told = String::from_utf8_lossy(&outcome.stderr);
+    let stderr = String::from_utf8_lossy(&outcome.stderr);
     let posts = world.posts();
     let taken: Vec<&Post> = posts
         .iter()
@@ -111,11 +111,11 @@ fn run(course: Course, quota: &str) -> Figures {
         .collect();
     let refused = posts.iter().filter(|post| post.status == Some(429)).count();
     let (Some(first), Some(last)) = (taken.first(), taken.last()) else {
-        panic!("nothing was sent: {told}");
+        panic!("nothing was sent: {stderr}");
     };
     let time = last.arrived.duration_since(first.arrived).unsigned_abs();
     if taken.len() != course.machines {
-        println!("  {} of {count} were taken: {told}", taken.len());
+        println!("  {} of {count} were taken: {stderr}", taken.len());
     }
     tell("  the whole command", seconds(begun.elapsed()), None);
     Figures {

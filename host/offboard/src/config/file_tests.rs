@@ -110,7 +110,7 @@ fn every_setting_can_stand_in_a_profile() {
 
 #[test]
 fn a_key_that_there_is_not_is_an_error_with_a_suggestion() {
-    for (text, told) in [
+    for (text, expected) in [
         (
             "[profiles.a]\ntenent = 'x'",
             "line 2, column 1: unknown key tenent; did you mean tenant?",
@@ -177,7 +177,7 @@ fn a_key_that_there_is_not_is_an_error_with_a_suggestion() {
         ("[profiles.a\n", "line 1"),
     ] {
         let refusal = Written::new(text).refusal();
-        assert!(refusal.contains(told), "{text}: {refusal}");
+        assert!(refusal.contains(expected), "{text}: {refusal}");
         assert!(refusal.contains("offboard.toml"), "{refusal}");
     }
 }

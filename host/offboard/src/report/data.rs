@@ -32,13 +32,13 @@ pub(super) fn write<E: From<io::Error>>(
     out: &mut impl Write,
     entries: impl Iterator<Item = Result<ReportOrder, E>>,
 ) -> Result<Totals, E> {
-    let mut told = Totals::default();
+    let mut totals = Totals::default();
     let (mut orders, mut bytes) = (0, 0);
     for entry in entries {
         let entry = visible(entry?);
-        told.outcomes.add(&entry.state);
-        told.timeline.add(&entry);
-        told.rows.add(&entry);
+        totals.outcomes.add(&entry.state);
+        totals.timeline.add(&entry);
+        totals.rows.add(&entry);
         let text = json(&entry)?;
         if orders > 0 && (orders == MAX_ORDERS || bytes + text.len() > MAX_BYTES) {
             out.write_all(END)?;
@@ -52,7 +52,7 @@ pub(super) fn write<E: From<io::Error>>(
     if orders > 0 {
         out.write_all(END)?;
     }
-    Ok(told)
+    Ok(totals)
 }
 
 /// The order with every invisible character made visible. Every text of it is listed here, so

@@ -120,7 +120,7 @@ fn write<E: From<io::Error>>(
     let (style, script) = (unix(STYLE), unix(SCRIPT));
     let mut out = BufWriter::new(out);
     let mut entries = Some(entries);
-    let mut told = data::Totals::default();
+    let mut totals = data::Totals::default();
     let mut rest = PAGE;
     // Inserted text is never scanned for slots: a device with the name of a slot stays text.
     while let Some((text, (slot, after))) = next_slot(rest) {
@@ -136,13 +136,13 @@ fn write<E: From<io::Error>>(
             // The slots below need the totals of all orders.
             "data" => {
                 if let Some(entries) = entries.take() {
-                    told = data::write(&mut out, entries)?;
+                    totals = data::write(&mut out, entries)?;
                 }
             }
-            "outcomes" => out.write_all(told.outcomes.html().as_bytes())?,
-            "timeline" => out.write_all(plot::html(&told.timeline).as_bytes())?,
-            "plain" => out.write_all(told.rows.note(told.outcomes.total()).as_bytes())?,
-            "rows" => out.write_all(told.rows.html().as_bytes())?,
+            "outcomes" => out.write_all(totals.outcomes.html().as_bytes())?,
+            "timeline" => out.write_all(plot::html(&totals.timeline).as_bytes())?,
+            "plain" => out.write_all(totals.rows.note(totals.outcomes.total()).as_bytes())?,
+            "rows" => out.write_all(totals.rows.html().as_bytes())?,
             _ => {}
         }
         rest = after;

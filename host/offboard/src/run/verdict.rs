@@ -325,11 +325,11 @@ mod tests {
         ] {
             let record = CallRecord::of_answer(status, "{}");
             for lie in lies() {
-                let told = format!("{status} {lie:?}");
+                let case = format!("{status} {lie:?}");
                 let problem = judged::<(), _>(status, &record, Ok(Err(lie)));
                 let found = (&*problem.kind, problem.retry, problem.status);
-                assert_eq!(found, (kind, retry, Some(status)), "{told}");
-                assert_eq!(problem.retry_after, None, "{told}");
+                assert_eq!(found, (kind, retry, Some(status)), "{case}");
+                assert_eq!(problem.retry_after, None, "{case}");
             }
         }
     }

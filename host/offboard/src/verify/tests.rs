@@ -92,7 +92,7 @@ fn an_action_counts_if_it_is_reported_as_it_was_sent() {
 /// A malicious plugin could make a machine look as if it were silent.
 #[test]
 fn what_decides_about_silence_is_read_from_what_was_delivered() {
-    let told = Machine {
+    let reported = Machine {
         last_seen: Some("2026-01-01T00:00:00Z".to_owned()),
         health_status: Some("Inactive".to_owned()),
         os_platform: Some("Linux".to_owned()),
@@ -100,12 +100,12 @@ fn what_decides_about_silence_is_read_from_what_was_delivered() {
             .to_owned(),
         ..empty()
     };
-    let read = device_snapshot(&told);
+    let read = device_snapshot(&reported);
     assert_eq!(read.last_seen.as_deref(), Some("2026-02-01T00:00:00Z"));
     assert_eq!(read.health.as_deref(), Some("Active"));
     assert_eq!(read.platform.as_deref(), Some("Linux"));
     let json = "{}".to_owned();
-    let read = device_snapshot(&Machine { json, ..told });
+    let read = device_snapshot(&Machine { json, ..reported });
     assert_eq!((read.last_seen, read.health), (None, None));
 }
 

@@ -377,7 +377,7 @@ mod tests {
                     let cut = &text[echo];
                     assert!(
                         cut.contains(token) || plainly(cut).contains(token) || is_taken(cut, token),
-                        "{token}: {text}: {cut} is no echo"
+                        "{token}: {text}: {cut} is not an echo"
                     );
                 }
                 rest.push_str(&text[at..]);

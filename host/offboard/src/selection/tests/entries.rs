@@ -34,17 +34,17 @@ fn every_error_names_its_line() {
         "machineId,comment,ticket\n{},x,1\n{ID},x\n,x,1\n{ID},x,1\n\"11111111-2222-3333-4444-555555555555\",x,1\n",
         &ID[1..]
     ));
-    let told: Vec<u64> = found.iter().map(|(line, _)| *line).collect();
-    assert_eq!(told, [2, 3, 4, 6], "{found:?}");
+    let lines: Vec<u64> = found.iter().map(|(line, _)| *line).collect();
+    assert_eq!(lines, [2, 3, 4, 6], "{found:?}");
     for ((_, reason), words) in found.iter().zip(["39", "2 cells", "neither", "GUID"]) {
         assert!(reason.contains(words), "{reason}");
     }
     let found = faults("{\"name\":\"pc-1\"}\nnothing\n{\"name\":1.5}\n[]\n{}\n");
-    let told: Vec<u64> = found.iter().map(|(line, _)| *line).collect();
-    assert_eq!(told, [2, 4, 5], "{found:?}");
+    let lines: Vec<u64> = found.iter().map(|(line, _)| *line).collect();
+    assert_eq!(lines, [2, 4, 5], "{found:?}");
     let found = faults("pc-1\n./machines.csv\n12\n");
-    let told: Vec<u64> = found.iter().map(|(line, _)| *line).collect();
-    assert_eq!(told, [2, 3]);
+    let lines: Vec<u64> = found.iter().map(|(line, _)| *line).collect();
+    assert_eq!(lines, [2, 3]);
 }
 
 #[test]
@@ -52,13 +52,13 @@ fn a_comment_takes_what_a_row_has() {
     let table = "name,Ticket No,owner\npc-1,INC-1,Ada\npc-2,INC-2,\n";
     let found = shown(table, "Retired, {ticket no} {{{TicketNo}}}");
     assert_eq!(found[0].2, "Retired, INC-1 {INC-1}");
-    let told = |comment: &str| match MachineList::parse(table, &options(comment)) {
+    let errors = |comment: &str| match MachineList::parse(table, &options(comment)) {
         Err(ListError::Lines(faults)) => faults,
         other => panic!("{other:?}"),
     };
-    let missing = told("{owner}");
+    let missing = errors("{owner}");
     assert_eq!((missing.len(), missing[0].line), (1, 3));
-    assert_eq!(told("{asset}").len(), 2);
+    assert_eq!(errors("{asset}").len(), 2);
     for broken in ["{", "{}", "}", "{ticket", "{a{b}}"] {
         let found = MachineList::parse(table, &options(broken));
         assert!(matches!(found, Err(ListError::Template(_))), "{broken}");

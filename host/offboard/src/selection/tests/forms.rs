@@ -1,4 +1,4 @@
-//! The three forms of a list, and text that is none of them.
+//! The three forms of a list, and text that is not a list.
 
 use super::*;
 

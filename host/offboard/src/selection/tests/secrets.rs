@@ -50,12 +50,12 @@ fn a_file_with_a_secret_is_not_repeated() {
                     ListError::Lines(faults) => faults.iter().map(ToString::to_string).collect(),
                     _ => String::new(),
                 };
-                let told = format!("{error} {faults}");
+                let shown = format!("{error} {faults}");
                 for part in [secret, &secret[..6], &secret[secret.len() - 6..]] {
                     // The name of a JSON member is not a value, but a token in it is rejected.
                     assert!(
-                        !told.contains(part) || text.contains("\":1"),
-                        "{text}: {told}"
+                        !shown.contains(part) || text.contains("\":1"),
+                        "{text}: {shown}"
                     );
                 }
             }
@@ -79,12 +79,12 @@ fn a_file_with_a_secret_is_not_repeated() {
         assert!(matches!(list(&text), Err(ListError::Lines(_))), "{text}");
     }
     // Text that looks like a reference to a machine is shown.
-    for (text, told) in [
+    for (text, shown) in [
         ("0123", "\"0123\""),
         ("11111111-2222-3333-4444-555555555555", "GUID"),
         ("pc-1\nlaptop 7\n", "\"laptop 7\""),
     ] {
-        assert!(faults(text)[0].1.contains(told), "{:?}", faults(text));
+        assert!(faults(text)[0].1.contains(shown), "{:?}", faults(text));
     }
     assert_eq!(machines(list("WIN-8Q4K2L9X7M3\n")), ["WIN-8Q4K2L9X7M3"]);
 }

@@ -55,8 +55,8 @@ pub enum Failure {
     },
 }
 
-/// Everything but an answer that makes sense; each contract error has its own
-/// selection of these cases.
+/// Every outcome except a valid answer. Each contract error has a subset of these
+/// cases.
 enum Problem {
     NoCredential(String),
     Denied(String),

@@ -1,4 +1,4 @@
-//! The edge: one request out through WASI, one answer in, within a bound.
+//! The edge: sends one request through WASI, and reads one answer up to a limit.
 //!
 //! `waki` provides the response type and the bindings of WASI. Its function for sending
 //! is not used: it fails if the stream of the body is closed, and a host closes that

@@ -24,7 +24,7 @@ impl<'a> Members<'a> {
         serde_json::from_str(text)
     }
 
-    /// A member that is there and not null.
+    /// A member that is present and not null.
     pub fn raw(&self, name: &str) -> Option<&'a RawValue> {
         let find = |same: fn(&str, &str) -> bool| {
             self.0

@@ -7,7 +7,7 @@
 //! secret.
 
 mod bindings {
-    //! What `wit-bindgen` makes of the contract.
+    //! The bindings that `wit-bindgen` generates from the contract.
     #![allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
     wit_bindgen::generate!({
         path: "../wit",

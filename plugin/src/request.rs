@@ -18,7 +18,7 @@ use crate::{
 pub const ENTITY_LIMIT: usize = 256 * 1024;
 /// A page is at most this long, in bytes.
 pub const PAGE_LIMIT: usize = 16 * 1024 * 1024;
-/// The largest page that the service gives (Microsoft's API documentation).
+/// The largest page that the service returns (Microsoft's API documentation).
 pub const MAX_PAGE: u32 = 10_000;
 /// The most machines in a filter. More would exceed the URL limits of servers.
 pub const MAX_FILTER_MACHINES: usize = 100;
@@ -212,8 +212,8 @@ pub fn list_machines(cursor: Option<&str>, limit: u32) -> Result<Request, ReadEr
 /// there is one.
 ///
 /// # Errors
-/// The name is empty or too long, the limit out of range, or the cursor not
-/// one of ours.
+/// The name is empty or too long, the limit is out of range, or the cursor is not
+/// from this plugin.
 pub fn find_machines(name: &str, cursor: Option<&str>, limit: u32) -> Result<FindStep, ReadError> {
     let page = page_size(limit)?;
     let filters = name_filters(name).map_err(ReadError::InvalidArgument)?;

@@ -1,5 +1,5 @@
-//! What each answer of the service means for the caller: one promise a test,
-//! each kept for every call of the contract.
+//! The result of each answer of the service: one promise for each test, checked for every
+//! call of the contract.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod outcome;
@@ -37,8 +37,8 @@ fn action() -> serde_json::Value {
     json!({"id": ACTION, "type": "Offboard", "status": "Pending", "machineId": MACHINE})
 }
 
-/// Code, status and message; then the error of `offboard`, of `cancel-action` and
-/// `tag`, and of the reads.
+/// Code, status and message, then the errors: of `offboard`, of `cancel-action` and `tag`,
+/// and of the reads.
 type Row = (&'static str, u16, &'static str, [&'static str; 3]);
 
 #[rustfmt::skip]
@@ -243,7 +243,7 @@ fn a_status_from_which_nothing_follows_leaves_the_outcome_open() {
             assert_eq!(outcome.service_error, kept, "{call}, {status}");
             assert!(outcome.reason.unwrap().contains(&status.to_string()));
         }
-        // A read changes nothing: it may be repeated, as after a 5xx.
+        // A read changes nothing, so it may be retried, as after a 5xx.
         for (call, read) in READS.into_iter().chain(MACHINE_LISTS) {
             let outcome = read(answered(status, "Sorry"));
             assert_eq!(outcome.case, "service-failure", "{call}, {status}");
@@ -308,7 +308,7 @@ fn ids_are_compared_without_their_case() {
 
 #[test]
 fn an_offboarding_that_names_no_machine_is_accepted() {
-    // The captured answer of 2022 has a null there.
+    // The captured answer of 2022 has null as the machine id.
     let mut action = action();
     action["machineId"] = json!(null);
     assert_eq!(offboard(answered(200, action.to_string())).case, "ok");

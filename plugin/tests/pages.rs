@@ -147,8 +147,8 @@ fn a_foreign_cursor_is_refused() {
     }
 }
 
-/// The filters, or the queries of next links, that a host meets which follows
-/// the cursor to its end; the service answers with these statuses and links.
+/// Follows the cursor to the end. The service answers with these statuses and next links.
+/// Returns the filters that were sent, or the queries of the next links.
 fn walk(name: &str, answers: &[(u16, Option<&str>)]) -> Vec<String> {
     let mut asked = Vec::new();
     let mut cursor: Option<String> = None;

@@ -19,7 +19,7 @@ use serde_json::{Map, Value, json};
 const MACHINE: &str = "0123456789abcdef0123456789abcdef01234567";
 const ACTION: &str = "11111111-2222-3333-4444-555555555555";
 
-/// The optional texts of an action, and the members they are read into.
+/// The optional strings of an action, and the fields they are read into.
 type Text = (&'static str, fn(&MachineAction) -> &Option<String>);
 
 const TEXTS: [Text; 14] = [
@@ -47,7 +47,7 @@ const TEXTS: [Text; 14] = [
     ("requestSource", |action| &action.request_source),
 ];
 
-/// Any text, control characters and quotes more often than by chance.
+/// Any text, with control characters and quotes more often than by chance.
 fn text() -> impl Strategy<Value = String> {
     let character = prop_oneof![
         4 => any::<char>(),
@@ -146,7 +146,7 @@ fn words(sent: Result<Answer, Failure>) -> Vec<String> {
 }
 
 proptest! {
-    // A failure prints its input; a file beside the tests would be litter.
+    // A failure prints its input, so no file with failing inputs is kept.
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
@@ -192,7 +192,7 @@ proptest! {
     fn an_action_is_read_as_it_was_written(
         kind in text().prop_filter("needed", |kind| !kind.is_empty()),
         status in text().prop_filter("needed", |status| !status.is_empty()),
-        // Absent, null, or a text.
+        // Absent, null, or a string.
         texts in vec(option::of(option::of(text())), TEXTS.len()),
         hresult in option::of(any::<i64>()),
         file in option::of((option::of(text()), option::of(text()))),

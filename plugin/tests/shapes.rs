@@ -1,5 +1,5 @@
-//! Every shape in which the service has been seen to write an action or a
-//! machine, from the pages of 2017 to captured answers of 2024.
+//! Every known form of an action and a machine, from the documentation of 2017 to captured
+//! answers of 2024.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use offboard_plugin::{
@@ -75,7 +75,7 @@ fn ok(body: impl Into<String>) -> Result<Answer, Failure> {
     })
 }
 
-/// The smallest action, and these members in it.
+/// The smallest action with these members.
 fn action_with(members: Value) -> MachineAction {
     let mut action = json!({"id": ACTION, "type": "Offboard", "status": "Pending"});
     let members = members.as_object().unwrap().clone();
@@ -83,7 +83,7 @@ fn action_with(members: Value) -> MachineAction {
     action::parse(&action.to_string()).unwrap()
 }
 
-/// The smallest machine, and these members in it.
+/// The smallest machine with these members.
 fn machine_with(members: Value) -> Machine {
     let mut machine = json!({"id": MACHINE});
     let members = members.as_object().unwrap().clone();
@@ -353,7 +353,7 @@ fn an_invalid_action_or_machine_is_refused() {
 
 #[test]
 fn the_json_is_the_entity_byte_for_byte() {
-    // Nothing here survives being read and written again.
+    // Parsing and serialising this again would change every part of it.
     let first =
         "{ \"id\":\"\\u0031\",\n\t\"type\" :\"Offboard\",\"status\":\"Pending\", \"n\":1.50e+02 }";
     let second = r#"{"z":"\/é\u00e9","status":"Pending","type":"Offboard","id":"2"}"#;

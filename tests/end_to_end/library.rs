@@ -1,5 +1,5 @@
-//! What the library does not let a caller do, whatever the caller does: send what nobody
-//! confirmed, or another plan than the confirmed one.
+//! The library prevents two things, whatever its caller does: sending an unconfirmed plan,
+//! and sending another plan than the confirmed one.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -24,7 +24,7 @@ async fn client(world: &World, ledger: &str) -> Client {
     client_with(world, ledger, CancellationToken::new()).await
 }
 
-/// The same, with a token of the caller that stops it.
+/// The same, with the caller's cancellation token.
 async fn client_with(world: &World, ledger: &str, stop: CancellationToken) -> Client {
     let path = |name: &str| world.path(name).into_os_string();
     let config = Config::builder()
@@ -58,7 +58,7 @@ fn a_client_executes_no_plan_of_another_client() {
     Runtime::new().unwrap().block_on(async {
         let one = client(&world, "one.db").await;
         let other = client(&world, "other.db").await;
-        // Its run has the same place in its ledger.
+        // Both runs have the same number, each in its own ledger.
         let large = plan(&other, request(&ids)).await;
         let small = plan(&one, request(&ids[..1])).await;
         assert_eq!(large.run(), small.run());
@@ -75,7 +75,7 @@ fn a_client_executes_no_plan_of_another_client() {
             "{refused:?}"
         );
         assert!(world.posts().is_empty());
-        // Nor may the large plan be confirmed by someone who has not seen it.
+        // Nor can the large plan be confirmed without being shown.
         let refused = large.confirm(Confirmation::consent()).unwrap_err();
         let too_many = GuardError::TooMany {
             count: 30,
@@ -100,7 +100,7 @@ fn an_order_that_was_not_shown_is_not_part_of_an_unseen_plan() {
         let run = client.execute(first.confirm(answer).unwrap(), None);
         run.finish().await.unwrap();
         let sent = world.posts().len();
-        // One is not sent, was not shown, and is not part of what may be resumed unseen.
+        // One order was neither shown nor sent, and cannot be resumed without being shown.
         let runs = client.unfinished(None).await.unwrap().runs;
         let unseen = client.reopen(runs.clone(), ResumeOptions::default());
         assert_eq!(unseen.await.unwrap().machines(), 0);
@@ -135,7 +135,7 @@ fn a_plan_that_is_discarded_leaves_its_request_id() {
         let confirmed = second.confirm(Confirmation::consent()).unwrap();
         client.execute(confirmed, None).finish().await.unwrap();
         assert_eq!(world.posts().len(), 2);
-        // The same key with another meaning is another request.
+        // The same request id with other options is a conflict.
         let conflict = client.plan(requested(true), &Events::none()).await;
         let is_conflict = matches!(conflict, Err(PlanError::RequestIdConflict { .. }));
         assert!(is_conflict, "{conflict:?}");
@@ -147,7 +147,7 @@ fn a_plan_that_is_discarded_leaves_its_request_id() {
     });
 }
 
-/// A world where each offboarding takes a moment.
+/// A simulator where each offboarding takes a while.
 fn slow_world() -> World {
     World::with(|config: &mut Simulated| {
         config.machines = 200;
@@ -201,17 +201,18 @@ fn a_client_ends_after_its_runs_also_if_their_handles_are_dropped() {
         let id = run.run();
         drop(run);
         in_time(client.end()).await.unwrap();
-        assert!(!stop.is_cancelled(), "the caller's token is the caller's");
+        assert!(!stop.is_cancelled(), "the caller's token was cancelled");
         let sent = world.posts().len();
         let ledger = Ledger::view(&world.path("ledger.db")).await.unwrap();
         let counts = ledger.counts(id).await.unwrap();
-        // Every answer is on record.
+        // Every answer is recorded.
         assert_eq!(counts.of(State::Accepted), sent as u64, "{counts:?}");
         assert_eq!(counts.of(State::Planned), 20 - sent as u64, "{counts:?}");
     });
 }
 
-/// Another client may plan again what this one could not read, while this one still sends.
+/// While one client still sends, another client may plan the machines again that the first
+/// one could not read.
 #[test]
 fn an_order_that_was_planned_again_during_a_run_is_not_sent_unconfirmed() {
     let machines = |config: &mut Simulated| {
@@ -237,7 +238,7 @@ fn an_order_that_was_planned_again_during_a_run_is_not_sent_unconfirmed() {
         assert_eq!(plan.machines(), 44);
         let answer = Confirmation::answer(plan.digest());
         let sending = one.execute(plan.confirm(answer).unwrap(), None);
-        // The first requests take their time, and so all others wait.
+        // The first requests are slow, so that all others wait.
         until_sent(&world).await;
         let rest = other.unfinished(Some(&id.to_string())).await.unwrap();
         let mut options = ResumeOptions {
@@ -288,7 +289,7 @@ fn unresolved_orders_are_announced_beside_those_of_the_plan() {
         let reopened = client.reopen(runs, ResumeOptions::default()).await.unwrap();
         let draft = reopened.drafts()[0].clone();
         let plan = client.preflight(draft, &Events::none()).await.unwrap();
-        // The missing permission may have been granted since.
+        // A rejected order is planned again: its missing permission may have been granted since.
         assert_eq!(plan.machines(), 3);
         let confirmed = plan.confirm(Confirmation::consent()).unwrap();
         let mut run = client.execute(confirmed, None);

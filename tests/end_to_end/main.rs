@@ -1,5 +1,5 @@
-//! End to end: the command, the simulator, the component, and a host that
-//! nobody here wrote, over real processes and real sockets on loopback.
+//! End to end: the command, the simulator, the component, and an independent host, with
+//! real processes and real sockets on loopback.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

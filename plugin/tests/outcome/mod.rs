@@ -1,5 +1,5 @@
-//! Every call of the contract, and what it makes of an answer, in one type: so
-//! that one table can keep a promise for all of them.
+//! The results of all calls of the contract as one type, so that one table can check a
+//! promise for all of them.
 
 use offboard_plugin::{
     answer::{self, Answer, Failure},
@@ -12,10 +12,10 @@ use offboard_plugin::{
 
 pub(crate) const MACHINE: &str = "0123456789abcdef0123456789abcdef01234567";
 pub(crate) const ACTION: &str = "11111111-2222-3333-4444-555555555555";
-/// A tracking id as users have seen it, which is no GUID.
+/// A tracking id as users have reported it, which is not a GUID.
 pub(crate) const TARGET: &str = "|7c1f0a52-4e2b0d6a5c3b2a10.1.";
 
-/// A case of the contract, by its name there, and what it carries.
+/// A case of the contract by its name, and its payload.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Outcome {
     pub(crate) case: &'static str,
@@ -51,7 +51,7 @@ pub(crate) fn reason(case: &'static str, reason: String) -> Outcome {
     }
 }
 
-/// What the four error types have in common, and each one's own cases.
+/// Converts an error type: the common cases, and its own ones.
 macro_rules! outcome {
     ($error:ty, $($own:tt)*) => {
         impl From<$error> for Outcome {
@@ -162,7 +162,7 @@ pub(crate) fn find_machines(sent: Sent) -> Outcome {
     outcome(answer::find_machines(&step, sent))
 }
 
-/// A call of the contract: its name there, and what it makes of an answer.
+/// A call of the contract: its name, and the function from an answer to its result.
 pub(crate) type Call = (&'static str, fn(Sent) -> Outcome);
 
 pub(crate) const POSTS: [Call; 3] = [

@@ -1,5 +1,4 @@
-//! What is wrong before anything is sent: exit code 2, and the service hears
-//! nothing.
+//! Errors in arguments: exit code 2, and no request.
 
 use crate::support::{Outcome, World, offboard};
 
@@ -34,7 +33,7 @@ fn an_invalid_machine_is_a_usage_error() {
 }
 
 #[test]
-fn what_was_meant_for_a_list_or_a_token_is_named() {
+fn a_list_or_a_token_in_place_of_a_machine_is_reported() {
     let world = World::new();
     let token = world.token().to_owned();
     for (args, words) in [
@@ -56,7 +55,7 @@ fn what_was_meant_for_a_list_or_a_token_is_named() {
     assert!(!status.stderr.contains("--from"), "{status:?}");
 }
 
-/// `-` is standard output for many commands, and would be a file here.
+/// Many commands take `-` for standard output. Here it would be a file.
 #[test]
 fn a_dash_is_not_a_file_to_write() {
     let world = World::new();
@@ -78,7 +77,7 @@ fn a_dash_is_not_a_file_to_write() {
 }
 
 #[test]
-fn a_comment_is_needed_and_says_something() {
+fn a_comment_is_required_and_not_blank() {
     let world = World::new();
     for comment in [
         &[][..],
@@ -95,7 +94,7 @@ fn a_comment_is_needed_and_says_something() {
 }
 
 #[test]
-fn a_column_is_a_list_s() {
+fn a_column_option_needs_a_list() {
     let world = World::new();
     for option in ["--id-column", "--name-column"] {
         let outcome = world.run(&[ID, option, "x"]);
@@ -122,8 +121,12 @@ fn more_machines_than_usual_need_their_count() {
         "{other:?}"
     );
     assert!(world.requests().is_empty());
-    let meant = world.run(&[&ids[..], &["--expect", "26"]].concat());
-    assert_eq!((meant.code, meant.rows().len()), (1, 26), "{meant:?}");
+    let confirmed = world.run(&[&ids[..], &["--expect", "26"]].concat());
+    assert_eq!(
+        (confirmed.code, confirmed.rows().len()),
+        (1, 26),
+        "{confirmed:?}"
+    );
 }
 
 #[test]
@@ -148,7 +151,7 @@ fn a_secret_is_never_an_argument() {
 }
 
 #[test]
-fn a_plugin_that_is_none_is_refused() {
+fn an_invalid_plugin_is_refused() {
     let world = World::new();
     std::fs::write(world.path("plugin.wasm"), b"\0asm\x01\0\0\0").unwrap();
     for file in ["plugin.wasm", "missing.wasm"] {
@@ -180,7 +183,7 @@ fn every_exit_code_is_in_the_help() {
     }
 }
 
-/// Without the options that the environment sets: these are not required.
+/// The usage line leaves out options that the environment sets.
 #[test]
 fn the_usage_line_is_the_same_whatever_the_environment_sets() {
     let world = World::new();
@@ -227,7 +230,7 @@ fn an_invalid_duration_is_reported_with_what_is_accepted() {
     assert!(world.requests().is_empty());
 }
 
-/// What happened, and on its own line what to do.
+/// One line with the error, and one with the help.
 #[track_caller]
 fn assert_helps(outcome: &Outcome, error: &str, help: &str) {
     let lines: Vec<&str> = outcome.stderr.lines().collect();
@@ -253,8 +256,8 @@ fn an_error_is_followed_by_a_line_with_what_to_do() {
         assert_eq!(outcome.code, 2, "{outcome:?}");
         assert_helps(&outcome, "zzz", "`offboard runs`");
     }
-    let asking = world.offboard(&["run", &ids[1], "--comment", "x"]);
-    assert_helps(&asking, "no terminal", "--yes");
+    let unconfirmed = world.offboard(&["run", &ids[1], "--comment", "x"]);
+    assert_helps(&unconfirmed, "no terminal", "--yes");
     let many = [
         "run",
         &ids[0],
@@ -293,10 +296,10 @@ fn a_report_whose_folder_does_not_exist_is_reported_with_the_folder() {
     assert!(world.requests().is_empty());
 }
 
-/// As in a service or a container.
+/// As in a system service or a container.
 #[cfg(unix)]
 #[test]
-fn a_run_is_its_user_s_also_without_variables() {
+fn a_run_records_its_user_also_without_variables() {
     let world = World::new();
     let id = &world.online_ids(1)[0];
     let mut command = world.command(&["run", id, "--comment", "x", "--yes"]);

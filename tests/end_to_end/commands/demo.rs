@@ -1,4 +1,4 @@
-//! `offboard demo`: the first thing that a new user sees.
+//! `offboard demo`.
 
 use crate::support::offboard;
 
@@ -7,7 +7,7 @@ fn the_demo_shows_one_success_and_two_honest_failures() {
     let outcome = offboard(["demo"]);
     assert_eq!(outcome.code, 0, "{outcome:?}");
     let mut rest = outcome.stdout.as_str();
-    for promise in [
+    for words in [
         "listens on http://127.0.0.1:",
         "Before (preflight)",
         "Onboarded",
@@ -26,8 +26,8 @@ fn the_demo_shows_one_success_and_two_honest_failures() {
         "offboard simulate",
     ] {
         let (_, after) = rest
-            .split_once(promise)
-            .unwrap_or_else(|| panic!("{promise:?} is missing, in its place: {outcome:?}"));
+            .split_once(words)
+            .unwrap_or_else(|| panic!("{words:?} is missing or not in order: {outcome:?}"));
         rest = after;
     }
     assert_eq!(outcome.stderr, "");

@@ -1,4 +1,4 @@
-//! Each command, as a user runs it.
+//! The commands, as a user runs them.
 
 mod arguments;
 mod demo;

@@ -3,7 +3,7 @@
 use offboard_simulator::{OnDuplicate, SuccessStatus, TokenRequest};
 use serde_json::json;
 
-use crate::support::{NOBODY, World};
+use crate::support::{UNKNOWN_MACHINE, World};
 
 #[test]
 fn a_machine_that_is_online_is_offboarded() {
@@ -36,7 +36,7 @@ fn a_machine_that_is_online_is_offboarded() {
 }
 
 #[test]
-fn the_ids_of_run_and_order_are_in_the_comment_where_that_is_wanted() {
+fn the_ids_of_run_and_order_are_in_the_comment_with_correlate() {
     let world = World::new();
     let ids: Vec<String> = world.online()[..2]
         .iter()
@@ -121,14 +121,14 @@ fn a_dry_run_does_everything_but_the_post() {
 }
 
 #[test]
-fn a_dry_run_says_of_each_machine_what_speaks_against_it() {
+fn a_dry_run_reports_the_warnings_of_each_machine() {
     let world = World::new();
     let fine = world.online()[0].machine.id.clone();
     let old = world.unsupported().machine.id;
     let offline = world.offline().machine.id;
     let under_way = world.run(&[&offline]).row()["action"]["id"].clone();
     let under_way = under_way.as_str().unwrap();
-    // By another ledger, so that the service alone knows of it.
+    // With another ledger, so that only the service has the action.
     let other = world.path("other.db").display().to_string();
     let dry = |more: &[&str]| {
         let args = ["run", "-n", "--comment", "x", &fine, &old, &offline];
@@ -145,7 +145,7 @@ fn a_dry_run_says_of_each_machine_what_speaks_against_it() {
     assert!(warnings(2).contains(&words), "{outcome:?}");
     assert_eq!(rows[2]["action"]["id"], under_way);
     assert!(outcome.stderr.contains(&words), "{outcome:?}");
-    // The table says the same, each on its row.
+    // The table has the same warnings in its rows.
     let table = dry(&["--ledger", &other]).stdout;
     let row = |id: &str| table.lines().find(|line| line.starts_with(id)).unwrap();
     assert!(row(&old).ends_with("Windows7 is not among the supported systems"));
@@ -153,7 +153,7 @@ fn a_dry_run_says_of_each_machine_what_speaks_against_it() {
     assert!(row(&fine).ends_with('-'), "{table}");
     let sheet = dry(&["--ledger", &other, "-o", "csv"]).stdout;
     assert!(sheet.contains(&words), "{sheet}");
-    // The ledger that ordered it leaves it out.
+    // The ledger with that order skips the machine.
     let known = dry(&["-o", "json"]).rows().remove(2);
     assert_eq!(known["state"], "skipped", "{known}");
     assert_eq!(known["error"]["kind"], "still-pending", "{known}");
@@ -161,7 +161,7 @@ fn a_dry_run_says_of_each_machine_what_speaks_against_it() {
 }
 
 #[test]
-fn a_dry_run_that_cannot_ask_what_is_under_way_says_so() {
+fn a_dry_run_reports_that_it_cannot_query_what_is_under_way() {
     let world = World::with(|config| {
         let plan = offboard_simulator::FaultPlan::parse(["machineactions:always:status=503"]);
         config.faults = plan.unwrap();
@@ -179,7 +179,7 @@ fn a_dry_run_that_cannot_ask_what_is_under_way_says_so() {
 #[test]
 fn a_dry_run_reports_what_would_be_refused() {
     let world = World::new();
-    let outcome = world.offboard(&["run", NOBODY, "--comment", "x", "-n", "-o", "json"]);
+    let outcome = world.offboard(&["run", UNKNOWN_MACHINE, "--comment", "x", "-n", "-o", "json"]);
     assert_eq!(
         (outcome.code, outcome.row()["state"].as_str()),
         (1, Some("rejected"))
@@ -187,7 +187,7 @@ fn a_dry_run_reports_what_would_be_refused() {
 }
 
 #[test]
-fn without_a_terminal_nothing_is_sent_unless_yes_is_said() {
+fn without_a_terminal_nothing_is_sent_without_yes() {
     let world = World::new();
     let id = world.online()[0].machine.id.clone();
     let outcome = world.offboard(&["run", &id, "--comment", "x"]);
@@ -257,9 +257,9 @@ fn a_machine_that_is_named_twice_is_sent_once() {
 }
 
 #[test]
-fn an_unknown_machine_is_rejected_with_the_service_s_words() {
+fn an_unknown_machine_is_rejected_with_the_service_s_message() {
     let world = World::new();
-    let outcome = world.run(&[NOBODY]);
+    let outcome = world.run(&[UNKNOWN_MACHINE]);
     let row = outcome.row();
     assert_eq!((outcome.code, row["state"].as_str()), (1, Some("rejected")));
     assert_eq!(row["error"]["kind"], "machine-not-found");
@@ -310,7 +310,7 @@ fn an_old_version_of_a_system_is_warned_about_before_anything_is_sent() {
         let outcome = world.offboard(&dry);
         let warnings = outcome.row()["warnings"].to_string();
         assert!(warnings.contains(words), "{outcome:?}");
-        // The plan of a run shows it, too.
+        // The plan summary shows it, too.
         assert!(outcome.stderr.contains(words), "{outcome:?}");
     }
     assert!(world.posts().is_empty());
@@ -341,7 +341,7 @@ fn a_second_offboarding_returns_the_pending_action() {
 }
 
 #[test]
-fn a_second_offboarding_that_is_refused_takes_on_the_pending_action() {
+fn a_second_offboarding_that_is_refused_adopts_the_pending_action() {
     let world = World::with(|config| config.on_duplicate = OnDuplicate::Refuse);
     let id = world.offline().machine.id.clone();
     let first = world.run(&[&id]).row();
@@ -351,7 +351,7 @@ fn a_second_offboarding_that_is_refused_takes_on_the_pending_action() {
     assert_eq!(row["action"]["id"], first["action"]["id"]);
     let note = row["note"].as_str().unwrap();
     assert!(note.contains("was under way already"), "{note}");
-    // The refusal is on record all the same.
+    // The refusal is recorded, too.
     let recorded = world.recorded().pop().unwrap();
     assert_eq!(
         recorded["requests"][0]["error"]["code"],
@@ -361,7 +361,7 @@ fn a_second_offboarding_that_is_refused_takes_on_the_pending_action() {
 }
 
 #[test]
-fn without_read_permission_an_id_goes_ahead_and_cannot_be_followed() {
+fn without_read_permission_an_id_is_offboarded_and_cannot_be_followed() {
     let world = World::new();
     world.use_token(TokenRequest::default().roles(["Machine.Offboard"]));
     let outcome = world.run(&[&world.online()[0].machine.id, "--wait"]);

@@ -1,4 +1,4 @@
-//! `offboard simulate`, as a playbook's author starts it.
+//! `offboard simulate`.
 
 use std::{
     io::{BufRead, BufReader},
@@ -85,14 +85,14 @@ fn the_first_line_is_all_that_a_client_needs() {
     );
 }
 
-/// As `nohup`, or a shell in the background, starts it. The kernel is queried, because a
-/// signal that is not ignored would end it only after some time.
+/// As `nohup`, or a shell in the background, starts it. The test reads the signal mask from
+/// the kernel, because a signal that is not ignored ends the process only after some time.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_signal_that_the_caller_had_ignored_stays_ignored() {
     const INTERRUPT: u64 = 1 << 1;
     const TERMINATE: u64 = 1 << 14;
-    for (before, wanted) in [
+    for (before, expected) in [
         ("trap '' INT", INTERRUPT),
         ("trap '' INT TERM", INTERRUPT | TERMINATE),
         ("true", 0),
@@ -105,7 +105,7 @@ fn a_signal_that_the_caller_had_ignored_stays_ignored() {
         let ignored = u64::from_str_radix(ignored.unwrap().trim(), 16).unwrap();
         assert_eq!(
             ignored & (INTERRUPT | TERMINATE),
-            wanted,
+            expected,
             "{before}: {status}"
         );
     }

@@ -60,19 +60,19 @@ fn a_pending_offboarding_has_one_exit_code_for_each_state() {
     let world = World::new();
     let id = world.offline().machine.id;
     let json = ["--output", "json"];
-    let is = |args: &[&str], expected: (i32, &str)| {
+    let assert_state = |args: &[&str], expected: (i32, &str)| {
         let outcome = world.offboard(&[args, &json[..]].concat());
         let state = outcome.row()["state"].clone();
         let found = (outcome.code, state.as_str().unwrap());
         assert_eq!(found, expected, "{args:?}: {outcome:?}");
     };
-    is(&["run", &id, "--comment", "x", "--yes"], (0, "accepted"));
-    is(&["show", "last"], (0, "accepted"));
-    is(&["status", &id], (0, "accepted"));
-    is(&["status", &id, "--wait=1s"], (4, "pending"));
-    is(&["show", "last"], (0, "accepted"));
-    is(&["resume", "last", "--yes", "--wait=1s"], (4, "pending"));
-    is(&["show", "last"], (4, "pending"));
+    assert_state(&["run", &id, "--comment", "x", "--yes"], (0, "accepted"));
+    assert_state(&["show", "last"], (0, "accepted"));
+    assert_state(&["status", &id], (0, "accepted"));
+    assert_state(&["status", &id, "--wait=1s"], (4, "pending"));
+    assert_state(&["show", "last"], (0, "accepted"));
+    assert_state(&["resume", "last", "--yes", "--wait=1s"], (4, "pending"));
+    assert_state(&["show", "last"], (4, "pending"));
     let second = [
         "run",
         &id,
@@ -82,8 +82,8 @@ fn a_pending_offboarding_has_one_exit_code_for_each_state() {
         "--yes",
         "--wait=1s",
     ];
-    is(&second, (4, "pending"));
-    is(&["show", "last"], (4, "pending"));
+    assert_state(&second, (4, "pending"));
+    assert_state(&["show", "last"], (4, "pending"));
     let help = world.offboard(&["status", "--help"]).stdout;
     for words in [
         "accepted without --wait counts as success",
@@ -94,12 +94,12 @@ fn a_pending_offboarding_has_one_exit_code_for_each_state() {
 }
 
 #[test]
-fn of_an_unknown_action_nothing_is_known_and_it_is_not_cancelled() {
+fn an_unknown_action_has_no_status_and_is_not_cancelled() {
     let world = World::new();
-    let nobody = "11111111-2222-3333-4444-555555555555";
+    let unknown = "11111111-2222-3333-4444-555555555555";
     for (command, state) in [
-        (&["status", nobody][..], "unknown"),
-        (&["cancel", nobody, "--comment", "x"], "rejected"),
+        (&["status", unknown][..], "unknown"),
+        (&["cancel", unknown, "--comment", "x"], "rejected"),
     ] {
         let outcome = world.offboard(&[command, &["--output", "json"]].concat());
         assert_eq!(
@@ -111,7 +111,7 @@ fn of_an_unknown_action_nothing_is_known_and_it_is_not_cancelled() {
     }
 }
 
-/// A state that says "safe to repeat" would be read as the offboarding's.
+/// A state that is safe to retry would be mistaken for the offboarding's state.
 #[test]
 fn what_cannot_be_read_is_unknown() {
     let world = World::new();
@@ -168,17 +168,17 @@ fn a_machine_with_an_unknown_order_is_not_to_be_ordered_again() {
             assert!(advice.contains(&resume), "{outcome:?}");
             assert!(!advice.contains("offboard run"), "{outcome:?}");
         }
-        // Without the ledger, nothing can be said about the order.
-        let mut elsewhere = world.command(&[command, &["-o", "json"]].concat());
-        elsewhere.env("OFFBOARD_LEDGER", world.path("other.db"));
-        let outcome = Outcome::from(elsewhere.output().unwrap());
+        // Without the ledger, the state of the order is not known.
+        let mut with_other_ledger = world.command(&[command, &["-o", "json"]].concat());
+        with_other_ledger.env("OFFBOARD_LEDGER", world.path("other.db"));
+        let outcome = Outcome::from(with_other_ledger.output().unwrap());
         assert_eq!(outcome.code, 1, "{outcome:?}");
         assert!(outcome.stderr.contains("proves nothing"), "{outcome:?}");
         assert!(!outcome.stderr.contains("offboard run"), "{outcome:?}");
     }
 }
 
-/// An earlier offboarding is not the answer to what became of the newest order.
+/// An earlier offboarding does not show the outcome of the newest order.
 #[test]
 fn an_earlier_action_does_not_hide_an_unknown_order() {
     let world = World::with(|config: &mut Config| {
@@ -323,10 +323,10 @@ fn a_finished_action_is_not_cancelled_but_reported() {
     );
 }
 
-/// Also where the sign-in is not over.
+/// Also during the sign-in.
 #[cfg(unix)]
 #[test]
-fn who_interrupts_a_sign_in_gets_a_row_for_each_all_the_same() {
+fn an_interrupted_sign_in_still_returns_a_row_for_each_machine() {
     let world = World::new();
     let id = world.online()[0].machine.id.clone();
     let begun = world.path("begun");

@@ -1,5 +1,5 @@
-//! Several processes at once: on one ledger nothing is done twice, on two every
-//! conflict is taken on or told.
+//! Several processes at once: with one ledger, nothing is done twice; with two, every
+//! conflict is adopted or reported.
 
 use std::{collections::HashMap, fs, time::Duration};
 
@@ -19,7 +19,7 @@ fn world(on_duplicate: OnDuplicate) -> World {
     })
 }
 
-/// How often each machine was offboarded.
+/// The number of offboardings of each machine.
 fn carried_out(world: &World) -> HashMap<String, usize> {
     let mut machines = HashMap::new();
     for offboarding in world.offboardings() {
@@ -29,7 +29,7 @@ fn carried_out(world: &World) -> HashMap<String, usize> {
     machines
 }
 
-/// Two runs of one list at once, each with a ledger of this name.
+/// Two concurrent runs of one list, each with one of these ledgers.
 fn at_once(world: &World, ledgers: [&str; 2]) -> [Outcome; 2] {
     let ids = world.online_ids(COUNT);
     fs::write(world.path("list"), ids.join("\n")).unwrap();
@@ -57,7 +57,7 @@ fn at_once(world: &World, ledgers: [&str; 2]) -> [Outcome; 2] {
 }
 
 #[test]
-fn on_one_ledger_each_machine_is_one_process_s() {
+fn on_one_ledger_each_machine_is_sent_by_one_process() {
     let world = world(OnDuplicate::Return);
     let outcomes = at_once(&world, ["ledger.db", "ledger.db"]);
     let posts = world.posts();
@@ -107,11 +107,11 @@ fn what_becomes_visible_after_the_grace_time_is_not_done_twice() {
         let id = world.online()[0].machine.id.clone();
         let outcome = world.run(&[&id, "--grace", "1s"]);
         assert_eq!(outcome.row()["state"], "unknown", "{outcome:?}");
-        // Finding nothing proves nothing: without the user's word nothing leaves.
+        // An empty list proves nothing: without the user's choice, nothing is sent.
         let resumed = world.offboard(&["resume", "--yes", "--grace", "0s", "-o", "json"]);
         assert_eq!(resumed.row()["state"], "unknown", "{resumed:?}");
         assert_eq!(world.posts().len(), 1);
-        // With it, the service says what it has.
+        // With that choice, the service returns what it has.
         let args = [
             "resume",
             "--yes",
@@ -124,16 +124,17 @@ fn what_becomes_visible_after_the_grace_time_is_not_done_twice() {
         let resent = world.offboard(&args);
         assert_eq!(world.posts().len(), 2, "{resent:?}");
         std::thread::sleep(Duration::from_secs(4));
-        let settled = world.offboard(&["resume", "--yes", "--grace", "5s", "last", "-o", "json"]);
-        assert_eq!(settled.row()["state"], "accepted", "{settled:?}");
+        let reconciled =
+            world.offboard(&["resume", "--yes", "--grace", "5s", "last", "-o", "json"]);
+        assert_eq!(reconciled.row()["state"], "accepted", "{reconciled:?}");
         let carried_out = world.offboardings();
         assert_eq!(carried_out.len(), 1, "{carried_out:?}");
-        assert_eq!(settled.row()["action"]["id"], carried_out[0]["actionId"]);
+        assert_eq!(reconciled.row()["action"]["id"], carried_out[0]["actionId"]);
     }
 }
 
-/// A playbook that repeats a step, or several workers of it, at once. One of them sends;
-/// the others wait for its confirmation, and return what became of its orders so far.
+/// A playbook that repeats a step, or several of its workers at once. One of them sends.
+/// The others wait for its confirmation, and return the states of its orders.
 #[test]
 fn one_request_id_in_four_processes_is_one_request_for_each_machine() {
     let world = World::with(|config: &mut Config| {
@@ -165,7 +166,7 @@ fn one_request_id_in_four_processes_is_one_request_for_each_machine() {
     assert_eq!(world.posts().len(), ids.len(), "{later:?}");
 }
 
-/// The quota is one, however many processes there are.
+/// All processes share one quota.
 #[test]
 fn on_one_ledger_the_quota_is_shared() {
     let world = World::with(|config: &mut Config| {

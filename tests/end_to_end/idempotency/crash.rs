@@ -14,10 +14,10 @@ use serde_json::Value;
 
 use crate::support::{Outcome, World};
 
-/// Numbers that look like chance, and are the same for each seed.
-struct Chance(u64);
+/// Pseudo-random numbers that depend only on the seed.
+struct Random(u64);
 
-impl Chance {
+impl Random {
     fn below(&mut self, limit: u64) -> u64 {
         self.0 = self
             .0
@@ -27,15 +27,15 @@ impl Chance {
     }
 }
 
-/// So many machines that are to be offboarded, in a file.
-fn listed(world: &World, count: usize) -> Vec<String> {
+/// Writes the ids of this many machines to a list file.
+fn write_list(world: &World, count: usize) -> Vec<String> {
     let ids = world.online_ids(count);
     fs::write(world.path("list"), ids.join("\n")).unwrap();
     ids
 }
 
-/// The order for all of them. Whoever gives it again gives it once.
-fn order(world: &World) -> Vec<String> {
+/// The run of all of them. Its request id makes a repetition the same run.
+fn run_args(world: &World) -> Vec<String> {
     let list = world.path("list").display().to_string();
     ["run", "--from", &list, "--request-id", "night"]
         .into_iter()
@@ -61,7 +61,7 @@ fn spawn(world: &World, args: &[&str]) -> Child {
     command.spawn().unwrap()
 }
 
-/// Resumes until nothing is left that a resume could change.
+/// Resumes until no order is open.
 fn finish(world: &World) -> Vec<Value> {
     let mut last = Outcome::from(world.command(&["--version"]).output().unwrap());
     for _ in 0..40 {
@@ -77,57 +77,56 @@ fn finish(world: &World) -> Vec<Value> {
         }
     }
     let open = world.recorded();
-    panic!("it does not come to its end: {last:?} {open:?}");
+    panic!("the run does not finish: {last:?} {open:?}");
 }
 
-/// Each machine was offboarded exactly once, and the ledger knows by which
-/// action.
-fn judge(world: &World, ids: &[String], orders: &[Value], told: &str) {
+/// Each machine was offboarded exactly once, and the ledger has its action.
+fn assert_once_each(world: &World, ids: &[String], orders: &[Value], context: &str) {
     let mut carried_out: HashMap<String, Vec<String>> = HashMap::new();
     for offboarding in world.offboardings() {
         let text = |member: &str| offboarding[member].as_str().unwrap().to_owned();
         let actions = carried_out.entry(text("machineId")).or_default();
         actions.push(text("actionId"));
     }
-    assert_eq!(orders.len(), ids.len(), "{told}");
+    assert_eq!(orders.len(), ids.len(), "{context}");
     for (order, id) in orders.iter().zip(ids) {
-        assert_eq!(order["machineId"], id.as_str(), "{told}");
+        assert_eq!(order["machineId"], id.as_str(), "{context}");
         let actions = carried_out.remove(id).unwrap_or_default();
-        assert_eq!(actions.len(), 1, "{id}: {actions:?}, {told}: {order}");
+        assert_eq!(actions.len(), 1, "{id}: {actions:?}, {context}: {order}");
         assert_eq!(
             order["action"]["id"],
             actions[0].as_str(),
-            "{told}: {order}"
+            "{context}: {order}"
         );
     }
-    assert!(carried_out.is_empty(), "{told}: {carried_out:?}");
+    assert!(carried_out.is_empty(), "{context}: {carried_out:?}");
 }
 
-/// Kills the run so often at moments by chance, and lets it come to its end.
-fn kill(world: &World, kills: u64, seed: u64) {
-    let ids = listed(world, 300);
-    let mut chance = Chance(seed);
-    let order = order(world);
-    let order: Vec<&str> = order.iter().map(String::as_str).chain(FAST).collect();
+/// Kills the run this many times at random moments, and then lets it finish.
+fn kill_and_finish(world: &World, kills: u64, seed: u64) {
+    let ids = write_list(world, 300);
+    let mut random = Random(seed);
+    let run_args = run_args(world);
+    let run_args: Vec<&str> = run_args.iter().map(String::as_str).chain(FAST).collect();
     let resume = ["resume", "--max-devices", "1000"];
     let resume = [&resume[..], &FAST].concat();
     for number in 0..kills {
-        let args = if world.offboardings().is_empty() || chance.below(4) == 0 {
-            &order
+        let args = if world.offboardings().is_empty() || random.below(4) == 0 {
+            &run_args
         } else {
             &resume
         };
         let mut child = spawn(world, args);
         let begun = Instant::now();
         let sent = world.offboardings().len();
-        let wait = Duration::from_millis(chance.below(25));
-        // Most of them while it sends: that is when a moment matters.
-        let patience = match sent {
-            // What was not begun is not on record: it has to begin once.
+        let wait = Duration::from_millis(random.below(25));
+        // Most kills hit while it sends: that is when a crash matters.
+        let limit = match sent {
+            // Before the first request there is no record: the run has to begin once.
             0 if number % 3 == 2 => Duration::from_secs(60),
-            _ => Duration::from_millis(300 + chance.below(1500)),
+            _ => Duration::from_millis(300 + random.below(1500)),
         };
-        while world.offboardings().len() == sent && begun.elapsed() < patience {
+        while world.offboardings().len() == sent && begun.elapsed() < limit {
             if child.try_wait().unwrap().is_some() {
                 break;
             }
@@ -137,11 +136,11 @@ fn kill(world: &World, kills: u64, seed: u64) {
         let _ = child.kill();
         child.wait().unwrap();
     }
-    // Every one of them met a run that was not at its end.
+    // Every kill hit an unfinished run.
     let sent = world.offboardings().len();
     assert!((1..ids.len()).contains(&sent), "{sent}");
     let orders = finish(world);
-    judge(world, &ids, &orders, &format!("seed {seed}"));
+    assert_once_each(world, &ids, &orders, &format!("seed {seed}"));
 }
 
 /// The number of kills of a run.
@@ -154,12 +153,12 @@ fn kills() -> u64 {
 fn killed_repeatedly_a_run_loses_no_order_and_sends_none_twice() {
     let world = World::with(|config: &mut Config| {
         config.machines = 1500;
-        // What has ended is done again by whoever asks for it again.
+        // A repeated request is carried out again once the first action has ended.
         config.action_time = Duration::from_millis(50);
         config.on_duplicate = OnDuplicate::Refuse;
         config.quota = "none".parse().unwrap();
     });
-    kill(&world, kills(), 1);
+    kill_and_finish(&world, kills(), 1);
 }
 
 const FAULTS: [&str; 9] = [
@@ -189,6 +188,6 @@ fn killed_repeatedly_with_a_failing_service_it_loses_no_order_and_sends_none_twi
             config.faults = FaultPlan::parse(FAULTS).unwrap();
             config.faults.seed = seed;
         });
-        kill(&world, kills() / 6, seed);
+        kill_and_finish(&world, kills() / 6, seed);
     }
 }

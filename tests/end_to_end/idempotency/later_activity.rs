@@ -1,4 +1,4 @@
-//! A machine that has reported since it was offboarded is not called done.
+//! A machine that has reported since its offboarding is not reported as done.
 
 use std::{
     fs,
@@ -18,11 +18,11 @@ const SINCE: &str = "2026-01-12T10:00:00Z";
 const FIRST: &str = "11111111-2222-3333-4444-000000000001";
 const SECOND: &str = "11111111-2222-3333-4444-000000000002";
 
-/// A service that carries out at once what it gets.
+/// A service that carries out each request at once.
 struct Service {
     server: Scripted,
     machine: Arc<Mutex<Value>>,
-    /// With which status it lists its actions.
+    /// The HTTP status of its lists of actions.
     lists: Arc<AtomicU16>,
     actions: Arc<Mutex<Vec<Value>>>,
 }
@@ -35,8 +35,7 @@ fn action(id: &str, status: &str, comment: &str) -> Value {
 }
 
 impl Service {
-    /// Each POST gets the next of these as its answer; none is a machine that may not be
-    /// read.
+    /// Each POST gets the next of these answers. A null machine may not be read.
     fn new(answers: Vec<Value>) -> Self {
         let machine = Arc::new(Mutex::new(json!(null)));
         let lists = Arc::new(AtomicU16::new(200));
@@ -77,19 +76,19 @@ impl Service {
             lists,
             actions: of_service,
         };
-        service.seen(json!(BEFORE));
+        service.set_last_seen(json!(BEFORE));
         service
     }
 
-    fn seen(&self, last_seen: Value) {
+    fn set_last_seen(&self, last_seen: Value) {
         *self.machine.lock().unwrap() = json!({
             "id": MACHINE, "computerDnsName": "host1.example.test", "osPlatform": "Windows11",
             "healthStatus": "Inactive", "onboardingStatus": "Onboarded", "lastSeen": last_seen,
         });
     }
 
-    /// Its actions succeed.
-    fn ends(&self) {
+    /// All of its actions succeed.
+    fn complete(&self) {
         for action in self.actions.lock().unwrap().iter_mut() {
             action["status"] = json!("Succeeded");
         }
@@ -115,8 +114,8 @@ fn succeeded() -> Vec<Value> {
     vec![action(FIRST, "Succeeded", "Retired"), second]
 }
 
-/// The row names both times, and the machine is not done.
-fn is_refused(outcome: &Outcome) {
+/// The row has both times, and the machine is not reported as done.
+fn assert_seen_since(outcome: &Outcome) {
     let row = outcome.row();
     assert_eq!(row["state"], "skipped", "{outcome:?}");
     assert_eq!(row["error"]["kind"], "seen-since", "{outcome:?}");
@@ -132,16 +131,16 @@ fn is_refused(outcome: &Outcome) {
 fn what_this_ledger_offboarded_and_has_reported_since_is_not_done() {
     let service = Service::new(succeeded());
     assert_eq!(service.run(&[]).row()["state"], "succeeded");
-    service.seen(json!(SINCE));
+    service.set_last_seen(json!(SINCE));
     let page = service.server.path("page.html");
     let second = service.run(&["--report", page.to_str().unwrap()]);
-    is_refused(&second);
+    assert_seen_since(&second);
     let page = fs::read_to_string(page).unwrap();
     assert!(page.contains("seen-since"), "{page}");
-    // A dry run, and whatever shows the run later.
-    is_refused(&service.run(&["--dry-run"]));
+    // A dry run, and later views of the run.
+    assert_seen_since(&service.run(&["--dry-run"]));
     let show = |format| service.server.command(&["show", "last", "-o", format]);
-    is_refused(&show("json"));
+    assert_seen_since(&show("json"));
     let table = show("table");
     assert!(table.stdout.contains("seen-since"), "{table:?}");
     assert!(table.stderr.contains("1 of the skipped"), "{table:?}");
@@ -155,18 +154,18 @@ fn what_this_ledger_offboarded_and_has_reported_since_is_not_done() {
 }
 
 #[test]
-fn what_the_service_has_word_for_word_and_has_reported_since_is_not_done() {
+fn a_success_with_the_same_comment_is_not_done_if_the_machine_has_reported_since() {
     let service = Service::new(succeeded());
     service.run(&[]);
-    service.seen(json!(SINCE));
+    service.set_last_seen(json!(SINCE));
     let dry = service.with_ledger("other.db", &["--dry-run"]);
     let warnings = dry.row()["warnings"].to_string();
     assert!(warnings.contains("2026-01-12T10:00:00"), "{warnings}");
-    is_refused(&service.with_ledger("other.db", &[]));
+    assert_seen_since(&service.with_ledger("other.db", &[]));
     assert_eq!(service.server.posts(), 1);
 }
 
-/// The message reports what is known, and no more.
+/// The message reports only what is known.
 #[test]
 fn a_machine_that_has_not_reported_since_is_left_out_as_before() {
     let service = Service::new(succeeded());
@@ -178,7 +177,7 @@ fn a_machine_that_has_not_reported_since_is_left_out_as_before() {
         (json!(20_260_112), "is not known"),
         (json!("lately"), "is not known"),
     ] {
-        service.seen(last_seen.clone());
+        service.set_last_seen(last_seen.clone());
         for ledger in ["ledger.db", "other.db"] {
             let outcome = service.with_ledger(ledger, &[]);
             let row = outcome.row();
@@ -190,7 +189,7 @@ fn a_machine_that_has_not_reported_since_is_left_out_as_before() {
             assert_eq!(outcome.code, 0, "{outcome:?}");
         }
     }
-    // Nor is anything known of one that may not be read.
+    // Nor is the time of a machine known that may not be read.
     *service.machine.lock().unwrap() = json!(null);
     let outcome = service.run(&[]);
     let message = outcome.row()["error"]["message"].to_string();
@@ -198,7 +197,7 @@ fn a_machine_that_has_not_reported_since_is_left_out_as_before() {
     assert_eq!((outcome.code, service.server.posts()), (0, 1));
 }
 
-/// An offboarding that ended otherwise, or failed later, is not a success.
+/// An offboarding that failed, or a later one that failed, is not a success.
 #[test]
 fn what_failed_is_sent_and_what_failed_later_is_not_done() {
     for status in ["Failed", "TimeOut", "Cancelled"] {
@@ -219,14 +218,14 @@ fn what_failed_is_sent_and_what_failed_later_is_not_done() {
     }
 }
 
-/// The service answers a request with what it did before.
+/// The service answers a request with an earlier action.
 #[test]
 fn an_old_success_is_not_this_order_s() {
     let old = action(FIRST, "Succeeded", "Retired");
     let service = Service::new(vec![old.clone(), old.clone(), old]);
     service.run(&[]);
-    service.seen(json!(SINCE));
-    // Without a list of what it did before, the times alone make it doubtful.
+    service.set_last_seen(json!(SINCE));
+    // Without the list of earlier actions, the times alone make the outcome unknown.
     for (status, state, kind, code) in [
         (200, "rejected", "seen-since", 1),
         (403, "unknown", "outcome-unknown", 4),
@@ -242,15 +241,15 @@ fn an_old_success_is_not_this_order_s() {
 }
 
 #[test]
-fn the_status_of_a_success_says_that_the_machine_has_reported_since() {
+fn the_status_of_a_success_reports_that_the_machine_has_reported_since() {
     let service = Service::new(succeeded());
     service.run(&[]);
     for subject in [MACHINE, FIRST] {
         let status = |format| service.server.command(&["status", subject, "-o", format]);
-        service.seen(json!(BEFORE));
+        service.set_last_seen(json!(BEFORE));
         let silent = status("json");
         assert_eq!((silent.code, &silent.row()["error"]), (0, &json!(null)));
-        service.seen(json!(SINCE));
+        service.set_last_seen(json!(SINCE));
         let outcome = status("json");
         let row = outcome.row();
         assert_eq!(row["state"], "succeeded", "{outcome:?}");
@@ -263,8 +262,8 @@ fn the_status_of_a_success_says_that_the_machine_has_reported_since() {
     }
 }
 
-/// A machine is read again when its order waited: what was read before it was offboarded
-/// says nothing of the time since.
+/// The machine of an order that waited is read again: the earlier snapshot precedes its
+/// offboarding.
 #[test]
 fn a_resume_reads_the_machines_of_waiting_orders_again() {
     let service = Service::new(succeeded());
@@ -272,16 +271,16 @@ fn a_resume_reads_the_machines_of_waiting_orders_again() {
     assert_eq!(service.run(&[]).row()["state"], "not-sent");
     service.lists(200);
     service.with_ledger("other.db", &[]);
-    service.seen(json!(SINCE));
+    service.set_last_seen(json!(SINCE));
     let resume = ["resume", "--yes", "--output", "json"];
-    is_refused(&service.server.command(&resume));
+    assert_seen_since(&service.server.command(&resume));
     assert_eq!(service.server.posts(), 1);
 }
 
-/// A success that is found out much later, or given again, says nothing of what the
-/// machine is now.
+/// A success that is read much later, or returned again, does not show the machine's
+/// present state.
 #[test]
-fn a_success_that_is_shown_later_says_that_the_machine_has_reported_since() {
+fn a_success_that_is_shown_later_reports_that_the_machine_has_reported_since() {
     let is_warned = |outcome: &Outcome| {
         let row = outcome.row();
         assert_eq!(row["state"], "succeeded", "{outcome:?}");
@@ -289,12 +288,12 @@ fn a_success_that_is_shown_later_says_that_the_machine_has_reported_since() {
         assert_eq!(row["action"]["id"], FIRST, "{outcome:?}");
         assert_eq!(outcome.code, 1, "{outcome:?}");
     };
-    // The first result is given again.
+    // The first result is returned again.
     let service = Service::new(succeeded());
     let request = ["--request-id", "K"];
     assert_eq!(service.run(&request).code, 0);
     assert_eq!(service.run(&request).code, 0);
-    service.seen(json!(SINCE));
+    service.set_last_seen(json!(SINCE));
     is_warned(&service.run(&request));
     is_warned(&service.server.command(&["show", "last", "-o", "json"]));
     assert_eq!(service.server.posts(), 1);
@@ -302,16 +301,16 @@ fn a_success_that_is_shown_later_says_that_the_machine_has_reported_since() {
     // It was accepted, and its success is read later.
     let service = Service::new(vec![action(FIRST, "Pending", "Retired")]);
     assert_eq!(service.run(&[]).row()["state"], "accepted");
-    service.ends();
-    service.seen(json!(SINCE));
+    service.complete();
+    service.set_last_seen(json!(SINCE));
     let resume = ["resume", "--yes", "--grace", "0s", "-o", "json"];
     is_warned(&service.server.command(&resume));
     assert_eq!(service.server.posts(), 1);
 }
 
-/// An order that was unknown, and whose offboarding turns out to have ended long ago.
+/// An unknown order whose offboarding ended long ago.
 #[test]
-fn a_success_that_was_found_out_says_that_the_machine_has_reported_since() {
+fn a_reconciled_success_reports_that_the_machine_has_reported_since() {
     for is_resumed in [true, false] {
         let is_listed = Arc::new(AtomicU16::new(u16::from(!is_resumed)));
         let listed = Arc::clone(&is_listed);
@@ -359,7 +358,7 @@ fn a_success_that_was_found_out_says_that_the_machine_has_reported_since() {
 fn a_status_reports_that_it_does_not_know_whether_the_machine_has_reported() {
     let service = Service::new(succeeded());
     service.run(&[]);
-    service.seen(json!(null));
+    service.set_last_seen(json!(null));
     for is_readable in [true, false] {
         if !is_readable {
             *service.machine.lock().unwrap() = json!(null);

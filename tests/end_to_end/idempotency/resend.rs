@@ -22,7 +22,7 @@ fn faulty(faults: &[&str]) -> World {
     })
 }
 
-/// The states of the first order that is on record, with their details.
+/// The state changes of an order, with their details.
 fn changes(order: &Value) -> Vec<(String, Option<String>)> {
     let text = |value: &Value| value.as_str().map(ToOwned::to_owned);
     let moments = order["moments"].as_array().unwrap().iter();
@@ -39,8 +39,8 @@ fn sent(order: &Value) -> Vec<Option<String>> {
 }
 
 #[test]
-fn a_resend_is_one_request_each_time_that_it_is_asked_for() {
-    // Whether it was carried out cannot be seen.
+fn a_resend_is_one_request_for_each_invocation() {
+    // The list does not show whether it was carried out.
     for fault in [
         &["offboard:1-5:status=503"][..],
         &[
@@ -59,7 +59,7 @@ fn a_resend_is_one_request_each_time_that_it_is_asked_for() {
             assert_eq!(world.posts().len(), posts, "{resent:?}");
             assert_eq!(resent.row()["state"], "unknown", "{resent:?}");
             assert_eq!(resent.code, 4, "{resent:?}");
-            // The choice is not kept.
+            // The choice is not recorded.
             world.offboard(&["resume", "--yes", "--grace", "0s"]);
             assert_eq!(world.posts().len(), posts);
         }
@@ -117,7 +117,7 @@ fn recorded(server: &Scripted) -> Value {
 }
 
 #[test]
-fn a_refusal_ends_a_resend_and_says_nothing_of_the_first_request() {
+fn a_refusal_ends_a_resend_and_leaves_the_first_request_unknown() {
     for (status, code, kind) in [
         (400, "BadRequest", "outcome-unknown"),
         (400, "ActiveRequestAlreadyExists", "already-in-progress"),
@@ -130,9 +130,9 @@ fn a_refusal_ends_a_resend_and_says_nothing_of_the_first_request() {
         let (server, outcome) = resent(move |posts| (posts < 4).then(|| refusal.clone()));
         assert_eq!(server.posts(), 2, "{code}: {outcome:?}");
         let row = outcome.row();
-        let told = (&row["state"], &row["error"]["kind"], &row["error"]["retry"]);
+        let result = (&row["state"], &row["error"]["kind"], &row["error"]["retry"]);
         assert_eq!(
-            told,
+            result,
             (&json!("unknown"), &json!(kind), &json!("ask-first")),
             "{code}: {outcome:?}"
         );
@@ -148,7 +148,7 @@ fn a_refusal_ends_a_resend_and_says_nothing_of_the_first_request() {
     }
 }
 
-/// A pause is an answer, too: the resend was this command's one request.
+/// Throttling is an answer, too: the resend was this command's one request.
 #[test]
 fn a_pause_ends_a_resend() {
     let pause = || Reply::with(429, &[("Retry-After", "1")], "");
@@ -207,7 +207,7 @@ fn an_action_that_blocks_a_resend_is_adopted_once_it_is_listed() {
     assert!(row["note"].as_str().unwrap().contains("under way"), "{row}");
 }
 
-/// Resends of one question share the last list before they leave.
+/// Resends that share a query share the last list before they are sent.
 #[test]
 fn many_resends_share_their_lists() {
     let world = faulty(&["offboard:1-8:status=503"]);
@@ -228,6 +228,6 @@ fn many_resends_share_their_lists() {
         (0, 8),
         "{resent:?}"
     );
-    // Two that show nothing, and one or a few for all, but not one for each.
+    // Two of the reconciliation, and one or a few for all, but not one for each.
     assert!(lists() - before < 2 + 8, "{resent:?}");
 }

@@ -1,4 +1,4 @@
-//! What is taken up again is what was confirmed, once, and by whoever has it.
+//! A resume sends only what was confirmed, once, and from one process.
 
 use std::fs;
 
@@ -38,7 +38,7 @@ fn a_report_replaces_only_a_report() {
 }
 
 #[test]
-fn a_machine_is_its_tenant_s_by_whichever_host_it_is_reached() {
+fn a_machine_is_the_same_through_every_host_of_its_tenant() {
     let world = World::new();
     let id = world.online()[0].machine.id.clone();
     world.run(&[&id]);
@@ -56,7 +56,7 @@ fn a_machine_is_its_tenant_s_by_whichever_host_it_is_reached() {
 }
 
 #[test]
-fn a_name_is_one_machine_s_only_where_the_whole_fleet_was_read() {
+fn a_name_is_unambiguous_only_if_the_whole_fleet_was_read() {
     let fleet = |config: &mut Config| {
         config.machines = 200;
         config.quota = "none".parse().unwrap();
@@ -65,14 +65,14 @@ fn a_name_is_one_machine_s_only_where_the_whole_fleet_was_read() {
     let all = crate::support::get_json(World::with(fleet).root(), "/_simulator/machines");
     let mut all = all.as_array().unwrap().iter();
     let first = all.position(|machine| machine["computerDnsName"] == shared.as_str());
-    // The first page ends with the first of them, and no other can be read.
+    // The first page ends with the first machine of that name, and no other page can be read.
     let world = faulty(&["machines:2-5:status=503"], |config| {
         fleet(config);
         config.page_size = u32::try_from(first.unwrap() + 1).unwrap();
     });
     let mut list = world.online_ids(20);
     list.push(shared);
-    // More than are looked up one by one.
+    // Too many to be read one by one.
     list.extend((0..5).map(|number| format!("{number:040x}")));
     fs::write(world.path("list"), list.join("\n")).unwrap();
     let list = world.path("list").display().to_string();
@@ -101,11 +101,13 @@ fn a_request_id_does_what_its_first_attempt_left_undone() {
     assert_eq!(world.offboardings().len(), 1);
 }
 
-/// How often the service was asked for actions.
+/// The number of queries for actions.
 #[cfg(unix)]
 fn listed(world: &World) -> usize {
-    let asked = world.requests();
-    let paths = asked.iter().filter_map(|request| request["path"].as_str());
+    let requests = world.requests();
+    let paths = requests
+        .iter()
+        .filter_map(|request| request["path"].as_str());
     paths
         .filter(|path| path.contains("/machineactions?"))
         .count()
@@ -114,7 +116,7 @@ fn listed(world: &World) -> usize {
 /// Two machines of a service that lists no actions, ended before one was sent.
 #[cfg(unix)]
 #[test]
-fn what_still_has_its_turn_on_record_is_said_to_be_not_sent() {
+fn a_planned_order_is_reported_as_not_sent() {
     let world = faulty(&["machineactions:1-40:status=503"], |_| {});
     let ids = world.online_ids(2);
     let args = ["run", &ids[0], &ids[1], "--comment", "x", "--yes"];
@@ -142,13 +144,13 @@ fn a_resume_of_all_runs_counts_what_it_sends_in_all() {
     }
     let refused = world.offboard(&["resume", "--yes", "--expect", "1"]);
     assert_eq!((refused.code, world.posts().len()), (2, 0), "{refused:?}");
-    let meant = world.offboard(&["resume", "--yes", "--expect", "2"]);
-    assert_eq!((meant.code, world.posts().len()), (0, 2), "{meant:?}");
+    let resumed = world.offboard(&["resume", "--yes", "--expect", "2"]);
+    assert_eq!((resumed.code, world.posts().len()), (0, 2), "{resumed:?}");
 }
 
-/// The lists that showed nothing may be as old as the quota's window.
+/// The lists without the action may be as old as the quota's window.
 #[test]
-fn what_is_sent_again_is_looked_for_once_more_right_before() {
+fn a_resend_queries_the_list_once_more_right_before() {
     let faults = [
         "offboard:1:drop-after-commit",
         "offboard:1:visible-after=4s",
@@ -159,7 +161,7 @@ fn what_is_sent_again_is_looked_for_once_more_right_before() {
     let id = world.online()[0].machine.id.clone();
     let first = world.run(&[&id, "--grace", "0s", "--quota", "2/8s"]);
     assert_eq!(first.row()["state"], "unknown", "{first:?}");
-    // Another call takes the quota's last place for a while.
+    // Another run uses the rest of the quota.
     let other = world.online()[1].machine.id.clone();
     world.run(&[&other, "--quota", "2/8s"]);
     let args = [
@@ -182,9 +184,9 @@ fn what_is_sent_again_is_looked_for_once_more_right_before() {
     assert_eq!(of_it.count(), 1, "{offboardings:?}");
 }
 
-/// More than are in doubt at once.
+/// More orders than are reconciled at once.
 #[test]
-fn whatever_is_left_in_doubt_is_asked_about_once() {
+fn each_unknown_order_is_queried_once() {
     const COUNT: usize = 2100;
     let world = faulty(&["offboard:1:status=403"], |config| {
         config.machines = 3000;
@@ -201,26 +203,26 @@ fn whatever_is_left_in_doubt_is_asked_about_once() {
     world.offboard(&[&run[..], &["--comment", "x"], &fast].concat());
     assert_eq!(world.posts().len(), 1);
 
-    // As if the rest had been on their way when a process died.
+    // As if the other requests had been in flight when a process died.
     let sent = "UPDATE orders SET state = 'unknown', known = '[]' WHERE state = 'planned'";
     change(&world, sent);
     let resumed = world.offboard(&[&["resume", "--yes", "--grace", "0s"][..], &fast].concat());
     assert_eq!(resumed.code, 4, "{resumed:?}");
-    let asked: Vec<String> = world
+    let requests: Vec<String> = world
         .requests()
         .iter()
         .map(|request| request["path"].as_str().unwrap().to_owned())
         .filter(|path| path.contains("/machineactions?"))
         .collect();
-    let asked = asked.join("\n");
-    // The first one was refused; all that are sent are asked about before.
+    let requests = requests.join("\n");
+    // The first order was refused. All that are sent are queried before.
     let missing: Vec<usize> = (20..COUNT)
-        .filter(|at| asked.matches(ids[*at].as_str()).count() != 1)
+        .filter(|at| requests.matches(ids[*at].as_str()).count() != 1)
         .collect();
     assert!(missing.is_empty(), "{missing:?} {resumed:?}");
 }
 
-/// Version 0.1.0 put comments of several lines on record.
+/// Version 0.1.0 recorded comments of several lines.
 #[test]
 fn an_old_comment_of_several_lines_stays_readable_and_is_not_sent() {
     let world = faulty(&["machine:1-4:status=503"], |_| {});

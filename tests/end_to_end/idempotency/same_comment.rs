@@ -1,5 +1,5 @@
-//! What the service has already, word for word, is not sent again, whatever this
-//! ledger knows of it.
+//! An offboarding that the service has with the same comment is not sent again, whatever
+//! this ledger has recorded.
 
 use std::{fs, time::Duration};
 
@@ -10,13 +10,13 @@ use crate::support::{Outcome, World};
 fn world(action_time: Duration) -> World {
     World::with(|config: &mut Config| {
         config.action_time = action_time;
-        // The first look at the machine fails, so that its order waits for a resume.
+        // The first read of the machine fails, so that its order waits for a resume.
         config.faults = FaultPlan::parse(["machine:1-4:status=503"]).unwrap();
     })
 }
 
-/// Orders it as somebody does who knows nothing of this ledger.
-fn elsewhere(world: &World, id: &str, comment: &str, more: &[&str]) -> Outcome {
+/// Runs the command with another, empty ledger.
+fn with_other_ledger(world: &World, id: &str, comment: &str, more: &[&str]) -> Outcome {
     let ledger = tempfile::tempdir().unwrap();
     let args = ["run", id, "--comment", comment, "--yes", "-o", "json"];
     let mut command = world.command(&[&args[..], more].concat());
@@ -26,8 +26,8 @@ fn elsewhere(world: &World, id: &str, comment: &str, more: &[&str]) -> Outcome {
 
 const LONG: Duration = Duration::from_secs(3600);
 
-/// SQLite ends a log that was not written into the database yet at the first page
-/// that is damaged, and says nothing of those after it.
+/// SQLite reads a log only up to its first damaged page, and does not report the pages
+/// after it.
 #[test]
 fn a_ledger_that_lost_its_last_commits_sends_nothing_twice() {
     for (action_time, state) in [(LONG, "accepted"), (Duration::ZERO, "skipped")] {
@@ -49,49 +49,53 @@ fn a_ledger_that_lost_its_last_commits_sends_nothing_twice() {
         let row = again.row();
         assert_eq!(world.posts().len(), 1, "{again:?}");
         assert_eq!(row["state"], state, "{again:?}");
-        let told = row.to_string();
-        assert!(told.contains(sent["action"]["id"].as_str().unwrap()));
+        let text = row.to_string();
+        assert!(text.contains(sent["action"]["id"].as_str().unwrap()));
     }
 }
 
 const COMMENT: &str = "Retired, INC-1";
 
 #[test]
-fn another_ledger_takes_on_what_has_the_same_comment_and_nothing_else() {
+fn another_ledger_adopts_only_an_action_with_the_same_comment() {
     let world = World::with(|config: &mut Config| config.action_time = LONG);
     let id = world.online()[0].machine.id.clone();
     let first = world.run(&[&id]).row();
-    let same = elsewhere(&world, &id, COMMENT, &[]).row();
+    let same = with_other_ledger(&world, &id, COMMENT, &[]).row();
     assert_eq!(same["state"], "accepted");
     assert_eq!(same["action"]["id"], first["action"]["id"]);
     let note = same["note"].as_str().unwrap();
     assert!(note.contains("was under way already"), "{note}");
     assert_eq!(world.posts().len(), 1);
-    // Who says so, and who says something else, is heard by the service.
-    elsewhere(&world, &id, COMMENT, &["--again"]);
+    // With `--again`, or with another comment, it is sent.
+    with_other_ledger(&world, &id, COMMENT, &["--again"]);
     assert_eq!(world.posts().len(), 2);
-    elsewhere(&world, &id, "Stolen", &[]);
+    with_other_ledger(&world, &id, "Stolen", &[]);
     assert_eq!(world.posts().len(), 3);
 }
 
 #[test]
-fn what_was_carried_out_with_the_same_comment_is_done_again_by_request_alone() {
+fn what_was_carried_out_with_the_same_comment_is_repeated_only_with_again() {
     let world = World::with(|config: &mut Config| config.action_time = Duration::ZERO);
     let id = world.online()[0].machine.id.clone();
     world.run(&[&id]);
-    // A dry run says so before.
-    for (more, warned) in [(&[][..], true), (&["--again"], false)] {
-        let dry = elsewhere(&world, &id, COMMENT, &[&["--dry-run"], more].concat()).row();
+    // A dry run warns of it.
+    for (more, is_warned) in [(&[][..], true), (&["--again"], false)] {
+        let dry = with_other_ledger(&world, &id, COMMENT, &[&["--dry-run"], more].concat()).row();
         let warning = dry["warnings"].to_string();
-        assert_eq!(warning.contains("with the same comment"), warned, "{dry}");
-        assert_eq!(warning.contains("would be skipped"), warned, "{dry}");
+        assert_eq!(
+            warning.contains("with the same comment"),
+            is_warned,
+            "{dry}"
+        );
+        assert_eq!(warning.contains("would be skipped"), is_warned, "{dry}");
     }
-    let same = elsewhere(&world, &id, COMMENT, &[]);
+    let same = with_other_ledger(&world, &id, COMMENT, &[]);
     let row = same.row();
     assert_eq!(row["state"], "skipped", "{same:?}");
     assert_eq!(row["error"]["kind"], "already-offboarded");
     assert_eq!((same.code, world.posts().len()), (0, 1), "{same:?}");
-    elsewhere(&world, &id, COMMENT, &["--again"]);
+    with_other_ledger(&world, &id, COMMENT, &["--again"]);
     assert_eq!(world.posts().len(), 2);
 }
 
@@ -104,6 +108,6 @@ fn what_failed_before_is_sent() {
     });
     let id = world.online()[0].machine.id.clone();
     world.run(&[&id, "--wait"]);
-    let second = elsewhere(&world, &id, COMMENT, &["--wait"]);
+    let second = with_other_ledger(&world, &id, COMMENT, &["--wait"]);
     assert_eq!(second.row()["state"], "succeeded", "{second:?}");
 }

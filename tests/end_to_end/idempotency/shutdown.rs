@@ -1,6 +1,5 @@
-//! Runs that are stopped at a moment that matters: by a signal, or because the
-//! ledger under them is not theirs any more. What is in flight is finished, and
-//! nothing follows it.
+//! Runs that stop: at a signal, or because their ledger was moved, deleted or replaced.
+//! Requests in flight are finished, and no other follows.
 
 use std::{fs, process::Child, time::Duration};
 
@@ -15,19 +14,21 @@ fn faulty(faults: &[&str]) -> World {
     })
 }
 
-/// Lists of actions that the service was asked for.
+/// The number of queries for actions.
 fn lists(world: &World) -> usize {
-    let asked = world.requests();
+    let requests = world.requests();
     let is_list = |path: &str| path.starts_with("/api/machineactions");
-    let paths = asked.iter().filter_map(|request| request["path"].as_str());
+    let paths = requests
+        .iter()
+        .filter_map(|request| request["path"].as_str());
     paths.filter(|path| is_list(path)).count()
 }
 
-/// By the user's own word it would be sent again: after the grace time, two lists,
-/// and one more. A signal before that is the last word.
+/// The user chose to resend it: that happens after the grace time, two lists, and one
+/// more. A signal before prevents it.
 #[test]
-fn who_stops_before_what_is_unknown_is_sent_again_sends_nothing() {
-    // The lists: two of the run; two of the doubt; one right before it leaves.
+fn a_stop_before_a_resend_sends_nothing() {
+    // The lists: two of the run, two of the reconciliation, one right before the resend.
     for (moment, grace, late) in [
         ("within the grace time", "20s", "machineactions:3:delay=1ms"),
         ("with the first list", "0s", "machineactions:3:delay=2s"),
@@ -44,12 +45,12 @@ fn who_stops_before_what_is_unknown_is_sent_again_sends_nothing() {
         let grace = ["--grace", grace];
         let mut child = world.command(&[&resume[..], &grace].concat()).spawn();
         let child = child.as_mut().unwrap();
-        let wanted: usize = late[15..16].parse().unwrap();
-        until_running(child, moment, || lists(&world) == wanted);
+        let expected: usize = late[15..16].parse().unwrap();
+        until_running(child, moment, || lists(&world) == expected);
         signal(child, "INT");
         let outcome = ended(child);
         assert_eq!(outcome.code, 130, "{moment}: {outcome:?}");
-        assert_eq!(lists(&world), wanted, "{moment}: {outcome:?}");
+        assert_eq!(lists(&world), expected, "{moment}: {outcome:?}");
         assert_eq!(world.posts().len(), 1, "{moment}: {outcome:?}");
         let row = outcome.row();
         assert_eq!(row["state"], "unknown", "{moment}: {outcome:?}");
@@ -63,7 +64,7 @@ fn who_stops_before_what_is_unknown_is_sent_again_sends_nothing() {
         }
         assert_eq!(world.recorded()[0]["state"], "unknown", "{moment}");
 
-        // The word is given anew.
+        // The user has to choose it again.
         let more = ["resume", "--yes", "--grace", "0s", "-o", "json"];
         let without = world.offboard(&more);
         assert_eq!(without.row()["state"], "unknown", "{moment}: {without:?}");
@@ -73,7 +74,7 @@ fn who_stops_before_what_is_unknown_is_sent_again_sends_nothing() {
     }
 }
 
-/// What a command left behind that was begun with pipes.
+/// The outcome of a command that was started with pipes.
 fn ended(child: &mut Child) -> Outcome {
     use std::io::Read as _;
     let (mut stdout, mut stderr) = (String::new(), String::new());
@@ -89,7 +90,7 @@ fn ended(child: &mut Child) -> Outcome {
     }
 }
 
-/// Also where the terminal is gone that it was begun at.
+/// Also if the terminal is closed at which it was started (HUP).
 #[test]
 fn one_signal_finishes_what_is_in_flight_and_no_more() {
     for name in ["INT", "TERM", "HUP"] {
@@ -119,7 +120,7 @@ fn one_signal_finishes_what_is_in_flight_and_no_more() {
 /// As `nohup`, or a shell in the background, starts a command.
 #[test]
 fn a_signal_that_the_caller_had_ignored_stays_ignored() {
-    for (ignored, heard) in [
+    for (ignored, caught) in [
         (&["HUP"][..], "TERM"),
         (&["INT"], "HUP"),
         (&["HUP", "INT"], "TERM"),
@@ -141,20 +142,20 @@ fn a_signal_that_the_caller_had_ignored_stays_ignored() {
         let run = world.command(&[&run[..], &ids].concat());
         let before = format!("trap '' {}", ignored.join(" "));
         let mut child = after(&before, &run).spawn().unwrap();
-        until_running(&mut child, heard, || world.posts().len() == 1);
+        until_running(&mut child, caught, || world.posts().len() == 1);
         for name in ignored {
             signal(&child, name);
         }
-        // It goes on with the next one, and stops there.
-        until_running(&mut child, heard, || world.posts().len() == 2);
-        signal(&child, heard);
+        // It continues with the next order, and stops there.
+        until_running(&mut child, caught, || world.posts().len() == 2);
+        signal(&child, caught);
         let outcome = ended(&mut child);
         assert_eq!(outcome.code, 130, "{ignored:?}: {outcome:?}");
         let rows = outcome.rows();
         let states: Vec<&str> = rows.iter().map(|r| r["state"].as_str().unwrap()).collect();
         assert_eq!(states, ["accepted", "accepted", "not-sent"], "{ignored:?}");
-        let said = outcome.stderr.matches("Stopping:").count();
-        assert_eq!(said, 1, "{ignored:?}: {outcome:?}");
+        let messages = outcome.stderr.matches("Stopping:").count();
+        assert_eq!(messages, 1, "{ignored:?}: {outcome:?}");
     }
 }
 
@@ -170,7 +171,7 @@ fn a_log_that_another_program_damages_destroys_no_finished_order() {
             std::os::unix::fs::FileExt::write_all_at(log, &zeros, 0).unwrap();
         }),
     ];
-    for (told, damage) in damages {
+    for (context, damage) in damages {
         for is_killed in [false, true] {
             let world = faulty(&["offboard:3:delay=2s"]);
             let ids = world.online_ids(5);
@@ -180,7 +181,7 @@ fn a_log_that_another_program_damages_destroys_no_finished_order() {
             let run = ["run", "--comment", "x", "--yes", "-o", "json"];
             let rest: Vec<&str> = ids[2..].iter().map(String::as_str).collect();
             let mut child = world.command(&[&run[..], &rest].concat()).spawn().unwrap();
-            until_running(&mut child, told, || world.posts().len() == 3);
+            until_running(&mut child, context, || world.posts().len() == 3);
             let mut options = fs::OpenOptions::new();
             let log = options.write(true).open(world.path("ledger.db-wal"));
             let log = log.unwrap();
@@ -189,90 +190,90 @@ fn a_log_that_another_program_damages_destroys_no_finished_order() {
                 child.kill().unwrap();
             }
             let outcome = ended(&mut child);
-            assert_eq!(world.posts().len(), 3, "{told}: {outcome:?}");
+            assert_eq!(world.posts().len(), 3, "{context}: {outcome:?}");
             if !is_killed {
-                assert!([4, 5].contains(&outcome.code), "{told}: {outcome:?}");
+                assert!([4, 5].contains(&outcome.code), "{context}: {outcome:?}");
                 let advice = "has lost its newest entries";
-                assert!(outcome.stderr.contains(advice), "{told}: {outcome:?}");
+                assert!(outcome.stderr.contains(advice), "{context}: {outcome:?}");
             }
-            // What was finished before is there, and the ledger works.
+            // The finished orders are recorded, and the ledger can be used.
             let runs = world.offboard(&["runs", "-o", "json"]);
-            assert_eq!(runs.code, 0, "{told}: {runs:?}");
+            assert_eq!(runs.code, 0, "{context}: {runs:?}");
             let recorded = world.recorded();
             for id in &ids[..2] {
                 let done = recorded.iter().find(|order| order["machineId"] == **id);
-                assert!(done.is_some(), "{told}: {recorded:?}");
+                assert!(done.is_some(), "{context}: {recorded:?}");
             }
             let resumed = world.offboard(&["resume", "--yes", "--grace", "0s", "-o", "json"]);
-            assert!(resumed.code != 2, "{told}: {resumed:?}");
+            assert!(resumed.code != 2, "{context}: {resumed:?}");
             let again = world.run(&[&ids[0]]);
             assert_eq!(again.row()["error"]["kind"], "still-pending", "{again:?}");
-            // Nor is what was lost sent again.
+            // Nor is an order sent twice whose record was lost.
             world.run(&[&ids[2]]);
-            assert!(world.offboardings().len() <= 5, "{told}");
+            assert!(world.offboardings().len() <= 5, "{context}");
         }
     }
 }
 
-/// What is written to a file that nobody finds any more is not on record.
+/// A write to a file that was moved or deleted is not a record.
 #[test]
 fn a_run_whose_ledger_is_gone_or_replaced_ends_before_its_next_request() {
     // Another ledger, with a run of its own.
     let other = World::new();
     other.run(&[&other.online_ids(4)[3]]);
     let others = fs::read(other.path("ledger.db")).unwrap();
-    // While its first request is out, and while what is known before is read.
+    // During its first request, and during the list of earlier actions.
     for (late, posts) in [("offboard:1:delay=2s", 1), ("machineactions:1:delay=2s", 0)] {
         for place in ["deleted", "replaced", "moved"] {
-            let told = format!("{place}, {late}");
+            let context = format!("{place}, {late}");
             let world = faulty(&[late]);
             let ids = world.online_ids(3);
             let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-            let (ledger, elsewhere) = (world.path("ledger.db"), world.path("elsewhere.db"));
+            let (ledger, moved) = (world.path("ledger.db"), world.path("elsewhere.db"));
             let run = ["run", "--comment", "x", "--yes", "-o", "json"];
             let mut child = world.command(&[&run[..], &ids].concat()).spawn().unwrap();
-            until_running(&mut child, &told, || match posts {
+            until_running(&mut child, &context, || match posts {
                 0 => lists(&world) == 1,
                 _ => world.posts().len() == 1,
             });
-            fs::rename(&ledger, &elsewhere).unwrap();
+            fs::rename(&ledger, &moved).unwrap();
             match place {
-                "deleted" => fs::remove_file(&elsewhere).unwrap(),
+                "deleted" => fs::remove_file(&moved).unwrap(),
                 "replaced" => fs::write(&ledger, &others).unwrap(),
                 _ => {}
             }
-            let asked = world.requests().len();
+            let requests = world.requests().len();
             let outcome = ended(&mut child);
-            assert_eq!(outcome.code, 5, "{told}: {outcome:?}");
-            assert_eq!(world.requests().len(), asked, "{told}: {outcome:?}");
-            assert_eq!(world.posts().len(), posts, "{told}: {outcome:?}");
+            assert_eq!(outcome.code, 5, "{context}: {outcome:?}");
+            assert_eq!(world.requests().len(), requests, "{context}: {outcome:?}");
+            assert_eq!(world.posts().len(), posts, "{context}: {outcome:?}");
             let advice = "was moved, deleted or replaced while it was in use, or a file beside it was: \
                           nothing more is sent; put it back, and resume";
-            assert!(outcome.stderr.contains(advice), "{told}: {outcome:?}");
+            assert!(outcome.stderr.contains(advice), "{context}: {outcome:?}");
             let rows = outcome.rows();
             for (row, at) in rows.iter().zip(0..) {
                 if at < posts {
-                    // It was done, and who asks is told so.
-                    assert_eq!(row["state"], "accepted", "{told}: {row}");
+                    // It was sent and accepted, and that is reported.
+                    assert_eq!(row["state"], "accepted", "{context}: {row}");
                     let lost = outcome
                         .stderr
                         .contains("is accepted, and that is not on record");
-                    assert!(lost, "{told}: {outcome:?}");
+                    assert!(lost, "{context}: {outcome:?}");
                     continue;
                 }
-                assert_eq!(row["state"], "not-sent", "{told}: {row}");
-                assert_eq!(row["error"]["kind"], "ledger", "{told}: {row}");
+                assert_eq!(row["state"], "not-sent", "{context}: {row}");
+                assert_eq!(row["error"]["kind"], "ledger", "{context}: {row}");
                 assert!(row["error"]["message"].as_str().unwrap().contains(advice));
             }
             match place {
-                "deleted" => assert!(!ledger.exists(), "{told}"),
-                "replaced" => assert_eq!(fs::read(&ledger).unwrap(), others, "{told}"),
+                "deleted" => assert!(!ledger.exists(), "{context}"),
+                "replaced" => assert_eq!(fs::read(&ledger).unwrap(), others, "{context}"),
                 _ => {
-                    fs::rename(&elsewhere, &ledger).unwrap();
+                    fs::rename(&moved, &ledger).unwrap();
                     let resumed = world.offboard(&["resume", "--yes", "-o", "json"]);
-                    assert_eq!(resumed.code, 0, "{told}: {resumed:?}");
-                    assert_eq!(world.posts().len(), 3, "{told}: {resumed:?}");
-                    assert_eq!(world.offboardings().len(), 3, "{told}");
+                    assert_eq!(resumed.code, 0, "{context}: {resumed:?}");
+                    assert_eq!(world.posts().len(), 3, "{context}: {resumed:?}");
+                    assert_eq!(world.offboardings().len(), 3, "{context}");
                 }
             }
         }

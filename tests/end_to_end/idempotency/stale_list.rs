@@ -1,5 +1,5 @@
-//! While a pause or the quota is waited out, others go on: what the service lists is
-//! read again right before a request leaves.
+//! Other processes continue while this one waits for a retry-after or the quota: the
+//! service's list is read again right before a request is sent.
 
 use std::{
     io::{BufRead, BufReader},
@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 
 use crate::support::{MACHINE, Outcome, Reply, Scripted, command, program};
 
-/// Longer than a list is fresh.
-const OLD: Duration = Duration::from_millis(5200);
+/// Longer than a list counts as fresh.
+const TOO_LATE: Duration = Duration::from_millis(5200);
 
 fn action(id: &str, machine: &str, status: &str) -> Value {
     json!({
@@ -28,7 +28,7 @@ fn action(id: &str, machine: &str, status: &str) -> Value {
     })
 }
 
-fn pause(seconds: &str) -> Reply {
+fn throttled(seconds: &str) -> Reply {
     Reply::with(429, &[("Retry-After", seconds)], "")
 }
 
@@ -40,12 +40,12 @@ fn list(actions: &[Value]) -> Reply {
     Reply::new(200, &json!({ "value": actions }).to_string())
 }
 
-/// The first request is put off; after it, another run has offboarded the machine.
+/// The first request is throttled. After it, another run offboards the machine.
 #[test]
 fn what_was_done_during_a_pause_is_not_done_again() {
     for (status, state) in [("Succeeded", "skipped"), ("InProgress", "accepted")] {
         let server = Scripted::new(move |request, posts| match posts {
-            0 if request.starts_with("POST ") => Some(pause("1")),
+            0 if request.starts_with("POST ") => Some(throttled("1")),
             0 => None,
             _ => is_list(request).then(|| list(&[action("a1", MACHINE, status)])),
         });
@@ -57,11 +57,11 @@ fn what_was_done_during_a_pause_is_not_done_again() {
     }
 }
 
-/// A list that cannot be read again does not let a request leave.
+/// If the list cannot be read again, nothing is sent.
 #[test]
 fn without_a_new_list_nothing_leaves() {
     let server = Scripted::new(|request, posts| match posts {
-        0 if request.starts_with("POST ") => Some(pause("1")),
+        0 if request.starts_with("POST ") => Some(throttled("1")),
         0 => None,
         _ => is_list(request).then(|| Reply::error(503, "ServiceUnavailable", "busy")),
     });
@@ -70,12 +70,12 @@ fn without_a_new_list_nothing_leaves() {
     assert_eq!(outcome.row()["state"], "not-sent", "{outcome:?}");
 }
 
-/// What another run did before the request is not taken for this request's.
+/// An action of another run before the request is not adopted as this request's.
 #[test]
 fn what_came_before_the_request_is_not_adopted_after_it() {
     let server = Scripted::new(
         |request, posts| match (posts, request.starts_with("POST ")) {
-            (0, true) => Some(pause("1")),
+            (0, true) => Some(throttled("1")),
             (0, false) => None,
             (_, true) => Some(Reply::raw(b"")),
             // Another run's, with the same comment.
@@ -87,7 +87,7 @@ fn what_came_before_the_request_is_not_adopted_after_it() {
     assert_eq!(outcome.row()["state"], "unknown", "{outcome:?}");
 }
 
-/// A new token may take its time, and its place in the quota, too.
+/// A new token may take long, and so may its place in the quota.
 #[test]
 fn a_token_that_is_renewed_gets_a_new_list() {
     let token: Arc<OnceLock<std::path::PathBuf>> = Arc::default();
@@ -143,11 +143,11 @@ fn states(rows: &[Value]) -> Vec<&str> {
     rows.iter().map(|r| r["state"].as_str().unwrap()).collect()
 }
 
-/// Those that were not sent yet have waited for the pause, too: the list that they
+/// The orders that were not sent yet waited for the retry-after, too: the list that they
 /// share is older than a few seconds.
 #[test]
 fn an_old_list_is_read_again_for_those_that_waited() {
-    let server = fleet(Some(pause("6")), 1);
+    let server = fleet(Some(throttled("6")), 1);
     let outcome = server.run(&[&OTHERS[..], &["--quota", "none"]].concat());
     let rows = outcome.rows();
     let expected = ["accepted", "skipped", "skipped", "skipped"];
@@ -155,7 +155,7 @@ fn an_old_list_is_read_again_for_those_that_waited() {
     assert_eq!(server.posts(), 2, "{outcome:?}");
 }
 
-/// Waiting for the quota is waiting, too.
+/// The list is also stale after a wait for the quota.
 #[test]
 fn what_was_done_while_the_quota_was_used_up_is_not_done_again() {
     let server = fleet(None, 2);
@@ -166,11 +166,11 @@ fn what_was_done_while_the_quota_was_used_up_is_not_done_again() {
     assert_eq!(server.posts(), 2, "{outcome:?}");
 }
 
-/// A machine that was offboarded elsewhere gets no tag of a run that leaves it out.
+/// A machine that another run offboarded is not tagged by the run that skips it.
 #[test]
 fn what_was_done_during_a_pause_is_not_tagged() {
     // The first machine's tag, and its request.
-    let server = fleet(Some(pause("6")), 2);
+    let server = fleet(Some(throttled("6")), 2);
     let outcome = server.run(&[&OTHERS[..], &["--quota", "none", "--tag", "old"]].concat());
     let rows = outcome.rows();
     let expected = ["accepted", "skipped", "skipped", "skipped"];
@@ -180,8 +180,8 @@ fn what_was_done_during_a_pause_is_not_tagged() {
     assert_eq!((tags, server.posts()), (1, 3), "{seen:?} {outcome:?}");
 }
 
-/// A list is as old as the question: what happened while the service took its time to
-/// answer is not in it.
+/// The age of a list counts from its request: what happens before a slow answer may be
+/// missing.
 #[test]
 fn a_list_that_comes_late_is_read_again() {
     let lists = AtomicUsize::new(0);
@@ -190,7 +190,7 @@ fn a_list_that_comes_late_is_read_again() {
             return None;
         }
         if lists.fetch_add(1, Ordering::SeqCst) == 0 {
-            std::thread::sleep(OLD);
+            std::thread::sleep(TOO_LATE);
             return None;
         }
         Some(list(&[action("a1", MACHINE, "Succeeded")]))
@@ -200,12 +200,12 @@ fn a_list_that_comes_late_is_read_again() {
     assert_eq!(outcome.row()["state"], "skipped", "{outcome:?}");
 }
 
-/// A list that is never fresh does not let a request leave, and the run ends.
+/// If no list is fresh, nothing is sent, and the run ends.
 #[test]
 fn lists_that_always_come_late_let_nothing_leave() {
     let server = Scripted::new(|request, _| {
         if is_list(request) {
-            std::thread::sleep(OLD);
+            std::thread::sleep(TOO_LATE);
         }
         None
     });
@@ -223,7 +223,7 @@ fn lists_that_always_come_late_let_nothing_leave() {
     assert_eq!(show.row()["state"], "not-sent", "{show:?}");
 }
 
-/// Another process locks the ledger after the list, before the request is on record.
+/// Another process locks the ledger after the list, before the request is recorded.
 #[test]
 fn what_was_done_while_the_ledger_was_locked_is_not_done_again() {
     let ledger: Arc<OnceLock<std::path::PathBuf>> = Arc::default();
@@ -234,8 +234,8 @@ fn what_was_done_while_the_ledger_was_locked_is_not_done_again() {
             return None;
         }
         match lists.fetch_add(1, Ordering::SeqCst) {
-            // Before the first one and the second one, nothing has to be recorded.
-            0 => std::thread::sleep(OLD),
+            // Nothing has to be recorded before the first and the second list.
+            0 => std::thread::sleep(TOO_LATE),
             1 => lock(path.get().unwrap()),
             _ => return Some(list(&[action("a1", MACHINE, "Succeeded")])),
         }
@@ -247,7 +247,7 @@ fn what_was_done_while_the_ledger_was_locked_is_not_done_again() {
     assert_eq!(outcome.row()["state"], "skipped", "{outcome:?}");
 }
 
-/// A sign-in between the list and the request takes longer than a list is fresh.
+/// A sign-in between the list and the request takes longer than a list counts as fresh.
 #[cfg(unix)]
 #[test]
 fn what_was_done_during_a_slow_sign_in_is_not_done_again() {
@@ -261,7 +261,7 @@ fn what_was_done_during_a_slow_sign_in_is_not_done_again() {
         if lists.fetch_add(1, Ordering::SeqCst) > 0 {
             return Some(list(&[action("a1", MACHINE, "Succeeded")]));
         }
-        // From now on, a token is long in coming. The one that there is ends meanwhile.
+        // From now on, a sign-in is slow. The present token expires meanwhile.
         std::fs::write(is_listed.get().unwrap(), "").unwrap();
         std::thread::sleep(Duration::from_millis(1500));
         None
@@ -304,7 +304,7 @@ fn what_was_done_during_a_slow_sign_in_is_not_done_again() {
     );
 }
 
-/// Locks the ledger until what was listed now is old.
+/// Locks the ledger until the present list is stale.
 fn lock(ledger: &std::path::Path) {
     const SCRIPT: &str = "import sqlite3, sys, time\n\
         c = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=60)\n\
@@ -318,10 +318,10 @@ fn lock(ledger: &std::path::Path) {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut said = String::new();
+    let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap())
-        .read_line(&mut said)
+        .read_line(&mut line)
         .unwrap();
-    assert_eq!(said, "locked\n");
+    assert_eq!(line, "locked\n");
     std::thread::spawn(move || child.wait());
 }

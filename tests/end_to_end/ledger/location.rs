@@ -1,4 +1,4 @@
-//! Where a ledger may be: if two paths lead to it, each with a log and locks of its own,
+//! Where a ledger may be: if two paths lead to it, each with its own log and locks,
 //! everything would be sent twice.
 
 use std::fs;
@@ -11,8 +11,8 @@ use crate::support::program;
 use crate::support::started_by;
 use crate::support::{Outcome, World};
 
-/// Nothing was sent, and the row says why.
-fn refused(world: &World, outcome: &Outcome, reason: &str) {
+/// Nothing was sent, and the row has the reason.
+fn assert_refused(world: &World, outcome: &Outcome, reason: &str) {
     let row = outcome.row();
     assert_eq!(
         (outcome.code, row["state"].as_str()),
@@ -36,21 +36,21 @@ fn a_file_with_two_names_is_used_by_neither() {
     for ledger in [&first, &other] {
         let ledger = ledger.to_str().unwrap();
         let reason = "has more than one name (hard links)";
-        refused(&world, &world.run(&[&id, "--ledger", ledger]), reason);
-        // Nor is it shown: its newest commits would be missing.
+        assert_refused(&world, &world.run(&[&id, "--ledger", ledger]), reason);
+        // Nor can it be read: its newest commits would be missing.
         let shown = world.offboard(&["runs", "--ledger", ledger]);
         assert_eq!(shown.code, 2, "{shown:?}");
         assert!(shown.stderr.contains(reason), "{shown:?}");
         let checked = world.offboard(&["check", "--ledger", ledger]);
         assert!(checked.stdout.contains(reason), "{checked:?}");
     }
-    // Neither made a log there.
+    // Neither created a log.
     assert!(!world.path("ledger.db-wal").exists());
     fs::remove_file(&other).unwrap();
     assert_eq!(world.run(&[&id]).code, 0);
 }
 
-/// By whichever link it is named, the log and the locks are beside the file.
+/// Whichever link is used, the log and the locks are beside the file.
 #[cfg(unix)]
 #[test]
 fn a_symbolic_link_to_it_is_the_same_ledger() {
@@ -83,7 +83,7 @@ fn a_special_file_is_not_a_ledger_and_is_not_waited_for() {
     for ledger in [pipe.as_path(), Path::new("/dev/null")] {
         let ledger = ledger.to_str().unwrap();
         let reason = "is not a regular file";
-        refused(&world, &world.run(&[&id, "--ledger", ledger]), reason);
+        assert_refused(&world, &world.run(&[&id, "--ledger", ledger]), reason);
         let shown = world.offboard(&["runs", "--ledger", ledger]);
         assert!(shown.stderr.contains(reason), "{shown:?}");
     }
@@ -94,7 +94,7 @@ fn a_special_file_is_not_a_ledger_and_is_not_waited_for() {
 /// mounts is read is tested beside the code.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_mounted_folder_is_the_same_ledger_and_a_mounted_file_is_none() {
+fn a_mounted_folder_is_the_same_ledger_and_a_mounted_file_is_refused() {
     let ways: [&[&str]; 2] = [&["-m"], &["-rm"]];
     let may = |way: &&[&str]| {
         let tried = program("unshare").args(*way).arg("true").output();
@@ -122,7 +122,7 @@ fn a_mounted_folder_is_the_same_ledger_and_a_mounted_file_is_none() {
     let run = ["run", &id, "--comment", "x", "--yes", "-o", "json"];
     let reason = "is mounted as a single file";
     let file = ("one/ledger.db", "two/ledger.db");
-    refused(&world, &mounted(file.0, file.1, &run), reason);
+    assert_refused(&world, &mounted(file.0, file.1, &run), reason);
     let shown = mounted(file.0, file.1, &["runs"]);
     assert!(shown.stderr.contains(reason), "{shown:?}");
 

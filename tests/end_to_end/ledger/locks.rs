@@ -12,7 +12,7 @@ use offboard_simulator::{Config, FaultPlan};
 
 use crate::support::{Outcome, World, program, signal, started_by, until, until_running};
 
-/// Another process that has the ledger open, and does one thing for each line.
+/// Another process that has the ledger open, and executes one statement for each line.
 struct Other {
     child: Child,
     to: ChildStdin,
@@ -65,16 +65,21 @@ impl Drop for Other {
 }
 
 /// Reads what a command prints to its pipes, until a line contains these words.
-fn until_said(child: &mut Child, words: &str) -> String {
+fn read_until(child: &mut Child, words: &str) -> String {
     let stderr = child.stderr.as_mut().unwrap();
-    let mut said = Vec::new();
+    let mut output = Vec::new();
     let mut byte = [0];
-    while !String::from_utf8_lossy(&said).contains(words) || !said.ends_with(b"\n") {
+    while !String::from_utf8_lossy(&output).contains(words) || !output.ends_with(b"\n") {
         let read = stderr.read(&mut byte).unwrap();
-        assert_eq!(read, 1, "it ended: {}", String::from_utf8_lossy(&said));
-        said.extend(byte);
+        assert_eq!(
+            read,
+            1,
+            "the command ended: {}",
+            String::from_utf8_lossy(&output)
+        );
+        output.extend(byte);
     }
-    String::from_utf8(said).unwrap()
+    String::from_utf8(output).unwrap()
 }
 
 fn world() -> World {
@@ -97,7 +102,7 @@ const RUN: [&str; 8] = [
 ];
 
 #[test]
-fn who_finds_it_locked_waits_says_for_whom_and_goes_on() {
+fn a_run_waits_for_a_locked_ledger_reports_the_holder_and_continues() {
     let world = world();
     let ids = world.online_ids(3);
     world.run(&[&ids[0]]);
@@ -106,10 +111,10 @@ fn who_finds_it_locked_waits_says_for_whom_and_goes_on() {
     signal(&other.child, "STOP");
     let mut child = world.command(&[&RUN[..], &[&ids[1], &ids[2]]].concat());
     let mut child = child.spawn().unwrap();
-    let said = until_said(&mut child, "The ledger has been locked for ");
+    let output = read_until(&mut child, "The ledger has been locked for ");
     if cfg!(target_os = "linux") {
         let holder = format!("by process {}, which is stopped;", other.child.id());
-        assert!(said.contains(&holder), "{said}");
+        assert!(output.contains(&holder), "{output}");
     }
     assert_eq!(world.posts().len(), 1);
     // Commands that only read do not wait.
@@ -128,7 +133,7 @@ fn who_finds_it_locked_waits_says_for_whom_and_goes_on() {
 
 /// Nothing is sent, nothing is lost, and no process waits any longer.
 #[test]
-fn who_waits_for_it_can_be_stopped() {
+fn a_run_that_waits_for_the_ledger_can_be_stopped() {
     let world = world();
     let ids = world.online_ids(3);
     world.run(&[&ids[0]]);
@@ -136,7 +141,7 @@ fn who_waits_for_it_can_be_stopped() {
     assert_eq!(other.execute("BEGIN IMMEDIATE"), "done");
     let mut child = world.command(&[&RUN[..], &[&ids[1], &ids[2]]].concat());
     let mut child = child.spawn().unwrap();
-    until_said(&mut child, "The ledger has been locked for ");
+    read_until(&mut child, "The ledger has been locked for ");
     signal(&child, "INT");
     // The lock is held until it has ended.
     let outcome = Outcome::from(child.wait_with_output().unwrap());
@@ -151,7 +156,7 @@ fn who_waits_for_it_can_be_stopped() {
 /// The same if the answer to a request in flight cannot be recorded. The service is
 /// queried for it later.
 #[test]
-fn who_waits_with_an_answer_can_be_stopped_and_loses_nothing() {
+fn a_run_that_waits_with_an_answer_can_be_stopped_and_loses_nothing() {
     let world = World::with(|config: &mut Config| {
         config.action_time = Duration::from_secs(3600);
         config.faults = FaultPlan::parse(["offboard:2:delay=1s"]).unwrap();
@@ -189,7 +194,7 @@ fn a_process_that_is_stopped_from_the_terminal_holds_no_lock() {
     let more = ["--from", &list, "--expect", "120"];
     let mut other = Other::new(&world);
     let mut command = world.command(&[&RUN[..], &more].concat());
-    // What it prints does not fit into a pipe that nobody reads meanwhile.
+    // Its output does not fit into a pipe that is not read meanwhile.
     let printed = fs::File::create(world.path("printed")).unwrap();
     // Its parent is in another group, as a shell is.
     let mut child = command.process_group(0).stdout(printed).spawn().unwrap();

@@ -1,4 +1,4 @@
-//! The ledger: what it records, where it may be, and who may use it.
+//! The ledger: its records, its location, and its locks.
 
 mod location;
 #[cfg(unix)]

@@ -1,5 +1,5 @@
-//! The record on disk: each POST before it leaves and after its answer, never a
-//! token. What cannot be put on record is not sent.
+//! The record on disk: each POST before it is sent and after its answer, and never a
+//! token. A request that cannot be recorded is not sent.
 
 use std::fs;
 
@@ -41,7 +41,7 @@ fn each_post_is_on_record_with_its_grant_and_its_answer() {
         assert!(grant.contains(&format!("/api/machines/{id}/offboard, once")));
         let answer: Value = serde_json::from_str(requests[0]["answer"].as_str().unwrap()).unwrap();
         assert_eq!(answer["id"], order["action"]["id"]);
-        // So is the answer that said how it ended, and when that was read.
+        // So are the action's final status, and the time when it was read.
         assert_eq!(order["action"]["status"], "Succeeded");
         let last = order["moments"].as_array().unwrap().last().unwrap();
         assert_eq!(last["detail"], "Succeeded");
@@ -75,7 +75,7 @@ fn what_cannot_be_put_on_record_is_not_sent() {
     let id = world.online()[0].machine.id.clone();
     let folder = world.path("folder");
     fs::create_dir(&folder).unwrap();
-    // A dry run finds that out, too, before anybody is asked anything.
+    // A dry run reports it, too, before any request.
     for more in [&[][..], &["--dry-run"]] {
         let args = [&[id.as_str(), "--ledger", folder.to_str().unwrap()], more].concat();
         let outcome = world.run(&args);
@@ -224,7 +224,7 @@ fn a_request_id_gives_the_first_result_again_and_sends_nothing() {
     let second = world.run(&[&ids[0], "--request-id", "step-7"]);
     assert_eq!(first.row()["action"]["id"], second.row()["action"]["id"]);
     assert_eq!((second.code, world.posts().len()), (0, 1), "{second:?}");
-    // The same key for something else is a mistake.
+    // The same id for another order is an error.
     let other = world.run(&[&ids[1], "--request-id", "step-7"]);
     assert_eq!((other.code, world.posts().len()), (2, 1), "{other:?}");
 }
@@ -281,7 +281,7 @@ fn a_ledger_of_a_newer_version_is_not_touched() {
     assert!(shown.stderr.contains("help: Use that version"), "{shown:?}");
 }
 
-/// Another process creates it: step by step, and at any moment.
+/// Another process creates it: each step in turn, and then at any moment.
 #[test]
 fn a_ledger_that_is_being_created_has_no_runs_and_is_not_called_damaged() {
     let world = World::new();
@@ -337,7 +337,7 @@ fn a_ledger_that_is_being_created_has_no_runs_and_is_not_called_damaged() {
     }
 }
 
-/// SQLite ignores what follows the damage, without a word.
+/// SQLite silently ignores the part of the log after the damage.
 #[cfg(unix)]
 #[test]
 fn a_log_that_was_damaged_is_reported_and_left_as_it_is() {
@@ -361,7 +361,7 @@ fn a_log_that_was_damaged_is_reported_and_left_as_it_is() {
     let shown = world.offboard(&["show", "last", "-o", "json"]);
     assert_eq!(shown.row()["machineId"], ids[1].as_str(), "{shown:?}");
     assert!(!shown.stderr.contains(lost), "{shown:?}");
-    // In the head of the log, and in its first page.
+    // In the header of the log, and in its first page.
     for at in [3, 20, 32 + 24 + 100] {
         fs::write(&log, &whole).unwrap();
         let open = fs::OpenOptions::new().write(true).open(&log).unwrap();
@@ -388,8 +388,8 @@ fn a_log_that_was_damaged_is_reported_and_left_as_it_is() {
     }
 }
 
-/// Where nothing can be written, SQLite cannot make the lock that it reads with,
-/// and what stands beside a ledger's file is not read: its newest commits do.
+/// On a read-only file system, SQLite cannot create the lock file that it needs to read the
+/// log beside the ledger's file. The newest commits are in that log.
 #[cfg(unix)]
 #[test]
 fn a_copy_where_nothing_can_be_written_is_read_if_all_of_it_is_in_its_file() {
@@ -410,12 +410,12 @@ fn a_copy_where_nothing_can_be_written_is_read_if_all_of_it_is_in_its_file() {
         }
         folder.join("ledger.db").to_str().unwrap().to_owned()
     };
-    // SQLite follows no link here: not even root can make its lock then.
+    // SQLite does not follow a link here: not even root can create the lock file then.
     let seal = |ledger: &str| {
         std::os::unix::fs::symlink("nowhere", format!("{ledger}-shm")).unwrap();
     };
     let commands = [&["runs"][..], &["show", "last"], &["export", "last"]];
-    let look = |ledger: &str, command: &[&str]| {
+    let read_ledger = |ledger: &str, command: &[&str]| {
         let more = ["--ledger", ledger];
         world.offboard(&[command, &more].concat())
     };
@@ -425,13 +425,13 @@ fn a_copy_where_nothing_can_be_written_is_read_if_all_of_it_is_in_its_file() {
     let whole = copy("whole", &["ledger.db"]);
     seal(&whole);
     for command in commands {
-        let outcome = look(&whole, command);
+        let outcome = read_ledger(&whole, command);
         assert_eq!(outcome.code, 0, "{command:?}: {outcome:?}");
         assert!(outcome.stdout.contains("accepted"), "{outcome:?}");
     }
-    // An empty one beside it holds nothing.
+    // An empty log has no commits.
     fs::write(format!("{whole}-wal"), "").unwrap();
-    assert_eq!(look(&whole, &["runs"]).code, 0);
+    assert_eq!(read_ledger(&whole, &["runs"]).code, 0);
 
     let second = ["run", &ids[1], "--comment", "x", "--yes"];
     let mut child = world.command(&second).spawn().unwrap();
@@ -443,7 +443,7 @@ fn a_copy_where_nothing_can_be_written_is_read_if_all_of_it_is_in_its_file() {
     seal(&sealed);
     let before = fs::read(&sealed).unwrap();
     for command in commands {
-        let refused = look(&sealed, command);
+        let refused = read_ledger(&sealed, command);
         assert_eq!(refused.code, 2, "{command:?}: {refused:?}");
         assert_eq!(refused.stdout, "", "{command:?}");
         for advice in [
@@ -455,7 +455,7 @@ fn a_copy_where_nothing_can_be_written_is_read_if_all_of_it_is_in_its_file() {
     }
     assert_eq!(fs::read(&sealed).unwrap(), before);
     // The advice is right: the newest commits are there.
-    let shown = look(&open, &["show", "last", "-o", "json"]);
+    let shown = read_ledger(&open, &["show", "last", "-o", "json"]);
     assert_eq!(shown.row()["machineId"], ids[1].as_str(), "{shown:?}");
-    assert_eq!(look(&open, &["runs", "-o", "json"]).rows().len(), 2);
+    assert_eq!(read_ledger(&open, &["runs", "-o", "json"]).rows().len(), 2);
 }

@@ -1,6 +1,5 @@
-//! The audit on disk: a line for each request that the plugin asks for, before
-//! anything of it leaves, and one for its end; only ever appended to, never with
-//! the token; and nothing leaves without it.
+//! The audit on disk: one line for each request of the plugin before it is sent, and one
+//! for its end. Lines are only appended, never with the token. Nothing is sent without it.
 
 use std::{fs, io::Read, net::TcpListener};
 
@@ -26,7 +25,7 @@ fn audited(world: &World, args: &[&str]) -> (Outcome, String) {
 }
 
 #[test]
-fn each_request_has_a_line_that_says_what_became_of_it() {
+fn each_request_has_a_line_with_its_outcome() {
     let world = World::new();
     let id = world.online()[0].machine.id.clone();
     let (outcome, text) = audited(&world, &[&id]);
@@ -106,7 +105,7 @@ fn each_request_has_a_line_that_says_what_became_of_it() {
 }
 
 #[test]
-fn a_line_says_how_far_a_request_came() {
+fn a_line_shows_how_far_a_request_came() {
     let service = Scripted::posting(Reply::raw(b""));
     let file = service.path("audit.jsonl");
     service.run(&["--audit", file.to_str().unwrap()]);
@@ -156,7 +155,7 @@ fn runs_append() {
 }
 
 #[test]
-fn what_stood_there_before_is_left_as_it_is() {
+fn earlier_contents_are_kept() {
     let world = World::new();
     let (_, earlier) = audited(&world, &[&world.online()[0].machine.id, "--dry-run"]);
     let before = format!("{earlier}not JSON at all\n{{\"torn\":");
@@ -265,7 +264,7 @@ fn an_audit_that_cannot_be_opened_is_reported_before_anything_is_sent() {
 
 #[cfg(unix)]
 #[test]
-fn why_it_cannot_be_opened_is_said_once() {
+fn the_reason_of_a_failed_open_is_reported_once() {
     let world = World::new();
     let file = world.path("missing/audit.jsonl");
     let outcome = world.run(&[MACHINE, "--audit", file.to_str().unwrap()]);
@@ -273,16 +272,16 @@ fn why_it_cannot_be_opened_is_said_once() {
     assert_eq!(reasons, 1, "{outcome:?}");
 }
 
-/// Nothing left, not even the first request, and it is told.
+/// Nothing was sent, not even the first request, and that is reported.
 #[cfg(unix)]
-fn judge_stopped(world: &World, outcome: &Outcome) {
+fn assert_stopped(world: &World, outcome: &Outcome) {
     assert_ne!(outcome.code, 0, "{outcome:?}");
     assert!(outcome.stderr.contains("audit"), "{outcome:?}");
     assert!(world.requests().is_empty(), "{:?}", world.requests());
     assert!(world.offboardings().is_empty());
 }
 
-/// A process that is killed has told what it was about to send.
+/// The record of a process that is killed includes the request that it was about to send.
 #[test]
 fn a_line_is_on_the_disk_before_its_request_leaves() {
     let folder = tempfile::tempdir().unwrap();
@@ -309,19 +308,19 @@ fn a_line_is_on_the_disk_before_its_request_leaves() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_lets_nothing_out() {
+fn nothing_is_sent_if_the_disk_is_full() {
     let world = World::new();
     let outcome = world.run(&[&world.online()[0].machine.id, "--audit", "/dev/full"]);
-    judge_stopped(&world, &outcome);
+    assert_stopped(&world, &outcome);
 }
 
 #[cfg(unix)]
 #[test]
-fn an_audit_that_cannot_grow_lets_nothing_out() {
+fn nothing_is_sent_if_the_audit_cannot_grow() {
     use std::io::{Seek, SeekFrom, Write};
     let world = World::new();
     let file = world.path("audit.jsonl");
-    // Longer than any file may become below, but for this one nothing is.
+    // Longer than the limit below, which no other file reaches.
     let mut long = fs::File::create(&file).unwrap();
     let first = json!({"time": "", "pluginSha256": "", "call": "", "grant": "", "decision": ""});
     writeln!(long, "{first}").unwrap();
@@ -341,17 +340,17 @@ fn an_audit_that_cannot_grow_lets_nothing_out() {
     ]);
     let mut limited = after("trap '' XFSZ; ulimit -f 32768", &run);
     let outcome: Outcome = limited.output().unwrap().into();
-    judge_stopped(&world, &outcome);
+    assert_stopped(&world, &outcome);
     assert_eq!(
         outcome.row()["error"]["message"],
         "the audit cannot be written"
     );
-    let said = outcome.stderr.matches("nothing more is let out").count();
-    assert_eq!(said, 1, "{outcome:?}");
+    let messages = outcome.stderr.matches("nothing more is let out").count();
+    assert_eq!(messages, 1, "{outcome:?}");
 }
 
 #[test]
-fn those_who_want_to_know_more_see_a_line_for_each_request() {
+fn verbose_output_has_a_line_for_each_request() {
     let world = World::new();
     let id = world.online()[0].machine.id.clone();
     let outcome = world.run(&[&id, "-v"]);

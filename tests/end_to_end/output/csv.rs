@@ -1,8 +1,8 @@
-//! CSV: the same rows, for a spreadsheet.
+//! CSV: the same rows for a spreadsheet.
 
 use std::collections::HashMap;
 
-use crate::support::{NOBODY, Outcome, Reply, Scripted, World, offboard};
+use crate::support::{Outcome, Reply, Scripted, UNKNOWN_MACHINE, World, offboard};
 
 fn rows(outcome: &Outcome) -> Vec<HashMap<String, String>> {
     ::csv::Reader::from_reader(outcome.stdout.as_bytes())
@@ -15,7 +15,7 @@ fn rows(outcome: &Outcome) -> Vec<HashMap<String, String>> {
 fn orders_are_rows_with_a_head() {
     let world = World::new();
     let id = world.online()[0].machine.id.clone();
-    let outcome = world.run(&[&id, NOBODY, "--output", "csv"]);
+    let outcome = world.run(&[&id, UNKNOWN_MACHINE, "--output", "csv"]);
     let rows = rows(&outcome);
     assert_eq!(rows.len(), 2, "{outcome:?}");
     assert_eq!(rows[0]["machineId"], id);
@@ -44,7 +44,7 @@ fn machines_and_the_plugin_are_rows_too() {
 fn what_looks_like_a_formula_is_a_text() {
     let name = "=HYPERLINK(\"https://evil.test\",\"x\")";
     let machine = serde_json::json!({
-        "id": NOBODY, "computerDnsName": name, "machineTags": ["+1", "a\u{1b}[2J", "=1"],
+        "id": UNKNOWN_MACHINE, "computerDnsName": name, "machineTags": ["+1", "a\u{1b}[2J", "=1"],
         "rbacGroupName": "@SUM(A1)\r\n=1",
     });
     let page = serde_json::json!({ "value": [machine] }).to_string();

@@ -1,5 +1,5 @@
-//! No file that a command writes is another one of its files, by whatever name; and a
-//! record that is lost stops the run.
+//! No file that a command writes is another one of its files, under any name. A lost
+//! record stops the run.
 #![cfg(unix)]
 
 use std::{
@@ -64,7 +64,7 @@ fn no_two_files_of_a_run_are_one() {
                 args.extend(["--audit", audit]);
             }
             let outcome = world.run(&args);
-            // If another file exists at the report's name, that is reported first.
+            // An existing file at the report's path is reported first.
             if !(one == "report" && (before.is_some() || way == "link")) {
                 let role = other.split('-').next().unwrap();
                 assert_refused(&world, &what, [one, role], &outcome);
@@ -107,7 +107,7 @@ fn standard_output_and_standard_error_are_no_other_file() {
     let run = |more: &[&str]| world.command(&[&run[..], more].concat());
     let path = |name: &str| world.path(name).to_str().unwrap().to_owned();
 
-    // Another command reads what this one would have written to a file.
+    // Standard output is redirected to a file of the command.
     for (name, more) in [
         ("ledger.db", vec![]),
         ("audit", vec!["--audit".to_owned(), path("audit")]),
@@ -125,12 +125,12 @@ fn standard_output_and_standard_error_are_no_other_file() {
             .output()
             .unwrap();
         assert_eq!(output.status.code(), Some(2), "{audit}");
-        let said = fs::read_to_string(world.path("log")).unwrap();
-        assert!(said.contains("standard error"), "{audit}: {said}");
+        let log = fs::read_to_string(world.path("log")).unwrap();
+        assert!(log.contains("standard error"), "{audit}: {log}");
     }
     assert!(world.requests().is_empty());
 
-    // Both of them are often one file.
+    // Standard output and standard error may be one file.
     let output = run(&[]).stdout(open("both")).stderr(open("both")).output();
     assert_eq!(output.unwrap().status.code(), Some(0));
 
@@ -144,7 +144,7 @@ fn standard_output_and_standard_error_are_no_other_file() {
 }
 
 #[test]
-fn check_says_that_two_files_are_one() {
+fn check_reports_two_names_of_one_file() {
     let world = World::new();
     let audit = world.path("ledger.db-wal");
     let outcome = world.offboard(&["check", "-o", "json", "--audit", audit.to_str().unwrap()]);
@@ -209,7 +209,7 @@ fn what_inspect_and_simulate_write_is_not_what_they_read() {
     assert!(!Path::new(&at("one")).exists() && !Path::new(&at("offboard.wit")).exists());
 }
 
-/// While the first request is out, the audit is lost. Nothing follows it.
+/// The audit is lost while the first request is in flight. No other request follows.
 #[test]
 fn an_audit_that_is_lost_during_a_run_stops_it() {
     type Lose = fn(&Path);
@@ -246,8 +246,8 @@ fn an_audit_that_is_lost_during_a_run_stops_it() {
         );
         assert_eq!(outcome.row()["state"], "not-sent", "{loss}: {outcome:?}");
         assert_ne!(outcome.code, 0, "{loss}: {outcome:?}");
-        let said = outcome.stderr.matches("meanwhile").count();
-        assert_eq!(said, 1, "{loss}: {outcome:?}");
+        let messages = outcome.stderr.matches("meanwhile").count();
+        assert_eq!(messages, 1, "{loss}: {outcome:?}");
     }
 }
 
@@ -271,7 +271,7 @@ fn a_report_does_not_replace_what_came_there_during_the_run() {
     assert_eq!(fs::read_to_string(report).unwrap(), "of another process");
 }
 
-/// A file that is named nowhere else, in a folder that two paths lead to.
+/// The ledger is set in the profile only, and two paths lead to its folder.
 #[test]
 fn a_ledger_of_the_profile_is_one_of_the_files() {
     let world = World::new();

@@ -1,4 +1,4 @@
-//! What scripts rely on: formats, quiet, colour, pipes and signals.
+//! Interfaces for scripts: formats, quiet, colour, pipes and signals.
 
 use std::io::Read;
 #[cfg(unix)]
@@ -44,7 +44,7 @@ fn the_action_is_the_service_s_json_unedited() {
 }
 
 #[test]
-fn quiet_says_nothing_where_all_is_well() {
+fn quiet_prints_nothing_on_success() {
     let world = World::new();
     let outcome = world.run(&[&world.online()[0].machine.id, "--quiet", "--wait"]);
     assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
@@ -68,7 +68,7 @@ fn no_escape_sequence_reaches_a_pipe() {
 }
 
 #[test]
-fn a_reader_that_goes_away_harms_nothing() {
+fn a_closed_pipe_does_not_stop_a_run() {
     let world = World::new();
     let id = world.online()[0].machine.id.clone();
     let run = ["run", &id, "--comment", "x", "--yes", "--wait"];
@@ -94,13 +94,13 @@ fn a_reader_that_goes_away_harms_nothing() {
     assert_eq!(world.offboardings().len(), 1);
 }
 
-/// Waits until the POST is out.
+/// Waits until the POST is sent.
 #[cfg(unix)]
 fn until_sent(world: &World) {
     until("a request", || !world.posts().is_empty());
 }
 
-/// Whoever opens a pipe that nobody writes is kept waiting by the system.
+/// Opening a named pipe without a writer blocks.
 #[cfg(unix)]
 #[test]
 fn a_command_that_waits_for_a_file_can_be_ended() {
@@ -121,7 +121,7 @@ fn a_command_that_waits_for_a_file_can_be_ended() {
         until("the end of the command", || {
             let is_running = child.try_wait().unwrap().is_none();
             if is_running && signals > 1 {
-                // Two that come at once may be heard as one.
+                // Two signals at once may be delivered as one.
                 std::thread::sleep(Duration::from_millis(300));
                 signal(&child, "TERM");
             }
@@ -135,7 +135,7 @@ fn a_command_that_waits_for_a_file_can_be_ended() {
 
 #[cfg(unix)]
 #[test]
-fn an_interrupted_run_still_says_what_became_of_each_machine() {
+fn an_interrupted_run_still_reports_each_machine() {
     for name in ["INT", "TERM"] {
         let world = World::new();
         let id = world.offline().machine.id.clone();

@@ -1,4 +1,4 @@
-//! What the command prints and writes.
+//! The command's output and the files that it writes.
 
 mod audit;
 mod csv;

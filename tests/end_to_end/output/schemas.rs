@@ -1,9 +1,9 @@
-//! What the command prints is what its schemas promise.
+//! The command's output is valid by its JSON schemas.
 
 use offboard_simulator::FaultPlan;
 use serde_json::{Value, json};
 
-use crate::support::{ClosedPort, NOBODY, World, offboard, python::faults};
+use crate::support::{ClosedPort, UNKNOWN_MACHINE, World, offboard, python::faults};
 
 #[test]
 fn orders_keep_to_their_schema() {
@@ -12,12 +12,12 @@ fn orders_keep_to_their_schema() {
     let offline = world.offline().machine.id.clone();
     let name = world.shared_name();
     let mut rows = world
-        .run(&[&online, &offline, NOBODY, &name, "--wait=2s"])
+        .run(&[&online, &offline, UNKNOWN_MACHINE, &name, "--wait=2s"])
         .rows();
     rows.extend(world.run(&[&online, "--dry-run"]).rows());
     rows.extend(
         world
-            .offboard(&["status", &online, NOBODY, "--output", "json"])
+            .offboard(&["status", &online, UNKNOWN_MACHINE, "--output", "json"])
             .rows(),
     );
     let cancel = [
@@ -34,13 +34,13 @@ fn orders_keep_to_their_schema() {
     assert_eq!(faults("order.json", &rows), "");
 
     rows[0]["state"] = json!("nonsense");
-    rows[1]["machineId"] = json!(NOBODY.to_uppercase());
+    rows[1]["machineId"] = json!(UNKNOWN_MACHINE.to_uppercase());
     rows[2]["surplus"] = json!(1);
     rows[3]["error"]["retry"] = json!("sometimes");
     assert_eq!(faults("order.json", &rows).lines().count(), 4);
 }
 
-/// A run of every kind of order, with a tag, and one that stays in doubt.
+/// A run with every kind of order and a tag; one order stays unknown.
 fn recorded() -> World {
     let world = World::with(|config| {
         config.roles.push("Machine.ReadWrite.All".to_owned());
@@ -49,7 +49,7 @@ fn recorded() -> World {
     });
     let ids = world.online_ids(3);
     let args = ["--tag", "Retired", "--grace=0s", "--request-id", "step-7"];
-    world.run(&[&args[..], &[&ids[0], &ids[1], &ids[2], NOBODY]].concat());
+    world.run(&[&args[..], &[&ids[0], &ids[1], &ids[2], UNKNOWN_MACHINE]].concat());
     world.run(&[&world.offline().machine.id]);
     world
 }
@@ -83,7 +83,7 @@ fn exports_keep_to_their_schema() {
     rows[0]["requests"][0]["surplus"] = json!(1);
     rows[1]["requests"][0]["error"]["retry"] = json!("sometimes");
     rows[2]["moments"][0]["state"] = json!("nonsense");
-    rows[3]["machineId"] = json!(NOBODY.to_uppercase());
+    rows[3]["machineId"] = json!(UNKNOWN_MACHINE.to_uppercase());
     rows[4]["requests"][0]["error"] = json!({});
     let faults = faults("export.json", &rows);
     for row in 1..=5 {
@@ -117,7 +117,7 @@ fn audits_keep_to_their_schema() {
     let online = truth.machine.id.as_str();
     let file = world.path("audit.jsonl");
     let audit = ["--audit", file.to_str().unwrap()];
-    world.run(&[&[online, NOBODY][..], &audit].concat());
+    world.run(&[&[online, UNKNOWN_MACHINE][..], &audit].concat());
     world.offboard(&[&["find", &world.shared_name()][..], &audit].concat());
     let closed = ClosedPort::new();
     world.run(&[&[online][..], &["--api-root", &closed.root()], &audit].concat());

@@ -1,4 +1,4 @@
-//! The question, at a real terminal.
+//! The confirmation prompt, at a real terminal.
 #![cfg(unix)]
 
 use std::ffi::OsStr;
@@ -8,15 +8,14 @@ use serde_json::Value;
 
 use crate::support::{World, python};
 
-/// Runs `offboard run` at a terminal; what is typed before the question, and
-/// at it.
+/// Runs `offboard run` at a terminal. `before` is typed before the prompt, `answer` at it.
 fn at_a_terminal(world: &World, before: &str, answer: &str, more: &[&str]) -> (i64, String) {
     let id = world.online()[0].machine.id.clone();
     let run = ["run", &id, "--comment", "x"];
     typed(world, before, answer, &[&run, more].concat())
 }
 
-/// The same with any command.
+/// The same for any command.
 fn typed(world: &World, before: &str, answer: &str, more: &[&str]) -> (i64, String) {
     let mut args = vec![before, answer, env!("CARGO_BIN_EXE_offboard")];
     args.extend(more);
@@ -37,7 +36,7 @@ fn typed(world: &World, before: &str, answer: &str, more: &[&str]) -> (i64, Stri
 }
 
 #[test]
-fn yes_goes_ahead() {
+fn yes_confirms_the_run() {
     let world = World::new();
     let (code, shown) = at_a_terminal(&world, "", "yes\n", &[]);
     assert_eq!((code, world.posts().len()), (0, 1), "{shown}");
@@ -52,7 +51,7 @@ fn anything_else_sends_nothing() {
         "yes please\n",
         "\u{4}",
         "\u{3}",
-        // Ctrl-D hands on what was typed, and once more ends the input.
+        // The first Ctrl-D submits the line, the second ends the input.
         "yes\u{4}\u{4}",
         "yes\u{3}",
         "no\nyes\n",
@@ -72,7 +71,7 @@ fn a_no_is_answered_with_one_line_and_programs_get_their_rows() {
         let (code, shown) = at_a_terminal(&world, "", "no\n", more);
         let (_, after) = shown.split_once("Type yes to go ahead: ").unwrap();
         let lines: Vec<&str> = after.lines().map(str::trim).collect();
-        // The first is what was typed.
+        // The terminal echoes the answer.
         assert_eq!(lines, ["no", "Nothing was sent."], "{shown}");
         assert_eq!(code, 130);
     }
@@ -103,7 +102,8 @@ fn what_is_confirmed_is_shown_even_when_quiet() {
     assert!(plan.contains("no machine has the name nobody"), "{shown}");
 }
 
-/// What could not be looked up was shown to nobody: `--yes` is no word for it.
+/// A machine that could not be read was not shown to the user, so `--yes` does not
+/// confirm it.
 #[test]
 fn an_order_that_was_not_shown_is_not_resumed_without_confirmation() {
     let id = World::new().online_ids(2).remove(1);
@@ -124,7 +124,7 @@ fn an_order_that_was_not_shown_is_not_resumed_without_confirmation() {
     assert_eq!(without.code, 5, "{without:?}");
     assert_eq!(without.rows()[1]["state"], "not-sent", "{without:?}");
     assert_eq!(world.posts().len(), 1, "{without:?}");
-    // Nor does it count among those that are meant.
+    // Nor does `--expect` count it.
     let expected = world.offboard(&["resume", "last", "--yes", "--expect", "1"]);
     assert_eq!((expected.code, world.posts().len()), (2, 1), "{expected:?}");
 
@@ -132,7 +132,7 @@ fn an_order_that_was_not_shown_is_not_resumed_without_confirmation() {
     assert_eq!((code, world.posts().len()), (130, 1), "{shown}");
     let (plan, _) = shown.split_once("Type yes").unwrap();
     assert!(plan.contains(&id), "{shown}");
-    // A no is no consent in advance.
+    // An answer of no is not a consent to a later run.
     let declined = world.offboard(&["resume", "last", "--yes", "-o", "json"]);
     assert_eq!(world.posts().len(), 1, "{declined:?}");
     assert_eq!(declined.rows()[1]["state"], "not-sent", "{declined:?}");
@@ -141,7 +141,7 @@ fn an_order_that_was_not_shown_is_not_resumed_without_confirmation() {
     assert_eq!(world.offboardings()[1]["machineId"], id.as_str());
 }
 
-/// The user decides by what is shown: which machines may be offboarded twice.
+/// The user decides by what is shown, because a machine may be offboarded twice.
 #[test]
 fn what_is_resent_is_shown_before_the_question_and_in_the_result() {
     let world = World::with(|config: &mut Config| {
@@ -184,13 +184,13 @@ fn what_is_resent_is_shown_before_the_question_and_in_the_result() {
     assert_eq!((code, world.posts().len()), (0, 3), "{shown}");
     let result = format!("Resent, once each: {}", machine.computer_dns_name);
     assert!(shown.contains(&result), "{shown}");
-    // What is found out is not resent, and not said to be.
+    // An order that was reconciled is not resent, nor reported as resent.
     let (_, shown) = resume("yes\n", &runs[0]);
     assert!(shown.contains("No order was resent."), "{shown}");
     assert_eq!(world.posts().len(), 3, "{shown}");
 }
 
-/// Whoever says `--yes` with the order says it of all of its machines.
+/// `--yes` of the run confirms all of its machines, also those that could not be read.
 #[test]
 fn a_run_with_yes_is_resumed_with_yes() {
     let id = World::new().online_ids(1).remove(0);

@@ -1,5 +1,5 @@
-//! Runs of many machines: the fleet is read once where that is cheaper, and what
-//! is shown of many is what they are together.
+//! Runs of many machines: the fleet is read once if that is cheaper, and the plan shows a
+//! summary.
 
 use std::fs;
 
@@ -14,16 +14,16 @@ fn world() -> World {
     })
 }
 
-/// Orders the machines of this list.
-fn order(world: &World, list: &str, more: &[&str]) -> Outcome {
+/// Runs the command with this list of machines.
+fn run_list(world: &World, list: &str, more: &[&str]) -> Outcome {
     fs::write(world.path("list"), list).unwrap();
     let list = world.path("list").display().to_string();
     let args = ["run", "--from", &list, "--comment", "x", "--output", "json"];
     world.offboard(&[&args[..], more].concat())
 }
 
-/// How many machines were read one by one.
-fn read_alone(world: &World) -> usize {
+/// The number of machines that were read one by one.
+fn single_reads(world: &World) -> usize {
     let requests = world.requests();
     let paths = requests
         .iter()
@@ -46,7 +46,7 @@ fn many_machines_are_looked_up_by_pages_of_the_fleet() {
             _ => truth.machine.computer_dns_name.as_str(),
         })
         .collect();
-    let outcome = order(&world, &list.join("\n"), &["--dry-run"]);
+    let outcome = run_list(&world, &list.join("\n"), &["--dry-run"]);
     assert_eq!(outcome.code, 0, "{outcome:?}");
     for (row, truth) in outcome.rows().iter().zip(&machines) {
         assert_eq!(row["machineId"], truth.machine.id.as_str());
@@ -55,26 +55,26 @@ fn many_machines_are_looked_up_by_pages_of_the_fleet() {
             (&"planned".into(), &"ok".into())
         );
     }
-    assert_eq!(read_alone(&world), 0);
+    assert_eq!(single_reads(&world), 0);
     assert!(world.requests().len() < 5, "{:?}", world.requests());
-    for told in [
+    for words in [
         "30 machines:",
         "Systems:",
         "Last seen: from",
         "once for each of the 30",
     ] {
-        assert!(outcome.stderr.contains(told), "{told}: {outcome:?}");
+        assert!(outcome.stderr.contains(words), "{words}: {outcome:?}");
     }
 }
 
 #[test]
-fn among_the_fleet_a_name_of_several_machines_is_refused_and_a_stranger_is_looked_for() {
+fn in_the_fleet_a_shared_name_is_refused_and_an_unknown_id_is_read_by_itself() {
     let world = world();
     let shared = world.shared_name();
     let mut list: Vec<String> = world.online_ids(25);
     list.push(shared.clone());
-    list.push(crate::support::NOBODY.to_owned());
-    let outcome = order(&world, &list.join("\n"), &["--dry-run"]);
+    list.push(crate::support::UNKNOWN_MACHINE.to_owned());
+    let outcome = run_list(&world, &list.join("\n"), &["--dry-run"]);
     let rows = outcome.rows();
     assert_eq!(rows[25]["error"]["kind"], "ambiguous-name", "{}", rows[25]);
     let message = rows[25]["error"]["message"].as_str().unwrap();
@@ -92,7 +92,7 @@ fn among_the_fleet_a_name_of_several_machines_is_refused_and_a_stranger_is_looke
         "{}",
         rows[26]
     );
-    assert_eq!(read_alone(&world), 1);
+    assert_eq!(single_reads(&world), 1);
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn two_names_of_one_machine_are_one_order_also_among_the_fleet() {
         .map(|truth| truth.machine.id.as_str())
         .collect();
     list.push(&machines[3].machine.computer_dns_name);
-    let outcome = order(&world, &list.join("\n"), &["--dry-run"]);
+    let outcome = run_list(&world, &list.join("\n"), &["--dry-run"]);
     assert_eq!(
         outcome.rows()[25]["error"]["kind"],
         "duplicate",
@@ -113,9 +113,9 @@ fn two_names_of_one_machine_are_one_order_also_among_the_fleet() {
     );
 }
 
-/// Each question about what is under way takes from the quota.
+/// Each query for actions under way counts against the quota.
 #[test]
-fn of_very_many_machines_a_dry_run_does_not_ask_what_is_under_way() {
+fn a_large_dry_run_does_not_query_what_is_under_way() {
     let world = World::with(|config: &mut Config| {
         config.machines = 1100;
         config.quota = "none".parse().unwrap();
@@ -123,18 +123,23 @@ fn of_very_many_machines_a_dry_run_does_not_ask_what_is_under_way() {
     let all = crate::support::get_json(world.root(), "/_simulator/machines");
     let all = all.as_array().unwrap().iter();
     let ids: Vec<&str> = all.map(|machine| machine["id"].as_str().unwrap()).collect();
-    for (count, asks) in [(1000, true), (1001, false)] {
+    for (count, is_queried) in [(1000, true), (1001, false)] {
         let list = ids[..count].join("\n");
-        let outcome = order(&world, &list, &["--dry-run"]);
+        let outcome = run_list(&world, &list, &["--dry-run"]);
         let words = "under way already is not queried for more than 1000 machines";
-        assert_eq!(outcome.stderr.contains(words), !asks, "{}", outcome.stderr);
+        assert_eq!(
+            outcome.stderr.contains(words),
+            !is_queried,
+            "{}",
+            outcome.stderr
+        );
         let requests = world.requests();
-        let asked = requests.iter().filter(|request| {
+        let queries = requests.iter().filter(|request| {
             let path = request["path"].as_str().unwrap();
             path.starts_with("/api/machineactions?")
         });
-        // The second time none came on top.
-        assert_eq!(asked.count(), 50);
+        // The second dry run adds none.
+        assert_eq!(queries.count(), 50);
     }
 }
 
@@ -145,13 +150,13 @@ fn a_policy_bounds_a_run_to_a_share_of_the_fleet() {
     write_secret(&file, "[profiles.a.policy]\nlargest-share = 2\n");
     let config = file.display().to_string();
     let ids = world.online_ids(5);
-    let few = order(
+    let few = run_list(
         &world,
         &ids[..4].join("\n"),
         &["--dry-run", "--config", &config],
     );
     assert_eq!(few.code, 0, "{few:?}");
-    let many = order(&world, &ids.join("\n"), &["--yes", "--config", &config]);
+    let many = run_list(&world, &ids.join("\n"), &["--yes", "--config", &config]);
     assert_eq!(many.code, 1, "{many:?}");
     for row in many.rows() {
         assert_eq!(row["error"]["kind"], "policy", "{row}");
@@ -170,7 +175,7 @@ fn a_report_is_one_page_about_the_run() {
     let ids = world.online_ids(3);
     let report = world.path("report.html");
     let path = report.display().to_string();
-    let outcome = order(&world, &ids.join("\n"), &["--yes", "--report", &path]);
+    let outcome = run_list(&world, &ids.join("\n"), &["--yes", "--report", &path]);
     assert_eq!(outcome.code, 0, "{outcome:?}");
     let page = fs::read_to_string(&report).unwrap();
     for id in &ids {
@@ -179,9 +184,9 @@ fn a_report_is_one_page_about_the_run() {
     assert!(page.contains(&format!("/api/machines/{}/offboard, once", ids[0])));
     let exported = world.offboard(&["export", "last", "--output", "html"]);
     assert!(exported.stdout.contains("</html>") && exported.stdout.contains(&ids[2]));
-    // Where it cannot be written nothing is sent.
+    // Nothing is sent if the report cannot be written.
     let nowhere = world.path("no/such/folder.html").display().to_string();
-    let refused = order(
+    let refused = run_list(
         &world,
         &world.online_ids(4)[3],
         &["--yes", "--report", &nowhere],

@@ -1,5 +1,5 @@
-//! Machines from a file: all of it is checked before anything is sent, and every
-//! fault has its line.
+//! Machines from a file: all of it is checked before anything is sent, and each error
+//! has its line number.
 
 use std::{
     fs,
@@ -9,7 +9,7 @@ use std::{
 
 use crate::support::{Outcome, World};
 
-const ASK: [&str; 5] = [
+const RUN_ARGS: [&str; 5] = [
     "--yes",
     "--comment",
     "Retired, {ticket}",
@@ -38,7 +38,7 @@ fn each_machine_of_a_table_is_offboarded_once_with_its_comment() {
         machines[1].machine.computer_dns_name,
         machines[0].machine.id.to_uppercase(),
     );
-    let done = outcome(&mut from(&world, &table, &ASK));
+    let done = outcome(&mut from(&world, &table, &RUN_ARGS));
     assert_eq!(done.code, 0, "{done:?}");
     let read = "read 3 rows, 2 machines (1 repeated)";
     assert!(done.stderr.contains(read), "{done:?}");
@@ -79,10 +79,10 @@ fn one_fault_is_enough_to_send_nothing() {
     let world = World::new();
     let id = world.online()[0].machine.id.clone();
     let table = format!("machineId,ticket\n{id},INC-1\n0123,INC-2\n{id},\n,INC-3\n");
-    let refused = outcome(&mut from(&world, &table, &ASK));
+    let refused = outcome(&mut from(&world, &table, &RUN_ARGS));
     assert_eq!(refused.code, 2, "{refused:?}");
-    for told in ["line 3: ", "line 4: ", "line 5: ", "3 lines cannot be used"] {
-        assert!(refused.stderr.contains(told), "{told}: {refused:?}");
+    for words in ["line 3: ", "line 4: ", "line 5: ", "3 lines cannot be used"] {
+        assert!(refused.stderr.contains(words), "{words}: {refused:?}");
     }
     assert!(!refused.stderr.contains("line 2"), "{refused:?}");
     assert!(world.requests().is_empty());
@@ -91,7 +91,7 @@ fn one_fault_is_enough_to_send_nothing() {
 #[test]
 fn an_invalid_list_is_reported_and_nothing_is_sent() {
     let world = World::new();
-    for (bytes, told) in [
+    for (bytes, words) in [
         (&b"\xff\xfen\0a\0m\0e\0\n\0"[..], "UTF-8"),
         (b"", "has no machines"),
         (b"serial,owner\n1,2\n", "machineId"),
@@ -111,7 +111,7 @@ fn an_invalid_list_is_reported_and_nothing_is_sent() {
         ];
         let refused = outcome(&mut world.command(&args));
         assert_eq!(refused.code, 2, "{refused:?}");
-        assert!(refused.stderr.contains(told), "{told}: {refused:?}");
+        assert!(refused.stderr.contains(words), "{words}: {refused:?}");
         assert!(!refused.stderr.contains('\u{1b}'), "{refused:?}");
     }
     let missing = world.offboard(&["run", "--from", "/no/such/list", "--yes", "--comment", "x"]);
@@ -144,7 +144,7 @@ fn an_id_beside_another_machines_name_is_not_offboarded() {
     assert_eq!(world.posts().len(), 1);
 }
 
-/// The shape of reports: an export joined with the Entra ids, and one of Intune.
+/// Two common reports: a Defender export joined with Entra ids, and an Intune export.
 #[test]
 fn a_column_of_machine_ids_is_never_passed_over_for_the_name() {
     let world = World::new();
@@ -157,13 +157,13 @@ fn a_column_of_machine_ids_is_never_passed_over_for_the_name() {
     let args = ["--yes", "--comment", "x", "--output", "json"];
     let refused = outcome(&mut from(&world, &table, &args));
     assert_eq!(refused.code, 2, "{refused:?}");
-    for told in ["\"MDFID\"", "line 2", "help: Add --id-column MDFID"] {
-        assert!(refused.stderr.contains(told), "{told}: {refused:?}");
+    for words in ["\"MDFID\"", "line 2", "help: Add --id-column MDFID"] {
+        assert!(refused.stderr.contains(words), "{words}: {refused:?}");
     }
     let missing = [&args[..], &["--id-column", "MDF"]].concat();
     assert_eq!(outcome(&mut from(&world, &table, &missing)).code, 2);
     assert!(world.requests().is_empty());
-    // By its id, the name beside it has to be that machine's.
+    // Selected by id, the machine has to have the name in its row.
     let by_id = [&args[..], &["--id-column", "mdfid"]].concat();
     let done = outcome(&mut from(&world, &table, &by_id));
     assert_eq!(done.row()["error"]["kind"], "wrong-machine", "{done:?}");
@@ -178,7 +178,7 @@ fn a_column_of_machine_ids_is_never_passed_over_for_the_name() {
     let refused = outcome(&mut from(&world, &intune, &args));
     assert_eq!(refused.code, 2, "{refused:?}");
     assert!(refused.stderr.contains("--name-column"), "{refused:?}");
-    // What happened, and what to do; not a line for each row.
+    // One error and one help line, not a line for each row.
     assert_eq!(refused.stderr.lines().count(), 2, "{refused:?}");
     let by_name = [&args[..], &["--name-column", "Device name"]].concat();
     let done = outcome(&mut from(&world, &intune, &by_name));
@@ -186,7 +186,7 @@ fn a_column_of_machine_ids_is_never_passed_over_for_the_name() {
     assert_eq!(world.posts().len(), 2);
 }
 
-/// Also where the same machine stands in the list without it.
+/// Also if the list has the same machine without a tenant.
 #[test]
 fn a_list_does_not_lose_the_tenant_of_a_portals_url() {
     let world = World::new();
@@ -223,9 +223,9 @@ fn each_comment_is_shown_before_it_is_sent() {
     }
 }
 
-/// An Intune export: the advice can be followed as it is.
+/// An Intune export: the advice works as printed.
 #[test]
-fn guids_are_no_ids_and_the_advice_fits_the_arguments() {
+fn guids_are_not_machine_ids_and_the_advice_fits_the_arguments() {
     let world = World::new();
     let machine = world.online()[0].machine.clone();
     let table = format!(
@@ -286,15 +286,15 @@ fn many_machines_are_looked_up_by_pages_of_the_fleet_to_its_end() {
     let planned = outcome(&mut from(&world, &table, &args));
     assert_eq!(planned.code, 0, "{planned:?}");
     assert_eq!(planned.stdout.lines().count(), count);
-    // OData's `$top` ends a list: the second page is asked for all the same.
-    let asked: Vec<String> = world
+    // OData's `$top` ends a list without a next link, but the second page is read.
+    let paths: Vec<String> = world
         .requests()
         .iter()
         .map(|request| request["path"].as_str().unwrap().to_owned())
         .filter(|path| path.starts_with("/api/machines"))
         .collect();
     assert_eq!(
-        asked,
+        paths,
         [
             "/api/machines?$top=1000",
             "/api/machines?$top=1000&$skip=1000"

@@ -1,4 +1,4 @@
-//! What happens before anything is sent: lists, policy, plan, confirmation.
+//! Before anything is sent: lists, policy, plan, confirmation.
 
 mod confirmation;
 mod fleet;

@@ -1,5 +1,4 @@
-//! What a run will send has a digest, which the ledger records with the
-//! confirmation.
+//! A plan has a digest, which the ledger records with the confirmation.
 
 use std::fs;
 
@@ -82,7 +81,7 @@ fn the_digest_and_the_confirmation_are_in_the_data() {
     assert_eq!(confirmation["method"], "expected-count");
     assert_eq!(confirmation["machines"], 2);
     assert_eq!(confirmation["by"], runs[0]["user"]);
-    // As times: their text has as many digits as it needs.
+    // Compared as times: the number of digits in the text varies.
     let time = |value: &Value| value.as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
     assert!(
         time(&confirmation["at"]) >= time(&runs[0]["began"]),
@@ -114,7 +113,7 @@ fn the_digest_and_the_confirmation_are_in_the_data() {
     assert!(page.contains(planned.as_str().unwrap()), "{page}");
     assert!(page.contains("expected-count"), "{page}");
 
-    // A run that is resumed is confirmed again, for what is left.
+    // A resumed run is confirmed again, for the remaining machines.
     let resumed = world.offboard(&["resume", "last", "--yes", "--output", "json"]);
     assert!(resumed.code == 0, "{resumed:?}");
     let runs = world.recorded_runs();

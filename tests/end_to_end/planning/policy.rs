@@ -1,5 +1,5 @@
-//! The user's own rules: what they exclude is not offboarded, whatever its order
-//! or the plugin says.
+//! The policy: a machine that it excludes is not offboarded, whatever the order or the
+//! plugin states.
 
 use std::{
     process::Command,
@@ -10,8 +10,8 @@ use offboard_simulator::TokenRequest;
 
 use crate::support::{MACHINE, Outcome, Reply, Scripted, World, command, write_secret};
 
-/// A command with these rules.
-fn ruled(command: &mut Command, folder: &std::path::Path, rules: &str) -> Outcome {
+/// Runs a command with these policy rules.
+fn with_policy(command: &mut Command, folder: &std::path::Path, rules: &str) -> Outcome {
     let file = folder.join("offboard.toml");
     write_secret(&file, format!("[profiles.a.policy]\n{rules}\n"));
     Outcome::from(command.env("OFFBOARD_CONFIG", file).output().unwrap())
@@ -38,7 +38,7 @@ fn what_a_rule_excludes_is_not_sent_and_the_others_are() {
         format!("never-names = ['{name}']"),
     ] {
         let world = World::new();
-        let outcome = ruled(&mut world.command(&args), &world.path(""), &rule);
+        let outcome = with_policy(&mut world.command(&args), &world.path(""), &rule);
         assert_eq!(outcome.code, 1, "{rule}: {outcome:?}");
         let rows = outcome.rows();
         assert_eq!(rows[0]["state"], "rejected", "{rule}");
@@ -54,15 +54,15 @@ fn what_a_rule_excludes_is_not_sent_and_the_others_are() {
 }
 
 #[test]
-fn each_rule_is_asked_of_what_the_service_sent() {
+fn each_rule_is_checked_against_the_service_s_answer() {
     let machine = |more: &str| {
         let json = format!(
             r#"{{"id":"{MACHINE}","computerDnsName":"pc-1.test","osPlatform":"Windows11",
                 "onboardingStatus":"Onboarded","healthStatus":"Active"{more}}}"#
         );
         Scripted::new(move |request, _| {
-            let asked = request.starts_with("GET /api/machines/");
-            asked.then(|| Reply::new(200, &json))
+            let is_read = request.starts_with("GET /api/machines/");
+            is_read.then(|| Reply::new(200, &json))
         })
     };
     for (rule, excluded, allowed) in [
@@ -112,7 +112,7 @@ fn each_rule_is_asked_of_what_the_service_sent() {
                 .env("OFFBOARD_API_ROOT", service.root())
                 .env("OFFBOARD_TOKEN_FILE", service.path("token"))
                 .env("OFFBOARD_LEDGER", service.path("ledger.db"));
-            let outcome = ruled(&mut command, &service.path(""), rule);
+            let outcome = with_policy(&mut command, &service.path(""), rule);
             assert_eq!(outcome.code, code, "{rule} {facts}: {outcome:?}");
             let state = if code == 0 { "planned" } else { "rejected" };
             assert_eq!(outcome.row()["state"], state, "{rule} {facts}");
@@ -131,12 +131,12 @@ fn what_cannot_be_read_is_excluded_by_all_rules_but_those_of_ids() {
         world.use_token(TokenRequest::default().roles(["Machine.Offboard"]));
         let id = world.online()[0].machine.id.clone();
         let args = ["run", &id, "--comment", "x", "--yes", "-o", "json"];
-        let outcome = ruled(&mut world.command(&args), &world.path(""), rule);
+        let outcome = with_policy(&mut world.command(&args), &world.path(""), rule);
         assert_eq!(world.posts().len(), posts, "{rule}: {outcome:?}");
     }
 }
 
-/// A machine as the service has it.
+/// A machine as the service returns it.
 fn machine(id: &str, name: &str, tag: &str) -> String {
     format!(
         r#"{{"id":"{id}","computerDnsName":"{name}","osPlatform":"Windows11",
@@ -144,16 +144,15 @@ fn machine(id: &str, name: &str, tag: &str) -> String {
     )
 }
 
-/// A name that was looked up stands for the machine that was shown and confirmed.
-/// By the time that the run is taken up, that one has another name, and its old
-/// one is another machine's.
+/// A name refers to the machine that was shown and confirmed. By the time that the run is
+/// resumed, that machine has another name, and another machine has its old name.
 #[test]
 fn a_resume_keeps_the_confirmed_machine_if_its_name_moves() {
     const OTHER: &str = "1111111111111111111111111111111111111111";
     const NAME: &str = "pc-1.test";
     let tags = "never-tags = ['Keep']";
-    // The other rules have the whole fleet read, where names are compared, too; of
-    // the last one's fleet not all can be read.
+    // With `share`, the whole fleet is read, and names are compared there, too. In the last
+    // case, only a part of the fleet can be read.
     let share = format!("{tags}\nlargest-share = 90");
     for (rule, next) in [
         (tags, None),
@@ -161,7 +160,7 @@ fn a_resume_keeps_the_confirmed_machine_if_its_name_moves() {
         (&share, Some("?$top=1&$skip=2")),
     ] {
         for (confirmed, other) in [("Keep", ""), ("", "Keep")] {
-            // Where the service is, from the moment that the name is another's.
+            // The root of the service, set when the name moves to the other machine.
             let renamed = Arc::new(OnceLock::<String>::new());
             let root = Arc::clone(&renamed);
             let service = Scripted::new(move |request, posts| {
@@ -216,24 +215,24 @@ fn a_resume_keeps_the_confirmed_machine_if_its_name_moves() {
                 command
             };
             let run = ["run", NAME, "--comment", "x", "--yes", "-o", "json"];
-            let first = ruled(&mut command(&run), &service.path(""), tags);
+            let first = with_policy(&mut command(&run), &service.path(""), tags);
             assert_eq!(first.row()["error"]["kind"], "throttled", "{first:?}");
             assert_eq!(service.posts(), 1);
             let before = service.seen().len();
             renamed.set(service.root().to_owned()).unwrap();
 
             let resume = ["resume", "--yes", "-o", "json"];
-            let resumed = ruled(&mut command(&resume), &service.path(""), rule);
+            let resumed = with_policy(&mut command(&resume), &service.path(""), rule);
             let row = resumed.row();
             assert_eq!(row["machineId"], MACHINE, "{rule}: {resumed:?}");
-            // Of a fleet that cannot be read there is no share.
-            let may = confirmed.is_empty() && next.is_none();
-            let state = if may { "accepted" } else { "rejected" };
+            // There is no share of a fleet that cannot be read completely.
+            let is_allowed = confirmed.is_empty() && next.is_none();
+            let state = if is_allowed { "accepted" } else { "rejected" };
             assert_eq!(row["state"], state, "{rule}: {resumed:?}");
-            if !may {
+            if !is_allowed {
                 assert_eq!(row["error"]["kind"], "policy", "{rule}: {resumed:?}");
             }
-            let posts = if may { 2 } else { 1 };
+            let posts = if is_allowed { 2 } else { 1 };
             assert_eq!(service.posts(), posts, "{rule}: {resumed:?}");
             let skipped = service
                 .seen()
@@ -242,7 +241,7 @@ fn a_resume_keeps_the_confirmed_machine_if_its_name_moves() {
             assert_eq!(skipped, next.is_some(), "{rule}: {resumed:?}");
             for request in &service.seen()[before..] {
                 assert!(!request.contains(OTHER), "{rule}: {request}");
-                // Nobody asks who has the name.
+                // The name is not searched for again.
                 assert!(!request.contains("filter=computer"), "{rule}: {request}");
             }
         }

@@ -1,5 +1,5 @@
-//! Tags, by the plugin that is built in, on simulated machines: alone, and before
-//! an offboarding.
+//! Tags, set by the built-in plugin on simulated machines: alone, and before an
+//! offboarding.
 
 use std::fs;
 
@@ -41,7 +41,7 @@ async fn tag(simulator: &Simulator, machine: &str, tag: &str) -> CallOutcome<Res
         .await
 }
 
-/// Which machines have this tag.
+/// The machines that have this tag.
 fn with_tag(simulator: &Simulator, tag: &str) -> Vec<String> {
     let mut machines = simulator.machines();
     machines.retain(|machine| machine.machine_tags.iter().any(|known| known == tag));
@@ -60,7 +60,7 @@ async fn one_machine_gets_the_tag_and_is_not_offboarded() {
     let simulator = start("Machine.ReadWrite.All").await;
     let id = first(&simulator);
     let text = r#"Retired "2030" \ Überholt"#;
-    // Twice, which changes nothing more.
+    // The second time changes nothing.
     for _ in 0..2 {
         let called = tag(&simulator, &id, text).await;
         assert!(matches!(called.result, Ok(Ok(()))), "{called:?}");
@@ -72,7 +72,7 @@ async fn one_machine_gets_the_tag_and_is_not_offboarded() {
 }
 
 #[tokio::test]
-async fn the_permission_to_offboard_is_none_to_tag() {
+async fn the_permission_to_offboard_does_not_permit_tags() {
     let simulator = start("Machine.Offboard").await;
     let called = tag(&simulator, &first(&simulator), "Retired").await;
     let Ok(Err(TagError::Forbidden(error))) = called.result else {
@@ -132,7 +132,7 @@ fn inspect_shows_what_a_tag_may_send() {
     );
 }
 
-/// A tenant whose application may tag, too.
+/// A tenant whose application may also tag.
 fn world(change: impl FnOnce(&mut Config)) -> World {
     World::with(|config| {
         config.roles.push("Machine.ReadWrite.All".to_owned());
@@ -144,7 +144,7 @@ fn faulty(faults: &[&str]) -> World {
     world(|config| config.faults = FaultPlan::parse(faults.iter().copied()).unwrap())
 }
 
-/// What was posted: the end of the path, and the machine.
+/// The POSTs: the end of the path, and the machine.
 fn posted(world: &World) -> Vec<(String, String)> {
     let post = |post: Value| {
         let path = post["path"].as_str().unwrap().to_owned();
@@ -155,14 +155,14 @@ fn posted(world: &World) -> Vec<(String, String)> {
     world.posts().into_iter().map(post).collect()
 }
 
-/// The POSTs of these machines, one by one: the tag, and then the offboarding.
-fn in_turn(ids: &[String]) -> Vec<(String, String)> {
+/// The POSTs of these machines in order: the tag, then the offboarding.
+fn tag_then_offboard(ids: &[String]) -> Vec<(String, String)> {
     let both = |id: &String| ["tags", "offboard"].map(|what| (what.to_owned(), id.clone()));
     ids.iter().flat_map(both).collect()
 }
 
-/// The routes of an order's requests that are on record, and their statuses.
-fn on_record(order: &Value) -> Vec<(&str, Option<u64>)> {
+/// The routes and statuses of an order's recorded requests.
+fn recorded_requests(order: &Value) -> Vec<(&str, Option<u64>)> {
     let requests = order["requests"].as_array().unwrap().iter();
     requests
         .map(|request| {
@@ -178,13 +178,13 @@ fn each_machine_is_tagged_right_before_it_is_offboarded_and_both_are_on_record()
     let ids = world.online_ids(2);
     let outcome = world.run(&[&ids[0], &ids[1], "--tag", "Retired 2030", "--jobs=1"]);
     assert_eq!(outcome.code, 0, "{outcome:?}");
-    assert_eq!(posted(&world), in_turn(&ids));
+    assert_eq!(posted(&world), tag_then_offboard(&ids));
     let body: Value = serde_json::from_str(world.posts()[0]["body"].as_str().unwrap()).unwrap();
     assert_eq!(body, json!({"Value": "Retired 2030", "Action": "Add"}));
     assert_eq!(world.recorded_runs()[0]["tag"], "Retired 2030");
     for (order, id) in world.recorded().iter().zip(&ids) {
         assert_eq!(
-            on_record(order),
+            recorded_requests(order),
             [("tags", Some(200)), ("offboard", Some(200))]
         );
         let grant = order["requests"][0]["grant"].as_str().unwrap();
@@ -204,17 +204,17 @@ fn a_missing_tag_permission_is_reported_once_and_all_are_offboarded() {
     let posted = posted(&world);
     let tags = posted.iter().filter(|(what, _)| what == "tags").count();
     assert_eq!(tags, 1, "{posted:?}");
-    let told = outcome
+    let warnings = outcome
         .stderr
         .matches("no machine is tagged any more")
         .count();
-    assert_eq!(told, 1, "{outcome:?}");
+    assert_eq!(warnings, 1, "{outcome:?}");
     let permission = "A tag needs the permission Machine.ReadWrite.All";
     assert!(outcome.stderr.contains(permission), "{outcome:?}");
     let recorded = world.recorded();
     let expected = [("tags", Some(403)), ("offboard", Some(200))];
-    assert_eq!(on_record(&recorded[0]), expected);
-    assert_eq!(on_record(&recorded[1]), expected[1..]);
+    assert_eq!(recorded_requests(&recorded[0]), expected);
+    assert_eq!(recorded_requests(&recorded[1]), expected[1..]);
 }
 
 #[test]
@@ -227,21 +227,21 @@ fn a_tag_that_fails_does_not_stop_the_offboarding_and_is_reported() {
     for (fault, status) in answers {
         let world = faulty(&[&format!("tags:1:{fault}")]);
         let id = world.online_ids(1).remove(0);
-        // No row tells it, so it is told however quiet the rest is.
+        // No row reports it, so the warning is printed under --quiet, too.
         let outcome = world.run(&[&id, "--tag", "Retired", "--quiet"]);
         assert_eq!(outcome.code, 0, "{fault}: {outcome:?}");
-        assert_eq!(posted(&world), in_turn(&[id]), "{fault}");
+        assert_eq!(posted(&world), tag_then_offboard(&[id]), "{fault}");
         let words = "it is offboarded without the tag";
         assert!(outcome.stderr.starts_with("warning: "), "{outcome:?}");
         assert!(outcome.stderr.contains(words), "{fault}: {outcome:?}");
         let recorded = world.recorded();
         let expected = [("tags", status), ("offboard", Some(200))];
-        assert_eq!(on_record(&recorded[0]), expected, "{fault}");
+        assert_eq!(recorded_requests(&recorded[0]), expected, "{fault}");
     }
 }
 
 #[test]
-fn a_throttled_tag_waits_as_asked_and_is_tried_again_once() {
+fn a_throttled_tag_waits_for_its_retry_after_and_is_tried_again_once() {
     for (throttled, tags) in [("1", [429, 200]), ("1-2", [429, 429])] {
         let fault = format!("tags:{throttled}:status=429,retry-after=1s");
         let world = faulty(&[&fault]);
@@ -250,7 +250,10 @@ fn a_throttled_tag_waits_as_asked_and_is_tried_again_once() {
         assert_eq!(outcome.code, 0, "{outcome:?}");
         let order = world.recorded().remove(0);
         let [first, second] = tags.map(|status| ("tags", Some(status)));
-        assert_eq!(on_record(&order), [first, second, ("offboard", Some(200))]);
+        assert_eq!(
+            recorded_requests(&order),
+            [first, second, ("offboard", Some(200))]
+        );
         let at = |at: usize, what: &str| -> jiff::Timestamp {
             order["requests"][at][what]
                 .as_str()
@@ -281,7 +284,7 @@ fn a_run_that_is_resumed_keeps_its_tag() {
     world.use_token(TokenRequest::default().roles(roles));
     let resumed = world.offboard(&["resume", "--yes", "--jobs=1", "-o", "json"]);
     assert_eq!(resumed.code, 0, "{resumed:?}");
-    assert_eq!(posted(&world)[before..], in_turn(&ids)[..]);
+    assert_eq!(posted(&world)[before..], tag_then_offboard(&ids)[..]);
 }
 
 #[test]
@@ -332,7 +335,7 @@ fn while_its_tag_is_under_way_an_order_is_planned() {
     running.wait().unwrap();
     let order = world.recorded().remove(0);
     assert_eq!(order["state"], "planned", "{order}");
-    assert_eq!(on_record(&order), [("tags", None)]);
+    assert_eq!(recorded_requests(&order), [("tags", None)]);
     let resumed = world.offboard(&["resume", "--yes"]);
     assert_eq!(resumed.code, 0, "{resumed:?}");
     assert_eq!(world.offboardings().len(), 1);
@@ -352,7 +355,7 @@ fn a_run_that_is_to_end_offboards_nothing_after_the_tag_that_is_under_way() {
     assert!(world.offboardings().is_empty());
     let order = world.recorded().remove(0);
     assert_eq!(order["state"], "planned", "{order}");
-    assert_eq!(on_record(&order), [("tags", Some(200))]);
+    assert_eq!(recorded_requests(&order), [("tags", Some(200))]);
 }
 
 #[test]

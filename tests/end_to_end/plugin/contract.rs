@@ -1,4 +1,4 @@
-//! The component keeps to the contract, and one that does not is refused.
+//! The component conforms to the contract, and one that does not is refused.
 
 use offboard::{
     component::{Component, ComponentError},
@@ -35,7 +35,7 @@ fn the_plugin_imports_exactly_what_the_contract_allows() {
 }
 
 #[test]
-fn inspect_says_so() {
+fn inspect_shows_the_imports_and_exports() {
     let outcome = offboard(["inspect", "--output", "json"]);
     assert_eq!(outcome.code, 0, "{outcome:?}");
     let row: Value = serde_json::from_str(&outcome.stdout).unwrap();
@@ -76,7 +76,7 @@ fn component_and_contract_come_out_of_the_one_binary() {
         contract::WIT
     );
 
-    // And the extracted one is taken for what it is.
+    // The extracted component is accepted as the same plugin.
     let again = offboard(["inspect".as_ref(), "--plugin".as_ref(), wasm.as_os_str()]);
     assert_eq!(
         (again.code, &again.stdout),
@@ -108,7 +108,7 @@ fn a_component_that_wants_more_is_refused_with_the_full_list() {
         )"#,
     );
     let Err(SandboxError::Contract(violations)) = Sandbox::new(&greedy, Limits::default()) else {
-        panic!("it was taken");
+        panic!("the component was accepted");
     };
     assert_eq!(
         violations,

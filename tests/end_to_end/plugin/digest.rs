@@ -1,5 +1,5 @@
-//! The plugin's digest is the same wherever it is built, so that anyone can
-//! compare it with their own build's.
+//! The plugin's digest does not depend on where it is built, so that users can compare it
+//! with their own build's.
 
 use std::{env, fs, path::Path};
 
@@ -8,7 +8,7 @@ use offboard::{component::Component, plan::PlanHasher};
 #[path = "../../../host/sandbox/build/guest.rs"]
 mod guest;
 
-/// The parts of the workspace that a build of the plugin reads.
+/// The files of the workspace that a build of the plugin reads.
 const SOURCES: [&str; 7] = [
     "Cargo.toml",
     "Cargo.lock",
@@ -22,16 +22,16 @@ const SOURCES: [&str; 7] = [
 #[test]
 fn the_digest_is_the_same_in_another_folder_with_another_cargo_home() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let elsewhere = Path::new(env!("CARGO_TARGET_TMPDIR")).join("another-folder");
-    fs::create_dir_all(elsewhere.join("workspace")).unwrap();
+    let other_folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("another-folder");
+    fs::create_dir_all(other_folder.join("workspace")).unwrap();
     for source in SOURCES {
         copy(
             &root.join(source),
-            &elsewhere.join("workspace").join(source),
+            &other_folder.join("workspace").join(source),
         );
     }
-    let home = elsewhere.join("another-home");
-    // The sources of the registry are the same, by another path.
+    let home = other_folder.join("another-home");
+    // The same registry sources, by another path.
     fs::create_dir_all(&home).unwrap();
     let registry = guest::cargo_home().unwrap().join("registry");
     let link = home.join("registry");
@@ -40,8 +40,8 @@ fn the_digest_is_the_same_in_another_folder_with_another_cargo_home() {
         std::os::unix::fs::symlink(&registry, &link).unwrap();
     }
     let component = guest::Build {
-        root: &elsewhere.join("workspace"),
-        target: &elsewhere.join("another-target"),
+        root: &other_folder.join("workspace"),
+        target: &other_folder.join("another-target"),
         cargo: env!("CARGO").as_ref(),
         rustc: "rustc".as_ref(),
         home: &home,
@@ -50,15 +50,15 @@ fn the_digest_is_the_same_in_another_folder_with_another_cargo_home() {
     .unwrap();
     let product = Component::embedded().unwrap();
     assert!(product.bytes() == component, "the two components differ");
-    // What makes it so: no path of either build is in it.
-    for path in [&root.canonicalize().unwrap(), &elsewhere, &registry] {
+    // The reason: no path of either build is in it.
+    for path in [&root.canonicalize().unwrap(), &other_folder, &registry] {
         let path = path.to_str().unwrap().as_bytes();
         let mut windows = component.windows(path.len());
         assert!(!windows.any(|window| window == path), "{path:?}");
     }
 }
 
-/// The documents show the digest that everyone's build has.
+/// The documents show the digest of every build.
 #[test]
 fn the_documents_name_the_digest_of_the_plugin() {
     let plugin = Component::embedded().unwrap();
@@ -87,7 +87,7 @@ fn the_readme_shows_the_digest_of_its_plan() {
     assert!(readme.contains(&shown), "README.md does not say {shown}");
 }
 
-/// Copies what differs, so that nothing is built again without need.
+/// Copies only files that differ, so that nothing is rebuilt without need.
 fn copy(from: &Path, to: &Path) {
     if from.is_dir() {
         fs::create_dir_all(to).unwrap();

@@ -1,4 +1,4 @@
-//! The sandbox's bounds, with the real plugin and less than it needs.
+//! The sandbox's limits, with the real plugin and less than it needs.
 
 use std::{net::TcpListener, time::Duration};
 
@@ -44,7 +44,7 @@ async fn a_service_that_never_answers_is_left_at_the_deadline() {
         matches!(called.result, Err(CallError::Deadline(_))),
         "{called:?}"
     );
-    // The system took the request into its buffers: it may have been read.
+    // The operating system buffered the request: the service may have read it.
     assert_eq!(called.record.delivery(), Delivery::Unanswered);
 }
 
@@ -84,11 +84,13 @@ async fn a_plugin_that_wants_more_memory_than_it_may_have_is_ended() {
 }
 
 #[tokio::test]
-async fn without_a_token_nothing_is_even_asked_for() {
+async fn without_a_token_nothing_is_sent() {
     let server = Scripted::posting(Reply::new(200, "{}"));
-    let nobody = Connection::new(server.root().parse().unwrap(), None::<Token>);
+    let without_token = Connection::new(server.root().parse().unwrap(), None::<Token>);
     let (machine, comment) = order();
-    let called = sandbox(|_| {}).offboard(&nobody, &machine, &comment).await;
+    let called = sandbox(|_| {})
+        .offboard(&without_token, &machine, &comment)
+        .await;
     assert!(
         matches!(called.result, Ok(Err(OffboardError::NoCredential(_)))),
         "{called:?}"
@@ -97,8 +99,8 @@ async fn without_a_token_nothing_is_even_asked_for() {
     assert!(server.seen().is_empty());
 }
 
-/// However long the sign-in and the connection took, the check is the last thing before
-/// the first byte.
+/// The check is the last step before the first byte, however long the sign-in and the
+/// connection took.
 #[tokio::test]
 async fn a_request_that_is_late_does_not_leave() {
     let server = Scripted::new(|_, _| None);
@@ -116,7 +118,7 @@ async fn a_request_that_is_late_does_not_leave() {
             .await;
         assert_eq!(called.record.delivery(), expected, "{called:?}");
         if expected == Delivery::NotSent {
-            // It was connected, and nothing went that way.
+            // It connected, and sent nothing.
             let exchange = called.record.exchange.unwrap();
             assert!(exchange.address.is_some(), "{exchange:?}");
             let failure = exchange.failure.unwrap();

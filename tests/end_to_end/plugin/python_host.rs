@@ -1,11 +1,11 @@
-//! The contract in the hands of a host that nobody here wrote: the very same
-//! component, under Python's `wasmtime` package.
+//! The contract with an independent host: the same component, in Python's `wasmtime`
+//! package.
 
 use serde_json::{Value, json};
 
-use crate::support::{NOBODY, World, offboard, python};
+use crate::support::{UNKNOWN_MACHINE, World, offboard, python};
 
-/// Calls functions of the component from Python, and gives their results.
+/// Calls functions of the component from Python, and returns their results.
 fn call(world: &World, calls: &Value) -> Vec<Value> {
     let component = world.path("plugin.wasm");
     let extracted = offboard([
@@ -62,9 +62,9 @@ fn python_gets_the_contract_s_errors() {
     let results = call(
         &world,
         &json!([
-            ["offboarding", "offboard", NOBODY, "From Python"],
+            ["offboarding", "offboard", UNKNOWN_MACHINE, "From Python"],
             ["offboarding", "offboard", "nonsense", "From Python"],
-            ["offboarding", "offboard", NOBODY, " "],
+            ["offboarding", "offboard", UNKNOWN_MACHINE, " "],
             ["inventory", "find-machines", world.shared_name(), null, 100],
         ]),
     );

@@ -1,5 +1,4 @@
-//! Which plugin runs, and within what: the digest that is pinned, and the
-//! limits that a user sets.
+//! Settings of the plugin: the pinned digest, and the limits that a user sets.
 
 use std::{fs, net::TcpListener, path::PathBuf};
 
@@ -8,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::{ClosedPort, MACHINE, Outcome, Reply, Scripted, World, command, offboard};
 
-fn built_in() -> String {
+fn built_in_digest() -> String {
     Component::embedded().unwrap().digest().as_str().to_owned()
 }
 
@@ -23,7 +22,7 @@ fn extracted(world: &World) -> PathBuf {
 #[test]
 fn the_plugin_that_is_pinned_runs() {
     let world = World::new();
-    let digest = built_in();
+    let digest = built_in_digest();
     let file = extracted(&world);
     let file = file.to_str().unwrap();
     let spellings = [
@@ -47,12 +46,12 @@ fn the_plugin_that_is_pinned_runs() {
         .output()
         .unwrap()
         .into();
-    // It was asked for, and is not in the fleet.
+    // The plugin ran: the machine is not in the fleet.
     assert_eq!(named.code, 1, "{named:?}");
 }
 
-/// Both digests are told, and nothing else happens.
-fn judge_refused(world: &World, outcome: &Outcome, pinned: &str, found: &str) {
+/// Both digests are reported, and nothing else happens.
+fn assert_refused(world: &World, outcome: &Outcome, pinned: &str, found: &str) {
     assert_eq!(outcome.code, 2, "{outcome:?}");
     assert!(outcome.stderr.contains(pinned), "{outcome:?}");
     assert!(outcome.stderr.contains(found), "{outcome:?}");
@@ -65,7 +64,7 @@ fn another_plugin_than_the_one_that_is_pinned_does_not_run() {
     let world = World::new();
     let pinned = "0".repeat(64);
     let outcome = world.run(&[MACHINE, "--plugin-sha256", &pinned]);
-    judge_refused(&world, &outcome, &pinned, &built_in());
+    assert_refused(&world, &outcome, &pinned, &built_in_digest());
 
     let named: Outcome = world
         .command(&["run", MACHINE, "--comment", "x", "--yes"])
@@ -73,24 +72,24 @@ fn another_plugin_than_the_one_that_is_pinned_does_not_run() {
         .output()
         .unwrap()
         .into();
-    judge_refused(&world, &named, &pinned, &built_in());
+    assert_refused(&world, &named, &pinned, &built_in_digest());
 
-    // A byte more is another plugin; so is what is none. Neither is compiled.
+    // A plugin with one more section, an invalid one, and an empty file: none is compiled.
     let file = extracted(&world);
     let mut bytes = fs::read(&file).unwrap();
     bytes.extend([0, 2, 1, b'x']);
     for bytes in [bytes, b"\0asm nonsense".to_vec(), Vec::new()] {
         fs::write(&file, &bytes).unwrap();
         let found = Digest::of(&bytes);
-        let pinned = built_in();
+        let pinned = built_in_digest();
         let args = [MACHINE, "--plugin", file.to_str().unwrap()];
         let outcome = world.run(&[&args[..], &["--plugin-sha256", &pinned]].concat());
-        judge_refused(&world, &outcome, &pinned, found.as_str());
+        assert_refused(&world, &outcome, &pinned, found.as_str());
     }
 }
 
 #[test]
-fn a_plugin_that_is_refused_is_not_said_to_be_compiled() {
+fn a_refused_plugin_is_not_reported_as_compiled() {
     let world = World::new();
     let file = extracted(&world);
     let args = [MACHINE, "--plugin", file.to_str().unwrap()];
@@ -102,7 +101,7 @@ fn a_plugin_that_is_refused_is_not_said_to_be_compiled() {
 #[test]
 fn an_invalid_digest_is_reported() {
     let world = World::new();
-    let digest = built_in();
+    let digest = built_in_digest();
     for text in [
         "",
         "abc",
@@ -128,19 +127,19 @@ fn inspect_takes_a_pin_too() {
     assert_eq!((outcome.code, outcome.stdout.as_str()), (2, ""));
     assert!(outcome.stderr.contains(&pinned), "{outcome:?}");
     assert_eq!(
-        offboard(["inspect", "--plugin-sha256", &built_in()]).code,
+        offboard(["inspect", "--plugin-sha256", &built_in_digest()]).code,
         0
     );
 }
 
 #[test]
 fn a_shorter_deadline_ends_a_call_earlier() {
-    // Answers everything but the POST.
+    // The server answers everything but the POST.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let silent = listener.local_addr().unwrap();
     let server = Scripted::new(move |request, _| {
         request.starts_with("POST ").then(|| {
-            // Until the other side has long gone.
+            // Longer than the client waits.
             std::thread::sleep(std::time::Duration::from_secs(8));
             Reply::raw(b"")
         })
@@ -156,7 +155,7 @@ fn a_shorter_deadline_ends_a_call_earlier() {
     let message = row["error"]["message"].as_str().unwrap();
     assert!(message.contains("longer than 3s"), "{message}");
 
-    // Who answers nothing at all is not sent the order.
+    // A service that answers nothing at all is not sent the order.
     let root = format!("http://{silent}");
     let outcome = server.run(&["--limit", "deadline=3s", "--api-root", &root]);
     let row = outcome.row();
@@ -255,9 +254,9 @@ fn inspect_shows_the_limits_that_are_in_force() {
     assert!(table.contains("65MiB"), "{table}");
 }
 
-/// What is wrong with a file is told with names out of that file.
+/// An error about a file contains names from that file.
 #[test]
-fn a_plugin_s_names_are_no_lines_of_ours() {
+fn a_plugin_s_names_cannot_forge_lines_of_output() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("evil.wasm");
     let text = r#"(component (import "x\nconforms    yes\n\n" (func)))"#;
@@ -273,9 +272,10 @@ fn a_plugin_s_names_are_no_lines_of_ours() {
             .env("OFFBOARD_API_ROOT", closed.root())
             .output()
             .unwrap();
-        let said = String::from_utf8_lossy(&[outcome.stdout, outcome.stderr].concat()).into_owned();
-        assert!(said.contains("conforms    yes"), "{said}");
-        let forged = said.lines().filter(|line| line.starts_with("conforms"));
-        assert_eq!(forged.count(), 0, "{said}");
+        let output =
+            String::from_utf8_lossy(&[outcome.stdout, outcome.stderr].concat()).into_owned();
+        assert!(output.contains("conforms    yes"), "{output}");
+        let forged = output.lines().filter(|line| line.starts_with("conforms"));
+        assert_eq!(forged.count(), 0, "{output}");
     }
 }

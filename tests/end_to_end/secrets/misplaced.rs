@@ -1,5 +1,5 @@
-//! A secret that was given where the name of a file or another value belongs: it
-//! is repeated nowhere, recorded nowhere, and sent nowhere.
+//! A secret in place of a file name or another value is not printed, not recorded, and not
+//! sent.
 
 use std::{fs, path::Path};
 
@@ -7,10 +7,10 @@ use crate::support::{MACHINE, Outcome, World, command, offboard};
 
 const JWT: &str = "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJhdWQiOiJodHRwczovL2FwaSJ9.c2lnbmF0dXJl";
 const CLIENT_SECRET: &str = "abc8Q~xyzXYZ0123456789abcdefABCDEF-._~ab";
-/// Of no known form, but unlike the name of any file.
+/// Has no known form, but does not look like a file name.
 const RANDOM: &str = "q7Vh2Lk9+Zr4Tn1Xw8Pd3Gs6Bm0Yc5Jf2Ka7Ue==";
 
-/// Every setting of a connection, by its flag; the variable is named like it.
+/// The flag of every connection setting. The environment variable has the same name.
 const SETTINGS: [&str; 26] = [
     "--profile",
     "--config",
@@ -42,13 +42,13 @@ const SETTINGS: [&str; 26] = [
 
 fn assert_hidden(secret: &str, what: &str, outcome: &Outcome) {
     let shown = format!("{}{}", outcome.stdout, outcome.stderr);
-    // A part of it would reveal too much, too.
+    // A part of it would reveal too much, too: both halves are checked.
     for part in [&secret[..secret.len() / 2], &secret[secret.len() / 2..]] {
         assert!(!shown.contains(part), "{what}: {outcome:?}");
     }
 }
 
-/// Runs a command in a folder of its own, where a secret may become a file's name.
+/// Runs a command in its own folder, so that a file named after a secret would be found.
 fn run_in(folder: &Path, args: &[&str], variables: &[(&str, &str)]) -> Outcome {
     let mut command = command(args);
     command.current_dir(folder);
@@ -141,7 +141,7 @@ fn a_token_is_refused_for_every_other_argument_and_not_repeated() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
-/// What only may be a secret is tried, and shown nowhere.
+/// A value that may be a secret is used as given, but is not shown.
 #[test]
 fn what_may_be_a_secret_is_shown_neither_in_errors_nor_in_the_configuration() {
     let folder = tempfile::tempdir().unwrap();
@@ -160,7 +160,7 @@ fn what_may_be_a_secret_is_shown_neither_in_errors_nor_in_the_configuration() {
     ];
     for secret in [RANDOM, "hunter2", "Summer2024!"] {
         let flags = SETTINGS.iter().copied();
-        // A short word may be shown, except in place of the name of a secret's file.
+        // A short word may be shown, except in place of the name of a file with a secret.
         let flags = flags.filter(|flag| secret == RANDOM || files.contains(flag));
         for flag in flags.filter(|flag| !["--ledger", "--audit"].contains(flag)) {
             let auth = match flag {
@@ -215,7 +215,7 @@ fn what_may_be_a_secret_is_shown_neither_in_errors_nor_in_the_configuration() {
 }
 
 #[test]
-fn it_is_said_that_a_secret_was_given_for_a_file() {
+fn a_secret_in_place_of_a_file_name_is_reported() {
     let world = World::new();
     let outcome = world.run(&[MACHINE, "--token-file", "hunter2"]);
     let row = outcome.row();
@@ -227,7 +227,7 @@ fn it_is_said_that_a_secret_was_given_for_a_file() {
         assert!(message.contains(words), "{outcome:?}");
     }
     assert!(world.requests().is_empty());
-    // A file that exists is named, whatever it is called.
+    // The name of an existing file is shown, whatever it is.
     let file = world.path(JWT);
     fs::rename(world.path("token"), &file).unwrap();
     let id = world.online()[0].machine.id.clone();
@@ -283,7 +283,7 @@ fn a_secret_in_the_configuration_is_not_repeated() {
 }
 
 #[test]
-fn a_word_that_names_no_file_of_a_secret_is_not_shown() {
+fn a_word_in_place_of_a_secret_file_is_not_shown() {
     let folder = tempfile::tempdir().unwrap();
     for word in ["monkey", "mypassword", "token"] {
         for flag in [
@@ -294,7 +294,7 @@ fn a_word_that_names_no_file_of_a_secret_is_not_shown() {
             "--token-file",
         ] {
             let args = ["config", "show", "-o", "json", flag, word];
-            // A credential of Entra ID's goes to a known host alone.
+            // An Entra ID credential is used only with a listed host.
             let allowed = [("OFFBOARD_ALLOW_API_HOST", "127.0.0.1")];
             let outcome = run_in(folder.path(), &args, &allowed);
             let value = format!("\"value\": \"{word}\"");

@@ -1,4 +1,4 @@
-//! No secret is printed, recorded or sent where it does not belong.
+//! No secret is printed, recorded, or sent to the wrong host.
 
 mod misplaced;
 mod token;

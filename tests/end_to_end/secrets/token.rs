@@ -1,4 +1,4 @@
-//! The token in the command's own process.
+//! The token in the command's process.
 
 use std::{
     io::Read,
@@ -8,7 +8,7 @@ use std::{
 
 use crate::support::{MACHINE, World, accepted, command};
 
-/// A command that waits for an answer, and the connection that it waits at.
+/// A command that waits for an answer, and its connection.
 struct Waiting {
     child: Child,
     stream: TcpStream,
@@ -34,7 +34,7 @@ impl Waiting {
         }
     }
 
-    /// What it asks for.
+    /// The head of its request.
     fn request(&mut self) -> String {
         let mut bytes = Vec::new();
         let mut chunk = [0; 4096];
@@ -78,10 +78,9 @@ fn a_process_with_a_token_leaves_no_core_dump() {
     assert_eq!(sizes, ["0", "0"], "{limits}");
 }
 
-/// What a process that is not dumpable has in `/proc` belongs to root, so that
-/// nobody else of the same user reads its memory or first environment. Root's
-/// own processes belong to root either way; for them `cli::secret` asks the
-/// kernel.
+/// The `/proc` files of a process that is not dumpable belong to root, so that the user's
+/// other processes cannot read its memory or initial environment. The files of root's
+/// processes belong to root in any case: there, `cli::secret` queries the kernel.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_process_with_a_token_hides_its_environment() {
@@ -100,7 +99,7 @@ fn a_process_with_a_token_hides_its_environment() {
 }
 
 #[test]
-fn a_file_goes_before_the_environment() {
+fn a_token_file_takes_precedence_over_the_environment() {
     let world = World::new();
     let id = world.online()[0].machine.id.clone();
     let output = world

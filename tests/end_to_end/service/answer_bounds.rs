@@ -1,4 +1,4 @@
-//! What is kept of an answer has a bound, whatever the service says.
+//! The recorded part of an answer is limited, whatever the service sends.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{MACHINE, Outcome, Reply, Scripted};
 
-/// As much as the plugin's memory holds of a page, and as long as an id may be.
+/// The size of a page that fits into the plugin's memory, with ids of the maximum length.
 const LISTED: usize = 1500;
 
 fn listed(machine: &Value) -> String {
@@ -23,15 +23,15 @@ fn machine(request: &str) -> Option<String> {
     rest.get(..40).map(ToOwned::to_owned)
 }
 
-/// What a ledger takes on the disk, with what stands beside it.
+/// The size of the ledger and its log on disk.
 fn ledger_size(server: &Scripted) -> u64 {
     let files = ["ledger.db", "ledger.db-wal"].map(|name| server.path(name));
     let size = |path| fs::metadata(path).map_or(0, |file| file.len());
     files.iter().map(size).sum()
 }
 
-/// Orders twenty machines, which are asked about with one call.
-fn order_twenty(server: &Scripted) -> Outcome {
+/// Runs the command for twenty machines, whose actions are queried with one call.
+fn run_twenty(server: &Scripted) -> Outcome {
     let ids: Vec<String> = (0..20).map(|number| format!("{number:040x}")).collect();
     let list = server.path("list");
     fs::write(&list, ids.join("\n")).unwrap();
@@ -40,7 +40,7 @@ fn order_twenty(server: &Scripted) -> Outcome {
     server.command(&[&run[..], &["--grace=0s", "--output", "json"]].concat())
 }
 
-/// Knows every machine, and answers a POST with the comment in this action.
+/// A service that has every machine and this list of actions, and answers POSTs with `post`.
 fn service(list: String, post: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Scripted {
     Scripted::new(move |request, _| {
         let id = machine(request);
@@ -57,19 +57,19 @@ fn service(list: String, post: impl Fn(&str) -> Reply + Send + Sync + 'static) -
 #[test]
 fn ids_that_belong_to_no_machine_are_not_copied_into_each_order() {
     let server = service(listed(&json!(null)), |_| Reply::raw(b""));
-    let outcome = order_twenty(&server);
-    // A lost answer cannot be looked up, so it stays unknown, and the user is told why.
+    let outcome = run_twenty(&server);
+    // A lost answer cannot be reconciled: the order stays unknown, and the reason is reported.
     assert_eq!(outcome.rows().len(), 20);
     for row in outcome.rows() {
         assert_eq!(row["state"], "unknown", "{outcome:?}");
     }
     assert_eq!(outcome.code, 4);
-    let told = "lists more actions that may belong to a machine than can be kept";
-    assert_eq!(outcome.stderr.matches(told).count(), 1, "{outcome:?}");
-    // Before, 20 × 1,500 × 253 bytes.
+    let words = "lists more actions that may belong to a machine than can be kept";
+    assert_eq!(outcome.stderr.matches(words).count(), 1, "{outcome:?}");
+    // A copy in each order would take 20 × 1,500 × 253 bytes.
     let size = ledger_size(&server);
     assert!(size < 2_000_000, "{size} {outcome:?}");
-    // Nor is it sent again, though no list shows anything new.
+    // Nor is it sent again, although no list has a new action.
     let posts = server.posts();
     let again = ["resume", "--yes", "--resend-unknown", "--grace=0s"];
     let again = server.command(&again);
@@ -77,7 +77,7 @@ fn ids_that_belong_to_no_machine_are_not_copied_into_each_order() {
 }
 
 #[test]
-fn words_of_an_answer_are_kept_up_to_a_bound() {
+fn strings_of_an_answer_are_truncated() {
     let long = "x".repeat(30_000);
     let body = json!({"error": {"code": long, "message": "\u{1}".repeat(30_000), "target": long}});
     let server = service(listed(&json!("another")), move |_| {
@@ -93,7 +93,7 @@ fn words_of_an_answer_are_kept_up_to_a_bound() {
     assert!(ledger_size(&server) < 1_000_000);
 }
 
-/// Each byte that is no text would take three in the ledger.
+/// Each byte that is not valid UTF-8 would take three bytes in the ledger.
 #[test]
 fn an_answer_that_is_not_text_is_kept_up_to_the_same_bound() {
     let body = [0xff; 60_000];
@@ -108,7 +108,7 @@ fn an_answer_that_is_not_text_is_kept_up_to_the_same_bound() {
 }
 
 #[test]
-fn words_about_a_machine_are_kept_up_to_a_bound() {
+fn strings_of_a_machine_are_truncated() {
     let long = "x".repeat(30_000);
     let machine = json!({
         "id": MACHINE, "computerDnsName": long, "osPlatform": long, "version": long,
@@ -119,7 +119,7 @@ fn words_about_a_machine_are_kept_up_to_a_bound() {
         let is_machine = request.starts_with("GET /api/machines/");
         is_machine.then(|| Reply::new(200, &machine.to_string()))
     });
-    // Refused, so that nothing but these words is on record.
+    // Rejected, so that only these strings are recorded.
     let outcome = server.run(&[]);
     assert_eq!(outcome.row()["state"], "rejected", "{outcome:?}");
     let name = outcome.row()["name"].as_str().unwrap().len();

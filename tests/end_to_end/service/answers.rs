@@ -1,5 +1,5 @@
-//! What each answer, and each way of not answering, means for an order. The
-//! server is a script; the command and the plugin are the real ones.
+//! The state of an order after each answer and each kind of failure. The server is
+//! scripted; the command and the plugin are the real ones.
 
 use serde_json::json;
 
@@ -23,8 +23,8 @@ fn accepted() -> Reply {
     Reply::new(200, &action(NEW, "Pending"))
 }
 
-/// Runs against a server that answers the POST so; whatever comes of it, there
-/// was exactly one.
+/// Runs against a server that answers the POST with this. In any case, there is exactly
+/// one POST.
 fn run(reply: Reply) -> Outcome {
     let server = Scripted::posting(reply);
     let outcome = server.run(&[]);
@@ -158,7 +158,7 @@ fn every_documented_error_has_its_kind_state_and_exit_code() {
 }
 
 #[test]
-fn in_progress_is_known_by_its_words_too() {
+fn in_progress_is_recognised_by_its_message_too() {
     let outcome = run(Reply::error(
         400,
         "BadRequest",
@@ -206,9 +206,9 @@ fn a_success_that_makes_no_sense_is_unknown() {
 
 #[test]
 fn a_redirect_is_refused_and_not_followed() {
-    let elsewhere = Scripted::posting(accepted());
+    let target = Scripted::posting(accepted());
     for status in [301, 302, 304, 307, 308] {
-        let location = format!("{}/api/machines/{MACHINE}/offboard", elsewhere.root());
+        let location = format!("{}/api/machines/{MACHINE}/offboard", target.root());
         let outcome = run(Reply::with(status, &[("Location", &location)], ""));
         let row = outcome.row();
         assert_eq!(
@@ -217,11 +217,11 @@ fn a_redirect_is_refused_and_not_followed() {
             "{status}"
         );
     }
-    assert!(elsewhere.seen().is_empty());
+    assert!(target.seen().is_empty());
 }
 
 #[test]
-fn an_answer_without_the_service_s_body_keeps_its_words() {
+fn an_answer_without_the_service_s_body_keeps_its_text() {
     let outcome = run(Reply::new(403, "<html>Blocked by the proxy</html>"));
     assert_eq!(
         outcome.row()["error"]["message"],
@@ -299,7 +299,7 @@ fn an_answer_that_is_too_long_is_not_read() {
     );
 }
 
-/// A server that fails the POST, and afterwards lists these actions.
+/// A server that fails the POST, and lists these actions before and after it.
 fn unknown_then(before: &'static [&'static str], after: &'static [&'static str]) -> Scripted {
     Scripted::new(move |request, posts| {
         if request.starts_with("POST ") {
@@ -318,7 +318,7 @@ fn unknown_then(before: &'static [&'static str], after: &'static [&'static str])
 }
 
 #[test]
-fn an_unknown_outcome_is_settled_by_asking() {
+fn an_unknown_outcome_is_reconciled_by_a_query() {
     let server = unknown_then(&[OLD], &[NEW, OLD]);
     let outcome = server.run(&["--again"]);
     let row = outcome.row();
@@ -356,7 +356,7 @@ fn an_action_that_was_listed_before_in_another_shape_is_not_adopted() {
         if request.starts_with("POST ") {
             return Some(Reply::error(500, "InternalServerError", ""));
         }
-        // Before, without a machine and in capitals.
+        // Before the POST: without a machine, and in capital letters.
         let known = match posts {
             0 => action(&NEW.to_uppercase(), "Pending").replace("machineId", "other"),
             _ => action(NEW, "Succeeded"),
@@ -374,7 +374,7 @@ fn an_action_that_was_listed_before_in_another_shape_is_not_adopted() {
 }
 
 #[test]
-fn what_is_known_must_be_known_before_anything_is_sent() {
+fn nothing_is_sent_before_earlier_actions_are_listed() {
     let server = Scripted::new(move |request, _| {
         request
             .starts_with("GET /api/machineactions")
@@ -390,7 +390,7 @@ fn what_is_known_must_be_known_before_anything_is_sent() {
 }
 
 #[test]
-fn an_action_that_was_known_before_is_not_adopted() {
+fn an_action_that_was_listed_before_is_not_adopted() {
     let server = unknown_then(&[OLD], &[OLD]);
     let outcome = server.run(&["--again"]);
     assert_eq!(
@@ -402,14 +402,14 @@ fn an_action_that_was_known_before_is_not_adopted() {
 
 #[test]
 fn a_late_action_is_found_within_the_grace_time() {
-    let asked = std::sync::atomic::AtomicUsize::new(0);
+    let lists = std::sync::atomic::AtomicUsize::new(0);
     let server = Scripted::new(move |request, posts| {
         if request.starts_with("POST ") {
             return Some(Reply::raw(b""));
         }
         let late = request.starts_with("GET /api/machineactions")
             && posts == 1
-            && asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst) >= 2;
+            && lists.fetch_add(1, std::sync::atomic::Ordering::SeqCst) >= 2;
         late.then(|| {
             Reply::new(
                 200,
@@ -459,7 +459,7 @@ fn an_echo_of_the_token_is_cut_out() {
 }
 
 #[test]
-fn a_303_does_not_say_that_nothing_was_done() {
+fn a_303_does_not_prove_that_nothing_was_done() {
     let outcome = run(Reply::with(
         303,
         &[("Location", "/api/machineactions/x")],
@@ -473,7 +473,7 @@ fn a_303_does_not_say_that_nothing_was_done() {
 }
 
 #[test]
-fn what_the_service_says_cannot_move_the_terminal() {
+fn the_service_s_text_cannot_control_the_terminal() {
     let server = Scripted::posting(Reply::error(
         400,
         "BadRequest",
@@ -482,19 +482,19 @@ fn what_the_service_says_cannot_move_the_terminal() {
     for format in ["table", "json", "jsonl"] {
         let outcome = server.run(&["--output", format]);
         let text = format!("{}{}", outcome.stdout, outcome.stderr);
-        let obeyed = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
-        assert!(!text.contains(obeyed), "{format}: {text:?}");
+        let is_control = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
+        assert!(!text.contains(is_control), "{format}: {text:?}");
     }
 }
 
-/// An action that was accepted earlier and that the service has dropped since,
-/// where it takes a list's filter and where it does not.
+/// An action that was accepted earlier and that the service no longer has, both if the
+/// service supports the list's filter and if it does not.
 #[test]
 fn an_action_that_is_no_longer_listed_is_reported_and_not_waited_for() {
-    for takes_the_filter in [true, false] {
+    for supports_filter in [true, false] {
         let server = Scripted::new(move |request, _| match request {
             post if post.starts_with("POST ") => Some(accepted()),
-            list if list.starts_with("GET /api/machineactions?") && !takes_the_filter => {
+            list if list.starts_with("GET /api/machineactions?") && !supports_filter => {
                 Some(Reply::error(400, "BadRequest", "no such filter"))
             }
             one if one.starts_with(&format!("GET /api/machineactions/{NEW}")) => {
@@ -504,7 +504,7 @@ fn an_action_that_is_no_longer_listed_is_reported_and_not_waited_for() {
         });
         assert_eq!(server.run(&[]).row()["state"], "accepted");
         let resume = |wait: &str| server.command(&["resume", wait, "-o", "json"]);
-        // A new one may be listed late.
+        // A new action may be listed late.
         let soon = resume("--wait=1s");
         assert_eq!(soon.row()["state"], "pending", "{soon:?}");
         assert_eq!(soon.row()["error"], json!(null));

@@ -1,4 +1,4 @@
-//! Credentials and connections that are not there.
+//! Missing and invalid credentials, and failing connections.
 
 use std::{fs, net::TcpListener};
 
@@ -101,20 +101,20 @@ fn a_server_without_tls_gets_no_byte_of_the_request() {
     let root = format!("https://{}", listener.local_addr().unwrap());
     let server = std::thread::spawn(move || {
         use std::io::{Read, Write};
-        let mut seen = Vec::new();
-        // It answers in the clear.
+        let mut received = Vec::new();
+        // It answers in plaintext.
         let mut stream = accepted(&listener);
         let mut chunk = [0; 4096];
         let count = stream.read(&mut chunk).unwrap();
-        seen.extend_from_slice(&chunk[..count]);
+        received.extend_from_slice(&chunk[..count]);
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
-        seen
+        received
     });
     let outcome = world.run(&[ID, "--api-root", &root]);
     assert_eq!(outcome.code, 5, "{outcome:?}");
-    let seen = server.join().unwrap();
+    let received = server.join().unwrap();
     let token = world.token().as_bytes();
-    assert!(!seen.windows(token.len()).any(|window| window == token));
+    assert!(!received.windows(token.len()).any(|window| window == token));
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn the_default_is_the_commercial_cloud_over_tls() {
     }
 }
 
-const ELSEWHERE: &str = "11111111-1111-4111-8111-111111111111";
+const OTHER_TENANT: &str = "11111111-1111-4111-8111-111111111111";
 
 #[test]
 fn a_token_of_another_tenant_than_the_one_that_was_named_is_not_used() {
@@ -148,7 +148,7 @@ fn a_token_of_another_tenant_than_the_one_that_was_named_is_not_used() {
     ] {
         let output = world
             .command(command)
-            .args(["--tenant", ELSEWHERE])
+            .args(["--tenant", OTHER_TENANT])
             .output();
         let outcome = Outcome::from(output.unwrap());
         assert_eq!(outcome.code, 3, "{outcome:?}");
@@ -156,7 +156,7 @@ fn a_token_of_another_tenant_than_the_one_that_was_named_is_not_used() {
         assert!(outcome.stderr.contains("--tenant"), "{outcome:?}");
     }
     assert!(world.requests().is_empty());
-    // A domain says nothing of the id.
+    // A domain cannot be compared with the tenant id.
     let named = world.run(&[&id, "--tenant", "contoso.test"]);
     assert_eq!(named.code, 0, "{named:?}");
 }
@@ -235,8 +235,8 @@ fn a_variable_that_is_set_to_nothing_is_not_set() {
     assert_eq!((outcome.code, world.posts().len()), (0, 1), "{outcome:?}");
 }
 
-/// Who has no home has no configuration: not in the folder where the command is
-/// started, and not in one that everybody can write.
+/// Without a home directory, no configuration is read: neither from the working directory,
+/// nor from a folder that other users can write to.
 #[cfg(unix)]
 #[test]
 fn without_a_home_directory_there_is_no_configuration() {

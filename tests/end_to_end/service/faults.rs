@@ -1,5 +1,5 @@
-//! A line that drops and a service that fails, at random by a seed: what is said
-//! of each machine is true, and none is offboarded twice.
+//! Connections that drop and a service that fails, at random from a seed: the reported
+//! state of each machine is correct, and none is offboarded twice.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use offboard_simulator::{Config, FaultPlan};
 
 use crate::support::World;
 
-/// Every fault that a POST can meet, and some of the reads.
+/// Every fault of a POST, and some faults of reads.
 const FAULTS: [&str; 8] = [
     "offboard:12%:drop-before-commit",
     "offboard:12%:drop-after-commit",
@@ -19,7 +19,7 @@ const FAULTS: [&str; 8] = [
     "machine:10%:drop-before-commit",
 ];
 
-fn judge(seed: u64, duplicates_are_refused: bool) {
+fn check_run(seed: u64, duplicates_are_refused: bool) {
     let world = World::with(|config: &mut Config| {
         config.machines = 60;
         config.faults = FaultPlan::parse(FAULTS).unwrap();
@@ -41,7 +41,7 @@ fn judge(seed: u64, duplicates_are_refused: bool) {
         "json",
     ];
     let outcome = world.offboard(&[&args[..], &ids].concat());
-    let told = format!("seed {seed}: {outcome:?}");
+    let context = format!("seed {seed}: {outcome:?}");
 
     let mut carried_out: HashMap<String, Vec<String>> = HashMap::new();
     for offboarding in world.offboardings() {
@@ -50,32 +50,32 @@ fn judge(seed: u64, duplicates_are_refused: bool) {
         actions.push(text("actionId"));
     }
     for (machine, actions) in &carried_out {
-        assert_eq!(actions.len(), 1, "{machine} twice; {told}");
+        assert_eq!(actions.len(), 1, "{machine} twice; {context}");
     }
     let rows = outcome.rows();
-    assert_eq!(rows.len(), ids.len(), "{told}");
+    assert_eq!(rows.len(), ids.len(), "{context}");
     for row in rows {
         let machine = row["machineId"].as_str().unwrap();
         let action = carried_out.get(machine).map(|actions| actions[0].as_str());
         match row["state"].as_str().unwrap() {
             "accepted" | "succeeded" => {
-                assert_eq!(row["action"]["id"].as_str(), action, "{row}; {told}");
+                assert_eq!(row["action"]["id"].as_str(), action, "{row}; {context}");
             }
-            "not-sent" | "rejected" => assert_eq!(action, None, "{row}; {told}"),
+            "not-sent" | "rejected" => assert_eq!(action, None, "{row}; {context}"),
             "unknown" => {}
-            other => panic!("{other}; {told}"),
+            other => panic!("{other}; {context}"),
         }
     }
 }
 
 #[test]
-fn what_is_said_is_true_whatever_the_line_and_the_service_do() {
+fn reported_states_are_correct_whatever_the_connection_and_the_service_do() {
     for seed in 1..4 {
-        judge(seed, seed % 2 == 0);
+        check_run(seed, seed % 2 == 0);
     }
 }
 
-/// Who is asked in vain says why, while a run waits for it and while it follows.
+/// The reason of a failed query is reported, while a run waits to send and while it follows.
 #[test]
 fn the_reason_of_a_wait_is_reported() {
     for (fault, why) in [
@@ -93,10 +93,14 @@ fn the_reason_of_a_wait_is_reported() {
             outcome
         };
         let before = run("1-4", &[]);
-        let told = format!("cannot be asked just now, waiting 1s: {why}");
-        assert!(before.stderr.contains(&told), "{told}: {before:?}");
+        let words = format!("cannot be asked just now, waiting 1s: {why}");
+        assert!(before.stderr.contains(&words), "{words}: {before:?}");
         let after = run("2-9", &["--wait"]);
-        let told = format!("cannot be asked just now, and is asked again: {why}");
-        assert_eq!(after.stderr.matches(&told).count(), 1, "{told}: {after:?}");
+        let words = format!("cannot be asked just now, and is asked again: {why}");
+        assert_eq!(
+            after.stderr.matches(&words).count(),
+            1,
+            "{words}: {after:?}"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! The answers and failures of the service, and its quotas.
+//! The service's answers, failures and quotas.
 
 mod answer_bounds;
 mod answers;

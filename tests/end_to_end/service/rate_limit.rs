@@ -1,4 +1,4 @@
-//! The service's quotas are kept to, so that it need not refuse.
+//! The command keeps to the service's quotas, so that the service need not throttle.
 
 use offboard_simulator::Config;
 
@@ -28,13 +28,13 @@ fn a_run_that_keeps_to_the_quota_is_never_refused_for_it() {
     assert_eq!(done.code, 0, "{done:?}");
     assert_eq!((refused(&world), world.offboardings().len()), (0, 8));
     assert!(done.stderr.contains("the quota is used up"), "{done:?}");
-    // The same without it: the service has to say so.
+    // Without a quota setting, the service throttles.
     let (_, world) = run("3/3s", &["--quota", "none"], 5);
     assert!(refused(&world) > 0);
 }
 
 #[test]
-fn who_waits_for_the_quota_can_be_ended() {
+fn a_run_that_waits_for_the_quota_can_be_stopped() {
     use std::io::{BufRead, BufReader};
 
     use crate::support::signal;
@@ -53,9 +53,9 @@ fn who_waits_for_the_quota_can_be_ended() {
         "json",
     ];
     let mut child = world.command(&[&args, &ids[..]].concat()).spawn().unwrap();
-    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let waits = |line: std::io::Result<String>| line.unwrap().contains("the quota is used up");
-    assert!(said.any(waits), "it does not wait");
+    assert!(lines.any(waits), "the command does not wait");
     signal(&child, "TERM");
     let outcome = Outcome::from({
         let _ = child.wait();
@@ -79,9 +79,9 @@ fn an_invalid_quota_is_reported() {
     assert!(world.requests().is_empty());
 }
 
-/// A question that waits for the quota does not keep a run beyond its grace.
+/// A query that waits for the quota does not delay a run beyond its grace time.
 #[test]
-fn the_grace_ends_also_where_the_quota_is_used_up() {
+fn the_grace_time_ends_also_if_the_quota_is_used_up() {
     let world = World::with(|config: &mut Config| {
         let plan = offboard_simulator::FaultPlan::parse(["offboard:always:drop-after-commit"]);
         config.faults = plan.unwrap();

@@ -1,5 +1,5 @@
-//! Traps that others fell into, as far as they concern one machine. Those that
-//! the plugin's or an order's own rules answer have their tests there.
+//! Known mistakes of other clients, for one machine. Those that the plugin or an order
+//! prevents are tested there.
 
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ fn trap_whole_list_sent_again_after_one_429() {
     world.run(&ids);
     let posts = world.posts();
     assert!(posts.iter().any(|post| post["status"] == 429), "{posts:?}");
-    // What was throttled comes again, and nothing that was answered.
+    // Only throttled requests are repeated.
     let mut paths: Vec<String> = posts
         .iter()
         .filter(|post| post["status"] != 429)
@@ -182,9 +182,9 @@ fn trap_results_overwritten_for_each_machine() {
         .map(|truth| truth.machine.id.as_str())
         .collect();
     let rows = world.run(&ids).rows();
-    let seen: Vec<&str> = rows
+    let reported: Vec<&str> = rows
         .iter()
         .map(|row| row["machineId"].as_str().unwrap())
         .collect();
-    assert_eq!(seen, ids);
+    assert_eq!(reported, ids);
 }

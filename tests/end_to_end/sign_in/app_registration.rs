@@ -1,11 +1,10 @@
-//! An app registration: by its secret, its certificate, and another provider's
-//! word.
+//! An app registration: with a secret, a certificate, and a federated assertion.
 
 use std::fs;
 
 use offboard_simulator::FederatedRequest;
 
-use super::{World, assert_not_sent, assert_offboarded, assert_says, run, text};
+use super::{World, assert_contains, assert_not_sent, assert_offboarded, run, text};
 
 #[test]
 fn a_client_secret_comes_from_a_file() {
@@ -50,7 +49,7 @@ fn an_invalid_tenant_never_becomes_part_of_a_url() {
     for tenant in ["a/b", "..", "a?b", "common#", "%2e%2e", "a b"] {
         let mut command = world.with_secret(&run(&machine));
         let error = assert_not_sent(&world, command.env("OFFBOARD_TENANT", tenant), 3);
-        assert_says(text(&error, "message"), &["neither the id of a tenant"]);
+        assert_contains(text(&error, "message"), &["neither the id of a tenant"]);
     }
     assert!(world.requests().is_empty());
 }
@@ -88,7 +87,7 @@ fn a_certificate_is_pem_or_pfx() {
 }
 
 #[test]
-fn each_sign_in_has_a_statement_of_its_own() {
+fn each_sign_in_has_its_own_assertion() {
     let world = World::with(|config| {
         config.refuse_replayed_assertions = true;
         config.token_lifetime = std::time::Duration::from_secs(2);
@@ -109,7 +108,7 @@ fn a_certificate_that_cannot_be_used_is_reported_by_its_file_and_why() {
     let world = World::new();
     let certificate = world.certificate();
     let machine = world.machine();
-    for (name, bytes, password, told) in [
+    for (name, bytes, password, words) in [
         (
             "no-key.pem",
             certificate.pem.clone().into_bytes(),
@@ -140,7 +139,7 @@ fn a_certificate_that_cannot_be_used_is_reported_by_its_file_and_why() {
             .env("OFFBOARD_CERTIFICATE", world.secret(name, bytes))
             .env("AZURE_CLIENT_CERTIFICATE_PASSWORD", password);
         let error = assert_not_sent(&world, &mut command, 3);
-        assert_says(text(&error, "message"), &[name, told]);
+        assert_contains(text(&error, "message"), &[name, words]);
         assert!(!error.to_string().contains("hunter2"), "{error}");
     }
     assert!(world.requests().is_empty());
@@ -155,11 +154,11 @@ fn a_certificate_that_is_not_the_app_s_is_reported() {
     let mut command = world.app(&run(&machine));
     let error = assert_not_sent(&world, command.env("OFFBOARD_CERTIFICATE", &other), 3);
     assert_eq!(error["code"], "AADSTS700027");
-    assert_says(text(&error, "hint"), &["upload the certificate"]);
+    assert_contains(text(&error, "hint"), &["upload the certificate"]);
 }
 
 #[test]
-fn a_workload_identity_is_another_provider_s_word() {
+fn a_workload_identity_signs_in_with_a_federated_assertion() {
     let world = World::new();
     let machine = world.machine();
     let assertion = world
@@ -191,8 +190,8 @@ fn an_assertion_is_read_again_for_each_sign_in() {
     args.push("--wait=8s");
     let mut command = world.app(&args);
     let running = super::Running::start(command.env("AZURE_FEDERATED_TOKEN_FILE", &file));
-    super::wait_until("it signs in", || world.issued() == 1);
-    // As a cluster does it.
+    super::wait_until("a sign-in", || world.issued() == 1);
+    // As a cluster replaces it.
     let wrong = FederatedRequest {
         audience: Some("api://other".to_owned()),
         ..FederatedRequest::default()
@@ -234,6 +233,6 @@ fn an_assertion_that_does_not_fit_is_reported() {
         command.env("AZURE_FEDERATED_TOKEN_FILE", world.path("assertion"));
         let error = assert_not_sent(&world, &mut command, 3);
         assert_eq!(error["code"], code);
-        assert_says(text(&error, "hint"), &["issuer, subject and audience"]);
+        assert_contains(text(&error, "hint"), &["issuer, subject and audience"]);
     }
 }

@@ -1,5 +1,5 @@
-//! An authority that means ill, or is broken: whatever it answers, sign-in ends,
-//! what was sent to it is not shown, and nobody is led astray.
+//! A malicious or broken authority: whatever it answers, the sign-in ends, its request is
+//! not shown, and the user is not misled.
 
 use std::{
     fs,
@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Running, assert_says, text, wait_until};
+use super::{Running, assert_contains, text, wait_until};
 use crate::{
     hostile::servers::support::{Authority, Peer, Server},
     support::{MACHINE, Outcome, command, write_secret},
@@ -16,26 +16,26 @@ use crate::{
 
 const SECRET: &str = "hunter2-Secret/1";
 
-/// An authority that answers each request in this way, given its form.
-struct Ill {
+/// An authority whose answer to each request's form is scripted.
+struct ScriptedAuthority {
     server: Server,
     folder: tempfile::TempDir,
 }
 
-impl Ill {
+impl ScriptedAuthority {
     fn new(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
         let authority = Authority::new();
         let config = authority.signs(&["localhost"]).config();
         let server = Server::tls(config, move |mut peer: Peer| {
             let request = String::from_utf8_lossy(&peer.request()).into_owned();
             let (head, form) = request.split_once("\r\n\r\n").unwrap();
-            // Its path is as good as a form where there is none.
-            let asked = if form.is_empty() {
+            // Without a form, the script gets the request line.
+            let request = if form.is_empty() {
                 head.lines().next().unwrap_or_default()
             } else {
                 form
             };
-            peer.send(answer(asked));
+            peer.send(answer(request));
             peer.end();
         });
         let folder = tempfile::tempdir().unwrap();
@@ -57,9 +57,9 @@ impl Ill {
         command
     }
 
-    /// An order that signs in with the secret, and gets no token.
+    /// A run that signs in with the secret, and gets no token.
     fn refused(&self) -> (Outcome, String) {
-        let mut command = self.command(&ORDER);
+        let mut command = self.command(&RUN_ARGS);
         command.env(
             "OFFBOARD_CLIENT_SECRET_FILE",
             self.folder.path().join("secret"),
@@ -71,9 +71,9 @@ impl Ill {
         (outcome, text(&row["error"], "message").to_owned())
     }
 
-    /// The same with a code that a person is to type.
+    /// The same with a device code.
     fn by_code(&self) -> Outcome {
-        let mut command = self.command(&ORDER);
+        let mut command = self.command(&RUN_ARGS);
         Outcome::from(
             command
                 .env("OFFBOARD_AUTH", "device-code")
@@ -83,7 +83,7 @@ impl Ill {
     }
 }
 
-const ORDER: [&str; 7] = [
+const RUN_ARGS: [&str; 7] = [
     "run",
     MACHINE,
     "--comment",
@@ -101,9 +101,9 @@ fn answer(status: &str, headers: &str, body: &str) -> String {
 }
 
 #[test]
-fn what_was_sent_is_not_shown_where_the_answer_quotes_it() {
+fn a_request_that_the_answer_quotes_is_not_shown() {
     for escaped in [false, true] {
-        let ill = Ill::new(move |form| {
+        let authority = ScriptedAuthority::new(move |form| {
             let secret: String = SECRET.chars().flat_map(|c| c.escape_unicode()).collect();
             let secret = secret.replace("\\u{", "\\u00").replace('}', "");
             let quoted = if escaped { &secret } else { form };
@@ -112,56 +112,55 @@ fn what_was_sent_is_not_shown_where_the_answer_quotes_it() {
             );
             answer("400 Bad Request", "", &body)
         });
-        let (outcome, message) = ill.refused();
+        let (outcome, message) = authority.refused();
         assert_eq!(outcome.code, 3, "{outcome:?}");
-        assert_says(&message, &["bad request", "[redacted]"]);
-        let seen = format!("{} {}", outcome.stdout, outcome.stderr);
+        assert_contains(&message, &["bad request", "[redacted]"]);
+        let output = format!("{} {}", outcome.stdout, outcome.stderr);
         for secret in [SECRET, "hunter2-Secret", "hunter2-Secret%2F1"] {
-            assert!(!seen.contains(secret), "{seen}");
+            assert!(!output.contains(secret), "{output}");
         }
     }
 }
 
 #[test]
 fn an_answer_that_cannot_be_read_is_not_quoted() {
-    let ill = Ill::new(|_| {
+    let authority = ScriptedAuthority::new(|_| {
         let body = r#"{"access_token":"TOPSECRET.abc.def","expires_in":"TOPSECRET"}"#;
         answer("200 OK", "", body)
     });
-    let (outcome, message) = ill.refused();
+    let (outcome, message) = authority.refused();
     assert_eq!(outcome.code, 3, "{outcome:?}");
-    assert_says(&message, &["cannot be read"]);
+    assert_contains(&message, &["cannot be read"]);
     assert!(!format!("{outcome:?}").contains("TOPSECRET"), "{outcome:?}");
 }
 
-/// Microsoft's library adds a token's life to the time that it is, and would
-/// panic.
+/// Microsoft's library adds a token's lifetime to the current time, and would panic.
 #[test]
-fn a_time_that_there_is_not_ends_nothing_but_the_sign_in() {
+fn an_impossible_lifetime_ends_only_the_sign_in() {
     for seconds in ["9223372036854775807", "\"9223372036854775807\"", "1e300"] {
-        let ill = Ill::new(move |_| {
+        let authority = ScriptedAuthority::new(move |_| {
             let body = format!(r#"{{"access_token":"a.b.c","expires_in":{seconds}}}"#);
             answer("200 OK", "", &body)
         });
-        let (outcome, message) = ill.refused();
+        let (outcome, message) = authority.refused();
         assert_eq!(outcome.code, 3, "{outcome:?}");
-        assert_says(&message, &["cannot be read"]);
+        assert_contains(&message, &["cannot be read"]);
         assert!(!outcome.stderr.contains("panicked"), "{outcome:?}");
     }
 }
 
-/// It says how long to wait, and is not believed without a bound.
+/// The wait for its retry-after is limited.
 #[test]
-fn an_authority_cannot_have_a_run_wait_for_a_day() {
-    for pause in ["86400", "9223372036854775807"] {
-        let ill = Ill::new(move |_| {
-            let headers = format!("retry-after: {pause}\r\n");
+fn an_authority_cannot_delay_a_run_for_a_day() {
+    for retry_after in ["86400", "9223372036854775807"] {
+        let authority = ScriptedAuthority::new(move |_| {
+            let headers = format!("retry-after: {retry_after}\r\n");
             answer("503 Service Unavailable", &headers, "{}")
         });
         let began = Instant::now();
-        let (outcome, _) = ill.refused();
+        let (outcome, _) = authority.refused();
         assert_eq!(outcome.code, 3, "{outcome:?}");
-        // A bound on a hang, not a measurement.
+        // Detects a hang; it is not a measurement.
         assert!(began.elapsed() < Duration::from_secs(300), "{outcome:?}");
     }
 }
@@ -174,7 +173,7 @@ fn device(url: &str, code: &str, more: &str) -> String {
 }
 
 #[test]
-fn a_person_is_not_led_astray() {
+fn a_user_is_not_misled() {
     for (url, code) in [
         ("javascript:alert(1)", "ABCD"),
         ("http://microsoft.com/devicelogin", "ABCD"),
@@ -186,8 +185,8 @@ fn a_person_is_not_led_astray() {
         ("https://localhost/", &"A".repeat(200_000)),
     ] {
         let (url, code) = (url.to_owned(), code.to_owned());
-        let ill = Ill::new(move |_| device(&url, &code, ""));
-        let outcome = ill.by_code();
+        let authority = ScriptedAuthority::new(move |_| device(&url, &code, ""));
+        let outcome = authority.by_code();
         assert_eq!(outcome.code, 3, "{outcome:?}");
         assert!(!outcome.stderr.contains("To sign in"), "{outcome:?}");
         for misleading in ["evil.test", "password", "alert", "AAAAAAAAAA"] {
@@ -197,12 +196,12 @@ fn a_person_is_not_led_astray() {
 }
 
 #[test]
-fn an_authority_is_not_asked_without_a_pause() {
-    let asked: Arc<Mutex<Vec<Instant>>> = Arc::default();
-    let noted = Arc::clone(&asked);
-    let ill = Ill::new(move |form| {
+fn an_authority_is_not_polled_without_a_pause() {
+    let polls: Arc<Mutex<Vec<Instant>>> = Arc::default();
+    let log = Arc::clone(&polls);
+    let authority = ScriptedAuthority::new(move |form| {
         if form.contains("device_code=") {
-            noted.lock().unwrap().push(Instant::now());
+            log.lock().unwrap().push(Instant::now());
             answer(
                 "400 Bad Request",
                 "",
@@ -212,23 +211,23 @@ fn an_authority_is_not_asked_without_a_pause() {
             device("https://localhost/devicelogin", "ABCD", r#","interval":0"#)
         }
     });
-    let mut command = ill.command(&ORDER);
+    let mut command = authority.command(&RUN_ARGS);
     let mut running = Running::start(command.env("OFFBOARD_AUTH", "device-code"));
-    running.hears("type the code ABCD");
-    wait_until("it asks three times", || asked.lock().unwrap().len() >= 3);
-    for pair in asked.lock().unwrap().windows(2) {
+    running.read_until("type the code ABCD");
+    wait_until("three polls", || polls.lock().unwrap().len() >= 3);
+    for pair in polls.lock().unwrap().windows(2) {
         let apart = pair[1] - pair[0];
         assert!(apart >= Duration::from_millis(900), "{apart:?}");
     }
 }
 
 #[test]
-fn an_interval_that_there_is_not_ends_nothing_but_the_sign_in() {
-    let ill = Ill::new(|_| {
+fn an_impossible_interval_ends_only_the_sign_in() {
+    let authority = ScriptedAuthority::new(|_| {
         let more = r#","interval":18446744073709551613"#;
         device("https://localhost/devicelogin", "ABCD", more)
     });
-    let outcome = ill.by_code();
+    let outcome = authority.by_code();
     assert_eq!(outcome.code, 3, "{outcome:?}");
     assert!(!outcome.stderr.contains("panicked"), "{outcome:?}");
 }

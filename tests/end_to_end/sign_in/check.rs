@@ -1,15 +1,14 @@
-//! `offboard check` where all is well, and what it and `config show` promise to
-//! programs.
+//! `offboard check` without failures, and the formats of `check` and `config show`.
 
 use std::fs;
 
 use serde_json::{Value, json};
 
-use super::{CHECK, World, assert_says, outcome, shown, step, steps, text};
+use super::{CHECK, World, assert_contains, outcome, shown, step, steps, text};
 use crate::support::python::faults;
 
-/// How many of these values have faults.
-fn refused(schema: &str, values: &[Value]) -> usize {
+/// The number of values that are invalid by this schema.
+fn count_invalid(schema: &str, values: &[Value]) -> usize {
     let faults = faults(schema, values);
     let numbers = faults.lines().filter_map(|line| line.split(':').next());
     numbers.collect::<std::collections::BTreeSet<_>>().len()
@@ -41,12 +40,12 @@ fn each_step_is_reported_in_order_and_nothing_is_changed() {
     assert_eq!(names, STEPS);
     assert_eq!(steps(&checked, "passed"), STEPS[..12]);
     assert_eq!(steps(&checked, "skipped"), ["quota"]);
-    assert_says(
+    assert_contains(
         text(&step(&checked, "configuration"), "reason"),
         &["client-secret"],
     );
     assert_eq!(step(&checked, "tenant")["reason"], world.tenant().as_str());
-    assert_says(
+    assert_contains(
         text(&step(&checked, "quota"), "reason"),
         &["100/60s,1500/1h"],
     );
@@ -57,7 +56,7 @@ fn each_step_is_reported_in_order_and_nothing_is_changed() {
 }
 
 #[test]
-fn people_get_a_mark_for_each_step() {
+fn the_table_has_a_mark_for_each_step() {
     let world = World::new();
     world.simulator.set_roles(["Machine.Offboard"]);
     let checked = outcome(&mut world.with_secret(&["check"]));
@@ -65,7 +64,7 @@ fn people_get_a_mark_for_each_step() {
     let tags = "✓ roles          Machine.Offboard; a tag also needs Machine.ReadWrite.All";
     for line in ["✓ configuration", tags, "! reading", "- quota"] {
         assert!(
-            checked.stdout.lines().any(|said| said.starts_with(line)),
+            checked.stdout.lines().any(|row| row.starts_with(line)),
             "{checked:?}"
         );
     }
@@ -82,10 +81,10 @@ fn the_plugin_s_digest_is_a_step() {
     let digest = text(&shown, "sha256");
     let checked = outcome(&mut world.with_secret(&CHECK));
     let plugin = step(&checked, "plugin");
-    assert_says(text(&plugin, "reason"), &[digest, "not pinned"]);
+    assert_contains(text(&plugin, "reason"), &[digest, "not pinned"]);
     let mut command = world.with_secret(&CHECK);
     let checked = outcome(command.env("OFFBOARD_PLUGIN_SHA256", digest));
-    assert_says(text(&step(&checked, "plugin"), "reason"), &["as pinned"]);
+    assert_contains(text(&step(&checked, "plugin"), "reason"), &["as pinned"]);
     let mut command = world.with_secret(&CHECK);
     let checked = outcome(command.env("OFFBOARD_PLUGIN_SHA256", "0".repeat(64)));
     assert_eq!(checked.code, 2, "{checked:?}");
@@ -101,22 +100,22 @@ fn a_configuration_that_cannot_be_used_is_the_first_step() {
     let rows = checked.rows();
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0]["status"], "failed");
-    assert_says(text(&rows[0], "reason"), &["missing.pem"]);
-    assert_says(text(&rows[0], "hint"), &["offboard config show"]);
+    assert_contains(text(&rows[0], "reason"), &["missing.pem"]);
+    assert_contains(text(&rows[0], "hint"), &["offboard config show"]);
     assert!(world.requests().is_empty());
 }
 
 #[test]
-fn without_a_credential_the_check_tells_how_to_give_one() {
+fn without_a_credential_the_check_reports_how_to_configure_one() {
     let world = World::new();
     let checked = outcome(&mut world.command(&CHECK));
     assert_eq!(checked.code, 3, "{checked:?}");
     let token = step(&checked, "token");
-    assert_says(
+    assert_contains(
         text(&token, "reason"),
         &["there is no credential", "--client-secret-file"],
     );
-    assert_says(text(&token, "hint"), &["docs/connect.md", "config show"]);
+    assert_contains(text(&token, "hint"), &["docs/connect.md", "config show"]);
 }
 
 #[test]
@@ -138,7 +137,7 @@ fn a_failure_to_record_is_reported_as_such() {
         assert_eq!(checked.code, code, "{checked:?}");
         assert_eq!(steps(&checked, "failed"), ["records"]);
         assert_eq!(step(&checked, "plugin")["status"], "passed");
-        assert_says(
+        assert_contains(
             text(&step(&checked, "records"), "reason"),
             &["folder", reason],
         );
@@ -154,7 +153,7 @@ fn an_opaque_token_is_not_an_error() {
     for name in ["audience", "tenant", "roles", "reading"] {
         assert_eq!(step(&checked, name)["status"], "skipped");
     }
-    // What it is worth, the service says.
+    // Only the service can check it.
     assert_eq!(steps(&checked, "failed"), ["answer"]);
 }
 
@@ -180,7 +179,7 @@ fn checks_keep_to_their_schema() {
         with("hint", json!(1)),
         json!([{"step": "token"}]),
     ];
-    assert_eq!(refused("check.json", &wrong), wrong.len());
+    assert_eq!(count_invalid("check.json", &wrong), wrong.len());
 }
 
 #[test]
@@ -226,7 +225,7 @@ fn configurations_keep_to_their_schema() {
         ),
         with("resource", json!({"value": "x"})),
     ];
-    assert_eq!(refused("config.json", &wrong), wrong.len());
+    assert_eq!(count_invalid("config.json", &wrong), wrong.len());
 }
 
 #[test]

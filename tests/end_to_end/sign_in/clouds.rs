@@ -1,7 +1,7 @@
-//! Every cloud is one consistent set, shown before anything is sent; and each
-//! is signed in to and offboarded from, against a simulator that plays it.
+//! Every cloud is one consistent set of endpoints. Each is tested with a sign-in and an
+//! offboarding against a simulator with that cloud's resource.
 
-use super::{CHECK, World, assert_offboarded, assert_says, outcome, run, shown, step, text};
+use super::{CHECK, World, assert_contains, assert_offboarded, outcome, run, shown, step, text};
 use crate::support::command;
 
 const LOGIN: &str = "https://login.microsoftonline.com";
@@ -10,7 +10,7 @@ const RESOURCE: &str = "https://api.securitycenter.microsoft.com";
 const GCC: &str = "https://api-gcc.securitycenter.microsoft.us";
 const GOV: &str = "https://api-gov.securitycenter.microsoft.us";
 
-/// Flags, and the API, the authority and the resource that they stand for.
+/// Flags, and the API, authority and resource that they select.
 const SETS: [(&[&str], &str, &str, &str); 21] = [
     (&[], "https://api.security.microsoft.com", LOGIN, RESOURCE),
     (
@@ -77,7 +77,7 @@ const SETS: [(&[&str], &str, &str, &str); 21] = [
         LOGIN,
         RESOURCE,
     ),
-    // One part tells the cloud.
+    // One part determines the cloud.
     (
         &["--api-root=https://api-gcc.securitycenter.microsoft.us"],
         GCC,
@@ -102,7 +102,7 @@ const SETS: [(&[&str], &str, &str, &str); 21] = [
         LOGIN,
         GCC,
     ),
-    // Each part by itself.
+    // Each part overridden by itself.
     (
         &[
             "--cloud=gcc-high",
@@ -147,7 +147,7 @@ fn each_cloud_is_one_consistent_set() {
 #[test]
 fn a_set_of_several_clouds_is_refused_with_its_parts() {
     let root = |host: &str| format!("--api-root=https://{host}");
-    for (flags, told) in [
+    for (flags, words) in [
         (
             vec![
                 "--cloud=commercial".to_owned(),
@@ -212,21 +212,21 @@ fn a_set_of_several_clouds_is_refused_with_its_parts() {
         for subcommand in ["config show", "run m --comment x --yes", "check"] {
             let mut command = command(subcommand.split(' '));
             let outcome = outcome(command.args(&flags));
-            // A check tells it as its first step.
-            let said = match subcommand {
+            // `check` reports it as its first step.
+            let output = match subcommand {
                 "check" => &outcome.stdout,
                 _ => &outcome.stderr,
             };
             assert_eq!(outcome.code, 2, "{flags:?} {outcome:?}");
-            assert_says(said, &["these belong to different clouds"]);
-            assert_says(said, &told);
+            assert_contains(output, &["these belong to different clouds"]);
+            assert_contains(output, &words);
         }
     }
 }
 
 #[test]
-fn what_makes_no_sense_together_is_refused() {
-    for (flags, told) in [
+fn contradictory_settings_are_refused() {
+    for (flags, words) in [
         (
             vec!["--cloud=gcc", "--region=eu"],
             "the cloud gcc has no regions",
@@ -255,12 +255,12 @@ fn what_makes_no_sense_together_is_refused() {
     ] {
         let outcome = outcome(command(["config", "show"]).args(&flags));
         assert_eq!(outcome.code, 2, "{flags:?} {outcome:?}");
-        assert_says(&outcome.stderr, &[told]);
+        assert_contains(&outcome.stderr, &[words]);
     }
 }
 
-/// What the simulator's API and Entra ID know, to play a cloud.
-fn playing(resource: &str) -> World {
+/// A simulator whose API and Entra ID have a cloud's resource.
+fn with_resource(resource: &str) -> World {
     World::with(|config| {
         config.accept_resources = vec![resource.to_owned()];
         config.audience = resource.to_owned();
@@ -275,7 +275,7 @@ fn each_cloud_is_signed_in_to_for_its_own_resource() {
         ("gcc-high", GOV),
         ("dod", GOV),
     ] {
-        let world = playing(resource);
+        let world = with_resource(resource);
         let machine = world.machine();
         let mut command = world.with_secret(&run(&machine));
         assert_offboarded(&world, command.env("OFFBOARD_CLOUD", cloud));
@@ -298,18 +298,18 @@ fn a_resource_with_a_slash_comes_back_with_it() {
 
 #[test]
 fn a_check_finds_the_resource_that_a_government_tenant_knows() {
-    let world = playing(RESOURCE);
+    let world = with_resource(RESOURCE);
     let mut command = world.with_secret(&CHECK);
     let checked = outcome(command.env("OFFBOARD_CLOUD", "gcc-high"));
     assert_eq!(checked.code, 3, "{checked:?}");
     let token = step(&checked, "token");
-    assert_says(text(&token, "reason"), &["AADSTS500011"]);
-    assert_says(text(&token, "hint"), &["--resource"]);
+    assert_contains(text(&token, "reason"), &["AADSTS500011"]);
+    assert_contains(text(&token, "hint"), &["--resource"]);
     let mut found = checked.rows();
     found.retain(|step| step["step"] == "resource" && step["status"] == "warning");
     assert_eq!(found.len(), 1, "{checked:?}");
-    assert_says(text(&found[0], "reason"), &[RESOURCE]);
-    // And it is right.
+    assert_contains(text(&found[0], "reason"), &[RESOURCE]);
+    // The advice works.
     let mut command = world.with_secret(&CHECK);
     command
         .env("OFFBOARD_CLOUD", "gcc-high")
@@ -330,8 +330,8 @@ fn a_microsoft_token_is_not_sent_to_an_unlisted_host() {
         "login.microsoftonline.com",
         "--allow-api-host 127.0.0.1",
     ];
-    assert_says(&refused.stderr, &words);
-    // A name that only looks like one of them.
+    assert_contains(&refused.stderr, &words);
+    // A name that only resembles a listed one.
     for host in [
         "api.security.microsoft.com.evil.test",
         "evil-api.security.microsoft.com",
@@ -341,9 +341,9 @@ fn a_microsoft_token_is_not_sent_to_an_unlisted_host() {
         command.env("OFFBOARD_API_ROOT", format!("https://{host}"));
         let refused = outcome(&mut command);
         assert_eq!(refused.code, 2, "{refused:?}");
-        assert_says(&refused.stderr, &[&format!("--allow-api-host {host}")]);
+        assert_contains(&refused.stderr, &[&format!("--allow-api-host {host}")]);
     }
-    // Only the one that is named.
+    // Only the host that the setting names.
     let mut command = world.with_secret(&["config", "show"]);
     command.env_remove("OFFBOARD_AUTHORITY");
     assert_eq!(

@@ -1,13 +1,15 @@
-//! Which credential is used where several are there, what is said where a part
-//! is missing, and files that are no secret.
+//! The credential that is used if there are several, the error if a part is missing, and
+//! secret files that other users can read.
 
 use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
-use super::{World, assert_not_sent, assert_offboarded, assert_says, outcome, run, shown, text};
+use super::{
+    World, assert_contains, assert_not_sent, assert_offboarded, outcome, run, shown, text,
+};
 
-/// Every credential that can be found, in the documented order: how it is
-/// given, how it is taken away, and what it is called.
-const FOUND: [(&str, &str, &str, &str); 9] = [
+/// Every credential that can be detected, in the documented order: variable, value, kind,
+/// and reported source.
+const DETECTED: [(&str, &str, &str, &str); 9] = [
     (
         "OFFBOARD_TOKEN_FILE",
         "x",
@@ -73,12 +75,12 @@ fn auth(command: &mut Command) -> (String, String) {
 
 #[test]
 fn credentials_are_found_in_the_documented_order() {
-    for first in 0..FOUND.len() {
+    for first in 0..DETECTED.len() {
         let mut command = crate::support::command::<&str>([]);
-        for (name, value, ..) in &FOUND[first..] {
+        for (name, value, ..) in &DETECTED[first..] {
             command.env(name, value);
         }
-        let (_, _, kind, source) = FOUND[first];
+        let (_, _, kind, source) = DETECTED[first];
         assert_eq!(auth(&mut command), (kind.to_owned(), source.to_owned()));
     }
     let none = auth(&mut crate::support::command::<&str>([]));
@@ -86,7 +88,7 @@ fn credentials_are_found_in_the_documented_order() {
 }
 
 #[test]
-fn what_is_named_goes_before_what_is_found() {
+fn a_configured_kind_takes_precedence_over_detected_credentials() {
     for kind in [
         "azure-cli",
         "device-code",
@@ -94,7 +96,7 @@ fn what_is_named_goes_before_what_is_found() {
         "managed-identity",
     ] {
         let mut command = crate::support::command::<&str>([]);
-        for (name, value, ..) in FOUND {
+        for (name, value, ..) in DETECTED {
             command.env(name, value);
         }
         command.env("OFFBOARD_AUTH", kind);
@@ -127,7 +129,7 @@ fn a_profile_s_credential_gives_way_to_the_environment_s_of_the_same_kind_alone(
     let filed = shown(command.env("OFFBOARD_CONFIG", &config));
     let source = format!("profile a in {}", config.display());
     assert_eq!(filed["tenant"]["source"], source.as_str());
-    // Relative to the file.
+    // Relative to the configuration's folder.
     let path = world.path("one.txt");
     assert_eq!(filed["clientSecretFile"]["value"], path.to_str().unwrap());
 }
@@ -170,17 +172,17 @@ fn a_part_that_is_missing_is_named_with_its_flag() {
         command.env("OFFBOARD_AUTH", kind).envs(given);
         let error = assert_not_sent(&world, &mut command, 3);
         assert_eq!(error["kind"], "no-credential");
-        assert_says(text(&error, "message"), &[missing]);
+        assert_contains(text(&error, "message"), &[missing]);
     }
     let error = assert_not_sent(&world, &mut world.command(&run(&machine)), 3);
-    assert_says(
+    assert_contains(
         text(&error, "message"),
         &["there is no credential", "--client-secret-file"],
     );
     let mut command = world.command(&run(&machine));
     command.env("OFFBOARD_CLIENT_SECRET_FILE", secret);
     let error = assert_not_sent(&world, &mut command, 3);
-    assert_says(text(&error, "message"), &["--tenant TENANT"]);
+    assert_contains(text(&error, "message"), &["--tenant TENANT"]);
     assert!(world.requests().is_empty());
 }
 
@@ -225,7 +227,7 @@ fn a_secret_that_others_can_read_is_refused_by_its_name() {
                 "chmod 600",
                 path.to_str().unwrap(),
             ];
-            assert_says(text(&error, "message"), &words);
+            assert_contains(text(&error, "message"), &words);
         }
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     }
@@ -249,10 +251,10 @@ fn a_secret_is_never_an_argument() {
     }
 }
 
-/// What is left over in the environment changes nothing of what was said on the
-/// command line, and the secret is the one of the place that counts.
+/// A leftover variable does not override the configured kind, and the secret comes from the
+/// same source as the kind.
 #[test]
-fn a_secret_comes_from_where_the_kind_does() {
+fn a_secret_comes_from_the_same_source_as_the_kind() {
     let world = World::new();
     let machine = world.machine();
     let wrong = world.secret("wrong", "not-the-secret");
@@ -268,8 +270,8 @@ fn a_secret_comes_from_where_the_kind_does() {
         .env("AZURE_CLIENT_SECRET", world.simulator.client_secret());
     let done = assert_offboarded(&world, &mut command);
     let expected = ["note: OFFBOARD_TENANT is", "takes precedence", "other.test"];
-    assert_says(&done.stderr, &expected);
-    // A flag beats the kind that the profile says; a variable does not.
+    assert_contains(&done.stderr, &expected);
+    // A flag takes precedence over the profile's kind; a variable does not.
     let mut command = crate::support::command(["config", "show", "--output", "json"]);
     command
         .env("OFFBOARD_CONFIG", &file)
@@ -283,10 +285,9 @@ fn a_secret_comes_from_where_the_kind_does() {
     assert_eq!(flagged["auth"]["value"], "token-file");
 }
 
-/// Other tools take that variable, too, and whoever sets it would get the
-/// secret.
+/// Other tools use that variable, too: a process that sets it would get the secret.
 #[test]
-fn a_variable_of_others_does_not_lead_a_profiles_secret_elsewhere() {
+fn a_variable_of_other_tools_does_not_redirect_a_profile_s_secret() {
     let world = World::new();
     let profile = format!(
         "[profiles.a]\ntenant = 'contoso.test'\nclient-id = 'app'\nclient-secret-file = '{}'\n",
@@ -299,14 +300,14 @@ fn a_variable_of_others_does_not_lead_a_profiles_secret_elsewhere() {
         .env("OFFBOARD_CONFIG", &file)
         .env_remove("OFFBOARD_AUTHORITY")
         .env("AZURE_AUTHORITY_HOST", &authority);
-    // Whoever says which kind it is.
+    // Also if the kind is set by a variable.
     for kind in [None, Some("client-secret")] {
         if let Some(kind) = kind {
             command.env("OFFBOARD_AUTH", kind);
         }
         let refused = outcome(&mut command);
         assert_eq!(refused.code, 2, "{refused:?}");
-        assert_says(&refused.stderr, &["AZURE_AUTHORITY_HOST", "--authority"]);
+        assert_contains(&refused.stderr, &["AZURE_AUTHORITY_HOST", "--authority"]);
     }
     assert_eq!(world.issued(), 0);
 }

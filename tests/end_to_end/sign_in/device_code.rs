@@ -1,10 +1,10 @@
-//! A person signs in by a code: shown by the command, approved elsewhere.
+//! A user signs in with a code that the command shows and that is approved in a browser.
 
 use std::{process::Command, time::Duration};
 
 use offboard_simulator::Config;
 
-use super::{Running, World, assert_says, outcome, run, text, wait_until};
+use super::{Running, World, assert_contains, outcome, run, text, wait_until};
 
 fn by_code(world: &World, args: &[&str]) -> Command {
     let mut command = world.app(args);
@@ -15,18 +15,18 @@ fn by_code(world: &World, args: &[&str]) -> Command {
 /// Starts a command, and reads the code that it shows.
 fn started(command: &mut Command) -> (Running, String) {
     let mut running = Running::start(command);
-    let told = running.hears("To sign in, open ");
-    let (_, code) = told.split_once(" and type the code ").unwrap();
+    let line = running.read_until("To sign in, open ");
+    let (_, code) = line.split_once(" and type the code ").unwrap();
     let code = code.trim().to_owned();
     (running, code)
 }
 
 #[test]
-fn a_person_types_the_code_and_the_order_goes_through() {
+fn an_approved_code_signs_in_and_the_order_is_accepted() {
     let world = World::new();
     let machine = world.machine();
     let mut args = run(&machine).to_vec();
-    // However quiet it is: without the code there is no going on.
+    // Also with --quiet: the user needs the code.
     args.push("-q");
     let (running, code) = started(&mut by_code(&world, &args));
     assert_eq!(world.issued(), 0);
@@ -38,11 +38,11 @@ fn a_person_types_the_code_and_the_order_goes_through() {
     assert_eq!(row["action"]["requestor"], "analyst@contoso.test");
     assert_eq!(world.simulator.issued_tokens().device_code, 1);
     let page = format!("open {}/", world.simulator.authority());
-    assert_says(&outcome.stderr, &[&page]);
+    assert_contains(&outcome.stderr, &[&page]);
 }
 
 #[test]
-fn a_person_who_declines_is_taken_at_their_word() {
+fn a_declined_code_sends_nothing() {
     let world = World::new();
     let machine = world.machine();
     let (running, code) = started(&mut by_code(&world, &run(&machine)));
@@ -51,7 +51,7 @@ fn a_person_who_declines_is_taken_at_their_word() {
     assert_eq!(outcome.code, 3, "{outcome:?}");
     let error = outcome.row()["error"].clone();
     assert_eq!(error["kind"], "no-credential");
-    assert_says(text(&error, "message"), &["declined"]);
+    assert_contains(text(&error, "message"), &["declined"]);
     assert!(world.calls().is_empty());
 }
 
@@ -62,11 +62,11 @@ fn a_device_code_that_is_not_used_expires() {
     let outcome = outcome(&mut by_code(&world, &run(&machine)));
     assert_eq!(outcome.code, 3, "{outcome:?}");
     let error = outcome.row()["error"].clone();
-    assert_says(
+    assert_contains(
         text(&error, "message"),
         &["the code was not entered in time"],
     );
-    assert_says(text(&error, "hint"), &["again"]);
+    assert_contains(text(&error, "hint"), &["again"]);
     assert!(world.calls().is_empty());
 }
 
@@ -94,18 +94,18 @@ fn one_code_is_enough_for_a_run_that_outlives_its_token() {
 }
 
 #[test]
-fn a_sign_in_that_was_taken_back_asks_the_person_again() {
+fn a_revoked_sign_in_shows_a_new_code() {
     let world = World::with(short);
     let machine = world.machine();
     let mut args = run(&machine).to_vec();
     args.push("--wait=60s");
     let (mut running, code) = started(&mut by_code(&world, &args));
     assert!(world.simulator.approve_device_code(&code));
-    wait_until("it has a token", || world.issued() == 1);
+    wait_until("a token", || world.issued() == 1);
     world.simulator.revoke_refresh_tokens();
-    running.said.clear();
-    let told = running.hears("To sign in, open ");
-    let (_, code) = told.split_once(" and type the code ").unwrap();
+    running.stderr.clear();
+    let line = running.read_until("To sign in, open ");
+    let (_, code) = line.split_once(" and type the code ").unwrap();
     assert!(world.simulator.approve_device_code(code));
     let outcome = running.end();
     assert_eq!(outcome.row()["state"], "succeeded", "{outcome:?}");

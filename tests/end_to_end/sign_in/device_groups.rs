@@ -1,9 +1,9 @@
-//! A user's token sees and does what the user may: the hints say what is
-//! missing, and never that somebody should become Global Administrator.
+//! A user's token has the user's permissions: the advice names the missing one, and never
+//! recommends the role Global Administrator.
 
 use offboard_simulator::{TokenRequest, UserRole};
 
-use super::{CHECK, World, assert_says, outcome, run, step, text};
+use super::{CHECK, World, assert_contains, outcome, run, step, text};
 
 fn delegated() -> TokenRequest {
     TokenRequest::default().scopes(["Machine.Offboard", "Machine.Read"])
@@ -19,16 +19,16 @@ fn a_user_who_cannot_see_a_machine_is_pointed_to_device_groups() {
     assert_eq!(ordered.code, 1, "{ordered:?}");
     let error = ordered.row()["error"].clone();
     assert_eq!(error["kind"], "machine-not-found");
-    assert_says(text(&error, "hint"), &["device groups", "role"]);
+    assert_contains(text(&error, "hint"), &["device groups", "role"]);
     assert!(!format!("{ordered:?}").contains("Global Admin"));
 
     let mut command = world.command(&CHECK);
     let checked = outcome(command.env("OFFBOARD_TOKEN_FILE", &file));
     let answer = step(&checked, "answer");
     assert_eq!(answer["status"], "warning", "{checked:?}");
-    assert_says(text(&answer, "hint"), &["device groups"]);
+    assert_contains(text(&answer, "hint"), &["device groups"]);
 
-    // An app's sees it.
+    // An app's token can read it.
     assert_eq!(outcome(&mut world.with_secret(&run(&machine))).code, 0);
 }
 
@@ -46,7 +46,7 @@ fn a_missing_role_of_a_user_is_reported_with_the_device_group() {
         "Manage security settings in Security Center",
         "device group",
     ];
-    assert_says(text(&error, "hint"), &words);
+    assert_contains(text(&error, "hint"), &words);
     assert!(!format!("{ordered:?}").contains("Global Admin"));
     assert_eq!(world.offboarded(), 0);
 }
@@ -61,7 +61,7 @@ fn a_missing_permission_of_a_user_is_reported() {
     assert_eq!(checked.code, 3, "{checked:?}");
     let roles = step(&checked, "roles");
     assert_eq!(roles["status"], "failed");
-    assert_says(
+    assert_contains(
         text(&roles, "reason"),
         &["Machine.Offboard", "Machine.Read"],
     );

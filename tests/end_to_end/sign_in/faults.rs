@@ -1,30 +1,29 @@
-//! What stands in the way of a sign-in or of an order: each is told with its
-//! code, what mends it, and the right exit code, by the order and by the check,
-//! which changes nothing.
+//! Failures of a sign-in or an order: the run and the check report each with its code, its
+//! remedy and the right exit code. The check changes nothing.
 
 use std::process::Command;
 
 use offboard_simulator::{Config, TokenRequest};
 
-use super::{CHECK, World, assert_not_sent, assert_says, outcome, run, step, steps, text};
+use super::{CHECK, World, assert_contains, assert_not_sent, outcome, run, step, steps, text};
 use crate::support::Outcome;
 
-/// A sign-in that Entra ID refuses, and what is said of it.
+/// A sign-in that Entra ID refuses, and the expected report.
 struct Refused {
     change: fn(&mut Config),
-    spoil: fn(&World, &mut Command),
+    prepare: fn(&World, &mut Command),
     code: &'static str,
     hint: &'static str,
 }
 
 const UNCHANGED: fn(&mut Config) = |_| {};
-const UNSPOILT: fn(&World, &mut Command) = |_, _| {};
-const OTHER: &str = "00000000-0000-0000-0000-000000000001";
+const UNPREPARED: fn(&World, &mut Command) = |_, _| {};
+const OTHER_ID: &str = "00000000-0000-0000-0000-000000000001";
 
 const REFUSED: [Refused; 8] = [
     Refused {
         change: UNCHANGED,
-        spoil: |world, command| {
+        prepare: |world, command| {
             let file = world.secret("wrong", "wrong");
             command.env("OFFBOARD_CLIENT_SECRET_FILE", file);
         },
@@ -33,41 +32,41 @@ const REFUSED: [Refused; 8] = [
     },
     Refused {
         change: UNCHANGED,
-        spoil: |world, _| world.simulator.revoke_secret(),
+        prepare: |world, _| world.simulator.revoke_secret(),
         code: "AADSTS7000215",
         hint: "The client secret is wrong",
     },
     Refused {
         change: |config| config.secret_expired = true,
-        spoil: UNSPOILT,
+        prepare: UNPREPARED,
         code: "AADSTS7000222",
         hint: "expired: make a new one",
     },
     Refused {
         change: UNCHANGED,
-        spoil: |_, command| {
-            command.env("OFFBOARD_TENANT", OTHER);
+        prepare: |_, command| {
+            command.env("OFFBOARD_TENANT", OTHER_ID);
         },
         code: "AADSTS90002",
         hint: "check --tenant and --cloud",
     },
     Refused {
         change: UNCHANGED,
-        spoil: |_, command| {
-            command.env("OFFBOARD_CLIENT_ID", OTHER);
+        prepare: |_, command| {
+            command.env("OFFBOARD_CLIENT_ID", OTHER_ID);
         },
         code: "AADSTS700016",
         hint: "check --client-id and --tenant",
     },
     Refused {
         change: |config| config.conditional_access = true,
-        spoil: UNSPOILT,
+        prepare: UNPREPARED,
         code: "AADSTS53003",
         hint: "conditional access",
     },
     Refused {
         change: UNCHANGED,
-        spoil: |_, command| {
+        prepare: |_, command| {
             command.env("OFFBOARD_RESOURCE", "https://other.example.test");
         },
         code: "AADSTS500011",
@@ -75,7 +74,7 @@ const REFUSED: [Refused; 8] = [
     },
     Refused {
         change: |config| config.clock_skew = 3600,
-        spoil: |world, command| {
+        prepare: |world, command| {
             let pem = world.secret("app.pem", world.certificate().both());
             command
                 .env("OFFBOARD_CERTIFICATE", pem)
@@ -90,7 +89,7 @@ const REFUSED: [Refused; 8] = [
 fn a_refused_sign_in_is_reported_with_its_code_and_remedy() {
     for Refused {
         change,
-        spoil,
+        prepare,
         code,
         hint,
     } in REFUSED
@@ -98,29 +97,29 @@ fn a_refused_sign_in_is_reported_with_its_code_and_remedy() {
         let world = World::with(change);
         let machine = world.machine();
         let mut command = world.with_secret(&run(&machine));
-        spoil(&world, &mut command);
+        prepare(&world, &mut command);
         let error = assert_not_sent(&world, &mut command, 3);
         assert_eq!(
             (text(&error, "kind"), text(&error, "code")),
             ("no-credential", code)
         );
         assert!(!text(&error, "message").contains("AADSTS"), "{error}");
-        assert_says(text(&error, "hint"), &[hint]);
+        assert_contains(text(&error, "hint"), &[hint]);
 
         let mut command = world.with_secret(&CHECK);
-        spoil(&world, &mut command);
+        prepare(&world, &mut command);
         let checked = outcome(&mut command);
         assert_eq!(checked.code, 3, "{checked:?}");
         let token = step(&checked, "token");
         assert_eq!(token["status"], "failed");
-        // Once.
+        // The code is reported once.
         assert_eq!(text(&token, "reason").matches(code).count(), 1, "{token}");
-        assert_says(text(&token, "hint"), &[hint]);
+        assert_contains(text(&token, "hint"), &[hint]);
         assert_unchanged(&world, &checked);
     }
 }
 
-/// No order came to the API, and no step says to become Global Administrator.
+/// No POST came to the API, and no step recommends the role Global Administrator.
 #[track_caller]
 fn assert_unchanged(world: &World, checked: &Outcome) {
     assert_eq!((world.posts(), world.offboarded()), (0, 0));
@@ -129,12 +128,12 @@ fn assert_unchanged(world: &World, checked: &Outcome) {
         "{checked:?}"
     );
     for step in checked.rows() {
-        let mended = ["failed", "warning"].contains(&text(&step, "status"));
-        assert_eq!(step["hint"].is_string(), mended, "{step}");
+        let needs_remedy = ["failed", "warning"].contains(&text(&step, "status"));
+        assert_eq!(step["hint"].is_string(), needs_remedy, "{step}");
     }
 }
 
-/// A check with a ready token that says this of itself.
+/// A check with a token with these claims.
 fn checked_with(world: &World, request: TokenRequest) -> Outcome {
     let file = world.secret("token", world.token(request));
     let mut command = world.command(&CHECK);
@@ -146,7 +145,7 @@ fn checked_with(world: &World, request: TokenRequest) -> Outcome {
     checked
 }
 
-/// An order with such a token.
+/// A run with such a token.
 fn ordered_with(world: &World, machine: &str, request: TokenRequest) -> Outcome {
     let file = world.secret("token", world.token(request));
     outcome(
@@ -168,14 +167,14 @@ fn a_wrong_audience_is_not_reported_as_a_missing_permission() {
         "https://api.security.microsoft.com",
         "https://api.securitycenter.microsoft.com",
     ];
-    assert_says(text(&audience, "reason"), &both);
-    assert_says(text(&audience, "hint"), &["403"]);
+    assert_contains(text(&audience, "reason"), &both);
+    assert_contains(text(&audience, "hint"), &["403"]);
 
     let ordered = ordered_with(&world, &world.machine(), xdr());
     assert_eq!(ordered.code, 3, "{ordered:?}");
     let error = ordered.row()["error"].clone();
     assert_eq!(error["kind"], "forbidden");
-    assert_says(
+    assert_contains(
         text(&error, "hint"),
         &["a wrong audience is answered with 403, too", both[0]],
     );
@@ -190,11 +189,11 @@ fn a_missing_role_is_reported_with_where_it_is_added() {
     assert_eq!(checked.code, 3, "{checked:?}");
     assert_eq!(steps(&checked, "failed"), ["roles"]);
     let roles = step(&checked, "roles");
-    assert_says(
+    assert_contains(
         text(&roles, "reason"),
         &["Machine.Offboard", "Machine.Read.All"],
     );
-    assert_says(
+    assert_contains(
         text(&roles, "hint"),
         &["WindowsDefenderATP", "administrator consent"],
     );
@@ -207,34 +206,34 @@ fn a_missing_role_is_reported_with_where_it_is_added() {
     assert_eq!(ordered.code, 3, "{ordered:?}");
     let rows = ordered.rows();
     assert_eq!(rows[0]["error"]["kind"], "forbidden");
-    assert_says(
+    assert_contains(
         text(&rows[0]["error"], "hint"),
         &["Machine.Offboard", "admin consent"],
     );
-    // The next would fail alike.
+    // The next order would fail, too.
     assert_eq!(rows[1]["state"], "not-sent");
     assert_eq!(world.posts(), 1);
 }
 
 #[test]
-fn without_any_role_the_token_comes_all_the_same_and_the_check_tells() {
+fn without_any_role_a_token_is_issued_and_the_check_reports_it() {
     let world = World::new();
     world.simulator.set_roles(Vec::<String>::new());
     let checked = outcome(&mut world.with_secret(&CHECK));
     assert_eq!(checked.code, 3, "{checked:?}");
     assert_eq!(steps(&checked, "failed"), ["roles"]);
-    assert_says(text(&step(&checked, "roles"), "reason"), &["none at all"]);
+    assert_contains(text(&step(&checked, "roles"), "reason"), &["none at all"]);
     assert_eq!(steps(&checked, "warning"), ["reading", "answer"]);
 }
 
 #[test]
-fn without_a_role_to_read_an_order_by_id_goes_through() {
+fn without_a_role_to_read_an_order_by_id_is_accepted() {
     let world = World::new();
     world.simulator.set_roles(["Machine.Offboard"]);
     let checked = outcome(&mut world.with_secret(&CHECK));
     assert_eq!(checked.code, 0, "{checked:?}");
     assert_eq!(steps(&checked, "warning"), ["reading", "answer"]);
-    assert_says(
+    assert_contains(
         text(&step(&checked, "reading"), "hint"),
         &["Machine.Read.All"],
     );
@@ -247,20 +246,20 @@ fn without_a_role_to_read_an_order_by_id_goes_through() {
         (text(&row, "state"), text(&row, "preflight")),
         ("accepted", "unavailable")
     );
-    assert_says(&ordered.stderr, &["Machine.Read.All"]);
+    assert_contains(&ordered.stderr, &["Machine.Read.All"]);
 }
 
 #[test]
 fn a_token_of_another_tenant_is_reported() {
     let world = World::new();
-    let other = || TokenRequest::default().tenant(OTHER.parse().unwrap());
+    let other = || TokenRequest::default().tenant(OTHER_ID.parse().unwrap());
     let checked = checked_with(&world, other());
     assert_eq!(checked.code, 3, "{checked:?}");
     assert_eq!(steps(&checked, "failed"), ["tenant"]);
     assert!(world.calls().is_empty(), "{:?}", world.calls());
-    assert_says(
+    assert_contains(
         text(&step(&checked, "tenant"), "reason"),
-        &[OTHER, &world.tenant()],
+        &[OTHER_ID, &world.tenant()],
     );
     assert_eq!(ordered_with(&world, &world.machine(), other()).code, 3);
 }
@@ -273,14 +272,14 @@ fn an_expired_token_is_reported_as_such() {
     assert_eq!(checked.code, 3, "{checked:?}");
     assert_eq!(steps(&checked, "failed"), ["token", "answer"]);
     let token = step(&checked, "token");
-    assert_says(text(&token, "reason"), &["it ended 1m"]);
-    assert_says(text(&token, "hint"), &["fetch another one"]);
-    assert_says(text(&step(&checked, "answer"), "reason"), &["expired"]);
+    assert_contains(text(&token, "reason"), &["it ended 1m"]);
+    assert_contains(text(&token, "hint"), &["fetch another one"]);
+    assert_contains(text(&step(&checked, "answer"), "reason"), &["expired"]);
     let ordered = ordered_with(&world, &world.machine(), over());
     assert_eq!(ordered.code, 3, "{ordered:?}");
     let error = ordered.row()["error"].clone();
-    assert_says(text(&error, "message"), &["expired"]);
-    assert_says(text(&error, "hint"), &["fetch another one"]);
+    assert_contains(text(&error, "message"), &["expired"]);
+    assert_contains(text(&error, "hint"), &["fetch another one"]);
     assert_eq!(world.offboarded(), 0);
 }
 
@@ -294,7 +293,7 @@ fn a_401_without_another_reason_names_the_licence() {
     assert_eq!(checked.code, 3, "{checked:?}");
     let answer = step(&checked, "answer");
     assert_eq!(answer["status"], "failed");
-    assert_says(
+    assert_contains(
         text(&answer, "hint"),
         &["licence for Defender for Endpoint"],
     );
@@ -313,13 +312,13 @@ fn a_clock_that_is_off_is_reported_with_the_amount() {
         assert_eq!(checked.code, code, "{checked:?}");
         let clock = step(&checked, "clock");
         assert_eq!(clock["status"], status, "{clock}");
-        // Seconds may pass.
+        // A few seconds may pass.
         let reason = text(&clock, "reason");
         let earlier = format!("it is off by {}m 5", minutes(amount).saturating_sub(1));
-        let is_so = reason.starts_with(amount) || reason.starts_with(&earlier);
-        assert!(is_so, "{reason}");
+        let is_expected = reason.starts_with(amount) || reason.starts_with(&earlier);
+        assert!(is_expected, "{reason}");
         if status != "passed" {
-            assert_says(text(&clock, "hint"), &["Set this machine's clock"]);
+            assert_contains(text(&clock, "hint"), &["Set this machine's clock"]);
         }
         assert_unchanged(&world, &checked);
     }

@@ -1,5 +1,4 @@
-//! Tokens that somebody else fetched: in a file, in a variable, from a program,
-//! and from the Azure CLI.
+//! Tokens from elsewhere: in a file, in a variable, from a program, and from the Azure CLI.
 
 use std::{
     fs,
@@ -10,7 +9,9 @@ use std::{
 
 use offboard_simulator::TokenRequest;
 
-use super::{World, assert_not_sent, assert_offboarded, assert_says, outcome, run, script, text};
+use super::{
+    World, assert_contains, assert_not_sent, assert_offboarded, outcome, run, script, text,
+};
 use crate::support::{MACHINE, Reply, Scripted};
 
 fn token(world: &World) -> String {
@@ -35,8 +36,8 @@ fn a_token_comes_from_a_variable() {
     assert_offboarded(&world, command.env("OFFBOARD_TOKEN", token(&world)));
 }
 
-/// An order whose token is what this script prints.
-fn commanded(world: &World, machine: &str, text: &str) -> Command {
+/// A run whose token command is this script.
+fn with_token_command(world: &World, machine: &str, text: &str) -> Command {
     script(&world.path("token command"), text);
     let mut command = world.command(&run(machine));
     let program = format!("'{}'", world.path("token command").display());
@@ -61,7 +62,7 @@ fn a_token_comes_from_a_program_alone_or_as_json() {
         let world = World::new();
         let machine = world.machine();
         let text = form.replace("TOKEN", &token(&world));
-        assert_offboarded(&world, &mut commanded(&world, &machine, &text));
+        assert_offboarded(&world, &mut with_token_command(&world, &machine, &text));
     }
 }
 
@@ -75,17 +76,17 @@ fn no_shell_is_between_the_host_and_the_program() {
         file.display(),
         token(&world)
     );
-    let mut command = commanded(&world, &machine, &text);
+    let mut command = with_token_command(&world, &machine, &text);
     let touched = world.path("touched");
     let words = format!(
         "'{}' --name \"two words\" '$HOME' ; touch {} `id` > x | y",
         world.path("token command").display(),
         touched.display()
     );
-    // Where a shell would leave what it makes of it.
+    // A shell would create its files here.
     command.current_dir(world.folder.path());
     assert_offboarded(&world, command.env("OFFBOARD_TOKEN_COMMAND", words));
-    let seen = fs::read_to_string(file).unwrap();
+    let received = fs::read_to_string(file).unwrap();
     let touched_word = format!("<{}>", touched.display());
     let expected = [
         "<--name>",
@@ -100,7 +101,7 @@ fn no_shell_is_between_the_host_and_the_program() {
         "<|>",
         "<y>",
     ];
-    assert_eq!(seen.lines().collect::<Vec<_>>(), expected);
+    assert_eq!(received.lines().collect::<Vec<_>>(), expected);
     assert!(!touched.exists());
 }
 
@@ -108,7 +109,7 @@ fn no_shell_is_between_the_host_and_the_program() {
 fn a_program_that_returns_no_token_is_named() {
     let world = World::new();
     let machine = world.machine();
-    for (text_of_it, told) in [
+    for (commands, words) in [
         ("exit 7", "exit status: 7"),
         ("echo hunter2 hunter2", "not allowed in bearer tokens"),
         (
@@ -118,15 +119,15 @@ fn a_program_that_returns_no_token_is_named() {
         ("true", "the token is empty"),
         ("yes hunter2 | head -c 300000", "token"),
     ] {
-        let mut command = commanded(&world, &machine, text_of_it);
+        let mut command = with_token_command(&world, &machine, commands);
         let error = assert_not_sent(&world, &mut command, 3);
-        assert_says(text(&error, "message"), &["token command", told]);
+        assert_contains(text(&error, "message"), &["token command", words]);
         assert!(!error.to_string().contains("hunter2"), "{error}");
     }
     let mut command = world.command(&run(&machine));
     command.env("OFFBOARD_TOKEN_COMMAND", "no-such-program-here");
     let error = assert_not_sent(&world, &mut command, 3);
-    assert_says(text(&error, "message"), &["no-such-program-here"]);
+    assert_contains(text(&error, "message"), &["no-such-program-here"]);
     let mut command = world.command(&run(&machine));
     let open = outcome(command.env("OFFBOARD_TOKEN_COMMAND", "program 'open"));
     assert_eq!(open.code, 2, "{open:?}");
@@ -137,14 +138,13 @@ fn a_program_that_is_slow_is_not_waited_for() {
     let world = World::new();
     let machine = world.machine();
     let started = Instant::now();
-    let mut command = commanded(&world, &machine, "exec sleep 600");
+    let mut command = with_token_command(&world, &machine, "exec sleep 600");
     let error = assert_not_sent(&world, &mut command, 3);
-    assert_says(text(&error, "message"), &["took longer than 30s"]);
+    assert_contains(text(&error, "message"), &["took longer than 30s"]);
     assert!(started.elapsed() < Duration::from_secs(300));
 }
 
-/// A stand-in for `az`: on the path before any other, and it writes down how it
-/// was called.
+/// A fake `az`, first on the path, that records its arguments.
 fn azure_cli(world: &World, command: &mut Command, text: &str) {
     let folder = world.path("bin");
     fs::create_dir_all(&folder).unwrap();
@@ -158,8 +158,8 @@ fn azure_cli(world: &World, command: &mut Command, text: &str) {
         .env("OFFBOARD_ALLOW_API_HOST", "127.0.0.1");
 }
 
-/// What `az account get-access-token` prints.
-fn az_prints(token: &str) -> String {
+/// The output of `az account get-access-token`.
+fn az_output(token: &str) -> String {
     let hour = SystemTime::now() + Duration::from_secs(3600);
     let hour = hour
         .duration_since(SystemTime::UNIX_EPOCH)
@@ -184,25 +184,25 @@ fn the_azure_cli_gives_the_token_of_its_signed_in_user() {
     let world = World::new();
     let machine = world.machine();
     let mut command = world.command(&run(&machine));
-    azure_cli(&world, &mut command, &az_prints(&token(&world)));
+    azure_cli(&world, &mut command, &az_output(&token(&world)));
     assert_offboarded(&world, &mut command);
-    let asked = "account get-access-token -o json --scope \
+    let arguments = "account get-access-token -o json --scope \
                  https://api.securitycenter.microsoft.com/.default";
-    assert_eq!(world.written("az calls").trim_end(), asked);
+    assert_eq!(world.written("az calls").trim_end(), arguments);
 
     let world = World::new();
     let mut command = world.command(&run(&machine));
-    azure_cli(&world, &mut command, &az_prints(&token(&world)));
+    azure_cli(&world, &mut command, &az_output(&token(&world)));
     assert_offboarded(&world, command.env("AZURE_TENANT_ID", world.tenant()));
-    let asked = format!("{asked} --tenant {}", world.tenant());
-    assert_eq!(world.written("az calls").trim_end(), asked);
+    let arguments = format!("{arguments} --tenant {}", world.tenant());
+    assert_eq!(world.written("az calls").trim_end(), arguments);
 }
 
 #[test]
 fn an_error_of_the_azure_cli_is_quoted() {
     let world = World::new();
     let machine = world.machine();
-    for (says, told) in [
+    for (commands, words) in [
         (
             "echo 'ERROR: Please run \"az login\" to setup account.' >&2; exit 1",
             "az login",
@@ -210,9 +210,9 @@ fn an_error_of_the_azure_cli_is_quoted() {
         ("echo nonsense hunter2", "Azure CLI"),
     ] {
         let mut command = world.command(&run(&machine));
-        azure_cli(&world, &mut command, says);
+        azure_cli(&world, &mut command, commands);
         let error = assert_not_sent(&world, &mut command, 3);
-        assert_says(&error.to_string(), &[told]);
+        assert_contains(&error.to_string(), &[words]);
         assert!(!error.to_string().contains("hunter2"), "{error}");
     }
     let mut command = world.command(&run(&machine));
@@ -224,7 +224,7 @@ fn an_error_of_the_azure_cli_is_quoted() {
     {
         command.env("PATH", "/usr/bin:/bin");
         let error = assert_not_sent(&world, &mut command, 3);
-        assert_says(text(&error, "message"), &["az not found on PATH"]);
+        assert_contains(text(&error, "message"), &["az not found on PATH"]);
     }
 }
 
@@ -236,7 +236,7 @@ fn an_azure_cli_that_hangs_is_not_waited_for() {
     let mut command = world.command(&run(&machine));
     azure_cli(&world, &mut command, "exec sleep 600");
     let error = assert_not_sent(&world, &mut command, 3);
-    assert_says(
+    assert_contains(
         text(&error, "message"),
         &["the Azure CLI", "took longer than 30s"],
     );
@@ -244,16 +244,16 @@ fn an_azure_cli_that_hangs_is_not_waited_for() {
 }
 
 #[test]
-fn a_tenant_never_becomes_a_word_of_the_azure_cli_s_shell() {
+fn a_tenant_is_never_run_by_the_azure_cli_s_shell() {
     let world = World::new();
     let machine = world.machine();
     let mut command = world.command(&run(&machine));
-    azure_cli(&world, &mut command, &az_prints(&token(&world)));
+    azure_cli(&world, &mut command, &az_output(&token(&world)));
     let touched = world.path("touched");
     command.env("OFFBOARD_TENANT", format!("x; touch {}", touched.display()));
     assert_not_sent(&world, &mut command, 3);
     let mut command = world.command(&run(&machine));
-    azure_cli(&world, &mut command, &az_prints(&token(&world)));
+    azure_cli(&world, &mut command, &az_output(&token(&world)));
     let resource = format!("https://x.test/$(touch {})", touched.display());
     command.env("OFFBOARD_RESOURCE", resource);
     assert_not_sent(&world, &mut command, 3);
@@ -261,13 +261,13 @@ fn a_tenant_never_becomes_a_word_of_the_azure_cli_s_shell() {
     assert_eq!(world.written("az calls"), "");
 }
 
-/// A program may be asked by somebody who signed in elsewhere meanwhile.
+/// A token command may return another tenant's token after the user signs in there.
 #[test]
 fn a_later_token_of_another_tenant_is_not_used() {
     use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
     let soon = SystemTime::now() + Duration::from_secs(6);
     let service = Scripted::new(move |request, _| {
-        // Until the first token is over.
+        // Until the first token has expired.
         if request.starts_with("GET /api/machines/") {
             let left = soon.duration_since(SystemTime::now()).unwrap_or_default();
             std::thread::sleep(left + Duration::from_millis(500));
@@ -285,12 +285,12 @@ fn a_later_token_of_another_tenant_is_not_used() {
         soon.as_secs() + 3600,
     );
     let program = service.path("program");
-    let known = service.path("known");
+    let marker = service.path("known");
     script(
         &program,
         &format!(
             "[ -e '{0}' ] && echo {other} && exit; touch '{0}'; echo {one}",
-            known.display()
+            marker.display()
         ),
     );
     let mut command = crate::support::command(run(MACHINE));
@@ -300,8 +300,8 @@ fn a_later_token_of_another_tenant_is_not_used() {
         .env("OFFBOARD_TOKEN_COMMAND", &program);
     let ended = outcome(&mut command);
     assert_eq!(ended.code, 3, "{ended:?}");
-    assert!(known.exists());
-    assert_says(
+    assert!(marker.exists());
+    assert_contains(
         text(&ended.row()["error"], "message"),
         &["belongs to the tenant 66666666", "11111111"],
     );

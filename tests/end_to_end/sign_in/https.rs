@@ -1,5 +1,5 @@
-//! The least of HTTPS that these tests need besides the command: to ask a
-//! simulator what it saw, and to stand between the command and it, by name.
+//! Minimal HTTPS for these tests: a client to query a simulator, a TLS front for it, and a
+//! proxy.
 
 use std::{
     io::{Read, Write},
@@ -21,14 +21,14 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-/// `GET` of a JSON value, over TLS where there is an authority to trust.
+/// `GET` of a JSON value; over TLS if there is a certificate authority.
 pub(super) fn get(root: &str, authority: Option<&str>, path: &str) -> Value {
     let (_, address) = root.split_once("://").unwrap();
     let address: SocketAddr = address.parse().unwrap();
     let tcp = TcpStream::connect(address).unwrap();
     let request = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n");
     let mut answer = Vec::new();
-    // An end without a farewell is an end; whether all is there, JSON tells.
+    // The connection may end without a TLS close: invalid JSON shows a truncated answer.
     let _ = match authority {
         None => exchange(tcp, &request, &mut answer),
         Some(authority) => {
@@ -52,16 +52,16 @@ pub(super) fn get(root: &str, authority: Option<&str>, path: &str) -> Value {
 }
 
 fn exchange(
-    mut line: impl Read + Write,
+    mut stream: impl Read + Write,
     request: &str,
     answer: &mut Vec<u8>,
 ) -> std::io::Result<usize> {
-    line.write_all(request.as_bytes())?;
-    line.read_to_end(answer)
+    stream.write_all(request.as_bytes())?;
+    stream.read_to_end(answer)
 }
 
-/// TLS for these names in front of a server that speaks in the clear; its
-/// address, and the PEM of its authority.
+/// Serves TLS for these names in front of a plain HTTP server. Returns the address, and the
+/// PEM of the certificate authority.
 pub(super) fn front(runtime: &Runtime, names: &[&str], behind: SocketAddr) -> (SocketAddr, String) {
     let authority_key = KeyPair::generate().unwrap();
     let mut authority = CertificateParams::default();
@@ -84,52 +84,54 @@ pub(super) fn front(runtime: &Runtime, names: &[&str], behind: SocketAddr) -> (S
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
     let address = listener.local_addr().unwrap();
     runtime.spawn(async move {
-        while let Ok((here, _)) = listener.accept().await {
+        while let Ok((client, _)) = listener.accept().await {
             let acceptor = acceptor.clone();
             tokio::spawn(async move {
-                let mut here = acceptor.accept(here).await.ok()?;
-                let mut there = tokio::net::TcpStream::connect(behind).await.ok()?;
-                copy_bidirectional(&mut here, &mut there).await.ok()
+                let mut client = acceptor.accept(client).await.ok()?;
+                let mut upstream = tokio::net::TcpStream::connect(behind).await.ok()?;
+                copy_bidirectional(&mut client, &mut upstream).await.ok()
             });
         }
     });
     (address, authority_pem)
 }
 
-/// A proxy that leads everything to one place, and remembers what it was asked
-/// for.
+/// A proxy that connects every request to one target, and records the heads.
 pub(super) struct Proxy {
     pub(super) root: String,
-    asked: Arc<Mutex<Vec<String>>>,
+    request_heads: Arc<Mutex<Vec<String>>>,
 }
 
 impl Proxy {
     pub(super) fn to(runtime: &Runtime, target: SocketAddr) -> Self {
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let root = format!("http://{}", listener.local_addr().unwrap());
-        let asked: Arc<Mutex<Vec<String>>> = Arc::default();
-        let log = Arc::clone(&asked);
+        let request_heads: Arc<Mutex<Vec<String>>> = Arc::default();
+        let log = Arc::clone(&request_heads);
         runtime.spawn(async move {
-            while let Ok((mut here, _)) = listener.accept().await {
+            while let Ok((mut client, _)) = listener.accept().await {
                 let log = Arc::clone(&log);
                 tokio::spawn(async move {
                     let mut head = Vec::new();
                     while !head.ends_with(b"\r\n\r\n") {
-                        head.push(here.read_u8().await.ok()?);
+                        head.push(client.read_u8().await.ok()?);
                     }
                     let head = String::from_utf8_lossy(&head).into_owned();
                     log.lock().unwrap().push(head);
-                    let mut there = tokio::net::TcpStream::connect(target).await.ok()?;
-                    here.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.ok()?;
-                    copy_bidirectional(&mut here, &mut there).await.ok()
+                    let mut upstream = tokio::net::TcpStream::connect(target).await.ok()?;
+                    client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.ok()?;
+                    copy_bidirectional(&mut client, &mut upstream).await.ok()
                 });
             }
         });
-        Self { root, asked }
+        Self {
+            root,
+            request_heads,
+        }
     }
 
-    /// The heads of all requests.
-    pub(super) fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
+    /// The heads of all requests so far.
+    pub(super) fn request_heads(&self) -> Vec<String> {
+        self.request_heads.lock().unwrap().clone()
     }
 }

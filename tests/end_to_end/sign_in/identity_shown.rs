@@ -1,13 +1,13 @@
-//! What people and records are told of whom the service takes the command for,
-//! and machines of another tenant's portal.
+//! The signed-in identity, as it is shown and recorded, and machines of another tenant's
+//! portal.
 
 use std::fs;
 
 use serde_json::Value;
 
-use super::{World, assert_offboarded, assert_says, outcome, run, text};
+use super::{World, assert_contains, assert_offboarded, outcome, run, text};
 
-const ELSEWHERE: &str = "11111111-1111-4111-8111-111111111111";
+const OTHER_TENANT: &str = "11111111-1111-4111-8111-111111111111";
 
 fn lines(text: &str) -> Vec<Value> {
     text.lines()
@@ -32,12 +32,12 @@ fn the_signed_in_identity_is_shown_before_sending_and_recorded() {
         .env("OFFBOARD_CONFIG", file)
         .env("OFFBOARD_AUDIT", &audit);
     let done = assert_offboarded(&world, &mut command);
-    let told = format!(
+    let identity = format!(
         "Signed in to tenant {}, as application {}, with client-secret of profile contoso.",
         world.tenant(),
         world.client()
     );
-    assert_says(&done.stderr, &[&told]);
+    assert_contains(&done.stderr, &[&identity]);
 
     let runs = outcome(&mut world.command(&["runs", "--output", "json"])).rows();
     assert_eq!(runs.len(), 1, "{runs:?}");
@@ -45,7 +45,7 @@ fn the_signed_in_identity_is_shown_before_sending_and_recorded() {
     assert_eq!(text(&runs[0], "application"), world.client());
     assert_eq!(text(&runs[0], "auth"), "client-secret");
     assert_eq!(text(&runs[0], "profile"), "contoso");
-    // The audit leads to the ledger's run.
+    // The audit has the id of the ledger's run.
     let audit = lines(&fs::read_to_string(audit).unwrap());
     assert!(!audit.is_empty());
     for line in &audit {
@@ -60,10 +60,10 @@ fn a_machine_of_another_tenants_portal_is_not_touched() {
     let url = |tenant: &str| {
         format!("https://security.microsoft.com/machines/v2/{machine}/overview?tid={tenant}")
     };
-    let other = url(ELSEWHERE);
+    let other = url(OTHER_TENANT);
     for args in [
         &["run", &other, "--comment", "x", "--yes", "-o", "json"][..],
-        // Not the others that were named with it either.
+        // Nor the other machines of the same run.
         &[
             "run",
             &machine,
@@ -81,9 +81,9 @@ fn a_machine_of_another_tenants_portal_is_not_touched() {
         assert_eq!(refused.code, 3, "{refused:?}");
         for row in refused.rows() {
             assert_eq!(row["error"]["kind"], "wrong-tenant");
-            assert_says(
+            assert_contains(
                 text(&row["error"], "message"),
-                &[ELSEWHERE, &world.tenant()],
+                &[OTHER_TENANT, &world.tenant()],
             );
         }
     }
@@ -102,23 +102,23 @@ fn a_leftover_client_id_that_selects_an_identity_is_reported() {
         .env("IDENTITY_ENDPOINT", world.simulator.identity_endpoint())
         .env("IDENTITY_HEADER", world.simulator.identity_header())
         .env("OFFBOARD_ALLOW_API_HOST", "127.0.0.1")
-        .env("AZURE_CLIENT_ID", ELSEWHERE);
+        .env("AZURE_CLIENT_ID", OTHER_TENANT);
     let error = super::assert_not_sent(&world, &mut command, 3);
-    assert_says(
+    assert_contains(
         text(&error, "message"),
-        &[ELSEWHERE, "AZURE_CLIENT_ID", "--identity system"],
+        &[OTHER_TENANT, "AZURE_CLIENT_ID", "--identity system"],
     );
 }
 
-/// Where the token names none, those that are named must agree.
+/// If the token has no tenant, all other sources must agree.
 #[test]
-fn two_tenants_are_not_one_where_the_token_names_none() {
+fn different_tenants_are_refused_if_the_token_has_none() {
     let world = World::new();
     let machine = world.machine();
     let token = world.secret("token", "an-opaque-token");
     let url =
         |tenant: &str| format!("https://security.microsoft.com/machines/{machine}?tid={tenant}");
-    let (one, other) = (url(ELSEWHERE), url(&world.tenant()));
+    let (one, other) = (url(OTHER_TENANT), url(&world.tenant()));
     for args in [
         &["run", &one, &other][..],
         &["run", &one, "--tenant", &world.tenant()],

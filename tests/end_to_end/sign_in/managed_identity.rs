@@ -1,13 +1,11 @@
-//! Managed identities, of App Service. Those of virtual machines are behind an
-//! address that no test can have: their credential is proven in the library,
-//! beside `identity::sign_in`.
+//! Managed identities of App Service. Those of virtual machines are at an address that a
+//! test cannot bind: their credential is tested in the library, beside `identity::sign_in`.
 
 use std::process::Command;
 
-use super::{World, assert_not_sent, assert_offboarded, assert_says, outcome, run, text};
+use super::{World, assert_contains, assert_not_sent, assert_offboarded, outcome, run, text};
 
-/// A command on App Service: with its endpoint, and allowed to hand its token
-/// to a host that nobody knows.
+/// A command on App Service: with its endpoint, and with the simulator as an allowed host.
 fn on_app_service(world: &World, args: &[&str]) -> Command {
     let mut command = world.command(args);
     command
@@ -27,7 +25,7 @@ fn app_service_s_own_identity_is_found_by_its_variables() {
 }
 
 #[test]
-fn an_identity_that_a_user_made_is_named_by_client_or_object_id() {
+fn a_user_assigned_identity_is_selected_by_client_or_object_id() {
     let user = |world: &World| world.simulator.managed_identities()[1].clone();
     for by_object in [false, true] {
         let world = World::new();
@@ -53,7 +51,7 @@ fn the_standard_variable_names_a_user_s_identity_too() {
     let mut command = on_app_service(&world, &run(&machine));
     let outcome = assert_offboarded(&world, command.env("AZURE_CLIENT_ID", identity.to_string()));
     assert_eq!(outcome.row()["action"]["requestor"], "offboard-identity");
-    // And a flag says that the machine's own is meant all the same.
+    // A flag selects the machine's own identity.
     let world = World::new();
     let mut args = run(&machine).to_vec();
     args.extend(["--identity", "system"]);
@@ -69,20 +67,20 @@ fn an_identity_that_the_resource_does_not_have_is_reported() {
     let mut args = run(&machine).to_vec();
     args.extend(["--identity", "00000000-0000-0000-0000-000000000001"]);
     let error = assert_not_sent(&world, &mut on_app_service(&world, &args), 3);
-    assert_says(
+    assert_contains(
         text(&error, "message"),
         &["not been assigned", "setting `identity`"],
     );
 }
 
 #[test]
-fn the_token_of_azure_goes_to_known_hosts_or_to_those_that_are_named() {
+fn an_azure_token_is_sent_only_to_listed_or_allowed_hosts() {
     let world = World::new();
     let machine = world.machine();
     let mut command = on_app_service(&world, &run(&machine));
     let refused = outcome(command.env_remove("OFFBOARD_ALLOW_API_HOST"));
     assert_eq!(refused.code, 2, "{refused:?}");
-    assert_says(&refused.stderr, &["--allow-api-host 127.0.0.1", "Azure"]);
+    assert_contains(&refused.stderr, &["--allow-api-host 127.0.0.1", "Azure"]);
     assert!(world.requests().is_empty());
 }
 
@@ -93,15 +91,15 @@ fn an_endpoint_that_is_not_the_machine_s_own_gets_no_secret() {
     let mut command = on_app_service(&world, &run(&machine));
     command.env("IDENTITY_ENDPOINT", "https://identity.evil.test/msi/token");
     let error = assert_not_sent(&world, &mut command, 3);
-    assert_says(
+    assert_contains(
         text(&error, "message"),
         &["not a local address of this machine"],
     );
-    for elsewhere in ["http://20.50.0.1/token", "https://[2603:1030::1]/token"] {
+    for endpoint in ["http://20.50.0.1/token", "https://[2603:1030::1]/token"] {
         let mut command = on_app_service(&world, &run(&machine));
-        command.env("IDENTITY_ENDPOINT", elsewhere);
+        command.env("IDENTITY_ENDPOINT", endpoint);
         let error = assert_not_sent(&world, &mut command, 3);
-        assert_says(
+        assert_contains(
             text(&error, "message"),
             &["not a local address of this machine"],
         );
@@ -109,7 +107,7 @@ fn an_endpoint_that_is_not_the_machine_s_own_gets_no_secret() {
     let mut command = on_app_service(&world, &run(&machine));
     command.env_remove("IDENTITY_HEADER");
     let error = assert_not_sent(&world, &mut command, 3);
-    assert_says(text(&error, "message"), &["IDENTITY_HEADER"]);
+    assert_contains(text(&error, "message"), &["IDENTITY_HEADER"]);
     let mut command = on_app_service(&world, &run(&machine));
     command.env("IDENTITY_ENDPOINT", "hunter2 hunter2");
     assert_not_sent(&world, &mut command, 3);

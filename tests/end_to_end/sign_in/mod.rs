@@ -1,7 +1,6 @@
-//! Signing in, from nothing to an order that went through, and everything that
-//! stands in the way: the real command against a simulator of Entra ID and of
-//! Defender for Endpoint over TLS, whose authority is trusted because it was
-//! named and for no other reason.
+//! Sign-in and its failures: the real command against a simulator of Entra ID and Defender
+//! for Endpoint over TLS, whose certificate authority is trusted only because a setting
+//! names it.
 
 mod app_registration;
 mod authority;
@@ -36,7 +35,7 @@ use tokio::runtime::Runtime;
 
 use crate::support::{Outcome, command, until as wait_until, write_secret, written_ledger};
 
-/// A tenant of one's own, behind TLS.
+/// A test's own tenant, behind TLS.
 struct World {
     simulator: Simulator,
     folder: TempDir,
@@ -48,7 +47,7 @@ impl World {
         Self::with(|_| {})
     }
 
-    /// A simulator with something changed.
+    /// A simulator with a changed configuration.
     fn with(change: impl FnOnce(&mut Config)) -> Self {
         let runtime = Runtime::new().unwrap();
         let mut config = Config {
@@ -74,7 +73,7 @@ impl World {
         self.folder.path().join(name)
     }
 
-    /// A file of this name that nobody else can read.
+    /// A file of this name that other users cannot read.
     fn secret(&self, name: &str, secret: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
         write_secret(&path, secret);
@@ -94,7 +93,7 @@ impl World {
         self.simulator.client_id().to_string()
     }
 
-    /// A command that knows both hosts and whom to trust, and no credential.
+    /// A command with both hosts and the certificate authority, without a credential.
     fn command(&self, args: &[&str]) -> Command {
         let mut command = command(args);
         command
@@ -105,7 +104,7 @@ impl World {
         command
     }
 
-    /// The same that knows the app, and not by what it proves who it is.
+    /// The same with the app's tenant and client id, without a credential.
     fn app(&self, args: &[&str]) -> Command {
         let mut command = self.command(args);
         command
@@ -114,7 +113,7 @@ impl World {
         command
     }
 
-    /// The same that signs in with the app's secret.
+    /// The same with the app's secret.
     fn with_secret(&self, args: &[&str]) -> Command {
         let mut command = self.app(args);
         command.env("OFFBOARD_CLIENT_SECRET_FILE", self.secret_file());
@@ -138,12 +137,12 @@ impl World {
         self.machines().remove(0).machine.id
     }
 
-    /// A token that anybody could have made ready.
+    /// A token that was issued before.
     fn token(&self, request: TokenRequest) -> String {
         self.simulator.issue_token(request)
     }
 
-    /// How many tokens Entra ID gave out, of any kind.
+    /// The number of tokens of any kind that Entra ID issued.
     fn issued(&self) -> u64 {
         let issued = self.simulator.issued_tokens();
         issued.client_credentials
@@ -154,7 +153,7 @@ impl World {
 
     /// All requests that the simulator received, as itself or as Entra ID.
     fn requests(&self) -> Vec<Value> {
-        match self.ask("/_simulator/requests") {
+        match self.get("/_simulator/requests") {
             Value::Array(requests) => requests,
             other => panic!("{other}"),
         }
@@ -167,25 +166,25 @@ impl World {
         requests
     }
 
-    /// How many of them were answered so.
+    /// The number of calls that were answered with this status.
     fn answered(&self, status: u16) -> usize {
         let calls = self.calls();
         calls.iter().filter(|call| call["status"] == status).count()
     }
 
-    /// How many orders came to the API.
+    /// The number of POSTs to the API.
     fn posts(&self) -> usize {
         let calls = self.calls();
         calls.iter().filter(|call| call["method"] == "POST").count()
     }
 
-    /// How many machines were offboarded.
+    /// The number of offboardings.
     fn offboarded(&self) -> usize {
-        let machines = self.ask("/_simulator/offboardings");
+        let machines = self.get("/_simulator/offboardings");
         machines.as_array().unwrap().len()
     }
 
-    fn ask(&self, path: &str) -> Value {
+    fn get(&self, path: &str) -> Value {
         https::get(
             self.simulator.api_root(),
             self.simulator.authority_certificate(),
@@ -193,7 +192,7 @@ impl World {
         )
     }
 
-    /// What was written to a file, if there is one.
+    /// The contents of a file, empty if there is none.
     fn written(&self, name: &str) -> String {
         match name {
             "ledger.db" => written_ledger(&self.path(name)),
@@ -201,7 +200,7 @@ impl World {
         }
     }
 
-    /// Registers a new certificate for the app: its PEM, and its key's.
+    /// Registers a new certificate for the app.
     fn certificate(&self) -> Certificate {
         let certificate = Certificate::new();
         let registered = self.simulator.register_certificate(&certificate.pem);
@@ -231,12 +230,12 @@ impl Certificate {
         }
     }
 
-    /// Both in one text.
+    /// The certificate and its key as PEM.
     fn both(&self) -> String {
         format!("{}{}", self.pem, self.key.serialize_pem())
     }
 
-    /// Both as PKCS#12.
+    /// The certificate and its key as PKCS#12.
     fn pfx(&self, password: &str) -> Vec<u8> {
         use p12_keystore::{Certificate, KeyStore, KeyStoreEntry, PrivateKey, PrivateKeyChain};
         let mut store = KeyStore::new();
@@ -265,12 +264,12 @@ fn run(machine: &str) -> [&str; 7] {
 
 const CHECK: [&str; 3] = ["check", "--output", "json"];
 
-/// A command's end, within a bound that no test needs.
+/// Runs a command to its end.
 fn outcome(command: &mut Command) -> Outcome {
     command.output().unwrap().into()
 }
 
-/// An order that went through, and the one that the simulator carried out.
+/// The order is accepted, and it is the only one that the simulator carried out.
 #[track_caller]
 fn assert_offboarded(world: &World, command: &mut Command) -> Outcome {
     let outcome = outcome(command);
@@ -280,7 +279,7 @@ fn assert_offboarded(world: &World, command: &mut Command) -> Outcome {
     outcome
 }
 
-/// An order that was not sent, for want of a token; its error.
+/// The order is not sent, because there is no token. Returns its error.
 #[track_caller]
 fn assert_not_sent(world: &World, command: &mut Command, code: i32) -> Value {
     let outcome = outcome(command);
@@ -292,7 +291,7 @@ fn assert_not_sent(world: &World, command: &mut Command, code: i32) -> Value {
     row["error"].clone()
 }
 
-/// A text of an error or a step.
+/// A string member of an error or a step.
 #[track_caller]
 fn text<'a>(value: &'a Value, member: &str) -> &'a str {
     value[member]
@@ -300,15 +299,15 @@ fn text<'a>(value: &'a Value, member: &str) -> &'a str {
         .unwrap_or_else(|| panic!("no {member}: {value}"))
 }
 
-/// Each of these words is in the text.
+/// The text contains each of these.
 #[track_caller]
-fn assert_says(text: &str, words: &[&str]) {
+fn assert_contains(text: &str, words: &[&str]) {
     for word in words {
         assert!(text.contains(word), "{word:?} is not in: {text}");
     }
 }
 
-/// The one step of a check with this name.
+/// The only step of a check with this name.
 #[track_caller]
 fn step(outcome: &Outcome, name: &str) -> Value {
     let mut steps = outcome.rows();
@@ -317,21 +316,21 @@ fn step(outcome: &Outcome, name: &str) -> Value {
     steps.remove(0)
 }
 
-/// The names of the steps that ended so.
+/// The names of the steps with this status.
 fn steps(outcome: &Outcome, status: &str) -> Vec<String> {
     let steps = outcome.rows();
     let with = steps.iter().filter(|step| step["status"] == status);
     with.map(|step| text(step, "step").to_owned()).collect()
 }
 
-/// What `config show` has.
+/// The output of `config show`.
 fn shown(command: &mut Command) -> Value {
     let outcome = outcome(command);
     assert_eq!(outcome.code, 0, "{outcome:?}");
     serde_json::from_str(&outcome.stdout).unwrap()
 }
 
-/// A program in a file, for the shell.
+/// Writes an executable shell script.
 #[cfg(unix)]
 fn script(path: &Path, text: &str) {
     use std::os::unix::fs::PermissionsExt;
@@ -339,39 +338,38 @@ fn script(path: &Path, text: &str) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// A command that runs while a test does something.
+/// A command that runs while the test continues.
 struct Running {
     child: Child,
-    /// What it has said so far.
-    said: String,
+    /// Its standard error so far.
+    stderr: String,
 }
 
 impl Running {
     fn start(command: &mut Command) -> Self {
         Self {
             child: command.stdin(Stdio::null()).spawn().unwrap(),
-            said: String::new(),
+            stderr: String::new(),
         }
     }
 
-    /// Waits for these words on standard error; what stands behind them, to the
-    /// end of the line.
-    fn hears(&mut self, words: &str) -> String {
+    /// Reads standard error until these words. Returns the rest of their line.
+    fn read_until(&mut self, words: &str) -> String {
         let stderr = self.child.stderr.as_mut().unwrap();
         let mut byte = [0];
         loop {
-            let rest = self.said.split_once(words).map(|(_, rest)| rest);
+            let rest = self.stderr.split_once(words).map(|(_, rest)| rest);
             if let Some((line, _)) = rest.and_then(|rest| rest.split_once('\n')) {
                 return line.to_owned();
             }
             let count = stderr.read(&mut byte).unwrap();
-            assert_eq!(count, 1, "{words:?} is not in: {}", self.said);
-            self.said.push(byte[0].into());
+            assert_eq!(count, 1, "{words:?} is not in: {}", self.stderr);
+            self.stderr.push(byte[0].into());
         }
     }
 
     fn end(mut self) -> Outcome {
-        let (mut stdout, mut stderr) = (String::new(), std::mem::take(&mut self.said));
+        let (mut stdout, mut stderr) = (String::new(), std::mem::take(&mut self.stderr));
         let out = self.child.stdout.as_mut().unwrap();
         out.read_to_string(&mut stdout).unwrap();
         let err = self.child.stderr.as_mut().unwrap();
@@ -384,7 +382,7 @@ impl Running {
     }
 }
 
-/// Ended with the test, also where it fails.
+/// Ends the command with the test, also if the test fails.
 impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.child.kill();

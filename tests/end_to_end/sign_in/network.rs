@@ -1,15 +1,15 @@
-//! The way to the authority: who is not there, who is not trusted, and proxies.
+//! Connections to the authority: unreachable, untrusted, and through a proxy.
 
 use std::net::SocketAddr;
 
 use super::{
-    CHECK, World, assert_not_sent, assert_offboarded, assert_says,
+    CHECK, World, assert_contains, assert_not_sent, assert_offboarded,
     https::{Proxy, front},
     outcome, run, step, steps, text,
 };
 use crate::support::ClosedPort;
 
-/// The URL of a server that is not there.
+/// The URL of a closed port.
 fn over_tls(closed: &ClosedPort) -> String {
     format!("https://{}", closed.address())
 }
@@ -23,8 +23,8 @@ fn an_unreachable_authority_is_reported_and_nothing_is_sent() {
     let mut command = world.with_secret(&run(&machine));
     let error = assert_not_sent(&world, command.env("OFFBOARD_AUTHORITY", &nowhere), 5);
     assert_eq!(error["kind"], "no-authority");
-    assert_says(text(&error, "message"), &["does not answer"]);
-    assert_says(
+    assert_contains(text(&error, "message"), &["does not answer"]);
+    assert_contains(
         text(&error, "hint"),
         &["--authority", "offboard config show", "Nothing was sent"],
     );
@@ -33,7 +33,7 @@ fn an_unreachable_authority_is_reported_and_nothing_is_sent() {
     let checked = outcome(command.env("OFFBOARD_AUTHORITY", &nowhere));
     assert_eq!(checked.code, 5, "{checked:?}");
     assert_eq!(steps(&checked, "failed"), ["authority", "token"]);
-    assert_says(text(&step(&checked, "authority"), "hint"), &["--authority"]);
+    assert_contains(text(&step(&checked, "authority"), "hint"), &["--authority"]);
     assert_eq!(world.posts(), 0);
 }
 
@@ -45,7 +45,7 @@ fn an_unreachable_api_is_reported() {
     let checked = outcome(command.env("OFFBOARD_API_ROOT", over_tls(&closed)));
     assert_eq!(checked.code, 5, "{checked:?}");
     assert_eq!(steps(&checked, "failed"), ["api", "answer"]);
-    assert_says(
+    assert_contains(
         text(&step(&checked, "api"), "hint"),
         &["--api-root", "--ca-file"],
     );
@@ -58,7 +58,7 @@ fn a_name_that_does_not_resolve_is_reported() {
     let checked = outcome(command.env("OFFBOARD_AUTHORITY", "https://login.nowhere.invalid"));
     assert_eq!(checked.code, 5, "{checked:?}");
     let authority = step(&checked, "authority");
-    assert_says(
+    assert_contains(
         text(&authority, "reason"),
         &["login.nowhere.invalid cannot be resolved"],
     );
@@ -67,30 +67,30 @@ fn a_name_that_does_not_resolve_is_reported() {
 #[test]
 fn an_authority_with_an_untrusted_certificate_gets_nothing() {
     let world = World::new();
-    // Right in every other way: it would take the secret, and give a token.
+    // Valid in every other way: it would accept the secret, and issue a token.
     let secret = world.simulator.client_secret().to_owned();
-    let stranger = World::with(|config| config.client_secret = Some(secret));
+    let untrusted = World::with(|config| config.client_secret = Some(secret));
     let machine = world.machine();
     let mut command = world.with_secret(&run(&machine));
     let error = assert_not_sent(
         &world,
-        command.env("OFFBOARD_AUTHORITY", stranger.simulator.authority()),
+        command.env("OFFBOARD_AUTHORITY", untrusted.simulator.authority()),
         5,
     );
     assert_eq!(error["kind"], "no-authority");
-    assert_says(text(&error, "message"), &["no trusted TLS connection"]);
-    assert_says(text(&error, "hint"), &["--ca-file"]);
+    assert_contains(text(&error, "message"), &["no trusted TLS connection"]);
+    assert_contains(text(&error, "hint"), &["--ca-file"]);
     let mut command = world.with_secret(&CHECK);
-    let checked = outcome(command.env("OFFBOARD_AUTHORITY", stranger.simulator.authority()));
+    let checked = outcome(command.env("OFFBOARD_AUTHORITY", untrusted.simulator.authority()));
     assert_eq!(checked.code, 5, "{checked:?}");
     let authority = step(&checked, "authority");
-    assert_says(text(&authority, "reason"), &["no trusted TLS connection"]);
-    assert_eq!(stranger.issued(), 0);
-    assert!(stranger.requests().is_empty());
+    assert_contains(text(&authority, "reason"), &["no trusted TLS connection"]);
+    assert_eq!(untrusted.issued(), 0);
+    assert!(untrusted.requests().is_empty());
 }
 
 #[test]
-fn an_authority_of_one_s_own_is_trusted_where_it_is_named() {
+fn a_private_authority_is_trusted_if_it_is_configured() {
     let world = World::new();
     let machine = world.machine();
     let mut command = world.with_secret(&run(&machine));
@@ -103,8 +103,8 @@ fn an_authority_of_one_s_own_is_trusted_where_it_is_named() {
     assert_offboarded(&world, command.env_remove("OFFBOARD_CA_FILE"));
 }
 
-/// A simulator behind TLS for two names that only a proxy knows.
-fn named() -> (World, SocketAddr) {
+/// A simulator behind TLS for two names that only a proxy can resolve.
+fn world_behind_names() -> (World, SocketAddr) {
     let world = World::with(|config| config.tls = false);
     let behind = world.simulator.api_root()["http://".len()..].parse();
     let names = ["login.contoso.test", "api.contoso.test"];
@@ -115,7 +115,7 @@ fn named() -> (World, SocketAddr) {
 
 #[test]
 fn a_proxy_leads_to_both_hosts_and_sees_no_more_than_their_names() {
-    let (world, address) = named();
+    let (world, address) = world_behind_names();
     let proxy = Proxy::to(&world.runtime, address);
     let machine = world.machine();
     let through = |args: &[&str]| {
@@ -130,27 +130,35 @@ fn a_proxy_leads_to_both_hosts_and_sees_no_more_than_their_names() {
     assert_eq!(checked.code, 0, "{checked:?}");
     for host in ["authority", "api"] {
         let reason = format!("through the proxy {}", proxy.root);
-        assert_says(text(&step(&checked, host), "reason"), &[&reason]);
+        assert_contains(text(&step(&checked, host), "reason"), &[&reason]);
     }
     assert_eq!(world.posts(), 0);
     assert_offboarded(&world, &mut through(&run(&machine)));
-    let asked = proxy.asked();
+    let request_heads = proxy.request_heads();
     let connects = |host: &str| {
         let line = format!("CONNECT {host}:443 HTTP/1.1\r\n");
-        asked.iter().filter(|head| head.starts_with(&line)).count()
+        request_heads
+            .iter()
+            .filter(|head| head.starts_with(&line))
+            .count()
     };
     let (login, api) = (connects("login.contoso.test"), connects("api.contoso.test"));
-    assert!(login >= 3 && api >= 4, "{asked:?}");
-    assert_eq!(login + api, asked.len());
-    assert!(!asked.concat().to_lowercase().contains("authorization"));
+    assert!(login >= 3 && api >= 4, "{request_heads:?}");
+    assert_eq!(login + api, request_heads.len());
+    assert!(
+        !request_heads
+            .concat()
+            .to_lowercase()
+            .contains("authorization")
+    );
 }
 
 #[test]
-fn a_proxy_that_leads_elsewhere_is_not_believed() {
-    let (world, _) = named();
-    let stranger = World::new();
-    let elsewhere = stranger.simulator.api_root()["https://".len()..].parse();
-    let proxy = Proxy::to(&world.runtime, elsewhere.unwrap());
+fn a_proxy_that_connects_to_another_host_is_not_trusted() {
+    let (world, _) = world_behind_names();
+    let untrusted = World::new();
+    let target = untrusted.simulator.api_root()["https://".len()..].parse();
+    let proxy = Proxy::to(&world.runtime, target.unwrap());
     let machine = world.machine();
     let mut command = world.with_secret(&run(&machine));
     command
@@ -158,6 +166,6 @@ fn a_proxy_that_leads_elsewhere_is_not_believed() {
         .env("OFFBOARD_API_ROOT", "https://api.contoso.test")
         .env("HTTPS_PROXY", &proxy.root);
     let error = assert_not_sent(&world, &mut command, 5);
-    assert_says(text(&error, "message"), &["no trusted TLS connection"]);
-    assert!(stranger.requests().is_empty());
+    assert_contains(text(&error, "message"), &["no trusted TLS connection"]);
+    assert!(untrusted.requests().is_empty());
 }

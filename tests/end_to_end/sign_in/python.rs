@@ -1,5 +1,5 @@
-//! The simulator's Entra ID in the hands of Microsoft's own library for another
-//! language: what it signs in to, the command signs in to for the same reasons.
+//! The simulator's Entra ID with Microsoft's library for Python: an independent check that
+//! the simulator accepts what Entra ID accepts.
 
 use std::io::{BufRead, BufReader};
 
@@ -22,8 +22,8 @@ fn python_signs_in_with_every_credential_of_an_app_and_with_a_code() {
     let stdout = running.child.stdout.as_mut().unwrap();
     BufReader::new(stdout).read_line(&mut ready).unwrap();
     let files = [certificate.as_os_str(), assertion.as_os_str()];
-    let said = python::run("sign_in.py", &files, &[], &ready);
-    let lines: Vec<&str> = said.lines().collect();
+    let output = python::run("sign_in.py", &files, &[], &ready);
+    let lines: Vec<&str> = output.lines().collect();
     assert_eq!(
         lines,
         [

@@ -1,14 +1,14 @@
-//! Tokens end, and are taken back, in the middle of a run.
+//! Tokens that expire or are revoked during a run.
 
 use std::{process::Command, time::Duration};
 
 use offboard_simulator::{FaultPlan, TokenRequest};
 
-use super::{Running, World, assert_says, outcome, run, script, text, wait_until};
+use super::{Running, World, assert_contains, outcome, run, script, text, wait_until};
 use crate::support::Outcome;
 
-/// An order for this many machines.
-fn many(world: &World, count: usize) -> Vec<String> {
+/// The ids of this many machines.
+fn machine_ids(world: &World, count: usize) -> Vec<String> {
     let machines = world.machines();
     assert!(machines.len() >= count);
     machines
@@ -36,7 +36,7 @@ fn a_token_is_renewed_before_it_ends_and_no_more_often() {
         config.token_lifetime = Duration::from_secs(10);
         config.action_time = Duration::from_secs(22);
     });
-    let machines = many(&world, 3);
+    let machines = machine_ids(&world, 3);
     let mut args = args(&machines);
     args.push("--wait=5m");
     let started = std::time::Instant::now();
@@ -44,7 +44,7 @@ fn a_token_is_renewed_before_it_ends_and_no_more_often() {
     assert_eq!(outcome.code, 0, "{outcome:?}");
     assert_all(&outcome, 3, "succeeded");
     assert_eq!(world.answered(401), 0);
-    // Each is used for nine tenths of its life.
+    // Each token is used for nine tenths of its lifetime.
     let issued = world.simulator.issued_tokens().client_credentials;
     let most = 1 + started.elapsed().as_millis() / 9000;
     assert!(
@@ -59,7 +59,7 @@ fn a_tag_that_is_refused_for_its_token_is_set_with_a_fresh_one() {
         config.roles.push("Machine.ReadWrite.All".to_owned());
         config.faults = FaultPlan::parse(["tags:1:status=401"]).unwrap();
     });
-    let machines = many(&world, 1);
+    let machines = machine_ids(&world, 1);
     let mut args = args(&machines);
     args.extend(["--tag", "Retired"]);
     let outcome = outcome(&mut world.with_secret(&args));
@@ -74,7 +74,7 @@ fn a_tag_that_is_refused_for_its_token_is_set_with_a_fresh_one() {
 #[test]
 fn one_token_serves_a_whole_run() {
     let world = World::new();
-    let machines = many(&world, 3);
+    let machines = machine_ids(&world, 3);
     let outcome = outcome(&mut world.with_secret(&args(&machines)));
     assert_all(&outcome, 3, "accepted");
     assert_eq!(world.issued(), 1);
@@ -84,11 +84,11 @@ fn one_token_serves_a_whole_run() {
 }
 
 #[test]
-fn a_token_that_is_taken_back_is_renewed_once_for_the_whole_run() {
+fn a_revoked_token_is_renewed_once_for_the_whole_run() {
     let world = World::new();
-    let machines = many(&world, 4);
+    let machines = machine_ids(&world, 4);
     let running = Running::start(&mut world.with_secret(&args(&machines)));
-    wait_until("it signs in", || world.issued() == 1);
+    wait_until("a sign-in", || world.issued() == 1);
     world.simulator.revoke_tokens();
     let outcome = running.end();
     assert_eq!(outcome.code, 0, "{outcome:?}");
@@ -98,9 +98,9 @@ fn a_token_that_is_taken_back_is_renewed_once_for_the_whole_run() {
     assert_eq!(world.offboarded(), 4);
 }
 
-/// Orders whose token command prints one of these after the other, the last for
-/// ever, and counts.
-fn in_turn(world: &World, machines: &[String], tokens: &[String]) -> Command {
+/// A run whose token command prints these tokens in order, then the last one again, and
+/// counts its calls.
+fn with_tokens(world: &World, machines: &[String], tokens: &[String]) -> Command {
     let folder = world.path("tokens");
     std::fs::create_dir(&folder).unwrap();
     for (at, token) in tokens.iter().enumerate() {
@@ -118,12 +118,12 @@ fn in_turn(world: &World, machines: &[String], tokens: &[String]) -> Command {
     command
 }
 
-fn runs(world: &World) -> String {
+fn token_calls(world: &World) -> String {
     world.written("tokens/count").trim().to_owned()
 }
 
-/// Tokens that were taken back.
-fn taken_back(world: &World, count: usize) -> Vec<String> {
+/// Tokens that were revoked.
+fn revoked_tokens(world: &World, count: usize) -> Vec<String> {
     let tokens = (0..count).map(|_| world.token(TokenRequest::default()));
     let tokens = tokens.collect();
     world.simulator.revoke_tokens();
@@ -131,26 +131,29 @@ fn taken_back(world: &World, count: usize) -> Vec<String> {
 }
 
 #[test]
-fn a_fresh_token_goes_on_where_the_first_was_refused() {
+fn a_fresh_token_continues_the_run_after_a_refusal() {
     let world = World::new();
-    let machines = many(&world, 3);
-    let mut tokens = taken_back(&world, 1);
+    let machines = machine_ids(&world, 3);
+    let mut tokens = revoked_tokens(&world, 1);
     tokens.push(world.token(TokenRequest::default()));
-    let outcome = outcome(&mut in_turn(&world, &machines, &tokens));
+    let outcome = outcome(&mut with_tokens(&world, &machines, &tokens));
     assert_eq!(outcome.code, 0, "{outcome:?}");
     assert_all(&outcome, 3, "accepted");
-    assert_eq!((runs(&world).as_str(), world.answered(401)), ("2", 1));
+    assert_eq!(
+        (token_calls(&world).as_str(), world.answered(401)),
+        ("2", 1)
+    );
 }
 
 #[test]
 fn an_order_that_is_refused_for_its_token_is_sent_again_with_the_next() {
-    // The first one reads, and is taken back while the order is on its way: the
-    // POST itself meets 401.
+    // The first token is good for the reads, and expires before the POST, which is
+    // answered with 401.
     let world = World::new();
-    let machines = many(&world, 2);
+    let machines = machine_ids(&world, 2);
     let reads = world.token(TokenRequest::default().lifetime(4));
     let tokens = [reads, world.token(TokenRequest::default())];
-    let mut command = in_turn(&world, &machines, &tokens);
+    let mut command = with_tokens(&world, &machines, &tokens);
     let outcome = outcome(&mut command);
     assert_all(&outcome, 2, "accepted");
     assert_eq!(world.offboarded(), 2);
@@ -159,34 +162,40 @@ fn an_order_that_is_refused_for_its_token_is_sent_again_with_the_next() {
 #[test]
 fn a_fresh_token_that_is_refused_too_ends_the_run() {
     let world = World::new();
-    let machines = many(&world, 3);
-    let tokens = taken_back(&world, 4);
-    let outcome = outcome(&mut in_turn(&world, &machines, &tokens));
+    let machines = machine_ids(&world, 3);
+    let tokens = revoked_tokens(&world, 4);
+    let outcome = outcome(&mut with_tokens(&world, &machines, &tokens));
     assert_eq!(outcome.code, 3, "{outcome:?}");
     let rows = outcome.rows();
     let error = &rows[0]["error"];
     assert_eq!(error["kind"], "unauthorized");
-    assert_says(text(error, "hint"), &["licence"]);
+    assert_contains(text(error, "hint"), &["licence"]);
     for row in &rows[1..] {
         assert_eq!(row["state"], "not-sent", "{outcome:?}");
     }
-    // Two tokens, each tried once; nothing was ordered.
-    assert_eq!((runs(&world).as_str(), world.calls().len()), ("2", 2));
+    // Two tokens, each tried once, and no POST.
+    assert_eq!(
+        (token_calls(&world).as_str(), world.calls().len()),
+        ("2", 2)
+    );
     assert_eq!(world.posts(), 0);
 }
 
 #[test]
 fn the_same_token_is_not_tried_twice() {
     let world = World::new();
-    let machines = many(&world, 3);
-    let tokens = taken_back(&world, 1);
-    let refused = outcome(&mut in_turn(&world, &machines, &tokens));
+    let machines = machine_ids(&world, 3);
+    let tokens = revoked_tokens(&world, 1);
+    let refused = outcome(&mut with_tokens(&world, &machines, &tokens));
     assert_eq!(refused.code, 3, "{refused:?}");
-    assert_eq!((runs(&world).as_str(), world.calls().len()), ("2", 1));
+    assert_eq!(
+        (token_calls(&world).as_str(), world.calls().len()),
+        ("2", 1)
+    );
 
     for name in ["OFFBOARD_TOKEN", "OFFBOARD_TOKEN_FILE"] {
         let world = World::new();
-        let token = taken_back(&world, 1).remove(0);
+        let token = revoked_tokens(&world, 1).remove(0);
         let file = world.secret("token", &token);
         let mut command = world.command(&args(&machines));
         match name {
@@ -209,7 +218,7 @@ fn a_token_file_that_is_renewed_is_read_again() {
     args.push("--wait=5m");
     let mut command = world.command(&args);
     let mut running = Running::start(command.env("OFFBOARD_TOKEN_FILE", &file));
-    running.hears("accepted ");
+    running.read_until("accepted ");
     world.secret("token", world.token(TokenRequest::default()));
     let outcome = running.end();
     assert_eq!(outcome.row()["state"], "succeeded", "{outcome:?}");
@@ -217,7 +226,7 @@ fn a_token_file_that_is_renewed_is_read_again() {
 }
 
 #[test]
-fn a_secret_that_is_revoked_in_the_middle_never_makes_a_failure_of_what_is_out() {
+fn a_secret_that_is_revoked_during_a_run_does_not_fail_a_sent_order() {
     let world = World::with(|config| {
         config.token_lifetime = Duration::from_secs(3);
         config.action_time = Duration::from_secs(600);
@@ -226,10 +235,10 @@ fn a_secret_that_is_revoked_in_the_middle_never_makes_a_failure_of_what_is_out()
     let mut args = run(&machine).to_vec();
     args.push("--wait=5m");
     let mut running = Running::start(&mut world.with_secret(&args));
-    running.hears("accepted ");
+    running.read_until("accepted ");
     world.simulator.revoke_secret();
     let outcome = running.end();
-    // The order is out, and cannot be followed, which is told with the reason.
+    // The order was sent and cannot be followed: that is reported with the reason.
     assert_eq!(outcome.code, 4, "{outcome:?}");
     let row = outcome.row();
     assert_eq!(row["state"], "accepted");
@@ -247,7 +256,7 @@ fn a_renewal_that_fails_leaves_a_token_that_is_still_good() {
     let mut args = run(&machine).to_vec();
     args.push("--wait=5m");
     let mut running = Running::start(&mut world.with_secret(&args));
-    running.hears("accepted ");
+    running.read_until("accepted ");
     world.simulator.revoke_secret();
     let outcome = running.end();
     assert_eq!(outcome.row()["state"], "succeeded", "{outcome:?}");

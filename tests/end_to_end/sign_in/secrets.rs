@@ -1,4 +1,4 @@
-//! Whatever a run says or writes, no secret is in it.
+//! No output or file of a run has a secret.
 
 use std::{fs, process::Command};
 
@@ -7,42 +7,42 @@ use offboard_simulator::{FederatedRequest, TokenRequest};
 use super::{Running, World, run, script, wait_until};
 use crate::support::Outcome;
 
-/// A run with everything that can be said and written, by this credential: it
-/// goes through, and whatever it left behind has none of these, no token of any
-/// kind, and nothing that could be a refresh token.
-fn judge(world: &World, command: &mut Command, secrets: &[&str], approves: bool) {
+/// A run with all output and records and with this credential. It succeeds, and its output
+/// and files have none of these secrets, no token of any kind, and nothing that could be a
+/// refresh token.
+fn assert_no_secret(world: &World, command: &mut Command, secrets: &[&str], approves: bool) {
     let audit = world.path("audit.jsonl");
     command.args(["-v", "--wait=60s", "--audit"]).arg(&audit);
     let mut running = Running::start(command);
     if approves {
-        let told = running.hears("type the code ");
-        assert!(world.simulator.approve_device_code(told.trim()));
+        let code = running.read_until("type the code ");
+        assert!(world.simulator.approve_device_code(code.trim()));
     }
     let outcome: Outcome = running.end();
     assert_eq!(outcome.code, 0, "{outcome:?}");
     let ledger = world.written("ledger.db");
     let audited = world.written("audit.jsonl");
     assert!(!ledger.is_empty() && !audited.is_empty());
-    let left = format!("{}{}{ledger}{audited}", outcome.stdout, outcome.stderr);
+    let written = format!("{}{}{ledger}{audited}", outcome.stdout, outcome.stderr);
     for secret in secrets {
-        assert!(!left.contains(secret), "{secret} is in {left}");
+        assert!(!written.contains(secret), "{secret} is in {written}");
     }
-    // How every JSON Web Token begins.
-    assert!(!left.contains("eyJ"), "{left}");
-    let mut known = crate::support::offboard(["inspect", "--output", "json"]).stdout;
+    // The first characters of every JSON Web Token.
+    assert!(!written.contains("eyJ"), "{written}");
+    let mut allowed = crate::support::offboard(["inspect", "--output", "json"]).stdout;
     let digest = |line: &&str| line.starts_with("Plan digest: ");
-    known.extend(outcome.stderr.lines().filter(digest));
-    // The files of a ledger have its values without anything in between.
+    allowed.extend(outcome.stderr.lines().filter(digest));
+    // A ledger's file has its values without separators, so its words come from an export.
     let exported = outcome_of(world, &["export", "last"]);
     let runs = outcome_of(world, &["runs", "--output", "json"]);
-    let left = format!(
+    let written = format!(
         "{}{}{exported}{runs}{audited}",
         outcome.stdout, outcome.stderr
     );
-    for word in left.split(|letter: char| !letter.is_ascii_alphanumeric()) {
+    for word in written.split(|letter: char| !letter.is_ascii_alphanumeric()) {
         assert!(
-            word.len() < 44 || known.contains(word),
-            "{word} is in {left}"
+            word.len() < 44 || allowed.contains(word),
+            "{word} is in {written}"
         );
     }
     assert!(world.issued() != 1 || world.simulator.issued_tokens().refresh_token == 0);
@@ -54,7 +54,7 @@ fn outcome_of(world: &World, args: &[&str]) -> String {
     shown.stdout
 }
 
-/// Tokens of seconds, so that each is renewed.
+/// Tokens that expire after seconds, so that each is renewed.
 fn world() -> World {
     World::with(|config| {
         config.token_lifetime = std::time::Duration::from_secs(3);
@@ -63,11 +63,11 @@ fn world() -> World {
 }
 
 #[test]
-fn a_client_secret_is_nowhere() {
+fn a_client_secret_is_in_no_output() {
     let world = world();
     let machine = world.machine();
     let secret = world.simulator.client_secret();
-    judge(
+    assert_no_secret(
         &world,
         &mut world.with_secret(&run(&machine)),
         &[secret],
@@ -76,7 +76,7 @@ fn a_client_secret_is_nowhere() {
     let world = super::World::new();
     let secret = world.simulator.client_secret();
     let mut command = world.app(&run(&machine));
-    judge(
+    assert_no_secret(
         &world,
         command.env("AZURE_CLIENT_SECRET", secret),
         &[secret],
@@ -85,7 +85,7 @@ fn a_client_secret_is_nowhere() {
 }
 
 #[test]
-fn a_certificate_s_key_and_password_are_nowhere() {
+fn a_certificate_s_key_and_password_are_in_no_output() {
     let world = world();
     let machine = world.machine();
     let certificate = world.certificate();
@@ -99,11 +99,11 @@ fn a_certificate_s_key_and_password_are_nowhere() {
             world.secret("app.pfx", certificate.pfx("hunter2")),
         )
         .env("AZURE_CLIENT_CERTIFICATE_PASSWORD", "hunter2");
-    judge(&world, &mut command, &secrets, false);
+    assert_no_secret(&world, &mut command, &secrets, false);
 }
 
 #[test]
-fn an_assertion_is_nowhere() {
+fn an_assertion_is_in_no_output() {
     let world = world();
     let machine = world.machine();
     let assertion = world
@@ -113,11 +113,11 @@ fn an_assertion_is_nowhere() {
     fs::write(world.path("assertion"), &assertion).unwrap();
     let mut command = world.app(&run(&machine));
     command.env("AZURE_FEDERATED_TOKEN_FILE", world.path("assertion"));
-    judge(&world, &mut command, &[&assertion], false);
+    assert_no_secret(&world, &mut command, &[&assertion], false);
 }
 
 #[test]
-fn a_managed_identity_s_header_is_nowhere() {
+fn a_managed_identity_s_header_is_in_no_output() {
     let world = world();
     let machine = world.machine();
     let header = world.simulator.identity_header();
@@ -126,16 +126,16 @@ fn a_managed_identity_s_header_is_nowhere() {
         .env("IDENTITY_ENDPOINT", world.simulator.identity_endpoint())
         .env("IDENTITY_HEADER", header)
         .env("OFFBOARD_ALLOW_API_HOST", "127.0.0.1");
-    judge(&world, &mut command, &[header], false);
+    assert_no_secret(&world, &mut command, &[header], false);
 }
 
 #[test]
-fn a_ready_token_is_nowhere() {
+fn a_given_token_is_in_no_output() {
     let world = World::new();
     let machine = world.machine();
     let token = world.token(TokenRequest::default());
     let mut command = world.command(&run(&machine));
-    judge(
+    assert_no_secret(
         &world,
         command.env("OFFBOARD_TOKEN", &token),
         &[&token],
@@ -146,7 +146,7 @@ fn a_ready_token_is_nowhere() {
     script(&world.path("program"), &format!("echo {token}"));
     let mut command = world.command(&run(&machine));
     let program = world.path("program");
-    judge(
+    assert_no_secret(
         &world,
         command.env("OFFBOARD_TOKEN_COMMAND", program),
         &[&token],
@@ -155,11 +155,11 @@ fn a_ready_token_is_nowhere() {
 }
 
 #[test]
-fn a_refresh_token_is_nowhere() {
+fn a_refresh_token_is_in_no_output() {
     let world = world();
     let machine = world.machine();
     let mut command = world.app(&run(&machine));
-    judge(
+    assert_no_secret(
         &world,
         command.env("OFFBOARD_AUTH", "device-code"),
         &[],
@@ -173,11 +173,11 @@ fn a_refresh_token_is_nowhere() {
 fn a_secret_leaves_the_environment_of_what_it_starts() {
     let world = World::new();
     let machine = world.machine();
-    let seen = world.path("environment");
+    let file = world.path("environment");
     let token = world.token(TokenRequest::default());
     script(
         &world.path("program"),
-        &format!("env > '{}'; echo {token}", seen.display()),
+        &format!("env > '{}'; echo {token}", file.display()),
     );
     let mut command = world.command(&run(&machine));
     command
@@ -186,10 +186,10 @@ fn a_secret_leaves_the_environment_of_what_it_starts() {
         .env("AZURE_CLIENT_CERTIFICATE_PASSWORD", "hunter2")
         .env("KEPT", "kept");
     super::assert_offboarded(&world, &mut command);
-    wait_until("it wrote it down", || seen.exists());
-    let seen = fs::read_to_string(seen).unwrap();
+    wait_until("the environment's file", || file.exists());
+    let environment = fs::read_to_string(file).unwrap();
     assert!(
-        seen.contains("KEPT=kept") && !seen.contains("hunter2"),
-        "{seen}"
+        environment.contains("KEPT=kept") && !environment.contains("hunter2"),
+        "{environment}"
     );
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use tokio::net::TcpSocket;
 
 /// A port that is bound and never listens: the system refuses connections to it, and
-/// gives it to no other process meanwhile.
+/// does not assign it to another process meanwhile.
 pub(crate) struct ClosedPort(TcpSocket);
 
 impl ClosedPort {

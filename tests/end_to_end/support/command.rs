@@ -1,6 +1,6 @@
-//! The command as a user runs it: in a process of its own, with an environment
-//! of its own, and no terminal. Every process that a test starts is bounded: a test that
-//! would hang fails instead.
+//! The command as a user runs it: in its own process and environment, without a terminal.
+//! Every process that a test starts has a time limit, so that a test fails rather than
+//! hangs.
 
 use std::{
     ffi::OsStr,
@@ -13,14 +13,13 @@ use serde_json::Value;
 #[cfg(unix)]
 use super::until_running;
 
-/// The longest that a process of a test may take, in seconds. Tests that are right end
-/// long before.
-const LONGEST: u32 = 600;
+/// Time limit of a test's process, in seconds. A passing test ends long before.
+const TIME_LIMIT: u32 = 600;
 
-/// The longest that a build may take, in seconds.
-const LONGEST_BUILD: u32 = 3600;
+/// Time limit of a build, in seconds.
+const BUILD_TIME_LIMIT: u32 = 3600;
 
-/// What a command left behind.
+/// The exit code and the output of a command.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) code: i32,
@@ -34,7 +33,7 @@ impl Outcome {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// Standard output as the one row that it should be.
+    /// Standard output as a JSON array of exactly one row.
     pub(crate) fn row(&self) -> Value {
         let mut rows = self.rows();
         assert_eq!(rows.len(), 1, "{self:?}");
@@ -52,7 +51,7 @@ impl From<Output> for Outcome {
     }
 }
 
-/// What the environment may say of the way to the service, in either case.
+/// Environment variables that affect the connection to the service, in upper or lower case.
 const NETWORK: [&str; 6] = [
     "HTTP_PROXY",
     "HTTPS_PROXY",
@@ -62,17 +61,17 @@ const NETWORK: [&str; 6] = [
     "SSL_CERT_DIR",
 ];
 
-/// Any program, for as long as a test may take.
+/// Any program, with a test's time limit.
 pub(crate) fn program(name: impl AsRef<OsStr>) -> Command {
-    bounded(Command::new(name), LONGEST)
+    bounded(Command::new(name), TIME_LIMIT)
 }
 
-/// A program that compiles or downloads.
+/// A program that compiles or downloads, with a build's time limit.
 pub(crate) fn builder(name: impl AsRef<OsStr>) -> Command {
-    bounded(Command::new(name), LONGEST_BUILD)
+    bounded(Command::new(name), BUILD_TIME_LIMIT)
 }
 
-/// Signals that a caller of the tests may have had ignored, as `nohup` does.
+/// Signals that the caller of the tests may have set to be ignored, as `nohup` does.
 #[cfg(unix)]
 const SIGNALS: [libc::c_int; 5] = [
     libc::SIGHUP,
@@ -82,16 +81,15 @@ const SIGNALS: [libc::c_int; 5] = [
     libc::SIGALRM,
 ];
 
-/// A command whose process reacts to signals as usual, whoever runs the tests, and that
-/// SIGALRM ends after this many seconds. Both survive another `exec`; a process that it
-/// forks has no such limit of its own.
+/// A command whose process has the default signal handlers, and that SIGALRM ends after
+/// this many seconds. Both survive an `exec`. A process that it forks has no time limit.
 #[cfg(unix)]
 fn bounded(mut command: Command, seconds: u32) -> Command {
     use std::os::unix::process::CommandExt as _;
     let reset = move || {
         // SAFETY: both functions are safe between fork and exec (POSIX,
-        // "async-signal-safe"), take plain numbers, and change nothing but how this
-        // process reacts to signals.
+        // "async-signal-safe"), take plain numbers, and change only this process's
+        // signal handling.
         #[allow(unsafe_code)]
         unsafe {
             for signal in SIGNALS {
@@ -114,7 +112,7 @@ fn bounded(command: Command, _: u32) -> Command {
     command
 }
 
-/// The command, in an environment without anything of the user's.
+/// The command, in an environment without the user's own settings.
 pub(crate) fn command<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
     let mut command = program(env!("CARGO_BIN_EXE_offboard"));
     for (name, _) in std::env::vars_os() {
@@ -127,12 +125,12 @@ pub(crate) fn command<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Com
         }
     }
     command
-        // Where nobody keeps a configuration.
+        // An empty folder: no configuration is found.
         .env(
             "XDG_CONFIG_HOME",
             concat!(env!("CARGO_TARGET_TMPDIR"), "/nobody"),
         )
-        // And a ledger of nobody's.
+        // A state folder of the tests, not the user's ledger.
         .env(
             "XDG_STATE_HOME",
             concat!(env!("CARGO_TARGET_TMPDIR"), "/state"),
@@ -171,13 +169,13 @@ pub(crate) fn until_signals_are_caught(child: &mut std::process::Child) {
         Some(caught & (1 << (libc::SIGTERM - 1)) != 0)
     };
     if is_caught().is_none() {
-        // This system does not show it.
+        // This system has no /proc.
         return std::thread::sleep(std::time::Duration::from_secs(3));
     }
     until_running(child, "a handler of SIGTERM", || is_caught() == Some(true));
 }
 
-/// The same command, started by a shell that first runs this.
+/// The same command, started by a shell that first runs `before`.
 #[cfg(unix)]
 pub(crate) fn after(before: &str, run: &Command) -> Command {
     let mut shell = program("sh");
@@ -185,7 +183,7 @@ pub(crate) fn after(before: &str, run: &Command) -> Command {
     started_by(shell, run)
 }
 
-/// The same command, started by a program that ends as it.
+/// The same command, started by a program that executes it.
 #[cfg(unix)]
 pub(crate) fn started_by(mut starter: Command, run: &Command) -> Command {
     starter
@@ -203,7 +201,7 @@ pub(crate) fn started_by(mut starter: Command, run: &Command) -> Command {
     starter
 }
 
-/// Writes a file that nobody else can read.
+/// Writes a file that other users cannot read.
 pub(crate) fn write_secret(path: &Path, secret: impl AsRef<[u8]>) {
     let mut options = std::fs::OpenOptions::new();
     options.create(true).write(true).truncate(true);
@@ -213,14 +211,14 @@ pub(crate) fn write_secret(path: &Path, secret: impl AsRef<[u8]>) {
     std::io::Write::write_all(&mut file, secret.as_ref()).unwrap();
 }
 
-/// Whatever stands in the files of a ledger.
+/// The contents of a ledger's files, as text.
 pub(crate) fn written_ledger(path: &Path) -> String {
     let written = read_ledger(path);
     assert!(!written.is_empty(), "there is no ledger");
     written
 }
 
-/// The same, of one that may not be there yet.
+/// The same, of a ledger that may not exist yet.
 pub(crate) fn read_ledger(path: &Path) -> String {
     let file = |end: &str| {
         let mut name = path.as_os_str().to_owned();

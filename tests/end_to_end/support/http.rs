@@ -1,4 +1,4 @@
-//! The least HTTP that a test needs to ask a simulator what it saw.
+//! A minimal HTTP client, to query a simulator for the requests that it received.
 
 use std::{
     io::{Read, Write},

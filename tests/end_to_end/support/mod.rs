@@ -1,5 +1,5 @@
-//! What the tests stand on: a simulator in this process, the command in
-//! another, and a server that says whatever a test wants.
+//! Shared by the tests: a simulator in this process, the command in another process, and
+//! a server whose replies a test scripts.
 
 mod closed;
 mod command;
@@ -21,4 +21,4 @@ pub(crate) use wait::{accepted, in_time, limited, until, until_ended, until_runn
 pub(crate) use world::World;
 
 /// A machine id that no fleet has.
-pub(crate) const NOBODY: &str = "00000000000000000000000000000000deadbeef";
+pub(crate) const UNKNOWN_MACHINE: &str = "00000000000000000000000000000000deadbeef";

@@ -1,5 +1,4 @@
-//! Python, with packages of its own, for what is best judged by software that
-//! nobody here wrote.
+//! Python with its own packages: independent implementations, to check the product against.
 
 use std::{
     ffi::OsStr,
@@ -11,14 +10,14 @@ use std::{
 
 use super::{builder, program};
 
-/// `wasmtime` 50 or newer; a next major version may change its interface.
+/// `wasmtime` 50 only: the next major version may change its interface.
 const PACKAGES: [&str; 3] = [
     "azure-identity>=1.25,<2",
     "jsonschema>=4.20,<5",
     "wasmtime>=50,<51",
 ];
 
-/// A private environment with the packages, made once.
+/// The interpreter of a virtual environment with the packages, which is created once.
 fn interpreter() -> PathBuf {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
@@ -49,7 +48,7 @@ fn interpreter() -> PathBuf {
     python
 }
 
-/// Runs a script of `tests/python`, and gives what it prints.
+/// Runs a script of `tests/python`, and returns its standard output.
 pub(crate) fn run(
     script: &str,
     args: &[&OsStr],
@@ -75,7 +74,7 @@ pub(crate) fn run(
     succeeded(child.wait_with_output().unwrap(), script)
 }
 
-/// The faults of these values by a schema of `docs/schema`, a line each.
+/// Validates these values against a schema of `docs/schema`: one line for each error.
 pub(crate) fn faults(schema: &str, values: &[serde_json::Value]) -> String {
     assert!(!values.is_empty());
     let schema = Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -1,5 +1,4 @@
-//! A server that says whatever a test wants, byte by byte, and counts what it
-//! was asked.
+//! A server whose replies a test scripts byte by byte, and that records the requests.
 
 use std::{
     io::{Read, Write},
@@ -16,17 +15,17 @@ use super::{Outcome, command};
 /// A machine that the scripted service knows.
 pub(crate) const MACHINE: &str = "0123456789abcdef0123456789abcdef01234567";
 
-/// What to answer, byte by byte, before the connection is closed.
+/// The bytes to send before the connection is closed.
 #[derive(Debug, Clone)]
 pub(crate) struct Reply(Vec<u8>);
 
 impl Reply {
-    /// A whole answer.
+    /// A complete answer.
     pub(crate) fn new(status: u16, body: &str) -> Self {
         Self::with(status, &[("Content-Type", "application/json")], body)
     }
 
-    /// A whole answer with its own headers.
+    /// A complete answer with these headers.
     pub(crate) fn with(status: u16, headers: &[(&str, &str)], body: &str) -> Self {
         let headers: String = headers
             .iter()
@@ -46,7 +45,7 @@ impl Reply {
         Self::new(status, &body.to_string())
     }
 
-    /// Any bytes; none is a connection that is closed without a word.
+    /// Any bytes. Without any, the connection is closed without an answer.
     pub(crate) fn raw(bytes: &[u8]) -> Self {
         Self(bytes.to_vec())
     }
@@ -63,20 +62,19 @@ impl Reply {
 
 type Script = Box<dyn Fn(&str, usize) -> Option<Reply> + Send + Sync>;
 
-/// A running server. It knows one machine and no actions, unless its script
-/// says otherwise.
+/// A running server. Unless its script returns a reply, it has one machine and no actions.
 pub(crate) struct Scripted {
     root: String,
     seen: Arc<Mutex<Vec<Received>>>,
     folder: TempDir,
 }
 
-/// One request as it came over the wire.
+/// One request as it was received.
 #[derive(Debug, Clone)]
 pub(crate) struct Received {
     /// Everything before the empty line.
     pub(crate) head: String,
-    /// Everything after it that came with it.
+    /// Everything after it.
     pub(crate) body: String,
 }
 
@@ -94,8 +92,8 @@ impl Scripted {
         Self::new(move |request, _| request.starts_with("POST ").then(|| reply.clone()))
     }
 
-    /// A server with a script: from the request line, and how many POSTs came
-    /// before, to the answer; none for the usual one.
+    /// A server with a script. Its arguments are the request line and the number of earlier
+    /// POSTs. `None` selects the default reply.
     pub(crate) fn new(
         script: impl Fn(&str, usize) -> Option<Reply> + Send + Sync + 'static,
     ) -> Self {
@@ -118,12 +116,12 @@ impl Scripted {
         &self.root
     }
 
-    /// The request lines and bodies that came.
+    /// The request lines and bodies that were received.
     pub(crate) fn seen(&self) -> Vec<String> {
         self.received().iter().map(Received::line).collect()
     }
 
-    /// The whole requests that came.
+    /// The requests that were received.
     pub(crate) fn received(&self) -> Vec<Received> {
         self.seen.lock().unwrap().clone()
     }
@@ -139,7 +137,7 @@ impl Scripted {
         self.folder.path().join(name)
     }
 
-    /// Offboards the one machine, without patience for what is unknown.
+    /// Offboards the one machine, with a grace time of zero unless the arguments set one.
     pub(crate) fn run(&self, args: &[&str]) -> Outcome {
         let fixed = [
             "run",
@@ -157,7 +155,7 @@ impl Scripted {
         self.command(&args)
     }
 
-    /// Runs a command that knows this server.
+    /// Runs a command against this server.
     pub(crate) fn command(&self, args: &[&str]) -> Outcome {
         let output = command(args)
             .env("OFFBOARD_API_ROOT", self.root())
@@ -181,11 +179,11 @@ fn serve(mut stream: TcpStream, log: &Mutex<Vec<Received>>, script: &Script) {
         .count();
     log.lock().unwrap().push(request.clone());
     let request = request.line();
-    let reply = script(&request, posts).unwrap_or_else(|| usual(&request));
+    let reply = script(&request, posts).unwrap_or_else(|| default_reply(&request));
     let _ = stream.write_all(&reply.0);
     let _ = stream.shutdown(Shutdown::Write);
-    // Until the other side has gone too: closing over unread bytes would reset
-    // the connection and lose the answer.
+    // Until the client closes too: closing with unread bytes would reset the connection,
+    // and the answer would be lost.
     let _ = stream.read(&mut [0; 1024]);
 }
 
@@ -216,7 +214,7 @@ fn receive(stream: &mut TcpStream) -> Option<Received> {
     }
 }
 
-fn usual(request: &str) -> Reply {
+fn default_reply(request: &str) -> Reply {
     if request.starts_with("GET /api/machineactions") {
         Reply::new(200, r#"{"value": []}"#)
     } else if request.starts_with("GET /api/machines/") {

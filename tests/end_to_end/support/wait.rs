@@ -1,4 +1,4 @@
-//! Waits that end: a test that would wait forever fails instead.
+//! Waits with a time limit: a test fails rather than waits forever.
 
 use std::{
     net::{TcpListener, TcpStream},
@@ -7,38 +7,40 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The longest that a test waits for one thing, also on a slow and busy machine.
-const PATIENCE: Duration = Duration::from_secs(300);
+/// Time limit of one wait, also on a slow and busy machine.
+const TIME_LIMIT: Duration = Duration::from_secs(300);
 
 /// How often a condition is evaluated.
-const PAUSE: Duration = Duration::from_millis(5);
+const INTERVAL: Duration = Duration::from_millis(5);
 
-/// Waits until something is so.
+/// Waits until a condition holds.
 #[track_caller]
-pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
-    while !is_so() {
-        assert!(start.elapsed() < PATIENCE, "waited in vain for: {what}");
-        thread::sleep(PAUSE);
+    while !holds() {
+        assert!(
+            start.elapsed() < TIME_LIMIT,
+            "timed out waiting for: {what}"
+        );
+        thread::sleep(INTERVAL);
     }
 }
 
-/// Waits until something is so while a command runs. If the command ends before, it never
-/// will be.
+/// Waits until a condition holds while a command runs. Fails if the command ends before.
 #[track_caller]
-pub(crate) fn until_running(child: &mut Child, what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) fn until_running(child: &mut Child, what: &str, mut holds: impl FnMut() -> bool) {
     until(what, || {
         let has_ended = child.try_wait().unwrap();
-        let is_so = is_so();
+        let holds = holds();
         assert!(
-            is_so || has_ended.is_none(),
+            holds || has_ended.is_none(),
             "the command ended ({has_ended:?}) before: {what}"
         );
-        is_so
+        holds
     });
 }
 
-/// Waits until a command ends. What it prints has to fit into its pipes.
+/// Waits until a command ends. Its output has to fit into the pipes.
 #[track_caller]
 pub(crate) fn until_ended(child: &mut Child) {
     until("the end of the command", || {
@@ -46,13 +48,13 @@ pub(crate) fn until_ended(child: &mut Child) {
     });
 }
 
-/// What a call in this process returns.
+/// The result of a call in this process, within the time limit.
 pub(crate) async fn in_time<T>(call: impl Future<Output = T>) -> T {
-    let called = tokio::time::timeout(PATIENCE, call).await;
-    called.expect("the call ends")
+    let called = tokio::time::timeout(TIME_LIMIT, call).await;
+    called.expect("the call ends within the time limit")
 }
 
-/// The next connection that comes to this listener.
+/// Accepts the next connection.
 #[track_caller]
 pub(crate) fn accepted(listener: &TcpListener) -> TcpStream {
     listener.set_nonblocking(true).unwrap();
@@ -67,8 +69,8 @@ pub(crate) fn accepted(listener: &TcpListener) -> TcpStream {
     stream
 }
 
-/// Reads and writes of this connection end.
+/// Sets the time limit for reads and writes of this connection.
 pub(crate) fn limited(stream: &TcpStream) {
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TIME_LIMIT)).unwrap();
+    stream.set_write_timeout(Some(TIME_LIMIT)).unwrap();
 }

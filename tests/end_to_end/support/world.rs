@@ -1,4 +1,4 @@
-//! A simulator, a token, a ledger, and commands that know them.
+//! A simulator, a token, a ledger, and commands that use them.
 
 use std::{path::PathBuf, process::Command};
 
@@ -9,7 +9,7 @@ use tokio::runtime::Runtime;
 
 use super::{Outcome, command, get_json, write_secret, written_ledger};
 
-/// A tenant of one's own.
+/// A test's own tenant.
 pub(crate) struct World {
     simulator: Simulator,
     folder: TempDir,
@@ -22,7 +22,7 @@ impl World {
         Self::with(|_| {})
     }
 
-    /// A simulator with something changed.
+    /// A simulator with a changed configuration.
     pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Self {
         let runtime = Runtime::new().unwrap();
         let mut config = Config {
@@ -52,12 +52,12 @@ impl World {
         self.folder.path().join(name)
     }
 
-    /// From now on, commands have another token.
+    /// Replaces the token of later commands.
     pub(crate) fn use_token(&self, request: TokenRequest) {
         write_secret(&self.path("token"), self.simulator.issue_token(request));
     }
 
-    /// A command that knows the connection and the ledger.
+    /// A command with the connection and the ledger set.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = command(args);
         command
@@ -85,12 +85,12 @@ impl World {
         self.offboard(&[&fixed, args].concat())
     }
 
-    /// The runs that are on record.
+    /// The runs in the ledger.
     pub(crate) fn recorded_runs(&self) -> Vec<Value> {
         self.offboard(&["runs", "--output", "json"]).rows()
     }
 
-    /// All orders that are on record, with their evidence.
+    /// All orders in the ledger, with their requests.
     pub(crate) fn recorded(&self) -> Vec<Value> {
         let orders = |run: Value| {
             let exported = self.offboard(&["export", run["run"].as_str().unwrap()]);
@@ -103,7 +103,7 @@ impl World {
         self.recorded_runs().into_iter().flat_map(orders).collect()
     }
 
-    /// Whatever stands in the files of the ledger.
+    /// The contents of the ledger's files, as text.
     pub(crate) fn ledger(&self) -> String {
         written_ledger(&self.path("ledger.db"))
     }
@@ -132,7 +132,7 @@ impl World {
         found
     }
 
-    /// Machines that are online and supported, with names of their own.
+    /// Machines that are online and supported, with unique names.
     pub(crate) fn online(&self) -> Vec<MachineTruth> {
         let all = self.simulator.machines();
         self.fleet(|truth| {
@@ -174,7 +174,7 @@ impl World {
         found[0].machine.id.clone()
     }
 
-    /// A machine whose system does not support it.
+    /// A machine whose operating system cannot be offboarded.
     pub(crate) fn unsupported(&self) -> MachineTruth {
         self.fleet(|truth| truth.machine.os_platform == "Windows7")
             .remove(0)

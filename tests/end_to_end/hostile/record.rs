@@ -18,22 +18,23 @@ use super::{
     service,
 };
 
-/// An audit in memory: each entry in words.
+/// An audit in memory: each entry as text.
 #[derive(Default)]
 struct Kept {
     entries: Mutex<Vec<String>>,
-    asked: AtomicUsize,
+    /// How many entries it got.
+    count: AtomicUsize,
     /// The longest method, scheme or authority, and the longest query.
     longest: AtomicUsize,
     longest_query: AtomicUsize,
-    /// The one entry that it cannot take.
+    /// The position of the one entry that it rejects.
     fails: Option<usize>,
 }
 
 impl Audit for Kept {
     fn record(&self, entry: &AuditedRequest<'_>) -> io::Result<()> {
-        let asked = self.asked.fetch_add(1, Ordering::SeqCst);
-        if self.fails == Some(asked) {
+        let position = self.count.fetch_add(1, Ordering::SeqCst);
+        if self.fails == Some(position) {
             return Err(io::Error::other("full"));
         }
         let phase = match entry.phase {

@@ -177,7 +177,7 @@ async fn a_list_of_a_great_many_texts_is_not_taken() {
     assert_nothing_left(&called, &server);
 }
 
-/// Whoever wants to stop is heard, whatever the plugin is busy with.
+/// A stop takes effect while the plugin computes.
 #[cfg(unix)]
 #[test]
 fn a_plugin_that_computes_does_not_keep_a_run_from_being_stopped() {
@@ -200,14 +200,14 @@ fn a_plugin_that_computes_does_not_keep_a_run_from_being_stopped() {
         .env("OFFBOARD_LEDGER", server.path("ledger.db"))
         .spawn()
         .unwrap();
-    // It computes a moment after its request was put on record. Before that,
-    // a stop would be heard whatever the plugin does.
+    // It computes a moment after its request was recorded. Before that, a stop would take
+    // effect whatever the plugin does.
     let ledger = server.path("ledger.db");
     let sending = || crate::support::read_ledger(&ledger).contains("/offboard, once");
     until_running(&mut child, "the record of the request", sending);
     std::thread::sleep(Duration::from_secs(1));
     let pid = Pid::from_child(&child);
-    // Twice: more would end the process, whoever is heard.
+    // Twice: more signals would end the process in any case.
     for _ in 0..2 {
         let _ = kill_process(pid, Signal::INT);
         std::thread::sleep(Duration::from_millis(500));
@@ -215,6 +215,6 @@ fn a_plugin_that_computes_does_not_keep_a_run_from_being_stopped() {
     until_ended(&mut child);
     let outcome = crate::support::Outcome::from(child.wait_with_output().unwrap());
     assert_eq!(outcome.code, 130, "{outcome:?}");
-    // And it says what became of the machine.
+    // The output still reports the machine.
     assert_eq!(outcome.rows().len(), 1, "{outcome:?}");
 }

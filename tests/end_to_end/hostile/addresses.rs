@@ -5,8 +5,8 @@ use std::net::{IpAddr, ToSocketAddrs};
 use offboard::{egress::Delivery, grant::Refusal};
 
 use super::{
-    COMMENT, Elsewhere, Scripted, assert_denied, assert_impossible, attack, attack_with, call,
-    connection, sandbox_briefly, service, told,
+    Attack, Elsewhere, Scripted, assert_denied, assert_impossible, attack, attack_with, connection,
+    report, service, shorten,
 };
 use crate::support::program;
 
@@ -19,7 +19,7 @@ async fn a_plugin_that_asks_another_host_is_refused() {
     let server = service();
     let elsewhere = Elsewhere::new();
     let authority = elsewhere.authority();
-    let called = attack_with("another_host", &server, &authority).await;
+    let called = attack_with("addresses/another_host", &server, &authority).await;
     assert_denied(&called, &server, &Refusal::Authority(authority));
     elsewhere.assert_untouched();
 }
@@ -29,7 +29,7 @@ async fn a_plugin_that_asks_another_port_is_refused() {
     let server = service();
     let elsewhere = Elsewhere::new();
     let port = elsewhere.port();
-    let called = attack_with("another_port", &server, &port.to_string()).await;
+    let called = attack_with("addresses/another_port", &server, &port.to_string()).await;
     assert_denied(
         &called,
         &server,
@@ -43,7 +43,7 @@ async fn an_address_written_as_one_number_is_refused() {
     let server = service();
     let elsewhere = Elsewhere::new();
     let port = elsewhere.port();
-    let called = attack_with("number_host", &server, &port.to_string()).await;
+    let called = attack_with("addresses/number_host", &server, &port.to_string()).await;
     assert_denied(
         &called,
         &server,
@@ -57,7 +57,7 @@ async fn an_address_written_as_a_name_is_refused() {
     let server = service();
     let elsewhere = Elsewhere::new();
     let port = elsewhere.port();
-    let called = attack_with("localhost_by_name", &server, &port.to_string()).await;
+    let called = attack_with("addresses/localhost_by_name", &server, &port.to_string()).await;
     assert_denied(
         &called,
         &server,
@@ -71,7 +71,7 @@ async fn an_ipv4_address_in_the_clothes_of_ipv6_is_refused() {
     let server = service();
     let elsewhere = Elsewhere::new();
     let port = elsewhere.port();
-    let called = attack_with("mapped_address", &server, &port.to_string()).await;
+    let called = attack_with("addresses/mapped_address", &server, &port.to_string()).await;
     assert_denied(
         &called,
         &server,
@@ -83,7 +83,7 @@ async fn an_ipv4_address_in_the_clothes_of_ipv6_is_refused() {
 #[tokio::test]
 async fn a_user_before_the_service_s_name_is_refused() {
     let server = service();
-    let called = attack("userinfo", &server).await;
+    let called = attack("addresses/userinfo", &server).await;
     let authority = format!("user@{}", authority(&server));
     assert_denied(&called, &server, &Refusal::Authority(authority));
 }
@@ -92,7 +92,7 @@ async fn a_user_before_the_service_s_name_is_refused() {
 async fn the_service_s_name_as_a_user_of_another_host_is_refused() {
     let server = service();
     let elsewhere = Elsewhere::new();
-    let called = attack_with("userinfo_host", &server, &elsewhere.authority()).await;
+    let called = attack_with("addresses/userinfo_host", &server, &elsewhere.authority()).await;
     let authority = format!("{}@{}", authority(&server), elsewhere.authority());
     assert_denied(&called, &server, &Refusal::Authority(authority));
     elsewhere.assert_untouched();
@@ -101,7 +101,7 @@ async fn the_service_s_name_as_a_user_of_another_host_is_refused() {
 #[tokio::test]
 async fn a_dot_behind_the_host_is_refused() {
     let server = service();
-    let called = attack("trailing_dot_host", &server).await;
+    let called = attack("addresses/trailing_dot_host", &server).await;
     let authority = authority(&server).replace(':', ".:");
     assert_denied(&called, &server, &Refusal::Authority(authority));
 }
@@ -109,14 +109,14 @@ async fn a_dot_behind_the_host_is_refused() {
 #[tokio::test]
 async fn a_host_with_a_letter_that_looks_the_same_is_impossible() {
     let server = service();
-    let called = attack("homograph_host", &server).await;
+    let called = attack("addresses/homograph_host", &server).await;
     assert_impossible(&called, &server, "authority refused");
 }
 
 #[tokio::test]
 async fn a_host_that_is_shown_with_such_a_letter_is_refused() {
     let server = service();
-    let called = attack("punycode_host", &server).await;
+    let called = attack("addresses/punycode_host", &server).await;
     assert_denied(
         &called,
         &server,
@@ -127,7 +127,7 @@ async fn a_host_that_is_shown_with_such_a_letter_is_refused() {
 #[tokio::test]
 async fn the_address_where_clouds_keep_credentials_is_refused() {
     let server = service();
-    let called = attack("metadata_address", &server).await;
+    let called = attack("addresses/metadata_address", &server).await;
     assert_denied(
         &called,
         &server,
@@ -138,21 +138,21 @@ async fn the_address_where_clouds_keep_credentials_is_refused() {
 #[tokio::test]
 async fn a_request_without_a_host_is_impossible() {
     let server = service();
-    let called = attack("no_authority", &server).await;
+    let called = attack("addresses/no_authority", &server).await;
     assert_impossible(&called, &server, "authority refused");
 }
 
 #[tokio::test]
 async fn a_header_behind_the_host_s_name_is_impossible() {
     let server = service();
-    let called = attack("line_break_in_host", &server).await;
+    let called = attack("addresses/line_break_in_host", &server).await;
     assert_impossible(&called, &server, "authority refused");
 }
 
 #[tokio::test]
 async fn tls_where_the_connection_has_none_is_refused() {
     let server = service();
-    let called = attack("https_for_http", &server).await;
+    let called = attack("addresses/https_for_http", &server).await;
     assert_denied(&called, &server, &Refusal::Scheme("https".to_owned()));
 }
 
@@ -160,16 +160,18 @@ async fn tls_where_the_connection_has_none_is_refused() {
 async fn a_connection_with_tls_is_never_used_without() {
     let elsewhere = Elsewhere::new();
     let connection = connection(&format!("https://{}", elsewhere.authority()));
-    let called = call(&sandbox_briefly("http_for_https"), &connection, COMMENT).await;
+    let called = Attack::limited("addresses/http_for_https", shorten)
+        .offboard(&connection)
+        .await;
     assert_eq!(called.record.refusals, [Refusal::Scheme("http".to_owned())]);
-    assert_eq!(told(&called), "HttpRequestDenied");
+    assert_eq!(report(&called), "HttpRequestDenied");
     elsewhere.assert_untouched();
 }
 
 #[tokio::test]
 async fn a_scheme_of_one_s_own_is_refused() {
     let server = service();
-    let called = attack("custom_scheme", &server).await;
+    let called = attack("addresses/custom_scheme", &server).await;
     assert_denied(&called, &server, &Refusal::Scheme("gopher".to_owned()));
 }
 
@@ -202,14 +204,16 @@ fn name_of_this_machine() -> (String, std::net::IpAddr) {
         .expect("this machine has a name that leads to itself")
 }
 
-/// The plugin asks as ordered; the name itself is the trap.
+/// The plugin sends the ordered request; the attack is the name.
 #[tokio::test]
 async fn a_name_that_leads_to_this_machine_is_not_connected_to() {
     let (name, address) = name_of_this_machine();
     let elsewhere = Elsewhere::at((address, 0));
     let connection = connection(&format!("https://{name}:{}", elsewhere.port()));
-    let called = call(&sandbox_briefly("reads_the_answer"), &connection, COMMENT).await;
-    assert_eq!(told(&called), "DestinationIpProhibited", "{called:?}");
+    let called = Attack::limited("credential/reads_the_answer", shorten)
+        .offboard(&connection)
+        .await;
+    assert_eq!(report(&called), "DestinationIpProhibited", "{called:?}");
     assert_eq!(called.record.delivery(), Delivery::NotSent);
     elsewhere.assert_untouched();
 }

@@ -1,10 +1,10 @@
-//! The token: it can be asked for, and it can be looked for in answers. It is in neither.
+//! The token: a plugin can request it from the host and search responses for it. It is in
+//! neither.
 
 use offboard::{connection::Connection, identity::Token};
 
 use super::{
-    COMMENT, Offboarding, Reply, Scripted, TOKEN, assert_as_ordered, attack, call, sandbox,
-    service, told,
+    Attack, Offboarding, Reply, Scripted, TOKEN, assert_as_ordered, attack, report, service,
 };
 
 /// The token with each letter as JSON may write it.
@@ -18,33 +18,33 @@ fn escaped() -> String {
 #[tokio::test]
 async fn the_host_does_not_tell_the_token() {
     let server = service();
-    let called = attack("asks_for_the_token", &server).await;
-    assert_eq!(told(&called), format!("{} none", server.root()));
+    let called = attack("credential/requests_the_token", &server).await;
+    assert_eq!(report(&called), format!("{} none", server.root()));
 }
 
-/// The guest reads all it can of this answer; the token is not in it, nor in
-/// anything that the host says of the call.
-async fn assert_no_token(guest: &str, reply: Reply) -> Offboarding {
+/// The guest reads everything that is visible of this response. Neither its report nor the
+/// host's outcome of the call has the token.
+async fn assert_no_token(name: &str, reply: Reply) -> Offboarding {
     let server = Scripted::posting(reply);
-    let called = attack(guest, &server).await;
-    assert!(told(&called).starts_with("answered:"), "{called:?}");
+    let called = attack(name, &server).await;
+    assert!(report(&called).starts_with("answered:"), "{called:?}");
     assert_no_token_in(&called);
-    assert_as_ordered(&server);
+    assert_as_ordered(&called, &server);
     called
 }
 
 #[track_caller]
 fn assert_no_token_in(called: &Offboarding) {
-    assert!(!told(called).contains(TOKEN), "{}", told(called));
+    assert!(!report(called).contains(TOKEN), "{}", report(called));
     assert!(!format!("{called:?}").contains(TOKEN), "{called:?}");
 }
 
 #[tokio::test]
 async fn an_echo_of_the_token_is_not_seen() {
     let reply = Reply::new(400, &format!("You sent: Bearer {TOKEN}, {TOKEN}{TOKEN}"));
-    let called = assert_no_token("reads_the_answer", reply).await;
+    let called = assert_no_token("credential/reads_the_answer", reply).await;
     assert!(
-        told(&called).ends_with("Bearer [redacted], [redacted][redacted]"),
+        report(&called).ends_with("Bearer [redacted], [redacted][redacted]"),
         "{called:?}"
     );
 }
@@ -56,9 +56,10 @@ async fn an_echo_in_pieces_is_not_seen() {
         .map(|letter| format!("1\r\n{letter}\r\n"))
         .collect();
     let answer = format!("HTTP/1.1 400 X\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}0\r\n\r\n");
-    let called = assert_no_token("reads_the_answer", Reply::raw(answer.as_bytes())).await;
+    let called =
+        assert_no_token("credential/reads_the_answer", Reply::raw(answer.as_bytes())).await;
     assert!(
-        told(&called).ends_with("You sent: [redacted]!"),
+        report(&called).ends_with("You sent: [redacted]!"),
         "{called:?}"
     );
 }
@@ -68,7 +69,7 @@ async fn an_echo_behind_the_body_is_not_seen() {
     let answer = format!(
         "HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\nTrailer: Retry-After\r\n\r\n2\r\n{{}}\r\n0\r\nRetry-After: {TOKEN}\r\n\r\n"
     );
-    assert_no_token("reads_the_answer", Reply::raw(answer.as_bytes())).await;
+    assert_no_token("credential/reads_the_answer", Reply::raw(answer.as_bytes())).await;
 }
 
 #[tokio::test]
@@ -77,32 +78,32 @@ async fn an_echo_that_json_escapes_is_not_seen() {
         r#"{{"error":{{"code":"BadRequest","message":"{}"}}}}"#,
         escaped()
     );
-    assert_no_token("unescapes_the_answer", Reply::new(400, &body)).await;
+    assert_no_token("credential/unescapes_the_answer", Reply::new(400, &body)).await;
 }
 
 #[tokio::test]
 async fn an_echo_that_broken_json_escapes_is_not_seen() {
     let body = format!(r#"{{"message":"{}"}} and more"#, escaped());
-    assert_no_token("unescapes_the_answer", Reply::new(400, &body)).await;
+    assert_no_token("credential/unescapes_the_answer", Reply::new(400, &body)).await;
 }
 
 #[tokio::test]
 async fn an_echo_in_a_member_given_twice_is_not_seen() {
     let body = format!(r#"{{"message":"{}","message":"nothing"}}"#, escaped());
-    assert_no_token("unescapes_the_answer", Reply::new(400, &body)).await;
+    assert_no_token("credential/unescapes_the_answer", Reply::new(400, &body)).await;
 }
 
 #[tokio::test]
 async fn an_echo_deep_in_json_is_not_seen() {
     let body = format!("{}\"{}\"{}", "[".repeat(200), escaped(), "]".repeat(200));
-    assert_no_token("unescapes_the_answer", Reply::new(400, &body)).await;
+    assert_no_token("credential/unescapes_the_answer", Reply::new(400, &body)).await;
 }
 
 #[tokio::test]
 async fn an_echo_behind_the_beginning_of_an_escape_is_not_seen() {
     for before in [r"\u000", r"\u00", r"\u0", r"\u", r"\", r"\\", r"\u+06"] {
         let body = format!(r#"{{"message":"{before}{TOKEN}"}}"#);
-        assert_no_token("reads_the_answer", Reply::new(400, &body)).await;
+        assert_no_token("credential/reads_the_answer", Reply::new(400, &body)).await;
     }
 }
 
@@ -110,8 +111,8 @@ async fn an_echo_behind_the_beginning_of_an_escape_is_not_seen() {
 async fn an_echo_whose_first_letter_an_escape_took_is_not_seen() {
     // Well-formed: U+000A, and the token without its first letter.
     let body = format!(r#"{{"message":"\u000{TOKEN}"}}"#);
-    let called = assert_no_token("unescapes_the_answer", Reply::new(400, &body)).await;
-    assert!(!told(&called).contains(&TOKEN[1..]), "{called:?}");
+    let called = assert_no_token("credential/unescapes_the_answer", Reply::new(400, &body)).await;
+    assert!(!report(&called).contains(&TOKEN[1..]), "{called:?}");
 }
 
 #[tokio::test]
@@ -128,8 +129,8 @@ async fn an_echo_in_the_head_is_not_seen() {
         ],
         "{}",
     );
-    let called = assert_no_token("reads_the_answer", reply).await;
-    assert_eq!(told(&called), "answered:\n{}");
+    let called = assert_no_token("credential/reads_the_answer", reply).await;
+    assert_eq!(report(&called), "answered:\n{}");
 }
 
 #[tokio::test]
@@ -147,8 +148,10 @@ async fn an_echo_of_a_plain_token_in_the_head_is_not_seen() {
     ));
     let token = Token::new(PLAIN).unwrap();
     let connection = Connection::new(server.root().parse().unwrap(), Some(token));
-    let called = call(&sandbox("reads_the_answer"), &connection, COMMENT).await;
-    assert!(!told(&called).contains(PLAIN), "{}", told(&called));
+    let called = Attack::new("credential/reads_the_answer")
+        .offboard(&connection)
+        .await;
+    assert!(!report(&called).contains(PLAIN), "{}", report(&called));
     assert!(!format!("{called:?}").contains(PLAIN), "{called:?}");
     assert_eq!(server.posts(), 1);
 }
@@ -166,8 +169,8 @@ async fn a_piece_of_the_token_in_the_head_is_not_seen() {
         ],
         "{}",
     );
-    let called = assert_no_token("reads_the_answer", reply).await;
-    assert_eq!(told(&called), "answered:\n{}");
+    let called = assert_no_token("credential/reads_the_answer", reply).await;
+    assert_eq!(report(&called), "answered:\n{}");
 }
 
 #[tokio::test]
@@ -185,8 +188,8 @@ async fn challenges_cookies_and_redirects_are_not_seen() {
         ],
         "{}",
     );
-    let called = assert_no_token("reads_the_answer", reply).await;
-    let (head, _) = told(&called).split_once('\n').unwrap();
+    let called = assert_no_token("credential/reads_the_answer", reply).await;
+    let (head, _) = report(&called).split_once('\n').unwrap();
     let mut seen: Vec<&str> = head.split(' ').skip(1).collect();
     seen.sort_unstable();
     assert_eq!(seen, ["retry-after=7"]);
@@ -197,6 +200,7 @@ async fn an_answer_that_comes_before_the_answer_is_not_seen() {
     let answer = format!(
         "HTTP/1.1 103 {TOKEN}\r\nX-Echo: {TOKEN}\r\n\r\nHTTP/1.1 400 {TOKEN}\r\nContent-Length: 2\r\n\r\n{{}}"
     );
-    let called = assert_no_token("reads_the_answer", Reply::raw(answer.as_bytes())).await;
-    assert_eq!(told(&called), "answered:\n{}");
+    let called =
+        assert_no_token("credential/reads_the_answer", Reply::raw(answer.as_bytes())).await;
+    assert_eq!(report(&called), "answered:\n{}");
 }

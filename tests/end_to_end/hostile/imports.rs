@@ -239,8 +239,8 @@ fn functions_of_another_type_are_refused() {
         "offboard of defender:offboard/offboarding@1.0",
         "get-machine of defender:offboard/inventory@1.0",
     ] {
-        let told = format!("its {function} has another type");
-        assert!(refused.contains(&told), "{refused}");
+        let complaint = format!("its {function} has another type");
+        assert!(refused.contains(&complaint), "{refused}");
     }
 }
 

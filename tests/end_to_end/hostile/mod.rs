@@ -1,14 +1,14 @@
-//! Plugins that try what a plugin must not be able to do. Each is a component
-//! of its own, most of them built from `tests/hostile/guests`, some written
-//! down as text, and each runs in the real sandbox against a server that tells
-//! what it really saw. In `servers`, it is the network that is not to be
-//! trusted.
+//! Plugins that try what a plugin must not be able to do. Most attacks are cases of the
+//! guests in `tests/hostile/guests`; some are components in the text format. Each runs in
+//! the real sandbox, against a server that records what it received. In `servers`, the
+//! network is hostile.
 
 mod addresses;
 mod bodies;
 mod bytes;
 mod credential;
 mod features;
+mod guest;
 mod headers;
 mod imports;
 mod reads;
@@ -23,8 +23,7 @@ mod written;
 
 use std::{
     net::TcpListener,
-    path::{Path, PathBuf},
-    sync::LazyLock,
+    ops::Deref,
     time::{Duration, Instant},
 };
 
@@ -37,59 +36,33 @@ use offboard::{
     identity::Token,
     sandbox::{CallError, CallOutcome, Limits, Sandbox},
 };
-
+use serde_json::Value;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
-use crate::support::{MACHINE, Received, Reply, Scripted, builder, in_time};
+pub(crate) use guest::component_bytes;
+
+use crate::support::{MACHINE, Received, Reply, Scripted, in_time};
+use guest::{Attack, module};
 
 const TOKEN: &str = "a.secret.token";
-const COMMENT: &str = "Retired";
 
 /// The id of the action that the service answers with.
 const ACTION: &str = "aaaaaaaa-2222-3333-4444-555555555555";
 
-type Offboarding = CallOutcome<Result<MachineAction, OffboardError>>;
-
-/// Builds every guest, once; the folder of the modules.
-fn guests() -> &'static Path {
-    static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
-        const GUEST: &str = "wasm32-unknown-unknown";
-        // A folder of its own: the outer build may hold the lock of its own.
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("hostile");
-        let mut cargo = builder(env!("CARGO"));
-        cargo
-            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/hostile"))
-            .args(["build", "--examples", "--locked", "--target", GUEST])
-            .arg("--target-dir")
-            .arg(&target);
-        // Meant for the outer build alone.
-        for name in [
-            "RUSTFLAGS",
-            "CARGO_ENCODED_RUSTFLAGS",
-            "RUSTC_WORKSPACE_WRAPPER",
-        ] {
-            cargo.env_remove(name);
-        }
-        let output = cargo.output().expect("cargo runs");
-        assert!(
-            output.status.success(),
-            "the hostile guests do not build:\n{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        target.join(GUEST).join("debug/examples")
-    });
-    &FOLDER
+/// A call of a guest's `offboard`: the ordered comment, and the outcome.
+#[derive(Debug)]
+struct Offboarding {
+    comment: String,
+    outcome: CallOutcome<Result<MachineAction, OffboardError>>,
 }
 
-/// A guest's component, as a file of it would be.
-pub(crate) fn component_bytes(guest: &str) -> Vec<u8> {
-    wrapped(module(guest))
-}
+impl Deref for Offboarding {
+    type Target = CallOutcome<Result<MachineAction, OffboardError>>;
 
-fn module(guest: &str) -> Vec<u8> {
-    let module = guests().join(guest).with_extension("wasm");
-    std::fs::read(&module).unwrap_or_else(|error| panic!("{module:?}: {error}"))
+    fn deref(&self) -> &Self::Target {
+        &self.outcome
+    }
 }
 
 /// A module with the contract's functions as a component.
@@ -109,11 +82,7 @@ fn wrapped_for(world: &str, mut module: Vec<u8>) -> Vec<u8> {
         .unwrap_or_else(|error| panic!("{error:#}"))
 }
 
-fn component(guest: &str) -> Component {
-    Component::from_bytes(component_bytes(guest)).unwrap()
-}
-
-/// What is wrong with a component that never becomes a sandbox.
+/// The error for a component that the sandbox must refuse.
 fn refused(component: &Component) -> String {
     match Sandbox::new(component, Limits::default()) {
         Ok(_) => panic!("it was taken"),
@@ -126,16 +95,6 @@ fn sandbox_of(component: &Component, limits: Limits) -> Sandbox {
     Sandbox::new(component, limits).unwrap()
 }
 
-fn sandbox(guest: &str) -> Sandbox {
-    sandbox_with(guest, |_| {})
-}
-
-fn sandbox_with(guest: &str, change: impl FnOnce(&mut Limits)) -> Sandbox {
-    let mut limits = Limits::default();
-    change(&mut limits);
-    sandbox_of(&component(guest), limits)
-}
-
 fn connection(root: &str) -> Connection {
     Connection::new(root.parse().unwrap(), Some(Token::new(TOKEN).unwrap()))
 }
@@ -144,13 +103,18 @@ fn machine() -> MachineId {
     MACHINE.parse().unwrap()
 }
 
-/// A service that carries out what is asked of it.
+/// A service that accepts every offboarding.
 fn service() -> Scripted {
-    Scripted::posting(Reply::new(200, &action_json()))
+    Scripted::new(|request, _| {
+        let (_, body) = request.strip_prefix("POST ")?.split_once(" HTTP/1.1 ")?;
+        let body: Value = serde_json::from_str(body).unwrap_or_default();
+        let comment = body["Comment"].as_str().unwrap_or_default();
+        Some(Reply::new(200, &action_json(comment)))
+    })
 }
 
-/// A service where machines cannot be read: a plugin that says nothing true of
-/// them would not come to send.
+/// A service that lets no machine be read. With a machine that the plugin reports
+/// falsely, a run would end before the offboarding.
 fn unreadable_machines(post: Reply) -> Scripted {
     Scripted::new(move |request, _| {
         Some(match request {
@@ -161,59 +125,70 @@ fn unreadable_machines(post: Reply) -> Scripted {
     })
 }
 
-fn action_json() -> String {
+/// The service's action for an order with this comment.
+fn action_json(comment: &str) -> String {
     format!(
-        r#"{{"id":"{ACTION}","type":"Offboard","status":"Pending","machineId":"{MACHINE}","requestorComment":"{COMMENT}"}}"#
+        r#"{{"id":"{ACTION}","type":"Offboard","status":"Pending","machineId":"{MACHINE}","requestorComment":"{comment}"}}"#
     )
 }
 
-/// A guest's `offboard`, called for the one machine.
-async fn attack(guest: &str, server: &Scripted) -> Offboarding {
-    attack_with(guest, server, COMMENT).await
+/// Calls the `offboard` of an attack, `THEME/CASE`.
+async fn attack(name: &str, server: &Scripted) -> Offboarding {
+    Attack::new(name).offboard(&connection(server.root())).await
 }
 
-/// The same with another comment: what a guest cannot know, like a port, it is
-/// told so.
-async fn attack_with(guest: &str, server: &Scripted, comment: &str) -> Offboarding {
-    call(&sandbox(guest), &connection(server.root()), comment).await
+/// The same with a parameter, which the guest cannot know, for example a port.
+async fn attack_with(name: &str, server: &Scripted, parameter: &str) -> Offboarding {
+    Attack::new(name)
+        .with_parameter(parameter)
+        .offboard(&connection(server.root()))
+        .await
 }
 
-/// What a short deadline is here.
+/// A short deadline.
 const SHORT: Duration = Duration::from_secs(1);
 
-fn sandbox_briefly(guest: &str) -> Sandbox {
-    sandbox_with(guest, |limits| limits.deadline = SHORT)
+fn shorten(limits: &mut Limits) {
+    limits.deadline = SHORT;
 }
 
-/// The same with a short deadline, which is kept.
-async fn attack_briefly(guest: &str, server: &Scripted) -> Offboarding {
-    call_briefly(&sandbox_briefly(guest), server).await
+/// The same with a short deadline, which the call must not exceed.
+async fn attack_briefly(name: &str, server: &Scripted) -> Offboarding {
+    let attack = Attack::limited(name, shorten);
+    briefly(attack.offboard(&connection(server.root()))).await
 }
 
-async fn call_briefly(sandbox: &Sandbox, server: &Scripted) -> Offboarding {
+async fn briefly(call: impl Future<Output = Offboarding>) -> Offboarding {
     let started = Instant::now();
-    let called = call(sandbox, &connection(server.root()), COMMENT).await;
+    let called = call.await;
     let took = started.elapsed();
     // A bound on a hang, not a measurement.
     assert!(took < SHORT * 60, "{took:?}: {called:?}");
     called
 }
 
-async fn call(sandbox: &Sandbox, connection: &Connection, comment: &str) -> Offboarding {
-    let comment: Comment = comment.parse().unwrap();
-    let machine = machine();
-    in_time(sandbox.offboard(connection, &machine, &comment)).await
+async fn call(
+    sandbox: &Sandbox,
+    connection: &Connection,
+    machine: &MachineId,
+    comment: &str,
+) -> Offboarding {
+    let order: Comment = comment.parse().unwrap();
+    Offboarding {
+        comment: comment.to_owned(),
+        outcome: in_time(sandbox.offboard(connection, machine, &order)).await,
+    }
 }
 
-/// What the guest reports that it saw.
-fn told(called: &Offboarding) -> &str {
+/// What the guest reports.
+fn report(called: &Offboarding) -> &str {
     match &called.result {
         Ok(Err(OffboardError::Denied(text))) => text,
         other => panic!("the guest reports nothing: {other:?}"),
     }
 }
 
-/// Nothing left, for this reason, and the guest was told so.
+/// Nothing was sent, for this reason, and the guest got the error.
 #[track_caller]
 fn assert_denied(called: &Offboarding, server: &Scripted, reason: &Refusal) {
     assert_eq!(
@@ -221,14 +196,14 @@ fn assert_denied(called: &Offboarding, server: &Scripted, reason: &Refusal) {
         std::slice::from_ref(reason),
         "{called:?}"
     );
-    assert_eq!(told(called), "HttpRequestDenied");
+    assert_eq!(report(called), "HttpRequestDenied");
     assert_nothing_left(called, server);
 }
 
-/// Nothing left: the request could not even be put together.
+/// Nothing was sent: the guest could not even build the request.
 #[track_caller]
 fn assert_impossible(called: &Offboarding, server: &Scripted, reason: &str) {
-    assert_eq!(told(called), reason, "{called:?}");
+    assert_eq!(report(called), reason, "{called:?}");
     assert_eq!(called.record.refused, 0, "{called:?}");
     assert_nothing_left(called, server);
 }
@@ -244,14 +219,9 @@ fn assert_nothing_left(called: &Offboarding, server: &Scripted) {
     assert!(server.seen().is_empty(), "{:?}", server.received());
 }
 
-/// Exactly the ordered request left, once, in the host's own words.
+/// Exactly the ordered request was sent, once, with the host's own headers and body.
 #[track_caller]
-fn assert_as_ordered(server: &Scripted) {
-    assert_request(server, COMMENT);
-}
-
-#[track_caller]
-fn assert_request(server: &Scripted, comment: &str) {
+fn assert_as_ordered(called: &Offboarding, server: &Scripted) {
     let received = server.received();
     let [Received { head, body }] = received.as_slice() else {
         panic!("not one request: {received:?}");
@@ -284,14 +254,17 @@ fn assert_request(server: &Scripted, comment: &str) {
             &agent,
         ]
     );
-    assert_eq!(*body, serde_json::json!({ "Comment": comment }).to_string());
+    assert_eq!(
+        *body,
+        serde_json::json!({ "Comment": called.comment }).to_string()
+    );
 }
 
-/// The call was ended for what it used, and says for what.
+/// The call was ended because of a limit, and the error names it.
 #[track_caller]
 fn assert_limit(called: &Offboarding, what: &str) {
     match &called.result {
-        // A limit of its own, or of the engine's, in the engine's words.
+        // The engine reports some of the limits in its own words.
         Err(CallError::Limit(reason)) => {
             let memory = "bytes of memory";
             assert_eq!(what == memory, reason.contains(memory), "{called:?}");
@@ -303,7 +276,7 @@ fn assert_limit(called: &Offboarding, what: &str) {
     }
 }
 
-/// A listener that nobody may come to.
+/// A listener that must get no connection.
 struct Elsewhere(TcpListener);
 
 impl Elsewhere {
@@ -330,7 +303,7 @@ impl Elsewhere {
         let came = self.0.accept();
         assert!(
             matches!(&came, Err(error) if error.kind() == std::io::ErrorKind::WouldBlock),
-            "somebody came: {came:?}"
+            "a connection: {came:?}"
         );
     }
 }

@@ -6,25 +6,28 @@ use offboard::{
     grant::Refusal,
 };
 
-use super::{ACTION, COMMENT, MACHINE, Scripted, connection, machine, sandbox, service};
+use super::{ACTION, Attack, MACHINE, Scripted, connection, service};
 
-/// What the guest was told, and what egress saw.
-async fn get_machine(guest: &str, server: &Scripted) -> (String, CallRecord) {
-    let called = sandbox(guest)
-        .get_machine(&connection(server.root()), &machine())
+/// The guest's report, and the record of egress.
+async fn get_machine(attack: &Attack, server: &Scripted) -> (String, CallRecord) {
+    let called = attack
+        .sandbox
+        .get_machine(&connection(server.root()), &attack.machine)
         .await;
     match called.result {
-        Ok(Err(ReadError::Denied(told))) => (told, called.record),
+        Ok(Err(ReadError::Denied(report))) => (report, called.record),
         other => panic!("{other:?}"),
     }
 }
 
-async fn list_machines(guest: &str, server: &Scripted) -> (String, CallRecord) {
-    let called = sandbox(guest)
-        .list_machines(&connection(server.root()), None, 10)
+async fn list_machines(name: &str, server: &Scripted) -> (String, CallRecord) {
+    let attack = Attack::new(name);
+    let called = attack
+        .sandbox
+        .list_machines(&connection(server.root()), None, attack.number)
         .await;
     match called.result {
-        Ok(Err(ReadError::Denied(told))) => (told, called.record),
+        Ok(Err(ReadError::Denied(report))) => (report, called.record),
         other => panic!("{other:?}"),
     }
 }
@@ -32,9 +35,10 @@ async fn list_machines(guest: &str, server: &Scripted) -> (String, CallRecord) {
 #[tokio::test]
 async fn a_read_does_not_offboard() {
     let server = service();
-    let (told, record) = get_machine("read_that_offboards", &server).await;
-    assert_eq!(told, "HttpRequestDenied");
-    let path = format!("/api/machines/{MACHINE}/offboard");
+    let attack = Attack::new("reads/machine_offboarded").of_numbered_machine();
+    let (report, record) = get_machine(&attack, &server).await;
+    assert_eq!(report, "HttpRequestDenied");
+    let path = format!("/api/machines/{}/offboard", attack.machine);
     assert_eq!(record.refusals, [Refusal::Path(path)]);
     assert!(server.seen().is_empty());
 }
@@ -42,8 +46,9 @@ async fn a_read_does_not_offboard() {
 #[tokio::test]
 async fn a_read_has_no_body() {
     let server = service();
-    let (told, record) = get_machine("read_with_a_body", &server).await;
-    assert_eq!(told, "HttpRequestDenied");
+    let attack = Attack::new("reads/machine_with_a_body").of_numbered_machine();
+    let (report, record) = get_machine(&attack, &server).await;
+    assert_eq!(report, "HttpRequestDenied");
     assert_eq!(record.refusals, [Refusal::Body]);
     assert!(server.seen().is_empty());
 }
@@ -51,9 +56,13 @@ async fn a_read_has_no_body() {
 #[tokio::test]
 async fn a_read_is_of_the_machine_that_was_asked_for() {
     let server = service();
-    let (told, record) = get_machine("read_of_another_machine", &server).await;
-    assert_eq!(told, "HttpRequestDenied");
-    let path = format!("/api/machines/{}", MACHINE.replace('0', "f"));
+    let attack = Attack::new("reads/another_machine").of_numbered_machine();
+    let (report, record) = get_machine(&attack, &server).await;
+    assert_eq!(report, "HttpRequestDenied");
+    let path = format!(
+        "/api/machines/{}",
+        attack.machine.as_str().replace('0', "f")
+    );
     assert_eq!(record.refusals, [Refusal::Path(path)]);
     assert!(server.seen().is_empty());
 }
@@ -61,8 +70,8 @@ async fn a_read_is_of_the_machine_that_was_asked_for() {
 #[tokio::test]
 async fn a_list_takes_no_other_query() {
     let server = service();
-    let (told, record) = list_machines("list_with_an_odd_query", &server).await;
-    assert_eq!(told, "HttpRequestDenied");
+    let (report, record) = list_machines("reads/list_with_an_odd_query", &server).await;
+    assert_eq!(report, "HttpRequestDenied");
     assert_eq!(record.refusals, [Refusal::Query]);
     assert!(server.seen().is_empty());
 }
@@ -70,8 +79,8 @@ async fn a_list_takes_no_other_query() {
 #[tokio::test]
 async fn a_parameter_behind_another_is_seen() {
     let server = service();
-    let (told, record) = list_machines("list_with_a_hidden_query", &server).await;
-    assert_eq!(told, "HttpRequestDenied");
+    let (report, record) = list_machines("reads/list_with_a_hidden_query", &server).await;
+    assert_eq!(report, "HttpRequestDenied");
     assert_eq!(record.refusals, [Refusal::Query]);
     assert!(server.seen().is_empty());
 }
@@ -79,8 +88,8 @@ async fn a_parameter_behind_another_is_seen() {
 #[tokio::test]
 async fn a_list_takes_no_endless_query() {
     let server = service();
-    let (told, record) = list_machines("list_with_a_huge_query", &server).await;
-    assert_eq!(told, "HttpRequestDenied");
+    let (report, record) = list_machines("reads/list_with_a_huge_query", &server).await;
+    assert_eq!(report, "HttpRequestDenied");
     assert_eq!(record.refusals, [Refusal::Query]);
     assert!(server.seen().is_empty());
 }
@@ -88,8 +97,8 @@ async fn a_list_takes_no_endless_query() {
 #[tokio::test]
 async fn a_list_has_no_body() {
     let server = service();
-    let (told, record) = list_machines("list_with_a_body", &server).await;
-    assert_eq!(told, "HttpRequestDenied");
+    let (report, record) = list_machines("reads/list_with_a_body", &server).await;
+    assert_eq!(report, "HttpRequestDenied");
     assert_eq!(record.refusals, [Refusal::Body]);
     assert!(server.seen().is_empty());
 }
@@ -97,8 +106,8 @@ async fn a_list_has_no_body() {
 #[tokio::test]
 async fn a_list_is_of_machines() {
     let server = service();
-    let (told, record) = list_machines("list_of_something_else", &server).await;
-    assert_eq!(told, "HttpRequestDenied");
+    let (report, record) = list_machines("reads/list_of_alerts", &server).await;
+    assert_eq!(report, "HttpRequestDenied");
     assert_eq!(record.refusals, [Refusal::Path("/api/alerts".to_owned())]);
     assert!(server.seen().is_empty());
 }
@@ -107,15 +116,14 @@ async fn a_list_is_of_machines() {
 async fn a_cancellation_does_not_offboard() {
     let server = service();
     let action = ACTION.parse().unwrap();
-    let called = sandbox("cancel_that_offboards")
-        .cancel_action(
-            &connection(server.root()),
-            &action,
-            &COMMENT.parse().unwrap(),
-        )
+    let attack = Attack::new("reads/cancellation_that_offboards");
+    let comment = attack.comment.parse().unwrap();
+    let called = attack
+        .sandbox
+        .cancel_action(&connection(server.root()), &action, &comment)
         .await;
     assert!(
-        matches!(&called.result, Ok(Err(CancelError::Denied(told))) if told == "HttpRequestDenied"),
+        matches!(&called.result, Ok(Err(CancelError::Denied(report))) if report == "HttpRequestDenied"),
         "{called:?}"
     );
     let path = format!("/api/machines/{MACHINE}/offboard");

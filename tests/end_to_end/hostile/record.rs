@@ -14,26 +14,27 @@ use offboard::{
 };
 
 use super::{
-    COMMENT, Offboarding, Scripted, TOKEN, assert_as_ordered, assert_nothing_left, call,
-    connection, sandbox, service,
+    Attack, Offboarding, Scripted, TOKEN, assert_as_ordered, assert_nothing_left, connection,
+    service,
 };
 
-/// An audit in memory: each entry in words.
+/// An audit in memory: each entry as text.
 #[derive(Default)]
 struct Kept {
     entries: Mutex<Vec<String>>,
-    asked: AtomicUsize,
+    /// How many entries it got.
+    count: AtomicUsize,
     /// The longest method, scheme or authority, and the longest query.
     longest: AtomicUsize,
     longest_query: AtomicUsize,
-    /// The one entry that it cannot take.
+    /// The position of the one entry that it rejects.
     fails: Option<usize>,
 }
 
 impl Audit for Kept {
     fn record(&self, entry: &AuditedRequest<'_>) -> io::Result<()> {
-        let asked = self.asked.fetch_add(1, Ordering::SeqCst);
-        if self.fails == Some(asked) {
+        let position = self.count.fetch_add(1, Ordering::SeqCst);
+        if self.fails == Some(position) {
             return Err(io::Error::other("full"));
         }
         let phase = match entry.phase {
@@ -64,11 +65,11 @@ fn kept(fails: Option<usize>) -> Arc<Kept> {
     })
 }
 
-/// A guest's `offboard`, and what was noted of it.
-async fn noted(guest: &str, server: &Scripted, fails: Option<usize>) -> (Offboarding, Vec<String>) {
+/// The call of an attack, and the audit's entries.
+async fn noted(name: &str, server: &Scripted, fails: Option<usize>) -> (Offboarding, Vec<String>) {
     let kept = kept(fails);
-    let sandbox = sandbox(guest).audited(kept.clone());
-    let called = call(&sandbox, &connection(server.root()), COMMENT).await;
+    let attack = Attack::new(name).audited(kept.clone());
+    let called = attack.offboard(&connection(server.root())).await;
     let entries = kept.entries.lock().unwrap().clone();
     (called, entries)
 }
@@ -76,7 +77,7 @@ async fn noted(guest: &str, server: &Scripted, fails: Option<usize>) -> (Offboar
 #[tokio::test]
 async fn a_request_is_noted_before_it_leaves_and_when_it_ended() {
     let server = service();
-    let (_, entries) = noted("reads_the_answer", &server, None).await;
+    let (called, entries) = noted("credential/reads_the_answer", &server, None).await;
     assert_eq!(
         entries,
         [
@@ -84,13 +85,13 @@ async fn a_request_is_noted_before_it_leaves_and_when_it_ended() {
             "end POST http -: Some(200)"
         ]
     );
-    assert_as_ordered(&server);
+    assert_as_ordered(&called, &server);
 }
 
 #[tokio::test]
 async fn a_request_that_cannot_be_noted_does_not_leave() {
     let server = service();
-    let (called, entries) = noted("reads_the_answer", &server, Some(0)).await;
+    let (called, entries) = noted("credential/reads_the_answer", &server, Some(0)).await;
     let refusal = Refusal::Audit;
     assert_eq!(entries, [format!("decision POST http -: {refusal}")]);
     assert_eq!(called.record.refusals, [refusal], "{called:?}");
@@ -101,11 +102,11 @@ async fn a_request_that_cannot_be_noted_does_not_leave() {
 async fn a_request_whose_end_cannot_be_noted_is_the_last() {
     let server = service();
     let kept = kept(Some(1));
-    let sandbox = sandbox("reads_the_answer").audited(kept.clone());
+    let attack = Attack::new("credential/reads_the_answer").audited(kept.clone());
     let connection = connection(server.root());
-    let called = call(&sandbox, &connection, COMMENT).await;
+    let called = attack.offboard(&connection).await;
     assert_eq!(called.record.refused, 0, "{called:?}");
-    let called = call(&sandbox, &connection, COMMENT).await;
+    let called = attack.offboard(&connection).await;
     assert_eq!(called.record.refusals, [Refusal::Audit], "{called:?}");
     assert_eq!(
         *kept.entries.lock().unwrap(),
@@ -114,13 +115,13 @@ async fn a_request_whose_end_cannot_be_noted_is_the_last() {
             format!("decision POST http -: {}", Refusal::Audit)
         ]
     );
-    assert_as_ordered(&server);
+    assert_as_ordered(&called, &server);
 }
 
 #[tokio::test]
 async fn a_query_is_noted() {
     let server = service();
-    let (called, entries) = noted("query", &server, None).await;
+    let (called, entries) = noted("routes/query", &server, None).await;
     assert_eq!(called.record.refusals, [Refusal::Query], "{called:?}");
     assert_eq!(entries.len(), 1, "{entries:?}");
     assert!(!entries[0].contains(" -: "), "{entries:?}");
@@ -130,7 +131,7 @@ async fn a_query_is_noted() {
 #[tokio::test]
 async fn a_scheme_of_one_s_own_is_noted() {
     let server = service();
-    let (_, entries) = noted("custom_scheme", &server, None).await;
+    let (_, entries) = noted("addresses/custom_scheme", &server, None).await;
     let refusal = Refusal::Scheme("gopher".to_owned());
     assert_eq!(entries, [format!("decision POST gopher -: {refusal}")]);
 }
@@ -138,7 +139,7 @@ async fn a_scheme_of_one_s_own_is_noted() {
 #[tokio::test]
 async fn a_header_that_it_may_not_set_is_noted() {
     let server = service();
-    let (_, entries) = noted("header_authorization", &server, None).await;
+    let (_, entries) = noted("headers/authorization", &server, None).await;
     assert_eq!(
         entries,
         [
@@ -153,7 +154,7 @@ async fn a_header_that_it_may_not_set_is_noted() {
 #[tokio::test]
 async fn a_thousand_headers_do_not_fill_the_record() {
     let server = service();
-    let (called, entries) = noted("forbidden_headers", &server, None).await;
+    let (called, entries) = noted("record/forbidden_headers", &server, None).await;
     assert_eq!(entries.len(), 257, "{entries:?}");
     assert!(entries[256].contains("too many"), "{entries:?}");
     assert_eq!(called.record.refused, 1001, "{called:?}");
@@ -162,11 +163,11 @@ async fn a_thousand_headers_do_not_fill_the_record() {
 
 #[tokio::test]
 async fn long_words_are_not_put_on_record_whole() {
-    for guest in ["long_words", "huge_method"] {
+    for name in ["record/long_words", "requests/huge_method"] {
         let server = service();
         let kept = kept(None);
-        let sandbox = sandbox(guest).audited(kept.clone());
-        let called = call(&sandbox, &connection(server.root()), COMMENT).await;
+        let attack = Attack::new(name).audited(kept.clone());
+        let called = attack.offboard(&connection(server.root())).await;
         assert_nothing_left(&called, &server);
         let reasons = called.record.refusals.iter();
         assert!(
@@ -175,7 +176,7 @@ async fn long_words_are_not_put_on_record_whole() {
                 .sum::<usize>()
                 < 300
         );
-        assert!(kept.longest.load(Ordering::SeqCst) <= 200, "{guest}");
-        assert!(kept.longest_query.load(Ordering::SeqCst) <= 2000, "{guest}");
+        assert!(kept.longest.load(Ordering::SeqCst) <= 200, "{name}");
+        assert!(kept.longest_query.load(Ordering::SeqCst) <= 2000, "{name}");
     }
 }

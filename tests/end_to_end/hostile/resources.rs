@@ -1,15 +1,15 @@
-//! Plugins that use up what there is: time, memory, stack, handles, the host's own memory.
+//! Plugins that use up time, memory, stack, handles or the host's own memory.
 
 use offboard::{egress::Delivery, sandbox::CallError};
 
 use super::{
-    assert_as_ordered, assert_limit, assert_nothing_left, attack, attack_briefly, service, told,
+    assert_as_ordered, assert_limit, assert_nothing_left, attack, attack_briefly, report, service,
 };
 
 #[tokio::test]
 async fn an_endless_loop_is_ended() {
     let server = service();
-    let called = attack_briefly("endless_loop", &server).await;
+    let called = attack_briefly("resources/endless_loop", &server).await;
     assert!(
         matches!(called.result, Err(CallError::Computation(_))),
         "{called:?}"
@@ -20,7 +20,7 @@ async fn an_endless_loop_is_ended() {
 #[tokio::test]
 async fn endless_calls_of_the_host_are_ended() {
     let server = service();
-    let called = attack_briefly("cheap_calls", &server).await;
+    let called = attack_briefly("resources/cheap_calls", &server).await;
     assert!(
         matches!(called.result, Err(CallError::Computation(_))),
         "{called:?}"
@@ -31,7 +31,7 @@ async fn endless_calls_of_the_host_are_ended() {
 #[tokio::test]
 async fn endless_texts_from_the_host_are_ended() {
     let server = service();
-    let called = attack_briefly("allocating_calls", &server).await;
+    let called = attack_briefly("resources/allocating_calls", &server).await;
     assert!(
         matches!(called.result, Err(CallError::Computation(_))),
         "{called:?}"
@@ -42,19 +42,19 @@ async fn endless_texts_from_the_host_are_ended() {
 #[tokio::test]
 async fn an_endless_loop_after_sending_takes_nothing_back() {
     let server = service();
-    let called = attack_briefly("endless_loop_after_sending", &server).await;
+    let called = attack_briefly("resources/endless_loop_after_sending", &server).await;
     assert!(
         matches!(called.result, Err(CallError::Computation(_))),
         "{called:?}"
     );
     assert_eq!(called.record.delivery(), Delivery::Answered(200));
-    assert_as_ordered(&server);
+    assert_as_ordered(&called, &server);
 }
 
 #[tokio::test]
 async fn waiting_for_centuries_is_ended() {
     let server = service();
-    let called = attack_briefly("waits_for_centuries", &server).await;
+    let called = attack_briefly("resources/waits_for_centuries", &server).await;
     assert!(
         matches!(called.result, Err(CallError::Deadline(_))),
         "{called:?}"
@@ -65,7 +65,7 @@ async fn waiting_for_centuries_is_ended() {
 #[tokio::test]
 async fn polling_for_centuries_is_ended() {
     let server = service();
-    let called = attack_briefly("polls_for_centuries", &server).await;
+    let called = attack_briefly("resources/polls_for_centuries", &server).await;
     assert!(
         matches!(called.result, Err(CallError::Deadline(_))),
         "{called:?}"
@@ -76,7 +76,7 @@ async fn polling_for_centuries_is_ended() {
 #[tokio::test]
 async fn a_plugin_that_takes_all_memory_is_ended() {
     let server = service();
-    let called = attack("memory_bomb", &server).await;
+    let called = attack("resources/memory_bomb", &server).await;
     assert_limit(&called, "bytes of memory");
     assert_nothing_left(&called, &server);
 }
@@ -84,9 +84,9 @@ async fn a_plugin_that_takes_all_memory_is_ended() {
 #[tokio::test]
 async fn a_plugin_that_calls_itself_for_ever_is_ended() {
     let server = service();
-    let called = attack("deep_recursion", &server).await;
+    let called = attack("resources/deep_recursion", &server).await;
     assert_limit(&called, "stack");
-    // Told as the limit that it is, and not as a plugin that broke.
+    // Reported as a limit, and not as a plugin that crashed.
     assert!(
         matches!(&called.result, Err(CallError::Limit(reason)) if reason.contains("stack")),
         "{called:?}"
@@ -97,7 +97,7 @@ async fn a_plugin_that_calls_itself_for_ever_is_ended() {
 #[tokio::test]
 async fn a_plugin_that_keeps_a_great_many_pollables_is_ended() {
     let server = service();
-    let called = attack("pollable_bomb", &server).await;
+    let called = attack("resources/pollable_bomb", &server).await;
     assert_limit(&called, "table");
     assert_nothing_left(&called, &server);
 }
@@ -105,7 +105,7 @@ async fn a_plugin_that_keeps_a_great_many_pollables_is_ended() {
 #[tokio::test]
 async fn a_plugin_that_keeps_a_great_many_header_lists_is_ended() {
     let server = service();
-    let called = attack("fields_bomb", &server).await;
+    let called = attack("resources/fields_bomb", &server).await;
     assert_limit(&called, "table");
     assert_nothing_left(&called, &server);
 }
@@ -113,7 +113,7 @@ async fn a_plugin_that_keeps_a_great_many_header_lists_is_ended() {
 #[tokio::test]
 async fn a_plugin_that_keeps_a_great_many_requests_is_ended() {
     let server = service();
-    let called = attack("request_bomb", &server).await;
+    let called = attack("resources/request_bomb", &server).await;
     assert_limit(&called, "table");
     assert_nothing_left(&called, &server);
 }
@@ -121,7 +121,7 @@ async fn a_plugin_that_keeps_a_great_many_requests_is_ended() {
 #[tokio::test]
 async fn a_header_list_of_more_than_the_host_takes_is_not_taken() {
     let server = service();
-    let called = attack("host_data_bomb", &server).await;
+    let called = attack("resources/host_data_bomb", &server).await;
     assert_limit(&called, "fuel");
     assert_nothing_left(&called, &server);
 }
@@ -129,7 +129,7 @@ async fn a_header_list_of_more_than_the_host_takes_is_not_taken() {
 #[tokio::test]
 async fn a_path_of_megabytes_is_not_taken() {
     let server = service();
-    let called = attack("huge_text_for_the_host", &server).await;
+    let called = attack("resources/huge_path", &server).await;
     assert_limit(&called, "fuel");
     assert_nothing_left(&called, &server);
 }
@@ -137,7 +137,7 @@ async fn a_path_of_megabytes_is_not_taken() {
 #[tokio::test]
 async fn a_list_of_a_great_many_pollables_is_not_taken() {
     let server = service();
-    let called = attack("polls_a_huge_list", &server).await;
+    let called = attack("resources/polls_a_huge_list", &server).await;
     assert_limit(&called, "handle");
     assert_nothing_left(&called, &server);
 }
@@ -145,7 +145,7 @@ async fn a_list_of_a_great_many_pollables_is_not_taken() {
 #[tokio::test]
 async fn waiting_for_nothing_ends_the_plugin() {
     let server = service();
-    let called = attack_briefly("polls_nothing", &server).await;
+    let called = attack_briefly("resources/polls_nothing", &server).await;
     assert!(called.result.is_err(), "{called:?}");
     assert_nothing_left(&called, &server);
 }
@@ -153,9 +153,9 @@ async fn waiting_for_nothing_ends_the_plugin() {
 #[tokio::test]
 async fn writing_more_than_there_is_room_for_ends_the_plugin() {
     let server = service();
-    let called = attack_briefly("writes_without_asking", &server).await;
+    let called = attack_briefly("resources/writes_without_checking", &server).await;
     assert!(
-        called.result.is_err() || !told(&called).contains("answered"),
+        called.result.is_err() || !report(&called).contains("answered"),
         "{called:?}"
     );
     assert_nothing_left(&called, &server);
@@ -164,7 +164,7 @@ async fn writing_more_than_there_is_room_for_ends_the_plugin() {
 #[tokio::test]
 async fn megabytes_in_each_text_of_an_action_are_not_taken() {
     let server = service();
-    let called = attack("huge_strings", &server).await;
+    let called = attack("resources/huge_strings", &server).await;
     assert_limit(&called, "fuel");
     assert_nothing_left(&called, &server);
 }
@@ -172,12 +172,12 @@ async fn megabytes_in_each_text_of_an_action_are_not_taken() {
 #[tokio::test]
 async fn a_list_of_a_great_many_texts_is_not_taken() {
     let server = service();
-    let called = attack("huge_list", &server).await;
+    let called = attack("resources/huge_list", &server).await;
     assert_limit(&called, "fuel");
     assert_nothing_left(&called, &server);
 }
 
-/// Whoever wants to stop is heard, whatever the plugin is busy with.
+/// A stop takes effect while the plugin computes.
 #[cfg(unix)]
 #[test]
 fn a_plugin_that_computes_does_not_keep_a_run_from_being_stopped() {
@@ -188,10 +188,11 @@ fn a_plugin_that_computes_does_not_keep_a_run_from_being_stopped() {
     use crate::support::{until_ended, until_running};
 
     let server = super::unreadable_machines(super::Reply::error(500, "x", "x"));
+    let attack = super::Attack::new("resources/endless_loop");
     let file = server.path("plugin.wasm");
-    std::fs::write(&file, super::component_bytes("endless_loop")).unwrap();
+    std::fs::write(&file, super::component_bytes("resources")).unwrap();
     let mut child = crate::support::command(["run", crate::support::MACHINE, "--yes"])
-        .args(["--comment", super::COMMENT, "--limit", "deadline=10m"])
+        .args(["--comment", &attack.comment, "--limit", "deadline=10m"])
         .args(["--output", "json"])
         .args(["--plugin", file.to_str().unwrap()])
         .env("OFFBOARD_API_ROOT", server.root())
@@ -199,14 +200,14 @@ fn a_plugin_that_computes_does_not_keep_a_run_from_being_stopped() {
         .env("OFFBOARD_LEDGER", server.path("ledger.db"))
         .spawn()
         .unwrap();
-    // It computes a moment after its request was put on record. Before that,
-    // a stop would be heard whatever the plugin does.
+    // It computes a moment after its request was recorded. Before that, a stop would take
+    // effect whatever the plugin does.
     let ledger = server.path("ledger.db");
     let sending = || crate::support::read_ledger(&ledger).contains("/offboard, once");
     until_running(&mut child, "the record of the request", sending);
     std::thread::sleep(Duration::from_secs(1));
     let pid = Pid::from_child(&child);
-    // Twice: more would end the process, whoever is heard.
+    // Twice: more signals would end the process in any case.
     for _ in 0..2 {
         let _ = kill_process(pid, Signal::INT);
         std::thread::sleep(Duration::from_millis(500));
@@ -214,6 +215,6 @@ fn a_plugin_that_computes_does_not_keep_a_run_from_being_stopped() {
     until_ended(&mut child);
     let outcome = crate::support::Outcome::from(child.wait_with_output().unwrap());
     assert_eq!(outcome.code, 130, "{outcome:?}");
-    // And it says what became of the machine.
+    // The output still reports the machine.
     assert_eq!(outcome.rows().len(), 1, "{outcome:?}");
 }

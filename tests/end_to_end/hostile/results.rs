@@ -1,4 +1,4 @@
-//! Plugins that lie about what they did, or say it so that it does harm.
+//! Plugins that report falsely what they did, or whose reports do harm.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,27 +16,26 @@ use offboard::{
 };
 
 use super::{
-    COMMENT, MACHINE, Reply, Scripted, action_json, assert_nothing_left, attack, call,
-    component_bytes, connection, machine, sandbox, sandbox_with, service, unreadable_machines,
+    Attack, MACHINE, Reply, Scripted, action_json, assert_nothing_left, attack, component_bytes,
+    connection, service, unreadable_machines,
 };
 use crate::support::Outcome;
 
-/// Lets the guest carry out an order in the real runner, and gives the order.
-async fn run(guest: &str, server: &Scripted) -> Order {
+/// Lets the guest carry out an order in the real runner, and returns the order.
+async fn run(attack: Attack, server: &Scripted) -> Order {
     let ledger = Ledger::in_memory().await.unwrap();
     let who = SessionInfo::new(None, "0", server.root());
     let session = Arc::new(Session::begin(&ledger, &who, "run").await.unwrap());
     let limiter = RateLimiter::new(Quota::default(), Arc::clone(&session), |_| {});
     let writer = Arc::clone(&session);
     let stopped = tokio_util::sync::CancellationToken::new();
-    let sandbox = sandbox_with(guest, |limits| limits.deadline = Duration::from_secs(3));
     let connection = connection(server.root());
-    let runner = Runner::new(sandbox, connection, limiter, session, stopped);
+    let runner = Runner::new(attack.sandbox, connection, limiter, session, stopped);
     let client = Client::from_parts(runner, who);
     let request = PlanRequest {
         selection: Selection::of(
-            [machine().as_str().parse().unwrap()],
-            &COMMENT.parse().unwrap(),
+            [attack.machine.as_str().parse().unwrap()],
+            &attack.comment.parse().unwrap(),
         ),
         ..PlanRequest::default()
     };
@@ -52,15 +51,20 @@ async fn run(guest: &str, server: &Scripted) -> Order {
     ledger.entries(run, 0, 1).await.unwrap().remove(0).order
 }
 
-/// One offboarding was sent and carried out. Whatever the guest says of it, it
-/// is neither believed nor called safe to repeat.
-async fn assert_not_believed(guest: &str) {
-    assert_not_believed_of(guest, &service()).await;
+/// An attack with a deadline for guests that never end.
+fn limited(name: &str) -> Attack {
+    Attack::limited(name, |limits| limits.deadline = Duration::from_secs(3))
 }
 
-/// The same, of this service.
-async fn assert_not_believed_of(guest: &str, server: &Scripted) {
-    let order = run(guest, server).await;
+/// One offboarding was sent and accepted. The guest's report of it is not believed, and the
+/// order is not reported as safe to repeat.
+async fn assert_not_believed(name: &str) {
+    assert_not_believed_of(name, &service()).await;
+}
+
+/// The same with this service.
+async fn assert_not_believed_of(name: &str, server: &Scripted) {
+    let order = run(limited(name), server).await;
     assert_eq!(order.state(), State::Unknown, "{order:?}");
     assert_eq!(
         order.problem().map(|problem| problem.retry),
@@ -71,9 +75,9 @@ async fn assert_not_believed_of(guest: &str, server: &Scripted) {
 }
 
 /// Nothing was sent, and nothing is believed.
-async fn assert_not_sent(guest: &str) {
+async fn assert_not_sent(attack: Attack) {
     let server = service();
-    let order = run(guest, &server).await;
+    let order = run(attack, &server).await;
     assert_eq!(order.state(), State::NotSent, "{order:?}");
     assert!(order.action().is_none(), "{order:?}");
     assert_eq!(server.posts(), 0, "{:?}", server.seen());
@@ -81,83 +85,83 @@ async fn assert_not_sent(guest: &str) {
 
 #[tokio::test]
 async fn an_action_that_the_service_did_not_send_is_not_believed() {
-    assert_not_believed("claims_another_action").await;
+    assert_not_believed("results/claims_another_action").await;
 }
 
 #[tokio::test]
 async fn an_action_of_another_machine_is_not_believed() {
-    assert_not_believed("claims_another_machine").await;
-    // Nor where that is what the service says.
-    let other = action_json().replace(MACHINE, &MACHINE.replace('0', "f"));
+    assert_not_believed("results/claims_another_machine").await;
+    // Not even if the service reports the same.
+    let other = action_json("claims_another_machine").replace(MACHINE, &MACHINE.replace('0', "f"));
     let server = Scripted::posting(Reply::new(200, &other));
-    assert_not_believed_of("claims_another_machine", &server).await;
+    assert_not_believed_of("results/claims_another_machine", &server).await;
 }
 
 #[tokio::test]
 async fn an_end_that_the_service_did_not_report_is_not_believed() {
-    assert_not_believed("claims_the_end").await;
+    assert_not_believed("results/claims_the_end").await;
 }
 
 #[tokio::test]
 async fn an_end_beside_the_proof_of_a_beginning_is_not_believed() {
-    assert_not_believed("claims_the_end_beside_the_proof").await;
+    assert_not_believed("results/claims_the_end_beside_the_proof").await;
 }
 
 #[tokio::test]
 async fn a_denial_after_sending_is_not_believed() {
-    assert_not_believed("claims_a_denial").await;
+    assert_not_believed("results/claims_a_denial").await;
 }
 
 #[tokio::test]
 async fn what_was_sent_is_never_called_not_sent() {
-    assert_not_believed("claims_not_sent").await;
+    assert_not_believed("results/claims_not_sent").await;
 }
 
 #[tokio::test]
 async fn an_answer_that_did_not_come_does_not_make_it_safe_to_repeat() {
-    assert_not_believed("claims_throttling").await;
+    assert_not_believed("results/claims_throttling").await;
 }
 
 #[tokio::test]
 async fn a_trap_after_sending_leaves_the_outcome_open() {
-    assert_not_believed("traps_after_sending").await;
+    assert_not_believed("results/traps_after_sending").await;
 }
 
 #[tokio::test]
 async fn an_endless_loop_after_sending_leaves_the_outcome_open() {
-    assert_not_believed("endless_loop_after_sending").await;
+    assert_not_believed("resources/endless_loop_after_sending").await;
 }
 
 #[tokio::test]
 async fn a_list_that_leaves_the_newest_out_is_not_asked_for() {
     // What was there before would look new afterwards.
-    assert_not_sent("lists_all_but_the_newest").await;
+    assert_not_sent(limited("results/lists_all_but_the_newest").of_numbered_machine()).await;
 }
 
 #[tokio::test]
 async fn a_list_without_its_comments_is_not_asked_for() {
-    assert_not_sent("lists_without_comments").await;
+    assert_not_sent(limited("results/lists_without_comments").of_numbered_machine()).await;
 }
 
 #[tokio::test]
 async fn a_success_without_a_request_is_not_believed() {
-    assert_not_sent("claims_without_asking").await;
+    assert_not_sent(limited("results/claims_without_a_request")).await;
 }
 
 #[tokio::test]
 async fn an_answer_without_a_request_is_not_believed() {
-    assert_not_sent("claims_an_answer").await;
+    assert_not_sent(limited("results/claims_an_answer")).await;
 }
 
 #[tokio::test]
 async fn a_plugin_that_breaks_has_sent_nothing() {
-    assert_not_sent("traps").await;
+    assert_not_sent(limited("results/traps")).await;
 }
 
 #[tokio::test]
 async fn a_panic_is_the_plugin_s_alone() {
     let server = service();
-    let called = attack("panics", &server).await;
+    let called = attack("results/panics", &server).await;
     assert!(
         matches!(called.result, Err(CallError::Trap(_))),
         "{called:?}"
@@ -172,9 +176,9 @@ async fn a_panic_is_the_plugin_s_alone() {
 #[tokio::test]
 async fn a_trap_is_the_plugin_s_alone() {
     let server = service();
-    let sandbox = sandbox("traps");
+    let attack = Attack::new("results/traps");
     for _ in 0..3 {
-        let called = call(&sandbox, &connection(server.root()), COMMENT).await;
+        let called = attack.offboard(&connection(server.root())).await;
         assert!(
             matches!(called.result, Err(CallError::Trap(_))),
             "{called:?}"
@@ -183,8 +187,8 @@ async fn a_trap_is_the_plugin_s_alone() {
     assert!(server.seen().is_empty());
 }
 
-/// Through the real command: what the plugin says cannot move the terminal,
-/// nor fill it.
+/// The output of the real command: a plugin's text neither controls the terminal nor
+/// fills it.
 #[track_caller]
 fn assert_harmless(outcome: &Outcome) {
     let text = format!("{}{}", outcome.stdout, outcome.stderr);
@@ -198,21 +202,25 @@ fn assert_harmless(outcome: &Outcome) {
     assert!(text.len() < 64 * 1024, "{} bytes", text.len());
 }
 
-fn command(guest: &str, server: &Scripted, output: &str) -> Outcome {
+fn command(attack: &Attack, server: &Scripted, output: &str) -> Outcome {
     let file = server.path("plugin.wasm");
-    std::fs::write(&file, component_bytes(guest)).unwrap();
-    server.run(&["--plugin", file.to_str().unwrap(), "--output", output])
+    std::fs::write(&file, component_bytes("results")).unwrap();
+    let plugin = file.to_str().unwrap();
+    let run = ["run", MACHINE, "--comment", &attack.comment, "--yes"];
+    let options = ["--grace=0s", "--plugin", plugin, "--output", output];
+    server.command(&[run, options].concat())
 }
 
-/// Of an action only what the service sent is shown, so it is the service that
-/// sends them here, some as JSON escapes them and some as they are.
+/// The command shows of an action only what the service sent. So the service sends the
+/// sequences here, some escaped for JSON and some not.
 #[test]
 fn escape_sequences_in_an_action_reach_no_terminal() {
     let status = "\\u001b]0;owned\\u0007\\u001b[2J\u{9b}31m\\r\\b\u{202e}";
-    let action = action_json().replace("Pending", status);
+    let attack = Attack::new("results/escapes_in_a_success");
+    let action = action_json(&attack.comment).replace("Pending", status);
     for output in ["table", "json"] {
         let server = unreadable_machines(Reply::new(200, &action));
-        let outcome = command("escapes_in_a_success", &server, output);
+        let outcome = command(&attack, &server, output);
         assert_harmless(&outcome);
         assert!(outcome.stdout.contains("owned"), "{outcome:?}");
         assert_eq!((outcome.code, server.posts()), (0, 1), "{outcome:?}");
@@ -222,7 +230,11 @@ fn escape_sequences_in_an_action_reach_no_terminal() {
 #[test]
 fn escape_sequences_and_megabytes_in_an_error_reach_no_terminal() {
     let server = unreadable_machines(Reply::error(400, "BadRequest", "no"));
-    let outcome = command("escapes_in_an_error", &server, "table");
+    let outcome = command(
+        &Attack::new("results/escapes_in_an_error"),
+        &server,
+        "table",
+    );
     assert_harmless(&outcome);
     assert_eq!((outcome.code, server.posts()), (1, 1), "{outcome:?}");
 }

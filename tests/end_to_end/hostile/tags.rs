@@ -1,54 +1,59 @@
-//! Plugins that are to tag one machine, and try something else with that; and
-//! one that tags where it is to offboard.
+//! Plugins that use the grant of a tag for something else, and one that tags with the grant
+//! of an offboarding.
+
+use std::sync::LazyLock;
 
 use offboard::{
     component::Component,
     contract::TagError,
     egress::Delivery,
     grant::Refusal,
-    sandbox::{CallOutcome, Limits, Sandbox},
+    sandbox::{CallOutcome, Limits},
 };
 use serde_json::{Value, json};
 
 use super::{
-    MACHINE, Reply, Scripted, assert_denied, attack, connection, machine, module, sandbox,
-    sandbox_of, service, wrapped_for, written,
+    Attack, MACHINE, Reply, Scripted, assert_denied, attack, connection, module, sandbox_of,
+    service, wrapped_for, written,
 };
-
-const TAG: &str = "Retired";
 
 type Tagging = CallOutcome<Result<(), TagError>>;
 
-fn tagger(guest: &str) -> Sandbox {
-    let bytes = wrapped_for("tagging-plugin", module(guest));
-    sandbox_of(&Component::from_bytes(bytes).unwrap(), Limits::default())
-}
-
-async fn tag(sandbox: &Sandbox, server: &Scripted) -> Tagging {
-    let tag = TAG.parse().unwrap();
-    sandbox
-        .tag_machine(&connection(server.root()), &machine(), &tag)
+/// Calls `tag` for the tag that selects the case.
+async fn tag(attack: &Attack, server: &Scripted) -> Tagging {
+    let tag = attack.comment.parse().unwrap();
+    attack
+        .sandbox
+        .tag_machine(&connection(server.root()), &attack.machine, &tag)
         .await
 }
 
-/// A guest's `tag`, called for the one machine and the one tag.
-async fn attack_by_tag(guest: &str, server: &Scripted) -> Tagging {
-    tag(&tagger(guest), server).await
+/// The same with the guest in the world `tagging-plugin`.
+async fn attack_by_tag(name: &str, server: &Scripted) -> Tagging {
+    static TAGGER: LazyLock<Component> = LazyLock::new(|| {
+        let bytes = wrapped_for("tagging-plugin", module("tags"));
+        Component::from_bytes(bytes).unwrap()
+    });
+    let attack = Attack {
+        sandbox: sandbox_of(&TAGGER, Limits::default()),
+        ..Attack::new(name)
+    };
+    tag(&attack, server).await
 }
 
-/// What the guest reports that it saw.
-fn told(called: &Tagging) -> &str {
+/// What the guest reports.
+fn report(called: &Tagging) -> &str {
     match &called.result {
         Ok(Err(TagError::Denied(text))) => text,
         other => panic!("the guest reports nothing: {other:?}"),
     }
 }
 
-/// Nothing left, for this reason, and the guest was told so.
+/// Nothing was sent, for this reason, and the guest got the error.
 #[track_caller]
 fn assert_refused(called: &Tagging, server: &Scripted, reason: Refusal) {
     assert_eq!(called.record.refusals, [reason], "{called:?}");
-    assert_eq!(told(called), "HttpRequestDenied");
+    assert_eq!(report(called), "HttpRequestDenied");
     assert_eq!(called.record.delivery(), Delivery::NotSent);
     assert!(server.seen().is_empty(), "{:?}", server.received());
 }
@@ -56,7 +61,7 @@ fn assert_refused(called: &Tagging, server: &Scripted, reason: Refusal) {
 #[tokio::test]
 async fn a_tag_does_not_offboard() {
     let server = service();
-    let called = attack_by_tag("tag_that_offboards", &server).await;
+    let called = attack_by_tag("tags/tag_that_offboards", &server).await;
     let path = format!("/api/machines/{MACHINE}/offboard");
     assert_refused(&called, &server, Refusal::Path(path));
 }
@@ -64,7 +69,7 @@ async fn a_tag_does_not_offboard() {
 #[tokio::test]
 async fn another_machine_is_not_tagged() {
     let server = service();
-    let called = attack_by_tag("tags_another_machine", &server).await;
+    let called = attack_by_tag("tags/another_machine", &server).await;
     let path = format!("/api/machines/{}/tags", MACHINE.replace('0', "f"));
     assert_refused(&called, &server, Refusal::Path(path));
 }
@@ -72,21 +77,21 @@ async fn another_machine_is_not_tagged() {
 #[tokio::test]
 async fn another_tag_is_refused() {
     let server = service();
-    let called = attack_by_tag("tags_otherwise", &server).await;
+    let called = attack_by_tag("tags/another_tag", &server).await;
     assert_refused(&called, &server, Refusal::Body);
 }
 
 #[tokio::test]
 async fn a_tag_is_not_removed() {
     let server = service();
-    let called = attack_by_tag("removes_the_tag", &server).await;
+    let called = attack_by_tag("tags/removes_the_tag", &server).await;
     assert_refused(&called, &server, Refusal::Body);
 }
 
 #[tokio::test]
 async fn no_more_machines_are_tagged_than_the_one() {
     let server = service();
-    let called = attack_by_tag("tags_more_machines", &server).await;
+    let called = attack_by_tag("tags/more_machines", &server).await;
     assert_refused(&called, &server, Refusal::Body);
 }
 
@@ -94,8 +99,8 @@ async fn no_more_machines_are_tagged_than_the_one() {
 async fn a_machine_is_tagged_once() {
     let answer = json!({"id": MACHINE}).to_string();
     let server = Scripted::posting(Reply::new(200, &answer));
-    let called = attack_by_tag("tags_twice", &server).await;
-    let (first, second) = told(&called).split_once("\n--\n").unwrap();
+    let called = attack_by_tag("tags/tags_twice", &server).await;
+    let (first, second) = report(&called).split_once("\n--\n").unwrap();
     assert!(first.starts_with("answered:"), "{first}");
     assert_eq!(second, "HttpRequestDenied");
     assert_eq!(called.record.refusals, [Refusal::Spent]);
@@ -106,34 +111,34 @@ async fn a_machine_is_tagged_once() {
     let line = format!("POST /api/machines/{MACHINE}/tags HTTP/1.1");
     assert_eq!(post.head.lines().next(), Some(line.as_str()));
     let body: Value = serde_json::from_str(&post.body).unwrap();
-    assert_eq!(body, json!({"Value": TAG, "Action": "Add"}));
+    assert_eq!(body, json!({"Value": "tags_twice", "Action": "Add"}));
 }
 
 #[tokio::test]
 async fn an_offboarding_does_not_tag() {
     let server = service();
-    let called = attack("offboard_that_tags", &server).await;
+    let called = attack("tags/offboarding_that_tags", &server).await;
     let path = format!("/api/machines/{MACHINE}/tags");
     assert_denied(&called, &server, &Refusal::Path(path));
 }
 
-/// Whatever it says, the record has what happened.
+/// The record has what happened, whatever the guest claims.
 #[tokio::test]
 async fn a_tag_that_is_only_claimed_is_on_record_as_not_sent() {
     let server = service();
-    let called = attack_by_tag("claims_a_tag", &server).await;
+    let called = attack_by_tag("tags/claims_a_tag", &server).await;
     assert!(matches!(called.result, Ok(Ok(()))), "{called:?}");
     assert_eq!(called.record.delivery(), Delivery::NotSent);
     assert!(server.seen().is_empty());
 }
 
-/// The very same module, of the world that has no tags.
+/// The same module, in the world without tags.
 #[tokio::test]
 async fn a_plugin_that_does_not_say_that_it_tags_is_not_asked_to() {
     let server = service();
-    let sandbox = sandbox("tags_twice");
-    assert!(!sandbox.can_tag());
-    let called = tag(&sandbox, &server).await;
+    let attack = Attack::new("tags/tags_twice");
+    assert!(!attack.sandbox.can_tag());
+    let called = tag(&attack, &server).await;
     assert!(called.result.is_err(), "{called:?}");
     assert_eq!(called.record.delivery(), Delivery::NotSent);
     assert!(server.seen().is_empty());
@@ -164,7 +169,7 @@ fn a_tag_of_another_type_is_refused() {
     assert!(super::refused(&component).contains(complaint));
 }
 
-/// It says that it tags, so it has to.
+/// It exports the interface, so it must export the function.
 #[test]
 fn a_tagging_without_a_tag_is_refused() {
     for export in ["(instance $none)", "(func $f)"] {

@@ -6,8 +6,8 @@ use offboard::{
 };
 
 use super::{
-    Offboarding, SHORT, assert_limit, assert_nothing_left, call_briefly, sandbox_of, service,
-    wrapped,
+    Offboarding, assert_limit, assert_nothing_left, briefly, call, connection, machine, sandbox_of,
+    service, shorten, wrapped,
 };
 
 /// The contract's functions as a module must export them, all of them idle, and
@@ -47,14 +47,15 @@ fn plugin_with(memory: &str, offboard: &str, more: &str) -> Vec<u8> {
     wrapped(module)
 }
 
-/// Calls `offboard` of a component, with a short deadline, which is kept.
+/// Calls `offboard` of a component, with a short deadline that the call must not exceed.
 async fn attack(component: Vec<u8>) -> Offboarding {
     let mut limits = Limits::default();
-    limits.deadline = SHORT;
+    shorten(&mut limits);
     let component = Component::from_bytes(component).unwrap();
     let sandbox = sandbox_of(&component, limits);
     let server = service();
-    let called = call_briefly(&sandbox, &server).await;
+    let connection = connection(server.root());
+    let called = briefly(call(&sandbox, &connection, &machine(), "Retired")).await;
     assert_nothing_left(&called, &server);
     called
 }

@@ -362,7 +362,7 @@ fn a_run_that_is_to_end_offboards_nothing_after_the_tag_that_is_under_way() {
 fn a_plugin_that_cannot_tag_is_found_out_before_anything_is_sent() {
     let world = world(|_| {});
     let plugin = world.path("plugin.wasm");
-    fs::write(&plugin, component_bytes("claims_not_sent")).unwrap();
+    fs::write(&plugin, component_bytes("results")).unwrap();
     let id = world.online_ids(1).remove(0);
     let plugin = plugin.to_str().unwrap();
     let outcome = world.run(&[&id, "--tag", "Retired", "--plugin", plugin]);

@@ -1,13 +1,17 @@
-//! What the hostile guests share: the contract's exports, and requests with
-//! full control over every part. A guest keeps to the contract's types and to
-//! nothing else; it reports what it saw as text, so that a test can look.
+//! What the hostile guests share: the table of cases, the contract's exports, and
+//! requests with full control over every part.
+//!
+//! A guest has one theme and a table of cases, each of them one attack. It keeps to the
+//! contract's types and to nothing else. It reports what it observed as text, which a
+//! test then checks. How an order selects a case is documented in [`case`].
 
-pub mod ask;
-pub mod contract;
+pub mod case;
+mod contract;
 mod memory;
+pub mod request;
 
 pub mod bindings {
-    //! What `wit-bindgen` makes of the contract.
+    //! The bindings that `wit-bindgen` generates from the contract.
     #![allow(missing_docs, clippy::all, clippy::pedantic)]
     wit_bindgen::generate!({
         path: "../../wit",
@@ -24,7 +28,6 @@ pub mod bindings {
     });
 }
 
-pub use ask::{Ask, Asked, answer_of, code};
 pub use bindings::{
     defender::offboard::{
         connection,
@@ -32,12 +35,14 @@ pub use bindings::{
     },
     exports::defender::offboard::offboarding::OffboardError,
 };
-pub use contract::{Plugin, action, action_json, actions_of};
+pub use case::{Attack, Case, Order, TagOrder};
+pub use contract::{action, action_json, actions_of};
+pub use request::{Request, Started, response_of, write};
 pub use waki::{
     ErrorCode, Method,
     bindings::wasi::{
         clocks::monotonic_clock,
-        http::types::{Fields, HeaderError, Scheme},
+        http::types::{Fields, HeaderError, OutgoingBody, OutgoingRequest, Scheme},
         io::poll::{self, Pollable},
     },
 };

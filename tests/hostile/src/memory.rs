@@ -1,6 +1,5 @@
-//! An allocator of a few lines: a real one is a tenth of a guest's code. It
-//! gives memory back only where that was the last that it gave away, which is
-//! enough for a call that ends with its instance.
+//! A minimal allocator: the default one would be a tenth of a guest's code. It frees only
+//! the most recent allocation, which is enough for a call that ends with its instance.
 
 use std::{
     alloc::{GlobalAlloc, Layout},
@@ -12,7 +11,7 @@ use std::{
 const PAGE: usize = 64 * 1024;
 
 struct Memory {
-    /// Where free memory begins; 0 before the first use.
+    /// The start of free memory; 0 before the first use.
     free: AtomicUsize,
 }
 
@@ -21,8 +20,8 @@ static MEMORY: Memory = Memory {
     free: AtomicUsize::new(0),
 };
 
-// SAFETY: what is given away lies in pages that nobody else has, each time
-// behind all that was given away before.
+// SAFETY: each allocation is behind all earlier ones, in pages that only this allocator
+// uses.
 unsafe impl GlobalAlloc for Memory {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let free = match self.free.load(Relaxed) {

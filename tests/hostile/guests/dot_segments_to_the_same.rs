@@ -1,9 +1,0 @@
-//! Reaches the ordered route through dot segments.
-
-use hostile::Ask;
-
-hostile::report!(|machine_id, comment| {
-    Ask::ordered(&machine_id, &comment)
-        .route(&machine_id, "./offboard")
-        .send()
-});

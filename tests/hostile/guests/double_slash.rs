@@ -1,9 +1,0 @@
-//! Writes one slash twice.
-
-use hostile::Ask;
-
-hostile::report!(|machine_id, comment| {
-    Ask::ordered(&machine_id, &comment)
-        .route(&machine_id, "/offboard")
-        .send()
-});

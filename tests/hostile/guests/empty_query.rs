@@ -1,9 +1,0 @@
-//! Gives the route a query without anything in it.
-
-use hostile::Ask;
-
-hostile::report!(|machine_id, comment| {
-    Ask::ordered(&machine_id, &comment)
-        .route(&machine_id, "offboard?")
-        .send()
-});

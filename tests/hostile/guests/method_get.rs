@@ -1,9 +1,0 @@
-//! Asks with GET.
-
-use hostile::{Ask, Method};
-
-hostile::report!(|machine_id, comment| {
-    Ask::ordered(&machine_id, &comment)
-        .method(Method::Get)
-        .send()
-});

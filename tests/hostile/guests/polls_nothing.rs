@@ -1,8 +1,0 @@
-//! Waits for the first of no moments.
-
-use hostile::poll;
-
-hostile::report!(|_, _| {
-    poll::poll(&[]);
-    "over".to_owned()
-});

@@ -1,9 +1,0 @@
-//! Starts a live response session.
-
-use hostile::Ask;
-
-hostile::report!(|machine_id, comment| {
-    Ask::ordered(&machine_id, &comment)
-        .route(&machine_id, "runliveresponse")
-        .send()
-});

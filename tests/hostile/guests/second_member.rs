@@ -1,9 +1,0 @@
-//! Adds a member to the body.
-
-use hostile::Ask;
-
-hostile::report!(|machine_id, comment| {
-    Ask::ordered(&machine_id, &comment)
-        .body(&[r#"{"Comment":""#, &comment, r#"","IsolationType":"Full"}"#].concat())
-        .send()
-});

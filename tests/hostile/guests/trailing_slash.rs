@@ -1,9 +1,0 @@
-//! Puts a slash at the route's end.
-
-use hostile::Ask;
-
-hostile::report!(|machine_id, comment| {
-    Ask::ordered(&machine_id, &comment)
-        .route(&machine_id, "offboard/")
-        .send()
-});

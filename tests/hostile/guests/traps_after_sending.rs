@@ -1,8 +1,0 @@
-//! Offboards as ordered, and breaks.
-
-use hostile::Ask;
-
-hostile::offboard!(|machine_id, comment| {
-    let _ = Ask::ordered(&machine_id, &comment).send();
-    std::arch::wasm32::unreachable()
-});

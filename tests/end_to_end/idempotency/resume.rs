@@ -204,7 +204,7 @@ fn each_unknown_order_is_queried_once() {
     assert_eq!(world.posts().len(), 1);
 
     // As if the other requests had been in flight when a process died.
-    let sent = "UPDATE orders SET state = 'unknown', known = '[]' WHERE state = 'planned'";
+    let sent = "UPDATE orders SET state = 'unknown', known_actions = '[]' WHERE state = 'planned'";
     change(&world, sent);
     let resumed = world.offboard(&[&["resume", "--yes", "--grace", "0s"][..], &fast].concat());
     assert_eq!(resumed.code, 4, "{resumed:?}");

@@ -4,7 +4,7 @@
 use offboard::{contract::OffboardError, egress::Delivery, sandbox::CallError};
 
 use super::support::{
-    Answer, NEW, Server, accepted, delivery, failure, ok, plain, unreadable, within,
+    Answer, NEW, SHORT, Server, accepted, delivery, failure, ok, plain, unreadable, within,
 };
 
 /// More than any bound on a head, and far less than a flood.
@@ -112,9 +112,9 @@ async fn interim_answers_without_end_are_no_answer() {
     for interim in ["HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 102 P\r\n\r\n"] {
         let server = Server::new(move |mut peer| {
             peer.request();
-            peer.flood(interim);
+            peer.stream(interim);
         });
-        let answer = within(&server, 4).await;
+        let answer = within(&server, SHORT).await;
         assert_eq!(delivery(&answer), Delivery::Unanswered);
         assert!(
             matches!(answer.result, Err(CallError::Deadline(_))),
@@ -242,9 +242,9 @@ async fn zeroes_without_end_are_no_chunk() {
     let server = Server::new(|mut peer| {
         peer.request();
         peer.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
-        peer.flood("0000000000000000");
+        peer.stream("0000000000000000");
     });
-    let answer = within(&server, 4).await;
+    let answer = within(&server, SHORT).await;
     assert_eq!(delivery(&answer), Delivery::Answered(200));
     assert!(ok(&answer).is_none(), "{answer:?}");
     assert_eq!(answer.record.exchange.unwrap().answer, None);

@@ -44,14 +44,17 @@ pub(crate) fn connection(root: &str) -> Connection {
 
 /// One call that has time enough.
 pub(crate) async fn plain(server: &Server) -> Answer {
-    within(server, 30).await
+    within(server, Duration::from_secs(30)).await
 }
 
-/// One call with this many seconds.
-pub(crate) async fn within(server: &Server, seconds: u64) -> Answer {
-    Call::new(Duration::from_secs(seconds))
-        .offboard(&connection(&server.root()))
-        .await
+/// The deadline of a call that never gets its answer. A busy machine may take seconds to
+/// send its request.
+pub(crate) const SHORT: Duration = Duration::from_secs(8);
+
+/// One call that ends at this deadline.
+pub(crate) async fn within(server: &Server, deadline: Duration) -> Answer {
+    let call = Call::new(deadline);
+    call.offboard(&connection(&server.root())).await
 }
 
 pub(crate) fn delivery(answer: &Answer) -> Delivery {

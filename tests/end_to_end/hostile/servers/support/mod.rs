@@ -6,8 +6,8 @@ mod server;
 mod tunnel;
 
 pub(super) use call::{
-    Answer, Call, NEW, TOKEN, accepted, connection, delivery, failure, ok, plain, unreadable,
-    within,
+    Answer, Call, NEW, SHORT, TOKEN, accepted, connection, delivery, failure, ok, plain,
+    unreadable, within,
 };
 pub(crate) use certificate::{Authority, Identity};
 pub(crate) use server::{Peer, Server};

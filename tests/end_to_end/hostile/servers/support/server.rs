@@ -170,6 +170,14 @@ impl Peer {
         while self.send(&many) {}
     }
 
+    /// Sends this without end, and leaves the processor time to read it.
+    pub(crate) fn stream(mut self, bytes: &str) {
+        let many = bytes.repeat(1 + 16 * 1024 / bytes.len());
+        while self.send(&many) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// Says nothing more, until the other side has gone.
     pub(crate) fn hold(mut self) {
         while self.read(&mut Vec::new()) {}

@@ -346,7 +346,7 @@ fn an_audit_that_cannot_grow_lets_nothing_out() {
         outcome.row()["error"]["message"],
         "the audit cannot be written"
     );
-    let said = outcome.stderr.matches("nothing more is let out").count();
+    let said = outcome.stderr.matches("nothing more is sent").count();
     assert_eq!(said, 1, "{outcome:?}");
 }
 

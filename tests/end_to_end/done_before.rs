@@ -65,7 +65,7 @@ fn another_ledger_takes_on_what_has_the_same_comment_and_nothing_else() {
     assert_eq!(same["state"], "accepted");
     assert_eq!(same["action"]["id"], first["action"]["id"]);
     let note = same["note"].as_str().unwrap();
-    assert!(note.contains("was under way already"), "{note}");
+    assert!(note.contains("was already in progress"), "{note}");
     assert_eq!(world.posts().len(), 1);
     // Who says so, and who says something else, is heard by the service.
     elsewhere(&world, &id, COMMENT, &["--again"]);

@@ -93,10 +93,10 @@ fn whoever_waits_is_told_why() {
             outcome
         };
         let before = run("1-4", &[]);
-        let told = format!("cannot be asked just now, waiting 1s: {why}");
+        let told = format!("Waiting 1s for the service: {why}");
         assert!(before.stderr.contains(&told), "{told}: {before:?}");
         let after = run("2-9", &["--wait"]);
-        let told = format!("cannot be asked just now, and is asked again: {why}");
+        let told = format!("could not be read, and is read again later: {why}");
         assert_eq!(after.stderr.matches(&told).count(), 1, "{told}: {after:?}");
     }
 }

@@ -41,7 +41,7 @@ const REFUSED: [Refused; 8] = [
         change: |config| config.secret_expired = true,
         spoil: UNSPOILT,
         code: "AADSTS7000222",
-        hint: "expired: make a new one",
+        hint: "expired. Create a new one",
     },
     Refused {
         change: UNCHANGED,
@@ -49,7 +49,7 @@ const REFUSED: [Refused; 8] = [
             command.env("OFFBOARD_TENANT", OTHER);
         },
         code: "AADSTS90002",
-        hint: "check --tenant and --cloud",
+        hint: "Check --tenant and --cloud",
     },
     Refused {
         change: UNCHANGED,
@@ -57,7 +57,7 @@ const REFUSED: [Refused; 8] = [
             command.env("OFFBOARD_CLIENT_ID", OTHER);
         },
         code: "AADSTS700016",
-        hint: "check --client-id and --tenant",
+        hint: "Check --client-id, --tenant and --cloud",
     },
     Refused {
         change: |config| config.conditional_access = true,
@@ -71,7 +71,7 @@ const REFUSED: [Refused; 8] = [
             command.env("OFFBOARD_RESOURCE", "https://other.example.test");
         },
         code: "AADSTS500011",
-        hint: "does not know the resource",
+        hint: "does not have this resource",
     },
     Refused {
         change: |config| config.clock_skew = 3600,
@@ -82,7 +82,7 @@ const REFUSED: [Refused; 8] = [
                 .env("OFFBOARD_AUTH", "certificate");
         },
         code: "AADSTS700024",
-        hint: "this machine's clock",
+        hint: "this computer's clock",
     },
 ];
 
@@ -177,7 +177,7 @@ fn a_wrong_audience_is_told_and_not_taken_for_a_missing_permission() {
     assert_eq!(error["kind"], "forbidden");
     assert_says(
         text(&error, "hint"),
-        &["a wrong audience is answered with 403, too", both[0]],
+        &["rejects a wrong audience with 403", both[0]],
     );
     assert_eq!(world.offboarded(), 0);
 }
@@ -196,7 +196,7 @@ fn a_missing_role_is_told_with_where_it_is_added() {
     );
     assert_says(
         text(&roles, "hint"),
-        &["WindowsDefenderATP", "administrator consent"],
+        &["WindowsDefenderATP", "administrator grant consent"],
     );
     assert_unchanged(&world, &checked);
 
@@ -209,7 +209,7 @@ fn a_missing_role_is_told_with_where_it_is_added() {
     assert_eq!(rows[0]["error"]["kind"], "forbidden");
     assert_says(
         text(&rows[0]["error"], "hint"),
-        &["Machine.Offboard", "admin consent"],
+        &["Machine.Offboard", "administrator granted consent"],
     );
     // The next would fail alike.
     assert_eq!(rows[1]["state"], "not-sent");
@@ -223,7 +223,10 @@ fn without_any_role_the_token_comes_all_the_same_and_the_check_tells() {
     let checked = outcome(&mut world.with_secret(&CHECK));
     assert_eq!(checked.code, 3, "{checked:?}");
     assert_eq!(steps(&checked, "failed"), ["roles"]);
-    assert_says(text(&step(&checked, "roles"), "reason"), &["none at all"]);
+    assert_says(
+        text(&step(&checked, "roles"), "reason"),
+        &["no permissions"],
+    );
     assert_eq!(steps(&checked, "warning"), ["reading", "answer"]);
 }
 
@@ -273,14 +276,14 @@ fn a_token_that_has_ended_is_told_as_such() {
     assert_eq!(checked.code, 3, "{checked:?}");
     assert_eq!(steps(&checked, "failed"), ["token", "answer"]);
     let token = step(&checked, "token");
-    assert_says(text(&token, "reason"), &["it ended 1m"]);
-    assert_says(text(&token, "hint"), &["fetch another one"]);
+    assert_says(text(&token, "reason"), &["it expired 1m"]);
+    assert_says(text(&token, "hint"), &["Get a new one"]);
     assert_says(text(&step(&checked, "answer"), "reason"), &["expired"]);
     let ordered = ordered_with(&world, &world.machine(), over());
     assert_eq!(ordered.code, 3, "{ordered:?}");
     let error = ordered.row()["error"].clone();
     assert_says(text(&error, "message"), &["expired"]);
-    assert_says(text(&error, "hint"), &["fetch another one"]);
+    assert_says(text(&error, "hint"), &["Get a new one"]);
     assert_eq!(world.offboarded(), 0);
 }
 
@@ -303,9 +306,9 @@ fn a_401_without_another_reason_names_the_licence() {
 #[test]
 fn a_clock_that_is_off_is_told_with_the_amount() {
     for (skew, status, amount, code) in [
-        (600, "failed", "it is off by 10m", 3),
-        (-1200, "failed", "it is off by 20m", 3),
-        (120, "warning", "it is off by 2m", 0),
+        (600, "failed", "10m", 3),
+        (-1200, "failed", "20m", 3),
+        (120, "warning", "2m", 0),
         (0, "passed", "", 0),
     ] {
         let world = World::with(|config| config.clock_skew = skew);
@@ -315,11 +318,11 @@ fn a_clock_that_is_off_is_told_with_the_amount() {
         assert_eq!(clock["status"], status, "{clock}");
         // Seconds may pass.
         let reason = text(&clock, "reason");
-        let earlier = format!("it is off by {}m 5", minutes(amount).saturating_sub(1));
+        let earlier = format!("{}m 5", minutes(amount).saturating_sub(1));
         let is_so = reason.starts_with(amount) || reason.starts_with(&earlier);
         assert!(is_so, "{reason}");
         if status != "passed" {
-            assert_says(text(&clock, "hint"), &["Set this machine's clock"]);
+            assert_says(text(&clock, "hint"), &["Correct this computer's clock"]);
         }
         assert_unchanged(&world, &checked);
     }

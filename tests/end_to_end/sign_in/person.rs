@@ -16,7 +16,7 @@ fn by_code(world: &World, args: &[&str]) -> Command {
 fn started(command: &mut Command) -> (Running, String) {
     let mut running = Running::start(command);
     let told = running.hears("To sign in, open ");
-    let (_, code) = told.split_once(" and type the code ").unwrap();
+    let (_, code) = told.split_once(" and enter the code ").unwrap();
     let code = code.trim().to_owned();
     (running, code)
 }
@@ -105,7 +105,7 @@ fn a_sign_in_that_was_taken_back_asks_the_person_again() {
     world.simulator.revoke_refresh_tokens();
     running.said.clear();
     let told = running.hears("To sign in, open ");
-    let (_, code) = told.split_once(" and type the code ").unwrap();
+    let (_, code) = told.split_once(" and enter the code ").unwrap();
     assert!(world.simulator.approve_device_code(code));
     let outcome = running.end();
     assert_eq!(outcome.row()["state"], "succeeded", "{outcome:?}");

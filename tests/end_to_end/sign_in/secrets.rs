@@ -15,7 +15,7 @@ fn judge(world: &World, command: &mut Command, secrets: &[&str], approves: bool)
     command.args(["-v", "--wait=60s", "--audit"]).arg(&audit);
     let mut running = Running::start(command);
     if approves {
-        let told = running.hears("type the code ");
+        let told = running.hears("enter the code ");
         assert!(world.simulator.approve_device_code(told.trim()));
     }
     let outcome: Outcome = running.end();

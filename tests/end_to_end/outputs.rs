@@ -246,7 +246,7 @@ fn an_audit_that_is_lost_during_a_run_stops_it() {
         );
         assert_eq!(outcome.row()["state"], "not-sent", "{loss}: {outcome:?}");
         assert_ne!(outcome.code, 0, "{loss}: {outcome:?}");
-        let said = outcome.stderr.matches("meanwhile").count();
+        let said = outcome.stderr.matches("in the meantime").count();
         assert_eq!(said, 1, "{loss}: {outcome:?}");
     }
 }

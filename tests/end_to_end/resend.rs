@@ -204,7 +204,10 @@ fn what_is_in_the_way_of_a_resend_stands_for_it_once_it_is_listed() {
     assert_eq!(server.posts(), 2, "{outcome:?}");
     assert_eq!(row["state"], "accepted", "{outcome:?}");
     assert_eq!(row["action"]["id"], "a1", "{outcome:?}");
-    assert!(row["note"].as_str().unwrap().contains("under way"), "{row}");
+    assert!(
+        row["note"].as_str().unwrap().contains("in progress"),
+        "{row}"
+    );
 }
 
 /// Resends of one question share the last list before they leave.

@@ -418,7 +418,7 @@ fn a_missing_role_ends_the_run_at_the_first_machine() {
         hint.contains("https://api.securitycenter.microsoft.com"),
         "{hint}"
     );
-    assert!(hint.contains("carries Machine.Read.All"), "{hint}");
+    assert!(hint.contains("the permissions Machine.Read.All"), "{hint}");
     assert_eq!(world.posts().len(), 1);
 }
 

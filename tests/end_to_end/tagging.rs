@@ -316,7 +316,7 @@ fn of_many_machines_the_tag_has_one_line() {
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let args = ["run", "--comment", "x", "--tag", "Retired", "--dry-run"];
     let outcome = world.offboard(&[&args[..], &ids].concat());
-    let line = "/api/machines/{id}/tags, once for each of the 26, with exactly this tag";
+    let line = "/api/machines/{id}/tags, once for each of the 26 machines, with exactly this tag";
     assert_eq!(outcome.stderr.matches("/tags").count(), 1, "{outcome:?}");
     assert!(outcome.stderr.contains(line), "{outcome:?}");
 }

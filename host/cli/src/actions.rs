@@ -16,7 +16,7 @@ use offboard::{
 
 /// The note of a successful action if its machine, or the times of its machine, could not be
 /// read.
-const ACTIVITY_UNKNOWN: &str = "It is unknown whether the machine has reported since then.";
+const ACTIVITY_UNKNOWN: &str = "It is not known whether the machine has reported since then.";
 
 /// An action that the user referred to, or the problem that prevented it.
 pub(super) struct ActionResult {

@@ -13,7 +13,7 @@ use offboard::{
     text::clean_error,
 };
 
-pub(super) use offboard::output::remarks::{ADOPTED, aftermath, doubts, warnings};
+pub(super) use offboard::output::remarks::{ADOPTED, aftermath, device_warnings, warnings};
 
 /// What to do about a tag that was not set.
 pub(super) fn for_tag(problem: &Problem, claims: Option<&TokenClaims>) -> String {
@@ -339,8 +339,8 @@ const USER: &str = " It is a user's token: the user also needs a role with \"Man
 
 /// What to do if this computer lacks something that signing in needs.
 const NO_CREDENTIAL: &str = "Correct that and try again, or use another sign-in method (see \
-    docs/connect.md). `offboard config show` shows the source of each setting, and `offboard check` \
-    what is missing.";
+    docs/connect.md). `offboard config show` shows the source of each setting, and \
+    `offboard check` what is missing.";
 
 /// What to do about an expired token.
 pub(super) const TOKEN_EXPIRED: &str = "A token is valid for about an hour. Get a new one, or use \
@@ -348,8 +348,8 @@ pub(super) const TOKEN_EXPIRED: &str = "A token is valid for about an hour. Get 
     computer's clock.";
 
 /// What to do about a token of another tenant.
-pub(super) const WRONG_TENANT: &str = "The token belongs to another tenant, whose machines must not \
-    be changed. Check --tenant, --profile and the environment variables. `offboard config show` \
+pub(super) const WRONG_TENANT: &str = "The token belongs to another tenant, whose machines must \
+    not be changed. Check --tenant, --profile and the environment variables. `offboard config show` \
     shows the source of each setting.";
 
 /// What to check if a host cannot be reached.

@@ -80,11 +80,7 @@ async fn cancel_each(
     for reference in &args.actions {
         let mut machine = None;
         let cancelled = match (&unrecorded, signals.stopped()) {
-            (_, true) => Err(Problem::new(
-                ProblemKind::Interrupted,
-                Retry::Safe,
-                "interrupted before it was sent",
-            )),
+            (_, true) => Err(not_sent()),
             (Some(problem), _) => Err(problem.clone()),
             (None, _) => cancel_one(args, client, signals, reference, &mut machine, terminal).await,
         };
@@ -111,14 +107,14 @@ async fn cancel_one(
     let action = tokio::select! {
         action = pending(client, reference, machine) => action?,
         () = signals.stopping() => {
-            return Err(Problem::new(ProblemKind::Interrupted, Retry::Safe, "interrupted before it was sent"));
+            return Err(not_sent());
         }
     };
     let (events, mut stream) = run::events();
     let observe = |event: Event| {
         if let Event::CancellationNotRecorded { error } = event {
             terminal.report_failure(&format!(
-                "the action was cancelled, but this could not be recorded: {error}"
+                "the cancellation was sent, but its outcome could not be recorded: {error}"
             ));
         }
     };
@@ -126,9 +122,18 @@ async fn cancel_one(
     tokio::select! {
         cancelled = stream.during(sent, observe) => Ok(cancelled?),
         () = signals.at_once() => {
-            Err(Problem::new(ProblemKind::OutcomeUnknown, Retry::AskFirst, "interrupted while it was sent"))
+            let message = "interrupted while it was sent";
+            Err(Problem::new(ProblemKind::OutcomeUnknown, Retry::AskFirst, message))
         }
     }
+}
+
+fn not_sent() -> Problem {
+    Problem::new(
+        ProblemKind::Interrupted,
+        Retry::Safe,
+        "interrupted before it was sent",
+    )
 }
 
 /// The action to cancel: the given one, or the pending offboarding of the given machine.

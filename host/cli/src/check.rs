@@ -48,8 +48,8 @@ pub(super) async fn check(args: CheckArgs, secrets: Secrets, terminal: &Terminal
         Some(Err(_)) => Exit::Usage,
     };
     if let Some(Err(error)) = checked {
-        let hint = "docs/connect.md describes each setting. `offboard config show` shows the source \
-            of each value if the configuration file can be read.";
+        let hint = "docs/connect.md describes each setting. `offboard config show` shows the \
+            source of each value if the configuration file can be read.";
         let step = CheckStep::failed("configuration", format!("{error:#}"), hint);
         steps.add(step);
     }
@@ -130,15 +130,18 @@ impl Report for Steps {
             }
             Finding::Unreachable => advice::NETWORK,
             Finding::ClockWrong => {
-                "Correct this computer's clock. Tokens and assertions are valid only for a short time."
+                "Correct this computer's clock. Tokens and assertions are valid only for a short \
+                 time."
             }
-            Finding::ClockLate => "Correct this computer's clock. A larger difference prevents signing in.",
+            Finding::ClockLate => {
+                "Correct this computer's clock. A larger difference prevents signing in."
+            }
             Finding::Plugin => {
                 "Examine it with `offboard inspect`. Without --plugin, the built-in plugin is used."
             }
             Finding::Records => {
-                "Requests that cannot be recorded are not sent. Free disk space, or use other files \
-                 with --ledger and --audit."
+                "Requests that cannot be recorded are not sent. Free disk space, or use other \
+                 files with --ledger and --audit."
             }
             Finding::NoMachines => {
                 "Check the tenant. A user's token lists only the machines of the user's device \

@@ -16,6 +16,7 @@ mod demo;
 mod environment;
 mod exit;
 mod find;
+mod guards;
 mod inspect;
 mod log;
 mod misplaced;

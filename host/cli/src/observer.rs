@@ -76,7 +76,7 @@ impl Observer for TerminalObserver {
     fn rate_limited(&self, wait: Wait) {
         let (reason, wait) = match wait {
             Wait::Quota(wait) => ("The quota is used up", wait),
-            Wait::Asked(wait) => ("The service requests a pause", wait),
+            Wait::Requested(wait) => ("The service requests a pause", wait),
         };
         // Rounded up to seconds, because it is an estimate.
         let wait = Duration::from_secs(wait.as_secs().saturating_add(1));

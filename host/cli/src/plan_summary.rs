@@ -313,7 +313,11 @@ impl PlanStatistics {
             not_seen,
             last_seen,
         } = group;
-        for warning in seen.as_ref().map(advice::doubts).unwrap_or_default() {
+        for warning in seen
+            .as_ref()
+            .map(advice::device_warnings)
+            .unwrap_or_default()
+        {
             // Each warning about a merge names another machine.
             let warning = if warning.starts_with("it was merged") {
                 "it was merged into another machine".to_owned()

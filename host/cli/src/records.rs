@@ -78,7 +78,7 @@ pub(super) async fn runs(args: RunsArgs, terminal: &Terminal) -> Result<Exit> {
             ]
         });
         if !runs.is_empty() {
-            rows.table(&["RUN", "BEGAN", "USER", "ORDERS", "STATES"], cells);
+            rows.table(&["RUN", "STARTED", "USER", "ORDERS", "STATES"], cells);
         } else {
             terminal.print("There are no runs yet.");
         }

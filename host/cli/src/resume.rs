@@ -10,11 +10,12 @@ use super::{
     args::ResumeArgs,
     connect::{connect, end, options},
     exit::Exit,
+    guards::{self, NO_TERMINAL},
     report_file,
     rows::{self, Rows},
     signal::Signals,
     terminal::Terminal,
-    workflow::{self, NO_TERMINAL, RunOptions},
+    workflow::{self, RunOptions},
 };
 use offboard::{
     Client,
@@ -60,8 +61,8 @@ async fn resume_runs(
     let unfinished = client.unfinished(args.run.as_deref()).await?;
     if unfinished.others > 0 {
         terminal.print(&format!(
-            "note: {} unfinished runs belong to another tenant, application or API. `offboard runs` \
-             lists them.",
+            "note: {} unfinished runs belong to another tenant, application or API. \
+             `offboard runs` lists them.",
             unfinished.others
         ));
     }
@@ -70,12 +71,12 @@ async fn resume_runs(
     }
     let options = ResumeOptions {
         resend_unknown: args.resend_unknown,
-        guards: workflow::guards(&args.send),
+        guards: guards::of(&args.send),
         will_be_shown: !args.send.yes,
     };
     let reopened = client.reopen(unfinished.runs, options).await?;
     if args.send.yes {
-        reopened.check_consent().map_err(workflow::explain)?;
+        reopened.check_consent().map_err(guards::explain)?;
     }
     if reopened.machines() > 0 && !args.send.yes && !Terminal::is_interactive() {
         return Err(advice::error_with_help(

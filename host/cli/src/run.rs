@@ -9,12 +9,13 @@ use super::{
     args::{ListSource, RunArgs},
     connect::{connect, end, options},
     exit::Exit,
+    guards::{self, NO_TERMINAL},
     report_file,
     rows::Rows,
     selection::selection,
     signal::Signals,
     terminal::Terminal,
-    workflow::{self, NO_TERMINAL, RunOptions},
+    workflow::{self, RunOptions},
 };
 use offboard::{
     Client,
@@ -51,7 +52,7 @@ pub(super) async fn run(args: RunArgs, secrets: Secrets, terminal: &Terminal) ->
         tag: args.tag.clone(),
         again: args.again,
         request_id: args.request_id.clone(),
-        guards: workflow::guards(&args.send),
+        guards: guards::of(&args.send),
         will_be_shown: !args.send.yes,
     };
     let rows = RefCell::new(Rows::new(*terminal, args.output.output));
@@ -67,7 +68,7 @@ pub(super) async fn run(args: RunArgs, secrets: Secrets, terminal: &Terminal) ->
 fn check_arguments(args: &RunArgs, count: u64) -> Result<()> {
     let send = &args.send;
     report_file::check(send)?;
-    workflow::check_guards(workflow::guards(send), send, count, args.dry_run)?;
+    guards::check(guards::of(send), send, count, args.dry_run)?;
     if !send.yes && !args.dry_run && !Terminal::is_interactive() {
         let help =
             "To continue without confirmation, add --yes. To see what would happen, add --dry-run.";

@@ -5,7 +5,7 @@ use std::{
     collections::{HashMap, HashSet},
 };
 
-use anyhow::{Error, Result};
+use anyhow::Result;
 use futures_util::StreamExt;
 use tokio::task::AbortHandle;
 use uuid::Uuid;
@@ -30,7 +30,7 @@ use offboard::{
     ledger::{LedgerError, OrderRecord, RunRow},
     order::{Order, State, Verdict},
     outputs::Files,
-    plan::{Confirmation, ConfirmedPlan, Draft, GuardError, Guards, Origin, Plan},
+    plan::{Confirmation, ConfirmedPlan, Draft, Origin, Plan},
     run::{self, Event, unrecorded},
     selection::Selection,
     text::clean_error,
@@ -389,44 +389,4 @@ pub(super) fn files(send: &SendArgs) -> Files {
         files.writes("the report", report);
     }
     files
-}
-
-/// Checks the number of machines before the client connects.
-///
-/// # Errors
-/// The user has to give the number of machines.
-pub(super) fn check_guards(
-    guards: Guards,
-    send: &SendArgs,
-    count: u64,
-    is_dry_run: bool,
-) -> Result<()> {
-    let checked = if send.yes && !is_dry_run {
-        guards.check_consent(count)
-    } else {
-        guards.check(count)
-    };
-    checked.map_err(explain)
-}
-
-/// The error of a run without `--yes` if the user cannot be asked.
-pub(super) const NO_TERMINAL: &str = "there is no terminal to ask for confirmation";
-
-/// The error of a guard, with the flag that changes it.
-pub(super) fn explain(error: GuardError) -> Error {
-    match error {
-        GuardError::TooMany { count, limit } => advice::error_with_help(
-            format!("{count} machines exceed the limit of {limit} (--max-devices)"),
-            format!("To offboard all of them, add --expect {count}."),
-        ),
-        error => error.into(),
-    }
-}
-
-/// The guards that the arguments set.
-pub(super) fn guards(send: &SendArgs) -> Guards {
-    Guards {
-        max_devices: send.max_devices,
-        expected: send.expect,
-    }
 }

@@ -64,8 +64,8 @@ pub(crate) enum NotAnEffect {
     #[error("{0:?} isn't a time above zero, such as 500ms or 2s")]
     Time(String),
     #[error(
-        "{0:?} isn't a status that refuses: write 400 to 599, and after it, if there shall be \
-         such a header, the seconds to wait, such as 503 or 429,retry-after=5s"
+        "{0:?} isn't an error status: write 400 to 599, optionally with a Retry-After header, such \
+         as 503 or 429,retry-after=5s"
     )]
     Status(String),
     #[error("{0:?} isn't how an action fails: it ends as Failed or as TimeOut")]

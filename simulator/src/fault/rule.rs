@@ -54,7 +54,7 @@ pub enum FaultSyntaxError {
     Id(String),
     /// It is not a number of a call, a range, or a share.
     #[error(
-        "{0:?} doesn't say which calls: write always, a call's number (3), several (1-4 or 5-), \
+        "{0:?} doesn't select calls: write always, a call's number (3), several (1-4 or 5-), \
          every=5, or a share with four decimal places at most (10%)"
     )]
     When(String),

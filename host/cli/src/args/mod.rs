@@ -167,8 +167,8 @@ pub(super) struct RunArgs {
     /// without a comment, and {column} is replaced by the row's value in that column
     #[arg(long, short, value_name = "TEXT", required_unless_present = "from")]
     pub(super) comment: Option<Comment>,
-    /// Append the ids of the run and the order to the comment, to match the service's record with the
-    /// ledger
+    /// Append the ids of the run and the order to the comment, to match the service's record with
+    /// the ledger
     #[arg(long)]
     pub(super) correlate: bool,
     /// Tag each machine before it is offboarded, if the token permits it. The portal does not label

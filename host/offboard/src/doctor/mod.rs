@@ -173,7 +173,8 @@ async fn walk(
     report.add(CheckStep::skipped(
         "quota",
         format!(
-            "{} for each application, tenant and API; the service does not report the remaining quota",
+            "{} for each application, tenant and API; the service does not report the remaining \
+             quota",
             config.effective_quota()
         ),
     ));

@@ -67,7 +67,7 @@ pub fn warnings(order: &Order) -> Vec<String> {
         return Vec::new();
     }
     let mut warnings = match order.preflight() {
-        Some(Preflight::Found(device)) => doubts(device),
+        Some(Preflight::Found(device)) => device_warnings(device),
         Some(Preflight::Unavailable) => vec!["the token has no permission to read it".to_owned()],
         None => Vec::new(),
     };
@@ -88,27 +88,27 @@ pub fn warnings(order: &Order) -> Vec<String> {
 /// Reasons against offboarding a machine, before anything is sent. These are warnings: the
 /// service decides.
 #[must_use]
-pub fn doubts(machine: &DeviceSnapshot) -> Vec<String> {
-    let mut doubts = Vec::new();
+pub fn device_warnings(machine: &DeviceSnapshot) -> Vec<String> {
+    let mut warnings = Vec::new();
     if let Some(status) = machine.onboarding.as_deref()
         && !status.eq_ignore_ascii_case("Onboarded")
     {
-        doubts.push(format!("it is not onboarded ({status})"));
+        warnings.push(format!("it is not onboarded ({status})"));
     }
     if let Some(health) = machine.health.as_deref()
         && health != "Active"
     {
-        doubts.push(format!(
-            "it is {health}: the action stays pending until it comes online"
+        warnings.push(format!(
+            "its health is {health}: the action stays pending until it comes online"
         ));
     }
     if let Some(platform) = machine.platform.as_deref() {
-        doubts.extend(platform::doubt(platform, machine.version.as_deref()));
+        warnings.extend(platform::doubt(platform, machine.version.as_deref()));
     }
     if let Some(other) = machine.merged_into.as_deref() {
-        doubts.push(format!("it was merged into {other}"));
+        warnings.push(format!("it was merged into {other}"));
     }
-    doubts
+    warnings
 }
 
 /// The problem, or else the service's status of the action; empty if there is neither.

@@ -1,19 +1,21 @@
 //! Shows the progress of a run: a progress bar on a terminal, or plain lines without one. Each
 //! order of a short run is shown.
 
+mod states;
+
 use std::{
     cell::{Cell, RefCell},
-    collections::HashMap,
     io::{IsTerminal, stderr},
     time::{Duration, Instant},
 };
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use self::states::States;
 use super::{advice, rows, terminal::Terminal};
 use offboard::{
     Client,
-    contract::{MachineId, Problem},
+    contract::Problem,
     order::{Order, State},
     rate_limit::{Quota, time_left},
     run::{Event, OrderSnapshot},
@@ -28,48 +30,6 @@ const MIN_TIME_LEFT: Duration = Duration::from_secs(3);
 const MIN_SAMPLE: u64 = 4;
 /// The interval of the lines without a terminal.
 const INTERVAL: Duration = Duration::from_secs(30);
-
-/// The state of each machine, and the number of machines in each state.
-#[derive(Default)]
-struct States {
-    /// By the first digits of the machine ids, to save memory: there may be 100,000 machines.
-    by_machine: HashMap<u128, State>,
-    counts: HashMap<&'static str, u64>,
-}
-
-impl States {
-    fn set(&mut self, machine: &MachineId, state: State) {
-        let digits = machine.as_str().get(..32).unwrap_or_default();
-        let key = u128::from_str_radix(digits, 16).unwrap_or_default();
-        if let Some(before) = self.by_machine.insert(key, state)
-            && let Some(count) = self.counts.get_mut(before.name())
-        {
-            *count -= 1;
-        }
-        *self.counts.entry(state.name()).or_default() += 1;
-    }
-
-    fn count(&self, states: &[State]) -> u64 {
-        let count = |state: &State| self.counts.get(state.name()).copied();
-        states.iter().filter_map(count).sum()
-    }
-
-    /// The number of orders, at least `announced`. Orders of an earlier process are known only
-    /// when they change.
-    fn total(&self, announced: u64) -> u64 {
-        announced.max(self.by_machine.len() as u64)
-    }
-
-    /// The number of orders with an answer; or with a final action, if actions are tracked.
-    fn settled(&self, is_tracking: bool) -> u64 {
-        let open = if is_tracking {
-            self.count(&[State::Accepted, State::Pending])
-        } else {
-            0
-        };
-        (self.by_machine.len() as u64).saturating_sub(open)
-    }
-}
 
 /// Shows the events of a run.
 pub(super) struct Progress<'a> {
@@ -310,15 +270,13 @@ impl<'a> Progress<'a> {
     fn summary(&self) -> String {
         let states = self.states.borrow();
         use State as S;
-        let groups: [(&str, &[State]); 7] = [
+        let groups: [(&str, &[State]); 8] = [
             ("done", &[S::Succeeded]),
             ("accepted", &[S::Accepted]),
             ("pending", &[S::Pending]),
             ("skipped", &[S::Skipped]),
-            (
-                "refused",
-                &[S::Rejected, S::Failed, S::TimedOut, S::Cancelled],
-            ),
+            ("rejected", &[S::Rejected]),
+            ("failed", &[S::Failed, S::TimedOut, S::Cancelled]),
             ("not sent", &[S::NotSent]),
             ("unknown", &[S::Unknown]),
         ];
@@ -375,24 +333,6 @@ fn time_to_go(quota: &Quota, elapsed: Duration, settled: u64, left: u64) -> Opti
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-
-    #[test]
-    fn the_total_includes_every_settled_order() {
-        let id = |number: u32| {
-            format!("{number:08x}{:032x}", 0)
-                .parse::<MachineId>()
-                .unwrap()
-        };
-        let mut states = States::default();
-        states.set(&id(1), State::Unknown);
-        for number in 1..=24 {
-            states.set(&id(number), State::Accepted);
-        }
-        assert_eq!((states.settled(false), states.total(23)), (24, 24));
-        assert_eq!((states.settled(true), states.total(30)), (0, 30));
-        states.set(&id(1), State::Succeeded);
-        assert_eq!(states.settled(true), 1);
-    }
 
     #[test]
     fn a_short_time_left_is_not_shown() {

@@ -13,7 +13,7 @@ use crate::config::{
 use crate::fault::{FaultPlan, FaultRule};
 use crate::quota::Quota;
 
-/// How a simulator behaves, as command-line flags.
+/// The behaviour of a simulator, as command-line flags.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
     /// The loopback address to listen on. Port 0 selects a free port
@@ -73,24 +73,24 @@ pub struct Args {
     /// calls of its route.
     ///
     /// WHEN is always, the number of a call (3), a range (1-4, 5-), every=5, or a
-    /// share that is drawn with --fault-seed (10%).
+    /// random share of the calls (10%), see --fault-seed.
     ///
     /// WHAT is one of
-    ///   delay=TIME                 carried out late, or not if the client leaves
-    ///   delay-after-commit=TIME    carried out at once, answered late
-    ///   drop-before-commit         not carried out, no answer
-    ///   drop-after-commit          carried out, no answer
+    ///   delay=TIME                 delayed; dropped if the client disconnects
+    ///   delay-after-commit=TIME    carried out, with a delayed response
+    ///   drop-before-commit         not carried out, no response
+    ///   drop-after-commit          carried out, no response
     ///   status=CODE                not carried out, this status (400 to 599)
     ///   status-after-commit=CODE   carried out, this status
     ///   garbage                    a body that is not JSON
-    ///   slow-body=TIME             a body byte by byte, with this pause
-    ///   reset-in-body              the connection is reset in mid-body
+    ///   slow-body=TIME             a body sent byte by byte, with this delay
+    ///   reset-in-body              the connection is reset within the body
     /// and, for the action that offboard creates,
-    ///   visible-after=TIME         lists and reads do not show it before
-    ///   ends=Failed, ends=TimeOut  it does not succeed
+    ///   visible-after=TIME         cannot be listed or read before
+    ///   ends=Failed, ends=TimeOut  ends with this status
     ///
     /// A status can have a header: status=429,retry-after=5s. Several rules can
-    /// apply to one call. If two of them answer it, the first one does.
+    /// apply to one call. If several of them answer it, the first one does.
     ///
     /// Examples:
     ///   --fault offboard:3:drop-after-commit
@@ -143,8 +143,9 @@ pub struct Args {
     #[arg(long, value_name = "URL", default_value = COMMERCIAL_RESOURCE)]
     pub accept_resource: Vec<String>,
 
-    /// The audience of the ready token [default: the first accepted resource].
-    /// The API answers 403 to one that it does not accept
+    /// The audience of the token that is printed at start [default: the first
+    /// accepted resource]. The API answers 403 to an audience that it does not
+    /// accept
     #[arg(long, value_name = "URL")]
     pub audience: Option<String>,
 

@@ -192,10 +192,10 @@ pub enum SuccessStatus {
 /// What the user of a delegated token may do, by a role in the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum UserRole {
-    /// Reading, and offboarding and tagging, which Microsoft's documentation
-    /// puts under "Manage security settings in Security Center"
+    /// May read, offboard and tag, as Microsoft documents it for "Manage
+    /// security settings in Security Center"
     SecuritySettings,
-    /// Reading only
+    /// May only read
     None,
 }
 

@@ -23,8 +23,6 @@
 //! # }
 //! ```
 
-#![warn(clippy::match_bool)]
-
 mod action;
 mod api;
 mod args;

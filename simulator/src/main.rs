@@ -6,23 +6,21 @@ use std::process::ExitCode;
 use clap::Parser;
 use offboard_simulator::{Args, serve};
 
-/// A simulator of Microsoft Defender for Endpoint, as far as offboarding needs
-/// it.
+/// Simulates the parts of Microsoft Defender for Endpoint that offboarding needs
 ///
-/// Entra ID's side is there too, so that clients can sign in.
+/// It also simulates the parts of Entra ID that clients need to sign in.
 ///
-/// The first and only line on standard output is a JSON object: `apiRoot` and
-/// `token`; `authority`, `tenantId`, `clientId` and `clientSecret` to sign in
-/// with; `identityEndpoint` and `identityHeader` of the managed identities; and
-/// with --tls `caFile`. It runs until Ctrl-C or SIGTERM, unless its caller had
-/// them ignored.
+/// The only line on standard output is a JSON object: `apiRoot` and `token`;
+/// `authority`, `tenantId`, `clientId` and `clientSecret` to sign in with;
+/// `identityEndpoint` and `identityHeader` of the managed identities; and with
+/// --tls `caFile`. The simulator runs until Ctrl-C or SIGTERM.
 #[derive(Debug, Parser)]
 #[command(name = "offboard-simulator", version)]
 struct Command {
     #[command(flatten)]
     args: Args,
 
-    /// Write no hints to standard error
+    /// Do not print hints on standard error
     #[arg(long, short)]
     quiet: bool,
 }

@@ -82,10 +82,10 @@ fn hint(root: &str, authority: Option<&Path>, machines: u32, seed: u64) {
     let trust = authority.map_or_else(String::new, |path| format!(" --cacert {}", path.display()));
     let _ = write!(
         io::stderr().lock(),
-        "Defender for Endpoint, simulated, on {root} ({machines} machines, seed {seed}). Stop with Ctrl-C.\n\
-         With the token of the line above:\n  \
+        "Simulator of Defender for Endpoint on {root} ({machines} machines, seed {seed}). Stop with Ctrl-C.\n\
+         With the token that was printed above:\n  \
          curl{trust} -H \"Authorization: Bearer $TOKEN\" '{root}/api/machines?$top=3'\n\
-         What it was sent and what it did:\n  \
+         Received requests, offboardings and machines:\n  \
          curl{trust} {root}/_simulator/requests\n  \
          curl{trust} {root}/_simulator/offboardings\n  \
          curl{trust} {root}/_simulator/machines\n"

@@ -240,7 +240,7 @@ fn a_fault_that_is_none_is_explained() {
     for (fault, why) in [
         ("offboard:3", "isn't ROUTE:WHEN:WHAT"),
         ("offboards:3:garbage", "isn't a route: it is one of any"),
-        ("offboard:0:garbage", "doesn't say which calls"),
+        ("offboard:0:garbage", "doesn't select calls"),
         (
             "offboard:3:rubbish",
             "isn't a fault: it is one of delay=TIME",

@@ -11,7 +11,7 @@ import select
 import signal
 import sys
 
-QUESTION = b"Type yes to go ahead: "
+QUESTION = b"Type yes to continue: "
 # How long it may show nothing, and how long it may run, in seconds.
 PATIENCE = 300
 LONGEST = 600

@@ -1,48 +1,63 @@
-//! Actions that a user asked for: which they are, and how they are shown.
+//! The results of `offboard status` and `offboard cancel`: the action of each reference, and how
+//! they are shown.
 
 use std::collections::HashSet;
 
-use super::{args::Format, hint, report, screen::Screen, target::Subject};
+use super::{advice, args::Format, rows, target::ActionReference, terminal::Terminal};
 use offboard::{
     Client,
     contract::{ActionType, MachineAction, MachineId, Problem, ProblemKind, Retry},
     identity::TokenClaims,
     ledger::SentOrder,
-    order::State,
+    order::{State, state_of},
     output::{OrderError, OrderRow},
     text::clean,
 };
 
-/// What is said of a success if its machine could not be read, or its times could not.
-const UNSEEN: &str = "Whether the machine has reported since then is not known.";
+/// The note of a successful action if its machine, or the times of its machine, could not be
+/// read.
+const ACTIVITY_UNKNOWN: &str = "It is not known whether the machine has reported since then.";
 
-/// One thing that was asked for, and what came of it.
-pub(super) struct Asked {
-    pub(super) subject: Subject,
-    pub(super) found: Result<(MachineAction, State), Problem>,
-    /// Why a success may no longer describe the machine.
-    pub(super) doubt: Option<Problem>,
-    /// An order of the machine in the ledger that what was found may not be about.
+/// An action that the user referred to, or the problem that prevented it.
+pub(super) struct ActionResult {
+    pub(super) reference: ActionReference,
+    pub(super) action: Result<(MachineAction, State), Problem>,
+    /// Why a successful action may no longer describe the machine.
+    pub(super) later_activity: Option<Problem>,
+    /// An order of the machine in the ledger that may have another action.
     pub(super) sent: Option<SentOrder>,
-    /// Whether it is not known if the machine of a success has reported since.
-    pub(super) is_unseen: bool,
+    /// Whether it is unknown if the machine of a successful action has reported since.
+    pub(super) is_activity_unknown: bool,
 }
 
-impl Asked {
-    /// Looks for an order in the ledger that the service may not list yet: an offboarding
-    /// that is not listed may have been carried out all the same.
-    pub(super) async fn look_into_ledger(&mut self, client: &Client, machine: Option<MachineId>) {
+impl ActionResult {
+    pub(super) fn new(reference: ActionReference, action: Result<MachineAction, Problem>) -> Self {
+        Self {
+            reference,
+            action: action.map(|action| {
+                let state = state_of(&action.status);
+                (action, state)
+            }),
+            later_activity: None,
+            sent: None,
+            is_activity_unknown: false,
+        }
+    }
+
+    /// Searches the ledger for an order that the service may not list yet: an offboarding that
+    /// is not listed may have been carried out nevertheless.
+    pub(super) async fn find_sent_order(&mut self, client: &Client, machine: Option<MachineId>) {
         let Some(machine) = machine else {
             return;
         };
-        let is_listed = self.found.is_ok() || self.kind() != Some("no-offboarding");
-        // A ledger that cannot be read leaves it open, as one without the order does.
+        let is_listed = self.action.is_ok() || self.kind() != Some("no-offboarding");
+        // A ledger that cannot be read is treated like a ledger without the order.
         let sent = client.unlisted_order(&machine, is_listed).await;
         self.sent = sent.ok().flatten();
     }
 
     fn kind(&self) -> Option<&str> {
-        self.found.as_ref().err().map(|problem| &*problem.kind)
+        self.action.as_ref().err().map(|problem| &*problem.kind)
     }
 
     /// Whether the outcome of an order of this machine is unknown.
@@ -50,132 +65,137 @@ impl Asked {
         self.sent.as_ref().is_some_and(SentOrder::is_unknown)
     }
 
-    /// What to do next about a problem.
+    /// What to do about a problem.
     fn advice(&self, problem: &Problem, claims: Option<&TokenClaims>) -> String {
         match &self.sent {
-            Some(sent) => hint::of_sent(sent),
-            None if problem.kind == "no-offboarding" && self.subject.named().is_none() => {
-                "This command withdraws offboardings alone.".to_owned()
+            Some(sent) => advice::for_sent_order(sent),
+            None if problem.kind == "no-offboarding"
+                && self.reference.machine_reference().is_none() =>
+            {
+                "This command cancels only offboardings.".to_owned()
             }
-            None => hint::hint(problem, claims),
+            None => advice::for_problem(problem, claims),
         }
     }
 }
 
-/// What is known where a user ended the command before anything was asked.
-pub(super) fn interrupted(subjects: &[Subject]) -> Vec<Asked> {
-    let reason = "interrupted before it was asked";
-    let asked = |subject: &Subject| Asked {
-        subject: subject.clone(),
-        found: Err(Problem::new(ProblemKind::Interrupted, Retry::Safe, reason)),
-        doubt: None,
-        sent: None,
-        is_unseen: false,
+/// The results if the user interrupted the command before anything was queried.
+pub(super) fn interrupted(references: &[ActionReference]) -> Vec<ActionResult> {
+    let reason = "interrupted before it was queried";
+    let result = |reference: &ActionReference| {
+        let problem = Problem::new(ProblemKind::Interrupted, Retry::Safe, reason);
+        ActionResult::new(reference.clone(), Err(problem))
     };
-    subjects.iter().map(asked).collect()
+    references.iter().map(result).collect()
 }
 
-/// Shows them all, and what to do next. The comment is the one that was sent,
-/// if one was; `state_of` says what a problem means for what was asked.
-pub(super) fn show(
-    asked: &[Asked],
-    comment: Option<&str>,
-    state_of: fn(&Problem) -> State,
-    format: Format,
-    claims: Option<&TokenClaims>,
-    screen: &Screen,
-) {
-    if format == Format::Table {
-        let cells = asked.iter().map(|asked| cells(asked, state_of));
-        screen.line(&report::table(&report::ORDER_HEAD, cells));
-    } else {
-        let rows: Vec<OrderRow> = asked
-            .iter()
-            .map(|asked| match &asked.found {
-                Ok((action, state)) => {
-                    let doubt = asked.doubt.as_ref();
-                    let doubt = doubt
-                        .map(|problem| OrderError::new(problem, asked.advice(problem, claims)));
-                    let named = asked.subject.to_string();
-                    let row = OrderRow::of_action(named, action, comment, *state, doubt);
-                    if asked.is_unseen {
-                        row.with_note(UNSEEN)
-                    } else {
-                        row
-                    }
-                }
-                Err(problem) => {
-                    let (machine_id, name) = asked.subject.machine();
-                    OrderRow::of_problem(
-                        asked.subject.to_string(),
-                        machine_id,
-                        name,
-                        comment,
-                        state_of(problem),
-                        OrderError::new(problem, asked.advice(problem, claims)),
-                    )
-                }
-            })
-            .collect();
-        report::data(screen, format, &rows);
+/// How results are shown.
+pub(super) struct ResultView<'a> {
+    /// The comment that was sent, if one was.
+    pub(super) comment: Option<&'a str>,
+    /// The state that is shown for a problem.
+    pub(super) state_of_problem: fn(&Problem) -> State,
+    pub(super) format: Format,
+    pub(super) claims: Option<&'a TokenClaims>,
+}
+
+impl ResultView<'_> {
+    /// Shows the results, and what to do next.
+    pub(super) fn show(&self, results: &[ActionResult], terminal: &Terminal) {
+        if self.format == Format::Table {
+            let cells = results.iter().map(|result| self.cells(result));
+            terminal.print_data(&rows::table(&rows::ORDER_COLUMNS, cells));
+        } else {
+            let rows: Vec<OrderRow> = results.iter().map(|result| self.row(result)).collect();
+            rows::data(terminal, self.format, &rows);
+        }
+        let mut shown = HashSet::new();
+        for result in results {
+            self.print_remarks(result, &mut shown, terminal);
+        }
     }
-    let mut told = HashSet::new();
-    for asked in asked {
-        let wrong = match &asked.doubt {
-            Some(problem) => Err(problem),
-            None => asked.found.as_ref(),
-        };
-        match wrong {
-            Err(problem) => {
-                let advice = asked.advice(problem, claims);
-                if told.insert(advice.clone()) {
-                    screen.advise(&format!("{}: {advice}", problem.kind));
+
+    fn row(&self, result: &ActionResult) -> OrderRow {
+        let named = result.reference.to_string();
+        let error =
+            |problem: &Problem| OrderError::new(problem, result.advice(problem, self.claims));
+        match &result.action {
+            Ok((action, state)) => {
+                let later = result.later_activity.as_ref().map(error);
+                let row = OrderRow::of_action(named, action, self.comment, *state, later);
+                if result.is_activity_unknown {
+                    row.with_note(ACTIVITY_UNKNOWN)
+                } else {
+                    row
                 }
+            }
+            Err(problem) => {
+                let (machine_id, name) = result.reference.id_and_name();
+                let state = (self.state_of_problem)(problem);
+                OrderRow::of_problem(named, machine_id, name, self.comment, state, error(problem))
+            }
+        }
+    }
+
+    /// Prints advice that is not in `shown` yet, or a note about a success.
+    fn print_remarks(
+        &self,
+        result: &ActionResult,
+        shown: &mut HashSet<String>,
+        terminal: &Terminal,
+    ) {
+        let action = match &result.later_activity {
+            Some(problem) => Err(problem),
+            None => result.action.as_ref(),
+        };
+        match action {
+            Err(problem) => {
+                let advice = result.advice(problem, self.claims);
+                if shown.insert(advice.clone()) {
+                    terminal.print_advice(&format!("{}: {advice}", problem.kind));
+                }
+                return;
             }
             Ok((action, State::Succeeded)) if action.action_type == ActionType::Offboard => {
                 let name = action.computer_dns_name.as_deref().unwrap_or(&action.id);
-                screen.say(&format!(
-                    "{} was offboarded. {}",
-                    clean(name),
-                    match asked.is_unseen {
-                        true => UNSEEN.to_owned(),
-                        false => hint::aftermath(None).to_string(),
-                    }
-                ));
+                let note = if result.is_activity_unknown {
+                    ACTIVITY_UNKNOWN
+                } else {
+                    advice::aftermath(None)
+                };
+                terminal.print(&format!("{} was offboarded. {note}", clean(name)));
             }
             Ok(_) => {}
         }
-        if wrong.is_ok()
-            && let Some(sent) = &asked.sent
-        {
-            screen.advise(&hint::of_sent(sent));
+        if let Some(sent) = &result.sent {
+            terminal.print_advice(&advice::for_sent_order(sent));
         }
     }
-}
 
-fn cells(asked: &Asked, state_of: fn(&Problem) -> State) -> Vec<String> {
-    let or_dash = |text: Option<&str>| text.unwrap_or("-").to_owned();
-    match &asked.found {
-        Ok((action, state)) => vec![
-            or_dash(action.machine_id.as_deref()),
-            or_dash(action.computer_dns_name.as_deref()),
-            state.to_string(),
-            action.id.clone(),
-            report::detail(Some(action), asked.doubt.as_ref()),
-        ],
-        Err(problem) => {
-            let (machine, name) = asked.subject.machine();
-            let action = match &asked.subject {
-                Subject::Action(id) => Some(id.as_str()),
-                Subject::Machine(_) => None,
-            };
-            vec![
-                or_dash(machine),
-                or_dash(name),
-                state_of(problem).to_string(),
-                or_dash(action),
-                report::words(problem),
-            ]
+    fn cells(&self, result: &ActionResult) -> Vec<String> {
+        let or_dash = |text: Option<&str>| text.unwrap_or("-").to_owned();
+        match &result.action {
+            Ok((action, state)) => vec![
+                or_dash(action.machine_id.as_deref()),
+                or_dash(action.computer_dns_name.as_deref()),
+                state.to_string(),
+                action.id.clone(),
+                rows::detail(Some(action), result.later_activity.as_ref()),
+            ],
+            Err(problem) => {
+                let (machine, name) = result.reference.id_and_name();
+                let action = match &result.reference {
+                    ActionReference::Action(id) => Some(id.as_str()),
+                    ActionReference::Machine(_) => None,
+                };
+                vec![
+                    or_dash(machine),
+                    or_dash(name),
+                    (self.state_of_problem)(problem).to_string(),
+                    or_dash(action),
+                    rows::words(problem),
+                ]
+            }
         }
     }
 }

@@ -1,141 +1,155 @@
-//! `offboard cancel`: withdraw actions that have not ended.
+//! `offboard cancel`: cancels actions that have not ended.
 
 use anyhow::{Result, bail};
 
 use super::{
-    actions::{Asked, interrupted, show},
+    actions::{ActionResult, ResultView, interrupted},
     args::CancelArgs,
     connect::{connect, end, options},
     exit::Exit,
-    screen::Screen,
     signal::Signals,
-    target::Subject,
+    target::ActionReference,
+    terminal::Terminal,
 };
 use offboard::{
     Client,
     client::Recording,
     config::Secrets,
     contract::{ActionId, MachineAction, MachineId, Problem, ProblemKind, Retry},
-    order::{state_of, state_of_problem},
+    order::state_of_problem,
     outputs::Files,
     run::{self, Event, unrecorded},
 };
 
-pub(super) async fn cancel(args: CancelArgs, secrets: Secrets, screen: &Screen) -> Result<Exit> {
+pub(super) async fn cancel(
+    args: CancelArgs,
+    secrets: Secrets,
+    terminal: &Terminal,
+) -> Result<Exit> {
     args.connect.check_no_ledger(args.no_ledger.no_ledger)?;
-    let signals = Signals::listen(screen);
-    let recording = match args.no_ledger.no_ledger {
-        false => Recording::Ledger,
-        true if args.actions.len() > 1 => bail!("--no-ledger is for one action alone"),
-        true => Recording::Nowhere,
+    let signals = Signals::listen(terminal);
+    let recording = if !args.no_ledger.no_ledger {
+        Recording::Ledger
+    } else if args.actions.len() > 1 {
+        bail!("--no-ledger is limited to one action")
+    } else {
+        Recording::Nowhere
     };
     let config = args.connect.config(secrets)?;
-    let options = options("cancel", recording, Files::default(), &signals, screen);
-    let Some(client) = connect(&config, options, screen).await? else {
-        let asked = interrupted(&args.actions);
-        let (comment, format) = (Some(args.comment.as_str()), args.output.output);
-        show(&asked, comment, state_of_problem, format, None, screen);
-        return Ok(Exit::Interrupted);
+    let options = options("cancel", recording, Files::default(), &signals, terminal);
+    let client = connect(&config, options, terminal).await?;
+    let results = match &client {
+        Some(client) => cancel_each(&args, client, &signals, terminal).await,
+        None => interrupted(&args.actions),
     };
-    client
-        .bind_tenant_of(args.actions.iter().filter_map(Subject::named))
-        .await;
-    let unrecorded = client.unrecorded().map(unrecorded);
-    let mut asked = Vec::new();
-    for subject in &args.actions {
-        let mut machine = None;
-        let cancelled = match (&unrecorded, signals.stopped()) {
-            (_, true) => Err(Problem::new(
-                ProblemKind::Interrupted,
-                Retry::Safe,
-                "interrupted before its turn",
-            )),
-            (Some(problem), _) => Err(problem.clone()),
-            (None, _) => {
-                let one = one(&args, &client, &signals, subject, &mut machine, screen);
-                one.await
-            }
-        };
-        let found = cancelled.map(|action| {
-            let state = state_of(&action.status);
-            (action, state)
-        });
-        let mut one = Asked {
-            subject: subject.clone(),
-            found,
-            doubt: None,
-            sent: None,
-            is_unseen: false,
-        };
-        one.look_into_ledger(&client, machine).await;
-        asked.push(one);
-    }
-    end(&client, screen).await;
-    let comment = args.comment.as_str();
-    show(
-        &asked,
-        Some(comment),
+    let view = ResultView {
+        comment: Some(args.comment.as_str()),
         state_of_problem,
-        args.output.output,
-        client.claims(),
-        screen,
-    );
-    if signals.stopped() {
+        format: args.output.output,
+        claims: client.as_ref().and_then(Client::claims),
+    };
+    view.show(&results, terminal);
+    if client.is_none() || signals.stopped() {
         return Ok(Exit::Interrupted);
     }
-    Ok(Exit::of(asked.iter().map(|asked| match &asked.found {
-        Ok(_) => Exit::Done,
-        Err(_) if asked.is_unknown() => Exit::Unknown,
-        Err(problem) => Exit::of_problem(problem),
-    })))
+    Ok(Exit::of(results.iter().map(
+        |result| match &result.action {
+            Ok(_) => Exit::Done,
+            Err(_) if result.is_unknown() => Exit::Unknown,
+            Err(problem) => Exit::of_problem(problem),
+        },
+    )))
 }
 
-async fn one(
+/// Cancels each action, and ends the session of the client.
+async fn cancel_each(
     args: &CancelArgs,
     client: &Client,
     signals: &Signals,
-    subject: &Subject,
-    meant: &mut Option<MachineId>,
-    screen: &Screen,
+    terminal: &Terminal,
+) -> Vec<ActionResult> {
+    client
+        .bind_tenant_of(
+            args.actions
+                .iter()
+                .filter_map(ActionReference::machine_reference),
+        )
+        .await;
+    let unrecorded = client.unrecorded().map(unrecorded);
+    let mut results = Vec::new();
+    for reference in &args.actions {
+        let mut machine = None;
+        let cancelled = match (&unrecorded, signals.stopped()) {
+            (_, true) => Err(not_sent()),
+            (Some(problem), _) => Err(problem.clone()),
+            (None, _) => cancel_one(args, client, signals, reference, &mut machine, terminal).await,
+        };
+        let mut result = ActionResult::new(reference.clone(), cancelled);
+        result.find_sent_order(client, machine).await;
+        results.push(result);
+    }
+    end(client, terminal).await;
+    results
+}
+
+/// Cancels an action. `machine` receives the machine if the user gave one.
+async fn cancel_one(
+    args: &CancelArgs,
+    client: &Client,
+    signals: &Signals,
+    reference: &ActionReference,
+    machine: &mut Option<MachineId>,
+    terminal: &Terminal,
 ) -> Result<MachineAction, Problem> {
     if let Some(problem) = client.missing_token() {
         return Err(problem.clone());
     }
     let action = tokio::select! {
-        action = pending(client, subject, meant) => action?,
+        action = pending(client, reference, machine) => action?,
         () = signals.stopping() => {
-            return Err(Problem::new(ProblemKind::Interrupted, Retry::Safe, "interrupted before it was sent"));
+            return Err(not_sent());
         }
     };
     let (events, mut stream) = run::events();
     let observe = |event: Event| {
         if let Event::CancellationNotRecorded { error } = event {
-            screen.fail(&format!("this was done, and is not on record: {error}"));
+            terminal.report_failure(&format!(
+                "the cancellation was sent, but its outcome could not be recorded: {error}"
+            ));
         }
     };
     let sent = client.runner().cancel(&action, &args.comment, &events);
     tokio::select! {
         cancelled = stream.during(sent, observe) => Ok(cancelled?),
         () = signals.at_once() => {
-            Err(Problem::new(ProblemKind::OutcomeUnknown, Retry::AskFirst, "interrupted on its way"))
+            let message = "interrupted while it was sent";
+            Err(Problem::new(ProblemKind::OutcomeUnknown, Retry::AskFirst, message))
         }
     }
 }
 
-/// The action that a user means: by its id, or the machine's offboarding that
-/// has not ended, and then which machine that is.
+fn not_sent() -> Problem {
+    Problem::new(
+        ProblemKind::Interrupted,
+        Retry::Safe,
+        "interrupted before it was sent",
+    )
+}
+
+/// The action to cancel: the given one, or the pending offboarding of the given machine.
+/// `machine` receives the machine if the user gave one.
 async fn pending(
     client: &Client,
-    subject: &Subject,
-    meant: &mut Option<MachineId>,
+    reference: &ActionReference,
+    machine: &mut Option<MachineId>,
 ) -> Result<ActionId, Problem> {
-    let machine = match subject {
-        Subject::Action(id) => {
+    let id = match reference {
+        ActionReference::Action(id) => {
             client.check_is_offboarding(id).await?;
             return Ok(id.clone());
         }
-        Subject::Machine(named) => client.machine_id(&named.target).await?,
+        ActionReference::Machine(reference) => client.machine_id(&reference.target).await?,
     };
-    *meant = Some(machine.clone());
-    client.pending_offboarding(&machine).await
+    *machine = Some(id.clone());
+    client.pending_offboarding(&id).await
 }

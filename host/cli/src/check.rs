@@ -1,17 +1,17 @@
-//! `offboard check`: prints whether this connection can offboard, and what to do if not.
+//! `offboard check`: shows whether the connection can offboard, and what to do if not.
 
 use std::sync::Arc;
 
 use anyhow::{Error, Result};
 
 use super::{
+    advice,
     args::{CheckArgs, Format, explain},
     exit::Exit,
-    hint,
-    observer::Terminal,
-    report,
-    screen::Screen,
+    observer::TerminalObserver,
+    rows,
     signal::Signals,
+    terminal::Terminal,
 };
 use offboard::{
     client::ConnectError,
@@ -21,16 +21,16 @@ use offboard::{
     text::clean,
 };
 
-pub(super) async fn check(args: CheckArgs, secrets: Secrets, screen: &Screen) -> Result<Exit> {
-    let signals = Signals::listen(screen);
+pub(super) async fn check(args: CheckArgs, secrets: Secrets, terminal: &Terminal) -> Result<Exit> {
+    let signals = Signals::listen(terminal);
     let mut steps = Steps {
-        screen: *screen,
+        terminal: *terminal,
         prints: args.output.output == Format::Table,
         steps: Vec::new(),
     };
     let checked = async {
         let config = args.connect.config(secrets)?;
-        let observer = Arc::new(Terminal::new(*screen));
+        let observer = Arc::new(TerminalObserver::new(*terminal));
         let stop = signals.stop.clone();
         let checked = doctor::check(&config, observer, stop, &mut steps).await;
         checked.map_err(|error| match error {
@@ -48,23 +48,23 @@ pub(super) async fn check(args: CheckArgs, secrets: Secrets, screen: &Screen) ->
         Some(Err(_)) => Exit::Usage,
     };
     if let Some(Err(error)) = checked {
-        let hint = "docs/connect.md has each setting and its form; `offboard config show` shows \
-            where each comes from, unless the file itself is at fault.";
+        let hint = "docs/connect.md describes each setting. `offboard config show` shows the \
+            source of each value if the configuration file can be read.";
         let step = CheckStep::failed("configuration", format!("{error:#}"), hint);
         steps.add(step);
     }
     let steps = steps.steps;
     if args.output.output != Format::Table {
-        report::data(screen, args.output.output, &steps);
+        rows::data(terminal, args.output.output, &steps);
     }
     Ok(exit)
 }
 
-/// What an offboarding would end with because of an obstacle.
+/// The exit code that an offboarding would have because of an obstacle.
 fn exit_of(obstacle: &Obstacle) -> Exit {
     match obstacle {
         Obstacle::Problem(class) => (*class).into(),
-        // As for every command with these settings.
+        // Every command with these settings has this exit code.
         _ => Exit::Usage,
     }
 }
@@ -79,9 +79,9 @@ fn mark(status: CheckStatus) -> &'static str {
     }
 }
 
-/// Prints each step in a table as soon as it has ended, and keeps them all.
+/// Collects the steps. For a table, prints each step when it has ended.
 struct Steps {
-    screen: Screen,
+    terminal: Terminal,
     prints: bool,
     steps: Vec<CheckStep>,
 }
@@ -90,9 +90,10 @@ impl Report for Steps {
     fn add(&mut self, step: CheckStep) {
         if self.prints {
             let line = format!("{} {:<14} {}", mark(step.status), step.step, step.reason);
-            self.screen.line(&clean(&line));
+            self.terminal.print_data(&clean(&line));
             if let Some(hint) = &step.hint {
-                self.screen.line(&clean(&format!("  {:<14} {hint}", "")));
+                self.terminal
+                    .print_data(&clean(&format!("  {:<14} {hint}", "")));
             }
         }
         self.steps.push(step);
@@ -100,50 +101,53 @@ impl Report for Steps {
 
     fn hint(&self, finding: &Finding<'_>) -> String {
         match finding {
-            Finding::Problem(problem, claims) => return hint::hint(problem, *claims),
+            Finding::Problem(problem, claims) => return advice::for_problem(problem, *claims),
             Finding::OtherResource(resource) => {
-                return format!("Use it with --resource {resource}, and check again.");
+                return format!("Add --resource {resource}, and check again.");
             }
             Finding::TokenNotJwt => {
-                "Is it a token at all? A client secret is given by --client-secret-file."
+                "Check that it is a token. For a client secret, use --client-secret-file."
             }
-            Finding::TokenExpired => hint::ENDED,
+            Finding::TokenExpired => advice::TOKEN_EXPIRED,
             Finding::WrongAudience => {
-                "Ask for a token for the resource that `offboard config show` names: another one is \
-                 answered with 403, as if a permission were missing."
+                "Request a token for the resource that `offboard config show` shows. The service \
+                 rejects any other with 403, as if a permission were missing."
             }
-            Finding::WrongTenant => hint::WRONG_TENANT,
+            Finding::WrongTenant => advice::WRONG_TENANT,
             Finding::NoPermissionToOffboard => {
-                "Add the permission Machine.Offboard under WindowsDefenderATP to the app \
-                 registration, and have an administrator consent to it. A token that is there \
-                 already does not change."
+                "Add the permission Machine.Offboard of WindowsDefenderATP to the app \
+                 registration, have an administrator grant consent, and request a new token."
             }
             Finding::NoPermissionToRead => {
-                "Add Machine.Read.All: without it machines go by their ids alone, nothing is \
-                 followed, and a lost answer stays unknown."
+                "Add the permission Machine.Read.All. Without it, machines can be selected only by \
+                 id, actions are not tracked, and the outcome of a request without an answer \
+                 stays unknown."
             }
             Finding::UserToken => {
-                "The service does not report beforehand whether this user's role may offboard, and \
+                "The service does not report in advance whether the user's role may offboard, and \
                  in which device groups. The role needs \"Manage security settings in Security \
                  Center\"."
             }
-            Finding::Unreachable => hint::NETWORK,
+            Finding::Unreachable => advice::NETWORK,
             Finding::ClockWrong => {
-                "Set this machine's clock: tokens and signed statements hold for minutes."
+                "Correct this computer's clock. Tokens and assertions are valid only for a short \
+                 time."
             }
-            Finding::ClockLate => "Set this machine's clock before it is off by more.",
+            Finding::ClockLate => {
+                "Correct this computer's clock. A larger difference prevents signing in."
+            }
             Finding::Plugin => {
-                "Look at it with `offboard inspect`; without --plugin, the built-in one runs."
+                "Examine it with `offboard inspect`. Without --plugin, the built-in plugin is used."
             }
             Finding::Records => {
-                "Nothing is sent that cannot be put on record: make room, or name other files with \
-                 --ledger and --audit."
+                "Requests that cannot be recorded are not sent. Free disk space, or use other \
+                 files with --ledger and --audit."
             }
             Finding::NoMachines => {
-                "Is it the right tenant? A user's token lists the machines of the user's device \
+                "Check the tenant. A user's token lists only the machines of the user's device \
                  groups."
             }
-            Finding::NothingQueried => "Nothing was asked.",
+            Finding::NothingQueried => "The API was not queried.",
             _ => "docs/connect.md explains each step.",
         }
         .to_owned()

@@ -1,15 +1,15 @@
-//! `offboard config show`: every setting that is in force, and where it was
-//! found. Secrets are masked, and nothing is asked of anybody.
+//! `offboard config show`: shows each effective setting and its source. Secrets are masked, and
+//! nothing is sent.
 
 use anyhow::Result;
 use serde_json::Value;
 
 use super::{
     args::{ConfigArgs, Format, explain},
+    csv_output::print_csv,
     exit::Exit,
-    report,
-    screen::Screen,
-    sheet::csv,
+    rows,
+    terminal::Terminal,
 };
 use offboard::{
     config::{Row, Secrets},
@@ -17,25 +17,25 @@ use offboard::{
     text::clean_json,
 };
 
-/// One setting, as people see it.
+/// A setting as a row of a table.
 struct Line<'a>(&'a Row);
 
-pub(super) fn show(args: ConfigArgs, secrets: Secrets, screen: &Screen) -> Result<Exit> {
+pub(super) fn show(args: ConfigArgs, secrets: Secrets, terminal: &Terminal) -> Result<Exit> {
     let config = args.connect.config(secrets)?;
     let rows = config.rows().map_err(explain)?;
     let lines: Vec<Line<'_>> = rows.iter().map(Line).collect();
     match args.output.output {
-        Format::Table => screen.line(&report::table(
+        Format::Table => terminal.print_data(&rows::table(
             &["SETTING", "VALUE", "SOURCE"],
             lines.iter().map(CsvRow::cells),
         )),
-        Format::Csv => csv(screen, &lines, true),
+        Format::Csv => print_csv(terminal, &lines, true),
         Format::Json => {
             let json = serde_json::to_string_pretty(&object(&rows)?)?;
             let lines: Vec<String> = json.lines().map(clean_json).collect();
-            screen.line(&lines.join("\n"));
+            terminal.print_data(&lines.join("\n"));
         }
-        Format::Jsonl => screen.line(&clean_json(&serde_json::to_string(&object(&rows)?)?)),
+        Format::Jsonl => terminal.print_data(&clean_json(&serde_json::to_string(&object(&rows)?)?)),
     }
     Ok(Exit::Done)
 }
@@ -53,7 +53,7 @@ fn object(rows: &[Row]) -> Result<EffectiveSettings> {
     Ok(serde_json::from_value(Value::Object(settings))?)
 }
 
-/// A setting as JSON has it.
+/// The JSON member of a setting, in camel case.
 fn camel(key: &str) -> String {
     let mut name = String::new();
     let mut begins_word = false;
@@ -69,20 +69,20 @@ fn camel(key: &str) -> String {
     name
 }
 
-/// A setting as the file and the flags write it.
-fn spelled(name: &str) -> String {
-    let mut spelled = String::new();
+/// The name of a setting in the configuration file, in kebab case.
+fn kebab(name: &str) -> String {
+    let mut kebab = String::new();
     for letter in name.chars() {
         if letter.is_ascii_uppercase() {
-            spelled.push('-');
+            kebab.push('-');
         }
-        spelled.push(letter.to_ascii_lowercase());
+        kebab.push(letter.to_ascii_lowercase());
     }
-    spelled
+    kebab
 }
 
-/// A text, or several.
-fn words(value: &Value) -> String {
+/// A value as text.
+fn value_text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Array(values) => values
@@ -103,10 +103,10 @@ impl CsvRow for Line<'_> {
             None => String::new(),
             Some(Value::Object(values)) => values
                 .iter()
-                .map(|(name, value)| format!("{}={}", spelled(name), words(value)))
+                .map(|(name, value)| format!("{}={}", kebab(name), value_text(value)))
                 .collect::<Vec<_>>()
                 .join(", "),
-            Some(value) => words(value),
+            Some(value) => value_text(value),
         };
         vec![row.key.to_owned(), value, row.source.to_string()]
     }

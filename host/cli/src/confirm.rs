@@ -1,49 +1,48 @@
-//! The question before something that is hard to undo. It takes a whole line,
-//! ended with Enter and typed after the question, and leaves the terminal as it is. Any
-//! other input means no.
+//! Asks the user to confirm. Only a whole line confirms, typed after the question and ended
+//! with Enter. Any other input declines. The settings of the terminal are not changed.
 
 use std::io::{Write, stderr, stdin};
 
 use super::signal::Signals;
 
-/// What was answered.
+/// The answer of the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answer {
     Confirmed,
     Declined,
-    /// Only `y`, or another form of yes that is not the wanted answer.
+    /// Only `y`, or another form of yes that is not the expected answer.
     Short,
 }
 
-/// Asks. Anything but this answer means no, and so does a signal.
-pub(super) async fn confirm(question: &str, wanted: &str, signals: &Signals) -> Answer {
-    if !forget_what_was_typed() {
+/// Asks the question. Any other answer than the expected one declines, and so does a signal.
+pub(super) async fn confirm(question: &str, expected: &str, signals: &Signals) -> Answer {
+    if !discard_typed_input() {
         return Answer::Declined;
     }
-    let asked = write!(
+    let written = write!(
         anstream::stderr().lock(),
-        "{question}\nType {wanted} to go ahead: "
+        "{question}\nType {expected} to continue: "
     );
-    if asked.and_then(|()| stderr().flush()).is_err() {
+    if written.and_then(|()| stderr().flush()).is_err() {
         return Answer::Declined;
     }
-    // A thread of its own: a line that never comes must not hold up a signal.
+    // In another thread, because waiting for a line must not block a signal.
     let answer = tokio::task::spawn_blocking(|| {
         let mut line = String::new();
         stdin().read_line(&mut line).map(|_| line)
     });
     tokio::select! {
         answer = answer => match answer {
-            Ok(Ok(line)) => answer_of(&line, wanted),
+            Ok(Ok(line)) => answer_of(&line, expected),
             _ => Answer::Declined,
         },
         () = signals.stopping() => Answer::Declined,
     }
 }
 
-/// What a line says. A line that was cut off by Ctrl-D, or by the end of a terminal, is
-/// not an answer: the user may have meant to type more.
-fn answer_of(line: &str, wanted: &str) -> Answer {
+/// Evaluates a line. A line that was cut off by Ctrl-D or by the end of the terminal declines:
+/// the user may have intended to type more.
+fn answer_of(line: &str, expected: &str) -> Answer {
     let line = line.strip_suffix('\n');
     let Some(line) = line else {
         return Answer::Declined;
@@ -52,7 +51,7 @@ fn answer_of(line: &str, wanted: &str) -> Answer {
     let is_short = ["y", "yes"]
         .iter()
         .any(|word| line.eq_ignore_ascii_case(word));
-    if line == wanted {
+    if line == expected {
         Answer::Confirmed
     } else if is_short {
         Answer::Short
@@ -61,16 +60,16 @@ fn answer_of(line: &str, wanted: &str) -> Answer {
     }
 }
 
-/// Keys that were pressed before the question appeared do not answer it. If the terminal
-/// cannot discard them, the answer is no.
+/// Discards keys that were pressed before the question appeared. Returns whether that was
+/// possible.
 #[cfg(unix)]
-fn forget_what_was_typed() -> bool {
+fn discard_typed_input() -> bool {
     use rustix::termios::{QueueSelector, tcflush};
     tcflush(stdin(), QueueSelector::IFlush).is_ok()
 }
 
 #[cfg(not(unix))]
-fn forget_what_was_typed() -> bool {
+fn discard_typed_input() -> bool {
     true
 }
 
@@ -80,11 +79,11 @@ mod tests {
 
     #[test]
     fn an_answer_is_a_whole_line() {
-        let is_said = |line, wanted| answer_of(line, wanted) == Answer::Confirmed;
-        for said in ["yes\n", "yes\r\n", " yes \t\n"] {
-            assert!(is_said(said, "yes"), "{said:?}");
+        let confirms = |line, expected| answer_of(line, expected) == Answer::Confirmed;
+        for line in ["yes\n", "yes\r\n", " yes \t\n"] {
+            assert!(confirms(line, "yes"), "{line:?}");
         }
-        for other in [
+        for line in [
             "",
             "\n",
             "yes",
@@ -99,9 +98,9 @@ mod tests {
             "yes.\n",
             "\u{feff}yes\n",
         ] {
-            assert!(!is_said(other, "yes"), "{other:?}");
+            assert!(!confirms(line, "yes"), "{line:?}");
         }
-        assert!(is_said("30\n", "30") && !is_said("30", "30") && !is_said("030\n", "30"));
+        assert!(confirms("30\n", "30") && !confirms("30", "30") && !confirms("030\n", "30"));
     }
     #[test]
     fn a_short_yes_is_not_a_no() {

@@ -1,4 +1,4 @@
-//! A client for a command: its notes, and its errors with their flags.
+//! Connects a client for a command, and adds flags to its errors.
 
 use std::sync::Arc;
 
@@ -6,9 +6,9 @@ use anyhow::{Error, Result};
 
 use super::{
     args::explain,
-    observer::Terminal,
-    screen::Screen,
+    observer::TerminalObserver,
     signal::{self, Signals},
+    terminal::Terminal,
 };
 use offboard::{
     Client, Config,
@@ -22,12 +22,12 @@ pub(super) fn options(
     recording: Recording,
     files: Files,
     signals: &Signals,
-    screen: &Screen,
+    terminal: &Terminal,
 ) -> ConnectOptions {
     let mut options = ConnectOptions::new(command);
     options.recording = recording;
     options.files = files;
-    options.observer = Arc::new(Terminal::new(*screen));
+    options.observer = Arc::new(TerminalObserver::new(*terminal));
     options.stop = signals.stop.clone();
     options
 }
@@ -36,11 +36,11 @@ pub(super) fn options(
 pub(super) async fn connect(
     config: &Config,
     options: ConnectOptions,
-    screen: &Screen,
+    terminal: &Terminal,
 ) -> Result<Option<Client>> {
     config.service().map_err(explain)?;
     for note in config.overridden() {
-        screen.say(&format!("note: {note}"));
+        terminal.print(&format!("note: {note}"));
     }
     match Client::connect(config, options).await {
         Ok(client) => {
@@ -53,9 +53,9 @@ pub(super) async fn connect(
     }
 }
 
-/// Ends the session, and the use of the ledger.
-pub(super) async fn end(client: &Client, screen: &Screen) {
+/// Ends the session, and closes the ledger.
+pub(super) async fn end(client: &Client, terminal: &Terminal) {
     if let Err(error) = client.end().await {
-        screen.detail(&format!("note: {error}"));
+        terminal.print_detail(&format!("note: {error}"));
     }
 }

@@ -1,18 +1,17 @@
-//! What is taken out of the process's environment before anything else runs.
-//! Before there is a second thread: none may read it meanwhile.
+//! Removes variables from the process's environment. This must happen before a second thread
+//! starts, because another thread could read the environment at the same time (a race).
 
 use std::{env, ffi::OsString};
 
-/// What the names of this command's own variables begin with.
-const OWN: &str = "OFFBOARD_";
+/// The prefix of this command's own variables.
+const PREFIX: &str = "OFFBOARD_";
 
-/// Forgets this command's variables that are set to nothing: that is how scripts
-/// unset one.
-pub(super) fn forget_blanks() {
+/// Removes this command's variables that are blank: scripts unset a variable this way.
+pub(super) fn remove_blank_variables() {
     let blank = |(name, value): (OsString, OsString)| {
         let name = name.into_string().ok()?;
         let is_blank = value.to_str().is_some_and(|value| value.trim().is_empty());
-        (name.starts_with(OWN) && is_blank).then_some(name)
+        (name.starts_with(PREFIX) && is_blank).then_some(name)
     };
     let blanks: Vec<String> = env::vars_os().filter_map(blank).collect();
     for name in blanks {
@@ -20,11 +19,11 @@ pub(super) fn forget_blanks() {
     }
 }
 
-/// A variable, which is gone afterwards.
+/// Removes a variable and returns its value.
 pub(super) fn take(name: &str) -> Option<OsString> {
     let value = env::var_os(name)?;
-    // SAFETY: nothing else reads or writes the environment meanwhile: the
-    // command has started no thread yet.
+    // SAFETY: the command has not started another thread yet, so that nothing else reads or
+    // writes the environment at the same time.
     #[allow(unsafe_code)]
     unsafe {
         env::remove_var(name);

@@ -8,7 +8,7 @@ use offboard::{
     problem::{OutcomeClass, class_of_problem},
 };
 
-/// Why the command ends.
+/// How the command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Exit {
     Done,
@@ -21,7 +21,7 @@ pub(super) enum Exit {
 }
 
 impl Exit {
-    /// The one that counts where several apply.
+    /// The exit code of several results.
     pub(super) fn of(exits: impl IntoIterator<Item = Self>) -> Self {
         let rank = |exit: &Self| match exit {
             Self::Usage | Self::Interrupted => 5,
@@ -34,12 +34,12 @@ impl Exit {
         exits.into_iter().max_by_key(rank).unwrap_or(Self::Done)
     }
 
-    /// What an order means for the exit code.
+    /// The exit code of an order.
     pub(super) fn of_order(order: &Order) -> Self {
         order.outcome_class().into()
     }
 
-    /// What a problem means where there is no order.
+    /// The exit code of a problem without an order.
     pub(super) fn of_problem(problem: &Problem) -> Self {
         class_of_problem(problem).into()
     }
@@ -52,7 +52,7 @@ impl From<OutcomeClass> for Exit {
             OutcomeClass::Refused => Self::Refused,
             OutcomeClass::Credential => Self::Credential,
             OutcomeClass::NotSent => Self::NotSent,
-            // A class that a newer library adds: its meaning is not known here.
+            // A class that a newer version of the library adds.
             _ => Self::Unknown,
         }
     }
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn where_several_apply_the_gravest_counts() {
+    fn the_most_severe_result_determines_the_code() {
         use Exit::{Credential, Done, NotSent, Refused, Unknown};
         assert_eq!(
             Exit::of([Done, NotSent, Refused, Credential, Unknown]),

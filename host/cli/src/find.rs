@@ -1,14 +1,15 @@
-//! `offboard find`: machines by name.
+//! `offboard find`: finds machines by name.
 
 use anyhow::Result;
 
 use super::{
+    advice,
     args::{FindArgs, Format},
     connect::{connect, end, options},
     exit::Exit,
-    hint, report,
-    screen::Screen,
+    rows,
     signal::Signals,
+    terminal::Terminal,
 };
 use offboard::{
     Client,
@@ -20,44 +21,44 @@ use offboard::{
     text::clean,
 };
 
-pub(super) async fn find(args: FindArgs, secrets: Secrets, screen: &Screen) -> Result<Exit> {
-    let signals = Signals::listen(screen);
+pub(super) async fn find(args: FindArgs, secrets: Secrets, terminal: &Terminal) -> Result<Exit> {
+    let signals = Signals::listen(terminal);
     let config = args.connect.config(secrets)?;
     let files = Files::default();
-    let options = options("find", Recording::Calls, files, &signals, screen);
-    let Some(client) = connect(&config, options, screen).await? else {
+    let options = options("find", Recording::Calls, files, &signals, terminal);
+    let Some(client) = connect(&config, options, terminal).await? else {
         return Ok(Exit::Interrupted);
     };
     let found = found(&client, &args, &signals).await;
-    end(&client, screen).await;
+    end(&client, terminal).await;
     let Some(found) = found else {
-        show(&args, screen, &[]);
+        show(&args, terminal, &[]);
         return Ok(Exit::Interrupted);
     };
     match found {
         Ok(machines) => {
-            show(&args, screen, &machines);
+            show(&args, terminal, &machines);
             if machines.is_empty() {
-                screen.error(&format!("no machine has the name {}", clean(&args.name)));
-                screen.help(
+                terminal.error(&format!("no machine has the name {}", clean(&args.name)));
+                terminal.help(
                     "Check the name and the tenant. Machines leave the inventory after 180 days, \
-                     and a token of another tenant does not see them.",
+                     and a token of another tenant cannot see them.",
                 );
                 return Ok(Exit::Refused);
             }
             Ok(Exit::Done)
         }
         Err(problem) => {
-            show(&args, screen, &[]);
-            let hint = hint::hint(&problem, client.claims());
-            screen.error(&report::words(&problem));
-            screen.help(&hint);
+            show(&args, terminal, &[]);
+            let hint = advice::for_problem(&problem, client.claims());
+            terminal.error(&rows::words(&problem));
+            terminal.help(&hint);
             Ok(Exit::of_problem(&problem))
         }
     }
 }
 
-/// The machines; none where the user ends it before.
+/// The machines; `None` if the user interrupts the search.
 async fn found(
     client: &Client,
     args: &FindArgs,
@@ -72,14 +73,14 @@ async fn found(
     }
 }
 
-fn show(args: &FindArgs, screen: &Screen, machines: &[Machine]) {
+fn show(args: &FindArgs, terminal: &Terminal, machines: &[Machine]) {
     if args.output.output == Format::Table {
         if !machines.is_empty() {
             let machines: Vec<&Machine> = machines.iter().collect();
-            screen.line(&report::machines(&machines));
+            terminal.print_data(&rows::machines(&machines));
         }
     } else {
         let rows: Vec<MachineRow> = machines.iter().map(MachineRow::from).collect();
-        report::data(screen, args.output.output, &rows);
+        rows::data(terminal, args.output.output, &rows);
     }
 }

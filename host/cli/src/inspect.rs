@@ -1,4 +1,4 @@
-//! `offboard inspect`: what a plugin is, and what it may reach.
+//! `offboard inspect`: shows what a plugin is and what it can access.
 
 use std::{fs, path::Path};
 
@@ -6,11 +6,11 @@ use anyhow::{Context, Result};
 
 use super::{
     args::{Format, InspectArgs},
+    csv_output::print_csv,
     exit::Exit,
-    observer::Terminal,
-    report,
-    screen::Screen,
-    sheet::csv,
+    observer::TerminalObserver,
+    rows,
+    terminal::Terminal,
 };
 use offboard::{
     client::component,
@@ -27,46 +27,46 @@ use offboard::{
 /// The name of the contract's file.
 const CONTRACT: &str = "offboard.wit";
 
-fn limit_words(limit: Limit, limits: &Limits) -> String {
-    let words = |value| format_limit(limit.unit(), value);
-    let (value, ceiling) = (words(limits.get(limit)), words(limit.ceiling()));
+fn limit_text(limit: Limit, limits: &Limits) -> String {
+    let text = |value| format_limit(limit.unit(), value);
+    let (value, ceiling) = (text(limits.get(limit)), text(limit.ceiling()));
     format!("{} {value}, at most {ceiling}", limit.name())
 }
 
-fn grant_words(function: Function) -> String {
+fn grant_text(function: Function) -> String {
     let route = Route::of(function);
     let (function, method, path) = (function.name(), route.method(), route.template());
-    let mut words = format!("{function}: {method} {path}, once");
+    let mut text = format!("{function}: {method} {path}, once");
     if let Some(ordered) = route.takes() {
-        words.push_str(&format!(", with exactly the {ordered} that was ordered"));
+        text.push_str(&format!(", with exactly the {ordered} of the order"));
     }
     if route.takes_query() {
-        words.push_str(", with OData's options");
+        text.push_str(", with OData query options");
     }
     let answer = format_limit(Unit::Bytes, route.answer_limit() as u64);
-    format!("{words}; an answer of at most {answer}")
+    format!("{text}; response of at most {answer}")
 }
 
-pub(super) fn inspect(args: &InspectArgs, screen: &Screen) -> Result<Exit> {
+pub(super) fn inspect(args: &InspectArgs, terminal: &Terminal) -> Result<Exit> {
     let plugin = args.plugin.settings()?;
     check_files(args, &plugin)?;
-    let component = component(&plugin, &Terminal::new(*screen))?;
+    let component = component(&plugin, &TerminalObserver::new(*terminal))?;
     let limits = plugin.limits;
     let info = ComponentInfo::of(&component, &limits);
     if let Some(file) = &args.extract {
         fs::write(file, component.bytes())
             .with_context(|| format!("{} cannot be written", mask::path(file)))?;
-        screen.say(&format!("wrote the component to {}", mask::path(file)));
+        terminal.print(&format!("Wrote the component to {}", mask::path(file)));
     }
     if let Some(folder) = &args.wit {
         write_contract(folder)?;
-        screen.say(&format!("wrote the contract to {}", mask::path(folder)));
+        terminal.print(&format!("Wrote the contract to {}", mask::path(folder)));
     }
     match args.output.output {
-        Format::Table => screen.line(&table(&info, &limits)),
-        Format::Json => screen.line(&pretty(&info)?),
-        Format::Csv => csv(screen, &rows(&info, &limits), true),
-        Format::Jsonl => screen.line(&clean_json(&serde_json::to_string(&info)?)),
+        Format::Table => terminal.print_data(&table(&info, &limits)),
+        Format::Json => terminal.print_data(&pretty(&info)?),
+        Format::Csv => print_csv(terminal, &rows(&info, &limits), true),
+        Format::Jsonl => terminal.print_data(&clean_json(&serde_json::to_string(&info)?)),
     }
     Ok(if info.conforms {
         Exit::Done
@@ -103,7 +103,7 @@ fn write_contract(folder: &Path) -> Result<()> {
         .with_context(|| format!("{} cannot be written", mask::path(&file)))
 }
 
-/// One property, as people read it.
+/// A property and its value, as text.
 struct Property(&'static str, String);
 
 impl CsvRow for Property {
@@ -116,7 +116,7 @@ impl CsvRow for Property {
 
 fn table(info: &ComponentInfo, limits: &Limits) -> String {
     let rows = rows(info, limits);
-    report::table(&["", "COMPONENT"], rows.iter().map(CsvRow::cells))
+    rows::table(&["", "COMPONENT"], rows.iter().map(CsvRow::cells))
 }
 
 fn rows(info: &ComponentInfo, limits: &Limits) -> Vec<Property> {
@@ -138,7 +138,7 @@ fn rows(info: &ComponentInfo, limits: &Limits) -> Vec<Property> {
     many("violation", &info.violations);
     many("imports", &info.imports);
     many("exports", &info.exports);
-    many("grant", &Function::ALL.map(grant_words));
-    many("limit", &Limit::ALL.map(|limit| limit_words(limit, limits)));
+    many("grant", &Function::ALL.map(grant_text));
+    many("limit", &Limit::ALL.map(|limit| limit_text(limit, limits)));
     rows
 }

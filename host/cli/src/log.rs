@@ -1,4 +1,4 @@
-//! What the library traces, as lines for `-v` (its outcomes) and `-vv` (each step).
+//! Prints the library's traces: outcomes with `-v`, and each step with `-vv`.
 
 use std::{
     cell::RefCell,
@@ -18,36 +18,36 @@ use tracing::{
     subscriber::set_global_default,
 };
 
-use super::screen::Screen;
+use super::terminal::Terminal;
 
 thread_local! {
     /// The spans that this thread is in, the innermost one last.
     static ENTERED: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Prints what the library traces.
+/// Prints the traces of the library.
 struct Log {
-    screen: Screen,
+    terminal: Terminal,
     level: Level,
     next: AtomicU64,
-    /// The words of each span, and how often it is held.
+    /// The text of each span, and its number of references.
     spans: Mutex<HashMap<u64, (String, usize)>>,
 }
 
 /// Prints the traces of the library from now on, if the user wants details.
-pub(super) fn start(verbose: u8, screen: &Screen) {
+pub(super) fn start(verbose: u8, terminal: &Terminal) {
     let level = match verbose {
         0 => return,
         1 => Level::INFO,
         _ => Level::DEBUG,
     };
     let log = Log {
-        screen: *screen,
+        terminal: *terminal,
         level,
         next: AtomicU64::new(1),
         spans: Mutex::default(),
     };
-    // There is no other one: this is the only call.
+    // This is the only call, so it cannot fail.
     let _ = set_global_default(log);
 }
 
@@ -58,7 +58,7 @@ impl Log {
 }
 
 impl Subscriber for Log {
-    /// Other crates trace requests with their headers.
+    /// Only the library is traced: other crates trace requests with their headers.
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         let target = metadata.target();
         let is_own = target == "offboard" || target.starts_with("offboard::");
@@ -71,32 +71,32 @@ impl Subscriber for Log {
 
     fn new_span(&self, attributes: &Attributes<'_>) -> Id {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let mut words = Words(attributes.metadata().name().to_owned());
-        attributes.record(&mut words);
-        self.spans().insert(id, (words.0, 1));
+        let mut text = FieldText(attributes.metadata().name().to_owned());
+        attributes.record(&mut text);
+        self.spans().insert(id, (text.0, 1));
         Id::from_u64(id)
     }
 
     fn record(&self, id: &Id, values: &Record<'_>) {
-        if let Some((words, _)) = self.spans().get_mut(&id.into_u64()) {
-            let mut more = Words(std::mem::take(words));
+        if let Some((text, _)) = self.spans().get_mut(&id.into_u64()) {
+            let mut more = FieldText(std::mem::take(text));
             values.record(&mut more);
-            *words = more.0;
+            *text = more.0;
         }
     }
 
     fn record_follows_from(&self, _: &Id, _: &Id) {}
 
     fn event(&self, event: &Event<'_>) {
-        let mut words = Words(String::new());
+        let mut text = FieldText(String::new());
         ENTERED.with_borrow(|entered| {
             let spans = self.spans();
             for (span, _) in entered.iter().filter_map(|id| spans.get(id)) {
-                let _ = write!(words.0, "{span}: ");
+                let _ = write!(text.0, "{span}: ");
             }
         });
-        event.record(&mut words);
-        self.screen.detail(&words.0);
+        event.record(&mut text);
+        self.terminal.print_detail(&text.0);
     }
 
     fn enter(&self, id: &Id) {
@@ -113,19 +113,19 @@ impl Subscriber for Log {
     }
 
     fn clone_span(&self, id: &Id) -> Id {
-        if let Some((_, held)) = self.spans().get_mut(&id.into_u64()) {
-            *held += 1;
+        if let Some((_, references)) = self.spans().get_mut(&id.into_u64()) {
+            *references += 1;
         }
         id.clone()
     }
 
     fn try_close(&self, id: Id) -> bool {
         let mut spans = self.spans();
-        let Some((_, held)) = spans.get_mut(&id.into_u64()) else {
+        let Some((_, references)) = spans.get_mut(&id.into_u64()) else {
             return true;
         };
-        *held -= 1;
-        let is_last = *held == 0;
+        *references -= 1;
+        let is_last = *references == 0;
         if is_last {
             spans.remove(&id.into_u64());
         }
@@ -134,9 +134,9 @@ impl Subscriber for Log {
 }
 
 /// The message of an event, and its fields.
-struct Words(String);
+struct FieldText(String);
 
-impl Visit for Words {
+impl Visit for FieldText {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         let _ = match field.name() {
             "message" => write!(self.0, "{value:?}"),

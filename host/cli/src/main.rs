@@ -1,40 +1,41 @@
-//! The `offboard` command: arguments, prompts, tables and exit codes. The one
-//! room that talks to people, and the one that knows the simulator.
+//! The `offboard` command: arguments, prompts, tables and exit codes. The only crate that
+//! interacts with users, and the only one that uses the simulator.
 
 mod aadsts;
 mod actions;
-mod announce;
+mod advice;
 mod args;
 mod cancel;
 mod check;
 mod config;
 mod confirm;
 mod connect;
+mod csv_output;
 #[cfg(feature = "simulator")]
 mod demo;
-mod drive;
 mod environment;
 mod exit;
 mod find;
-mod hint;
+mod guards;
 mod inspect;
 mod log;
 mod misplaced;
 mod observer;
-mod outcome;
+mod plan_summary;
+mod progress;
 mod records;
-mod report;
 mod report_file;
 mod resume;
+mod rows;
 mod run;
-mod screen;
+mod run_summary;
 mod secret;
 mod selection;
-mod sheet;
 mod signal;
 mod status;
 mod target;
-mod tell;
+mod terminal;
+mod workflow;
 
 use std::{process::ExitCode, time::Duration};
 
@@ -46,20 +47,20 @@ use clap::{
 use args::{Cli, Command, ConfigCommand};
 use exit::Exit;
 use misplaced::check_arguments;
-use screen::Screen;
+use terminal::Terminal;
 
 #[cfg(feature = "simulator")]
 use offboard::outputs::Files;
 use offboard::{config::Secrets, mask};
 
-/// How long the end may take.
-const LAST_MOMENT: Duration = Duration::from_millis(500);
+/// The longest time that tasks may take to finish at the end.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Runs the command; what it returns is the exit code.
+/// Runs the command. Returns the exit code.
 #[must_use]
 pub fn main() -> ExitCode {
     let secrets = secret::take();
-    environment::forget_blanks();
+    environment::remove_blank_variables();
     let mut command = plain_usage(Cli::command());
     let parsed = command
         .try_get_matches_from_mut(std::env::args_os())
@@ -69,12 +70,12 @@ pub fn main() -> ExitCode {
         });
     let (cli, misplaced) = match parsed {
         Ok(parsed) => parsed,
-        Err(answer) => return usage(&answer),
+        Err(answer) => return print_usage(&answer),
     };
-    let screen = Screen::new(cli.quiet, cli.verbose);
-    log::start(cli.verbose, &screen);
+    let terminal = Terminal::new(cli.quiet, cli.verbose);
+    log::start(cli.verbose, &terminal);
     if let Some(misplaced) = misplaced {
-        screen.error(&misplaced.to_string());
+        terminal.error(&misplaced.to_string());
         return Exit::Usage.into();
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -83,23 +84,22 @@ pub fn main() -> ExitCode {
         .build();
     let exit = match runtime {
         Ok(runtime) => {
-            let exit = runtime.block_on(dispatch(cli.command, secrets, &screen));
-            // A moment for what was dropped to be put on record; a task that
-            // still waits for a name must not hold up the end.
-            runtime.shutdown_timeout(LAST_MOMENT);
+            let exit = runtime.block_on(dispatch(cli.command, secrets, &terminal));
+            // Dropped tasks may still write to the ledger. A task that waits for DNS must not
+            // delay the end.
+            runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
             exit
         }
         Err(error) => Err(error.into()),
     };
     let exit = exit.unwrap_or_else(|error| {
-        hint::show_error(&error, &screen);
+        advice::show_error(&error, &terminal);
         Exit::Usage
     });
-    match exit {
-        Exit::Done if Screen::failed() => Exit::Refused,
-        exit => exit,
+    if exit == Exit::Done && Terminal::has_failed() {
+        return Exit::Refused.into();
     }
-    .into()
+    exit.into()
 }
 
 /// The command with one usage line for each of its commands. Without it, the usage line of
@@ -115,25 +115,20 @@ fn plain_usage(mut command: clap::Command) -> clap::Command {
     fix(command)
 }
 
-/// Help and versions are data; an error may quote what a terminal would obey.
-fn usage(answer: &clap::Error) -> ExitCode {
-    let screen = Screen::new(false, 0);
-    let exit = if answer.use_stderr() {
-        Exit::Usage
+/// Prints help, the version, or a usage error. An error may quote control characters.
+fn print_usage(answer: &clap::Error) -> ExitCode {
+    let terminal = Terminal::new(false, 0);
+    if answer.use_stderr() {
+        terminal.print(usage_error(answer).trim_end());
+        Exit::Usage.into()
     } else {
-        Exit::Done
-    };
-    match exit {
-        Exit::Done => {
-            let _ = answer.print();
-        }
-        _ => screen.say(shown(answer).trim_end()),
+        let _ = answer.print();
+        Exit::Done.into()
     }
-    exit.into()
 }
 
-/// An error of the arguments. Secrets that it quotes are hidden.
-fn shown(answer: &clap::Error) -> String {
+/// A usage error, without the secrets that it quotes.
+fn usage_error(answer: &clap::Error) -> String {
     let mut text = answer.render().to_string();
     for (_, quoted) in answer.context() {
         let quoted = match quoted {
@@ -151,7 +146,7 @@ fn shown(answer: &clap::Error) -> String {
     mask::words(&text)
 }
 
-/// Whether `offboard run` has no machine.
+/// Whether the error is that `offboard run` has no machine.
 fn lacks_machines(answer: &clap::Error) -> bool {
     let missing = answer.get(ContextKind::InvalidArg);
     answer.kind() == ErrorKind::MissingRequiredArgument
@@ -159,35 +154,38 @@ fn lacks_machines(answer: &clap::Error) -> bool {
             if missing.iter().any(|argument| argument == "<MACHINE>..."))
 }
 
-/// An error is something that the user can mend before anything is sent.
-async fn dispatch(command: Command, secrets: Secrets, screen: &Screen) -> anyhow::Result<Exit> {
+/// Runs a command.
+///
+/// # Errors
+/// Nothing was sent, and the user can correct the cause.
+async fn dispatch(command: Command, secrets: Secrets, terminal: &Terminal) -> anyhow::Result<Exit> {
     match command {
-        Command::Run(args) => run::run(args, secrets, screen).await,
-        Command::Resume(args) => resume::resume(args, secrets, screen).await,
-        Command::Runs(args) => records::runs(args, screen).await,
-        Command::Show(args) => records::show(args, screen).await,
-        Command::Export(args) => records::export(args, screen).await,
-        Command::Status(args) => status::status(args, secrets, screen).await,
-        Command::Cancel(args) => cancel::cancel(args, secrets, screen).await,
-        Command::Find(args) => find::find(args, secrets, screen).await,
-        Command::Check(args) => check::check(args, secrets, screen).await,
-        Command::Config(ConfigCommand::Show(args)) => config::show(args, secrets, screen),
-        Command::Inspect(args) => inspect::inspect(&args, screen),
+        Command::Run(args) => run::run(args, secrets, terminal).await,
+        Command::Resume(args) => resume::resume(args, secrets, terminal).await,
+        Command::Runs(args) => records::runs(args, terminal).await,
+        Command::Show(args) => records::show(args, terminal).await,
+        Command::Export(args) => records::export(args, terminal).await,
+        Command::Status(args) => status::status(args, secrets, terminal).await,
+        Command::Cancel(args) => cancel::cancel(args, secrets, terminal).await,
+        Command::Find(args) => find::find(args, secrets, terminal).await,
+        Command::Check(args) => check::check(args, secrets, terminal).await,
+        Command::Config(ConfigCommand::Show(args)) => config::show(args, secrets, terminal),
+        Command::Inspect(args) => inspect::inspect(&args, terminal),
         #[cfg(feature = "simulator")]
-        Command::Simulate(args) => simulate(args, screen).await,
+        Command::Simulate(args) => simulate(args, terminal).await,
         #[cfg(feature = "simulator")]
-        Command::Demo => demo::demo(screen).await,
+        Command::Demo => demo::demo(terminal).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "offboard", &mut script);
-            screen.data(&String::from_utf8_lossy(&script));
+            terminal.write_data(&String::from_utf8_lossy(&script));
             Ok(Exit::Done)
         }
     }
 }
 
 #[cfg(feature = "simulator")]
-async fn simulate(args: offboard_simulator::Args, screen: &Screen) -> anyhow::Result<Exit> {
+async fn simulate(args: offboard_simulator::Args, terminal: &Terminal) -> anyhow::Result<Exit> {
     let mut files = Files::default();
     for (role, path) in [
         ("the token", &args.write_token),
@@ -203,6 +201,6 @@ async fn simulate(args: offboard_simulator::Args, screen: &Screen) -> anyhow::Re
     }
     files.streams();
     files.check()?;
-    offboard_simulator::serve(args, screen.quiet()).await?;
+    offboard_simulator::serve(args, terminal.quiet()).await?;
     Ok(Exit::Done)
 }

@@ -1,4 +1,4 @@
-//! Secrets in arguments that would be shown, recorded or sent.
+//! Rejects secrets in arguments that would be shown, recorded or sent.
 
 use clap::{ArgMatches, Command, parser::ValueSource};
 
@@ -17,7 +17,7 @@ pub(crate) fn check_arguments(
     mut matches: &ArgMatches,
 ) -> Result<(), MisplacedSecret> {
     while let Some((name, inner)) = matches.subcommand() {
-        // The simulator's secrets give access to nothing.
+        // The simulator's secrets do not give access to anything.
         let Some(subcommand) = command.find_subcommand(name).filter(|_| name != SIMULATE) else {
             break;
         };

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::{args::flag, screen::Screen};
+use super::{args::flag, terminal::Terminal};
 use offboard::{
     client::Observer,
     config::{CredentialError, CredentialFileError},
@@ -23,17 +23,17 @@ use offboard::{
 const MAX_WARNINGS: u64 = 5;
 
 /// Prints what a client reports.
-pub(super) struct Terminal {
-    screen: Screen,
+pub(super) struct TerminalObserver {
+    terminal: Terminal,
     warnings: AtomicU64,
-    /// Whether it was printed that the audit cannot be written.
+    /// Whether the failure of the audit was already printed.
     failed: AtomicBool,
 }
 
-impl Terminal {
-    pub(super) fn new(screen: Screen) -> Self {
+impl TerminalObserver {
+    pub(super) fn new(terminal: Terminal) -> Self {
         Self {
-            screen,
+            terminal,
             warnings: AtomicU64::new(0),
             failed: AtomicBool::new(false),
         }
@@ -41,61 +41,63 @@ impl Terminal {
 
     fn warn(&self, entry: &AuditedRequest<'_>) {
         match self.warnings.fetch_add(1, Ordering::Relaxed) {
-            ..MAX_WARNINGS => self.screen.warn(&words(entry)),
-            MAX_WARNINGS => self.screen.warn("and more was refused"),
+            ..MAX_WARNINGS => self.terminal.warn(&request_line(entry)),
+            MAX_WARNINGS => self
+                .terminal
+                .warn("more requests were refused; the audit contains them"),
             _ => {}
         }
     }
 }
 
-impl Observer for Terminal {
+impl Observer for TerminalObserver {
     fn sign_in(&self, url: &str, code: &str) {
-        let words = format!("To sign in, open {url} and type the code {code}");
-        self.screen.insisting().say(&words);
+        let text = format!("To sign in, open {url} and enter the code {code}");
+        self.terminal.unmuted().print(&text);
     }
 
     fn compiling(&self, plugin: &Path) {
-        self.screen
-            .say(&format!("compiling {}", mask::path(plugin)));
+        self.terminal
+            .print(&format!("Compiling {}", mask::path(plugin)));
     }
 
     fn ledger_locked(&self, waited: Waited) {
         let holder = waited.holder;
         let holder = holder.map_or_else(|| "another process".to_owned(), |by| by.to_string());
-        let whole =
+        let seconds =
             |time: Duration| humantime::format_duration(Duration::from_secs(time.as_secs()));
-        self.screen.say(&format!(
+        self.terminal.print(&format!(
             "The ledger has been locked for {} by {holder}; waiting up to {} for it.",
-            whole(waited.time),
-            whole(waited.longest)
+            seconds(waited.time),
+            seconds(waited.longest)
         ));
     }
 
     fn rate_limited(&self, wait: Wait) {
-        let (why, wait) = match wait {
-            Wait::Quota(wait) => ("the quota is used up", wait),
-            Wait::Asked(wait) => ("the service wants a pause", wait),
+        let (reason, wait) = match wait {
+            Wait::Quota(wait) => ("The quota is used up", wait),
+            Wait::Requested(wait) => ("The service requests a pause", wait),
         };
-        // To the second: it is an estimate.
+        // Rounded up to seconds, because it is an estimate.
         let wait = Duration::from_secs(wait.as_secs().saturating_add(1));
         let wait = humantime::format_duration(wait);
-        self.screen
-            .progress(&format!("{why}: the next call leaves in {wait}"));
+        self.terminal
+            .show_progress(&format!("{reason}. The next call is sent in {wait}."));
     }
 
     fn request(&self, entry: &AuditedRequest<'_>) {
         match (entry.refusal, entry.phase) {
-            // The plugin tried what the grant does not allow.
+            // The plugin attempted a request that the grant does not allow.
             (Some(_), _) => self.warn(entry),
-            (None, Phase::End) => self.screen.detail(&words(entry)),
+            (None, Phase::End) => self.terminal.print_detail(&request_line(entry)),
             (None, Phase::Decision) => {}
         }
     }
 
     fn audit_failed(&self, error: &io::Error) {
         if !self.failed.swap(true, Ordering::Relaxed) {
-            self.screen.fail(&format!(
-                "the audit cannot be written, so nothing more is let out: {error}"
+            self.terminal.report_failure(&format!(
+                "the audit cannot be written, and nothing more is sent: {error}"
             ));
         }
     }
@@ -104,7 +106,7 @@ impl Observer for Terminal {
         match error {
             CredentialError::NotGiven => Some(
                 "give --token-file FILE, or --tenant, --client-id and --client-secret-file FILE; \
-                 `offboard config show` has all that is in force"
+                 `offboard config show` shows the effective settings"
                     .to_owned(),
             ),
             CredentialError::Missing { setting, .. } => {
@@ -131,40 +133,40 @@ impl Observer for Terminal {
 
     fn identity_remedy(&self, is_named: bool) -> Option<String> {
         let remedy = if is_named {
-            "--identity system uses the resource's own"
+            "--identity system selects the system-assigned identity"
         } else {
-            "--identity names another identity"
+            "--identity selects another identity"
         };
         Some(remedy.to_owned())
     }
 }
 
-/// One line, whatever a server or the plugin put into it.
-fn words(entry: &AuditedRequest<'_>) -> String {
-    clean(&request_words(entry))
+/// A request on one line, without control characters from a server or the plugin.
+fn request_line(entry: &AuditedRequest<'_>) -> String {
+    clean(&request_text(entry))
 }
 
-fn request_words(entry: &AuditedRequest<'_>) -> String {
+fn request_text(entry: &AuditedRequest<'_>) -> String {
     let call = entry.call;
     let method = entry.method;
-    let place = format!("{}://{}", entry.scheme, entry.authority);
+    let origin = format!("{}://{}", entry.scheme, entry.authority);
     if let Some(refusal) = entry.refusal {
         if method.is_empty() {
             return format!("{call}: refused: {refusal}");
         }
-        return format!("{call}: refused {method} {place}: {refusal}");
+        return format!("{call}: refused {method} {origin}: {refusal}");
     }
     let route = entry.route.map_or("", |route| route.template());
-    let mut words = format!("{call}: {method} {place}{route}");
+    let mut text = format!("{call}: {method} {origin}{route}");
     if let Some(proxy) = entry.proxy {
-        words.push_str(&format!(" through {proxy}"));
+        text.push_str(&format!(" through {proxy}"));
     }
     if let Some(exchange) = entry.exchange {
         match (exchange.status, &exchange.failure) {
-            (Some(status), _) => words.push_str(&format!(", {status}")),
-            (None, Some(failure)) => words.push_str(&format!(", {failure}")),
-            (None, None) => words.push_str(", no answer"),
+            (Some(status), _) => text.push_str(&format!(", {status}")),
+            (None, Some(failure)) => text.push_str(&format!(", {failure}")),
+            (None, None) => text.push_str(", no answer"),
         }
     }
-    format!("{words}, {} ms", entry.duration.as_millis())
+    format!("{text}, {} ms", entry.duration.as_millis())
 }

@@ -1,17 +1,17 @@
-//! `offboard runs`, `show` and `export`: what is on record. Nothing is asked of
-//! the service, and nothing is written.
+//! `offboard runs`, `show` and `export`: read the ledger. Nothing is sent to the service, and
+//! nothing is written.
 
 use std::{cell::RefCell, path::PathBuf};
 
 use anyhow::Result;
 
 use super::{
+    advice,
     args::{ExportArgs, ExportFormat, LedgerArgs, RunsArgs, ShowArgs, explain},
     exit::Exit,
-    hint,
-    outcome::Outcome,
-    report::Rows,
-    screen::Screen,
+    rows::Rows,
+    run_summary::RunSummary,
+    terminal::Terminal,
 };
 use offboard::{
     contract::Problem,
@@ -25,16 +25,18 @@ use offboard::{
     text::clean,
 };
 
-const PAGE: u32 = 500;
+/// The number of orders that are read from the ledger at once.
+const PAGE_SIZE: u32 = 500;
 
 /// The path of the ledger; `None` without a home folder.
 fn ledger_of(args: &LedgerArgs) -> Result<Option<PathBuf>> {
     args.layers()?.ledger_path().map_err(explain)
 }
 
-async fn ledger(args: &LedgerArgs, screen: &Screen) -> Result<Ledger> {
-    let path = ledger_of(args)?
-        .ok_or_else(|| hint::advised("there is no home folder", "Name a ledger with --ledger."))?;
+async fn ledger(args: &LedgerArgs, terminal: &Terminal) -> Result<Ledger> {
+    let path = ledger_of(args)?.ok_or_else(|| {
+        advice::error_with_help("there is no home folder", "Give the ledger with --ledger.")
+    })?;
     // Standard output must not overwrite the ledger that is read.
     let mut files = Files::default();
     files.ledger(&path);
@@ -42,29 +44,29 @@ async fn ledger(args: &LedgerArgs, screen: &Screen) -> Result<Ledger> {
     files.check()?;
     let ledger = Ledger::view(&path).await?;
     if ledger.has_lost_entries() {
-        screen.warn(&format!(
-            "The ledger {} has lost its newest entries, because the file beside it that ends in \
-             -wal is damaged. What was recorded before is shown. Query the service for the \
-             machines that were ordered last before you order them again.",
+        terminal.warn(&format!(
+            "The ledger {} has lost its newest entries, because its -wal file is corrupt. Earlier \
+             entries are shown. Check the status of the last machines with the service before \
+             you offboard them again.",
             mask::path(&path)
         ));
     }
     Ok(ledger)
 }
 
-pub(super) async fn runs(args: RunsArgs, screen: &Screen) -> Result<Exit> {
+pub(super) async fn runs(args: RunsArgs, terminal: &Terminal) -> Result<Exit> {
     let format = args.output.output;
     let path = ledger_of(&args.ledger)?;
     let runs = match &path {
-        // Who has never run anything has none.
+        // The first run creates the ledger.
         Some(path) if !path.exists() => {
-            screen.say(&format!("The ledger {} does not exist.", mask::path(path)));
+            terminal.print(&format!("The ledger {} does not exist.", mask::path(path)));
             Vec::new()
         }
-        _ => ledger(&args.ledger, screen).await?.runs().await?,
+        _ => ledger(&args.ledger, terminal).await?.runs().await?,
     };
     let runs: Vec<RunInfo> = runs.iter().map(RunInfo::from).collect();
-    let mut rows = Rows::new(*screen, format);
+    let mut rows = Rows::new(*terminal, format);
     if rows.is_table() {
         let cells = runs.iter().map(|run| {
             vec![
@@ -76,9 +78,9 @@ pub(super) async fn runs(args: RunsArgs, screen: &Screen) -> Result<Exit> {
             ]
         });
         if !runs.is_empty() {
-            rows.table(&["RUN", "BEGAN", "USER", "ORDERS", "STATES"], cells);
+            rows.table(&["RUN", "STARTED", "USER", "ORDERS", "STATES"], cells);
         } else {
-            screen.say("There are no runs yet.");
+            terminal.print("There are no runs yet.");
         }
     } else if !runs.is_empty() {
         rows.add(&runs);
@@ -87,67 +89,65 @@ pub(super) async fn runs(args: RunsArgs, screen: &Screen) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-pub(super) async fn show(args: ShowArgs, screen: &Screen) -> Result<Exit> {
-    let ledger = ledger(&args.ledger, screen).await?;
+pub(super) async fn show(args: ShowArgs, terminal: &Terminal) -> Result<Exit> {
+    let ledger = ledger(&args.ledger, terminal).await?;
     let run = ledger.run(&args.run).await?;
     let row = RunInfo::from(&run);
-    screen.say(&format!(
-        "Run {}, begun {} by {}, with offboard {} and plugin {}",
+    terminal.print(&format!(
+        "Run {}, started {} by {}, with offboard {} and plugin {}",
         row.run,
         row.began,
-        row.user
-            .as_deref()
-            .unwrap_or("a user that the system did not name"),
+        row.user.as_deref().unwrap_or("an unknown user"),
         row.version,
         row.plugin_sha256
     ));
     for confirmation in &row.confirmations {
-        screen.say(&format!("Confirmed {}", clean(&confirmation.in_words())));
+        terminal.print(&format!("Confirmed {}", clean(&confirmation.in_words())));
     }
-    let rows = RefCell::new(Rows::new(*screen, args.output.output));
-    let mut outcome = Outcome::new(&rows, None, run.plan_digest(), *screen);
-    let mut waits = Exit::Done;
+    let rows = RefCell::new(Rows::new(*terminal, args.output.output));
+    let mut summary = RunSummary::new(&rows, None, run.plan_digest(), *terminal);
+    let mut unsent = Exit::Done;
     let mut after = 0;
     loop {
-        let entries = ledger.entries(run.id, after, PAGE).await?;
+        let entries = ledger.entries(run.id, after, PAGE_SIZE).await?;
         let Some(last) = entries.last() else {
             break;
         };
         after = last.number;
         let orders = entries.iter().map(|entry| &entry.order);
         let orders: Vec<&Order> = orders
-            .filter(|order| !args.failed || went_wrong(order))
+            .filter(|order| !args.failed || has_failed(order))
             .collect();
-        // Of what is on record, this was not done, and was to be.
+        // A planned order was recorded, but not sent.
         if orders.iter().any(|order| order.state() == State::Planned) {
-            waits = Exit::NotSent;
+            unsent = Exit::NotSent;
         }
         if !orders.is_empty() {
-            outcome.add(&orders);
+            summary.add(&orders);
         }
     }
     rows.borrow_mut().end();
-    let exit = outcome.end();
-    outcome.summarize(&run);
-    Ok(Exit::of([exit, waits]))
+    let exit = summary.end();
+    summary.print_counts(&run);
+    Ok(Exit::of([exit, unsent]))
 }
 
-fn went_wrong(order: &Order) -> bool {
+fn has_failed(order: &Order) -> bool {
     !matches!(
         order.state(),
         State::Planned | State::Accepted | State::Pending | State::Succeeded | State::Skipped
     )
 }
 
-pub(super) async fn export(args: ExportArgs, screen: &Screen) -> Result<Exit> {
-    let ledger = ledger(&args.ledger, screen).await?;
+pub(super) async fn export(args: ExportArgs, terminal: &Terminal) -> Result<Exit> {
+    let ledger = ledger(&args.ledger, terminal).await?;
     let run = ledger.run(&args.run).await?;
     match args.output {
         ExportFormat::Jsonl => {
-            let hint = |problem: &Problem| hint::hint(problem, None);
-            export::json_lines(&ledger, &run, &hint, &mut screen.writer()).await?;
+            let hint = |problem: &Problem| advice::for_problem(problem, None);
+            export::json_lines(&ledger, &run, &hint, &mut terminal.writer()).await?;
         }
-        ExportFormat::Csv => export::csv(&ledger, &run, &mut screen.writer()).await?,
+        ExportFormat::Csv => export::csv(&ledger, &run, &mut terminal.writer()).await?,
         ExportFormat::Html => report::write_run(&ledger, &run, std::io::stdout()).await?,
     }
     Ok(Exit::Done)

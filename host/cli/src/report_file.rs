@@ -5,27 +5,27 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use tempfile::NamedTempFile;
 
-use super::{args::SendArgs, hint::advised};
+use super::{advice::error_with_help, args::SendArgs};
 use offboard::{
     ledger::{Ledger, RunRow},
     mask,
 };
 
-/// Why a report is not written.
-const TAKEN: &str = "it exists and is not an earlier report, so it is not replaced";
+/// The error if another file would be replaced.
+const EXISTS: &str = "the file exists and is not an earlier report";
 
-/// How a report begins.
+/// The first bytes of a report.
 const REPORT: &[u8; 15] = b"<!doctype html>";
 
-/// Whether a report can be written, before anything is sent.
+/// Checks before anything is sent that the report can be written.
 pub(super) fn check(send: &SendArgs) -> Result<()> {
     let Some(file) = &send.report else {
         return Ok(());
     };
     let context = || format!("--report {}", mask::path(file));
     if !is_free(file) {
-        let error = format!("{}: {TAKEN}", context());
-        return Err(advised(error, "Name another file."));
+        let error = format!("{}: {EXISTS}", context());
+        return Err(error_with_help(error, "Use another file name."));
     }
     let folder = folder_of(file);
     if !folder.exists() {
@@ -34,7 +34,10 @@ pub(super) fn check(send: &SendArgs) -> Result<()> {
             context(),
             mask::path(folder)
         );
-        return Err(advised(error, "Create the folder, or name another file."));
+        return Err(error_with_help(
+            error,
+            "Create the folder, or use another file name.",
+        ));
     }
     let unwritable = || format!("{}: the folder cannot be written", context());
     tempfile::tempfile_in(folder)
@@ -42,18 +45,18 @@ pub(super) fn check(send: &SendArgs) -> Result<()> {
         .with_context(unwritable)
 }
 
-/// Writes the report about a run.
+/// Writes the report of a run.
 pub(super) async fn write(ledger: &Ledger, run: &RunRow, file: &Path) -> Result<()> {
     let context = || mask::path(file);
-    // Written as a whole or not at all, and readable only by this user: it names machines
-    // and people.
+    // A temporary file, so that the report is never incomplete. Only this user can read it,
+    // because it contains the names of machines and people.
     let out = NamedTempFile::new_in(folder_of(file)).with_context(context)?;
     let written = out.reopen().with_context(context)?;
     offboard::report::write_run(ledger, run, written)
         .await
         .with_context(context)?;
-    // What another process wrote there during the run is not replaced either.
-    ensure!(is_free(file), "{}: {TAKEN}", context());
+    // Another process may have created a file during the run. It is not replaced either.
+    ensure!(is_free(file), "{}: {EXISTS}", context());
     out.persist(file).map(|_| ()).with_context(context)
 }
 
@@ -64,14 +67,14 @@ fn folder_of(file: &Path) -> &Path {
     folder.unwrap_or(Path::new("."))
 }
 
-/// Whether nothing is there, or an earlier report.
+/// Whether the file does not exist, or is an earlier report.
 fn is_free(file: &Path) -> bool {
     use std::io::Read as _;
-    let Ok(there) = std::fs::symlink_metadata(file) else {
+    let Ok(metadata) = std::fs::symlink_metadata(file) else {
         return true;
     };
     let mut begin = [0; REPORT.len()];
-    there.is_file()
+    metadata.is_file()
         && std::fs::File::open(file).is_ok_and(|mut file| file.read_exact(&mut begin).is_ok())
         && begin.eq_ignore_ascii_case(REPORT)
 }

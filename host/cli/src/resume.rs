@@ -6,15 +6,16 @@ use std::cell::RefCell;
 use anyhow::Result;
 
 use super::{
+    advice,
     args::ResumeArgs,
     connect::{connect, end, options},
-    drive::{self, Course, NO_TERMINAL},
     exit::Exit,
-    hint,
-    report::{self, Rows},
+    guards::{self, NO_TERMINAL},
     report_file,
-    screen::Screen,
+    rows::{self, Rows},
     signal::Signals,
+    terminal::Terminal,
+    workflow::{self, RunOptions},
 };
 use offboard::{
     Client,
@@ -23,31 +24,35 @@ use offboard::{
     plan::Draft,
 };
 
-pub(super) async fn resume(args: ResumeArgs, secrets: Secrets, screen: &Screen) -> Result<Exit> {
+pub(super) async fn resume(
+    args: ResumeArgs,
+    secrets: Secrets,
+    terminal: &Terminal,
+) -> Result<Exit> {
     report_file::check(&args.send)?;
-    let signals = Signals::listen(screen);
+    let signals = Signals::listen(terminal);
     let config = args.connect.config(secrets)?;
-    let files = drive::files(&args.send);
-    let mut options = options("resume", Recording::Ledger, files, &signals, screen);
+    let files = workflow::files(&args.send);
+    let mut options = options("resume", Recording::Ledger, files, &signals, terminal);
     options.grace = args.send.grace;
     options.jobs = args.send.jobs.into();
-    let Some(client) = connect(&config, options, screen).await? else {
+    let Some(client) = connect(&config, options, terminal).await? else {
         return Ok(Exit::Interrupted);
     };
-    let done = all(&args, &client, &signals, screen).await;
-    end(&client, screen).await;
-    done
+    let result = resume_runs(&args, &client, &signals, terminal).await;
+    end(&client, terminal).await;
+    result
 }
 
-async fn all(
+async fn resume_runs(
     args: &ResumeArgs,
     client: &Client,
     signals: &Signals,
-    screen: &Screen,
+    terminal: &Terminal,
 ) -> Result<Exit> {
     if let Some(problem) = client.missing_token() {
-        screen.error(&report::words(problem));
-        screen.help(&hint::hint(problem, client.claims()));
+        terminal.error(&rows::words(problem));
+        terminal.help(&advice::for_problem(problem, client.claims()));
         return Ok(Exit::of_problem(problem));
     }
     if let Some(error) = client.unrecorded() {
@@ -55,40 +60,43 @@ async fn all(
     }
     let unfinished = client.unfinished(args.run.as_deref()).await?;
     if unfinished.others > 0 {
-        screen.say(&format!(
-            "note: {} unfinished runs are of another tenant, application or API; `offboard runs` \
-             lists them",
+        terminal.print(&format!(
+            "note: {} unfinished runs belong to another tenant, application or API. \
+             `offboard runs` lists them.",
             unfinished.others
         ));
     }
     if unfinished.runs.is_empty() {
-        screen.say("Nothing is unfinished.");
+        terminal.print("There are no unfinished runs.");
     }
     let options = ResumeOptions {
         resend_unknown: args.resend_unknown,
-        guards: drive::guards(&args.send),
+        guards: guards::of(&args.send),
         will_be_shown: !args.send.yes,
     };
     let reopened = client.reopen(unfinished.runs, options).await?;
     if args.send.yes {
-        reopened.check_consent().map_err(drive::explain)?;
+        reopened.check_consent().map_err(guards::explain)?;
     }
-    if reopened.machines() > 0 && !args.send.yes && !Screen::can_ask() {
-        return Err(hint::advised(NO_TERMINAL, "To go ahead, add --yes."));
+    if reopened.machines() > 0 && !args.send.yes && !Terminal::is_interactive() {
+        return Err(advice::error_with_help(
+            NO_TERMINAL,
+            "To continue without confirmation, add --yes.",
+        ));
     }
-    // One table, or one array, of all of them.
-    let rows = RefCell::new(Rows::new(*screen, args.output.output));
+    // All runs share one table, or one array.
+    let rows = RefCell::new(Rows::new(*terminal, args.output.output));
     let mut exit = Exit::Done;
     for draft in reopened.drafts() {
         if signals.stopped() {
             exit = Exit::Interrupted;
             break;
         }
-        let done = one(args, client, draft, signals, screen, &rows).await;
+        let result = resume_run(args, client, draft, signals, terminal, &rows).await;
         exit = Exit::of([
             exit,
-            done.unwrap_or_else(|error| {
-                hint::show_failure(&error, screen);
+            result.unwrap_or_else(|error| {
+                advice::show_failure(&error, terminal);
                 Exit::Refused
             }),
         ]);
@@ -97,20 +105,20 @@ async fn all(
     Ok(exit)
 }
 
-async fn one(
+async fn resume_run(
     args: &ResumeArgs,
     client: &Client,
     draft: &Draft,
     signals: &Signals,
-    screen: &Screen,
+    terminal: &Terminal,
     rows: &RefCell<Rows>,
 ) -> Result<Exit> {
     let id = draft.id().to_string();
-    screen.say(&format!("Run {}", id.split('-').next().unwrap_or(&id)));
-    let course = Course {
+    terminal.print(&format!("Run {}", id.split('-').next().unwrap_or(&id)));
+    let run_options = RunOptions {
         send: &args.send,
-        dry: false,
+        is_dry_run: false,
         rows,
     };
-    drive::drive(&course, client, draft, signals, screen).await
+    workflow::run_draft(&run_options, client, draft, signals, terminal).await
 }

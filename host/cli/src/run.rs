@@ -1,20 +1,21 @@
-//! `offboard run`: from arguments to a draft, which is then driven.
+//! `offboard run`: records a draft from the arguments, and runs it.
 
 use std::cell::RefCell;
 
 use anyhow::{Result, ensure};
 
 use super::{
+    advice,
     args::{ListSource, RunArgs},
     connect::{connect, end, options},
-    drive::{self, Course, NO_TERMINAL},
     exit::Exit,
-    hint,
-    report::Rows,
+    guards::{self, NO_TERMINAL},
     report_file,
-    screen::Screen,
+    rows::Rows,
     selection::selection,
     signal::Signals,
+    terminal::Terminal,
+    workflow::{self, RunOptions},
 };
 use offboard::{
     Client,
@@ -23,26 +24,26 @@ use offboard::{
     plan::Origin,
 };
 
-pub(super) async fn run(args: RunArgs, secrets: Secrets, screen: &Screen) -> Result<Exit> {
+pub(super) async fn run(args: RunArgs, secrets: Secrets, terminal: &Terminal) -> Result<Exit> {
     args.connect.check_no_ledger(args.no_ledger.no_ledger)?;
-    let selection = selection(&args, screen)?;
-    guard(&args, selection.len() as u64)?;
-    let signals = Signals::listen(screen);
+    let selection = selection(&args, terminal)?;
+    check_arguments(&args, selection.len() as u64)?;
+    let signals = Signals::listen(terminal);
     let recording = if args.no_ledger.no_ledger {
         Recording::Nowhere
     } else {
         Recording::Ledger
     };
-    let mut files = drive::files(&args.send);
+    let mut files = workflow::files(&args.send);
     if let Some(ListSource::File(path)) = &args.from {
         files.reads("the list", path);
     }
     let config = args.connect.config(secrets)?;
-    let mut options = options("run", recording, files, &signals, screen);
+    let mut options = options("run", recording, files, &signals, terminal);
     options.grace = args.send.grace;
     options.jobs = args.send.jobs.into();
-    let Some(client) = connect(&config, options, screen).await? else {
-        drive::nothing_was_done(&args.output, &selection, args.correlate, screen)?;
+    let Some(client) = connect(&config, options, terminal).await? else {
+        workflow::show_unsent(&args.output, &selection, args.correlate, terminal)?;
         return Ok(Exit::Interrupted);
     };
     let request = PlanRequest {
@@ -51,61 +52,63 @@ pub(super) async fn run(args: RunArgs, secrets: Secrets, screen: &Screen) -> Res
         tag: args.tag.clone(),
         again: args.again,
         request_id: args.request_id.clone(),
-        guards: drive::guards(&args.send),
+        guards: guards::of(&args.send),
         will_be_shown: !args.send.yes,
     };
-    let rows = RefCell::new(Rows::new(*screen, args.output.output));
-    let done = order(&args, &client, request, &signals, screen, &rows).await;
-    if done.is_ok() {
+    let rows = RefCell::new(Rows::new(*terminal, args.output.output));
+    let result = record_and_run(&args, &client, request, &signals, terminal, &rows).await;
+    if result.is_ok() {
         rows.borrow_mut().end();
     }
-    end(&client, screen).await;
-    done
+    end(&client, terminal).await;
+    result
 }
 
-/// What can be said before the user is asked anything.
-fn guard(args: &RunArgs, count: u64) -> Result<()> {
+/// Checks the arguments before the client connects.
+fn check_arguments(args: &RunArgs, count: u64) -> Result<()> {
     let send = &args.send;
     report_file::check(send)?;
-    drive::guard(drive::guards(send), send, count, args.dry_run)?;
-    if !send.yes && !args.dry_run && !Screen::can_ask() {
-        let help = "To go ahead, add --yes; to see what would happen, add --dry-run.";
-        return Err(hint::advised(NO_TERMINAL, help));
+    guards::check(guards::of(send), send, count, args.dry_run)?;
+    if !send.yes && !args.dry_run && !Terminal::is_interactive() {
+        let help =
+            "To continue without confirmation, add --yes. To see what would happen, add --dry-run.";
+        return Err(advice::error_with_help(NO_TERMINAL, help));
     }
     ensure!(
         count == 1 || !args.no_ledger.no_ledger || args.dry_run,
-        "--no-ledger is for one machine, not for {count}: what became of several has to be on record"
+        "--no-ledger is limited to one machine, and {count} are selected: the outcome of several \
+         machines must be recorded"
     );
     Ok(())
 }
 
-async fn order(
+async fn record_and_run(
     args: &RunArgs,
     client: &Client,
     request: PlanRequest,
     signals: &Signals,
-    screen: &Screen,
+    terminal: &Terminal,
     rows: &RefCell<Rows>,
 ) -> Result<Exit> {
     let draft = match client.record(request).await {
         Ok(draft) => draft,
         Err(PlanError::Interrupted) => return Ok(Exit::Interrupted),
         Err(error @ PlanError::RequestIdBusy { .. }) => {
-            screen.fail(&error.to_string());
+            terminal.report_failure(&error.to_string());
             return Ok(Exit::NotSent);
         }
         Err(error) => return Err(error.into()),
     };
     if draft.origin() == Origin::Repeated {
-        screen.say(&format!(
-            "note: the request id is that of run {}: nothing is sent twice",
+        terminal.print(&format!(
+            "note: The request id belongs to run {}. Nothing is sent twice.",
             draft.id()
         ));
     }
-    let course = Course {
+    let run_options = RunOptions {
         send: &args.send,
-        dry: args.dry_run,
+        is_dry_run: args.dry_run,
         rows,
     };
-    drive::drive(&course, client, &draft, signals, screen).await
+    workflow::run_draft(&run_options, client, &draft, signals, terminal).await
 }

@@ -1,20 +1,19 @@
-//! Secrets in the process: taken out of the environment before anything else
-//! runs, and kept out of core dumps and of other processes' sight.
+//! Protects the secrets of the process: removes them from the environment, and keeps them out of
+//! core dumps and from other processes.
 
 use offboard::config::Secrets;
 
 use super::environment;
 
-/// Takes the secrets out of the environment, and guards the process. To be called
-/// once, before there is a second thread.
+/// Takes the secrets out of the environment, and protects the process. Must be called once,
+/// before a second thread starts.
 pub(super) fn take() -> Secrets {
     guard();
     Secrets::take(environment::take)
 }
 
-/// No core dump, and on Linux no look at this process's memory or first
-/// environment by others of the same user. Where that is not possible, the
-/// process runs all the same.
+/// Disables core dumps. On Linux, other processes of the same user also cannot read this
+/// process's memory or initial environment. A failure is ignored.
 #[cfg(unix)]
 fn guard() {
     use rustix::process::{Resource, Rlimit, setrlimit};
@@ -49,11 +48,11 @@ mod tests {
         "AZURE_CLIENT_CERTIFICATE_PASSWORD",
     ];
 
-    /// A limit on core dumps does not bind a kernel that pipes them to a
-    /// program, as most distributions do; a process that is not dumpable has
-    /// none at all, and gives its memory and first environment to nobody of the
-    /// same user. Asked of the kernel itself, since root could look anyway. In
-    /// a process of its own, which then is so until its end.
+    /// A limit on core dumps has no effect if the kernel pipes them to a program, as on most
+    /// distributions. A process that is not dumpable has no core dump, and other processes of
+    /// the same user cannot read its memory or initial environment. The test queries the
+    /// kernel, because root could read them anyway. It runs in another process, because the
+    /// process stays like this.
     #[cfg(target_os = "linux")]
     #[test]
     fn the_process_is_not_dumpable() {
@@ -75,7 +74,7 @@ mod tests {
         assert!(output.contains("1 passed"), "{output}");
     }
 
-    /// In a process of its own, since the environment is everybody's.
+    /// Runs in another process, because all tests share the environment.
     #[test]
     fn the_token_leaves_the_environment() {
         const CHILD: &str = "OFFBOARD_TEST_CHILD";

@@ -1,5 +1,5 @@
-//! The machines of a run: those that the user names, or those of a list. An error of a
-//! list is shown with the option or the command that helps.
+//! The machines of a run: those on the command line, or those of a list. Errors of a list are
+//! shown with the option or the command that helps.
 
 use std::{fs::File, io};
 
@@ -12,9 +12,9 @@ use offboard::{
 };
 
 use super::{
+    advice::error_with_help,
     args::{ListSource, RunArgs},
-    hint::advised,
-    screen::Screen,
+    terminal::Terminal,
 };
 
 /// The most lines of a list that are shown as unusable.
@@ -24,7 +24,7 @@ const MAX_SHOWN: usize = 50;
 ///
 /// # Errors
 /// The list cannot be read, or has lines that cannot be used. These are shown.
-pub(super) fn selection(args: &RunArgs, screen: &Screen) -> Result<Selection> {
+pub(super) fn selection(args: &RunArgs, terminal: &Terminal) -> Result<Selection> {
     let Some(source) = &args.from else {
         let comment = args.comment.as_ref().context("--comment is missing")?;
         return Ok(Selection::of(args.machines.iter().cloned(), comment));
@@ -43,34 +43,34 @@ pub(super) fn selection(args: &RunArgs, screen: &Screen) -> Result<Selection> {
     };
     let list = list.map_err(|error| {
         if let ListError::Lines(errors) = &error {
-            show(errors, screen);
+            show(errors, terminal);
         }
         let help = help(&error, &options);
         let error = format!("{source}: {error}. Nothing was sent");
         match help {
-            Some(help) => advised(error, help),
+            Some(help) => error_with_help(error, help),
             None => Error::msg(error),
         }
     })?;
-    screen.say(&summary(&list));
+    terminal.print(&summary(&list));
     Ok(Selection::from_list(list))
 }
 
-fn show(errors: &[LineError], screen: &Screen) {
-    let screen = screen.insisting();
+fn show(errors: &[LineError], terminal: &Terminal) {
+    let terminal = terminal.unmuted();
     for LineError { line, error } in errors.iter().take(MAX_SHOWN) {
         let more = match error {
             RowError::Machine {
                 error: InvalidReference::Name,
                 ..
             } => "; `offboard find` finds devices with other names",
-            RowError::NoComment => ", and there is no --comment",
+            RowError::NoComment => ", and --comment is not set",
             _ => "",
         };
-        screen.say(&clean(&format!("line {line}: {error}{more}")));
+        terminal.print(&clean(&format!("line {line}: {error}{more}")));
     }
     if let more @ 1.. = errors.len().saturating_sub(MAX_SHOWN) {
-        screen.say(&format!("and {more} more"));
+        terminal.print(&format!("and {more} more"));
     }
 }
 
@@ -99,20 +99,20 @@ fn help(error: &ListError, options: &ListOptions) -> Option<String> {
             };
             match (&options.id_column, &options.name_column) {
                 (Some(_), Some(_)) => {
-                    format!("Leave out --id-column: {by_name} selects the machines by name.")
+                    format!("Remove --id-column: {by_name} selects the machines by name.")
                 }
                 (Some(_), None) => {
-                    format!("Replace --id-column by {by_name}, to select the machines by name.")
+                    format!("Replace --id-column with {by_name}, to select the machines by name.")
                 }
                 (None, _) => format!("Add {by_name}, to select the machines by name."),
             }
         }
         ListError::NoIds(_) => {
-            "Name the column of the ids with --id-column, or the column of the DNS names with \
+            "Give the column of the ids with --id-column, or the column of the DNS names with \
              --name-column."
                 .to_owned()
         }
-        ListError::Columns(_) => "Name the column with --id-column or --name-column.".to_owned(),
+        ListError::Columns(_) => "Give the column with --id-column or --name-column.".to_owned(),
         ListError::NoHeader(_) => "Add a header line such as machineId,name.".to_owned(),
         _ => return None,
     })
@@ -137,7 +137,7 @@ fn summary(list: &MachineList) -> String {
             format!("{count} {noun}s")
         }
     };
-    let mut words = format!(
+    let mut text = format!(
         "read {}, {}",
         count(list.rows, "row"),
         count(list.entries.len(), "machine")
@@ -147,7 +147,7 @@ fn summary(list: &MachineList) -> String {
         .then(|| format!("{} beginning with # skipped", count(list.remarks, "line")));
     let more: Vec<String> = repeated.into_iter().chain(remarks).collect();
     if !more.is_empty() {
-        words.push_str(&format!(" ({})", more.join(", ")));
+        text.push_str(&format!(" ({})", more.join(", ")));
     }
-    words
+    text
 }

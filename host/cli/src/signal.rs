@@ -1,7 +1,7 @@
-//! Ctrl-C, SIGTERM and SIGHUP: the first finishes what is in flight, the second
-//! stops at once. If the command cannot react even to that, because the system keeps it
-//! waiting for a file, the process ends without it. A signal that the caller ignored, as
-//! `nohup` does, stays ignored.
+//! Ctrl-C, SIGTERM and SIGHUP: after the first signal, requests in flight are finished. After
+//! the second, the command stops at once. If it cannot, because the system blocks it in a file
+//! operation, the process exits. A signal that the caller ignored, as `nohup` does, stays
+//! ignored.
 
 use std::time::Duration;
 #[cfg(unix)]
@@ -15,56 +15,58 @@ use std::{
 use tokio::signal::unix::{Signal as Listener, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::{exit::Exit, screen::Screen};
+use super::{exit::Exit, terminal::Terminal};
 use offboard::ledger::Ledger;
 
-/// How long after the second the process has to end by itself.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The time from the second signal to the forced exit of the process.
+const FORCED_EXIT_DELAY: Duration = Duration::from_secs(5);
 
-/// The two wishes to end.
+/// Whether the first and the second signal were received.
 pub(super) struct Signals {
-    /// Cancelled by the first.
+    /// Cancelled by the first signal.
     pub(super) stop: CancellationToken,
-    /// Cancelled by the second.
+    /// Cancelled by the second signal.
     now: CancellationToken,
 }
 
 impl Signals {
-    /// Listens from now on.
-    pub(super) fn listen(screen: &Screen) -> Self {
+    /// Starts to listen.
+    pub(super) fn listen(terminal: &Terminal) -> Self {
         let signals = Self {
             stop: CancellationToken::new(),
             now: CancellationToken::new(),
         };
         let (stop, now) = (signals.stop.clone(), signals.now.clone());
-        let screen = *screen;
-        let mut heard = Heard::new();
+        let terminal = *terminal;
+        let mut stop_signals = StopSignals::new();
         tokio::spawn(async move {
-            heard.next().await;
-            screen.say("Stopping: what is in flight is finished. Once more stops at once.");
+            stop_signals.next().await;
+            terminal.print(
+                "Stopping after the requests in flight. Press Ctrl-C again to stop at once.",
+            );
             stop.cancel();
-            heard.next().await;
+            stop_signals.next().await;
             now.cancel();
             tokio::select! {
-                () = heard.next() => {}
-                () = tokio::time::sleep(PATIENCE) => {}
+                () = stop_signals.next() => {}
+                () = tokio::time::sleep(FORCED_EXIT_DELAY) => {}
             }
             std::process::exit(u8::from(Exit::Interrupted).into());
         });
         signals
     }
 
-    /// Whether the first has come.
+    /// Whether the first signal was received.
     pub(super) fn stopped(&self) -> bool {
         self.stop.is_cancelled()
     }
 
-    /// Returns at the first.
+    /// Waits for the first signal.
     pub(super) async fn stopping(&self) {
         self.stop.cancelled().await;
     }
 
-    /// Returns at the second.
+    /// Waits for the second signal.
     pub(super) async fn at_once(&self) {
         self.now.cancelled().await;
     }
@@ -72,16 +74,15 @@ impl Signals {
 
 /// The signals that end the command.
 #[cfg(unix)]
-struct Heard(Vec<Listener>);
+struct StopSignals(Vec<Listener>);
 
-/// Whether a signal came that `Heard::next` has not returned for yet.
+/// Whether a signal was received that `StopSignals::next` has not returned yet.
 #[cfg(unix)]
-static CAME: AtomicBool = AtomicBool::new(false);
+static RECEIVED: AtomicBool = AtomicBool::new(false);
 
 #[cfg(unix)]
-impl Heard {
-    /// SIGHUP is one, too: a run of several hours may lose its terminal with a
-    /// connection.
+impl StopSignals {
+    /// Includes SIGHUP: a run of several hours may lose its terminal with an SSH connection.
     fn new() -> Self {
         let kinds = [
             SignalKind::interrupt(),
@@ -97,19 +98,22 @@ impl Heard {
         kinds: impl IntoIterator<Item = SignalKind>,
         listener: impl Fn(SignalKind) -> io::Result<Listener>,
     ) -> Self {
-        let heard = kinds
+        let stop_signals = kinds
             .into_iter()
             .filter(|kind| !is_ignored(kind.as_raw_value()))
             .filter_map(|kind| {
-                note(kind.as_raw_value(), came as *const () as libc::sighandler_t);
+                set_handler(
+                    kind.as_raw_value(),
+                    record as *const () as libc::sighandler_t,
+                );
                 let listener = listener(kind).ok();
                 if listener.is_none() {
-                    // Nothing would react to it: it ends the process.
-                    note(kind.as_raw_value(), libc::SIG_DFL);
+                    // Without a listener, nothing would react to the signal. It ends the process.
+                    set_handler(kind.as_raw_value(), libc::SIG_DFL);
                 }
                 listener
             });
-        Self(heard.collect())
+        Self(stop_signals.collect())
     }
 
     /// Returns at the next signal.
@@ -120,7 +124,7 @@ impl Heard {
             for signal in &mut self.0 {
                 while let Poll::Ready(Some(())) = signal.poll_recv(context) {}
             }
-            if CAME.swap(false, Ordering::SeqCst) {
+            if RECEIVED.swap(false, Ordering::SeqCst) {
                 Poll::Ready(())
             } else {
                 Poll::Pending
@@ -130,20 +134,20 @@ impl Heard {
     }
 }
 
-/// Notes that a signal came. It may interrupt anything, and only sets a flag.
+/// Records that a signal was received. It may interrupt anything, so it only sets a flag.
 #[cfg(unix)]
-extern "C" fn came(_: libc::c_int) {
-    CAME.store(true, Ordering::SeqCst);
+extern "C" fn record(_: libc::c_int) {
+    RECEIVED.store(true, Ordering::SeqCst);
 }
 
 /// Sets the handler of a signal. tokio installs its handler before it registers its
-/// listener, and loses a signal that comes in between (a race). Its handler calls the one
-/// that was there before, so a handler that is set first misses nothing.
+/// listener, and loses a signal in between (a race). Its handler calls the previous one, so a
+/// handler that is set before loses nothing.
 #[cfg(unix)]
-fn note(signal: libc::c_int, handler: libc::sighandler_t) {
+fn set_handler(signal: libc::c_int, handler: libc::sighandler_t) {
     let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
     // SAFETY: zeros are a valid `sigaction`: no flags, and an empty mask. The handler is
-    // `SIG_DFL` or `came`, which lives as long as the process and is safe in a signal
+    // `SIG_DFL` or `record`, which lives as long as the process and is safe in a signal
     // handler, because it only stores to an atomic.
     #[allow(unsafe_code)]
     unsafe {
@@ -162,18 +166,18 @@ fn is_ignored(signal: libc::c_int) -> bool {
     // SAFETY: without a new action, sigaction changes nothing. It writes the current
     // action to `action`; if it fails, the zeros there are valid.
     #[allow(unsafe_code)]
-    let (asked, action) = unsafe {
-        let asked = libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr());
-        (asked, action.assume_init())
+    let (result, action) = unsafe {
+        let result = libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr());
+        (result, action.assume_init())
     };
-    asked == 0 && action.sa_sigaction == libc::SIG_IGN
+    result == 0 && action.sa_sigaction == libc::SIG_IGN
 }
 
 #[cfg(not(unix))]
-struct Heard;
+struct StopSignals;
 
 #[cfg(not(unix))]
-impl Heard {
+impl StopSignals {
     fn new() -> Self {
         Self
     }
@@ -209,9 +213,9 @@ pub(super) fn stop_between_writes(ledger: &Ledger) {
 
 /// Does what the system does for SIGTSTP without a handler: stops this process and returns
 /// when it is continued, or returns at once if no shell can continue it (POSIX, "orphaned
-/// process group"; only the system can tell, because in a container the number of a
+/// process group"; only the system knows, because in a container the number of a
 /// session is often 0). The signal is for this thread: if another thread took it, this one
-/// would go on for a moment, and let a write begin that is then stopped with the lock held.
+/// could begin a write, and would then be stopped with the lock held (a deadlock for others).
 #[cfg(unix)]
 fn stop_here() {
     let mut own = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
@@ -238,23 +242,23 @@ mod tests {
 
     use super::*;
 
-    /// It comes between tokio's handler and its listener, where tokio would lose it.
+    /// The signal comes between tokio's handler and its listener, where tokio would lose it.
     #[tokio::test]
     async fn a_signal_that_comes_before_the_listener_is_not_lost() {
         let raise = || kill_process(getpid(), Signal::USR1).unwrap();
         let kind = SignalKind::user_defined1();
-        let mut heard = Heard::of([kind], |kind| {
+        let mut stop_signals = StopSignals::of([kind], |kind| {
             raise();
             signal(kind)
         });
-        let next = tokio::time::timeout(Duration::from_secs(300), heard.next());
+        let next = tokio::time::timeout(Duration::from_secs(300), stop_signals.next());
         assert!(next.await.is_ok());
         // It is returned once.
-        let next = tokio::time::timeout(Duration::from_millis(100), heard.next());
+        let next = tokio::time::timeout(Duration::from_millis(100), stop_signals.next());
         assert!(next.await.is_err());
         // A later one is returned, too.
         raise();
-        let next = tokio::time::timeout(Duration::from_secs(300), heard.next());
+        let next = tokio::time::timeout(Duration::from_secs(300), stop_signals.next());
         assert!(next.await.is_ok());
     }
 }

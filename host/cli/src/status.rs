@@ -1,5 +1,4 @@
-//! `offboard status`: what became of actions, and of machines' newest
-//! offboardings.
+//! `offboard status`: shows the status of actions, and of the newest offboardings of machines.
 
 use std::{ops::ControlFlow, time::Duration};
 
@@ -7,13 +6,13 @@ use anyhow::Result;
 use tokio::sync::Mutex;
 
 use super::{
-    actions::{Asked, interrupted, show},
+    actions::{ActionResult, ResultView, interrupted},
     args::StatusArgs,
     connect::{connect, end, options},
     exit::Exit,
-    screen::Screen,
     signal::Signals,
-    target::Subject,
+    target::ActionReference,
+    terminal::Terminal,
 };
 use offboard::{
     Client,
@@ -25,98 +24,105 @@ use offboard::{
     run::LaterActivity,
 };
 
-pub(super) async fn status(args: StatusArgs, secrets: Secrets, screen: &Screen) -> Result<Exit> {
-    let signals = Signals::listen(screen);
+pub(super) async fn status(
+    args: StatusArgs,
+    secrets: Secrets,
+    terminal: &Terminal,
+) -> Result<Exit> {
+    let signals = Signals::listen(terminal);
     let config = args.connect.config(secrets)?;
     let files = Files::default();
-    let options = options("status", Recording::Calls, files, &signals, screen);
-    let Some(client) = connect(&config, options, screen).await? else {
-        let asked = interrupted(&args.actions);
-        show(&asked, None, unknown, args.output.output, None, screen);
-        return Ok(Exit::Interrupted);
+    let options = options("status", Recording::Calls, files, &signals, terminal);
+    let client = connect(&config, options, terminal).await?;
+    let results = match &client {
+        Some(client) => query_all(&args, client, &signals, terminal).await,
+        None => interrupted(&args.actions),
     };
+    let view = ResultView {
+        comment: None,
+        state_of_problem: |_| State::Unknown,
+        format: args.output.output,
+        claims: client.as_ref().and_then(Client::claims),
+    };
+    view.show(&results, terminal);
+    if client.is_none() || signals.stopped() {
+        return Ok(Exit::Interrupted);
+    }
+    Ok(Exit::of(results.iter().map(exit_of)))
+}
+
+fn exit_of(result: &ActionResult) -> Exit {
+    match &result.action {
+        Ok(_) if result.later_activity.is_some() => Exit::Refused,
+        Ok((_, State::Pending)) => Exit::Unknown,
+        Ok((_, State::Failed | State::TimedOut | State::Cancelled)) => Exit::Refused,
+        Ok(_) => Exit::Done,
+        Err(_) if result.is_unknown() => Exit::Unknown,
+        Err(problem) => Exit::of_problem(problem),
+    }
+}
+
+/// Queries each action, tracks them if the user waits for their end, and ends the session of
+/// the client.
+async fn query_all(
+    args: &StatusArgs,
+    client: &Client,
+    signals: &Signals,
+    terminal: &Terminal,
+) -> Vec<ActionResult> {
     client
-        .bind_tenant_of(args.actions.iter().filter_map(Subject::named))
+        .bind_tenant_of(
+            args.actions
+                .iter()
+                .filter_map(ActionReference::machine_reference),
+        )
         .await;
-    let mut asked = Vec::new();
-    for subject in &args.actions {
+    let mut results = Vec::new();
+    for reference in &args.actions {
         let mut machine = None;
-        let found = tokio::select! {
-            found = newest(&client, subject, &mut machine) => found,
+        let action = tokio::select! {
+            action = find_action(client, reference, &mut machine) => action,
             () = signals.stopping() => Err(no_answer()),
         };
-        let found = found.map(|action| {
-            let state = state_of(&action.status);
-            (action, state)
-        });
-        let mut one = Asked {
-            subject: subject.clone(),
-            found,
-            doubt: None,
-            sent: None,
-            is_unseen: false,
-        };
-        one.look_into_ledger(&client, machine).await;
-        asked.push(one);
+        let mut result = ActionResult::new(reference.clone(), action);
+        result.find_sent_order(client, machine).await;
+        results.push(result);
     }
-    if let Some(patience) = args.wait.wait {
+    if let Some(timeout) = args.wait.wait {
         tokio::select! {
-            () = follow(&client, &mut asked, patience, screen) => {}
+            () = track(client, &mut results, timeout, terminal) => {}
             () = signals.stopping() => {}
         }
-        for asked in &mut asked {
-            if let Ok((_, state @ State::Accepted)) = &mut asked.found {
+        for result in &mut results {
+            if let Ok((_, state @ State::Accepted)) = &mut result.action {
                 *state = State::Pending;
             }
         }
     }
     tokio::select! {
-        () = doubt(&client, &mut asked) => {}
+        () = find_later_activity(client, &mut results) => {}
         () = signals.stopping() => {}
     }
-    end(&client, screen).await;
-    show(
-        &asked,
-        None,
-        unknown,
-        args.output.output,
-        client.claims(),
-        screen,
-    );
-    if signals.stopped() {
-        return Ok(Exit::Interrupted);
-    }
-    Ok(Exit::of(asked.iter().map(|asked| match &asked.found {
-        Ok(_) if asked.doubt.is_some() => Exit::Refused,
-        Ok((_, State::Pending)) => Exit::Unknown,
-        Ok((_, State::Failed | State::TimedOut | State::Cancelled)) => Exit::Refused,
-        Ok(_) => Exit::Done,
-        Err(_) if asked.is_unknown() => Exit::Unknown,
-        Err(problem) => Exit::of_problem(problem),
-    })))
+    end(client, terminal).await;
+    results
 }
 
-/// Records which machines have reported since they were offboarded.
-async fn doubt(client: &Client, asked: &mut [Asked]) {
-    for asked in asked {
-        if let Ok((action, State::Succeeded)) = &asked.found
+/// Finds out which machines have reported since they were offboarded.
+async fn find_later_activity(client: &Client, results: &mut [ActionResult]) {
+    for result in results {
+        if let Ok((action, State::Succeeded)) = &result.action
             && action.action_type == ActionType::Offboard
         {
             match client.runner().later_activity(action).await {
                 Some(LaterActivity::Silent(..)) => {}
                 Some(since @ LaterActivity::Reported(..)) => {
                     let what = format!("action {} offboarded it", action.id);
-                    asked.doubt = Some(since.problem(&what));
+                    result.later_activity = Some(since.problem(&what));
                 }
-                Some(_) | None => asked.is_unseen = true,
+                Some(_) | None => result.is_activity_unknown = true,
             }
         }
     }
-}
-
-/// A read that failed says nothing of what became of an offboarding.
-fn unknown(_: &Problem) -> State {
-    State::Unknown
 }
 
 fn no_answer() -> Problem {
@@ -127,29 +133,35 @@ fn no_answer() -> Problem {
     )
 }
 
-/// The action that a user means: by its id, or a machine's newest offboarding, and then
-/// which machine that is.
-async fn newest(
+/// The given action, or the newest offboarding of the given machine. `machine` receives the
+/// machine if the user gave one.
+async fn find_action(
     client: &Client,
-    subject: &Subject,
-    meant: &mut Option<MachineId>,
+    reference: &ActionReference,
+    machine: &mut Option<MachineId>,
 ) -> Result<MachineAction, Problem> {
-    let machine = match subject {
-        Subject::Action(id) => return client.action(id).await,
-        Subject::Machine(named) => client.machine_id(&named.target).await?,
+    let id = match reference {
+        ActionReference::Action(id) => return client.action(id).await,
+        ActionReference::Machine(reference) => client.machine_id(&reference.target).await?,
     };
-    *meant = Some(machine.clone());
-    client.newest_offboarding(&machine).await
+    *machine = Some(id.clone());
+    client.newest_offboarding(&id).await
 }
 
-async fn follow(client: &Client, asked: &mut [Asked], patience: Duration, screen: &Screen) {
+/// Tracks the accepted actions until all have ended, for at most `timeout`.
+async fn track(
+    client: &Client,
+    results: &mut [ActionResult],
+    timeout: Duration,
+    terminal: &Terminal,
+) {
     let runner = client.runner();
-    let asked = Mutex::new(asked);
-    let ask = || async {
-        let mut asked = asked.lock().await;
-        let mut open = ControlFlow::Break(());
-        for asked in asked.iter_mut() {
-            let Ok((action, State::Accepted)) = &asked.found else {
+    let results = Mutex::new(results);
+    let query = || async {
+        let mut results = results.lock().await;
+        let mut flow = ControlFlow::Break(());
+        for result in results.iter_mut() {
+            let Ok((action, State::Accepted)) = &result.action else {
                 continue;
             };
             let Ok(id) = action.id.parse::<ActionId>() else {
@@ -157,15 +169,15 @@ async fn follow(client: &Client, asked: &mut [Asked], patience: Duration, screen
             };
             if let Ok(action) = runner.action(&id).await {
                 let state = state_of(&action.status);
-                screen.detail(&format!("{} {}", action.id, action.status.name()));
-                asked.found = Ok((action, state));
+                terminal.print_detail(&format!("{} {}", action.id, action.status.name()));
+                result.action = Ok((action, state));
             }
-            if matches!(asked.found, Ok((_, State::Accepted))) {
-                open = ControlFlow::Continue(());
+            if matches!(result.action, Ok((_, State::Accepted))) {
+                flow = ControlFlow::Continue(());
             }
         }
-        open
+        flow
     };
-    // Whether the time was over is seen in what has not ended.
-    let _ = runner.poll(patience, ask).await;
+    // After the timeout, the remaining actions are still accepted.
+    let _ = runner.poll(timeout, query).await;
 }

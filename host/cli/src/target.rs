@@ -1,6 +1,6 @@
-//! What a user may name on the command line: a machine, an action, a host. Input that
-//! looks like something else is rejected before anything is sent. The error names the
-//! flag or the command that the user may have meant.
+//! Parses references to machines and actions on the command line. Input that looks like
+//! something else is rejected before anything is sent, with the flag or the command that the
+//! user may need.
 
 use std::fmt;
 
@@ -10,64 +10,65 @@ use offboard::{
     selection::{self, InvalidReference, MachineReference},
 };
 
-/// An action, or a machine that has one.
+/// An action, by its id or by its machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Subject {
+pub(super) enum ActionReference {
     Action(ActionId),
     Machine(MachineReference),
 }
 
-impl Subject {
-    /// The machine id and the name, as far as the user gave them.
-    pub(super) fn machine(&self) -> (Option<&str>, Option<&str>) {
-        match self.named().map(|named| &named.target) {
+impl ActionReference {
+    /// The machine id and the name, if the user gave them.
+    pub(super) fn id_and_name(&self) -> (Option<&str>, Option<&str>) {
+        match self.machine_reference().map(|machine| &machine.target) {
             None => (None, None),
             Some(Target::Id(id)) => (Some(id.as_str()), None),
             Some(Target::Name(name)) => (None, Some(name)),
         }
     }
 
-    /// The machine, if the user named one.
-    pub(super) fn named(&self) -> Option<&MachineReference> {
+    /// The reference to the machine; `None` for an action id.
+    pub(super) fn machine_reference(&self) -> Option<&MachineReference> {
         match self {
             Self::Action(_) => None,
-            Self::Machine(named) => Some(named),
+            Self::Machine(machine) => Some(machine),
         }
     }
 }
 
-impl fmt::Display for Subject {
+impl fmt::Display for ActionReference {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Action(id) => id.fmt(formatter),
-            Self::Machine(named) => named.target.fmt(formatter),
+            Self::Machine(machine) => machine.target.fmt(formatter),
         }
     }
 }
 
-/// A machine id, a device URL of the portal, or a DNS name.
+/// Parses a machine id, a device URL of the portal, or a DNS name.
 pub(super) fn machine(text: &str) -> Result<MachineReference, String> {
-    text.parse().map_err(|error| match is_secret(text) {
-        true => {
-            "this looks like a secret, not a machine: give a token with --token-file".to_owned()
+    text.parse().map_err(|error| {
+        if is_secret(text) {
+            "this looks like a secret, not a machine; use --token-file for a token".to_owned()
+        } else {
+            parse_error(text, &error)
         }
-        false => refused(text, &error),
     })
 }
 
-/// An action id, or what [`machine`] takes.
-pub(super) fn action(text: &str) -> Result<Subject, String> {
+/// Parses an action id, or whatever [`machine`] accepts.
+pub(super) fn action(text: &str) -> Result<ActionReference, String> {
     match text.parse() {
-        Ok(id) => Ok(Subject::Action(id)),
-        Err(_) => machine(text).map(Subject::Machine),
+        Ok(id) => Ok(ActionReference::Action(id)),
+        Err(_) => machine(text).map(ActionReference::Machine),
     }
 }
 
-/// A name to search for.
+/// Parses a name to search for.
 pub(super) fn any_name(text: &str) -> Result<String, String> {
     selection::any_name(text).map_err(|error| match error {
         InvalidReference::Id => {
-            format!("{error}: `offboard run` and `offboard status` accept it as it is")
+            format!("{error}: use it directly with `offboard run` or `offboard status`")
         }
         error => error.to_string(),
     })
@@ -77,8 +78,8 @@ fn is_secret(text: &str) -> bool {
     offboard::mask::check("MACHINE", text).is_err()
 }
 
-/// Why a text is not a machine, with what the user can do.
-pub(super) fn refused(text: &str, error: &InvalidReference) -> String {
+/// The error of a text that is not a machine, with what the user can do.
+fn parse_error(text: &str, error: &InvalidReference) -> String {
     match error {
         InvalidReference::Number => {
             format!("{error} (to wait that long, write --wait={text})")
@@ -106,18 +107,18 @@ mod tests {
         let guid = "11111111-2222-3333-4444-555555555555";
         assert_eq!(
             action(guid).unwrap(),
-            Subject::Action(guid.parse().unwrap())
+            ActionReference::Action(guid.parse().unwrap())
         );
         assert!(matches!(
             action(ID).unwrap(),
-            Subject::Machine(MachineReference {
+            ActionReference::Machine(MachineReference {
                 target: Target::Id(_),
                 ..
             })
         ));
         assert!(matches!(
             action("laptop-7").unwrap(),
-            Subject::Machine(MachineReference {
+            ActionReference::Machine(MachineReference {
                 target: Target::Name(_),
                 ..
             })

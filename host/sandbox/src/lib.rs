@@ -11,7 +11,6 @@
 //! credentials.
 
 #![deny(unsafe_code)]
-#![warn(clippy::match_bool)]
 
 #[allow(unsafe_code)]
 pub mod component;

@@ -64,8 +64,8 @@ pub(crate) enum NotAnEffect {
     #[error("{0:?} isn't a time above zero, such as 500ms or 2s")]
     Time(String),
     #[error(
-        "{0:?} isn't a status that refuses: write 400 to 599, and after it, if there shall be \
-         such a header, the seconds to wait, such as 503 or 429,retry-after=5s"
+        "{0:?} isn't an error status: write 400 to 599, optionally with a Retry-After header, such \
+         as 503 or 429,retry-after=5s"
     )]
     Status(String),
     #[error("{0:?} isn't how an action fails: it ends as Failed or as TimeOut")]
@@ -211,14 +211,14 @@ mod tests {
             ("delay=2", "isn't a time"),
             ("slow-body=", "isn't a time"),
             ("visible-after=-1s", "isn't a time"),
-            ("status=200", "\"200\" isn't a status that refuses"),
-            ("status=600", "isn't a status"),
-            ("status=5030", "isn't a status"),
-            ("status=x", "isn't a status"),
-            ("status=", "isn't a status"),
-            ("status=503,5s", "isn't a status"),
-            ("status=503,retry-after=", "isn't a status"),
-            ("status=503,retry-after=500ms", "isn't a status"),
+            ("status=200", "\"200\" isn't an error status"),
+            ("status=600", "isn't an error status"),
+            ("status=5030", "isn't an error status"),
+            ("status=x", "isn't an error status"),
+            ("status=", "isn't an error status"),
+            ("status=503,5s", "isn't an error status"),
+            ("status=503,retry-after=", "isn't an error status"),
+            ("status=503,retry-after=500ms", "isn't an error status"),
             ("ends=Succeeded", "\"Succeeded\" isn't how an action fails"),
             ("ends=failed", "isn't how an action fails"),
         ] {

@@ -54,7 +54,7 @@ pub enum FaultSyntaxError {
     Id(String),
     /// It is not a number of a call, a range, or a share.
     #[error(
-        "{0:?} doesn't say which calls: write always, a call's number (3), several (1-4 or 5-), \
+        "{0:?} doesn't select calls: write always, a call's number (3), several (1-4 or 5-), \
          every=5, or a share with four decimal places at most (10%)"
     )]
     When(String),
@@ -169,10 +169,13 @@ mod tests {
             ("offboard/:3:garbage", "\"offboard/\" has no valid id"),
             ("machines/x:3:garbage", "\"machines/x\" has no valid id"),
             ("any/x:3:garbage", "\"any/x\" has no valid id"),
-            ("offboard:0:garbage", "\"0\" doesn't say which calls"),
-            ("offboard:sometimes:garbage", "\"sometimes\" doesn't say"),
+            ("offboard:0:garbage", "\"0\" doesn't select calls"),
+            (
+                "offboard:sometimes:garbage",
+                "\"sometimes\" doesn't select calls",
+            ),
             ("offboard:3:rubbish", "\"rubbish\" isn't a fault"),
-            ("offboard:3:status=200", "\"200\" isn't a status"),
+            ("offboard:3:status=200", "\"200\" isn't an error status"),
             (
                 "machines:3:ends=Failed",
                 "ends=Failed needs the route offboard",

@@ -11,7 +11,7 @@ fn the_demo_shows_one_success_and_two_honest_failures() {
         "listens on http://127.0.0.1:",
         "Before (preflight)",
         "Onboarded",
-        "What the plugin may send, and nothing else",
+        "The plugin is allowed to send only this",
         "/offboard, once, with exactly this comment",
         "\"requestorComment\": \"Stolen, INC-1234\"",
         "\"status\": \"Pending\"",
@@ -20,9 +20,9 @@ fn the_demo_shows_one_success_and_two_honest_failures() {
         "inactive after 7 days",
         "ResourceNotFound",
         "tracking id",
-        "takes on the first: accepted",
-        "was under way already",
-        "Next",
+        "adopts the first: accepted",
+        "was already in progress",
+        "To try each step yourself",
         "offboard simulate",
     ] {
         let (_, after) = rest

@@ -141,7 +141,8 @@ fn a_dry_run_reports_the_warnings_of_each_machine() {
     assert!(rows.iter().all(|row| row["state"] == "planned"), "{rows:?}");
     assert_eq!(warnings(0), "[]");
     assert!(warnings(1).contains("Windows7 is not among the supported systems"));
-    let words = format!("an offboarding of it is under way already: action {under_way} (Pending)");
+    let words =
+        format!("an offboarding of it is already in progress: action {under_way} (Pending)");
     assert!(warnings(2).contains(&words), "{outcome:?}");
     assert_eq!(rows[2]["action"]["id"], under_way);
     assert!(outcome.stderr.contains(&words), "{outcome:?}");
@@ -172,7 +173,7 @@ fn a_dry_run_reports_that_it_cannot_query_what_is_under_way() {
         (outcome.code, &outcome.row()["state"]),
         (0, &json!("planned"))
     );
-    let words = "under way already is unknown: service-failure (503)";
+    let words = "already being offboarded: service-failure (503)";
     assert!(outcome.stderr.contains(words), "{outcome:?}");
 }
 
@@ -335,7 +336,7 @@ fn a_second_offboarding_returns_the_pending_action() {
     assert_eq!(second.code, 0);
     assert_eq!(second.row()["action"]["id"], first["action"]["id"]);
     let note = second.row()["note"].as_str().unwrap().to_owned();
-    assert!(note.contains("was under way already"), "{note}");
+    assert!(note.contains("was already in progress"), "{note}");
     assert_eq!(first["note"], json!(null));
     assert_eq!(world.offboardings().len(), 1);
 }
@@ -350,7 +351,7 @@ fn a_second_offboarding_that_is_refused_adopts_the_pending_action() {
     assert_eq!((second.code, row["state"].as_str()), (0, Some("accepted")));
     assert_eq!(row["action"]["id"], first["action"]["id"]);
     let note = row["note"].as_str().unwrap();
-    assert!(note.contains("was under way already"), "{note}");
+    assert!(note.contains("was already in progress"), "{note}");
     // The refusal is recorded, too.
     let recorded = world.recorded().pop().unwrap();
     assert_eq!(
@@ -417,7 +418,7 @@ fn a_missing_role_ends_the_run_at_the_first_machine() {
         hint.contains("https://api.securitycenter.microsoft.com"),
         "{hint}"
     );
-    assert!(hint.contains("carries Machine.Read.All"), "{hint}");
+    assert!(hint.contains("the permissions Machine.Read.All"), "{hint}");
     assert_eq!(world.posts().len(), 1);
 }
 
@@ -430,7 +431,7 @@ fn a_wrong_audience_is_named() {
     let row = outcome.row();
     let hint = row["error"]["hint"].as_str().unwrap();
     assert!(
-        hint.contains("This token is for https://api.security.microsoft.com"),
+        hint.contains("The audience of this token is https://api.security.microsoft.com"),
         "{hint}"
     );
     assert!(world.offboardings().is_empty());

@@ -204,7 +204,10 @@ fn an_action_that_blocks_a_resend_is_adopted_once_it_is_listed() {
     assert_eq!(server.posts(), 2, "{outcome:?}");
     assert_eq!(row["state"], "accepted", "{outcome:?}");
     assert_eq!(row["action"]["id"], "a1", "{outcome:?}");
-    assert!(row["note"].as_str().unwrap().contains("under way"), "{row}");
+    assert!(
+        row["note"].as_str().unwrap().contains("in progress"),
+        "{row}"
+    );
 }
 
 /// Resends that share a query share the last list before they are sent.

@@ -65,7 +65,7 @@ fn another_ledger_adopts_only_an_action_with_the_same_comment() {
     assert_eq!(same["state"], "accepted");
     assert_eq!(same["action"]["id"], first["action"]["id"]);
     let note = same["note"].as_str().unwrap();
-    assert!(note.contains("was under way already"), "{note}");
+    assert!(note.contains("was already in progress"), "{note}");
     assert_eq!(world.posts().len(), 1);
     // With `--again`, or with another comment, it is sent.
     with_other_ledger(&world, &id, COMMENT, &["--again"]);

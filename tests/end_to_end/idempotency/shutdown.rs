@@ -56,7 +56,7 @@ fn a_stop_before_a_resend_sends_nothing() {
         assert_eq!(row["state"], "unknown", "{moment}: {outcome:?}");
         assert_eq!(row["error"]["retry"], "ask-first", "{moment}: {outcome:?}");
         for advice in [
-            "Stopping: what is in flight",
+            "Stopping after the requests in flight",
             "offboard resume",
             "--resend-unknown",
         ] {
@@ -107,7 +107,10 @@ fn one_signal_finishes_what_is_in_flight_and_no_more() {
         let states: Vec<&str> = rows.iter().map(|r| r["state"].as_str().unwrap()).collect();
         assert_eq!(states, ["accepted", "not-sent", "not-sent"], "{name}");
         assert_eq!(rows[0]["action"]["status"], "Pending", "{name}: {rows:?}");
-        for advice in ["Stopping: what is in flight", "Go on with: offboard resume"] {
+        for advice in [
+            "Stopping after the requests in flight",
+            "To continue: offboard resume",
+        ] {
             assert!(outcome.stderr.contains(advice), "{name}: {outcome:?}");
         }
         assert_eq!(world.posts().len(), 1, "{name}: {outcome:?}");
@@ -154,7 +157,7 @@ fn a_signal_that_the_caller_had_ignored_stays_ignored() {
         let rows = outcome.rows();
         let states: Vec<&str> = rows.iter().map(|r| r["state"].as_str().unwrap()).collect();
         assert_eq!(states, ["accepted", "accepted", "not-sent"], "{ignored:?}");
-        let messages = outcome.stderr.matches("Stopping:").count();
+        let messages = outcome.stderr.matches("Stopping after").count();
         assert_eq!(messages, 1, "{ignored:?}: {outcome:?}");
     }
 }
@@ -257,7 +260,7 @@ fn a_run_whose_ledger_is_gone_or_replaced_ends_before_its_next_request() {
                     assert_eq!(row["state"], "accepted", "{context}: {row}");
                     let lost = outcome
                         .stderr
-                        .contains("is accepted, and that is not on record");
+                        .contains("is accepted, but this could not be recorded");
                     assert!(lost, "{context}: {outcome:?}");
                     continue;
                 }

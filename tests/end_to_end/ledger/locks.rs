@@ -172,7 +172,7 @@ fn a_run_that_waits_with_an_answer_can_be_stopped_and_loses_nothing() {
     let outcome = Outcome::from(child.wait_with_output().unwrap());
     assert_eq!(outcome.code, 130, "{outcome:?}");
     assert_eq!(world.posts().len(), 2);
-    let lost = "is accepted, and that is not on record";
+    let lost = "is accepted, but this could not be recorded";
     assert!(outcome.stderr.contains(lost), "{outcome:?}");
     assert_eq!(other.execute("COMMIT"), "done");
     let resumed = world.offboard(&["resume", "--yes", "--grace", "0s", "-o", "json"]);

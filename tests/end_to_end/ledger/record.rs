@@ -106,7 +106,7 @@ fn a_file_that_is_not_a_ledger_is_left_as_it_is() {
         "{hint}"
     );
     let runs = world.offboard(&["runs"]);
-    let help = "help: Keep it for analysis, and name another file with --ledger.";
+    let help = "help: Keep it for analysis, and use another file with --ledger.";
     assert!(runs.stderr.contains(help), "{runs:?}");
     assert_eq!(fs::read_to_string(world.path("ledger.db")).unwrap(), text);
     assert!(world.requests().is_empty());
@@ -235,7 +235,7 @@ fn having_nothing_to_resume_is_not_a_failure() {
     let outcome = world.offboard(&["resume"]);
     assert_eq!(outcome.code, 0, "{outcome:?}");
     assert!(
-        outcome.stderr.contains("Nothing is unfinished"),
+        outcome.stderr.contains("There are no unfinished runs"),
         "{outcome:?}"
     );
     assert!(world.posts().is_empty());

@@ -345,7 +345,7 @@ fn nothing_is_sent_if_the_audit_cannot_grow() {
         outcome.row()["error"]["message"],
         "the audit cannot be written"
     );
-    let messages = outcome.stderr.matches("nothing more is let out").count();
+    let messages = outcome.stderr.matches("nothing more is sent").count();
     assert_eq!(messages, 1, "{outcome:?}");
 }
 

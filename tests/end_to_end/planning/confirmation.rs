@@ -69,14 +69,14 @@ fn a_no_is_answered_with_one_line_and_programs_get_their_rows() {
     let world = World::new();
     for more in [&[][..], &["--quiet"]] {
         let (code, shown) = at_a_terminal(&world, "", "no\n", more);
-        let (_, after) = shown.split_once("Type yes to go ahead: ").unwrap();
+        let (_, after) = shown.split_once("Type yes to continue: ").unwrap();
         let lines: Vec<&str> = after.lines().map(str::trim).collect();
         // The terminal echoes the answer.
         assert_eq!(lines, ["no", "Nothing was sent."], "{shown}");
         assert_eq!(code, 130);
     }
     let (_, shown) = at_a_terminal(&world, "", "y\n", &[]);
-    let needed = "Nothing was sent: type the whole word yes to confirm.";
+    let needed = "Nothing was sent. Type the whole word yes to confirm.";
     assert!(shown.contains(needed), "{shown}");
     let (code, shown) = at_a_terminal(&world, "", "no\n", &["--output", "jsonl"]);
     let (_, after) = shown.split_once("Nothing was sent.").unwrap();
@@ -173,7 +173,7 @@ fn what_is_resent_is_shown_before_the_question_and_in_the_result() {
         "Stolen, INC-7",
         "Signed in",
         &grant,
-        "may be offboarded already",
+        "may already be offboarded",
         "a second time",
         "within the grace time of 0s",
     ] {

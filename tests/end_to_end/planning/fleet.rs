@@ -59,7 +59,7 @@ fn many_machines_are_looked_up_by_pages_of_the_fleet() {
     assert!(world.requests().len() < 5, "{:?}", world.requests());
     for words in [
         "30 machines:",
-        "Systems:",
+        "Operating systems:",
         "Last seen: from",
         "once for each of the 30",
     ] {
@@ -126,7 +126,7 @@ fn a_large_dry_run_does_not_query_what_is_under_way() {
     for (count, is_queried) in [(1000, true), (1001, false)] {
         let list = ids[..count].join("\n");
         let outcome = run_list(&world, &list, &["--dry-run"]);
-        let words = "under way already is not queried for more than 1000 machines";
+        let words = "because the plan has more than 1000 machines";
         assert_eq!(
             outcome.stderr.contains(words),
             !is_queried,

@@ -240,9 +240,9 @@ fn guids_are_not_machine_ids_and_the_advice_fits_the_arguments() {
         (vec![], "help: Add --name-column \"Device name\""),
         (
             id.to_vec(),
-            "help: Replace --id-column by --name-column \"Device name\"",
+            "help: Replace --id-column with --name-column \"Device name\"",
         ),
-        ([id, name].concat(), "help: Leave out --id-column"),
+        ([id, name].concat(), "help: Remove --id-column"),
     ] {
         let args = [&["--comment", "x", "--yes"], &args[..]].concat();
         let done = outcome(&mut from(&world, &table, &args));
@@ -304,7 +304,10 @@ fn many_machines_are_looked_up_by_pages_of_the_fleet_to_its_end() {
         planned.stderr.contains(&format!("and {} more", count - 10)),
         "{planned:?}"
     );
-    assert!(planned.stderr.contains("Systems: "), "{planned:?}");
+    assert!(
+        planned.stderr.contains("Operating systems: "),
+        "{planned:?}"
+    );
 }
 
 #[test]

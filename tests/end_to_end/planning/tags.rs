@@ -113,7 +113,7 @@ async fn a_tag_whose_answer_was_lost_may_be_added_again() {
 #[test]
 fn inspect_shows_what_a_tag_may_send() {
     let table = offboard(["inspect"]).stdout;
-    let words = "tag: POST /api/machines/{id}/tags, once, with exactly the tag that was ordered";
+    let words = "tag: POST /api/machines/{id}/tags, once, with exactly the tag of the order";
     assert!(table.contains(words), "{table}");
     let json = offboard(["inspect", "--output", "jsonl"]).stdout;
     let row: serde_json::Value = serde_json::from_str(&json).unwrap();
@@ -206,7 +206,7 @@ fn a_missing_tag_permission_is_reported_once_and_all_are_offboarded() {
     assert_eq!(tags, 1, "{posted:?}");
     let warnings = outcome
         .stderr
-        .matches("no machine is tagged any more")
+        .matches("The remaining machines are offboarded without the tag")
         .count();
     assert_eq!(warnings, 1, "{outcome:?}");
     let permission = "A tag needs the permission Machine.ReadWrite.All";
@@ -231,7 +231,7 @@ fn a_tag_that_fails_does_not_stop_the_offboarding_and_is_reported() {
         let outcome = world.run(&[&id, "--tag", "Retired", "--quiet"]);
         assert_eq!(outcome.code, 0, "{fault}: {outcome:?}");
         assert_eq!(posted(&world), tag_then_offboard(&[id]), "{fault}");
-        let words = "it is offboarded without the tag";
+        let words = "is offboarded without the tag: ";
         assert!(outcome.stderr.starts_with("warning: "), "{outcome:?}");
         assert!(outcome.stderr.contains(words), "{fault}: {outcome:?}");
         let recorded = world.recorded();
@@ -306,7 +306,7 @@ fn nothing_is_sent_by_a_dry_run_which_shows_the_tag_and_its_grant() {
         "POST {}/api/machines/{id}/tags, once, with exactly this tag",
         world.root()
     );
-    for words in ["The tag, set right before: Retired", &grant] {
+    for words in ["Tag, set before the offboarding: Retired", &grant] {
         assert!(outcome.stderr.contains(words), "{words}: {outcome:?}");
     }
     assert!(world.posts().is_empty());
@@ -319,7 +319,7 @@ fn of_many_machines_the_tag_has_one_line() {
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let args = ["run", "--comment", "x", "--tag", "Retired", "--dry-run"];
     let outcome = world.offboard(&[&args[..], &ids].concat());
-    let line = "/api/machines/{id}/tags, once for each of the 26, with exactly this tag";
+    let line = "/api/machines/{id}/tags, once for each of the 26 machines, with exactly this tag";
     assert_eq!(outcome.stderr.matches("/tags").count(), 1, "{outcome:?}");
     assert!(outcome.stderr.contains(line), "{outcome:?}");
 }

@@ -95,7 +95,7 @@ fn a_refused_plugin_is_not_reported_as_compiled() {
     let args = [MACHINE, "--plugin", file.to_str().unwrap()];
     let outcome = world.run(&[&args[..], &["--plugin-sha256", &"0".repeat(64)]].concat());
     assert_eq!(outcome.code, 2, "{outcome:?}");
-    assert!(!outcome.stderr.contains("compiling"), "{outcome:?}");
+    assert!(!outcome.stderr.contains("Compiling"), "{outcome:?}");
 }
 
 #[test]

@@ -93,10 +93,10 @@ fn the_reason_of_a_wait_is_reported() {
             outcome
         };
         let before = run("1-4", &[]);
-        let words = format!("cannot be asked just now, waiting 1s: {why}");
+        let words = format!("Waiting 1s for the service: {why}");
         assert!(before.stderr.contains(&words), "{words}: {before:?}");
         let after = run("2-9", &["--wait"]);
-        let words = format!("cannot be asked just now, and is asked again: {why}");
+        let words = format!("could not be read, and is read again later: {why}");
         assert_eq!(
             after.stderr.matches(&words).count(),
             1,

@@ -27,7 +27,7 @@ fn a_run_that_keeps_to_the_quota_is_never_refused_for_it() {
     let (done, world) = run("3/3s", &["--quota", "3/3s"], 8);
     assert_eq!(done.code, 0, "{done:?}");
     assert_eq!((refused(&world), world.offboardings().len()), (0, 8));
-    assert!(done.stderr.contains("the quota is used up"), "{done:?}");
+    assert!(done.stderr.contains("The quota is used up"), "{done:?}");
     // Without a quota setting, the service throttles.
     let (_, world) = run("3/3s", &["--quota", "none"], 5);
     assert!(refused(&world) > 0);
@@ -54,7 +54,7 @@ fn a_run_that_waits_for_the_quota_can_be_stopped() {
     ];
     let mut child = world.command(&[&args, &ids[..]].concat()).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let waits = |line: std::io::Result<String>| line.unwrap().contains("the quota is used up");
+    let waits = |line: std::io::Result<String>| line.unwrap().contains("The quota is used up");
     assert!(lines.any(waits), "the command does not wait");
     signal(&child, "TERM");
     let outcome = Outcome::from({

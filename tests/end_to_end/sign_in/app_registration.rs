@@ -154,7 +154,7 @@ fn a_certificate_that_is_not_the_app_s_is_reported() {
     let mut command = world.app(&run(&machine));
     let error = assert_not_sent(&world, command.env("OFFBOARD_CERTIFICATE", &other), 3);
     assert_eq!(error["code"], "AADSTS700027");
-    assert_contains(text(&error, "hint"), &["upload the certificate"]);
+    assert_contains(text(&error, "hint"), &["Upload the certificate"]);
 }
 
 #[test]
@@ -233,6 +233,6 @@ fn an_assertion_that_does_not_fit_is_reported() {
         command.env("AZURE_FEDERATED_TOKEN_FILE", world.path("assertion"));
         let error = assert_not_sent(&world, &mut command, 3);
         assert_eq!(error["code"], code);
-        assert_contains(text(&error, "hint"), &["issuer, subject and audience"]);
+        assert_contains(text(&error, "hint"), &["Issuer, subject and audience"]);
     }
 }

@@ -84,7 +84,7 @@ fn the_plugin_s_digest_is_a_step() {
     assert_contains(text(&plugin, "reason"), &[digest, "not pinned"]);
     let mut command = world.with_secret(&CHECK);
     let checked = outcome(command.env("OFFBOARD_PLUGIN_SHA256", digest));
-    assert_contains(text(&step(&checked, "plugin"), "reason"), &["as pinned"]);
+    assert_contains(text(&step(&checked, "plugin"), "reason"), &[", pinned"]);
     let mut command = world.with_secret(&CHECK);
     let checked = outcome(command.env("OFFBOARD_PLUGIN_SHA256", "0".repeat(64)));
     assert_eq!(checked.code, 2, "{checked:?}");

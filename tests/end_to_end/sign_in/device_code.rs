@@ -16,7 +16,7 @@ fn by_code(world: &World, args: &[&str]) -> Command {
 fn started(command: &mut Command) -> (Running, String) {
     let mut running = Running::start(command);
     let line = running.read_until("To sign in, open ");
-    let (_, code) = line.split_once(" and type the code ").unwrap();
+    let (_, code) = line.split_once(" and enter the code ").unwrap();
     let code = code.trim().to_owned();
     (running, code)
 }
@@ -105,7 +105,7 @@ fn a_revoked_sign_in_shows_a_new_code() {
     world.simulator.revoke_refresh_tokens();
     running.stderr.clear();
     let line = running.read_until("To sign in, open ");
-    let (_, code) = line.split_once(" and type the code ").unwrap();
+    let (_, code) = line.split_once(" and enter the code ").unwrap();
     assert!(world.simulator.approve_device_code(code));
     let outcome = running.end();
     assert_eq!(outcome.row()["state"], "succeeded", "{outcome:?}");

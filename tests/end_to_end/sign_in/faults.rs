@@ -40,7 +40,7 @@ const REFUSED: [Refused; 8] = [
         change: |config| config.secret_expired = true,
         prepare: UNPREPARED,
         code: "AADSTS7000222",
-        hint: "expired: make a new one",
+        hint: "expired. Create a new one",
     },
     Refused {
         change: UNCHANGED,
@@ -48,7 +48,7 @@ const REFUSED: [Refused; 8] = [
             command.env("OFFBOARD_TENANT", OTHER_ID);
         },
         code: "AADSTS90002",
-        hint: "check --tenant and --cloud",
+        hint: "Check --tenant and --cloud",
     },
     Refused {
         change: UNCHANGED,
@@ -56,7 +56,7 @@ const REFUSED: [Refused; 8] = [
             command.env("OFFBOARD_CLIENT_ID", OTHER_ID);
         },
         code: "AADSTS700016",
-        hint: "check --client-id and --tenant",
+        hint: "Check --client-id, --tenant and --cloud",
     },
     Refused {
         change: |config| config.conditional_access = true,
@@ -70,7 +70,7 @@ const REFUSED: [Refused; 8] = [
             command.env("OFFBOARD_RESOURCE", "https://other.example.test");
         },
         code: "AADSTS500011",
-        hint: "does not know the resource",
+        hint: "does not have this resource",
     },
     Refused {
         change: |config| config.clock_skew = 3600,
@@ -81,7 +81,7 @@ const REFUSED: [Refused; 8] = [
                 .env("OFFBOARD_AUTH", "certificate");
         },
         code: "AADSTS700024",
-        hint: "this machine's clock",
+        hint: "this computer's clock",
     },
 ];
 
@@ -176,7 +176,7 @@ fn a_wrong_audience_is_not_reported_as_a_missing_permission() {
     assert_eq!(error["kind"], "forbidden");
     assert_contains(
         text(&error, "hint"),
-        &["a wrong audience is answered with 403, too", both[0]],
+        &["rejects a wrong audience with 403", both[0]],
     );
     assert_eq!(world.offboarded(), 0);
 }
@@ -195,7 +195,7 @@ fn a_missing_role_is_reported_with_where_it_is_added() {
     );
     assert_contains(
         text(&roles, "hint"),
-        &["WindowsDefenderATP", "administrator consent"],
+        &["WindowsDefenderATP", "administrator grant consent"],
     );
     assert_unchanged(&world, &checked);
 
@@ -208,7 +208,7 @@ fn a_missing_role_is_reported_with_where_it_is_added() {
     assert_eq!(rows[0]["error"]["kind"], "forbidden");
     assert_contains(
         text(&rows[0]["error"], "hint"),
-        &["Machine.Offboard", "admin consent"],
+        &["Machine.Offboard", "administrator granted consent"],
     );
     // The next order would fail, too.
     assert_eq!(rows[1]["state"], "not-sent");
@@ -222,7 +222,10 @@ fn without_any_role_a_token_is_issued_and_the_check_reports_it() {
     let checked = outcome(&mut world.with_secret(&CHECK));
     assert_eq!(checked.code, 3, "{checked:?}");
     assert_eq!(steps(&checked, "failed"), ["roles"]);
-    assert_contains(text(&step(&checked, "roles"), "reason"), &["none at all"]);
+    assert_contains(
+        text(&step(&checked, "roles"), "reason"),
+        &["no permissions"],
+    );
     assert_eq!(steps(&checked, "warning"), ["reading", "answer"]);
 }
 
@@ -272,14 +275,14 @@ fn an_expired_token_is_reported_as_such() {
     assert_eq!(checked.code, 3, "{checked:?}");
     assert_eq!(steps(&checked, "failed"), ["token", "answer"]);
     let token = step(&checked, "token");
-    assert_contains(text(&token, "reason"), &["it ended 1m"]);
-    assert_contains(text(&token, "hint"), &["fetch another one"]);
+    assert_contains(text(&token, "reason"), &["it expired 1m"]);
+    assert_contains(text(&token, "hint"), &["Get a new one"]);
     assert_contains(text(&step(&checked, "answer"), "reason"), &["expired"]);
     let ordered = ordered_with(&world, &world.machine(), over());
     assert_eq!(ordered.code, 3, "{ordered:?}");
     let error = ordered.row()["error"].clone();
     assert_contains(text(&error, "message"), &["expired"]);
-    assert_contains(text(&error, "hint"), &["fetch another one"]);
+    assert_contains(text(&error, "hint"), &["Get a new one"]);
     assert_eq!(world.offboarded(), 0);
 }
 
@@ -302,9 +305,9 @@ fn a_401_without_another_reason_names_the_licence() {
 #[test]
 fn a_clock_that_is_off_is_reported_with_the_amount() {
     for (skew, status, amount, code) in [
-        (600, "failed", "it is off by 10m", 3),
-        (-1200, "failed", "it is off by 20m", 3),
-        (120, "warning", "it is off by 2m", 0),
+        (600, "failed", "10m", 3),
+        (-1200, "failed", "20m", 3),
+        (120, "warning", "2m", 0),
         (0, "passed", "", 0),
     ] {
         let world = World::with(|config| config.clock_skew = skew);
@@ -314,11 +317,11 @@ fn a_clock_that_is_off_is_reported_with_the_amount() {
         assert_eq!(clock["status"], status, "{clock}");
         // A few seconds may pass.
         let reason = text(&clock, "reason");
-        let earlier = format!("it is off by {}m 5", minutes(amount).saturating_sub(1));
+        let earlier = format!("{}m 5", minutes(amount).saturating_sub(1));
         let is_expected = reason.starts_with(amount) || reason.starts_with(&earlier);
         assert!(is_expected, "{reason}");
         if status != "passed" {
-            assert_contains(text(&clock, "hint"), &["Set this machine's clock"]);
+            assert_contains(text(&clock, "hint"), &["Correct this computer's clock"]);
         }
         assert_unchanged(&world, &checked);
     }

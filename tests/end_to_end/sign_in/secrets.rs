@@ -15,7 +15,7 @@ fn assert_no_secret(world: &World, command: &mut Command, secrets: &[&str], appr
     command.args(["-v", "--wait=60s", "--audit"]).arg(&audit);
     let mut running = Running::start(command);
     if approves {
-        let code = running.read_until("type the code ");
+        let code = running.read_until("enter the code ");
         assert!(world.simulator.approve_device_code(code.trim()));
     }
     let outcome: Outcome = running.end();

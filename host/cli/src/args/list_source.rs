@@ -1,4 +1,4 @@
-//! The argument that says where a list comes from.
+//! The argument that selects the source of a list.
 
 use std::{
     fmt,
@@ -7,7 +7,7 @@ use std::{
 
 use offboard::mask;
 
-/// Where a list comes from.
+/// The source of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ListSource {
     Stdin,

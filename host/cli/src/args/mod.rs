@@ -1,7 +1,5 @@
 //! The arguments of every command, and their help texts.
 
-#![warn(clippy::match_bool)]
-
 mod list_source;
 mod output;
 mod records;
@@ -40,10 +38,16 @@ Examples:
 #[command(name = "offboard", version, after_help = EXIT_CODES, max_term_width = 100, args_override_self = true)]
 pub(super) struct Cli {
     /// Print only errors and warnings on standard error
-    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    #[arg(
+        long,
+        short,
+        global = true,
+        conflicts_with = "verbose",
+        display_order = 900
+    )]
     pub(super) quiet: bool,
     /// Print each request and its outcome on standard error. -vv also prints calls and waits
-    #[arg(long, short, global = true, action = ArgAction::Count)]
+    #[arg(long, short, global = true, action = ArgAction::Count, display_order = 901)]
     pub(super) verbose: u8,
     #[command(subcommand)]
     pub(super) command: Command,
@@ -87,7 +91,7 @@ pub(super) enum Command {
     },
 }
 
-/// The choice to run without a ledger.
+/// The flag to run without a ledger.
 #[derive(Debug, Args)]
 pub(super) struct NoLedgerArgs {
     /// Do not use a ledger, for example on a read-only system. Limited to one machine
@@ -101,7 +105,7 @@ pub(super) struct SendArgs {
     /// Do not ask for confirmation
     #[arg(long, short)]
     pub(super) yes: bool,
-    /// Above this number of machines, require their count: typed, or given with --expect
+    /// If more machines are selected, require their exact number, typed or given with --expect
     #[arg(
         long,
         value_name = "COUNT",
@@ -163,8 +167,8 @@ pub(super) struct RunArgs {
     /// without a comment, and {column} is replaced by the row's value in that column
     #[arg(long, short, value_name = "TEXT", required_unless_present = "from")]
     pub(super) comment: Option<Comment>,
-    /// Append the ids of the run and the order to the comment, to find the ledger's record from the
-    /// service's
+    /// Append the ids of the run and the order to the comment, to match the service's record with
+    /// the ledger
     #[arg(long)]
     pub(super) correlate: bool,
     /// Tag each machine before it is offboarded, if the token permits it. The portal does not label
@@ -241,7 +245,7 @@ pub(super) struct ResumeArgs {
 pub(super) struct StatusArgs {
     /// Action ids, or machines, whose newest offboarding is shown
     #[arg(required = true, value_name = "ACTION", value_parser = target::action)]
-    pub(super) actions: Vec<target::Subject>,
+    pub(super) actions: Vec<target::ActionReference>,
     #[command(flatten)]
     pub(super) wait: WaitArgs,
     #[command(flatten)]
@@ -255,7 +259,7 @@ pub(super) struct StatusArgs {
 pub(super) struct CancelArgs {
     /// Action ids, or machines, whose pending offboarding is cancelled
     #[arg(required = true, value_name = "ACTION", value_parser = target::action)]
-    pub(super) actions: Vec<target::Subject>,
+    pub(super) actions: Vec<target::ActionReference>,
     /// The reason, recorded by the service
     #[arg(long, short, value_name = "TEXT")]
     pub(super) comment: Comment,

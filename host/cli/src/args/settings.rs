@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
-use crate::hint::advised;
+use crate::advice::error_with_help;
 use anyhow::{Result, ensure};
 use clap::{
     Arg, ArgAction, ArgMatches, Args, Command, Error, FromArgMatches,
@@ -103,23 +103,27 @@ impl Given {
     }
 }
 
-/// A setting's argument, as a user writes it.
+/// The flag of a setting.
 pub(crate) fn flag(setting: &Setting) -> Option<String> {
     Some(format!("--{}", setting.argument?))
 }
 
-/// A configuration's error, with the argument that a user can give.
+/// An error of the configuration, with the flag that the user can give.
 pub(crate) fn explain(error: ConfigError) -> anyhow::Error {
     match &error {
-        ConfigError::NoHome { .. } => advised(error, "Name a configuration with --config."),
-        ConfigError::SeveralProfiles { path, profiles } => advised(
+        ConfigError::NoHome { .. } => {
+            error_with_help(error, "Give a configuration file with --config.")
+        }
+        ConfigError::SeveralProfiles { path, profiles } => error_with_help(
             format!("{} has several profiles", offboard::mask::path(path)),
             format!("Choose one with --profile ({}).", profiles.join(", ")),
         ),
-        ConfigError::UnknownAuthority { .. } => advised(error, "To use it, add --authority."),
+        ConfigError::UnknownAuthority { .. } => {
+            error_with_help(error, "To use it, add --authority.")
+        }
         ConfigError::Service(ChoiceError::UnknownHost(host, _)) => {
             let help = format!("If that is intended, allow it with --allow-api-host {host}.");
-            advised(error, help)
+            error_with_help(error, help)
         }
         _ => error.into(),
     }
@@ -137,7 +141,7 @@ fn of(section: Section) -> impl Iterator<Item = &'static Setting> {
         .filter(move |setting| setting.section == section)
 }
 
-/// The settings by which the ledger is found.
+/// The settings that locate the ledger.
 fn of_ledger() -> impl Iterator<Item = &'static Setting> {
     const KEYS: [&str; 3] = ["ledger", "profile", "configuration"];
     let setting = |key| SETTINGS.iter().find(move |setting| setting.key == key);
@@ -179,7 +183,7 @@ fn with(command: Command, settings: impl Iterator<Item = &'static Setting>) -> C
     }))
 }
 
-/// Arguments that take these settings.
+/// Implements arguments for these settings.
 macro_rules! settings_args {
     ($args:ident, $settings:expr, $augment:expr) => {
         impl FromArgMatches for $args {

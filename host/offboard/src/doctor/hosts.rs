@@ -35,7 +35,7 @@ pub(super) async fn network(
     let seen = connection.probe_api().await;
     skews.extend(reached("api", seen.as_ref(), report));
     let step = match skews.into_iter().max() {
-        None => CheckStep::skipped("clock", "no host said what time it is"),
+        None => CheckStep::skipped("clock", "no host reported its time"),
         Some(skew) if skew.by > WRONG => {
             let step = CheckStep::failed("clock", off(skew), report.hint(&Finding::ClockWrong));
             // Tokens are refused then.
@@ -45,14 +45,14 @@ pub(super) async fn network(
         Some(skew) if skew.by > LATE => {
             CheckStep::warning("clock", off(skew), report.hint(&Finding::ClockLate))
         }
-        Some(_) => CheckStep::passed("clock", "it agrees with the hosts'"),
+        Some(_) => CheckStep::passed("clock", "in sync with the service"),
     };
     report.add(step);
 }
 
 fn off(skew: Skew) -> String {
     let way = if skew.ahead { "ahead of" } else { "behind" };
-    format!("it is off by {}, {way} the hosts'", whole_seconds(skew.by))
+    format!("{} {way} the service", whole_seconds(skew.by))
 }
 
 fn reached(
@@ -70,7 +70,7 @@ fn reached(
                 proxy.map_or_else(String::new, |proxy| format!(" through the proxy {proxy}"));
             report.add(CheckStep::passed(
                 step,
-                format!("it answers{address}{proxy}"),
+                format!("reachable{address}{proxy}"),
             ));
             probe.skew
         }

@@ -122,7 +122,7 @@ async fn walk(
     let claims = match &signed_in {
         Ok((_, token)) => {
             let claims = token.claims();
-            token::held(claims.as_ref(), report);
+            token::validity(claims.as_ref(), report);
             token::contents(config, service, claims.as_ref(), report);
             claims
         }
@@ -173,7 +173,8 @@ async fn walk(
     report.add(CheckStep::skipped(
         "quota",
         format!(
-            "{}, for each application, tenant and API; what is left of it the service does not tell",
+            "{} for each application, tenant and API; the service does not report the remaining \
+             quota",
             config.effective_quota()
         ),
     ));
@@ -182,7 +183,7 @@ async fn walk(
 /// The settings, which are consistent.
 fn configuration(config: &Config, service: &Service) -> CheckStep {
     let auth = config.chosen_auth().map_or_else(
-        || "nothing".to_owned(),
+        || "no credential".to_owned(),
         |auth| format!("{} ({})", auth.value.name(), auth.source),
     );
     let at = match config.issuer() {
@@ -190,7 +191,7 @@ fn configuration(config: &Config, service: &Service) -> CheckStep {
         Issuer::Azure | Issuer::Unknown => String::new(),
     };
     let reason = format!(
-        "{}, for {}, signing in with {auth}{at}",
+        "API {}, resource {}, sign-in with {auth}{at}",
         service.api_root, service.resource
     );
     let overridden = config.overridden();
@@ -228,7 +229,7 @@ async fn records(
                     mask::path(&file.value.0)
                 ),
                 None => format!(
-                    "the ledger {} can be written; no audit was asked for",
+                    "the ledger {} can be written; no audit file is configured",
                     mask::path(&ledger)
                 ),
             };
@@ -263,7 +264,7 @@ async fn plugin(
     match load.await {
         Ok((component, sandbox)) => {
             let pinned = if settings.sha256.is_some() {
-                "as pinned"
+                "pinned"
             } else {
                 "not pinned"
             };
@@ -289,11 +290,11 @@ async fn answer(runner: &Runner, claims: Option<&TokenClaims>, report: &mut Step
     match answered {
         Ok(true) => report.add(CheckStep::passed(
             "answer",
-            "the API answers, and there are machines",
+            "the API answers and lists machines",
         )),
         Ok(false) => report.add(CheckStep::warning(
             "answer",
-            "the API answers, and lists no machine",
+            "the API answers but lists no machines",
             report.hint(&Finding::NoMachines),
         )),
         Err(problem) => refused(&problem, claims, report),

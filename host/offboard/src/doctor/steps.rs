@@ -7,9 +7,9 @@ use crate::{output::CheckStep, problem::OutcomeClass};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Obstacle {
-    /// A setting names what cannot be used: the plugin, or a file that is written.
+    /// A setting cannot be used: the plugin, or a file that is written.
     Settings,
-    /// What a command or a call ends with because of it.
+    /// A problem of this class, which ends a command or a call.
     Problem(OutcomeClass),
 }
 

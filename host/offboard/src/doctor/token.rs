@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Checks whether a given token has expired.
-pub(super) fn held(claims: Option<&TokenClaims>, report: &mut Steps<'_>) {
+pub(super) fn validity(claims: Option<&TokenClaims>, report: &mut Steps<'_>) {
     let step = age(claims, report);
     add(step, report);
 }
@@ -30,15 +30,15 @@ fn age(claims: Option<&TokenClaims>, report: &Steps<'_>) -> CheckStep {
     if claims.is_none() {
         return CheckStep::warning(
             "token",
-            "there is one, and it is no JWT, as Entra ID's are",
+            "present, but not a JWT, as tokens of Entra ID are",
             report.hint(&Finding::TokenNotJwt),
         );
     }
     match claims.and_then(TokenClaims::ended) {
-        None => CheckStep::passed("token", "there is one"),
+        None => CheckStep::passed("token", "present"),
         Some(ago) => CheckStep::failed(
             "token",
-            format!("there is one, and it ended {} ago", whole_seconds(ago)),
+            format!("present, but it expired {} ago", whole_seconds(ago)),
             report.hint(&Finding::TokenExpired),
         ),
     }
@@ -55,7 +55,7 @@ pub(super) fn contents(
         for step in ["audience", "tenant", "roles", "reading"] {
             report.add(CheckStep::skipped(
                 step,
-                "the token cannot be read, which is no fault",
+                "the claims of the token cannot be read, which is not an error",
             ));
         }
         return;
@@ -66,14 +66,14 @@ pub(super) fn contents(
     add(step, report);
     let held = claims.permissions();
     let words = if held.is_empty() {
-        "none at all".to_owned()
+        "no permissions".to_owned()
     } else {
         held.join(", ")
     };
     let step = if !claims.may_offboard() {
         CheckStep::failed(
             "roles",
-            format!("Machine.Offboard is not among them: {words}"),
+            format!("Machine.Offboard is missing: {words}"),
             report.hint(&Finding::NoPermissionToOffboard),
         )
     } else if claims.may_tag() {
@@ -87,10 +87,17 @@ pub(super) fn contents(
     add(step, report);
     if claims.is_delegated() {
         let hint = report.hint(&Finding::UserToken);
-        report.add(CheckStep::warning("user", "the token is a user's", hint));
+        report.add(CheckStep::warning(
+            "user",
+            "the token belongs to a user",
+            hint,
+        ));
     }
     let step = if claims.may_read() {
-        CheckStep::passed("reading", "machines can be looked up, and actions followed")
+        CheckStep::passed(
+            "reading",
+            "machines can be found, and actions can be tracked",
+        )
     } else {
         let hint = report.hint(&Finding::NoPermissionToRead);
         CheckStep::warning("reading", "no permission to read", hint)
@@ -101,18 +108,19 @@ pub(super) fn contents(
 fn audience(service: &Service, claims: &TokenClaims, report: &Steps<'_>) -> CheckStep {
     let plain = |text: &str| text.trim_end_matches('/').to_ascii_lowercase();
     match claims.audience.as_deref() {
-        None => CheckStep::skipped("audience", "the token names none"),
+        None => CheckStep::skipped("audience", "the token has no audience"),
         Some(audience) if plain(audience) == plain(&service.resource) => {
             CheckStep::passed("audience", audience)
         }
         // Some tokens have the application id of their resource as the audience.
-        Some(audience) if audience.parse::<Uuid>().is_ok() => {
-            CheckStep::skipped("audience", format!("an application's id: {audience}"))
-        }
+        Some(audience) if audience.parse::<Uuid>().is_ok() => CheckStep::skipped(
+            "audience",
+            format!("the audience is an application id: {audience}"),
+        ),
         Some(audience) => CheckStep::failed(
             "audience",
             format!(
-                "the token is for {audience}, and {} is wanted",
+                "the token is for {audience}, but {} is required",
                 service.resource
             ),
             report.hint(&Finding::WrongAudience),
@@ -121,17 +129,19 @@ fn audience(service: &Service, claims: &TokenClaims, report: &Steps<'_>) -> Chec
 }
 
 fn tenant(config: &Config, claims: &TokenClaims, report: &Steps<'_>) -> CheckStep {
-    if let Some((found, wanted)) = config.other_tenant(claims) {
-        let reason = format!("the token is of {found}, and {wanted} is wanted");
+    if let Some((found, required)) = config.other_tenant(claims) {
+        let reason = format!("the token belongs to {found}, but {required} is required");
         return CheckStep::failed("tenant", reason, report.hint(&Finding::WrongTenant));
     }
-    let wanted = config.tenant().map(|tenant| &tenant.value);
-    match (claims.tenant.as_deref(), wanted) {
-        (None, _) => CheckStep::skipped("tenant", "the token names none"),
-        (Some(found), Some(wanted)) if !wanted.eq_ignore_ascii_case(found) => CheckStep::skipped(
-            "tenant",
-            format!("{found}; whether that is {wanted}, the token does not tell"),
-        ),
+    let required = config.tenant().map(|tenant| &tenant.value);
+    match (claims.tenant.as_deref(), required) {
+        (None, _) => CheckStep::skipped("tenant", "the token has no tenant"),
+        (Some(found), Some(required)) if !required.eq_ignore_ascii_case(found) => {
+            CheckStep::skipped(
+                "tenant",
+                format!("{found}; it cannot be checked whether this is {required}"),
+            )
+        }
         (Some(found), _) => CheckStep::passed("tenant", found),
     }
 }

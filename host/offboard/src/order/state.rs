@@ -1,4 +1,4 @@
-//! How far an order has come.
+//! The states of an order.
 
 use std::fmt;
 
@@ -7,37 +7,37 @@ use serde::{Deserialize, Serialize};
 
 use crate::contract::ActionStatus;
 
-/// How far an order has come.
+/// The state of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum State {
-    /// Nothing was sent: it is a dry run, or the order's turn has not come.
+    /// Nothing was sent yet, or the run is a dry run.
     Planned,
-    /// The request may have left. On record: a process is sending it, or ended before it could
-    /// record more.
+    /// The request may have left. In the ledger: a process is sending it, or ended before it
+    /// recorded more.
     Sending,
-    /// The service accepted it, and it has not ended.
+    /// The service accepted it, and its action is not final.
     Accepted,
     /// The device was offboarded.
     Succeeded,
-    /// The device could not carry it out.
+    /// The device failed to carry it out.
     Failed,
     /// The device did not fetch it in time.
     TimedOut,
     /// It was cancelled.
     Cancelled,
-    /// Accepted, and not ended when the deadline passed; or, of kind `not-listed`, no longer
-    /// listed by the service.
+    /// Accepted, and its action was not final at the deadline. With an error of kind
+    /// `not-listed`: the service no longer lists the action.
     Pending,
-    /// The service, the plugin or this host rejected it. Nothing was done.
+    /// The service, the plugin or this host rejected it. Nothing was changed.
     Rejected,
-    /// Nothing left this host; safe to repeat.
+    /// Nothing was sent. It is safe to repeat the order.
     NotSent,
-    /// Left out on purpose. Of kind `seen-since`: the machine has reported since it was
-    /// offboarded earlier, so it is not finished.
+    /// Skipped intentionally. With an error of kind `seen-since`: the machine has reported since
+    /// it was offboarded earlier, so it is not finished.
     Skipped,
-    /// It may have been carried out, and no answer came: never repeat it blindly.
+    /// It may have been carried out, but there is no answer. Do not repeat it without a check.
     Unknown,
 }
 

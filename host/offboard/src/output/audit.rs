@@ -5,22 +5,24 @@ use serde::Serialize;
 
 use super::schema;
 
-/// A request that the plugin asked for.
+/// A request that the plugin attempted.
 ///
-/// A request that egress allows has two lines: one before anything of it leaves, and one when
+/// A request that egress allows has two lines: one before anything of it is sent, and one when
 /// it has ended. A request that egress refuses has one line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(
-    title = "One line of an audit: a request that the plugin asked for, refused, let out or ended",
+    title = "One line of an audit: a request that the plugin attempted, which was refused, allowed or ended",
     transform = schema::later_audit_members
 )]
 pub struct AuditEntry {
-    /// When the plugin asked, RFC 3339 in UTC; the same in both lines of a request.
+    /// When the plugin attempted the request, RFC 3339 in UTC; the same in both lines of a
+    /// request.
     #[schemars(extend("format" = "date-time"))]
     pub time: String,
-    /// The process. If it executes a run, this is also the run's id in the ledger, which says
-    /// who ordered it, where and with which credential. Lines of older versions may lack it.
+    /// The id of the process. If it executes a run, this is also the run's id in the ledger,
+    /// which has the user, the tenant and the credential. Lines of older versions may not have
+    /// it.
     #[schemars(extend("format" = "uuid"))]
     pub run: String,
     /// The plugin's digest (SHA-256, 64 lower-case hexadecimal digits).
@@ -28,14 +30,14 @@ pub struct AuditEntry {
     pub plugin_sha256: String,
     /// The contract's function that was called.
     pub call: String,
-    /// What the call was allowed to send, in words.
+    /// The request that the call was allowed to send, as text.
     pub grant: String,
-    /// The method that the plugin asked for, its first 200 characters; empty if the plugin
-    /// tried to set a header that it may not set.
+    /// The attempted method, truncated to 200 characters; empty if the plugin attempted to set a
+    /// forbidden header.
     pub method: String,
-    /// The scheme that the plugin asked for, its first 200 characters.
+    /// The attempted scheme, truncated to 200 characters.
     pub scheme: String,
-    /// The host and port that the plugin asked for, their first 200 characters.
+    /// The attempted host and port, truncated to 200 characters.
     pub authority: String,
     /// The route that allowed the request; null if it was refused.
     pub route: Option<String>,
@@ -43,26 +45,25 @@ pub struct AuditEntry {
     pub decision: AuditDecision,
     /// Why the request was refused; null if it was allowed.
     pub reason: Option<String>,
-    /// The address and port of the connection: the proxy's, if there is one; null before it was
-    /// connected.
+    /// The address and port of the connection: those of the proxy, if one is used; null before
+    /// it was connected.
     pub address: Option<String>,
-    /// The proxy, without its credential; null if there is none.
+    /// The proxy, without its credential; null without one.
     pub proxy: Option<String>,
-    /// The final HTTP status; null if there is no answer.
+    /// The final HTTP status; null without an answer.
     pub status: Option<u16>,
-    /// Bytes of the request that left.
+    /// The number of bytes of the request that were sent.
     pub bytes_sent: u64,
-    /// Bytes of the answer that arrived.
+    /// The number of bytes of the answer that were received.
     pub bytes_received: u64,
-    /// What went wrong with the exchange; null if nothing did.
+    /// The error of the exchange; null without one.
     pub failure: Option<String>,
-    /// From asking to the end, in milliseconds.
+    /// The time from the attempt to the end, in milliseconds.
     pub duration_ms: u64,
-    /// Which of the lines of a request this is. Lines of older versions have no phase: they are
-    /// about the end.
+    /// The phase of the request. Lines of older versions have no phase: they are about the end.
     pub phase: AuditPhase,
-    /// The query that the plugin asked for, its first 2,000 characters; null if there is none.
-    /// Lines of older versions may lack it.
+    /// The attempted query, truncated to 2,000 characters; null without one. Lines of older
+    /// versions may not have it.
     pub query: Option<String>,
 }
 
@@ -70,18 +71,19 @@ pub struct AuditEntry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum AuditDecision {
-    /// It may leave.
+    /// The request may be sent.
     Allowed,
-    /// Nothing of it leaves.
+    /// Nothing of the request is sent.
     Refused,
 }
 
-/// When a line is written.
+/// The phase of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum AuditPhase {
-    /// The request was refused, or nothing of it has left yet: this line is on the disk before.
+    /// The request was refused, or it was allowed and nothing of it was sent yet. The line is on
+    /// the disk before anything is sent.
     Decision,
-    /// The request was allowed and has ended; the line says what became of it.
+    /// The request was allowed and has ended. The line has its result.
     End,
 }

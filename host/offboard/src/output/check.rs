@@ -25,18 +25,18 @@ pub struct CheckReport(#[schemars(length(min = 1))] pub Vec<CheckStep>);
     "else": {"properties": {"hint": {"type": "null"}}}
 }]))]
 pub struct CheckStep {
-    /// What was checked. `configuration`: the settings, and that they belong together.
-    /// `plugin`: its digest. `records`: whether the ledger and the audit can be written.
-    /// `authority`, `api`: DNS and TLS to the host. `clock`: this machine's clock against the
-    /// hosts'. `token`: signing in. `resource`: another resource of the cloud, tried after its
-    /// usual one was refused. `user`: that the token is a user's. `audience`, `tenant`, `roles`,
-    /// `reading`: what the token says about itself. `answer`: what the API answers to a read.
-    /// `quota`: what is known of it.
+    /// What was checked. `configuration`: the settings are consistent. `plugin`: the digest of
+    /// the plugin. `records`: the ledger and the audit can be written. `authority`, `api`: DNS
+    /// and TLS to the host. `clock`: the difference of this computer's clock to the hosts.
+    /// `token`: signing in. `resource`: another resource of the cloud, tried after the usual one
+    /// was rejected. `user`: the token belongs to a user. `audience`, `tenant`, `roles`,
+    /// `reading`: the claims of the token. `answer`: the API's answer to a read. `quota`: the
+    /// known quota.
     #[schemars(extend("enum" = CheckStep::NAMES))]
     pub step: Cow<'static, str>,
     /// How the step ended.
     pub status: CheckStatus,
-    /// What was found, in words.
+    /// The finding, as text.
     pub reason: String,
     /// The most likely cause and its remedy; null if there is nothing to do.
     pub hint: Option<String>,
@@ -46,13 +46,13 @@ pub struct CheckStep {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CheckStatus {
-    /// It is as it should be.
+    /// Without findings.
     Passed,
-    /// Offboarding works nevertheless, with less comfort.
+    /// Offboarding works, with restrictions.
     Warning,
-    /// Nothing can be offboarded.
+    /// Offboarding does not work.
     Failed,
-    /// Nothing can be said.
+    /// It could not be checked.
     Skipped,
 }
 

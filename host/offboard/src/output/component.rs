@@ -11,7 +11,7 @@ use crate::{
     sandbox::{Limit, Limits, Sandbox},
 };
 
-/// What is known about a component, and what a call of it may do.
+/// The properties of a component, and what a call of it may do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(title = "One component: the output of inspect")]
 pub struct ComponentInfo {
@@ -20,31 +20,32 @@ pub struct ComponentInfo {
     pub sha256: String,
     /// The component's size in bytes.
     pub size: usize,
-    /// The package and version of the contract that it exports; null if it exports none.
+    /// The package and version of the contract that it exports; null without one.
     pub contract: Option<String>,
-    /// What it imports.
+    /// The imports.
     pub imports: Vec<String>,
-    /// What it exports.
+    /// The exports.
     pub exports: Vec<String>,
-    /// Whether this host runs it.
+    /// Whether this host can run it.
     pub conforms: bool,
-    /// Every import beyond the contract, and every export that is missing or of another type.
+    /// Each import that the contract does not have, and each export that is missing or has another
+    /// type.
     pub violations: Vec<String>,
-    /// The bounds of every call, with the most that each can be.
+    /// The limits of each call.
     pub limits: Vec<LimitInfo>,
-    /// What a call of each function may send to the service, and nothing else.
+    /// The only requests that a call of each function may send.
     pub grants: Vec<GrantInfo>,
 }
 
-/// One bound of every call.
+/// A limit of each call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LimitInfo {
     /// The limit's name.
     pub name: String,
-    /// The bound, in `unit`.
+    /// The current value, in `unit`.
     #[schemars(range(min = 1))]
     pub value: u64,
-    /// The most that the bound can be, in `unit`.
+    /// The highest possible value, in `unit`.
     #[schemars(range(min = 1))]
     pub ceiling: u64,
     /// The unit of `value` and `ceiling`.
@@ -52,7 +53,7 @@ pub struct LimitInfo {
     pub unit: String,
 }
 
-/// What a call of one function may send.
+/// The requests that a call of a function may send.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct GrantInfo {
@@ -61,20 +62,20 @@ pub struct GrantInfo {
     /// The HTTP method.
     #[schemars(extend("enum" = ["GET", "POST"]))]
     pub method: String,
-    /// The path; `{id}` stands for the one id that was ordered.
+    /// The path, with `{id}` in place of the id of the order.
     pub path: String,
     /// How many requests a call may send.
     #[schemars(range(min = 1))]
     pub count: u32,
     /// Whether the request may have OData's query options.
     pub query: bool,
-    /// The form of the body; null for a read.
+    /// The format of the body; null for a read.
     pub body: Option<String>,
     /// The names of the headers that the plugin may set.
     pub headers: Vec<String>,
-    /// The longest request body, in bytes.
+    /// The maximum size of the request body, in bytes.
     pub request_limit: usize,
-    /// The longest answer, in bytes.
+    /// The maximum size of the answer, in bytes.
     pub answer_limit: usize,
 }
 

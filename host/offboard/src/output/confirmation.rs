@@ -15,18 +15,18 @@ pub struct ConfirmationInfo {
     /// When the plan was confirmed.
     #[schemars(extend("format" = "date-time"))]
     pub at: String,
-    /// How: `answer`, if a person answered a question that showed the plan; `consent`, if the
-    /// caller consented in advance; `expected-count`, if in advance and to exactly this number
-    /// of machines; `approval`, if another person approved the plan.
+    /// How the plan was confirmed. `answer`: a user answered a question after the plan was shown.
+    /// `consent`: the caller consented in advance. `expected-count`: the caller consented in
+    /// advance to exactly this number of machines. `approval`: another person approved the plan.
     #[schemars(regex(pattern = "^[a-z]+(-[a-z]+)*$"))]
     pub method: String,
-    /// Who: the name that the front end gave, or else the user of the operating system, or
-    /// `uid` and the number of a user without a name; null if the system does not name the user.
+    /// Who confirmed: the name that the front end gave, or else the user of the operating system,
+    /// or `uid` and the number of a user without a name; null if the user is unknown.
     pub by: Option<String>,
     /// The digest of the plan that was confirmed (SHA-256, 64 lower-case hexadecimal digits).
     #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
     pub plan_digest: String,
-    /// How many machines that plan sends a request for.
+    /// The number of machines of the plan that requests are sent for.
     pub machines: u64,
 }
 
@@ -43,7 +43,7 @@ impl From<&ConfirmationRow> for ConfirmationInfo {
 }
 
 impl ConfirmationInfo {
-    /// The confirmation in one sentence.
+    /// The confirmation as text.
     #[must_use]
     pub fn in_words(&self) -> String {
         let Self {

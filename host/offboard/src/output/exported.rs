@@ -1,4 +1,4 @@
-//! An order with its evidence, as `docs/schema/export.json` describes it.
+//! An order with its requests and answers, as `docs/schema/export.json` describes it.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,12 +11,12 @@ use crate::{
     order::{Order, State},
 };
 
-/// One order, and what is on record of it.
+/// One order, and everything that the ledger has recorded about it.
 ///
 /// Times are RFC 3339 in UTC.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(title = "One order with its evidence: a line of the output of export")]
+#[schemars(title = "One order with its requests and answers: a line of the output of export")]
 pub struct ExportedOrder {
     /// The run's id.
     #[schemars(extend("format" = "uuid"))]
@@ -24,71 +24,73 @@ pub struct ExportedOrder {
     /// The order's number in its run, from 1.
     #[schemars(range(min = 1))]
     pub number: u64,
-    /// How many times its offboarding was sent, or was about to be sent.
+    /// How many times its offboarding was sent, or was recorded to be sent.
     pub attempts: u32,
-    /// The order, as it is on record.
+    /// The order, as recorded.
     #[serde(flatten)]
     pub order: OrderRow,
-    /// Its POSTs, oldest first: the offboarding, and before it the tag if the run has one.
+    /// Its POST requests, oldest first: the offboarding, and before it the tag if the run has
+    /// one.
     pub requests: Vec<ExportedRequest>,
-    /// How the order came to its state, and its action to its status, oldest first.
+    /// The changes of the state of the order and of the status of its action, oldest first.
     pub moments: Vec<StateChange>,
-    /// When the service first showed the action with the status that it has in `action`; null
-    /// if there is no such answer.
+    /// When the service first returned the action with the status that it has in `action`; null
+    /// without such an answer.
     #[schemars(extend("format" = "date-time"))]
     pub action_read: Option<String>,
-    /// The confirmations of the run, oldest first; a run that is resumed is confirmed again. A
-    /// run from before confirmations were recorded has none.
+    /// The confirmations of the run, oldest first. A resumed run is confirmed again. Runs of
+    /// older versions have no confirmations.
     pub confirmations: Vec<ConfirmationInfo>,
 }
 
-/// A POST that left for an order, and its answer.
+/// A POST request that was sent for an order, and its answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ExportedRequest {
-    /// The path, with `{id}` for the machine's id.
+    /// The path, with `{id}` in place of the machine's id.
     #[schemars(regex(pattern = "^/api/"))]
     pub route: String,
-    /// What the call was allowed to send, in words.
+    /// The request that the call was allowed to send, as text.
     pub grant: String,
-    /// When the request was put on record, right before it left.
+    /// When the request was recorded, right before it was sent.
     #[schemars(extend("format" = "date-time"))]
     pub sent: String,
-    /// When the request was over; null if its process ended before.
+    /// When the request ended; null if its process ended before.
     #[schemars(extend("format" = "date-time"))]
     pub answered: Option<String>,
-    /// The address and port that it went to: the proxy's, if there is one; null if it was not
-    /// connected.
+    /// The address and port that it was sent to: those of the proxy, if one is used; null if it
+    /// was not connected.
     pub address: Option<String>,
-    /// Bytes of the request that left; null if its process ended before that was recorded.
+    /// The number of bytes of the request that were sent; null if its process ended before that
+    /// was recorded.
     #[schemars(range(min = 0))]
     pub bytes_sent: Option<i64>,
-    /// The final HTTP status; null if there is no answer.
+    /// The final HTTP status; null without an answer.
     pub status: Option<u16>,
-    /// What went wrong with the exchange; null if nothing did.
+    /// The error of the exchange; null without one.
     pub failure: Option<String>,
-    /// What the answer, or its absence, was taken to mean; null for a success.
+    /// The error that was derived from the answer or its absence; null for a success.
     pub error: Option<RequestError>,
-    /// The answer as it was delivered, its first 64 KiB; null if there is none.
+    /// The answer as it was received, truncated to 64 KiB; null without one.
     pub answer: Option<String>,
 }
 
-/// What went wrong with a request.
+/// The error of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RequestError {
-    /// The name of the contract's error case, or of a problem that this host found by itself.
+    /// The name of the contract's error case, or of a problem that this host detected.
     #[schemars(regex(pattern = "^[a-z]+(-[a-z]+)*$"))]
     pub kind: String,
-    /// The HTTP status; null if there is no answer.
+    /// The HTTP status; null without an answer.
     pub status: Option<u16>,
-    /// The service's error code; null if it sent none.
+    /// The service's error code; null without one.
     pub code: Option<String>,
-    /// The service's words, or this host's; null if there are none.
+    /// The message of the service or of this host; null without one.
     pub message: Option<String>,
-    /// The service's tracking id; null if it sent none.
+    /// The service's tracking id; null without one.
     pub target: Option<String>,
-    /// How long to wait, in seconds; null if the service did not say.
+    /// How long to wait, in seconds; null if the service did not report it.
     pub retry_after: Option<u64>,
     /// Whether the request may be repeated.
     #[schemars(with = "schema::Retry")]
@@ -97,16 +99,16 @@ pub struct RequestError {
     pub reading: bool,
 }
 
-/// An order came to a state, or its action to a status.
+/// A change of the state of an order, or of the status of its action.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StateChange {
-    /// When.
+    /// When the change was recorded.
     #[schemars(extend("format" = "date-time"))]
     pub at: String,
     /// The order's state from then on.
     #[schemars(with = "State")]
     pub state: String,
-    /// The service's status, or the kind of what went wrong; null if there is neither. Of
+    /// The status of the action, or the kind of the error; null without either. For the state
     /// `sending`: `resent`, if an earlier request may have been carried out and the user chose
     /// to send another one.
     pub detail: Option<String>,

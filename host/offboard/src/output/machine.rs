@@ -7,9 +7,9 @@ use serde_json::{Map, Value, value::RawValue};
 use super::{CsvRow, raw};
 use crate::contract::Machine;
 
-/// One machine that was found in the inventory.
+/// One machine of the inventory.
 ///
-/// Times are as the service writes them: ISO 8601 in UTC, with 0 to 7 fractional digits.
+/// Times have the format of the service: ISO 8601 in UTC, with 0 to 7 fractional digits.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(title = "One machine: an element of the output of find")]
@@ -17,19 +17,19 @@ pub struct MachineRow {
     /// The machine's id: 40 lower-case hexadecimal digits.
     #[schemars(regex(pattern = "^[0-9a-f]{40}$"))]
     pub machine_id: String,
-    /// The DNS name; null if the service has none.
+    /// The DNS name; null without one.
     pub name: Option<String>,
-    /// The operating system, as the service names it; null if it is not known.
+    /// The operating system, as the service reports it; null if it is unknown.
     pub os_platform: Option<String>,
-    /// The version of the operating system; null if it is not known.
+    /// The version of the operating system; null if it is unknown.
     pub version: Option<String>,
-    /// Whether the sensor reports, as the service says it; null if it is not known.
+    /// The health of the sensor, as the service reports it; null if it is unknown.
     pub health_status: Option<String>,
-    /// Whether the machine is onboarded, as the service says it; null if it is not known.
+    /// Whether the machine is onboarded, as the service reports it; null if it is unknown.
     pub onboarding_status: Option<String>,
-    /// When the machine last reported; null if it is not known.
+    /// When the machine last reported; null if it is unknown.
     pub last_seen: Option<String>,
-    /// The device group; null if the machine is in none.
+    /// The device group; null without one.
     pub group: Option<String>,
     /// The machine's tags.
     pub tags: Vec<String>,

@@ -10,75 +10,76 @@ use crate::{
     order::{Order, Preflight, State},
 };
 
-/// What became of one order.
+/// One order and its result.
 ///
 /// Times are RFC 3339 in UTC.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(
-    title = "What became of one order: an element of the output of run, resume, show, status and cancel"
+    title = "One order and its result: an element of the output of run, resume, show, status and cancel"
 )]
 pub struct OrderRow {
-    /// What the user named: a machine id, a name or an action id; for a device URL, its id.
+    /// The reference that the user gave: a machine id, a name or an action id; for a device URL,
+    /// its machine id.
     pub asked: String,
     /// The machine's id: 40 lower-case hexadecimal digits; null for a name that could not be
     /// resolved.
     #[schemars(regex(pattern = "^[0-9a-f]{40}$"))]
     pub machine_id: Option<String>,
-    /// The DNS name that the service knows, or the one that the user named; null if there is
-    /// neither.
+    /// The DNS name that the service reports, or the one that the user gave; null without
+    /// either.
     pub name: Option<String>,
-    /// The order's comment; of an action that belongs to no order, the comment that the service
-    /// has on record, or null if it has none.
+    /// The order's comment. For an action without an order, the comment that the service
+    /// recorded; null without one.
     pub comment: Option<String>,
-    /// How far the order has come. Of an action that belongs to no order, `unknown` also means
-    /// that its status could not be read.
+    /// The state of the order. For an action without an order, `unknown` also means that its
+    /// status could not be read.
     pub state: State,
-    /// The machine action as the service sent it, unedited; null if there is none. For a
-    /// rejected order of kind `already-in-progress`, and for a planned one of a dry run: the
-    /// action that is in progress, or that was carried out with the same comment.
+    /// The machine action as the service sent it, unedited; null without one. For an order that
+    /// was rejected as `already-in-progress`, and for a planned order of a dry run: the action
+    /// that is in progress, or that was carried out with the same comment.
     #[schemars(with = "Option<Map<String, Value>>")]
     pub action: Option<Box<RawValue>>,
-    /// What went wrong, or why the order was skipped; null if nothing went wrong. The status of
-    /// a succeeded action may have an error of kind `seen-since`: its machine has reported
-    /// since.
+    /// The error, or why the order was skipped; null without an error. A succeeded action may
+    /// have an error of kind `seen-since`: its machine has reported since.
     pub error: Option<OrderError>,
-    /// What reading the machine brought before anything was sent; null if it was not read, or
-    /// if reading it was refused.
+    /// The result of reading the machine before anything was sent; null if it was not read, or
+    /// if the read was rejected.
     pub preflight: Option<PreflightResult>,
-    /// What the state does not mean, in words; null if there is nothing to say.
+    /// A note about what the state does not mean; null without one.
     pub note: Option<String>,
-    /// What speaks against a planned order, in words: the machine is not onboarded, not active,
-    /// of a system that is not supported, merged into another one, or may not be read; or, in a
-    /// dry run of up to 1,000 machines, an offboarding of it is in progress or was carried out
-    /// with this comment, and whether the machine has reported since. Empty for other states.
+    /// Warnings about a planned order: the machine is not onboarded, is not active, has an
+    /// operating system that is not supported, was merged into another machine, or cannot be
+    /// read. In a dry run of up to 1,000 machines also: an offboarding of it is in progress or
+    /// was carried out with this comment, and whether the machine has reported since. Empty for
+    /// other states.
     pub warnings: Vec<String>,
-    /// The digest of the plan of the order's run (SHA-256, 64 lower-case hexadecimal digits): in
-    /// a dry run, of what would be sent; otherwise of what was confirmed last. Null if nothing
-    /// was confirmed, and for a machine or an action that belongs to no run.
+    /// The digest of the plan of the order's run (SHA-256, 64 lower-case hexadecimal digits). In
+    /// a dry run, of the requests that would be sent; otherwise of the last confirmed plan. Null
+    /// if no plan was confirmed, and for a machine or an action without a run.
     #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
     pub plan_digest: Option<String>,
-    /// The action's id, for a form that cannot hold the whole action.
+    /// The action's id, for a format that cannot contain the whole action.
     #[serde(skip)]
     pub action_id: Option<String>,
-    /// The action's status, for a form that cannot hold the whole action.
+    /// The action's status, for a format that cannot contain the whole action.
     #[serde(skip)]
     pub action_status: Option<String>,
 }
 
-/// What went wrong with an order.
+/// The error of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OrderError {
-    /// The name of the contract's error case, or of a problem that this host found by itself
+    /// The name of the contract's error case, or of a problem that this host detected
     /// (ambiguous-name, duplicate, ledger, no-offboarding, already-offboarded, seen-since,
     /// still-pending, under-way, not-listed, policy, wrong-machine).
     #[schemars(regex(pattern = "^[a-z]+(-[a-z]+)*$"))]
     pub kind: String,
-    /// The service's error code; null if it sent none.
+    /// The service's error code; null without one.
     pub code: Option<String>,
-    /// The service's words, or this host's; null if there are none.
+    /// The message of the service or of this host; null without one.
     pub message: Option<String>,
-    /// The service's tracking id; null if it sent none.
+    /// The service's tracking id; null without one.
     pub target: Option<String>,
     /// What to do next.
     pub hint: String,
@@ -87,14 +88,14 @@ pub struct OrderError {
     pub retry: Retry,
 }
 
-/// What reading a machine brought before anything was sent.
+/// The result of reading a machine before anything was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum PreflightResult {
     /// The machine was read.
     Ok,
-    /// The token may not read.
+    /// The token has no permission to read.
     Unavailable,
 }
 
@@ -151,7 +152,7 @@ impl OrderRow {
         }
     }
 
-    /// An action that belongs to no order of this run. `error` is the problem with it, if
+    /// An action without an order in this run. `error` is the problem with it, if
     /// there is one.
     #[must_use]
     pub fn of_action(
@@ -203,7 +204,7 @@ impl OrderRow {
         }
     }
 
-    /// A machine or an action that the user named and that cannot be shown.
+    /// A machine or an action that the user gave, with the problem that prevents showing it.
     #[must_use]
     pub fn of_problem(
         asked: String,

@@ -13,7 +13,7 @@ use crate::{
 #[must_use]
 pub fn note(order: &Order) -> Option<&'static str> {
     if order.is_adopted() {
-        return Some(JOINED);
+        return Some(ADOPTED);
     }
     // The error is more specific.
     if order.is_not_listed() {
@@ -33,12 +33,12 @@ pub(super) fn note_of(state: State, platform: Option<&str>) -> Option<&'static s
 }
 
 /// The note of an order that adopted an offboarding that was already in progress.
-pub const JOINED: &str = "An offboarding of this machine was under way already: its action \
-    stands for this order, and keeps the comment that it was sent with.";
+pub const ADOPTED: &str = "An offboarding of this machine was already in progress. This order \
+    adopted its action, which keeps its own comment.";
 
 /// The note of an accepted order whose action is not final.
-pub const PENDING: &str = "The service took it, and the device has not carried it out yet: \
-    one that is offline does so when it comes online.";
+pub const PENDING: &str = "The service accepted it, and the device has not carried it out yet. \
+    An offline device does so when it comes online.";
 
 /// What an offboarding does not do on this operating system, or on any if it is not known
 /// (Microsoft's documentation).
@@ -46,16 +46,16 @@ pub const PENDING: &str = "The service took it, and the device has not carried i
 pub fn aftermath(platform: Option<&str>) -> &'static str {
     match platform {
         Some(platform) if !platform.starts_with("Windows") => {
-            "Its agent stays installed; the device shows as inactive after 7 days and stays \
-             listed for up to 180."
+            "Its agent stays installed. The device becomes inactive after 7 days and stays \
+             listed for up to 180 days."
         }
         None => {
-            "Windows keeps its onboarding data, other systems their agent; the device shows as \
-             inactive after 7 days and stays listed for up to 180."
+            "Windows keeps its onboarding data, and other systems keep their agent. The device \
+             becomes inactive after 7 days and stays listed for up to 180 days."
         }
         Some(_) => {
-            "Windows keeps its onboarding data; the device shows as inactive after 7 days and \
-             stays listed for up to 180."
+            "Windows keeps its onboarding data. The device becomes inactive after 7 days and \
+             stays listed for up to 180 days."
         }
     }
 }
@@ -67,21 +67,19 @@ pub fn warnings(order: &Order) -> Vec<String> {
         return Vec::new();
     }
     let mut warnings = match order.preflight() {
-        Some(Preflight::Found(device)) => doubts(device),
-        Some(Preflight::Unavailable) => vec!["the token may not read it".to_owned()],
+        Some(Preflight::Found(device)) => device_warnings(device),
+        Some(Preflight::Unavailable) => vec!["the token has no permission to read it".to_owned()],
         None => Vec::new(),
     };
     if let Some(action) = order.action() {
         let (id, status) = (&action.id, action.status.name());
-        warnings.push(match action.status.is_final() {
-            true => {
-                let what =
-                    format!("it was offboarded with the same comment: action {id} ({status})");
-                let since = LaterActivity::of(order.device(), &action.json).problem(&what);
-                let what = since.message.unwrap_or(what);
-                format!("{what}: it would be skipped")
-            }
-            false => format!("an offboarding of it is under way already: action {id} ({status})"),
+        warnings.push(if action.status.is_final() {
+            let what = format!("it was offboarded with the same comment: action {id} ({status})");
+            let since = LaterActivity::of(order.device(), &action.json).problem(&what);
+            let what = since.message.unwrap_or(what);
+            format!("{what}: it would be skipped")
+        } else {
+            format!("an offboarding of it is already in progress: action {id} ({status})")
         });
     }
     warnings
@@ -90,27 +88,27 @@ pub fn warnings(order: &Order) -> Vec<String> {
 /// Reasons against offboarding a machine, before anything is sent. These are warnings: the
 /// service decides.
 #[must_use]
-pub fn doubts(machine: &DeviceSnapshot) -> Vec<String> {
-    let mut doubts = Vec::new();
+pub fn device_warnings(machine: &DeviceSnapshot) -> Vec<String> {
+    let mut warnings = Vec::new();
     if let Some(status) = machine.onboarding.as_deref()
         && !status.eq_ignore_ascii_case("Onboarded")
     {
-        doubts.push(format!("it is not onboarded ({status})"));
+        warnings.push(format!("it is not onboarded ({status})"));
     }
     if let Some(health) = machine.health.as_deref()
         && health != "Active"
     {
-        doubts.push(format!(
-            "it is {health}: the action stays pending until it comes online"
+        warnings.push(format!(
+            "its health is {health}: the action stays pending until it comes online"
         ));
     }
     if let Some(platform) = machine.platform.as_deref() {
-        doubts.extend(platform::doubt(platform, machine.version.as_deref()));
+        warnings.extend(platform::doubt(platform, machine.version.as_deref()));
     }
     if let Some(other) = machine.merged_into.as_deref() {
-        doubts.push(format!("it was merged into {other}"));
+        warnings.push(format!("it was merged into {other}"));
     }
-    doubts
+    warnings
 }
 
 /// The problem, or else the service's status of the action; empty if there is neither.

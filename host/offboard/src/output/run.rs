@@ -7,51 +7,51 @@ use serde_json::{Map, Value};
 use super::{ConfirmationInfo, CsvRow, schema, time};
 use crate::ledger::RunRow;
 
-/// A run that is on record.
+/// A recorded run.
 ///
 /// Times are RFC 3339 in UTC.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(title = "A run that is on record: an element of the output of runs")]
+#[schemars(title = "A recorded run: an element of the output of runs")]
 pub struct RunInfo {
-    /// The run's id; its beginning is enough to name it.
+    /// The run's id. Commands also accept its beginning.
     #[schemars(extend("format" = "uuid"))]
     pub run: String,
-    /// When the run was ordered.
+    /// When the run was created.
     #[schemars(extend("format" = "date-time"))]
     pub began: String,
-    /// Who ordered it: the user of the operating system, or `uid` and the number of a user
-    /// without a name; null if the system does not name the user.
+    /// The user of the operating system who created it, or `uid` and the number of a user without
+    /// a name; null if the user is unknown.
     pub user: Option<String>,
-    /// The tenant that the token names; null if it names none.
+    /// The tenant of the token; null if the token has none.
     pub tenant: Option<String>,
-    /// The application that the token was issued to; null if the token names none.
+    /// The application that the token was issued to; null if the token has none.
     pub application: Option<String>,
     /// The service's origin.
     pub api_root: String,
-    /// The kind of credential; null if there was none.
+    /// The kind of credential; null without one.
     pub auth: Option<String>,
-    /// The configuration's profile; null if none was chosen.
+    /// The configuration's profile; null without one.
     pub profile: Option<String>,
-    /// The version of this software that ordered the run.
+    /// The version of this software that created the run.
     pub version: String,
     /// The plugin's digest (SHA-256, 64 lower-case hexadecimal digits).
     #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
     pub plugin_sha256: String,
-    /// The caller's own key for the run, which makes ordering it idempotent; null if it has
-    /// none.
+    /// The caller's idempotency key of the run; null without one.
     pub request_id: Option<String>,
-    /// The tag that each machine gets right before it is offboarded; null if the run sets none.
+    /// The tag that each machine gets right before it is offboarded; null without one.
     pub tag: Option<String>,
-    /// How many orders the run has.
+    /// The number of orders of the run.
     pub orders: u64,
-    /// How many orders are not finished: they are still to be sent, reconciled or tracked.
+    /// The number of orders that are not finished: they still have to be sent, reconciled or
+    /// tracked.
     pub open: u64,
-    /// How many orders are in which state; a state without orders is left out.
+    /// The number of orders in each state. States without orders are omitted.
     #[schemars(schema_with = "schema::orders_by_state")]
     pub states: Map<String, Value>,
-    /// The confirmations of the run, oldest first; a run that is resumed is confirmed again. A
-    /// run from before confirmations were recorded has none.
+    /// The confirmations of the run, oldest first. A resumed run is confirmed again. Runs of
+    /// older versions have no confirmations.
     pub confirmations: Vec<ConfirmationInfo>,
 }
 

@@ -73,9 +73,9 @@ fn join_lines(schema: &mut Schema) {
 pub(super) enum Retry {
     /// It would fail again.
     Never,
-    /// Nothing was done, or doing it again changes nothing.
+    /// Nothing was changed, or repeating it changes nothing.
     Safe,
-    /// It may have been done: find out what became of it first.
+    /// It may have been carried out: query its outcome first.
     AskFirst,
 }
 
@@ -91,7 +91,7 @@ pub(super) enum Unit {
     Milliseconds,
     /// Bytes.
     Bytes,
-    /// A number of things.
+    /// A number.
     Count,
 }
 

@@ -1,4 +1,4 @@
-//! The settings in force, as `docs/schema/config.json` describes them.
+//! The effective settings, as `docs/schema/config.json` describes them.
 
 use std::collections::BTreeMap;
 
@@ -22,12 +22,12 @@ pub const AUTH_METHODS: [&str; 9] = [
     "device-code",
 ];
 
-/// A setting: its value, and where it was found.
+/// A setting: its value and its source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SettingRow<T> {
-    /// The value; null if the setting is not set. A secret shows as `[set]`.
+    /// The value; null if the setting is not set. A secret is shown as `[set]`.
     pub value: T,
-    /// Where the value was found: a flag, `environment NAME`, `profile NAME in FILE`, `cloud` if
+    /// The source of the value: a flag, `environment NAME`, `profile NAME in FILE`, `cloud` if
     /// it follows from the cloud, or `default`.
     pub source: String,
 }
@@ -39,14 +39,14 @@ type RequiredText = SettingRow<String>;
 /// Some texts, or nothing.
 type Texts = SettingRow<Option<Vec<String>>>;
 
-/// The settings that are in force, and where each was found.
+/// The effective settings and their sources.
 ///
-/// Each setting is an object with its value, null if it has none, and its source. Secrets show
+/// Each setting is an object with its value, null without one, and its source. A secret is shown
 /// as `[set]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(
-    title = "What is in force, and where it comes from: the output of config show",
+    title = "The effective settings and their sources: the output of config show",
     extend("additionalProperties" = {
         "type": "object",
         "required": ["value", "source"],
@@ -54,7 +54,8 @@ type Texts = SettingRow<Option<Vec<String>>>;
     })
 )]
 pub struct EffectiveSettings {
-    /// The configuration file, or where it is searched; null without a home directory.
+    /// The path of the configuration file, even if it does not exist; null without a home
+    /// directory.
     pub configuration: Text,
     /// The profile of the configuration file.
     pub profile: Text,
@@ -68,11 +69,11 @@ pub struct EffectiveSettings {
     pub api_root: RequiredText,
     /// The origin that issues tokens.
     pub authority: RequiredText,
-    /// What tokens are requested for: their audience.
+    /// The resource that tokens are requested for: their audience.
     pub resource: RequiredText,
     /// Unlisted API hosts that may get tokens.
     pub allow_api_host: Texts,
-    /// How to sign in: as it was set, or by the first credential that was found.
+    /// The sign-in method: the setting, or the method of the first credential that was found.
     #[schemars(with = "SettingRow<AuthMethod>")]
     pub auth: Text,
     /// The tenant.
@@ -104,25 +105,25 @@ pub struct EffectiveSettings {
     pub token_command: Text,
     /// The file of additional certification authorities.
     pub ca_file: Text,
-    /// Private addresses that may be connected to.
+    /// Private addresses that connections are allowed to.
     pub allow_address: Texts,
     /// The proxy, without its credential. NO_PROXY may exempt the service; loopback is always
     /// exempt.
     pub proxy: Text,
-    /// The service's quota: calls and the time of their window; `none` without a quota.
+    /// The service's quota, as calls per time window; `none` without a quota.
     pub quota: RequiredText,
     /// The file of the audit.
     pub audit: Text,
     /// The file of the ledger.
     pub ledger: Text,
-    /// The policy's rules that are set: which machines are not offboarded; null without rules.
+    /// The rules of the policy that excludes machines; null without rules.
     #[schemars(with = "SettingRow<Option<BTreeMap<String, PolicyRule>>>")]
     pub policy: SettingRow<Option<Map<String, Value>>>,
     /// The plugin's file; null for the built-in plugin.
     pub plugin: Text,
-    /// The digest that the plugin must have (SHA-256); null if it may have any.
+    /// The required digest of the plugin (SHA-256); null without one.
     pub plugin_sha256: Text,
-    /// Every limit by its name, with its unit.
+    /// Each limit by its name, with its unit.
     #[schemars(with = "SettingRow<BTreeMap<String, String>>")]
     pub limits: SettingRow<Map<String, Value>>,
 }

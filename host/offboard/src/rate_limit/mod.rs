@@ -23,14 +23,14 @@ pub use forecast::time_left;
 pub use quota::{InvalidQuota, Limit, Quota};
 
 /// Reports a wait that a user would notice.
-type Tell = dyn Fn(Wait) + Send + Sync;
+type WaitReporter = dyn Fn(Wait) + Send + Sync;
 
 /// A shorter wait is not reported.
-const SHORT: Duration = Duration::from_secs(2);
+const MIN_REPORTED: Duration = Duration::from_secs(2);
 /// The interval at which the ledger is checked for another process's answer.
-const LOOK: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// The number of checks before stale sessions are searched.
-const LOOKS: u32 = 10;
+const CHECKS_PER_SEARCH: u32 = 10;
 
 /// Why a call may not leave yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub enum Wait {
     /// The quota is used up for this long.
     Quota(Duration),
     /// The service requested a pause of this length.
-    Asked(Duration),
+    Requested(Duration),
 }
 
 /// Limits the rate of all calls.
@@ -51,7 +51,7 @@ pub struct RateLimiter {
     /// Of the calls that wait for one API, only one queries the ledger, and the others wait
     /// for it. All would get the same answer, and would delay it.
     queues: Mutex<HashMap<&'static str, Arc<sync::Mutex<()>>>>,
-    tell: Arc<Tell>,
+    report: Arc<WaitReporter>,
 }
 
 /// A slot for a call that may leave. When it is dropped, the call counts as answered, unless
@@ -72,7 +72,7 @@ impl RateLimiter {
     pub fn new(
         quota: Quota,
         session: Arc<Session>,
-        tell: impl Fn(Wait) + Send + Sync + 'static,
+        report: impl Fn(Wait) + Send + Sync + 'static,
     ) -> Self {
         Self {
             quota,
@@ -80,7 +80,7 @@ impl RateLimiter {
             answered: Mutex::default(),
             changed: Notify::new(),
             queues: Mutex::default(),
-            tell: Arc::new(tell),
+            report: Arc::new(report),
         }
     }
 
@@ -97,7 +97,7 @@ impl RateLimiter {
     pub async fn slot(&self, route: Route) -> Result<Slot<'_>, LedgerError> {
         let api = route.template();
         let windows = self.quota.windows();
-        let mut looks = 0;
+        let mut checks = 0;
         let queue = self.queue(api);
         let _first = queue.lock().await;
         loop {
@@ -105,14 +105,14 @@ impl RateLimiter {
             // not be missed.
             let changed = self.changed.notified();
             let answered = self.take_answered();
-            let turn = match self.session.admit(api, &windows, &answered, now).await {
-                Ok(turn) => turn,
+            let admission = match self.session.admit(api, &windows, &answered, now).await {
+                Ok(admission) => admission,
                 Err(error) => {
                     self.answered().extend(answered);
                     return Err(error);
                 }
             };
-            match turn {
+            match admission {
                 Admission::Now(call) => {
                     return Ok(Slot {
                         limiter: self,
@@ -123,14 +123,14 @@ impl RateLimiter {
                 }
                 // An open call of this process or of another one.
                 Admission::Answer => {
-                    looks += 1;
-                    if looks % LOOKS == 0 {
+                    checks += 1;
+                    if checks % CHECKS_PER_SEARCH == 0 {
                         self.session.end_stale_sessions().await?;
                     }
-                    let _ = tokio::time::timeout(LOOK, changed).await;
+                    let _ = tokio::time::timeout(POLL_INTERVAL, changed).await;
                 }
                 Admission::At(at) => self.wait(at, Wait::Quota, changed).await,
-                Admission::Paused(until) => self.wait(until, Wait::Asked, changed).await,
+                Admission::Paused(until) => self.wait(until, Wait::Requested, changed).await,
             }
         }
     }
@@ -160,13 +160,13 @@ impl RateLimiter {
         let left = Duration::from_millis(left);
         let wait = why(left);
         debug!(?wait, "waiting before a call");
-        if left >= SHORT {
-            (self.tell)(wait);
+        if left >= MIN_REPORTED {
+            (self.report)(wait);
         }
         // A pause that the service requested in the meantime is longer.
         tokio::select! {
             () = tokio::time::sleep(left) => {}
-            () = changed, if left > LOOK => {}
+            () = changed, if left > POLL_INTERVAL => {}
         }
     }
 
@@ -228,8 +228,8 @@ mod tests {
     #[tokio::test]
     async fn a_call_counts_from_its_answer_not_from_its_processing() {
         let ledger = Ledger::in_memory().await.unwrap();
-        let who = SessionInfo::new(None, "0", "https://api.example.test");
-        let session = Session::begin(&ledger, &who, "run").await.unwrap();
+        let info = SessionInfo::new(None, "0", "https://api.example.test");
+        let session = Session::begin(&ledger, &info, "run").await.unwrap();
         let limiter = RateLimiter::new(Quota::default(), Arc::new(session), |_| {});
         let slot = || limiter.slot(Route::Offboard);
 

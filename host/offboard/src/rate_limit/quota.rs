@@ -32,7 +32,7 @@ impl Default for Quota {
 
 /// The text is not a quota.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("calls and a time, both above zero, as 100/60s,1500/1h; or none")]
+#[error("a quota is calls per time, such as 100/60s,1500/1h, or none")]
 pub struct InvalidQuota;
 
 impl Quota {

@@ -13,7 +13,7 @@ impl Events {
         move |wait| {
             let (is_requested, after) = match wait {
                 Wait::Quota(after) => (false, after),
-                Wait::Asked(after) => (true, after),
+                Wait::Requested(after) => (true, after),
             };
             events.send(Event::RateLimited {
                 is_requested,
@@ -52,7 +52,7 @@ mod tests {
         let (events, stream) = run::events();
         let wait = events.rate_limit_reporter();
         wait(Wait::Quota(Duration::from_secs(3)));
-        wait(Wait::Asked(Duration::from_secs(4)));
+        wait(Wait::Requested(Duration::from_secs(4)));
         let locked = events.ledger_reporter();
         locked(Waited {
             time: Duration::from_secs(5),

@@ -2,8 +2,6 @@
 //! that is not a valid reference is an error. It is never ignored, and no other column is used
 //! in its place.
 
-#![warn(clippy::match_bool)]
-
 mod columns;
 mod device_name;
 mod entry;

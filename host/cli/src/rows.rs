@@ -3,7 +3,7 @@
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
-use super::{args::Format, hint, screen::Screen, sheet::csv};
+use super::{advice, args::Format, csv_output::print_csv, terminal::Terminal};
 use offboard::{
     contract::Machine,
     ledger::OrderRecord,
@@ -14,19 +14,19 @@ use offboard::{
 
 pub(super) use offboard::output::remarks::{detail, words};
 
-/// Rows for programs, or a table for people, a page at a time.
+/// Prints rows in the chosen format, a page at a time.
 pub(super) struct Rows {
-    screen: Screen,
+    terminal: Terminal,
     format: Format,
-    written: bool,
+    has_rows: bool,
 }
 
 impl Rows {
-    pub(super) fn new(screen: Screen, format: Format) -> Self {
+    pub(super) fn new(terminal: Terminal, format: Format) -> Self {
         Self {
-            screen,
+            terminal,
             format,
-            written: false,
+            has_rows: false,
         }
     }
 
@@ -34,63 +34,63 @@ impl Rows {
         self.format == Format::Table
     }
 
-    /// One JSON array, one object a line, or CSV.
+    /// Prints rows for programs: as elements of one JSON array, one object per line, or CSV.
     pub(super) fn add<T: Serialize + CsvRow>(&mut self, rows: &[T]) {
-        let is_first = !std::mem::replace(&mut self.written, true);
+        let is_first = !std::mem::replace(&mut self.has_rows, true);
         if self.format == Format::Csv {
-            return csv(&self.screen, rows, is_first);
+            return print_csv(&self.terminal, rows, is_first);
         }
         let objects = rows
             .iter()
             .filter_map(|row| serde_json::to_string(row).ok())
             .map(|json| clean_json(&json));
         match self.format {
-            Format::Jsonl => objects.for_each(|object| self.screen.line(&object)),
+            Format::Jsonl => objects.for_each(|object| self.terminal.print_data(&object)),
             _ => {
                 let begin = if is_first { "[\n  " } else { ",\n  " };
                 let objects: Vec<String> = objects.collect();
-                self.screen
-                    .data(&format!("{begin}{}", objects.join(",\n  ")));
+                self.terminal
+                    .write_data(&format!("{begin}{}", objects.join(",\n  ")));
             }
         }
     }
 
-    /// A table; its head stands once.
+    /// Prints rows for people. Only the first call prints the header.
     pub(super) fn table(&mut self, head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
-        let is_first = !std::mem::replace(&mut self.written, true);
+        let is_first = !std::mem::replace(&mut self.has_rows, true);
         let table = table(head, rows);
         match table.split_once('\n') {
-            Some((_, rows)) if !is_first => self.screen.line(rows),
-            _ => self.screen.line(&table),
+            Some((_, rows)) if !is_first => self.terminal.print_data(rows),
+            _ => self.terminal.print_data(&table),
         }
     }
 
-    /// Nothing more comes.
+    /// Ends the output.
     pub(super) fn end(&mut self) {
-        match (self.format, self.written) {
-            (Format::Json, true) => self.screen.data("\n]\n"),
-            (Format::Json, false) => self.screen.line("[]"),
+        match (self.format, self.has_rows) {
+            (Format::Json, true) => self.terminal.write_data("\n]\n"),
+            (Format::Json, false) => self.terminal.print_data("[]"),
             _ => {}
         }
     }
 }
 
-/// All rows at once.
-pub(super) fn data<T: Serialize + CsvRow>(screen: &Screen, format: Format, rows: &[T]) {
-    let mut all = Rows::new(*screen, format);
+/// Prints all rows at once.
+pub(super) fn data<T: Serialize + CsvRow>(terminal: &Terminal, format: Format, rows: &[T]) {
+    let mut all = Rows::new(*terminal, format);
     if !rows.is_empty() || format == Format::Csv {
         all.add(rows);
     }
     all.end();
 }
 
-/// A table without lines, its cells cleaned.
-pub(super) fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+/// Formats a table. Control characters are removed from its cells.
+pub(super) fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Disabled)
-        .set_header(head.iter().copied());
+        .set_header(header.iter().copied());
     for row in rows {
         table.add_row(row.iter().map(|cell| clean(cell)));
     }
@@ -101,7 +101,7 @@ pub(super) fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) 
 }
 
 /// The columns of machines.
-const MACHINE_HEAD: [&str; 6] = [
+const MACHINE_COLUMNS: [&str; 6] = [
     "MACHINE",
     "NAME",
     "SYSTEM",
@@ -110,58 +110,58 @@ const MACHINE_HEAD: [&str; 6] = [
     "LAST SEEN",
 ];
 
-/// Machines as people read them.
+/// Formats machines as a table.
 pub(super) fn machines(machines: &[&Machine]) -> String {
-    let word = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
     table(
-        &MACHINE_HEAD,
+        &MACHINE_COLUMNS,
         machines.iter().map(|machine| {
             let system = [machine.os_platform.as_deref(), machine.version.as_deref()];
             vec![
                 machine.id.clone(),
-                word(&machine.computer_dns_name),
+                or_dash(&machine.computer_dns_name),
                 system
                     .iter()
                     .flatten()
                     .copied()
                     .collect::<Vec<_>>()
                     .join(" "),
-                word(&machine.health_status),
-                word(&machine.onboarding_status),
-                word(&machine.last_seen),
+                or_dash(&machine.health_status),
+                or_dash(&machine.onboarding_status),
+                or_dash(&machine.last_seen),
             ]
         }),
     )
 }
 
 /// The columns of orders and of actions.
-pub(super) const ORDER_HEAD: [&str; 5] = ["MACHINE", "NAME", "STATE", "ACTION", "DETAIL"];
+pub(super) const ORDER_COLUMNS: [&str; 5] = ["MACHINE", "NAME", "STATE", "ACTION", "DETAIL"];
 
-/// Machines that are to be offboarded, as people read them.
+/// Formats the machines of planned orders as a table.
 pub(super) fn planned(entries: &[&OrderRecord]) -> String {
-    let word = |text: Option<&str>| text.unwrap_or("-").to_owned();
+    let or_dash = |text: Option<&str>| text.unwrap_or("-").to_owned();
     let rows = entries.iter().map(|entry| {
         let order = &entry.order;
-        let seen = order.device().cloned().unwrap_or_default();
-        let system = [seen.platform.as_deref(), seen.version.as_deref()];
+        let device = order.device().cloned().unwrap_or_default();
+        let system = [device.platform.as_deref(), device.version.as_deref()];
         vec![
-            word(order.machine().map(|id| id.as_str())),
-            word(order.name()),
+            or_dash(order.machine().map(|id| id.as_str())),
+            or_dash(order.name()),
             system
                 .iter()
                 .flatten()
                 .copied()
                 .collect::<Vec<_>>()
                 .join(" "),
-            word(seen.health.as_deref()),
-            word(seen.onboarding.as_deref()),
-            word(seen.last_seen.as_deref()),
+            or_dash(device.health.as_deref()),
+            or_dash(device.onboarding.as_deref()),
+            or_dash(device.last_seen.as_deref()),
         ]
     });
-    table(&MACHINE_HEAD, rows)
+    table(&MACHINE_COLUMNS, rows)
 }
 
-/// An order as people read it.
+/// The cells of an order.
 pub(super) fn cells(order: &Order) -> Vec<String> {
     vec![
         order
@@ -172,9 +172,10 @@ pub(super) fn cells(order: &Order) -> Vec<String> {
         order
             .action()
             .map_or_else(|| "-".to_owned(), |action| action.id.clone()),
-        match order.state() {
-            State::Planned => hint::warnings(order).join("; "),
-            _ => detail(order.action(), order.problem()),
+        if order.state() == State::Planned {
+            advice::warnings(order).join("; ")
+        } else {
+            detail(order.action(), order.problem())
         },
     ]
 }

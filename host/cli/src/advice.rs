@@ -1,0 +1,358 @@
+//! What to do about errors and problems, with the names of this command's flags and commands.
+
+use std::{error::Error, fmt};
+
+use super::{aadsts, terminal::Terminal};
+use offboard::{
+    advice::{Purpose, Remedy, TokenSummary, remedy, tag_remedy},
+    client::{ConnectError, PlanError},
+    contract::Problem,
+    identity::TokenClaims,
+    ledger::{LedgerError, LedgerErrorKind, SentOrder},
+    platform::SUPPORTED,
+    text::clean_error,
+};
+
+pub(super) use offboard::output::remarks::{ADOPTED, aftermath, device_warnings, warnings};
+
+/// What to do about a tag that was not set.
+pub(super) fn for_tag(problem: &Problem, claims: Option<&TokenClaims>) -> String {
+    words(&tag_remedy(problem, claims))
+}
+
+/// An error, and what the user can do about it.
+#[derive(Debug)]
+struct ErrorWithHelp {
+    error: String,
+    help: String,
+}
+
+impl fmt::Display for ErrorWithHelp {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.error)
+    }
+}
+
+impl Error for ErrorWithHelp {}
+
+/// An error with what the user can do about it.
+pub(super) fn error_with_help(error: impl fmt::Display, help: impl Into<String>) -> anyhow::Error {
+    anyhow::Error::new(ErrorWithHelp {
+        error: error.to_string(),
+        help: help.into(),
+    })
+}
+
+/// What to do about an error, if this command has a remedy for it.
+fn help_for(error: &anyhow::Error) -> Option<&str> {
+    if let Some(error_with_help) = error.downcast_ref::<ErrorWithHelp>() {
+        return Some(&error_with_help.help);
+    }
+    // An error that contains one of the ledger is another type.
+    let ledger = error.downcast_ref::<LedgerError>();
+    let planned = || match error.downcast_ref::<PlanError>()? {
+        PlanError::Ledger(error) => Some(error),
+        _ => None,
+    };
+    let connected = || match error.downcast_ref::<ConnectError>()? {
+        ConnectError::Ledger(error) => Some(error),
+        _ => None,
+    };
+    for_ledger_error(ledger.or_else(planned).or_else(connected)?)
+}
+
+/// Shows an error that ends the command, and what to do about it.
+pub(super) fn show_error(error: &anyhow::Error, terminal: &Terminal) {
+    terminal.error(&clean_error(&format!("{error:#}")));
+    if let Some(help) = help_for(error) {
+        terminal.help(help);
+    }
+}
+
+/// Shows an error that makes the command fail without ending it, and what to do about it.
+pub(super) fn show_failure(error: &anyhow::Error, terminal: &Terminal) {
+    terminal.report_failure(&format!("{error:#}"));
+    if let Some(help) = help_for(error) {
+        terminal.help(help);
+    }
+}
+
+/// What to do about an error of the ledger, if this command has a remedy for it.
+pub(super) fn for_ledger_error(error: &LedgerError) -> Option<&'static str> {
+    match error.kind() {
+        LedgerErrorKind::Full => Some("Free disk space, then continue with `offboard resume`."),
+        LedgerErrorKind::ReadOnly(_) => Some(
+            "Correct its permissions, or use another file with --ledger. For one machine, \
+             --no-ledger needs no file.",
+        ),
+        LedgerErrorKind::Newer => Some("Use that version, or use another file with --ledger."),
+        LedgerErrorKind::Damaged(_) => {
+            Some("Keep it for analysis, and use another file with --ledger.")
+        }
+        LedgerErrorKind::Ended => Some("Continue with `offboard resume`."),
+        LedgerErrorKind::NoHome => {
+            Some("Give a file with --ledger. For one machine, --no-ledger needs no file.")
+        }
+        LedgerErrorKind::NoRun(_) => Some("`offboard runs` lists the runs."),
+        _ => None,
+    }
+}
+
+/// What to do about a problem.
+pub(super) fn for_problem(problem: &Problem, claims: Option<&TokenClaims>) -> String {
+    words(&remedy(problem, claims))
+}
+
+/// A remedy as text, with the names of this command's flags and commands.
+fn words(remedy: &Remedy) -> String {
+    match remedy {
+        Remedy::SignIn(remedy) => aadsts::text(*remedy).to_owned(),
+        Remedy::CheckConnection => format!("Nothing was sent. {NETWORK}"),
+        Remedy::CheckLicence { token } => format!(
+            "If a new token is rejected as well, the tenant may not have an active licence for \
+             Defender for Endpoint.{}",
+            token_text(token.as_ref())
+        ),
+        Remedy::GrantPermission {
+            purpose,
+            is_granted,
+            token,
+        } => permission_text(*purpose, *is_granted, token.as_ref()),
+        Remedy::FindMachine { is_delegated } => {
+            let user = if *is_delegated {
+                " This token is a user's: it can only see the machines of the user's device \
+                 groups, and the user's role must permit that."
+            } else {
+                ""
+            };
+            format!(
+                "Find the machine with `offboard find NAME`, or in the portal: its id is in the \
+                 URL of the device page. Machines leave the inventory after 180 days, and a token \
+                 of another tenant cannot see them.{user}"
+            )
+        }
+        Remedy::UseAnotherMeans => format!(
+            "The service can offboard {SUPPORTED}. Remove other systems with an offboarding \
+             package, or uninstall the app."
+        ),
+        Remedy::RetryAfter { seconds } => match seconds {
+            Some(seconds) => format!("It was not carried out. Retry in {seconds} seconds."),
+            None => "It was not carried out. Retry in a minute.".to_owned(),
+        },
+        remedy => request_text(remedy)
+            .or_else(|| ledger_text(remedy))
+            // Also for remedies that a newer version of the library adds.
+            .unwrap_or("See the service's message. For Microsoft support, quote the tracking id.")
+            .to_owned(),
+    }
+}
+
+/// Remedies that concern a request, the connection or the plugin.
+fn request_text(remedy: &Remedy) -> Option<&'static str> {
+    Some(match remedy {
+        Remedy::CheckMachineId => {
+            "A machine id has 40 hexadecimal digits. It is in the URL of the portal's device page, \
+             and `offboard find NAME` shows it."
+        }
+        Remedy::GiveComment => "Give the reason with --comment. The service records it.",
+        Remedy::CheckTag => {
+            "A tag has 1 to 200 characters, without control characters, and without white space at \
+             the beginning or the end."
+        }
+        Remedy::RepairCredential => NO_CREDENTIAL,
+        Remedy::UseRightTenant => WRONG_TENANT,
+        Remedy::RenewToken => TOKEN_EXPIRED,
+        Remedy::ChooseMachine => {
+            "Select one of the candidates by its id. A device that was onboarded again has a new \
+             record, and the old record is inactive."
+        }
+        Remedy::TrackExisting => {
+            "An offboarding of this machine is in progress. Track it with `offboard status MACHINE \
+             --wait`."
+        }
+        Remedy::RetryRead => "Nothing was changed. Try again.",
+        Remedy::ReconcileFirst => {
+            "It may have been carried out. Before you repeat it, check with `offboard status \
+             MACHINE`."
+        }
+        Remedy::SetTag => {
+            "If the tag is missing, set it in the portal. A tag that already exists stays, once."
+        }
+        Remedy::InspectPlugin => {
+            "The request was blocked: the plugin attempted more than the order allows. Examine it \
+             with `offboard inspect`."
+        }
+        Remedy::RetryRequest => {
+            "It was not sent, and can be retried. If the service cannot be reached, check the \
+             network and --api-root. `offboard config show` shows the effective proxy. For a \
+             private certification authority, use --ca-file. For a private address, use \
+             --allow-address."
+        }
+        Remedy::CheckNetwork => {
+            "Nothing was changed. Check the network and --api-root, then try again."
+        }
+        Remedy::CheckPlugin => {
+            "Nothing was sent. Either the plugin has an error, or a limit is too low for it. \
+             `offboard inspect` shows the limits, --limit NAME=VALUE changes one, and -v shows the \
+             requests of the plugin."
+        }
+        Remedy::CheckActionId => {
+            "Check the action id. `offboard status MACHINE` shows the newest offboarding of a \
+             machine."
+        }
+        Remedy::Onboard => {
+            "An action that has ended cannot be cancelled. If it succeeded, the device is \
+             offboarded: to undo that, onboard it again."
+        }
+        _ => return None,
+    })
+}
+
+/// Remedies that concern the ledger, the audit, the selection or an earlier order.
+fn ledger_text(remedy: &Remedy) -> Option<&'static str> {
+    Some(match remedy {
+        Remedy::OrderAgain => "Nothing was sent for this machine. It can be offboarded again.",
+        Remedy::RepairLedger => {
+            "Nothing was sent, because it could not be recorded. Free disk space, correct the \
+             permissions, or use another file with --ledger. For one machine, --no-ledger needs no \
+             file."
+        }
+        Remedy::ReadEarlier => {
+            "Nothing was sent. `offboard show RUN` or `offboard status ACTION` shows the earlier \
+             offboarding. To offboard the machine again, for example after it was onboarded again, \
+             use `offboard run` with --again."
+        }
+        Remedy::CheckUse => {
+            "The machine has reported since it was offboarded, so it may have been onboarded \
+             again. Check the machine. To offboard it again, use `offboard run` with --again."
+        }
+        Remedy::AskAgain => {
+            "The service accepted an earlier order of this machine, and its action had not ended \
+             when it was last read. `offboard resume RUN` reads it again. `offboard run` with \
+             --again sends another order."
+        }
+        Remedy::CheckMachine => {
+            "The service accepted the order. It may have removed the old action, or this account \
+             cannot see it. Check the machine with `offboard find NAME`, or in the portal, which \
+             shows it as inactive 7 days after it was offboarded. To offboard it again, use \
+             `offboard run` with --again."
+        }
+        Remedy::ReconcileEarlier => {
+            "Nothing was sent, because an earlier order may have been carried out. `offboard \
+             resume RUN` queries its outcome."
+        }
+        Remedy::RepairAudit => {
+            "Nothing more was sent, because it could not be recorded. Free disk space, or use \
+             another file with --audit."
+        }
+        Remedy::OffboardFirst => {
+            "The service may list a recent offboarding later. If a request for this machine got no \
+             answer, query its outcome with `offboard resume` before you offboard it again."
+        }
+        Remedy::CorrectEntry => {
+            "Nothing was sent. Check which of the two is right, and correct the line."
+        }
+        Remedy::ReviewPolicy => {
+            "Nothing was sent. The policy is in the configuration file, which `offboard config \
+             show` shows. Its owner can change the rules."
+        }
+        Remedy::RemoveDuplicate => {
+            "This run already has the machine under another name. If the comments differ, decide \
+             which one applies. Otherwise, there is nothing to do."
+        }
+        _ => return None,
+    })
+}
+
+/// What to do about a machine with an order that was sent, if the service does not list its
+/// offboarding, or perhaps only an earlier one.
+pub(super) fn for_sent_order(sent: &SentOrder) -> String {
+    let run = short(&sent.run);
+    if sent.is_unknown() {
+        format!(
+            "Run {run} sent an order for this machine, and its outcome is unknown. It may have \
+             been carried out, although the service does not list it, or lists only an earlier \
+             action. Do not offboard the machine again: `offboard resume {run}` queries the \
+             outcome."
+        )
+    } else {
+        format!(
+            "Run {run} sent an order for this machine, which is {}. `offboard show {run}` shows \
+             it. The service may list it later, may have removed it, or this account cannot see \
+             it.",
+            sent.state
+        )
+    }
+}
+
+/// The first part of a run's id, by which commands find the run.
+fn short(run: &str) -> &str {
+    run.split('-').next().unwrap_or(run)
+}
+
+/// The most likely cause of a missing permission, according to the token.
+fn permission_text(purpose: Purpose, is_granted: bool, token: Option<&TokenSummary>) -> String {
+    const AUDIENCE: &str = "that the token's audience is the resource that `offboard config show` \
+        shows, because the service also rejects a wrong audience with 403.";
+    let Some(token) = token.filter(|_| is_granted) else {
+        let needed = match purpose {
+            Purpose::Offboard => "The token needs the permission Machine.Offboard.",
+            Purpose::Tag => {
+                "A tag needs the permission Machine.ReadWrite.All in addition to Machine.Offboard."
+            }
+            Purpose::Read => {
+                "Reading needs the permission Machine.Read.All or Machine.ReadWrite.All in \
+                 addition to Machine.Offboard."
+            }
+        };
+        return format!(
+            "{needed} Check that an administrator granted consent, and {AUDIENCE}{}",
+            token_text(token)
+        );
+    };
+    let audience = token.audience.as_deref().unwrap_or("none");
+    let user = if token.is_delegated { USER } else { "" };
+    format!(
+        "The token has the permission.{user} Check {AUDIENCE} The audience of this token is \
+         {audience}."
+    )
+}
+
+/// The audience and the permissions of a token.
+fn token_text(token: Option<&TokenSummary>) -> String {
+    let Some(token) = token else {
+        return String::new();
+    };
+    let audience = token.audience.as_deref().unwrap_or("none");
+    let permissions = if token.permissions.is_empty() {
+        "no permissions".to_owned()
+    } else {
+        format!("the permissions {}", token.permissions.join(", "))
+    };
+    let user = if token.is_delegated { USER } else { "" };
+    format!(" This token has the audience {audience} and {permissions}.{user}")
+}
+
+/// What a delegated token needs besides its permissions (Microsoft's documentation of roles).
+const USER: &str = " It is a user's token: the user also needs a role with \"Manage security \
+    settings in Security Center\", and access to the machine's device group.";
+
+/// What to do if this computer lacks something that signing in needs.
+const NO_CREDENTIAL: &str = "Correct that and try again, or use another sign-in method (see \
+    docs/connect.md). `offboard config show` shows the source of each setting, and \
+    `offboard check` what is missing.";
+
+/// What to do about an expired token.
+pub(super) const TOKEN_EXPIRED: &str = "A token is valid for about an hour. Get a new one, or use \
+    a credential, with which tokens are renewed automatically. If the token is new, correct this \
+    computer's clock.";
+
+/// What to do about a token of another tenant.
+pub(super) const WRONG_TENANT: &str = "The token belongs to another tenant, whose machines must \
+    not be changed. Check --tenant, --profile and the environment variables. `offboard config show` \
+    shows the source of each setting.";
+
+/// What to check if a host cannot be reached.
+pub(super) const NETWORK: &str = "Check the network, --api-root and --authority. `offboard config \
+    show` shows the effective proxy. For a private certification authority, use --ca-file. For a \
+    private address, use --allow-address.";

@@ -1,0 +1,392 @@
+//! A run from its draft to its result: plan, confirm, execute, and what is shown of each.
+
+use std::{
+    cell::RefCell,
+    collections::{HashMap, HashSet},
+};
+
+use anyhow::Result;
+use futures_util::StreamExt;
+use tokio::task::AbortHandle;
+use uuid::Uuid;
+
+use super::{
+    advice,
+    args::{OutputArgs, SendArgs},
+    confirm::{Answer, confirm},
+    exit::Exit,
+    plan_summary,
+    progress::Progress,
+    report_file,
+    rows::Rows,
+    run_summary::RunSummary,
+    signal::Signals,
+    terminal::Terminal,
+};
+use offboard::{
+    Client,
+    client::{PlanError, RunError},
+    contract::{Problem, ProblemKind, Retry},
+    ledger::{LedgerError, OrderRecord, RunRow},
+    order::{Order, State, Verdict},
+    outputs::Files,
+    plan::{Confirmation, ConfirmedPlan, Draft, Origin, Plan},
+    run::{self, Event, unrecorded},
+    selection::Selection,
+    text::clean_error,
+};
+
+/// The number of orders that are read from the ledger at once.
+const PAGE_SIZE: u32 = 500;
+
+/// The options of a run.
+pub(super) struct RunOptions<'a> {
+    pub(super) send: &'a SendArgs,
+    pub(super) is_dry_run: bool,
+    /// Receives the rows of the run.
+    pub(super) rows: &'a RefCell<Rows>,
+}
+
+impl RunOptions<'_> {
+    /// Whether the user is asked to confirm the plan.
+    fn requires_answer(&self) -> bool {
+        !self.send.yes && !self.is_dry_run
+    }
+}
+
+/// Orders whose outcome could not be recorded, by their numbers.
+type Unrecorded = RefCell<HashMap<u64, Order>>;
+
+/// How a workflow ended, unless it failed.
+#[derive(Debug, PartialEq, Eq)]
+enum Completion {
+    Completed,
+    Interrupted,
+    /// The user did not confirm. Contains the answer that would have confirmed, if the user
+    /// typed only `y`.
+    Declined(Option<String>),
+}
+
+/// A run in progress: its draft, and what is needed to confirm, execute and show it.
+struct Workflow<'a> {
+    options: &'a RunOptions<'a>,
+    client: &'a Client,
+    draft: &'a Draft,
+    signals: &'a Signals,
+    terminal: &'a Terminal,
+    unrecorded: Unrecorded,
+    /// Aborts the execution.
+    execution: RefCell<Option<AbortHandle>>,
+}
+
+/// Plans, confirms and executes a draft, and shows the result.
+pub(super) async fn run_draft(
+    options: &RunOptions<'_>,
+    client: &Client,
+    draft: &Draft,
+    signals: &Signals,
+    terminal: &Terminal,
+) -> Result<Exit> {
+    let workflow = Workflow {
+        options,
+        client,
+        draft,
+        signals,
+        terminal,
+        unrecorded: Unrecorded::default(),
+        execution: RefCell::default(),
+    };
+    let completion = tokio::select! {
+        completion = workflow.confirm_and_execute() => completion,
+        () = signals.at_once() => Ok(Completion::Interrupted),
+    };
+    Terminal::set_progress_bar(None);
+    let stopped = matches!(completion, Ok(Completion::Interrupted)) || signals.stopped();
+    if stopped {
+        workflow.abort().await;
+    }
+    let is_declined = matches!(completion, Ok(Completion::Declined(_)));
+    if let Ok(Completion::Declined(expected)) = &completion {
+        terminal
+            .unmuted()
+            .print(&declined_text(expected.as_deref()));
+        // The user has just seen the plan; a program that reads the output has not.
+        if options.rows.borrow().is_table() {
+            return Ok(Exit::Interrupted);
+        }
+    }
+    let error = completion.err();
+    if let Some(error) = &error {
+        advice::show_failure(error, terminal);
+    }
+    let ledger_error = error.as_ref().and_then(|error| error.downcast_ref());
+    let shown = workflow.show_result(ledger_error).await;
+    // The orders were sent, even if the result cannot be shown.
+    let exit = shown.unwrap_or_else(|error| {
+        advice::show_failure(&error, terminal);
+        Exit::Refused
+    });
+    Ok(if stopped || is_declined {
+        Exit::Interrupted
+    } else {
+        exit
+    })
+}
+
+/// The message after the user did not confirm. `expected` is the answer that would have
+/// confirmed, if the user typed only `y`.
+fn declined_text(expected: Option<&str>) -> String {
+    match expected {
+        Some("yes") => "Nothing was sent. Type the whole word yes to confirm.".to_owned(),
+        Some(count) => format!("Nothing was sent. Type the number {count} to confirm."),
+        None => "Nothing was sent.".to_owned(),
+    }
+}
+
+impl Workflow<'_> {
+    async fn confirm_and_execute(&self) -> Result<Completion> {
+        let Self {
+            options,
+            client,
+            signals,
+            terminal,
+            ..
+        } = self;
+        let ledger = client.ledger();
+        let counts = ledger.counts(self.draft.run()).await?;
+        if self.draft.origin() == Origin::Repeated && counts.open() == 0 {
+            return Ok(Completion::Completed);
+        }
+        let progress = Progress::new(terminal, client, counts.total());
+        let plan = self.plan(&progress).await?;
+        let consent = options.send.yes.then(Confirmation::consent);
+        if plan.problem().is_some() {
+            if let Some(consent) = consent.filter(|_| !options.is_dry_run) {
+                self.execute(plan.confirm(consent)?, &progress).await?;
+            }
+            return Ok(Completion::Completed);
+        }
+        self.show_plan(&plan).await?;
+        if options.is_dry_run || signals.stopped() {
+            return Ok(Completion::Completed);
+        }
+        if options.requires_answer() && plan.machines() > 0 {
+            let (question, answer) = plan_summary::question(&plan, options.send.max_devices);
+            match confirm(&question, &answer, signals).await {
+                Answer::Confirmed => {}
+                Answer::Short => return Ok(Completion::Declined(Some(answer))),
+                Answer::Declined => return Ok(Completion::Declined(None)),
+            }
+        }
+        let confirmation = consent.unwrap_or_else(|| Confirmation::answer(plan.digest()));
+        self.execute(plan.confirm(confirmation)?, &progress).await?;
+        Ok(Completion::Completed)
+    }
+
+    /// Shows the plan, even with `--quiet` if the user has to confirm it.
+    async fn show_plan(&self, plan: &Plan) -> Result<()> {
+        let (options, client) = (self.options, self.client);
+        if options.is_dry_run && plan.machines() > 0 {
+            let dry_run = client.dry_run(plan).await?;
+            plan_summary::dry_run(self.terminal, &dry_run);
+        }
+        let terminal = if options.requires_answer() {
+            self.terminal.unmuted()
+        } else {
+            *self.terminal
+        };
+        let grace = options.send.grace;
+        plan_summary::show(&terminal, client, plan, options.is_dry_run, grace).await?;
+        if plan.machines() > 0 {
+            terminal.print(&format!("Plan digest: {}", plan.digest()));
+        }
+        Ok(())
+    }
+
+    async fn plan(&self, progress: &Progress<'_>) -> Result<Plan> {
+        let (events, mut stream) = run::events();
+        let planned = self.client.preflight(self.draft.clone(), &events);
+        let plan = stream.during(planned, |event| self.observe(&event, progress));
+        plan.await.map_err(|error| match error {
+            PlanError::Ledger(error) => error.into(),
+            error => error.into(),
+        })
+    }
+
+    async fn execute(&self, confirmed: ConfirmedPlan, progress: &Progress<'_>) -> Result<()> {
+        let wait = self.options.send.wait.wait;
+        let mut run = self.client.execute(confirmed, wait);
+        *self.execution.borrow_mut() = Some(run.abort_handle());
+        while let Some(event) = run.next().await {
+            self.observe(&event, progress);
+        }
+        progress.end();
+        let finished = run.finish().await;
+        self.execution.take();
+        finished.map(drop).map_err(|error| match error {
+            RunError::Ledger(error) => error.into(),
+            error => error.into(),
+        })
+    }
+
+    /// Stops the execution at once. Orders that were being sent become unknown.
+    async fn abort(&self) {
+        if let Some(execution) = self.execution.take() {
+            execution.abort();
+        }
+        if let Err(error) = self.client.leave_unknown().await {
+            self.terminal.print_detail(&format!("note: {error}"));
+        }
+    }
+
+    fn observe(&self, event: &Event, progress: &Progress<'_>) {
+        if let Event::NotRecorded { order, .. } = event {
+            self.unrecorded
+                .borrow_mut()
+                .insert(order.number, order.order.clone());
+        }
+        progress.observe(event);
+    }
+
+    /// Shows the rows, what to do next and the report. Returns the exit code. `failed` is the
+    /// error of the ledger that ended the run.
+    async fn show_result(&self, failed: Option<&LedgerError>) -> Result<Exit> {
+        let (terminal, run) = (self.terminal, self.draft.run());
+        let (client, ledger) = (self.client, self.client.ledger());
+        let resends = self.draft.resends_unknown();
+        // An order that another process is sending keeps its state.
+        let is_busy = client.is_sent_elsewhere(run).await?;
+        let resent = if resends {
+            client.resent(run).await?
+        } else {
+            HashSet::new()
+        };
+        let mut resent_names = Vec::new();
+        let row = ledger.run_at(run).await?;
+        let plan_digest = self.plan_digest(row.as_ref()).await?;
+        let rows = self.options.rows;
+        let mut summary = RunSummary::new(rows, client.claims(), plan_digest, *terminal);
+        let mut after = 0;
+        loop {
+            let mut entries = ledger.entries(run, after, PAGE_SIZE).await?;
+            let Some(last) = entries.last() else {
+                break;
+            };
+            after = last.number;
+            let resent = |entry: &&OrderRecord| resent.contains(&entry.number);
+            resent_names.extend(entries.iter().filter(resent).map(plan_summary::name));
+            for entry in &mut entries {
+                if let Some(order) = self.unrecorded.borrow().get(&entry.number) {
+                    entry.order = order.clone();
+                }
+                if !is_busy {
+                    settle(&mut entry.order, self.options.is_dry_run, failed);
+                }
+            }
+            let orders: Vec<&Order> = entries.iter().map(|entry| &entry.order).collect();
+            summary.add(&orders);
+        }
+        let exit = summary.end();
+        if resends {
+            plan_summary::resent(terminal, &resent_names);
+        }
+        match row.filter(|_| !ledger.is_in_memory()) {
+            Some(row) => self.show_recorded(&row, &summary, is_busy).await,
+            None if self.options.send.report.is_some() => {
+                terminal.print("note: A run without a ledger has no report.");
+            }
+            None => {}
+        }
+        Ok(exit)
+    }
+
+    /// The digest of the plan that the rows belong to: in a dry run, of what would be sent.
+    async fn plan_digest(&self, row: Option<&RunRow>) -> Result<Option<String>> {
+        if !self.options.is_dry_run {
+            return Ok(row.and_then(RunRow::plan_digest));
+        }
+        let resends = self.draft.resends_unknown();
+        let plan = self
+            .client
+            .remaining_plan(self.draft.run(), resends)
+            .await?;
+        Ok((plan.machines > 0).then(|| plan.digest.to_string()))
+    }
+
+    /// Shows the counts of a recorded run, and writes its report.
+    async fn show_recorded(&self, row: &RunRow, summary: &RunSummary<'_>, is_busy: bool) {
+        let terminal = self.terminal;
+        let unfinished = row.counts.of(State::Planned) + row.counts.of(State::Unknown);
+        // For a single finished order, the row is enough.
+        if row.counts.total() > 1 || unfinished > 0 {
+            summary.print_counts(row);
+        }
+        if is_busy {
+            terminal.print("note: Another process is sending orders of this run.");
+        }
+        if let Some(file) = &self.options.send.report
+            && let Err(error) = report_file::write(self.client.ledger(), row, file).await
+        {
+            terminal.report_failure(&clean_error(&format!("the report: {error:#}")));
+        }
+    }
+}
+
+/// Settles an order that this process no longer works on, as it is shown. The ledger keeps it
+/// open.
+fn settle(order: &mut Order, is_dry_run: bool, failed: Option<&LedgerError>) {
+    match failed {
+        Some(error) if order.state() == State::Planned => {
+            order.settle(Verdict::NotSent(unrecorded(error)));
+        }
+        _ if is_dry_run && order.state() == State::Planned => {}
+        _ => order.abandon(),
+    }
+}
+
+/// Shows a run that was interrupted before it was recorded.
+///
+/// # Errors
+/// A comment is invalid.
+pub(super) fn show_unsent(
+    output: &OutputArgs,
+    selection: &Selection,
+    correlate: bool,
+    terminal: &Terminal,
+) -> Result<()> {
+    let rows = RefCell::new(Rows::new(*terminal, output.output));
+    let mut summary = RunSummary::new(&rows, None, None, *terminal);
+    let run = Uuid::new_v4();
+    let mut orders = Vec::new();
+    for (number, selected) in (1..).zip(selection) {
+        let comment = if correlate {
+            selected.correlated_comment(run, number)?
+        } else {
+            selected.comment.comment()?
+        };
+        let mut order = Order::new(selected.machine.target.clone(), comment);
+        order.settle(Verdict::NotSent(Problem::new(
+            ProblemKind::Interrupted,
+            Retry::Safe,
+            "interrupted before it was sent",
+        )));
+        orders.push(order);
+        if orders.len() == PAGE_SIZE as usize {
+            summary.add(&orders.iter().collect::<Vec<_>>());
+            orders.clear();
+        }
+    }
+    summary.add(&orders.iter().collect::<Vec<_>>());
+    rows.borrow_mut().end();
+    summary.end();
+    Ok(())
+}
+
+/// The files that a run writes, in addition to those of the connection.
+pub(super) fn files(send: &SendArgs) -> Files {
+    let mut files = Files::default();
+    if let Some(report) = &send.report {
+        files.writes("the report", report);
+    }
+    files
+}

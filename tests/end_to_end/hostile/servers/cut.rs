@@ -110,9 +110,10 @@ async fn a_refusal_that_is_cut_at_any_byte_never_looks_like_a_success() {
     let head = format!("HTTP/1.1 404 No\r\nContent-Length: {}\r\n\r\n", body.len());
     let end = head.len();
     at_every_byte((head + body).into(), |offset, answer| {
-        let expected = match offset < end {
-            true => Delivery::Unanswered,
-            false => Delivery::Answered(404),
+        let expected = if offset < end {
+            Delivery::Unanswered
+        } else {
+            Delivery::Answered(404)
         };
         assert_eq!(delivery(&answer), expected, "{offset}: {answer:?}");
         assert!(ok(&answer).is_none(), "{offset}: {answer:?}");

@@ -2,8 +2,6 @@
 //! way to them. Whatever they do, a call ends, memory stays bounded, the token
 //! stays where it is, and what is said about the request is true.
 
-#![allow(clippy::match_bool)]
-
 mod address;
 mod body;
 mod cut;

@@ -360,9 +360,10 @@ fn an_authority_that_is_none_is_told_before_anything_is_sent() {
         for variable in [false, true] {
             let mut command = order(&service, service.root());
             let file = service.path(name);
-            match variable {
-                true => command.env("OFFBOARD_CA_FILE", &file),
-                false => command.arg("--ca-file").arg(&file),
+            if variable {
+                command.env("OFFBOARD_CA_FILE", &file)
+            } else {
+                command.arg("--ca-file").arg(&file)
             };
             let outcome: Outcome = command.output().unwrap().into();
             assert_eq!(outcome.code, 2, "{name}: {outcome:?}");

@@ -213,7 +213,7 @@ fn an_authority_is_not_polled_without_a_pause() {
     });
     let mut command = authority.command(&RUN_ARGS);
     let mut running = Running::start(command.env("OFFBOARD_AUTH", "device-code"));
-    running.read_until("type the code ABCD");
+    running.read_until("enter the code ABCD");
     wait_until("three polls", || polls.lock().unwrap().len() >= 3);
     for pair in polls.lock().unwrap().windows(2) {
         let apart = pair[1] - pair[0];

@@ -309,3 +309,47 @@ fn unresolved_orders_are_announced_beside_those_of_the_plan() {
         assert_eq!((announced, changed.len()), (4, 4), "{changed:?}");
     });
 }
+
+/// A user of another client sees the order and declines: a consent that was given before
+/// that does not cover it.
+#[test]
+fn a_consent_covers_no_order_that_another_client_planned_again() {
+    let id = World::new().online_ids(3).remove(0);
+    let world = World::with(|config: &mut Simulated| {
+        let fault = format!("machine/{id}:1-4:status=503");
+        config.faults = FaultPlan::parse([fault.as_str()]).unwrap();
+    });
+    let ids = world.online_ids(3);
+    Runtime::new().unwrap().block_on(async {
+        let one = client(&world, "ledger.db").await;
+        let first = plan(&one, request(&ids)).await;
+        let run = first.run();
+        let answer = Confirmation::answer(first.digest());
+        let sending = one.execute(first.confirm(answer).unwrap(), None);
+        sending.finish().await.unwrap();
+        assert_eq!(world.posts().len(), 2);
+
+        let consents = one.unfinished(None).await.unwrap().runs;
+        let consented = one.reopen(consents, ResumeOptions::default());
+        let consented = consented.await.unwrap().drafts()[0].clone();
+        let other = client(&world, "ledger.db").await;
+        let shown = ResumeOptions {
+            will_be_shown: true,
+            ..ResumeOptions::default()
+        };
+        let runs = other.unfinished(None).await.unwrap().runs;
+        let declined = other.reopen(runs, shown).await.unwrap();
+        let declined = declined.drafts()[0].clone();
+        let declined = other.preflight(declined, &Events::none()).await.unwrap();
+        assert_eq!(declined.machines(), 1);
+
+        let plan = one.preflight(consented, &Events::none()).await.unwrap();
+        let confirmed = plan.confirm(Confirmation::consent()).unwrap();
+        let refused = one.execute(confirmed, None).finish().await;
+        assert!(matches!(refused, Err(RunError::Ledger(_))), "{refused:?}");
+        assert_eq!(world.posts().len(), 2);
+        let orders = one.ledger().entries(run, 0, 3).await.unwrap();
+        let confirmed = orders.iter().filter(|order| order.confirmed).count();
+        assert_eq!(confirmed, 2);
+    });
+}

@@ -74,15 +74,17 @@ async fn resume_runs(
         guards: guards::of(&args.send),
         will_be_shown: !args.send.yes,
     };
-    let reopened = client.reopen(unfinished.runs, options).await?;
-    if args.send.yes {
-        reopened.check_consent().map_err(guards::explain)?;
-    }
-    if reopened.machines() > 0 && !args.send.yes && !Terminal::is_interactive() {
+    // Before anything is planned again: another process may be sending these runs.
+    let machines = client.resumable(&unfinished.runs, options).await?;
+    if machines > 0 && !args.send.yes && !Terminal::is_interactive() {
         return Err(advice::error_with_help(
             NO_TERMINAL,
             "To continue without confirmation, add --yes.",
         ));
+    }
+    let reopened = client.reopen(unfinished.runs, options).await?;
+    if args.send.yes {
+        reopened.check_consent().map_err(guards::explain)?;
     }
     // All runs share one table, or one array.
     let rows = RefCell::new(Rows::new(*terminal, args.output.output));

@@ -259,3 +259,33 @@ fn change(world: &World, statement: &'static str) {
         sqlx::query(statement).execute(&mut ledger).await.unwrap();
     });
 }
+
+/// Another process may be sending the run.
+#[test]
+fn a_resume_that_cannot_ask_changes_nothing() {
+    let world = faulty(&["machine:1-4:status=503"], |_| {});
+    let id = world.online()[0].machine.id.clone();
+    let first = world.run(&[&id]);
+    assert_eq!(first.row()["state"], "not-sent", "{first:?}");
+    let before = world.recorded();
+    let resumed = world.offboard(&["resume"]);
+    assert_eq!(resumed.code, 2, "{resumed:?}");
+    assert!(resumed.stderr.contains("no terminal"), "{resumed:?}");
+    assert_eq!(world.recorded(), before);
+}
+
+/// A resume that only tracks asks nothing, so that it confirms nothing.
+#[test]
+fn a_resume_without_machines_records_no_confirmation() {
+    let world = faulty(&[], |config| {
+        config.action_time = std::time::Duration::from_secs(3600);
+    });
+    let id = world.online()[0].machine.id.clone();
+    let first = world.run(&[&id]);
+    assert_eq!(first.row()["state"], "accepted", "{first:?}");
+    let digest = first.row()["planDigest"].clone();
+    let resumed = world.offboard(&["resume", "--output", "json"]);
+    assert_eq!(resumed.row()["planDigest"], digest, "{resumed:?}");
+    let runs = world.recorded_runs();
+    assert_eq!(runs[0]["confirmations"].as_array().unwrap().len(), 1);
+}

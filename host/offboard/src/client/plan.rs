@@ -126,13 +126,14 @@ impl Client {
         let id = self.next_run_id();
         let (run, earlier) = self.record_once(&request, id).await?;
         if earlier.is_some() {
-            self.put_back(run, request.will_be_shown).await?;
+            self.put_back(run, request.will_be_shown, true).await?;
             let none = HashSet::new();
             self.runner().check_succeeded(run, &none).await?;
         } else if let Some(problem) = self.problem() {
             let verdict = Verdict::NotSent(problem);
             self.runner().settle_planned(run, &verdict).await?;
         }
+        let machines = self.ledger().counts(run).await?.of(State::Planned);
         Ok(Draft {
             run,
             id: earlier.unwrap_or(id),
@@ -146,6 +147,7 @@ impl Client {
             },
             guards: request.guards,
             guarded: count,
+            machines,
             session: self.who().session,
         })
     }
@@ -331,6 +333,9 @@ impl Client {
         }
         let mut problem = self.problem();
         if problem.is_none() && before.of(State::Planned) > 0 {
+            if draft.origin != Origin::New {
+                self.forget_preflights(draft.run).await?;
+            }
             let runner = self.runner();
             problem = runner.preflight(draft.run, draft.again, events).await?;
             if let Some(problem) = problem.clone() {

@@ -96,6 +96,27 @@ impl Client {
         Ok(unfinished)
     }
 
+    /// The number of machines that these runs would send a request for if they were
+    /// reopened. Changes nothing.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn resumable(
+        &self,
+        runs: &[RunRow],
+        options: ResumeOptions,
+    ) -> Result<u64, LedgerError> {
+        let mut machines = 0;
+        for run in runs {
+            machines += self.put_back(run.id, options.will_be_shown, false).await?;
+            if options.resend_unknown {
+                let counts = self.ledger().counts(run.id).await?;
+                machines += counts.of(State::Unknown);
+            }
+        }
+        Ok(machines)
+    }
+
     /// Plans the unsent orders of these runs again.
     ///
     /// # Errors
@@ -105,17 +126,21 @@ impl Client {
         runs: Vec<RunRow>,
         options: ResumeOptions,
     ) -> Result<Reopened, PlanError> {
-        let mut machines = 0;
-        for run in &runs {
-            self.put_back(run.id, options.will_be_shown).await?;
-            let counts = self.ledger().counts(run.id).await?;
-            machines += counts.of(State::Planned);
-            if options.resend_unknown {
-                machines += counts.of(State::Unknown);
-            }
-        }
+        let machines = self.resumable(&runs, options).await?;
         options.guards.check(machines)?;
-        let draft = |run: RunRow| Draft {
+        let mut counts = Vec::new();
+        for run in &runs {
+            self.put_back(run.id, options.will_be_shown, true).await?;
+            let recorded = self.ledger().counts(run.id).await?;
+            let resent = if options.resend_unknown {
+                recorded.of(State::Unknown)
+            } else {
+                0
+            };
+            counts.push(recorded.of(State::Planned) + resent);
+        }
+        let machines = counts.iter().sum();
+        let draft = |(run, counted): (RunRow, u64)| Draft {
             run: run.id,
             id: run.uuid,
             tag: run.tag,
@@ -124,10 +149,11 @@ impl Client {
             origin: Origin::Resumed,
             guards: options.guards,
             guarded: machines,
+            machines: counted,
             session: self.who().session,
         };
         Ok(Reopened {
-            drafts: runs.into_iter().map(draft).collect(),
+            drafts: runs.into_iter().zip(counts).map(draft).collect(),
             machines,
             guards: options.guards,
         })
@@ -136,8 +162,16 @@ impl Client {
     /// Plans orders again that were not sent or were rejected: the confirmed ones, or all if a
     /// user will see the plan. Their machines are read again, because the policy or an earlier
     /// offboarding may now lead to another decision.
-    pub(super) async fn put_back(&self, run: RunId, all: bool) -> Result<(), LedgerError> {
+    ///
+    /// Returns their number. Without `writes`, nothing is changed.
+    pub(super) async fn put_back(
+        &self,
+        run: RunId,
+        all: bool,
+        writes: bool,
+    ) -> Result<u64, LedgerError> {
         let session = self.session();
+        let mut count = 0;
         for state in [State::NotSent, State::Rejected, State::Planned] {
             let mut after = 0;
             loop {
@@ -166,12 +200,37 @@ impl Client {
                         )));
                         continue;
                     }
+                    // It would be found again among the planned orders.
+                    count += u64::from(!writes || state == State::Planned);
                     entry.order.replan();
                     entry.order.clear_preflight();
                 }
-                session.save_all(&mut entries).await?;
+                if writes {
+                    session.save_all(&mut entries).await?;
+                }
             }
         }
-        Ok(())
+        Ok(count)
+    }
+
+    /// Forgets the preflights of the planned orders: another process, with another policy,
+    /// may have recorded them since this client put the orders back (a race).
+    pub(super) async fn forget_preflights(&self, run: RunId) -> Result<(), LedgerError> {
+        let session = self.session();
+        let mut after = 0;
+        loop {
+            let ledger = session.ledger();
+            let planned = ledger.entries_in(run, State::Planned, after, ORDERS_PAGE);
+            let mut entries = planned.await?;
+            let Some(last) = entries.last() else {
+                return Ok(());
+            };
+            after = last.number;
+            entries.retain(|entry| entry.order.preflight().is_some());
+            for entry in &mut entries {
+                entry.order.clear_preflight();
+            }
+            session.save_all(&mut entries).await?;
+        }
     }
 }

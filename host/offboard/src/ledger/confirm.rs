@@ -59,11 +59,13 @@ impl Session {
     }
 
     /// Confirms a run: from now on it can be resumed. With `all`, every order of it is
-    /// confirmed; otherwise those that could be shown.
+    /// confirmed. Otherwise, an answer confirms exactly the orders in its digest, and a
+    /// consent in advance confirms no order: each must have been confirmed before.
     ///
     /// # Errors
     /// The ledger cannot be written, the run belongs to another account, or the plan is not
-    /// the one that was confirmed. Also if a consent in advance covers fewer machines.
+    /// the one that was confirmed. Also if a consent in advance covers fewer machines, or if
+    /// another process has planned an unconfirmed order again (a race).
     pub(crate) async fn confirm(
         &self,
         run: RunId,
@@ -76,9 +78,21 @@ impl Session {
             let plan = self
                 .read_plan(&mut writing, run, confirmation.resend_unknown)
                 .await?;
+            let in_plan = condition(confirmation.resend_unknown);
             let is_confirmed = match confirmation.digest {
                 Some(digest) => digest == plan.digest,
-                None => plan.machines <= confirmation.machines,
+                None if all => plan.machines <= confirmation.machines,
+                None => {
+                    let unconfirmed = format!(
+                        "SELECT EXISTS (SELECT 1 FROM orders \
+                         WHERE run = ? AND NOT confirmed AND {in_plan})"
+                    );
+                    let unconfirmed: bool = sqlx::query_scalar(AssertSqlSafe(unconfirmed))
+                        .bind(run.0)
+                        .fetch_one(&mut *writing)
+                        .await?;
+                    !unconfirmed && plan.machines <= confirmation.machines
+                }
             };
             if !is_confirmed {
                 return Err(LedgerErrorKind::PlanChanged);
@@ -94,14 +108,19 @@ impl Session {
             if updated.rows_affected() != 1 {
                 return Err(LedgerErrorKind::Ended);
             }
-            sqlx::query(
-                "UPDATE orders SET confirmed = 1 \
-                 WHERE run = ? AND (? OR state IN ('planned', 'unknown'))",
-            )
-            .bind(run.0)
-            .bind(all)
-            .execute(&mut *writing)
-            .await?;
+            if all || confirmation.digest.is_some() {
+                let confirmed = if all { "true" } else { in_plan };
+                let update =
+                    format!("UPDATE orders SET confirmed = 1 WHERE run = ? AND {confirmed}");
+                sqlx::query(AssertSqlSafe(update))
+                    .bind(run.0)
+                    .execute(&mut *writing)
+                    .await?;
+            }
+            // A plan without machines asks for nothing, and hides no earlier confirmation.
+            if plan.machines == 0 && !all {
+                return Ok(writing.commit().await?);
+            }
             sqlx::query(
                 "INSERT INTO confirmation \
                  (run, session, at, method, confirmed_by, plan_digest, machines) \
@@ -153,14 +172,10 @@ impl Session {
         if head.try_get("again")? {
             hasher.again();
         }
-        let states = if resend_unknown {
-            "'planned', 'unknown'"
-        } else {
-            "'planned'"
-        };
+        let in_plan = condition(resend_unknown);
         let sql = format!(
             "SELECT number, machine, comment, state FROM orders WHERE run = ? AND number > ? \
-             AND machine IS NOT NULL AND state IN ({states}) ORDER BY number LIMIT {PAGE}"
+             AND {in_plan} ORDER BY number LIMIT {PAGE}"
         );
         let (mut after, mut machines) = (0_i64, 0);
         loop {
@@ -192,6 +207,16 @@ impl Session {
             digest: hasher.finish(),
             machines,
         })
+    }
+}
+
+/// The SQL condition for the orders in the plan of a run. The digest and the confirmation use
+/// the same one, so that exactly what was shown is confirmed.
+fn condition(resend_unknown: bool) -> &'static str {
+    if resend_unknown {
+        "machine IS NOT NULL AND state IN ('planned', 'unknown')"
+    } else {
+        "machine IS NOT NULL AND state = 'planned'"
     }
 }
 
@@ -296,6 +321,40 @@ mod tests {
         let refused = session.confirm(run, true, &consent(1)).await.unwrap_err();
         assert!(matches!(refused.kind(), LedgerErrorKind::PlanChanged));
         session.confirm(run, true, &consent(2)).await.unwrap();
+    }
+
+    /// Another process may plan orders again between a plan and its confirmation.
+    #[tokio::test]
+    async fn only_orders_in_the_plan_are_confirmed_and_a_later_consent_confirms_none() {
+        let ledger = Ledger::in_memory().await.unwrap();
+        let session = Session::begin(&ledger, &who(), "run").await.unwrap();
+        let mut by_name = plan();
+        by_name.target = crate::order::Target::Name("pc-1".parse().unwrap());
+        let run = session.plan(uuid::Uuid::new_v4(), None, false, None, [plan(), by_name]);
+        let run = run.await.unwrap();
+        let shown = session.plan_of(run, false).await.unwrap();
+        assert_eq!(shown.machines, 1);
+        let answer = Confirmation::answer(shown.digest);
+        session.confirm(run, false, &answer).await.unwrap();
+        let orders = ledger.entries(run, 0, 2).await.unwrap();
+        assert_eq!([true, false], [orders[0].confirmed, orders[1].confirmed]);
+
+        // The machine of the second order is found later.
+        sqlx::query("UPDATE orders SET machine = 'b' || substr(machine, 2) WHERE number = 1")
+            .execute(&ledger.pool)
+            .await
+            .unwrap();
+        let machine = "a".repeat(40);
+        sqlx::query("UPDATE orders SET machine = ? WHERE number = 2")
+            .bind(machine)
+            .execute(&ledger.pool)
+            .await
+            .unwrap();
+        let consent = Confirmation::consent();
+        let refused = session.confirm(run, false, &consent).await.unwrap_err();
+        assert!(matches!(refused.kind(), LedgerErrorKind::PlanChanged));
+        let orders = ledger.entries(run, 0, 2).await.unwrap();
+        assert!(!orders[1].confirmed);
     }
 
     #[tokio::test]

@@ -21,8 +21,10 @@ pub struct Draft {
     pub(crate) resend_unknown: bool,
     pub(crate) origin: Origin,
     pub(crate) guards: Guards,
-    /// The number of machines that the guards apply to.
+    /// The number of machines that the guards apply to: of all runs that are resumed.
     pub(crate) guarded: u64,
+    /// The most machines that this run would send a request for.
+    pub(crate) machines: u64,
     /// The session whose ledger has the run.
     pub(crate) session: Uuid,
 }
@@ -188,7 +190,7 @@ impl Plan {
                 }
             }
         }
-        confirmation.machines = self.guarded();
+        confirmation.machines = self.draft.machines;
         confirmation.resend_unknown = self.draft.resend_unknown;
         Ok(ConfirmedPlan {
             plan: self,
@@ -215,7 +217,7 @@ impl ConfirmedPlan {
     /// be planned yet. A user who saw a plan confirmed what it showed. Resuming a run confirms
     /// its remaining orders.
     pub(crate) fn covers_all(&self) -> bool {
-        self.confirmation.digest.is_none() && self.plan.draft.origin != Origin::Resumed
+        self.confirmation.digest.is_none() && self.plan.draft.origin == Origin::New
     }
 }
 

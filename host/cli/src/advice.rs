@@ -86,9 +86,10 @@ pub(super) fn for_ledger_error(error: &LedgerError) -> Option<&'static str> {
              --no-ledger needs no file.",
         ),
         LedgerErrorKind::Newer => Some("Use that version, or use another file with --ledger."),
-        LedgerErrorKind::Damaged(_) => {
-            Some("Keep it for analysis, and use another file with --ledger.")
-        }
+        LedgerErrorKind::Damaged(_) => Some(
+            "Keep it for analysis. Another file (--ledger) does not know its orders, so first \
+                 check the machines of the last runs with `offboard status`.",
+        ),
         LedgerErrorKind::Ended => Some("Continue with `offboard resume`."),
         LedgerErrorKind::NoHome => {
             Some("Give a file with --ledger. For one machine, --no-ledger needs no file.")

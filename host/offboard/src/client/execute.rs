@@ -41,7 +41,8 @@ impl Client {
         // starts.
         let executing = Arc::clone(&self.0.executing).try_read_owned();
         let task = tokio::spawn(async move {
-            let _executing = executing;
+            // The client is ending: the ledger is about to be closed.
+            let _executing = executing.map_err(|_| RunError::Aborted)?;
             client
                 .carry_out(&runner, &confirmed, tracking, &events)
                 .await

@@ -41,7 +41,7 @@ use crate::{
     config::Config,
     contract::{ApiRoot, Problem, ProblemKind, Retry},
     identity::TokenClaims,
-    ledger::{Ledger, LedgerError, Session, SessionInfo},
+    ledger::{Ledger, LedgerError, LedgerErrorKind, Session, SessionInfo},
     run::{Runner, unrecorded},
     selection::MachineReference,
 };
@@ -208,9 +208,8 @@ impl Client {
     /// The ledger cannot be written within 15 s. The next session does it.
     pub async fn leave_unknown(&self) -> Result<(), LedgerError> {
         let left = self.session().release_as_unknown();
-        tokio::time::timeout(LAST_WRITE, left)
-            .await
-            .unwrap_or(Ok(()))
+        let left = tokio::time::timeout(LAST_WRITE, left).await;
+        left.unwrap_or_else(|_| Err(self.locked()))
     }
 
     /// Stops the client, waits until its runs have ended, ends the session and closes the
@@ -227,6 +226,11 @@ impl Client {
         };
         let ended = tokio::time::timeout(LAST_WRITE, ended).await;
         self.ledger().close().await;
-        ended.unwrap_or(Ok(()))
+        ended.unwrap_or_else(|_| Err(self.locked()))
+    }
+
+    /// The last write took too long.
+    fn locked(&self) -> LedgerError {
+        LedgerError::new(self.ledger().path(), LedgerErrorKind::Locked(None))
     }
 }

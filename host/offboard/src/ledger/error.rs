@@ -89,6 +89,11 @@ pub enum LedgerErrorKind {
          more is sent"
     )]
     Ended,
+    /// It has to be migrated, and a process of an older version uses it.
+    #[error(
+        "is used by a process of an older version: nothing was changed; wait until that process ends"
+    )]
+    UsedByOlder,
     /// The run's plan is not the one that was confirmed.
     #[error(
         "has another plan than the one that was confirmed, because the run has changed since it was \

@@ -1,9 +1,10 @@
 //! Opens a ledger for writing, for reading, or in memory.
 
-use std::{path::Path, str::FromStr, sync::Arc, time::Duration};
+use std::{fs::TryLockError, path::Path, str::FromStr, sync::Arc, time::Duration};
 
 use sqlx::{
-    SqlitePool,
+    Sqlite, SqlitePool, Transaction,
+    migrate::Migrator,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
@@ -65,6 +66,7 @@ impl Ledger {
             sqlx::Connection::begin_with(&mut *connection, "BEGIN IMMEDIATE").await?;
         // Not `run`: with that, the future is not `Send` (sqlx, `Migrator::run_direct`).
         let schema = schema();
+        check_unused(path, &schema, &mut transaction).await?;
         schema.run_direct(None, &mut *transaction, false).await?;
         transaction.commit().await?;
         drop(connection);
@@ -209,6 +211,38 @@ impl Ledger {
             _ => Err(LedgerErrorKind::Damaged(said)),
         }
     }
+}
+
+/// Checks that no process of an older version uses a ledger that is about to be migrated: it
+/// could not record the answers of its requests any more.
+async fn check_unused(
+    path: &Path,
+    schema: &Migrator,
+    transaction: &mut Transaction<'_, Sqlite>,
+) -> Result<(), LedgerErrorKind> {
+    let tables = "SELECT count(*) FROM sqlite_schema WHERE name IN ('_sqlx_migrations', 'session')";
+    let tables: i64 = sqlx::query_scalar(tables)
+        .fetch_one(&mut **transaction)
+        .await?;
+    if tables < 2 {
+        return Ok(());
+    }
+    let version: Option<i64> = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations")
+        .fetch_one(&mut **transaction)
+        .await?;
+    if version >= schema.iter().map(|version| version.version).max() {
+        return Ok(());
+    }
+    let sessions: Vec<String> = sqlx::query_scalar("SELECT uuid FROM session WHERE ended IS NULL")
+        .fetch_all(&mut **transaction)
+        .await?;
+    for session in sessions {
+        let lock = std::fs::File::open(beside(path, "-sessions").join(session));
+        if lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock))) {
+            return Err(LedgerErrorKind::UsedByOlder);
+        }
+    }
+    Ok(())
 }
 
 /// Whether a database has no tables.

@@ -41,7 +41,7 @@ mod tests {
     use sqlx::{SqlitePool, sqlite::SqliteConnectOptions};
 
     use super::{
-        super::{database::Ledger, sample::open},
+        super::{database::Ledger, error::LedgerErrorKind, sample::open},
         *,
     };
 
@@ -92,6 +92,32 @@ mod tests {
             earlier(&path, version).await;
             assert_read(&open(&path).await.unwrap()).await;
         }
+    }
+
+    /// That process could not record the answers of its requests any more.
+    #[tokio::test]
+    async fn a_ledger_that_a_process_of_an_earlier_version_uses_is_not_migrated() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        earlier(&path, 2).await;
+        let pool = SqlitePool::connect_with(SqliteConnectOptions::new().filename(&path));
+        let pool = pool.await.unwrap();
+        let open_session = "UPDATE session SET ended = NULL";
+        sqlx::raw_sql(open_session).execute(&pool).await.unwrap();
+        pool.close().await;
+        let sessions = folder.path().join("ledger.db-sessions");
+        std::fs::create_dir(&sessions).unwrap();
+        let lock = sessions.join("00000000-0000-4000-8000-000000000001");
+        let lock = std::fs::File::create_new(lock).unwrap();
+        lock.lock().unwrap();
+        let error = open(&path).await.unwrap_err();
+        assert!(
+            matches!(error.kind(), LedgerErrorKind::UsedByOlder),
+            "{error}"
+        );
+        assert_read(&Ledger::view(&path).await.unwrap()).await;
+        drop(lock);
+        assert_read(&open(&path).await.unwrap()).await;
     }
 
     #[tokio::test]

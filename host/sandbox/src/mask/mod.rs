@@ -25,10 +25,6 @@ const ENDINGS: [&str; 12] = [
     "cer", "crt", "der", "env", "json", "jwt", "key", "p12", "pem", "pfx", "tok", "txt",
 ];
 
-/// Separators between the words of a cell that is not a machine, as in `N/A` or
-/// `user@contoso.com`. Other signs may be part of a password.
-const BETWEEN_WORDS: [char; 4] = ['/', '@', '\'', ','];
-
 /// The name of a file or folder, masked if it may be a secret.
 #[must_use]
 pub fn path(path: &Path) -> String {
@@ -98,15 +94,31 @@ pub fn value(text: &str) -> Cow<'_, str> {
 /// reference or like ordinary words, such as `N/A` or `user@contoso.com`.
 #[must_use]
 pub fn cell(text: &str) -> Cow<'_, str> {
-    let are_words = || {
-        let mut words = text.split(BETWEEN_WORDS).filter(|word| !word.is_empty());
-        !may_be_secret(text) && !text.contains("://") && words.all(is_ordinary)
-    };
-    if is_ordinary(text) || are_words() {
+    if is_ordinary(text) || (!may_be_secret(text) && are_words(text)) {
         Cow::Borrowed(text)
     } else {
         Cow::Owned(hidden(text))
     }
+}
+
+/// Whether a cell that is not a machine has only ordinary words, as in `N/A`, `john's laptop`
+/// or `user@contoso.com`. Passwords such as `Admin@123` and logins such as `scott/tiger@ORCL`
+/// have the same signs, so an address needs a domain, and a slash stands only between
+/// abbreviations.
+fn are_words(text: &str) -> bool {
+    let is_word = |word: &str| is_ordinary(word) && word.contains(char::is_alphabetic);
+    if let Some((user, domain)) = text.split_once('@') {
+        return domain.contains('.') && is_word(user) && domain.split('.').all(is_word);
+    }
+    if let Some(name) = text.strip_suffix('/') {
+        return is_ordinary(name);
+    }
+    if text.contains('/') {
+        let is_short = |part: &str| part.len() <= 3 && part.chars().all(char::is_alphabetic);
+        return text.split('/').all(is_short);
+    }
+    let mut words = text.split(['\'', ',']).filter(|word| !word.is_empty());
+    words.all(is_word)
 }
 
 /// Whether a word may be a password: it is neither a machine reference nor an ordinary
@@ -226,11 +238,12 @@ fn may_be_secret_path(path: &Path, text: &str) -> bool {
     }
     // Folders that exist are not part of a secret. A secret may contain a slash.
     let rest = known_folder(path).and_then(|folder| path.strip_prefix(folder).ok());
+    let is_secret = |part: &str| may_be_secret(part) || is_password(part);
     match rest {
         Some(rest) => rest
             .components()
-            .any(|part| part.as_os_str().to_str().is_some_and(may_be_secret)),
-        None => may_be_secret(text) || (is_bare(text) && text.chars().count() >= LONG_NAME),
+            .any(|part| part.as_os_str().to_str().is_some_and(is_secret)),
+        None => is_secret(text) || (is_bare(text) && text.chars().count() >= LONG_NAME),
     }
 }
 

@@ -126,6 +126,15 @@ fn only_ordinary_words_and_references_of_a_file_are_shown() {
         CLIENT_SECRET,
         BASE64,
         "hunter2",
+        "Admin@123",
+        "Welcome@2026",
+        "Pass@word1",
+        "P@ssword",
+        "sa@Password",
+        "scott/tiger@ORCL",
+        "admin/Winter",
+        "root/toor",
+        "Summer,2026",
         "Summer2024!",
         "Summer2024",
         "pass=word",
@@ -273,4 +282,13 @@ fn a_url_is_shown_without_its_secrets() {
         assert_eq!(value(url), shown);
         assert_eq!(words(&format!("'{url}'")), format!("'{shown}'"));
     }
+}
+
+#[test]
+fn a_password_in_place_of_a_file_is_hidden() {
+    for text in ["Summer2026!", "./Summer2026!", "no-such-folder/P4ssw0rd$"] {
+        let shown = path(Path::new(text));
+        assert!(shown.contains("[hidden: "), "{text}: {shown}");
+    }
+    assert_eq!(path(Path::new("machines-2026.csv")), "machines-2026.csv");
 }

@@ -89,6 +89,12 @@ pub enum LedgerErrorKind {
          more is sent"
     )]
     Ended,
+    /// Its file is missing, and its log is not.
+    #[error(
+        "is missing, but its log, the file beside it that ends in -wal, has commits: the ledger was \
+         moved or removed; put it back, or move the log away, too"
+    )]
+    Moved,
     /// It has to be migrated, and a process of an older version uses it.
     #[error(
         "is used by a process of an older version: nothing was changed; wait until that process ends"

@@ -265,6 +265,10 @@ fn prepare(path: &Path) -> Result<(), LedgerErrorKind> {
     if path.exists() {
         return Ok(());
     }
+    // SQLite deletes the log of a missing database, with the commits in it.
+    if has_more(path) {
+        return Err(LedgerErrorKind::Moved);
+    }
     place::check_folder(place::existing_folder(path))?;
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
@@ -281,6 +285,18 @@ fn prepare(path: &Path) -> Result<(), LedgerErrorKind> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::{super::sample::open, *};
+
+    #[tokio::test]
+    async fn the_log_of_a_ledger_that_was_moved_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        let log = folder.path().join("ledger.db-wal");
+        std::fs::write(&log, "commits").unwrap();
+        let error = open(&path).await.unwrap_err();
+        assert!(matches!(error.kind(), LedgerErrorKind::Moved), "{error}");
+        assert_eq!(std::fs::read(&log).unwrap(), b"commits");
+        assert!(!path.exists());
+    }
 
     #[tokio::test]
     async fn a_file_that_is_not_a_ledger_is_reported_and_left_alone() {

@@ -6,6 +6,7 @@ use super::{
     database::Ledger,
     error::{LedgerError, LedgerErrorKind},
     place,
+    sidecar::beside,
 };
 
 impl Ledger {
@@ -17,7 +18,14 @@ impl Ledger {
         if path.exists() {
             let probe = || {
                 may_write(path)?;
-                place::check(&std::fs::canonicalize(path)?)
+                let path = std::fs::canonicalize(path)?;
+                // SQLite keeps its log and its index beside the file, and each process its lock.
+                tempfile::tempfile_in(path.parent().unwrap_or(&path))?;
+                let sessions = beside(&path, "-sessions");
+                if sessions.exists() {
+                    tempfile::tempfile_in(&sessions)?;
+                }
+                place::check(&path)
             };
             probe().map_err(|kind| LedgerError::new(path, kind))?;
             return Self::view(path).await.map(|_| ());
@@ -43,4 +51,20 @@ fn may_write(path: &Path) -> Result<(), LedgerErrorKind> {
 fn may_write(path: &Path) -> Result<(), LedgerErrorKind> {
     std::fs::OpenOptions::new().append(true).open(path)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::{super::sample::open, *};
+
+    #[tokio::test]
+    async fn a_ledger_without_a_place_for_its_locks_cannot_be_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        open(&path).await.unwrap().close().await;
+        Ledger::probe(&path).await.unwrap();
+        std::fs::write(folder.path().join("ledger.db-sessions"), "").unwrap();
+        Ledger::probe(&path).await.unwrap_err();
+    }
 }

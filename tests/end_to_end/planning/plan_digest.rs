@@ -113,12 +113,9 @@ fn the_digest_and_the_confirmation_are_in_the_data() {
     assert!(page.contains(planned.as_str().unwrap()), "{page}");
     assert!(page.contains("expected-count"), "{page}");
 
-    // A resumed run is confirmed again, for the remaining machines.
+    // Nothing is left to be confirmed.
     let resumed = world.offboard(&["resume", "last", "--yes", "--output", "json"]);
     assert!(resumed.code == 0, "{resumed:?}");
-    let runs = world.recorded_runs();
-    let confirmations = runs[0]["confirmations"].as_array().unwrap();
-    assert_eq!(confirmations.len(), 2, "{runs:?}");
-    assert_eq!(confirmations[1]["method"], "consent");
-    assert_eq!(confirmations[1]["machines"], 0);
+    let confirmations = world.recorded_runs()[0]["confirmations"].clone();
+    assert_eq!(confirmations.as_array().unwrap().len(), 1);
 }

@@ -38,6 +38,17 @@ async fn client_with(world: &World, ledger: &str, stop: CancellationToken) -> Cl
     Client::connect(&config, options).await.unwrap()
 }
 
+/// Three machines, the first of which cannot be read at once.
+fn world_with_an_unreadable_machine() -> (World, Vec<String>) {
+    let id = World::new().online_ids(3).remove(0);
+    let world = World::with(|config: &mut Simulated| {
+        let fault = format!("machine/{id}:1-4:status=503");
+        config.faults = FaultPlan::parse([fault.as_str()]).unwrap();
+    });
+    let ids = world.online_ids(3);
+    (world, ids)
+}
+
 /// A request for these machines.
 fn request(ids: &[String]) -> PlanRequest {
     let machines = ids.iter().map(|id| id.parse().unwrap());
@@ -87,12 +98,7 @@ fn a_client_executes_no_plan_of_another_client() {
 
 #[test]
 fn an_order_that_was_not_shown_is_not_part_of_an_unseen_plan() {
-    let id = World::new().online_ids(3).remove(0);
-    let world = World::with(|config: &mut Simulated| {
-        let fault = format!("machine/{id}:1-4:status=503");
-        config.faults = FaultPlan::parse([fault.as_str()]).unwrap();
-    });
-    let ids = world.online_ids(3);
+    let (world, ids) = world_with_an_unreadable_machine();
     Runtime::new().unwrap().block_on(async {
         let client = client(&world, "ledger.db").await;
         let first = plan(&client, request(&ids)).await;
@@ -314,12 +320,7 @@ fn unresolved_orders_are_announced_beside_those_of_the_plan() {
 /// that does not cover it.
 #[test]
 fn a_consent_covers_no_order_that_another_client_planned_again() {
-    let id = World::new().online_ids(3).remove(0);
-    let world = World::with(|config: &mut Simulated| {
-        let fault = format!("machine/{id}:1-4:status=503");
-        config.faults = FaultPlan::parse([fault.as_str()]).unwrap();
-    });
-    let ids = world.online_ids(3);
+    let (world, ids) = world_with_an_unreadable_machine();
     Runtime::new().unwrap().block_on(async {
         let one = client(&world, "ledger.db").await;
         let first = plan(&one, request(&ids)).await;

@@ -25,7 +25,9 @@ pub(super) const NO_TERMINAL: &str = "there is no terminal to ask for confirmati
 pub(super) fn explain(error: GuardError) -> Error {
     match error {
         GuardError::TooMany { count, limit } => advice::error_with_help(
-            format!("{count} machines exceed the limit of {limit} (--max-devices)"),
+            format!(
+                "the number of machines ({count}) exceeds the limit of {limit} (--max-devices)"
+            ),
             format!("To offboard all of them, add --expect {count}."),
         ),
         error => error.into(),

@@ -28,14 +28,17 @@ use offboard::{
 /// The number of orders that are read from the ledger at once.
 const PAGE_SIZE: u32 = 500;
 
-/// The path of the ledger; `None` without a home folder.
+/// The path of the ledger; `None` without a home directory.
 fn ledger_of(args: &LedgerArgs) -> Result<Option<PathBuf>> {
     args.layers()?.ledger_path().map_err(explain)
 }
 
 async fn ledger(args: &LedgerArgs, terminal: &Terminal) -> Result<Ledger> {
     let path = ledger_of(args)?.ok_or_else(|| {
-        advice::error_with_help("there is no home folder", "Give the ledger with --ledger.")
+        advice::error_with_help(
+            "there is no home directory",
+            "Give the ledger with --ledger.",
+        )
     })?;
     // Standard output must not overwrite the ledger that is read.
     let mut files = Files::default();

@@ -19,7 +19,7 @@ use super::{
 };
 use offboard::{
     Client,
-    client::{Recording, ResumeOptions},
+    client::{PlanError, Recording, ResumeOptions},
     config::Secrets,
     plan::Draft,
 };
@@ -61,7 +61,7 @@ async fn resume_runs(
     let unfinished = client.unfinished(args.run.as_deref()).await?;
     if unfinished.others > 0 {
         terminal.print(&format!(
-            "note: {} unfinished runs belong to another tenant, application or API. \
+            "note: Unfinished runs of another tenant, application or API: {}. \
              `offboard runs` lists them.",
             unfinished.others
         ));
@@ -74,7 +74,6 @@ async fn resume_runs(
         guards: guards::of(&args.send),
         will_be_shown: !args.send.yes,
     };
-    // Before anything is planned again: another process may be sending these runs.
     let machines = client.resumable(&unfinished.runs, options).await?;
     if machines > 0 && !args.send.yes && !Terminal::is_interactive() {
         return Err(advice::error_with_help(
@@ -82,10 +81,11 @@ async fn resume_runs(
             "To continue without confirmation, add --yes.",
         ));
     }
-    let reopened = client.reopen(unfinished.runs, options).await?;
-    if args.send.yes {
-        reopened.check_consent().map_err(guards::explain)?;
-    }
+    let reopened = client.reopen(unfinished.runs, options).await;
+    let reopened = reopened.map_err(|error| match error {
+        PlanError::Guard(error) => guards::explain(error),
+        error => error.into(),
+    })?;
     // All runs share one table, or one array.
     let rows = RefCell::new(Rows::new(*terminal, args.output.output));
     let mut exit = Exit::Done;

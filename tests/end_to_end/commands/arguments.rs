@@ -117,7 +117,9 @@ fn more_machines_than_usual_need_their_count() {
     let other = world.run(&[&ids[..], &["--expect", "25"]].concat());
     assert_eq!(other.code, 2, "{other:?}");
     assert!(
-        other.stderr.contains("25 machines are expected, and 26"),
+        other
+            .stderr
+            .contains("is 26, and the expected number is 25"),
         "{other:?}"
     );
     assert!(world.requests().is_empty());

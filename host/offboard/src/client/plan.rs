@@ -126,7 +126,7 @@ impl Client {
         let id = self.next_run_id();
         let (run, earlier) = self.record_once(&request, id).await?;
         if earlier.is_some() {
-            self.put_back(run, request.will_be_shown, true).await?;
+            self.put_back(run, request.will_be_shown).await?;
             let none = HashSet::new();
             self.runner().check_succeeded(run, &none).await?;
         } else if let Some(problem) = self.problem() {

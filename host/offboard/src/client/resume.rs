@@ -5,7 +5,7 @@ use crate::{
     contract::{Problem, ProblemKind, Retry},
     ledger::{LedgerError, OrderRecord, RunId, RunRow},
     order::{State, Verdict},
-    plan::{Draft, GuardError, Guards, Origin},
+    plan::{Draft, Guards, Origin},
 };
 
 /// The number of orders that are read from the ledger at once.
@@ -39,7 +39,6 @@ pub struct ResumeOptions {
 pub struct Reopened {
     drafts: Vec<Draft>,
     machines: u64,
-    guards: Guards,
 }
 
 impl Reopened {
@@ -53,14 +52,6 @@ impl Reopened {
     #[must_use]
     pub fn machines(&self) -> u64 {
         self.machines
-    }
-
-    /// Checks that all runs may be confirmed in advance.
-    ///
-    /// # Errors
-    /// They have more machines than the guards allow.
-    pub fn check_consent(&self) -> Result<(), GuardError> {
-        self.guards.check_consent(self.machines)
     }
 }
 
@@ -108,36 +99,42 @@ impl Client {
     ) -> Result<u64, LedgerError> {
         let mut machines = 0;
         for run in runs {
-            machines += self.put_back(run.id, options.will_be_shown, false).await?;
-            if options.resend_unknown {
-                let counts = self.ledger().counts(run.id).await?;
-                machines += counts.of(State::Unknown);
+            for state in REPLANNED {
+                let mut after = 0;
+                while let Some(entries) = self.page(run.id, state, &mut after).await? {
+                    let all = options.will_be_shown;
+                    let planned = entries.iter().filter(|entry| is_replanned(entry, all));
+                    machines += planned.count() as u64;
+                }
             }
+            machines += self.count_resent(run.id, options).await?;
         }
         Ok(machines)
     }
 
-    /// Plans the unsent orders of these runs again.
+    /// Plans the unsent orders of these runs again. If no user will see the plans, this is
+    /// also the check of a consent in advance.
     ///
     /// # Errors
-    /// The ledger cannot be used, or the number of machines is not the expected one.
+    /// The ledger cannot be used, or the guards do not allow the number of machines. Then
+    /// nothing was planned again.
     pub async fn reopen(
         &self,
         runs: Vec<RunRow>,
         options: ResumeOptions,
     ) -> Result<Reopened, PlanError> {
+        // Before anything is planned again: another process may be sending these runs.
         let machines = self.resumable(&runs, options).await?;
-        options.guards.check(machines)?;
+        if options.will_be_shown {
+            options.guards.check(machines)?;
+        } else {
+            options.guards.check_consent(machines)?;
+        }
         let mut counts = Vec::new();
         for run in &runs {
-            self.put_back(run.id, options.will_be_shown, true).await?;
-            let recorded = self.ledger().counts(run.id).await?;
-            let resent = if options.resend_unknown {
-                recorded.of(State::Unknown)
-            } else {
-                0
-            };
-            counts.push(recorded.of(State::Planned) + resent);
+            self.put_back(run.id, options.will_be_shown).await?;
+            let planned = self.ledger().counts(run.id).await?.of(State::Planned);
+            counts.push(planned + self.count_resent(run.id, options).await?);
         }
         let machines = counts.iter().sum();
         let draft = |(run, counted): (RunRow, u64)| Draft {
@@ -155,82 +152,81 @@ impl Client {
         Ok(Reopened {
             drafts: runs.into_iter().zip(counts).map(draft).collect(),
             machines,
-            guards: options.guards,
         })
+    }
+
+    /// The number of orders with an unknown outcome, if they are sent once more.
+    async fn count_resent(&self, run: RunId, options: ResumeOptions) -> Result<u64, LedgerError> {
+        if !options.resend_unknown {
+            return Ok(0);
+        }
+        Ok(self.ledger().counts(run).await?.of(State::Unknown))
     }
 
     /// Plans orders again that were not sent or were rejected: the confirmed ones, or all if a
     /// user will see the plan. Their machines are read again, because the policy or an earlier
-    /// offboarding may now lead to another decision.
-    ///
-    /// Returns their number. Without `writes`, nothing is changed.
-    pub(super) async fn put_back(
-        &self,
-        run: RunId,
-        all: bool,
-        writes: bool,
-    ) -> Result<u64, LedgerError> {
-        let session = self.session();
-        let mut count = 0;
-        for state in [State::NotSent, State::Rejected, State::Planned] {
+    /// offboarding may now lead to another decision. Planned orders that a user saw and did
+    /// not confirm are settled, unless a user will see them again.
+    pub(super) async fn put_back(&self, run: RunId, all: bool) -> Result<(), LedgerError> {
+        for state in REPLANNED {
             let mut after = 0;
-            loop {
-                let mut entries = session
-                    .ledger()
-                    .entries_in(run, state, after, ORDERS_PAGE)
-                    .await?;
-                let Some(last) = entries.last() else {
-                    break;
-                };
-                after = last.number;
-                // A user saw these orders and did not confirm them.
-                let is_declined =
-                    |entry: &OrderRecord| !all && !entry.confirmed && state == State::Planned;
-                entries.retain(|entry| {
-                    is_declined(entry)
-                        || (entry.confirmed || all)
-                            && (entry.order.may_be_replanned() || state == State::Planned)
-                });
+            while let Some(mut entries) = self.page(run, state, &mut after).await? {
+                entries.retain(|entry| state == State::Planned || is_replanned(entry, all));
                 for entry in &mut entries {
-                    if is_declined(entry) {
+                    if is_replanned(entry, all) {
+                        entry.order.replan();
+                        entry.order.clear_preflight();
+                    } else {
                         entry.order.settle(Verdict::NotSent(Problem::new(
                             ProblemKind::Interrupted,
                             Retry::Safe,
                             "it was planned again and not confirmed",
                         )));
-                        continue;
                     }
-                    // It would be found again among the planned orders.
-                    count += u64::from(!writes || state == State::Planned);
-                    entry.order.replan();
-                    entry.order.clear_preflight();
                 }
-                if writes {
-                    session.save_all(&mut entries).await?;
-                }
+                self.session().save_all(&mut entries).await?;
             }
         }
-        Ok(count)
+        Ok(())
     }
 
     /// Forgets the preflights of the planned orders: another process, with another policy,
     /// may have recorded them since this client put the orders back (a race).
     pub(super) async fn forget_preflights(&self, run: RunId) -> Result<(), LedgerError> {
-        let session = self.session();
         let mut after = 0;
-        loop {
-            let ledger = session.ledger();
-            let planned = ledger.entries_in(run, State::Planned, after, ORDERS_PAGE);
-            let mut entries = planned.await?;
-            let Some(last) = entries.last() else {
-                return Ok(());
-            };
-            after = last.number;
+        while let Some(mut entries) = self.page(run, State::Planned, &mut after).await? {
             entries.retain(|entry| entry.order.preflight().is_some());
             for entry in &mut entries {
                 entry.order.clear_preflight();
             }
-            session.save_all(&mut entries).await?;
+            self.session().save_all(&mut entries).await?;
         }
+        Ok(())
     }
+
+    /// The next orders of a run in this state, after this number; `None` after the last.
+    async fn page(
+        &self,
+        run: RunId,
+        state: State,
+        after: &mut u64,
+    ) -> Result<Option<Vec<OrderRecord>>, LedgerError> {
+        let ledger = self.ledger();
+        let entries = ledger.entries_in(run, state, *after, ORDERS_PAGE).await?;
+        let Some(last) = entries.last() else {
+            return Ok(None);
+        };
+        *after = last.number;
+        Ok(Some(entries))
+    }
+}
+
+/// The states of orders that may be planned again. Planned orders are last: an order that was
+/// put back is one of them.
+const REPLANNED: [State; 3] = [State::NotSent, State::Rejected, State::Planned];
+
+/// Whether an order is planned again: it was confirmed, or all orders are shown to a user.
+fn is_replanned(entry: &OrderRecord, all: bool) -> bool {
+    (entry.confirmed || all)
+        && (entry.order.state() == State::Planned || entry.order.may_be_replanned())
 }

@@ -23,6 +23,8 @@ pub struct PlanRow {
     pub digest: PlanDigest,
     /// The number of machines in it.
     pub machines: u64,
+    /// Whether each of its orders was confirmed before.
+    pub(crate) is_confirmed: bool,
 }
 
 /// A recorded confirmation.
@@ -78,23 +80,7 @@ impl Session {
             let plan = self
                 .read_plan(&mut writing, run, confirmation.resend_unknown)
                 .await?;
-            let in_plan = condition(confirmation.resend_unknown);
-            let is_confirmed = match confirmation.digest {
-                Some(digest) => digest == plan.digest,
-                None if all => plan.machines <= confirmation.machines,
-                None => {
-                    let unconfirmed = format!(
-                        "SELECT EXISTS (SELECT 1 FROM orders \
-                         WHERE run = ? AND NOT confirmed AND {in_plan})"
-                    );
-                    let unconfirmed: bool = sqlx::query_scalar(AssertSqlSafe(unconfirmed))
-                        .bind(run.0)
-                        .fetch_one(&mut *writing)
-                        .await?;
-                    !unconfirmed && plan.machines <= confirmation.machines
-                }
-            };
-            if !is_confirmed {
+            if !covers(confirmation, all, &plan) {
                 return Err(LedgerErrorKind::PlanChanged);
             }
             let updated = sqlx::query(
@@ -109,7 +95,11 @@ impl Session {
                 return Err(LedgerErrorKind::Ended);
             }
             if all || confirmation.digest.is_some() {
-                let confirmed = if all { "true" } else { in_plan };
+                let confirmed = if all {
+                    "true"
+                } else {
+                    condition(confirmation.resend_unknown)
+                };
                 let update =
                     format!("UPDATE orders SET confirmed = 1 WHERE run = ? AND {confirmed}");
                 sqlx::query(AssertSqlSafe(update))
@@ -174,10 +164,10 @@ impl Session {
         }
         let in_plan = condition(resend_unknown);
         let sql = format!(
-            "SELECT number, machine, comment, state FROM orders WHERE run = ? AND number > ? \
+            "SELECT number, machine, comment, state, confirmed FROM orders WHERE run = ? AND number > ? \
              AND {in_plan} ORDER BY number LIMIT {PAGE}"
         );
-        let (mut after, mut machines) = (0_i64, 0);
+        let (mut after, mut machines, mut is_confirmed) = (0_i64, 0, true);
         loop {
             // In pages: a run may have a hundred thousand orders.
             let rows = sqlx::query(AssertSqlSafe(sql.as_str()))
@@ -198,6 +188,7 @@ impl Session {
                 }
                 after = row.try_get("number")?;
                 machines += 1;
+                is_confirmed &= row.try_get::<bool, _>("confirmed")?;
             }
             if rows.len() < PAGE {
                 break;
@@ -206,7 +197,18 @@ impl Session {
         Ok(PlanRow {
             digest: hasher.finish(),
             machines,
+            is_confirmed,
         })
+    }
+}
+
+/// Whether a confirmation covers a plan. An answer covers exactly its digest. A consent in
+/// advance has a number of machines, and for a run that is resumed it covers only orders that
+/// were confirmed before.
+fn covers(confirmation: &Confirmation, all: bool, plan: &PlanRow) -> bool {
+    match confirmation.digest {
+        Some(digest) => digest == plan.digest,
+        None => plan.machines <= confirmation.machines && (all || plan.is_confirmed),
     }
 }
 

@@ -258,6 +258,14 @@ fn has_more(path: &Path) -> bool {
     std::fs::metadata(beside(path, "-wal")).is_ok_and(|file| file.len() > 0)
 }
 
+/// Checks that a missing ledger has no log: SQLite would delete it, with the commits in it.
+pub(super) fn check_not_moved(path: &Path) -> Result<(), LedgerErrorKind> {
+    if has_more(path) {
+        return Err(LedgerErrorKind::Moved);
+    }
+    Ok(())
+}
+
 /// Creates the file so that only this user can read it from the beginning. An existing file is
 /// not opened: this process may already have it open, and closing it would release SQLite's
 /// locks.
@@ -265,10 +273,7 @@ fn prepare(path: &Path) -> Result<(), LedgerErrorKind> {
     if path.exists() {
         return Ok(());
     }
-    // SQLite deletes the log of a missing database, with the commits in it.
-    if has_more(path) {
-        return Err(LedgerErrorKind::Moved);
-    }
+    check_not_moved(path)?;
     place::check_folder(place::existing_folder(path))?;
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
@@ -293,6 +298,8 @@ mod tests {
         let log = folder.path().join("ledger.db-wal");
         std::fs::write(&log, "commits").unwrap();
         let error = open(&path).await.unwrap_err();
+        assert!(matches!(error.kind(), LedgerErrorKind::Moved), "{error}");
+        let error = Ledger::probe(&path).await.unwrap_err();
         assert!(matches!(error.kind(), LedgerErrorKind::Moved), "{error}");
         assert_eq!(std::fs::read(&log).unwrap(), b"commits");
         assert!(!path.exists());

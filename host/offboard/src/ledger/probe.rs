@@ -5,6 +5,7 @@ use std::path::Path;
 use super::{
     database::Ledger,
     error::{LedgerError, LedgerErrorKind},
+    open::check_not_moved,
     place,
     sidecar::beside,
 };
@@ -32,6 +33,7 @@ impl Ledger {
         }
         // In the folder, or if it is missing, too, where the folder would be created.
         let probe = || {
+            check_not_moved(path)?;
             let folder = place::existing_folder(path);
             place::check_folder(folder)?;
             tempfile::tempfile_in(folder)?;

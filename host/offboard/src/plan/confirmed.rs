@@ -214,8 +214,8 @@ impl ConfirmedPlan {
     }
 
     /// Whether the confirmation covers every order of the run, including those that could not
-    /// be planned yet. A user who saw a plan confirmed what it showed. Resuming a run confirms
-    /// its remaining orders.
+    /// be planned yet. That is so only for a consent to a new run: a user who saw a plan
+    /// confirmed what it showed, and a run that is resumed was confirmed before.
     pub(crate) fn covers_all(&self) -> bool {
         self.confirmation.digest.is_none() && self.plan.draft.origin == Origin::New
     }

@@ -27,7 +27,9 @@ impl Default for Guards {
 #[non_exhaustive]
 pub enum GuardError {
     /// It is not the expected number.
-    #[error("{expected} machines are expected, and {count} are selected: nothing was sent")]
+    #[error(
+        "the number of selected machines is {count}, and the expected number is {expected}: nothing was sent"
+    )]
     Unexpected {
         /// The expected number.
         expected: u64,
@@ -35,7 +37,7 @@ pub enum GuardError {
         count: u64,
     },
     /// It exceeds the limit, and the caller gave no expected number.
-    #[error("{count} machines are more than the limit of {limit}: nothing was sent")]
+    #[error("the number of machines ({count}) exceeds the limit of {limit}: nothing was sent")]
     TooMany {
         /// The number of machines.
         count: u64,

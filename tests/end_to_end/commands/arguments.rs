@@ -271,7 +271,7 @@ fn an_error_is_followed_by_a_line_with_what_to_do() {
     ];
     assert_helps(
         &world.offboard(&many),
-        "exceed the limit of 1",
+        "exceeds the limit of 1",
         "--expect 2",
     );
     let found = world.offboard(&["find", "no-such-machine"]);

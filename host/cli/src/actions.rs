@@ -3,7 +3,9 @@
 
 use std::collections::HashSet;
 
-use super::{advice, args::Format, rows, target::ActionReference, terminal::Terminal};
+use super::{
+    advice, args::Format, rows, table::table, target::ActionReference, terminal::Terminal,
+};
 use offboard::{
     Client,
     contract::{ActionType, MachineAction, MachineId, Problem, ProblemKind, Retry},
@@ -104,7 +106,7 @@ impl ResultView<'_> {
     pub(super) fn show(&self, results: &[ActionResult], terminal: &Terminal) {
         if self.format == Format::Table {
             let cells = results.iter().map(|result| self.cells(result));
-            terminal.print_data(&rows::table(&rows::ORDER_COLUMNS, cells));
+            terminal.print_data(&table(terminal, &rows::ORDER_COLUMNS, cells));
         } else {
             let rows: Vec<OrderRow> = results.iter().map(|result| self.row(result)).collect();
             rows::data(terminal, self.format, &rows);
@@ -176,8 +178,8 @@ impl ResultView<'_> {
         let or_dash = |text: Option<&str>| text.unwrap_or("-").to_owned();
         match &result.action {
             Ok((action, state)) => vec![
-                or_dash(action.machine_id.as_deref()),
                 or_dash(action.computer_dns_name.as_deref()),
+                or_dash(action.machine_id.as_deref()),
                 state.to_string(),
                 action.id.clone(),
                 rows::detail(Some(action), result.later_activity.as_ref()),
@@ -189,8 +191,8 @@ impl ResultView<'_> {
                     ActionReference::Machine(_) => None,
                 };
                 vec![
-                    or_dash(machine),
                     or_dash(name),
+                    or_dash(machine),
                     (self.state_of_problem)(problem).to_string(),
                     or_dash(action),
                     rows::words(problem),

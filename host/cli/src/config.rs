@@ -8,7 +8,7 @@ use super::{
     args::{ConfigArgs, Format, explain},
     csv_output::print_csv,
     exit::Exit,
-    rows,
+    table::{Column, table},
     terminal::Terminal,
 };
 use offboard::{
@@ -25,8 +25,13 @@ pub(super) fn show(args: ConfigArgs, secrets: Secrets, terminal: &Terminal) -> R
     let rows = config.rows().map_err(explain)?;
     let lines: Vec<Line<'_>> = rows.iter().map(Line).collect();
     match args.output.output {
-        Format::Table => terminal.print_data(&rows::table(
-            &["SETTING", "VALUE", "SOURCE"],
+        Format::Table => terminal.print_data(&table(
+            terminal,
+            &[
+                Column::Word("SETTING"),
+                Column::Text("VALUE"),
+                Column::Text("SOURCE"),
+            ],
             lines.iter().map(CsvRow::cells),
         )),
         Format::Csv => print_csv(terminal, &lines, true),

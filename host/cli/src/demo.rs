@@ -182,7 +182,7 @@ async fn success(terminal: &Terminal, client: &Client, machine: &str) -> Result<
     let entry = the_order(client, plan.run()).await?;
     let device = entry.order.device().context("the preflight failed")?;
     terminal.print_data("Before (preflight):");
-    terminal.print_data(&rows::planned(&[&entry]));
+    terminal.print_data(&rows::planned(terminal, &[&entry]));
     let platform = device.platform.clone();
     let id = entry.order.machine().context("the order has no machine")?;
     let grant = Grant::offboard(client.api_root(), id, entry.order.comment());

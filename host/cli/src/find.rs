@@ -77,7 +77,7 @@ fn show(args: &FindArgs, terminal: &Terminal, machines: &[Machine]) {
     if args.output.output == Format::Table {
         if !machines.is_empty() {
             let machines: Vec<&Machine> = machines.iter().collect();
-            terminal.print_data(&rows::machines(&machines));
+            terminal.print_data(&rows::machines(terminal, &machines));
         }
     } else {
         let rows: Vec<MachineRow> = machines.iter().map(MachineRow::from).collect();

@@ -9,7 +9,7 @@ use super::{
     csv_output::print_csv,
     exit::Exit,
     observer::TerminalObserver,
-    rows,
+    table::{Column, table},
     terminal::Terminal,
 };
 use offboard::{
@@ -63,7 +63,7 @@ pub(super) fn inspect(args: &InspectArgs, terminal: &Terminal) -> Result<Exit> {
         terminal.print(&format!("Wrote the contract to {}", mask::path(folder)));
     }
     match args.output.output {
-        Format::Table => terminal.print_data(&table(&info, &limits)),
+        Format::Table => terminal.print_data(&properties_table(terminal, &info, &limits)),
         Format::Json => terminal.print_data(&pretty(&info)?),
         Format::Csv => print_csv(terminal, &rows(&info, &limits), true),
         Format::Jsonl => terminal.print_data(&clean_json(&serde_json::to_string(&info)?)),
@@ -114,9 +114,10 @@ impl CsvRow for Property {
     }
 }
 
-fn table(info: &ComponentInfo, limits: &Limits) -> String {
+fn properties_table(terminal: &Terminal, info: &ComponentInfo, limits: &Limits) -> String {
     let rows = rows(info, limits);
-    rows::table(&["", "COMPONENT"], rows.iter().map(CsvRow::cells))
+    let columns = [Column::Word(""), Column::Text("COMPONENT")];
+    table(terminal, &columns, rows.iter().map(CsvRow::cells))
 }
 
 fn rows(info: &ComponentInfo, limits: &Limits) -> Vec<Property> {

@@ -33,6 +33,7 @@ mod secret;
 mod selection;
 mod signal;
 mod status;
+mod table;
 mod target;
 mod terminal;
 mod workflow;
@@ -72,7 +73,7 @@ pub fn main() -> ExitCode {
         Ok(parsed) => parsed,
         Err(answer) => return print_usage(&answer),
     };
-    let terminal = Terminal::new(cli.quiet, cli.verbose);
+    let terminal = Terminal::new(cli.quiet, cli.verbose).with_wide(cli.wide);
     log::start(cli.verbose, &terminal);
     if let Some(misplaced) = misplaced {
         terminal.error(&misplaced.to_string());

@@ -253,7 +253,10 @@ fn show_resent(terminal: &Terminal, grace: Duration, resent: u64, unknown: &[Ord
          unknown. Each order is sent a second time, unless the service lists its action within \
          the grace time of {grace}:"
     ));
-    terminal.print(&rows::planned(&unknown.iter().collect::<Vec<_>>()));
+    terminal.print(&rows::planned(
+        terminal,
+        &unknown.iter().collect::<Vec<_>>(),
+    ));
     show_comments(terminal, unknown);
     let more = resent.saturating_sub(unknown.len() as u64);
     if more > 0 {
@@ -267,7 +270,7 @@ fn show_each(terminal: &Terminal, entries: &[OrderRecord]) {
         .filter(|entry| entry.order.device().is_some())
         .collect();
     if !known.is_empty() {
-        terminal.print(&rows::planned(&known));
+        terminal.print(&rows::planned(terminal, &known));
     }
     for entry in known {
         for warning in advice::warnings(&entry.order) {

@@ -9,8 +9,9 @@ use super::{
     advice,
     args::{ExportArgs, ExportFormat, LedgerArgs, RunsArgs, ShowArgs, explain},
     exit::Exit,
-    rows::Rows,
+    rows::{Rows, minute},
     run_summary::RunSummary,
+    table::Column,
     terminal::Terminal,
 };
 use offboard::{
@@ -25,6 +26,14 @@ use offboard::{
     text::clean,
 };
 
+/// The columns of runs.
+const RUN_COLUMNS: [Column; 5] = [
+    Column::Word("RUN"),
+    Column::Word("STARTED (UTC)"),
+    Column::Text("USER"),
+    Column::Word("ORDERS"),
+    Column::Text("STATES"),
+];
 /// The number of orders that are read from the ledger at once.
 const PAGE_SIZE: u32 = 500;
 
@@ -74,14 +83,14 @@ pub(super) async fn runs(args: RunsArgs, terminal: &Terminal) -> Result<Exit> {
         let cells = runs.iter().map(|run| {
             vec![
                 run.run.split('-').next().unwrap_or_default().to_owned(),
-                run.began.clone(),
+                minute(&run.began),
                 run.user.clone().unwrap_or_else(|| "-".to_owned()),
                 run.orders.to_string(),
                 run.states_in_words(),
             ]
         });
         if !runs.is_empty() {
-            rows.table(&["RUN", "STARTED", "USER", "ORDERS", "STATES"], cells);
+            rows.table(&RUN_COLUMNS, cells);
         } else {
             terminal.print("There are no runs yet.");
         }

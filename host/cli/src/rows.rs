@@ -1,15 +1,20 @@
 //! Rows on standard output: a table for people, JSON and CSV for programs.
 
-use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
-use super::{advice, args::Format, csv_output::print_csv, terminal::Terminal};
+use super::{
+    advice,
+    args::Format,
+    csv_output::print_csv,
+    table::{Column, table},
+    terminal::Terminal,
+};
 use offboard::{
     contract::Machine,
     ledger::OrderRecord,
     order::{Order, State},
     output::CsvRow,
-    text::{clean, clean_json},
+    text::clean_json,
 };
 
 pub(super) use offboard::output::remarks::{detail, words};
@@ -56,9 +61,9 @@ impl Rows {
     }
 
     /// Prints rows for people. Only the first call prints the header.
-    pub(super) fn table(&mut self, head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
+    pub(super) fn table(&mut self, head: &[Column], rows: impl IntoIterator<Item = Vec<String>>) {
         let is_first = !std::mem::replace(&mut self.has_rows, true);
-        let table = table(head, rows);
+        let table = table(&self.terminal, head, rows);
         match table.split_once('\n') {
             Some((_, rows)) if !is_first => self.terminal.print_data(rows),
             _ => self.terminal.print_data(&table),
@@ -84,94 +89,86 @@ pub(super) fn data<T: Serialize + CsvRow>(terminal: &Terminal, format: Format, r
     all.end();
 }
 
-/// Formats a table. Control characters are removed from its cells.
-pub(super) fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Disabled)
-        .set_header(header.iter().copied());
-    for row in rows {
-        table.add_row(row.iter().map(|cell| clean(cell)));
-    }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-    }
-    table.trim_fmt()
-}
-
 /// The columns of machines.
-const MACHINE_COLUMNS: [&str; 6] = [
-    "MACHINE",
-    "NAME",
-    "SYSTEM",
-    "HEALTH",
-    "ONBOARDING",
-    "LAST SEEN",
+const MACHINE_COLUMNS: [Column; 6] = [
+    Column::Text("NAME"),
+    Column::Id("MACHINE"),
+    Column::Text("SYSTEM"),
+    Column::Text("HEALTH"),
+    Column::Text("ONBOARDING"),
+    Column::Word("LAST SEEN (UTC)"),
 ];
 
 /// Formats machines as a table.
-pub(super) fn machines(machines: &[&Machine]) -> String {
-    let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
-    table(
-        &MACHINE_COLUMNS,
-        machines.iter().map(|machine| {
-            let system = [machine.os_platform.as_deref(), machine.version.as_deref()];
-            vec![
-                machine.id.clone(),
-                or_dash(&machine.computer_dns_name),
-                system
-                    .iter()
-                    .flatten()
-                    .copied()
-                    .collect::<Vec<_>>()
-                    .join(" "),
-                or_dash(&machine.health_status),
-                or_dash(&machine.onboarding_status),
-                or_dash(&machine.last_seen),
-            ]
-        }),
-    )
+pub(super) fn machines(terminal: &Terminal, machines: &[&Machine]) -> String {
+    let rows = machines.iter().map(|machine| {
+        vec![
+            or_dash(machine.computer_dns_name.as_deref()),
+            machine.id.clone(),
+            system(machine.os_platform.as_deref(), machine.version.as_deref()),
+            or_dash(machine.health_status.as_deref()),
+            or_dash(machine.onboarding_status.as_deref()),
+            machine.last_seen.as_deref().map_or_else(dash, minute),
+        ]
+    });
+    table(terminal, &MACHINE_COLUMNS, rows)
 }
 
-/// The columns of orders and of actions.
-pub(super) const ORDER_COLUMNS: [&str; 5] = ["MACHINE", "NAME", "STATE", "ACTION", "DETAIL"];
-
 /// Formats the machines of planned orders as a table.
-pub(super) fn planned(entries: &[&OrderRecord]) -> String {
-    let or_dash = |text: Option<&str>| text.unwrap_or("-").to_owned();
+pub(super) fn planned(terminal: &Terminal, entries: &[&OrderRecord]) -> String {
     let rows = entries.iter().map(|entry| {
         let order = &entry.order;
         let device = order.device().cloned().unwrap_or_default();
-        let system = [device.platform.as_deref(), device.version.as_deref()];
         vec![
-            or_dash(order.machine().map(|id| id.as_str())),
             or_dash(order.name()),
-            system
-                .iter()
-                .flatten()
-                .copied()
-                .collect::<Vec<_>>()
-                .join(" "),
+            or_dash(order.machine().map(|id| id.as_str())),
+            system(device.platform.as_deref(), device.version.as_deref()),
             or_dash(device.health.as_deref()),
             or_dash(device.onboarding.as_deref()),
-            or_dash(device.last_seen.as_deref()),
+            device.last_seen.as_deref().map_or_else(dash, minute),
         ]
     });
-    table(&MACHINE_COLUMNS, rows)
+    table(terminal, &MACHINE_COLUMNS, rows)
 }
+
+fn dash() -> String {
+    "-".to_owned()
+}
+
+fn or_dash(text: Option<&str>) -> String {
+    text.unwrap_or("-").to_owned()
+}
+
+/// An operating system and its version, as far as they are known.
+fn system(platform: Option<&str>, version: Option<&str>) -> String {
+    let known: Vec<&str> = [platform, version].into_iter().flatten().collect();
+    known.join(" ")
+}
+
+/// A time of the service to the minute, in UTC. Another text stays as it is.
+pub(super) fn minute(time: &str) -> String {
+    match time.parse::<jiff::Timestamp>() {
+        Ok(time) => time.strftime("%Y-%m-%d %H:%M").to_string(),
+        Err(_) => time.to_owned(),
+    }
+}
+
+/// The columns of orders and of actions.
+pub(super) const ORDER_COLUMNS: [Column; 5] = [
+    Column::Text("NAME"),
+    Column::Id("MACHINE"),
+    Column::Word("STATE"),
+    Column::Id("ACTION"),
+    Column::Text("DETAIL"),
+];
 
 /// The cells of an order.
 pub(super) fn cells(order: &Order) -> Vec<String> {
     vec![
-        order
-            .machine()
-            .map_or_else(|| "-".to_owned(), ToString::to_string),
-        order.name().unwrap_or("-").to_owned(),
+        or_dash(order.name()),
+        or_dash(order.machine().map(|id| id.as_str())),
         order.state().to_string(),
-        order
-            .action()
-            .map_or_else(|| "-".to_owned(), |action| action.id.clone()),
+        or_dash(order.action().map(|action| action.id.as_str())),
         if order.state() == State::Planned {
             advice::warnings(order).join("; ")
         } else {

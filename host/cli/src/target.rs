@@ -50,6 +50,8 @@ pub(super) fn machine(text: &str) -> Result<MachineReference, String> {
     text.parse().map_err(|error| {
         if is_secret(text) {
             "this looks like a secret, not a machine; use --token-file for a token".to_owned()
+        } else if text.ends_with('…') {
+            "this id was shortened; use --wide to show whole ids".to_owned()
         } else {
             parse_error(text, &error)
         }

@@ -28,11 +28,26 @@ static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
 pub(super) struct Terminal {
     quiet: bool,
     verbose: u8,
+    is_wide: bool,
 }
 
 impl Terminal {
     pub(super) fn new(quiet: bool, verbose: u8) -> Self {
-        Self { quiet, verbose }
+        Self {
+            quiet,
+            verbose,
+            is_wide: false,
+        }
+    }
+
+    /// The same terminal with tables as `--wide` selects them.
+    pub(super) fn with_wide(self, is_wide: bool) -> Self {
+        Self { is_wide, ..self }
+    }
+
+    /// Whether tables show whole ids and may have long lines.
+    pub(super) fn is_wide(&self) -> bool {
+        self.is_wide
     }
 
     /// Whether only errors and warnings are printed.

@@ -147,13 +147,24 @@ fn a_dry_run_reports_the_warnings_of_each_machine() {
     assert_eq!(rows[2]["action"]["id"], under_way);
     assert!(outcome.stderr.contains(&words), "{outcome:?}");
     // The table has the same warnings in its rows.
-    let table = dry(&["--ledger", &other]).stdout;
-    let row = |id: &str| table.lines().find(|line| line.starts_with(id)).unwrap();
+    let table = dry(&["--ledger", &other, "--wide"]).stdout;
+    let row = |id: &str| table.lines().find(|line| line.contains(id)).unwrap();
     assert!(row(&old).ends_with("Windows7 is not among the supported systems"));
     assert!(row(&offline).ends_with(&words), "{table}");
     assert!(row(&fine).ends_with('-'), "{table}");
-    let sheet = dry(&["--ledger", &other, "-o", "csv"]).stdout;
-    assert!(sheet.contains(&words), "{sheet}");
+    // Without `--wide`, a row fits 100 columns, and ids are shortened.
+    let table = dry(&["--ledger", &other]).stdout;
+    assert!(table.starts_with("NAME"), "{table}");
+    assert!(
+        table.lines().all(|line| line.chars().count() <= 100),
+        "{table}"
+    );
+    assert!(
+        !table.contains(&*fine) && table.contains(&fine[..8]),
+        "{table}"
+    );
+    let csv = dry(&["--ledger", &other, "-o", "csv"]).stdout;
+    assert!(csv.contains(&words), "{csv}");
     // The ledger with that order skips the machine.
     let known = dry(&["-o", "json"]).rows().remove(2);
     assert_eq!(known["state"], "skipped", "{known}");

@@ -233,7 +233,8 @@ fn a_secret_in_place_of_a_file_name_is_reported() {
     let id = world.online()[0].machine.id.clone();
     let outcome = world.run(&[&id, "--token-file", file.to_str().unwrap()]);
     assert_eq!(outcome.code, 0, "{outcome:?}");
-    let shown = offboard(["config", "show", "--token-file", file.to_str().unwrap()]);
+    let file = file.to_str().unwrap();
+    let shown = offboard(["config", "show", "--wide", "--token-file", file]);
     assert!(shown.stdout.contains(JWT), "{shown:?}");
 }
 

@@ -120,7 +120,7 @@ fn trap_aad_device_id_used_as_the_machine_id() {
 #[test]
 fn trap_error_body_dropped() {
     let server = Scripted::posting(Reply::error(400, "BadRequest", "The very reason."));
-    let outcome = server.run(&["--output", "table"]);
+    let outcome = server.run(&["--output", "table", "--wide"]);
     assert!(
         outcome
             .stdout

@@ -49,6 +49,9 @@ pub(super) struct Cli {
     /// Print each request and its outcome on standard error. -vv also prints calls and waits
     #[arg(long, short, global = true, action = ArgAction::Count, display_order = 901)]
     pub(super) verbose: u8,
+    /// Show whole ids in tables, and do not wrap long lines
+    #[arg(long, global = true, display_order = 902)]
+    pub(super) wide: bool,
     #[command(subcommand)]
     pub(super) command: Command,
 }

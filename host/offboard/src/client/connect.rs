@@ -97,26 +97,9 @@ pub(super) async fn connect(
     let service = config.service()?;
     check_files(config, files, recording)?;
     let mut connection = network(config, &service)?;
-    // Compiling a plugin from a file takes time, and the authority's answer does, too.
-    let (plugin, watching) = (config.plugin_settings().clone(), Arc::clone(&observer));
-    let component = tokio::select! {
-        loaded = spawn_blocking(move || component(&plugin, &*watching)) => match loaded {
-            Ok(component) => component?,
-            // The runtime is shutting down.
-            Err(_) => return Err(ConnectError::Interrupted),
-        },
-        () = stop.cancelled() => return Err(ConnectError::Interrupted),
-    };
+    let component = load(config, &observer, &stop).await?;
     let mut who = who(config, component.digest().as_str(), &service);
-    let audit = match config.audit() {
-        Some(file) => {
-            let digest = component.digest().as_str();
-            Some(AuditFile::open(&file.value.0, who.session, digest)?)
-        }
-        None => None,
-    };
-    let sandbox = Sandbox::new(&component, config.plugin_settings().limits.clone())?
-        .audited(Arc::new(Recorder::new(Arc::clone(&observer), audit)));
+    let sandbox = audited_sandbox(config, &component, &who, &observer)?;
     let signed_in = tokio::select! {
         signed_in = sign_in(config, &service, &connection, &observer) => signed_in,
         () = stop.cancelled() => return Err(ConnectError::Interrupted),
@@ -162,6 +145,39 @@ pub(super) async fn connect(
         unrecorded: unrecorded.filter(|_| recording == Recording::Ledger),
         who,
     })
+}
+
+/// Loads the plugin. Compiling a plugin from a file takes time.
+async fn load(
+    config: &Config,
+    observer: &Arc<dyn Observer>,
+    stop: &CancellationToken,
+) -> Result<Component, ConnectError> {
+    let (plugin, watching) = (config.plugin_settings().clone(), Arc::clone(observer));
+    tokio::select! {
+        loaded = spawn_blocking(move || component(&plugin, &*watching)) => match loaded {
+            Ok(component) => Ok(component?),
+            // The runtime is shutting down.
+            Err(_) => Err(ConnectError::Interrupted),
+        },
+        () = stop.cancelled() => Err(ConnectError::Interrupted),
+    }
+}
+
+/// The sandbox, which records each request in the audit file and reports it to the observer.
+fn audited_sandbox(
+    config: &Config,
+    component: &Component,
+    who: &SessionInfo,
+    observer: &Arc<dyn Observer>,
+) -> Result<Sandbox, ConnectError> {
+    let digest = component.digest().as_str();
+    let audit = match config.audit() {
+        Some(file) => Some(AuditFile::open(&file.value.0, who.session, digest)?),
+        None => None,
+    };
+    let sandbox = Sandbox::new(component, config.plugin_settings().limits.clone())?;
+    Ok(sandbox.audited(Arc::new(Recorder::new(Arc::clone(observer), audit))))
 }
 
 /// The network settings for the service, without a credential.

@@ -113,6 +113,32 @@ impl Session {
         if let Some(until) = until.filter(is_ahead) {
             return Ok(Admission::Paused(until));
         }
+        self.remove_expired(writing, api, windows, now).await?;
+        match self.next_slot(writing, api, windows, now).await? {
+            Slot::Now => {}
+            Slot::At(at) => return Ok(Admission::At(at)),
+            Slot::AfterAnswer => return Ok(Admission::Answer),
+        }
+        let id = sqlx::query_scalar(
+            "INSERT INTO call (account, session, api, began) VALUES (?, ?, ?, ?) RETURNING id",
+        )
+        .bind(self.account)
+        .bind(self.id)
+        .bind(api)
+        .bind(now)
+        .fetch_one(&mut **writing)
+        .await?;
+        Ok(Admission::Now(CallId(id)))
+    }
+
+    /// Removes calls that no window counts any more, and corrects times in the future.
+    async fn remove_expired(
+        &self,
+        writing: &mut Transaction<'static, Sqlite>,
+        api: &str,
+        windows: &[Window],
+        now: i64,
+    ) -> Result<(), LedgerErrorKind> {
         let longest = windows.iter().map(|(_, window)| *window).max().unwrap_or(0);
         sqlx::query("DELETE FROM call WHERE account = ? AND api = ? AND answered <= ?")
             .bind(self.account)
@@ -132,6 +158,17 @@ impl Session {
         .bind(now)
         .execute(&mut **writing)
         .await?;
+        Ok(())
+    }
+
+    /// When the windows allow another call.
+    async fn next_slot(
+        &self,
+        writing: &mut Transaction<'static, Sqlite>,
+        api: &str,
+        windows: &[Window],
+        now: i64,
+    ) -> Result<Slot, LedgerErrorKind> {
         let open: i64 = sqlx::query_scalar(
             "SELECT count(*) FROM call WHERE account = ? AND api = ? AND answered IS NULL",
         )
@@ -166,23 +203,20 @@ impl Session {
             .await?;
             match oldest {
                 Some(oldest) => at = at.max(Some(oldest + window)),
-                None => return Ok(Admission::Answer),
+                None => return Ok(Slot::AfterAnswer),
             }
         }
-        if let Some(at) = at {
-            return Ok(Admission::At(at));
-        }
-        let id = sqlx::query_scalar(
-            "INSERT INTO call (account, session, api, began) VALUES (?, ?, ?, ?) RETURNING id",
-        )
-        .bind(self.account)
-        .bind(self.id)
-        .bind(api)
-        .bind(now)
-        .fetch_one(&mut **writing)
-        .await?;
-        Ok(Admission::Now(CallId(id)))
+        Ok(at.map_or(Slot::Now, Slot::At))
     }
+}
+
+/// When the windows allow another call.
+enum Slot {
+    Now,
+    /// At this time, in milliseconds since the Unix epoch.
+    At(i64),
+    /// After an answer to one of the calls in flight.
+    AfterAnswer,
 }
 
 /// The longest pause, in milliseconds. No service requests more than the longer window of its

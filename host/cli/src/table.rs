@@ -1,0 +1,158 @@
+//! Tables for people. A table has at most 100 columns of text, unless the user chose `--wide`:
+//! ids are shortened to what is unique in the table, and long cells are wrapped.
+
+use std::collections::BTreeSet;
+
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
+
+use super::terminal::Terminal;
+use offboard::text::clean;
+
+/// The most characters of a line.
+const MAX_WIDTH: u16 = 100;
+/// The fewest characters of a shortened id, without its ellipsis.
+const MIN_ID: usize = 8;
+/// The spaces between two columns.
+const GAP: u16 = 2;
+
+/// A column: its header, and what happens to its cells if the table is too wide.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Column {
+    /// The cells are wrapped.
+    Text(&'static str),
+    /// The cells are short, and stay on one line.
+    Word(&'static str),
+    /// The cells are ids. They are shortened, and stay on one line.
+    Id(&'static str),
+}
+
+impl Column {
+    fn header(self) -> &'static str {
+        match self {
+            Self::Text(header) | Self::Word(header) | Self::Id(header) => header,
+        }
+    }
+}
+
+/// Formats a table. Control characters are removed from its cells.
+pub(super) fn table(
+    terminal: &Terminal,
+    columns: &[Column],
+    rows: impl IntoIterator<Item = Vec<String>>,
+) -> String {
+    let rows = rows
+        .into_iter()
+        .map(|row| row.iter().map(|cell| clean(cell)).collect())
+        .collect();
+    format(columns, rows, terminal.is_wide())
+}
+
+fn format(columns: &[Column], mut rows: Vec<Vec<String>>, is_wide: bool) -> String {
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled)
+        .set_header(columns.iter().map(|column| column.header()));
+    if !is_wide {
+        shorten_ids(columns, &mut rows);
+        table
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            // The spaces after the last column are not printed.
+            .set_width(MAX_WIDTH + GAP);
+    }
+    for row in rows {
+        table.add_row(row);
+    }
+    for (column, kind) in table.column_iter_mut().zip(columns) {
+        column.set_padding((0, GAP));
+        if !matches!(kind, Column::Text(_)) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+    }
+    table.trim_fmt()
+}
+
+/// Shortens the ids of each column to the same number of characters, so that they differ.
+fn shorten_ids(columns: &[Column], rows: &mut [Vec<String>]) {
+    for (index, column) in columns.iter().enumerate() {
+        if !matches!(column, Column::Id(_)) {
+            continue;
+        }
+        let cells = rows.iter_mut().filter_map(|row| row.get_mut(index));
+        let ids: Vec<&mut String> = cells.filter(|cell| is_id(cell)).collect();
+        let length = unique_length(ids.iter().map(|id| id.as_str()));
+        for id in ids {
+            // The ellipsis replaces at least two characters.
+            if id.len() > length + 1 {
+                id.truncate(length);
+                id.push('…');
+            }
+        }
+    }
+}
+
+/// Whether a cell is an id of the service: hexadecimal digits and hyphens.
+fn is_id(cell: &str) -> bool {
+    cell.len() > MIN_ID && cell.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-')
+}
+
+/// The length from which on different ids differ.
+fn unique_length<'a>(ids: impl Iterator<Item = &'a str>) -> usize {
+    let ids: BTreeSet<&str> = ids.collect();
+    let pairs = ids.iter().zip(ids.iter().skip(1));
+    let shared = pairs.map(|(a, b)| a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count());
+    shared.max().map_or(0, |shared| shared + 1).max(MIN_ID)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COLUMNS: [Column; 4] = [
+        Column::Text("NAME"),
+        Column::Id("MACHINE"),
+        Column::Word("STATE"),
+        Column::Text("DETAIL"),
+    ];
+
+    fn row(name: &str, id: &str, detail: &str) -> Vec<String> {
+        [name, id, "accepted", detail].map(str::to_owned).into()
+    }
+
+    /// Without `--wide`, no line is longer than 100 characters, and no word of a text is lost.
+    #[test]
+    fn a_table_has_at_most_100_columns() {
+        let detail = "The service rejected the request, because the machine ".repeat(5);
+        let name = "a-very-long-name.of-a-machine.in-a-domain.corp.contoso.test";
+        let id = "e36ea923124a3636b26069dfd79384eeaf195e5c";
+        let rows = vec![row(name, id, &detail), row("laptop-7", id, "Pending")];
+        let narrow = format(&COLUMNS, rows.clone(), false);
+        assert!(
+            narrow.lines().all(|line| line.chars().count() <= 100),
+            "{narrow}"
+        );
+        assert_eq!(narrow.matches("rejected").count(), 5, "{narrow}");
+        assert!(narrow.contains("e36ea923…  accepted"), "{narrow}");
+        let wide = format(&COLUMNS, rows, true);
+        assert_eq!(wide.lines().count(), 3, "{wide}");
+        assert!(
+            wide.contains(id) && wide.contains(detail.trim_end()),
+            "{wide}"
+        );
+    }
+
+    /// Ids that begin alike are shortened to what differs, and other cells are not shortened.
+    #[test]
+    fn shortened_ids_are_unique_in_the_table() {
+        let (a, b) = ("e36ea923124a3636b26069df", "e36ea923124a7636b26069df");
+        let rows = vec![
+            row("a", a, ""),
+            row("b", b, ""),
+            row("a", a, ""),
+            row("c", "-", ""),
+        ];
+        let table = format(&COLUMNS, rows, false);
+        assert_eq!(table.matches("e36ea923124a3…").count(), 2, "{table}");
+        assert_eq!(table.matches("e36ea923124a7…").count(), 1, "{table}");
+    }
+}

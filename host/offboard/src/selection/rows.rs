@@ -152,6 +152,44 @@ fn unquoted(line: &str) -> &str {
 }
 
 fn table<'a>(mut table: Table<'a>, options: &ListOptions) -> Result<ListRows<'a>, ListError> {
+    let (remarks, header) = header(&mut table, options)?;
+    let delimiter = table.delimiter();
+    let next = move || {
+        let (line, cells) = match table.next()? {
+            Ok((_, TableLine::Blank)) => return Some(None),
+            Ok((_, TableLine::Remark)) => return Some(Some(Ok(ListRow::Remark))),
+            Ok((line, TableLine::Cells(cells))) => (line, cells),
+            Err(error) => return Some(Some(Err(error))),
+        };
+        let unusable = |error| Some(Some(Err(LineError { line, error })));
+        if let [cell] = cells.as_slice()
+            && header.len() > 1
+            && cell.contains(delimiter)
+        {
+            return unusable(RowError::Quoted);
+        }
+        if cells.len() != header.len() {
+            return unusable(RowError::Cells(cells.len(), header.len()));
+        }
+        let mut columns = header.iter().zip(&cells);
+        if let Some((heading, _)) = columns.find(|(_, cell)| may_hold_rows(cell, delimiter)) {
+            return unusable(RowError::Swallowed(heading.written.clone()));
+        }
+        let header = Arc::clone(&header);
+        Some(Some(Ok(ListRow::Columns(line, Columns { header, cells }))))
+    };
+    let remarks = iter::repeat_with(|| Ok(ListRow::Remark)).take(remarks);
+    Ok(Box::new(remarks.chain(iter::from_fn(next).flatten())))
+}
+
+/// Reads the lines up to the header. Returns the number of remarks before it, and its headings.
+///
+/// # Errors
+/// The list is empty, or its header has no column that refers to machines.
+fn header(
+    table: &mut Table<'_>,
+    options: &ListOptions,
+) -> Result<(usize, Arc<[Heading]>), ListError> {
     let mut remarks = 0;
     let (number, header) = loop {
         match table.next() {
@@ -189,33 +227,7 @@ fn table<'a>(mut table: Table<'a>, options: &ListOptions) -> Result<ListRows<'a>
         error => ListError::Header(error),
     })?;
     empty.comment().map_err(ListError::Header)?;
-    let delimiter = table.delimiter();
-    let next = move || {
-        let (line, cells) = match table.next()? {
-            Ok((_, TableLine::Blank)) => return Some(None),
-            Ok((_, TableLine::Remark)) => return Some(Some(Ok(ListRow::Remark))),
-            Ok((line, TableLine::Cells(cells))) => (line, cells),
-            Err(error) => return Some(Some(Err(error))),
-        };
-        let unusable = |error| Some(Some(Err(LineError { line, error })));
-        if let [cell] = cells.as_slice()
-            && header.len() > 1
-            && cell.contains(delimiter)
-        {
-            return unusable(RowError::Quoted);
-        }
-        if cells.len() != header.len() {
-            return unusable(RowError::Cells(cells.len(), header.len()));
-        }
-        let mut columns = header.iter().zip(&cells);
-        if let Some((heading, _)) = columns.find(|(_, cell)| may_hold_rows(cell, delimiter)) {
-            return unusable(RowError::Swallowed(heading.written.clone()));
-        }
-        let header = Arc::clone(&header);
-        Some(Some(Ok(ListRow::Columns(line, Columns { header, cells }))))
-    };
-    let remarks = iter::repeat_with(|| Ok(ListRow::Remark)).take(remarks);
-    Ok(Box::new(remarks.chain(iter::from_fn(next).flatten())))
+    Ok((remarks, header))
 }
 
 /// Whether a cell has further lines that may be rows: if its closing quotation mark is

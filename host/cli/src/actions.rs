@@ -50,9 +50,10 @@ impl ActionResult {
         let Some(machine) = machine else {
             return;
         };
-        let is_listed = self.action.is_ok() || self.kind() != Some("no-offboarding");
+        let is_missing = self.kind() == Some("no-offboarding");
+        let listed = self.action.as_ref().ok().map(|(action, _)| action);
         // A ledger that cannot be read is treated like a ledger without the order.
-        let sent = client.unlisted_order(&machine, is_listed).await;
+        let sent = client.unlisted_order(&machine, listed, is_missing).await;
         self.sent = sent.ok().flatten();
     }
 

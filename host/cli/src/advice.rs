@@ -8,7 +8,8 @@ use offboard::{
     client::{ConnectError, PlanError},
     contract::Problem,
     identity::TokenClaims,
-    ledger::{LedgerError, LedgerErrorKind, SentOrder},
+    ledger::{LedgerError, LedgerErrorKind, ListedAction, SentOrder},
+    order::State,
     platform::SUPPORTED,
     text::clean_error,
 };
@@ -266,15 +267,33 @@ fn ledger_text(remedy: &Remedy) -> Option<&'static str> {
 }
 
 /// What to do about a machine with an order that was sent, if the service does not list its
-/// offboarding, or perhaps only an earlier one.
+/// offboarding, or if it is not known which action is the order's.
 pub(super) fn for_sent_order(sent: &SentOrder) -> String {
     let run = short(&sent.run);
-    if sent.is_unknown() {
+    if sent.state == State::Sending {
         format!(
-            "Run {run} sent an order for this machine, and its outcome is unknown. It may have \
-             been carried out, although the service does not list it, or lists only an earlier \
-             action. Do not offboard the machine again: `offboard resume {run}` queries the \
+            "Run {run} is sending an order for this machine now. `offboard show {run}` shows its \
              outcome."
+        )
+    } else if sent.is_unknown() {
+        let listed = match sent.listed {
+            ListedAction::Own => {
+                return format!(
+                    "Run {run} sent an order for this machine and got no answer. This is probably \
+                     its action: `offboard resume {run}` records it with the order."
+                );
+            }
+            ListedAction::None => {
+                "It may have been carried out, although the service does not list it."
+            }
+            ListedAction::Earlier => {
+                "It may have been carried out, although the service lists only an earlier action."
+            }
+            _ => "This action may belong to it, or to another order.",
+        };
+        format!(
+            "Run {run} sent an order for this machine, and its outcome is unknown. {listed} Do not \
+             offboard the machine again: `offboard resume {run}` queries the outcome."
         )
     } else {
         format!(

@@ -3,7 +3,7 @@
 
 use std::{cell::RefCell, path::PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use super::{
     advice,
@@ -19,7 +19,7 @@ use offboard::{
     ledger::Ledger,
     mask,
     order::{Order, State},
-    output::RunInfo,
+    output::{CancellationInfo, RunInfo},
     outputs::Files,
     report,
     text::clean,
@@ -57,16 +57,20 @@ async fn ledger(args: &LedgerArgs, terminal: &Terminal) -> Result<Ledger> {
     Ok(ledger)
 }
 
+/// The ledger; `None` if it does not exist, because the first run creates it.
+async fn existing_ledger(args: &LedgerArgs, terminal: &Terminal) -> Result<Option<Ledger>> {
+    if let Some(path) = ledger_of(args)?.filter(|path| !path.exists()) {
+        terminal.print(&format!("The ledger {} does not exist.", mask::path(&path)));
+        return Ok(None);
+    }
+    ledger(args, terminal).await.map(Some)
+}
+
 pub(super) async fn runs(args: RunsArgs, terminal: &Terminal) -> Result<Exit> {
     let format = args.output.output;
-    let path = ledger_of(&args.ledger)?;
-    let runs = match &path {
-        // The first run creates the ledger.
-        Some(path) if !path.exists() => {
-            terminal.print(&format!("The ledger {} does not exist.", mask::path(path)));
-            Vec::new()
-        }
-        _ => ledger(&args.ledger, terminal).await?.runs().await?,
+    let runs = match existing_ledger(&args.ledger, terminal).await? {
+        Some(ledger) => ledger.runs().await?,
+        None => Vec::new(),
     };
     let runs: Vec<RunInfo> = runs.iter().map(RunInfo::from).collect();
     let mut rows = Rows::new(*terminal, format);
@@ -117,16 +121,21 @@ pub(super) async fn show(args: ShowArgs, terminal: &Terminal) -> Result<Exit> {
             break;
         };
         after = last.number;
-        let orders = entries.iter().map(|entry| &entry.order);
-        let orders: Vec<&Order> = orders
-            .filter(|order| !args.failed || has_failed(order))
-            .collect();
+        let mut orders: Vec<&Order> = Vec::new();
+        let mut cancellations = Vec::new();
+        for entry in &entries {
+            if !args.failed || has_failed(&entry.order) {
+                orders.push(&entry.order);
+                let records = ledger.cancellations(entry).await?;
+                cancellations.push(records.into_iter().map(CancellationInfo::from).collect());
+            }
+        }
         // A planned order was recorded, but not sent.
         if orders.iter().any(|order| order.state() == State::Planned) {
             unsent = Exit::NotSent;
         }
         if !orders.is_empty() {
-            summary.add(&orders);
+            summary.add_recorded(&orders, cancellations);
         }
     }
     rows.borrow_mut().end();
@@ -143,8 +152,11 @@ fn has_failed(order: &Order) -> bool {
 }
 
 pub(super) async fn export(args: ExportArgs, terminal: &Terminal) -> Result<Exit> {
+    let Some(run) = &args.run else {
+        return export_cancellations(&args, terminal).await;
+    };
     let ledger = ledger(&args.ledger, terminal).await?;
-    let run = ledger.run(&args.run).await?;
+    let run = ledger.run(run).await?;
     match args.output {
         ExportFormat::Jsonl => {
             let hint = |problem: &Problem| advice::for_problem(problem, None);
@@ -152,6 +164,22 @@ pub(super) async fn export(args: ExportArgs, terminal: &Terminal) -> Result<Exit
         }
         ExportFormat::Csv => export::csv(&ledger, &run, &mut terminal.writer()).await?,
         ExportFormat::Html => report::write_run(&ledger, &run, std::io::stdout()).await?,
+    }
+    Ok(Exit::Done)
+}
+
+async fn export_cancellations(args: &ExportArgs, terminal: &Terminal) -> Result<Exit> {
+    if args.output == ExportFormat::Html {
+        bail!("--cancellations has no HTML page");
+    }
+    let Some(ledger) = existing_ledger(&args.ledger, terminal).await? else {
+        return Ok(Exit::Done);
+    };
+    let mut out = terminal.writer();
+    if args.output == ExportFormat::Csv {
+        export::cancellations_csv(&ledger, &mut out).await?;
+    } else {
+        export::cancellations_json_lines(&ledger, &mut out).await?;
     }
     Ok(Exit::Done)
 }

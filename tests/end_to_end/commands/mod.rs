@@ -1,6 +1,7 @@
 //! The commands, as a user runs them.
 
 mod arguments;
+mod cancellation;
 mod demo;
 mod find;
 mod run;

@@ -204,6 +204,100 @@ fn an_earlier_action_does_not_hide_an_unknown_order() {
     }
 }
 
+/// What `status` reads of an order's own action is what `show` and a later run know.
+#[test]
+fn the_order_of_an_action_is_brought_up_to_date() {
+    let world = World::new();
+    let id = world.online_ids(1).remove(0);
+    first_action(&world, &id);
+    assert_eq!(world.recorded()[0]["state"], "accepted");
+    let status = world.offboard(&["status", &id, "--wait", "-o", "json"]);
+    assert_eq!(status.row()["state"], "succeeded", "{status:?}");
+    let order = world.recorded().remove(0);
+    assert_eq!(order["state"], "succeeded", "{order}");
+    assert_eq!(order["action"]["status"], "Succeeded", "{order}");
+    assert_ne!(order["actionRead"], json!(null));
+    let shown = world.offboard(&["show", "last"]);
+    assert!(shown.stdout.contains("succeeded"), "{shown:?}");
+    let later = world.run(&[&id]).row();
+    assert_eq!(later["error"]["kind"], "already-offboarded", "{later}");
+}
+
+/// A ledger that cannot be written does not keep the status from being shown, and the order
+/// stays what it is.
+#[cfg(unix)]
+#[test]
+fn a_status_needs_no_ledger_that_can_be_written() {
+    let world = World::new();
+    let id = world.online_ids(1).remove(0);
+    first_action(&world, &id);
+    let ledger = world.path("ledger.db");
+    std::fs::hard_link(&ledger, world.path("second.db")).unwrap();
+    let status = world.offboard(&["status", &id, "--wait", "-o", "json"]);
+    assert_eq!(
+        (status.code, &status.row()["state"]),
+        (0, &json!("succeeded")),
+        "{status:?}"
+    );
+    std::fs::remove_file(world.path("second.db")).unwrap();
+    assert_eq!(world.recorded()[0]["state"], "accepted");
+}
+
+/// It is still read: a machine with an unknown order must not look unordered.
+#[test]
+fn a_ledger_that_cannot_be_written_is_read_for_the_status() {
+    let world = World::with(|config: &mut Config| {
+        let faults = [
+            "offboard:1:drop-after-commit",
+            "offboard:1:visible-after=1h",
+        ];
+        config.faults = FaultPlan::parse(faults).unwrap();
+    });
+    let id = world.offline().machine.id;
+    let run = world.run(&[&id, "--grace", "0s"]);
+    assert_eq!(run.row()["state"], "unknown", "{run:?}");
+    // In place of the folder of the lock files, so that no session can begin.
+    let sessions = world.path("ledger.db-sessions");
+    std::fs::remove_dir_all(&sessions).unwrap();
+    std::fs::write(&sessions, "").unwrap();
+    let status = world.offboard(&["status", &id]);
+    assert_eq!(status.code, 4, "{status:?}");
+    assert!(status.stderr.contains("`offboard resume "), "{status:?}");
+}
+
+/// The service lists the action late. It is then shown as what it may be, and not as missing.
+#[test]
+fn an_action_that_is_listed_is_not_called_missing() {
+    let world = World::with(|config: &mut Config| {
+        let faults = [
+            "offboard:1:drop-after-commit",
+            "offboard:1:visible-after=2s",
+        ];
+        config.faults = FaultPlan::parse(faults).unwrap();
+    });
+    let id = world.offline().machine.id;
+    let run = world.run(&[&id, "--grace", "0s"]);
+    assert_eq!(run.row()["state"], "unknown", "{run:?}");
+    let is_listed = || world.offboard(&["status", &id]).stdout.contains("accepted");
+    crate::support::until("the action", is_listed);
+    let status = world.offboard(&["status", &id]);
+    for wrong in ["does not list it", "an earlier action"] {
+        assert!(!status.stderr.contains(wrong), "{status:?}");
+    }
+    for words in [
+        "got no answer",
+        "is probably its action",
+        "`offboard resume ",
+    ] {
+        assert!(status.stderr.contains(words), "{words}: {status:?}");
+    }
+    // An action that was listed before the request is not the order's.
+    let resumed = world.offboard(&["resume", "--yes", "-o", "json"]);
+    assert_eq!(resumed.row()["state"], "accepted", "{resumed:?}");
+    let status = world.offboard(&["status", &id]);
+    assert!(!status.stderr.contains("resume"), "{status:?}");
+}
+
 #[test]
 fn a_pending_action_is_cancelled() {
     let world = World::new();

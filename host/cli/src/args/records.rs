@@ -33,8 +33,15 @@ pub(crate) struct ShowArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {
     /// A run id or its beginning, or `last`
-    #[arg(value_name = "RUN")]
-    pub(crate) run: String,
+    #[arg(
+        value_name = "RUN",
+        required_unless_present = "cancellations",
+        conflicts_with = "cancellations"
+    )]
+    pub(crate) run: Option<String>,
+    /// Export all cancellations instead, also those of actions without a recorded order
+    #[arg(long)]
+    pub(crate) cancellations: bool,
     /// The format of the data on standard output
     #[arg(long, short, value_enum, default_value_t = ExportFormat::Jsonl)]
     pub(crate) output: ExportFormat,

@@ -10,6 +10,7 @@
 //! request.
 
 mod calls;
+mod cancellation;
 mod checkpoint;
 mod claim;
 mod clock;
@@ -36,7 +37,8 @@ mod summary;
 mod wait;
 
 pub use calls::{Admission, CallId};
-pub use claim::{ClaimConflict, SentOrder};
+pub use cancellation::CancellationRecord;
+pub use claim::{ClaimConflict, ListedAction, SentOrder};
 pub(crate) use clock::now;
 pub use confirm::{ConfirmationRow, PlanRow};
 pub use database::Ledger;

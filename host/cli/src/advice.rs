@@ -258,6 +258,10 @@ fn ledger_text(remedy: &Remedy) -> Option<&'static str> {
             "Nothing was sent. The policy is in the configuration file, which `offboard config \
              show` shows. Its owner can change the rules."
         }
+        Remedy::OrderInNewRun => {
+            "Nothing was sent for it, and no resume sends it. To offboard the machine after all, \
+             use `offboard run`."
+        }
         Remedy::RemoveDuplicate => {
             "This run already has the machine under another name. If the comments differ, decide \
              which one applies. Otherwise, there is nothing to do."

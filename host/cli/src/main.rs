@@ -13,6 +13,7 @@ mod connect;
 mod csv_output;
 #[cfg(feature = "simulator")]
 mod demo;
+mod discard;
 mod environment;
 mod exit;
 mod find;
@@ -162,6 +163,7 @@ async fn dispatch(command: Command, secrets: Secrets, terminal: &Terminal) -> an
     match command {
         Command::Run(args) => run::run(args, secrets, terminal).await,
         Command::Resume(args) => resume::resume(args, secrets, terminal).await,
+        Command::Discard(args) => discard::discard(args, terminal).await,
         Command::Runs(args) => records::runs(args, terminal).await,
         Command::Show(args) => records::show(args, terminal).await,
         Command::Export(args) => records::export(args, terminal).await,

@@ -33,7 +33,8 @@ fn ledger_of(args: &LedgerArgs) -> Result<Option<PathBuf>> {
     args.layers()?.ledger_path().map_err(explain)
 }
 
-async fn ledger(args: &LedgerArgs, terminal: &Terminal) -> Result<Ledger> {
+/// The ledger, opened for reading.
+pub(super) async fn ledger(args: &LedgerArgs, terminal: &Terminal) -> Result<Ledger> {
     let path = ledger_of(args)?.ok_or_else(|| {
         advice::error_with_help(
             "there is no home directory",

@@ -3,6 +3,7 @@
 mod arguments;
 mod cancellation;
 mod demo;
+mod discard;
 mod find;
 mod run;
 mod simulate;

@@ -2,6 +2,8 @@
 
 use clap::{Args, ValueEnum};
 
+use offboard::contract::Comment;
+
 use super::{
     output::{EXIT_CODES, OutputArgs},
     settings::LedgerArgs,
@@ -24,6 +26,24 @@ pub(crate) struct ShowArgs {
     /// Show only orders that were rejected, failed or are unknown
     #[arg(long)]
     pub(crate) failed: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) ledger: LedgerArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_long_help = EXIT_CODES)]
+pub(crate) struct DiscardArgs {
+    /// A run id or its beginning, or `last`
+    #[arg(value_name = "RUN")]
+    pub(crate) run: String,
+    /// The reason, recorded in the ledger
+    #[arg(long, short, value_name = "TEXT")]
+    pub(crate) comment: Option<Comment>,
+    /// Do not ask for confirmation
+    #[arg(long, short)]
+    pub(crate) yes: bool,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
     #[command(flatten)]

@@ -105,6 +105,8 @@ pub enum Remedy {
     CorrectEntry,
     /// Ask the owners of the policy to change it.
     ReviewPolicy,
+    /// Order the machine in a new run, if it is to be offboarded after all.
+    OrderInNewRun,
     /// Remove the duplicate, or one of two comments.
     RemoveDuplicate,
     /// Set the tag manually if it is missing: setting it again changes nothing.
@@ -205,6 +207,7 @@ pub fn remedy(problem: &Problem, claims: Option<&TokenClaims>) -> Remedy {
         Kind::SeenSince => Remedy::CheckUse,
         Kind::StillPending => Remedy::AskAgain,
         Kind::NotListed => Remedy::CheckMachine,
+        Kind::Discarded => Remedy::OrderInNewRun,
         Kind::UnderWay => Remedy::ReconcileEarlier,
         Kind::Audit => Remedy::RepairAudit,
         Kind::ActionNotFound => Remedy::CheckActionId,

@@ -75,8 +75,8 @@ pub struct OrderRow {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OrderError {
     /// The name of the contract's error case, or of a problem that this host detected
-    /// (ambiguous-name, duplicate, ledger, no-offboarding, already-offboarded, seen-since,
-    /// still-pending, under-way, not-listed, policy, wrong-machine).
+    /// (ambiguous-name, discarded, duplicate, ledger, no-offboarding, already-offboarded,
+    /// seen-since, still-pending, under-way, not-listed, policy, wrong-machine).
     #[schemars(regex(pattern = "^[a-z]+(-[a-z]+)*$"))]
     pub kind: String,
     /// The service's error code; null without one.

@@ -4,6 +4,7 @@
 use std::{cell::RefCell, path::PathBuf};
 
 use anyhow::{Result, bail};
+use jiff::Timestamp;
 
 use super::{
     advice,
@@ -16,7 +17,7 @@ use super::{
 use offboard::{
     contract::Problem,
     export,
-    ledger::Ledger,
+    ledger::{Ledger, RunFilter, RunRow},
     mask,
     order::{Order, State},
     output::{CancellationInfo, RunInfo},
@@ -68,33 +69,105 @@ async fn existing_ledger(args: &LedgerArgs, terminal: &Terminal) -> Result<Optio
 }
 
 pub(super) async fn runs(args: RunsArgs, terminal: &Terminal) -> Result<Exit> {
-    let format = args.output.output;
+    let filter = RunFilter {
+        is_unfinished: args.unfinished,
+        since: args.since.map(Timestamp::as_millisecond),
+        limit: args.limit,
+    };
     let runs = match existing_ledger(&args.ledger, terminal).await? {
-        Some(ledger) => ledger.runs().await?,
+        Some(ledger) => ledger.runs_where(filter).await?,
         None => Vec::new(),
     };
-    let runs: Vec<RunInfo> = runs.iter().map(RunInfo::from).collect();
-    let mut rows = Rows::new(*terminal, format);
-    if rows.is_table() {
-        let cells = runs.iter().map(|run| {
-            vec![
-                run.run.split('-').next().unwrap_or_default().to_owned(),
-                run.began.clone(),
-                run.user.clone().unwrap_or_else(|| "-".to_owned()),
-                run.orders.to_string(),
-                run.states_in_words(),
-            ]
-        });
+    let mut rows = Rows::new(*terminal, args.output.output);
+    if !rows.is_table() {
+        let runs: Vec<RunInfo> = runs.iter().map(RunInfo::from).collect();
         if !runs.is_empty() {
-            rows.table(&["RUN", "STARTED", "USER", "ORDERS", "STATES"], cells);
-        } else {
-            terminal.print("There are no runs yet.");
+            rows.add(&runs);
         }
     } else if !runs.is_empty() {
-        rows.add(&runs);
+        rows.table(&RUN_COLUMNS, run_cells(&runs));
+    } else if filter == RunFilter::default() {
+        terminal.print("There are no runs yet.");
+    } else {
+        terminal.print("There are no such runs.");
     }
     rows.end();
     Ok(Exit::Done)
+}
+
+const RUN_COLUMNS: [&str; 7] = [
+    "RUN",
+    "STARTED",
+    "USER",
+    "MACHINES",
+    "SUCCEEDED",
+    "UNFINISHED",
+    "COMMENT",
+];
+/// The most columns of a terminal that the table of runs needs, those of a user's name, and
+/// those of the columns of fixed width, with their gaps.
+const MAX_WIDTH: usize = 100;
+const MAX_USER: usize = 12;
+const FIXED_WIDTH: usize = 8 + 2 + 17 + 2 + 2 + 8 + 2 + 9 + 2 + 10 + 2;
+
+fn run_cells(runs: &[RunRow]) -> Vec<Vec<String>> {
+    let user = |run: &RunRow| shortened(run.user.as_deref().unwrap_or("-"), MAX_USER);
+    let widest = runs.iter().map(|run| width(&user(run))).max();
+    let user_width = widest.unwrap_or_default().max("USER".len());
+    let comment_width = MAX_WIDTH - FIXED_WIDTH - user_width;
+    let cells = |run: &RunRow| {
+        let mut comment = run.comment.clone().unwrap_or_default();
+        if run.has_several_comments {
+            comment.push_str(" …");
+        }
+        vec![
+            run.uuid.to_string()[..8].to_owned(),
+            started(run.began),
+            user(run),
+            run.counts.total().to_string(),
+            run.counts.of(State::Succeeded).to_string(),
+            run.unfinished.to_string(),
+            shortened(&comment, comment_width),
+        ]
+    };
+    runs.iter().map(cells).collect()
+}
+
+/// A time to the minute, in UTC.
+fn started(at: i64) -> String {
+    let time = Timestamp::from_millisecond(at);
+    time.map_or_else(
+        |_| at.to_string(),
+        |time| time.strftime("%Y-%m-%dT%H:%MZ").to_string(),
+    )
+}
+
+/// The columns that a text needs on a terminal, at most.
+fn width(text: &str) -> usize {
+    text.chars().map(char_width).sum()
+}
+
+fn char_width(c: char) -> usize {
+    if c.is_ascii() || c == '…' { 1 } else { 2 }
+}
+
+/// A text in at most this many columns, with an ellipsis if it is longer.
+fn shortened(text: &str, columns: usize) -> String {
+    let text = clean(text);
+    if width(&text) <= columns {
+        return text;
+    }
+    let mut left = columns.saturating_sub(1);
+    let fits = |c: &char| {
+        let width = char_width(*c);
+        let fits = width <= left;
+        left = left.saturating_sub(width);
+        fits
+    };
+    let mut short: String = text.chars().take_while(fits).collect();
+    short.truncate(short.trim_end().len());
+    short.push('…');
+    short
 }
 
 pub(super) async fn show(args: ShowArgs, terminal: &Terminal) -> Result<Exit> {

@@ -6,5 +6,6 @@ mod demo;
 mod discard;
 mod find;
 mod run;
+mod runs;
 mod simulate;
 mod status;

@@ -49,7 +49,7 @@ pub use holder::Holder;
 pub use order_record::OrderRecord;
 pub use orders::{NewOrder, OrderCounts};
 pub use request::{RequestId, RequestRecord, StateChangeRecord};
-pub use run::RunRow;
+pub use run::{RunFilter, RunRow};
 pub use run_id::RunId;
 pub use session::{Session, SessionInfo};
 pub use summary::OrderGroup;

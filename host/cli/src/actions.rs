@@ -166,6 +166,12 @@ impl ResultView<'_> {
                 };
                 terminal.print(&format!("{} was offboarded. {note}", clean(name)));
             }
+            Ok((action, state)) if action.action_type == ActionType::Offboard => {
+                let advice = advice::for_state(*state);
+                if let Some(advice) = advice.filter(|advice| shown.insert(advice.clone())) {
+                    terminal.print_advice(&advice);
+                }
+            }
             Ok(_) => {}
         }
         if let Some(sent) = &result.sent {

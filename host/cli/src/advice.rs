@@ -4,7 +4,7 @@ use std::{error::Error, fmt};
 
 use super::{aadsts, terminal::Terminal};
 use offboard::{
-    advice::{Purpose, Remedy, TokenSummary, remedy, tag_remedy},
+    advice::{Purpose, Remedy, TokenSummary, remedy, state_remedy, tag_remedy},
     client::{ConnectError, PlanError},
     contract::Problem,
     identity::TokenClaims,
@@ -98,6 +98,11 @@ pub(super) fn for_ledger_error(error: &LedgerError) -> Option<&'static str> {
         LedgerErrorKind::NoRun(_) => Some("`offboard runs` lists the runs."),
         _ => None,
     }
+}
+
+/// What to do about an offboarding that ended in this state, if there is something to do.
+pub(super) fn for_state(state: State) -> Option<String> {
+    Some(format!("{state}: {}", words(&state_remedy(state)?)))
 }
 
 /// What to do about a problem.
@@ -213,7 +218,20 @@ fn request_text(remedy: &Remedy) -> Option<&'static str> {
 /// Remedies that concern the ledger, the audit, the selection or an earlier order.
 fn ledger_text(remedy: &Remedy) -> Option<&'static str> {
     Some(match remedy {
-        Remedy::OrderAgain => "Nothing was sent for this machine. It can be offboarded again.",
+        Remedy::OrderAgain => {
+            "Nothing was sent for it. Continue a confirmed run with `offboard resume`, or repeat \
+             the command."
+        }
+        Remedy::OffboardLocally => {
+            "The offboarding failed on the device, which is still onboarded. Check that it is \
+             online and healthy, and order it again with `offboard run`. Otherwise, run an \
+             offboarding package from the portal on the device."
+        }
+        Remedy::BringOnline => {
+            "The device did not fetch the action in time, and is still onboarded. Bring the device \
+             online, and order it again with `offboard run`. Otherwise, run an offboarding package \
+             from the portal on the device."
+        }
         Remedy::RepairLedger => {
             "Nothing was sent, because it could not be recorded. Free disk space, correct the \
              permissions, or use another file with --ledger. For one machine, --no-ledger needs no \

@@ -103,6 +103,8 @@ impl<'a> RunSummary<'a> {
                     let advice = advice::for_problem(problem, self.claims);
                     self.advice.insert(format!("{}: {advice}", problem.kind));
                 }
+            } else {
+                self.advice.extend(advice::for_state(order.state()));
             }
             self.not_listed += u64::from(order.is_not_listed());
             let is_skipped = order.state() == State::Skipped;

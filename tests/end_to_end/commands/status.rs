@@ -298,6 +298,37 @@ fn an_action_that_is_listed_is_not_called_missing() {
     assert!(!status.stderr.contains("resume"), "{status:?}");
 }
 
+/// The device is still onboarded: the user needs to know what to do about it.
+#[test]
+fn what_to_do_about_an_offboarding_that_did_not_succeed_is_shown() {
+    for (end, state, words) in [
+        ("offboard:1:ends=Failed", "failed", "failed on the device"),
+        (
+            "offboard:1:ends=TimeOut",
+            "timed-out",
+            "Bring the device online",
+        ),
+    ] {
+        let world = World::with(|config: &mut Config| {
+            config.faults = FaultPlan::parse([end]).unwrap();
+        });
+        let id = world.online_ids(1).remove(0);
+        let run = world.run(&[&id, "--wait"]);
+        assert_eq!(run.row()["state"], state, "{run:?}");
+        let show = world.offboard(&["show", "last"]);
+        let status = world.offboard(&["status", &id]);
+        for outcome in [run, show, status] {
+            assert_eq!(outcome.code, 1, "{outcome:?}");
+            let help = format!("help: {state}: ");
+            for words in [&help, words, "offboarding package", "`offboard run`"] {
+                assert!(outcome.stderr.contains(words), "{words}: {outcome:?}");
+            }
+        }
+        // As the advice says: neither another comment nor --again is needed.
+        assert_eq!(world.run(&[&id]).row()["state"], "accepted");
+    }
+}
+
 #[test]
 fn a_pending_action_is_cancelled() {
     let world = World::new();
@@ -445,7 +476,11 @@ fn an_interrupted_sign_in_still_returns_a_row_for_each_machine() {
         signal(&child, "TERM");
         let outcome = Outcome::from(child.wait_with_output().unwrap());
         assert_eq!(outcome.code, 130, "{outcome:?}");
-        assert_eq!(outcome.row()["error"]["kind"], "interrupted", "{outcome:?}");
+        let error = &outcome.row()["error"];
+        assert_eq!(error["kind"], "interrupted", "{outcome:?}");
+        // The machine was never offboarded.
+        let hint = error["hint"].as_str().unwrap();
+        assert!(!hint.contains("offboarded again"), "{hint}");
     }
     assert!(world.requests().is_empty());
 }

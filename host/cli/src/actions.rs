@@ -52,9 +52,10 @@ impl ActionResult {
         let Some(machine) = machine else {
             return;
         };
-        let is_listed = self.action.is_ok() || self.kind() != Some("no-offboarding");
+        let is_missing = self.kind() == Some("no-offboarding");
+        let listed = self.action.as_ref().ok().map(|(action, _)| action);
         // A ledger that cannot be read is treated like a ledger without the order.
-        let sent = client.unlisted_order(&machine, is_listed).await;
+        let sent = client.unlisted_order(&machine, listed, is_missing).await;
         self.sent = sent.ok().flatten();
     }
 
@@ -166,6 +167,12 @@ impl ResultView<'_> {
                     advice::aftermath(None)
                 };
                 terminal.print(&format!("{} was offboarded. {note}", clean(name)));
+            }
+            Ok((action, state)) if action.action_type == ActionType::Offboard => {
+                let advice = advice::for_state(*state);
+                if let Some(advice) = advice.filter(|advice| shown.insert(advice.clone())) {
+                    terminal.print_advice(&advice);
+                }
             }
             Ok(_) => {}
         }

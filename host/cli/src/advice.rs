@@ -4,11 +4,12 @@ use std::{error::Error, fmt};
 
 use super::{aadsts, terminal::Terminal};
 use offboard::{
-    advice::{Purpose, Remedy, TokenSummary, remedy, tag_remedy},
+    advice::{Purpose, Remedy, TokenSummary, remedy, state_remedy, tag_remedy},
     client::{ConnectError, PlanError},
     contract::Problem,
     identity::TokenClaims,
-    ledger::{LedgerError, LedgerErrorKind, SentOrder},
+    ledger::{LedgerError, LedgerErrorKind, ListedAction, SentOrder},
+    order::State,
     platform::SUPPORTED,
     text::clean_error,
 };
@@ -97,6 +98,11 @@ pub(super) fn for_ledger_error(error: &LedgerError) -> Option<&'static str> {
         LedgerErrorKind::NoRun(_) => Some("`offboard runs` lists the runs."),
         _ => None,
     }
+}
+
+/// What to do about an offboarding that ended in this state, if there is something to do.
+pub(super) fn for_state(state: State) -> Option<String> {
+    Some(format!("{state}: {}", words(&state_remedy(state)?)))
 }
 
 /// What to do about a problem.
@@ -212,7 +218,20 @@ fn request_text(remedy: &Remedy) -> Option<&'static str> {
 /// Remedies that concern the ledger, the audit, the selection or an earlier order.
 fn ledger_text(remedy: &Remedy) -> Option<&'static str> {
     Some(match remedy {
-        Remedy::OrderAgain => "Nothing was sent for this machine. It can be offboarded again.",
+        Remedy::OrderAgain => {
+            "Nothing was sent for it. Continue a confirmed run with `offboard resume`, or repeat \
+             the command."
+        }
+        Remedy::OffboardLocally => {
+            "The offboarding failed on the device, which is still onboarded. Check that it is \
+             online and healthy, and order it again with `offboard run`. Otherwise, run an \
+             offboarding package from the portal on the device."
+        }
+        Remedy::BringOnline => {
+            "The device did not fetch the action in time, and is still onboarded. Bring the device \
+             online, and order it again with `offboard run`. Otherwise, run an offboarding package \
+             from the portal on the device."
+        }
         Remedy::RepairLedger => {
             "Nothing was sent, because it could not be recorded. Free disk space, correct the \
              permissions, or use another file with --ledger. For one machine, --no-ledger needs no \
@@ -257,6 +276,10 @@ fn ledger_text(remedy: &Remedy) -> Option<&'static str> {
             "Nothing was sent. The policy is in the configuration file, which `offboard config \
              show` shows. Its owner can change the rules."
         }
+        Remedy::OrderInNewRun => {
+            "Nothing was sent for it, and no resume sends it. To offboard the machine after all, \
+             use `offboard run`."
+        }
         Remedy::RemoveDuplicate => {
             "This run already has the machine under another name. If the comments differ, decide \
              which one applies. Otherwise, there is nothing to do."
@@ -266,15 +289,33 @@ fn ledger_text(remedy: &Remedy) -> Option<&'static str> {
 }
 
 /// What to do about a machine with an order that was sent, if the service does not list its
-/// offboarding, or perhaps only an earlier one.
+/// offboarding, or if it is not known which action is the order's.
 pub(super) fn for_sent_order(sent: &SentOrder) -> String {
     let run = short(&sent.run);
-    if sent.is_unknown() {
+    if sent.state == State::Sending {
         format!(
-            "Run {run} sent an order for this machine, and its outcome is unknown. It may have \
-             been carried out, although the service does not list it, or lists only an earlier \
-             action. Do not offboard the machine again: `offboard resume {run}` queries the \
+            "Run {run} is sending an order for this machine now. `offboard show {run}` shows its \
              outcome."
+        )
+    } else if sent.is_unknown() {
+        let listed = match sent.listed {
+            ListedAction::Own => {
+                return format!(
+                    "Run {run} sent an order for this machine and got no answer. This is probably \
+                     its action: `offboard resume {run}` records it with the order."
+                );
+            }
+            ListedAction::None => {
+                "It may have been carried out, although the service does not list it."
+            }
+            ListedAction::Earlier => {
+                "It may have been carried out, although the service lists only an earlier action."
+            }
+            _ => "This action may belong to it, or to another order.",
+        };
+        format!(
+            "Run {run} sent an order for this machine, and its outcome is unknown. {listed} Do not \
+             offboard the machine again: `offboard resume {run}` queries the outcome."
         )
     } else {
         format!(

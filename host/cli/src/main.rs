@@ -13,6 +13,7 @@ mod connect;
 mod csv_output;
 #[cfg(feature = "simulator")]
 mod demo;
+mod discard;
 mod environment;
 mod exit;
 mod find;
@@ -71,7 +72,7 @@ pub fn main() -> ExitCode {
         });
     let (cli, misplaced) = match parsed {
         Ok(parsed) => parsed,
-        Err(answer) => return print_usage(&answer),
+        Err(answer) => return print_usage(&without_value_tip(answer)),
     };
     let terminal = Terminal::new(cli.quiet, cli.verbose).with_wide(cli.wide);
     log::start(cli.verbose, &terminal);
@@ -116,6 +117,21 @@ fn plain_usage(mut command: clap::Command) -> clap::Command {
     fix(command)
 }
 
+/// The error without the tip to pass an unknown option as a value: no machine, action or run
+/// begins with a hyphen.
+fn without_value_tip(mut answer: clap::Error) -> clap::Error {
+    if answer.kind() != ErrorKind::UnknownArgument {
+        return answer;
+    }
+    if let Some(ContextValue::StyledStrs(mut tips)) = answer.remove(ContextKind::Suggested) {
+        tips.retain(|tip| !tip.to_string().contains(" as a value, "));
+        if !tips.is_empty() {
+            answer.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
+        }
+    }
+    answer
+}
+
 /// Prints help, the version, or a usage error. An error may quote control characters.
 fn print_usage(answer: &clap::Error) -> ExitCode {
     let terminal = Terminal::new(false, 0);
@@ -144,6 +160,9 @@ fn usage_error(answer: &clap::Error) -> String {
     if lacks_machines(answer) {
         text.push_str("\nhelp: To offboard the machines of a list, use --from FILE instead.\n");
     }
+    if confirms_cancel(answer, &text) {
+        text.push_str("\nhelp: cancel does not ask for confirmation. Leave the option out.\n");
+    }
     mask::words(&text)
 }
 
@@ -155,6 +174,15 @@ fn lacks_machines(answer: &clap::Error) -> bool {
             if missing.iter().any(|argument| argument == "<MACHINE>..."))
 }
 
+/// Whether the error is that `offboard cancel` has no option to confirm.
+fn confirms_cancel(answer: &clap::Error, text: &str) -> bool {
+    let unknown = answer.get(ContextKind::InvalidArg);
+    answer.kind() == ErrorKind::UnknownArgument
+        && matches!(unknown, Some(ContextValue::String(unknown))
+            if ["--yes", "-y"].contains(&unknown.as_str()))
+        && text.contains("Usage: offboard cancel")
+}
+
 /// Runs a command.
 ///
 /// # Errors
@@ -163,6 +191,7 @@ async fn dispatch(command: Command, secrets: Secrets, terminal: &Terminal) -> an
     match command {
         Command::Run(args) => run::run(args, secrets, terminal).await,
         Command::Resume(args) => resume::resume(args, secrets, terminal).await,
+        Command::Discard(args) => discard::discard(args, terminal).await,
         Command::Runs(args) => records::runs(args, terminal).await,
         Command::Show(args) => records::show(args, terminal).await,
         Command::Export(args) => records::export(args, terminal).await,

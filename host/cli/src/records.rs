@@ -3,7 +3,8 @@
 
 use std::{cell::RefCell, path::PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
+use jiff::Timestamp;
 
 use super::{
     advice,
@@ -17,23 +18,27 @@ use super::{
 use offboard::{
     contract::Problem,
     export,
-    ledger::Ledger,
+    ledger::{Ledger, RunFilter, RunRow},
     mask,
     order::{Order, State},
-    output::RunInfo,
+    output::{CancellationInfo, RunInfo},
     outputs::Files,
     report,
     text::clean,
 };
 
 /// The columns of runs.
-const RUN_COLUMNS: [Column; 5] = [
+const RUN_COLUMNS: [Column; 7] = [
     Column::Word("RUN"),
     Column::Word("STARTED (UTC)"),
     Column::Text("USER"),
-    Column::Word("ORDERS"),
-    Column::Text("STATES"),
+    Column::Word("MACHINES"),
+    Column::Word("SUCCEEDED"),
+    Column::Word("UNFINISHED"),
+    Column::Text("COMMENT"),
 ];
+/// The most characters of a comment in the table of runs.
+const MAX_COMMENT: usize = 60;
 /// The number of orders that are read from the ledger at once.
 const PAGE_SIZE: u32 = 500;
 
@@ -42,7 +47,8 @@ fn ledger_of(args: &LedgerArgs) -> Result<Option<PathBuf>> {
     args.layers()?.ledger_path().map_err(explain)
 }
 
-async fn ledger(args: &LedgerArgs, terminal: &Terminal) -> Result<Ledger> {
+/// The ledger, opened for reading.
+pub(super) async fn ledger(args: &LedgerArgs, terminal: &Terminal) -> Result<Ledger> {
     let path = ledger_of(args)?.ok_or_else(|| {
         advice::error_with_help(
             "there is no home directory",
@@ -66,39 +72,63 @@ async fn ledger(args: &LedgerArgs, terminal: &Terminal) -> Result<Ledger> {
     Ok(ledger)
 }
 
+/// The ledger; `None` if it does not exist, because the first run creates it.
+async fn existing_ledger(args: &LedgerArgs, terminal: &Terminal) -> Result<Option<Ledger>> {
+    if let Some(path) = ledger_of(args)?.filter(|path| !path.exists()) {
+        terminal.print(&format!("The ledger {} does not exist.", mask::path(&path)));
+        return Ok(None);
+    }
+    ledger(args, terminal).await.map(Some)
+}
+
 pub(super) async fn runs(args: RunsArgs, terminal: &Terminal) -> Result<Exit> {
-    let format = args.output.output;
-    let path = ledger_of(&args.ledger)?;
-    let runs = match &path {
-        // The first run creates the ledger.
-        Some(path) if !path.exists() => {
-            terminal.print(&format!("The ledger {} does not exist.", mask::path(path)));
-            Vec::new()
-        }
-        _ => ledger(&args.ledger, terminal).await?.runs().await?,
+    let filter = RunFilter {
+        is_unfinished: args.unfinished,
+        since: args.since.map(Timestamp::as_millisecond),
+        limit: args.limit,
     };
-    let runs: Vec<RunInfo> = runs.iter().map(RunInfo::from).collect();
-    let mut rows = Rows::new(*terminal, format);
-    if rows.is_table() {
-        let cells = runs.iter().map(|run| {
-            vec![
-                run.run.split('-').next().unwrap_or_default().to_owned(),
-                minute(&run.began),
-                run.user.clone().unwrap_or_else(|| "-".to_owned()),
-                run.orders.to_string(),
-                run.states_in_words(),
-            ]
-        });
+    let runs = match existing_ledger(&args.ledger, terminal).await? {
+        Some(ledger) => ledger.runs_where(filter).await?,
+        None => Vec::new(),
+    };
+    let mut rows = Rows::new(*terminal, args.output.output);
+    if !rows.is_table() {
+        let runs: Vec<RunInfo> = runs.iter().map(RunInfo::from).collect();
         if !runs.is_empty() {
-            rows.table(&RUN_COLUMNS, cells);
-        } else {
-            terminal.print("There are no runs yet.");
+            rows.add(&runs);
         }
     } else if !runs.is_empty() {
-        rows.add(&runs);
+        rows.table(&RUN_COLUMNS, run_cells(terminal, &runs));
+    } else if filter == RunFilter::default() {
+        terminal.print("There are no runs yet.");
+    } else {
+        terminal.print("There are no such runs.");
     }
     rows.end();
     Ok(Exit::Done)
+}
+
+fn run_cells(terminal: &Terminal, runs: &[RunRow]) -> Vec<Vec<String>> {
+    let cells = |run: &RunRow| {
+        let mut comment = run.comment.clone().unwrap_or_default();
+        if !terminal.is_wide() && comment.chars().count() > MAX_COMMENT {
+            comment = comment.chars().take(MAX_COMMENT).chain(['…']).collect();
+        }
+        if run.has_several_comments {
+            comment.push_str(" …");
+        }
+        let began = Timestamp::from_millisecond(run.began);
+        vec![
+            run.uuid.to_string()[..8].to_owned(),
+            began.map_or_else(|_| run.began.to_string(), minute),
+            run.user.clone().unwrap_or_else(|| "-".to_owned()),
+            run.counts.total().to_string(),
+            run.counts.of(State::Succeeded).to_string(),
+            run.unfinished.to_string(),
+            comment,
+        ]
+    };
+    runs.iter().map(cells).collect()
 }
 
 pub(super) async fn show(args: ShowArgs, terminal: &Terminal) -> Result<Exit> {
@@ -126,16 +156,21 @@ pub(super) async fn show(args: ShowArgs, terminal: &Terminal) -> Result<Exit> {
             break;
         };
         after = last.number;
-        let orders = entries.iter().map(|entry| &entry.order);
-        let orders: Vec<&Order> = orders
-            .filter(|order| !args.failed || has_failed(order))
-            .collect();
+        let mut orders: Vec<&Order> = Vec::new();
+        let mut cancellations = Vec::new();
+        for entry in &entries {
+            if !args.failed || has_failed(&entry.order) {
+                orders.push(&entry.order);
+                let records = ledger.cancellations(entry).await?;
+                cancellations.push(records.into_iter().map(CancellationInfo::from).collect());
+            }
+        }
         // A planned order was recorded, but not sent.
         if orders.iter().any(|order| order.state() == State::Planned) {
             unsent = Exit::NotSent;
         }
         if !orders.is_empty() {
-            summary.add(&orders);
+            summary.add_recorded(&orders, cancellations);
         }
     }
     rows.borrow_mut().end();
@@ -152,8 +187,11 @@ fn has_failed(order: &Order) -> bool {
 }
 
 pub(super) async fn export(args: ExportArgs, terminal: &Terminal) -> Result<Exit> {
+    let Some(run) = &args.run else {
+        return export_cancellations(&args, terminal).await;
+    };
     let ledger = ledger(&args.ledger, terminal).await?;
-    let run = ledger.run(&args.run).await?;
+    let run = ledger.run(run).await?;
     match args.output {
         ExportFormat::Jsonl => {
             let hint = |problem: &Problem| advice::for_problem(problem, None);
@@ -161,6 +199,22 @@ pub(super) async fn export(args: ExportArgs, terminal: &Terminal) -> Result<Exit
         }
         ExportFormat::Csv => export::csv(&ledger, &run, &mut terminal.writer()).await?,
         ExportFormat::Html => report::write_run(&ledger, &run, std::io::stdout()).await?,
+    }
+    Ok(Exit::Done)
+}
+
+async fn export_cancellations(args: &ExportArgs, terminal: &Terminal) -> Result<Exit> {
+    if args.output == ExportFormat::Html {
+        bail!("--cancellations has no HTML page");
+    }
+    let Some(ledger) = existing_ledger(&args.ledger, terminal).await? else {
+        return Ok(Exit::Done);
+    };
+    let mut out = terminal.writer();
+    if args.output == ExportFormat::Csv {
+        export::cancellations_csv(&ledger, &mut out).await?;
+    } else {
+        export::cancellations_json_lines(&ledger, &mut out).await?;
     }
     Ok(Exit::Done)
 }

@@ -1,5 +1,6 @@
 //! Rows on standard output: a table for people, JSON and CSV for programs.
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
@@ -108,7 +109,7 @@ pub(super) fn machines(terminal: &Terminal, machines: &[&Machine]) -> String {
             system(machine.os_platform.as_deref(), machine.version.as_deref()),
             or_dash(machine.health_status.as_deref()),
             or_dash(machine.onboarding_status.as_deref()),
-            machine.last_seen.as_deref().map_or_else(dash, minute),
+            last_seen(machine.last_seen.as_deref()),
         ]
     });
     table(terminal, &MACHINE_COLUMNS, rows)
@@ -125,14 +126,10 @@ pub(super) fn planned(terminal: &Terminal, entries: &[&OrderRecord]) -> String {
             system(device.platform.as_deref(), device.version.as_deref()),
             or_dash(device.health.as_deref()),
             or_dash(device.onboarding.as_deref()),
-            device.last_seen.as_deref().map_or_else(dash, minute),
+            last_seen(device.last_seen.as_deref()),
         ]
     });
     table(terminal, &MACHINE_COLUMNS, rows)
-}
-
-fn dash() -> String {
-    "-".to_owned()
 }
 
 fn or_dash(text: Option<&str>) -> String {
@@ -145,12 +142,15 @@ fn system(platform: Option<&str>, version: Option<&str>) -> String {
     known.join(" ")
 }
 
+/// A time to the minute, in UTC.
+pub(super) fn minute(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d %H:%M").to_string()
+}
+
 /// A time of the service to the minute, in UTC. Another text stays as it is.
-pub(super) fn minute(time: &str) -> String {
-    match time.parse::<jiff::Timestamp>() {
-        Ok(time) => time.strftime("%Y-%m-%d %H:%M").to_string(),
-        Err(_) => time.to_owned(),
-    }
+fn last_seen(time: Option<&str>) -> String {
+    let time = time.unwrap_or("-");
+    time.parse().map_or_else(|_| time.to_owned(), minute)
 }
 
 /// The columns of orders and of actions.

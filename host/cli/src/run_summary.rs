@@ -14,7 +14,7 @@ use offboard::{
     identity::TokenClaims,
     ledger::RunRow,
     order::{Order, State},
-    output::OrderRow,
+    output::{CancellationInfo, OrderRow},
     text::clean,
 };
 
@@ -64,14 +64,35 @@ impl<'a> RunSummary<'a> {
 
     /// Prints the rows of orders.
     pub(super) fn add(&mut self, orders: &[&Order]) {
+        let none = orders.iter().map(|_| Vec::new());
+        self.add_recorded(orders, none.collect());
+    }
+
+    /// Prints the rows of orders. Each has the requests to cancel its action.
+    pub(super) fn add_recorded(
+        &mut self,
+        orders: &[&Order],
+        cancellations: Vec<Vec<CancellationInfo>>,
+    ) {
+        for cancellation in cancellations.iter().flatten() {
+            if self.notes.len() < MAX_NOTED {
+                let words = clean(&cancellation.in_words());
+                self.notes.push(format!("Cancellation sent {words}"));
+            }
+        }
         let mut rows = self.rows.borrow_mut();
         if rows.is_table() {
             let cells = orders.iter().map(|order| rows::cells(order));
             rows.table(&rows::ORDER_COLUMNS, cells);
         } else {
             let hint = |problem: &Problem| advice::for_problem(problem, self.claims);
-            let row = |order: &&Order| OrderRow::new(order, &hint).in_plan(self.plan.clone());
-            rows.add(&orders.iter().map(row).collect::<Vec<_>>());
+            let row = |(order, cancellations): (&&Order, _)| {
+                OrderRow::new(order, &hint)
+                    .in_plan(self.plan.clone())
+                    .with_cancellations(cancellations)
+            };
+            let orders = orders.iter().zip(cancellations);
+            rows.add(&orders.map(row).collect::<Vec<_>>());
         }
         drop(rows);
         for order in orders {
@@ -82,6 +103,8 @@ impl<'a> RunSummary<'a> {
                     let advice = advice::for_problem(problem, self.claims);
                     self.advice.insert(format!("{}: {advice}", problem.kind));
                 }
+            } else {
+                self.advice.extend(advice::for_state(order.state()));
             }
             self.not_listed += u64::from(order.is_not_listed());
             let is_skipped = order.state() == State::Skipped;

@@ -167,7 +167,7 @@ async fn track(
             let Ok(id) = action.id.parse::<ActionId>() else {
                 continue;
             };
-            if let Ok(action) = runner.action(&id).await {
+            if let Ok(action) = client.action(&id).await {
                 let state = state_of(&action.status);
                 terminal.print_detail(&format!("{} {}", action.id, action.status.name()));
                 result.action = Ok((action, state));

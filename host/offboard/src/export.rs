@@ -1,5 +1,5 @@
-//! Exports a recorded run: each order with its requests, answers and history, as JSON Lines or
-//! CSV. Reads only the ledger; a front end chooses the file.
+//! Exports a recorded run: each order with its requests, answers and history; or all
+//! cancellations. As JSON Lines or CSV. Reads only the ledger; a front end chooses the file.
 
 use std::io::{self, Write};
 
@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::{
     contract::Problem,
     ledger::{Ledger, LedgerError, RunRow},
-    output::{ExportedOrder, write_csv},
+    output::{CancellationInfo, ExportedOrder, write_csv},
     text::clean_json,
 };
 
@@ -81,6 +81,57 @@ pub async fn csv(
     Ok(())
 }
 
+/// Writes all cancellations of a ledger as JSON Lines, oldest first: one [`CancellationInfo`]
+/// per line. They include those of actions without an order in the ledger.
+///
+/// # Errors
+/// The ledger cannot be read, or `out` cannot be written.
+pub async fn cancellations_json_lines(
+    ledger: &Ledger,
+    out: &mut (impl Write + Send),
+) -> Result<(), ExportError> {
+    let mut after = 0;
+    while let Some(cancellations) = read_cancellations(ledger, &mut after).await? {
+        let mut lines = String::new();
+        for cancellation in &cancellations {
+            let json = serde_json::to_string(cancellation).map_err(io::Error::from)?;
+            lines.push_str(&clean_json(&json));
+            lines.push('\n');
+        }
+        out.write_all(lines.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// The same as CSV: a header, and one line for each cancellation.
+///
+/// # Errors
+/// The ledger cannot be read, or `out` cannot be written.
+pub async fn cancellations_csv(
+    ledger: &Ledger,
+    out: &mut (impl Write + Send),
+) -> Result<(), ExportError> {
+    let mut after = 0;
+    write_csv::<CancellationInfo>(out, &[], true)?;
+    while let Some(cancellations) = read_cancellations(ledger, &mut after).await? {
+        write_csv(out, &cancellations, false)?;
+    }
+    Ok(())
+}
+
+/// The next cancellations; `None` after the last.
+async fn read_cancellations(
+    ledger: &Ledger,
+    after: &mut i64,
+) -> Result<Option<Vec<CancellationInfo>>, LedgerError> {
+    let records = ledger.all_cancellations(*after, BATCH).await?;
+    let Some(last) = records.last() else {
+        return Ok(None);
+    };
+    *after = last.number;
+    Ok(Some(records.into_iter().map(Into::into).collect()))
+}
+
 /// The next orders; `None` after the last.
 async fn read(
     ledger: &Ledger,
@@ -97,7 +148,15 @@ async fn read(
     for entry in &entries {
         let requests = ledger.requests(entry).await?;
         let moments = ledger.state_changes(entry).await?;
-        orders.push(ExportedOrder::new(run, entry, requests, moments, hint));
+        let cancellations = ledger.cancellations(entry).await?;
+        orders.push(ExportedOrder::new(
+            run,
+            entry,
+            requests,
+            moments,
+            cancellations,
+            hint,
+        ));
     }
     Ok(Some(orders))
 }

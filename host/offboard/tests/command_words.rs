@@ -9,9 +9,10 @@ use std::{
 };
 
 /// The commands of `offboard` that an error could recommend.
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 15] = [
     "run",
     "resume",
+    "discard",
     "runs",
     "show",
     "export",

@@ -298,6 +298,31 @@ fn a_report_whose_folder_does_not_exist_is_reported_with_the_folder() {
     assert!(world.requests().is_empty());
 }
 
+/// No machine, action, run or name begins with a hyphen, so `--` is no remedy.
+#[test]
+fn an_unknown_option_is_not_recommended_as_a_value() {
+    for args in [
+        &["cancel", "pc", "--comment", "x", "--yes"][..],
+        &["status", "pc", "--yes"],
+        &["show", "last", "--yes"],
+        &["find", "pc", "--yes"],
+        &["export", "last", "-y"],
+    ] {
+        let outcome = offboard(args);
+        assert_eq!(outcome.code, 2, "{outcome:?}");
+        let unexpected = format!("unexpected argument '{}'", args[args.len() - 1]);
+        assert!(outcome.stderr.contains(&unexpected), "{outcome:?}");
+        assert!(!outcome.stderr.contains("as a value"), "{outcome:?}");
+        let explains = outcome
+            .stderr
+            .contains("cancel does not ask for confirmation");
+        assert_eq!(explains, args[0] == "cancel", "{outcome:?}");
+    }
+    // A similar option is still recommended.
+    let similar = offboard(["cancel", "pc", "--coment", "x"]);
+    assert!(similar.stderr.contains("'--comment'"), "{similar:?}");
+}
+
 /// As in a system service or a container.
 #[cfg(unix)]
 #[test]

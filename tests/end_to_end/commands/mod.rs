@@ -1,8 +1,11 @@
 //! The commands, as a user runs them.
 
 mod arguments;
+mod cancellation;
 mod demo;
+mod discard;
 mod find;
 mod run;
+mod runs;
 mod simulate;
 mod status;

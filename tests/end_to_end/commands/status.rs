@@ -204,6 +204,131 @@ fn an_earlier_action_does_not_hide_an_unknown_order() {
     }
 }
 
+/// What `status` reads of an order's own action is what `show` and a later run know.
+#[test]
+fn the_order_of_an_action_is_brought_up_to_date() {
+    let world = World::new();
+    let id = world.online_ids(1).remove(0);
+    first_action(&world, &id);
+    assert_eq!(world.recorded()[0]["state"], "accepted");
+    let status = world.offboard(&["status", &id, "--wait", "-o", "json"]);
+    assert_eq!(status.row()["state"], "succeeded", "{status:?}");
+    let order = world.recorded().remove(0);
+    assert_eq!(order["state"], "succeeded", "{order}");
+    assert_eq!(order["action"]["status"], "Succeeded", "{order}");
+    assert_ne!(order["actionRead"], json!(null));
+    let shown = world.offboard(&["show", "last"]);
+    assert!(shown.stdout.contains("succeeded"), "{shown:?}");
+    let later = world.run(&[&id]).row();
+    assert_eq!(later["error"]["kind"], "already-offboarded", "{later}");
+}
+
+/// A ledger that cannot be written does not keep the status from being shown, and the order
+/// stays what it is.
+#[cfg(unix)]
+#[test]
+fn a_status_needs_no_ledger_that_can_be_written() {
+    let world = World::new();
+    let id = world.online_ids(1).remove(0);
+    first_action(&world, &id);
+    let ledger = world.path("ledger.db");
+    std::fs::hard_link(&ledger, world.path("second.db")).unwrap();
+    let status = world.offboard(&["status", &id, "--wait", "-o", "json"]);
+    assert_eq!(
+        (status.code, &status.row()["state"]),
+        (0, &json!("succeeded")),
+        "{status:?}"
+    );
+    std::fs::remove_file(world.path("second.db")).unwrap();
+    assert_eq!(world.recorded()[0]["state"], "accepted");
+}
+
+/// It is still read: a machine with an unknown order must not look unordered.
+#[test]
+fn a_ledger_that_cannot_be_written_is_read_for_the_status() {
+    let world = World::with(|config: &mut Config| {
+        let faults = [
+            "offboard:1:drop-after-commit",
+            "offboard:1:visible-after=1h",
+        ];
+        config.faults = FaultPlan::parse(faults).unwrap();
+    });
+    let id = world.offline().machine.id;
+    let run = world.run(&[&id, "--grace", "0s"]);
+    assert_eq!(run.row()["state"], "unknown", "{run:?}");
+    // In place of the folder of the lock files, so that no session can begin.
+    let sessions = world.path("ledger.db-sessions");
+    std::fs::remove_dir_all(&sessions).unwrap();
+    std::fs::write(&sessions, "").unwrap();
+    let status = world.offboard(&["status", &id]);
+    assert_eq!(status.code, 4, "{status:?}");
+    assert!(status.stderr.contains("`offboard resume "), "{status:?}");
+}
+
+/// The service lists the action late. It is then shown as what it may be, and not as missing.
+#[test]
+fn an_action_that_is_listed_is_not_called_missing() {
+    let world = World::with(|config: &mut Config| {
+        let faults = [
+            "offboard:1:drop-after-commit",
+            "offboard:1:visible-after=2s",
+        ];
+        config.faults = FaultPlan::parse(faults).unwrap();
+    });
+    let id = world.offline().machine.id;
+    let run = world.run(&[&id, "--grace", "0s"]);
+    assert_eq!(run.row()["state"], "unknown", "{run:?}");
+    let is_listed = || world.offboard(&["status", &id]).stdout.contains("accepted");
+    crate::support::until("the action", is_listed);
+    let status = world.offboard(&["status", &id]);
+    for wrong in ["does not list it", "an earlier action"] {
+        assert!(!status.stderr.contains(wrong), "{status:?}");
+    }
+    for words in [
+        "got no answer",
+        "is probably its action",
+        "`offboard resume ",
+    ] {
+        assert!(status.stderr.contains(words), "{words}: {status:?}");
+    }
+    // An action that was listed before the request is not the order's.
+    let resumed = world.offboard(&["resume", "--yes", "-o", "json"]);
+    assert_eq!(resumed.row()["state"], "accepted", "{resumed:?}");
+    let status = world.offboard(&["status", &id]);
+    assert!(!status.stderr.contains("resume"), "{status:?}");
+}
+
+/// The device is still onboarded: the user needs to know what to do about it.
+#[test]
+fn what_to_do_about_an_offboarding_that_did_not_succeed_is_shown() {
+    for (end, state, words) in [
+        ("offboard:1:ends=Failed", "failed", "failed on the device"),
+        (
+            "offboard:1:ends=TimeOut",
+            "timed-out",
+            "Bring the device online",
+        ),
+    ] {
+        let world = World::with(|config: &mut Config| {
+            config.faults = FaultPlan::parse([end]).unwrap();
+        });
+        let id = world.online_ids(1).remove(0);
+        let run = world.run(&[&id, "--wait"]);
+        assert_eq!(run.row()["state"], state, "{run:?}");
+        let show = world.offboard(&["show", "last"]);
+        let status = world.offboard(&["status", &id]);
+        for outcome in [run, show, status] {
+            assert_eq!(outcome.code, 1, "{outcome:?}");
+            let help = format!("help: {state}: ");
+            for words in [&help, words, "offboarding package", "`offboard run`"] {
+                assert!(outcome.stderr.contains(words), "{words}: {outcome:?}");
+            }
+        }
+        // As the advice says: neither another comment nor --again is needed.
+        assert_eq!(world.run(&[&id]).row()["state"], "accepted");
+    }
+}
+
 #[test]
 fn a_pending_action_is_cancelled() {
     let world = World::new();
@@ -351,7 +476,11 @@ fn an_interrupted_sign_in_still_returns_a_row_for_each_machine() {
         signal(&child, "TERM");
         let outcome = Outcome::from(child.wait_with_output().unwrap());
         assert_eq!(outcome.code, 130, "{outcome:?}");
-        assert_eq!(outcome.row()["error"]["kind"], "interrupted", "{outcome:?}");
+        let error = &outcome.row()["error"];
+        assert_eq!(error["kind"], "interrupted", "{outcome:?}");
+        // The machine was never offboarded.
+        let hint = error["hint"].as_str().unwrap();
+        assert!(!hint.contains("offboarded again"), "{hint}");
     }
     assert!(world.requests().is_empty());
 }

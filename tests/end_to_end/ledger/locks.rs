@@ -118,7 +118,11 @@ fn a_run_waits_for_a_locked_ledger_reports_the_holder_and_continues() {
     }
     assert_eq!(world.posts().len(), 1);
     // Commands that only read do not wait.
-    for command in [&["runs"][..], &["show", "last"], &["export", "last"]] {
+    for command in [
+        &["runs", "-o", "json"][..],
+        &["show", "last"],
+        &["export", "last"],
+    ] {
         let read = world.offboard(command);
         assert_eq!(read.code, 0, "{command:?}: {read:?}");
         assert!(read.stdout.contains("accepted"), "{command:?}: {read:?}");

@@ -414,7 +414,11 @@ fn a_copy_where_nothing_can_be_written_is_read_if_all_of_it_is_in_its_file() {
     let seal = |ledger: &str| {
         std::os::unix::fs::symlink("nowhere", format!("{ledger}-shm")).unwrap();
     };
-    let commands = [&["runs"][..], &["show", "last"], &["export", "last"]];
+    let commands = [
+        &["runs", "-o", "json"][..],
+        &["show", "last"],
+        &["export", "last"],
+    ];
     let read_ledger = |ledger: &str, command: &[&str]| {
         let more = ["--ledger", ledger];
         world.offboard(&[command, &more].concat())

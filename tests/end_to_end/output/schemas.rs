@@ -92,6 +92,23 @@ fn exports_keep_to_their_schema() {
 }
 
 #[test]
+fn cancellations_keep_to_their_schema() {
+    let world = World::new();
+    let id = world.offline().machine.id.clone();
+    world.run(&[&id]);
+    world.offboard(&["cancel", &id, "--comment", "x"]);
+    let exported = world.offboard(&["export", "--cancellations"]);
+    let mut rows: Vec<Value> = vec![serde_json::from_str(&exported.stdout).unwrap()];
+    assert_eq!(faults("cancellation.json", &rows), "");
+    let shown = world.offboard(&["show", "last", "-o", "json"]).rows();
+    assert_eq!(shown[0]["cancellations"], json!(rows));
+    assert_eq!(faults("order.json", &shown), "");
+    assert_eq!(faults("export.json", &world.recorded()), "");
+    rows[0]["state"] = json!("nonsense");
+    assert_eq!(faults("cancellation.json", &rows).lines().count(), 1);
+}
+
+#[test]
 fn machines_keep_to_their_schema() {
     let world = World::new();
     let mut rows = world

@@ -22,7 +22,7 @@ use offboard::{
 
 pub(super) use list_source::ListSource;
 pub(super) use output::{Format, OutputArgs};
-pub(super) use records::{ExportArgs, ExportFormat, RunsArgs, ShowArgs};
+pub(super) use records::{DiscardArgs, ExportArgs, ExportFormat, RunsArgs, ShowArgs};
 pub(super) use settings::{ConnectArgs, LedgerArgs, PluginArgs, explain, flag};
 
 const RUN_EXAMPLES: &str = "\
@@ -62,6 +62,8 @@ pub(super) enum Command {
     Run(RunArgs),
     /// Resume an unfinished run
     Resume(ResumeArgs),
+    /// Give up the orders of a run that were not sent
+    Discard(DiscardArgs),
     /// List the recorded runs
     Runs(RunsArgs),
     /// Show the recorded orders of a run

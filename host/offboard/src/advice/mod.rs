@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::{
     contract::{Problem, ProblemKind},
     identity::TokenClaims,
+    order::State,
 };
 
 pub use entra::SignInRemedy;
@@ -75,7 +76,7 @@ pub enum Remedy {
     RetryRequest,
     /// Check the network, then repeat the read.
     CheckNetwork,
-    /// Order the offboarding again: the run ended before the request.
+    /// Resume the run, or repeat the call: it ended before the request.
     OrderAgain,
     /// Inspect the plugin and its limits: it failed.
     CheckPlugin,
@@ -105,6 +106,13 @@ pub enum Remedy {
     CorrectEntry,
     /// Ask the owners of the policy to change it.
     ReviewPolicy,
+    /// Check the device, order it again, or offboard it locally: the action failed on it.
+    OffboardLocally,
+    /// Bring the device online and order it again, or offboard it locally: it did not fetch the
+    /// action in time.
+    BringOnline,
+    /// Order the machine in a new run, if it is to be offboarded after all.
+    OrderInNewRun,
     /// Remove the duplicate, or one of two comments.
     RemoveDuplicate,
     /// Set the tag manually if it is missing: setting it again changes nothing.
@@ -205,6 +213,7 @@ pub fn remedy(problem: &Problem, claims: Option<&TokenClaims>) -> Remedy {
         Kind::SeenSince => Remedy::CheckUse,
         Kind::StillPending => Remedy::AskAgain,
         Kind::NotListed => Remedy::CheckMachine,
+        Kind::Discarded => Remedy::OrderInNewRun,
         Kind::UnderWay => Remedy::ReconcileEarlier,
         Kind::Audit => Remedy::RepairAudit,
         Kind::ActionNotFound => Remedy::CheckActionId,
@@ -214,6 +223,23 @@ pub fn remedy(problem: &Problem, claims: Option<&TokenClaims>) -> Remedy {
         Kind::Policy => Remedy::ReviewPolicy,
         Kind::Duplicate => Remedy::RemoveDuplicate,
         _ => Remedy::AskSupport,
+    }
+}
+
+/// The remedy for an offboarding that ended in this state without a problem of the request;
+/// `None` if there is nothing to do.
+///
+/// ```
+/// use offboard::{advice::{Remedy, state_remedy}, order::State};
+///
+/// assert_eq!(state_remedy(State::TimedOut), Some(Remedy::BringOnline));
+/// ```
+#[must_use]
+pub fn state_remedy(state: State) -> Option<Remedy> {
+    match state {
+        State::Failed => Some(Remedy::OffboardLocally),
+        State::TimedOut => Some(Remedy::BringOnline),
+        _ => None,
     }
 }
 

@@ -1,4 +1,7 @@
-//! Machine actions of a machine: the newest offboarding, and the one that can be cancelled.
+//! Machine actions of a machine: the newest offboarding, and the one that can be cancelled. What
+//! is read of the action of an order is recorded with the order.
+
+use tracing::warn;
 
 use super::Client;
 use crate::{
@@ -8,6 +11,7 @@ use crate::{
     },
     ledger::{LedgerError, SentOrder},
     order::Target,
+    run::Events,
 };
 
 impl Client {
@@ -45,31 +49,46 @@ impl Client {
         }
     }
 
-    /// The action with this id.
+    /// The action with this id. The orders of the action in the ledger get its status.
     ///
     /// # Errors
     /// There is no token, the action does not exist, or the service cannot be read.
     pub async fn action(&self, id: &ActionId) -> Result<MachineAction, Problem> {
         self.check_token()?;
         let action = self.runner().action(id).await;
-        action.map_err(|problem| match problem.kind {
+        let action = action.map_err(|problem| match problem.kind {
             ProblemKind::NotFound => Problem {
                 kind: ProblemKind::ActionNotFound,
                 ..problem
             },
             _ => problem,
-        })
+        })?;
+        self.record_status(&action).await;
+        Ok(action)
     }
 
-    /// The newest offboarding of a machine, in any state.
+    /// The newest offboarding of a machine, in any state. The orders of the action in the
+    /// ledger get its status.
     ///
     /// # Errors
     /// There is no token, the machine has no offboarding, or the service cannot be read.
     pub async fn newest_offboarding(&self, machine: &MachineId) -> Result<MachineAction, Problem> {
         self.check_token()?;
         let listing = self.runner().offboardings(&[machine]).await?;
-        let newest = listing.of(machine).next().cloned();
-        newest.ok_or_else(|| no_offboarding(machine))
+        let newest = listing.of(machine).next();
+        let newest = newest.ok_or_else(|| no_offboarding(machine))?;
+        self.record_status(newest).await;
+        Ok(newest.clone())
+    }
+
+    /// Records the status of an action with its orders. A read does not fail because of the
+    /// ledger: the next one records it.
+    async fn record_status(&self, action: &MachineAction) {
+        let events = Events::default();
+        let recorded = self.runner().record_status(action, &events).await;
+        if let Err(error) = recorded {
+            warn!(action = %action.id, %error, "a status could not be recorded");
+        }
     }
 
     /// The unfinished offboarding of a machine, which can be cancelled.
@@ -84,18 +103,17 @@ impl Client {
         if let Some(id) = pending.and_then(|action| action.id.parse().ok()) {
             return Ok(id);
         }
-        Err(match listing.of(machine).next() {
-            Some(ended) => Problem::new(
-                ProblemKind::AlreadyEnded,
-                Retry::Never,
-                format!(
-                    "its offboarding {} has ended: {}",
-                    ended.id,
-                    ended.status.name()
-                ),
-            ),
-            None => no_offboarding(machine),
-        })
+        let Some(ended) = listing.of(machine).next() else {
+            return Err(no_offboarding(machine));
+        };
+        self.record_status(ended).await;
+        let (id, status) = (&ended.id, ended.status.name());
+        let message = format!("its offboarding {id} has ended: {status}");
+        Err(Problem::new(
+            ProblemKind::AlreadyEnded,
+            Retry::Never,
+            message,
+        ))
     }
 
     /// Checks that an action is an offboarding, so that no other action is cancelled. If the
@@ -121,18 +139,20 @@ impl Client {
     }
 
     /// The order of a machine in the ledger that the service may not list yet: its outcome is
-    /// unknown, or `is_listed` is false. An offboarding that is not listed may have been
-    /// carried out nevertheless.
+    /// unknown, or `is_missing` is set. An offboarding that is not listed may have been
+    /// carried out nevertheless. `listed` is the action that the service lists.
     ///
     /// # Errors
     /// The ledger cannot be read.
     pub async fn unlisted_order(
         &self,
         machine: &MachineId,
-        is_listed: bool,
+        listed: Option<&MachineAction>,
+        is_missing: bool,
     ) -> Result<Option<SentOrder>, LedgerError> {
-        let sent = self.session().sent_order(machine).await?;
-        Ok(sent.filter(|sent| sent.is_unknown() || !is_listed))
+        let ledger = self.0.viewed.as_ref().unwrap_or(self.ledger());
+        let sent = ledger.sent_order(self.who(), machine, listed).await?;
+        Ok(sent.filter(|sent| sent.is_unknown() || is_missing))
     }
 
     fn check_token(&self) -> Result<(), Problem> {

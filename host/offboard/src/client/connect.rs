@@ -31,7 +31,8 @@ const MAX_AUTHORITIES: u64 = 16 * 1024 * 1024;
 pub enum Recording {
     /// In the ledger.
     Ledger,
-    /// Only the calls are recorded, for the quota; in memory if the ledger cannot be written.
+    /// Only the calls, for the quota, and what is read of the actions of recorded orders. If the
+    /// ledger cannot be written, the calls are recorded in memory, and the ledger is only read.
     Calls,
     /// In memory: the user decided that nothing is recorded.
     Nowhere,
@@ -78,6 +79,7 @@ pub(super) struct Connected {
     pub(super) claims: Option<TokenClaims>,
     pub(super) missing: Option<Problem>,
     pub(super) unrecorded: Option<LedgerError>,
+    pub(super) viewed: Option<Ledger>,
     pub(super) who: SessionInfo,
 }
 
@@ -131,6 +133,10 @@ pub(super) async fn connect(
     if unrecorded.is_some() && stop.is_cancelled() {
         return Err(ConnectError::Interrupted);
     }
+    let viewed = match (&unrecorded, config.ledger_path()) {
+        (Some(_), Some(path)) if recording == Recording::Calls => Ledger::view(&path).await.ok(),
+        _ => None,
+    };
     let session = Arc::new(session);
     let limiter = rate_limiter(config, Arc::clone(&session), &observer);
     let mut runner = Runner::new(sandbox, connection, limiter, session, stop);
@@ -143,6 +149,7 @@ pub(super) async fn connect(
         claims,
         missing,
         unrecorded: unrecorded.filter(|_| recording == Recording::Ledger),
+        viewed,
         who,
     })
 }

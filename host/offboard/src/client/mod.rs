@@ -59,6 +59,8 @@ struct Inner {
     /// Why there is no token. Set once.
     missing: OnceLock<Problem>,
     unrecorded: Option<LedgerError>,
+    /// The ledger, opened for reading because it cannot be written.
+    viewed: Option<Ledger>,
     who: SessionInfo,
     /// Whether a run already has the session's id.
     has_planned: AtomicBool,
@@ -97,6 +99,7 @@ impl Client {
             claims: None,
             missing: None,
             unrecorded: None,
+            viewed: None,
             who,
         })
     }
@@ -108,6 +111,7 @@ impl Client {
             claims: connected.claims,
             missing: connected.missing.map_or_else(OnceLock::new, OnceLock::from),
             unrecorded: connected.unrecorded,
+            viewed: connected.viewed,
             who: connected.who,
             has_planned: AtomicBool::new(false),
             executing: Arc::default(),

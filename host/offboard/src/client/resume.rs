@@ -2,8 +2,8 @@
 
 use super::{Client, PlanError};
 use crate::{
-    contract::{Problem, ProblemKind, Retry},
-    ledger::{LedgerError, OrderRecord, RunId, RunRow},
+    contract::{Comment, Problem, ProblemKind, Retry},
+    ledger::{LedgerError, OrderRecord, RunId, RunRow, discard_reason},
     order::{State, Verdict},
     plan::{Draft, Guards, Origin},
 };
@@ -153,6 +153,24 @@ impl Client {
             drafts: runs.into_iter().zip(counts).map(draft).collect(),
             machines,
         })
+    }
+
+    /// Gives up the orders of a run that a resume would send, as `Ledger::discard_unsent` does, also
+    /// of a run that this client created. Returns the number of orders that were given up.
+    ///
+    /// # Errors
+    /// Another process executes the run, the run belongs to another account, or the ledger
+    /// cannot be written.
+    pub async fn discard_unsent(
+        &self,
+        run: &RunRow,
+        comment: Option<&Comment>,
+    ) -> Result<u64, PlanError> {
+        if !self.session().owns(run.id).await? {
+            return Err(PlanError::OtherAccount(Box::new(run.clone())));
+        }
+        let reason = discard_reason(self.who(), comment);
+        Ok(self.session().discard_unsent(run, &reason).await?)
     }
 
     /// The number of orders with an unknown outcome, if they are sent once more.

@@ -3,17 +3,21 @@
 
 use std::collections::HashSet;
 
-use sqlx::{Row, SqliteConnection};
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
 use super::{
     clock::now,
+    database::Ledger,
     error::{LedgerError, LedgerErrorKind},
     order_record::{OrderRecord, ids, record_state_change, state},
     request::RequestId,
     run_id::RunId,
-    session::Session,
+    session::{Session, SessionInfo},
 };
-use crate::{contract::MachineId, order::State};
+use crate::{
+    contract::{MachineAction, MachineId},
+    order::State,
+};
 
 /// The detail of the state change to `sending` if the outcome of an earlier
 /// request is unknown.
@@ -48,6 +52,23 @@ pub struct SentOrder {
     pub run: String,
     /// Its state.
     pub state: State,
+    /// What the listed action of the machine is to it.
+    pub listed: ListedAction,
+}
+
+/// What the action that the service lists for a machine is to an order of the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ListedAction {
+    /// The service lists none.
+    None,
+    /// An action that was known before the order was sent.
+    Earlier,
+    /// Probably the order's own: it is newer, and has the order's comment.
+    Own,
+    /// Any other: it has another comment, or the actions could not be listed before the order
+    /// was sent.
+    Other,
 }
 
 impl SentOrder {
@@ -191,36 +212,61 @@ impl Session {
         let numbers = numbers.map_err(|error| self.error(error))?;
         Ok(numbers.into_iter().map(i64::unsigned_abs).collect())
     }
+}
 
+impl Ledger {
     /// The order of this machine that may have been carried out: one with an unknown outcome,
-    /// otherwise the newest. Orders of the whole tenant count.
+    /// otherwise the newest. Orders of the whole tenant of `who` count. `listed` is the action that the
+    /// service lists for the machine.
     ///
     /// # Errors
     /// The ledger cannot be read.
-    pub async fn sent_order(&self, machine: &MachineId) -> Result<Option<SentOrder>, LedgerError> {
+    pub async fn sent_order(
+        &self,
+        who: &SessionInfo,
+        machine: &MachineId,
+        listed: Option<&MachineAction>,
+    ) -> Result<Option<SentOrder>, LedgerError> {
         let read = async {
             let row = sqlx::query(
-                "SELECT run.uuid, orders.state FROM account AS own \
-                 JOIN account AS their ON their.tenant = own.tenant \
-                 AND (own.tenant <> '' OR their.api_root = own.api_root) \
-                 JOIN orders ON orders.account = their.id AND orders.machine = ?1 \
-                 JOIN run ON run.id = orders.run WHERE own.id = ?2 AND orders.state IN \
+                "SELECT run.uuid, orders.* FROM account \
+                 JOIN orders ON orders.account = account.id AND orders.machine = ?1 \
+                 JOIN run ON run.id = orders.run WHERE account.tenant = ?2 \
+                 AND (?2 <> '' OR account.api_root = ?3) AND orders.state IN \
                  ('sending', 'unknown', 'accepted', 'pending', 'succeeded') \
                  ORDER BY orders.state IN ('sending', 'unknown') DESC, orders.id DESC LIMIT 1",
             )
             .bind(machine.as_str())
-            .bind(self.account)
-            .fetch_optional(&self.ledger.pool)
+            .bind(who.tenant_key())
+            .bind(&who.api_root)
+            .fetch_optional(&self.pool)
             .await?;
-            let order = |row| {
+            let order = |row: SqliteRow| {
+                let entry = OrderRecord::of(&row)?;
                 Ok(SentOrder {
-                    run: sqlx::Row::try_get(&row, "uuid")?,
-                    state: state(&row)?,
+                    run: row.try_get("uuid")?,
+                    state: entry.order.state(),
+                    listed: listed.map_or(ListedAction::None, |action| relation(&entry, action)),
                 })
             };
             row.map(order).transpose()
         };
         read.await.map_err(|kind: LedgerErrorKind| self.error(kind))
+    }
+}
+
+/// What an action of an order's machine is to the order.
+fn relation(entry: &OrderRecord, action: &MachineAction) -> ListedAction {
+    let id = action.id.to_ascii_lowercase();
+    let is_own = action.requestor_comment.as_deref() == Some(entry.order.comment().as_str())
+        && entry
+            .named
+            .as_deref()
+            .is_none_or(|named| named.eq_ignore_ascii_case(&id));
+    match &entry.known {
+        Some(known) if known.contains(&id) => ListedAction::Earlier,
+        Some(_) if is_own => ListedAction::Own,
+        Some(_) | None => ListedAction::Other,
     }
 }
 

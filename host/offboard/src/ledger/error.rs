@@ -106,6 +106,11 @@ pub enum LedgerErrorKind {
          shown: nothing was sent; look at the run and confirm it again"
     )]
     PlanChanged,
+    /// Another process executes the run.
+    #[error(
+        "has the run {0}, which another process is executing: stop that process, or let it end"
+    )]
+    InUse(String),
     /// Another process used the request id in the meantime.
     #[error("has another run with this request id")]
     Requested,

@@ -10,11 +10,13 @@
 //! request.
 
 mod calls;
+mod cancellation;
 mod checkpoint;
 mod claim;
 mod clock;
 mod confirm;
 mod database;
+mod discard;
 mod error;
 mod files;
 mod holder;
@@ -36,16 +38,18 @@ mod summary;
 mod wait;
 
 pub use calls::{Admission, CallId};
-pub use claim::{ClaimConflict, SentOrder};
+pub use cancellation::CancellationRecord;
+pub use claim::{ClaimConflict, ListedAction, SentOrder};
 pub(crate) use clock::now;
 pub use confirm::{ConfirmationRow, PlanRow};
 pub use database::Ledger;
+pub(crate) use discard::reason as discard_reason;
 pub use error::{LedgerError, LedgerErrorKind};
 pub use holder::Holder;
 pub use order_record::OrderRecord;
 pub use orders::{NewOrder, OrderCounts};
 pub use request::{RequestId, RequestRecord, StateChangeRecord};
-pub use run::RunRow;
+pub use run::{RunFilter, RunRow};
 pub use run_id::RunId;
 pub use session::{Session, SessionInfo};
 pub use summary::OrderGroup;

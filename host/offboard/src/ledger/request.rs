@@ -85,7 +85,8 @@ impl Session {
         .await
     }
 
-    /// Records a POST that is about to leave and is a resend, or belongs to no order.
+    /// Records a POST that is about to leave and is a resend, or belongs to no order. A
+    /// cancellation belongs to its action: see [`Ledger::cancellations`].
     ///
     /// # Errors
     /// The ledger cannot be written: the request must not leave.
@@ -239,7 +240,7 @@ async fn insert(
     Ok(RequestId(id))
 }
 
-fn evidence(row: &SqliteRow) -> Result<RequestRecord, LedgerErrorKind> {
+pub(super) fn evidence(row: &SqliteRow) -> Result<RequestRecord, LedgerErrorKind> {
     let problem: Option<String> = row.try_get("problem")?;
     Ok(RequestRecord {
         route: row.try_get("route")?,

@@ -47,6 +47,12 @@ pub struct RunRow {
     pub profile: Option<String>,
     /// The number of its orders in each state.
     pub counts: OrderCounts,
+    /// The number of its orders that a resume would send, query or track.
+    pub unfinished: u64,
+    /// The comment of its first order.
+    pub comment: Option<String>,
+    /// Whether another of its orders has another comment.
+    pub has_several_comments: bool,
     /// Its confirmations, oldest first; a run that is resumed is confirmed again. A run of an
     /// older version has none.
     pub confirmations: Vec<ConfirmationRow>,
@@ -59,6 +65,30 @@ impl RunRow {
         let last = self.confirmations.last()?;
         Some(last.digest.clone())
     }
+}
+
+/// Which runs are listed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RunFilter {
+    /// Only runs with orders that a resume would send, query or track.
+    pub is_unfinished: bool,
+    /// Only runs that were ordered at this time or later, in milliseconds since 1970.
+    pub since: Option<i64>,
+    /// Only this many runs: the newest.
+    pub limit: Option<usize>,
+}
+
+/// The orders that a resume would send, query or track.
+macro_rules! unfinished {
+    ($select:literal) => {
+        concat!(
+            $select,
+            " FROM orders WHERE run = ? AND (state IN ",
+            "('planned', 'sending', 'accepted', 'pending', 'unknown', 'not-sent') ",
+            "OR (state = 'rejected' AND (problem ->> 'retry' = 'safe' ",
+            "OR problem ->> 'kind' = 'already-in-progress')))"
+        )
+    };
 }
 
 const RUNS: &str = "SELECT run.id, run.uuid, run.began, request_id, again, tag, tenant, application, \
@@ -169,14 +199,7 @@ impl Ledger {
     /// # Errors
     /// The ledger cannot be read.
     pub async fn runs(&self) -> Result<Vec<RunRow>, LedgerError> {
-        let read = async {
-            let mut runs = self.heads().await?;
-            for run in &mut runs {
-                self.complete(run).await?;
-            }
-            Ok(runs)
-        };
-        read.await.map_err(|kind: LedgerErrorKind| self.error(kind))
+        self.runs_where(RunFilter::default()).await
     }
 
     /// Runs with unfinished or unsent orders.
@@ -184,15 +207,33 @@ impl Ledger {
     /// # Errors
     /// The ledger cannot be read.
     pub async fn unfinished(&self) -> Result<Vec<RunRow>, LedgerError> {
+        self.runs_where(RunFilter {
+            is_unfinished: true,
+            ..RunFilter::default()
+        })
+        .await
+    }
+
+    /// The runs that a filter selects, oldest first, without drafts.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn runs_where(&self, filter: RunFilter) -> Result<Vec<RunRow>, LedgerError> {
         let read = async {
-            let mut unfinished = Vec::new();
-            for mut run in self.heads().await? {
-                if self.is_unfinished(run.id).await? {
+            let mut runs = Vec::new();
+            let heads = self.heads().await?.into_iter().rev();
+            // The newest first, so that a limit saves the older ones.
+            for mut run in heads.filter(|run| filter.since.is_none_or(|since| run.began >= since)) {
+                if filter.limit.is_some_and(|limit| runs.len() >= limit) {
+                    break;
+                }
+                if !filter.is_unfinished || self.is_unfinished(run.id).await? {
                     self.complete(&mut run).await?;
-                    unfinished.push(run);
+                    runs.push(run);
                 }
             }
-            Ok(unfinished)
+            runs.reverse();
+            Ok(runs)
         };
         read.await.map_err(|kind: LedgerErrorKind| self.error(kind))
     }
@@ -200,16 +241,12 @@ impl Ledger {
     /// Searches for the first such order, so that finished runs take no time, however long
     /// they are.
     async fn is_unfinished(&self, run: RunId) -> Result<bool, LedgerErrorKind> {
-        let found: Option<i64> = sqlx::query_scalar(
-            "SELECT 1 FROM orders WHERE run = ? AND (state IN \
-             ('planned', 'sending', 'accepted', 'pending', 'unknown', 'not-sent') \
-             OR (state = 'rejected' AND (problem ->> 'retry' = 'safe' \
-             OR problem ->> 'kind' = 'already-in-progress'))) LIMIT 1",
-        )
-        .bind(run.0)
-        .fetch_optional(&self.pool)
-        .await?;
-        Ok(found.is_some())
+        let found: bool =
+            sqlx::query_scalar(concat!("SELECT EXISTS (", unfinished!("SELECT 1"), ")"))
+                .bind(run.0)
+                .fetch_one(&self.pool)
+                .await?;
+        Ok(found)
     }
 
     /// The run whose id begins with this text; `last` is the newest.
@@ -255,6 +292,23 @@ impl Ledger {
     async fn complete(&self, run: &mut RunRow) -> Result<(), LedgerErrorKind> {
         run.counts = self.read_counts(run.id).await?;
         run.confirmations = self.read_confirmations(run.id).await?;
+        let unfinished: i64 = sqlx::query_scalar(unfinished!("SELECT count(*)"))
+            .bind(run.id.0)
+            .fetch_one(&self.pool)
+            .await?;
+        run.unfinished = unfinished.unsigned_abs();
+        run.comment =
+            sqlx::query_scalar("SELECT comment FROM orders WHERE run = ? ORDER BY number LIMIT 1")
+                .bind(run.id.0)
+                .fetch_optional(&self.pool)
+                .await?;
+        run.has_several_comments = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM orders WHERE run = ? AND comment <> ?)",
+        )
+        .bind(run.id.0)
+        .bind(&run.comment)
+        .fetch_one(&self.pool)
+        .await?;
         Ok(())
     }
 
@@ -288,6 +342,9 @@ fn run(row: &SqliteRow) -> Result<RunRow, LedgerErrorKind> {
         auth: row.try_get("auth")?,
         profile: row.try_get("profile")?,
         counts: OrderCounts::default(),
+        unfinished: 0,
+        comment: None,
+        has_several_comments: false,
         confirmations: Vec::new(),
     })
 }

@@ -17,6 +17,10 @@ pub(super) fn schema() -> Migrator {
             include_str!("schema/0002_confirmations.sql"),
         ),
         ("names", include_str!("schema/0003_names.sql")),
+        (
+            "cancellations",
+            include_str!("schema/0004_cancellations.sql"),
+        ),
     ];
     let migration = |(version, (name, sql)): (i64, (&'static str, &'static str))| {
         let kind = MigrationType::Simple;
@@ -52,8 +56,13 @@ mod tests {
             .create_if_missing(true);
         let pool = SqlitePool::connect_with(options).await.unwrap();
         let all = schema();
-        let first = all.iter().take(version).cloned().collect();
-        Migrator::with_migrations(first).run(&pool).await.unwrap();
+        let migrate = async |version: usize| {
+            let first = all.iter().take(version).cloned().collect();
+            let migrator = Migrator::with_migrations(first);
+            migrator.run(&pool).await.unwrap();
+        };
+        // With the names of version 1 and 2.
+        migrate(version.min(2)).await;
         let old = "INSERT INTO account VALUES (1, 't', 'a', 'https://api.example.test'); \
             INSERT INTO session (id, uuid, account, command, began, ended, version, plugin_sha256) \
             VALUES (1, '00000000-0000-4000-8000-000000000001', 1, 'run', 1, 2, '0.1.0', 'p'); \
@@ -65,6 +74,7 @@ mod tests {
             INSERT INTO moment (order_id, session, at, state) VALUES (1, 1, 5, 'unknown'); \
             INSERT INTO pause VALUES (1, 7);";
         sqlx::raw_sql(old).execute(&pool).await.unwrap();
+        migrate(version).await;
         pool.close().await;
     }
 
@@ -82,11 +92,12 @@ mod tests {
         assert_eq!(order.named.as_deref(), Some("b"));
         let changes = ledger.state_changes(order).await.unwrap();
         assert_eq!(changes.len(), 1);
+        assert!(ledger.all_cancellations(0, 9).await.unwrap().is_empty());
     }
 
     #[tokio::test]
     async fn a_ledger_of_an_earlier_version_is_migrated() {
-        for version in [1, 2] {
+        for version in [1, 2, 3] {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("ledger.db");
             earlier(&path, version).await;
@@ -122,7 +133,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_ledger_of_an_earlier_version_is_read_without_a_change() {
-        for version in [1, 2] {
+        for version in [1, 2, 3] {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("ledger.db");
             earlier(&path, version).await;

@@ -71,6 +71,13 @@ impl SessionInfo {
     }
 }
 
+impl SessionInfo {
+    /// The tenant as an account has it; empty without one.
+    pub(super) fn tenant_key(&self) -> String {
+        self.tenant.as_deref().unwrap_or_default().to_lowercase()
+    }
+}
+
 /// The age, in milliseconds, at which a session without a lock file counts as stale.
 const LONGEST_LIFE: i64 = 7 * 24 * 3600 * 1000;
 
@@ -342,7 +349,7 @@ async fn account(
     writing: &mut Transaction<'static, Sqlite>,
     who: &SessionInfo,
 ) -> Result<i64, LedgerErrorKind> {
-    let tenant = who.tenant.as_deref().unwrap_or_default().to_lowercase();
+    let tenant = who.tenant_key();
     let application = who
         .application
         .as_deref()

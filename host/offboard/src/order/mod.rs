@@ -184,6 +184,14 @@ impl Order {
             && problem.is_some_and(|problem| problem.kind == ProblemKind::SeenSince)
     }
 
+    /// Whether a user gave it up before it was sent.
+    #[must_use]
+    pub fn is_discarded(&self) -> bool {
+        let problem = self.problem.as_ref();
+        self.state == State::Skipped
+            && problem.is_some_and(|problem| problem.kind == ProblemKind::Discarded)
+    }
+
     /// The result of the order for a command or a call.
     #[must_use]
     pub fn outcome_class(&self) -> OutcomeClass {

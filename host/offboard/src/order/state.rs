@@ -34,7 +34,8 @@ pub enum State {
     Rejected,
     /// Nothing was sent. It is safe to repeat the order.
     NotSent,
-    /// Skipped intentionally. With an error of kind `seen-since`: the machine has reported since
+    /// Skipped intentionally. With an error of kind `discarded`: a user gave it up before it was
+    /// sent, so the machine was not offboarded. With an error of kind `seen-since`: the machine has reported since
     /// it was offboarded earlier, so it is not finished.
     Skipped,
     /// It may have been carried out, but there is no answer. Do not repeat it without a check.

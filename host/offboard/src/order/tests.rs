@@ -73,6 +73,36 @@ fn an_accepted_order_ends_as_its_action_does() {
 }
 
 #[test]
+fn only_an_order_that_was_not_sent_is_given_up() {
+    let given_up = || Problem::new(ProblemKind::Discarded, Retry::Never, "x");
+    let safe = || Problem::new("throttled", Retry::Safe, "x");
+    for (verdict, is_discarded) in [
+        (Verdict::NotSent(safe()), true),
+        (Verdict::Rejected(safe()), true),
+        (Verdict::Rejected(problem()), false),
+        (Verdict::Unknown(problem()), false),
+        (
+            Verdict::Accepted(Box::new(action(ActionStatus::Pending))),
+            false,
+        ),
+    ] {
+        let mut order = order();
+        order.mark_sending();
+        order.discard(given_up());
+        assert_eq!(order.state(), State::Sending);
+        order.settle(verdict);
+        let state = order.state();
+        order.discard(given_up());
+        assert_eq!(order.is_discarded(), is_discarded, "{state}");
+        assert_eq!(order.state() == state, !is_discarded, "{state}");
+    }
+    let mut planned = order();
+    planned.discard(given_up());
+    assert!(planned.is_discarded());
+    assert_eq!(planned.outcome_class(), OutcomeClass::Refused);
+}
+
+#[test]
 fn trap_own_deadline_is_neither_failure_nor_success() {
     let mut order = order();
     order.mark_sending();

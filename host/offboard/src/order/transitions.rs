@@ -74,6 +74,19 @@ impl Order {
         }
     }
 
+    /// Whether the order was not sent, and a later run may send it.
+    #[must_use]
+    pub fn is_unsent(&self) -> bool {
+        self.state == State::Planned || self.may_be_replanned()
+    }
+
+    /// Gives up an order that was not sent, with the reason. It is final.
+    pub fn discard(&mut self, problem: Problem) {
+        if self.is_unsent() {
+            self.end(State::Skipped, problem);
+        }
+    }
+
     /// Marks the order as being sent. From now on its request may have left.
     pub fn mark_sending(&mut self) {
         if self.state == State::Planned {

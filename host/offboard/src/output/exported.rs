@@ -7,7 +7,7 @@ use super::{ConfirmationInfo, CsvRow, OrderRow, schema, time};
 use crate::{
     contract::{Problem, Retry},
     grant::Route,
-    ledger::{OrderRecord, RequestRecord, RunRow, StateChangeRecord},
+    ledger::{CancellationRecord, OrderRecord, RequestRecord, RunRow, StateChangeRecord},
     order::{Order, State},
 };
 
@@ -123,13 +123,16 @@ impl ExportedOrder {
         entry: &OrderRecord,
         requests: Vec<RequestRecord>,
         moments: Vec<StateChangeRecord>,
+        cancellations: Vec<CancellationRecord>,
         hint: &dyn Fn(&Problem) -> String,
     ) -> Self {
         Self {
             run: run.uuid.to_string(),
             number: entry.number,
             attempts: entry.attempts,
-            order: OrderRow::new(&entry.order, hint).in_plan(run.plan_digest()),
+            order: OrderRow::new(&entry.order, hint)
+                .in_plan(run.plan_digest())
+                .with_cancellations(cancellations.into_iter().map(Into::into).collect()),
             confirmations: run
                 .confirmations
                 .iter()
@@ -219,6 +222,10 @@ impl CsvRow for ExportedOrder {
         "note",
         "warnings",
         "actionRead",
+        "cancelledBy",
+        "cancellationSent",
+        "cancellationComment",
+        "cancellationState",
     ];
 
     fn cells(&self) -> Vec<String> {
@@ -236,8 +243,12 @@ impl CsvRow for ExportedOrder {
             last.and_then(|last| last.status)
                 .map_or_else(String::new, |status| status.to_string()),
         ];
-        cells.extend(self.order.cells());
+        let mut order = self.order.cells();
+        // Columns are only added at the end, so these are the last ones here, too.
+        let cancellation = order.split_off(order.len() - 4);
+        cells.extend(order);
         cells.push(text(self.action_read.as_ref()));
+        cells.extend(cancellation);
         cells
     }
 }

@@ -5,6 +5,7 @@
 //! given another meaning.
 
 mod audit;
+mod cancellation;
 mod check;
 mod component;
 mod confirmation;
@@ -18,6 +19,7 @@ mod schema;
 mod settings;
 
 pub use audit::{AuditDecision, AuditEntry, AuditPhase};
+pub use cancellation::CancellationInfo;
 pub use check::{CheckReport, CheckStatus, CheckStep};
 pub use component::{ComponentInfo, GrantInfo, LimitInfo};
 pub use confirmation::ConfirmationInfo;

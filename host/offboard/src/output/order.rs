@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, value::RawValue};
 
-use super::{CsvRow, raw, remarks, schema};
+use super::{CancellationInfo, CsvRow, raw, remarks, schema};
 use crate::{
     contract::{ActionType, MachineAction, Problem, Retry},
     order::{Order, Preflight, State},
@@ -59,6 +59,10 @@ pub struct OrderRow {
     /// if no plan was confirmed, and for a machine or an action without a run.
     #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
     pub plan_digest: Option<String>,
+    /// The recorded requests to cancel the order's action, oldest first. Only `show` and `export`
+    /// have them.
+    #[serde(default)]
+    pub cancellations: Vec<CancellationInfo>,
     /// The action's id, for a format that cannot contain the whole action.
     #[serde(skip)]
     pub action_id: Option<String>,
@@ -71,8 +75,8 @@ pub struct OrderRow {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OrderError {
     /// The name of the contract's error case, or of a problem that this host detected
-    /// (ambiguous-name, duplicate, ledger, no-offboarding, already-offboarded, seen-since,
-    /// still-pending, under-way, not-listed, policy, wrong-machine).
+    /// (ambiguous-name, discarded, duplicate, ledger, no-offboarding, already-offboarded,
+    /// seen-since, still-pending, under-way, not-listed, policy, wrong-machine).
     #[schemars(regex(pattern = "^[a-z]+(-[a-z]+)*$"))]
     pub kind: String,
     /// The service's error code; null without one.
@@ -147,6 +151,7 @@ impl OrderRow {
             note: remarks::note(order).map(ToOwned::to_owned),
             warnings: remarks::warnings(order),
             plan_digest: None,
+            cancellations: Vec::new(),
             action_id: action.map(|action| action.id.clone()),
             action_status: action.map(|action| action.status.name().to_owned()),
         }
@@ -181,6 +186,7 @@ impl OrderRow {
             },
             warnings: Vec::new(),
             plan_digest: None,
+            cancellations: Vec::new(),
             action_id: Some(action.id.clone()),
             action_status: Some(action.status.name().to_owned()),
         }
@@ -191,6 +197,15 @@ impl OrderRow {
     pub fn in_plan(self, digest: Option<String>) -> Self {
         Self {
             plan_digest: digest,
+            ..self
+        }
+    }
+
+    /// The same row with the requests to cancel its action.
+    #[must_use]
+    pub fn with_cancellations(self, cancellations: Vec<CancellationInfo>) -> Self {
+        Self {
+            cancellations,
             ..self
         }
     }
@@ -226,6 +241,7 @@ impl OrderRow {
             note: None,
             warnings: Vec::new(),
             plan_digest: None,
+            cancellations: Vec::new(),
             action_id: None,
             action_status: None,
         }
@@ -249,6 +265,10 @@ impl CsvRow for OrderRow {
         "preflight",
         "note",
         "warnings",
+        "cancelledBy",
+        "cancellationSent",
+        "cancellationComment",
+        "cancellationState",
     ];
 
     fn cells(&self) -> Vec<String> {
@@ -272,6 +292,8 @@ impl CsvRow for OrderRow {
             Some(&warnings),
         ]
         .map(|cell| cell.unwrap_or_default().to_owned())
-        .to_vec()
+        .into_iter()
+        .chain(CancellationInfo::last_cells(&self.cancellations))
+        .collect()
     }
 }

@@ -47,6 +47,16 @@ pub struct RunInfo {
     /// The number of orders that are not finished: they still have to be sent, reconciled or
     /// tracked.
     pub open: u64,
+    /// The number of orders that a resume would send, query or track: those of `open`, and those
+    /// that were not sent or were refused for a reason that may have passed.
+    #[serde(default)]
+    pub unfinished: u64,
+    /// The comment of the run's first order; null without orders.
+    #[serde(default)]
+    pub comment: Option<String>,
+    /// Whether another order of the run has another comment.
+    #[serde(default)]
+    pub has_several_comments: bool,
     /// The number of orders in each state. States without orders are omitted.
     #[schemars(schema_with = "schema::orders_by_state")]
     pub states: Map<String, Value>,
@@ -73,6 +83,9 @@ impl From<&RunRow> for RunInfo {
             tag: run.tag.as_ref().map(ToString::to_string),
             orders: run.counts.total(),
             open: run.counts.open(),
+            unfinished: run.unfinished,
+            comment: run.comment.clone(),
+            has_several_comments: run.has_several_comments,
             states: states
                 .map(|(state, count)| (state.name().to_owned(), count.into()))
                 .collect(),
@@ -112,6 +125,9 @@ impl CsvRow for RunInfo {
         "orders",
         "open",
         "states",
+        "unfinished",
+        "comment",
+        "hasSeveralComments",
     ];
 
     fn cells(&self) -> Vec<String> {
@@ -132,6 +148,9 @@ impl CsvRow for RunInfo {
             self.orders.to_string(),
             self.open.to_string(),
             self.states_in_words(),
+            self.unfinished.to_string(),
+            or_nothing(&self.comment),
+            self.has_several_comments.to_string(),
         ]
     }
 }

@@ -9,8 +9,8 @@ use schemars::{
 use serde_json::Value;
 
 use super::{
-    AUTH_METHODS, AuditEntry, CheckReport, ComponentInfo, EffectiveSettings, ExportedOrder,
-    MachineRow, OrderRow, RunInfo,
+    AUTH_METHODS, AuditEntry, CancellationInfo, CheckReport, ComponentInfo, EffectiveSettings,
+    ExportedOrder, MachineRow, OrderRow, RunInfo,
 };
 use crate::{Keyword, order::State};
 
@@ -29,6 +29,7 @@ const PROMISE: &str =
 pub fn schemas() -> impl Iterator<Item = (&'static str, Schema)> {
     [
         ("audit", schema_of::<AuditEntry>()),
+        ("cancellation", schema_of::<CancellationInfo>()),
         ("check", schema_of::<CheckReport>()),
         ("component", schema_of::<ComponentInfo>()),
         ("config", schema_of::<EffectiveSettings>()),

@@ -139,7 +139,14 @@ async fn order_of(ledger: &Ledger, entry: &OrderRecord) -> Result<ReportOrder, L
     let order = &entry.order;
     let seen = order.device();
     let moments = ledger.state_changes(entry).await?;
-    let requests = ledger.requests(entry).await?;
+    let mut requests = ledger.requests(entry).await?;
+    for cancellation in ledger.cancellations(entry).await? {
+        let by = cancellation.by.as_deref().unwrap_or("an unknown user");
+        let comment = cancellation.comment.as_deref().unwrap_or_default();
+        let mut request = cancellation.request;
+        request.granted = format!("{}, by {by}: {comment}", request.granted);
+        requests.push(request);
+    }
     Ok(ReportOrder {
         number: entry.number,
         asked: order.target().to_string(),

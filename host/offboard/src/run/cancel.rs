@@ -1,4 +1,5 @@
-//! Cancels one action. The request is recorded like every POST, and never repeated.
+//! Cancels one action. The request is recorded like every POST, and never repeated. If the
+//! service confirms it, the orders of the action are cancelled in the ledger, too.
 
 use thiserror::Error;
 use tracing::info;
@@ -89,12 +90,18 @@ impl Runner {
             Ok(action) => (state_of(&action.status).name(), None),
             Err(problem) => (state_of_problem(problem).name(), Some(problem)),
         };
+        let recorded = async {
+            let session = &self.session;
+            session
+                .answered(on_record, &record, state, problem, None)
+                .await?;
+            match &result {
+                Ok(action) => self.record_status(action, events).await,
+                Err(_) => Ok(()),
+            }
+        };
         // The request was sent, so a failure to record it is only reported.
-        let recorded = self
-            .session
-            .answered(on_record, &record, state, problem, None)
-            .await;
-        if let Err(error) = recorded {
+        if let Err(error) = recorded.await {
             events.send(Event::CancellationNotRecorded {
                 error: error.to_string(),
             });

@@ -127,6 +127,29 @@ impl Runner {
         Ok(more)
     }
 
+    /// Applies the status of an action to the ledger's orders of that action, as tracking does:
+    /// to those that are accepted or pending. An order that another process is sending is not
+    /// changed, and a change that another process recorded meanwhile stays.
+    ///
+    /// # Errors
+    /// The ledger cannot be used.
+    pub(crate) async fn record_status(
+        &self,
+        action: &MachineAction,
+        events: &Events,
+    ) -> Result<(), LedgerError> {
+        let mut orders = self.session.open_orders_of(&action.id).await?;
+        let listing = Listing::of_actions(vec![action.clone()]);
+        orders.retain_mut(|entry| {
+            let had_problem = entry.order.problem().is_some();
+            apply_status(entry, &listing, events) || had_problem
+        });
+        if orders.is_empty() {
+            return Ok(());
+        }
+        self.session.save_all(&mut orders).await
+    }
+
     async fn record_tracking_problem(
         &self,
         run: RunId,
@@ -230,8 +253,8 @@ impl Runner {
     }
 }
 
-/// Applies the listed status of an order's action.
-fn apply_status(entry: &mut OrderRecord, listing: &Listing, events: &Events) {
+/// Applies the listed status of an order's action. Returns whether it is a new one.
+fn apply_status(entry: &mut OrderRecord, listing: &Listing, events: &Events) -> bool {
     let is_changed = match found(entry, listing) {
         Found::Changed(action) => {
             entry.order.track(*action);
@@ -253,6 +276,7 @@ fn apply_status(entry: &mut OrderRecord, listing: &Listing, events: &Events) {
             order: (&*entry).into(),
         });
     }
+    is_changed
 }
 
 /// Whether all later queries would have this problem.
@@ -303,7 +327,8 @@ fn found(entry: &OrderRecord, listing: &Listing) -> Found {
     let Some(known) = entry.order.action() else {
         return Found::Nothing;
     };
-    match listing.actions().find(|action| action.id == known.id) {
+    let is_its = |action: &&MachineAction| action.id.eq_ignore_ascii_case(&known.id);
+    match listing.actions().find(is_its) {
         Some(action) if action.status != known.status => Found::Changed(Box::new(action.clone())),
         Some(_) => Found::Same,
         None if listing.shows(&known.id) => Found::Nothing,

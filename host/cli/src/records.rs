@@ -37,8 +37,9 @@ const RUN_COLUMNS: [Column; 7] = [
     Column::Word("UNFINISHED"),
     Column::Text("COMMENT"),
 ];
-/// The most characters of a comment in the table of runs.
-const MAX_COMMENT: usize = 60;
+/// The most characters of a user's name and of a comment in the table of runs.
+const MAX_USER: usize = 14;
+const MAX_COMMENT: usize = 40;
 /// The number of orders that are read from the ledger at once.
 const PAGE_SIZE: u32 = 500;
 
@@ -109,11 +110,14 @@ pub(super) async fn runs(args: RunsArgs, terminal: &Terminal) -> Result<Exit> {
 }
 
 fn run_cells(terminal: &Terminal, runs: &[RunRow]) -> Vec<Vec<String>> {
-    let cells = |run: &RunRow| {
-        let mut comment = run.comment.clone().unwrap_or_default();
-        if !terminal.is_wide() && comment.chars().count() > MAX_COMMENT {
-            comment = comment.chars().take(MAX_COMMENT).chain(['…']).collect();
+    let shortened = |text: &str, length| {
+        if terminal.is_wide() || text.chars().count() <= length {
+            return text.to_owned();
         }
+        text.chars().take(length).chain(['…']).collect()
+    };
+    let cells = |run: &RunRow| {
+        let mut comment = shortened(run.comment.as_deref().unwrap_or_default(), MAX_COMMENT);
         if run.has_several_comments {
             comment.push_str(" …");
         }
@@ -121,7 +125,7 @@ fn run_cells(terminal: &Terminal, runs: &[RunRow]) -> Vec<Vec<String>> {
         vec![
             run.uuid.to_string()[..8].to_owned(),
             began.map_or_else(|_| run.began.to_string(), minute),
-            run.user.clone().unwrap_or_else(|| "-".to_owned()),
+            shortened(run.user.as_deref().unwrap_or("-"), MAX_USER),
             run.counts.total().to_string(),
             run.counts.of(State::Succeeded).to_string(),
             run.unfinished.to_string(),

@@ -35,28 +35,23 @@ fn the_table_shows_when_who_why_and_how_far() {
     let (world, runs) = three_runs();
     let table = world.offboard(&["runs"]).stdout;
     let lines: Vec<&str> = table.lines().collect();
-    let columns: Vec<&str> = lines[0].split_whitespace().collect();
-    let expected = [
-        "RUN",
-        "STARTED",
-        "USER",
-        "MACHINES",
-        "SUCCEEDED",
-        "UNFINISHED",
-        "COMMENT",
-    ];
-    assert_eq!(columns, expected, "{table}");
-    for (line, (run, words)) in lines[1..].iter().zip(runs.iter().zip([
-        ["1         1          0           Retired, INC-1", "Z"],
+    let header = lines[0].split_whitespace().collect::<Vec<_>>().join(" ");
+    let expected = "RUN STARTED (UTC) USER MACHINES SUCCEEDED UNFINISHED COMMENT";
+    assert_eq!(header, expected, "{table}");
+    let row = |run: &String| {
+        let line = lines.iter().find(|line| line.starts_with(run.as_str()));
+        line.unwrap_or_else(|| panic!("no row of {run}: {table}"))
+    };
+    for (run, words) in runs.iter().zip([
+        ["1         1          0           Retired, INC-1", ":"],
         [
             "1         0          1           Lost, INC-2",
-            "a-user-with…",
+            "a-user-with-a-…",
         ],
-        ["2         0          2           Retired, ", "…"],
-    ])) {
-        assert!(line.starts_with(run.as_str()), "{table}");
+        ["2         0          2           Retired, ", ":"],
+    ]) {
         for words in words {
-            assert!(line.contains(words), "{words}: {table}");
+            assert!(row(run).contains(words), "{words}: {table}");
         }
     }
     for line in lines {
@@ -64,6 +59,8 @@ fn the_table_shows_when_who_why_and_how_far() {
         let width: usize = line.trim_end().chars().map(width).sum();
         assert!(width <= 100, "{width}: {line}");
     }
+    let wide = world.offboard(&["runs", "--wide"]).stdout;
+    assert_eq!(wide.lines().count(), runs.len() + 1, "{wide}");
 }
 
 #[test]

@@ -31,6 +31,7 @@ mod run;
 mod run_summary;
 mod secret;
 mod selection;
+mod sent_orders;
 mod signal;
 mod status;
 mod target;

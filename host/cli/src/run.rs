@@ -110,5 +110,5 @@ async fn record_and_run(
         is_dry_run: args.dry_run,
         rows,
     };
-    workflow::run_draft(&run_options, client, &draft, signals, terminal).await
+    Ok(workflow::run_draft(&run_options, client, &draft, signals, terminal).await)
 }

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod demo;
+mod exit_codes;
 mod find;
 mod run;
 mod simulate;

@@ -26,7 +26,11 @@ fn an_unreachable_authority_is_reported_and_nothing_is_sent() {
     assert_contains(text(&error, "message"), &["does not answer"]);
     assert_contains(
         text(&error, "hint"),
-        &["--authority", "offboard config show", "Nothing was sent"],
+        &[
+            "--authority",
+            "offboard config show",
+            "The request was not sent",
+        ],
     );
 
     let mut command = world.with_secret(&CHECK);

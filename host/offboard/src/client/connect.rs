@@ -115,8 +115,9 @@ pub(super) async fn connect(
         }
         None => None,
     };
-    let sandbox = Sandbox::new(&component, config.plugin_settings().limits.clone())?
-        .audited(Arc::new(Recorder::new(Arc::clone(&observer), audit)));
+    let sandbox = Sandbox::new(&component, config.plugin_settings().limits.clone())?;
+    sandbox.start(&connection).await?;
+    let sandbox = sandbox.audited(Arc::new(Recorder::new(Arc::clone(&observer), audit)));
     let signed_in = tokio::select! {
         signed_in = sign_in(config, &service, &connection, &observer) => signed_in,
         () = stop.cancelled() => return Err(ConnectError::Interrupted),

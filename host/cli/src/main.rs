@@ -20,6 +20,7 @@ mod guards;
 mod inspect;
 mod log;
 mod misplaced;
+mod new_file;
 mod observer;
 mod plan_summary;
 mod progress;
@@ -53,6 +54,8 @@ use terminal::Terminal;
 #[cfg(feature = "simulator")]
 use offboard::outputs::Files;
 use offboard::{config::Secrets, mask};
+#[cfg(feature = "simulator")]
+use offboard_simulator::{OutputFileError, ServeError};
 
 /// The longest time that tasks may take to finish at the end.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(500);
@@ -202,6 +205,22 @@ async fn simulate(args: offboard_simulator::Args, terminal: &Terminal) -> anyhow
     }
     files.streams();
     files.check()?;
-    offboard_simulator::serve(args, terminal.quiet()).await?;
+    let served = offboard_simulator::serve(args, terminal.quiet()).await;
+    served.map_err(explain_simulator)?;
     Ok(Exit::Done)
+}
+
+/// An error of the simulator, with what to do about its files.
+#[cfg(feature = "simulator")]
+fn explain_simulator(error: ServeError) -> anyhow::Error {
+    let (ServeError::TokenFile(_, file) | ServeError::AuthorityFile(_, file)) = &error else {
+        return error.into();
+    };
+    let help = match file {
+        OutputFileError::Exists => new_file::USE_FORCE,
+        OutputFileError::NoFolder => new_file::CREATE_FOLDER,
+        _ => return error.into(),
+    };
+    let text = format!("{error}: {file}");
+    advice::error_with_help(text, help)
 }

@@ -317,6 +317,9 @@ pub(super) struct InspectArgs {
     /// Write the contract to this folder
     #[arg(long, value_name = "DIR")]
     pub(super) wit: Option<PathBuf>,
+    /// Replace an existing file of --extract or --wit
+    #[arg(long)]
+    pub(super) force: bool,
     #[command(flatten)]
     pub(super) output: OutputArgs,
 }

@@ -39,7 +39,7 @@ mod target;
 mod terminal;
 mod workflow;
 
-use std::{process::ExitCode, time::Duration};
+use std::{path::Path, process::ExitCode, time::Duration};
 
 use clap::{
     CommandFactory, FromArgMatches,
@@ -134,20 +134,37 @@ fn print_usage(answer: &clap::Error) -> ExitCode {
 /// A usage error, without the secrets that it quotes.
 fn usage_error(answer: &clap::Error) -> String {
     let mut text = answer.render().to_string();
-    for (_, quoted) in answer.context() {
+    for (kind, quoted) in answer.context() {
+        let is_reference = kind == ContextKind::InvalidValue && is_reference(answer);
         let quoted = match quoted {
             ContextValue::String(quoted) => std::slice::from_ref(quoted),
             ContextValue::Strings(quoted) => quoted,
             _ => continue,
         };
         for quoted in quoted {
-            text = text.replace(quoted, &mask::value(quoted));
+            // A machine or a name may be a password that belongs elsewhere.
+            let shown = if is_reference && !Path::new(quoted).exists() {
+                mask::cell(quoted)
+            } else {
+                mask::value(quoted)
+            };
+            text = text.replace(quoted, &shown);
         }
     }
     if lacks_machines(answer) {
         text.push_str("\nhelp: To offboard the machines of a list, use --from FILE instead.\n");
     }
     mask::words(&text)
+}
+
+/// Whether the error is about a machine, an action or a name.
+fn is_reference(answer: &clap::Error) -> bool {
+    let Some(ContextValue::String(argument)) = answer.get(ContextKind::InvalidArg) else {
+        return false;
+    };
+    let is_value = answer.kind() == ErrorKind::ValueValidation;
+    let names = ["MACHINE", "ACTION", "NAME"];
+    is_value && !argument.starts_with('-') && names.iter().any(|name| argument.contains(name))
 }
 
 /// Whether the error is that `offboard run` has no machine.

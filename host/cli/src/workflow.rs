@@ -332,8 +332,9 @@ impl Workflow<'_> {
         }
         match row.filter(|_| !ledger.is_in_memory()) {
             Some(row) => self.show_recorded(&row, &summary, is_busy).await,
+            // For example, there is no token.
             None if self.options.send.report.is_some() => {
-                terminal.print("note: A run without a ledger has no report.");
+                terminal.report_failure("the report was not written: the run is not recorded");
             }
             None => {}
         }

@@ -124,7 +124,7 @@ pub(super) struct SendArgs {
     /// The maximum number of concurrent requests
     #[arg(long, value_name = "COUNT", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(super) jobs: u8,
-    /// Write an HTML report of the run to this file
+    /// Write an HTML report of the recorded run to this file
     #[arg(long, value_name = "FILE", value_parser = file())]
     pub(super) report: Option<PathBuf>,
 }
@@ -164,7 +164,8 @@ pub(super) struct RunArgs {
     )]
     pub(super) name_column: Option<String>,
     /// The reason, recorded by the service and in the ledger. With --from, it applies to rows
-    /// without a comment, and {column} is replaced by the row's value in that column
+    /// without a comment, and {column} is replaced by the row's value in that column. Otherwise,
+    /// braces are not special
     #[arg(long, short, value_name = "TEXT", required_unless_present = "from")]
     pub(super) comment: Option<Comment>,
     /// Append the ids of the run and the order to the comment, to match the service's record with

@@ -57,7 +57,7 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Offboard machines
     Run(RunArgs),
-    /// Resume an unfinished run
+    /// Resume unfinished runs
     Resume(ResumeArgs),
     /// List the recorded runs
     Runs(RunsArgs),
@@ -67,7 +67,7 @@ pub(super) enum Command {
     Export(ExportArgs),
     /// Show the status of machine actions
     Status(StatusArgs),
-    /// Cancel pending machine actions
+    /// Cancel pending offboardings
     Cancel(CancelArgs),
     /// Find machines by name
     Find(FindArgs),

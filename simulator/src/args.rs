@@ -38,6 +38,11 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pub write_federated_token: Option<PathBuf>,
 
+    /// Replace existing files, whatever they contain. Without it, --write-token, --write-ca and
+    /// --write-federated-token replace only files that a simulator wrote
+    #[arg(long)]
+    pub force: bool,
+
     /// Set all clocks ahead, or behind, by this time, such as 10m or -1h
     #[arg(long, value_name = "[-]TIME", default_value = "0s", allow_hyphen_values = true,
         value_parser = skew)]

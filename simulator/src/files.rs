@@ -1,6 +1,6 @@
 //! The files that the command reads and writes at start.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -8,6 +8,7 @@ use tempfile::NamedTempFile;
 
 use crate::args::Args;
 use crate::entra::FederatedRequest;
+use crate::output_file;
 use crate::serve_error::ServeError;
 use crate::simulator::Simulator;
 
@@ -17,6 +18,8 @@ pub(crate) struct Files {
     federated_token: Option<PathBuf>,
     authority: Option<PathBuf>,
     certificates: Vec<PathBuf>,
+    /// Whether any existing file is replaced.
+    force: bool,
 }
 
 /// The file of the authority's certificate.
@@ -43,6 +46,7 @@ impl Files {
             federated_token: args.write_federated_token.clone(),
             authority: args.write_ca.clone(),
             certificates: args.client_certificate.clone(),
+            force: args.force,
         }
     }
 
@@ -61,30 +65,35 @@ impl Files {
             }
         }
         if let Some(path) = self.token {
-            write_private(&path, simulator.token())
+            output_file::write(&path, simulator.token().as_bytes(), self.force)
                 .map_err(|error| ServeError::TokenFile(path, error))?;
         }
         if let Some(path) = self.federated_token {
             let token = simulator
                 .federated_token(&FederatedRequest::default())
                 .map_err(ServeError::Federation)?;
-            write_private(&path, &token).map_err(|error| ServeError::TokenFile(path, error))?;
+            output_file::write(&path, token.as_bytes(), self.force)
+                .map_err(|error| ServeError::TokenFile(path, error))?;
         }
         let pem = simulator.authority_certificate();
-        pem.map(|pem| write_authority(self.authority, pem))
+        pem.map(|pem| write_authority(self.authority, pem, self.force))
             .transpose()
     }
 }
 
-fn write_authority(path: Option<PathBuf>, pem: &str) -> Result<AuthorityFile, ServeError> {
+fn write_authority(
+    path: Option<PathBuf>,
+    pem: &str,
+    force: bool,
+) -> Result<AuthorityFile, ServeError> {
     match path {
-        Some(path) => match fs::write(&path, pem) {
+        Some(path) => match output_file::write(&path, pem.as_bytes(), force) {
             Ok(()) => Ok(AuthorityFile::Named(path)),
             Err(error) => Err(ServeError::AuthorityFile(path, error)),
         },
         None => temporary(pem)
             .map(AuthorityFile::Temporary)
-            .map_err(|error| ServeError::AuthorityFile(std::env::temp_dir(), error)),
+            .map_err(|error| ServeError::AuthorityFile(std::env::temp_dir(), error.into())),
     }
 }
 
@@ -95,16 +104,4 @@ fn temporary(pem: &str) -> io::Result<NamedTempFile> {
         .tempfile()?;
     file.write_all(pem.as_bytes())?;
     Ok(file)
-}
-
-fn write_private(path: &Path, token: &str) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.create(true).write(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
-    // An existing file may be readable by others.
-    #[cfg(unix)]
-    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-    file.write_all(token.as_bytes())
 }

@@ -38,6 +38,7 @@ mod journal;
 mod machine;
 mod observe;
 mod odata;
+mod output_file;
 mod profile;
 mod quota;
 mod routes;
@@ -61,6 +62,7 @@ pub use entra::{
 };
 pub use fault::{FaultPlan, FaultRule, FaultSyntaxError};
 pub use machine::{IpAddress, Machine, MachineTruth, VmMetadata};
+pub use output_file::OutputFileError;
 pub use quota::{Limit, Quota, QuotaSyntaxError};
 pub use serve::serve;
 pub use serve_error::ServeError;

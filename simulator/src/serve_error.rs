@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::entra::{CertificateError, KeyError};
+use crate::output_file::OutputFileError;
 use crate::simulator::StartError;
 
 /// Why the command ended without a signal.
@@ -16,10 +17,10 @@ pub enum ServeError {
     /// The token, or the other provider's assertion, couldn't be written to
     /// its file.
     #[error("can't write the token to {0}")]
-    TokenFile(PathBuf, #[source] io::Error),
+    TokenFile(PathBuf, #[source] OutputFileError),
     /// The authority's certificate couldn't be written to its file.
     #[error("can't write the authority's certificate to {0}")]
-    AuthorityFile(PathBuf, #[source] io::Error),
+    AuthorityFile(PathBuf, #[source] OutputFileError),
     /// The application's certificate couldn't be read.
     #[error("can't read the certificate in {0}")]
     CertificateFile(PathBuf, #[source] io::Error),

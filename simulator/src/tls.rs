@@ -60,7 +60,7 @@ impl Tls {
     /// this machine.
     pub(crate) fn new() -> Result<Self, TlsError> {
         let authority_key = KeyPair::generate()?;
-        let mut authority = params("Defender for Endpoint simulator, authority")?;
+        let mut authority = params(AUTHORITY_NAME)?;
         authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let authority_certificate = authority.self_signed(&authority_key)?;
@@ -91,6 +91,9 @@ impl Tls {
         })
     }
 }
+
+/// The name of the authority. It shows that a simulator wrote a certificate.
+pub(crate) const AUTHORITY_NAME: &str = "Defender for Endpoint simulator, authority";
 
 /// Valid from last year to next year by the system's clock: the client's clock counts, not the
 /// simulator's.

@@ -2,6 +2,9 @@
 
 use offboard::advice::SignInRemedy;
 
+/// The sentence about `offboard check`, which is not shown in that command.
+pub(super) const CHECK_TRIES: &str = " `offboard check` tries the resources of the cloud.";
+
 /// A remedy as text, with the names of this command's settings.
 pub(super) fn text(remedy: SignInRemedy) -> &'static str {
     app_remedy(remedy)

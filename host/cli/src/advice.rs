@@ -11,6 +11,7 @@ use offboard::{
     ledger::{LedgerError, LedgerErrorKind, ListedAction, SentOrder},
     order::State,
     platform::SUPPORTED,
+    sandbox::SandboxError,
     text::clean_error,
 };
 
@@ -45,9 +46,17 @@ pub(super) fn error_with_help(error: impl fmt::Display, help: impl Into<String>)
 }
 
 /// What to do about an error, if this command has a remedy for it.
-fn help_for(error: &anyhow::Error) -> Option<&str> {
+pub(super) fn help_for(error: &anyhow::Error) -> Option<&str> {
     if let Some(error_with_help) = error.downcast_ref::<ErrorWithHelp>() {
         return Some(&error_with_help.help);
+    }
+    if let Some(ConnectError::Sandbox(SandboxError::Start(_))) = error.downcast_ref() {
+        return Some(LOW_LIMIT);
+    }
+    if let Some(error) = error.downcast_ref::<ConnectError>()
+        && error.is_other_digest()
+    {
+        return Some(OTHER_DIGEST);
     }
     // An error that contains one of the ledger is another type.
     let ledger = error.downcast_ref::<LedgerError>();
@@ -61,6 +70,15 @@ fn help_for(error: &anyhow::Error) -> Option<&str> {
     };
     for_ledger_error(ledger.or_else(planned).or_else(connected)?)
 }
+
+/// What to do about a limit that is too low for the plugin.
+pub(super) const LOW_LIMIT: &str =
+    "Raise the limit with --limit, or remove it. `offboard inspect` shows all limits.";
+
+/// What to do about a plugin with another digest than the pinned one.
+pub(super) const OTHER_DIGEST: &str = "Do not run it before you know why. The digest of each release is in \
+    docs/embed.md, and `offboard inspect` shows the digest of a plugin. After an update of this \
+    command or of the plugin, update --plugin-sha256.";
 
 /// Shows an error that ends the command, and what to do about it.
 pub(super) fn show_error(error: &anyhow::Error, terminal: &Terminal) {
@@ -105,6 +123,14 @@ pub(super) fn for_state(state: State) -> Option<String> {
     Some(format!("{state}: {}", words(&state_remedy(state)?)))
 }
 
+/// What to do about a problem that `offboard check` found: without a reference to that command.
+pub(super) fn for_problem_in_check(problem: &Problem, claims: Option<&TokenClaims>) -> String {
+    match remedy(problem, claims) {
+        Remedy::RepairCredential => REPAIR_CREDENTIAL.to_owned(),
+        remedy => words(&remedy).replace(aadsts::CHECK_TRIES, ""),
+    }
+}
+
 /// What to do about a problem.
 pub(super) fn for_problem(problem: &Problem, claims: Option<&TokenClaims>) -> String {
     words(&remedy(problem, claims))
@@ -114,10 +140,14 @@ pub(super) fn for_problem(problem: &Problem, claims: Option<&TokenClaims>) -> St
 fn words(remedy: &Remedy) -> String {
     match remedy {
         Remedy::SignIn(remedy) => aadsts::text(*remedy).to_owned(),
-        Remedy::CheckConnection => format!("Nothing was sent. {NETWORK}"),
+        Remedy::RepairCredential => {
+            format!("{REPAIR_CREDENTIAL} `offboard check` shows what is missing.")
+        }
+        Remedy::CheckConnection => format!("The request was not sent. {NETWORK}"),
+        Remedy::CheckLicence { token: None } => NOT_A_TOKEN.to_owned(),
         Remedy::CheckLicence { token } => format!(
-            "If a new token is rejected as well, the tenant may not have an active licence for \
-             Defender for Endpoint.{}",
+            "Get a new token. If it is rejected as well, the tenant may not have an active licence \
+             for Defender for Endpoint.{}",
             token_text(token.as_ref())
         ),
         Remedy::GrantPermission {
@@ -166,7 +196,6 @@ fn request_text(remedy: &Remedy) -> Option<&'static str> {
             "A tag has 1 to 200 characters, without control characters, and without white space at \
              the beginning or the end."
         }
-        Remedy::RepairCredential => NO_CREDENTIAL,
         Remedy::UseRightTenant => WRONG_TENANT,
         Remedy::RenewToken => TOKEN_EXPIRED,
         Remedy::ChooseMachine => {
@@ -199,7 +228,7 @@ fn request_text(remedy: &Remedy) -> Option<&'static str> {
             "Nothing was changed. Check the network and --api-root, then try again."
         }
         Remedy::CheckPlugin => {
-            "Nothing was sent. Either the plugin has an error, or a limit is too low for it. \
+            "The request was not sent. Either the plugin has an error, or a limit is too low for it. \
              `offboard inspect` shows the limits, --limit NAME=VALUE changes one, and -v shows the \
              requests of the plugin."
         }
@@ -233,12 +262,13 @@ fn ledger_text(remedy: &Remedy) -> Option<&'static str> {
              from the portal on the device."
         }
         Remedy::RepairLedger => {
-            "Nothing was sent, because it could not be recorded. Free disk space, correct the \
-             permissions, or use another file with --ledger. For one machine, --no-ledger needs no \
-             file."
+            "The order was not sent, because it could not be recorded. Correct what the message \
+             names. If other orders of the run were sent, keep this ledger and continue with \
+             `offboard resume`: another ledger does not know them. For one machine, --no-ledger \
+             needs no file."
         }
         Remedy::ReadEarlier => {
-            "Nothing was sent. `offboard show RUN` or `offboard status ACTION` shows the earlier \
+            "The order was not sent. `offboard show RUN` or `offboard status ACTION` shows the earlier \
              offboarding. To offboard the machine again, for example after it was onboarded again, \
              use `offboard run` with --again."
         }
@@ -258,7 +288,7 @@ fn ledger_text(remedy: &Remedy) -> Option<&'static str> {
              `offboard run` with --again."
         }
         Remedy::ReconcileEarlier => {
-            "Nothing was sent, because an earlier order may have been carried out. `offboard \
+            "The order was not sent, because an earlier one may have been carried out. `offboard \
              resume RUN` queries its outcome."
         }
         Remedy::RepairAudit => {
@@ -270,10 +300,10 @@ fn ledger_text(remedy: &Remedy) -> Option<&'static str> {
              answer, query its outcome with `offboard resume` before you offboard it again."
         }
         Remedy::CorrectEntry => {
-            "Nothing was sent. Check which of the two is right, and correct the line."
+            "The order was not sent. Check which of the two is right, and correct the line."
         }
         Remedy::ReviewPolicy => {
-            "Nothing was sent. The policy is in the configuration file, which `offboard config \
+            "The order was not sent. The policy is in the configuration file, which `offboard config \
              show` shows. Its owner can change the rules."
         }
         Remedy::OrderInNewRun => {
@@ -380,14 +410,18 @@ const USER: &str = " It is a user's token: the user also needs a role with \"Man
     settings in Security Center\", and access to the machine's device group.";
 
 /// What to do if this computer lacks something that signing in needs.
-const NO_CREDENTIAL: &str = "Correct that and try again, or use another sign-in method (see \
-    docs/connect.md). `offboard config show` shows the source of each setting, and \
-    `offboard check` what is missing.";
+const REPAIR_CREDENTIAL: &str = "Correct that and try again, or use another sign-in method (see \
+    docs/connect.md). `offboard config show` shows the source of each setting.";
 
 /// What to do about an expired token.
 pub(super) const TOKEN_EXPIRED: &str = "A token is valid for about an hour. Get a new one, or use \
     a credential, with which tokens are renewed automatically. If the token is new, correct this \
     computer's clock.";
+
+/// What to do about a token that is not a JWT.
+pub(super) const NOT_A_TOKEN: &str = "The token cannot be read: tokens of Entra ID are JWTs, which \
+    begin with eyJ. Check that it is complete, and that it is a token. For a client secret, use \
+    --client-secret-file.";
 
 /// What to do about a token of another tenant.
 pub(super) const WRONG_TENANT: &str = "The token belongs to another tenant, whose machines must \

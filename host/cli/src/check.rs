@@ -48,8 +48,10 @@ pub(super) async fn check(args: CheckArgs, secrets: Secrets, terminal: &Terminal
         Some(Err(_)) => Exit::Usage,
     };
     if let Some(Err(error)) = checked {
-        let hint = "docs/connect.md describes each setting. `offboard config show` shows the \
-            source of each value if the configuration file can be read.";
+        let hint = advice::help_for(&error).unwrap_or(
+            "docs/connect.md describes each setting. `offboard config show` shows the source of \
+             each value if the configuration file can be read.",
+        );
         let step = CheckStep::failed("configuration", format!("{error:#}"), hint);
         steps.add(step);
     }
@@ -101,13 +103,13 @@ impl Report for Steps {
 
     fn hint(&self, finding: &Finding<'_>) -> String {
         match finding {
-            Finding::Problem(problem, claims) => return advice::for_problem(problem, *claims),
+            Finding::Problem(problem, claims) => {
+                return advice::for_problem_in_check(problem, *claims);
+            }
             Finding::OtherResource(resource) => {
                 return format!("Add --resource {resource}, and check again.");
             }
-            Finding::TokenNotJwt => {
-                "Check that it is a token. For a client secret, use --client-secret-file."
-            }
+            Finding::TokenNotJwt => advice::NOT_A_TOKEN,
             Finding::TokenExpired => advice::TOKEN_EXPIRED,
             Finding::WrongAudience => {
                 "Request a token for the resource that `offboard config show` shows. The service \
@@ -139,6 +141,8 @@ impl Report for Steps {
             Finding::Plugin => {
                 "Examine it with `offboard inspect`. Without --plugin, the built-in plugin is used."
             }
+            Finding::OtherDigest => advice::OTHER_DIGEST,
+            Finding::Limit => advice::LOW_LIMIT,
             Finding::Records => {
                 "Requests that cannot be recorded are not sent. Free disk space, or use other \
                  files with --ledger and --audit."

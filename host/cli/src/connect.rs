@@ -27,7 +27,7 @@ pub(super) fn options(
     let mut options = ConnectOptions::new(command);
     options.recording = recording;
     options.files = files;
-    options.observer = Arc::new(TerminalObserver::new(*terminal));
+    options.observer = Arc::new(TerminalObserver::new(*terminal).keeping(&signals.sent));
     options.stop = signals.stop.clone();
     options
 }

@@ -77,6 +77,7 @@ async fn tour(terminal: &Terminal, signals: &Signals, simulator: &Simulator) -> 
     terminal.print_data(
         "\nTo try each step yourself, start a simulator (the command is target/debug/offboard, if \
          it is not in your PATH):\n\
+         \n  mkdir -p target\
          \n  offboard simulate --listen 127.0.0.1:8400 --write-token target/token\n\
          \nand in another terminal:\n\
          \n  export OFFBOARD_API_ROOT=http://127.0.0.1:8400 OFFBOARD_TOKEN_FILE=target/token\

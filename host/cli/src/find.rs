@@ -16,6 +16,7 @@ use offboard::{
     client::Recording,
     config::Secrets,
     contract::{Machine, Problem},
+    mask,
     output::MachineRow,
     outputs::Files,
     text::clean,
@@ -39,7 +40,10 @@ pub(super) async fn find(args: FindArgs, secrets: Secrets, terminal: &Terminal) 
         Ok(machines) => {
             show(&args, terminal, &machines);
             if machines.is_empty() {
-                terminal.error(&format!("no machine has the name {}", clean(&args.name)));
+                terminal.error(&format!(
+                    "no machine has the name {}",
+                    clean(&mask::value(&args.name))
+                ));
                 terminal.help(
                     "Check the name and the tenant. Machines leave the inventory after 180 days, \
                      and a token of another tenant cannot see them.",

@@ -8,6 +8,7 @@ use super::{
     args::{Format, InspectArgs},
     csv_output::print_csv,
     exit::Exit,
+    new_file,
     observer::TerminalObserver,
     table::{Column, table},
     terminal::Terminal,
@@ -54,12 +55,11 @@ pub(super) fn inspect(args: &InspectArgs, terminal: &Terminal) -> Result<Exit> {
     let limits = plugin.limits;
     let info = ComponentInfo::of(&component, &limits);
     if let Some(file) = &args.extract {
-        fs::write(file, component.bytes())
-            .with_context(|| format!("{} cannot be written", mask::path(file)))?;
+        new_file::write(file, component.bytes(), args.force)?;
         terminal.print(&format!("Wrote the component to {}", mask::path(file)));
     }
     if let Some(folder) = &args.wit {
-        write_contract(folder)?;
+        write_contract(folder, args.force)?;
         terminal.print(&format!("Wrote the contract to {}", mask::path(folder)));
     }
     match args.output.output {
@@ -96,11 +96,10 @@ fn pretty(info: &ComponentInfo) -> Result<String> {
     Ok(json.lines().map(clean_json).collect::<Vec<_>>().join("\n"))
 }
 
-fn write_contract(folder: &Path) -> Result<()> {
-    let file = folder.join(CONTRACT);
+fn write_contract(folder: &Path, force: bool) -> Result<()> {
     fs::create_dir_all(folder)
-        .and_then(|()| fs::write(&file, contract::WIT))
-        .with_context(|| format!("{} cannot be written", mask::path(&file)))
+        .with_context(|| format!("{} cannot be created", mask::path(folder)))?;
+    new_file::write(&folder.join(CONTRACT), contract::WIT.as_bytes(), force)
 }
 
 /// A property and its value, as text.

@@ -21,6 +21,7 @@ mod guards;
 mod inspect;
 mod log;
 mod misplaced;
+mod new_file;
 mod observer;
 mod plan_summary;
 mod progress;
@@ -32,6 +33,7 @@ mod run;
 mod run_summary;
 mod secret;
 mod selection;
+mod sent_orders;
 mod signal;
 mod status;
 mod table;
@@ -39,7 +41,7 @@ mod target;
 mod terminal;
 mod workflow;
 
-use std::{process::ExitCode, time::Duration};
+use std::{path::Path, process::ExitCode, time::Duration};
 
 use clap::{
     CommandFactory, FromArgMatches,
@@ -54,6 +56,8 @@ use terminal::Terminal;
 #[cfg(feature = "simulator")]
 use offboard::outputs::Files;
 use offboard::{config::Secrets, mask};
+#[cfg(feature = "simulator")]
+use offboard_simulator::{OutputFileError, ServeError};
 
 /// The longest time that tasks may take to finish at the end.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(500);
@@ -147,14 +151,21 @@ fn print_usage(answer: &clap::Error) -> ExitCode {
 /// A usage error, without the secrets that it quotes.
 fn usage_error(answer: &clap::Error) -> String {
     let mut text = answer.render().to_string();
-    for (_, quoted) in answer.context() {
+    for (kind, quoted) in answer.context() {
+        let is_reference = kind == ContextKind::InvalidValue && is_reference(answer);
         let quoted = match quoted {
             ContextValue::String(quoted) => std::slice::from_ref(quoted),
             ContextValue::Strings(quoted) => quoted,
             _ => continue,
         };
         for quoted in quoted {
-            text = text.replace(quoted, &mask::value(quoted));
+            // A machine or a name may be a password that belongs elsewhere.
+            let shown = if is_reference && !Path::new(quoted).exists() {
+                mask::cell(quoted)
+            } else {
+                mask::value(quoted)
+            };
+            text = text.replace(quoted, &shown);
         }
     }
     if lacks_machines(answer) {
@@ -164,6 +175,16 @@ fn usage_error(answer: &clap::Error) -> String {
         text.push_str("\nhelp: cancel does not ask for confirmation. Leave the option out.\n");
     }
     mask::words(&text)
+}
+
+/// Whether the error is about a machine, an action or a name.
+fn is_reference(answer: &clap::Error) -> bool {
+    let Some(ContextValue::String(argument)) = answer.get(ContextKind::InvalidArg) else {
+        return false;
+    };
+    let is_value = answer.kind() == ErrorKind::ValueValidation;
+    let names = ["MACHINE", "ACTION", "NAME"];
+    is_value && !argument.starts_with('-') && names.iter().any(|name| argument.contains(name))
 }
 
 /// Whether the error is that `offboard run` has no machine.
@@ -231,6 +252,22 @@ async fn simulate(args: offboard_simulator::Args, terminal: &Terminal) -> anyhow
     }
     files.streams();
     files.check()?;
-    offboard_simulator::serve(args, terminal.quiet()).await?;
+    let served = offboard_simulator::serve(args, terminal.quiet()).await;
+    served.map_err(explain_simulator)?;
     Ok(Exit::Done)
+}
+
+/// An error of the simulator, with what to do about its files.
+#[cfg(feature = "simulator")]
+fn explain_simulator(error: ServeError) -> anyhow::Error {
+    let (ServeError::TokenFile(_, file) | ServeError::AuthorityFile(_, file)) = &error else {
+        return error.into();
+    };
+    let help = match file {
+        OutputFileError::Exists => new_file::USE_FORCE,
+        OutputFileError::NoFolder => new_file::CREATE_FOLDER,
+        _ => return error.into(),
+    };
+    let text = format!("{error}: {file}");
+    advice::error_with_help(text, help)
 }

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::{args::flag, terminal::Terminal};
+use super::{args::flag, sent_orders::SentOrders, terminal::Terminal};
 use offboard::{
     client::Observer,
     config::{CredentialError, CredentialFileError},
@@ -28,6 +28,7 @@ pub(super) struct TerminalObserver {
     warnings: AtomicU64,
     /// Whether the failure of the audit was already printed.
     failed: AtomicBool,
+    sent: SentOrders,
 }
 
 impl TerminalObserver {
@@ -36,6 +37,15 @@ impl TerminalObserver {
             terminal,
             warnings: AtomicU64::new(0),
             failed: AtomicBool::new(false),
+            sent: SentOrders::default(),
+        }
+    }
+
+    /// The same observer, which also keeps the orders that are sent.
+    pub(super) fn keeping(self, sent: &SentOrders) -> Self {
+        Self {
+            sent: sent.clone(),
+            ..self
         }
     }
 
@@ -86,6 +96,7 @@ impl Observer for TerminalObserver {
     }
 
     fn request(&self, entry: &AuditedRequest<'_>) {
+        self.sent.request(entry);
         match (entry.refusal, entry.phase) {
             // The plugin attempted a request that the grant does not allow.
             (Some(_), _) => self.warn(entry),

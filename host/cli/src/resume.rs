@@ -86,7 +86,7 @@ async fn resume_runs(
         PlanError::Guard(error) => guards::explain(error),
         error => error.into(),
     })?;
-    // All runs share one table, or one array.
+    // For programs, all runs share one array.
     let rows = RefCell::new(Rows::new(*terminal, args.output.output));
     let mut exit = Exit::Done;
     for draft in reopened.drafts() {
@@ -94,14 +94,8 @@ async fn resume_runs(
             exit = Exit::Interrupted;
             break;
         }
-        let result = resume_run(args, client, draft, signals, terminal, &rows).await;
-        exit = Exit::of([
-            exit,
-            result.unwrap_or_else(|error| {
-                advice::show_failure(&error, terminal);
-                Exit::Refused
-            }),
-        ]);
+        let resumed = resume_run(args, client, draft, signals, terminal, &rows).await;
+        exit = Exit::of([exit, resumed]);
     }
     rows.borrow_mut().end();
     Ok(exit)
@@ -114,9 +108,10 @@ async fn resume_run(
     signals: &Signals,
     terminal: &Terminal,
     rows: &RefCell<Rows>,
-) -> Result<Exit> {
+) -> Exit {
     let id = draft.id().to_string();
     terminal.print(&format!("Run {}", id.split('-').next().unwrap_or(&id)));
+    rows.borrow_mut().begin_table();
     let run_options = RunOptions {
         send: &args.send,
         is_dry_run: false,

@@ -61,7 +61,12 @@ impl Rows {
         }
     }
 
-    /// Prints rows for people. Only the first call prints the header.
+    /// Begins another table for people. Rows for programs stay one array.
+    pub(super) fn begin_table(&mut self) {
+        self.has_rows &= !self.is_table();
+    }
+
+    /// Prints rows for people. Only the first call for a table prints the header.
     pub(super) fn table(&mut self, head: &[Column], rows: impl IntoIterator<Item = Vec<String>>) {
         let is_first = !std::mem::replace(&mut self.has_rows, true);
         let table = table(&self.terminal, head, rows);

@@ -67,6 +67,17 @@ pub(super) async fn run(args: RunArgs, secrets: Secrets, terminal: &Terminal) ->
 /// Checks the arguments before the client connects.
 fn check_arguments(args: &RunArgs, count: u64) -> Result<()> {
     let send = &args.send;
+    let unrecorded = [
+        (args.dry_run, "--dry-run"),
+        (args.no_ledger.no_ledger, "--no-ledger"),
+    ];
+    let unrecorded = unrecorded.into_iter().find(|(is_given, _)| *is_given);
+    if let (Some((_, flag)), true) = (unrecorded, send.report.is_some()) {
+        return Err(advice::error_with_help(
+            format!("--report cannot be used with {flag}: a report shows a run in the ledger"),
+            "Remove --report. To keep the rows, write standard output to a file: --output csv.",
+        ));
+    }
     report_file::check(send)?;
     guards::check(guards::of(send), send, count, args.dry_run)?;
     if !send.yes && !args.dry_run && !Terminal::is_interactive() {
@@ -110,5 +121,5 @@ async fn record_and_run(
         is_dry_run: args.dry_run,
         rows,
     };
-    workflow::run_draft(&run_options, client, &draft, signals, terminal).await
+    Ok(workflow::run_draft(&run_options, client, &draft, signals, terminal).await)
 }

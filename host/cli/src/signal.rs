@@ -15,7 +15,7 @@ use std::{
 use tokio::signal::unix::{Signal as Listener, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::{exit::Exit, terminal::Terminal};
+use super::{exit::Exit, sent_orders::SentOrders, terminal::Terminal};
 use offboard::ledger::Ledger;
 
 /// The time from the second signal to the forced exit of the process.
@@ -27,6 +27,8 @@ pub(super) struct Signals {
     pub(super) stop: CancellationToken,
     /// Cancelled by the second signal.
     now: CancellationToken,
+    /// The orders that were sent, which are shown before a forced exit.
+    pub(super) sent: SentOrders,
 }
 
 impl Signals {
@@ -35,8 +37,10 @@ impl Signals {
         let signals = Self {
             stop: CancellationToken::new(),
             now: CancellationToken::new(),
+            sent: SentOrders::default(),
         };
         let (stop, now) = (signals.stop.clone(), signals.now.clone());
+        let sent = signals.sent.clone();
         let terminal = *terminal;
         let mut stop_signals = StopSignals::new();
         tokio::spawn(async move {
@@ -51,6 +55,7 @@ impl Signals {
                 () = stop_signals.next() => {}
                 () = tokio::time::sleep(FORCED_EXIT_DELAY) => {}
             }
+            sent.show(&terminal);
             std::process::exit(u8::from(Exit::Interrupted).into());
         });
         signals

@@ -3,9 +3,10 @@
 use std::{
     cell::RefCell,
     collections::{HashMap, HashSet},
+    time::Duration,
 };
 
-use anyhow::Result;
+use anyhow::{Error, Result};
 use futures_util::StreamExt;
 use tokio::task::AbortHandle;
 use uuid::Uuid;
@@ -38,6 +39,10 @@ use offboard::{
 
 /// The number of orders that are read from the ledger at once.
 const PAGE_SIZE: u32 = 500;
+
+/// How long a run that is stopped at once waits for a locked ledger. This is shorter than the
+/// time until the forced exit, so that the rows are shown.
+const LAST_WRITE: Duration = Duration::from_secs(2);
 
 /// The options of a run.
 pub(super) struct RunOptions<'a> {
@@ -86,7 +91,7 @@ pub(super) async fn run_draft(
     draft: &Draft,
     signals: &Signals,
     terminal: &Terminal,
-) -> Result<Exit> {
+) -> Exit {
     let workflow = Workflow {
         options,
         client,
@@ -112,7 +117,7 @@ pub(super) async fn run_draft(
             .print(&declined_text(expected.as_deref()));
         // The user has just seen the plan; a program that reads the output has not.
         if options.rows.borrow().is_table() {
-            return Ok(Exit::Interrupted);
+            return Exit::Interrupted;
         }
     }
     let error = completion.err();
@@ -121,16 +126,19 @@ pub(super) async fn run_draft(
     }
     let ledger_error = error.as_ref().and_then(|error| error.downcast_ref());
     let shown = workflow.show_result(ledger_error).await;
-    // The orders were sent, even if the result cannot be shown.
-    let exit = shown.unwrap_or_else(|error| {
-        advice::show_failure(&error, terminal);
-        Exit::Refused
-    });
-    Ok(if stopped || is_declined {
-        Exit::Interrupted
-    } else {
-        exit
-    })
+    if stopped || is_declined {
+        workflow.show_sent(shown.err());
+        return Exit::Interrupted;
+    }
+    match shown {
+        // The run ended early, or the outcome of an order is not in the ledger.
+        Ok(Exit::Done) if error.is_some() => workflow.exit_without_ledger(),
+        Ok(exit) => Exit::of([exit, workflow.exit_of_unrecorded()]),
+        Err(error) => {
+            workflow.show_sent(Some(error));
+            workflow.exit_without_ledger()
+        }
+    }
 }
 
 /// The message after the user did not confirm. `expected` is the answer that would have
@@ -229,13 +237,43 @@ impl Workflow<'_> {
         })
     }
 
-    /// Stops the execution at once. Orders that were being sent become unknown.
+    /// Stops the execution at once. Orders that were being sent become unknown. If the ledger
+    /// is locked, they are shown as unknown, and the next session records that.
     async fn abort(&self) {
         if let Some(execution) = self.execution.take() {
             execution.abort();
         }
-        if let Err(error) = self.client.leave_unknown().await {
+        let left = tokio::time::timeout(LAST_WRITE, self.client.leave_unknown());
+        if let Ok(Err(error)) = left.await {
             self.terminal.print_detail(&format!("note: {error}"));
+        }
+    }
+
+    /// Shows the orders that were sent from memory, if the rows could not be read.
+    fn show_sent(&self, error: Option<Error>) {
+        let Some(error) = error else {
+            return;
+        };
+        advice::show_failure(&error, self.terminal);
+        self.signals.sent.show(self.terminal);
+    }
+
+    /// The exit code of a run that ended early: an order that was sent may not be recorded.
+    fn exit_without_ledger(&self) -> Exit {
+        if self.signals.sent.is_empty() && self.draft.origin() != Origin::Resumed {
+            Exit::NotSent
+        } else {
+            Exit::Unknown
+        }
+    }
+
+    /// The exit code of orders whose outcome could not be recorded: for the ledger, it is
+    /// unknown.
+    fn exit_of_unrecorded(&self) -> Exit {
+        if self.unrecorded.borrow().is_empty() {
+            Exit::Done
+        } else {
+            Exit::Unknown
         }
     }
 
@@ -245,6 +283,7 @@ impl Workflow<'_> {
                 .borrow_mut()
                 .insert(order.number, order.order.clone());
         }
+        self.signals.sent.observe(event);
         progress.observe(event);
     }
 
@@ -287,13 +326,15 @@ impl Workflow<'_> {
             summary.add(&orders);
         }
         let exit = summary.end();
+        self.signals.sent.were_shown();
         if resends {
             plan_summary::resent(terminal, &resent_names);
         }
         match row.filter(|_| !ledger.is_in_memory()) {
             Some(row) => self.show_recorded(&row, &summary, is_busy).await,
+            // For example, there is no token.
             None if self.options.send.report.is_some() => {
-                terminal.print("note: A run without a ledger has no report.");
+                terminal.report_failure("the report was not written: the run is not recorded");
             }
             None => {}
         }

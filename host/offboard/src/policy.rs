@@ -211,17 +211,16 @@ impl Objection {
 impl fmt::Display for Objection {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::Share(..) | Self::UnknownFleet => "exceeds the policy's `largest-share`: ",
+            Self::Share(..) => "exceeds the policy's `largest-share`: ",
+            Self::UnknownFleet => "the policy's `largest-share` cannot be checked: ",
             _ => "the policy excludes it: ",
         })?;
         match self {
             Self::Share(planned, fleet, largest) => write!(
                 formatter,
-                "{planned} of {fleet} machines are more than {largest} % of the fleet, \
-                 `largest-share`"
+                "{planned} of {fleet} machines are more than {largest} % of the fleet"
             ),
-            Self::UnknownFleet => formatter
-                .write_str("the size of the fleet is unknown, and `largest-share` needs it"),
+            Self::UnknownFleet => formatter.write_str("the size of the fleet is unknown"),
             Self::Never => formatter.write_str("it is listed in `never`"),
             Self::Name(pattern) => {
                 write!(formatter, "its name matches {pattern:?} of `never-names`")
@@ -233,11 +232,27 @@ impl fmt::Display for Objection {
             Self::Seen(seen, least) => write!(
                 formatter,
                 "it was seen at {seen}, and `not-seen-for` is {}",
-                humantime::format_duration(*least)
+                words_of(*least)
             ),
             Self::Unknown(what) => write!(formatter, "{what} is unknown, and a rule needs it"),
         }
     }
+}
+
+/// A duration in words, such as `30 days`: humantime writes `30days`.
+fn words_of(duration: Duration) -> String {
+    let text = humantime::format_duration(duration).to_string();
+    let words = text.split(' ').map(|word| {
+        let unit = word.trim_start_matches(|c: char| c.is_ascii_digit());
+        let number = &word[..word.len() - unit.len()];
+        // `5m` and `1h` are usual; whole words need a blank.
+        if unit.len() > 2 {
+            format!("{number} {unit}")
+        } else {
+            word.to_owned()
+        }
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 impl std::error::Error for Objection {}
@@ -264,6 +279,25 @@ mod tests {
         change(&mut policy);
         let now = "2026-11-24T00:00:00Z".parse().unwrap();
         policy.objection(&ID.parse().unwrap(), facts, now)
+    }
+
+    #[test]
+    fn an_objection_names_its_rule_once() {
+        let day = Duration::from_secs(24 * 3600);
+        let seen =
+            |least| Objection::Seen("2026-11-01T00:00:00Z".parse().unwrap(), least).to_string();
+        for (objection, end) in [
+            (seen(day * 30), "`not-seen-for` is 30 days"),
+            (seen(day), "`not-seen-for` is 1 day"),
+            (seen(day / 24 * 5), "`not-seen-for` is 5h"),
+            (
+                Objection::Share(3, 10, 1).to_string(),
+                "`largest-share`: 3 of 10 machines are more than 1 % of the fleet",
+            ),
+        ] {
+            assert!(objection.ends_with(end), "{objection}");
+            assert_eq!(objection.matches('`').count(), 2, "{objection}");
+        }
     }
 
     fn pattern(text: &str) -> Vec<Pattern> {

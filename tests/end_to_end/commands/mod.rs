@@ -4,6 +4,7 @@ mod arguments;
 mod cancellation;
 mod demo;
 mod discard;
+mod exit_codes;
 mod find;
 mod run;
 mod runs;

@@ -119,6 +119,61 @@ fn ctrl_c_and_sigterm_stop_it() {
     }
 }
 
+/// A second start replaces the files of the first one, and no other file.
+#[cfg(unix)]
+#[test]
+fn files_of_another_kind_are_not_replaced() {
+    use std::{fs, os::unix::fs::PermissionsExt as _};
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (token, ca, assertion) = (at("token"), at("ca.pem"), at("assertion"));
+    let all = ["--tls", "--write-token", &token, "--write-ca", &ca];
+    let all = [&all[..], &["--write-federated-token", &assertion]].concat();
+    for _ in 0..2 {
+        let simulator = start(&all);
+        assert_eq!(
+            fs::read_to_string(&token).unwrap(),
+            simulator.ready["token"]
+        );
+        assert_eq!(simulator.stop("TERM"), Some(0));
+    }
+    let private = "-----BEGIN PRIVATE KEY-----\nx\n-----END PRIVATE KEY-----\n";
+    let both = format!("{}{private}", fs::read_to_string(&ca).unwrap());
+    // A token of a tenant that exists.
+    const REAL: &str = "e30.eyJ0aWQiOiI3MmY5ODhiZi04NmYxLTQxYWYtOTFhYi0yZDdjZDAxMWRiNDcifQ.c2ln";
+    for content in ["a ledger", private, &both, REAL, "a.b.c"] {
+        for flag in ["--write-token", "--write-ca", "--write-federated-token"] {
+            let file = at("other");
+            fs::write(&file, content).unwrap();
+            let outcome = offboard(["simulate", "--tls", flag, &file]);
+            assert_eq!(outcome.code, 2, "{flag}: {outcome:?}");
+            for words in [
+                "is not a file of a simulator",
+                "help: Use another file name",
+            ] {
+                assert!(outcome.stderr.contains(words), "{flag}: {outcome:?}");
+            }
+            assert!(outcome.stdout.is_empty(), "{flag}: {outcome:?}");
+            assert_eq!(fs::read_to_string(&file).unwrap(), content, "{flag}");
+        }
+    }
+    let other = at("other");
+    fs::set_permissions(&other, fs::Permissions::from_mode(0o644)).unwrap();
+    let simulator = start(&["--write-token", &other, "--force"]);
+    assert_eq!(
+        fs::read_to_string(&other).unwrap(),
+        simulator.ready["token"]
+    );
+    let mode = fs::metadata(&other).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let outcome = offboard(["simulate", "--write-token", &at("missing/token")]);
+    assert_eq!(outcome.code, 2, "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("help: Create the folder"),
+        "{outcome:?}"
+    );
+}
+
 #[test]
 fn it_listens_on_loopback_alone() {
     let outcome = offboard(["simulate", "--listen", "0.0.0.0:0"]);

@@ -289,3 +289,17 @@ fn a_resume_without_machines_records_no_confirmation() {
     let runs = world.recorded_runs();
     assert_eq!(runs[0]["confirmations"].as_array().unwrap().len(), 1);
 }
+
+/// Each run has its own header, because a message about the run precedes its table.
+#[test]
+fn each_resumed_run_has_a_table_with_a_header() {
+    let world = World::new();
+    let id = world.offline().machine.id;
+    for machine in [&id, &world.online_ids(1)[0]] {
+        world.run(&[machine]);
+    }
+    let resumed = world.offboard(&["resume", "--yes"]);
+    assert_eq!(resumed.stdout.matches("MACHINE ").count(), 2, "{resumed:?}");
+    let rows = world.offboard(&["resume", "--yes", "-o", "csv"]);
+    assert_eq!(rows.stdout.matches("machineId").count(), 1, "{rows:?}");
+}

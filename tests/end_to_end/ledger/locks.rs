@@ -157,6 +157,55 @@ fn a_run_that_waits_for_the_ledger_can_be_stopped() {
     assert_eq!(world.offboardings().len(), 3);
 }
 
+/// The user has to know which machines may be offboarded, also if the ledger cannot be
+/// written. After the third signal, this is known only in memory.
+#[test]
+fn a_run_that_is_stopped_at_once_lists_what_it_sent() {
+    for signals in [2, 3] {
+        let world = World::with(|config: &mut Config| {
+            config.action_time = Duration::from_secs(3600);
+            config.faults = FaultPlan::parse(["offboard:2:delay=1h"]).unwrap();
+        });
+        let ids = world.online_ids(3);
+        world.run(&[&ids[0]]);
+        let mut other = Other::new(&world);
+        let mut child = world.command(&[&RUN[..], &[&ids[1], &ids[2]]].concat());
+        let mut child = child.spawn().unwrap();
+        until_running(&mut child, "a request", || world.posts().len() == 2);
+        until("the lock", || other.execute("BEGIN IMMEDIATE") == "done");
+        signal(&child, "INT");
+        let mut shown = read_until(&mut child, "Stopping after the requests in flight");
+        signal(&child, "INT");
+        if signals == 3 {
+            // Signals that arrive at the same time count once.
+            std::thread::sleep(Duration::from_millis(500));
+            signal(&child, "INT");
+        }
+        let outcome = Outcome::from(child.wait_with_output().unwrap());
+        shown.push_str(&outcome.stderr);
+        assert_eq!(outcome.code, 130, "{signals}: {outcome:?}");
+        if signals == 2 {
+            let rows = outcome.rows();
+            let states: Vec<&str> = rows.iter().map(|r| r["state"].as_str().unwrap()).collect();
+            assert_eq!(states, ["unknown", "not-sent"], "{outcome:?}");
+            assert!(!shown.contains("This process sent"), "{shown}");
+        } else {
+            let (_, sent) = shown.split_once("This process sent").unwrap();
+            assert!(sent.contains(&format!("unknown {}", ids[1])), "{shown}");
+            assert!(!sent.contains(&ids[2]), "{shown}");
+            assert!(
+                sent.contains("help: Do not offboard these machines again"),
+                "{shown}"
+            );
+        }
+        assert_eq!(other.execute("COMMIT"), "done");
+        // The next session records it, and the machine is not offboarded again.
+        let again = world.run(&[&ids[1]]);
+        assert_eq!(again.row()["error"]["kind"], "under-way", "{again:?}");
+        assert_eq!(world.posts().len(), 2);
+    }
+}
+
 /// The same if the answer to a request in flight cannot be recorded. The service is
 /// queried for it later.
 #[test]

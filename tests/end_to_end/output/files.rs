@@ -209,6 +209,47 @@ fn what_inspect_and_simulate_write_is_not_what_they_read() {
     assert!(!Path::new(&at("one")).exists() && !Path::new(&at("offboard.wit")).exists());
 }
 
+#[test]
+fn what_inspect_writes_replaces_only_the_same_unless_forced() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let wit = at("wit");
+    fs::create_dir(&wit).unwrap();
+    symlink(at("ledger.db"), at("link")).unwrap();
+    fs::write(at("ledger.db"), "a ledger").unwrap();
+    for (flag, value, file) in [
+        ("--extract", at("ledger.db"), at("ledger.db")),
+        ("--extract", at("link"), at("ledger.db")),
+        ("--wit", wit.clone(), wit.join("offboard.wit")),
+    ] {
+        fs::write(&file, "of the user").unwrap();
+        let value = value.to_str().unwrap();
+        let outcome = offboard(["inspect", flag, value]);
+        assert_eq!(outcome.code, 2, "{value}: {outcome:?}");
+        assert!(outcome.stderr.contains(" exists"), "{outcome:?}");
+        assert!(
+            outcome.stderr.contains("help: Use another file name"),
+            "{outcome:?}"
+        );
+        assert_eq!(fs::read_to_string(&file).unwrap(), "of the user", "{value}");
+    }
+    for (flag, value) in [("--extract", at("ledger.db")), ("--wit", wit)] {
+        let value = value.to_str().unwrap();
+        for args in [&["--force"][..], &[]] {
+            // The second time, it has this content already.
+            let outcome = offboard([&["inspect", flag, value], args].concat());
+            assert_eq!(outcome.code, 0, "{value}: {outcome:?}");
+        }
+    }
+    let missing = at("missing/plugin.wasm");
+    let outcome = offboard(["inspect", "--extract", missing.to_str().unwrap()]);
+    assert_eq!(outcome.code, 2, "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("help: Create the folder"),
+        "{outcome:?}"
+    );
+}
+
 /// The audit is lost while the first request is in flight. No other request follows.
 #[test]
 fn an_audit_that_is_lost_during_a_run_stops_it() {

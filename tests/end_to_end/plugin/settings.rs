@@ -125,7 +125,9 @@ fn inspect_takes_a_pin_too() {
     let pinned = "0".repeat(64);
     let outcome = offboard(["inspect", "--plugin-sha256", &pinned]);
     assert_eq!((outcome.code, outcome.stdout.as_str()), (2, ""));
-    assert!(outcome.stderr.contains(&pinned), "{outcome:?}");
+    for words in [&*pinned, "help: Do not run", "docs/embed.md"] {
+        assert!(outcome.stderr.contains(words), "{words}: {outcome:?}");
+    }
     assert_eq!(
         offboard(["inspect", "--plugin-sha256", &built_in_digest()]).code,
         0
@@ -170,13 +172,14 @@ fn a_shorter_deadline_ends_a_call_earlier() {
 #[test]
 fn less_memory_than_the_plugin_needs_is_reported_as_a_limit() {
     let world = World::new();
-    let outcome = world.run(&[MACHINE, "--limit", "memory=1MiB"]);
-    assert_eq!(outcome.code, 5, "{outcome:?}");
-    let message = outcome.row()["error"]["message"].to_string();
-    assert!(
-        message.contains("limit") && message.contains("memory"),
-        "{message}"
-    );
+    for limit in ["memory=1", "memory=1MiB", "table-elements=1", "instances=1"] {
+        let outcome = world.run(&[MACHINE, "--limit", limit]);
+        assert_eq!(outcome.code, 2, "{limit}: {outcome:?}");
+        for words in ["the plugin exceeded a limit", "help: Raise the limit"] {
+            assert!(outcome.stderr.contains(words), "{limit}: {outcome:?}");
+        }
+        assert!(!limit.starts_with("memory") || outcome.stderr.contains("bytes of memory"));
+    }
     assert!(world.requests().is_empty());
 }
 

@@ -286,7 +286,7 @@ fn a_secret_in_the_configuration_is_not_repeated() {
 #[test]
 fn a_word_in_place_of_a_secret_file_is_not_shown() {
     let folder = tempfile::tempdir().unwrap();
-    for word in ["monkey", "mypassword", "token"] {
+    for word in ["monkey", "mypassword", "dragon"] {
         for flag in [
             "--client-secret-file",
             "--certificate",
@@ -320,6 +320,37 @@ fn a_token_command_does_not_repeat_a_secret_of_its_arguments() {
         assert!(outcome.stderr.contains("[hidden: "), "{outcome:?}");
     }
     assert!(world.requests().is_empty());
+}
+
+/// A password in place of a machine, an action, a name or a run.
+#[test]
+fn a_password_in_place_of_a_reference_is_not_repeated() {
+    let world = World::new();
+    world.run(&[&world.online_ids(1)[0]]);
+    for secret in ["Admin@123", "P@ssw0rd", "Summer2024!"] {
+        for args in [
+            &["run", secret, "--comment", "x", "--yes"][..],
+            &["run", MACHINE, secret, "--comment", "x", "--yes"],
+            &["status", secret],
+            &["cancel", secret, "--comment", "x"],
+            &["find", secret],
+            &["show", secret],
+            &["export", secret],
+            &["resume", secret, "--yes"],
+        ] {
+            let outcome = world.offboard(args);
+            assert_hidden(secret, args[0], &outcome);
+        }
+    }
+    assert_eq!(world.posts().len(), 1);
+    // What a user mistyped is shown.
+    for (args, shown) in [
+        (&["show", "0123abcd"][..], "0123abcd"),
+        (&["run", "laptop/7", "-c", "x", "--yes"], "[MACHINE]"),
+    ] {
+        let outcome = world.offboard(args);
+        assert!(outcome.stderr.contains(shown), "{outcome:?}");
+    }
 }
 
 /// As `--from token` instead of `--token-file token`.

@@ -116,6 +116,21 @@ fn without_a_credential_the_check_reports_how_to_configure_one() {
         &["there is no credential", "--client-secret-file"],
     );
     assert_contains(text(&token, "hint"), &["docs/connect.md", "config show"]);
+    // The user runs it already.
+    assert!(!text(&token, "hint").contains("offboard check"), "{token}");
+}
+
+#[test]
+fn an_unlisted_host_is_reported_with_how_it_is_allowed() {
+    let world = World::new();
+    let mut command = world.with_secret(&CHECK);
+    command
+        .env_remove("OFFBOARD_AUTHORITY")
+        .env("OFFBOARD_API_ROOT", "https://gateway.example.test");
+    let checked = outcome(&mut command);
+    assert_eq!(checked.code, 2, "{checked:?}");
+    let hint = step(&checked, "configuration")["hint"].to_string();
+    assert_contains(&hint, &["--allow-api-host gateway.example.test"]);
 }
 
 #[test]

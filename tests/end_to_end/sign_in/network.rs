@@ -26,7 +26,21 @@ fn an_unreachable_authority_is_reported_and_nothing_is_sent() {
     assert_contains(text(&error, "message"), &["does not answer"]);
     assert_contains(
         text(&error, "hint"),
-        &["--authority", "offboard config show", "Nothing was sent"],
+        &[
+            "--authority",
+            "offboard config show",
+            "The request was not sent",
+        ],
+    );
+
+    // A port without TLS is reported as such.
+    let plain = crate::support::World::new();
+    let mut command = world.with_secret(&CHECK);
+    let root = plain.root().replace("http:", "https:");
+    let checked = outcome(command.env("OFFBOARD_API_ROOT", root));
+    assert_contains(
+        text(&step(&checked, "api"), "reason"),
+        &["it did not answer with TLS", "http"],
     );
 
     let mut command = world.with_secret(&CHECK);

@@ -60,7 +60,7 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Offboard machines
     Run(RunArgs),
-    /// Resume an unfinished run
+    /// Resume unfinished runs
     Resume(ResumeArgs),
     /// Give up the orders of a run that were not sent
     Discard(DiscardArgs),
@@ -72,7 +72,7 @@ pub(super) enum Command {
     Export(ExportArgs),
     /// Show the status of machine actions
     Status(StatusArgs),
-    /// Cancel pending machine actions
+    /// Cancel pending offboardings
     Cancel(CancelArgs),
     /// Find machines by name
     Find(FindArgs),
@@ -129,7 +129,7 @@ pub(super) struct SendArgs {
     /// The maximum number of concurrent requests
     #[arg(long, value_name = "COUNT", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(super) jobs: u8,
-    /// Write an HTML report of the run to this file
+    /// Write an HTML report of the recorded run to this file
     #[arg(long, value_name = "FILE", value_parser = file())]
     pub(super) report: Option<PathBuf>,
 }
@@ -169,7 +169,8 @@ pub(super) struct RunArgs {
     )]
     pub(super) name_column: Option<String>,
     /// The reason, recorded by the service and in the ledger. With --from, it applies to rows
-    /// without a comment, and {column} is replaced by the row's value in that column
+    /// without a comment, and {column} is replaced by the row's value in that column. Otherwise,
+    /// braces are not special
     #[arg(long, short, value_name = "TEXT", required_unless_present = "from")]
     pub(super) comment: Option<Comment>,
     /// Append the ids of the run and the order to the comment, to match the service's record with
@@ -322,6 +323,9 @@ pub(super) struct InspectArgs {
     /// Write the contract to this folder
     #[arg(long, value_name = "DIR")]
     pub(super) wit: Option<PathBuf>,
+    /// Replace an existing file of --extract or --wit
+    #[arg(long)]
+    pub(super) force: bool,
     #[command(flatten)]
     pub(super) output: OutputArgs,
 }

@@ -6,10 +6,11 @@ use clap::{Args, ValueEnum};
 pub(super) const EXIT_CODES: &str = "\
 Exit codes:
   0    all operations succeeded; accepted without --wait counts as success
-  1    a machine was rejected or failed, or has reported since it was offboarded
-  2    usage error; nothing was sent
+  1    a machine was rejected or failed, or has reported since it was offboarded, or an output file
+       could not be written
+  2    usage error, or a setting that cannot be used; nothing was sent
   3    no usable credential, or a missing permission
-  4    unknown outcome, or pending at the deadline of --wait
+  4    an outcome that is unknown or not recorded, or pending at the deadline of --wait
   5    not sent; safe to repeat
   130  interrupted, or not confirmed
 If several apply, the first of 4, 3, 1, 5 is returned. show returns the code of the recorded states,
@@ -28,7 +29,7 @@ pub(crate) struct OutputArgs {
 pub(crate) enum Format {
     /// A table for people
     Table,
-    /// One JSON array, or one object for inspect
+    /// One JSON array, or one object for inspect and config show
     Json,
     /// One JSON object per line
     Jsonl,

@@ -18,12 +18,14 @@ impl Client {
     /// The id of the machine with this id or name.
     ///
     /// # Errors
-    /// No machine has the name, or several have it; or the service cannot be read.
+    /// There is no token; no machine has the name, or several have it; or the service cannot be
+    /// read.
     pub async fn machine_id(&self, target: &Target) -> Result<MachineId, Problem> {
         let name = match target {
             Target::Id(id) => return Ok(id.clone()),
             Target::Name(name) => name,
         };
+        self.check_token()?;
         let machines = self.runner().find(name).await?;
         match machines.as_slice() {
             [machine] => machine.id.parse().map_err(|error: InvalidMachineId| {

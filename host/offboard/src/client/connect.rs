@@ -101,7 +101,7 @@ pub(super) async fn connect(
     let mut connection = network(config, &service)?;
     let component = load(config, &observer, &stop).await?;
     let mut who = who(config, component.digest().as_str(), &service);
-    let sandbox = audited_sandbox(config, &component, &who, &observer)?;
+    let sandbox = audited_sandbox(config, &component, &connection, &who, &observer).await?;
     let signed_in = tokio::select! {
         signed_in = sign_in(config, &service, &connection, &observer) => signed_in,
         () = stop.cancelled() => return Err(ConnectError::Interrupted),
@@ -171,10 +171,11 @@ async fn load(
     }
 }
 
-/// The sandbox, which records each request in the audit file and reports it to the observer.
-fn audited_sandbox(
+/// The sandbox, in which the plugin can start, and which records each request in the audit file and reports it to the observer.
+async fn audited_sandbox(
     config: &Config,
     component: &Component,
+    connection: &Connection,
     who: &SessionInfo,
     observer: &Arc<dyn Observer>,
 ) -> Result<Sandbox, ConnectError> {
@@ -184,6 +185,7 @@ fn audited_sandbox(
         None => None,
     };
     let sandbox = Sandbox::new(component, config.plugin_settings().limits.clone())?;
+    sandbox.start(connection).await?;
     Ok(sandbox.audited(Arc::new(Recorder::new(Arc::clone(observer), audit))))
 }
 

@@ -73,6 +73,15 @@ pub enum AuthoritiesError {
 }
 
 impl ConnectError {
+    /// Whether the plugin does not have the pinned digest.
+    #[must_use]
+    pub fn is_other_digest(&self) -> bool {
+        let (Self::Plugin { source, .. } | Self::BuiltInPlugin(source)) = self else {
+            return false;
+        };
+        matches!(source, ComponentError::Digest { .. })
+    }
+
     /// A plugin's error, with the file unless the error already names it.
     pub(super) fn plugin(path: &Path, source: ComponentError) -> Self {
         match source {

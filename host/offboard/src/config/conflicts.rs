@@ -1,7 +1,7 @@
 //! Settings for which the environment differs from the profile. The environment takes
 //! precedence, but may be left over from something else.
 
-use super::{AUTHORITY_HOST, Config, ConfigError, Source, Sourced};
+use super::{AUTHORITY_HOST, Config, ConfigError, Identifier, Source, Sourced};
 use crate::{identity::cloud::is_microsoft, mask};
 
 impl Config {
@@ -45,7 +45,7 @@ impl Config {
             return Vec::new();
         };
         let (name, values) = (&chosen.name, &self.values);
-        let otherwise = |key, setting: &Option<Sourced<String>>, said: &Option<String>| {
+        let otherwise = |key, setting: &Option<Sourced<Identifier>>, said: &Option<Identifier>| {
             let Sourced { value, source } = setting.as_ref()?;
             let (Source::Environment(variable), said) = (source, said.as_ref()?) else {
                 return None;

@@ -5,7 +5,7 @@ use std::{fs, io, path::Path, path::PathBuf, sync::Arc};
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 
-use super::{Auth, Config, SecretFile, Setting, Source, Sourced, setting_of};
+use super::{Auth, Config, Identifier, SecretFile, Setting, Source, Sourced, setting_of};
 use crate::{
     Keyword,
     connection::Connection,
@@ -123,7 +123,10 @@ impl Config {
             },
             Auth::ManagedIdentity => Method::ManagedIdentity(self.managed_identity()),
             Auth::AzureCli => Method::AzureCli {
-                tenant: values.tenant.as_ref().map(|tenant| tenant.value.clone()),
+                tenant: values
+                    .tenant
+                    .as_ref()
+                    .map(|tenant| tenant.value.to_string()),
             },
             Auth::DeviceCode => Method::DeviceCode {
                 app: self.app(auth)?,
@@ -139,8 +142,8 @@ impl Config {
 
     fn app(&self, auth: Auth) -> Result<App, CredentialError> {
         Ok(App {
-            tenant: need(self.values.tenant.as_ref(), "tenant", auth)?,
-            client_id: need(self.values.client_id.as_ref(), "client-id", auth)?,
+            tenant: need(self.values.tenant.as_ref(), "tenant", auth)?.into(),
+            client_id: need(self.values.client_id.as_ref(), "client-id", auth)?.into(),
         })
     }
 
@@ -180,7 +183,7 @@ impl Config {
     /// The client id that is used for a managed identity although no identity is configured.
     /// It may be left over from something else.
     #[must_use]
-    pub fn implied_identity(&self) -> Option<&Sourced<String>> {
+    pub fn implied_identity(&self) -> Option<&Sourced<Identifier>> {
         let is_identity = self.chosen_auth()?.value == Auth::ManagedIdentity;
         let client_id = self.values.client_id.as_ref();
         client_id.filter(|_| is_identity && self.values.identity.is_none())
@@ -190,9 +193,13 @@ impl Config {
     /// system-assigned one, a client id, a resource id, or an object id after a prefix.
     fn managed_identity(&self) -> ManagedIdentity {
         // A client id of the environment also selects a user-assigned identity.
-        let identity = self.values.identity.as_ref();
-        let identity = identity.or(self.values.client_id.as_ref());
-        match identity.map(|identity| identity.value.as_str()) {
+        let identity = self
+            .values
+            .identity
+            .as_ref()
+            .map(|identity| &*identity.value);
+        let client_id = self.values.client_id.as_ref().map(|id| &*id.value);
+        match identity.or(client_id) {
             None | Some("system") => ManagedIdentity::System,
             Some(id) if id.starts_with('/') => ManagedIdentity::ResourceId(id.to_owned()),
             Some(id) => match id.strip_prefix("object:") {

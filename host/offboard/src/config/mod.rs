@@ -31,6 +31,7 @@ mod environment;
 mod error;
 mod file;
 mod folders;
+mod identifier;
 mod layers;
 mod limit;
 mod plugin;
@@ -66,6 +67,7 @@ pub use credential::{CredentialError, CredentialFileError};
 pub use environment::Environment;
 pub use error::{ConfigError, InvalidFile};
 pub use folders::{default_file, default_ledger};
+pub use identifier::{Identifier, InvalidIdentifier};
 pub use limit::{LimitValues, format_limit};
 pub use plugin::PluginSettings;
 pub use rows::Row;
@@ -155,7 +157,7 @@ impl Config {
     /// The configured tenant, if it is an id. A domain cannot be compared with an id.
     #[must_use]
     pub fn tenant_id(&self) -> Option<&str> {
-        let tenant = self.values.tenant.as_ref()?.value.as_str();
+        let tenant = &*self.values.tenant.as_ref()?.value;
         tenant.parse::<Uuid>().is_ok().then_some(tenant)
     }
 

@@ -10,6 +10,7 @@ use super::{
     Config, Sourced,
     auth::Auth,
     error::ConfigError,
+    identifier::Identifier,
     layers::Layers,
     limit::LimitValues,
     setting::{Kind, Section, Setting},
@@ -158,9 +159,9 @@ settings! {
     auth: Auth = SignIn "auth" "OFFBOARD_AUTH" "KIND"
         "The kind of sign-in. Without it, the first kind that is given is used, up to managed-identity"
         [];
-    tenant: String = SignIn "tenant" "OFFBOARD_TENANT" "TENANT"
+    tenant: Identifier = SignIn "tenant" "OFFBOARD_TENANT" "TENANT"
         "The tenant id, or one of the tenant's domains" [.also(&["AZURE_TENANT_ID"])];
-    client_id: String = SignIn "client-id" "OFFBOARD_CLIENT_ID" "ID"
+    client_id: Identifier = SignIn "client-id" "OFFBOARD_CLIENT_ID" "ID"
         "The application (client) id of the app registration" [.also(&["AZURE_CLIENT_ID"])];
     client_secret_file: SecretFile =
         SignIn "client-secret-file" "OFFBOARD_CLIENT_SECRET_FILE" "FILE"

@@ -33,12 +33,12 @@ fn the_nearest_layer_counts() {
     let given = Source::Override("--tenant".to_owned());
     assert_eq!(
         config.tenant(),
-        Some(&Sourced::new("given".to_owned(), given))
+        Some(&Sourced::new("given".parse().unwrap(), given))
     );
     let other = Source::Environment("AZURE_CLIENT_ID".to_owned());
     assert_eq!(
         config.client_id(),
-        Some(&Sourced::new("other".to_owned(), other))
+        Some(&Sourced::new("other".parse().unwrap(), other))
     );
     let cloud = config.cloud().unwrap();
     assert_eq!(cloud.value, Cloud::Dod);

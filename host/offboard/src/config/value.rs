@@ -76,12 +76,12 @@ where
 }
 
 /// The last text: a later argument overrides an earlier one.
-fn last(texts: &[OsString]) -> Result<&OsStr, InvalidValue> {
+pub(super) fn last(texts: &[OsString]) -> Result<&OsStr, InvalidValue> {
     let last = texts.last().map(OsString::as_os_str);
     last.ok_or_else(|| InvalidValue("a value is missing".to_owned()))
 }
 
-fn utf8(text: &OsStr) -> Result<&str, InvalidValue> {
+pub(super) fn utf8(text: &OsStr) -> Result<&str, InvalidValue> {
     let text = text.to_str();
     text.ok_or_else(|| InvalidValue("the value is not valid UTF-8".to_owned()))
 }
@@ -92,7 +92,7 @@ fn parsed<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, InvalidVa
 }
 
 /// A text in the file, parsed like the text of an argument.
-fn text_of_file<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+pub(super) fn text_of_file<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: SettingValue,

@@ -34,7 +34,7 @@ use crate::{
     outputs::Files,
     problem::{OutcomeClass, class_of_problem},
     run::Runner,
-    sandbox::Sandbox,
+    sandbox::{Sandbox, SandboxError},
 };
 
 /// A finding of a step that the user can act on.
@@ -65,6 +65,10 @@ pub enum Finding<'a> {
     ClockLate,
     /// The plugin cannot be used.
     Plugin,
+    /// The plugin does not have the pinned digest.
+    OtherDigest,
+    /// A limit is too low for the plugin.
+    Limit,
     /// The ledger or the audit cannot be written.
     Records,
     /// The API lists no machine.
@@ -113,7 +117,7 @@ async fn walk(
     stop: CancellationToken,
     report: &mut Steps<'_>,
 ) {
-    let plugin = plugin(config.plugin_settings(), report, &observer).await;
+    let plugin = plugin(config.plugin_settings(), &connection, report, &observer).await;
     let digest = plugin.as_ref().map(|(component, _)| component.digest());
     let digest = digest.map_or_else(String::new, |digest| digest.as_str().to_owned());
     let audit = records(config, &digest, report).await;
@@ -252,6 +256,7 @@ async fn records(
 
 async fn plugin(
     settings: &PluginSettings,
+    connection: &Connection,
     report: &mut Steps<'_>,
     observer: &Arc<dyn Observer>,
 ) -> Option<(Component, Sandbox)> {
@@ -259,6 +264,7 @@ async fn plugin(
     let load = async {
         let component = spawn_blocking(move || component(&plugin, &*watching)).await??;
         let sandbox = Sandbox::new(&component, settings.limits.clone())?;
+        sandbox.start(connection).await?;
         Ok::<_, Box<dyn Error + Send + Sync>>((component, sandbox))
     };
     match load.await {
@@ -275,7 +281,12 @@ async fn plugin(
             Some((component, sandbox))
         }
         Err(error) => {
-            let hint = report.hint(&Finding::Plugin);
+            let finding = match (error.downcast_ref(), error.downcast_ref()) {
+                (Some(error), _) if ConnectError::is_other_digest(error) => Finding::OtherDigest,
+                (_, Some(SandboxError::Start(_))) => Finding::Limit,
+                _ => Finding::Plugin,
+            };
+            let hint = report.hint(&finding);
             let step = CheckStep::failed("plugin", with_sources(&*error), hint);
             report.fail(step, Obstacle::Settings);
             None
@@ -315,8 +326,13 @@ fn refused(problem: &Problem, claims: Option<&TokenClaims>, report: &mut Steps<'
     if is_warning {
         report.add(CheckStep::warning("answer", words, hint));
     } else {
-        let obstacle = Obstacle::Problem(class_of_problem(problem));
-        report.fail(CheckStep::failed("answer", words, hint), obstacle);
+        // Without an answer that it can read, a run sends nothing.
+        let class = match class_of_problem(problem) {
+            OutcomeClass::Credential => OutcomeClass::Credential,
+            _ => OutcomeClass::NotSent,
+        };
+        let step = CheckStep::failed("answer", words, hint);
+        report.fail(step, Obstacle::Problem(class));
     }
 }
 

@@ -1,6 +1,9 @@
 //! Ledger errors. After one, nothing more is sent.
 
-use std::path::{Path, PathBuf};
+use std::{
+    borrow::Cow,
+    path::{Path, PathBuf},
+};
 
 use sqlx::migrate::MigrateError;
 use thiserror::Error;
@@ -118,14 +121,23 @@ pub enum LedgerErrorKind {
     #[error("has no path, because there is no home directory")]
     NoHome,
     /// No run has this id.
-    #[error("has no run {0}")]
+    #[error("has no run {}", shown_id(.0))]
     NoRun(String),
     /// The ids of several runs begin with this text.
-    #[error("has several runs that begin with {0}: write more of the id")]
+    #[error("has several runs that begin with {}: write more of the id", shown_id(.0))]
     ManyRuns(String),
     /// Another error of the disk or the database.
     #[error("cannot be used: {0}")]
     Other(String),
+}
+
+/// What a user gave as the id of a run. Anything but an id may be a password.
+fn shown_id(text: &str) -> Cow<'_, str> {
+    if text.chars().all(|c| c.is_ascii_hexdigit() || c == '-') {
+        Cow::Borrowed(text)
+    } else {
+        crate::mask::cell(text)
+    }
 }
 
 fn holder(holder: Option<&Holder>) -> String {

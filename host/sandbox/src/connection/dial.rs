@@ -41,6 +41,11 @@ pub(crate) enum DialError {
     Connect(SocketAddr, io::Error),
     #[error("no trusted TLS connection to {0}: {1}")]
     Tls(String, io::Error),
+    #[error(
+        "no trusted TLS connection to {0}: it did not answer with TLS; the port may be for http, or \
+         for another protocol"
+    )]
+    NotTls(String),
     #[error("TLS cannot be set up: {0}")]
     TlsSetup(rustls::Error),
     #[error("the connection to the proxy {0} failed: {1}")]
@@ -184,8 +189,26 @@ async fn secure(
     let stream = TlsConnector::from(config)
         .connect(name, stream)
         .await
-        .map_err(tls_error)?;
+        .map_err(|error| {
+            if is_not_tls(&error) {
+                DialError::NotTls(host.to_string())
+            } else {
+                tls_error(error)
+            }
+        })?;
     Ok(Box::new(stream))
+}
+
+/// Whether a handshake failed because the answer was not TLS.
+fn is_not_tls(error: &io::Error) -> bool {
+    use rustls::{Error, InvalidMessage as Invalid};
+    let error = error.get_ref().and_then(|error| error.downcast_ref());
+    matches!(
+        error,
+        Some(Error::InvalidMessage(
+            Invalid::InvalidContentType | Invalid::UnknownProtocolVersion
+        ))
+    )
 }
 
 fn server_name(

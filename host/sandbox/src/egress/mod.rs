@@ -310,6 +310,8 @@ fn guest_error(error: &DialError) -> Error {
         DialError::Connect(..) | DialError::Proxy(..) | DialError::ProxyRefused(..) => {
             Error::ConnectionRefused
         }
-        DialError::Tls(..) | DialError::TlsSetup(_) => Error::TlsCertificateError,
+        DialError::Tls(..) | DialError::NotTls(_) | DialError::TlsSetup(_) => {
+            Error::TlsCertificateError
+        }
     }
 }

@@ -95,11 +95,14 @@ impl<'a> RequestLog<'a> {
             Phase::Decision => None,
             Phase::End => context.recorder.exchange(),
         };
+        // Locked once: a second lock in this statement would be a deadlock.
+        let grant = context.grant();
         context.auditor.record(&AuditedRequest {
             time: self.time,
             phase,
             call: context.call,
-            grant: &context.grant().to_string(),
+            grant: &grant.to_string(),
+            subject: grant.subject(),
             method: &self.method,
             scheme: &self.scheme,
             authority: &self.authority,

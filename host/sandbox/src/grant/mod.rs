@@ -47,6 +47,7 @@ pub const HEADERS: [&str; 5] = [
 #[derive(Debug, Clone)]
 pub struct Grant {
     function: Function,
+    subject: String,
     scheme: Scheme,
     /// All spellings of the authority, the shortest first.
     authorities: Vec<String>,
@@ -250,6 +251,7 @@ impl Grant {
         };
         Self {
             function,
+            subject: id.to_owned(),
             scheme: api.scheme(),
             authorities,
             permits: vec![permit],
@@ -262,6 +264,12 @@ impl Grant {
     #[must_use]
     pub fn function(&self) -> Function {
         self.function
+    }
+
+    /// The id of the machine or the action that the grant is about; empty for a list.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        &self.subject
     }
 
     /// The same grant with a deadline, counted from the call's beginning.

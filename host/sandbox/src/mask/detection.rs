@@ -58,15 +58,22 @@ pub(super) fn is_password(text: &str) -> bool {
         && !text.contains(char::is_whitespace)
         && text.contains(char::is_alphabetic)
         && text.contains(|c: char| c.is_ascii_digit())
-        && text.contains(['!', '$', '^', '#', '%', '&', '~'])
+        && (text.contains(['!', '$', '^', '#', '%', '&', '~']) || is_at_sign_odd(text))
+}
+
+/// Whether a text has an `@`, and is not an address with a domain.
+fn is_at_sign_odd(text: &str) -> bool {
+    text.split_once('@')
+        .is_some_and(|(_, domain)| !domain.contains('.'))
 }
 
 /// Whether a text may be a secret: a token, or letters and digits that alternate more often
-/// than in words and names. Ids of machines, tenants and components are not secret.
+/// than in words and names. Ids of machines, tenants, components and requests are not secret;
+/// a request has an id such as `|00-HEX-HEX-01.`.
 pub(super) fn may_be_secret(text: &str) -> bool {
     let is_id = text
         .chars()
-        .all(|c| c.is_ascii_hexdigit() || matches!(c, '-' | '{' | '}'))
+        .all(|c| c.is_ascii_hexdigit() || "-{}|[].".contains(c))
         && text.len() <= 64;
     !is_id && (has_token(text) || is_mixed(text))
 }

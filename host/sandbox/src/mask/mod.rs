@@ -16,6 +16,18 @@ pub use detection::has_token;
 use detection::{is_ordinary, is_password, may_be_secret};
 use web_address::{hidden, shown_url};
 
+/// Names that users give to files with a secret. None of them is a secret.
+const FILE_NAMES: [&str; 8] = [
+    "access-token",
+    "assertion",
+    "certificate",
+    "client-secret",
+    "password",
+    "secret",
+    "token",
+    "federated-token",
+];
+
 /// The length from which a name without folder and extension counts as a secret, unless
 /// such a file exists.
 const LONG_NAME: usize = 32;
@@ -37,8 +49,8 @@ pub fn path(path: &Path) -> String {
 }
 
 /// The name of a file with a secret, masked if it may be one. The name of a missing file may
-/// be a password, regardless of its form, unless it is an ordinary word with a known
-/// extension, in folders that exist or have ordinary names. Of any other name, only the
+/// be a password, regardless of its form, unless it is `token` or the like, or an ordinary word
+/// with a known extension, in folders that exist or have ordinary names. Of any other name, only the
 /// existing folder is shown.
 #[must_use]
 pub fn secret_path(path: &Path) -> String {
@@ -46,7 +58,8 @@ pub fn secret_path(path: &Path) -> String {
     let name = path.file_name().map(|name| name.to_string_lossy());
     let name = name.unwrap_or_default();
     let folder = path.parent().unwrap_or(path);
-    if path.exists() || (looks_like_file(&name) && has_ordinary_names(folder)) {
+    let is_name = FILE_NAMES.contains(&&*name) || looks_like_file(&name);
+    if path.exists() || (is_name && has_ordinary_names(folder)) {
         return text;
     }
     // An existing folder is part of the configuration, not of the secret.
@@ -137,11 +150,25 @@ pub fn words(message: &str) -> String {
         let (between, word) = rest.split_at(begin);
         let (word, after) = word.split_at(word.find(is_boundary).unwrap_or(word.len()));
         shown.push_str(between);
-        shown.push_str(&shown_word(word));
+        if is_after_label(&shown) && !has_token(word) {
+            shown.push_str(word);
+        } else {
+            shown.push_str(&shown_word(word));
+        }
         rest = after;
     }
     shown.push_str(rest);
     shown
+}
+
+/// Whether a text ends with the label of an id that the service's support requires.
+fn is_after_label(text: &str) -> bool {
+    const LABELS: [&str; 4] = ["tracking id", "correlation id", "trace id", "request id"];
+    let text = text.trim_end().trim_end_matches(':').as_bytes();
+    LABELS.iter().any(|label| {
+        let begin = text.len().checked_sub(label.len());
+        begin.is_some_and(|begin| text[begin..].eq_ignore_ascii_case(label.as_bytes()))
+    })
 }
 
 /// A value that is shown, recorded or sent contains a secret.

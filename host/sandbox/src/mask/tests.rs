@@ -166,8 +166,7 @@ fn a_short_password_in_place_of_its_file_is_not_shown() {
     for password in [
         "one",
         "monkey",
-        "token",
-        "client-secret",
+        "clients-secret",
         "mypassword",
         "my.password",
         "correct.token",
@@ -176,7 +175,7 @@ fn a_short_password_in_place_of_its_file_is_not_shown() {
         ".txt",
         "secrets/client",
         "hunter2/client.txt",
-        "/no-such-folder/token",
+        "/no-such-folder/tokens",
     ] {
         let shown = secret_path(Path::new(password));
         assert!(shown.starts_with("[hidden: "), "{shown}");
@@ -204,6 +203,9 @@ fn the_file_of_a_secret_that_does_not_exist_is_named() {
         "~/.azure/token.txt",
         "/no-such-folder/token.txt",
         "../secrets/contoso/client.pem",
+        "token",
+        "target/token",
+        "./client-secret",
     ] {
         assert_eq!(secret_path(Path::new(name)), name);
     }
@@ -219,6 +221,37 @@ fn the_file_of_a_secret_that_does_not_exist_is_named() {
     ] {
         let shown = secret_path(Path::new(&secret));
         assert!(shown.starts_with("[hidden: "), "{secret}: {shown}");
+    }
+}
+
+#[test]
+fn an_id_for_the_support_is_shown() {
+    for text in [
+        "[tracking id |00-8b42f155105c4461b255a3193f6b6242-993e812cdb874220-01.]",
+        "failed |00-8b42f155105c4461b255a3193f6b6242-993e812cdb874220-01.",
+        "[tracking id 0HN4O6V3aB9dE:00000001]",
+        "Trace ID: 0aac4656-4d7c-4ed6-ac9c-8fc223017119 Correlation ID: \
+         9d730595-4a24-4ad6-8de9-1da29a5f91cc",
+        "Request ID: k3J9x0Qm2Lp7Vt5Zk3J9x0Q",
+    ] {
+        assert_eq!(words(text), text);
+    }
+    for secret in [JWT, CLIENT_SECRET] {
+        assert!(!words(&format!("[tracking id {secret}]")).contains(secret));
+    }
+    assert_ne!(
+        words("the id k3J9x0Qm2Lp7Vt5Zk3J9x0Q"),
+        "the id k3J9x0Qm2Lp7Vt5Zk3J9x0Q"
+    );
+}
+
+#[test]
+fn a_password_with_an_at_sign_is_not_shown() {
+    for text in ["Admin@123", "P@ssw0rd", "Welcome@2026"] {
+        assert!(value(text).starts_with("[hidden: "), "{text}");
+    }
+    for text in ["user1@contoso.com", "ada@example.com"] {
+        assert_eq!(value(text), text);
     }
 }
 

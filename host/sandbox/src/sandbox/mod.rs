@@ -18,7 +18,7 @@ use wasmtime::{Store, Trap, component::Linker};
 use crate::{
     component::Component,
     connection::Connection,
-    contract::{PluginPre, TaggerPre},
+    contract::{Plugin, PluginPre, TaggerPre},
     egress::{Audit, Auditor, CallRecord, Egress, Recorder},
     grant::Grant,
 };
@@ -50,6 +50,9 @@ pub enum SandboxError {
     /// The engine cannot be set up.
     #[error("the engine cannot be set up: {0:#}")]
     Engine(wasmtime::Error),
+    /// The plugin cannot be started within the limits.
+    #[error(transparent)]
+    Start(CallError),
 }
 
 /// The result of a call: what the guest returned, and what egress recorded.
@@ -133,6 +136,31 @@ impl Sandbox {
     #[must_use]
     pub fn can_tag(&self) -> bool {
         self.tagger.is_some()
+    }
+
+    /// Starts an instance and ends it again, without a call, unless the limits are the defaults:
+    /// a limit that is too low for the plugin is found before the first call.
+    ///
+    /// # Errors
+    /// The plugin cannot be started within the limits on memory, tables and instances. If it
+    /// takes too long, that is not an error here.
+    pub async fn start(&self, connection: &Connection) -> Result<(), SandboxError> {
+        let defaults = Limits {
+            deadline: self.limits.deadline,
+            ..Limits::default()
+        };
+        if self.limits == defaults {
+            return Ok(());
+        }
+        let grant = Grant::find_machines(&connection.api_root, None);
+        let nothing = async |_: &Plugin, _: &mut Store<State>| Ok(());
+        match self.call(&self.plugin, connection, grant, nothing).await {
+            CallOutcome {
+                result: Err(error @ (CallError::Start(_) | CallError::Limit(_))),
+                ..
+            } => Err(SandboxError::Start(error)),
+            _ => Ok(()),
+        }
     }
 
     /// Makes one call in a new instance, within its grant.

@@ -84,7 +84,7 @@ fn no_shell_is_between_the_host_and_the_program() {
         touched.display()
     );
     // A shell would create its files here.
-    command.current_dir(world.folder.path());
+    command.current_dir(world.path(""));
     assert_offboarded(&world, command.env("OFFBOARD_TOKEN_COMMAND", words));
     let received = fs::read_to_string(file).unwrap();
     let touched_word = format!("<{}>", touched.display());

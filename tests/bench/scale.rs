@@ -12,8 +12,8 @@ use crate::{
 };
 
 /// Targets: the most memory, in MiB, and the most CPU time before a resumed run continues.
-const MEMORY: f64 = 100.0;
-const WORK: Duration = Duration::from_secs(1);
+const MAX_MEMORY: f64 = 100.0;
+const MAX_CPU: Duration = Duration::from_secs(1);
 
 pub(crate) fn measure(machines: u32) {
     println!("\nA list of {machines} machines (the simulator needs a while for so many)");
@@ -48,14 +48,14 @@ fn show(what: &str, taken: &Resources, is_quick: bool) {
         print_row(
             "  work",
             format!("{:.2} s", cpu.as_secs_f64()),
-            is_quick.then_some((cpu < WORK, "less than 1 s")),
+            is_quick.then_some((cpu < MAX_CPU, "less than 1 s")),
         );
     }
     if let Some(memory) = memory {
         print_row(
             "  memory at most",
             format!("{memory:.0} MiB"),
-            Some((memory <= MEMORY, "at most 100 MiB")),
+            Some((memory <= MAX_MEMORY, "at most 100 MiB")),
         );
     }
 }

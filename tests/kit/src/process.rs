@@ -15,10 +15,10 @@ use serde_json::Value;
 use crate::until_running;
 
 /// Time limit of a test's process, in seconds. A passing test ends long before.
-const TIME_LIMIT: u32 = 600;
+const PROGRAM_SECONDS: u32 = 600;
 
 /// Time limit of a build, in seconds.
-const BUILD_TIME_LIMIT: u32 = 3600;
+const BUILD_SECONDS: u32 = 3600;
 
 /// The exit code and the output of a command.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl From<Output> for Outcome {
 }
 
 /// Environment variables that affect the connection to the service, in upper or lower case.
-const NETWORK: [&str; 6] = [
+const NETWORK_VARIABLES: [&str; 6] = [
     "HTTP_PROXY",
     "HTTPS_PROXY",
     "ALL_PROXY",
@@ -67,17 +67,17 @@ const NETWORK: [&str; 6] = [
 
 /// Any program, with a test's time limit.
 pub fn program(name: impl AsRef<OsStr>) -> Command {
-    bounded(Command::new(name), TIME_LIMIT)
+    bounded(Command::new(name), PROGRAM_SECONDS)
 }
 
 /// A program that compiles or downloads, with a build's time limit.
 pub fn builder(name: impl AsRef<OsStr>) -> Command {
-    bounded(Command::new(name), BUILD_TIME_LIMIT)
+    bounded(Command::new(name), BUILD_SECONDS)
 }
 
 /// Signals that the caller of the tests may have set to be ignored, as `nohup` does.
 #[cfg(unix)]
-const SIGNALS: [libc::c_int; 5] = [
+const INHERITED_SIGNALS: [libc::c_int; 5] = [
     libc::SIGHUP,
     libc::SIGINT,
     libc::SIGTERM,
@@ -96,7 +96,7 @@ fn bounded(mut command: Command, seconds: u32) -> Command {
         // signal handling.
         #[allow(unsafe_code)]
         unsafe {
-            for signal in SIGNALS {
+            for signal in INHERITED_SIGNALS {
                 libc::signal(signal, libc::SIG_DFL);
             }
             libc::alarm(seconds);
@@ -146,7 +146,7 @@ pub fn isolated<S: AsRef<OsStr>>(
         let is_users = ["OFFBOARD_", "AZURE_", "IDENTITY_", "MSI_"]
             .iter()
             .any(|prefix| text.starts_with(prefix));
-        if is_users || NETWORK.contains(&text.as_str()) {
+        if is_users || NETWORK_VARIABLES.contains(&text.as_str()) {
             program.env_remove(name);
         }
     }

@@ -8,10 +8,10 @@ use std::{
 };
 
 /// Time limit of one wait, also on a slow and busy machine.
-const TIME_LIMIT: Duration = Duration::from_secs(300);
+const WAIT_LIMIT: Duration = Duration::from_secs(300);
 
 /// How often a condition is evaluated.
-const INTERVAL: Duration = Duration::from_millis(5);
+const WAIT_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Waits until a condition holds.
 #[track_caller]
@@ -19,10 +19,10 @@ pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
     while !holds() {
         assert!(
-            start.elapsed() < TIME_LIMIT,
+            start.elapsed() < WAIT_LIMIT,
             "timed out waiting for: {what}"
         );
-        thread::sleep(INTERVAL);
+        thread::sleep(WAIT_INTERVAL);
     }
 }
 
@@ -50,7 +50,7 @@ pub fn until_ended(child: &mut Child) {
 
 /// The result of a call in this process, within the time limit.
 pub async fn in_time<T>(call: impl Future<Output = T>) -> T {
-    let called = tokio::time::timeout(TIME_LIMIT, call).await;
+    let called = tokio::time::timeout(WAIT_LIMIT, call).await;
     called.expect("the call ends within the time limit")
 }
 
@@ -71,6 +71,6 @@ pub fn accepted(listener: &TcpListener) -> TcpStream {
 
 /// Sets the time limit for reads and writes of this connection.
 pub fn limited(stream: &TcpStream) {
-    stream.set_read_timeout(Some(TIME_LIMIT)).unwrap();
-    stream.set_write_timeout(Some(TIME_LIMIT)).unwrap();
+    stream.set_read_timeout(Some(WAIT_LIMIT)).unwrap();
+    stream.set_write_timeout(Some(WAIT_LIMIT)).unwrap();
 }

@@ -49,7 +49,7 @@ pub(crate) async fn plain(server: &Server) -> Answer {
 
 /// The deadline of a call that never gets its answer. A busy machine may take seconds to
 /// send its request.
-pub(crate) const SHORT: Duration = Duration::from_secs(8);
+pub(crate) const SILENCE_DEADLINE: Duration = Duration::from_secs(8);
 
 /// One call that ends at this deadline.
 pub(crate) async fn within(server: &Server, deadline: Duration) -> Answer {

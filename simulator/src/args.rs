@@ -233,6 +233,7 @@ impl From<Args> for Config {
             tenant: args.tenant,
             client_id: args.client_id,
             client_secret: args.client_secret,
+            signing_key: None,
             secret_expired: args.secret_expired,
             refuse_replayed_assertions: args.refuse_replayed_assertions,
             conditional_access: args.conditional_access,

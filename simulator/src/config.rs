@@ -70,6 +70,9 @@ pub struct Config {
     pub app_name: String,
     /// The application's secret; created at start if `None`.
     pub client_secret: Option<String>,
+    /// The RSA key that signs tokens, as PKCS#8 in PEM; created at start if `None`, which takes
+    /// long without optimisation. Simulators with one key accept each other's tokens.
+    pub signing_key: Option<String>,
     /// Whether that secret has expired.
     pub secret_expired: bool,
     /// Whether a policy blocks every sign-in, except those of managed identities, which
@@ -119,6 +122,7 @@ impl Default for Config {
             client_id: Uuid::from_u128(0xc11e_4700_0000_4000_8000_0000_0000_0001),
             app_name: "offboard-simulator-app".to_owned(),
             client_secret: None,
+            signing_key: None,
             secret_expired: false,
             conditional_access: false,
             refuse_replayed_assertions: false,

@@ -1,13 +1,21 @@
 //! A simulator, a token, a ledger, and commands that use them.
 
-use std::{fs, path::PathBuf, process::Command, time::Duration};
+use std::{fs, path::PathBuf, process::Command, sync::LazyLock, time::Duration};
 
 use offboard_simulator::{Config, MachineTruth, Simulator, TokenRequest};
+use rcgen::{KeyPair, PKCS_RSA_SHA256, RsaKeySize};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::{Outcome, command, request, write_secret, written_ledger};
+
+/// The key that signs the tokens of all worlds of this process. To create it takes more time than
+/// most tests.
+static SIGNING_KEY: LazyLock<String> = LazyLock::new(|| {
+    let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048);
+    key.unwrap().serialize_pem()
+});
 
 /// A test's own tenant.
 pub struct World {
@@ -30,6 +38,7 @@ impl World {
         let runtime = Runtime::new().unwrap();
         let mut config = Config {
             action_time: Duration::from_millis(600),
+            signing_key: Some(SIGNING_KEY.clone()),
             ..Config::default()
         };
         change(&mut config);

@@ -7,8 +7,8 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::config::{
-    COMMERCIAL_RESOURCE, Config, EmptyList, MAX_MACHINES, MAX_PAGE_SIZE, OnDuplicate,
-    SuccessStatus, UserRole,
+    COMMERCIAL_RESOURCE, Config, EmptyList, MAX_FLEET, MAX_PAGE_SIZE, OnDuplicate, SuccessStatus,
+    UserRole,
 };
 use crate::fault::{FaultPlan, FaultRule};
 use crate::quota::Quota;
@@ -50,7 +50,7 @@ pub struct Args {
 
     /// The number of machines in the fleet
     #[arg(long, value_name = "N", default_value_t = Config::default().machines,
-        value_parser = clap::value_parser!(u32).range(0..=i64::from(MAX_MACHINES)))]
+        value_parser = clap::value_parser!(u32).range(0..=i64::from(MAX_FLEET)))]
     pub machines: u32,
 
     /// The random seed of the fleet. The same number and seed give the same fleet
@@ -238,6 +238,7 @@ impl From<Args> for Config {
             tenant: args.tenant,
             client_id: args.client_id,
             client_secret: args.client_secret,
+            signing_key: None,
             secret_expired: args.secret_expired,
             refuse_replayed_assertions: args.refuse_replayed_assertions,
             conditional_access: args.conditional_access,

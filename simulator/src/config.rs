@@ -10,7 +10,7 @@ use crate::fault::FaultPlan;
 use crate::quota::Quota;
 
 /// The size limit of a fleet.
-pub const MAX_MACHINES: u32 = 100_000;
+pub const MAX_FLEET: u32 = 100_000;
 
 /// The largest page and the largest `$top`, as in Microsoft's API
 /// documentation.
@@ -26,7 +26,7 @@ pub const COMMERCIAL_RESOURCE: &str = "https://api.securitycenter.microsoft.com"
 pub struct Config {
     /// The address to listen on; port 0 selects a free port. Must be a loopback address.
     pub listen: SocketAddr,
-    /// The number of machines in the fleet, 0 to [`MAX_MACHINES`].
+    /// The number of machines in the fleet, 0 to [`MAX_FLEET`].
     pub machines: u32,
     /// The random seed of the fleet: the same seed and number of machines give the same fleet.
     pub seed: u64,
@@ -70,6 +70,9 @@ pub struct Config {
     pub app_name: String,
     /// The application's secret; created at start if `None`.
     pub client_secret: Option<String>,
+    /// The RSA key that signs tokens, as PKCS#8 in PEM; created at start if `None`, which takes
+    /// long without optimisation. Simulators with one key accept each other's tokens.
+    pub signing_key: Option<String>,
     /// Whether that secret has expired.
     pub secret_expired: bool,
     /// Whether a policy blocks every sign-in, except those of managed identities, which
@@ -119,6 +122,7 @@ impl Default for Config {
             client_id: Uuid::from_u128(0xc11e_4700_0000_4000_8000_0000_0000_0001),
             app_name: "offboard-simulator-app".to_owned(),
             client_secret: None,
+            signing_key: None,
             secret_expired: false,
             conditional_access: false,
             refuse_replayed_assertions: false,
@@ -137,7 +141,7 @@ impl Config {
         if !self.listen.ip().is_loopback() {
             return Err(ConfigError::NotLoopback(self.listen));
         }
-        if self.machines > MAX_MACHINES {
+        if self.machines > MAX_FLEET {
             return Err(ConfigError::Machines(self.machines));
         }
         if !(1..=MAX_PAGE_SIZE).contains(&self.page_size) {
@@ -157,8 +161,8 @@ pub enum ConfigError {
          received, so it listens on loopback addresses only (127.0.0.1 or [::1])"
     )]
     NotLoopback(SocketAddr),
-    /// More machines than [`MAX_MACHINES`].
-    #[error("{0} machines are too many, {MAX_MACHINES} is the most")]
+    /// More machines than [`MAX_FLEET`].
+    #[error("{0} machines are too many, {MAX_FLEET} is the most")]
     Machines(u32),
     /// A page size of 0, or above [`MAX_PAGE_SIZE`].
     #[error("a page size of {0} is out of range, it is 1 to {MAX_PAGE_SIZE}")]
@@ -237,8 +241,8 @@ mod tests {
     fn sizes_out_of_range_are_refused() {
         for (machines, page_size, accepted) in [
             (0, 1, true),
-            (MAX_MACHINES, MAX_PAGE_SIZE, true),
-            (MAX_MACHINES + 1, 1, false),
+            (MAX_FLEET, MAX_PAGE_SIZE, true),
+            (MAX_FLEET + 1, 1, false),
             (1, 0, false),
             (1, MAX_PAGE_SIZE + 1, false),
         ] {

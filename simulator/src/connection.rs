@@ -13,7 +13,7 @@ use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
-const WHOLE: u8 = 0;
+const INTACT: u8 = 0;
 const CLOSED: u8 = 1;
 const RESET: u8 = 2;
 
@@ -61,7 +61,7 @@ impl Connection {
     /// connection, which closes it.
     fn whole(&mut self) -> io::Result<Pin<&mut TcpStream>> {
         match self.switch.state() {
-            WHOLE => Ok(Pin::new(&mut self.stream)),
+            INTACT => Ok(Pin::new(&mut self.stream)),
             _ => Err(io::ErrorKind::BrokenPipe.into()),
         }
     }

@@ -16,11 +16,11 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::machine::{IpAddress, Machine, VmMetadata};
-use crate::profile::{COMPANIONS, Form, Profile, READY, System};
+use crate::profile::{COMPANIONS, DeviceForm, Profile, READY, System};
 use crate::support::{Support, support};
 use crate::timestamp::{before, wire};
 
-const DAY: u64 = 24 * 60 * 60;
+const DAY_SECONDS: u64 = 24 * 60 * 60;
 
 /// One machine, which never changes: an offboarding only shows in its actions (the service
 /// reports the device as `Inactive` after seven days), and tags are stored separately.
@@ -130,7 +130,7 @@ fn device(seed: u64, index: u32, started: Timestamp) -> Device {
     let entra = identity.uuid();
     let system @ (platform, version, build) = identity.pick_system(profile.systems);
     let managed = profile.onboarding == "Onboarded";
-    let client = profile.form == Form::Client;
+    let client = profile.form == DeviceForm::Client;
     let address = format!(
         "10.{}.{}.{}",
         draw.below(16),
@@ -138,13 +138,15 @@ fn device(seed: u64, index: u32, started: Timestamp) -> Device {
         1 + draw.below(254)
     );
     let unseen = match profile.unseen_days {
-        (0, 0) => Duration::from_secs(600 + draw.below(DAY - 3600)),
-        (from, to) => Duration::from_secs(from * DAY + draw.below((to - from) * DAY)),
+        (0, 0) => Duration::from_secs(600 + draw.below(DAY_SECONDS - 3600)),
+        (from, to) => {
+            Duration::from_secs(from * DAY_SECONDS + draw.below((to - from) * DAY_SECONDS))
+        }
     } + Duration::from_micros(draw.below(1_000_000));
     let known = unseen
-        + Duration::from_secs(DAY + draw.below(90 * DAY))
+        + Duration::from_secs(DAY_SECONDS + draw.below(90 * DAY_SECONDS))
         + Duration::from_micros(draw.below(1_000_000));
-    let group = if profile.form == Form::Server {
+    let group = if profile.form == DeviceForm::Server {
         (7, "Servers")
     } else {
         (12, "Workplaces")
@@ -217,7 +219,7 @@ fn device(seed: u64, index: u32, started: Timestamp) -> Device {
             mac_address: Some(draw.mac()),
             operational_status: if profile.online { "Up" } else { "Down" }.to_owned(),
         }],
-        vm_metadata: (profile.form == Form::Server).then(|| draw.virtual_machine(index)),
+        vm_metadata: (profile.form == DeviceForm::Server).then(|| draw.virtual_machine(index)),
         parent_device: None,
     };
     let row = match serde_json::to_value(&machine) {
@@ -233,23 +235,23 @@ fn device(seed: u64, index: u32, started: Timestamp) -> Device {
     }
 }
 
-fn name(identity: &mut Draw, form: Form, index: u32) -> String {
+fn name(identity: &mut Draw, form: DeviceForm, index: u32) -> String {
     let place = identity.pick(&["ams", "bcn", "cph", "lis", "osl", "waw"]);
     match form {
-        Form::Client => {
+        DeviceForm::Client => {
             let unit = identity.pick(&["fin", "hr", "it", "lab", "ops", "sales"]);
             format!("{place}-{unit}-{index:05}.corp.contoso.test")
         }
-        Form::Server => {
+        DeviceForm::Server => {
             let role = identity.pick(&["app", "db", "dc", "file", "web"]);
             format!("{place}-{role}-{index:05}.dc.contoso.test")
         }
         // Phones report the name that their owner chose.
-        Form::Phone => format!(
+        DeviceForm::Phone => format!(
             "{}'s phone {index:05}",
             identity.pick(&["Ana", "Ben", "Cleo", "Dev"])
         ),
-        Form::Network => format!("{place}-switch-{index:05}"),
+        DeviceForm::Network => format!("{place}-switch-{index:05}"),
     }
 }
 

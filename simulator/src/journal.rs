@@ -25,7 +25,7 @@ const SECRETS: [&str; 6] = [
 ];
 
 /// The part of a body that is kept, in characters.
-const BODY_LIMIT: usize = 8 * 1024;
+const MAX_RECORDED_BODY: usize = 8 * 1024;
 
 /// One request, and the status of its answer.
 #[derive(Debug, Clone, Serialize)]
@@ -97,7 +97,7 @@ impl Journal {
             REDACTED.to_owned()
         };
         if let Some(entry) = self.entries().get_mut(index) {
-            entry.body = kept.chars().take(BODY_LIMIT).collect();
+            entry.body = kept.chars().take(MAX_RECORDED_BODY).collect();
         }
     }
 
@@ -203,13 +203,13 @@ mod tests {
             position,
             &Uri::from_static("/api/x"),
             &HeaderMap::new(),
-            "é".repeat(BODY_LIMIT + 1).as_bytes(),
+            "é".repeat(MAX_RECORDED_BODY + 1).as_bytes(),
         );
         journal.answered(position, StatusCode::OK);
         let entry = journal.list().remove(0);
         assert_eq!(
             (entry.body.chars().count(), entry.status),
-            (BODY_LIMIT, Some(200))
+            (MAX_RECORDED_BODY, Some(200))
         );
     }
 

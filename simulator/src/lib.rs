@@ -54,7 +54,7 @@ mod tls;
 
 pub use args::Args;
 pub use config::{
-    COMMERCIAL_RESOURCE, Config, ConfigError, EmptyList, MAX_MACHINES, MAX_PAGE_SIZE, OnDuplicate,
+    COMMERCIAL_RESOURCE, Config, ConfigError, EmptyList, MAX_FLEET, MAX_PAGE_SIZE, OnDuplicate,
     SuccessStatus, UserRole,
 };
 pub use entra::{

@@ -15,22 +15,22 @@ use crate::machine::MachineTruth;
 use crate::service::Service;
 use crate::state::CarriedOut;
 
-const ROOT: &str = "/_simulator";
+const OWN_ROUTES: &str = "/_simulator";
 
 pub(crate) fn router() -> Router<Arc<Service>> {
     Router::new()
-        .route(&format!("{ROOT}/requests"), get(requests))
-        .route(&format!("{ROOT}/offboardings"), get(offboardings))
-        .route(&format!("{ROOT}/tokens"), get(tokens))
-        .route(&format!("{ROOT}/devicecodes"), get(device_codes))
-        .route(&format!("{ROOT}/application"), get(application))
-        .route(&format!("{ROOT}/machines"), get(machines))
-        .route(&format!("{ROOT}/machines/{{id}}"), get(machine))
+        .route(&format!("{OWN_ROUTES}/requests"), get(requests))
+        .route(&format!("{OWN_ROUTES}/offboardings"), get(offboardings))
+        .route(&format!("{OWN_ROUTES}/tokens"), get(tokens))
+        .route(&format!("{OWN_ROUTES}/devicecodes"), get(device_codes))
+        .route(&format!("{OWN_ROUTES}/application"), get(application))
+        .route(&format!("{OWN_ROUTES}/machines"), get(machines))
+        .route(&format!("{OWN_ROUTES}/machines/{{id}}"), get(machine))
 }
 
 /// Whether a path is one of the simulator's own routes, which aren't recorded.
 pub(crate) fn is_own(path: &str) -> bool {
-    path.strip_prefix(ROOT)
+    path.strip_prefix(OWN_ROUTES)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 

@@ -10,7 +10,7 @@ pub(crate) struct Profile {
     /// The range of days since it was last seen; `(0, 0)` is within the last day, as for a
     /// working device that reports daily.
     pub(crate) unseen_days: (u64, u64),
-    pub(crate) form: Form,
+    pub(crate) form: DeviceForm,
     /// Whether it is the old record of a ready device that was onboarded again, and so has
     /// that device's name.
     pub(crate) replaced: bool,
@@ -21,7 +21,7 @@ pub(crate) type System = (&'static str, &'static str, Option<i64>);
 
 /// The form of device, which determines its name and addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
+pub(crate) enum DeviceForm {
     Client,
     Server,
     Phone,
@@ -43,7 +43,7 @@ pub(crate) const READY: Profile = Profile {
     health: "Active",
     online: true,
     unseen_days: (0, 0),
-    form: Form::Client,
+    form: DeviceForm::Client,
     replaced: false,
 };
 
@@ -108,7 +108,7 @@ const SERVER: Profile = Profile {
         ("WindowsServer2022", "21H2", Some(20348)),
         ("WindowsServer2025", "24H2", Some(26100)),
     ],
-    form: Form::Server,
+    form: DeviceForm::Server,
     ..READY
 };
 const OLD_SERVER: Profile = Profile {
@@ -129,7 +129,7 @@ const LINUX: Profile = Profile {
 
 const IPHONE: Profile = Profile {
     systems: &[("iOS", "17.5", None)],
-    form: Form::Phone,
+    form: DeviceForm::Phone,
     ..READY
 };
 const ANDROID: Profile = Profile {
@@ -150,10 +150,10 @@ const UNCLEAR: Profile = Profile {
     ..NOT_ONBOARDED
 };
 /// The platform of network devices is unsourced.
-const NETWORK: Profile = Profile {
+const NETWORK_DEVICE: Profile = Profile {
     systems: &[("Other", "Other", None)],
     onboarding: "Unsupported",
-    form: Form::Network,
+    form: DeviceForm::Network,
     ..UNCLEAR
 };
 
@@ -166,7 +166,7 @@ pub(crate) const COMPANIONS: &[[Profile; 2]] = &[
     [REPLACED, REPLACED],
     [LINUX, OLDER_WINDOWS],
     [UNCLEAR, SILENT],
-    [NETWORK, VIRTUAL_DESKTOP],
+    [NETWORK_DEVICE, VIRTUAL_DESKTOP],
     [OLD_MAC, ANDROID],
     [OLD_WINDOWS, OLD_SERVER],
     [IPHONE, READY],

@@ -33,7 +33,7 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const HANDSHAKES: usize = 256;
 
 /// The pause after the system failed to accept a connection.
-const PAUSE: Duration = Duration::from_millis(100);
+const ACCEPT_RETRY_PAUSE: Duration = Duration::from_millis(100);
 
 /// HTTPS couldn't be set up.
 #[derive(Debug, thiserror::Error)]
@@ -154,7 +154,7 @@ impl Listener for TlsListener {
                     Ok((stream, address)) => self.shake_hands(stream, address),
                     // The error is about one connection, or about the system, which may
                     // recover.
-                    Err(_) => tokio::time::sleep(PAUSE).await,
+                    Err(_) => tokio::time::sleep(ACCEPT_RETRY_PAUSE).await,
                 },
             }
         }

@@ -3,12 +3,11 @@
 
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use offboard_simulator::{Config, Quota};
+use serde_json::Value;
 
-use crate::{
-    sliding, tell,
-    world::{Post, World},
-};
+use crate::{command, print_row, sliding, world, write_list};
 
 /// The number of machines, and the quota.
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +36,7 @@ pub(crate) fn measure(course: Course) {
     let limits: Quota = quota.parse().unwrap();
     let ideal = sliding::ideal(&limits, machines);
     println!("\nThe pace: {machines} machines, the simulator takes {quota}");
-    tell("at best", seconds(ideal), None);
+    print_row("at best", seconds(ideal), None);
 
     let paced = run(course, quota);
     show("offboard run --quota", &paced, ideal, true);
@@ -46,7 +45,7 @@ pub(crate) fn measure(course: Course) {
     let slowly = slow + paced.time.saturating_sub(ideal);
     let share = 100.0 * slow.as_secs_f64() / slowly.as_secs_f64();
     let what = format!("  with quotas {FASTER} times as slow (worked out)");
-    tell(&what, format!("{share:.2} %"), None);
+    print_row(&what, format!("{share:.2} %"), None);
 
     let unpaced = run(course, "none");
     show(
@@ -78,13 +77,15 @@ struct Figures {
 }
 
 fn run(course: Course, quota: &str) -> Figures {
-    let world = World::new(Config {
+    let world = world(Config {
         // More than the list needs: some machines cannot be offboarded.
         machines: u32::try_from(course.machines * 2).unwrap(),
         quota: course.quota.parse().unwrap(),
         ..Config::default()
     });
-    let count = world.list(course.machines, true);
+    let count = write_list(&world, course.machines, |truth| {
+        truth.supported && truth.machine.onboarding_status == "Onboarded"
+    });
     assert_eq!(count, course.machines);
     let (list, count) = (world.path("list.csv"), count.to_string());
     let begun = Instant::now();
@@ -102,22 +103,21 @@ fn run(course: Course, quota: &str) -> Figures {
         "--quota",
         quota,
     ];
-    let outcome = world.command(&args).output().unwrap();
+    let outcome = command(&world, &args).output().unwrap();
     let stderr = String::from_utf8_lossy(&outcome.stderr);
     let posts = world.posts();
-    let taken: Vec<&Post> = posts
-        .iter()
-        .filter(|post| post.status == Some(200))
-        .collect();
-    let refused = posts.iter().filter(|post| post.status == Some(429)).count();
-    let (Some(first), Some(last)) = (taken.first(), taken.last()) else {
+    let with = |status| posts.iter().filter(move |post| post["status"] == status);
+    let arrived = |post: &Value| post["time"].as_str().unwrap().parse().unwrap();
+    let taken: Vec<Timestamp> = with(200).map(arrived).collect();
+    let refused = with(429).count();
+    let (Some(first), Some(last)) = (taken.iter().min(), taken.iter().max()) else {
         panic!("nothing was sent: {stderr}");
     };
-    let time = last.arrived.duration_since(first.arrived).unsigned_abs();
+    let time = last.duration_since(*first).unsigned_abs();
     if taken.len() != course.machines {
         println!("  {} of {count} were taken: {stderr}", taken.len());
     }
-    tell("  the whole command", seconds(begun.elapsed()), None);
+    print_row("  the whole command", seconds(begun.elapsed()), None);
     Figures {
         taken: taken.len(),
         refused,
@@ -127,9 +127,9 @@ fn run(course: Course, quota: &str) -> Figures {
 
 fn show(what: &str, figures: &Figures, ideal: Duration, aims: bool) {
     let share = 100.0 * ideal.as_secs_f64() / figures.time.as_secs_f64();
-    tell(what, seconds(figures.time), None);
+    print_row(what, seconds(figures.time), None);
     let aim = (share >= 99.0, "at least 99 %");
-    tell(
+    print_row(
         "  of the quota",
         format!("{share:.2} %"),
         aims.then_some(aim),
@@ -137,7 +137,7 @@ fn show(what: &str, figures: &Figures, ideal: Duration, aims: bool) {
     let aim = (figures.refused == 0, "none");
     let each = figures.refused as f64 / figures.taken as f64;
     let refused = format!("{} ({each:.2} each)", figures.refused);
-    tell("  answers of 429", refused, aims.then_some(aim));
+    print_row("  answers of 429", refused, aims.then_some(aim));
 }
 
 fn seconds(time: Duration) -> String {

@@ -7,6 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use offboard_testkit::signal;
+
 /// The resources that were used so far.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Resources {
@@ -21,7 +23,7 @@ pub(crate) struct Resources {
 pub(crate) fn until_a_post(mut command: Command) -> Resources {
     let begun = Instant::now();
     let mut child = command.spawn().unwrap();
-    let mut said = Vec::new();
+    let mut lines = Vec::new();
     let mut taken = None;
     for line in BufReader::new(child.stderr.take().unwrap()).lines() {
         let line = line.unwrap();
@@ -31,19 +33,13 @@ pub(crate) fn until_a_post(mut command: Command) -> Resources {
                 cpu: cpu(&child),
                 memory: memory(&child),
             });
-            end(&child);
+            // As a user would: requests in flight are finished.
+            signal(&child, "TERM");
         }
-        said.push(line);
+        lines.push(line);
     }
     child.wait().unwrap();
-    taken.unwrap_or_else(|| panic!("nothing was sent: {}", said.join("\n")))
-}
-
-/// Ends it as a user would: requests in flight are finished.
-fn end(child: &Child) {
-    let id = child.id().to_string();
-    let ended = Command::new("kill").arg(id).status().unwrap();
-    assert!(ended.success());
+    taken.unwrap_or_else(|| panic!("nothing was sent: {}", lines.join("\n")))
 }
 
 /// Programs see Linux's ticks as hundredths of a second.

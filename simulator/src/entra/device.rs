@@ -159,15 +159,15 @@ pub(super) fn opaque() -> String {
 mod tests {
     use super::*;
 
-    const START: Timestamp = Timestamp::UNIX_EPOCH;
+    const BEGUN: Timestamp = Timestamp::UNIX_EPOCH;
 
     fn at(seconds: u64) -> Timestamp {
-        after(START, Duration::from_secs(seconds))
+        after(BEGUN, Duration::from_secs(seconds))
     }
 
     fn begun() -> (DeviceCodes, String, String) {
         let codes = DeviceCodes::new(Duration::from_secs(900), Duration::from_secs(5));
-        let (device, user) = codes.begin(Target::resource("https://api.test"), START);
+        let (device, user) = codes.begin(Target::resource("https://api.test"), BEGUN);
         (codes, device, user)
     }
 

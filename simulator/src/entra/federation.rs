@@ -18,10 +18,10 @@ use super::key::{KeyError, SigningKey};
 const SUBJECT: &str = "repo:contoso/offboard:environment:simulator";
 
 /// The required audience of assertions, in every cloud except the sovereign ones.
-const AUDIENCE: &str = "api://AzureADTokenExchange";
+const TOKEN_EXCHANGE_AUDIENCE: &str = "api://AzureADTokenExchange";
 
 /// The lifetime of an assertion of this provider, in seconds.
-const LIFETIME: i64 = 600;
+const ASSERTION_SECONDS: i64 = 600;
 
 /// The claims of an assertion of the other provider. `None` selects the value that the
 /// application's registration requires.
@@ -41,7 +41,7 @@ pub(crate) struct Federation {
 }
 
 #[derive(Serialize)]
-struct Claims<'a> {
+struct AssertionClaims<'a> {
     aud: &'a str,
     exp: i64,
     iat: i64,
@@ -77,9 +77,12 @@ impl Federation {
     ) -> Result<String, KeyError> {
         let key = self.key().ok_or(rcgen::Error::KeyGenerationUnavailable)?;
         let issued = now.as_second();
-        Ok(key.sign(&Claims {
-            aud: request.audience.as_deref().unwrap_or(AUDIENCE),
-            exp: issued.saturating_add(LIFETIME),
+        Ok(key.sign(&AssertionClaims {
+            aud: request
+                .audience
+                .as_deref()
+                .unwrap_or(TOKEN_EXCHANGE_AUDIENCE),
+            exp: issued.saturating_add(ASSERTION_SECONDS),
             iat: issued,
             iss: request.issuer.as_deref().unwrap_or(&self.issuer),
             jti: Uuid::new_v4(),
@@ -103,7 +106,7 @@ impl Federation {
         if assertion.sub != SUBJECT {
             return Err(EntraError::FederatedSubject(assertion.sub));
         }
-        if assertion.aud != AUDIENCE {
+        if assertion.aud != TOKEN_EXCHANGE_AUDIENCE {
             return Err(EntraError::FederatedAudience(assertion.aud));
         }
         assertion.check_time(now)

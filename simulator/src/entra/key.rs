@@ -25,7 +25,7 @@ pub enum KeyError {
     Unusable(#[from] jsonwebtoken::errors::Error),
 }
 
-/// An RSA key of 2048 bits. It exists as long as the simulator and is never written to a file.
+/// An RSA key. It exists as long as the simulator and is never written to a file.
 pub(crate) struct SigningKey {
     id: String,
     signing: EncodingKey,
@@ -39,9 +39,19 @@ impl SigningKey {
     /// Creates a key, with a certificate for `name`.
     pub(crate) fn generate(name: &str) -> Result<Self, KeyError> {
         let pair = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048)?;
+        Self::new(name, &pair)
+    }
+
+    /// The same with an RSA key that exists, as PKCS#8 in PEM.
+    pub(crate) fn from_pem(name: &str, pem: &str) -> Result<Self, KeyError> {
+        let pair = KeyPair::from_pkcs8_pem_and_sign_algo(pem, &PKCS_RSA_SHA256)?;
+        Self::new(name, &pair)
+    }
+
+    fn new(name: &str, pair: &KeyPair) -> Result<Self, KeyError> {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
-        let certificate = params.self_signed(&pair)?;
+        let certificate = params.self_signed(pair)?;
         let signing = EncodingKey::from_rsa_pem(pair.serialize_pem().as_bytes())?;
         let jwk = Jwk::from_encoding_key(&signing, Algorithm::RS256)?;
         let AlgorithmParameters::RSA(public) = &jwk.algorithm else {

@@ -15,7 +15,7 @@ use super::target::Target;
 use crate::timestamp::after;
 
 /// Ninety days, as Microsoft's documentation says.
-const LIFETIME: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+const REFRESH_TOKEN_LIFETIME: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 #[derive(Debug, Default)]
 pub(crate) struct RefreshTokens(Mutex<HashMap<String, (Target, Timestamp)>>);
@@ -27,7 +27,7 @@ impl RefreshTokens {
 
     pub(super) fn issue(&self, target: Target, now: Timestamp) -> String {
         let token = opaque();
-        let kept = (target, after(now, LIFETIME));
+        let kept = (target, after(now, REFRESH_TOKEN_LIFETIME));
         self.tokens().insert(token.clone(), kept);
         token
     }
@@ -54,7 +54,7 @@ mod tests {
         let (tokens, now) = (RefreshTokens::default(), Timestamp::UNIX_EPOCH);
         let target = Target::resource("https://api.test");
         let token = tokens.issue(target.clone(), now);
-        let end = after(now, LIFETIME);
+        let end = after(now, REFRESH_TOKEN_LIFETIME);
         assert_eq!(tokens.redeem(&token, now), Ok(target.clone()));
         assert_eq!(tokens.redeem(&token, now), Ok(target));
         assert_eq!(

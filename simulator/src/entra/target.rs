@@ -2,7 +2,7 @@
 
 use super::error::EntraError;
 
-const DEFAULT: &str = "/.default";
+const DEFAULT_SCOPE: &str = "/.default";
 
 /// Scopes without a resource.
 const OPEN_ID: [&str; 4] = ["openid", "profile", "email", "offline_access"];
@@ -59,7 +59,7 @@ impl Target {
         let Some(resource) = resource else {
             return refuse("no resource");
         };
-        let all = permissions.iter().any(|one| one == &DEFAULT[1..]);
+        let all = permissions.iter().any(|one| one == &DEFAULT_SCOPE[1..]);
         if all && permissions.len() > 1 {
             return refuse("'.default' beside other permissions");
         }

@@ -97,6 +97,9 @@ pub(crate) enum TokenError {
     Audience(String),
 }
 
+/// The name in the certificate of the key.
+const NAME: &str = "Entra ID, simulated";
+
 /// Signs and checks tokens with one key.
 pub(crate) struct Tokens {
     key: SigningKey,
@@ -107,7 +110,10 @@ pub(crate) struct Tokens {
 impl Tokens {
     pub(crate) fn new(defaults: Config) -> Result<Self, KeyError> {
         Ok(Self {
-            key: SigningKey::generate("Entra ID, simulated")?,
+            key: match &defaults.signing_key {
+                Some(pem) => SigningKey::from_pem(NAME, pem)?,
+                None => SigningKey::generate(NAME)?,
+            },
             generation: AtomicU64::new(0),
             defaults,
         })

@@ -9,8 +9,8 @@ use rand_chacha::rand_core::Rng;
 
 /// Shares are stored in millionths, so that rules can be compared, and are written as they
 /// were parsed.
-const WHOLE: u32 = 1_000_000;
-const PERCENT: u32 = WHOLE / 100;
+const MILLIONTHS: u32 = 1_000_000;
+const PERCENT: u32 = MILLIONTHS / 100;
 /// The most decimal places of a percentage.
 const DIGITS: usize = 4;
 
@@ -38,7 +38,7 @@ impl When {
             }
             Self::Every(step) => call.is_multiple_of(step.get()),
             // The modulo bias doesn't matter here.
-            Self::Share(share) => draw.next_u64() % u64::from(WHOLE) < u64::from(share),
+            Self::Share(share) => draw.next_u64() % u64::from(MILLIONTHS) < u64::from(share),
         }
     }
 }
@@ -96,7 +96,7 @@ fn share(percent: &str) -> Result<u32, NotWhen> {
     let whole = digits(whole).filter(|whole| *whole <= 100).ok_or(NotWhen)?;
     let fraction = digits(&format!("{fraction:0<DIGITS$}")).ok_or(NotWhen)?;
     let share = whole * PERCENT + fraction;
-    if share == 0 || share > WHOLE {
+    if share == 0 || share > MILLIONTHS {
         return Err(NotWhen);
     }
     Ok(share)

@@ -121,10 +121,10 @@ pub(crate) fn next_link(origin: &str, path: &str, query: &str, next: Next) -> St
 mod tests {
     use serde_json::json;
 
-    use super::super::schema::{MACHINES, Schema};
+    use super::super::schema::{MACHINE_SCHEMA, Schema};
     use super::*;
 
-    const SCHEMA: &Schema = &MACHINES;
+    const SCHEMA: &Schema = &MACHINE_SCHEMA;
 
     fn rows() -> Vec<Row> {
         let seen = [

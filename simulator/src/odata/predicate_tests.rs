@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::super::schema::{ACTIONS, MACHINES};
+use super::super::schema::{ACTION_SCHEMA, MACHINE_SCHEMA};
 use super::*;
 
 fn row() -> Row {
@@ -62,7 +62,7 @@ fn filters_that_hold() {
         "machineTags/any()",
     ] {
         assert_eq!(
-            Predicate::new(filter, &MACHINES).map(|predicate| predicate.matches(&row())),
+            Predicate::new(filter, &MACHINE_SCHEMA).map(|predicate| predicate.matches(&row())),
             Ok(true),
             "{filter}"
         );
@@ -89,13 +89,13 @@ fn filters_that_do_not_hold() {
         "id eq 'aa' and id eq 'bb'",
     ] {
         assert_eq!(
-            Predicate::new(filter, &MACHINES).map(|predicate| predicate.matches(&row())),
+            Predicate::new(filter, &MACHINE_SCHEMA).map(|predicate| predicate.matches(&row())),
             Ok(false),
             "{filter}"
         );
     }
     let none = Row::from_iter([("machineTags".to_owned(), json!([]))]);
-    let any = Predicate::new("machineTags/any()", &MACHINES);
+    let any = Predicate::new("machineTags/any()", &MACHINE_SCHEMA);
     assert_eq!(any.map(|predicate| predicate.matches(&none)), Ok(false));
 }
 
@@ -124,7 +124,7 @@ fn filters_that_do_not_fit_the_list() {
         "machineTags/any(tag: tag eq 5)",
         "machineTags/any(tag: tag eq 'x') and tag eq 'x'",
     ] {
-        assert!(Predicate::new(filter, &MACHINES).is_err(), "{filter}");
+        assert!(Predicate::new(filter, &MACHINE_SCHEMA).is_err(), "{filter}");
     }
 }
 
@@ -143,12 +143,12 @@ fn each_list_has_its_own_properties() {
         ("lastUpdateDateTimeUtc gt 2018-08-01Z", false, false),
     ] {
         assert_eq!(
-            Predicate::new(filter, &MACHINES).is_ok(),
+            Predicate::new(filter, &MACHINE_SCHEMA).is_ok(),
             machines,
             "{filter}"
         );
         assert_eq!(
-            Predicate::new(filter, &ACTIONS).is_ok(),
+            Predicate::new(filter, &ACTION_SCHEMA).is_ok(),
             actions,
             "{filter}"
         );

@@ -139,13 +139,13 @@ fn known(name: &str, schema: &Schema) -> Result<(&'static str, Kind), String> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::super::schema::MACHINES;
+    use super::super::schema::MACHINE_SCHEMA;
     use super::*;
 
     #[test]
     fn all_options_are_read() {
         let query = "$filter=id%20eq+'a'&$top=5&%24skip=2&$select=id,%20version&$orderby=lastSeen%20desc,id&$count=true&x=1";
-        let options = ListQuery::parse(query, &MACHINES).unwrap();
+        let options = ListQuery::parse(query, &MACHINE_SCHEMA).unwrap();
         assert!(options.filter.is_some());
         assert_eq!(
             (options.top, options.skip, options.count),
@@ -167,7 +167,7 @@ mod tests {
                 },
             ]
         );
-        let options = ListQuery::parse("", &MACHINES).unwrap();
+        let options = ListQuery::parse("", &MACHINE_SCHEMA).unwrap();
         assert_eq!((options.top, options.skip, options.count), (None, 0, false));
     }
 
@@ -201,7 +201,7 @@ mod tests {
             ("$filter=hostname eq 'x'", false),
         ] {
             assert_eq!(
-                ListQuery::parse(query, &MACHINES).is_ok(),
+                ListQuery::parse(query, &MACHINE_SCHEMA).is_ok(),
                 accepted,
                 "{query}"
             );

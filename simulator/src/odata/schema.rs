@@ -64,7 +64,7 @@ const fn filterable(name: &'static str, kind: Kind) -> Property {
 }
 
 /// The filterable properties are those in Microsoft's API documentation.
-pub(crate) const MACHINES: Schema = Schema {
+pub(crate) const MACHINE_SCHEMA: Schema = Schema {
     set: "Machines",
     properties: &[
         filterable("id", Kind::Text),
@@ -104,7 +104,7 @@ pub(crate) const MACHINES: Schema = Schema {
 };
 
 /// The filterable properties are those in Microsoft's API documentation.
-pub(crate) const ACTIONS: Schema = Schema {
+pub(crate) const ACTION_SCHEMA: Schema = Schema {
     set: "MachineActions",
     properties: &[
         filterable("id", Kind::Text),
@@ -142,7 +142,7 @@ mod tests {
         let fleet = Fleet::new(1, 1, Timestamp::UNIX_EPOCH);
         for device in fleet.iter() {
             let members: Vec<_> = device.row.keys().map(String::as_str).collect();
-            let named: Vec<_> = MACHINES
+            let named: Vec<_> = MACHINE_SCHEMA
                 .properties
                 .iter()
                 .map(|property| property.name)

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::body;
 use crate::api::Api;
 use crate::error::ServiceError;
-use crate::odata::{ACTIONS, Row};
+use crate::odata::{ACTION_SCHEMA, Row};
 use crate::service::Service;
 use crate::state::CancelRefusal;
 
@@ -33,8 +33,8 @@ pub(super) async fn list(
             _ => None,
         })
         .collect();
-    let (query, page) = service.page(&uri, &ACTIONS, rows.iter())?;
-    Ok(service.list_body(&headers, &uri, &ACTIONS, &query, page))
+    let (query, page) = service.page(&uri, &ACTION_SCHEMA, rows.iter())?;
+    Ok(service.list_body(&headers, &uri, &ACTION_SCHEMA, &query, page))
 }
 
 pub(super) async fn one(
@@ -50,7 +50,9 @@ pub(super) async fn one(
         .action(id, now)
         .filter(|action| service.sees_id(&caller, &action.machine_id))
         .ok_or_else(|| unknown(id))?;
-    Ok(service.entity(&headers, &ACTIONS, action).into_response())
+    Ok(service
+        .entity(&headers, &ACTION_SCHEMA, action)
+        .into_response())
 }
 
 /// Microsoft's API documentation doesn't mark the comment as required, so a body isn't
@@ -82,7 +84,9 @@ pub(super) async fn cancel(
                 "Machine action {id} can't be cancelled: its status is {status:?}."
             )),
         })?;
-    Ok(service.entity(&headers, &ACTIONS, action).into_response())
+    Ok(service
+        .entity(&headers, &ACTION_SCHEMA, action)
+        .into_response())
 }
 
 fn parse(id: Result<Path<String>, PathRejection>) -> Result<Uuid, ServiceError> {

@@ -14,7 +14,7 @@ use crate::api::Api;
 use crate::config::EmptyList;
 use crate::error::ServiceError;
 use crate::fleet::Device;
-use crate::odata::{MACHINES, Row};
+use crate::odata::{MACHINE_SCHEMA, Row};
 use crate::service::Service;
 use crate::tags::Tags;
 
@@ -31,11 +31,11 @@ pub(super) async fn list(
         .filter(|device| service.sees(&caller, &device.machine))
         .map(|device| row(device, &state.tags))
         .collect();
-    let (query, page) = service.page(&uri, &MACHINES, rows.iter().map(AsRef::as_ref))?;
+    let (query, page) = service.page(&uri, &MACHINE_SCHEMA, rows.iter().map(AsRef::as_ref))?;
     if page.rows.is_empty() && service.config.empty_list == EmptyList::NotFound {
         return Err(ServiceError::no_resource("No machines were found."));
     }
-    Ok(service.list_body(&headers, &uri, &MACHINES, &query, page))
+    Ok(service.list_body(&headers, &uri, &MACHINE_SCHEMA, &query, page))
 }
 
 /// Reads a machine by id or by name.
@@ -53,7 +53,11 @@ pub(super) async fn one(
         .filter(|device| service.sees(&caller, &device.machine))
         .ok_or_else(|| ServiceError::no_resource(format!("Machine {id} was not found.")))?;
     Ok(service
-        .entity(&headers, &MACHINES, service.state.tags.on(&device.machine))
+        .entity(
+            &headers,
+            &MACHINE_SCHEMA,
+            service.state.tags.on(&device.machine),
+        )
         .into_response())
 }
 
@@ -76,7 +80,9 @@ pub(super) async fn tag(
         .ok_or_else(|| ServiceError::no_resource(format!("Machine {id} was not found.")))?;
     let mut machine = device.machine.clone();
     machine.machine_tags = state.tags.change(&device.machine, tag, action);
-    Ok(service.entity(&headers, &MACHINES, machine).into_response())
+    Ok(service
+        .entity(&headers, &MACHINE_SCHEMA, machine)
+        .into_response())
 }
 
 /// The record as in lists, with its present tags.

@@ -14,7 +14,7 @@ use crate::action::Course;
 use crate::api::Api;
 use crate::config::SuccessStatus;
 use crate::error::ServiceError;
-use crate::odata::ACTIONS;
+use crate::odata::ACTION_SCHEMA;
 use crate::service::Service;
 use crate::state::{OffboardRefusal, Offboarding};
 
@@ -46,7 +46,7 @@ pub(super) async fn offboard(
         }
         Offboarding::Created(action) | Offboarding::Pending(action) => (StatusCode::OK, action),
     };
-    Ok((status, service.entity(&headers, &ACTIONS, action)).into_response())
+    Ok((status, service.entity(&headers, &ACTION_SCHEMA, action)).into_response())
 }
 
 fn refused(id: &str, refusal: OffboardRefusal) -> ServiceError {

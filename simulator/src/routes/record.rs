@@ -13,7 +13,7 @@ use crate::observe;
 use crate::service::Service;
 
 /// The largest body that is read, in bytes. The service's own limit is unsourced.
-const BODY_LIMIT: usize = 1024 * 1024;
+const MAX_RECEIVED_BODY: usize = 1024 * 1024;
 
 /// Records a request. Also limits its body, which it has to read in any case.
 pub(super) async fn record(
@@ -30,7 +30,7 @@ pub(super) async fn record(
             .journal
             .arrived(&head.method, &head.uri, &head.headers, service.clock.now());
     head.extensions.insert(position);
-    let response = match to_bytes(body, BODY_LIMIT).await {
+    let response = match to_bytes(body, MAX_RECEIVED_BODY).await {
         Ok(body) => {
             service
                 .journal
@@ -38,7 +38,7 @@ pub(super) async fn record(
             next.run(Request::from_parts(head, Body::from(body))).await
         }
         Err(_) => ServiceError::invalid_body(format!(
-            "The request body couldn't be read, up to {BODY_LIMIT} bytes of it."
+            "The request body couldn't be read, up to {MAX_RECEIVED_BODY} bytes of it."
         ))
         .into_response(),
     };

@@ -95,6 +95,7 @@ fn a_comment_is_required_and_not_blank() {
     ] {
         let outcome = world.offboard(&[&["run", ID, "--yes"], comment].concat());
         assert_eq!(outcome.code, 2, "{comment:?}: {outcome:?}");
+        assert!(outcome.stderr.contains("--comment"), "{outcome:?}");
     }
     assert!(world.requests().is_empty());
 }

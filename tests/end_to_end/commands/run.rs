@@ -1,6 +1,6 @@
 //! `offboard run` against the simulator.
 
-use offboard_simulator::{OnDuplicate, SuccessStatus, TokenRequest};
+use offboard_simulator::{OnDuplicate, TokenRequest};
 use serde_json::json;
 
 use crate::support::{UNKNOWN_MACHINE, World};
@@ -25,6 +25,9 @@ fn a_machine_that_is_online_is_offboarded() {
     assert_eq!(carried_out.len(), 1);
     assert_eq!(carried_out[0]["machineId"], truth.machine.id.as_str());
     assert_eq!(carried_out[0]["actionId"], row["action"]["id"]);
+    for request in world.requests() {
+        assert_eq!(request["status"], 200, "{request}");
+    }
     assert!(
         outcome.stderr.contains("Windows keeps its onboarding data"),
         "{outcome:?}"
@@ -59,16 +62,6 @@ fn the_ids_of_run_and_order_are_in_the_comment_with_correlate() {
         .unwrap();
     assert!(run.len() == 32 && run.bytes().all(|b| b.is_ascii_hexdigit()));
     assert_eq!(comments[1], format!("Retired, INC-1 [offboard {run}/2]"));
-}
-
-#[test]
-fn without_wait_an_order_ends_as_accepted() {
-    let world = World::with(|config| config.success_status = SuccessStatus::Created);
-    let outcome = world.run(&[&world.online()[0].machine.id]);
-    assert_eq!(
-        (outcome.code, outcome.row()["state"].as_str()),
-        (0, Some("accepted"))
-    );
 }
 
 #[test]

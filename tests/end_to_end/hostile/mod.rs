@@ -146,10 +146,10 @@ async fn attack_with(name: &str, server: &Scripted, parameter: &str) -> Offboard
 }
 
 /// A short deadline.
-const SHORT: Duration = Duration::from_secs(1);
+const SHORT_DEADLINE: Duration = Duration::from_secs(1);
 
 fn shorten(limits: &mut Limits) {
-    limits.deadline = SHORT;
+    limits.deadline = SHORT_DEADLINE;
 }
 
 /// The same with a short deadline, which the call must not exceed.
@@ -163,7 +163,7 @@ async fn briefly(call: impl Future<Output = Offboarding>) -> Offboarding {
     let called = call.await;
     let took = started.elapsed();
     // A bound on a hang, not a measurement.
-    assert!(took < SHORT * 60, "{took:?}: {called:?}");
+    assert!(took < SHORT_DEADLINE * 60, "{took:?}: {called:?}");
     called
 }
 

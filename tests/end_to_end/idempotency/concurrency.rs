@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::support::{Outcome, World};
 
-const COUNT: usize = 40;
+const FLEET_SIZE: usize = 40;
 
 fn world(on_duplicate: OnDuplicate) -> World {
     World::with(|config: &mut Config| {
@@ -31,10 +31,10 @@ fn carried_out(world: &World) -> HashMap<String, usize> {
 
 /// Two concurrent runs of one list, each with one of these ledgers.
 fn at_once(world: &World, ledgers: [&str; 2]) -> [Outcome; 2] {
-    let ids = world.online_ids(COUNT);
+    let ids = world.online_ids(FLEET_SIZE);
     fs::write(world.path("list"), ids.join("\n")).unwrap();
     let list = world.path("list").display().to_string();
-    let count = COUNT.to_string();
+    let count = FLEET_SIZE.to_string();
     let args = [
         "run",
         "--from",
@@ -61,15 +61,15 @@ fn on_one_ledger_each_machine_is_sent_by_one_process() {
     let world = world(OnDuplicate::Return);
     let outcomes = at_once(&world, ["ledger.db", "ledger.db"]);
     let posts = world.posts();
-    assert_eq!(posts.len(), COUNT, "{posts:?} {outcomes:?}");
+    assert_eq!(posts.len(), FLEET_SIZE, "{posts:?} {outcomes:?}");
     let carried_out = carried_out(&world);
-    assert_eq!(carried_out.len(), COUNT);
+    assert_eq!(carried_out.len(), FLEET_SIZE);
     assert!(carried_out.values().all(|count| *count == 1));
     let rows: Vec<Value> = outcomes.iter().flat_map(Outcome::rows).collect();
     let count = |state| rows.iter().filter(|row| row["state"] == state).count();
     assert_eq!(
         (count("accepted"), count("skipped")),
-        (COUNT, COUNT),
+        (FLEET_SIZE, FLEET_SIZE),
         "{outcomes:?}"
     );
 }
@@ -79,7 +79,7 @@ fn on_two_ledgers_every_conflict_is_adopted() {
     for on_duplicate in [OnDuplicate::Return, OnDuplicate::Refuse] {
         let world = world(on_duplicate);
         let outcomes = at_once(&world, ["ledger.db", "other.db"]);
-        assert!(world.posts().len() > COUNT, "there was no conflict");
+        assert!(world.posts().len() > FLEET_SIZE, "there was no conflict");
         let carried_out = carried_out(&world);
         assert!(carried_out.values().all(|count| *count == 1));
         for row in outcomes.iter().flat_map(Outcome::rows) {

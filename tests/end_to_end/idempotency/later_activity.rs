@@ -12,11 +12,11 @@ use serde_json::{Value, json};
 
 use crate::support::{MACHINE, Outcome, Reply, Scripted};
 
-const ENDED: &str = "2026-01-10T10:00:00.1234567Z";
-const BEFORE: &str = "2026-01-10T09:00:00Z";
+const ACTION_ENDED: &str = "2026-01-10T10:00:00.1234567Z";
+const BEFORE_THE_END: &str = "2026-01-10T09:00:00Z";
 const SINCE: &str = "2026-01-12T10:00:00Z";
-const FIRST: &str = "11111111-2222-3333-4444-000000000001";
-const SECOND: &str = "11111111-2222-3333-4444-000000000002";
+const FIRST_ACTION: &str = "11111111-2222-3333-4444-000000000001";
+const SECOND_ACTION: &str = "11111111-2222-3333-4444-000000000002";
 
 /// A service that carries out each request at once.
 struct Service {
@@ -30,7 +30,7 @@ struct Service {
 fn action(id: &str, status: &str, comment: &str) -> Value {
     json!({
         "id": id, "type": "Offboard", "status": status, "machineId": MACHINE,
-        "requestorComment": comment, "lastUpdateDateTimeUtc": ENDED,
+        "requestorComment": comment, "lastUpdateDateTimeUtc": ACTION_ENDED,
     })
 }
 
@@ -76,7 +76,7 @@ impl Service {
             lists,
             actions: of_service,
         };
-        service.set_last_seen(json!(BEFORE));
+        service.set_last_seen(json!(BEFORE_THE_END));
         service
     }
 
@@ -109,9 +109,9 @@ impl Service {
 }
 
 fn succeeded() -> Vec<Value> {
-    let mut second = action(SECOND, "Succeeded", "Retired");
+    let mut second = action(SECOND_ACTION, "Succeeded", "Retired");
     second["lastUpdateDateTimeUtc"] = json!("2026-01-12T12:00:00Z");
-    vec![action(FIRST, "Succeeded", "Retired"), second]
+    vec![action(FIRST_ACTION, "Succeeded", "Retired"), second]
 }
 
 /// The row has both times, and the machine is not reported as done.
@@ -150,7 +150,7 @@ fn what_this_ledger_offboarded_and_has_reported_since_is_not_done() {
     assert_eq!(service.server.posts(), 1);
     // With the user's choice, it is sent.
     let again = service.run(&["--again"]);
-    assert_eq!(again.row()["action"]["id"], SECOND, "{again:?}");
+    assert_eq!(again.row()["action"]["id"], SECOND_ACTION, "{again:?}");
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn a_machine_that_has_not_reported_since_is_left_out_as_before() {
     let service = Service::new(succeeded());
     service.run(&[]);
     for (last_seen, words) in [
-        (json!(BEFORE), "had not seen it since"),
+        (json!(BEFORE_THE_END), "had not seen it since"),
         (json!("2026-01-10T13:00:00+03:00"), "had not seen it since"),
         (json!(null), "is not known"),
         (json!(20_260_112), "is not known"),
@@ -201,14 +201,14 @@ fn a_machine_that_has_not_reported_since_is_left_out_as_before() {
 #[test]
 fn what_failed_is_sent_and_what_failed_later_is_not_done() {
     for status in ["Failed", "TimeOut", "Cancelled"] {
-        let first = action(FIRST, status, "Retired");
-        let service = Service::new(vec![first, action(SECOND, "Succeeded", "Retired")]);
+        let first = action(FIRST_ACTION, status, "Retired");
+        let service = Service::new(vec![first, action(SECOND_ACTION, "Succeeded", "Retired")]);
         service.run(&[]);
         let second = service.run(&[]);
         assert_eq!(second.row()["state"], "succeeded", "{status} {second:?}");
     }
-    let failed = action(SECOND, "Failed", "Retired");
-    let service = Service::new(vec![action(FIRST, "Succeeded", "Retired"), failed]);
+    let failed = action(SECOND_ACTION, "Failed", "Retired");
+    let service = Service::new(vec![action(FIRST_ACTION, "Succeeded", "Retired"), failed]);
     service.run(&[]);
     service.run(&["--again"]);
     for ledger in ["ledger.db", "other.db"] {
@@ -221,7 +221,7 @@ fn what_failed_is_sent_and_what_failed_later_is_not_done() {
 /// The service answers a request with an earlier action.
 #[test]
 fn an_old_success_is_not_this_order_s() {
-    let old = action(FIRST, "Succeeded", "Retired");
+    let old = action(FIRST_ACTION, "Succeeded", "Retired");
     let service = Service::new(vec![old.clone(), old.clone(), old]);
     service.run(&[]);
     service.set_last_seen(json!(SINCE));
@@ -244,9 +244,9 @@ fn an_old_success_is_not_this_order_s() {
 fn the_status_of_a_success_reports_that_the_machine_has_reported_since() {
     let service = Service::new(succeeded());
     service.run(&[]);
-    for subject in [MACHINE, FIRST] {
+    for subject in [MACHINE, FIRST_ACTION] {
         let status = |format| service.server.command(&["status", subject, "-o", format]);
-        service.set_last_seen(json!(BEFORE));
+        service.set_last_seen(json!(BEFORE_THE_END));
         let silent = status("json");
         assert_eq!((silent.code, &silent.row()["error"]), (0, &json!(null)));
         service.set_last_seen(json!(SINCE));
@@ -285,7 +285,7 @@ fn a_success_that_is_shown_later_reports_that_the_machine_has_reported_since() {
         let row = outcome.row();
         assert_eq!(row["state"], "succeeded", "{outcome:?}");
         assert_eq!(row["error"]["kind"], "seen-since", "{outcome:?}");
-        assert_eq!(row["action"]["id"], FIRST, "{outcome:?}");
+        assert_eq!(row["action"]["id"], FIRST_ACTION, "{outcome:?}");
         assert_eq!(outcome.code, 1, "{outcome:?}");
     };
     // The first result is returned again.
@@ -299,7 +299,7 @@ fn a_success_that_is_shown_later_reports_that_the_machine_has_reported_since() {
     assert_eq!(service.server.posts(), 1);
 
     // It was accepted, and its success is read later.
-    let service = Service::new(vec![action(FIRST, "Pending", "Retired")]);
+    let service = Service::new(vec![action(FIRST_ACTION, "Pending", "Retired")]);
     assert_eq!(service.run(&[]).row()["state"], "accepted");
     service.complete();
     service.set_last_seen(json!(SINCE));
@@ -319,12 +319,12 @@ fn a_reconciled_success_reports_that_the_machine_has_reported_since() {
             Some(match request {
                 _ if request.starts_with("POST ") => Reply::raw(b""),
                 _ if request.starts_with("GET /api/machineactions") => {
-                    let done = is_over.then(|| action(FIRST, "Succeeded", "Retired"));
+                    let done = is_over.then(|| action(FIRST_ACTION, "Succeeded", "Retired"));
                     let list = json!({"value": done.into_iter().collect::<Vec<_>>()});
                     Reply::new(200, &list.to_string())
                 }
                 _ => {
-                    let last_seen = if is_over { SINCE } else { BEFORE };
+                    let last_seen = if is_over { SINCE } else { BEFORE_THE_END };
                     let machine = json!({
                         "id": MACHINE, "computerDnsName": "host1.example.test",
                         "osPlatform": "Windows11", "healthStatus": "Inactive",
@@ -348,7 +348,7 @@ fn a_reconciled_success_reports_that_the_machine_has_reported_since() {
         }
         let row = outcome.row();
         assert_eq!(row["state"], "succeeded", "{outcome:?}");
-        assert_eq!(row["action"]["id"], FIRST, "{outcome:?}");
+        assert_eq!(row["action"]["id"], FIRST_ACTION, "{outcome:?}");
         assert_eq!(row["error"]["kind"], "seen-since", "{outcome:?}");
         assert_eq!((outcome.code, server.posts()), (1, 1), "{outcome:?}");
     }
@@ -363,7 +363,11 @@ fn a_status_reports_that_it_does_not_know_whether_the_machine_has_reported() {
         if !is_readable {
             *service.machine.lock().unwrap() = json!(null);
         }
-        let status = |format| service.server.command(&["status", FIRST, "-o", format]);
+        let status = |format| {
+            service
+                .server
+                .command(&["status", FIRST_ACTION, "-o", format])
+        };
         let outcome = status("json");
         let note = outcome.row()["note"].to_string();
         assert!(note.contains("is not known"), "{outcome:?}");

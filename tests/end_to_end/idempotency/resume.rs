@@ -187,7 +187,7 @@ fn a_resend_queries_the_list_once_more_right_before() {
 /// More orders than are reconciled at once.
 #[test]
 fn each_unknown_order_is_queried_once() {
-    const COUNT: usize = 2100;
+    const LARGE_FLEET: usize = 2100;
     let world = faulty(&["offboard:1:status=403"], |config| {
         config.machines = 3000;
         config.quota = "none".parse().unwrap();
@@ -195,9 +195,12 @@ fn each_unknown_order_is_queried_once() {
     let all = crate::support::get_json(world.root(), "/_simulator/machines");
     let all = all.as_array().unwrap().iter();
     let ids = all.map(|machine| machine["id"].as_str().unwrap().to_owned());
-    let ids: Vec<String> = ids.take(COUNT).collect();
+    let ids: Vec<String> = ids.take(LARGE_FLEET).collect();
     fs::write(world.path("list"), ids.join("\n")).unwrap();
-    let (list, count) = (world.path("list").display().to_string(), COUNT.to_string());
+    let (list, count) = (
+        world.path("list").display().to_string(),
+        LARGE_FLEET.to_string(),
+    );
     let fast = ["--quota", "none", "--quiet", "--output", "jsonl"];
     let run = ["run", "--from", &list, "--expect", &count, "--yes"];
     world.offboard(&[&run[..], &["--comment", "x"], &fast].concat());
@@ -216,7 +219,7 @@ fn each_unknown_order_is_queried_once() {
         .collect();
     let requests = requests.join("\n");
     // The first order was refused. All that are sent are queried before.
-    let missing: Vec<usize> = (20..COUNT)
+    let missing: Vec<usize> = (20..LARGE_FLEET)
         .filter(|at| requests.matches(ids[*at].as_str()).count() != 1)
         .collect();
     assert!(missing.is_empty(), "{missing:?} {resumed:?}");

@@ -54,21 +54,21 @@ fn a_ledger_that_lost_its_last_commits_sends_nothing_twice() {
     }
 }
 
-const COMMENT: &str = "Retired, INC-1";
+const ORDERED_COMMENT: &str = "Retired, INC-1";
 
 #[test]
 fn another_ledger_adopts_only_an_action_with_the_same_comment() {
     let world = World::with(|config: &mut Config| config.action_time = LONG);
     let id = world.online()[0].machine.id.clone();
     let first = world.run(&[&id]).row();
-    let same = with_other_ledger(&world, &id, COMMENT, &[]).row();
+    let same = with_other_ledger(&world, &id, ORDERED_COMMENT, &[]).row();
     assert_eq!(same["state"], "accepted");
     assert_eq!(same["action"]["id"], first["action"]["id"]);
     let note = same["note"].as_str().unwrap();
     assert!(note.contains("was already in progress"), "{note}");
     assert_eq!(world.posts().len(), 1);
     // With `--again`, or with another comment, it is sent.
-    with_other_ledger(&world, &id, COMMENT, &["--again"]);
+    with_other_ledger(&world, &id, ORDERED_COMMENT, &["--again"]);
     assert_eq!(world.posts().len(), 2);
     with_other_ledger(&world, &id, "Stolen", &[]);
     assert_eq!(world.posts().len(), 3);
@@ -81,7 +81,13 @@ fn what_was_carried_out_with_the_same_comment_is_repeated_only_with_again() {
     world.run(&[&id]);
     // A dry run warns of it.
     for (more, is_warned) in [(&[][..], true), (&["--again"], false)] {
-        let dry = with_other_ledger(&world, &id, COMMENT, &[&["--dry-run"], more].concat()).row();
+        let dry = with_other_ledger(
+            &world,
+            &id,
+            ORDERED_COMMENT,
+            &[&["--dry-run"], more].concat(),
+        )
+        .row();
         let warning = dry["warnings"].to_string();
         assert_eq!(
             warning.contains("with the same comment"),
@@ -90,12 +96,12 @@ fn what_was_carried_out_with_the_same_comment_is_repeated_only_with_again() {
         );
         assert_eq!(warning.contains("would be skipped"), is_warned, "{dry}");
     }
-    let same = with_other_ledger(&world, &id, COMMENT, &[]);
+    let same = with_other_ledger(&world, &id, ORDERED_COMMENT, &[]);
     let row = same.row();
     assert_eq!(row["state"], "skipped", "{same:?}");
     assert_eq!(row["error"]["kind"], "already-offboarded");
     assert_eq!((same.code, world.posts().len()), (0, 1), "{same:?}");
-    with_other_ledger(&world, &id, COMMENT, &["--again"]);
+    with_other_ledger(&world, &id, ORDERED_COMMENT, &["--again"]);
     assert_eq!(world.posts().len(), 2);
 }
 
@@ -108,6 +114,6 @@ fn what_failed_before_is_sent() {
     });
     let id = world.online()[0].machine.id.clone();
     world.run(&[&id, "--wait"]);
-    let second = with_other_ledger(&world, &id, COMMENT, &["--wait"]);
+    let second = with_other_ledger(&world, &id, ORDERED_COMMENT, &["--wait"]);
     assert_eq!(second.row()["state"], "succeeded", "{second:?}");
 }

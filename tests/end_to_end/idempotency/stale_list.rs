@@ -306,14 +306,14 @@ fn what_was_done_during_a_slow_sign_in_is_not_done_again() {
 
 /// Locks the ledger until the present list is stale.
 fn lock(ledger: &std::path::Path) {
-    const SCRIPT: &str = "import sqlite3, sys, time\n\
+    const WRITING_SCRIPT: &str = "import sqlite3, sys, time\n\
         c = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=60)\n\
         c.execute('BEGIN IMMEDIATE')\n\
         print('locked', flush=True)\n\
         time.sleep(6)\n\
         c.execute('ROLLBACK')\n";
     let mut child = program("python3")
-        .args(["-c", SCRIPT])
+        .args(["-c", WRITING_SCRIPT])
         .arg(ledger)
         .stdout(Stdio::piped())
         .spawn()

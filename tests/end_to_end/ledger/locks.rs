@@ -21,7 +21,7 @@ struct Other {
 
 impl Other {
     fn new(world: &World) -> Self {
-        const SCRIPT: &str = "import sqlite3, sys\n\
+        const LOCKING_SCRIPT: &str = "import sqlite3, sys\n\
             c = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=0)\n\
             c.execute('SELECT count(*) FROM orders').fetchone()\n\
             print('open', flush=True)\n\
@@ -32,7 +32,7 @@ impl Other {
             \x20   except sqlite3.OperationalError as error:\n\
             \x20       print(error, flush=True)\n";
         let mut child = program("python3")
-            .args(["-c", SCRIPT])
+            .args(["-c", LOCKING_SCRIPT])
             .arg(world.path("ledger.db"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -44,6 +44,7 @@ fn yes_confirms_the_run() {
 
 #[test]
 fn anything_else_sends_nothing() {
+    let world = World::new();
     for answer in [
         "n\n",
         "y\n",
@@ -56,7 +57,6 @@ fn anything_else_sends_nothing() {
         "yes\u{3}",
         "no\nyes\n",
     ] {
-        let world = World::new();
         let (code, shown) = at_a_terminal(&world, "", answer, &[]);
         assert_eq!((code, world.posts().len()), (130, 0), "{answer:?}: {shown}");
         assert!(!shown.contains("network"), "{answer:?}: {shown}");

@@ -277,40 +277,6 @@ fn two_names_of_one_machine_with_two_comments_are_a_fault() {
 }
 
 #[test]
-fn many_machines_are_looked_up_by_pages_of_the_fleet_to_its_end() {
-    let world = World::with(|config| config.machines = 1100);
-    let count = world.online().len();
-    let ids = world.online_ids(count);
-    let table = format!("machineId\n{}\n", ids.join("\n"));
-    let args = ["--comment", "x", "--dry-run", "--output", "jsonl"];
-    let planned = outcome(&mut from(&world, &table, &args));
-    assert_eq!(planned.code, 0, "{planned:?}");
-    assert_eq!(planned.stdout.lines().count(), count);
-    // OData's `$top` ends a list without a next link, but the second page is read.
-    let paths: Vec<String> = world
-        .requests()
-        .iter()
-        .map(|request| request["path"].as_str().unwrap().to_owned())
-        .filter(|path| path.starts_with("/api/machines"))
-        .collect();
-    assert_eq!(
-        paths,
-        [
-            "/api/machines?$top=1000",
-            "/api/machines?$top=1000&$skip=1000"
-        ]
-    );
-    assert!(
-        planned.stderr.contains(&format!("and {} more", count - 10)),
-        "{planned:?}"
-    );
-    assert!(
-        planned.stderr.contains("Operating systems: "),
-        "{planned:?}"
-    );
-}
-
-#[test]
 fn orders_of_another_run_are_reported_for_every_name_of_a_machine() {
     let world = World::new();
     let machine = world.online()[0].machine.clone();

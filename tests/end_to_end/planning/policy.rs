@@ -148,8 +148,8 @@ fn machine(id: &str, name: &str, tag: &str) -> String {
 /// resumed, that machine has another name, and another machine has its old name.
 #[test]
 fn a_resume_keeps_the_confirmed_machine_if_its_name_moves() {
-    const OTHER: &str = "1111111111111111111111111111111111111111";
-    const NAME: &str = "pc-1.test";
+    const OTHER_MACHINE: &str = "1111111111111111111111111111111111111111";
+    const MACHINE_NAME: &str = "pc-1.test";
     let tags = "never-tags = ['Keep']";
     // With `share`, the whole fleet is read, and names are compared there, too. In the last
     // case, only a part of the fleet can be read.
@@ -164,10 +164,10 @@ fn a_resume_keeps_the_confirmed_machine_if_its_name_moves() {
             let renamed = Arc::new(OnceLock::<String>::new());
             let root = Arc::clone(&renamed);
             let service = Scripted::new(move |request, posts| {
-                let (mut own, mut others) = (machine(MACHINE, NAME, ""), String::new());
+                let (mut own, mut others) = (machine(MACHINE, MACHINE_NAME, ""), String::new());
                 if root.get().is_some() {
                     own = machine(MACHINE, "pc-2.test", confirmed);
-                    others = machine(OTHER, NAME, other);
+                    others = machine(OTHER_MACHINE, MACHINE_NAME, other);
                 }
                 if request.starts_with("POST ") {
                     let late = [("Retry-After", "9999")];
@@ -184,7 +184,7 @@ fn a_resume_keeps_the_confirmed_machine_if_its_name_moves() {
                 if request.starts_with(&format!("GET /api/machines/{MACHINE}")) {
                     return Some(Reply::new(200, &own));
                 }
-                if request.starts_with(&format!("GET /api/machines/{OTHER}")) {
+                if request.starts_with(&format!("GET /api/machines/{OTHER_MACHINE}")) {
                     return Some(Reply::new(200, &others));
                 }
                 if !request.starts_with("GET /api/machines?") {
@@ -214,7 +214,7 @@ fn a_resume_keeps_the_confirmed_machine_if_its_name_moves() {
                     .env("OFFBOARD_LEDGER", service.path("ledger.db"));
                 command
             };
-            let run = ["run", NAME, "--comment", "x", "--yes", "-o", "json"];
+            let run = ["run", MACHINE_NAME, "--comment", "x", "--yes", "-o", "json"];
             let first = with_policy(&mut command(&run), &service.path(""), tags);
             assert_eq!(first.row()["error"]["kind"], "throttled", "{first:?}");
             assert_eq!(service.posts(), 1);
@@ -240,7 +240,7 @@ fn a_resume_keeps_the_confirmed_machine_if_its_name_moves() {
                 .any(|request| request.contains("skip="));
             assert_eq!(skipped, next.is_some(), "{rule}: {resumed:?}");
             for request in &service.seen()[before..] {
-                assert!(!request.contains(OTHER), "{rule}: {request}");
+                assert!(!request.contains(OTHER_MACHINE), "{rule}: {request}");
                 // The name is not searched for again.
                 assert!(!request.contains("filter=computer"), "{rule}: {request}");
             }

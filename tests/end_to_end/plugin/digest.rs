@@ -9,7 +9,7 @@ use offboard::{component::Component, plan::PlanHasher};
 mod guest;
 
 /// The files of the workspace that a build of the plugin reads.
-const SOURCES: [&str; 7] = [
+const SOURCES: [&str; 8] = [
     "Cargo.toml",
     "Cargo.lock",
     "rust-toolchain.toml",
@@ -17,6 +17,7 @@ const SOURCES: [&str; 7] = [
     "plugin",
     "host",
     "simulator",
+    "tests/kit",
 ];
 
 #[test]
@@ -96,6 +97,7 @@ fn copy(from: &Path, to: &Path) {
             copy(&from.join(&name), &to.join(name));
         }
     } else if fs::read(from).ok() != fs::read(to).ok() {
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
         fs::copy(from, to).unwrap();
     }
 }

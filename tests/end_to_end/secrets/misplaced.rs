@@ -11,7 +11,7 @@ const CLIENT_SECRET: &str = "abc8Q~xyzXYZ0123456789abcdefABCDEF-._~ab";
 const RANDOM: &str = "q7Vh2Lk9+Zr4Tn1Xw8Pd3Gs6Bm0Yc5Jf2Ka7Ue==";
 
 /// The flag of every connection setting. The environment variable has the same name.
-const SETTINGS: [&str; 26] = [
+const SECRET_SETTINGS: [&str; 26] = [
     "--profile",
     "--config",
     "--cloud",
@@ -63,7 +63,7 @@ fn a_token_is_refused_for_every_setting_and_not_repeated() {
     let folder = tempfile::tempdir().unwrap();
     let run = ["run", MACHINE, "--comment", "x", "--yes"];
     for secret in [JWT, CLIENT_SECRET] {
-        for flag in SETTINGS {
+        for flag in SECRET_SETTINGS {
             let outcome = run_in(folder.path(), &[&run[..], &[flag, secret]].concat(), &[]);
             assert_hidden(secret, flag, &outcome);
             assert_eq!(outcome.code, 2, "{flag}: {outcome:?}");
@@ -159,7 +159,7 @@ fn what_may_be_a_secret_is_shown_neither_in_errors_nor_in_the_configuration() {
         "11111111-2222-3333-4444-555555555555",
     ];
     for secret in [RANDOM, "hunter2", "Summer2024!"] {
-        let flags = SETTINGS.iter().copied();
+        let flags = SECRET_SETTINGS.iter().copied();
         // A short word may be shown, except in place of the name of a file with a secret.
         let flags = flags.filter(|flag| secret == RANDOM || files.contains(flag));
         for flag in flags.filter(|flag| !["--ledger", "--audit"].contains(flag)) {

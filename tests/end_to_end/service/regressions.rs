@@ -1,27 +1,9 @@
 //! Known mistakes of other clients, for one machine. Those that the plugin or an order
 //! prevents are tested there.
 
-use std::time::Duration;
-
 use serde_json::json;
 
 use crate::support::{Reply, Scripted, World};
-
-#[test]
-fn trap_body_omitted() {
-    let world = World::new();
-    world.run(&[&world.online()[0].machine.id]);
-    assert_eq!(world.posts()[0]["body"], r#"{"Comment":"Retired, INC-1"}"#);
-}
-
-#[test]
-fn trap_wrong_route() {
-    let world = World::new();
-    world.run(&[&world.online()[0].machine.id, "--wait"]);
-    for request in world.requests() {
-        assert_eq!(request["status"], 200, "{request}");
-    }
-}
 
 #[test]
 fn trap_endless_429_loop() {
@@ -150,26 +132,6 @@ fn trap_timeout_and_cancelled_lumped_under_failed() {
             "{outcome:?}"
         );
     }
-}
-
-#[test]
-fn trap_own_deadline_reported_as_failed_or_as_success() {
-    let world = World::with(|config| config.action_time = Duration::from_secs(60));
-    let outcome = world.run(&[&world.online()[0].machine.id, "--wait=1s"]);
-    assert_eq!(
-        (outcome.code, &outcome.row()["state"]),
-        (4, &json!("pending")),
-        "{outcome:?}"
-    );
-}
-
-#[test]
-fn trap_default_comment_that_explains_nothing() {
-    let world = World::new();
-    let outcome = world.offboard(&["run", &world.online()[0].machine.id, "--yes"]);
-    assert_eq!(outcome.code, 2, "{outcome:?}");
-    assert!(outcome.stderr.contains("--comment"), "{outcome:?}");
-    assert!(world.requests().is_empty());
 }
 
 #[test]

@@ -61,7 +61,7 @@ fn a_certificate_is_pem_or_pfx() {
     let pem = world.secret("app.pem", certificate.both());
     let pfx = world.secret("app.pfx", certificate.pfx("hunter2"));
     let password = world.secret("password", "hunter2\n");
-    let machines = world.machines();
+    let machines = world.online();
     let machine = |at: usize| machines[at].machine.id.clone();
 
     let mut command = world.app(&run(&machines[0].machine.id));

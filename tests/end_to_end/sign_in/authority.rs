@@ -14,7 +14,7 @@ use crate::{
     support::{MACHINE, Outcome, command, write_secret},
 };
 
-const SECRET: &str = "hunter2-Secret/1";
+const APP_SECRET: &str = "hunter2-Secret/1";
 
 /// An authority whose answer to each request's form is scripted.
 struct ScriptedAuthority {
@@ -40,7 +40,7 @@ impl ScriptedAuthority {
         });
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("ca.pem"), authority.pem()).unwrap();
-        write_secret(&folder.path().join("secret"), SECRET);
+        write_secret(&folder.path().join("secret"), APP_SECRET);
         Self { server, folder }
     }
 
@@ -104,7 +104,10 @@ fn answer(status: &str, headers: &str, body: &str) -> String {
 fn a_request_that_the_answer_quotes_is_not_shown() {
     for escaped in [false, true] {
         let authority = ScriptedAuthority::new(move |form| {
-            let secret: String = SECRET.chars().flat_map(|c| c.escape_unicode()).collect();
+            let secret: String = APP_SECRET
+                .chars()
+                .flat_map(|c| c.escape_unicode())
+                .collect();
             let secret = secret.replace("\\u{", "\\u00").replace('}', "");
             let quoted = if escaped { &secret } else { form };
             let body = format!(
@@ -116,7 +119,7 @@ fn a_request_that_the_answer_quotes_is_not_shown() {
         assert_eq!(outcome.code, 3, "{outcome:?}");
         assert_contains(&message, &["bad request", "[redacted]"]);
         let output = format!("{} {}", outcome.stdout, outcome.stderr);
-        for secret in [SECRET, "hunter2-Secret", "hunter2-Secret%2F1"] {
+        for secret in [APP_SECRET, "hunter2-Secret", "hunter2-Secret%2F1"] {
             assert!(!output.contains(secret), "{output}");
         }
     }

@@ -7,7 +7,7 @@ use crate::support::command;
 const LOGIN: &str = "https://login.microsoftonline.com";
 const LOGIN_US: &str = "https://login.microsoftonline.us";
 const RESOURCE: &str = "https://api.securitycenter.microsoft.com";
-const GCC: &str = "https://api-gcc.securitycenter.microsoft.us";
+const GCC_ROOT: &str = "https://api-gcc.securitycenter.microsoft.us";
 const GOV: &str = "https://api-gov.securitycenter.microsoft.us";
 
 /// Flags, and the API, authority and resource that they select.
@@ -19,7 +19,7 @@ const SETS: [(&[&str], &str, &str, &str); 21] = [
         LOGIN,
         RESOURCE,
     ),
-    (&["--cloud=gcc"], GCC, LOGIN, GCC),
+    (&["--cloud=gcc"], GCC_ROOT, LOGIN, GCC_ROOT),
     (&["--cloud=gcc-high"], GOV, LOGIN_US, GOV),
     (&["--cloud=dod"], GOV, LOGIN_US, GOV),
     (
@@ -80,9 +80,9 @@ const SETS: [(&[&str], &str, &str, &str); 21] = [
     // One part determines the cloud.
     (
         &["--api-root=https://api-gcc.securitycenter.microsoft.us"],
-        GCC,
+        GCC_ROOT,
         LOGIN,
-        GCC,
+        GCC_ROOT,
     ),
     (
         &["--api-root=https://api-gov.securitycenter.microsoft.us"],
@@ -98,9 +98,9 @@ const SETS: [(&[&str], &str, &str, &str); 21] = [
     ),
     (
         &["--resource=https://api-gcc.securitycenter.microsoft.us"],
-        GCC,
+        GCC_ROOT,
         LOGIN,
-        GCC,
+        GCC_ROOT,
     ),
     // Each part overridden by itself.
     (
@@ -122,7 +122,7 @@ const SETS: [(&[&str], &str, &str, &str); 21] = [
         &["--cloud=gcc", "--api-root=https://gateway.example.test"],
         "https://gateway.example.test",
         LOGIN,
-        GCC,
+        GCC_ROOT,
     ),
 ];
 
@@ -181,7 +181,7 @@ fn a_set_of_several_clouds_is_refused_with_its_parts() {
         (
             vec![
                 root("api.security.microsoft.com"),
-                format!("--resource={GCC}"),
+                format!("--resource={GCC_ROOT}"),
             ],
             [
                 "api.security.microsoft.com (commercial)",
@@ -271,7 +271,7 @@ fn with_resource(resource: &str) -> World {
 fn each_cloud_is_signed_in_to_for_its_own_resource() {
     for (cloud, resource) in [
         ("commercial", RESOURCE),
-        ("gcc", GCC),
+        ("gcc", GCC_ROOT),
         ("gcc-high", GOV),
         ("dod", GOV),
     ] {

@@ -199,7 +199,7 @@ fn a_missing_role_is_reported_with_where_it_is_added() {
     );
     assert_unchanged(&world, &checked);
 
-    let machines = world.machines();
+    let machines = world.online();
     let mut args = run(&machines[0].machine.id).to_vec();
     args.push(&machines[1].machine.id);
     let ordered = outcome(&mut world.with_secret(&args));

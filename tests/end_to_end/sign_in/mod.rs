@@ -11,35 +11,37 @@ mod device_code;
 mod device_groups;
 mod faults;
 mod given_tokens;
-mod https;
 mod identity_shown;
 mod managed_identity;
 mod network;
+mod proxies;
 mod python;
 mod renewal;
 mod secrets;
 
 use std::{
     fs,
-    io::Read,
+    ops::Deref,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::Command,
     time::Duration,
 };
 
-use offboard_simulator::{Config, MachineTruth, Simulator, TokenRequest};
+use offboard_simulator::{Config, TokenRequest};
 use rcgen::{CertificateParams, KeyPair, PKCS_RSA_SHA256, RsaKeySize};
 use serde_json::Value;
-use tempfile::TempDir;
-use tokio::runtime::Runtime;
 
-use crate::support::{Outcome, command, until as wait_until, write_secret, written_ledger};
+use crate::support::{self, Outcome, Running, command, until as wait_until, write_secret};
 
-/// A test's own tenant, behind TLS.
-struct World {
-    simulator: Simulator,
-    folder: TempDir,
-    runtime: Runtime,
+/// A test's own tenant, behind TLS. Its commands have no credential unless a test adds one.
+struct World(support::World);
+
+impl Deref for World {
+    type Target = support::World;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
 }
 
 impl World {
@@ -49,28 +51,11 @@ impl World {
 
     /// A simulator with a changed configuration.
     fn with(change: impl FnOnce(&mut Config)) -> Self {
-        let runtime = Runtime::new().unwrap();
-        let mut config = Config {
-            tls: true,
-            action_time: Duration::from_millis(600),
-            device_code_interval: Duration::from_secs(1),
-            ..Config::default()
-        };
-        change(&mut config);
-        let simulator = runtime.block_on(Simulator::start(config)).unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        if let Some(authority) = simulator.authority_certificate() {
-            fs::write(folder.path().join("ca.pem"), authority).unwrap();
-        }
-        Self {
-            simulator,
-            folder,
-            runtime,
-        }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        Self(support::World::with(|config| {
+            config.tls = true;
+            config.device_code_interval = Duration::from_secs(1);
+            change(config);
+        }))
     }
 
     /// A file of this name that other users cannot read.
@@ -96,11 +81,9 @@ impl World {
     /// A command with both hosts and the certificate authority, without a credential.
     fn command(&self, args: &[&str]) -> Command {
         let mut command = command(args);
-        command
-            .env("OFFBOARD_API_ROOT", self.simulator.api_root())
+        self.connect(&mut command)
             .env("OFFBOARD_AUTHORITY", self.simulator.authority())
-            .env("OFFBOARD_CA_FILE", self.path("ca.pem"))
-            .env("OFFBOARD_LEDGER", self.path("ledger.db"));
+            .env("OFFBOARD_CA_FILE", self.path("ca.pem"));
         command
     }
 
@@ -120,21 +103,8 @@ impl World {
         command
     }
 
-    /// Machines that are online and supported.
-    fn machines(&self) -> Vec<MachineTruth> {
-        let mut machines = self.simulator.machines();
-        machines.retain(|truth| {
-            truth.online
-                && truth.supported
-                && truth.machine.onboarding_status == "Onboarded"
-                && truth.machine.os_platform.starts_with("Windows1")
-        });
-        assert!(machines.len() > 3, "the fleet is too small");
-        machines
-    }
-
     fn machine(&self) -> String {
-        self.machines().remove(0).machine.id
+        self.online_ids(1).remove(0)
     }
 
     /// A token that was issued before.
@@ -151,15 +121,7 @@ impl World {
             + issued.managed_identity
     }
 
-    /// All requests that the simulator received, as itself or as Entra ID.
-    fn requests(&self) -> Vec<Value> {
-        match self.get("/_simulator/requests") {
-            Value::Array(requests) => requests,
-            other => panic!("{other}"),
-        }
-    }
-
-    /// Those to the API.
+    /// The requests to the API.
     fn calls(&self) -> Vec<Value> {
         let mut requests = self.requests();
         requests.retain(|request| request["path"].as_str().unwrap().starts_with("/api/"));
@@ -180,22 +142,13 @@ impl World {
 
     /// The number of offboardings.
     fn offboarded(&self) -> usize {
-        let machines = self.get("/_simulator/offboardings");
-        machines.as_array().unwrap().len()
-    }
-
-    fn get(&self, path: &str) -> Value {
-        https::get(
-            self.simulator.api_root(),
-            self.simulator.authority_certificate(),
-            path,
-        )
+        self.offboardings().len()
     }
 
     /// The contents of a file, empty if there is none.
     fn written(&self, name: &str) -> String {
         match name {
-            "ledger.db" => written_ledger(&self.path(name)),
+            "ledger.db" => self.ledger(),
             _ => fs::read_to_string(self.path(name)).unwrap_or_default(),
         }
     }
@@ -336,56 +289,4 @@ fn script(path: &Path, text: &str) {
     use std::os::unix::fs::PermissionsExt;
     fs::write(path, format!("#!/bin/sh\n{text}\n")).unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
-}
-
-/// A command that runs while the test continues.
-struct Running {
-    child: Child,
-    /// Its standard error so far.
-    stderr: String,
-}
-
-impl Running {
-    fn start(command: &mut Command) -> Self {
-        Self {
-            child: command.stdin(Stdio::null()).spawn().unwrap(),
-            stderr: String::new(),
-        }
-    }
-
-    /// Reads standard error until these words. Returns the rest of their line.
-    fn read_until(&mut self, words: &str) -> String {
-        let stderr = self.child.stderr.as_mut().unwrap();
-        let mut byte = [0];
-        loop {
-            let rest = self.stderr.split_once(words).map(|(_, rest)| rest);
-            if let Some((line, _)) = rest.and_then(|rest| rest.split_once('\n')) {
-                return line.to_owned();
-            }
-            let count = stderr.read(&mut byte).unwrap();
-            assert_eq!(count, 1, "{words:?} is not in: {}", self.stderr);
-            self.stderr.push(byte[0].into());
-        }
-    }
-
-    fn end(mut self) -> Outcome {
-        let (mut stdout, mut stderr) = (String::new(), std::mem::take(&mut self.stderr));
-        let out = self.child.stdout.as_mut().unwrap();
-        out.read_to_string(&mut stdout).unwrap();
-        let err = self.child.stderr.as_mut().unwrap();
-        err.read_to_string(&mut stderr).unwrap();
-        Outcome {
-            code: self.child.wait().unwrap().code().unwrap_or(-1),
-            stdout,
-            stderr,
-        }
-    }
-}
-
-/// Ends the command with the test, also if the test fails.
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }

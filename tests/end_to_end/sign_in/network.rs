@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 
 use super::{
-    CHECK, World, assert_contains, assert_not_sent, assert_offboarded,
-    https::{Proxy, front},
-    outcome, run, step, steps, text,
+    CHECK, World, assert_contains, assert_not_sent, assert_offboarded, outcome,
+    proxies::{Proxy, front},
+    run, step, steps, text,
 };
 use crate::support::ClosedPort;
 

@@ -9,7 +9,7 @@ use crate::support::Outcome;
 
 /// The ids of this many machines.
 fn machine_ids(world: &World, count: usize) -> Vec<String> {
-    let machines = world.machines();
+    let machines = world.online();
     assert!(machines.len() >= count);
     machines
         .into_iter()

@@ -5,7 +5,7 @@ use std::{
     io::Write,
     path::{Path, PathBuf},
     process::{Output, Stdio},
-    sync::{Mutex, PoisonError},
+    sync::OnceLock,
 };
 
 use super::{builder, program};
@@ -17,10 +17,14 @@ const PACKAGES: [&str; 3] = [
     "wasmtime>=50,<51",
 ];
 
-/// The interpreter of a virtual environment with the packages, which is created once.
-fn interpreter() -> PathBuf {
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+/// The interpreter of a virtual environment with the packages. It is checked, and created if
+/// necessary, once in a process: to import the packages takes seconds.
+fn interpreter() -> &'static Path {
+    static INTERPRETER: OnceLock<PathBuf> = OnceLock::new();
+    INTERPRETER.get_or_init(prepared)
+}
+
+fn prepared() -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python");
     let python = folder.join(if cfg!(windows) {
         "Scripts/python.exe"

@@ -8,7 +8,7 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
-const PAGE: usize = 64 * 1024;
+const MEMORY_PAGE: usize = 64 * 1024;
 
 struct Memory {
     /// The start of free memory; 0 before the first use.
@@ -25,15 +25,15 @@ static MEMORY: Memory = Memory {
 unsafe impl GlobalAlloc for Memory {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let free = match self.free.load(Relaxed) {
-            0 => memory_size::<0>() * PAGE,
+            0 => memory_size::<0>() * MEMORY_PAGE,
             free => free,
         };
         let start = (free + layout.align() - 1) & !(layout.align() - 1);
         let Some(end) = start.checked_add(layout.size()) else {
             return null_mut();
         };
-        let has = memory_size::<0>() * PAGE;
-        if end > has && memory_grow::<0>((end - has).div_ceil(PAGE)) == usize::MAX {
+        let has = memory_size::<0>() * MEMORY_PAGE;
+        if end > has && memory_grow::<0>((end - has).div_ceil(MEMORY_PAGE)) == usize::MAX {
             return null_mut();
         }
         self.free.store(end, Relaxed);

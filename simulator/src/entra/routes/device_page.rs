@@ -18,7 +18,7 @@ use crate::entra::form::Form;
 use crate::service::Service;
 
 /// The path of the page.
-pub(super) const PAGE: &str = "/devicelogin";
+pub(super) const DEVICE_PAGE_PATH: &str = "/devicelogin";
 
 pub(super) async fn begin(
     State(service): State<Arc<Service>>,
@@ -40,7 +40,7 @@ fn begun(request: &Request<'_>) -> Result<Value, EntraError> {
     request.exists(&target)?;
     let devices = &request.service.entra.devices;
     let (device_code, user_code) = devices.begin(target, request.now);
-    let page = format!("{}{PAGE}", request.origin());
+    let page = format!("{}{DEVICE_PAGE_PATH}", request.origin());
     Ok(json!({
         "user_code": user_code,
         "device_code": device_code,
@@ -57,7 +57,7 @@ pub(super) async fn page(State(service): State<Arc<Service>>) -> Html<String> {
     let config = &service.config;
     shown(&format!(
         "<p>Signed in as <b>{user}</b> (simulated).</p>\
-         <form method=\"post\" action=\"{PAGE}\">\
+         <form method=\"post\" action=\"{DEVICE_PAGE_PATH}\">\
          <p><label>Code <input name=\"user_code\" required autofocus autocomplete=\"off\"></label></p>\
          <p>Only approve a code that you have asked for yourself: <b>{app}</b> will act in your name.</p>\
          <p><button name=\"answer\" value=\"approve\">Approve</button> \
@@ -84,7 +84,7 @@ pub(super) async fn decide(
         Some((form.get("user_code")?, decision))
     });
     let refused = |why: &str| {
-        let again = format!("<p>{why}</p><p><a href=\"{PAGE}\">Again</a></p>");
+        let again = format!("<p>{why}</p><p><a href=\"{DEVICE_PAGE_PATH}\">Again</a></p>");
         (StatusCode::BAD_REQUEST, shown(&again))
     };
     let Some((user_code, decision)) = said else {

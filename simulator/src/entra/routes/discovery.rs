@@ -8,7 +8,7 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::device_page::PAGE;
+use super::device_page::DEVICE_PAGE_PATH;
 use super::endpoint::{Named, Version};
 use crate::entra::error::EntraError;
 use crate::entra::tenant::Tenant;
@@ -70,7 +70,7 @@ fn configuration(
         "issuer": issuer,
         "authorization_endpoint": format!("{base}/oauth2{part}/authorize"),
         "device_authorization_endpoint": format!("{base}/oauth2/v2.0/devicecode"),
-        "verification_uri": format!("{origin}{PAGE}"),
+        "verification_uri": format!("{origin}{DEVICE_PAGE_PATH}"),
     }))
     .into_response()
 }

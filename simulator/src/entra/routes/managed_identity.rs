@@ -18,7 +18,7 @@ use crate::service::Service;
 
 /// Why an endpoint issues no token. Texts are the simulator's own.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-enum Refusal {
+enum IdentityError {
     #[error("Required metadata header not specified")]
     NoMetadataHeader,
     #[error("Requests with X-Forwarded-For aren't answered")]
@@ -35,7 +35,7 @@ enum Refusal {
     UnknownResource(String),
 }
 
-impl Refusal {
+impl IdentityError {
     /// Unsourced for App Service, for which 401 means a wrong secret.
     fn status(&self) -> StatusCode {
         match self {
@@ -59,12 +59,12 @@ pub(super) async fn virtual_machine(
     uri: Uri,
 ) -> Response {
     let admitted = if headers.contains_key("x-forwarded-for") {
-        Err(Refusal::Forwarded)
+        Err(IdentityError::Forwarded)
     } else if headers
         .get("metadata")
         .is_none_or(|value| !value.as_bytes().eq_ignore_ascii_case(b"true"))
     {
-        Err(Refusal::NoMetadataHeader)
+        Err(IdentityError::NoMetadataHeader)
     } else {
         Ok(())
     };
@@ -111,7 +111,7 @@ pub(super) async fn app_service(
     {
         Ok(())
     } else {
-        Err(Refusal::WrongHeader)
+        Err(IdentityError::WrongHeader)
     };
     let answer = admitted.and_then(|()| {
         let names = ["client_id", "principal_id", "mi_res_id"];
@@ -151,7 +151,7 @@ fn issue(
     uri: &Uri,
     is_known: impl Fn(&str) -> bool,
     names: [&str; 3],
-) -> Result<Token, Refusal> {
+) -> Result<Token, IdentityError> {
     let query: Vec<(String, String)> =
         form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
             .into_owned()
@@ -162,11 +162,11 @@ fn issue(
     };
     let version = get("api-version").unwrap_or_default();
     if !is_known(version) {
-        return Err(Refusal::ApiVersion(version.to_owned()));
+        return Err(IdentityError::ApiVersion(version.to_owned()));
     }
     let resource = get("resource")
         .filter(|resource| !resource.is_empty())
-        .ok_or(Refusal::NoResource)?;
+        .ok_or(IdentityError::NoResource)?;
 
     let entra = &service.entra;
     let [system, user] = &entra.identities;
@@ -187,10 +187,10 @@ fn issue(
         [system, user]
             .into_iter()
             .find(fits)
-            .ok_or(Refusal::UnknownIdentity)?
+            .ok_or(IdentityError::UnknownIdentity)?
     };
     if !entra.tokens.accepts(resource) {
-        return Err(Refusal::UnknownResource(resource.to_owned()));
+        return Err(IdentityError::UnknownResource(resource.to_owned()));
     }
     let now = service.clock.now();
     let request = TokenRequest {

@@ -23,7 +23,7 @@ pub(crate) fn router() -> Router<Arc<Service>> {
         .route("/{tenant}/oauth2/v2.0/token", post(grants::token_v2))
         .route("/{tenant}/oauth2/v2.0/devicecode", post(device_page::begin))
         .route(
-            device_page::PAGE,
+            device_page::DEVICE_PAGE_PATH,
             get(device_page::page).post(device_page::decide),
         )
         .route(

@@ -6,11 +6,11 @@ use serde_json::json;
 use super::*;
 use crate::client::{start, start_slow};
 
-const MACHINE: &str = "/metadata/identity/oauth2/token?api-version=2018-02-01";
+const VM_TOKEN_PATH: &str = "/metadata/identity/oauth2/token?api-version=2018-02-01";
 const SERVICE: &str = "/msi/token?api-version=2019-08-01";
 
 async fn machine(simulator: &Simulator, query: &str) -> Answer {
-    call(simulator, "GET", &format!("{MACHINE}{query}"))
+    call(simulator, "GET", &format!("{VM_TOKEN_PATH}{query}"))
         .header("metadata", "true")
         .send()
         .await
@@ -151,11 +151,11 @@ async fn an_identity_is_found_by_each_of_its_names() {
 #[tokio::test]
 async fn a_virtual_machine_is_refused_for_what_is_wrong() {
     let simulator = start_slow().await;
-    let good = format!("{MACHINE}&resource={RESOURCE}");
+    let good = format!("{VM_TOKEN_PATH}&resource={RESOURCE}");
     for (path, header, expected) in [
         (good.as_str(), None, "invalid_request"),
         (&good, Some(("metadata", "false")), "invalid_request"),
-        (MACHINE, Some(("metadata", "true")), "invalid_request"),
+        (VM_TOKEN_PATH, Some(("metadata", "true")), "invalid_request"),
         (
             "/metadata/identity/oauth2/token?resource=x",
             Some(("metadata", "true")),
@@ -172,7 +172,7 @@ async fn a_virtual_machine_is_refused_for_what_is_wrong() {
             "invalid_request",
         ),
         (
-            &format!("{MACHINE}&resource=https://graph.microsoft.com"),
+            &format!("{VM_TOKEN_PATH}&resource=https://graph.microsoft.com"),
             Some(("metadata", "true")),
             "invalid_resource",
         ),

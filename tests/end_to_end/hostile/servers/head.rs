@@ -4,7 +4,8 @@
 use offboard::{contract::OffboardError, egress::Delivery, sandbox::CallError};
 
 use super::support::{
-    Answer, NEW, SHORT, Server, accepted, delivery, failure, ok, plain, unreadable, within,
+    Answer, NEW, SILENCE_DEADLINE, Server, accepted, delivery, failure, ok, plain, unreadable,
+    within,
 };
 
 /// More than any bound on a head, and far less than a flood.
@@ -114,7 +115,7 @@ async fn interim_answers_without_end_are_no_answer() {
             peer.request();
             peer.stream(interim);
         });
-        let answer = within(&server, SHORT).await;
+        let answer = within(&server, SILENCE_DEADLINE).await;
         assert_eq!(delivery(&answer), Delivery::Unanswered);
         assert!(
             matches!(answer.result, Err(CallError::Deadline(_))),
@@ -222,12 +223,12 @@ async fn chunks_that_make_no_sense_are_unreadable() {
 
 #[tokio::test]
 async fn what_stands_around_chunks_has_an_end() {
-    const HEAD: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    const CHUNKED_HEAD: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
     const TRAILERS: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n";
     const EXTENSION: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;a=";
     for (start, again) in [
         (EXTENSION, "aaaa"),
-        (HEAD, "1;aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n{\r\n"),
+        (CHUNKED_HEAD, "1;aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n{\r\n"),
         (TRAILERS, "X-Trailer: a\r\n"),
         (TRAILERS, "aaaa"),
     ] {
@@ -244,7 +245,7 @@ async fn zeroes_without_end_are_no_chunk() {
         peer.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
         peer.stream("0000000000000000");
     });
-    let answer = within(&server, SHORT).await;
+    let answer = within(&server, SILENCE_DEADLINE).await;
     assert_eq!(delivery(&answer), Delivery::Answered(200));
     assert!(ok(&answer).is_none(), "{answer:?}");
     assert_eq!(answer.record.exchange.unwrap().answer, None);

@@ -9,8 +9,8 @@ use super::support::{Front, Peer, Server, TOKEN, Tunnel, accepted, order};
 use crate::support::{Outcome, Reply, Scripted, written_ledger};
 
 /// A name that only a proxy can lead anywhere.
-const NAME: &str = "api.defender.test";
-const ROOT: &str = "https://api.defender.test";
+const API_HOST: &str = "api.defender.test";
+const API_ROOT: &str = "https://api.defender.test";
 
 fn service() -> Scripted {
     Scripted::posting(Reply::new(200, &accepted()))
@@ -18,7 +18,7 @@ fn service() -> Scripted {
 
 /// A service of that name, and a proxy to it.
 fn behind() -> (Front, Tunnel) {
-    let front = Front::new(service(), &[NAME]);
+    let front = Front::new(service(), &[API_HOST]);
     let tunnel = Tunnel::to(front.address());
     (front, tunnel)
 }
@@ -34,7 +34,7 @@ fn with_password(proxy: &str) -> String {
 #[test]
 fn a_proxy_sees_where_a_connection_goes_and_nothing_of_what_is_said() {
     let (front, tunnel) = behind();
-    let outcome = outcome(front.order(ROOT).env("HTTPS_PROXY", tunnel.root()));
+    let outcome = outcome(front.order(API_ROOT).env("HTTPS_PROXY", tunnel.root()));
     assert_eq!(
         (outcome.code, outcome.row()["state"].as_str()),
         (0, Some("accepted"))
@@ -78,13 +78,13 @@ fn another_port_is_named_to_the_proxy() {
 fn a_proxy_is_named_by_any_of_the_usual_variables() {
     for name in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
         let (front, tunnel) = behind();
-        let outcome = outcome(front.order(ROOT).env(name, tunnel.root()));
+        let outcome = outcome(front.order(API_ROOT).env(name, tunnel.root()));
         assert_eq!(outcome.code, 0, "{name}: {outcome:?}");
         assert!(tunnel.connections() > 0, "{name}");
     }
     // And not by those for what goes in the clear.
     let (front, tunnel) = behind();
-    let mut command = front.order(ROOT);
+    let mut command = front.order(API_ROOT);
     let proxy = tunnel.root();
     command.env("HTTP_PROXY", &proxy).env("http_proxy", &proxy);
     assert_eq!(outcome(&mut command).code, 5);
@@ -97,7 +97,7 @@ fn a_password_goes_to_the_proxy_alone_and_is_never_shown() {
     let audit = front.service.path("audit.jsonl");
     let outcome = outcome(
         front
-            .order(ROOT)
+            .order(API_ROOT)
             .args(["-v", "--audit"])
             .arg(&audit)
             .env("HTTPS_PROXY", with_password(&tunnel.root())),
@@ -125,7 +125,7 @@ fn a_password_goes_to_the_proxy_alone_and_is_never_shown() {
 fn the_audit_names_the_proxy_and_its_address() {
     let (front, tunnel) = behind();
     let audit = front.service.path("audit.jsonl");
-    let mut command = front.order(ROOT);
+    let mut command = front.order(API_ROOT);
     command.arg("--audit").arg(&audit);
     outcome(command.env("HTTPS_PROXY", tunnel.root()));
     let text = std::fs::read_to_string(&audit).unwrap();
@@ -148,13 +148,13 @@ fn the_audit_names_the_proxy_and_its_address() {
 #[test]
 fn a_service_that_is_exempt_is_reached_without_the_proxy() {
     for (name, exempt) in [
-        ("NO_PROXY", NAME),
+        ("NO_PROXY", API_HOST),
         ("NO_PROXY", ".defender.test"),
         ("NO_PROXY", "other.test, defender.test"),
         ("no_proxy", "*"),
     ] {
         let (front, tunnel) = behind();
-        let mut command = front.order(ROOT);
+        let mut command = front.order(API_ROOT);
         command.env("HTTPS_PROXY", tunnel.root()).env(name, exempt);
         let outcome = outcome(&mut command);
         // Nobody else knows the name.
@@ -163,7 +163,7 @@ fn a_service_that_is_exempt_is_reached_without_the_proxy() {
         assert_eq!(tunnel.connections(), 0, "{exempt}");
     }
     let (front, tunnel) = behind();
-    let mut command = front.order(ROOT);
+    let mut command = front.order(API_ROOT);
     command
         .env("HTTPS_PROXY", tunnel.root())
         .env("NO_PROXY", "other.test,ender.test");
@@ -197,7 +197,7 @@ fn a_proxy_that_cannot_be_used_is_told_without_showing_it() {
         "http://carol:hunter2@".to_owned(),
     ] {
         for exempt in ["", "*"] {
-            let mut command = front.order(ROOT);
+            let mut command = front.order(API_ROOT);
             command.env("HTTPS_PROXY", &proxy).env("NO_PROXY", exempt);
             let outcome = outcome(&mut command);
             assert_eq!(outcome.code, 2, "{proxy}: {outcome:?}");
@@ -213,7 +213,7 @@ fn a_proxy_whose_port_is_none_cannot_be_used() {
     let (front, _) = behind();
     for port in ["hunter2", "99999", "-1"] {
         let proxy = format!("http://carol:hunter2@127.0.0.1:{port}");
-        let outcome = outcome(front.order(ROOT).env("HTTPS_PROXY", proxy));
+        let outcome = outcome(front.order(API_ROOT).env("HTTPS_PROXY", proxy));
         assert_eq!(outcome.code, 2, "{port}: {outcome:?}");
         assert!(!format!("{outcome:?}").contains("hunter2"), "{outcome:?}");
     }
@@ -222,7 +222,7 @@ fn a_proxy_whose_port_is_none_cannot_be_used() {
 #[test]
 fn an_empty_proxy_is_none() {
     let (front, tunnel) = behind();
-    let mut command = front.order(ROOT);
+    let mut command = front.order(API_ROOT);
     command
         .env("HTTPS_PROXY", " ")
         .env("ALL_PROXY", tunnel.root());
@@ -234,14 +234,14 @@ fn an_empty_proxy_is_none() {
 fn tls_is_with_the_service_whoever_the_proxy_connects_to() {
     let other = Front::new(service(), &["other.test"]);
     let tunnel = Tunnel::to(other.address());
-    let wrong = outcome(other.order(ROOT).env("HTTPS_PROXY", tunnel.root()));
+    let wrong = outcome(other.order(API_ROOT).env("HTTPS_PROXY", tunnel.root()));
     assert_eq!(wrong.code, 5, "{wrong:?}");
     assert!(wrong.stdout.contains("not valid for name"), "{wrong:?}");
 
     // And whoever is in the middle has another authority.
-    let middle = Front::new(service(), &[NAME]);
+    let middle = Front::new(service(), &[API_HOST]);
     let tunnel = Tunnel::to(middle.address());
-    let mut command = order(&middle.service, ROOT);
+    let mut command = order(&middle.service, API_ROOT);
     let wrong = outcome(command.env("HTTPS_PROXY", tunnel.root()));
     assert_eq!(wrong.code, 5, "{wrong:?}");
     assert!(wrong.stdout.contains("UnknownIssuer"), "{wrong:?}");
@@ -252,7 +252,7 @@ fn tls_is_with_the_service_whoever_the_proxy_connects_to() {
         peer.send("HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
         peer.hold();
     });
-    let wrong = outcome(order(&middle.service, ROOT).env("HTTPS_PROXY", clear.root()));
+    let wrong = outcome(order(&middle.service, API_ROOT).env("HTTPS_PROXY", clear.root()));
     assert_eq!(wrong.code, 5, "{wrong:?}");
     assert!(!clear.seen().contains(TOKEN) && !clear.seen().contains("POST"));
     assert!(other.requests().is_empty() && middle.requests().is_empty());
@@ -262,7 +262,7 @@ fn tls_is_with_the_service_whoever_the_proxy_connects_to() {
 fn refused(words: &str, behave: impl Fn(Peer) + Send + Sync + 'static) {
     let service = service();
     let proxy = Server::new(behave);
-    let mut command = order(&service, ROOT);
+    let mut command = order(&service, API_ROOT);
     command.env("HTTPS_PROXY", with_password(&proxy.root()));
     let outcome = outcome(command.args(["--limit", "deadline=3s"]));
     let row = outcome.row();
@@ -352,7 +352,7 @@ fn a_proxy_that_says_nothing_is_left_at_the_deadline() {
 fn a_proxy_that_is_not_there_is_told() {
     let service = service();
     let closed = crate::support::ClosedPort::new();
-    let mut command = order(&service, ROOT);
+    let mut command = order(&service, API_ROOT);
     let outcome = outcome(command.env("HTTPS_PROXY", closed.root()));
     assert_eq!(outcome.code, 5, "{outcome:?}");
     assert!(outcome.stdout.contains("does not answer"), "{outcome:?}");

@@ -5,12 +5,12 @@ use std::{thread::sleep, time::Duration};
 
 use offboard::{egress::Delivery, sandbox::CallError};
 
-use super::support::{Answer, Peer, SHORT, Server, accepted, delivery, within};
+use super::support::{Answer, Peer, SILENCE_DEADLINE, Server, accepted, delivery, within};
 
 /// One call against this, which must be over at its deadline.
 async fn left(behave: impl Fn(Peer) + Send + Sync + 'static) -> (Answer, Server) {
     let server = Server::new(behave);
-    let answer = within(&server, SHORT).await;
+    let answer = within(&server, SILENCE_DEADLINE).await;
     assert!(
         matches!(answer.result, Err(CallError::Deadline(_))),
         "{answer:?}"
@@ -31,7 +31,7 @@ fn drip(mut peer: Peer, text: &str) {
 #[tokio::test]
 async fn silence_after_the_connection_is_left_at_the_deadline() {
     let (answer, server) = left(|peer| {
-        sleep(SHORT + Duration::from_secs(2));
+        sleep(SILENCE_DEADLINE + Duration::from_secs(2));
         peer.hold();
     })
     .await;
@@ -44,7 +44,7 @@ async fn silence_after_the_connection_is_left_at_the_deadline() {
 async fn silence_after_the_head_of_the_request_is_left_at_the_deadline() {
     let (answer, server) = left(|mut peer| {
         peer.head();
-        sleep(SHORT + Duration::from_secs(2));
+        sleep(SILENCE_DEADLINE + Duration::from_secs(2));
     })
     .await;
     assert_eq!(delivery(&answer), Delivery::Unanswered);

@@ -1,6 +1,6 @@
 //! Calls of the real plugin in its sandbox, and what came of them.
 
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
 use offboard::{
     component::Component,
@@ -21,6 +21,9 @@ pub(crate) const NEW: &str = "aaaaaaaa-2222-3333-4444-555555555555";
 /// What became of a call.
 pub(crate) type Answer = CallOutcome<Result<MachineAction, OffboardError>>;
 
+/// The real plugin, whose digest is computed once.
+static PLUGIN: LazyLock<Component> = LazyLock::new(|| Component::embedded().unwrap());
+
 /// Where calls are made.
 pub(crate) struct Call(Sandbox);
 
@@ -29,7 +32,7 @@ impl Call {
     pub(crate) fn new(deadline: Duration) -> Self {
         let mut limits = Limits::default();
         limits.deadline = deadline;
-        Self(Sandbox::new(&Component::embedded().unwrap(), limits).unwrap())
+        Self(Sandbox::new(&PLUGIN, limits).unwrap())
     }
 
     pub(crate) async fn offboard(&self, connection: &Connection) -> Answer {
@@ -49,7 +52,7 @@ pub(crate) async fn plain(server: &Server) -> Answer {
 
 /// The deadline of a call that never gets its answer. A busy machine may take seconds to
 /// send its request.
-pub(crate) const SHORT: Duration = Duration::from_secs(8);
+pub(crate) const SILENCE_DEADLINE: Duration = Duration::from_secs(8);
 
 /// One call that ends at this deadline.
 pub(crate) async fn within(server: &Server, deadline: Duration) -> Answer {

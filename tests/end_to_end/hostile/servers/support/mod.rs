@@ -6,7 +6,7 @@ mod server;
 mod tunnel;
 
 pub(super) use call::{
-    Answer, Call, NEW, SHORT, TOKEN, accepted, connection, delivery, failure, ok, plain,
+    Answer, Call, NEW, SILENCE_DEADLINE, TOKEN, accepted, connection, delivery, failure, ok, plain,
     unreadable, within,
 };
 pub(crate) use certificate::{Authority, Identity};

@@ -15,7 +15,7 @@ use std::{
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// A thread that waits longer than this has nobody to wait for.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PEER_TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// A running server.
 pub(crate) struct Server {
@@ -86,8 +86,8 @@ impl Server {
                 let number = connections.fetch_add(1, Ordering::SeqCst);
                 let (behave, seen) = (Arc::clone(&behave), Arc::clone(&seen));
                 thread::spawn(move || {
-                    let _ = tcp.set_read_timeout(Some(PATIENCE));
-                    let _ = tcp.set_write_timeout(Some(PATIENCE));
+                    let _ = tcp.set_read_timeout(Some(PEER_TIME_LIMIT));
+                    let _ = tcp.set_write_timeout(Some(PEER_TIME_LIMIT));
                     let Ok(same) = tcp.try_clone() else { return };
                     if let Some(line) = behave.0(same) {
                         behave.1(Peer {

@@ -1,64 +1,18 @@
-//! Minimal HTTPS for these tests: a client to query a simulator, a TLS front for it, and a
-//! proxy.
+//! What may be between the command and a simulator: a TLS front, and a proxy.
 
 use std::{
-    io::{Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::SocketAddr,
     sync::{Arc, Mutex},
 };
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use rustls::{
-    ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned,
-    crypto::aws_lc_rs::default_provider,
-    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
-};
-use serde_json::Value;
+use rustls::{ServerConfig, crypto::aws_lc_rs::default_provider, pki_types::PrivateKeyDer};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
     net::TcpListener,
     runtime::Runtime,
 };
 use tokio_rustls::TlsAcceptor;
-
-/// `GET` of a JSON value; over TLS if there is a certificate authority.
-pub(super) fn get(root: &str, authority: Option<&str>, path: &str) -> Value {
-    let (_, address) = root.split_once("://").unwrap();
-    let address: SocketAddr = address.parse().unwrap();
-    let tcp = TcpStream::connect(address).unwrap();
-    let request = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n");
-    let mut answer = Vec::new();
-    // The connection may end without a TLS close: invalid JSON shows a truncated answer.
-    let _ = match authority {
-        None => exchange(tcp, &request, &mut answer),
-        Some(authority) => {
-            let mut roots = RootCertStore::empty();
-            for authority in CertificateDer::pem_slice_iter(authority.as_bytes()) {
-                roots.add(authority.unwrap()).unwrap();
-            }
-            let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
-                .with_safe_default_protocol_versions()
-                .unwrap()
-                .with_root_certificates(roots)
-                .with_no_client_auth();
-            let name = ServerName::from(address.ip());
-            let tls = ClientConnection::new(Arc::new(config), name).unwrap();
-            exchange(StreamOwned::new(tls, tcp), &request, &mut answer)
-        }
-    };
-    let answer = String::from_utf8(answer).unwrap();
-    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
-    serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"))
-}
-
-fn exchange(
-    mut stream: impl Read + Write,
-    request: &str,
-    answer: &mut Vec<u8>,
-) -> std::io::Result<usize> {
-    stream.write_all(request.as_bytes())?;
-    stream.read_to_end(answer)
-}
 
 /// Serves TLS for these names in front of a plain HTTP server. Returns the address, and the
 /// PEM of the certificate authority.

@@ -1,79 +1,108 @@
 //! A simulator, a token, a ledger, and commands that use them.
 
-use std::{path::PathBuf, process::Command};
+use std::{fs, path::PathBuf, process::Command, sync::LazyLock, time::Duration};
 
 use offboard_simulator::{Config, MachineTruth, Simulator, TokenRequest};
+use rcgen::{KeyPair, PKCS_RSA_SHA256, RsaKeySize};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use super::{Outcome, command, get_json, write_secret, written_ledger};
+use crate::{Outcome, command, request, write_secret, written_ledger};
+
+/// The key that signs the tokens of all worlds of this process. To create it takes more time than
+/// most tests.
+static SIGNING_KEY: LazyLock<String> = LazyLock::new(|| {
+    let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048);
+    key.unwrap().serialize_pem()
+});
 
 /// A test's own tenant.
-pub(crate) struct World {
-    simulator: Simulator,
+pub struct World {
+    /// The service and Entra ID.
+    pub simulator: Simulator,
+    /// The runtime of the simulator.
+    pub runtime: Runtime,
     folder: TempDir,
-    _runtime: Runtime,
 }
 
 impl World {
     /// A simulator with its defaults.
-    pub(crate) fn new() -> Self {
+    #[allow(clippy::new_without_default)] // The simulator starts, which no default does.
+    pub fn new() -> Self {
         Self::with(|_| {})
     }
 
     /// A simulator with a changed configuration.
-    pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Self {
+    pub fn with(change: impl FnOnce(&mut Config)) -> Self {
         let runtime = Runtime::new().unwrap();
         let mut config = Config {
-            action_time: std::time::Duration::from_millis(600),
+            action_time: Duration::from_millis(600),
+            signing_key: Some(SIGNING_KEY.clone()),
             ..Config::default()
         };
         change(&mut config);
         let simulator = runtime.block_on(Simulator::start(config)).unwrap();
         let folder = tempfile::tempdir().unwrap();
         write_secret(&folder.path().join("token"), simulator.token());
+        if let Some(authority) = simulator.authority_certificate() {
+            fs::write(folder.path().join("ca.pem"), authority).unwrap();
+        }
         Self {
             simulator,
+            runtime,
             folder,
-            _runtime: runtime,
         }
     }
 
-    pub(crate) fn root(&self) -> &str {
+    /// The root of the API.
+    pub fn root(&self) -> &str {
         self.simulator.api_root()
     }
 
-    pub(crate) fn token(&self) -> &str {
+    /// The token of the commands, unless it was replaced.
+    pub fn token(&self) -> &str {
         self.simulator.token()
     }
 
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
+    /// A path in the test's own folder, which has the files `token`, `ledger.db` and, with TLS,
+    /// `ca.pem`.
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// Replaces the token of later commands.
-    pub(crate) fn use_token(&self, request: TokenRequest) {
+    pub fn use_token(&self, request: TokenRequest) {
         write_secret(&self.path("token"), self.simulator.issue_token(request));
     }
 
-    /// A command with the connection and the ledger set.
-    pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = command(args);
+    /// Sets the service and the ledger of a command, and no credential.
+    pub fn connect<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         command
             .env("OFFBOARD_API_ROOT", self.root())
+            .env("OFFBOARD_LEDGER", self.path("ledger.db"))
+    }
+
+    /// The same with the token.
+    pub fn authorize<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        self.connect(command)
             .env("OFFBOARD_TOKEN_FILE", self.path("token"))
-            .env("OFFBOARD_LEDGER", self.path("ledger.db"));
+    }
+
+    /// A command with the connection and the ledger set.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = command(args);
+        self.authorize(&mut command);
         command
     }
 
     /// Runs such a command to its end.
-    pub(crate) fn offboard(&self, args: &[&str]) -> Outcome {
+    pub fn offboard(&self, args: &[&str]) -> Outcome {
         self.command(args).output().unwrap().into()
     }
 
     /// `offboard run … --yes --output json` with a comment.
-    pub(crate) fn run(&self, args: &[&str]) -> Outcome {
+    pub fn run(&self, args: &[&str]) -> Outcome {
         let fixed = [
             "run",
             "--comment",
@@ -86,12 +115,12 @@ impl World {
     }
 
     /// The runs in the ledger.
-    pub(crate) fn recorded_runs(&self) -> Vec<Value> {
+    pub fn recorded_runs(&self) -> Vec<Value> {
         self.offboard(&["runs", "--output", "json"]).rows()
     }
 
     /// All orders in the ledger, with their requests.
-    pub(crate) fn recorded(&self) -> Vec<Value> {
+    pub fn recorded(&self) -> Vec<Value> {
         let orders = |run: Value| {
             let exported = self.offboard(&["export", run["run"].as_str().unwrap()]);
             assert_eq!(exported.code, 0, "{exported:?}");
@@ -104,17 +133,17 @@ impl World {
     }
 
     /// The contents of the ledger's files, as text.
-    pub(crate) fn ledger(&self) -> String {
+    pub fn ledger(&self) -> String {
         written_ledger(&self.path("ledger.db"))
     }
 
     /// All requests that the simulator received.
-    pub(crate) fn requests(&self) -> Vec<Value> {
-        as_array(get_json(self.root(), "/_simulator/requests"))
+    pub fn requests(&self) -> Vec<Value> {
+        self.get("/_simulator/requests")
     }
 
     /// The POSTs among them.
-    pub(crate) fn posts(&self) -> Vec<Value> {
+    pub fn posts(&self) -> Vec<Value> {
         self.requests()
             .into_iter()
             .filter(|request| request["method"] == "POST")
@@ -122,8 +151,15 @@ impl World {
     }
 
     /// All offboardings that it carried out.
-    pub(crate) fn offboardings(&self) -> Vec<Value> {
-        as_array(get_json(self.root(), "/_simulator/offboardings"))
+    pub fn offboardings(&self) -> Vec<Value> {
+        self.get("/_simulator/offboardings")
+    }
+
+    /// A JSON array of the simulator's own routes.
+    fn get(&self, path: &str) -> Vec<Value> {
+        let authority = self.simulator.authority_certificate();
+        let (_, body) = request(self.root(), authority, "GET", path, "");
+        serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}"))
     }
 
     fn fleet(&self, fits: impl Fn(&MachineTruth) -> bool) -> Vec<MachineTruth> {
@@ -133,7 +169,7 @@ impl World {
     }
 
     /// Machines that are online and supported, with unique names.
-    pub(crate) fn online(&self) -> Vec<MachineTruth> {
+    pub fn online(&self) -> Vec<MachineTruth> {
         let all = self.simulator.machines();
         self.fleet(|truth| {
             truth.machine.health_status == "Active"
@@ -150,7 +186,7 @@ impl World {
     }
 
     /// The ids of this many machines that are online.
-    pub(crate) fn online_ids(&self, count: usize) -> Vec<String> {
+    pub fn online_ids(&self, count: usize) -> Vec<String> {
         let machines = self.online();
         assert!(machines.len() >= count);
         let machines = machines.into_iter().take(count);
@@ -158,7 +194,7 @@ impl World {
     }
 
     /// A machine that is supported, onboarded and offline.
-    pub(crate) fn offline(&self) -> MachineTruth {
+    pub fn offline(&self) -> MachineTruth {
         self.fleet(|truth| {
             !truth.online && truth.supported && truth.machine.onboarding_status == "Onboarded"
         })
@@ -166,7 +202,7 @@ impl World {
     }
 
     /// The id of a machine with one of these versions of an operating system.
-    pub(crate) fn with_version(&self, platform: &str, versions: &[&str]) -> String {
+    pub fn with_version(&self, platform: &str, versions: &[&str]) -> String {
         let found = self.fleet(|truth| {
             let machine = &truth.machine;
             machine.os_platform == platform && versions.contains(&machine.version.as_str())
@@ -175,13 +211,13 @@ impl World {
     }
 
     /// A machine whose operating system cannot be offboarded.
-    pub(crate) fn unsupported(&self) -> MachineTruth {
+    pub fn unsupported(&self) -> MachineTruth {
         self.fleet(|truth| truth.machine.os_platform == "Windows7")
             .remove(0)
     }
 
     /// A name that several machines have.
-    pub(crate) fn shared_name(&self) -> String {
+    pub fn shared_name(&self) -> String {
         let all = self.simulator.machines();
         let name = |truth: &MachineTruth| truth.machine.computer_dns_name.clone();
         let shared = self.fleet(|truth| {
@@ -191,12 +227,5 @@ impl World {
                 > 1
         });
         name(&shared[0])
-    }
-}
-
-fn as_array(value: Value) -> Vec<Value> {
-    match value {
-        Value::Array(values) => values,
-        other => panic!("not an array: {other}"),
     }
 }

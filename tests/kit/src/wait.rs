@@ -8,27 +8,27 @@ use std::{
 };
 
 /// Time limit of one wait, also on a slow and busy machine.
-const TIME_LIMIT: Duration = Duration::from_secs(300);
+const WAIT_LIMIT: Duration = Duration::from_secs(300);
 
 /// How often a condition is evaluated.
-const INTERVAL: Duration = Duration::from_millis(5);
+const WAIT_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Waits until a condition holds.
 #[track_caller]
-pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
     while !holds() {
         assert!(
-            start.elapsed() < TIME_LIMIT,
+            start.elapsed() < WAIT_LIMIT,
             "timed out waiting for: {what}"
         );
-        thread::sleep(INTERVAL);
+        thread::sleep(WAIT_INTERVAL);
     }
 }
 
 /// Waits until a condition holds while a command runs. Fails if the command ends before.
 #[track_caller]
-pub(crate) fn until_running(child: &mut Child, what: &str, mut holds: impl FnMut() -> bool) {
+pub fn until_running(child: &mut Child, what: &str, mut holds: impl FnMut() -> bool) {
     until(what, || {
         let has_ended = child.try_wait().unwrap();
         let holds = holds();
@@ -42,21 +42,21 @@ pub(crate) fn until_running(child: &mut Child, what: &str, mut holds: impl FnMut
 
 /// Waits until a command ends. Its output has to fit into the pipes.
 #[track_caller]
-pub(crate) fn until_ended(child: &mut Child) {
+pub fn until_ended(child: &mut Child) {
     until("the end of the command", || {
         child.try_wait().unwrap().is_some()
     });
 }
 
 /// The result of a call in this process, within the time limit.
-pub(crate) async fn in_time<T>(call: impl Future<Output = T>) -> T {
-    let called = tokio::time::timeout(TIME_LIMIT, call).await;
+pub async fn in_time<T>(call: impl Future<Output = T>) -> T {
+    let called = tokio::time::timeout(WAIT_LIMIT, call).await;
     called.expect("the call ends within the time limit")
 }
 
 /// Accepts the next connection.
 #[track_caller]
-pub(crate) fn accepted(listener: &TcpListener) -> TcpStream {
+pub fn accepted(listener: &TcpListener) -> TcpStream {
     listener.set_nonblocking(true).unwrap();
     let mut stream = None;
     until("a connection", || {
@@ -70,7 +70,7 @@ pub(crate) fn accepted(listener: &TcpListener) -> TcpStream {
 }
 
 /// Sets the time limit for reads and writes of this connection.
-pub(crate) fn limited(stream: &TcpStream) {
-    stream.set_read_timeout(Some(TIME_LIMIT)).unwrap();
-    stream.set_write_timeout(Some(TIME_LIMIT)).unwrap();
+pub fn limited(stream: &TcpStream) {
+    stream.set_read_timeout(Some(WAIT_LIMIT)).unwrap();
+    stream.set_write_timeout(Some(WAIT_LIMIT)).unwrap();
 }

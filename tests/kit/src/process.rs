@@ -1,40 +1,44 @@
-//! The command as a user runs it: in its own process and environment, without a terminal.
+//! Programs as a user runs them: in their own process and environment, without a terminal.
 //! Every process that a test starts has a time limit, so that a test fails rather than
 //! hangs.
 
 use std::{
+    env,
     ffi::OsStr,
-    path::Path,
+    path::PathBuf,
     process::{Command, Output, Stdio},
 };
 
 use serde_json::Value;
 
 #[cfg(unix)]
-use super::until_running;
+use crate::until_running;
 
 /// Time limit of a test's process, in seconds. A passing test ends long before.
-const TIME_LIMIT: u32 = 600;
+const PROGRAM_SECONDS: u32 = 600;
 
 /// Time limit of a build, in seconds.
-const BUILD_TIME_LIMIT: u32 = 3600;
+const BUILD_SECONDS: u32 = 3600;
 
 /// The exit code and the output of a command.
 #[derive(Debug)]
-pub(crate) struct Outcome {
-    pub(crate) code: i32,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
+pub struct Outcome {
+    /// -1 after a signal.
+    pub code: i32,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
 }
 
 impl Outcome {
     /// Standard output as a JSON array.
-    pub(crate) fn rows(&self) -> Vec<Value> {
+    pub fn rows(&self) -> Vec<Value> {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
     /// Standard output as a JSON array of exactly one row.
-    pub(crate) fn row(&self) -> Value {
+    pub fn row(&self) -> Value {
         let mut rows = self.rows();
         assert_eq!(rows.len(), 1, "{self:?}");
         rows.remove(0)
@@ -52,7 +56,7 @@ impl From<Output> for Outcome {
 }
 
 /// Environment variables that affect the connection to the service, in upper or lower case.
-const NETWORK: [&str; 6] = [
+const NETWORK_VARIABLES: [&str; 6] = [
     "HTTP_PROXY",
     "HTTPS_PROXY",
     "ALL_PROXY",
@@ -62,18 +66,18 @@ const NETWORK: [&str; 6] = [
 ];
 
 /// Any program, with a test's time limit.
-pub(crate) fn program(name: impl AsRef<OsStr>) -> Command {
-    bounded(Command::new(name), TIME_LIMIT)
+pub fn program(name: impl AsRef<OsStr>) -> Command {
+    bounded(Command::new(name), PROGRAM_SECONDS)
 }
 
 /// A program that compiles or downloads, with a build's time limit.
-pub(crate) fn builder(name: impl AsRef<OsStr>) -> Command {
-    bounded(Command::new(name), BUILD_TIME_LIMIT)
+pub fn builder(name: impl AsRef<OsStr>) -> Command {
+    bounded(Command::new(name), BUILD_SECONDS)
 }
 
 /// Signals that the caller of the tests may have set to be ignored, as `nohup` does.
 #[cfg(unix)]
-const SIGNALS: [libc::c_int; 5] = [
+const INHERITED_SIGNALS: [libc::c_int; 5] = [
     libc::SIGHUP,
     libc::SIGINT,
     libc::SIGTERM,
@@ -92,7 +96,7 @@ fn bounded(mut command: Command, seconds: u32) -> Command {
         // signal handling.
         #[allow(unsafe_code)]
         unsafe {
-            for signal in SIGNALS {
+            for signal in INHERITED_SIGNALS {
                 libc::signal(signal, libc::SIG_DFL);
             }
             libc::alarm(seconds);
@@ -112,44 +116,60 @@ fn bounded(command: Command, _: u32) -> Command {
     command
 }
 
+/// The folder of the build that the test belongs to, for example `target/debug`.
+fn build_folder() -> PathBuf {
+    let test = env::current_exe().unwrap();
+    // The test is in `deps`.
+    test.ancestors().nth(2).unwrap().to_owned()
+}
+
+/// A program of the workspace that cargo built with the test: `offboard`, or an example as
+/// `examples/NAME`.
+pub fn built(name: &str) -> PathBuf {
+    let program = build_folder().join(format!("{name}{}", env::consts::EXE_SUFFIX));
+    assert!(program.exists(), "not built: {}", program.display());
+    program
+}
+
 /// The command, in an environment without the user's own settings.
-pub(crate) fn command<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
-    let mut command = program(env!("CARGO_BIN_EXE_offboard"));
-    for (name, _) in std::env::vars_os() {
+pub fn command<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
+    isolated(program(built("offboard")), args)
+}
+
+/// A program with these arguments, in an environment without the user's own settings.
+pub fn isolated<S: AsRef<OsStr>>(
+    mut program: Command,
+    args: impl IntoIterator<Item = S>,
+) -> Command {
+    for (name, _) in env::vars_os() {
         let text = name.to_string_lossy().to_uppercase();
         let is_users = ["OFFBOARD_", "AZURE_", "IDENTITY_", "MSI_"]
             .iter()
             .any(|prefix| text.starts_with(prefix));
-        if is_users || NETWORK.contains(&text.as_str()) {
-            command.env_remove(name);
+        if is_users || NETWORK_VARIABLES.contains(&text.as_str()) {
+            program.env_remove(name);
         }
     }
-    command
-        // An empty folder: no configuration is found.
-        .env(
-            "XDG_CONFIG_HOME",
-            concat!(env!("CARGO_TARGET_TMPDIR"), "/nobody"),
-        )
-        // A state folder of the tests, not the user's ledger.
-        .env(
-            "XDG_STATE_HOME",
-            concat!(env!("CARGO_TARGET_TMPDIR"), "/state"),
-        )
+    let folder = build_folder().join("testkit");
+    program
+        // No configuration is in this folder.
+        .env("XDG_CONFIG_HOME", folder.join("config"))
+        // The tests' ledgers, not the user's.
+        .env("XDG_STATE_HOME", folder.join("state"))
         .args(args)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    command
+    program
 }
 
 /// Runs the command to its end.
-pub(crate) fn offboard<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Outcome {
+pub fn offboard<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Outcome {
     command(args).output().unwrap().into()
 }
 
 /// Sends a process a signal of this name.
-#[cfg(unix)]
-pub(crate) fn signal(child: &std::process::Child, name: &str) {
+pub fn signal(child: &std::process::Child, name: &str) {
     let sent = program("kill")
         .args([&format!("-{name}"), &child.id().to_string()])
         .status();
@@ -158,7 +178,7 @@ pub(crate) fn signal(child: &std::process::Child, name: &str) {
 
 /// Waits until a process catches SIGTERM: before that, the signal ends it.
 #[cfg(unix)]
-pub(crate) fn until_signals_are_caught(child: &mut std::process::Child) {
+pub fn until_signals_are_caught(child: &mut std::process::Child) {
     let status = format!("/proc/{}/status", child.id());
     let is_caught = || {
         let status = std::fs::read_to_string(&status).ok()?;
@@ -177,7 +197,7 @@ pub(crate) fn until_signals_are_caught(child: &mut std::process::Child) {
 
 /// The same command, started by a shell that first runs `before`.
 #[cfg(unix)]
-pub(crate) fn after(before: &str, run: &Command) -> Command {
+pub fn after(before: &str, run: &Command) -> Command {
     let mut shell = program("sh");
     shell.args(["-c", &format!("{before}; exec \"$0\" \"$@\"")]);
     started_by(shell, run)
@@ -185,7 +205,7 @@ pub(crate) fn after(before: &str, run: &Command) -> Command {
 
 /// The same command, started by a program that executes it.
 #[cfg(unix)]
-pub(crate) fn started_by(mut starter: Command, run: &Command) -> Command {
+pub fn started_by(mut starter: Command, run: &Command) -> Command {
     starter
         .arg(run.get_program())
         .args(run.get_args())
@@ -199,34 +219,6 @@ pub(crate) fn started_by(mut starter: Command, run: &Command) -> Command {
         };
     }
     starter
-}
-
-/// Writes a file that other users cannot read.
-pub(crate) fn write_secret(path: &Path, secret: impl AsRef<[u8]>) {
-    let mut options = std::fs::OpenOptions::new();
-    options.create(true).write(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path).unwrap();
-    std::io::Write::write_all(&mut file, secret.as_ref()).unwrap();
-}
-
-/// The contents of a ledger's files, as text.
-pub(crate) fn written_ledger(path: &Path) -> String {
-    let written = read_ledger(path);
-    assert!(!written.is_empty(), "there is no ledger");
-    written
-}
-
-/// The same, of a ledger that may not exist yet.
-pub(crate) fn read_ledger(path: &Path) -> String {
-    let file = |end: &str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(end);
-        std::fs::read(name).unwrap_or_default()
-    };
-    let bytes = [file(""), file("-wal")].concat();
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(unix)]

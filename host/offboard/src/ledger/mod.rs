@@ -40,7 +40,7 @@ pub use claim::{ClaimConflict, SentOrder};
 pub(crate) use clock::now;
 pub use confirm::{ConfirmationRow, PlanRow};
 pub use database::Ledger;
-pub use error::{LedgerError, LedgerErrorKind};
+pub use error::{DatabaseError, LedgerError, LedgerErrorKind};
 pub use holder::Holder;
 pub use order_record::OrderRecord;
 pub use orders::{NewOrder, OrderCounts};

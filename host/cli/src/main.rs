@@ -35,6 +35,7 @@ mod signal;
 mod status;
 mod target;
 mod terminal;
+mod unsent;
 mod workflow;
 
 use std::{process::ExitCode, time::Duration};

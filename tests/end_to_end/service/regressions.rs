@@ -27,7 +27,7 @@ fn trap_wrong_route() {
 fn trap_endless_429_loop() {
     let throttled = || {
         let body = json!({"error": {"code": "TooManyRequests", "message": "", "target": ""}});
-        Reply::with(429, &[("Retry-After", "1")], &body.to_string())
+        Reply::with(429, &[("Retry-After", "3600")], &body.to_string())
     };
     let server = Scripted::new(move |_, _| Some(throttled()));
     let outcome = server.run(&[]);

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::Client;
 use crate::{
     contract::{Comment, InvalidComment, Tag},
+    grant::ClockReading,
     ledger::{self, LedgerError, LedgerErrorKind, OrderCounts, RunId, RunRow},
     order::{State, Verdict},
     plan::{Draft, GuardError, Guards, Origin, Plan},
@@ -315,6 +316,8 @@ impl Client {
     ///
     /// # Errors
     /// The ledger cannot be used, or the plugin cannot set the tag.
+    /// [`PlanError::Interrupted`] if the client was stopped before all machines were read:
+    /// there is no plan of a part of the machines. The orders stay planned.
     pub async fn preflight(&self, draft: Draft, events: &Events) -> Result<Plan, PlanError> {
         if draft.session != self.who().session {
             return Err(PlanError::AnotherClient);
@@ -332,8 +335,10 @@ impl Client {
             self.expect_tagging(draft.tag.as_ref())?;
         }
         let mut problem = self.problem();
+        let read_at = ClockReading::now();
         if problem.is_none() && before.of(State::Planned) > 0 {
-            if draft.origin != Origin::New {
+            // A resumed run, and a draft whose machines were read before.
+            if ledger.not_looked_at(draft.run).await? < before.of(State::Planned) {
                 self.forget_preflights(draft.run).await?;
             }
             let runner = self.runner();
@@ -342,6 +347,10 @@ impl Client {
                 // Every machine would have the same problem, and the policy was not applied to
                 // all of them.
                 events.send(Event::Stopped { problem });
+            }
+            // Some machines were not read, so the plan would be incomplete.
+            if self.stop_token().is_cancelled() {
+                return Err(PlanError::Interrupted);
             }
         }
         let counts = ledger.counts(draft.run).await?;
@@ -360,6 +369,7 @@ impl Client {
             tracked: before.of(State::Accepted) + before.of(State::Pending),
             open: counts.open(),
             problem,
+            read_at,
             draft,
         })
     }

@@ -203,8 +203,7 @@ impl Ledger {
         let found: Option<i64> = sqlx::query_scalar(
             "SELECT 1 FROM orders WHERE run = ? AND (state IN \
              ('planned', 'sending', 'accepted', 'pending', 'unknown', 'not-sent') \
-             OR (state = 'rejected' AND (problem ->> 'retry' = 'safe' \
-             OR problem ->> 'kind' = 'already-in-progress'))) LIMIT 1",
+             OR (state = 'rejected' AND problem ->> 'kind' = 'already-in-progress')) LIMIT 1",
         )
         .bind(run.0)
         .fetch_optional(&self.pool)

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashSet,
-    sync::{PoisonError, atomic::Ordering},
+    sync::{Arc, PoisonError, atomic::Ordering},
     time::Duration,
 };
 
@@ -149,6 +149,7 @@ impl Client {
             guards: request.guards,
             guarded: count,
             machines,
+            read_at: Arc::default(),
             session: self.who().session,
         })
     }
@@ -335,10 +336,15 @@ impl Client {
             self.expect_tagging(draft.tag.as_ref())?;
         }
         let mut problem = self.problem();
-        let read_at = ClockReading::now();
+        let now = ClockReading::now();
+        // A second preflight of a new draft does not read the machines again.
+        let read_at = if draft.origin == Origin::New {
+            *draft.read_at.get_or_init(|| now)
+        } else {
+            now
+        };
         if problem.is_none() && before.of(State::Planned) > 0 {
-            // A resumed run, and a draft whose machines were read before.
-            if ledger.not_looked_at(draft.run).await? < before.of(State::Planned) {
+            if draft.origin != Origin::New {
                 self.forget_preflights(draft.run).await?;
             }
             let runner = self.runner();

@@ -1,5 +1,7 @@
 //! Plans the unfinished orders of an earlier run.
 
+use std::sync::Arc;
+
 use super::{Client, PlanError};
 use crate::{
     contract::{Problem, ProblemKind, Retry},
@@ -147,6 +149,7 @@ impl Client {
             guards: options.guards,
             guarded: machines,
             machines: counted,
+            read_at: Arc::default(),
             session: self.who().session,
         };
         Ok(Reopened {

@@ -1,5 +1,7 @@
 //! A plan, which cannot be executed, and a confirmed plan, which can.
 
+use std::sync::{Arc, OnceLock};
+
 use thiserror::Error;
 use uuid::Uuid;
 
@@ -26,6 +28,8 @@ pub struct Draft {
     pub(crate) guarded: u64,
     /// The most machines that this run would send a request for.
     pub(crate) machines: u64,
+    /// When the first preflight of a new run began.
+    pub(crate) read_at: Arc<OnceLock<ClockReading>>,
     /// The session whose ledger has the run.
     pub(crate) session: Uuid,
 }

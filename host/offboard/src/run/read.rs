@@ -10,7 +10,7 @@ use tracing::debug;
 use super::{
     listing::{ListedMachine, Listing, MAX_IDS},
     retry_after::DEFAULT_PAUSE,
-    runner::{Runner, duration_ms, interrupted, status_of},
+    runner::{Runner, duration_ms, interrupted, status_of, unrecorded},
     throttling::Throttling,
     verdict::{read_problem, refused},
 };
@@ -198,19 +198,23 @@ impl Runner {
                 return Err(problem);
             }
             let asked = problem.retry_after.map(Duration::from_secs);
-            let pause = match self.longest_throttling {
-                Some(longest) if problem.kind == ProblemKind::Throttled => {
-                    throttling.pause(asked.unwrap_or(DEFAULT_PAUSE), longest, Instant::now())
-                }
-                _ if asked > Some(LONGEST_RETRY_AFTER) => None,
-                _ => pauses
-                    .next()
-                    .map(|pause| pause.max(asked.unwrap_or_default())),
-            };
+            if let Some(longest) = self.longest_throttling
+                && problem.kind == ProblemKind::Throttled
+            {
+                let asked = asked.unwrap_or(DEFAULT_PAUSE);
+                let Some(pause) = throttling.pause(asked, longest, Instant::now()) else {
+                    return Err(problem);
+                };
+                // The next slot is granted after the pause, and a long one is reported.
+                let held = self.rate_limiter.hold(pause).await;
+                held.map_err(|error| unrecorded(&error))?;
+                continue;
+            }
+            let pause = pauses.next().filter(|_| asked <= Some(LONGEST_RETRY_AFTER));
             let Some(pause) = pause else {
                 return Err(problem);
             };
-            self.pause(pause).await;
+            self.pause(pause.max(asked.unwrap_or_default())).await;
             if self.stopped() {
                 return Err(interrupted("interrupted before the request"));
             }

@@ -288,14 +288,14 @@ fn unresolved_orders_are_announced_beside_those_of_the_plan() {
         .iter()
         .map(|row| row["state"].clone())
         .collect();
-    assert_eq!(states, ["unknown", "rejected", "not-sent", "not-sent"]);
+    assert_eq!(states, ["unknown", "not-sent", "not-sent", "not-sent"]);
     Runtime::new().unwrap().block_on(async {
         let client = client(&world, "ledger.db").await;
         let runs = client.unfinished(None).await.unwrap().runs;
         let reopened = client.reopen(runs, ResumeOptions::default()).await.unwrap();
         let draft = reopened.drafts()[0].clone();
         let plan = client.preflight(draft, &Events::none()).await.unwrap();
-        // A rejected order is planned again: its missing permission may have been granted since.
+        // The missing permission may have been granted since.
         assert_eq!(plan.machines(), 3);
         let confirmed = plan.confirm(Confirmation::consent()).unwrap();
         let mut run = client.execute(confirmed, None);

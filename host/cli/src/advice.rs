@@ -6,7 +6,7 @@ use super::{aadsts, terminal::Terminal};
 use offboard::{
     advice::{Purpose, Remedy, TokenSummary, remedy, state_remedy, tag_remedy},
     client::{ConnectError, PlanError},
-    contract::Problem,
+    contract::{Problem, with_sources},
     identity::TokenClaims,
     ledger::{LedgerError, LedgerErrorKind, ListedAction, SentOrder},
     order::State,
@@ -90,7 +90,7 @@ pub(super) fn show_error(error: &anyhow::Error, terminal: &Terminal) {
 
 /// Shows an error that makes the command fail without ending it, and what to do about it.
 pub(super) fn show_failure(error: &anyhow::Error, terminal: &Terminal) {
-    terminal.report_failure(&format!("{error:#}"));
+    terminal.report_failure(&with_sources(error.as_ref()));
     if let Some(help) = help_for(error) {
         terminal.help(help);
     }

@@ -39,6 +39,7 @@ mod status;
 mod table;
 mod target;
 mod terminal;
+mod unsent;
 mod workflow;
 
 use std::{path::Path, process::ExitCode, time::Duration};

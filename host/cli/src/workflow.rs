@@ -1,7 +1,7 @@
 //! A run from its draft to its result: plan, confirm, execute, and what is shown of each.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::{HashMap, HashSet},
     time::Duration,
 };
@@ -23,6 +23,7 @@ use super::{
     run_summary::RunSummary,
     signal::Signals,
     terminal::Terminal,
+    unsent,
 };
 use offboard::{
     Client,
@@ -32,7 +33,7 @@ use offboard::{
     order::{Order, State, Verdict},
     outputs::Files,
     plan::{Confirmation, ConfirmedPlan, Draft, Origin, Plan},
-    run::{self, Event, unrecorded},
+    run::{self, Event},
     selection::Selection,
     text::clean_error,
 };
@@ -80,6 +81,8 @@ struct Workflow<'a> {
     signals: &'a Signals,
     terminal: &'a Terminal,
     unrecorded: Unrecorded,
+    /// Whether every order of the plan was worked on.
+    is_executed: Cell<bool>,
     /// Aborts the execution.
     execution: RefCell<Option<AbortHandle>>,
 }
@@ -99,6 +102,7 @@ pub(super) async fn run_draft(
         signals,
         terminal,
         unrecorded: Unrecorded::default(),
+        is_executed: Cell::default(),
         execution: RefCell::default(),
     };
     let completion = tokio::select! {
@@ -166,7 +170,12 @@ impl Workflow<'_> {
             return Ok(Completion::Completed);
         }
         let progress = Progress::new(terminal, client, counts.total());
-        let plan = self.plan(&progress).await?;
+        let plan = match self.plan(&progress).await {
+            Err(error) if matches!(error.downcast_ref(), Some(PlanError::Interrupted)) => {
+                return Ok(Completion::Interrupted);
+            }
+            plan => plan?,
+        };
         let consent = options.send.yes.then(Confirmation::consent);
         if plan.problem().is_some() {
             if let Some(consent) = consent.filter(|_| !options.is_dry_run) {
@@ -188,6 +197,7 @@ impl Workflow<'_> {
         }
         let confirmation = consent.unwrap_or_else(|| Confirmation::answer(plan.digest()));
         self.execute(plan.confirm(confirmation)?, &progress).await?;
+        self.is_executed.set(!signals.stopped());
         Ok(Completion::Completed)
     }
 
@@ -319,7 +329,8 @@ impl Workflow<'_> {
                     entry.order = order.clone();
                 }
                 if !is_busy {
-                    settle(&mut entry.order, self.options.is_dry_run, failed);
+                    let is_executed = self.is_executed.get();
+                    unsent::settle(entry, self.options.is_dry_run, is_executed, failed);
                 }
             }
             let orders: Vec<&Order> = entries.iter().map(|entry| &entry.order).collect();
@@ -370,18 +381,6 @@ impl Workflow<'_> {
         {
             terminal.report_failure(&clean_error(&format!("the report: {error:#}")));
         }
-    }
-}
-
-/// Settles an order that this process no longer works on, as it is shown. The ledger keeps it
-/// open.
-fn settle(order: &mut Order, is_dry_run: bool, failed: Option<&LedgerError>) {
-    match failed {
-        Some(error) if order.state() == State::Planned => {
-            order.settle(Verdict::NotSent(unrecorded(error)));
-        }
-        _ if is_dry_run && order.state() == State::Planned => {}
-        _ => order.abandon(),
     }
 }
 

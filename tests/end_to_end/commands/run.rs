@@ -389,7 +389,7 @@ fn without_read_permission_a_name_is_refused() {
     world.use_token(TokenRequest::default().roles(["Machine.Offboard"]));
     let outcome = world.run(&[&world.online()[0].machine.computer_dns_name]);
     let row = outcome.row();
-    assert_eq!((outcome.code, row["state"].as_str()), (3, Some("rejected")));
+    assert_eq!((outcome.code, row["state"].as_str()), (3, Some("not-sent")));
     assert!(
         row["error"]["hint"]
             .as_str()
@@ -412,7 +412,7 @@ fn a_missing_role_ends_the_run_at_the_first_machine() {
     let outcome = world.run(&ids);
     assert_eq!(outcome.code, 3, "{outcome:?}");
     let rows = outcome.rows();
-    assert_eq!(rows[0]["state"], "rejected");
+    assert_eq!(rows[0]["state"], "not-sent");
     assert_eq!(rows[1]["state"], "not-sent");
     assert_eq!(rows[2]["state"], "not-sent");
     assert_eq!(rows[2]["error"]["retry"], "safe");

@@ -6,7 +6,7 @@ use std::{collections::HashMap, fs, time::Duration};
 use offboard_simulator::{Config, FaultPlan, OnDuplicate};
 use serde_json::Value;
 
-use crate::support::{Outcome, World};
+use crate::support::{Outcome, World, until_running};
 
 const FLEET_SIZE: usize = 40;
 
@@ -188,4 +188,42 @@ fn on_one_ledger_the_quota_is_shared() {
     let refused = refused.iter().filter(|request| request["status"] == 429);
     assert_eq!(refused.count(), 0);
     assert_eq!(world.offboardings().len(), 20);
+}
+
+/// The first process could not look up a name. While it sends the other order, a second one
+/// resumes the run and is still looking up the name when the first one ends.
+#[test]
+fn an_order_that_another_process_plans_again_was_not_interrupted() {
+    let world = World::with(|config: &mut Config| {
+        let faults = [
+            "machines:1-4:status=503",
+            "machines:5:delay=60s",
+            "offboard:1:delay=8s",
+        ];
+        config.faults = FaultPlan::parse(faults).unwrap();
+    });
+    let id = world.online_ids(1).remove(0);
+    let name = world.online()[1].machine.computer_dns_name.clone();
+    let run = ["run", &id, &name, "--comment", "x", "--yes", "-o", "json"];
+    let mut first = world.command(&run).spawn().unwrap();
+    until_running(&mut first, "a request", || world.posts().len() == 1);
+    let mut second = world.command(&["resume", "last", "--yes"]).spawn().unwrap();
+    let lookups = || {
+        let requests = world.requests();
+        let paths = requests
+            .iter()
+            .filter_map(|request| request["path"].as_str());
+        paths
+            .filter(|path| path.starts_with("/api/machines?"))
+            .count()
+    };
+    until_running(&mut first, "the fifth lookup", || lookups() == 5);
+    let first = Outcome::from(first.wait_with_output().unwrap());
+    second.kill().unwrap();
+    second.wait().unwrap();
+    let rows = first.rows();
+    assert_eq!(rows[0]["state"], "accepted", "{first:?}");
+    assert_eq!(rows[1]["state"], "not-sent", "{first:?}");
+    let message = rows[1]["error"]["message"].as_str().unwrap();
+    assert!(message.contains("another process"), "{first:?}");
 }

@@ -3,6 +3,8 @@
 mod concurrency;
 mod crash;
 mod later_activity;
+mod preflight;
+mod refusal;
 mod resend;
 mod resume;
 mod same_comment;

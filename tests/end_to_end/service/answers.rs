@@ -90,9 +90,9 @@ fn every_documented_error_has_its_kind_state_and_exit_code() {
             1,
             "never",
         ),
-        (401, "Unauthorized", "unauthorized", "rejected", 3, "safe"),
-        (403, "Forbidden", "forbidden", "rejected", 3, "never"),
-        (403, "DisabledFeature", "forbidden", "rejected", 3, "never"),
+        (401, "Unauthorized", "unauthorized", "not-sent", 3, "safe"),
+        (403, "Forbidden", "forbidden", "not-sent", 3, "safe"),
+        (403, "DisabledFeature", "forbidden", "not-sent", 3, "safe"),
         (
             403,
             "DisallowedOperation",
@@ -119,7 +119,7 @@ fn every_documented_error_has_its_kind_state_and_exit_code() {
             "ask-first",
         ),
         (409, "Conflict", "rejected", "rejected", 1, "never"),
-        (429, "TooManyRequests", "throttled", "rejected", 1, "safe"),
+        (429, "TooManyRequests", "throttled", "not-sent", 5, "safe"),
         (
             500,
             "InternalServerError",

@@ -94,3 +94,21 @@ fn the_grace_time_ends_also_if_the_quota_is_used_up() {
         (4, Some("unknown"))
     );
 }
+
+/// A short pause does not end the wait: the time does, and not the number of requests.
+#[test]
+fn a_service_that_throttles_for_a_while_is_waited_for() {
+    for (throttled, count) in [("machine:1-5", 1), ("offboard:1-5", 1), ("offboard:1-5", 2)] {
+        let world = World::with(|config: &mut Config| {
+            let fault = format!("{throttled}:status=429,retry-after=0s");
+            let plan = offboard_simulator::FaultPlan::parse([fault.as_str()]);
+            config.faults = plan.unwrap();
+        });
+        let ids = world.online_ids(count);
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let outcome = world.run(&ids);
+        assert_eq!(outcome.code, 0, "{throttled}: {outcome:?}");
+        assert_eq!(refused(&world), 5, "{throttled}: {outcome:?}");
+        assert_eq!(world.offboardings().len(), count);
+    }
+}

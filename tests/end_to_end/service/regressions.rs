@@ -9,7 +9,7 @@ use crate::support::{Reply, Scripted, World};
 fn trap_endless_429_loop() {
     let throttled = || {
         let body = json!({"error": {"code": "TooManyRequests", "message": "", "target": ""}});
-        Reply::with(429, &[("Retry-After", "1")], &body.to_string())
+        Reply::with(429, &[("Retry-After", "3600")], &body.to_string())
     };
     let server = Scripted::new(move |_, _| Some(throttled()));
     let outcome = server.run(&[]);

@@ -18,7 +18,7 @@ use crate::{
     mask,
     outputs::Files,
     rate_limit::RateLimiter,
-    run::{JOBS, Runner},
+    run::{JOBS, PREFLIGHT_AGE, Runner},
     sandbox::Sandbox,
     user,
 };
@@ -50,6 +50,12 @@ pub struct ConnectOptions {
     pub grace: Duration,
     /// The number of requests that may be in flight at the same time, at least 1.
     pub jobs: usize,
+    /// How old the preflight of a machine may be when its request is sent: 15 minutes by
+    /// default. After that, the machine is read again and the policy is checked again.
+    pub preflight_age: Duration,
+    /// How long a run waits if the service answers all its requests with 429; `None` for 2
+    /// minutes if it has one machine, and 65 minutes otherwise.
+    pub throttling: Option<Duration>,
     /// Receives what a user may have to act on.
     pub observer: Arc<dyn Observer>,
     /// Stops the client: requests in flight are finished, and nothing more is sent.
@@ -67,6 +73,8 @@ impl ConnectOptions {
             files: Files::default(),
             grace: Duration::from_secs(30),
             jobs: JOBS,
+            preflight_age: PREFLIGHT_AGE,
+            throttling: None,
             observer: Arc::new(()),
             stop: CancellationToken::new(),
         }
@@ -93,6 +101,8 @@ pub(super) async fn connect(
         files,
         grace,
         jobs,
+        preflight_age,
+        throttling,
         observer,
         stop,
     } = options;
@@ -144,6 +154,8 @@ pub(super) async fn connect(
     runner.policy = Arc::new(policy.unwrap_or_default());
     runner.grace = grace;
     runner.jobs = jobs;
+    runner.preflight_age = preflight_age;
+    runner.throttling = throttling;
     Ok(Connected {
         runner,
         claims,

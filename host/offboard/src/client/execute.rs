@@ -102,6 +102,7 @@ impl Client {
             again: plan.draft.again,
             resend_unknown: plan.draft.resend_unknown,
             tag: plan.draft.tag.clone(),
+            read_at: Some(plan.read_at),
         };
         runner.send(plan.run(), sending, events).await?;
         if tracking.is_some() || plan.tracked > 0 {

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashSet,
-    sync::{PoisonError, atomic::Ordering},
+    sync::{Arc, PoisonError, atomic::Ordering},
     time::Duration,
 };
 
@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::Client;
 use crate::{
     contract::{Comment, InvalidComment, Tag},
+    grant::ClockReading,
     ledger::{self, LedgerError, LedgerErrorKind, OrderCounts, RunId, RunRow},
     order::{State, Verdict},
     plan::{Draft, GuardError, Guards, Origin, Plan},
@@ -148,6 +149,7 @@ impl Client {
             guards: request.guards,
             guarded: count,
             machines,
+            read_at: Arc::default(),
             session: self.who().session,
         })
     }
@@ -315,6 +317,8 @@ impl Client {
     ///
     /// # Errors
     /// The ledger cannot be used, or the plugin cannot set the tag.
+    /// [`PlanError::Interrupted`] if the client was stopped before all machines were read:
+    /// there is no plan of a part of the machines. The orders stay planned.
     pub async fn preflight(&self, draft: Draft, events: &Events) -> Result<Plan, PlanError> {
         if draft.session != self.who().session {
             return Err(PlanError::AnotherClient);
@@ -332,6 +336,13 @@ impl Client {
             self.expect_tagging(draft.tag.as_ref())?;
         }
         let mut problem = self.problem();
+        let now = ClockReading::now();
+        // A second preflight of a new draft does not read the machines again.
+        let read_at = if draft.origin == Origin::New {
+            *draft.read_at.get_or_init(|| now)
+        } else {
+            now
+        };
         if problem.is_none() && before.of(State::Planned) > 0 {
             if draft.origin != Origin::New {
                 self.forget_preflights(draft.run).await?;
@@ -342,6 +353,10 @@ impl Client {
                 // Every machine would have the same problem, and the policy was not applied to
                 // all of them.
                 events.send(Event::Stopped { problem });
+            }
+            // Some machines were not read, so the plan would be incomplete.
+            if self.stop_token().is_cancelled() {
+                return Err(PlanError::Interrupted);
             }
         }
         let counts = ledger.counts(draft.run).await?;
@@ -360,6 +375,7 @@ impl Client {
             tracked: before.of(State::Accepted) + before.of(State::Pending),
             open: counts.open(),
             problem,
+            read_at,
             draft,
         })
     }

@@ -1,5 +1,7 @@
 //! Plans the unfinished orders of an earlier run.
 
+use std::sync::Arc;
+
 use super::{Client, PlanError};
 use crate::{
     contract::{Comment, Problem, ProblemKind, Retry},
@@ -147,6 +149,7 @@ impl Client {
             guards: options.guards,
             guarded: machines,
             machines: counted,
+            read_at: Arc::default(),
             session: self.who().session,
         };
         Ok(Reopened {
@@ -181,8 +184,8 @@ impl Client {
         Ok(self.ledger().counts(run).await?.of(State::Unknown))
     }
 
-    /// Plans orders again that were not sent or were rejected: the confirmed ones, or all if a
-    /// user will see the plan. Their machines are read again, because the policy or an earlier
+    /// Plans orders again that were not sent: the confirmed ones, or all if a user will see the
+    /// plan. Their machines are read again, because the policy or an earlier
     /// offboarding may now lead to another decision. Planned orders that a user saw and did
     /// not confirm are settled, unless a user will see them again.
     pub(super) async fn put_back(&self, run: RunId, all: bool) -> Result<(), LedgerError> {
@@ -241,10 +244,10 @@ impl Client {
 
 /// The states of orders that may be planned again. Planned orders are last: an order that was
 /// put back is one of them.
-const REPLANNED: [State; 3] = [State::NotSent, State::Rejected, State::Planned];
+const REPLANNED: [State; 2] = [State::NotSent, State::Planned];
 
-/// Whether an order is planned again: it was confirmed, or all orders are shown to a user.
+/// Whether an order is planned again: it was confirmed, or all orders are shown to a user. A
+/// rejected order is final.
 fn is_replanned(entry: &OrderRecord, all: bool) -> bool {
-    (entry.confirmed || all)
-        && (entry.order.state() == State::Planned || entry.order.may_be_replanned())
+    (entry.confirmed || all) && REPLANNED.contains(&entry.order.state())
 }

@@ -18,7 +18,7 @@ use crate::{
 const PAGE: u32 = 500;
 
 /// The states of orders that may not have been sent.
-const STATES: [State; 3] = [State::Planned, State::NotSent, State::Rejected];
+const STATES: [State; 2] = [State::Planned, State::NotSent];
 
 impl Ledger {
     /// The orders of a run that a resume would send, and that can be given up: at most
@@ -76,12 +76,11 @@ impl Ledger {
         state: State,
         after: &mut u64,
     ) -> Result<Option<Vec<OrderRecord>>, LedgerError> {
-        let mut entries = self.entries_in(run, state, *after, PAGE).await?;
+        let entries = self.entries_in(run, state, *after, PAGE).await?;
         let Some(last) = entries.last() else {
             return Ok(None);
         };
         *after = last.number;
-        entries.retain(|entry| entry.order.is_unsent());
         Ok(Some(entries))
     }
 }

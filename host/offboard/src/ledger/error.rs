@@ -2,7 +2,9 @@
 
 use std::{
     borrow::Cow,
+    fmt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use sqlx::migrate::MigrateError;
@@ -10,12 +12,49 @@ use thiserror::Error;
 
 use super::holder::Holder;
 
-/// The ledger cannot be used. Requests that were not recorded before are not sent.
-#[derive(Debug, Clone, Error)]
-#[error("the ledger {} {kind}", crate::mask::path(.path))]
+/// The ledger cannot be used. Requests that were not recorded before are not sent. If the
+/// database reported the error, that is its source.
+#[derive(Debug, Clone)]
 pub struct LedgerError {
     path: PathBuf,
     kind: LedgerErrorKind,
+}
+
+impl fmt::Display for LedgerError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = crate::mask::path(&self.path);
+        write!(formatter, "the ledger {path} {}", self.kind)
+    }
+}
+
+impl std::error::Error for LedgerError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.kind {
+            LedgerErrorKind::Database(error) => Some(error.reported()),
+            _ => None,
+        }
+    }
+}
+
+/// An error that SQLite or its driver reported.
+#[derive(Debug, Clone)]
+pub struct DatabaseError(Arc<sqlx::Error>);
+
+impl DatabaseError {
+    /// SQLite's own error, if it is one.
+    fn reported(&self) -> &(dyn std::error::Error + 'static) {
+        match &*self.0 {
+            sqlx::Error::Database(error) => error.as_error(),
+            error => error,
+        }
+    }
+}
+
+/// What SQLite said.
+impl fmt::Display for DatabaseError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self.reported(), formatter)
+    }
 }
 
 /// Why the ledger cannot be used.
@@ -126,7 +165,10 @@ pub enum LedgerErrorKind {
     /// The ids of several runs begin with this text.
     #[error("has several runs that begin with {}: write more of the id", shown_id(.0))]
     ManyRuns(String),
-    /// Another error of the disk or the database.
+    /// The database reported another error. This does not show that the file is corrupt.
+    #[error("cannot be used: {0}")]
+    Database(DatabaseError),
+    /// Another error of the disk.
     #[error("cannot be used: {0}")]
     Other(String),
 }
@@ -171,9 +213,9 @@ impl From<sqlx::Error> for LedgerErrorKind {
     fn from(error: sqlx::Error) -> Self {
         match &error {
             sqlx::Error::PoolTimedOut => return Self::Locked(None),
-            sqlx::Error::Decode(_)
-            | sqlx::Error::ColumnDecode { .. }
-            | sqlx::Error::ColumnNotFound(_) => return Self::Damaged(error.to_string()),
+            sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } => {
+                return Self::Damaged(error.to_string());
+            }
             _ => {}
         }
         let code = error
@@ -190,9 +232,10 @@ impl From<sqlx::Error> for LedgerErrorKind {
             // process's writes.
             Some(5 | 6 | 15) => Self::Locked(None),
             Some(8 | 14 | 3 | 23) => Self::ReadOnly(said),
-            Some(11 | 26 | 1) => Self::Damaged(said),
+            // SQLITE_CORRUPT and SQLITE_NOTADB. No other code shows that.
+            Some(11 | 26) => Self::Damaged(said),
             Some(13) => Self::Full,
-            _ => Self::Other(said),
+            _ => Self::Database(DatabaseError(Arc::new(error))),
         }
     }
 }
@@ -218,5 +261,28 @@ impl From<std::io::Error> for LedgerErrorKind {
             | Kind::NotADirectory => Self::ReadOnly(error.to_string()),
             _ => Self::Other(error.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::error::Error as _;
+
+    use super::*;
+    use crate::{contract::with_sources, ledger::Ledger};
+
+    #[tokio::test]
+    async fn an_error_of_the_database_is_not_a_corrupt_ledger() {
+        let ledger = Ledger::in_memory().await.unwrap();
+        let query = sqlx::query("SELECT nope FROM sqlite_schema");
+        let error = query.execute(&ledger.pool).await.unwrap_err();
+        let error = LedgerError::nowhere(error.into());
+        let is_database = matches!(error.kind(), LedgerErrorKind::Database(_));
+        assert!(is_database, "{error:?}");
+        let said = "no such column: nope";
+        assert!(error.to_string().contains(said), "{error}");
+        assert!(error.source().unwrap().to_string().contains(said));
+        assert_eq!(with_sources(&error).matches(said).count(), 1);
     }
 }

@@ -94,7 +94,7 @@ async fn nothing_is_claimed_without_one_of_the_ledger_s_files() {
         // SQLite may notice first that its log was emptied.
         let is_noticed = matches!(
             error.kind(),
-            LedgerErrorKind::Gone | LedgerErrorKind::LogLost | LedgerErrorKind::Other(_)
+            LedgerErrorKind::Gone | LedgerErrorKind::LogLost | LedgerErrorKind::Database(_)
         );
         assert!(is_noticed, "{what}: {error}");
         let request = session.request(None, "/route", "x", "y", "one POST").await;

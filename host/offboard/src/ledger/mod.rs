@@ -44,7 +44,7 @@ pub(crate) use clock::now;
 pub use confirm::{ConfirmationRow, PlanRow};
 pub use database::Ledger;
 pub(crate) use discard::reason as discard_reason;
-pub use error::{LedgerError, LedgerErrorKind};
+pub use error::{DatabaseError, LedgerError, LedgerErrorKind};
 pub use holder::Holder;
 pub use order_record::OrderRecord;
 pub use orders::{NewOrder, OrderCounts};

@@ -30,7 +30,7 @@ pub struct OrderRecord {
     pub(super) owner: Option<i64>,
     /// The number of times it was sent.
     pub attempts: u32,
-    /// The number of times it was sent when it was read.
+    /// The number of times it was sent that do not count as tries.
     attempts_before: u32,
     /// The earliest time of the next attempt, in milliseconds since 1970.
     pub not_before: Option<i64>,
@@ -44,10 +44,16 @@ pub struct OrderRecord {
 }
 
 impl OrderRecord {
-    /// The number of times it was sent since it was read.
+    /// The number of times it was sent since it was read, without those that the service
+    /// refused because of their rate.
     #[must_use]
     pub fn tries(&self) -> u32 {
         self.attempts.saturating_sub(self.attempts_before)
+    }
+
+    /// Does not count the last attempt: the service refused it because of its rate.
+    pub(crate) fn discount_attempt(&mut self) {
+        self.attempts_before = self.attempts.min(self.attempts_before + 1);
     }
 
     /// Marks the current state as recorded.

@@ -85,8 +85,7 @@ macro_rules! unfinished {
             $select,
             " FROM orders WHERE run = ? AND (state IN ",
             "('planned', 'sending', 'accepted', 'pending', 'unknown', 'not-sent') ",
-            "OR (state = 'rejected' AND (problem ->> 'retry' = 'safe' ",
-            "OR problem ->> 'kind' = 'already-in-progress')))"
+            "OR (state = 'rejected' AND problem ->> 'kind' = 'already-in-progress'))"
         )
     };
 }

@@ -5,8 +5,8 @@
 //! or `rejected`, `not-sent`, `skipped`, or `unknown`: sent, without an answer. An accepted
 //! order whose action did not end before the deadline is `pending`.
 //!
-//! An order whose request did not leave may be `planned` again; an `unknown` order only by
-//! the user's explicit choice.
+//! A `not-sent` order may be `planned` again; an `unknown` order only by the user's explicit
+//! choice, and a `rejected` order never.
 
 mod device;
 pub(crate) mod state;

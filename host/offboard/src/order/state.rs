@@ -30,9 +30,11 @@ pub enum State {
     /// Accepted, and its action was not final at the deadline. With an error of kind
     /// `not-listed`: the service no longer lists the action.
     Pending,
-    /// The service, the plugin or this host rejected it. Nothing was changed.
+    /// The service, the policy or this host rejected it, for a reason that does not pass.
+    /// Nothing was done. It is final: the order is never sent again.
     Rejected,
-    /// Nothing was sent. It is safe to repeat the order.
+    /// Nothing was done, for a reason that may pass: no request was sent, or the service refused
+    /// it because of the credential or the rate. It is safe to repeat the order.
     NotSent,
     /// Skipped intentionally. With an error of kind `discarded`: a user gave it up before it was
     /// sent, so the machine was not offboarded. With an error of kind `seen-since`: the machine has reported since

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     contract::{MachineAction, MachineId, Problem, ProblemKind, Retry},
     cut::cut,
-    problem::is_for_all,
+    problem::state_if_undone,
 };
 
 /// The longest name of a machine that is kept, in bytes. A DNS name is shorter than 256.
@@ -77,7 +77,7 @@ impl Order {
     /// Whether the order was not sent, and a later run may send it.
     #[must_use]
     pub fn is_unsent(&self) -> bool {
-        self.state == State::Planned || self.may_be_replanned()
+        matches!(self.state, State::Planned | State::NotSent)
     }
 
     /// Gives up an order that was not sent, with the reason. It is final.
@@ -94,26 +94,11 @@ impl Order {
         }
     }
 
-    /// Plans the order again, if its request did not leave or was postponed.
+    /// Plans the order again, if nothing was done for a reason that may pass.
     pub fn replan(&mut self) {
-        if self.state == State::Sending || self.may_be_replanned() {
+        if matches!(self.state, State::Sending | State::NotSent) {
             self.state = State::Planned;
             self.problem = None;
-        }
-    }
-
-    /// Whether a later run may send the order: nothing was done, and the reason may no longer
-    /// apply.
-    #[must_use]
-    pub fn may_be_replanned(&self) -> bool {
-        let is_temporary = |problem: &Problem| {
-            problem.retry == Retry::Safe
-                || (problem.kind == ProblemKind::Forbidden && is_for_all(problem))
-        };
-        match self.state {
-            State::NotSent => true,
-            State::Rejected => self.problem.as_ref().is_some_and(is_temporary),
-            _ => false,
         }
     }
 
@@ -138,7 +123,7 @@ impl Order {
                     .or_else(|| action.computer_dns_name.clone().map(bounded_name));
                 self.track(*action);
             }
-            Verdict::Rejected(problem) => self.end(State::Rejected, problem),
+            Verdict::Rejected(problem) => self.end(state_if_undone(&problem), problem),
             Verdict::NotSent(problem) => self.end(State::NotSent, problem),
             Verdict::Unknown(problem) => self.end(State::Unknown, problem),
         }
@@ -219,9 +204,15 @@ impl Order {
         }
     }
 
+    /// The state decides whether the order may be repeated.
     fn end(&mut self, state: State, problem: Problem) {
+        let retry = match state {
+            State::NotSent => Retry::Safe,
+            State::Rejected => Retry::Never,
+            _ => problem.retry,
+        };
         self.state = state;
-        self.problem = Some(problem);
+        self.problem = Some(Problem { retry, ..problem });
     }
 }
 

@@ -7,9 +7,10 @@ use crate::contract::{MachineAction, Problem};
 pub enum Verdict {
     /// The service accepted it.
     Accepted(Box<MachineAction>),
-    /// It was rejected. Nothing was done.
+    /// The service, the plugin, the policy or this host refused it. Nothing was done. The
+    /// order is rejected if the reason is final, and not sent if it may pass.
     Rejected(Problem),
-    /// No request left this host.
+    /// No request left this host, for a reason that may pass.
     NotSent(Problem),
     /// The request may have been carried out.
     Unknown(Problem),

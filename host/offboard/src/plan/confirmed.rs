@@ -1,11 +1,14 @@
 //! A plan, which cannot be executed, and a confirmed plan, which can.
 
+use std::sync::{Arc, OnceLock};
+
 use thiserror::Error;
 use uuid::Uuid;
 
 use super::{Confirmation, GuardError, Guards, Method, PlanDigest};
 use crate::{
     contract::{Problem, Tag},
+    grant::ClockReading,
     ledger::RunId,
 };
 
@@ -25,6 +28,8 @@ pub struct Draft {
     pub(crate) guarded: u64,
     /// The most machines that this run would send a request for.
     pub(crate) machines: u64,
+    /// When the first preflight of a new run began.
+    pub(crate) read_at: Arc<OnceLock<ClockReading>>,
     /// The session whose ledger has the run.
     pub(crate) session: Uuid,
 }
@@ -63,7 +68,11 @@ impl Draft {
 
 /// The requests that a run would send. Its machines were read; nothing was sent.
 ///
-/// A plan cannot be executed: [`Plan::confirm`] turns it into a [`ConfirmedPlan`].
+/// A plan cannot be executed: [`Plan::confirm`] turns it into a [`ConfirmedPlan`]. It may be
+/// kept: a machine whose preflight is older than
+/// [`ConnectOptions::preflight_age`](crate::client::ConnectOptions::preflight_age) when its
+/// request is due is read again, and is not offboarded if the policy now excludes it. The share
+/// of the fleet is only checked by the preflight of the whole run.
 #[derive(Debug, Clone)]
 pub struct Plan {
     pub(crate) draft: Draft,
@@ -74,6 +83,8 @@ pub struct Plan {
     pub(crate) tracked: u64,
     pub(crate) open: u64,
     pub(crate) problem: Option<Problem>,
+    /// When its preflight began.
+    pub(crate) read_at: ClockReading,
 }
 
 /// The origin of a plan.

@@ -132,11 +132,9 @@ impl Runner {
         let mut ready = Vec::new();
         let mut settled = Vec::new();
         for mut entry in entries {
-            // An order without a preflight is not sent.
-            if !entry.confirmed
-                || entry.order.machine().is_none()
-                || entry.order.preflight().is_none()
-            {
+            // An order without a preflight, because another process resumed the run as well,
+            // gets one right before its request.
+            if !entry.confirmed || entry.order.machine().is_none() {
                 continue;
             }
             match self.session.conflict(&entry, again).await? {

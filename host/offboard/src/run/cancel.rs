@@ -14,7 +14,8 @@ use crate::{
     contract::{ActionId, Comment, MachineAction, Problem},
     grant::{Grant, Route},
     ledger::LedgerError,
-    order::{State, state_of, state_of_problem},
+    order::{State, state_of},
+    problem::state_of_request,
 };
 
 /// An action was not cancelled.
@@ -88,7 +89,7 @@ impl Runner {
         );
         let (state, problem) = match &result {
             Ok(action) => (state_of(&action.status).name(), None),
-            Err(problem) => (state_of_problem(problem).name(), Some(problem)),
+            Err(problem) => (state_of_request(problem).name(), Some(problem)),
         };
         let recorded = async {
             let session = &self.session;

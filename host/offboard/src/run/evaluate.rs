@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::runner::Runner;
 use crate::{
-    contract::{Machine, MachineId, Problem, Retry, refers_to},
+    contract::{Machine, MachineId, Problem, ProblemKind, Retry, refers_to},
     ledger::OrderRecord,
     order::{DeviceSnapshot, Order, Preflight, State, Verdict},
     verify::{device_snapshot, facts},
@@ -23,7 +23,10 @@ impl Runner {
             Err(error) => {
                 let asked = order.target();
                 let message = format!("the service's id of {asked} is not usable: {error}");
-                let problem = Problem::new("unreadable-answer", Retry::Never, message);
+                let problem = Problem {
+                    reading: true,
+                    ..Problem::new("unreadable-answer", Retry::Safe, message)
+                };
                 return settle_unsendable(order, problem);
             }
         };
@@ -103,27 +106,13 @@ fn wrong_machine(called: Option<&str>, machine: &Machine) -> Option<Problem> {
     Some(Problem::new("wrong-machine", Retry::Never, message))
 }
 
-/// Settles an order whose preflight failed. Nothing was sent. Only an order that may be
-/// retried becomes `not-sent`.
+/// Settles an order whose preflight failed. Nothing was sent.
 pub(super) fn settle_unsendable(order: &mut Order, problem: Problem) {
-    order.settle(match &*problem.kind {
-        "not-found" => Verdict::Rejected(Problem {
-            kind: "machine-not-found".into(),
-            ..problem
-        }),
+    let kind = match problem.kind {
+        ProblemKind::NotFound => ProblemKind::MachineNotFound,
         // The offboarding was not sent, regardless of the query.
-        "no-answer" => Verdict::NotSent(Problem {
-            kind: "not-sent".into(),
-            retry: Retry::Safe,
-            ..problem
-        }),
-        "plugin" | "interrupted" => Verdict::NotSent(Problem {
-            retry: Retry::Safe,
-            ..problem
-        }),
-        "no-credential" | "no-authority" | "throttled" | "service-failure" | "audit" | "ledger" => {
-            Verdict::NotSent(problem)
-        }
-        _ => Verdict::Rejected(problem),
-    });
+        ProblemKind::NoAnswer => ProblemKind::NotSent,
+        ref kind => kind.clone(),
+    };
+    order.settle(Verdict::Rejected(Problem { kind, ..problem }));
 }

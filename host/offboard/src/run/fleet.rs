@@ -22,6 +22,14 @@ const PAGE: u32 = 1000;
 /// Up to this many machines are read one by one.
 const FEW: u64 = 20;
 
+/// The number of machines in the fleet.
+pub(super) enum FleetSize {
+    /// All were read.
+    Known(u64),
+    /// Not all were read, perhaps because of a problem.
+    Unknown(Option<Problem>),
+}
+
 /// A page of the fleet.
 struct FleetPage {
     machines: Vec<Machine>,
@@ -32,8 +40,7 @@ struct FleetPage {
 
 impl Runner {
     /// Reads the fleet, if it has fewer pages than there are machines to read, and
-    /// evaluates the orders of its machines. Returns the number of machines in the fleet,
-    /// if all were read.
+    /// evaluates the orders of its machines.
     ///
     /// # Errors
     /// The ledger cannot be used.
@@ -42,32 +49,32 @@ impl Runner {
         run: RunId,
         wanted: u64,
         events: &Events,
-    ) -> Result<Option<u64>, LedgerError> {
+    ) -> Result<FleetSize, LedgerError> {
         let weighs = self.policy.largest_share.is_some();
         if wanted <= FEW && !weighs {
-            return Ok(None);
+            return Ok(FleetSize::Unknown(None));
         }
         let mut read = 0;
         let mut pages = 0;
         let mut cursor: Option<String> = None;
         let mut first: Option<String> = None;
         let mut by_name = BTreeSet::new();
-        let read_to_its_end = loop {
+        let size = loop {
             // Each page costs one call, like each machine.
             if self.stopped() || (pages > wanted.max(1) && !weighs) {
-                break None;
+                break FleetSize::Unknown(None);
             }
             let page = match self.fleet_page(cursor.as_deref()).await {
                 Ok(page) => page,
                 // Then the machines are read one by one. A missing permission is reported
                 // there.
-                Err(_) => break None,
+                Err(problem) => break FleetSize::Unknown(Some(problem)),
             };
             let begins = page.machines.first().map(|machine| machine.id.clone());
             // An endless loop would result if a service ignored `$skip` and always returned
             // the same page.
             if begins.is_some() && begins == first {
-                break None;
+                break FleetSize::Unknown(None);
             }
             first = begins;
             read += page.count;
@@ -81,14 +88,14 @@ impl Runner {
                 // For some services `$top` is the size of a page, for others the limit of the
                 // whole result (as in OData): a full page is not the end.
                 None if page.count >= u64::from(PAGE) => Some(format!("$top={PAGE}&$skip={read}")),
-                None => break Some(read),
+                None => break FleetSize::Known(read),
             };
         };
-        if read_to_its_end.is_none() {
+        if matches!(size, FleetSize::Unknown(_)) {
             // A name selects one machine only if all machines were read.
             self.forget_names(run, &by_name).await?;
         }
-        Ok(read_to_its_end)
+        Ok(size)
     }
 
     async fn forget_names(&self, run: RunId, numbers: &BTreeSet<u64>) -> Result<(), LedgerError> {

@@ -8,12 +8,16 @@ use super::{
     evaluate::{only_machine, settle_unsendable},
     event::Event,
     event_stream::Events,
+    fleet::FleetSize,
+    ready::{NextStep, ReadyOrder, SendContext},
     runner::Runner,
 };
 use crate::{
     contract::{Problem, Retry},
+    grant::ClockReading,
     ledger::{LedgerError, OrderRecord, RunId},
     order::{Preflight, State, Target, Verdict},
+    problem::{is_for_all_reads, state_if_undone},
 };
 
 /// The number of orders that are read from the ledger at once.
@@ -47,15 +51,27 @@ impl Runner {
         again: bool,
         events: &Events,
     ) -> Result<Option<Problem>, LedgerError> {
+        let is_batch = self.session.ledger().counts(run).await?.total() > 1;
+        let runner = self.for_run(is_batch);
+        runner.preflight_run(run, again, events).await
+    }
+
+    async fn preflight_run(
+        &self,
+        run: RunId,
+        again: bool,
+        events: &Events,
+    ) -> Result<Option<Problem>, LedgerError> {
         // Orders with a preflight were also compared with other orders.
         let wanted = self.session.ledger().not_looked_at(run).await?;
         let fleet = self.preflight_fleet(run, wanted, events).await?;
+        let mut for_all = None;
         if wanted > 0 {
-            let for_all = self.preflight_each(run, events).await?;
+            for_all = self.preflight_each(run, events).await?;
             self.compare(run, again).await?;
-            if for_all.is_some() || self.stopped() {
-                return Ok(for_all);
-            }
+        }
+        if for_all.is_some() || self.stopped() {
+            return Ok(for_all);
         }
         self.check_share(run, fleet).await?;
         Ok(None)
@@ -89,7 +105,7 @@ impl Runner {
                 });
                 self.preflight_one(&mut entry, events).await;
                 let problem = entry.order.problem();
-                for_all = problem.filter(|problem| is_for_all(problem)).cloned();
+                for_all = problem.filter(|problem| is_for_all_reads(problem)).cloned();
                 seen.push(entry);
                 if for_all.is_some() {
                     break;
@@ -100,6 +116,41 @@ impl Runner {
                 return Ok(for_all);
             }
         }
+    }
+
+    /// Reads the machine of an order that is about to be sent again, if its preflight is too
+    /// old or another process has cleared it, and applies the policy. Returns the next step if
+    /// the order must not be sent.
+    pub(super) async fn refresh_preflight(
+        &self,
+        ready: &mut ReadyOrder,
+        context: SendContext<'_>,
+    ) -> Result<Option<NextStep>, LedgerError> {
+        let now = ClockReading::now();
+        let read_at = ready.read_at.or(context.read_at);
+        let entry = &mut ready.entry;
+        let is_fresh = read_at.is_some_and(|read| read.is_within(self.preflight_age, now));
+        // An unknown order is only resent by the user's explicit choice, and stays unknown.
+        let is_planned = entry.order.state() == State::Planned;
+        if !is_planned || (is_fresh && entry.order.preflight().is_some()) {
+            return Ok(None);
+        }
+        self.preflight_one(entry, context.events).await;
+        if self.stopped() {
+            return Ok(Some(NextStep::Leave));
+        }
+        let problem = entry.order.problem().cloned();
+        self.session.save(entry).await?;
+        ready.read_at = Some(now);
+        Ok(match (ready.entry.order.state(), problem) {
+            (State::Planned, _) => None,
+            (State::NotSent, Some(problem)) if is_for_all_reads(&problem) => {
+                Some(NextStep::StopRun(problem))
+            }
+            (State::NotSent | State::Rejected | State::Skipped, _) => Some(NextStep::SettledUnsent),
+            // Another process has the order.
+            _ => Some(NextStep::Leave),
+        })
     }
 
     async fn preflight_one(&self, entry: &mut OrderRecord, events: &Events) {
@@ -179,13 +230,24 @@ impl Runner {
         Ok(())
     }
 
-    /// Rejects all planned orders if they are too large a share of the fleet.
-    async fn check_share(&self, run: RunId, fleet: Option<u64>) -> Result<(), LedgerError> {
+    /// Rejects all planned orders if they are too large a share of the fleet. If the fleet
+    /// could not be read, its problem decides whether they may be sent later.
+    async fn check_share(&self, run: RunId, fleet: FleetSize) -> Result<(), LedgerError> {
         let planned = self.session.ledger().counts(run).await?.of(State::Planned);
-        let Some(objection) = self.policy.objection_to_share(planned, fleet) else {
+        let (machines, failure) = match fleet {
+            FleetSize::Known(machines) => (Some(machines), None),
+            FleetSize::Unknown(failure) => (None, failure),
+        };
+        let Some(objection) = self.policy.objection_to_share(planned, machines) else {
             return Ok(());
         };
-        let problem = Problem::new("policy", Retry::Never, objection.to_string());
+        let problem = match failure {
+            Some(failure) if state_if_undone(&failure) == State::NotSent => Problem {
+                message: Some(format!("{objection}: {failure}")),
+                ..failure
+            },
+            _ => Problem::new("policy", Retry::Never, objection.to_string()),
+        };
         self.settle_planned(run, &Verdict::Rejected(problem)).await
     }
 
@@ -209,14 +271,6 @@ impl Runner {
             self.session.save_all(&mut entries).await?;
         }
     }
-}
-
-/// Whether all machines would have this problem.
-fn is_for_all(problem: &Problem) -> bool {
-    matches!(
-        &*problem.kind,
-        "unauthorized" | "no-credential" | "no-authority" | "ledger"
-    )
 }
 
 fn duplicate(message: &str) -> Problem {

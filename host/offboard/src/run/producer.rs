@@ -10,7 +10,11 @@ use super::{
     ready::ReadyOrder,
     retry_after::backoff,
 };
-use crate::{contract::Problem, ledger::OrderRecord};
+use crate::{
+    contract::{Problem, ProblemKind},
+    ledger::OrderRecord,
+    problem::is_outage,
+};
 
 /// The longest outage of the service or the network that a run with several machines
 /// waits out.
@@ -117,14 +121,12 @@ impl Producer {
             let ready = |entry| ReadyOrder::new(entry, &list);
             return Produced::Ready(batch.entries.into_iter().map(ready).collect());
         };
-        let is_outage = matches!(
-            &*problem.kind,
-            "no-answer" | "throttled" | "service-failure"
-        );
         let Outage { since, attempts } = outage.unwrap_or(Outage {
             since: now,
             attempts: 0,
         });
+        // The read has waited as long as the run waits for the rate.
+        let is_outage = is_outage(&problem) && problem.kind != ProblemKind::Throttled;
         if !is_outage || !self.is_batch || now.duration_since(since) >= LONGEST_OUTAGE {
             let first = batch.entries.into_iter().next();
             return Produced::Failed(problem, first.map(Box::new));
@@ -219,7 +221,11 @@ mod tests {
 
     #[tokio::test]
     async fn only_an_outage_of_a_run_with_several_machines_is_waited_out() {
-        for (is_batch, kind) in [(false, "no-answer"), (true, "unauthorized")] {
+        for (is_batch, kind) in [
+            (false, "no-answer"),
+            (true, "unauthorized"),
+            (true, "throttled"),
+        ] {
             let mut producer = Producer::new(is_batch);
             let now = Instant::now();
             producer.next(now);

@@ -3,22 +3,25 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use backon::{ExponentialBuilder, Retryable};
+use backon::{BackoffBuilder, ExponentialBuilder};
 use tokio::time::Instant;
 use tracing::debug;
 
 use super::{
     listing::{ListedMachine, Listing, MAX_IDS},
-    runner::{Runner, duration_ms, status_of},
+    retry_after::DEFAULT_PAUSE,
+    runner::{Runner, duration_ms, interrupted, status_of, unrecorded},
+    throttling::Throttling,
     verdict::{read_problem, refused},
 };
 use crate::{
     contract::{
-        ActionFilter, ActionId, ActionType, Machine, MachineAction, MachineId, Problem, ReadError,
-        Retry, refers_to,
+        ActionFilter, ActionId, ActionType, Machine, MachineAction, MachineId, Problem,
+        ProblemKind, ReadError, Retry, refers_to,
     },
     egress::{CallRecord, Delivery},
     grant::Route,
+    problem::is_outage,
     sandbox::CallOutcome,
     verify::Delivered,
 };
@@ -31,7 +34,7 @@ const MAX_PAGES: usize = 20;
 const ACTIONS: u32 = 1000;
 /// A listing can keep the ids of all its pages, if the service respects `ACTIONS`.
 const _: () = assert!(MAX_PAGES * ACTIONS as usize <= MAX_IDS);
-/// The longest `Retry-After` that a read waits for.
+/// The longest `Retry-After` that a read outside of a run waits for.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(65);
 
 impl Runner {
@@ -172,7 +175,8 @@ impl Runner {
         Err(too_many())
     }
 
-    /// Reads with retries. An answer counts only if egress delivered it.
+    /// Reads with retries: four tries if the service or the network fails and, within a run,
+    /// for a limited time if the service limits the rate. An answer counts only if egress delivered it.
     pub(super) async fn read<T, F>(
         &self,
         route: Route,
@@ -181,25 +185,40 @@ impl Runner {
     where
         F: Future<Output = CallOutcome<Result<T, ReadError>>>,
     {
-        let is_transient = |problem: &Problem| {
-            matches!(
-                &*problem.kind,
-                "throttled" | "service-failure" | "no-answer"
-            )
-        };
-        (|| self.read_once(route, &call))
-            .retry(ExponentialBuilder::default().with_min_delay(Duration::from_millis(300)))
-            .when(|problem| {
-                is_transient(problem) && problem.retry == Retry::Safe && !self.stopped()
-            })
-            .adjust(
-                |problem, pause| match problem.retry_after.map(Duration::from_secs) {
-                    Some(asked) if asked > LONGEST_RETRY_AFTER => None,
-                    Some(asked) => pause.map(|pause| pause.max(asked)),
-                    None => pause,
-                },
-            )
-            .await
+        let mut pauses = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(300))
+            .build();
+        let mut throttling = Throttling::default();
+        loop {
+            let problem = match self.read_once(route, &call).await {
+                Ok(read) => return Ok(read),
+                Err(problem) => problem,
+            };
+            if !is_outage(&problem) || problem.retry != Retry::Safe || self.stopped() {
+                return Err(problem);
+            }
+            let asked = problem.retry_after.map(Duration::from_secs);
+            if let Some(longest) = self.longest_throttling
+                && problem.kind == ProblemKind::Throttled
+            {
+                let asked = asked.unwrap_or(DEFAULT_PAUSE);
+                let Some(pause) = throttling.pause(asked, longest, Instant::now()) else {
+                    return Err(problem);
+                };
+                // The next slot is granted after the pause, and a long one is reported.
+                let held = self.rate_limiter.hold(pause).await;
+                held.map_err(|error| unrecorded(&error))?;
+                continue;
+            }
+            let pause = pauses.next().filter(|_| asked <= Some(LONGEST_RETRY_AFTER));
+            let Some(pause) = pause else {
+                return Err(problem);
+            };
+            self.pause(pause.max(asked.unwrap_or_default())).await;
+            if self.stopped() {
+                return Err(interrupted("interrupted before the request"));
+            }
+        }
     }
 
     /// One read, and a second one if the service refused the token and there is a new one.
@@ -285,5 +304,8 @@ fn too_many() -> Problem {
 
 fn not_delivered(what: &str) -> Problem {
     let message = format!("the plugin reports {what} that the service did not send");
-    Problem::new("unreadable-answer", Retry::Never, message)
+    Problem {
+        reading: true,
+        ..Problem::new("unreadable-answer", Retry::Safe, message)
+    }
 }

@@ -1,9 +1,15 @@
 //! An order that is ready to be sent, and its last comparison with what the service
 //! lists, right before its request.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
-use super::{batch::SharedList, event_stream::Events, listing::Listing, runner::Runner};
+use super::{
+    batch::SharedList, event_stream::Events, listing::Listing, runner::Runner,
+    throttling::Throttling,
+};
 use crate::{
     contract::Problem,
     grant::ClockReading,
@@ -20,6 +26,9 @@ pub(super) struct ReadyOrder {
     newer_than: Option<ClockReading>,
     /// When the list was requested with which the order was last compared.
     pub(super) listed_at: Option<ClockReading>,
+    /// When its machine was read for this process again; `None` if only the preflight of the
+    /// run read it.
+    pub(super) read_at: Option<ClockReading>,
     /// Whether the service refused the token of its last request, and there is another one.
     pub(super) has_new_token: bool,
 }
@@ -31,6 +40,7 @@ impl ReadyOrder {
             list: Arc::clone(list),
             newer_than: None,
             listed_at: None,
+            read_at: None,
             has_new_token: false,
         }
     }
@@ -48,7 +58,19 @@ pub(super) struct SendContext<'a> {
     pub(super) again: bool,
     /// Whether the run has more than one machine. Such a run waits longer during an outage.
     pub(super) is_batch: bool,
+    /// When the preflight of the run began.
+    pub(super) read_at: Option<ClockReading>,
+    /// The period in which the service refuses the requests of the run because of their rate.
+    pub(super) throttling: &'a Mutex<Throttling>,
     pub(super) events: &'a Events,
+}
+
+impl<'a> SendContext<'a> {
+    pub(super) fn throttling(self) -> MutexGuard<'a, Throttling> {
+        self.throttling
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The effect of an attempt to send an order, on this order and on those after it.

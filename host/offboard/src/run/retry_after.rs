@@ -9,11 +9,11 @@ use super::{
 use crate::{contract::Problem, egress::CallRecord};
 
 /// The pause if the service does not specify one (unsourced): the shorter window of the quota.
-const DEFAULT_PAUSE: Duration = Duration::from_secs(60);
+pub(super) const DEFAULT_PAUSE: Duration = Duration::from_secs(60);
 /// The longest pause of a run with several machines: the longer window of the quota, and
 /// five minutes.
 const LONGEST_PAUSE: Duration = Duration::from_secs(65 * 60);
-/// The longest pause of a run with one machine.
+/// The longest pause before a tag of a run with one machine.
 const LONGEST_PAUSE_FOR_ONE: Duration = Duration::from_secs(120);
 
 impl Runner {
@@ -41,16 +41,22 @@ pub(super) fn throttled_pause(record: &CallRecord) -> Option<Duration> {
     Some(retry_after(record).map_or(DEFAULT_PAUSE, Duration::from_secs))
 }
 
-/// The same pause, if the run accepts its length. A run with one machine waits only for a time
-/// that the service specifies.
+/// The same pause. A run with one machine waits only for a time that the service specifies.
+pub(super) fn requested_pause(record: &CallRecord, is_batch: bool) -> Option<Duration> {
+    if !is_batch {
+        retry_after(record)?;
+    }
+    throttled_pause(record)
+}
+
+/// The same pause, if it is short enough to wait for a tag.
 pub(super) fn acceptable_pause(record: &CallRecord, is_batch: bool) -> Option<Duration> {
     let longest = if is_batch {
         LONGEST_PAUSE
     } else {
-        retry_after(record)?;
         LONGEST_PAUSE_FOR_ONE
     };
-    throttled_pause(record).filter(|pause| *pause <= longest)
+    requested_pause(record, is_batch).filter(|pause| *pause <= longest)
 }
 
 /// The pause before a retry, twice as long each time.

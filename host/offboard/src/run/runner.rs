@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+use super::throttling::longest;
 use crate::{
     connection::Connection,
     contract::{Problem, Retry},
@@ -20,6 +21,9 @@ use crate::{
 
 /// The default number of requests in flight at once.
 pub const JOBS: usize = 4;
+
+/// The default age up to which a preflight counts: 15 minutes.
+pub const PREFLIGHT_AGE: Duration = Duration::from_secs(15 * 60);
 
 /// Executes the orders of one session against one service. Clones share it.
 #[derive(Clone)]
@@ -36,6 +40,13 @@ pub struct Runner {
     pub grace: Duration,
     /// The most requests in flight at once; 0 counts as 1.
     pub jobs: usize,
+    /// How long a run waits while the service limits the rate; `None` for the default, which
+    /// depends on the number of machines.
+    pub throttling: Option<Duration>,
+    /// How old the preflight of a machine may be when its request is sent.
+    pub preflight_age: Duration,
+    /// The same limit within a run; `None` outside of one: then reads are tried four times.
+    pub(super) longest_throttling: Option<Duration>,
     /// The policy. It is applied in the preflight.
     pub(crate) policy: Arc<Policy>,
     stop: CancellationToken,
@@ -59,6 +70,9 @@ impl Runner {
             rate_limiter: Arc::new(rate_limiter),
             grace: Duration::ZERO,
             jobs: JOBS,
+            throttling: None,
+            preflight_age: PREFLIGHT_AGE,
+            longest_throttling: None,
             policy: Arc::default(),
             stop,
         }
@@ -68,6 +82,15 @@ impl Runner {
     pub(crate) fn child(&self) -> Self {
         Self {
             stop: self.stop.child_token(),
+            ..self.clone()
+        }
+    }
+
+    /// The same runner for a run with one or with several machines.
+    pub(super) fn for_run(&self, is_batch: bool) -> Self {
+        let longest = self.throttling.unwrap_or_else(|| longest(is_batch));
+        Self {
+            longest_throttling: Some(longest),
             ..self.clone()
         }
     }

@@ -2,7 +2,7 @@
 //! of a producer, workers and a reconciler decides what is next; one loop here executes it. A
 //! problem that all orders would have stops the run, and the unsent orders stay planned.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Mutex, time::Duration};
 
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use tokio::time::Instant;
@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     contract::{Problem, Retry, Tag},
+    grant::ClockReading,
     ledger::{LedgerError, OrderRecord, RunId},
     order::{State, Verdict},
 };
@@ -41,6 +42,8 @@ pub(crate) struct SendOptions {
     pub(crate) resend_unknown: bool,
     /// The tag that each machine gets before its request, if the token has that permission.
     pub(crate) tag: Option<Tag>,
+    /// When the preflight of the run began. A machine whose preflight is too old is read again.
+    pub(crate) read_at: Option<ClockReading>,
 }
 
 /// The result of a future that was in flight.
@@ -92,13 +95,17 @@ impl Runner {
         events: &Events,
     ) -> Result<Option<Problem>, LedgerError> {
         let is_batch = self.session.ledger().counts(run).await?.total() > 1;
+        let runner = self.for_run(is_batch);
         let tagging = Tagging::new(options.tag);
+        let throttling = Mutex::default();
         let mut scheduler = Scheduler {
-            runner: self,
+            runner: &runner,
             run,
             context: SendContext {
                 again: options.again,
                 is_batch,
+                read_at: options.read_at,
+                throttling: &throttling,
                 events,
             },
             tagging: &tagging,
@@ -355,10 +362,8 @@ impl<'a> Scheduler<'a> {
 /// The verdict on an order if the service's list could not be read.
 fn unsent_verdict(problem: &Problem) -> Verdict {
     match &*problem.kind {
-        "unauthorized" => Verdict::Rejected(problem.clone()),
-        "plugin" | "interrupted" | "no-credential" | "no-authority" | "ledger" => {
-            Verdict::NotSent(problem.clone())
-        }
+        "unauthorized" | "no-credential" | "wrong-tenant" | "no-authority" | "plugin"
+        | "interrupted" | "ledger" | "audit" => Verdict::NotSent(problem.clone()),
         _ => Verdict::NotSent(Problem {
             kind: "not-sent".into(),
             retry: Retry::Safe,

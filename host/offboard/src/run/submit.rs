@@ -1,6 +1,8 @@
 //! Sends one order with one POST. The order is claimed and recorded before the request leaves,
 //! and settled by the record of egress.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 use tracing::{debug, info};
 
@@ -11,7 +13,7 @@ use super::{
     event_stream::Events,
     later_activity::{LaterActivity, ended_before},
     ready::{NextStep, ReadyOrder, SendContext},
-    retry_after::{acceptable_pause, backoff, throttled_pause},
+    retry_after::{backoff, requested_pause, throttled_pause},
     runner::{Runner, duration_ms, status_of},
     tag::Tagging,
     verdict,
@@ -27,7 +29,7 @@ use crate::{
     verify::Delivered,
 };
 
-/// The most attempts of a run for one order whose request was not sent or was postponed.
+/// The most attempts of a run for one order whose request was not sent.
 const MAX_ATTEMPTS: u32 = 4;
 
 /// Whether an order was sent before.
@@ -86,6 +88,9 @@ impl Runner {
         let Some(machine) = ready.entry.order.machine().cloned() else {
             return Ok((ready, NextStep::Leave));
         };
+        if let Some(step) = self.refresh_preflight(&mut ready, context).await? {
+            return Ok((ready, step));
+        }
         if let Some(step) = self.tag_before(&mut ready, context, tagging).await? {
             return Ok((ready, step));
         }
@@ -96,7 +101,13 @@ impl Runner {
         else {
             return Ok((ready, NextStep::Leave));
         };
-        if let Some(step) = self.recheck(&mut ready, context.again).await? {
+        // The wait for the slot may have been long.
+        let refreshed = self.refresh_preflight(&mut ready, context).await?;
+        let step = match refreshed {
+            Some(step) => Some(step),
+            None => self.recheck(&mut ready, context.again).await?,
+        };
+        if let Some(step) = step {
             slot.unused();
             return Ok((ready, step));
         }
@@ -110,7 +121,9 @@ impl Runner {
                 return Ok((ready, step));
             }
         };
-        let called = self.send_request(request, &ready, &machine, slot).await;
+        let called = self
+            .send_request(request, &ready, &machine, slot, context)
+            .await;
         // A refused token changed nothing. If there is another token, the order is sent once
         // more with that one.
         let has_new_token = !ready.has_new_token && self.renewed(&called.record).await;
@@ -162,6 +175,7 @@ impl Runner {
         ready: &ReadyOrder,
         machine: &MachineId,
         slot: Slot<'_>,
+        context: SendContext<'_>,
     ) -> CallOutcome<Result<MachineAction, OffboardError>> {
         // The claim, a sign-in and the connection may take any time.
         let leave_by = ready.listed_at.map(|asked| LeaveBy::new(asked, FRESH));
@@ -173,6 +187,9 @@ impl Runner {
             .offboard_by(&self.connection, machine, comment, leave_by)
             .await;
         slot.end(called.record.answered());
+        if status_of(&called.record).is_some_and(|status| status != 429) {
+            context.throttling().end();
+        }
         debug!(
             %request,
             status = status_of(&called.record),
@@ -190,12 +207,18 @@ impl Runner {
         context: SendContext<'_>,
     ) -> Result<NextStep, LedgerError> {
         let record = &sent.record;
+        // The order may be sent again. This request was refused.
+        let is_rejected = matches!(sent.verdict, Verdict::Rejected(_));
         apply(entry, sent.verdict, record);
         let outcome = Outcome {
-            state: entry.order.state(),
+            state: if is_rejected {
+                State::Rejected
+            } else {
+                entry.order.state()
+            },
             problem: entry.order.problem().cloned(),
         };
-        let mut step = self.next_step(entry, record, sent.has_new_token, context.is_batch);
+        let mut step = self.next_step(entry, record, sent.has_new_token, context);
         // A resend is one POST for each order and command: any answer ends it. The service's
         // retry-after still applies to the other orders.
         if sent.attempt.is_resend() && status_of(record).is_some() && step.is_retry() {
@@ -212,7 +235,12 @@ impl Runner {
                 entry.order.settle(Verdict::Unknown(problem));
                 entry.named = named;
             }
-            _ if step.is_retry() => entry.order.replan(),
+            _ if step.is_retry() => {
+                entry.order.replan();
+                if throttled_pause(record).is_some() {
+                    entry.discount_attempt();
+                }
+            }
             _ => {}
         }
         self.record_outcome(sent.request, record, &outcome, entry, context.events)
@@ -256,11 +284,11 @@ impl Runner {
     ) -> Result<(), LedgerError> {
         match (step, &outcome.problem) {
             (NextStep::RetryAfter(after), Some(problem)) => {
-                if let Some(pause) = throttled_pause(record) {
-                    self.rate_limiter.hold(pause).await?;
+                if throttled_pause(record).is_some() {
+                    self.rate_limiter.hold(*after).await?;
                     events.send(Event::Waiting {
                         problem: problem.clone(),
-                        after: pause,
+                        after: *after,
                     });
                 }
                 events.send(Event::Retrying {
@@ -275,13 +303,21 @@ impl Runner {
         Ok(())
     }
 
+    /// The pause after an answer 429, if the run still waits for the service.
+    fn throttled_again(&self, record: &CallRecord, context: SendContext<'_>) -> Option<Duration> {
+        let asked = requested_pause(record, context.is_batch)?;
+        let longest = self.longest_throttling?;
+        let mut throttling = context.throttling();
+        throttling.pause(asked, longest, Instant::now())
+    }
+
     /// The step after an outcome. The record decides, not what the plugin reports.
     fn next_step(
         &self,
         entry: &OrderRecord,
         record: &CallRecord,
         has_new_token: bool,
-        is_batch: bool,
+        context: SendContext<'_>,
     ) -> NextStep {
         let state = entry.order.state();
         let Some(problem) = entry.order.problem().cloned() else {
@@ -301,9 +337,9 @@ impl Runner {
             (_, Some(401)) if has_new_token && entry.tries() < MAX_ATTEMPTS => NextStep::RetryNow,
             (_, Some(401)) => NextStep::StopRun(problem),
             (_, Some(403)) if is_for_all(&problem) => NextStep::StopRun(problem),
-            (_, Some(429)) => match acceptable_pause(record, is_batch) {
-                Some(pause) if entry.tries() < MAX_ATTEMPTS => NextStep::RetryAfter(pause),
-                _ => NextStep::StopRun(problem),
+            (_, Some(429)) => match self.throttled_again(record, context) {
+                Some(pause) => NextStep::RetryAfter(pause),
+                None => NextStep::StopRun(problem),
             },
             _ if problem.kind == "already-in-progress" => NextStep::Reconcile,
             _ => NextStep::Settled,

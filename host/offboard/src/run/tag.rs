@@ -26,7 +26,8 @@ use crate::{
     egress::{CallRecord, Delivery},
     grant::{Grant, Route},
     ledger::{LedgerError, OrderRecord},
-    order::{State, is_for_all, state_of_problem},
+    order::{State, is_for_all},
+    problem::state_of_request,
     rate_limit::Slot,
     sandbox::{CallError, CallOutcome},
 };
@@ -150,7 +151,7 @@ impl Runner {
         let tagged = verdict(called);
         let (state, problem) = match &tagged {
             Ok(()) => (State::Succeeded, None),
-            Err(problem) => (state_of_problem(problem), Some(problem)),
+            Err(problem) => (state_of_request(problem), Some(problem)),
         };
         self.session
             .answered(request, &record, state.name(), problem, None)

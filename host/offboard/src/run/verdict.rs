@@ -10,7 +10,8 @@ use crate::{
     },
     egress::{CallRecord, Delivery},
     grant::Refusal,
-    order::Verdict,
+    order::{State, Verdict},
+    problem::state_if_undone,
     sandbox::{CallError, CallOutcome},
 };
 
@@ -151,12 +152,13 @@ pub(super) fn read_problem(record: &CallRecord, said: Problem) -> Problem {
         };
     };
     let (kind, retry) = match status {
-        200..=299 => ("unreadable-answer", said.retry),
+        // Not an answer of the service, but of a proxy or a portal.
+        ..=399 | 600.. => ("unreadable-answer", Retry::Safe),
         401 => ("unauthorized", Retry::Safe),
         403 => ("forbidden", Retry::Never),
         404 => ("not-found", Retry::Never),
         429 => ("throttled", Retry::Safe),
-        500..=599 => ("service-failure", Retry::Safe),
+        408 | 425 | 499 | 500..=599 => ("service-failure", Retry::Safe),
         _ => ("rejected", Retry::Never),
     };
     Problem {
@@ -182,9 +184,9 @@ fn not_sent(
     result: Result<Result<MachineAction, OffboardError>, CallError>,
 ) -> Verdict {
     if let Some(problem) = refused(record) {
-        return match problem.retry {
-            Retry::Safe => Verdict::NotSent(problem),
-            Retry::Never | Retry::AskFirst => Verdict::Rejected(problem),
+        return match state_if_undone(&problem) {
+            State::Rejected => Verdict::Rejected(problem),
+            _ => Verdict::NotSent(problem),
         };
     }
     if let Some(reason) = failure(record) {

@@ -162,10 +162,10 @@ pub(super) async fn show(args: ShowArgs, terminal: &Terminal) -> Result<Exit> {
         after = last.number;
         let mut orders: Vec<&Order> = Vec::new();
         let mut cancellations = Vec::new();
-        for entry in &entries {
+        let recorded = ledger.cancellations(&entries).await?;
+        for (entry, records) in entries.iter().zip(recorded) {
             if !args.failed || has_failed(&entry.order) {
                 orders.push(&entry.order);
-                let records = ledger.cancellations(entry).await?;
                 cancellations.push(records.into_iter().map(CancellationInfo::from).collect());
             }
         }

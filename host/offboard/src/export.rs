@@ -145,10 +145,10 @@ async fn read(
     };
     *after = last.number;
     let mut orders = Vec::new();
-    for entry in &entries {
+    let cancellations = ledger.cancellations(&entries).await?;
+    for (entry, cancellations) in entries.iter().zip(cancellations) {
         let requests = ledger.requests(entry).await?;
         let moments = ledger.state_changes(entry).await?;
-        let cancellations = ledger.cancellations(entry).await?;
         orders.push(ExportedOrder::new(
             run,
             entry,

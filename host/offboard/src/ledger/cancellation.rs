@@ -2,6 +2,8 @@
 //! belongs to an action, not to an order: this ledger may have no order of the action, or
 //! several.
 
+use std::collections::HashMap;
+
 use sqlx::{Row, sqlite::SqliteRow};
 use uuid::Uuid;
 
@@ -58,33 +60,44 @@ macro_rules! cancellations {
 }
 
 impl Ledger {
-    /// The requests to cancel the action of an order, oldest first. Empty if the order has no
-    /// action of its own.
+    /// The requests to cancel the actions of these orders of one run: for each order, oldest
+    /// first. Empty for an order that has no action of its own.
     ///
     /// # Errors
     /// The ledger cannot be read.
     pub async fn cancellations(
         &self,
-        entry: &OrderRecord,
-    ) -> Result<Vec<CancellationRecord>, LedgerError> {
-        let Some(action) = entry.order.action() else {
-            return Ok(Vec::new());
+        entries: &[OrderRecord],
+    ) -> Result<Vec<Vec<CancellationRecord>>, LedgerError> {
+        let actions: Vec<Option<String>> = entries.iter().map(own_action).collect();
+        let named: Vec<&String> = actions.iter().flatten().collect();
+        let (Some(first), false) = (entries.first(), named.is_empty()) else {
+            return Ok(entries.iter().map(|_| Vec::new()).collect());
         };
         let query = sqlx::query(cancellations!(
-            "request.subject = ?2 AND EXISTS (SELECT 1 FROM orders AS this \
-             JOIN account AS its ON its.id = this.account WHERE this.id = ?3 \
-             AND this.state NOT IN ('planned', 'rejected', 'skipped', 'not-sent') \
+            "request.subject IN (SELECT value FROM json_each(?2)) AND EXISTS (SELECT 1 \
+             FROM orders AS this JOIN account AS its ON its.id = this.account WHERE this.id = ?3 \
              AND its.tenant = own.tenant AND (own.tenant <> '' OR its.api_root = own.api_root)) \
              ORDER BY request.id"
         ));
         let read = async {
             let rows = query
                 .bind(Route::CancelAction.template())
-                .bind(action.id.to_ascii_lowercase())
-                .bind(entry.id)
+                .bind(serde_json::to_string(&named).unwrap_or_default())
+                .bind(first.id)
                 .fetch_all(&self.pool)
                 .await?;
-            rows.iter().map(cancellation).collect::<Result<_, _>>()
+            let mut of_action: HashMap<String, Vec<CancellationRecord>> = HashMap::new();
+            for row in &rows {
+                let record = cancellation(row)?;
+                let records = of_action.entry(record.action.clone()).or_default();
+                records.push(record);
+            }
+            let of = |action: &Option<String>| {
+                let records = action.as_ref().and_then(|action| of_action.get(action));
+                records.cloned().unwrap_or_default()
+            };
+            Ok(actions.iter().map(of).collect())
         };
         read.await.map_err(|kind: LedgerErrorKind| self.error(kind))
     }
@@ -144,6 +157,18 @@ impl Session {
     }
 }
 
+/// The id of an order's own action, in lower case. An order that was not accepted only names
+/// the action of another order.
+fn own_action(entry: &OrderRecord) -> Option<String> {
+    let order = &entry.order;
+    let is_foreign = matches!(
+        order.state(),
+        State::Planned | State::Sending | State::Rejected | State::Skipped | State::NotSent
+    );
+    let action = order.action().filter(|_| !is_foreign);
+    action.map(|action| action.id.to_ascii_lowercase())
+}
+
 fn cancellation(row: &SqliteRow) -> Result<CancellationRecord, LedgerErrorKind> {
     let damaged = |what: &str| LedgerErrorKind::Damaged(format!("{what} cannot be read"));
     let state: Option<String> = row.try_get("state")?;
@@ -188,6 +213,10 @@ mod tests {
         request.await.unwrap();
     }
 
+    async fn of_each(ledger: &Ledger, entries: &[OrderRecord]) -> Vec<Vec<CancellationRecord>> {
+        ledger.cancellations(entries).await.unwrap()
+    }
+
     /// A ledger with an accepted order, whose action has this id.
     async fn accepted() -> (Ledger, Session, OrderRecord) {
         let ledger = Ledger::in_memory().await.unwrap();
@@ -205,9 +234,14 @@ mod tests {
     #[tokio::test]
     async fn a_cancellation_belongs_to_the_orders_of_its_action() {
         let (ledger, session, entry) = accepted().await;
-        assert!(ledger.cancellations(&entry).await.unwrap().is_empty());
+        let entries = [entry.clone(), entry];
+        assert!(of_each(&ledger, &entries).await.iter().all(Vec::is_empty));
         cancel(&session).await;
-        let [cancelled] = &ledger.cancellations(&entry).await.unwrap()[..] else {
+        let [both, cancelled] = &of_each(&ledger, &entries).await[..] else {
+            panic!("there are two orders");
+        };
+        assert_eq!(both.len(), 1);
+        let [cancelled] = &cancelled[..] else {
             panic!("there is one cancellation");
         };
         assert_eq!(cancelled.state, State::Unknown);
@@ -228,7 +262,7 @@ mod tests {
         let other = Session::begin(&ledger, &who, "cancel").await.unwrap();
         assert!(other.open_orders_of(ACTION).await.unwrap().is_empty());
         cancel(&other).await;
-        assert!(ledger.cancellations(&entry).await.unwrap().is_empty());
+        assert!(of_each(&ledger, &[entry]).await[0].is_empty());
         let all = ledger.all_cancellations(0, 9).await.unwrap();
         assert_eq!(all[0].order, None);
     }

@@ -10,7 +10,10 @@ use tokio::{
 
 use super::{ActionRead, Heading, ReportOrder, ReportedChange, ReportedRequest, write};
 use crate::{
-    ledger::{Ledger, LedgerError, OrderRecord, RequestRecord, RunRow, StateChangeRecord},
+    ledger::{
+        CancellationRecord, Ledger, LedgerError, OrderRecord, RequestRecord, RunRow,
+        StateChangeRecord,
+    },
     order::Order,
     output::{ConfirmationInfo, action_read, remarks, time},
 };
@@ -70,8 +73,9 @@ pub async fn write_run(
             break;
         };
         after = last.number;
-        for entry in &entries {
-            let order = order_of(ledger, entry).await?;
+        let cancellations = ledger.cancellations(&entries).await?;
+        for (entry, cancellations) in entries.iter().zip(cancellations) {
+            let order = order_of(ledger, entry, cancellations).await?;
             if sender.send(order).await.is_err() {
                 break 'all;
             }
@@ -135,12 +139,16 @@ fn read_later(
     })
 }
 
-async fn order_of(ledger: &Ledger, entry: &OrderRecord) -> Result<ReportOrder, LedgerError> {
+async fn order_of(
+    ledger: &Ledger,
+    entry: &OrderRecord,
+    cancellations: Vec<CancellationRecord>,
+) -> Result<ReportOrder, LedgerError> {
     let order = &entry.order;
     let seen = order.device();
     let moments = ledger.state_changes(entry).await?;
     let mut requests = ledger.requests(entry).await?;
-    for cancellation in ledger.cancellations(entry).await? {
+    for cancellation in cancellations {
         let by = cancellation.by.as_deref().unwrap_or("an unknown user");
         let comment = cancellation.comment.as_deref().unwrap_or_default();
         let mut request = cancellation.request;

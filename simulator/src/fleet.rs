@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::machine::{IpAddress, Machine, VmMetadata};
 use crate::profile::{COMPANIONS, DeviceForm, Profile, READY, System};
-use crate::support::{Support, support};
+use crate::supported_systems::{Support, support};
 use crate::timestamp::{before, wire};
 
 const DAY_SECONDS: u64 = 24 * 60 * 60;

@@ -13,7 +13,7 @@ use crate::action::{Action, ActionBody, Cancellation, Course, Status};
 use crate::config::OnDuplicate;
 use crate::fleet::{Device, Fleet};
 use crate::machine::MachineTruth;
-use crate::support::Support;
+use crate::supported_systems::Support;
 use crate::tags::Tags;
 use crate::timestamp::wire;
 

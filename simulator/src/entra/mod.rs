@@ -11,7 +11,6 @@ mod error;
 mod federation;
 mod form;
 mod identity;
-mod issued;
 mod key;
 mod object_id;
 mod refresh;
@@ -19,14 +18,15 @@ mod request;
 pub(crate) mod routes;
 mod target;
 mod tenant;
+mod token_counts;
 mod tokens;
 
 use crate::config::Config;
 use application::Application;
 use device::{DeviceCodes, opaque};
 use federation::Federation;
-use issued::Counts;
 use refresh::RefreshTokens;
+use token_counts::Counts;
 
 pub use certificate::CertificateError;
 pub(crate) use device::{CodeShown, Decision};
@@ -35,9 +35,9 @@ pub use federation::FederatedRequest;
 pub(crate) use form::is_form;
 pub use identity::ManagedIdentity;
 pub(crate) use identity::{APP_SERVICE, IDENTITY_HEADER, VIRTUAL_MACHINE};
-pub use issued::IssuedTokens;
 pub use key::KeyError;
 pub use request::TokenRequest;
+pub use token_counts::IssuedTokens;
 pub(crate) use tokens::{Caller, Permissions, TokenError, Tokens};
 
 /// The state of Entra ID.

@@ -18,7 +18,7 @@ use crate::entra::EntraError;
 use crate::error::{ServiceError, set_retry_after};
 use crate::fault::{BrokenBody, Call, Ending, Met, Refusal, SlowBody, Spoilt};
 use crate::journal::Position;
-use crate::observe;
+use crate::own_routes;
 use crate::service::Service;
 
 /// A page that a proxy in between might send.
@@ -33,7 +33,7 @@ pub(super) async fn fault(
     request: Request,
     next: Next,
 ) -> Response {
-    if service.faults.is_empty() || observe::is_own(request.uri().path()) {
+    if service.faults.is_empty() || own_routes::is_own(request.uri().path()) {
         return next.run(request).await;
     }
     let (mut head, body) = request.into_parts();

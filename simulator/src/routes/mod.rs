@@ -18,13 +18,13 @@ use axum::routing::{get, post};
 
 use crate::entra;
 use crate::error::ServiceError;
-use crate::observe;
+use crate::own_routes;
 use crate::service::Service;
 
 /// All routes: the API with and without its version, Entra ID's, and the
 /// simulator's own.
 pub(crate) fn router(service: Arc<Service>) -> Router {
-    let mut router = observe::router().merge(entra::routes::router());
+    let mut router = own_routes::router().merge(entra::routes::router());
     for root in ["/api", "/api/v1.0"] {
         router = router
             .route(&format!("{root}/machines"), get(machines::list))

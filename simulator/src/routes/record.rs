@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::fault::Unsent;
 use crate::error::ServiceError;
-use crate::observe;
+use crate::own_routes;
 use crate::service::Service;
 
 /// The largest body that is read, in bytes. The service's own limit is unsourced.
@@ -21,7 +21,7 @@ pub(super) async fn record(
     request: Request,
     next: Next,
 ) -> Response {
-    if observe::is_own(request.uri().path()) {
+    if own_routes::is_own(request.uri().path()) {
         return next.run(request).await;
     }
     let (mut head, body) = request.into_parts();

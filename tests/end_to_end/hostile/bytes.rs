@@ -5,7 +5,7 @@ use offboard::{
     sandbox::{Limits, Sandbox},
 };
 
-use super::{refused, written::plugin};
+use super::{raw_components::plugin, refused};
 
 /// As docs/limits.md has it: 16 MiB, and not what the constant happens to be.
 const LARGEST: u64 = 16 * 1024 * 1024;

@@ -2,7 +2,7 @@
 
 use offboard::component::Component;
 
-use super::{refused, written::plugin};
+use super::{raw_components::plugin, refused};
 
 /// A component that wants this, and is otherwise what it may be.
 fn wanting(import: &str) -> Component {

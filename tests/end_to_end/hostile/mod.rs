@@ -7,10 +7,10 @@ mod addresses;
 mod bodies;
 mod bytes;
 mod credential;
-mod features;
 mod guest;
 mod headers;
 mod imports;
+mod raw_components;
 mod reads;
 mod record;
 mod requests;
@@ -19,7 +19,7 @@ mod results;
 mod routes;
 pub(crate) mod servers;
 mod tags;
-mod written;
+mod wasm_features;
 
 use std::{
     net::TcpListener,

@@ -13,8 +13,8 @@ use offboard::{
 use serde_json::{Value, json};
 
 use super::{
-    Attack, MACHINE, Reply, Scripted, assert_denied, attack, connection, module, sandbox_of,
-    service, wrapped_for, written,
+    Attack, MACHINE, Reply, Scripted, assert_denied, attack, connection, module, raw_components,
+    sandbox_of, service, wrapped_for,
 };
 
 type Tagging = CallOutcome<Result<(), TagError>>;
@@ -146,7 +146,7 @@ async fn a_plugin_that_does_not_say_that_it_tags_is_not_asked_to() {
 
 /// An idle plugin with this in the place of the interface that tags.
 fn with_tagging(version: &str, export: &str) -> Component {
-    let idle = wasmprinter::print_bytes(written::plugin("")).unwrap();
+    let idle = wasmprinter::print_bytes(raw_components::plugin("")).unwrap();
     let (idle, end) = idle.split_at(idle.rfind(')').unwrap());
     let text = format!(
         r#"{idle}

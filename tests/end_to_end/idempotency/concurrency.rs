@@ -1,12 +1,12 @@
 //! Several processes at once: with one ledger, nothing is done twice; with two, every
 //! conflict is adopted or reported.
 
-use std::{collections::HashMap, fs, time::Duration};
+use std::{collections::HashMap, fs, thread, time::Duration};
 
 use offboard_simulator::{Config, FaultPlan, OnDuplicate};
 use serde_json::Value;
 
-use crate::support::{Outcome, World, until_running};
+use crate::support::{Outcome, World, until, until_running};
 
 const FLEET_SIZE: usize = 40;
 
@@ -94,43 +94,45 @@ fn on_two_ledgers_every_conflict_is_adopted() {
 
 #[test]
 fn what_becomes_visible_after_the_grace_time_is_not_done_twice() {
-    for on_duplicate in [OnDuplicate::Return, OnDuplicate::Refuse] {
-        let world = World::with(|config: &mut Config| {
-            config.action_time = Duration::from_secs(3600);
-            config.on_duplicate = on_duplicate;
-            let faults = [
-                "offboard:1:drop-after-commit",
-                "offboard:1:visible-after=4s",
-            ];
-            config.faults = FaultPlan::parse(faults).unwrap();
-        });
-        let id = world.online()[0].machine.id.clone();
-        let outcome = world.run(&[&id, "--grace", "1s"]);
-        assert_eq!(outcome.row()["state"], "unknown", "{outcome:?}");
-        // An empty list proves nothing: without the user's choice, nothing is sent.
-        let resumed = world.offboard(&["resume", "--yes", "--grace", "0s", "-o", "json"]);
-        assert_eq!(resumed.row()["state"], "unknown", "{resumed:?}");
-        assert_eq!(world.posts().len(), 1);
-        // With that choice, the service returns what it has.
-        let args = [
-            "resume",
-            "--yes",
-            "--resend-unknown",
-            "--grace",
-            "0s",
-            "-o",
-            "json",
+    // Both at once: each waits until the action is visible.
+    thread::scope(|scope| {
+        scope.spawn(|| sends_once_what_is_visible_late(OnDuplicate::Return));
+        scope.spawn(|| sends_once_what_is_visible_late(OnDuplicate::Refuse));
+    });
+}
+
+fn sends_once_what_is_visible_late(on_duplicate: OnDuplicate) {
+    let world = World::with(|config: &mut Config| {
+        config.action_time = Duration::from_secs(3600);
+        config.on_duplicate = on_duplicate;
+        let faults = [
+            "offboard:1:drop-after-commit",
+            // Later than the next three commands, also on a busy machine.
+            "offboard:1:visible-after=20s",
         ];
-        let resent = world.offboard(&args);
-        assert_eq!(world.posts().len(), 2, "{resent:?}");
-        std::thread::sleep(Duration::from_secs(4));
-        let reconciled =
-            world.offboard(&["resume", "--yes", "--grace", "5s", "last", "-o", "json"]);
-        assert_eq!(reconciled.row()["state"], "accepted", "{reconciled:?}");
-        let carried_out = world.offboardings();
-        assert_eq!(carried_out.len(), 1, "{carried_out:?}");
-        assert_eq!(reconciled.row()["action"]["id"], carried_out[0]["actionId"]);
-    }
+        config.faults = FaultPlan::parse(faults).unwrap();
+    });
+    let id = world.online()[0].machine.id.clone();
+    let outcome = world.run(&[&id, "--grace", "1s"]);
+    assert_eq!(outcome.row()["state"], "unknown", "{outcome:?}");
+    // An empty list proves nothing: without the user's choice, nothing is sent.
+    let resume = ["resume", "--yes", "--grace", "0s", "-o", "json"];
+    let resumed = world.offboard(&resume);
+    assert_eq!(resumed.row()["state"], "unknown", "{resumed:?}");
+    assert_eq!(world.posts().len(), 1);
+    // With that choice, the service returns what it has.
+    let resent = world.offboard(&[&resume[..], &["--resend-unknown"]].concat());
+    assert_eq!(world.posts().len(), 2, "{resent:?}");
+    let mut reconciled = resent;
+    until("the action is adopted", || {
+        thread::sleep(Duration::from_secs(1));
+        reconciled = world.offboard(&[&resume[..], &["last"]].concat());
+        reconciled.row()["state"] == "accepted"
+    });
+    assert_eq!(world.posts().len(), 2, "{reconciled:?}");
+    let carried_out = world.offboardings();
+    assert_eq!(carried_out.len(), 1, "{carried_out:?}");
+    assert_eq!(reconciled.row()["action"]["id"], carried_out[0]["actionId"]);
 }
 
 /// A playbook that repeats a step, or several of its workers at once. One of them sends.

@@ -3,7 +3,6 @@
 //! names it.
 
 mod app_registration;
-mod authority;
 mod check;
 mod clouds;
 mod credential_choice;
@@ -11,6 +10,7 @@ mod device_code;
 mod device_groups;
 mod faults;
 mod given_tokens;
+mod hostile_authority;
 mod identity_shown;
 mod managed_identity;
 mod network;

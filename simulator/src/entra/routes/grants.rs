@@ -17,11 +17,11 @@ use crate::entra::assertion;
 use crate::entra::credential::{Credential, Presented};
 use crate::entra::error::EntraError;
 use crate::entra::form::Form;
-use crate::entra::issued::GrantType;
 use crate::entra::object_id::object_id;
 use crate::entra::request::{Proof, TokenRequest};
 use crate::entra::target::Target;
 use crate::entra::tenant::{DOMAIN, Tenant};
+use crate::entra::token_counts::GrantType;
 use crate::service::Service;
 
 pub(super) async fn token_v1(

@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use crate::entra::error::EntraError;
 use crate::entra::identity::{IDENTITY_HEADER, ManagedIdentity};
-use crate::entra::issued::GrantType;
 use crate::entra::request::{Proof, TokenRequest};
+use crate::entra::token_counts::GrantType;
 use crate::service::Service;
 
 /// Why an endpoint issues no token. Texts are the simulator's own.

@@ -4,7 +4,6 @@
 
 mod address;
 mod body;
-mod cut;
 mod echo;
 mod head;
 mod proxy;
@@ -12,3 +11,4 @@ mod redirect;
 mod silence;
 pub(crate) mod support;
 mod tls;
+mod truncated;

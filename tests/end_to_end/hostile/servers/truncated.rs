@@ -1,5 +1,5 @@
-//! Connections that end too early, at every byte: what may be repeated is told
-//! apart from what may not.
+//! Connections that end too early, at every byte: what may be repeated is
+//! distinguished from what may not.
 
 use std::time::Duration;
 

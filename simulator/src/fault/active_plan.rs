@@ -168,5 +168,5 @@ impl Faults {
 }
 
 #[cfg(test)]
-#[path = "running_tests.rs"]
+#[path = "active_plan_tests.rs"]
 mod tests;

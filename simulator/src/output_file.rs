@@ -50,7 +50,8 @@ pub(crate) fn write(path: &Path, content: &[u8], force: bool) -> Result<(), Outp
         return Ok(());
     }
     let replaces = existing.is_some();
-    if existing.is_some_and(|metadata| !force && !(metadata.is_file() && is_own(path))) {
+    let may_replace = |metadata: &fs::Metadata| force || (metadata.is_file() && is_own(path));
+    if existing.is_some_and(|metadata| !may_replace(&metadata)) {
         return Err(OutputFileError::Exists);
     }
     let folder = path

@@ -263,9 +263,9 @@ fn ledger_text(remedy: &Remedy) -> Option<&'static str> {
         }
         Remedy::RepairLedger => {
             "The order was not sent, because it could not be recorded. Correct what the message \
-             names. If other orders of the run were sent, keep this ledger and continue with \
-             `offboard resume`: another ledger does not know them. For one machine, --no-ledger \
-             needs no file."
+             names, or use another file with --ledger. If other orders of the run were sent, keep \
+             this ledger and continue with `offboard resume`: another one does not know them. For \
+             one machine, --no-ledger needs no file."
         }
         Remedy::ReadEarlier => {
             "The order was not sent. `offboard show RUN` or `offboard status ACTION` shows the earlier \

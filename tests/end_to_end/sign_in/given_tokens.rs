@@ -248,7 +248,8 @@ fn a_tenant_is_never_run_by_the_azure_cli_s_shell() {
     azure_cli(&world, &mut command, &az_output(&token(&world)));
     let touched = world.path("touched");
     command.env("OFFBOARD_TENANT", format!("x; touch {}", touched.display()));
-    assert_not_sent(&world, &mut command, 3);
+    let refused = outcome(&mut command);
+    assert_eq!(refused.code, 2, "{refused:?}");
     let mut command = world.command(&run(&machine));
     azure_cli(&world, &mut command, &az_output(&token(&world)));
     let resource = format!("https://x.test/$(touch {})", touched.display());

@@ -205,6 +205,7 @@ mod tests {
             "seen-since",
             "still-pending",
             "under-way",
+            "discarded",
             "not-listed",
             "already-ended",
             "no-offboarding",

@@ -24,7 +24,7 @@ fn stopped() -> (World, Vec<String>) {
     let states = &world.recorded_runs()[0]["states"];
     assert_eq!(
         states,
-        &json!({"accepted": 1, "unknown": 1, "rejected": 1, "planned": 2})
+        &json!({"accepted": 1, "unknown": 1, "not-sent": 1, "planned": 2})
     );
     (world, ids)
 }

@@ -12,6 +12,7 @@ mod execute;
 mod files;
 mod observer;
 mod plan;
+mod plan_error;
 mod resume;
 mod run_state;
 #[cfg(test)]
@@ -34,7 +35,8 @@ pub use execute::{Run, RunError, RunSummary};
 pub(crate) use files::check_files;
 pub use observer::Observer;
 pub(crate) use observer::Recorder;
-pub use plan::{PlanError, PlanRequest};
+pub use plan::PlanRequest;
+pub use plan_error::PlanError;
 pub use resume::{Reopened, ResumeOptions, Unfinished};
 
 use crate::{

@@ -3,6 +3,7 @@
 //! next step, so that a run can end at any time and be resumed. A request whose outcome is
 //! unknown is resent only by the user's explicit choice.
 
+mod answer;
 mod batch;
 mod cancel;
 mod conflict;

@@ -7,11 +7,11 @@ use tokio::time::Instant;
 use tracing::{debug, info};
 
 use super::{
+    answer::{apply_verdict, reject_earlier_success, still_unknown},
     batch::FRESH,
     conflict::skip_conflicting,
     event::Event,
     event_stream::Events,
-    later_activity::{LaterActivity, ended_before},
     ready::{NextStep, ReadyOrder, SendContext},
     retry_after::{backoff, requested_pause, throttled_pause},
     runner::{Runner, duration_ms, status_of},
@@ -19,14 +19,13 @@ use super::{
     verdict,
 };
 use crate::{
-    contract::{ActionStatus, MachineAction, MachineId, OffboardError, Problem, Retry},
+    contract::{MachineAction, MachineId, OffboardError, Problem},
     egress::CallRecord,
     grant::{Grant, LeaveBy, Route},
     ledger::{ClaimConflict, LedgerError, OrderRecord, RequestId},
     order::{State, Verdict, is_for_all},
     rate_limit::Slot,
     sandbox::CallOutcome,
-    verify::Delivered,
 };
 
 /// The most attempts of a run for one order whose request was not sent.
@@ -209,7 +208,7 @@ impl Runner {
         let record = &sent.record;
         // The order may be sent again. This request was refused.
         let is_rejected = matches!(sent.verdict, Verdict::Rejected(_));
-        apply(entry, sent.verdict, record);
+        apply_verdict(entry, sent.verdict, record);
         let outcome = Outcome {
             state: if is_rejected {
                 State::Rejected
@@ -344,75 +343,5 @@ impl Runner {
             _ if problem.kind == "already-in-progress" => NextStep::Reconcile,
             _ => NextStep::Settled,
         }
-    }
-}
-
-/// Applies the verdict to the order, and keeps what identifies its action.
-fn apply(entry: &mut OrderRecord, verdict: Verdict, record: &CallRecord) {
-    entry.order.settle(verdict);
-    if let (Some(action), Some(known)) = (entry.order.action(), &entry.known)
-        && known.contains(&action.id.to_ascii_lowercase())
-    {
-        entry.order.mark_adopted();
-    }
-    if entry.order.state() == State::Unknown
-        && let Some(machine) = entry.order.machine()
-    {
-        entry.named = Delivered::read(record).and_then(|sent| sent.offboarding(machine));
-    }
-}
-
-/// An answer is not a success if it names an offboarding that succeeded before the request,
-/// and the machine has reported since: nothing new was done, or that is unknown.
-fn reject_earlier_success(entry: &OrderRecord, verdict: Verdict) -> Verdict {
-    let Verdict::Accepted(action) = &verdict else {
-        return verdict;
-    };
-    let since = LaterActivity::of(entry.order.device(), &action.json);
-    if action.status != ActionStatus::Succeeded || !matches!(since, LaterActivity::Reported(..)) {
-        return verdict;
-    }
-    let id = action.id.to_ascii_lowercase();
-    let what = format!("the service answered with action {id}, which is an earlier one");
-    let problem = since.problem(&what);
-    if entry
-        .known
-        .as_ref()
-        .is_some_and(|known| known.contains(&id))
-    {
-        return Verdict::Rejected(problem);
-    }
-    // The machine was read before the request left. Times alone are weaker evidence than a
-    // list.
-    if ended_before(entry.order.device(), &action.json) {
-        return Verdict::Unknown(Problem {
-            kind: "outcome-unknown".into(),
-            retry: Retry::AskFirst,
-            ..problem
-        });
-    }
-    verdict
-}
-
-/// The problem of an order whose resent request did nothing: whether the first request
-/// was carried out is still unknown.
-fn still_unknown(state: State, problem: Problem) -> Problem {
-    // The pending action may belong to this order.
-    let kind = if problem.kind == "already-in-progress" {
-        problem.kind.clone()
-    } else {
-        "outcome-unknown".into()
-    };
-    let resent = match state {
-        State::NotSent => "the request was not resent",
-        _ => "the resent request was refused",
-    };
-    let reason = problem.message.as_deref().unwrap_or(&problem.kind);
-    let message = format!("{resent}: {reason}; the first request may have been carried out");
-    Problem {
-        kind,
-        retry: Retry::AskFirst,
-        message: Some(message),
-        ..problem
     }
 }

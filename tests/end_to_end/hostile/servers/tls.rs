@@ -189,12 +189,12 @@ async fn an_old_tls_is_refused() {
 
 #[tokio::test]
 async fn who_speaks_no_tls_is_not_spoken_to() {
-    misspoken("corrupt", |mut peer| {
+    misspoken("it did not answer with TLS", |mut peer| {
         peer.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
         peer.hold();
     })
     .await;
-    misspoken("corrupt", |mut peer| {
+    misspoken("it did not answer with TLS", |mut peer| {
         peer.read(&mut Vec::new());
         peer.flood("\0\0\0\0");
     })

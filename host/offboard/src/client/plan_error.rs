@@ -1,0 +1,63 @@
+//! Why a plan cannot be made.
+
+use thiserror::Error;
+use uuid::Uuid;
+
+use crate::{
+    contract::InvalidComment,
+    ledger::{LedgerError, RunRow},
+    plan::GuardError,
+};
+
+/// The plan failed. Nothing was sent.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// The ledger cannot be used.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The number of machines is not what the caller allows.
+    #[error(transparent)]
+    Guard(#[from] GuardError),
+    /// A comment is invalid.
+    #[error(transparent)]
+    Comment(#[from] InvalidComment),
+    /// The plugin cannot set the tag.
+    #[error("the plugin does not export `tagging`, so it cannot set a tag: nothing was sent")]
+    TaggingUnsupported,
+    /// The request id belongs to another request.
+    #[error(
+        "the request id {key:?} is that of run {run}, which is about other machines or has another \
+         comment, tag or repetition: nothing was sent"
+    )]
+    RequestIdConflict {
+        /// The key.
+        key: String,
+        /// The run with this key.
+        run: Uuid,
+    },
+    /// Another process has not confirmed its plan with this request id yet.
+    #[error(
+        "another process has not confirmed its run with the request id {key:?}: nothing was sent \
+         here; try again when it has ended"
+    )]
+    RequestIdBusy {
+        /// The key.
+        key: String,
+    },
+    /// The run belongs to another tenant, application or API.
+    #[error(
+        "run {} is of tenant {}, application {}, at {}: sign in there to resume it",
+        .0.uuid,
+        .0.tenant.as_deref().unwrap_or("(not named)"),
+        .0.application.as_deref().unwrap_or("(not named)"),
+        .0.api_root
+    )]
+    OtherAccount(Box<RunRow>),
+    /// The draft belongs to another client.
+    #[error("the run was recorded by another client")]
+    AnotherClient,
+    /// The caller stopped the client.
+    #[error("interrupted before anything was sent")]
+    Interrupted,
+}

@@ -127,7 +127,11 @@ fn build_folder() -> PathBuf {
 /// `examples/NAME`.
 pub fn built(name: &str) -> PathBuf {
     let program = build_folder().join(format!("{name}{}", env::consts::EXE_SUFFIX));
-    assert!(program.exists(), "not built: {}", program.display());
+    assert!(
+        program.exists(),
+        "not built, as `cargo test --workspace` does: {}",
+        program.display()
+    );
     program
 }
 

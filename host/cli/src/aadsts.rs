@@ -10,7 +10,7 @@ pub(super) fn text(remedy: SignInRemedy) -> &'static str {
     app_remedy(remedy)
         .or_else(|| user_remedy(remedy))
         // Also for remedies that a newer version of the library adds.
-        .unwrap_or(OTHER)
+        .unwrap_or(OTHER_ERROR)
 }
 
 /// Remedies that concern the app registration and its credential.
@@ -87,5 +87,5 @@ fn user_remedy(remedy: SignInRemedy) -> Option<&'static str> {
 }
 
 /// The advice for other errors.
-const OTHER: &str = "See the error code in Microsoft's reference of AADSTS errors. For Microsoft \
+const OTHER_ERROR: &str = "See the error code in Microsoft's reference of AADSTS errors. For Microsoft \
     support, quote the correlation id.";

@@ -25,7 +25,7 @@ use offboard::{
 };
 
 /// The number of orders that are read from the ledger at once.
-const PAGE_SIZE: u32 = 500;
+const ORDERS_PAGE: u32 = 500;
 /// The most machines that the question names.
 const MAX_NAMED: usize = 10;
 
@@ -117,7 +117,7 @@ async fn show(
     let mut summary = RunSummary::new(&rows, None, run.plan_digest(), *terminal);
     let mut after = 0;
     loop {
-        let entries = ledger.entries(run.id, after, PAGE_SIZE).await?;
+        let entries = ledger.entries(run.id, after, ORDERS_PAGE).await?;
         let Some(last) = entries.last() else {
             break;
         };

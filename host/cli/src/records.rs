@@ -38,10 +38,10 @@ const RUN_COLUMNS: [Column; 7] = [
     Column::Text("COMMENT"),
 ];
 /// The most characters of a user's name and of a comment in the table of runs.
-const MAX_USER: usize = 14;
-const MAX_COMMENT: usize = 40;
+const MAX_SHOWN_USER: usize = 14;
+const MAX_SHOWN_COMMENT: usize = 40;
 /// The number of orders that are read from the ledger at once.
-const PAGE_SIZE: u32 = 500;
+const ORDERS_PAGE: u32 = 500;
 
 /// The path of the ledger; `None` without a home directory.
 fn ledger_of(args: &LedgerArgs) -> Result<Option<PathBuf>> {
@@ -117,7 +117,10 @@ fn run_cells(terminal: &Terminal, runs: &[RunRow]) -> Vec<Vec<String>> {
         text.chars().take(length).chain(['…']).collect()
     };
     let cells = |run: &RunRow| {
-        let mut comment = shortened(run.comment.as_deref().unwrap_or_default(), MAX_COMMENT);
+        let mut comment = shortened(
+            run.comment.as_deref().unwrap_or_default(),
+            MAX_SHOWN_COMMENT,
+        );
         if run.has_several_comments {
             comment.push_str(" …");
         }
@@ -125,7 +128,7 @@ fn run_cells(terminal: &Terminal, runs: &[RunRow]) -> Vec<Vec<String>> {
         vec![
             run.uuid.to_string()[..8].to_owned(),
             began.map_or_else(|_| run.began.to_string(), minute),
-            shortened(run.user.as_deref().unwrap_or("-"), MAX_USER),
+            shortened(run.user.as_deref().unwrap_or("-"), MAX_SHOWN_USER),
             run.counts.total().to_string(),
             run.counts.of(State::Succeeded).to_string(),
             run.unfinished.to_string(),
@@ -155,7 +158,7 @@ pub(super) async fn show(args: ShowArgs, terminal: &Terminal) -> Result<Exit> {
     let mut unsent = Exit::Done;
     let mut after = 0;
     loop {
-        let entries = ledger.entries(run.id, after, PAGE_SIZE).await?;
+        let entries = ledger.entries(run.id, after, ORDERS_PAGE).await?;
         let Some(last) = entries.last() else {
             break;
         };

@@ -15,7 +15,7 @@ use offboard::{
 const EXISTS: &str = "the file exists and is not an earlier report";
 
 /// The first bytes of a report.
-const REPORT: &[u8; 15] = b"<!doctype html>";
+const REPORT_BEGIN: &[u8; 15] = b"<!doctype html>";
 
 /// Checks before anything is sent that the report can be written.
 pub(super) fn check(send: &SendArgs) -> Result<()> {
@@ -73,8 +73,8 @@ fn is_free(file: &Path) -> bool {
     let Ok(metadata) = std::fs::symlink_metadata(file) else {
         return true;
     };
-    let mut begin = [0; REPORT.len()];
+    let mut begin = [0; REPORT_BEGIN.len()];
     metadata.is_file()
         && std::fs::File::open(file).is_ok_and(|mut file| file.read_exact(&mut begin).is_ok())
-        && begin.eq_ignore_ascii_case(REPORT)
+        && begin.eq_ignore_ascii_case(REPORT_BEGIN)
 }

@@ -21,7 +21,7 @@ use offboard::{
 static FAILED: AtomicBool = AtomicBool::new(false);
 
 /// The current progress bar. Lines are printed above it.
-static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
+static PROGRESS_BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
 /// Standard output and standard error, with the level of detail that the user chose.
 #[derive(Debug, Clone, Copy)]
@@ -188,7 +188,7 @@ impl Write for DataWriter {
 }
 
 fn progress_bar() -> MutexGuard<'static, Option<ProgressBar>> {
-    BAR.lock().unwrap_or_else(PoisonError::into_inner)
+    PROGRESS_BAR.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn above_progress_bar(write: impl FnOnce()) {

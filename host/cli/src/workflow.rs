@@ -39,11 +39,11 @@ use offboard::{
 };
 
 /// The number of orders that are read from the ledger at once.
-const PAGE_SIZE: u32 = 500;
+const ORDERS_PAGE: u32 = 500;
 
 /// How long a run that is stopped at once waits for a locked ledger. This is shorter than the
 /// time until the forced exit, so that the rows are shown.
-const LAST_WRITE: Duration = Duration::from_secs(2);
+const ABORT_WRITE: Duration = Duration::from_secs(2);
 
 /// The options of a run.
 pub(super) struct RunOptions<'a> {
@@ -253,7 +253,7 @@ impl Workflow<'_> {
         if let Some(execution) = self.execution.take() {
             execution.abort();
         }
-        let left = tokio::time::timeout(LAST_WRITE, self.client.leave_unknown());
+        let left = tokio::time::timeout(ABORT_WRITE, self.client.leave_unknown());
         if let Ok(Err(error)) = left.await {
             self.terminal.print_detail(&format!("note: {error}"));
         }
@@ -317,7 +317,7 @@ impl Workflow<'_> {
         let mut summary = RunSummary::new(rows, client.claims(), plan_digest, *terminal);
         let mut after = 0;
         loop {
-            let mut entries = ledger.entries(run, after, PAGE_SIZE).await?;
+            let mut entries = ledger.entries(run, after, ORDERS_PAGE).await?;
             let Some(last) = entries.last() else {
                 break;
             };
@@ -411,7 +411,7 @@ pub(super) fn show_unsent(
             "interrupted before it was sent",
         )));
         orders.push(order);
-        if orders.len() == PAGE_SIZE as usize {
+        if orders.len() == ORDERS_PAGE as usize {
             summary.add(&orders.iter().collect::<Vec<_>>());
             orders.clear();
         }

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 /// The longest text of one cell or line, in characters.
-const MAX_TEXT: usize = 2000;
+const MAX_CLEAN_TEXT: usize = 2000;
 
 /// The longest error, in characters. The list of all violations of a plugin is one error.
 const MAX_ERROR: usize = 20_000;
@@ -12,7 +12,7 @@ const MAX_ERROR: usize = 20_000;
 /// Text on one line, without anything that a terminal interprets: control characters, escape
 /// sequences, and direction marks. Prevents terminal injection.
 pub fn clean(text: &str) -> String {
-    one_line(text, MAX_TEXT)
+    one_line(text, MAX_CLEAN_TEXT)
 }
 
 /// The same for an error, which may be longer. An error quotes external text, and a second
@@ -49,7 +49,7 @@ pub fn clean_cell(text: &str) -> String {
     let mut marked = String::new();
     // The start of a possible cell, while it is still empty.
     let mut beginning = Some(0);
-    for character in text.chars().take(MAX_TEXT + 1) {
+    for character in text.chars().take(MAX_CLEAN_TEXT + 1) {
         if let Some(at) = beginning
             && FORMULA.contains(&character)
         {
@@ -115,7 +115,7 @@ mod tests {
             clean("a\u{1b}[2Jb\u{9b}c\u{202e}d\ne"),
             "a\\u{1b}[2Jb\\u{9b}c\\u{202e}d e"
         );
-        assert_eq!(clean(&"x".repeat(3000)).chars().count(), MAX_TEXT + 1);
+        assert_eq!(clean(&"x".repeat(3000)).chars().count(), MAX_CLEAN_TEXT + 1);
     }
 
     #[test]

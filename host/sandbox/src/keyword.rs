@@ -21,14 +21,14 @@ pub trait Keyword: Copy + 'static {
         let named = |value: &&Self| value.name() == word;
         let found = Self::ALL.iter().find(named).copied();
         found.ok_or_else(|| UnknownKeyword {
-            word: word.chars().take(MAX_WORD).collect(),
+            word: word.chars().take(MAX_KEYWORD).collect(),
             known: Self::ALL.iter().map(|value| value.name()).collect(),
         })
     }
 }
 
 /// Longer than any keyword, in characters.
-const MAX_WORD: usize = 40;
+const MAX_KEYWORD: usize = 40;
 
 /// A word that is not a keyword of its setting.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

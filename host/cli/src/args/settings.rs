@@ -238,8 +238,8 @@ mod tests {
     use super::*;
 
     /// Between these lines, the document has the table.
-    const BEGIN: &str = "<!-- settings: begin -->\n";
-    const END: &str = "<!-- settings: end -->\n";
+    const TABLE_BEGIN: &str = "<!-- settings: begin -->\n";
+    const TABLE_END: &str = "<!-- settings: end -->\n";
 
     /// The settings as a table of a document.
     fn table() -> String {
@@ -279,11 +279,15 @@ mod tests {
     fn the_document_has_every_setting_as_it_is() {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/connect.md");
         let document = fs::read_to_string(&file).unwrap();
-        let (before, rest) = document.split_once(BEGIN).unwrap();
-        let (current, after) = rest.split_once(END).unwrap();
+        let (before, rest) = document.split_once(TABLE_BEGIN).unwrap();
+        let (current, after) = rest.split_once(TABLE_END).unwrap();
         let table = table();
         if env::var_os("UPDATE_DOCUMENTS").is_some() {
-            fs::write(&file, format!("{before}{BEGIN}{table}{END}{after}")).unwrap();
+            fs::write(
+                &file,
+                format!("{before}{TABLE_BEGIN}{table}{TABLE_END}{after}"),
+            )
+            .unwrap();
             return;
         }
         assert_eq!(

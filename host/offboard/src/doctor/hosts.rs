@@ -12,9 +12,9 @@ use crate::{
 };
 
 /// Entra ID and the service reject clocks that differ by more than this.
-const WRONG: Duration = Duration::from_secs(300);
+const CLOCK_WRONG: Duration = Duration::from_secs(300);
 /// A larger difference is a warning: the clock may soon be rejected.
-const LATE: Duration = Duration::from_secs(60);
+const CLOCK_WARNING: Duration = Duration::from_secs(60);
 
 /// Checks both hosts and the clock.
 pub(super) async fn network(
@@ -36,11 +36,11 @@ pub(super) async fn network(
     skews.extend(reached("api", seen.as_ref(), report));
     let step = match skews.into_iter().max() {
         None => CheckStep::skipped("clock", "no host reported its time"),
-        Some(skew) if skew.by > WRONG => {
+        Some(skew) if skew.by > CLOCK_WRONG => {
             // If a sign-in or a request fails because of it, a later step shows that.
             CheckStep::warning("clock", off(skew), report.hint(&Finding::ClockWrong))
         }
-        Some(skew) if skew.by > LATE => {
+        Some(skew) if skew.by > CLOCK_WARNING => {
             CheckStep::warning("clock", off(skew), report.hint(&Finding::ClockLate))
         }
         Some(_) => CheckStep::passed("clock", "in sync with the service"),

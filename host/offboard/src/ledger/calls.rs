@@ -109,7 +109,8 @@ impl Session {
                 .fetch_optional(&mut **writing)
                 .await?;
         // A pause that is further in the future was set by a wrong clock.
-        let is_ahead = |until: &i64| (now..now + LONGEST_PAUSE).contains(until) && *until > now;
+        let is_ahead =
+            |until: &i64| (now..now + MAX_RECORDED_PAUSE).contains(until) && *until > now;
         if let Some(until) = until.filter(is_ahead) {
             return Ok(Admission::Paused(until));
         }
@@ -221,7 +222,7 @@ enum Slot {
 
 /// The longest pause, in milliseconds. No service requests more than the longer window of its
 /// quota.
-const LONGEST_PAUSE: i64 = 2 * 3_600_000;
+const MAX_RECORDED_PAUSE: i64 = 2 * 3_600_000;
 
 /// How long calls are kept, in milliseconds. Another process may have a quota with a longer
 /// window.

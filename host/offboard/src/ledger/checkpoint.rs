@@ -5,16 +5,19 @@ use std::{path::Path, time::Duration};
 
 use sqlx::{SqliteConnection, SqlitePool};
 
-use super::{error::LedgerErrorKind, files::Files, log, sidecar::beside};
+use super::{error::LedgerErrorKind, files::LedgerFiles, log, sidecar::beside};
 
 /// How often a log is read before it counts as damaged, and the pause between the attempts.
 const TRIES: usize = 5;
-const PAUSE: Duration = Duration::from_millis(20);
+const READ_PAUSE: Duration = Duration::from_millis(20);
 /// The number of frames from which a log is checkpointed (SQLite's own default).
-const FRAMES: u32 = 1000;
+const LONG_LOG_FRAMES: u32 = 1000;
 
 /// Checks that the next process will find all commits, and that the file was not truncated.
-pub(super) async fn check_whole(pool: &SqlitePool, files: &Files) -> Result<(), LedgerErrorKind> {
+pub(super) async fn check_whole(
+    pool: &SqlitePool,
+    files: &LedgerFiles,
+) -> Result<(), LedgerErrorKind> {
     check_log(pool, files).await?;
     match files.check() {
         Ok(size) => {
@@ -37,14 +40,14 @@ pub(super) async fn is_log_damaged(path: &Path) -> bool {
         if !is_damaged().unwrap_or(false) {
             return false;
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(READ_PAUSE).await;
     }
     true
 }
 
 /// Checks that the log has all frames that its index names. Returns the number of frames that
 /// may be checkpointed.
-async fn check_log(pool: &SqlitePool, files: &Files) -> Result<u32, LedgerErrorKind> {
+async fn check_log(pool: &SqlitePool, files: &LedgerFiles) -> Result<u32, LedgerErrorKind> {
     for _ in 0..TRIES {
         let (_, in_index, moved): (i64, i64, i64) = sqlx::query_as("PRAGMA wal_checkpoint(NOOP)")
             .fetch_one(pool)
@@ -57,14 +60,14 @@ async fn check_log(pool: &SqlitePool, files: &Files) -> Result<u32, LedgerErrorK
             return Ok(committed);
         }
         // Another process may have restarted the log in between (a race).
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(READ_PAUSE).await;
     }
     Err(LedgerErrorKind::LogLost)
 }
 
 /// Checkpoints a long log after the check. SQLite's own checkpoint would skip the check.
-pub(super) async fn tidy(pool: &SqlitePool, files: &Files) -> Result<(), LedgerErrorKind> {
-    if check_log(pool, files).await? >= FRAMES {
+pub(super) async fn tidy(pool: &SqlitePool, files: &LedgerFiles) -> Result<(), LedgerErrorKind> {
+    if check_log(pool, files).await? >= LONG_LOG_FRAMES {
         sqlx::query("PRAGMA wal_checkpoint(PASSIVE)")
             .execute(pool)
             .await?;
@@ -75,7 +78,7 @@ pub(super) async fn tidy(pool: &SqlitePool, files: &Files) -> Result<(), LedgerE
 /// Checks that the file is not shorter than the database, unless it was that short before:
 /// SQLite truncates only unused pages.
 pub(super) async fn check_cut(
-    files: &Files,
+    files: &LedgerFiles,
     size: u64,
     reading: &mut SqliteConnection,
 ) -> Result<(), LedgerErrorKind> {

@@ -165,7 +165,7 @@ impl Session {
         let in_plan = condition(resend_unknown);
         let sql = format!(
             "SELECT number, machine, comment, state, confirmed FROM orders WHERE run = ? AND number > ? \
-             AND {in_plan} ORDER BY number LIMIT {PAGE}"
+             AND {in_plan} ORDER BY number LIMIT {PLAN_PAGE}"
         );
         let (mut after, mut machines, mut is_confirmed) = (0_i64, 0, true);
         loop {
@@ -190,7 +190,7 @@ impl Session {
                 machines += 1;
                 is_confirmed &= row.try_get::<bool, _>("confirmed")?;
             }
-            if rows.len() < PAGE {
+            if rows.len() < PLAN_PAGE {
                 break;
             }
         }
@@ -223,7 +223,7 @@ fn condition(resend_unknown: bool) -> &'static str {
 }
 
 /// The number of orders that are read at once.
-const PAGE: usize = 5000;
+const PLAN_PAGE: usize = 5000;
 
 impl Ledger {
     /// The confirmations of a run, oldest first. A run from an older version has none.

@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use super::{
     checkpoint,
     error::{LedgerError, LedgerErrorKind},
-    files::Files,
+    files::LedgerFiles,
     wait::Waiting,
 };
 
@@ -24,7 +24,7 @@ pub struct Ledger {
     pub(super) path: PathBuf,
     pub(super) in_memory: bool,
     /// Its files, if it was opened for writing.
-    pub(super) files: Option<Files>,
+    pub(super) files: Option<LedgerFiles>,
     pub(super) has_lost_entries: bool,
     pub(super) waiting: Waiting,
     /// Only one task of this process at a time tries to begin a write.

@@ -15,10 +15,10 @@ use crate::{
 };
 
 /// The number of orders that are read at once.
-const PAGE: u32 = 500;
+const ORDERS_PAGE: u32 = 500;
 
 /// The states of orders that may not have been sent.
-const STATES: [State; 2] = [State::Planned, State::NotSent];
+const UNSENT_STATES: [State; 2] = [State::Planned, State::NotSent];
 
 impl Ledger {
     /// The orders of a run that a resume would send, and that can be given up: at most
@@ -32,7 +32,7 @@ impl Ledger {
         limit: usize,
     ) -> Result<(Vec<OrderRecord>, u64), LedgerError> {
         let (mut first, mut count) = (Vec::new(), 0);
-        for state in STATES {
+        for state in UNSENT_STATES {
             let mut after = 0;
             while let Some(entries) = self.unsent_page(run, state, &mut after).await? {
                 count += entries.len() as u64;
@@ -76,7 +76,7 @@ impl Ledger {
         state: State,
         after: &mut u64,
     ) -> Result<Option<Vec<OrderRecord>>, LedgerError> {
-        let entries = self.entries_in(run, state, *after, PAGE).await?;
+        let entries = self.entries_in(run, state, *after, ORDERS_PAGE).await?;
         let Some(last) = entries.last() else {
             return Ok(None);
         };
@@ -100,7 +100,7 @@ impl Session {
             return Err(self.error(LedgerErrorKind::InUse(id)));
         }
         let mut discarded = 0;
-        for state in STATES {
+        for state in UNSENT_STATES {
             let mut after = 0;
             while let Some(mut entries) = self.ledger.unsent_page(run.id, state, &mut after).await?
             {

@@ -53,7 +53,7 @@ impl Known {
 
 /// The files of an open ledger, in the state in which it was opened.
 #[derive(Debug, Clone)]
-pub(super) struct Files {
+pub(super) struct LedgerFiles {
     file: Known,
     log: Known,
     index: Known,
@@ -65,7 +65,7 @@ pub(super) struct Files {
     size: Arc<AtomicU64>,
 }
 
-impl Files {
+impl LedgerFiles {
     /// The files of a ledger that a connection has read and written.
     pub(super) fn see(path: &Path) -> Result<Self, LedgerErrorKind> {
         // Without a log, SQLite could not share the ledger here.

@@ -53,7 +53,7 @@ pub(super) fn holder(_: &Path) -> Option<Holder> {
 /// or any other exclusive lock of the index or the file.
 #[cfg(any(target_os = "linux", target_os = "android", test))]
 fn locking(locks: &str, index: Option<u64>, file: Option<u64>, own: u32) -> Option<u32> {
-    const WRITE: &str = "120";
+    const WRITE_LOCK_BYTE: &str = "120";
     let mut found = None;
     for line in locks.lines() {
         let fields: Vec<&str> = line.split_whitespace().collect();
@@ -71,7 +71,7 @@ fn locking(locks: &str, index: Option<u64>, file: Option<u64>, own: u32) -> Opti
         if inode.is_none() || process == 0 || process == own {
             continue;
         }
-        if inode == index && from == WRITE {
+        if inode == index && from == WRITE_LOCK_BYTE {
             return Some(process);
         }
         if inode == index || inode == file {

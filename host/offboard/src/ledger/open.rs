@@ -12,7 +12,7 @@ use super::{
     checkpoint,
     database::{KeepOpen, Ledger},
     error::{LedgerError, LedgerErrorKind},
-    files::Files,
+    files::LedgerFiles,
     place,
     schema::{VIEW_OF_VERSION_2, schema},
     sidecar::beside,
@@ -70,7 +70,7 @@ impl Ledger {
         schema.run_direct(None, &mut *transaction, false).await?;
         transaction.commit().await?;
         drop(connection);
-        ledger.files = Some(Files::see(path)?);
+        ledger.files = Some(LedgerFiles::see(path)?);
         ledger.keep_open = Some(Arc::new(KeepOpen(ledger.pool.clone())));
         Ok(ledger)
     }

@@ -75,7 +75,7 @@ macro_rules! page {
 }
 
 /// The number of orders that are recorded with one statement.
-const PAGE: usize = 500;
+const ORDERS_PAGE: usize = 500;
 
 /// Records the orders of a run, a page with each statement.
 pub(super) async fn insert(
@@ -86,7 +86,7 @@ pub(super) async fn insert(
 ) -> Result<(), LedgerErrorKind> {
     let mut plans = (1_u64..).zip(plans);
     loop {
-        let page: Vec<(u64, NewOrder)> = plans.by_ref().take(PAGE).collect();
+        let page: Vec<(u64, NewOrder)> = plans.by_ref().take(ORDERS_PAGE).collect();
         if page.is_empty() {
             return Ok(());
         }

@@ -14,7 +14,7 @@ use super::{
 use crate::{contract::Problem, egress::CallRecord};
 
 /// The part of an answer that is kept, in bytes.
-const MAX_ANSWER: usize = 64 * 1024;
+const MAX_RECORDED_ANSWER: usize = 64 * 1024;
 
 /// The id of a request in the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,10 +126,10 @@ impl Session {
         let exchange = record.exchange.as_ref();
         let answer = exchange.and_then(|exchange| exchange.answer.as_deref());
         let answer = answer.map(|answer| {
-            let answer = &answer[..answer.len().min(MAX_ANSWER)];
+            let answer = &answer[..answer.len().min(MAX_RECORDED_ANSWER)];
             let mut answer = String::from_utf8_lossy(answer).into_owned();
             // Bytes that are not UTF-8 need up to three times their length.
-            answer.truncate(answer.floor_char_boundary(MAX_ANSWER));
+            answer.truncate(answer.floor_char_boundary(MAX_RECORDED_ANSWER));
             answer
         });
         let size = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);

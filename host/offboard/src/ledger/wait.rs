@@ -22,7 +22,7 @@ use super::{
 /// so that other tasks of this process can read.
 pub(super) const TRY: Duration = Duration::from_millis(500);
 /// The pause between two attempts.
-const PAUSE: Duration = Duration::from_millis(10);
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 /// If an attempt seems to have taken longer than this, this process was stopped in between.
 const LONGEST_TRY: Duration = Duration::from_secs(3);
 /// How long another process may hold the ledger.
@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(10 * 60);
 const LAST_PATIENCE: Duration = Duration::from_secs(10);
 /// When a wait is first reported, and how often.
 const FIRST_REPORT: Duration = Duration::from_secs(5);
-const REPORT: Duration = Duration::from_secs(30);
+const REPORT_INTERVAL: Duration = Duration::from_secs(30);
 
 /// A wait in progress.
 #[derive(Debug, Clone, Copy)]
@@ -99,7 +99,7 @@ impl Waiting {
                 Err(LedgerErrorKind::Locked(_)) => {}
                 result => return result.map(Some),
             }
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(LOCK_PAUSE).await;
             let tried = begun.elapsed().min(LONGEST_TRY);
             waited += tried;
             if self.stopped() {
@@ -114,7 +114,7 @@ impl Waiting {
                 return Err(LedgerErrorKind::Locked(holder(path)));
             }
             if waited >= next {
-                next = waited + REPORT;
+                next = waited + REPORT_INTERVAL;
                 (self.report)(Waited {
                     time: waited,
                     longest: self.longest,

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use super::{device::MAX_VALUE, transitions::MAX_NAME};
+use super::{device::MAX_VALUE, transitions::MAX_RECORDED_NAME};
 use crate::contract::{ActionStatus, Retry};
 
 fn order() -> Order {
@@ -49,7 +49,10 @@ fn what_is_kept_of_a_machine_does_not_grow_with_what_is_said() {
         ..action(ActionStatus::Pending)
     })));
     for order in [named, accepted] {
-        assert_eq!(order.name().unwrap().len(), MAX_NAME + '…'.len_utf8());
+        assert_eq!(
+            order.name().unwrap().len(),
+            MAX_RECORDED_NAME + '…'.len_utf8()
+        );
     }
 }
 

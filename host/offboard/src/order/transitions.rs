@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The longest name of a machine that is kept, in bytes. A DNS name is shorter than 256.
-pub(super) const MAX_NAME: usize = 1024;
+pub(super) const MAX_RECORDED_NAME: usize = 1024;
 
 impl Order {
     /// Records the result of the preflight.
@@ -217,6 +217,6 @@ impl Order {
 }
 
 fn bounded_name(mut name: String) -> String {
-    cut(&mut name, MAX_NAME);
+    cut(&mut name, MAX_RECORDED_NAME);
     name
 }

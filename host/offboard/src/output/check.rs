@@ -32,7 +32,7 @@ pub struct CheckStep {
     /// was rejected. `user`: the token belongs to a user. `audience`, `tenant`, `roles`,
     /// `reading`: the claims of the token. `answer`: the API's answer to a read. `quota`: the
     /// known quota.
-    #[schemars(extend("enum" = CheckStep::NAMES))]
+    #[schemars(extend("enum" = CheckStep::STEP_NAMES))]
     pub step: Cow<'static, str>,
     /// How the step ended.
     pub status: CheckStatus,
@@ -71,7 +71,7 @@ impl CheckStatus {
 
 impl CheckStep {
     /// The names of the steps.
-    pub const NAMES: [&'static str; 15] = [
+    pub const STEP_NAMES: [&'static str; 15] = [
         "configuration",
         "plugin",
         "records",

@@ -14,10 +14,10 @@ use super::{
 /// The most orders and bytes of a block. The script parses a block again when an order is
 /// unfolded, and browsers limit the length of a text.
 const MAX_ORDERS: usize = 500;
-const MAX_BYTES: usize = 4 << 20;
+const MAX_SCRIPT_BYTES: usize = 4 << 20;
 
-const BEGIN: &[u8] = b"<script type=\"application/json\" class=\"orders\">[\n";
-const END: &[u8] = b"\n]</script>\n";
+const SCRIPT_BEGIN: &[u8] = b"<script type=\"application/json\" class=\"orders\">[\n";
+const SCRIPT_END: &[u8] = b"\n]</script>\n";
 
 /// The totals, known after all orders were written.
 #[derive(Default)]
@@ -40,17 +40,17 @@ pub(super) fn write<E: From<io::Error>>(
         totals.timeline.add(&entry);
         totals.rows.add(&entry);
         let text = json(&entry)?;
-        if orders > 0 && (orders == MAX_ORDERS || bytes + text.len() > MAX_BYTES) {
-            out.write_all(END)?;
+        if orders > 0 && (orders == MAX_ORDERS || bytes + text.len() > MAX_SCRIPT_BYTES) {
+            out.write_all(SCRIPT_END)?;
             (orders, bytes) = (0, 0);
         }
-        out.write_all(if orders == 0 { BEGIN } else { b",\n" })?;
+        out.write_all(if orders == 0 { SCRIPT_BEGIN } else { b",\n" })?;
         out.write_all(text.as_bytes())?;
         orders += 1;
         bytes += text.len();
     }
     if orders > 0 {
-        out.write_all(END)?;
+        out.write_all(SCRIPT_END)?;
     }
     Ok(totals)
 }

@@ -24,7 +24,7 @@ pub use run::{ReportError, write_run};
 use states::STATES;
 use text::{html, json};
 
-const PAGE: &str = include_str!("page.html");
+const PAGE_HTML: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
@@ -121,7 +121,7 @@ fn write<E: From<io::Error>>(
     let mut out = BufWriter::new(out);
     let mut entries = Some(entries);
     let mut totals = data::Totals::default();
-    let mut rest = PAGE;
+    let mut rest = PAGE_HTML;
     // Inserted text is never scanned for slots: a device with the name of a slot stays text.
     while let Some((text, (slot, after))) = next_slot(rest) {
         out.write_all(text.as_bytes())?;

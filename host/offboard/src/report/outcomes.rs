@@ -8,7 +8,7 @@ use super::{
 };
 
 /// The width of the bar for all orders.
-const BAR: f64 = 120.0;
+const BAR_WIDTH: f64 = 120.0;
 
 /// The number of orders in each state.
 #[derive(Default)]
@@ -75,13 +75,13 @@ impl StateCounts {
                 "<tr><th scope=\"row\"><span class=\"state {class}\"><span aria-hidden=\"true\">{}\
                  </span> {}</span></th><td class=\"number\">{}</td>\
                  <td class=\"number share\">{}</td>\
-                 <td class=\"bar\"><svg aria-hidden=\"true\" class=\"{class}\" width=\"{BAR}\" \
+                 <td class=\"bar\"><svg aria-hidden=\"true\" class=\"{class}\" width=\"{BAR_WIDTH}\" \
                  height=\"10\"><rect width=\"{:.1}\" height=\"10\"/></svg></td><td>{}</td></tr>",
                 state.mark,
                 state.name,
                 count(orders),
                 percent(share),
-                (share * BAR).max(1.0),
+                (share * BAR_WIDTH).max(1.0),
                 state.meaning
             );
         }

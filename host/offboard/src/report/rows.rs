@@ -11,7 +11,7 @@ use super::{
 
 /// The most rows, and their most bytes.
 const MAX_ROWS: u64 = 500;
-const MAX_BYTES: usize = 8 << 20;
+const MAX_ROWS_BYTES: usize = 8 << 20;
 
 /// The rows, up to the limits.
 #[derive(Default)]
@@ -28,7 +28,7 @@ impl PlainTable {
         }
         row(&mut self.html, entry);
         self.rows += 1;
-        self.full = self.rows >= MAX_ROWS || self.html.len() >= MAX_BYTES;
+        self.full = self.rows >= MAX_ROWS || self.html.len() >= MAX_ROWS_BYTES;
     }
 
     pub(super) fn html(&self) -> &str {

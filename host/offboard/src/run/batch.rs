@@ -22,7 +22,7 @@ use crate::{
 
 /// Machines of one query: their filter fits into 2 KiB, the shortest limit of a URL that
 /// servers are known for.
-pub(super) const BATCH: u32 = 20;
+pub(super) const MAX_BATCH: u32 = 20;
 
 const UNKEPT: &str = "the service lists more actions that may belong to a machine than can be kept, \
     so a request without an answer stays unknown";
@@ -127,7 +127,7 @@ impl Runner {
         after: u64,
         again: bool,
     ) -> Result<Batch, LedgerError> {
-        let entries = self.session.planned(run, after, BATCH).await?;
+        let entries = self.session.planned(run, after, MAX_BATCH).await?;
         let last = entries.last().map(|entry| entry.number);
         let mut ready = Vec::new();
         let mut settled = Vec::new();

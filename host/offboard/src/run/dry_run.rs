@@ -2,7 +2,7 @@
 //! same order. A run compares its orders again, right before each request.
 
 use super::{
-    batch::{BATCH, shown},
+    batch::{MAX_BATCH, shown},
     runner::Runner,
 };
 use crate::{
@@ -42,7 +42,7 @@ impl Runner {
         }
         let mut after = 0;
         loop {
-            let mut entries = self.session.planned(run, after, BATCH).await?;
+            let mut entries = self.session.planned(run, after, MAX_BATCH).await?;
             let Some(last) = entries.last().filter(|_| !self.stopped()) else {
                 return Ok(DryRun::Complete);
             };

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The number of machines on one page. More would exceed the plugin's memory.
-const PAGE: u32 = 1000;
+const FLEET_PAGE: u32 = 1000;
 /// Up to this many machines are read one by one.
 const FEW: u64 = 20;
 
@@ -87,7 +87,9 @@ impl Runner {
                 Some(next) => Some(next),
                 // For some services `$top` is the size of a page, for others the limit of the
                 // whole result (as in OData): a full page is not the end.
-                None if page.count >= u64::from(PAGE) => Some(format!("$top={PAGE}&$skip={read}")),
+                None if page.count >= u64::from(FLEET_PAGE) => {
+                    Some(format!("$top={FLEET_PAGE}&$skip={read}"))
+                }
                 None => break FleetSize::Known(read),
             };
         };
@@ -123,7 +125,8 @@ impl Runner {
     async fn fleet_page(&self, cursor: Option<&str>) -> Result<FleetPage, Problem> {
         let (page, record) = self
             .read(Route::ListMachines, || {
-                self.sandbox.list_machines(&self.connection, cursor, PAGE)
+                self.sandbox
+                    .list_machines(&self.connection, cursor, FLEET_PAGE)
             })
             .await?;
         let sent = Delivered::read(&record);

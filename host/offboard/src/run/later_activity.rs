@@ -145,7 +145,7 @@ fn is_long_over(action: &MachineAction) -> bool {
 }
 
 /// The number of orders that are read from the ledger at once.
-const PAGE: u32 = 100;
+const SUCCEEDED_PAGE: u32 = 100;
 
 impl Runner {
     /// The numbers of a run's succeeded orders.
@@ -157,7 +157,7 @@ impl Runner {
         loop {
             let ledger = self.session.ledger();
             let page = ledger
-                .entries_in(run, State::Succeeded, after, PAGE)
+                .entries_in(run, State::Succeeded, after, SUCCEEDED_PAGE)
                 .await?;
             let Some(last) = page.last() else {
                 return Ok(numbers);
@@ -181,7 +181,7 @@ impl Runner {
         loop {
             let ledger = self.session.ledger();
             let page = ledger
-                .entries_in(run, State::Succeeded, after, PAGE)
+                .entries_in(run, State::Succeeded, after, SUCCEEDED_PAGE)
                 .await?;
             let Some(last) = page.last() else {
                 return Ok(());

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// The number of orders that are read from the ledger at once.
-const PAGE: u32 = 500;
+const ORDERS_PAGE: u32 = 500;
 /// The number of machines that are read one by one before they are recorded. A run that ends
 /// early reads at most this many again.
 const SINGLE_READS: u32 = 20;
@@ -184,7 +184,11 @@ impl Runner {
     async fn compare(&self, run: RunId, again: bool) -> Result<(), LedgerError> {
         let mut after = 0;
         loop {
-            let entries = self.session.ledger().rivals(run, after, PAGE).await?;
+            let entries = self
+                .session
+                .ledger()
+                .rivals(run, after, ORDERS_PAGE)
+                .await?;
             let Some(last) = entries.last() else {
                 return Ok(());
             };
@@ -261,7 +265,7 @@ impl Runner {
         verdict: &Verdict,
     ) -> Result<(), LedgerError> {
         loop {
-            let mut entries = self.session.planned(run, 0, PAGE).await?;
+            let mut entries = self.session.planned(run, 0, ORDERS_PAGE).await?;
             if entries.is_empty() {
                 return Ok(());
             }

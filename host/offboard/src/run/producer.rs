@@ -6,7 +6,7 @@ use std::{mem, time::Duration};
 use tokio::time::Instant;
 
 use super::{
-    batch::{BATCH, Batch},
+    batch::{Batch, MAX_BATCH},
     ready::ReadyOrder,
     retry_after::backoff,
 };
@@ -99,7 +99,7 @@ impl Producer {
             }
         }
         if !self.relist.is_empty() {
-            let count = self.relist.len().min(BATCH as usize);
+            let count = self.relist.len().min(MAX_BATCH as usize);
             let entries = self.relist.drain(..count).collect();
             return Some(Production::List(Box::new(Batch::new(entries, self.after))));
         }

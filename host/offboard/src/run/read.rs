@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// The number of machines on one page of a search.
-const PAGE: u32 = 200;
+const SEARCH_PAGE: u32 = 200;
 /// The most pages of one search. A name that matches more machines is ambiguous.
 const MAX_PAGES: usize = 20;
 /// The number of actions on one page; a machine has few.
@@ -81,8 +81,12 @@ impl Runner {
         for _ in 0..MAX_PAGES {
             let (page, record) = self
                 .read(Route::ListMachines, || {
-                    self.sandbox
-                        .find_machines(&self.connection, name, cursor.as_deref(), PAGE)
+                    self.sandbox.find_machines(
+                        &self.connection,
+                        name,
+                        cursor.as_deref(),
+                        SEARCH_PAGE,
+                    )
                 })
                 .await?;
             let sent = Delivered::read(&record);

@@ -18,7 +18,7 @@ use crate::{
 };
 
 const FIRST_INTERVAL: Duration = Duration::from_millis(500);
-const LAST_INTERVAL: Duration = Duration::from_secs(5);
+const LAST_QUERY_INTERVAL: Duration = Duration::from_secs(5);
 /// How long after the grace time the last query may end.
 const LAST_QUERY: Duration = Duration::from_secs(5);
 /// How many lists have to be empty before an order is resent.
@@ -121,7 +121,7 @@ impl Unresolved {
             self.interval.min(left)
         };
         self.due = now + wait;
-        self.interval = (self.interval * 2).min(LAST_INTERVAL);
+        self.interval = (self.interval * 2).min(LAST_QUERY_INTERVAL);
         QueryResult::Open
     }
 

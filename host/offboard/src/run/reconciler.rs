@@ -6,13 +6,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{
-    batch::BATCH,
+    batch::MAX_BATCH,
     reconcile::{Round, Unresolved},
 };
 use crate::{ledger::OrderRecord, order::State};
 
 /// The most unresolved orders at once: as many as can be queried in a minute.
-const MAX_UNRESOLVED: usize = 100 * BATCH as usize;
+const MAX_UNRESOLVED: usize = 100 * MAX_BATCH as usize;
 
 /// Decides which orders are queried next. It does no input or output.
 pub(super) struct Reconciler {
@@ -107,7 +107,7 @@ impl Reconciler {
         }
         let mut due = Vec::new();
         let mut at = 0;
-        while at < self.unresolved.len() && due.len() < BATCH as usize {
+        while at < self.unresolved.len() && due.len() < MAX_BATCH as usize {
             if self.unresolved[at].due <= now {
                 due.push(self.unresolved.remove(at));
             } else {
@@ -181,12 +181,12 @@ mod tests {
     #[tokio::test]
     async fn one_query_is_in_flight_at_once_and_has_one_batch() {
         let mut reconciler = Reconciler::new(Duration::ZERO, false);
-        for entry in rejected(BATCH as usize + 1, "already-in-progress").await {
+        for entry in rejected(MAX_BATCH as usize + 1, "already-in-progress").await {
             assert!(reconciler.add(entry, true).is_ok());
         }
         let now = Instant::now();
         let query = reconciler.next_query(now);
-        assert_eq!(query.map(|due| due.len()), Some(BATCH as usize));
+        assert_eq!(query.map(|due| due.len()), Some(MAX_BATCH as usize));
         assert!(reconciler.next_query(now).is_none());
         assert_eq!(reconciler.due(), None);
         let mut round = Round {

@@ -12,7 +12,7 @@ use crate::{contract::Problem, egress::CallRecord};
 pub(super) const DEFAULT_PAUSE: Duration = Duration::from_secs(60);
 /// The longest pause of a run with several machines: the longer window of the quota, and
 /// five minutes.
-const LONGEST_PAUSE: Duration = Duration::from_secs(65 * 60);
+const MAX_REQUESTED_PAUSE: Duration = Duration::from_secs(65 * 60);
 /// The longest pause before a tag of a run with one machine.
 const LONGEST_PAUSE_FOR_ONE: Duration = Duration::from_secs(120);
 
@@ -23,7 +23,7 @@ impl Runner {
     /// The ledger cannot be written.
     pub(super) async fn apply_retry_after(&self, record: &CallRecord) -> Result<(), Problem> {
         match throttled_pause(record) {
-            Some(pause) if pause <= LONGEST_PAUSE => self
+            Some(pause) if pause <= MAX_REQUESTED_PAUSE => self
                 .rate_limiter
                 .hold(pause)
                 .await
@@ -52,7 +52,7 @@ pub(super) fn requested_pause(record: &CallRecord, is_batch: bool) -> Option<Dur
 /// The same pause, if it is short enough to wait for a tag.
 pub(super) fn acceptable_pause(record: &CallRecord, is_batch: bool) -> Option<Duration> {
     let longest = if is_batch {
-        LONGEST_PAUSE
+        MAX_REQUESTED_PAUSE
     } else {
         LONGEST_PAUSE_FOR_ONE
     };

@@ -30,7 +30,7 @@ use crate::{
 /// The longest time until the loop checks for due work.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 /// The number of orders that are read from the ledger at once.
-const PAGE: u32 = 500;
+const ORDERS_PAGE: u32 = 500;
 
 /// How the orders of a run are sent.
 #[derive(Debug, Clone, Default)]
@@ -246,7 +246,7 @@ impl<'a> Scheduler<'a> {
         let (runner, run) = (self.runner, self.run);
         self.begin(async move {
             let ledger = runner.session.ledger();
-            let page = ledger.entries_in(run, state, after, PAGE).await?;
+            let page = ledger.entries_in(run, state, after, ORDERS_PAGE).await?;
             Ok(Completed::EarlierPage(state, page))
         });
     }

@@ -12,7 +12,9 @@ use std::{
 use tokio::time::Instant;
 use tracing::{Instrument, info_span};
 
-use super::{batch::BATCH, event::Event, event_stream::Events, listing::Listing, runner::Runner};
+use super::{
+    batch::MAX_BATCH, event::Event, event_stream::Events, listing::Listing, runner::Runner,
+};
 use crate::{
     contract::{ActionId, MachineAction, MachineId, Problem, Retry},
     ledger::{LedgerError, OrderRecord, RunId, now},
@@ -21,7 +23,7 @@ use crate::{
 
 const FIRST_INTERVAL: Duration = Duration::from_millis(500);
 /// The quota is 100 calls per minute. This leaves most of it for other calls.
-const LAST_INTERVAL: Duration = Duration::from_secs(10);
+const LAST_TRACK_INTERVAL: Duration = Duration::from_secs(10);
 
 /// How late a new action may be listed (unsourced), in milliseconds. An older action that is
 /// not listed is not waited for.
@@ -89,7 +91,7 @@ impl Runner {
             let mut after = 0;
             loop {
                 let ledger = self.session.ledger();
-                let mut open = ledger.entries_in(run, state, after, BATCH).await?;
+                let mut open = ledger.entries_in(run, state, after, MAX_BATCH).await?;
                 let Some(last) = open.last().filter(|_| !self.stopped()) else {
                     break;
                 };
@@ -218,7 +220,7 @@ impl Runner {
             // If this fails, the next call fails, too.
             let _ = self.rate_limiter.flush().await;
             self.pause(interval.min(left)).await;
-            interval = (interval * 3 / 2).min(LAST_INTERVAL);
+            interval = (interval * 3 / 2).min(LAST_TRACK_INTERVAL);
         }
     }
 

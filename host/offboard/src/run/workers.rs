@@ -6,7 +6,7 @@ use std::{collections::VecDeque, mem, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use super::{
-    batch::{BATCH, SharedList},
+    batch::{MAX_BATCH, SharedList},
     ready::ReadyOrder,
 };
 use crate::ledger::OrderRecord;
@@ -41,7 +41,7 @@ impl Workers {
     /// Whether the next batch should be read: early enough that the quota is used while it
     /// is read.
     pub(super) fn wants_orders(&self) -> bool {
-        self.ready.len() < self.max_in_flight.max(BATCH as usize / 2)
+        self.ready.len() < self.max_in_flight.max(MAX_BATCH as usize / 2)
     }
 
     /// The next order to send, if another one may be in flight.

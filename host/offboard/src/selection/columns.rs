@@ -11,7 +11,7 @@ use crate::contract::{MachineId, refers_to};
 /// The known headings of a column of ids, and of names: ours, the service's, and those of
 /// the portal's export. The first one that a list has is used.
 const IDS: [&str; 3] = ["machineid", "deviceid", "id"];
-const NAMES: [&str; 6] = [
+const NAME_HEADINGS: [&str; 6] = [
     "name",
     "machinename",
     "devicename",
@@ -30,7 +30,7 @@ fn plain(name: &str) -> String {
 /// Whether this is a known heading of a column that names a machine.
 pub(super) fn is_known(heading: &str) -> bool {
     let plain = plain(heading);
-    IDS.contains(&plain.as_str()) || NAMES.contains(&plain.as_str())
+    IDS.contains(&plain.as_str()) || NAME_HEADINGS.contains(&plain.as_str())
 }
 
 /// A column's name.
@@ -98,7 +98,7 @@ impl Columns {
 
     /// The heading of the known column for names, as written.
     pub(super) fn name_heading(&self) -> Option<String> {
-        let names = all_known(&self.header, &NAMES).ok()?;
+        let names = all_known(&self.header, &NAME_HEADINGS).ok()?;
         let heading = names.first().and_then(|column| self.header.get(*column));
         heading.map(|heading| heading.written.clone())
     }
@@ -136,7 +136,7 @@ impl Columns {
         };
         let names = match name_column {
             Some(name) => vec![self.required(name)?],
-            None => all_known(&self.header, &NAMES)?,
+            None => all_known(&self.header, &NAME_HEADINGS)?,
         };
         let name = self.first(names);
         let display_name = name.filter(|(_, name)| !is_id(name));
@@ -234,7 +234,7 @@ impl Columns {
         if is_id || options.name_column.is_some() || options.id_column.is_some() {
             return None;
         }
-        let names = all_known(&self.header, &NAMES).ok()?;
+        let names = all_known(&self.header, &NAME_HEADINGS).ok()?;
         let names = names.into_iter().filter_map(|column| {
             let name = self.cell(column).filter(|name| !name.is_empty())?;
             Some((self.header.get(column)?, name))

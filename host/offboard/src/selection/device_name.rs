@@ -2,7 +2,7 @@
 
 use super::{
     InvalidReference,
-    invalid_reference::MAX_NAME,
+    invalid_reference::MAX_DNS_NAME,
     machine_id::{ID_DIGITS, has_id, is_id},
 };
 use crate::contract::ActionId;
@@ -19,7 +19,7 @@ const MAX_LABEL: usize = 63;
 pub fn any_name(text: &str) -> Result<String, InvalidReference> {
     if text.trim().is_empty() {
         Err(InvalidReference::Blank)
-    } else if text.chars().count() > MAX_NAME || text.chars().any(char::is_control) {
+    } else if text.chars().count() > MAX_DNS_NAME || text.chars().any(char::is_control) {
         Err(InvalidReference::Characters)
     } else if is_id(text) {
         Err(InvalidReference::Id)
@@ -37,7 +37,7 @@ pub(super) fn dns_name(text: &str) -> Result<String, InvalidReference> {
     if text.trim().is_empty() {
         return Err(InvalidReference::Blank);
     }
-    if text.chars().count() > MAX_NAME || text.chars().any(char::is_control) {
+    if text.chars().count() > MAX_DNS_NAME || text.chars().any(char::is_control) {
         return Err(InvalidReference::Characters);
     }
     if bare.parse::<ActionId>().is_ok() {

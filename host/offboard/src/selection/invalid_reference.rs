@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 /// The most characters of a device name, as DNS allows.
-pub(super) const MAX_NAME: usize = 253;
+pub(super) const MAX_DNS_NAME: usize = 253;
 
 /// Why a text does not refer to a machine.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -13,7 +13,7 @@ pub enum InvalidReference {
     #[error("the text is blank")]
     Blank,
     /// Longer than any device name, or with control characters.
-    #[error("a device name has at most {MAX_NAME} characters and no control characters")]
+    #[error("a device name has at most {MAX_DNS_NAME} characters and no control characters")]
     Characters,
     /// A GUID: the id of a device in Entra ID or Intune, or of an action in Defender.
     #[error(

@@ -12,8 +12,8 @@ use crate::{
     policy::Facts,
 };
 
-const NAME: &str = "computerDnsName";
-const TAGS: &str = "machineTags";
+const NAME_MEMBER: &str = "computerDnsName";
+const TAGS_MEMBER: &str = "machineTags";
 const GROUP: &str = "rbacGroupName";
 const VALUE: &str = "deviceValue";
 const SEEN: &str = "lastSeen";
@@ -25,13 +25,13 @@ const UPDATED: [&str; 2] = ["lastUpdateDateTimeUtc", "lastUpdateTimeUtc"];
 /// The facts in a machine's JSON, as egress delivered it; `None` if it cannot be parsed.
 pub(crate) fn facts(json: &str) -> Option<Facts> {
     let wanted = |key: &str| {
-        let mut names = [NAME, TAGS, GROUP, VALUE, SEEN].into_iter();
+        let mut names = [NAME_MEMBER, TAGS_MEMBER, GROUP, VALUE, SEEN].into_iter();
         names.any(|name| key.eq_ignore_ascii_case(name))
     };
     let members = members(json, wanted)?;
     Some(Facts {
-        name: text(&members, NAME),
-        tags: member(&members, TAGS),
+        name: text(&members, NAME_MEMBER),
+        tags: member(&members, TAGS_MEMBER),
         group: text(&members, GROUP),
         value: text(&members, VALUE),
         last_seen: text(&members, SEEN).and_then(|seen| seen.parse().ok()),

@@ -181,7 +181,7 @@ impl<'a> Members<'a> {
     /// documents; the exact spelling takes precedence. `None` if an exact name is repeated:
     /// two parsers could use different members.
     fn read(json: &'a str) -> Option<Self> {
-        const NAMES: [&str; 8] = [
+        const MEMBER_NAMES: [&str; 8] = [
             "id",
             "type",
             "status",
@@ -191,12 +191,16 @@ impl<'a> Members<'a> {
             "value",
             "@odata.nextLink",
         ];
-        let position = |key: &str| NAMES.iter().position(|name| key.eq_ignore_ascii_case(name));
-        let mut found = [None; NAMES.len()];
-        let mut exact = [false; NAMES.len()];
+        let position = |key: &str| {
+            MEMBER_NAMES
+                .iter()
+                .position(|name| key.eq_ignore_ascii_case(name))
+        };
+        let mut found = [None; MEMBER_NAMES.len()];
+        let mut exact = [false; MEMBER_NAMES.len()];
         for (key, value) in members(json, |key| position(key).is_some())? {
             let at = position(&key)?;
-            let to_the_letter = NAMES[at] == key;
+            let to_the_letter = MEMBER_NAMES[at] == key;
             if to_the_letter && exact[at] {
                 return None;
             }

@@ -16,7 +16,7 @@ use crate::{
     grant::{ClockReading, LeaveBy},
 };
 
-const LATE: &str = "the deadline passed before the request was sent: the state that was read before it is out of date";
+const DEADLINE_PASSED: &str = "the deadline passed before the request was sent: the state that was read before it is out of date";
 
 /// A connection that counts its bytes.
 pub(super) struct Counted {
@@ -64,7 +64,7 @@ impl AsyncWrite for Counted {
         // process may have taken any time.
         if let Some(leave_by) = self.leave_by {
             if leave_by.is_over(ClockReading::now()) {
-                return Poll::Ready(Err(io::Error::other(LATE)));
+                return Poll::Ready(Err(io::Error::other(DEADLINE_PASSED)));
             }
             self.leave_by = None;
         }

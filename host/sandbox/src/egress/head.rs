@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, header};
 use crate::identity::Token;
 
 /// The most digits of a number of seconds in `Retry-After`.
-const MAX_SECONDS: usize = 10;
+const MAX_SECONDS_DIGITS: usize = 10;
 
 /// Returns `Retry-After`, once, and only if it is a number or a date. In free text, a
 /// server could pass a part of the token.
@@ -24,7 +24,7 @@ pub(super) fn visible(headers: &HeaderMap, token: &Token) -> HeaderMap {
 }
 
 fn is_seconds(value: &[u8]) -> bool {
-    (1..=MAX_SECONDS).contains(&value.len()) && value.iter().all(u8::is_ascii_digit)
+    (1..=MAX_SECONDS_DIGITS).contains(&value.len()) && value.iter().all(u8::is_ascii_digit)
 }
 
 /// Whether this is a date as HTTP writes it: `Sun, 06 Nov 1994 08:49:37 GMT`.

@@ -50,7 +50,7 @@ use request_log::{RequestLog, brief};
 
 /// The most attempts of one call, requests and forbidden headers together, that are
 /// recorded individually.
-const MAX_ATTEMPTS: u64 = 256;
+const MAX_RECORDED_ATTEMPTS: u64 = 256;
 
 /// The longest reason of a failure, in characters.
 const MAX_REASON: usize = 500;
@@ -136,13 +136,13 @@ impl CallContext {
         // A plugin that sends requests in a loop must not fill the disk with its
         // record.
         let attempts = self.attempts.fetch_add(1, Ordering::Relaxed);
-        if attempts > MAX_ATTEMPTS {
+        if attempts > MAX_RECORDED_ATTEMPTS {
             self.recorder.refuse(Refusal::TooMany);
             return Err(Error::HttpRequestDenied);
         }
         let (head, body) = request.into_parts();
         let mut log = RequestLog::new(self, &head);
-        if attempts == MAX_ATTEMPTS {
+        if attempts == MAX_RECORDED_ATTEMPTS {
             return Err(log.refuse(Refusal::TooMany));
         }
         // Drained before anything is decided: a guest that is still writing
@@ -175,7 +175,7 @@ impl CallContext {
     fn refuse_header(&self, name: &HeaderName) {
         let attempts = self.attempts.fetch_add(1, Ordering::Relaxed);
         let name = brief(name.as_str());
-        match attempts.cmp(&MAX_ATTEMPTS) {
+        match attempts.cmp(&MAX_RECORDED_ATTEMPTS) {
             Less => drop(RequestLog::header(self).refuse(Refusal::Header(name))),
             Equal => drop(RequestLog::header(self).refuse(Refusal::TooMany)),
             Greater => self.recorder.refuse(Refusal::TooMany),

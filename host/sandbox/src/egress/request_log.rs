@@ -19,7 +19,7 @@ use crate::{
 const MAX_WORDS: usize = 200;
 
 /// The longest recorded query, in characters.
-const MAX_QUERY: usize = 2000;
+const MAX_LOGGED_QUERY: usize = 2000;
 
 /// One request in progress.
 pub(super) struct RequestLog<'a> {
@@ -46,7 +46,7 @@ impl<'a> RequestLog<'a> {
         log.method = brief(head.method.as_str());
         log.scheme = brief(head.uri.scheme_str().unwrap_or_default());
         log.authority = authority.map_or_else(String::new, |name| brief(name.as_str()));
-        log.query = head.uri.query().map(|query| cut(query, MAX_QUERY));
+        log.query = head.uri.query().map(|query| cut(query, MAX_LOGGED_QUERY));
         log
     }
 

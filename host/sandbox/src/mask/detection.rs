@@ -18,8 +18,8 @@ pub fn has_token(text: &str) -> bool {
 /// names. A word of letters and digits may be a password, unless it is short or written
 /// like a host name.
 pub(super) fn is_ordinary(text: &str) -> bool {
-    const MAX_TEXT: usize = 40;
-    const MAX_WORD: usize = 24;
+    const MAX_ORDINARY_TEXT: usize = 40;
+    const MAX_ORDINARY_WORD: usize = 24;
     const MAX_HOST: usize = 15;
     const SHORT: usize = 6;
     const BETWEEN: [char; 4] = [' ', '-', '_', '.'];
@@ -40,7 +40,7 @@ pub(super) fn is_ordinary(text: &str) -> bool {
         let changes = changes.filter(|(one, next)| one.is_lowercase() && next.is_uppercase());
         match word.chars().count() {
             length if word.chars().all(char::is_alphabetic) => {
-                length <= MAX_WORD && changes.count() <= 3
+                length <= MAX_ORDINARY_WORD && changes.count() <= 3
             }
             length if word.chars().all(|c| c.is_ascii_digit()) => length <= MAX_HOST,
             length if word.chars().all(char::is_alphanumeric) => {
@@ -49,7 +49,9 @@ pub(super) fn is_ordinary(text: &str) -> bool {
             _ => false,
         }
     };
-    text.chars().count() <= MAX_TEXT && !may_be_secret(text) && text.split(BETWEEN).all(is_word)
+    text.chars().count() <= MAX_ORDINARY_TEXT
+        && !may_be_secret(text)
+        && text.split(BETWEEN).all(is_word)
 }
 
 /// Whether a word has letters, digits, and a symbol that names of hosts and rules do not have.

@@ -9,7 +9,7 @@ use crate::contract::{
 use crate::cut::cut;
 
 /// The longest text, in bytes. The longest genuine text, a cursor, is shorter.
-const MAX_TEXT: usize = 32 * 1024;
+const MAX_GUEST_TEXT: usize = 32 * 1024;
 /// The longest JSON of one machine, in bytes. It is parsed and not stored.
 const MAX_MACHINE: usize = 1024 * 1024;
 /// The longest JSON of one action, in bytes. It is stored; the limit is that of a stored
@@ -38,7 +38,7 @@ impl Bounded for () {
 
 impl Bounded for String {
     fn bound(&mut self) {
-        cut(self, MAX_TEXT);
+        cut(self, MAX_GUEST_TEXT);
     }
 }
 
@@ -197,8 +197,8 @@ mod tests {
 
     #[test]
     fn a_text_is_truncated_at_a_character_boundary() {
-        let cut = text("é".repeat(MAX_TEXT));
-        assert!(cut.len() <= MAX_TEXT + '…'.len_utf8());
+        let cut = text("é".repeat(MAX_GUEST_TEXT));
+        assert!(cut.len() <= MAX_GUEST_TEXT + '…'.len_utf8());
         assert!(cut.ends_with("é…"));
         assert_eq!(text("short".to_owned()), "short");
     }
@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn every_text_of_an_error_is_bounded() {
-        let long = || Some("x".repeat(MAX_TEXT * 2));
+        let long = || Some("x".repeat(MAX_GUEST_TEXT * 2));
         let error = OffboardError::Throttled(Throttled {
             answer: ServiceError {
                 status: 429,
@@ -234,7 +234,7 @@ mod tests {
         };
         let answer = throttled.answer;
         for text in [answer.code, answer.message, answer.target] {
-            assert!(text.is_some_and(|text| text.len() < MAX_TEXT + 4));
+            assert!(text.is_some_and(|text| text.len() < MAX_GUEST_TEXT + 4));
         }
     }
 }

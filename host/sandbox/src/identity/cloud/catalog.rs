@@ -55,7 +55,7 @@ const HIGH: &[Cloud] = &[Cloud::GccHigh, Cloud::Dod];
 const WORLDWIDE: &[Cloud] = &[Cloud::Commercial, Cloud::Gcc];
 const GOVERNMENT: &[Cloud] = &[Cloud::Gcc, Cloud::GccHigh, Cloud::Dod];
 /// A cloud that Defender for Endpoint's API is not documented for.
-const OTHER: &[Cloud] = &[];
+const NO_DEFENDER_API: &[Cloud] = &[];
 
 impl Cloud {
     pub(super) fn api_host(self) -> &'static str {
@@ -201,8 +201,8 @@ pub(super) fn clouds_of_authority(authority: &Url) -> Option<&'static [Cloud]> {
         ("ciamlogin.com", WORLDWIDE),
         ("microsoftonline.us", HIGH),
         ("microsoft.us", HIGH),
-        ("chinacloudapi.cn", OTHER),
-        ("microsoftonline.cn", OTHER),
+        ("chinacloudapi.cn", NO_DEFENDER_API),
+        ("microsoftonline.cn", NO_DEFENDER_API),
     ];
     let host = authority.host_str()?;
     let within = |domain: &str| {

@@ -41,7 +41,7 @@ const MIN_POLL_INTERVAL: Duration = Duration::from_secs(1);
 const MAX_POLL_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The longest time to wait for the user, regardless of what the authority allows.
-const MAX_WAIT: Duration = Duration::from_secs(30 * 60);
+const MAX_CODE_WAIT: Duration = Duration::from_secs(30 * 60);
 
 /// The longest code and URL that are shown, in characters.
 const MAX_CODE: usize = 32;
@@ -157,7 +157,7 @@ impl DeviceCode {
         let pause = |interval: Duration| {
             tokio::time::sleep(interval.clamp(MIN_POLL_INTERVAL, MAX_POLL_INTERVAL))
         };
-        let life = code.expires_in().min(MAX_WAIT);
+        let life = code.expires_in().min(MAX_CODE_WAIT);
         let answer = self
             .oauth
             .exchange_device_access_token(&code)

@@ -9,7 +9,7 @@ use super::transport::TransportError;
 use crate::identity::sign_in_error::SignInError;
 
 /// The longest message, in characters.
-const MAX_MESSAGE: usize = 600;
+const MAX_DESCRIPTION: usize = 600;
 
 /// Converts an error of the library.
 pub(super) fn explain(error: azure_core::Error) -> SignInError {
@@ -85,7 +85,7 @@ fn one_line(text: &str) -> String {
     let end = text.find(" Timestamp: ").unwrap_or(text.len());
     without_tokens(&text[..end])
         .chars()
-        .take(MAX_MESSAGE)
+        .take(MAX_DESCRIPTION)
         .collect()
 }
 
@@ -93,13 +93,13 @@ fn one_line(text: &str) -> String {
 /// output.
 fn without_tokens(text: &str) -> String {
     /// The beginning of every JWT: `{"` in Base64.
-    const BEGIN: &str = "eyJ";
+    const JWT_BEGIN: &str = "eyJ";
     /// Shorter than any JWT.
     const MIN_LENGTH: usize = 16;
     let is_part = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = rest.find(BEGIN) {
+    while let Some(at) = rest.find(JWT_BEGIN) {
         let length = rest[at..].chars().take_while(is_part).count();
         shown.push_str(&rest[..at]);
         shown.push_str(if length < MIN_LENGTH {

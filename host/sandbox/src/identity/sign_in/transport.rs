@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// The size limit of an answer, in bytes. A token has a few thousand.
-const MAX_ANSWER: usize = 256 * 1024;
+const MAX_TOKEN_ANSWER: usize = 256 * 1024;
 
 /// The longest retry-after that is passed to the library, in seconds.
 const MAX_RETRY_AFTER: u64 = 5;
@@ -145,7 +145,7 @@ fn without(body: Bytes, secrets: &[SecretString]) -> Bytes {
 
 /// The largest time in an answer, in seconds. As a date, it is three centuries ahead. The
 /// limit prevents overflows: libraries add times to the current time.
-const MAX_SECONDS: f64 = 1e10;
+const MAX_TIME: f64 = 1e10;
 
 /// Whether all times in an answer are within the limit.
 fn is_sane(body: &[u8]) -> bool {
@@ -168,7 +168,7 @@ fn is_sane(body: &[u8]) -> bool {
         .all(|time| {
             let text = time.as_str().and_then(|text| text.trim().parse().ok());
             let seconds: Option<f64> = time.as_f64().or(text);
-            seconds.is_none_or(|seconds| seconds.abs() <= MAX_SECONDS)
+            seconds.is_none_or(|seconds| seconds.abs() <= MAX_TIME)
         })
 }
 
@@ -232,7 +232,7 @@ impl Client {
         let mut connection = HttpConnection::open(stream).await.map_err(lost)?;
         let answer = connection.send(request).await.map_err(lost)?;
         let (head, body) = answer.into_parts();
-        let body = Limited::new(body, MAX_ANSWER).collect().await;
+        let body = Limited::new(body, MAX_TOKEN_ANSWER).collect().await;
         let body = body.map_err(|error| {
             let reason = format!("the answer of {} ended early: {error}", target.authority());
             TransportError::Unreachable(reason)

@@ -9,7 +9,7 @@ use super::{
     args::{CheckArgs, Format, explain},
     exit::Exit,
     observer::TerminalObserver,
-    rows,
+    remedy_text, rows,
     signal::Signals,
     terminal::Terminal,
 };
@@ -109,13 +109,13 @@ impl Report for Steps {
             Finding::OtherResource(resource) => {
                 return format!("Add --resource {resource}, and check again.");
             }
-            Finding::TokenNotJwt => advice::NOT_A_TOKEN,
-            Finding::TokenExpired => advice::TOKEN_EXPIRED,
+            Finding::TokenNotJwt => remedy_text::NOT_A_TOKEN,
+            Finding::TokenExpired => remedy_text::TOKEN_EXPIRED,
             Finding::WrongAudience => {
                 "Request a token for the resource that `offboard config show` shows. The service \
                  rejects any other with 403, as if a permission were missing."
             }
-            Finding::WrongTenant => advice::WRONG_TENANT,
+            Finding::WrongTenant => remedy_text::WRONG_TENANT,
             Finding::NoPermissionToOffboard => {
                 "Add the permission Machine.Offboard of WindowsDefenderATP to the app \
                  registration, have an administrator grant consent, and request a new token."
@@ -130,7 +130,7 @@ impl Report for Steps {
                  in which device groups. The role needs \"Manage security settings in Security \
                  Center\"."
             }
-            Finding::Unreachable => advice::NETWORK,
+            Finding::Unreachable => remedy_text::NETWORK,
             Finding::ClockWrong => {
                 "Correct this computer's clock. Tokens and assertions are valid only for a short \
                  time."

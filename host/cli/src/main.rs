@@ -26,6 +26,7 @@ mod observer;
 mod plan_summary;
 mod progress;
 mod records;
+mod remedy_text;
 mod report_file;
 mod resume;
 mod rows;

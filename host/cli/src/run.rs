@@ -15,6 +15,7 @@ use super::{
     selection::selection,
     signal::Signals,
     terminal::Terminal,
+    unsent,
     workflow::{self, RunOptions},
 };
 use offboard::{
@@ -43,7 +44,7 @@ pub(super) async fn run(args: RunArgs, secrets: Secrets, terminal: &Terminal) ->
     options.grace = args.send.grace;
     options.jobs = args.send.jobs.into();
     let Some(client) = connect(&config, options, terminal).await? else {
-        workflow::show_unsent(&args.output, &selection, args.correlate, terminal)?;
+        unsent::show_unsent(&args.output, &selection, args.correlate, terminal)?;
         return Ok(Exit::Interrupted);
     };
     let request = PlanRequest {

@@ -1,11 +1,21 @@
 //! Why an order that is still planned was not sent, as it is shown.
 
+use std::cell::RefCell;
+
+use anyhow::Result;
+use uuid::Uuid;
+
+use super::{args::OutputArgs, rows::Rows, run_summary::RunSummary, terminal::Terminal};
 use offboard::{
     contract::{Problem, ProblemKind, Retry},
     ledger::{LedgerError, OrderRecord},
-    order::{State, Verdict},
+    order::{Order, State, Verdict},
     run::unrecorded,
+    selection::Selection,
 };
+
+/// The number of orders that are shown at once.
+const ROWS_PAGE: usize = 500;
 
 const PLANNED_ELSEWHERE: &str =
     "another process planned it again during this run, and has not sent it";
@@ -37,4 +47,42 @@ pub(super) fn settle(
         }
         _ => order.abandon(),
     }
+}
+
+/// Shows a run that was interrupted before it was recorded.
+///
+/// # Errors
+/// A comment is invalid.
+pub(super) fn show_unsent(
+    output: &OutputArgs,
+    selection: &Selection,
+    correlate: bool,
+    terminal: &Terminal,
+) -> Result<()> {
+    let rows = RefCell::new(Rows::new(*terminal, output.output));
+    let mut summary = RunSummary::new(&rows, None, None, *terminal);
+    let run = Uuid::new_v4();
+    let mut orders = Vec::new();
+    for (number, selected) in (1..).zip(selection) {
+        let comment = if correlate {
+            selected.correlated_comment(run, number)?
+        } else {
+            selected.comment.comment()?
+        };
+        let mut order = Order::new(selected.machine.target.clone(), comment);
+        order.settle(Verdict::NotSent(Problem::new(
+            ProblemKind::Interrupted,
+            Retry::Safe,
+            "interrupted before it was sent",
+        )));
+        orders.push(order);
+        if orders.len() == ROWS_PAGE {
+            summary.add(&orders.iter().collect::<Vec<_>>());
+            orders.clear();
+        }
+    }
+    summary.add(&orders.iter().collect::<Vec<_>>());
+    rows.borrow_mut().end();
+    summary.end();
+    Ok(())
 }

@@ -9,11 +9,10 @@ use std::{
 use anyhow::{Error, Result};
 use futures_util::StreamExt;
 use tokio::task::AbortHandle;
-use uuid::Uuid;
 
 use super::{
     advice,
-    args::{OutputArgs, SendArgs},
+    args::SendArgs,
     confirm::{Answer, confirm},
     exit::Exit,
     plan_summary,
@@ -28,13 +27,11 @@ use super::{
 use offboard::{
     Client,
     client::{PlanError, RunError},
-    contract::{Problem, ProblemKind, Retry},
     ledger::{LedgerError, OrderRecord, RunRow},
-    order::{Order, State, Verdict},
+    order::{Order, State},
     outputs::Files,
     plan::{Confirmation, ConfirmedPlan, Draft, Origin, Plan},
     run::{self, Event},
-    selection::Selection,
     text::clean_error,
 };
 
@@ -382,44 +379,6 @@ impl Workflow<'_> {
             terminal.report_failure(&clean_error(&format!("the report: {error:#}")));
         }
     }
-}
-
-/// Shows a run that was interrupted before it was recorded.
-///
-/// # Errors
-/// A comment is invalid.
-pub(super) fn show_unsent(
-    output: &OutputArgs,
-    selection: &Selection,
-    correlate: bool,
-    terminal: &Terminal,
-) -> Result<()> {
-    let rows = RefCell::new(Rows::new(*terminal, output.output));
-    let mut summary = RunSummary::new(&rows, None, None, *terminal);
-    let run = Uuid::new_v4();
-    let mut orders = Vec::new();
-    for (number, selected) in (1..).zip(selection) {
-        let comment = if correlate {
-            selected.correlated_comment(run, number)?
-        } else {
-            selected.comment.comment()?
-        };
-        let mut order = Order::new(selected.machine.target.clone(), comment);
-        order.settle(Verdict::NotSent(Problem::new(
-            ProblemKind::Interrupted,
-            Retry::Safe,
-            "interrupted before it was sent",
-        )));
-        orders.push(order);
-        if orders.len() == ORDERS_PAGE as usize {
-            summary.add(&orders.iter().collect::<Vec<_>>());
-            orders.clear();
-        }
-    }
-    summary.add(&orders.iter().collect::<Vec<_>>());
-    rows.borrow_mut().end();
-    summary.end();
-    Ok(())
 }
 
 /// The files that a run writes, in addition to those of the connection.

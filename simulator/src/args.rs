@@ -24,12 +24,12 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pub write_token: Option<PathBuf>,
 
-    /// Serve HTTPS, with a certificate of an authority that is created at start
+    /// Serve HTTPS, with a certificate of a certification authority that is created at start
     #[arg(long)]
     pub tls: bool,
 
-    /// Write that authority's certificate to this file, as PEM [default: a
-    /// temporary file that is removed at the end]
+    /// Write the certification authority's certificate to this file, as PEM
+    /// [default: a temporary file that is removed at the end]
     #[arg(long, value_name = "FILE", requires = "tls")]
     pub write_ca: Option<PathBuf>,
 
@@ -43,7 +43,7 @@ pub struct Args {
     #[arg(long)]
     pub force: bool,
 
-    /// Set all clocks ahead, or behind, by this time, such as 10m or -1h
+    /// Set all clocks ahead or back by this time, such as 10m or -1h
     #[arg(long, value_name = "[-]TIME", default_value = "0s", allow_hyphen_values = true,
         value_parser = skew)]
     pub clock_skew: i64,

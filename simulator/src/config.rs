@@ -45,8 +45,8 @@ pub struct Config {
     pub page_size: u32,
     /// The answer to a machine list without machines.
     pub empty_list: EmptyList,
-    /// Whether to serve HTTPS, with a certificate for `127.0.0.1`, `::1` and `localhost` of an
-    /// authority that is created at start.
+    /// Whether to serve HTTPS, with a certificate for `127.0.0.1`, `::1` and `localhost` of a
+    /// certification authority that is created at start.
     pub tls: bool,
     /// How far all of its clocks are ahead of the system's, in seconds; behind if negative.
     pub clock_skew: i64,

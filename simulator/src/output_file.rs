@@ -1,5 +1,5 @@
 //! The files that the command writes: an existing file is replaced only if a simulator wrote
-//! it, or if the user insists. A file is never incomplete, and only its owner can read it.
+//! it, or with `--force`. A file is never incomplete, and only its owner can read it.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};

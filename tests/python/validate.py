@@ -20,7 +20,7 @@ def beside(name):
 
 
 def surplus(schema, value, where):
-    """Members that the schema does not name: promises that nobody wrote."""
+    """Members that the schema does not have."""
     if isinstance(value, list) and "items" in schema:
         for at, element in enumerate(value):
             yield from surplus(schema["items"], element, f"{where}[{at}]")

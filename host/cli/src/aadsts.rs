@@ -38,8 +38,8 @@ fn app_remedy(remedy: SignInRemedy) -> Option<&'static str> {
             "Entra ID does not issue tokens for this resource. Check --resource."
         }
         SignInRemedy::UploadCertificate => {
-            "The app registration does not have the key of the signature. Upload the certificate \
-             of --certificate. For a federated assertion, check its issuer."
+            "The app registration does not have the certificate that signed the assertion. Upload \
+             the certificate of --certificate. For a federated assertion, check its issuer."
         }
         SignInRemedy::CheckAssertion => {
             "The signed assertion was rejected. Check this computer's clock. For a federated \
@@ -58,8 +58,8 @@ fn app_remedy(remedy: SignInRemedy) -> Option<&'static str> {
             "The app is disabled in this tenant. Enable its enterprise application."
         }
         SignInRemedy::Consent => {
-            "Consent is missing. Add the permission of WindowsDefenderATP and have an \
-             administrator grant consent."
+            "Consent is missing. Add the permissions of the API WindowsDefenderATP to the app \
+             registration, and have an administrator grant consent."
         }
         _ => return None,
     })
@@ -75,7 +75,9 @@ fn user_remedy(remedy: SignInRemedy) -> Option<&'static str> {
             "A conditional access policy blocks this sign-in. Send the correlation id to the \
              administrator of the policy."
         }
-        SignInRemedy::CheckUser => "The user does not exist, is disabled, or has another password.",
+        SignInRemedy::CheckUser => {
+            "The user does not exist or is disabled, or the password is wrong."
+        }
         SignInRemedy::ProveUser => "Entra ID requires further authentication. Sign in again.",
         SignInRemedy::EnterCodeSooner => "The code was not entered in time. Start again.",
         SignInRemedy::SignInAgain => "The sign-in was revoked or has expired. Sign in again.",
@@ -87,5 +89,5 @@ fn user_remedy(remedy: SignInRemedy) -> Option<&'static str> {
 }
 
 /// The advice for other errors.
-const OTHER_ERROR: &str = "See the error code in Microsoft's reference of AADSTS errors. For Microsoft \
-    support, quote the correlation id.";
+const OTHER_ERROR: &str = "Look up the error code in Microsoft's list of AADSTS error codes. For \
+    Microsoft support, quote the correlation id.";

@@ -79,9 +79,9 @@ pub(super) const LOW_LIMIT: &str =
     "Raise the limit with --limit, or remove it. `offboard inspect` shows all limits.";
 
 /// What to do about a plugin with another digest than the pinned one.
-pub(super) const OTHER_DIGEST: &str = "Do not run it before you know why. The digest of each release is in \
-    docs/embed.md, and `offboard inspect` shows the digest of a plugin. After an update of this \
-    command or of the plugin, update --plugin-sha256.";
+pub(super) const OTHER_DIGEST: &str = "Do not run it until you know why it differs. \
+    The digest of each release is in docs/embed.md, and `offboard inspect` shows the digest of a \
+    plugin. After an update of this command or of the plugin, update --plugin-sha256.";
 
 /// Shows an error that ends the command, and what to do about it.
 pub(super) fn show_error(error: &anyhow::Error, terminal: &Terminal) {
@@ -109,8 +109,8 @@ pub(super) fn for_ledger_error(error: &LedgerError) -> Option<&'static str> {
         ),
         LedgerErrorKind::Newer => Some("Use that version, or use another file with --ledger."),
         LedgerErrorKind::Damaged(_) => Some(
-            "Keep it for analysis. Another file (--ledger) does not know its orders, so first \
-                 check the machines of the last runs with `offboard status`.",
+            "Keep it for analysis. A new ledger (--ledger) does not have its orders. Before you \
+             use one, check the machines of the last runs with `offboard status`.",
         ),
         LedgerErrorKind::Ended => Some("Continue with `offboard resume`."),
         LedgerErrorKind::NoHome => {
@@ -156,12 +156,13 @@ pub(super) fn for_sent_order(sent: &SentOrder) -> String {
                 );
             }
             ListedAction::None => {
-                "It may have been carried out, although the service does not list it."
+                "The order may have been carried out, although the service does not list it."
             }
             ListedAction::Earlier => {
-                "It may have been carried out, although the service lists only an earlier action."
+                "The order may have been carried out, although the service lists only an earlier \
+                 action."
             }
-            _ => "This action may belong to it, or to another order.",
+            _ => "This action may belong to that order or to another one.",
         };
         format!(
             "Run {run} sent an order for this machine, and its outcome is unknown. {listed} Do not \
@@ -169,9 +170,9 @@ pub(super) fn for_sent_order(sent: &SentOrder) -> String {
         )
     } else {
         format!(
-            "Run {run} sent an order for this machine, which is {}. `offboard show {run}` shows \
-             it. The service may list it later, may have removed it, or this account cannot see \
-             it.",
+            "Run {run} sent an order for this machine. The state of the order is {}. `offboard \
+             show {run}` shows it. Either the service lists its action late or has removed it, or \
+             this account cannot see it.",
             sent.state
         )
     }

@@ -1,4 +1,4 @@
-//! `offboard discard`: gives up the orders of a run that were not sent. Needs only the ledger.
+//! `offboard discard`: discards the orders of a run that were not sent. Needs only the ledger.
 
 use std::cell::RefCell;
 
@@ -41,7 +41,7 @@ pub(super) async fn discard(args: DiscardArgs, terminal: &Terminal) -> Result<Ex
     let short = id.split('-').next().unwrap_or(&id);
     if count == 0 {
         terminal.print(&format!(
-            "Run {short} has nothing to discard: no order that a resume would send.{}",
+            "Run {short} has nothing to discard: it has no order that a resume would send.{}",
             left(&run.counts)
         ));
         Rows::new(*terminal, args.output.output).end();
@@ -99,7 +99,7 @@ fn question(run: &str, first: &[OrderRecord], count: u64) -> String {
         format!("{count} orders")
     };
     format!(
-        "{}\nRun {run}: {orders} will be given up, and no resume will send them.",
+        "{}\nRun {run}: {orders} will be discarded, and no resume will send them.",
         lines.join("\n")
     )
 }
@@ -164,6 +164,9 @@ fn left(counts: &OrderCounts) -> String {
     if left.is_empty() {
         String::new()
     } else {
-        format!(" Left, because they were sent: {}.", left.join(", "))
+        format!(
+            " Not discarded, because they were sent: {}.",
+            left.join(", ")
+        )
     }
 }

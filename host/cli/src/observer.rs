@@ -54,7 +54,7 @@ impl TerminalObserver {
             ..MAX_WARNINGS => self.terminal.warn(&request_line(entry)),
             MAX_WARNINGS => self
                 .terminal
-                .warn("more requests were refused; the audit contains them"),
+                .warn("more requests were refused; --audit FILE records them"),
             _ => {}
         }
     }

@@ -171,7 +171,7 @@ fn show_permissions(terminal: &Terminal, client: &Client, plan: &Plan) {
     if plan.tag().is_some() && !claims.may_tag() {
         terminal.print(
             "note: The token does not have the permission Machine.ReadWrite.All. The service \
-             will reject the tag, and the machines are offboarded without it.",
+             will reject the tag, and the machines will be offboarded without it.",
         );
     }
 }
@@ -250,8 +250,8 @@ fn show_resent(terminal: &Terminal, grace: Duration, resent: u64, unknown: &[Ord
     let grace = humantime::format_duration(grace);
     terminal.print(&format!(
         "{resent} machines may already be offboarded: their orders were sent, but the outcome is \
-         unknown. Each order is sent a second time, unless the service lists its action within \
-         the grace time of {grace}:"
+         unknown. Each order will be sent a second time, unless the service lists its action \
+         within the grace time of {grace}:"
     ));
     terminal.print(&rows::planned(
         terminal,

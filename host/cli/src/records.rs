@@ -212,7 +212,7 @@ pub(super) async fn export(args: ExportArgs, terminal: &Terminal) -> Result<Exit
 
 async fn export_cancellations(args: &ExportArgs, terminal: &Terminal) -> Result<Exit> {
     if args.output == ExportFormat::Html {
-        bail!("--cancellations has no HTML page");
+        bail!("--cancellations cannot be exported as HTML");
     }
     let Some(ledger) = existing_ledger(&args.ledger, terminal).await? else {
         return Ok(Exit::Done);

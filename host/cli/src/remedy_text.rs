@@ -11,7 +11,7 @@ const USER: &str = " It is a user's token: the user also needs a role with \"Man
     settings in Security Center\", and access to the machine's device group.";
 
 /// What to do if this computer lacks something that signing in needs.
-pub(super) const REPAIR_CREDENTIAL: &str = "Correct that and try again, or use another sign-in method (see \
+pub(super) const REPAIR_CREDENTIAL: &str = "Fix the cause and try again, or use another sign-in method (see \
     docs/connect.md). `offboard config show` shows the source of each setting.";
 
 /// What to do about an expired token.
@@ -67,12 +67,14 @@ pub(super) fn words(remedy: &Remedy) -> String {
             )
         }
         Remedy::UseAnotherMeans => format!(
-            "The service can offboard {SUPPORTED}. Remove other systems with an offboarding \
-             package, or uninstall the app."
+            "The service can offboard {SUPPORTED}. For other systems, run an offboarding package \
+             on the device, or uninstall the app."
         ),
         Remedy::RetryAfter { seconds } => match seconds {
-            Some(seconds) => format!("It was not carried out. Retry in {seconds} seconds."),
-            None => "It was not carried out. Retry in a minute.".to_owned(),
+            Some(seconds) => {
+                format!("The request was not carried out. Retry in {seconds} seconds.")
+            }
+            None => "The request was not carried out. Retry in a minute.".to_owned(),
         },
         remedy => request_text(remedy)
             .or_else(|| ledger_text(remedy))
@@ -106,19 +108,19 @@ fn request_text(remedy: &Remedy) -> Option<&'static str> {
         }
         Remedy::RetryRead => "Nothing was changed. Try again.",
         Remedy::ReconcileFirst => {
-            "It may have been carried out. Before you repeat it, check with `offboard status \
-             MACHINE`."
+            "The request may have been carried out. Before you repeat it, check with `offboard \
+             status MACHINE`."
         }
         Remedy::SetTag => {
-            "If the tag is missing, set it in the portal. A tag that already exists stays, once."
+            "If the tag is missing, set it in the portal. Setting an existing tag changes nothing."
         }
         Remedy::InspectPlugin => {
             "The request was blocked: the plugin attempted more than the order allows. Examine it \
              with `offboard inspect`."
         }
         Remedy::RetryRequest => {
-            "It was not sent, and can be retried. If the service cannot be reached, check the \
-             network and --api-root. `offboard config show` shows the effective proxy. For a \
+            "The request was not sent, and can be retried. If the service cannot be reached, check \
+             the network and --api-root. `offboard config show` shows the effective proxy. For a \
              private certification authority, use --ca-file. For a private address, use \
              --allow-address."
         }
@@ -146,8 +148,8 @@ fn request_text(remedy: &Remedy) -> Option<&'static str> {
 fn ledger_text(remedy: &Remedy) -> Option<&'static str> {
     Some(match remedy {
         Remedy::OrderAgain => {
-            "Nothing was sent for it. Continue a confirmed run with `offboard resume`, or repeat \
-             the command."
+            "No request was sent for this order. Continue a confirmed run with `offboard resume`, \
+             or repeat the command."
         }
         Remedy::OffboardLocally => {
             "The offboarding failed on the device, which is still onboarded. Check that it is \
@@ -160,10 +162,11 @@ fn ledger_text(remedy: &Remedy) -> Option<&'static str> {
              from the portal on the device."
         }
         Remedy::RepairLedger => {
-            "The order was not sent, because it could not be recorded. Correct what the message \
-             names, or use another file with --ledger. If other orders of the run were sent, keep \
-             this ledger and continue with `offboard resume`: another one does not know them. For \
-             one machine, --no-ledger needs no file."
+            "The order was not sent, because it could not be recorded. Fix the cause that the \
+             message reports. If no other order of the run was sent, you can use another file with \
+             --ledger. Otherwise, keep this ledger and continue with `offboard resume`: a new \
+             ledger does not have the orders that were sent. For one machine, --no-ledger needs no \
+             file."
         }
         Remedy::ReadEarlier => {
             "The order was not sent. `offboard show RUN` or `offboard status ACTION` shows the earlier \
@@ -175,7 +178,7 @@ fn ledger_text(remedy: &Remedy) -> Option<&'static str> {
              again. Check the machine. To offboard it again, use `offboard run` with --again."
         }
         Remedy::AskAgain => {
-            "The service accepted an earlier order of this machine, and its action had not ended \
+            "The service accepted an earlier order for this machine, and its action had not ended \
              when it was last read. `offboard resume RUN` reads it again. `offboard run` with \
              --again sends another order."
         }
@@ -190,8 +193,8 @@ fn ledger_text(remedy: &Remedy) -> Option<&'static str> {
              resume RUN` queries its outcome."
         }
         Remedy::RepairAudit => {
-            "Nothing more was sent, because it could not be recorded. Free disk space, or use \
-             another file with --audit."
+            "No further request was sent, because it could not be recorded. Free disk space, or \
+             use another file with --audit."
         }
         Remedy::OffboardFirst => {
             "The service may list a recent offboarding later. If a request for this machine got no \
@@ -205,12 +208,12 @@ fn ledger_text(remedy: &Remedy) -> Option<&'static str> {
              show` shows. Its owner can change the rules."
         }
         Remedy::OrderInNewRun => {
-            "Nothing was sent for it, and no resume sends it. To offboard the machine after all, \
+            "The order was not sent, and no resume sends it. To offboard the machine after all, \
              use `offboard run`."
         }
         Remedy::RemoveDuplicate => {
-            "This run already has the machine under another name. If the comments differ, decide \
-             which one applies. Otherwise, there is nothing to do."
+            "The same run already has an order for this machine under another name. If the \
+             comments differ, decide which one applies. Otherwise, there is nothing to do."
         }
         _ => return None,
     })

@@ -144,8 +144,8 @@ impl<'a> RunSummary<'a> {
             .print(&format!("Run {short}: {}", counts.join(", ")));
         if self.seen_since > 0 {
             self.terminal.print(&format!(
-                "{} of the skipped machines have reported since they were offboarded. Check them. \
-                 To offboard them again, use `offboard run` with --again.",
+                "{} of the skipped machines have reported since they were offboarded. Check these \
+                 machines. To offboard them again, use `offboard run` with --again.",
                 self.seen_since
             ));
         }

@@ -63,7 +63,7 @@ fn show(errors: &[LineError], terminal: &Terminal) {
             RowError::Machine {
                 error: InvalidReference::Name,
                 ..
-            } => "; `offboard find` finds devices with other names",
+            } => "; `offboard find` also accepts names that are not DNS names",
             RowError::NoComment => ", and --comment is not set",
             _ => "",
         };

@@ -91,7 +91,7 @@ fn parse_error(text: &str, error: &InvalidReference) -> String {
             format!("{error} (to read machines from a file, write --from {path})")
         }
         InvalidReference::Name => {
-            format!("{error}; `offboard find` finds devices with other names")
+            format!("{error}; `offboard find` also accepts names that are not DNS names")
         }
         error => error.to_string(),
     }

@@ -20,8 +20,8 @@ const ROWS_PAGE: usize = 500;
 const PLANNED_ELSEWHERE: &str =
     "another process planned it again during this run, and has not sent it";
 
-/// Settles an order that this process no longer works on, as it is shown. The ledger keeps it
-/// open. `is_executed`: every order of the plan was worked on. `failed` is the error of the
+/// Settles an order that this process will not continue, only for the output: in the ledger it
+/// stays open. `is_executed`: every order of the plan was worked on. `failed` is the error of the
 /// ledger that ended the run.
 pub(super) fn settle(
     entry: &mut OrderRecord,

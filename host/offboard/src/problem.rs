@@ -78,7 +78,7 @@ pub fn meaning(kind: &ProblemKind) -> Meaning {
         // Another process knows or will know the outcome for the machine.
         Kind::UnderWay | Kind::StillPending => Class::Unknown,
         // The machine may be in use again: the user has to decide.
-        // A user gave the order up: the machine was not offboarded.
+        // A user discarded the order: the machine was not offboarded.
         Kind::SeenSince | Kind::Discarded => Class::Refused,
         _ => Class::Done,
     };

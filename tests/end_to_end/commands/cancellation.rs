@@ -99,7 +99,7 @@ fn a_cancellation_is_shown_with_its_order() {
     assert!(page.contains("A mistake"));
 }
 
-/// The order is what it was, until the service shows what became of it.
+/// The order keeps its state until its action is read.
 #[test]
 fn a_cancellation_without_an_answer_is_on_record_and_decides_nothing() {
     let world = world(&["cancel:1:drop-after-commit"]);
@@ -112,7 +112,7 @@ fn a_cancellation_without_an_answer_is_on_record_and_decides_nothing() {
     assert_eq!(cancelled["state"], "unknown", "{cancelled}");
     assert_eq!(cancelled["error"]["kind"], "outcome-unknown");
     assert_eq!(cancelled["answer"], Value::Null);
-    // The status shows it, and the order follows.
+    // `status` reads the action and updates the order.
     let status = world.offboard(&["status", &id, "-o", "json"]);
     assert_eq!(status.row()["state"], "cancelled", "{status:?}");
     assert_eq!(world.recorded()[0]["state"], "cancelled");
@@ -200,7 +200,7 @@ fn a_cancellation_without_an_order_is_on_record() {
     }
 }
 
-/// The list of all cancellations leads to the orders.
+/// The export of all cancellations names their orders.
 #[test]
 fn a_cancellation_names_the_order_of_its_action() {
     let world = World::new();

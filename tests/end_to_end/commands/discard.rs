@@ -1,4 +1,4 @@
-//! `offboard discard`: gives up what a run has not sent.
+//! `offboard discard`: discards the orders that a run has not sent.
 
 use offboard_simulator::{Config, FaultPlan};
 use serde_json::{Value, json};
@@ -176,7 +176,7 @@ fn the_question_names_the_machines() {
     }
 }
 
-/// What a living process works through is its own.
+/// The orders of a run that a process is executing are not discarded.
 #[cfg(unix)]
 #[test]
 fn a_run_that_another_process_executes_is_not_discarded() {

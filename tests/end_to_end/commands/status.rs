@@ -204,7 +204,7 @@ fn an_earlier_action_does_not_hide_an_unknown_order() {
     }
 }
 
-/// What `status` reads of an order's own action is what `show` and a later run know.
+/// What `status` reads of an order's own action is recorded: `show` and a later run use it.
 #[test]
 fn the_order_of_an_action_is_brought_up_to_date() {
     let world = World::new();
@@ -223,8 +223,8 @@ fn the_order_of_an_action_is_brought_up_to_date() {
     assert_eq!(later["error"]["kind"], "already-offboarded", "{later}");
 }
 
-/// A ledger that cannot be written does not keep the status from being shown, and the order
-/// stays what it is.
+/// If the ledger cannot be written, the status is still shown, and the order keeps its recorded
+/// state.
 #[cfg(unix)]
 #[test]
 fn a_status_needs_no_ledger_that_can_be_written() {
@@ -243,7 +243,7 @@ fn a_status_needs_no_ledger_that_can_be_written() {
     assert_eq!(world.recorded()[0]["state"], "accepted");
 }
 
-/// It is still read: a machine with an unknown order must not look unordered.
+/// The ledger is still read: the unknown order of a machine must be reported.
 #[test]
 fn a_ledger_that_cannot_be_written_is_read_for_the_status() {
     let world = World::with(|config: &mut Config| {
@@ -265,7 +265,8 @@ fn a_ledger_that_cannot_be_written_is_read_for_the_status() {
     assert!(status.stderr.contains("`offboard resume "), "{status:?}");
 }
 
-/// The service lists the action late. It is then shown as what it may be, and not as missing.
+/// The service lists the action late. It is then reported as possibly the order's own, not as
+/// missing.
 #[test]
 fn an_action_that_is_listed_is_not_called_missing() {
     let world = World::with(|config: &mut Config| {

@@ -1,4 +1,4 @@
-//! Files that are no components, or no longer.
+//! Files that are not components, or that were damaged.
 
 use offboard::{
     component::{Component, ComponentError},
@@ -7,7 +7,7 @@ use offboard::{
 
 use super::{raw_components::plugin, refused};
 
-/// As docs/limits.md has it: 16 MiB, and not what the constant happens to be.
+/// The documented limit of 16 MiB (docs/limits.md), not the constant in the code.
 const LARGEST: u64 = 16 * 1024 * 1024;
 
 #[track_caller]
@@ -46,7 +46,7 @@ fn a_head_alone_is_no_plugin() {
     refused(&component);
 }
 
-/// Were the text form taken, a file could hold what its digest does not show.
+/// If the text format were accepted, the digest of the file would not be that of the component.
 #[test]
 fn a_text_of_a_component_is_no_component() {
     assert_no_component(b"(component)");
@@ -57,8 +57,8 @@ fn a_module_is_no_plugin() {
     assert_no_component(&wat::parse_str("(module)").unwrap());
 }
 
-/// Machine code: what the build makes of the default plugin, and what would be
-/// run as it is were it taken from a file.
+/// Machine code, as the build creates it from the default plugin. If it were loaded from a file,
+/// it would run without a check.
 #[test]
 fn compiled_code_is_no_component() {
     let component = wat::parse_str("(component)").unwrap();
@@ -73,8 +73,8 @@ fn a_component_that_is_cut_off_is_no_component() {
     let step = whole.len() / 60;
     let last = [1, 2, 3, 100].map(|less| whole.len() - less);
     for length in (0..whole.len()).step_by(step).chain(last) {
-        // Between two parts of it, the first of them may be a component: without
-        // what it needs.
+        // Truncated between two sections, the rest may be a valid component, but without the
+        // exports that are required.
         if let Ok(component) = Component::from_bytes(whole[..length].to_vec()) {
             refused(&component);
         }
@@ -119,8 +119,8 @@ fn positions(seed: u64, below: usize) -> impl Iterator<Item = (usize, u8)> {
     })
 }
 
-/// The last bit of each minor version of the contract's: the runtime takes 1.1
-/// for 1.0, and this host does not.
+/// Flips the last bit of each minor version of the contract: the runtime accepts 1.1 in place of
+/// 1.0, and this host does not.
 fn versions(bytes: &[u8]) -> impl Iterator<Item = (usize, u8)> {
     const VERSION: &[u8] = b"@1.0.0";
     let found = bytes.windows(VERSION.len()).enumerate();
@@ -129,7 +129,7 @@ fn versions(bytes: &[u8]) -> impl Iterator<Item = (usize, u8)> {
         .map(|(at, _)| (at + 3, 1))
 }
 
-/// Each is refused, or it is another component that keeps to the contract.
+/// Each is refused, or is another component that meets the contract.
 fn assert_harmless(bytes: &[u8], flips: impl IntoIterator<Item = (usize, u8)>) {
     for (at, bit) in flips {
         let mut bytes = bytes.to_vec();
@@ -149,8 +149,8 @@ fn a_bit_that_is_turned_in_a_plugin_does_no_harm() {
     assert_harmless(&bytes, anywhere.chain(versions(&bytes)));
 }
 
-/// Each that is still a component is compiled anew, so these are few. The first
-/// versions are those of its imports.
+/// Each one that is still a component is compiled, so only a few are tested. The first versions
+/// are those of its imports.
 #[test]
 fn a_bit_that_is_turned_in_the_real_plugin_does_no_harm() {
     let component = Component::embedded().unwrap();

@@ -1,10 +1,10 @@
-//! Components that want more than the contract gives, or give less than it wants.
+//! Components that import more than the contract offers, or export less than it requires.
 
 use offboard::component::Component;
 
 use super::{raw_components::plugin, refused};
 
-/// A component that wants this, and is otherwise what it may be.
+/// A component with this import that is otherwise permitted.
 fn wanting(import: &str) -> Component {
     component(&format!(r#"(component (import "{import}" (instance)))"#))
 }
@@ -13,7 +13,7 @@ fn component(text: &str) -> Component {
     Component::from_bytes(wat::parse_str(text).unwrap()).unwrap()
 }
 
-/// The import is in the list of what is wrong, and there is no sandbox.
+/// The import is in the list of violations, and no sandbox is created.
 #[track_caller]
 fn assert_not_granted(import: &str) {
     let component = wanting(import);
@@ -158,7 +158,7 @@ fn an_imported_module_is_not_granted() {
     assert!(refused(&component).contains("it imports native"));
 }
 
-/// A component with the contract's exports, all of one type, but this one.
+/// A component with the contract's exports, all of one type, except this one.
 fn exporting(version: &str, without: Option<&str>) -> Component {
     let functions = [
         ("inventory", "find-machines get-machine list-machines"),
@@ -231,7 +231,7 @@ fn exports_of_another_version_are_refused() {
     }
 }
 
-/// The names are right, and nothing else is.
+/// Only the names are right.
 #[test]
 fn functions_of_another_type_are_refused() {
     let refused = refused(&exporting("1.0.0", None));
@@ -244,8 +244,8 @@ fn functions_of_another_type_are_refused() {
     }
 }
 
-/// The names and the exports are right, and the import is not: it is the
-/// sandbox that does not link it.
+/// The names and the exports are right, but the import is not: the sandbox refuses to link
+/// it.
 #[track_caller]
 fn assert_not_linked(import: &str) {
     let idle = wasmprinter::print_bytes(plugin("")).unwrap();

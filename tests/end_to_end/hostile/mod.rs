@@ -1,4 +1,4 @@
-//! Plugins that try what a plugin must not be able to do. Most attacks are cases of the
+//! Plugins that attempt what a plugin must not be able to do. Most attacks are cases of the
 //! guests in `tests/hostile/guests`; some are components in the text format. Each runs in
 //! the real sandbox, against a server that records what it received. In `servers`, the
 //! network is hostile.
@@ -113,8 +113,8 @@ fn service() -> Scripted {
     })
 }
 
-/// A service that lets no machine be read. With a machine that the plugin reports
-/// falsely, a run would end before the offboarding.
+/// A service that permits no machine to be read. If the plugin reported a machine falsely,
+/// the run would end before the offboarding.
 fn unreadable_machines(post: Reply) -> Scripted {
     Scripted::new(move |request, _| {
         Some(match request {

@@ -122,7 +122,7 @@ async fn an_offboarding_does_not_tag() {
     assert_denied(&called, &server, &Refusal::Path(path));
 }
 
-/// The record has what happened, whatever the guest claims.
+/// The record shows what happened, regardless of the guest's claims.
 #[tokio::test]
 async fn a_tag_that_is_only_claimed_is_on_record_as_not_sent() {
     let server = service();
@@ -144,7 +144,7 @@ async fn a_plugin_that_does_not_say_that_it_tags_is_not_asked_to() {
     assert!(server.seen().is_empty());
 }
 
-/// An idle plugin with this in the place of the interface that tags.
+/// An idle plugin with this in place of the interface `tagging`.
 fn with_tagging(version: &str, export: &str) -> Component {
     let idle = wasmprinter::print_bytes(raw_components::plugin("")).unwrap();
     let (idle, end) = idle.split_at(idle.rfind(')').unwrap());

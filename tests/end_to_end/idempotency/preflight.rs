@@ -1,4 +1,4 @@
-//! An order is sent on the basis of a complete and recent preflight, whoever made it.
+//! An order is sent on the basis of a complete and recent preflight, by any process.
 
 use std::{
     path::Path,
@@ -230,7 +230,7 @@ fn an_order_whose_preflight_was_cleared_gets_another_one() {
     assert_eq!(world.offboardings().len() as u64, accepted);
 }
 
-/// The time limits it, and not the number of requests.
+/// The time limits the wait, not the number of requests.
 #[test]
 fn a_run_waits_for_a_limited_time_if_every_request_is_throttled() {
     for fault in [

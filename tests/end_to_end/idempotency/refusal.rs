@@ -1,5 +1,5 @@
-//! A rejected order is final: a resume never sends it. What failed for a reason that may pass is
-//! not sent, and a resume sends it.
+//! A rejected order is final: a resume never sends it. What failed for a reason that may be
+//! temporary is not sent, and a resume sends it.
 
 use offboard_simulator::{Config, FaultPlan};
 
@@ -82,7 +82,7 @@ fn a_rejected_order_is_never_sent() {
     }
 }
 
-/// A policy that needs the size of the fleet excludes nothing for good if the service fails.
+/// If the service fails, a policy that needs the size of the fleet rejects no order permanently.
 #[test]
 fn a_share_of_a_fleet_that_could_not_be_read_is_computed_by_a_resume() {
     let world = faulty("machines:1-4:status=503");

@@ -253,8 +253,8 @@ fn a_run_whose_ledger_is_gone_or_replaced_ends_before_its_next_request() {
             assert!(!outcome.stderr.contains("Nothing was sent"), "{outcome:?}");
             assert_eq!(world.requests().len(), requests, "{context}: {outcome:?}");
             assert_eq!(world.posts().len(), posts, "{context}: {outcome:?}");
-            let advice = "was moved, deleted or replaced while it was in use, or a file beside it was: \
-                          nothing more is sent; put it back, and resume";
+            let advice = "or a file beside it was moved, deleted or replaced while it was in use: \
+                          nothing more is sent; restore the file, then resume the run";
             assert!(outcome.stderr.contains(advice), "{context}: {outcome:?}");
             let rows = outcome.rows();
             for (row, at) in rows.iter().zip(0..) {

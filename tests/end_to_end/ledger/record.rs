@@ -106,7 +106,7 @@ fn a_file_that_is_not_a_ledger_is_left_as_it_is() {
         "{hint}"
     );
     let runs = world.offboard(&["runs"]);
-    let help = "help: Keep it for analysis. Another file (--ledger) does not know its orders";
+    let help = "help: Keep it for analysis. A new ledger (--ledger) does not have its orders";
     assert!(runs.stderr.contains(help), "{runs:?}");
     assert_eq!(fs::read_to_string(world.path("ledger.db")).unwrap(), text);
     assert!(world.requests().is_empty());

@@ -129,7 +129,7 @@ fn two_names_of_one_machine_are_one_order_also_among_the_fleet() {
     );
 }
 
-/// Each query for actions under way counts against the quota.
+/// Each query for actions in progress counts against the quota.
 #[test]
 fn a_large_dry_run_does_not_query_what_is_under_way() {
     let world = World::with(|config: &mut Config| {

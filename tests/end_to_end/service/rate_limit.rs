@@ -1,4 +1,4 @@
-//! The command keeps to the service's quotas, so that the service need not throttle.
+//! The command stays within the service's quotas, so that the service does not throttle it.
 
 use offboard_simulator::Config;
 
@@ -95,7 +95,7 @@ fn the_grace_time_ends_also_if_the_quota_is_used_up() {
     );
 }
 
-/// A short pause does not end the wait: the time does, and not the number of requests.
+/// Short pauses do not end the wait early: the time limits it, not the number of requests.
 #[test]
 fn a_service_that_throttles_for_a_while_is_waited_for() {
     for (throttled, count) in [("machine:1-5", 1), ("offboard:1-5", 1), ("offboard:1-5", 2)] {

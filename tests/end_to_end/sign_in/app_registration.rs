@@ -130,7 +130,7 @@ fn a_certificate_that_cannot_be_used_is_reported_by_its_file_and_why() {
             "app.pfx",
             certificate.pfx("hunter2"),
             "other",
-            "is the password right",
+            "check its password",
         ),
         (
             "app.txt",

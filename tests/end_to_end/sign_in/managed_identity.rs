@@ -93,7 +93,7 @@ fn an_endpoint_that_is_not_the_machine_s_own_gets_no_secret() {
     let error = assert_not_sent(&world, &mut command, 3);
     assert_contains(
         text(&error, "message"),
-        &["not a local address of this machine"],
+        &["not a local address of this computer"],
     );
     for endpoint in ["http://20.50.0.1/token", "https://[2603:1030::1]/token"] {
         let mut command = on_app_service(&world, &run(&machine));
@@ -101,7 +101,7 @@ fn an_endpoint_that_is_not_the_machine_s_own_gets_no_secret() {
         let error = assert_not_sent(&world, &mut command, 3);
         assert_contains(
             text(&error, "message"),
-            &["not a local address of this machine"],
+            &["not a local address of this computer"],
         );
     }
     let mut command = on_app_service(&world, &run(&machine));

@@ -62,7 +62,7 @@ pub(super) enum Command {
     Run(RunArgs),
     /// Resume unfinished runs
     Resume(ResumeArgs),
-    /// Give up the orders of a run that were not sent
+    /// Discard the orders of a run that were not sent
     Discard(DiscardArgs),
     /// List the recorded runs
     Runs(RunsArgs),
@@ -99,7 +99,7 @@ pub(super) enum Command {
 /// The flag to run without a ledger.
 #[derive(Debug, Args)]
 pub(super) struct NoLedgerArgs {
-    /// Do not use a ledger, for example on a read-only system. Limited to one machine
+    /// Do not use a ledger, for example on a read-only system. Limited to one machine or action
     #[arg(long)]
     pub(super) no_ledger: bool,
 }
@@ -110,7 +110,7 @@ pub(super) struct SendArgs {
     /// Do not ask for confirmation
     #[arg(long, short)]
     pub(super) yes: bool,
-    /// If more machines are selected, require their exact number, typed or given with --expect
+    /// If more machines than COUNT are selected, require their exact number: typed, or --expect
     #[arg(
         long,
         value_name = "COUNT",
@@ -123,7 +123,7 @@ pub(super) struct SendArgs {
     pub(super) expect: Option<u64>,
     #[command(flatten)]
     pub(super) wait: WaitArgs,
-    /// Query the outcome of an unanswered request for this long
+    /// Query the outcome of an unanswered request for at most this long
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub(super) grace: Duration,
     /// The maximum number of concurrent requests
@@ -184,11 +184,11 @@ pub(super) struct RunArgs {
     /// Show what would happen, and send nothing
     #[arg(long, short = 'n')]
     pub(super) dry_run: bool,
-    /// Include machines that this ledger has already offboarded
+    /// Include machines that were already offboarded, by this ledger or with the same comment
     #[arg(long)]
     pub(super) again: bool,
-    /// Your idempotency key for this run. If it was used before, the first result is returned and
-    /// nothing is sent again
+    /// Your idempotency key for this run. If it was used before, that run is continued and its
+    /// result is returned. Nothing is sent twice
     #[arg(long, value_name = "KEY", value_parser = key, conflicts_with_all = ["dry_run", "no_ledger"])]
     pub(super) request_id: Option<String>,
     #[command(flatten)]
@@ -280,7 +280,7 @@ pub(super) struct CancelArgs {
 #[derive(Debug, Args)]
 #[command(after_long_help = EXIT_CODES)]
 pub(super) struct FindArgs {
-    /// A DNS name. A single label also finds full names with that first label
+    /// A DNS name. A single label also finds names that begin with that label and a dot
     #[arg(value_parser = target::any_name)]
     pub(super) name: String,
     #[command(flatten)]

@@ -10,11 +10,11 @@ Exit codes:
        could not be written
   2    usage error, or a setting that cannot be used; nothing was sent
   3    no usable credential, or a missing permission
-  4    an outcome that is unknown or not recorded, or pending at the deadline of --wait
+  4    an outcome is unknown or not recorded, or an action is pending at the deadline of --wait
   5    not sent; safe to repeat
   130  interrupted, or not confirmed
-If several apply, the first of 4, 3, 1, 5 is returned. show returns the code of the recorded states,
-and check the code that run would have.
+If several apply, the first of 4, 3, 1, 5 is returned. `show` returns the code of the recorded
+states. `check` returns the code that `run` would return.
 
 Data is written to standard output, everything else to standard error.";
 

@@ -47,7 +47,7 @@ pub(crate) struct ShowArgs {
     /// A run id or its beginning, or `last`
     #[arg(value_name = "RUN")]
     pub(crate) run: String,
-    /// Show only orders that were rejected, failed or are unknown
+    /// Show only orders that were rejected, not sent, failed, timed out, cancelled or unknown
     #[arg(long)]
     pub(crate) failed: bool,
     #[command(flatten)]
@@ -83,7 +83,7 @@ pub(crate) struct ExportArgs {
         conflicts_with = "cancellations"
     )]
     pub(crate) run: Option<String>,
-    /// Export all cancellations instead, also those of actions without a recorded order
+    /// Export all cancellations instead, including those of actions without a recorded order
     #[arg(long)]
     pub(crate) cancellations: bool,
     /// The format of the data on standard output

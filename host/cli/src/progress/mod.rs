@@ -188,7 +188,7 @@ impl<'a> Progress<'a> {
             ));
         }
         self.terminal.print(&format!(
-            "preflight of {target} is unavailable: {}",
+            "the preflight of {target} is unavailable: {}",
             rows::words(problem)
         ));
         let advice = advice::for_problem(problem, self.client.claims());

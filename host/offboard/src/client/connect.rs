@@ -183,7 +183,8 @@ async fn load(
     }
 }
 
-/// The sandbox, in which the plugin can start, and which records each request in the audit file and reports it to the observer.
+/// A sandbox that records each request in the audit file and reports it to the observer. The
+/// plugin was started in it once, to check the limits.
 async fn audited_sandbox(
     config: &Config,
     component: &Component,

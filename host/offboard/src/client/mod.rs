@@ -201,7 +201,7 @@ impl Client {
         for tenant in tenants {
             // All of them: the first may be the tenant of the token.
             if let Err(error) = credential.bind(&tenant.to_string()).await {
-                let message = format!("{error}, by the URL of a machine");
+                let message = format!("{error}, which the URL of a machine names");
                 let problem = Problem::new(ProblemKind::WrongTenant, Retry::Safe, message);
                 let _ = self.0.missing.set(problem);
             }

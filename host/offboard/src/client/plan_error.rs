@@ -27,8 +27,8 @@ pub enum PlanError {
     TaggingUnsupported,
     /// The request id belongs to another request.
     #[error(
-        "the request id {key:?} is that of run {run}, which is about other machines or has another \
-         comment, tag or repetition: nothing was sent"
+        "the request id {key:?} belongs to run {run}, which has other machines, another comment or \
+         tag, or another choice for machines that were already offboarded: nothing was sent"
     )]
     RequestIdConflict {
         /// The key.
@@ -47,7 +47,7 @@ pub enum PlanError {
     },
     /// The run belongs to another tenant, application or API.
     #[error(
-        "run {} is of tenant {}, application {}, at {}: sign in there to resume it",
+        "run {} belongs to tenant {}, application {} and API {}: sign in there to resume it",
         .0.uuid,
         .0.tenant.as_deref().unwrap_or("(not named)"),
         .0.application.as_deref().unwrap_or("(not named)"),

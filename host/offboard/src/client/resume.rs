@@ -158,8 +158,8 @@ impl Client {
         })
     }
 
-    /// Gives up the orders of a run that a resume would send, as `Ledger::discard_unsent` does, also
-    /// of a run that this client created. Returns the number of orders that were given up.
+    /// Discards the orders of a run that a resume would send, as `Ledger::discard_unsent` does,
+    /// also of a run that this client created. Returns the number of orders that were discarded.
     ///
     /// # Errors
     /// Another process executes the run, the run belongs to another account, or the ledger

@@ -69,7 +69,7 @@ impl Keyword for Auth {
                 "The identity of the Azure resource on which this program runs"
             }
             Self::AzureCli => "The account that is signed in to the Azure CLI",
-            Self::DeviceCode => "A user, who enters a code in a browser",
+            Self::DeviceCode => "A user who enters a code in a browser",
         }
     }
 }

@@ -19,7 +19,7 @@ pub struct Identifier(String);
 
 /// A text is not an id or a domain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("this is not an id or a domain: it has letters, digits, dots and hyphens only")]
+#[error("this is not an id or a domain, which has only letters, digits, dots and hyphens")]
 pub struct InvalidIdentifier;
 
 impl FromStr for Identifier {

@@ -52,7 +52,9 @@ fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Policy, D::Error> 
     }
     let duration = |text: &String| {
         let invalid = |reason: &str| {
-            D::Error::custom(format!("not-seen-for is a duration such as 30d: {reason}"))
+            D::Error::custom(format!(
+                "not-seen-for must be a duration such as 30d: {reason}"
+            ))
         };
         match humantime::parse_duration(text) {
             Ok(duration) if duration.is_zero() => Err(invalid("it must be above zero")),
@@ -64,7 +66,7 @@ fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Policy, D::Error> 
         .largest_share
         .filter(|share| !(1..=100).contains(share))
     {
-        let reason = format!("largest-share is from 1 to 100 percent of the fleet, not {share}");
+        let reason = format!("largest-share must be 1 to 100 percent of the fleet, not {share}");
         return Err(D::Error::custom(reason));
     }
     Ok(Policy {

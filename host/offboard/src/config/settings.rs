@@ -157,7 +157,8 @@ settings! {
     allow_api_host: Hosts = Connection "allow-api-host" "OFFBOARD_ALLOW_API_HOST" "HOST"
         "Allow sending Microsoft tokens to this unlisted API host" [];
     auth: Auth = SignIn "auth" "OFFBOARD_AUTH" "KIND"
-        "The kind of sign-in. Without it, the first kind that is given is used, up to managed-identity"
+        "The kind of sign-in [default: the first kind that is configured; azure-cli and \
+         device-code need this setting]"
         [];
     tenant: Identifier = SignIn "tenant" "OFFBOARD_TENANT" "TENANT"
         "The tenant id, or one of the tenant's domains" [.also(&["AZURE_TENANT_ID"])];
@@ -180,7 +181,7 @@ settings! {
     token_file: SecretFile = SignIn "token-file" "OFFBOARD_TOKEN_FILE" "FILE"
         "A file with a bearer token" [.or_secret("token", "OFFBOARD_TOKEN")];
     token_command: Words = SignIn "token-command" "OFFBOARD_TOKEN_COMMAND" "COMMAND"
-        "A program that prints a bearer token, with its arguments. It runs without a shell" [];
+        "A program, with its arguments, that prints a bearer token. It runs without a shell" [];
     ca_file: PathBuf = Connection "ca-file" "OFFBOARD_CA_FILE" "FILE"
         "A PEM file with certification authorities to trust, in addition to the system's" [];
     allow_address: Vec<AddressRange> =

@@ -300,7 +300,7 @@ impl SettingValue for Words {
     fn parse(texts: &[OsString]) -> Result<Self, InvalidValue> {
         let words = shlex::split(utf8(last(texts)?)?).filter(|words| !words.is_empty());
         let words = words
-            .ok_or_else(|| InvalidValue("it is empty, or has an open quotation".to_owned()))?;
+            .ok_or_else(|| InvalidValue("it is empty, or has an open quotation mark".to_owned()))?;
         Ok(Self(words))
     }
 
@@ -383,7 +383,7 @@ fn host(text: &str) -> Result<String, InvalidValue> {
     if url::Host::parse(text).is_ok() || bare.parse::<IpAddr>().is_ok() {
         Ok(text.to_owned())
     } else {
-        let reason = "a host alone, without https:// and without a port";
+        let reason = "only a host is expected, without https:// and without a port";
         Err(InvalidValue(reason.to_owned()))
     }
 }

@@ -59,9 +59,9 @@ pub enum Finding<'a> {
     UserToken,
     /// A host cannot be reached.
     Unreachable,
-    /// The clock of this machine is off by more than the services accept.
+    /// The clock of this computer is off by more than the services accept.
     ClockWrong,
-    /// The clock of this machine is off.
+    /// The clock of this computer is off.
     ClockLate,
     /// The plugin cannot be used.
     Plugin,

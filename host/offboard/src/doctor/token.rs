@@ -30,7 +30,7 @@ fn age(claims: Option<&TokenClaims>, report: &Steps<'_>) -> CheckStep {
     if claims.is_none() {
         return CheckStep::warning(
             "token",
-            "present, but not a JWT, as tokens of Entra ID are",
+            "present, but not a JWT; tokens of Entra ID are JWTs",
             report.hint(&Finding::TokenNotJwt),
         );
     }
@@ -55,7 +55,7 @@ pub(super) fn contents(
         for step in ["audience", "tenant", "roles", "reading"] {
             report.add(CheckStep::skipped(
                 step,
-                "the claims of the token cannot be read, which is not an error",
+                "the claims of the token cannot be read; this is not an error",
             ));
         }
         return;

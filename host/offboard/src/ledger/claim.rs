@@ -52,11 +52,11 @@ pub struct SentOrder {
     pub run: String,
     /// Its state.
     pub state: State,
-    /// What the listed action of the machine is to it.
+    /// How the listed action of the machine relates to it.
     pub listed: ListedAction,
 }
 
-/// What the action that the service lists for a machine is to an order of the machine.
+/// How the action that the service lists for a machine relates to an order for the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ListedAction {
@@ -255,7 +255,7 @@ impl Ledger {
     }
 }
 
-/// What an action of an order's machine is to the order.
+/// How an action of an order's machine relates to the order.
 fn relation(entry: &OrderRecord, action: &MachineAction) -> ListedAction {
     let id = action.id.to_ascii_lowercase();
     let is_own = action.requestor_comment.as_deref() == Some(entry.order.comment().as_str())

@@ -1,4 +1,4 @@
-//! Gives up the orders of a run that were not sent.
+//! Discards the orders of a run that were not sent.
 
 use super::{
     database::Ledger,
@@ -21,7 +21,7 @@ const ORDERS_PAGE: u32 = 500;
 const UNSENT_STATES: [State; 2] = [State::Planned, State::NotSent];
 
 impl Ledger {
-    /// The orders of a run that a resume would send, and that can be given up: at most
+    /// The orders of a run that a resume would send, and that can be discarded: at most
     /// `limit`, and the number of all.
     ///
     /// # Errors
@@ -43,9 +43,9 @@ impl Ledger {
         Ok((first, count))
     }
 
-    /// Gives up the orders of a run that a resume would send. They become `skipped`, with a
+    /// Discards the orders of a run that a resume would send. They become `skipped`, with a
     /// problem of kind [`ProblemKind::Discarded`] that names the user and the reason. Orders
-    /// that were sent stay what they are. Returns the number of orders that were given up.
+    /// that were sent keep their state. Returns the number of orders that were discarded.
     ///
     /// No token is needed: nothing is read from the service or sent to it.
     ///
@@ -116,8 +116,8 @@ impl Session {
         Ok(discarded)
     }
 
-    /// Whether another session that has not ended created, confirmed or sent this run. What
-    /// it has planned is its own.
+    /// Whether another session that has not ended created, confirmed or sent this run. Its
+    /// planned orders must not be discarded.
     async fn is_executed_elsewhere(&self, run: RunId) -> Result<bool, LedgerError> {
         let found: Result<bool, sqlx::Error> = sqlx::query_scalar(
             "SELECT EXISTS (SELECT 1 FROM session WHERE ended IS NULL AND id <> ?1 AND id IN \
@@ -133,12 +133,12 @@ impl Session {
     }
 }
 
-/// The problem of an order that `who` gives up.
+/// The problem of an order that the session of `who` discards.
 pub(crate) fn reason(who: &SessionInfo, comment: Option<&Comment>) -> Problem {
     let by = who.user.as_deref().unwrap_or("an unknown user");
     let message = comment.map_or_else(
-        || format!("given up by {by} before it was sent"),
-        |comment| format!("given up by {by} before it was sent: {comment}"),
+        || format!("discarded by {by} before it was sent"),
+        |comment| format!("discarded by {by} before it was sent: {comment}"),
     );
     Problem::new(ProblemKind::Discarded, Retry::Never, message)
 }

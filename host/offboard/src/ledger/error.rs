@@ -50,7 +50,7 @@ impl DatabaseError {
     }
 }
 
-/// What SQLite said.
+/// SQLite's message.
 impl fmt::Display for DatabaseError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self.reported(), formatter)
@@ -81,8 +81,8 @@ pub enum LedgerErrorKind {
     Damaged(String),
     /// The file was replaced, moved or deleted.
     #[error(
-        "was moved, deleted or replaced while it was in use, or a file beside it was: nothing more is \
-         sent; put it back, and resume"
+        "or a file beside it was moved, deleted or replaced while it was in use: nothing more is \
+         sent; restore the file, then resume the run"
     )]
     Gone,
     /// Another program emptied, truncated or changed the log.
@@ -94,7 +94,7 @@ pub enum LedgerErrorKind {
     LogLost,
     /// The file has another name (a hard link).
     #[error(
-        "has more than one name (hard links), and each name would have its own record of the newest \
+        "has more than one name (hard links), and each name would have its own log of the newest \
          requests: delete the other names, or use a copy"
     )]
     Linked,
@@ -103,11 +103,11 @@ pub enum LedgerErrorKind {
         "is mounted as a single file, and the files beside it are not: mount its folder instead"
     )]
     Mounted,
-    /// Other machines may use the file system.
+    /// Other computers may use the file system.
     #[error(
-        "is on a file system that several machines can use at the same time ({0}), where two \
-         machines would send the same requests: keep it on a local disk, or in a volume of this \
-         machine"
+        "is on a file system that several computers can use at the same time ({0}), where two \
+         computers would send the same requests: keep it on a local disk, or in a volume of this \
+         computer"
     )]
     Shared(&'static str),
     /// It is a device, a socket or a pipe.
@@ -127,8 +127,7 @@ pub enum LedgerErrorKind {
     Beside,
     /// Another process ended the session of this one.
     #[error(
-        "has ended the session of this process, because the file of its lock disappeared: nothing \
-         more is sent"
+        "ended the session of this process, because its lock file disappeared: nothing more is sent"
     )]
     Ended,
     /// Its file is missing, and its log is not.
@@ -144,8 +143,8 @@ pub enum LedgerErrorKind {
     UsedByOlder,
     /// The run's plan is not the one that was confirmed.
     #[error(
-        "has another plan than the one that was confirmed, because the run has changed since it was \
-         shown: nothing was sent; look at the run and confirm it again"
+        "has a different plan from the confirmed one, because the run has changed since it was \
+         shown: nothing was sent; review the run and confirm it again"
     )]
     PlanChanged,
     /// Another process executes the run.
@@ -163,7 +162,7 @@ pub enum LedgerErrorKind {
     #[error("has no run {}", shown_id(.0))]
     NoRun(String),
     /// The ids of several runs begin with this text.
-    #[error("has several runs that begin with {}: write more of the id", shown_id(.0))]
+    #[error("has several runs whose ids begin with {}: give more of the id", shown_id(.0))]
     ManyRuns(String),
     /// The database reported another error. This does not show that the file is corrupt.
     #[error("cannot be used: {0}")]

@@ -158,7 +158,7 @@ impl Ledger {
         path: &Path,
         options: SqliteConnectOptions,
     ) -> Result<Self, LedgerErrorKind> {
-        // The shared memory of another machine cannot be read, and the log may be written
+        // The shared memory of another computer cannot be read, and the log may be written
         // there.
         if let Some(kind) = place::shared(path)? {
             return Err(LedgerErrorKind::Shared(kind));

@@ -1,5 +1,5 @@
 //! Checks that the location of a ledger is safe. SQLite finds the log and the locks beside the
-//! file by its name, and shares them through memory. Two names of one file, or two machines,
+//! file by its name, and shares them through memory. Two names of one file, or two computers,
 //! would each have a log and locks of their own. Both would send, and each would overwrite
 //! what the other wrote.
 
@@ -156,7 +156,7 @@ fn shared_by_type(_: &Path) -> Result<Option<&'static str>, LedgerErrorKind> {
     Ok(None)
 }
 
-/// File systems that several machines, or a machine and its guest, use at the same
+/// File systems that several computers, or a computer and its virtual machine, use at the same
 /// time (statfs(2), linux/magic.h, and `is_local_fs_type` of the GNU coreutils).
 #[cfg(any(target_os = "linux", target_os = "android", test))]
 const SHARED: &[(u32, &str)] = &[

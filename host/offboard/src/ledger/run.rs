@@ -221,7 +221,7 @@ impl Ledger {
         let read = async {
             let mut runs = Vec::new();
             let heads = self.heads().await?.into_iter().rev();
-            // The newest first, so that a limit saves the older ones.
+            // The newest first, so that with a limit the older ones are not read.
             for mut run in heads.filter(|run| filter.since.is_none_or(|since| run.began >= since)) {
                 if filter.limit.is_some_and(|limit| runs.len() >= limit) {
                     break;

@@ -184,7 +184,7 @@ impl Order {
             && problem.is_some_and(|problem| problem.kind == ProblemKind::SeenSince)
     }
 
-    /// Whether a user gave it up before it was sent.
+    /// Whether a user discarded it before it was sent.
     #[must_use]
     pub fn is_discarded(&self) -> bool {
         let problem = self.problem.as_ref();

@@ -30,15 +30,15 @@ pub enum State {
     /// Accepted, and its action was not final at the deadline. With an error of kind
     /// `not-listed`: the service no longer lists the action.
     Pending,
-    /// The service, the policy or this host rejected it, for a reason that does not pass.
+    /// The service, the policy or this host rejected it for a permanent reason.
     /// Nothing was done. It is final: the order is never sent again.
     Rejected,
-    /// Nothing was done, for a reason that may pass: no request was sent, or the service refused
-    /// it because of the credential or the rate. It is safe to repeat the order.
+    /// Nothing was done, and the reason may be temporary: no request was sent, or the service
+    /// refused it because of the credential or the rate. It is safe to repeat the order.
     NotSent,
-    /// Skipped intentionally. With an error of kind `discarded`: a user gave it up before it was
-    /// sent, so the machine was not offboarded. With an error of kind `seen-since`: the machine has reported since
-    /// it was offboarded earlier, so it is not finished.
+    /// Skipped intentionally. With an error of kind `discarded`: a user discarded it before it was
+    /// sent, so the machine was not offboarded. With an error of kind `seen-since`: the machine has
+    /// reported since it was offboarded earlier, so it is not finished.
     Skipped,
     /// It may have been carried out, but there is no answer. Do not repeat it without a check.
     Unknown,

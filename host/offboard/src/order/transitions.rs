@@ -80,7 +80,7 @@ impl Order {
         matches!(self.state, State::Planned | State::NotSent)
     }
 
-    /// Gives up an order that was not sent, with the reason. It is final.
+    /// Discards an order that was not sent, with the reason. This is final.
     pub fn discard(&mut self, problem: Problem) {
         if self.is_unsent() {
             self.end(State::Skipped, problem);
@@ -94,7 +94,7 @@ impl Order {
         }
     }
 
-    /// Plans the order again, if nothing was done for a reason that may pass.
+    /// Plans the order again, if nothing was done and the reason may be temporary.
     pub fn replan(&mut self) {
         if matches!(self.state, State::Sending | State::NotSent) {
             self.state = State::Planned;

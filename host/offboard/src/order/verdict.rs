@@ -8,9 +8,9 @@ pub enum Verdict {
     /// The service accepted it.
     Accepted(Box<MachineAction>),
     /// The service, the plugin, the policy or this host refused it. Nothing was done. The
-    /// order is rejected if the reason is final, and not sent if it may pass.
+    /// order is rejected if the reason is permanent, and not sent if it may be temporary.
     Rejected(Problem),
-    /// No request left this host, for a reason that may pass.
+    /// No request left this host. The reason may be temporary.
     NotSent(Problem),
     /// The request may have been carried out.
     Unknown(Problem),

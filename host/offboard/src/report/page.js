@@ -128,7 +128,7 @@
     return make("tr", { class: "more", id: "evidence-" + order.number },
       make("td", { colspan: "6" }, make("div", { class: "evidence" },
         facts("", [
-          ["Asked for", all.asked], ["Machine", all.machine], ["Platform", all.platform],
+          ["Selected as", all.asked], ["Machine", all.machine], ["Platform", all.platform],
           ["Last seen", all.last_seen], ["Action", all.action],
         ]),
         steps.length ? make("ol", { class: "moments" }, ...steps) : null,

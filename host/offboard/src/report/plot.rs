@@ -58,7 +58,7 @@ pub(super) fn html(timeline: &Timeline) -> String {
     let _ = write!(
         html,
         "<figcaption>The number of orders that had reached each state, by time (UTC): sent; accepted by the \
-         service; completed; succeeded. {words}</figcaption>\n</figure>\n"
+         service; ended; succeeded. {words}</figcaption>\n</figure>\n"
     );
     table(&mut html, span, &curves);
     html
@@ -258,7 +258,7 @@ fn apart(mut heights: [f64; CURVES.len()], last: f64) -> [f64; CURVES.len()] {
 fn table(out: &mut String, span: (i64, i64), curves: &[(i64, Counts)]) {
     out.push_str(
         "<details class=\"numbers\"><summary>The timeline as a table</summary>\n<table>\n\
-         <caption>Orders that had come at least so far</caption>\n<thead><tr>\
+         <caption>Orders that had reached each state</caption>\n<thead><tr>\
          <th scope=\"col\">Time (UTC)</th>",
     );
     for curve in CURVES {

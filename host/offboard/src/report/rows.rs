@@ -46,7 +46,7 @@ impl PlainTable {
             )
         } else {
             format!(
-                "{}. Where scripts may run, they can be sorted and filtered.",
+                "{}. If the browser runs scripts, they can be sorted and filtered.",
                 counted(total, "order")
             )
         }
@@ -86,7 +86,7 @@ fn row(out: &mut String, entry: &ReportOrder) {
 fn evidence(out: &mut String, entry: &ReportOrder) {
     out.push_str("<div class=\"evidence\"><dl>");
     let facts = [
-        ("Asked for", Some(&entry.asked)),
+        ("Selected as", Some(&entry.asked)),
         ("Machine", entry.machine.as_ref()),
         ("Platform", entry.platform.as_ref()),
         ("Last seen", entry.last_seen.as_ref()),

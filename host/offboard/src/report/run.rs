@@ -116,9 +116,9 @@ fn heading(run: &RunRow) -> Heading {
         title: format!("Offboarding, {}", time(run.began)),
         facts,
         notes: vec![
-            "An offboarding only stops the sensor. Windows keeps its onboarding data, other \
-             systems their agent; a device shows as inactive after 7 days and stays listed for up \
-             to 180; the portal has no label for it."
+            "An offboarding only stops the sensor. Windows keeps its onboarding data, and other \
+             systems keep their agent. The device becomes inactive after 7 days and stays listed \
+             for up to 180 days. The portal has no label for offboarded devices."
                 .to_owned(),
         ],
     }

@@ -33,7 +33,7 @@ fn skip_reason(order: &Order, conflict: &ClaimConflict) -> Problem {
         State::Sending => ("under-way", format!("run {run} is sending it now")),
         State::Unknown => (
             "under-way",
-            format!("the outcome of run {run} is unknown: resume that run"),
+            format!("the outcome of its order in run {run} is unknown: resume that run"),
         ),
         // An earlier success does not show the machine's present state.
         State::Succeeded => {
@@ -44,7 +44,7 @@ fn skip_reason(order: &Order, conflict: &ClaimConflict) -> Problem {
         }
         _ => (
             "still-pending",
-            format!("run {run} ordered it, and the service accepted it{action}"),
+            format!("run {run} ordered it, and the service accepted the order{action}"),
         ),
     };
     Problem::new(kind, Retry::Never, message)

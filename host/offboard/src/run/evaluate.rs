@@ -22,7 +22,7 @@ impl Runner {
             Ok(id) => id,
             Err(error) => {
                 let asked = order.target();
-                let message = format!("the service's id of {asked} is not usable: {error}");
+                let message = format!("the id of {asked} from the service is not valid: {error}");
                 let problem = Problem {
                     reading: true,
                     ..Problem::new("unreadable-answer", Retry::Safe, message)
@@ -102,7 +102,7 @@ fn wrong_machine(called: Option<&str>, machine: &Machine) -> Option<Problem> {
         return None;
     }
     let name = name.map_or_else(|| "nothing".to_owned(), |name| format!("{name:?}"));
-    let message = format!("the list names it {called:?}, the service {name}");
+    let message = format!("the list has the name {called:?}, but the service has {name}");
     Some(Problem::new("wrong-machine", Retry::Never, message))
 }
 

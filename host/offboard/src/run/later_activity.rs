@@ -96,28 +96,32 @@ impl LaterActivity {
             Self::Silent(ended, last_seen) if last_seen > ended => (
                 "already-offboarded",
                 format!(
-                    "; that ended at {ended}, and it was last seen at {last_seen}, within the hour \
-                     that late reports may take"
+                    "; the action ended at {ended}, and the machine was last seen at {last_seen}, \
+                     within the hour that late reports may take"
                 ),
             ),
             Self::Silent(ended, _) => (
                 "already-offboarded",
                 format!(
-                    "; that ended at {ended}, and when it was read, the service had not seen it \
-                     since"
+                    "; the action ended at {ended}, and when the machine was read, the service had \
+                     not seen it since"
                 ),
             ),
             Self::Unknown(Some(ended)) => (
                 "already-offboarded",
-                format!("; that ended at {ended}, and whether it has reported since is not known"),
+                format!(
+                    "; the action ended at {ended}, and whether the machine has reported since is \
+                     not known"
+                ),
             ),
             Self::Unknown(None) => (
                 "already-offboarded",
-                "; whether it has reported since is not known".to_owned(),
+                "; whether the machine has reported since is not known".to_owned(),
             ),
-            Self::Reported(Some(ended), how) => {
-                (SEEN_SINCE, format!("; that ended at {ended}, and {how}"))
-            }
+            Self::Reported(Some(ended), how) => (
+                SEEN_SINCE,
+                format!("; the action ended at {ended}, and {how}"),
+            ),
             Self::Reported(None, how) => (SEEN_SINCE, format!("; {how}")),
         };
         Problem::new(kind, Retry::Never, format!("{what}{rest}"))

@@ -219,11 +219,11 @@ impl Runner {
         if let Some(twin) = self.session.ledger().twin(run, entry).await? {
             if twin == *entry.order.comment() {
                 entry.order.skip(duplicate(
-                    "another name of a machine that this run has already",
+                    "this run already has the machine under another name",
                 ));
             } else {
                 entry.order.settle(Verdict::Rejected(duplicate(
-                    "another name of a machine that this run has already, with another comment",
+                    "this run already has the machine under another name, with another comment",
                 )));
             }
             return Ok(());

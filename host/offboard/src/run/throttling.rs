@@ -11,7 +11,7 @@ use super::retry_after::backoff;
 const LONGEST: Duration = Duration::from_secs(65 * 60);
 /// The longest period for a run with one machine.
 const LONGEST_FOR_ONE: Duration = Duration::from_secs(120);
-/// The longest pause that the service did not ask for.
+/// The longest pause that the service did not request.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
 
 /// The longest period of a run with this number of machines.
@@ -56,7 +56,7 @@ impl Throttling {
         Some(pause)
     }
 
-    /// The service answered another request otherwise.
+    /// The service answered a request with something other than 429.
     pub(super) fn end(&mut self) {
         *self = Self::default();
     }
@@ -88,7 +88,7 @@ mod tests {
                 let (pauses, time) = endure(asked, longest);
                 assert!(time <= longest, "{asked:?}");
                 assert!(time + LONGEST_BACKOFF > longest, "{asked:?}: {time:?}");
-                // The service is not asked more and more often.
+                // The number of requests stays small.
                 assert!(pauses < 100, "{asked:?}: {pauses}");
             }
             let more = longest + Duration::from_secs(1);

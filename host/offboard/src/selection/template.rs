@@ -76,7 +76,7 @@ impl Template {
                             Some('}') => break,
                             Some('{') | None => {
                                 return Err(format!(
-                                    "the placeholder {{{column} has no end; a brace is written {{{{"
+                                    "the placeholder {{{column} has no end; write a brace as {{{{"
                                 ));
                             }
                             Some(letter) => column.push(letter),
@@ -84,13 +84,13 @@ impl Template {
                     }
                     if !column.contains(char::is_alphanumeric) {
                         return Err(
-                            "the placeholder {} has no column; a brace is written {{".to_owned()
+                            "the placeholder {} names no column; write a brace as {{".to_owned()
                         );
                     }
                     parts.push(Part::Text(std::mem::take(&mut written)));
                     parts.push(Part::Column(column));
                 }
-                '}' => return Err("a } has no opening brace; a brace is written }}".to_owned()),
+                '}' => return Err("a } has no opening brace; write a brace as }}".to_owned()),
                 letter => written.push(letter),
             }
         }

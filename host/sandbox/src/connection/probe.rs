@@ -28,7 +28,7 @@ pub struct Probe {
     pub proxy: Option<String>,
     /// The HTTP status of the answer.
     pub status: u16,
-    /// How far this machine's clock differed from the host's when the answer arrived.
+    /// How far this computer's clock differed from the host's when the answer arrived.
     pub skew: Option<Skew>,
 }
 
@@ -39,7 +39,7 @@ pub struct Probe {
 pub struct Skew {
     /// The absolute difference.
     pub by: Duration,
-    /// Whether this machine's clock is ahead.
+    /// Whether this computer's clock is ahead.
     pub ahead: bool,
 }
 

@@ -39,10 +39,10 @@ pub enum InvalidApiRoot {
     #[error("plain HTTP is allowed only to loopback addresses; {0} is not one")]
     Clear(String),
     /// A user name or password.
-    #[error("an API root has no user name or password")]
+    #[error("an API root must not contain a user name or password")]
     UserInfo,
     /// A path, a query or a fragment.
-    #[error("an API root has only scheme, host and port: {0}")]
+    #[error("an API root must have only scheme, host and port: {0}")]
     Path(String),
 }
 

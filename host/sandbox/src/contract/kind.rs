@@ -116,7 +116,7 @@ kinds! {
     StillPending = "still-pending",
     /// Another order may be sending a request for the machine.
     UnderWay = "under-way",
-    /// A user gave up the order before it was sent.
+    /// A user discarded the order before it was sent.
     Discarded = "discarded",
     /// The service does not list the order's action.
     NotListed = "not-listed",

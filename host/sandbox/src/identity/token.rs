@@ -38,7 +38,8 @@ pub enum InvalidToken {
     Empty,
     /// A character that is not allowed in bearer tokens.
     #[error(
-        "the token has a character that is not allowed in bearer tokens (is it a JSON document, or does it begin with the word Bearer?)"
+        "the token has a character that is not allowed in bearer tokens; it may be a JSON \
+         document, or begin with the word Bearer"
     )]
     Character,
     /// Longer than any token.
@@ -136,7 +137,7 @@ impl TokenClaims {
             .any(|held| matches!(held.as_str(), "Machine.ReadWrite.All" | "Machine.ReadWrite"))
     }
 
-    /// The time since the token expired, by this machine's clock; `None` if it has not.
+    /// The time since the token expired, by this computer's clock; `None` if it has not.
     #[must_use]
     pub fn ended(&self) -> Option<Duration> {
         let end = Duration::from_secs(u64::try_from(self.expires?).ok()?);

@@ -41,8 +41,8 @@ pub struct Sandbox {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SandboxError {
-    /// The component does not keep to the contract.
-    #[error("the component does not keep to the contract: {}", .0.join("; "))]
+    /// The component violates the contract.
+    #[error("the component violates the contract: {}", .0.join("; "))]
     Contract(Vec<String>),
     /// A limit is outside its range.
     #[error(transparent)]
@@ -90,7 +90,7 @@ impl Sandbox {
     /// A sandbox for this component.
     ///
     /// # Errors
-    /// The component does not keep to the contract, or a limit is outside its range.
+    /// The component violates the contract, or a limit is outside its range.
     pub fn new(component: &Component, limits: Limits) -> Result<Self, SandboxError> {
         limits.check()?;
         let violations = component.violations();

@@ -1,5 +1,5 @@
-//! Names that lead to the machine itself: nobody is connected to, unless the
-//! user allows the address.
+//! Names that resolve to this computer: no connection is made unless the user allows the
+//! address.
 
 use std::{
     net::{IpAddr, ToSocketAddrs},
@@ -13,9 +13,9 @@ use super::support::{
 };
 use crate::support::{Outcome, Reply, Scripted, program};
 
-/// A name besides `localhost` that leads to 127.0.0.0/8 here: most machines
-/// know one, their own or one of these. Where there is none, the rules for
-/// addresses are shown by the tests beside them alone.
+/// A name other than `localhost` that resolves to 127.0.0.0/8 here: most computers have one,
+/// their own name or one of these. Without one, only the unit tests cover the rules for
+/// addresses.
 fn name() -> Option<String> {
     let own = program("hostname").output();
     let own = own.map_or_else(

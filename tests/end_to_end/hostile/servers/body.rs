@@ -1,4 +1,4 @@
-//! Bodies of answers: without end, too long, encoded, and rubbish.
+//! Bodies of answers: endless, too long, encoded, or invalid.
 
 use offboard::egress::Delivery;
 
@@ -22,7 +22,7 @@ async fn answered(head: &str, body: impl AsRef<[u8]>) -> Answer {
     plain(&server).await
 }
 
-/// A success whose body begins so and has no end.
+/// A success with an endless body that begins like this.
 async fn flooded(head: &'static str, again: &'static str) -> Answer {
     let server = Server::new(move |mut peer| {
         peer.request();
@@ -218,7 +218,7 @@ fn what_the_host_cannot_read_is_not_said_to_be_the_plugins_invention() {
         let body = accepted().replacen('{', &format!("{{\"more\":{odd},"), 1);
         let service = Scripted::posting(Reply::new(200, &body));
         let outcome = service.run(&[]);
-        // Accepted is right, and unknown is safe; but nobody invented it.
+        // Accepted is correct, and unknown is safe. The action must be the server's.
         assert!([0, 4].contains(&outcome.code), "{odd}: {outcome:?}");
         assert!(
             !outcome.stdout.contains("did not send"),

@@ -1,5 +1,4 @@
-//! Heads of answers: without end, too long, doubled, out of turn, and what is
-//! no HTTP at all.
+//! Heads of answers: endless, too long, repeated, out of sequence, or not HTTP at all.
 
 use offboard::{contract::OffboardError, egress::Delivery, sandbox::CallError};
 
@@ -8,7 +7,7 @@ use super::support::{
     within,
 };
 
-/// More than any bound on a head, and far less than a flood.
+/// More than any limit on a head, and far less than an endless answer.
 const BOUNDED: u64 = 512 * 1024;
 
 /// One call that is answered with these bytes.
@@ -22,7 +21,7 @@ async fn answered(bytes: impl Into<Vec<u8>>) -> Answer {
     plain(&server).await
 }
 
-/// One call that is answered with this, and then with the same without end.
+/// One call that is answered with this text, repeated without end.
 async fn flooded(start: &'static str, again: &'static str) -> Answer {
     let server = Server::new(move |mut peer| {
         peer.request();
@@ -42,7 +41,7 @@ fn received(answer: &Answer) -> u64 {
     answer.record.exchange.as_ref().unwrap().bytes_received
 }
 
-/// Given up, and not at the deadline: what came was enough to know.
+/// The call ends before the deadline: the bytes so far already show the error.
 fn given_up(answer: &Answer) {
     assert_eq!(delivery(answer), Delivery::Unanswered, "{answer:?}");
     assert!(
@@ -107,7 +106,7 @@ async fn thousands_of_interim_answers_are_passed_over() {
     }
 }
 
-// As the command runs: what is left behind does not hold up what comes next.
+// As in the command: an unfinished call does not delay the next one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn interim_answers_without_end_are_no_answer() {
     for interim in ["HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 102 P\r\n\r\n"] {
@@ -138,8 +137,8 @@ async fn another_protocol_is_not_switched_to() {
 #[tokio::test]
 async fn an_answer_before_the_request_does_not_hide_that_it_was_sent() {
     for _ in 0..20 {
-        // One for each, so that a late request of another is not taken for
-        // this one's.
+        // One server for each case, so that a late request of another case is not
+        // mistaken for this one's.
         let server = Server::new(|mut peer| {
             peer.send(good(""));
             peer.request();
@@ -195,7 +194,7 @@ async fn a_length_beside_chunks_does_not_decide_what_the_answer_is() {
             "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}"
         ))
         .await;
-        // Either is right: the chunks, or nothing at all.
+        // Both are correct: reading the chunks, or rejecting the answer.
         let refused = delivery(&answer) == Delivery::Unanswered || unreadable(&answer);
         let whole = ok(&answer).is_some_and(|action| action.json == body);
         assert!(refused || whole, "{length}: {answer:?}");
@@ -204,7 +203,7 @@ async fn a_length_beside_chunks_does_not_decide_what_the_answer_is() {
 
 #[tokio::test]
 async fn chunks_that_make_no_sense_are_unreadable() {
-    // What is in them is a good answer.
+    // The chunks contain a valid answer.
     let body = accepted();
     let length = body.len();
     for chunks in [

@@ -1,6 +1,5 @@
-//! Servers that mean harm, or are broken beyond belief, and everything on the
-//! way to them. Whatever they do, a call ends, memory stays bounded, the token
-//! stays where it is, and what is said about the request is true.
+//! Malicious or broken servers and proxies. In every case, the call ends, memory stays bounded,
+//! the token does not leak, and the report about the request is true.
 
 mod address;
 mod body;

@@ -1,5 +1,5 @@
-//! Proxies: they see where a connection goes and nothing of what is said, and
-//! whatever they do, nothing leaves but through them.
+//! Proxies: they see the destination of a connection, but not its content. Regardless of their
+//! behaviour, no request bypasses them.
 
 use std::process::Command;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::support::{Front, Peer, Server, TOKEN, Tunnel, accepted, order};
 use crate::support::{Outcome, Reply, Scripted, written_ledger};
 
-/// A name that only a proxy can lead anywhere.
+/// A name that only a proxy can resolve.
 const API_HOST: &str = "api.defender.test";
 const API_ROOT: &str = "https://api.defender.test";
 
@@ -82,7 +82,7 @@ fn a_proxy_is_named_by_any_of_the_usual_variables() {
         assert_eq!(outcome.code, 0, "{name}: {outcome:?}");
         assert!(tunnel.connections() > 0, "{name}");
     }
-    // And not by those for what goes in the clear.
+    // Nor by the proxy variables for plain HTTP.
     let (front, tunnel) = behind();
     let mut command = front.order(API_ROOT);
     let proxy = tunnel.root();
@@ -157,7 +157,7 @@ fn a_service_that_is_exempt_is_reached_without_the_proxy() {
         let mut command = front.order(API_ROOT);
         command.env("HTTPS_PROXY", tunnel.root()).env(name, exempt);
         let outcome = outcome(&mut command);
-        // Nobody else knows the name.
+        // Only the proxy can resolve the name.
         assert_eq!(outcome.code, 5, "{exempt}: {outcome:?}");
         assert!(outcome.stdout.contains("cannot be resolved"), "{outcome:?}");
         assert_eq!(tunnel.connections(), 0, "{exempt}");
@@ -238,7 +238,7 @@ fn tls_is_with_the_service_whoever_the_proxy_connects_to() {
     assert_eq!(wrong.code, 5, "{wrong:?}");
     assert!(wrong.stdout.contains("not valid for name"), "{wrong:?}");
 
-    // And whoever is in the middle has another authority.
+    // A proxy that terminates TLS has a certificate of another authority.
     let middle = Front::new(service(), &[API_HOST]);
     let tunnel = Tunnel::to(middle.address());
     let mut command = order(&middle.service, API_ROOT);
@@ -246,7 +246,7 @@ fn tls_is_with_the_service_whoever_the_proxy_connects_to() {
     assert_eq!(wrong.code, 5, "{wrong:?}");
     assert!(wrong.stdout.contains("UnknownIssuer"), "{wrong:?}");
 
-    // A proxy that is the server itself, and speaks in the clear.
+    // A proxy that answers as the server itself, without TLS.
     let clear = Server::new(|mut peer| {
         peer.head();
         peer.send("HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
@@ -258,7 +258,7 @@ fn tls_is_with_the_service_whoever_the_proxy_connects_to() {
     assert!(other.requests().is_empty() && middle.requests().is_empty());
 }
 
-/// A proxy that behaves so is no way to the service, and this is said.
+/// With such a proxy, the service cannot be reached, and the error says so.
 fn refused(words: &str, behave: impl Fn(Peer) + Send + Sync + 'static) {
     let service = service();
     let proxy = Server::new(behave);

@@ -1,4 +1,4 @@
-//! Redirects, in every form: none is followed, and nobody else sees anything.
+//! Redirects, in every form: none is followed, and no other host receives a request.
 
 use offboard::{contract::OffboardError, egress::Delivery};
 

@@ -1,5 +1,5 @@
-//! Servers that say nothing, or nearly nothing: a call ends at its deadline,
-//! and what is said of the request is what the server may have seen.
+//! Servers that send nothing, or almost nothing: a call ends at its deadline, and its report
+//! assumes that the server received what was sent.
 
 use std::{thread::sleep, time::Duration};
 
@@ -7,7 +7,7 @@ use offboard::{egress::Delivery, sandbox::CallError};
 
 use super::support::{Answer, Peer, SILENCE_DEADLINE, Server, accepted, delivery, within};
 
-/// One call against this, which must be over at its deadline.
+/// One call to this server, which must end at its deadline.
 async fn left(behave: impl Fn(Peer) + Send + Sync + 'static) -> (Answer, Server) {
     let server = Server::new(behave);
     let answer = within(&server, SILENCE_DEADLINE).await;
@@ -35,7 +35,7 @@ async fn silence_after_the_connection_is_left_at_the_deadline() {
         peer.hold();
     })
     .await;
-    // The system took the request into its buffers: it may have been read.
+    // The system accepted the request into its buffers: the server may have read it.
     assert_eq!(delivery(&answer), Delivery::Unanswered);
     assert_eq!(server.connections(), 1);
 }

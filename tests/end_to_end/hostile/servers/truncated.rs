@@ -10,7 +10,7 @@ use super::support::{
 };
 use crate::support::{ClosedPort, Outcome, Reply, Scripted};
 
-/// A good answer, and where its head ends.
+/// A valid answer, and the length of its head.
 fn good(chunked: bool) -> (Vec<u8>, usize) {
     let body = accepted();
     let (head, body) = if chunked {
@@ -140,7 +140,7 @@ async fn a_reset_is_never_taken_for_an_answer_or_for_not_sent() {
     }
 }
 
-/// Not sent is said only where no byte went to the connection.
+/// A request is reported as not sent only if no byte was written to the connection.
 fn judge_early(answer: &Answer) {
     let sent = answer.record.exchange.as_ref().unwrap().bytes_sent;
     let expected = match sent {

@@ -56,7 +56,7 @@ pub enum InvalidCertificate {
     #[error("the key is encrypted: use a PFX file with its password, or a key without one")]
     Encrypted,
     /// PKCS#12 with a different password.
-    #[error("the PFX file cannot be opened: is the password right?")]
+    #[error("the PFX file cannot be opened: check its password")]
     Password,
     /// Entra ID accepts only RSA keys.
     #[error("the key is not RSA: Entra ID accepts only RSA keys")]

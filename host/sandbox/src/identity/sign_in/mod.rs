@@ -143,12 +143,13 @@ impl SignIn {
     /// Adds the name of the credential, if neither the credential nor the authority names it.
     fn name_credential(&self, error: SignInError) -> SignInError {
         let (whose, advice) = match (&self.method, &error) {
-            (Method::ManagedIdentity(_), SignInError::Unreachable(_)) => {
-                ("the managed identity", " (is this an Azure resource?)")
-            }
+            (Method::ManagedIdentity(_), SignInError::Unreachable(_)) => (
+                "the managed identity",
+                " (check that this is an Azure resource)",
+            ),
             (Method::ManagedIdentity(_), _) => (
                 "the managed identity",
-                " (is it assigned to this resource, and does the setting `identity` name it?)",
+                " (check that it is assigned to this resource, and the setting `identity`)",
             ),
             (Method::AzureCli { .. }, _) => ("the Azure CLI", ""),
             _ => return error,

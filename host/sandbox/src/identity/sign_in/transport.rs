@@ -53,7 +53,8 @@ impl Allowed {
         let target = Target::machine(url).ok_or_else(|| {
             let origin = url.origin().ascii_serialization();
             SignInError::Setup(format!(
-                "the endpoint of the managed identity, {origin}, is not a local address of this machine"
+                "the endpoint of the managed identity, {origin}, is not a local address of this \
+                 computer"
             ))
         })?;
         Ok(Self {

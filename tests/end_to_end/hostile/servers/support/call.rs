@@ -1,4 +1,4 @@
-//! Calls of the real plugin in its sandbox, and what came of them.
+//! Calls of the real plugin in its sandbox, and their outcomes.
 
 use std::{sync::LazyLock, time::Duration};
 
@@ -18,13 +18,13 @@ use crate::support::{MACHINE, in_time};
 pub(crate) const TOKEN: &str = "a.secret.token";
 pub(crate) const NEW: &str = "aaaaaaaa-2222-3333-4444-555555555555";
 
-/// What became of a call.
+/// The outcome of a call.
 pub(crate) type Answer = CallOutcome<Result<MachineAction, OffboardError>>;
 
 /// The real plugin, whose digest is computed once.
 static PLUGIN: LazyLock<Component> = LazyLock::new(|| Component::embedded().unwrap());
 
-/// Where calls are made.
+/// The sandbox and the connection for calls.
 pub(crate) struct Call(Sandbox);
 
 impl Call {
@@ -45,7 +45,7 @@ pub(crate) fn connection(root: &str) -> Connection {
     Connection::new(root.parse().unwrap(), Some(Token::new(TOKEN).unwrap()))
 }
 
-/// One call that has time enough.
+/// One call with enough time.
 pub(crate) async fn plain(server: &Server) -> Answer {
     within(server, Duration::from_secs(30)).await
 }
@@ -64,7 +64,7 @@ pub(crate) fn delivery(answer: &Answer) -> Delivery {
     answer.record.delivery()
 }
 
-/// What went wrong on the way.
+/// The error of the connection.
 pub(crate) fn failure(answer: &Answer) -> &str {
     let exchange = answer.record.exchange.as_ref();
     exchange
@@ -77,7 +77,7 @@ pub(crate) fn ok(answer: &Answer) -> Option<&MachineAction> {
     answer.result.as_ref().ok()?.as_ref().ok()
 }
 
-/// Whether a success came that cannot be read.
+/// Whether the answer was a success that cannot be read.
 pub(crate) fn unreadable(answer: &Answer) -> bool {
     matches!(delivery(answer), Delivery::Answered(200))
         && matches!(answer.result, Ok(Err(OffboardError::UnreadableAnswer(_))))

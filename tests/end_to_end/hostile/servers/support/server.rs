@@ -1,5 +1,5 @@
-//! A server that does as it likes with each connection, in the clear or over
-//! TLS, and remembers every byte that it was sent.
+//! A server whose behaviour for each connection is scripted, with or without TLS. It records
+//! every byte that it receives.
 
 use std::{
     io::{self, Read, Write},
@@ -14,7 +14,7 @@ use std::{
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-/// A thread that waits longer than this has nobody to wait for.
+/// The time limit of each wait: after this, the client is gone.
 const PEER_TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// A running server.
@@ -26,7 +26,7 @@ pub(crate) struct Server {
 
 /// One connection of it.
 pub(crate) struct Peer {
-    /// How many came before.
+    /// The number of earlier connections.
     pub(crate) number: usize,
     line: Box<dyn Line>,
     tcp: TcpStream,
@@ -34,7 +34,7 @@ pub(crate) struct Peer {
 }
 
 trait Line: Read + Write + Send {
-    /// TLS says that it ends; TCP just does.
+    /// TLS ends with a close message; plain TCP does not.
     fn farewell(&mut self) {}
 }
 
@@ -48,13 +48,13 @@ impl Line for StreamOwned<ServerConnection, TcpStream> {
 }
 
 impl Server {
-    /// A server in the clear.
+    /// A server without TLS.
     pub(crate) fn new(behave: impl Fn(Peer) + Send + Sync + 'static) -> Self {
         let open = |tcp: TcpStream| Some(Box::new(tcp) as Box<dyn Line>);
         Self::start(open, behave)
     }
 
-    /// A server that shakes hands first. It sees what was said inside alone.
+    /// A server with TLS. It records only the decrypted bytes.
     pub(crate) fn tls(
         config: Arc<ServerConfig>,
         behave: impl Fn(Peer) + Send + Sync + 'static,
@@ -116,7 +116,7 @@ impl Server {
         format!("https://{host}:{}", self.address.port())
     }
 
-    /// All that it was sent, of all connections.
+    /// All bytes that it received, on all connections.
     pub(crate) fn seen(&self) -> String {
         String::from_utf8_lossy(&self.seen.lock().unwrap()).into_owned()
     }
@@ -158,19 +158,19 @@ impl Peer {
         count > 0
     }
 
-    /// Sends; no once the other side has gone.
+    /// Sends. Returns false if the client has closed the connection.
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
         let sent = self.line.write_all(bytes.as_ref());
         sent.and_then(|()| self.line.flush()).is_ok()
     }
 
-    /// Sends the same until the other side has gone.
+    /// Sends the same bytes until the client closes the connection.
     pub(crate) fn flood(mut self, bytes: &str) {
         let many = bytes.repeat(1 + 16 * 1024 / bytes.len());
         while self.send(&many) {}
     }
 
-    /// Sends this without end, and leaves the processor time to read it.
+    /// Sends this without end, with pauses so that the client can read it.
     pub(crate) fn stream(mut self, bytes: &str) {
         let many = bytes.repeat(1 + 16 * 1024 / bytes.len());
         while self.send(&many) {
@@ -178,7 +178,7 @@ impl Peer {
         }
     }
 
-    /// Says nothing more, until the other side has gone.
+    /// Sends nothing more until the client closes the connection.
     pub(crate) fn hold(mut self) {
         while self.read(&mut Vec::new()) {}
     }
@@ -190,7 +190,7 @@ impl Peer {
         self.cut();
     }
 
-    /// Ends without TLS's farewell.
+    /// Ends without a TLS close message.
     pub(crate) fn cut(self) {
         let _ = self.tcp.shutdown(Shutdown::Write);
         let mut tcp = &self.tcp;
@@ -203,7 +203,7 @@ impl Peer {
         let _ = rustix::net::sockopt::set_socket_linger(&self.tcp, now);
     }
 
-    /// The connection itself, where what follows is no business of ours.
+    /// The connection itself, if the test ignores what follows.
     pub(crate) fn into_tcp(self) -> TcpStream {
         self.tcp
     }

@@ -242,7 +242,10 @@ fn a_secret_that_is_revoked_during_a_run_does_not_fail_a_sent_order() {
     assert_eq!(outcome.code, 4, "{outcome:?}");
     let row = outcome.row();
     assert_eq!(row["state"], "accepted");
-    assert_eq!(row["error"]["kind"], "no-credential");
+    // On a busy computer, a token can expire between its check and the request. Then the service
+    // refuses it first.
+    let kind = row["error"]["kind"].as_str().unwrap();
+    assert!(["no-credential", "unauthorized"].contains(&kind), "{row}");
     assert_eq!(world.posts(), 1);
 }
 

@@ -67,15 +67,33 @@ pub(super) async fn discard(args: DiscardArgs, terminal: &Terminal) -> Result<Ex
     }
     let observer = TerminalObserver::new(*terminal);
     let report = move |waited| observer.ledger_locked(waited);
-    let ledger = Ledger::open(&path, Waiting::new(report, signals.stop.clone())).await?;
+    let ledger = match Ledger::open(&path, Waiting::new(report, signals.stop.clone())).await {
+        Ok(ledger) => ledger,
+        Err(_) if signals.stopped() => return Ok(interrupted(short, terminal)),
+        Err(error) => return Err(error.into()),
+    };
     signal::stop_between_writes(&ledger);
     let discarded = ledger.discard_unsent(&run, args.comment.as_ref()).await;
     let shown = match discarded {
         Ok(discarded) => show(&args, &ledger, &run, short, discarded, terminal).await,
+        // The wait for a locked ledger was interrupted.
+        Err(_) if signals.stopped() => {
+            ledger.close().await;
+            return Ok(interrupted(short, terminal));
+        }
         Err(error) => Err(error.into()),
     };
     ledger.close().await;
     shown.map(|()| Exit::Done)
+}
+
+/// Reports that a wait for a locked ledger was interrupted.
+fn interrupted(run: &str, terminal: &Terminal) -> Exit {
+    terminal.unmuted().print(&format!(
+        "Interrupted. `offboard show {run}` shows which orders were discarded. To discard the \
+         others, run the command again."
+    ));
+    Exit::Interrupted
 }
 
 fn question(run: &str, first: &[OrderRecord], count: u64) -> String {

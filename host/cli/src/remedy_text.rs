@@ -148,7 +148,7 @@ fn request_text(remedy: &Remedy) -> Option<&'static str> {
 fn ledger_text(remedy: &Remedy) -> Option<&'static str> {
     Some(match remedy {
         Remedy::OrderAgain => {
-            "No request was sent for this order. Continue a confirmed run with `offboard resume`, \
+            "The order was not carried out. Continue a confirmed run with `offboard resume`, \
              or repeat the command."
         }
         Remedy::OffboardLocally => {
@@ -208,7 +208,7 @@ fn ledger_text(remedy: &Remedy) -> Option<&'static str> {
              show` shows. Its owner can change the rules."
         }
         Remedy::OrderInNewRun => {
-            "The order was not sent, and no resume sends it. To offboard the machine after all, \
+            "The order was not carried out, and no resume sends it. To offboard the machine after all, \
              use `offboard run`."
         }
         Remedy::RemoveDuplicate => {

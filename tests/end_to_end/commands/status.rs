@@ -93,6 +93,26 @@ fn a_pending_offboarding_has_one_exit_code_for_each_state() {
     }
 }
 
+/// The deadline of a run is a fact of the record. That the action goes on does not change it.
+#[test]
+fn a_pending_order_stays_pending_until_its_action_ends() {
+    let world =
+        World::with(|config: &mut Config| config.action_time = std::time::Duration::from_secs(16));
+    let id = world.online_ids(1).remove(0);
+    assert_eq!(world.run(&[&id, "--wait=1s"]).code, 4);
+    crate::support::until("the action is in progress", || {
+        let row = world.offboard(&["status", &id, "-o", "json"]).row();
+        row["action"]["status"] == "InProgress"
+    });
+    let shown = world.offboard(&["show", "last", "-o", "json"]);
+    let row = shown.row();
+    assert_eq!(
+        (shown.code, &row["state"], &row["action"]["status"]),
+        (4, &json!("pending"), &json!("InProgress")),
+        "{row}"
+    );
+}
+
 #[test]
 fn an_unknown_action_has_no_status_and_is_not_cancelled() {
     let world = World::new();

@@ -117,3 +117,29 @@ fn what_failed_before_is_sent() {
     let second = with_other_ledger(&world, &id, ORDERED_COMMENT, &["--wait"]);
     assert_eq!(second.row()["state"], "succeeded", "{second:?}");
 }
+
+/// The service can refuse a query for several machines. Then each machine is queried by itself.
+/// Without an answer, nothing is sent.
+#[test]
+fn a_list_that_the_service_refuses_is_no_reason_to_send() {
+    // The first list is that of the first order.
+    for (refused, state, code) in [
+        ("machineactions:2:status=400", "skipped", 0),
+        ("machineactions:2-:status=400", "not-sent", 5),
+    ] {
+        let world = World::with(|config: &mut Config| {
+            config.action_time = Duration::ZERO;
+            config.faults = FaultPlan::parse([refused]).unwrap();
+        });
+        let id = world.online_ids(1).remove(0);
+        assert_eq!(world.run(&[&id]).code, 0);
+        let again = with_other_ledger(&world, &id, "Retired, INC-1", &[]);
+        let row = again.row();
+        assert_eq!(
+            (again.code, row["state"].as_str()),
+            (code, Some(state)),
+            "{again:?}"
+        );
+        assert_eq!(world.posts().len(), 1, "{again:?}");
+    }
+}

@@ -494,7 +494,7 @@ fn an_action_that_is_no_longer_listed_is_reported_and_not_waited_for() {
     for supports_filter in [true, false] {
         let server = Scripted::new(move |request, _| match request {
             post if post.starts_with("POST ") => Some(accepted()),
-            list if list.starts_with("GET /api/machineactions?") && !supports_filter => {
+            list if list.contains("machineactions?$filter") && !supports_filter => {
                 Some(Reply::error(400, "BadRequest", "no such filter"))
             }
             one if one.starts_with(&format!("GET /api/machineactions/{NEW}")) => {

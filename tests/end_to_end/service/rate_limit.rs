@@ -2,7 +2,7 @@
 
 use offboard_simulator::Config;
 
-use crate::support::{Outcome, World};
+use crate::support::{Outcome, Running, World};
 
 /// Offboards this many machines of a service with this quota.
 fn run(quota: &str, more: &[&str], count: usize) -> (Outcome, World) {
@@ -93,6 +93,22 @@ fn the_grace_time_ends_also_if_the_quota_is_used_up() {
         (outcome.code, outcome.row()["state"].as_str()),
         (4, Some("unknown"))
     );
+}
+
+/// A run that does not wait as long as the service requires leaves the pause to the next run.
+#[test]
+fn the_pause_of_a_run_that_ended_is_kept_by_the_next_one() {
+    let world = World::with(|config: &mut Config| {
+        let faults = ["offboard:1-2:status=429,retry-after=130s"];
+        config.faults = offboard_simulator::FaultPlan::parse(faults).unwrap();
+    });
+    let id = world.online_ids(1).remove(0);
+    let outcome = world.run(&[&id]);
+    assert_eq!(outcome.code, 5, "{outcome:?}");
+    let mut resumed = Running::start(&mut world.command(&["resume", "last", "--yes"]));
+    resumed.read_until("The service requests a pause");
+    resumed.kill();
+    assert_eq!(world.posts().len(), 1);
 }
 
 /// Short pauses do not end the wait early: the time limits it, not the number of requests.

@@ -137,8 +137,8 @@ impl Session {
 pub(crate) fn reason(who: &SessionInfo, comment: Option<&Comment>) -> Problem {
     let by = who.user.as_deref().unwrap_or("an unknown user");
     let message = comment.map_or_else(
-        || format!("discarded by {by} before it was sent"),
-        |comment| format!("discarded by {by} before it was sent: {comment}"),
+        || format!("discarded by {by}"),
+        |comment| format!("discarded by {by}: {comment}"),
     );
     Problem::new(ProblemKind::Discarded, Retry::Never, message)
 }

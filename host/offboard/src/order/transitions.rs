@@ -197,7 +197,7 @@ impl Order {
                 Problem::new(
                     ProblemKind::Interrupted,
                     Retry::Safe,
-                    "the run ended before the request",
+                    "the run ended before the service accepted a request",
                 ),
             ),
             _ => {}

@@ -198,13 +198,10 @@ impl Runner {
     ) -> (ClockReading, Listed) {
         let read = |machines: Vec<MachineId>| async move {
             let machines: Vec<&MachineId> = machines.iter().collect();
-            match self.offboardings(&machines).await {
+            match self.offboardings_of(&machines).await {
                 Ok(listing) => Ok(Some(Arc::new(listing))),
-                // Without that permission an unknown outcome stays unknown. The same holds if
-                // the service rejects the filter.
-                Err(problem) if problem.kind == "forbidden" || problem.status == Some(400) => {
-                    Ok(None)
-                }
+                // Without that permission an unknown outcome stays unknown.
+                Err(problem) if problem.kind == "forbidden" => Ok(None),
                 Err(problem) => Err(problem),
             }
         };

@@ -139,6 +139,20 @@ impl Listing {
         self.kept <= MAX_KEPT
     }
 
+    /// Adds a listing of another machine. Returns whether the listing is still within its limit.
+    pub(super) fn extend(&mut self, other: Self) -> bool {
+        for (id, machine) in other.ids {
+            let known = self.ids.entry(id).or_insert_with(|| machine.clone());
+            // The other query did not ask for the machine of this entry.
+            if *known == ListedMachine::Other {
+                *known = machine;
+            }
+        }
+        self.actions.extend(other.actions);
+        self.kept = self.kept.saturating_add(other.kept);
+        self.ids.len() <= MAX_IDS && self.kept <= MAX_KEPT
+    }
+
     /// The action that is not among the known ids, of this machine and with this comment.
     /// If the answer to the request named an action, only that action qualifies.
     pub(super) fn new_since(

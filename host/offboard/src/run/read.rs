@@ -126,17 +126,49 @@ impl Runner {
         }
     }
 
+    /// The listed offboardings of these machines. If the service rejects a filter with all of
+    /// them, each machine is queried by itself; if it rejects that filter as well, all actions
+    /// are listed.
+    ///
+    /// # Errors
+    /// As [`Runner::offboardings`].
+    pub(super) async fn offboardings_of(
+        &self,
+        machines: &[&MachineId],
+    ) -> Result<Listing, Problem> {
+        match self.offboardings(machines).await {
+            Err(problem) if problem.status == Some(400) => {}
+            listing => return listing,
+        }
+        let mut all = Listing::default();
+        for machine in machines {
+            let one = match self.offboardings(&[*machine]).await {
+                Err(problem) if problem.status == Some(400) => {
+                    return self.list_offboardings(machines, &filter_of(&[])).await;
+                }
+                one => one?,
+            };
+            if !all.extend(one) {
+                return Err(too_many());
+            }
+        }
+        Ok(all)
+    }
+
     /// Lists the offboardings of these machines.
     ///
     /// # Errors
     /// As [`Runner::action`]; and if there are more than can be listed.
     pub async fn offboardings(&self, machines: &[&MachineId]) -> Result<Listing, Problem> {
-        let filter = ActionFilter {
-            machine_ids: machines.iter().map(ToString::to_string).collect(),
-            action_type: Some(ActionType::Offboard),
-            statuses: Vec::new(),
-            created_after: None,
-        };
+        self.list_offboardings(machines, &filter_of(machines)).await
+    }
+
+    /// The offboardings of these machines among the actions that this filter selects.
+    async fn list_offboardings(
+        &self,
+        machines: &[&MachineId],
+        filter: &ActionFilter,
+    ) -> Result<Listing, Problem> {
         let mut listing = Listing::default();
         let mut known = HashSet::new();
         let mut cursor: Option<String> = None;
@@ -144,7 +176,7 @@ impl Runner {
             let (page, record) = self
                 .read(Route::ListActions, || {
                     self.sandbox
-                        .list_actions(&self.connection, &filter, cursor.as_deref(), ACTIONS)
+                        .list_actions(&self.connection, filter, cursor.as_deref(), ACTIONS)
                 })
                 .await?;
             let sent = Delivered::read(&record);
@@ -298,6 +330,16 @@ pub(super) fn check_next(
         Ok(())
     } else {
         Err(not_delivered("the end of a list, or a next page,"))
+    }
+}
+
+/// Selects the offboardings of these machines. Without machines, it selects every action.
+fn filter_of(machines: &[&MachineId]) -> ActionFilter {
+    ActionFilter {
+        machine_ids: machines.iter().map(ToString::to_string).collect(),
+        action_type: (!machines.is_empty()).then_some(ActionType::Offboard),
+        statuses: Vec::new(),
+        created_after: None,
     }
 }
 

@@ -41,6 +41,12 @@ pub(super) fn throttled_pause(record: &CallRecord) -> Option<Duration> {
     Some(retry_after(record).map_or(DEFAULT_PAUSE, Duration::from_secs))
 }
 
+/// The pause that the service specifies in an answer 429, up to the longest that is kept.
+pub(super) fn announced_pause(record: &CallRecord) -> Option<Duration> {
+    retry_after(record)?;
+    throttled_pause(record).filter(|pause| *pause <= MAX_REQUESTED_PAUSE)
+}
+
 /// The same pause. A run with one machine waits only for a time that the service specifies.
 pub(super) fn requested_pause(record: &CallRecord, is_batch: bool) -> Option<Duration> {
     if !is_batch {

@@ -13,7 +13,7 @@ use super::{
     event::Event,
     event_stream::Events,
     ready::{NextStep, ReadyOrder, SendContext},
-    retry_after::{backoff, requested_pause, throttled_pause},
+    retry_after::{announced_pause, backoff, requested_pause, throttled_pause},
     runner::{Runner, duration_ms, status_of},
     tag::Tagging,
     verdict,
@@ -297,6 +297,12 @@ impl Runner {
                 });
             }
             (NextStep::RetryNow, _) => events.send(Event::TokenRenewed),
+            // This run does not wait, but the next one must.
+            (NextStep::StopRun(_), _) => {
+                if let Some(pause) = announced_pause(record) {
+                    self.rate_limiter.hold(pause).await?;
+                }
+            }
             _ => {}
         }
         Ok(())

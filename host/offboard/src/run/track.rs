@@ -144,7 +144,13 @@ impl Runner {
         let listing = Listing::of_actions(vec![action.clone()]);
         orders.retain_mut(|entry| {
             let had_problem = entry.order.problem().is_some();
-            apply_status(entry, &listing, events) || had_problem
+            let was_pending = entry.order.state() == State::Pending;
+            let is_changed = apply_status(entry, &listing, events);
+            // The deadline of its run has passed, whatever the action does now.
+            if was_pending {
+                entry.order.mark_pending();
+            }
+            is_changed || had_problem
         });
         if orders.is_empty() {
             return Ok(());

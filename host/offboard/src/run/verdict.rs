@@ -211,6 +211,8 @@ pub(super) fn refused(record: &CallRecord) -> Option<Problem> {
         Refusal::Audit => ("audit", Retry::Safe),
         Refusal::NoCredential | Refusal::SignIn(_) => ("no-credential", Retry::Safe),
         Refusal::NoAuthority(_) => ("no-authority", Retry::Safe),
+        // A sign-in or a connection took too long.
+        Refusal::Unfinished | Refusal::Deadline => ("not-sent", Retry::Safe),
         // It would be refused again.
         _ => ("denied", Retry::Never),
     };
@@ -333,6 +335,17 @@ mod tests {
                 assert_eq!(found, (kind, retry, Some(status)), "{case}");
                 assert_eq!(problem.retry_after, None, "{case}");
             }
+        }
+    }
+
+    #[test]
+    fn a_request_that_took_too_long_to_leave_may_be_repeated() {
+        for refusal in [Refusal::Unfinished, Refusal::Deadline] {
+            let mut record = CallRecord::default();
+            record.refusals = vec![refusal.clone()];
+            let problem = refused(&record).unwrap();
+            let found = (&*problem.kind, problem.retry);
+            assert_eq!(found, ("not-sent", Retry::Safe), "{refusal:?}");
         }
     }
 

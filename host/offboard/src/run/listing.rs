@@ -128,7 +128,7 @@ impl Listing {
     /// Records an id, in lower case. Returns whether the listing is still within its limit.
     pub(super) fn keep_id(&mut self, id: &str, machine: ListedMachine) -> bool {
         self.ids.insert(id.to_owned(), machine);
-        self.ids.len() <= MAX_IDS
+        self.is_within_limits()
     }
 
     /// Records an action. Returns whether the listing is still within its limit.
@@ -136,7 +136,11 @@ impl Listing {
         let action = as_delivered(action);
         self.kept = self.kept.saturating_add(action.json.len());
         self.actions.push(action);
-        self.kept <= MAX_KEPT
+        self.is_within_limits()
+    }
+
+    fn is_within_limits(&self) -> bool {
+        self.ids.len() <= MAX_IDS && self.kept <= MAX_KEPT
     }
 
     /// Adds a listing of another machine. Returns whether the listing is still within its limit.
@@ -150,7 +154,7 @@ impl Listing {
         }
         self.actions.extend(other.actions);
         self.kept = self.kept.saturating_add(other.kept);
-        self.ids.len() <= MAX_IDS && self.kept <= MAX_KEPT
+        self.is_within_limits()
     }
 
     /// The action that is not among the known ids, of this machine and with this comment.

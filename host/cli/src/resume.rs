@@ -44,6 +44,29 @@ pub(super) async fn resume(
     result
 }
 
+const NOTHING_UNFINISHED: &str = "There are no unfinished runs.";
+
+/// Reports that only other accounts have unfinished runs.
+fn only_others(others: u64, args: &ResumeArgs, terminal: &Terminal) -> Exit {
+    let of_others = if others == 1 {
+        "1 of another account".to_owned()
+    } else {
+        format!("{others} of other accounts")
+    };
+    terminal.error(&format!(
+        "no unfinished runs of this account; {of_others} (tenant, application or API)"
+    ));
+    terminal.help(OTHER_ACCOUNTS);
+    Rows::new(*terminal, args.output.output).end();
+    Exit::NotSent
+}
+
+/// What to do about unfinished runs of other accounts.
+const OTHER_ACCOUNTS: &str = "`offboard runs --unfinished -o json` lists them with their accounts. \
+    Sign in to an account, with its --api-root, and resume its runs. A run without a tenant was \
+    recorded with a token that could not be read: resume it by its id, or discard it with \
+    `offboard discard RUN`.";
+
 async fn resume_runs(
     args: &ResumeArgs,
     client: &Client,
@@ -59,6 +82,9 @@ async fn resume_runs(
         return Err(error.clone().into());
     }
     let unfinished = client.unfinished(args.run.as_deref()).await?;
+    if unfinished.others > 0 && unfinished.runs.is_empty() {
+        return Ok(only_others(unfinished.others, args, terminal));
+    }
     if unfinished.others > 0 {
         terminal.print(&format!(
             "note: Unfinished runs of another tenant, application or API: {}. \
@@ -67,7 +93,7 @@ async fn resume_runs(
         ));
     }
     if unfinished.runs.is_empty() {
-        terminal.print("There are no unfinished runs.");
+        terminal.print(NOTHING_UNFINISHED);
     }
     let options = ResumeOptions {
         resend_unknown: args.resend_unknown,
@@ -84,6 +110,11 @@ async fn resume_runs(
     let reopened = client.reopen(unfinished.runs, options).await;
     let reopened = reopened.map_err(|error| match error {
         PlanError::Guard(error) => guards::explain(error),
+        error @ PlanError::WithoutTenant(_) => advice::error_with_help(
+            error,
+            "Resume the run at a terminal, without --yes. Or discard it with `offboard discard`, \
+             and order its machines again.",
+        ),
         error => error.into(),
     })?;
     // For programs, all runs share one array.

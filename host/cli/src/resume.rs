@@ -11,16 +11,17 @@ use super::{
     connect::{connect, end, options},
     exit::Exit,
     guards::{self, NO_TERMINAL},
-    report_file,
+    records, report_file,
     rows::{self, Rows},
     signal::Signals,
     terminal::Terminal,
     workflow::{self, RunOptions},
 };
 use offboard::{
-    Client,
+    Client, Config,
     client::{PlanError, Recording, ResumeOptions},
     config::Secrets,
+    ledger::Ledger,
     plan::Draft,
 };
 
@@ -33,6 +34,11 @@ pub(super) async fn resume(
     let signals = Signals::listen(terminal);
     let config = args.connect.config(secrets)?;
     let files = workflow::files(&args.send);
+    if !has_ledger(&args, &config, terminal)? {
+        terminal.print(NOTHING_UNFINISHED);
+        Rows::new(*terminal, args.output.output).end();
+        return Ok(Exit::Done);
+    }
     let mut options = options("resume", Recording::Ledger, files, &signals, terminal);
     options.grace = args.send.grace;
     options.jobs = args.send.jobs.into();
@@ -45,6 +51,20 @@ pub(super) async fn resume(
 }
 
 const NOTHING_UNFINISHED: &str = "There are no unfinished runs.";
+
+/// Whether the ledger exists. Only the default one may be missing, and only if no run is named:
+/// another path may be misspelled, and a new ledger would hide that.
+fn has_ledger(args: &ResumeArgs, config: &Config, terminal: &Terminal) -> Result<bool> {
+    let Some(path) = config.ledger_path() else {
+        return Ok(true);
+    };
+    if records::is_missing(&path) && !config.names_ledger() && args.run.is_none() {
+        terminal.print(&records::missing_text(&path));
+        return Ok(false);
+    }
+    Ledger::locate(&path)?;
+    Ok(true)
+}
 
 /// Reports that only other accounts have unfinished runs.
 fn only_others(others: u64, args: &ResumeArgs, terminal: &Terminal) -> Exit {

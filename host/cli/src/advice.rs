@@ -61,7 +61,11 @@ pub(super) fn help_for(error: &anyhow::Error) -> Option<&str> {
     {
         return Some(OTHER_DIGEST);
     }
-    // An error that contains one of the ledger is another type.
+    for_ledger_error(ledger_error(error)?)
+}
+
+/// The error of the ledger that an error is, or contains: those are other types.
+pub(super) fn ledger_error(error: &anyhow::Error) -> Option<&LedgerError> {
     let ledger = error.downcast_ref::<LedgerError>();
     let planned = || match error.downcast_ref::<PlanError>()? {
         PlanError::Ledger(error) => Some(error),
@@ -71,7 +75,7 @@ pub(super) fn help_for(error: &anyhow::Error) -> Option<&str> {
         ConnectError::Ledger(error) => Some(error),
         _ => None,
     };
-    for_ledger_error(ledger.or_else(planned).or_else(connected)?)
+    ledger.or_else(planned).or_else(connected)
 }
 
 /// What to do about a limit that is too low for the plugin.
@@ -116,6 +120,10 @@ pub(super) fn for_ledger_error(error: &LedgerError) -> Option<&'static str> {
         LedgerErrorKind::NoHome => {
             Some("Give a file with --ledger. For one machine, --no-ledger needs no file.")
         }
+        LedgerErrorKind::Missing => Some(
+            "Correct the path: --ledger, OFFBOARD_LEDGER or the profile's `ledger`. The first \
+             `offboard run` creates a ledger.",
+        ),
         LedgerErrorKind::NoRun(_) => Some("`offboard runs` lists the runs."),
         _ => None,
     }

@@ -2,8 +2,10 @@
 
 use std::process::ExitCode;
 
+use super::advice;
 use offboard::{
     contract::Problem,
+    ledger::{LedgerError, LedgerErrorKind},
     order::Order,
     problem::{OutcomeClass, class_of_problem},
 };
@@ -32,6 +34,16 @@ impl Exit {
             Self::Done => 0,
         };
         exits.into_iter().max_by_key(rank).unwrap_or(Self::Done)
+    }
+
+    /// The exit code of an error that ends the command: nothing was sent.
+    pub(super) fn of_error(error: &anyhow::Error) -> Self {
+        use LedgerErrorKind::{InUse, ManyRuns, Missing, NoHome, NoRun};
+        match advice::ledger_error(error).map(LedgerError::kind) {
+            // The arguments have to be corrected. Any other ledger can be used later.
+            None | Some(InUse(_) | ManyRuns(_) | Missing | NoHome | NoRun(_)) => Self::Usage,
+            Some(_) => Self::NotSent,
+        }
     }
 
     /// The exit code of an order.

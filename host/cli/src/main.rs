@@ -102,7 +102,7 @@ pub fn main() -> ExitCode {
     };
     let exit = exit.unwrap_or_else(|error| {
         advice::show_error(&error, &terminal);
-        Exit::Usage
+        Exit::of_error(&error)
     });
     if exit == Exit::Done && Terminal::has_failed() {
         return Exit::Refused.into();

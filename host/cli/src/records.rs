@@ -1,7 +1,10 @@
 //! `offboard runs`, `show` and `export`: read the ledger. Nothing is sent to the service, and
 //! nothing is written.
 
-use std::{cell::RefCell, path::PathBuf};
+use std::{
+    cell::RefCell,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Result, bail};
 use jiff::Timestamp;
@@ -18,7 +21,7 @@ use super::{
 use offboard::{
     contract::Problem,
     export,
-    ledger::{Ledger, RunFilter, RunRow},
+    ledger::{Ledger, LedgerErrorKind, RunFilter, RunRow},
     mask,
     order::{Order, State},
     output::{CancellationInfo, RunInfo},
@@ -75,11 +78,22 @@ pub(super) async fn ledger(args: &LedgerArgs, terminal: &Terminal) -> Result<Led
 
 /// The ledger; `None` if it does not exist, because the first run creates it.
 async fn existing_ledger(args: &LedgerArgs, terminal: &Terminal) -> Result<Option<Ledger>> {
-    if let Some(path) = ledger_of(args)?.filter(|path| !path.exists()) {
-        terminal.print(&format!("The ledger {} does not exist.", mask::path(&path)));
+    if let Some(path) = ledger_of(args)?
+        && is_missing(&path)
+    {
+        terminal.print(&missing_text(&path));
         return Ok(None);
     }
     ledger(args, terminal).await.map(Some)
+}
+
+/// Whether neither a ledger nor its log is at this path.
+pub(super) fn is_missing(path: &Path) -> bool {
+    Ledger::locate(path).is_err_and(|error| matches!(error.kind(), LedgerErrorKind::Missing))
+}
+
+pub(super) fn missing_text(path: &Path) -> String {
+    format!("The ledger {} does not exist.", mask::path(path))
 }
 
 pub(super) async fn runs(args: RunsArgs, terminal: &Terminal) -> Result<Exit> {
@@ -88,7 +102,12 @@ pub(super) async fn runs(args: RunsArgs, terminal: &Terminal) -> Result<Exit> {
         since: args.since.map(Timestamp::as_millisecond),
         limit: args.limit,
     };
-    let runs = match existing_ledger(&args.ledger, terminal).await? {
+    // Only the default ledger may be missing: another path may be misspelled.
+    let ledger = match args.ledger.layers()?.named_ledger().map_err(explain)? {
+        Some(_) => Some(ledger(&args.ledger, terminal).await?),
+        None => existing_ledger(&args.ledger, terminal).await?,
+    };
+    let runs = match ledger {
         Some(ledger) => ledger.runs_where(filter).await?,
         None => Vec::new(),
     };

@@ -11,16 +11,17 @@ use super::{
     connect::{connect, end, options},
     exit::Exit,
     guards::{self, NO_TERMINAL},
-    report_file,
+    records, report_file,
     rows::{self, Rows},
     signal::Signals,
     terminal::Terminal,
     workflow::{self, RunOptions},
 };
 use offboard::{
-    Client,
+    Client, Config,
     client::{PlanError, Recording, ResumeOptions},
     config::Secrets,
+    ledger::Ledger,
     plan::Draft,
 };
 
@@ -33,6 +34,11 @@ pub(super) async fn resume(
     let signals = Signals::listen(terminal);
     let config = args.connect.config(secrets)?;
     let files = workflow::files(&args.send);
+    if !has_ledger(&args, &config, terminal)? {
+        terminal.print(NOTHING_UNFINISHED);
+        Rows::new(*terminal, args.output.output).end();
+        return Ok(Exit::Done);
+    }
     let mut options = options("resume", Recording::Ledger, files, &signals, terminal);
     options.grace = args.send.grace;
     options.jobs = args.send.jobs.into();
@@ -43,6 +49,43 @@ pub(super) async fn resume(
     end(&client, terminal).await;
     result
 }
+
+const NOTHING_UNFINISHED: &str = "There are no unfinished runs.";
+
+/// Whether the ledger exists. Only the default one may be missing, and only if no run is named:
+/// another path may be misspelled, and a new ledger would hide that.
+fn has_ledger(args: &ResumeArgs, config: &Config, terminal: &Terminal) -> Result<bool> {
+    let Some(path) = config.ledger_path() else {
+        return Ok(true);
+    };
+    if records::is_missing(&path) && !config.names_ledger() && args.run.is_none() {
+        terminal.print(&records::missing_text(&path));
+        return Ok(false);
+    }
+    Ledger::locate(&path)?;
+    Ok(true)
+}
+
+/// Reports that only other accounts have unfinished runs.
+fn only_others(others: u64, args: &ResumeArgs, terminal: &Terminal) -> Exit {
+    let of_others = if others == 1 {
+        "1 of another account".to_owned()
+    } else {
+        format!("{others} of other accounts")
+    };
+    terminal.error(&format!(
+        "no unfinished runs of this account; {of_others} (tenant, application or API)"
+    ));
+    terminal.help(OTHER_ACCOUNTS);
+    Rows::new(*terminal, args.output.output).end();
+    Exit::NotSent
+}
+
+/// What to do about unfinished runs of other accounts.
+const OTHER_ACCOUNTS: &str = "`offboard runs --unfinished -o json` lists them with their accounts. \
+    Sign in to an account, with its --api-root, and resume its runs. A run without a tenant was \
+    recorded with a token that could not be read: resume it by its id, or discard it with \
+    `offboard discard RUN`.";
 
 async fn resume_runs(
     args: &ResumeArgs,
@@ -59,6 +102,9 @@ async fn resume_runs(
         return Err(error.clone().into());
     }
     let unfinished = client.unfinished(args.run.as_deref()).await?;
+    if unfinished.others > 0 && unfinished.runs.is_empty() {
+        return Ok(only_others(unfinished.others, args, terminal));
+    }
     if unfinished.others > 0 {
         terminal.print(&format!(
             "note: Unfinished runs of another tenant, application or API: {}. \
@@ -67,7 +113,7 @@ async fn resume_runs(
         ));
     }
     if unfinished.runs.is_empty() {
-        terminal.print("There are no unfinished runs.");
+        terminal.print(NOTHING_UNFINISHED);
     }
     let options = ResumeOptions {
         resend_unknown: args.resend_unknown,
@@ -84,6 +130,11 @@ async fn resume_runs(
     let reopened = client.reopen(unfinished.runs, options).await;
     let reopened = reopened.map_err(|error| match error {
         PlanError::Guard(error) => guards::explain(error),
+        error @ PlanError::WithoutTenant(_) => advice::error_with_help(
+            error,
+            "Resume the run at a terminal, without --yes. Or discard it with `offboard discard`, \
+             and order its machines again.",
+        ),
         error => error.into(),
     })?;
     // For programs, all runs share one array.

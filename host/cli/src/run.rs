@@ -109,6 +109,12 @@ async fn record_and_run(
             terminal.report_failure(&error.to_string());
             return Ok(Exit::NotSent);
         }
+        Err(error @ PlanError::RequestIdElsewhere { .. }) => {
+            let help = "Resume the run with that application and API: `offboard resume RUN`. If it \
+                is finished, its request id returns its result to every account of the tenant.";
+            advice::show_failure(&advice::error_with_help(error, help), terminal);
+            return Ok(Exit::NotSent);
+        }
         Err(error) => return Err(error.into()),
     };
     if draft.origin() == Origin::Repeated {

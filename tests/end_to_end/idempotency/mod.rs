@@ -1,5 +1,6 @@
 //! No device is offboarded twice, and none is lost.
 
+mod accounts;
 mod concurrency;
 mod crash;
 mod later_activity;

@@ -39,7 +39,7 @@ fn a_file_with_two_names_is_used_by_neither() {
         assert_refused(&world, &world.run(&[&id, "--ledger", ledger]), reason);
         // Nor can it be read: its newest commits would be missing.
         let shown = world.offboard(&["runs", "--ledger", ledger]);
-        assert_eq!(shown.code, 2, "{shown:?}");
+        assert_eq!(shown.code, 5, "{shown:?}");
         assert!(shown.stderr.contains(reason), "{shown:?}");
         let checked = world.offboard(&["check", "--ledger", ledger]);
         assert!(checked.stdout.contains(reason), "{checked:?}");

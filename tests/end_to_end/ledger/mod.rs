@@ -3,4 +3,5 @@
 mod location;
 #[cfg(unix)]
 mod locks;
+mod missing;
 mod record;

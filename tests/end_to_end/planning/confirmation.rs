@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use offboard_simulator::{Config, FaultPlan};
 use serde_json::Value;
 
-use crate::support::{World, python};
+use crate::support::{World, python, write_secret};
 
 /// Runs `offboard run` at a terminal. `before` is typed before the prompt, `answer` at it.
 fn at_a_terminal(world: &World, before: &str, answer: &str, more: &[&str]) -> (i64, String) {
@@ -139,6 +139,35 @@ fn an_order_that_was_not_shown_is_not_resumed_without_confirmation() {
     let (code, shown) = typed(&world, "", "yes\n", &["resume", "last"]);
     assert_eq!((code, world.posts().len()), (0, 2), "{shown}");
     assert_eq!(world.offboardings()[1]["machineId"], id.as_str());
+}
+
+/// The token could not be read, so the tenant of the run is unknown. It is resumed in the tenant
+/// of another token only if a user confirms it there.
+#[test]
+fn a_run_without_a_tenant_is_resumed_after_a_new_confirmation() {
+    let world = World::new();
+    let id = world.online_ids(1).remove(0);
+    let token = world.token().to_owned();
+    write_secret(&world.path("token"), "garbage");
+    let refused = world.run(&[&id]);
+    assert_eq!(refused.code, 3, "{refused:?}");
+    assert_eq!(world.recorded_runs()[0]["tenant"], Value::Null);
+    write_secret(&world.path("token"), &token);
+
+    let all = world.offboard(&["resume", "--yes"]);
+    assert_eq!(all.code, 5, "{all:?}");
+    assert!(all.stderr.contains("resume it by its id"), "{all:?}");
+    let without = world.offboard(&["resume", "last", "--yes"]);
+    assert_eq!((without.code, world.posts().len()), (2, 0), "{without:?}");
+    assert!(without.stderr.contains("names no tenant"), "{without:?}");
+    let (code, shown) = typed(&world, "", "no\n", &["resume", "last"]);
+    assert_eq!((code, world.posts().len()), (130, 0), "{shown}");
+    let declined = world.offboard(&["resume", "last", "--yes", "-o", "json"]);
+    assert_eq!(declined.row()["state"], "not-sent", "{declined:?}");
+    let (code, shown) = typed(&world, "", "yes\n", &["resume", "last"]);
+    assert_eq!((code, world.posts().len()), (0, 1), "{shown}");
+    let run = &world.recorded_runs()[0];
+    assert!(run["tenant"].is_string(), "{run}");
 }
 
 /// The user decides by what is shown, because a machine may be offboarded twice.

@@ -231,7 +231,7 @@ fn key(text: &str) -> Result<String, String> {
 #[derive(Debug, Args)]
 #[command(after_long_help = EXIT_CODES)]
 pub(super) struct ResumeArgs {
-    /// A run id or its beginning, or `last` [default: all unfinished runs]
+    /// A run id or its beginning, or `last` [default: all unfinished runs of this account]
     #[arg(value_name = "RUN")]
     pub(super) run: Option<String>,
     /// Resend each unknown order once if the service does not list its action after the grace time.

@@ -38,8 +38,8 @@ pub struct PlanRequest {
     pub tag: Option<Tag>,
     /// Whether machines are offboarded again that this ledger has offboarded before.
     pub again: bool,
-    /// The caller's key for this request, from 1 to 200 bytes. A second request with the same
-    /// key plans what the first one did not finish.
+    /// The caller's key for this request, from 1 to 200 bytes. It belongs to the tenant. A
+    /// second request with the same key plans what the first one did not finish.
     pub request_id: Option<String>,
     /// Limits on the number of machines.
     pub guards: Guards,
@@ -160,6 +160,12 @@ impl Client {
                 match session.run_of_request(key).await? {
                     Some((run, false)) => {
                         let known = self.known(request, run, key).await?;
+                        if known.unfinished > 0 && !session.owns(run).await? {
+                            return Err(PlanError::RequestIdElsewhere {
+                                key: key.to_owned(),
+                                run: Box::new(known),
+                            });
+                        }
                         return Ok((run, Some(known.uuid)));
                     }
                     // The other process is about to send. This client does not wait for its

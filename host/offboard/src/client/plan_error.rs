@@ -45,6 +45,20 @@ pub enum PlanError {
         /// The key.
         key: String,
     },
+    /// The request id belongs to an unfinished run of another account of the tenant.
+    #[error(
+        "the request id {key:?} belongs to run {}, which is not finished and belongs to application \
+         {} and API {}: nothing was sent",
+        .run.uuid,
+        .run.application.as_deref().unwrap_or("(not named)"),
+        .run.api_root
+    )]
+    RequestIdElsewhere {
+        /// The key.
+        key: String,
+        /// The run with this key.
+        run: Box<RunRow>,
+    },
     /// The run belongs to another tenant, application or API.
     #[error(
         "run {} belongs to tenant {}, application {} and API {}: sign in there to resume it",
@@ -54,6 +68,12 @@ pub enum PlanError {
         .0.api_root
     )]
     OtherAccount(Box<RunRow>),
+    /// The run was recorded without a tenant, so its orders have to be confirmed again.
+    #[error(
+        "run {0} was recorded with a token that names no tenant: its machines have to be confirmed \
+         for the tenant of this token"
+    )]
+    WithoutTenant(Uuid),
     /// The draft belongs to another client.
     #[error("the run was recorded by another client")]
     AnotherClient,

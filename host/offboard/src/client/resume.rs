@@ -17,7 +17,9 @@ const ORDERS_PAGE: u32 = 500;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Unfinished {
-    /// The runs of the client's tenant, application and API, oldest first.
+    /// The runs of the client's tenant, application and API, oldest first; or the run that the
+    /// caller named. That one may also have no tenant, if no request of it was sent: if it is
+    /// reopened, the client's account adopts it.
     pub runs: Vec<RunRow>,
     /// The number of runs of other accounts.
     pub others: u64,
@@ -62,12 +64,13 @@ impl Client {
     /// runs.
     ///
     /// # Errors
-    /// The ledger has no such run, or the run belongs to another account.
+    /// The ledger has no such run, or the run belongs to another account. A run without a tenant
+    /// of which nothing was sent belongs to any account of its API.
     pub async fn unfinished(&self, run: Option<&str>) -> Result<Unfinished, PlanError> {
         let session = self.session();
         if let Some(id) = run {
             let run = self.ledger().run(id).await?;
-            if !session.owns(run.id).await? {
+            if !session.owns(run.id).await? && !session.may_adopt(run.id).await? {
                 return Err(PlanError::OtherAccount(Box::new(run)));
             }
             return Ok(Unfinished {
@@ -119,7 +122,8 @@ impl Client {
     ///
     /// # Errors
     /// The ledger cannot be used, or the guards do not allow the number of machines. Then
-    /// nothing was planned again.
+    /// nothing was planned again. A run without a tenant is not reopened unless a user will see
+    /// its plan ([`PlanError::WithoutTenant`]).
     pub async fn reopen(
         &self,
         runs: Vec<RunRow>,
@@ -131,6 +135,9 @@ impl Client {
             options.guards.check(machines)?;
         } else {
             options.guards.check_consent(machines)?;
+        }
+        for run in &runs {
+            self.adopt(run, options).await?;
         }
         let mut counts = Vec::new();
         for run in &runs {
@@ -156,6 +163,19 @@ impl Client {
             drafts: runs.into_iter().zip(counts).map(draft).collect(),
             machines,
         })
+    }
+
+    /// Moves a run without a tenant to the client's account.
+    async fn adopt(&self, run: &RunRow, options: ResumeOptions) -> Result<(), PlanError> {
+        let session = self.session();
+        if session.owns(run.id).await? {
+            return Ok(());
+        }
+        // Its orders were confirmed for an unknown tenant.
+        if !options.will_be_shown {
+            return Err(PlanError::WithoutTenant(run.uuid));
+        }
+        Ok(session.adopt(run.id).await?)
     }
 
     /// Discards the orders of a run that a resume would send, as `Ledger::discard_unsent` does,

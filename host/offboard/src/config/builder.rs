@@ -125,13 +125,22 @@ impl ConfigBuilder {
     /// # Errors
     /// The configuration file cannot be used, or a value contains a secret.
     pub fn ledger_path(&self) -> Result<Option<PathBuf>, ConfigError> {
+        let named = self.named_ledger()?;
+        Ok(named.or_else(|| default_ledger(&self.environment)))
+    }
+
+    /// The path of the ledger that a setting selects; `None` if it is the default one. The
+    /// configuration file is read as for [`ConfigBuilder::ledger_path`].
+    ///
+    /// # Errors
+    /// The configuration file cannot be used, or a value contains a secret.
+    pub fn named_ledger(&self) -> Result<Option<PathBuf>, ConfigError> {
         if let Some(ledger) = self.given::<WrittenFile>("ledger")? {
             return Ok(Some(ledger.value.0));
         }
         let chosen = self.chosen(&self.place()?)?;
         let in_profile = chosen.and_then(|chosen| chosen.profile.ledger);
-        let in_profile = in_profile.map(|WrittenFile(file)| file);
-        Ok(in_profile.or_else(|| default_ledger(&self.environment)))
+        Ok(in_profile.map(|WrittenFile(file)| file))
     }
 
     fn place(&self) -> Result<Place, ConfigError> {

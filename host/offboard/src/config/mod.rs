@@ -139,6 +139,12 @@ impl Config {
             .or_else(|| self.default_ledger.clone())
     }
 
+    /// Whether a setting selects the ledger. Otherwise, it is the default one.
+    #[must_use]
+    pub fn names_ledger(&self) -> bool {
+        self.values.ledger.is_some()
+    }
+
     /// The proxies that the environment configures.
     ///
     /// # Errors

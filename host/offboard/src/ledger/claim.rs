@@ -283,8 +283,9 @@ async fn other_order(
     // Orders that are in flight or unknown come before finished ones.
     let row = sqlx::query(
         "SELECT run.uuid, other.state, other.action_id, other.action, \
-         EXISTS (SELECT 1 FROM orders AS later WHERE later.account = other.account \
-         AND later.machine = other.machine AND later.id > other.id AND later.state = 'failed') \
+         EXISTS (SELECT 1 FROM account AS its JOIN orders AS later ON later.account = its.id \
+         AND later.machine = other.machine AND later.id > other.id AND later.state = 'failed' \
+         WHERE its.tenant = own.tenant AND (own.tenant <> '' OR its.api_root = own.api_root)) \
          AS failed_later FROM orders AS this \
          JOIN account AS own ON own.id = this.account \
          JOIN account AS their ON their.tenant = own.tenant \

@@ -66,7 +66,8 @@ impl Session {
     ///
     /// # Errors
     /// The ledger cannot be written, the run belongs to another account, or the plan is not
-    /// the one that was confirmed. Also if a consent in advance covers fewer machines, or if
+    /// the one that was confirmed. (A plan without machines may belong to another account of
+    /// the tenant: its result is only read.) Also if a consent in advance covers fewer machines, or if
     /// another process has planned an unconfirmed order again (a race).
     pub(crate) async fn confirm(
         &self,
@@ -85,10 +86,14 @@ impl Session {
             }
             let updated = sqlx::query(
                 "UPDATE run SET draft = 0 WHERE id = ?1 AND (NOT draft OR session = ?2) \
-                 AND account = (SELECT account FROM session WHERE id = ?2)",
+                 AND (account = ?3 OR ?4 = 0 AND account IN (SELECT their.id FROM account AS own \
+                 JOIN account AS their ON their.tenant = own.tenant \
+                 AND (own.tenant <> '' OR their.api_root = own.api_root) WHERE own.id = ?3))",
             )
             .bind(run.0)
             .bind(self.id)
+            .bind(self.account)
+            .bind(i64::try_from(plan.machines).unwrap_or(i64::MAX))
             .execute(&mut *writing)
             .await?;
             if updated.rows_affected() != 1 {
@@ -262,7 +267,7 @@ impl Ledger {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::{
-        super::sample::{plan, who},
+        super::sample::{ordered, plan, who},
         *,
     };
     use crate::{
@@ -373,5 +378,29 @@ mod tests {
         let refused = other.confirm(run, true, &consent).await.unwrap_err();
         assert!(matches!(refused.kind(), LedgerErrorKind::Ended));
         session.confirm(run, true, &consent).await.unwrap();
+    }
+
+    /// Its request id returns its result to every account of the tenant.
+    #[tokio::test]
+    async fn a_finished_run_of_another_account_of_the_tenant_is_only_read() {
+        let application = |name: &str| crate::ledger::SessionInfo {
+            tenant: Some("contoso".to_owned()),
+            application: Some(name.to_owned()),
+            ..who()
+        };
+        let ledger = Ledger::in_memory().await.unwrap();
+        let session = Session::begin(&ledger, &application("one"), "run").await;
+        let session = session.unwrap();
+        let mut entry = ordered(&session).await;
+        let run = ledger.runs().await.unwrap().remove(0).id;
+        let other = Session::begin(&ledger, &application("other"), "run").await;
+        let other = other.unwrap();
+        let consent = Confirmation::consent();
+        let refused = other.confirm(run, false, &consent).await.unwrap_err();
+        assert!(matches!(refused.kind(), LedgerErrorKind::Ended));
+        let problem = crate::contract::Problem::new("x", crate::contract::Retry::Never, "x");
+        entry.order.skip(problem);
+        session.save(&mut entry).await.unwrap();
+        other.confirm(run, false, &consent).await.unwrap();
     }
 }

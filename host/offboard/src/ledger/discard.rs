@@ -118,7 +118,7 @@ impl Session {
 
     /// Whether another session that has not ended created, confirmed or sent this run. Its
     /// planned orders must not be discarded.
-    async fn is_executed_elsewhere(&self, run: RunId) -> Result<bool, LedgerError> {
+    pub(super) async fn is_executed_elsewhere(&self, run: RunId) -> Result<bool, LedgerError> {
         let found: Result<bool, sqlx::Error> = sqlx::query_scalar(
             "SELECT EXISTS (SELECT 1 FROM session WHERE ended IS NULL AND id <> ?1 AND id IN \
              (SELECT session FROM run WHERE id = ?2 \

@@ -130,6 +130,9 @@ pub enum LedgerErrorKind {
         "ended the session of this process, because its lock file disappeared: nothing more is sent"
     )]
     Ended,
+    /// The file does not exist.
+    #[error("does not exist")]
+    Missing,
     /// Its file is missing, and its log is not.
     #[error(
         "is missing, but its log, the file beside it that ends in -wal, has commits: the ledger was \

@@ -9,6 +9,7 @@
 //! The ledger never holds a token. If it cannot be written, the run stops before the next
 //! request.
 
+mod adopt;
 mod calls;
 mod cancellation;
 mod checkpoint;
@@ -27,6 +28,7 @@ mod orders;
 mod place;
 mod probe;
 mod request;
+mod request_key;
 mod run;
 mod run_id;
 #[cfg(test)]

@@ -1,6 +1,12 @@
 //! Opens a ledger for writing, for reading, or in memory.
 
-use std::{fs::TryLockError, path::Path, str::FromStr, sync::Arc, time::Duration};
+use std::{
+    fs::TryLockError,
+    path::{Path, PathBuf},
+    str::FromStr,
+    sync::Arc,
+    time::Duration,
+};
 
 use sqlx::{
     Sqlite, SqlitePool, Transaction,
@@ -104,10 +110,8 @@ impl Ledger {
     /// The ledger does not exist, is damaged, or belongs to a newer version; or its newest
     /// commits cannot be read in this location.
     pub async fn view(path: &Path) -> Result<Self, LedgerError> {
-        let failed = |kind| LedgerError::new(path, kind);
         // SQLite finds the files beside it by the name of the file, not of a link to it.
-        let whole = std::fs::canonicalize(path)
-            .map_err(|error| failed(LedgerErrorKind::Other(error.to_string())))?;
+        let whole = Self::locate(path)?;
         let path = whole.as_path();
         let failed = |kind| LedgerError::new(path, kind);
         place::check_names(path).map_err(failed)?;
@@ -115,6 +119,23 @@ impl Ledger {
         let viewed = waiting.for_lock(path, false, || Self::view_now(path));
         let viewed = viewed.await.map_err(failed)?;
         viewed.ok_or_else(|| failed(LedgerErrorKind::Locked(None)))
+    }
+
+    /// The canonical path of an existing ledger. Nothing is created.
+    ///
+    /// # Errors
+    /// It does not exist: [`LedgerErrorKind::Missing`], or [`LedgerErrorKind::Moved`] if its log
+    /// exists; or its path cannot be read.
+    pub fn locate(path: &Path) -> Result<PathBuf, LedgerError> {
+        let located = std::fs::canonicalize(path).map_err(|error| {
+            if error.kind() != std::io::ErrorKind::NotFound {
+                return LedgerErrorKind::Other(error.to_string());
+            }
+            check_not_moved(path)
+                .err()
+                .unwrap_or(LedgerErrorKind::Missing)
+        });
+        located.map_err(|kind| LedgerError::new(path, kind))
     }
 
     async fn view_now(path: &Path) -> Result<Self, LedgerErrorKind> {
@@ -300,6 +321,8 @@ mod tests {
         let error = open(&path).await.unwrap_err();
         assert!(matches!(error.kind(), LedgerErrorKind::Moved), "{error}");
         let error = Ledger::probe(&path).await.unwrap_err();
+        assert!(matches!(error.kind(), LedgerErrorKind::Moved), "{error}");
+        let error = Ledger::view(&path).await.unwrap_err();
         assert!(matches!(error.kind(), LedgerErrorKind::Moved), "{error}");
         assert_eq!(std::fs::read(&log).unwrap(), b"commits");
         assert!(!path.exists());

@@ -270,8 +270,8 @@ impl Ledger {
         self.page(query, run, after, limit).await
     }
 
-    /// Planned orders of a run whose machine has another order, of any run and in any state,
-    /// in order, after this number.
+    /// Planned orders of a run whose machine has another order, of any run of the tenant and in
+    /// any state, in order, after this number.
     ///
     /// # Errors
     /// The ledger cannot be read.
@@ -282,9 +282,11 @@ impl Ledger {
         limit: u32,
     ) -> Result<Vec<OrderRecord>, LedgerError> {
         let query = page!(
-            "state = 'planned' AND EXISTS (SELECT 1 FROM orders AS other \
-             WHERE other.account = this.account AND other.machine = this.machine \
-             AND other.id <> this.id)"
+            "state = 'planned' AND EXISTS (SELECT 1 FROM account AS own \
+             JOIN account AS their ON their.tenant = own.tenant \
+             AND (own.tenant <> '' OR their.api_root = own.api_root) \
+             JOIN orders AS other ON other.account = their.id AND other.machine = this.machine \
+             AND other.id <> this.id WHERE own.id = this.account)"
         );
         self.page(query, run, after, limit).await
     }

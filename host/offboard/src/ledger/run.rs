@@ -9,6 +9,7 @@ use super::{
     database::Ledger,
     error::{LedgerError, LedgerErrorKind},
     orders::{NewOrder, OrderCounts, insert},
+    request_key,
     run_id::RunId,
     session::Session,
 };
@@ -111,16 +112,7 @@ impl Session {
     ) -> Result<RunId, LedgerError> {
         let plan = async {
             let mut writing = self.ledger.write_now().await?;
-            let taken: bool = sqlx::query_scalar(
-                "SELECT EXISTS (SELECT 1 FROM run WHERE account = ? AND request_id = ?)",
-            )
-            .bind(self.account)
-            .bind(request_id)
-            .fetch_one(&mut *writing)
-            .await?;
-            if taken {
-                return Err(LedgerErrorKind::Requested);
-            }
+            request_key::check_unused(&mut writing, self.account, request_id).await?;
             let run: i64 = sqlx::query_scalar(
                 "INSERT INTO run (uuid, account, session, began, request_id, again, tag, draft) \
                  VALUES (?, ?, ?, ?, ?, ?, ?, 1) RETURNING id",
@@ -158,24 +150,6 @@ impl Session {
         discard
             .await
             .map_err(|error: LedgerErrorKind| self.error(error))
-    }
-
-    /// The run with this key, if there is one, and whether it is a draft.
-    ///
-    /// # Errors
-    /// The ledger cannot be read.
-    pub(crate) async fn run_of_request(
-        &self,
-        key: &str,
-    ) -> Result<Option<(RunId, bool)>, LedgerError> {
-        let found: Result<Option<(i64, bool)>, sqlx::Error> =
-            sqlx::query_as("SELECT id, draft FROM run WHERE account = ? AND request_id = ?")
-                .bind(self.account)
-                .bind(key)
-                .fetch_optional(&self.ledger.pool)
-                .await;
-        let found = found.map_err(|error| self.error(error))?;
-        Ok(found.map(|(id, draft)| (RunId(id), draft)))
     }
 
     /// Whether a run belongs to this session's tenant, application and API.

@@ -1,4 +1,5 @@
-//! Why an order that is still planned was not sent, as it is shown.
+//! Orders that were not sent, as they are shown: why a planned order was left, and a run that was
+//! interrupted before it was recorded.
 
 use std::cell::RefCell;
 

@@ -177,6 +177,8 @@ fn a_file_that_is_not_an_audit_is_not_appended_to() {
     let path = world.path("audit.jsonl");
     let before = format!("machineId,comment\n{id},Retired\n");
     fs::write(&path, &before).unwrap();
+    // `resume` needs a ledger.
+    fs::write(world.path("ledger.db"), "").unwrap();
     let text = path.to_str().unwrap();
     for command in [
         &["run", &id, "--comment", "x", "--yes"][..],

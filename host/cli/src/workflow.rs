@@ -185,7 +185,8 @@ impl Workflow<'_> {
             return Ok(Completion::Completed);
         }
         if options.requires_answer() && plan.machines() > 0 {
-            let (question, answer) = plan_summary::question(&plan, options.send.max_devices);
+            let guards = self.draft.guards();
+            let (question, answer) = plan_summary::question(&plan, guards);
             match confirm(&question, &answer, signals).await {
                 Answer::Confirmed => {}
                 Answer::Short => return Ok(Completion::Declined(Some(answer))),

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::{args::OutputArgs, rows::Rows, run_summary::RunSummary, terminal::Terminal};
 use offboard::{
+    advice::KnownToken,
     contract::{Problem, ProblemKind, Retry},
     ledger::{LedgerError, OrderRecord},
     order::{Order, State, Verdict},
@@ -60,7 +61,7 @@ pub(super) fn show_unsent(
     terminal: &Terminal,
 ) -> Result<()> {
     let rows = RefCell::new(Rows::new(*terminal, output.output));
-    let mut summary = RunSummary::new(&rows, None, None, *terminal);
+    let mut summary = RunSummary::new(&rows, KnownToken::NotAtHand, None, *terminal);
     let run = Uuid::new_v4();
     let mut orders = Vec::new();
     for (number, selected) in (1..).zip(selection) {

@@ -312,7 +312,7 @@ impl Workflow<'_> {
         let row = ledger.run_at(run).await?;
         let plan_digest = self.plan_digest(row.as_ref()).await?;
         let rows = self.options.rows;
-        let mut summary = RunSummary::new(rows, client.claims(), plan_digest, *terminal);
+        let mut summary = RunSummary::new(rows, client.known_token(), plan_digest, *terminal);
         let mut after = 0;
         loop {
             let mut entries = ledger.entries(run, after, ORDERS_PAGE).await?;

@@ -7,11 +7,12 @@ Prints one JSON object: the exit code, and what the terminal showed.
 import json
 import os
 import pty
+import re
 import select
 import signal
 import sys
 
-QUESTION = b"Type yes to continue: "
+QUESTION = re.compile(rb"Type (yes|\d+) to continue: ")
 # How long it may show nothing, and how long it may run, in seconds.
 PATIENCE = 300
 LONGEST = 600
@@ -34,7 +35,7 @@ while select.select([terminal], [], [], PATIENCE)[0]:
     if not chunk:
         break
     shown += chunk
-    if QUESTION in shown and not answered:
+    if QUESTION.search(shown) and not answered:
         answered = True
         os.write(terminal, answer.encode())
 else:

@@ -8,8 +8,8 @@ use super::{
 };
 use offboard::{
     Client,
+    advice::KnownToken,
     contract::{ActionType, MachineAction, MachineId, Problem, ProblemKind, Retry},
-    identity::TokenClaims,
     ledger::SentOrder,
     order::{State, state_of},
     output::{OrderError, OrderRow},
@@ -24,6 +24,8 @@ const ACTIVITY_UNKNOWN: &str = "It is not known whether the machine has reported
 pub(super) struct ActionResult {
     pub(super) reference: ActionReference,
     pub(super) action: Result<(MachineAction, State), Problem>,
+    /// The action as it was read, if there is a problem with it.
+    pub(super) read: Option<Box<MachineAction>>,
     /// Why a successful action may no longer describe the machine.
     pub(super) later_activity: Option<Problem>,
     /// An order of the machine in the ledger that may have another action.
@@ -40,6 +42,7 @@ impl ActionResult {
                 let state = state_of(&action.status);
                 (action, state)
             }),
+            read: None,
             later_activity: None,
             sent: None,
             is_activity_unknown: false,
@@ -69,7 +72,7 @@ impl ActionResult {
     }
 
     /// What to do about a problem.
-    fn advice(&self, problem: &Problem, claims: Option<&TokenClaims>) -> String {
+    fn advice(&self, problem: &Problem, token: KnownToken<'_>) -> String {
         match &self.sent {
             Some(sent) => advice::for_sent_order(sent),
             None if problem.kind == "no-offboarding"
@@ -77,7 +80,7 @@ impl ActionResult {
             {
                 "This command cancels only offboardings.".to_owned()
             }
-            None => advice::for_problem(problem, claims),
+            None => advice::for_problem(problem, token),
         }
     }
 }
@@ -99,7 +102,7 @@ pub(super) struct ResultView<'a> {
     /// The state that is shown for a problem.
     pub(super) state_of_problem: fn(&Problem) -> State,
     pub(super) format: Format,
-    pub(super) claims: Option<&'a TokenClaims>,
+    pub(super) token: KnownToken<'a>,
 }
 
 impl ResultView<'_> {
@@ -121,7 +124,7 @@ impl ResultView<'_> {
     fn row(&self, result: &ActionResult) -> OrderRow {
         let named = result.reference.to_string();
         let error =
-            |problem: &Problem| OrderError::new(problem, result.advice(problem, self.claims));
+            |problem: &Problem| OrderError::new(problem, result.advice(problem, self.token));
         match &result.action {
             Ok((action, state)) => {
                 let later = result.later_activity.as_ref().map(error);
@@ -133,8 +136,12 @@ impl ResultView<'_> {
                 }
             }
             Err(problem) => {
-                let (machine_id, name) = result.reference.id_and_name();
                 let state = (self.state_of_problem)(problem);
+                if let Some(action) = &result.read {
+                    let error = Some(error(problem));
+                    return OrderRow::of_action(named, action, self.comment, state, error);
+                }
+                let (machine_id, name) = result.reference.id_and_name();
                 OrderRow::of_problem(named, machine_id, name, self.comment, state, error(problem))
             }
         }
@@ -153,7 +160,7 @@ impl ResultView<'_> {
         };
         match action {
             Err(problem) => {
-                let advice = result.advice(problem, self.claims);
+                let advice = result.advice(problem, self.token);
                 if shown.insert(advice.clone()) {
                     terminal.print_advice(&format!("{}: {advice}", problem.kind));
                 }
@@ -183,28 +190,36 @@ impl ResultView<'_> {
 
     fn cells(&self, result: &ActionResult) -> Vec<String> {
         let or_dash = |text: Option<&str>| text.unwrap_or("-").to_owned();
-        match &result.action {
-            Ok((action, state)) => vec![
-                or_dash(action.computer_dns_name.as_deref()),
-                or_dash(action.machine_id.as_deref()),
-                state.to_string(),
-                action.id.clone(),
-                rows::detail(Some(action), result.later_activity.as_ref()),
-            ],
-            Err(problem) => {
+        let (action, state, detail) = match (&result.action, &result.read) {
+            (Ok((action, state)), _) => {
+                let detail = rows::detail(Some(action), result.later_activity.as_ref());
+                (action, *state, detail)
+            }
+            (Err(problem), Some(action)) => {
+                let state = (self.state_of_problem)(problem);
+                (&**action, state, rows::words(problem))
+            }
+            (Err(problem), None) => {
                 let (machine, name) = result.reference.id_and_name();
                 let action = match &result.reference {
                     ActionReference::Action(id) => Some(id.as_str()),
                     ActionReference::Machine(_) => None,
                 };
-                vec![
+                return vec![
                     or_dash(name),
                     or_dash(machine),
                     (self.state_of_problem)(problem).to_string(),
                     or_dash(action),
                     rows::words(problem),
-                ]
+                ];
             }
-        }
+        };
+        vec![
+            or_dash(action.computer_dns_name.as_deref()),
+            or_dash(action.machine_id.as_deref()),
+            state.to_string(),
+            action.id.clone(),
+            detail,
+        ]
     }
 }

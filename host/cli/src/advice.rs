@@ -8,10 +8,9 @@ use super::{
     terminal::Terminal,
 };
 use offboard::{
-    advice::{Remedy, remedy, state_remedy, tag_remedy},
+    advice::{KnownToken, Remedy, remedy, state_remedy, tag_remedy},
     client::{ConnectError, PlanError},
     contract::{Problem, with_sources},
-    identity::TokenClaims,
     ledger::{LedgerError, LedgerErrorKind, ListedAction, SentOrder},
     order::State,
     sandbox::SandboxError,
@@ -21,8 +20,8 @@ use offboard::{
 pub(super) use offboard::output::remarks::{ADOPTED, aftermath, device_warnings, warnings};
 
 /// What to do about a tag that was not set.
-pub(super) fn for_tag(problem: &Problem, claims: Option<&TokenClaims>) -> String {
-    words(&tag_remedy(problem, claims))
+pub(super) fn for_tag(problem: &Problem, token: KnownToken<'_>) -> String {
+    words(&tag_remedy(problem, token))
 }
 
 /// An error, and what the user can do about it.
@@ -135,18 +134,19 @@ pub(super) fn for_state(state: State) -> Option<String> {
 }
 
 /// What to do about a problem that `offboard check` found: without a reference to that command.
-pub(super) fn for_problem_in_check(problem: &Problem, claims: Option<&TokenClaims>) -> String {
-    match remedy(problem, claims) {
+pub(super) fn for_problem_in_check(problem: &Problem, token: KnownToken<'_>) -> String {
+    match remedy(problem, token) {
         Remedy::RepairCredential => REPAIR_CREDENTIAL.to_owned(),
         remedy => words(&remedy).replace(aadsts::CHECK_TRIES, ""),
     }
 }
 
 /// What to do about a problem.
-pub(super) fn for_problem(problem: &Problem, claims: Option<&TokenClaims>) -> String {
-    words(&remedy(problem, claims))
+pub(super) fn for_problem(problem: &Problem, token: KnownToken<'_>) -> String {
+    words(&remedy(problem, token))
 }
 
+/// What to do about a machine with an order that was sent, if the service does not list its
 /// offboarding, or if it is not known which action is the order's.
 pub(super) fn for_sent_order(sent: &SentOrder) -> String {
     let run = short(&sent.run);

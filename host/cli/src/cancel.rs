@@ -13,7 +13,8 @@ use super::{
 };
 use offboard::{
     Client,
-    client::Recording,
+    advice::KnownToken,
+    client::{Cancellable, NotCancellable, Recording},
     config::Secrets,
     contract::{ActionId, MachineAction, MachineId, Problem, ProblemKind, Retry},
     order::state_of_problem,
@@ -46,7 +47,9 @@ pub(super) async fn cancel(
         comment: Some(args.comment.as_str()),
         state_of_problem,
         format: args.output.output,
-        claims: client.as_ref().and_then(Client::claims),
+        token: client
+            .as_ref()
+            .map_or(KnownToken::NotAtHand, Client::known_token),
     };
     view.show(&results, terminal);
     if client.is_none() || signals.stopped() {
@@ -78,34 +81,44 @@ async fn cancel_each(
     let unrecorded = client.unrecorded().map(unrecorded);
     let mut results = Vec::new();
     for reference in &args.actions {
-        let mut machine = None;
+        let mut found = Found::default();
         let cancelled = match (&unrecorded, signals.stopped()) {
             (_, true) => Err(not_sent()),
             (Some(problem), _) => Err(problem.clone()),
-            (None, _) => cancel_one(args, client, signals, reference, &mut machine, terminal).await,
+            (None, _) => cancel_one(args, client, signals, reference, &mut found, terminal).await,
         };
         let mut result = ActionResult::new(reference.clone(), cancelled);
-        result.find_sent_order(client, machine).await;
+        result.find_sent_order(client, found.machine).await;
+        result.read = found.action;
         results.push(result);
     }
     end(client, terminal).await;
     results
 }
 
-/// Cancels an action. `machine` receives the machine if the user gave one.
+/// What was found out about an action before its cancellation.
+#[derive(Default)]
+struct Found {
+    /// Its machine, if the user gave one.
+    machine: Option<MachineId>,
+    /// The action, if it could be read.
+    action: Option<Box<MachineAction>>,
+}
+
+/// Cancels an action. `found` receives what is read before.
 async fn cancel_one(
     args: &CancelArgs,
     client: &Client,
     signals: &Signals,
     reference: &ActionReference,
-    machine: &mut Option<MachineId>,
+    found: &mut Found,
     terminal: &Terminal,
 ) -> Result<MachineAction, Problem> {
     if let Some(problem) = client.missing_token() {
         return Err(problem.clone());
     }
     let action = tokio::select! {
-        action = pending(client, reference, machine) => action?,
+        action = pending(client, reference, found) => action?,
         () = signals.stopping() => {
             return Err(not_sent());
         }
@@ -137,19 +150,29 @@ fn not_sent() -> Problem {
 }
 
 /// The action to cancel: the given one, or the pending offboarding of the given machine.
-/// `machine` receives the machine if the user gave one.
 async fn pending(
     client: &Client,
     reference: &ActionReference,
-    machine: &mut Option<MachineId>,
+    found: &mut Found,
 ) -> Result<ActionId, Problem> {
-    let id = match reference {
-        ActionReference::Action(id) => {
-            client.check_is_offboarding(id).await?;
-            return Ok(id.clone());
+    let read = match reference {
+        ActionReference::Action(id) => client.cancellable(id).await,
+        ActionReference::Machine(reference) => {
+            let machine = client.machine_id(&reference.target).await?;
+            found.machine = Some(machine.clone());
+            client.pending_offboarding(&machine).await
         }
-        ActionReference::Machine(reference) => client.machine_id(&reference.target).await?,
     };
-    *machine = Some(id.clone());
-    client.pending_offboarding(&id).await
+    match read {
+        Ok(Cancellable { id, action, .. }) => {
+            found.action = action;
+            Ok(id)
+        }
+        Err(NotCancellable {
+            problem, action, ..
+        }) => {
+            found.action = action;
+            Err(problem)
+        }
+    }
 }

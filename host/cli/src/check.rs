@@ -81,6 +81,30 @@ fn mark(status: CheckStatus) -> &'static str {
     }
 }
 
+/// The most characters of a line.
+const MAX_WIDTH: usize = 100;
+/// The column at which the texts of the steps begin.
+const INDENT: usize = 17;
+
+/// The lines of a text, broken at spaces. A longer word has a line of its own.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let Some(line) = lines.last_mut() else {
+            continue;
+        };
+        if line.is_empty() {
+            line.push_str(word);
+        } else if line.chars().count() + 1 + word.chars().count() <= width {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines
+}
+
 /// Collects the steps. For a table, prints each step when it has ended.
 struct Steps {
     terminal: Terminal,
@@ -88,14 +112,30 @@ struct Steps {
     steps: Vec<CheckStep>,
 }
 
+impl Steps {
+    /// Prints a text after the beginning of its first line. Long texts are wrapped.
+    fn print(&self, begin: &str, text: &str) {
+        let text = clean(text);
+        let lines = if self.terminal.is_wide() {
+            vec![text]
+        } else {
+            wrapped(&text, MAX_WIDTH - INDENT)
+        };
+        for (number, line) in lines.iter().enumerate() {
+            let begin = if number == 0 { begin } else { "" };
+            self.terminal
+                .print_data(format!("{:<INDENT$}{line}", clean(begin)).trim_end());
+        }
+    }
+}
+
 impl Report for Steps {
     fn add(&mut self, step: CheckStep) {
         if self.prints {
-            let line = format!("{} {:<14} {}", mark(step.status), step.step, step.reason);
-            self.terminal.print_data(&clean(&line));
+            let begin = format!("{} {:<14} ", mark(step.status), step.step);
+            self.print(&begin, &step.reason);
             if let Some(hint) = &step.hint {
-                self.terminal
-                    .print_data(&clean(&format!("  {:<14} {hint}", "")));
+                self.print(&format!("{:INDENT$}", ""), hint);
             }
         }
         self.steps.push(step);
@@ -103,8 +143,8 @@ impl Report for Steps {
 
     fn hint(&self, finding: &Finding<'_>) -> String {
         match finding {
-            Finding::Problem(problem, claims) => {
-                return advice::for_problem_in_check(problem, *claims);
+            Finding::Problem(problem, token) => {
+                return advice::for_problem_in_check(problem, *token);
             }
             Finding::OtherResource(resource) => {
                 return format!("Add --resource {resource}, and check again.");
@@ -155,5 +195,17 @@ impl Report for Steps {
             _ => "docs/connect.md explains each step.",
         }
         .to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_wrapped_at_spaces() {
+        let lines = wrapped("one two three a-word-that-is-longer four", 9);
+        assert_eq!(lines, ["one two", "three", "a-word-that-is-longer", "four"]);
+        assert_eq!(wrapped("", 9), [""]);
     }
 }

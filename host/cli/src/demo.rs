@@ -13,12 +13,13 @@ use offboard_simulator::{Config, Machine, OnDuplicate, Simulator};
 use super::{advice, exit::Exit, rows, signal::Signals, terminal::Terminal};
 use offboard::{
     Client,
+    advice::KnownToken,
     client::PlanRequest,
     component::Component,
     connection::Connection,
     contract::{Comment, Problem, ProblemKind},
     grant::Grant,
-    identity::{Token, TokenClaims},
+    identity::Token,
     ledger::{Ledger, OrderRecord, RunId, Session, SessionInfo},
     order::State,
     plan::{Confirmation, Plan},
@@ -68,7 +69,7 @@ async fn tour(terminal: &Terminal, signals: &Signals, simulator: &Simulator) -> 
         .context("the fleet has no machine that is online")?;
     success(terminal, &client, &online.machine.id).await?;
     let claims = Token::new(simulator.token())?.claims();
-    unknown_machine(terminal, &client, claims.as_ref()).await?;
+    unknown_machine(terminal, &client, KnownToken::at_hand(claims.as_ref())).await?;
     let offline = fleet
         .iter()
         .find(|truth| !truth.online && truth.supported)
@@ -104,10 +105,10 @@ async fn client(component: &Component, signals: &Signals, simulator: &Simulator)
 async fn unknown_machine(
     terminal: &Terminal,
     client: &Client,
-    claims: Option<&TokenClaims>,
+    token: KnownToken<'_>,
 ) -> Result<()> {
     heading(terminal, "2. A machine that does not exist");
-    let problem = failure(terminal, client, claims, UNKNOWN_MACHINE).await?;
+    let problem = failure(terminal, client, token, UNKNOWN_MACHINE).await?;
     ensure!(
         problem.kind == ProblemKind::MachineNotFound,
         "the simulator accepted an unknown machine"
@@ -225,7 +226,7 @@ async fn success(terminal: &Terminal, client: &Client, machine: &str) -> Result<
 async fn failure(
     terminal: &Terminal,
     client: &Client,
-    claims: Option<&TokenClaims>,
+    token: KnownToken<'_>,
     machine: &str,
 ) -> Result<Problem> {
     let plan = plan(client, machine, "Stolen, INC-1234").await?;
@@ -234,7 +235,7 @@ async fn failure(
     terminal.print_data(&format!(
         "Error: {}\nHelp: {}",
         rows::words(&problem),
-        advice::for_problem(&problem, claims)
+        advice::for_problem(&problem, token)
     ));
     Ok(problem)
 }

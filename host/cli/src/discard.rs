@@ -18,6 +18,7 @@ use super::{
     terminal::Terminal,
 };
 use offboard::{
+    advice::KnownToken,
     client::Observer,
     ledger::{Ledger, OrderCounts, OrderRecord, RunRow, Waiting},
     order::{Order, State},
@@ -132,7 +133,7 @@ async fn show(
     terminal: &Terminal,
 ) -> Result<()> {
     let rows = RefCell::new(Rows::new(*terminal, args.output.output));
-    let mut summary = RunSummary::new(&rows, None, run.plan_digest(), *terminal);
+    let mut summary = RunSummary::new(&rows, KnownToken::NotAtHand, run.plan_digest(), *terminal);
     let mut after = 0;
     loop {
         let entries = ledger.entries(run.id, after, ORDERS_PAGE).await?;

@@ -54,7 +54,7 @@ pub(super) async fn find(args: FindArgs, secrets: Secrets, terminal: &Terminal) 
         }
         Err(problem) => {
             show(&args, terminal, &[]);
-            let hint = advice::for_problem(&problem, client.claims());
+            let hint = advice::for_problem(&problem, client.known_token());
             terminal.error(&rows::words(&problem));
             terminal.help(&hint);
             Ok(Exit::of_problem(&problem))

@@ -12,7 +12,7 @@ use offboard::{
     grant::{Grant, Route},
     ledger::{LedgerError, OrderCounts, OrderGroup, OrderRecord, SessionInfo},
     order::State,
-    plan::{Origin, Plan},
+    plan::{Guards, Origin, Plan},
     run::DryRun,
     text::clean,
 };
@@ -25,31 +25,32 @@ const MAX_EXAMPLES: u32 = 10;
 const MAX_EXCLUDED: u32 = 25;
 
 /// The question, and the answer that confirms.
-pub(super) fn question(plan: &Plan, max_devices: u64) -> (String, String) {
-    let (question, answer) = question_of(plan.machines(), max_devices);
+pub(super) fn question(plan: &Plan, guards: Guards) -> (String, String) {
+    let (question, answer) = question_of(plan.machines(), guards);
     let unresolved = plan.unresolved();
     if unresolved == 0 {
         return (question, answer);
     }
-    let second = format!("{question} {unresolved} of them may be offboarded a second time.");
-    (second, answer)
+    let second = if plan.machines() == 1 {
+        "It may be offboarded a second time.".to_owned()
+    } else {
+        format!("{unresolved} of them may be offboarded a second time.")
+    };
+    (format!("{question} {second}"), answer)
 }
 
-fn question_of(planned: u64, max_devices: u64) -> (String, String) {
-    match planned {
-        1 => (
-            "Offboard this machine? It is hard to undo.".to_owned(),
-            "yes".to_owned(),
-        ),
-        count if count <= max_devices => (
-            format!("Offboard these {count} machines? It is hard to undo."),
-            "yes".to_owned(),
-        ),
-        count => (
-            format!("Offboard these {count} machines? It is hard to undo."),
-            count.to_string(),
-        ),
-    }
+fn question_of(planned: u64, guards: Guards) -> (String, String) {
+    let question = match planned {
+        1 => "Offboard this machine? It is hard to undo.".to_owned(),
+        count => format!("Offboard these {count} machines? It is hard to undo."),
+    };
+    // Of a longer plan, only the first machines are shown.
+    let answer = if guards.requires_number(planned, planned.min(MAX_LISTED.into())) {
+        planned.to_string()
+    } else {
+        "yes".to_owned()
+    };
+    (question, answer)
 }
 
 /// Prints which orders were resent.
@@ -248,11 +249,19 @@ async fn show_excluded(
 /// Shows the machines whose orders are unknown and resent, or the first of them.
 fn show_resent(terminal: &Terminal, grace: Duration, resent: u64, unknown: &[OrderRecord]) {
     let grace = humantime::format_duration(grace);
-    terminal.print(&format!(
-        "{resent} machines may already be offboarded: their orders were sent, but the outcome is \
-         unknown. Each order will be sent a second time, unless the service lists its action \
-         within the grace time of {grace}:"
-    ));
+    terminal.print(&if resent == 1 {
+        format!(
+            "1 machine may already be offboarded: its order was sent, but the outcome is unknown. \
+             The order will be sent a second time, unless the service lists its action within the \
+             grace time of {grace}:"
+        )
+    } else {
+        format!(
+            "{resent} machines may already be offboarded: their orders were sent, but the outcome \
+             is unknown. Each order will be sent a second time, unless the service lists its \
+             action within the grace time of {grace}:"
+        )
+    });
     terminal.print(&rows::planned(
         terminal,
         &unknown.iter().collect::<Vec<_>>(),

@@ -19,6 +19,7 @@ use super::{
     terminal::Terminal,
 };
 use offboard::{
+    advice::KnownToken,
     contract::Problem,
     export,
     ledger::{Ledger, LedgerErrorKind, RunFilter, RunRow},
@@ -173,7 +174,7 @@ pub(super) async fn show(args: ShowArgs, terminal: &Terminal) -> Result<Exit> {
         terminal.print(&format!("Confirmed {}", clean(&confirmation.in_words())));
     }
     let rows = RefCell::new(Rows::new(*terminal, args.output.output));
-    let mut summary = RunSummary::new(&rows, None, run.plan_digest(), *terminal);
+    let mut summary = RunSummary::new(&rows, KnownToken::NotAtHand, run.plan_digest(), *terminal);
     let mut unsent = Exit::Done;
     let mut after = 0;
     loop {
@@ -220,7 +221,7 @@ pub(super) async fn export(args: ExportArgs, terminal: &Terminal) -> Result<Exit
     let run = ledger.run(run).await?;
     match args.output {
         ExportFormat::Jsonl => {
-            let hint = |problem: &Problem| advice::for_problem(problem, None);
+            let hint = |problem: &Problem| advice::for_problem(problem, KnownToken::NotAtHand);
             export::json_lines(&ledger, &run, &hint, &mut terminal.writer()).await?;
         }
         ExportFormat::Csv => export::csv(&ledger, &run, &mut terminal.writer()).await?,

@@ -42,7 +42,7 @@ pub(super) fn words(remedy: &Remedy) -> String {
             format!("{REPAIR_CREDENTIAL} `offboard check` shows what is missing.")
         }
         Remedy::CheckConnection => format!("The request was not sent. {NETWORK}"),
-        Remedy::CheckLicence { token: None } => NOT_A_TOKEN.to_owned(),
+        Remedy::ReplaceToken => NOT_A_TOKEN.to_owned(),
         Remedy::CheckLicence { token } => format!(
             "Get a new token. If it is rejected as well, the tenant may not have an active licence \
              for Defender for Endpoint.{}",
@@ -108,7 +108,8 @@ fn request_text(remedy: &Remedy) -> Option<&'static str> {
         }
         Remedy::RetryRead => "Nothing was changed. Try again.",
         Remedy::ReconcileFirst => {
-            "The request may have been carried out. Before you repeat it, check with `offboard \
+            "The request may have been carried out. Do not order the machine again: `offboard \
+             resume` queries the outcome. For a cancellation, or without a ledger, use `offboard \
              status MACHINE`."
         }
         Remedy::SetTag => {
@@ -219,7 +220,6 @@ fn ledger_text(remedy: &Remedy) -> Option<&'static str> {
     })
 }
 
-/// What to do about a machine with an order that was sent, if the service does not list its
 /// The most likely cause of a missing permission, according to the token.
 fn permission_text(purpose: Purpose, is_granted: bool, token: Option<&TokenSummary>) -> String {
     const AUDIENCE: &str = "that the token's audience is the resource that `offboard config show` \

@@ -95,7 +95,7 @@ async fn resume_runs(
 ) -> Result<Exit> {
     if let Some(problem) = client.missing_token() {
         terminal.error(&rows::words(problem));
-        terminal.help(&advice::for_problem(problem, client.claims()));
+        terminal.help(&advice::for_problem(problem, client.known_token()));
         return Ok(Exit::of_problem(problem));
     }
     if let Some(error) = client.unrecorded() {

@@ -97,7 +97,7 @@ pub(super) fn data<T: Serialize + CsvRow>(terminal: &Terminal, format: Format, r
 
 /// The columns of machines.
 const MACHINE_COLUMNS: [Column; 6] = [
-    Column::Text("NAME"),
+    Column::Name("NAME"),
     Column::Id("MACHINE"),
     Column::Text("SYSTEM"),
     Column::Text("HEALTH"),
@@ -160,7 +160,7 @@ fn last_seen(time: Option<&str>) -> String {
 
 /// The columns of orders and of actions.
 pub(super) const ORDER_COLUMNS: [Column; 5] = [
-    Column::Text("NAME"),
+    Column::Name("NAME"),
     Column::Id("MACHINE"),
     Column::Word("STATE"),
     Column::Id("ACTION"),

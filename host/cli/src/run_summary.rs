@@ -10,8 +10,8 @@ use super::{
     terminal::Terminal,
 };
 use offboard::{
+    advice::KnownToken,
     contract::Problem,
-    identity::TokenClaims,
     ledger::RunRow,
     order::{Order, State},
     output::{CancellationInfo, OrderRow},
@@ -25,7 +25,7 @@ const MAX_ADVICE: usize = 50;
 
 /// Collects and shows the orders of a run.
 pub(super) struct RunSummary<'a> {
-    claims: Option<&'a TokenClaims>,
+    token: KnownToken<'a>,
     terminal: Terminal,
     rows: &'a RefCell<Rows>,
     exit: Exit,
@@ -44,12 +44,12 @@ impl<'a> RunSummary<'a> {
     /// A summary that adds to `rows`. The caller ends them, because they may be shared by runs.
     pub(super) fn new(
         rows: &'a RefCell<Rows>,
-        claims: Option<&'a TokenClaims>,
+        token: KnownToken<'a>,
         plan: Option<String>,
         terminal: Terminal,
     ) -> Self {
         Self {
-            claims,
+            token,
             terminal,
             rows,
             exit: Exit::Done,
@@ -85,7 +85,7 @@ impl<'a> RunSummary<'a> {
             let cells = orders.iter().map(|order| rows::cells(order));
             rows.table(&rows::ORDER_COLUMNS, cells);
         } else {
-            let hint = |problem: &Problem| advice::for_problem(problem, self.claims);
+            let hint = |problem: &Problem| advice::for_problem(problem, self.token);
             let row = |(order, cancellations): (&&Order, _)| {
                 OrderRow::new(order, &hint)
                     .in_plan(self.plan.clone())
@@ -100,7 +100,7 @@ impl<'a> RunSummary<'a> {
             if let Some(problem) = order.problem() {
                 // Limited, because each problem may contain another time or code.
                 if self.advice.len() < MAX_ADVICE {
-                    let advice = advice::for_problem(problem, self.claims);
+                    let advice = advice::for_problem(problem, self.token);
                     self.advice.insert(format!("{}: {advice}", problem.kind));
                 }
             } else {

@@ -16,6 +16,7 @@ use super::{
 };
 use offboard::{
     Client,
+    advice::KnownToken,
     client::Recording,
     config::Secrets,
     contract::{ActionId, ActionType, MachineAction, MachineId, Problem, ProblemKind, Retry},
@@ -42,7 +43,9 @@ pub(super) async fn status(
         comment: None,
         state_of_problem: |_| State::Unknown,
         format: args.output.output,
-        claims: client.as_ref().and_then(Client::claims),
+        token: client
+            .as_ref()
+            .map_or(KnownToken::NotAtHand, Client::known_token),
     };
     view.show(&results, terminal);
     if client.is_none() || signals.stopped() {

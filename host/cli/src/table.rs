@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 
 use super::terminal::Terminal;
 use offboard::text::clean;
@@ -12,12 +12,17 @@ use offboard::text::clean;
 const MAX_WIDTH: u16 = 100;
 /// The fewest characters of a shortened id, without its ellipsis.
 const MIN_ID: usize = 8;
+/// A name of at most this many characters is not broken into lines.
+const MAX_UNBROKEN_NAME: usize = 40;
 /// The spaces between two columns.
 const GAP: u16 = 2;
 
 /// A column: its header, and what happens to its cells if the table is too wide.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Column {
+    /// The cells are names of machines. They are wrapped only if they are long, so that they can
+    /// be copied: other texts are wrapped first.
+    Name(&'static str),
     /// The cells are wrapped.
     Text(&'static str),
     /// The cells are short, and stay on one line.
@@ -29,7 +34,9 @@ pub(super) enum Column {
 impl Column {
     fn header(self) -> &'static str {
         match self {
-            Self::Text(header) | Self::Word(header) | Self::Id(header) => header,
+            Self::Name(header) | Self::Text(header) | Self::Word(header) | Self::Id(header) => {
+                header
+            }
         }
     }
 }
@@ -60,16 +67,37 @@ fn format(columns: &[Column], mut rows: Vec<Vec<String>>, is_wide: bool) -> Stri
             // The spaces after the last column are not printed.
             .set_width(MAX_WIDTH + GAP);
     }
+    let name_widths: Vec<u16> = (0..columns.len())
+        .map(|index| unbroken_width(&rows, index))
+        .collect();
     for row in rows {
         table.add_row(row);
     }
-    for (column, kind) in table.column_iter_mut().zip(columns) {
+    for ((column, kind), name_width) in table.column_iter_mut().zip(columns).zip(name_widths) {
         column.set_padding((0, GAP));
-        if !matches!(kind, Column::Text(_)) {
-            column.set_constraint(ColumnConstraint::ContentWidth);
+        match kind {
+            Column::Text(_) => {}
+            Column::Name(_) => {
+                // The boundary includes the padding.
+                let width = Width::Fixed(name_width + GAP);
+                column.set_constraint(ColumnConstraint::LowerBoundary(width));
+            }
+            Column::Word(_) | Column::Id(_) => {
+                column.set_constraint(ColumnConstraint::ContentWidth);
+            }
         }
     }
     table.trim_fmt()
+}
+
+/// The width of the longest cell of a column that is not to be broken into lines.
+fn unbroken_width(rows: &[Vec<String>], index: usize) -> u16 {
+    let cells = rows.iter().filter_map(|row| row.get(index));
+    let widths = cells.map(|cell| cell.chars().count());
+    let width = widths.filter(|width| *width <= MAX_UNBROKEN_NAME).max();
+    width
+        .and_then(|width| u16::try_from(width).ok())
+        .unwrap_or_default()
 }
 
 /// Shortens the ids of each column to the same number of characters, so that they differ.
@@ -139,6 +167,40 @@ mod tests {
             wide.contains(id) && wide.contains(detail.trim_end()),
             "{wide}"
         );
+    }
+
+    /// A name can be copied from its line, also if the other texts of the table are long.
+    #[test]
+    fn a_name_of_up_to_40_characters_is_on_one_line() {
+        let columns = [
+            Column::Name("NAME"),
+            Column::Id("MACHINE"),
+            Column::Text("SYSTEM"),
+            Column::Text("HEALTH"),
+            Column::Text("ONBOARDING"),
+            Column::Word("LAST SEEN (UTC)"),
+        ];
+        let row = |name: &str| {
+            let id = "e36ea923124a3636b26069dfd79384eeaf195e5c";
+            let (system, health) = ("WindowsServer2012R2 6.3", "ImpairedCommunication");
+            let cells = [
+                name,
+                id,
+                system,
+                health,
+                "InsufficientInfo",
+                "2026-11-25 21:36",
+            ];
+            cells.map(str::to_owned).to_vec()
+        };
+        let name = "server-0017.berlin.corp.contoso.test.xyz";
+        let long = "a-very-long-name.of-a-machine.in-a-domain.corp.contoso.test";
+        for rows in [vec![row(name)], vec![row(name), row("laptop-7"), row(long)]] {
+            let table = format(&columns, rows, false);
+            assert!(table.contains(name), "{table}");
+            let is_narrow = table.lines().all(|line| line.chars().count() <= 100);
+            assert!(is_narrow, "{table}");
+        }
     }
 
     /// Ids that begin alike are shortened to what differs, and other cells are not shortened.

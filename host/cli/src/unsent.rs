@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::{args::OutputArgs, rows::Rows, run_summary::RunSummary, terminal::Terminal};
 use offboard::{
+    advice::KnownToken,
     contract::{Problem, ProblemKind, Retry},
     ledger::{LedgerError, OrderRecord},
     order::{Order, State, Verdict},
@@ -61,7 +62,7 @@ pub(super) fn show_unsent(
     terminal: &Terminal,
 ) -> Result<()> {
     let rows = RefCell::new(Rows::new(*terminal, output.output));
-    let mut summary = RunSummary::new(&rows, None, None, *terminal);
+    let mut summary = RunSummary::new(&rows, KnownToken::NotAtHand, None, *terminal);
     let run = Uuid::new_v4();
     let mut orders = Vec::new();
     for (number, selected) in (1..).zip(selection) {

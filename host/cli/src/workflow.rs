@@ -185,7 +185,8 @@ impl Workflow<'_> {
             return Ok(Completion::Completed);
         }
         if options.requires_answer() && plan.machines() > 0 {
-            let (question, answer) = plan_summary::question(&plan, options.send.max_devices);
+            let guards = self.draft.guards();
+            let (question, answer) = plan_summary::question(&plan, guards);
             match confirm(&question, &answer, signals).await {
                 Answer::Confirmed => {}
                 Answer::Short => return Ok(Completion::Declined(Some(answer))),
@@ -311,7 +312,7 @@ impl Workflow<'_> {
         let row = ledger.run_at(run).await?;
         let plan_digest = self.plan_digest(row.as_ref()).await?;
         let rows = self.options.rows;
-        let mut summary = RunSummary::new(rows, client.claims(), plan_digest, *terminal);
+        let mut summary = RunSummary::new(rows, client.known_token(), plan_digest, *terminal);
         let mut after = 0;
         loop {
             let mut entries = ledger.entries(run, after, ORDERS_PAGE).await?;

@@ -383,6 +383,24 @@ fn without_read_permission_an_id_is_offboarded_and_cannot_be_followed() {
     assert_eq!(world.offboardings().len(), 1);
 }
 
+/// `show` has no token, so it cannot say that the token was not a JWT.
+#[test]
+fn a_recorded_order_with_an_expired_token_is_not_advised_about_jwts() {
+    let world = World::new();
+    let run = world.run(&[&world.online_ids(1)[0]]);
+    assert_eq!(run.code, 0, "{run:?}");
+    world.use_token(TokenRequest::default().lifetime(-60));
+    let run = world.run(&[&world.online_ids(2)[1]]);
+    assert_eq!(run.row()["error"]["kind"], "unauthorized", "{run:?}");
+    let shown = world.offboard(&["show", "last", "-o", "json"]);
+    let row = shown.row();
+    assert_eq!(row["error"]["kind"], "unauthorized", "{shown:?}");
+    let hint = row["error"]["hint"].as_str().unwrap();
+    assert!(hint.contains("Get a new token"), "{hint}");
+    assert!(!hint.contains("JWT"), "{hint}");
+    assert!(!shown.stderr.contains("JWT"), "{shown:?}");
+}
+
 #[test]
 fn without_read_permission_a_name_is_refused() {
     let world = World::new();

@@ -97,6 +97,8 @@ fn runs_are_filtered() {
     assert_eq!(listed(&["--since", "1h"]), runs);
     assert_eq!(listed(&["--since", &began[..10], "--limit", "3"]), runs);
     assert!(listed(&["--since", "2999-01-01"]).is_empty());
+    let nothing = world.offboard(&["runs", "--limit", "0"]);
+    assert_eq!(nothing.code, 2, "{nothing:?}");
     let none = world.offboard(&["runs", "--since", "2999-01-01"]);
     assert!(none.stderr.contains("no such runs"), "{none:?}");
     for wrong in ["yesterday", "2026-13-01", ""] {

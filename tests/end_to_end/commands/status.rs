@@ -452,8 +452,29 @@ fn what_has_ended_is_not_cancelled() {
     ]);
     assert_eq!(
         (outcome.code, &outcome.row()["error"]["kind"]),
-        (1, &json!("rejected"))
+        (1, &json!("already-ended"))
     );
+}
+
+/// A row has what was read of the action, whether the user gave the action or its machine.
+#[test]
+fn a_row_of_an_action_that_has_ended_has_its_machine_and_its_action() {
+    let world = World::with(|config| config.action_time = std::time::Duration::ZERO);
+    let machine = world.online()[0].machine.clone();
+    let action = first_action(&world, &machine.id);
+    let posts = world.posts().len();
+    for reference in [&action, &machine.id, &machine.computer_dns_name] {
+        let args = ["cancel", reference, "--comment", "Too late", "-o", "json"];
+        let outcome = world.offboard(&args);
+        let row = outcome.row();
+        assert_eq!(row["error"]["kind"], "already-ended", "{outcome:?}");
+        assert_eq!(row["state"], "rejected", "{outcome:?}");
+        assert_eq!(row["machineId"], machine.id.as_str(), "{outcome:?}");
+        assert_eq!(row["name"], machine.computer_dns_name.as_str());
+        assert_eq!(row["action"]["id"], action.as_str(), "{outcome:?}");
+        assert_eq!(row["comment"], "Too late", "{outcome:?}");
+        assert_eq!(world.posts().len(), posts, "{outcome:?}");
+    }
 }
 
 #[test]

@@ -84,6 +84,29 @@ fn a_no_is_answered_with_one_line_and_programs_get_their_rows() {
     assert_eq!((code, world.posts().len()), (130, 0));
 }
 
+/// A plan of more than 25 machines shows only the first of them, but warns about each. Its number
+/// confirms it, even if `--max-devices` permits more.
+#[test]
+fn machines_that_were_not_shown_are_confirmed_by_their_number() {
+    let world = World::with(|config: &mut Config| config.machines = 200);
+    let old = world.with_version("macOS", &["13.7", "12.6"]);
+    let mut ids = world.online_ids(26);
+    ids.retain(|id| *id != old);
+    ids.truncate(25);
+    ids.push(old);
+    let limits = ["--max-devices", "500", "--quota", "1000/60s"];
+    let mut run = vec!["run", "--comment", "x"];
+    run.extend(limits);
+    run.extend(ids.iter().map(String::as_str));
+    let (code, shown) = typed(&world, "", "yes\n", &run);
+    assert_eq!((code, world.posts().len()), (130, 0), "{shown}");
+    assert!(shown.contains("Type the number 26 to confirm."), "{shown}");
+    let warning = "note: 1 of them: macOS 1";
+    assert!(shown.contains(warning), "{shown}");
+    let (code, shown) = typed(&world, "", "yes\n", &run[..run.len() - 1]);
+    assert_eq!((code, world.posts().len()), (0, 25), "{shown}");
+}
+
 #[test]
 fn input_before_the_question_is_not_an_answer() {
     let world = World::new();

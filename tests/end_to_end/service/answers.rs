@@ -533,7 +533,7 @@ fn an_action_that_is_no_longer_listed_is_reported_and_not_waited_for() {
         assert!(
             table
                 .stdout
-                .contains("not-listed the service does not list")
+                .contains("not-listed: the service does not list")
         );
         assert!(!table.stderr.contains("To track the actions"), "{table:?}");
         assert_eq!(server.posts(), 1);

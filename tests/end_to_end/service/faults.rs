@@ -104,3 +104,25 @@ fn the_reason_of_a_wait_is_reported() {
         );
     }
 }
+
+/// A `resume` that cannot read whether an action has ended does not succeed. It says why, also
+/// with `--quiet`, and does not promise another query.
+#[test]
+fn a_resume_that_cannot_read_the_outcome_says_so() {
+    let world = World::with(|config: &mut Config| {
+        config.faults = FaultPlan::parse(["machineactions:2-40:status=503"]).unwrap();
+    });
+    let ids = world.online_ids(1);
+    assert_eq!(world.run(&[ids[0].as_str()]).code, 0);
+    let resumed = world.offboard(&["resume", "-o", "json"]);
+    assert_eq!(resumed.code, 4, "{resumed:?}");
+    let row = &resumed.rows()[0];
+    assert_eq!(row["state"], "accepted", "{resumed:?}");
+    assert_eq!(row["error"]["kind"], "service-failure", "{resumed:?}");
+    let words = "The actions cannot be tracked: service-failure (503)";
+    assert!(resumed.stderr.contains(words), "{resumed:?}");
+    assert!(!resumed.stderr.contains("read again"), "{resumed:?}");
+    let quiet = world.offboard(&["resume", "--quiet"]);
+    assert_eq!(quiet.code, 4, "{quiet:?}");
+    assert!(quiet.stdout.contains("service-failure"), "{quiet:?}");
+}

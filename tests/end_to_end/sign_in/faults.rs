@@ -181,6 +181,26 @@ fn a_wrong_audience_is_not_reported_as_a_missing_permission() {
     assert_eq!(world.offboarded(), 0);
 }
 
+/// A token that cannot be used does not show that machines can be read.
+#[test]
+fn reading_is_not_checked_with_an_expired_token_or_without_the_api() {
+    let world = World::new();
+    let checked = checked_with(&world, TokenRequest::default().lifetime(-60));
+    let reading = step(&checked, "reading");
+    assert_eq!(reading["status"], "skipped", "{checked:?}");
+    assert_contains(text(&reading, "reason"), &["the token has expired"]);
+
+    let file = world.secret("token", world.token(TokenRequest::default()));
+    let closed = crate::support::ClosedPort::new();
+    let mut command = world.command(&CHECK);
+    command
+        .env("OFFBOARD_TOKEN_FILE", file)
+        .env("OFFBOARD_API_ROOT", closed.root());
+    let reading = step(&outcome(&mut command), "reading");
+    assert_eq!(reading["status"], "skipped", "{reading}");
+    assert_contains(text(&reading, "reason"), &["the API cannot be reached"]);
+}
+
 #[test]
 fn a_missing_role_is_reported_with_where_it_is_added() {
     let world = World::new();

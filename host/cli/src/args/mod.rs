@@ -110,7 +110,8 @@ pub(super) struct SendArgs {
     /// Do not ask for confirmation
     #[arg(long, short)]
     pub(super) yes: bool,
-    /// If more machines than COUNT are selected, require their exact number: typed, or --expect
+    /// If more machines than COUNT are selected, require their exact number: typed, or --expect.
+    /// For more than 25 machines, `yes` is not an answer even if COUNT is higher
     #[arg(
         long,
         value_name = "COUNT",

@@ -23,6 +23,14 @@ fn since(text: &str) -> Result<Timestamp, String> {
         .ok_or_else(|| "use a duration such as 7d, or a date such as 2026-11-25".to_owned())
 }
 
+/// Parses a number of rows.
+fn count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("use a number from 1".to_owned()),
+        Ok(count) => Ok(count),
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct RunsArgs {
     /// List only runs with orders that `offboard resume` would send, query or track
@@ -33,7 +41,7 @@ pub(crate) struct RunsArgs {
     #[arg(long, value_name = "WHEN", value_parser = since)]
     pub(crate) since: Option<Timestamp>,
     /// List only the newest COUNT runs
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", value_parser = count)]
     pub(crate) limit: Option<usize>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,

@@ -191,7 +191,7 @@ impl<'a> Progress<'a> {
             "the preflight of {target} is unavailable: {}",
             rows::words(problem)
         ));
-        let advice = advice::for_problem(problem, self.client.claims());
+        let advice = advice::for_problem(problem, self.client.known_token());
         self.terminal.print_advice(&advice);
     }
 
@@ -209,7 +209,7 @@ impl<'a> Progress<'a> {
         };
         self.terminal
             .warn(&format!("{text}: {}", rows::words(problem)));
-        let advice = advice::for_tag(problem, self.client.claims());
+        let advice = advice::for_tag(problem, self.client.known_token());
         self.terminal.help(&advice);
     }
 
@@ -269,23 +269,7 @@ impl<'a> Progress<'a> {
 
     fn summary(&self) -> String {
         let states = self.states.borrow();
-        use State as S;
-        let groups: [(&str, &[State]); 8] = [
-            ("done", &[S::Succeeded]),
-            ("accepted", &[S::Accepted]),
-            ("pending", &[S::Pending]),
-            ("skipped", &[S::Skipped]),
-            ("rejected", &[S::Rejected]),
-            ("failed", &[S::Failed, S::TimedOut, S::Cancelled]),
-            ("not sent", &[S::NotSent]),
-            ("unknown", &[S::Unknown]),
-        ];
-        let mut parts: Vec<String> = groups
-            .iter()
-            .map(|(name, group)| (name, states.count(group)))
-            .filter(|(_, count)| *count > 0)
-            .map(|(name, count)| format!("{count} {name}"))
-            .collect();
+        let mut parts = states.in_words();
         drop(states);
         let settled = self.settled();
         let elapsed = self.started.get().elapsed();

@@ -4,6 +4,20 @@ use std::collections::HashMap;
 
 use offboard::{contract::MachineId, order::State};
 
+/// The states in the sequence in which they are shown.
+const SHOWN: [State; 10] = [
+    State::Succeeded,
+    State::Accepted,
+    State::Pending,
+    State::Skipped,
+    State::Rejected,
+    State::Failed,
+    State::TimedOut,
+    State::Cancelled,
+    State::NotSent,
+    State::Unknown,
+];
+
 /// The state of each machine, and the number of machines in each state.
 #[derive(Default)]
 pub(super) struct States {
@@ -27,6 +41,16 @@ impl States {
     pub(super) fn count(&self, states: &[State]) -> u64 {
         let count = |state: &State| self.counts.get(state.name()).copied();
         states.iter().filter_map(count).sum()
+    }
+
+    /// The number of machines in each state, with the name of the state, unless it is 0.
+    pub(super) fn in_words(&self) -> Vec<String> {
+        SHOWN
+            .iter()
+            .map(|state| (state, self.count(&[*state])))
+            .filter(|(_, count)| *count > 0)
+            .map(|(state, count)| format!("{count} {state}"))
+            .collect()
     }
 
     /// The number of orders, at least `announced`. Orders of an earlier process are known only
@@ -67,5 +91,23 @@ mod tests {
         assert_eq!((states.settled(true), states.total(30)), (0, 30));
         states.set(&id(1), State::Succeeded);
         assert_eq!(states.settled(true), 1);
+    }
+
+    /// A cancelled action did not fail.
+    #[test]
+    fn states_have_their_documented_names() {
+        let id = |number: u32| format!("{number:08x}{:032x}", 0).parse().unwrap();
+        let mut states = States::default();
+        for (number, state) in (0..).zip([
+            State::Cancelled,
+            State::TimedOut,
+            State::Succeeded,
+            State::NotSent,
+            State::Succeeded,
+        ]) {
+            states.set(&id(number), state);
+        }
+        let words = ["2 succeeded", "1 timed-out", "1 cancelled", "1 not-sent"];
+        assert_eq!(states.in_words(), words);
     }
 }

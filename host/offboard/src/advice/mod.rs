@@ -35,11 +35,13 @@ pub enum Remedy {
     CheckConnection,
     /// Get a new token: this one has expired.
     RenewToken,
-    /// Check the licence: a new token is refused, too.
+    /// Get a new token. If it is refused, too, check the licence.
     CheckLicence {
-        /// The token's claims.
+        /// The token's claims; `None` if the token is not at hand.
         token: Option<TokenSummary>,
     },
+    /// Use a token of Entra ID: this one is not a JWT.
+    ReplaceToken,
     /// Grant a permission, or use the right audience.
     GrantPermission {
         /// What the permission is for.
@@ -133,6 +135,32 @@ pub enum Purpose {
     Tag,
 }
 
+/// What is known about the token of a request.
+#[derive(Debug, Clone, Copy)]
+pub enum KnownToken<'a> {
+    /// It is not at hand: the request was recorded earlier, or there is no token.
+    NotAtHand,
+    /// Its claims cannot be read: it is not a JWT.
+    Unreadable,
+    /// It has these claims.
+    Claims(&'a TokenClaims),
+}
+
+impl<'a> KnownToken<'a> {
+    /// The token at hand, whose claims are `None` if they cannot be read.
+    #[must_use]
+    pub fn at_hand(claims: Option<&'a TokenClaims>) -> Self {
+        claims.map_or(Self::Unreadable, Self::Claims)
+    }
+
+    fn claims(self) -> Option<&'a TokenClaims> {
+        match self {
+            Self::NotAtHand | Self::Unreadable => None,
+            Self::Claims(claims) => Some(claims),
+        }
+    }
+}
+
 /// The claims of a token, without the token itself.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -160,16 +188,17 @@ impl From<&TokenClaims> for TokenSummary {
 ///
 /// ```
 /// use offboard::{
-///     advice::{Remedy, remedy},
+///     advice::{KnownToken, Remedy, remedy},
 ///     contract::{Problem, ProblemKind, Retry},
 /// };
 ///
 /// let problem = Problem::new(ProblemKind::OutcomeUnknown, Retry::AskFirst, "no answer");
-/// assert_eq!(remedy(&problem, None), Remedy::ReconcileFirst);
+/// assert_eq!(remedy(&problem, KnownToken::NotAtHand), Remedy::ReconcileFirst);
 /// ```
 #[must_use]
-pub fn remedy(problem: &Problem, claims: Option<&TokenClaims>) -> Remedy {
+pub fn remedy(problem: &Problem, token: KnownToken<'_>) -> Remedy {
     use ProblemKind as Kind;
+    let claims = token.claims();
     match problem.kind {
         Kind::InvalidMachineId => Remedy::CheckMachineId,
         Kind::InvalidComment => Remedy::GiveComment,
@@ -183,6 +212,7 @@ pub fn remedy(problem: &Problem, claims: Option<&TokenClaims>) -> Remedy {
         Kind::Unauthorized if claims.is_some_and(|claims| claims.ended().is_some()) => {
             Remedy::RenewToken
         }
+        Kind::Unauthorized if matches!(token, KnownToken::Unreadable) => Remedy::ReplaceToken,
         Kind::Unauthorized => Remedy::CheckLicence {
             token: claims.map(TokenSummary::from),
         },
@@ -245,14 +275,14 @@ pub fn state_remedy(state: State) -> Option<Remedy> {
 
 /// The remedy for a tag that was not set.
 #[must_use]
-pub fn tag_remedy(problem: &Problem, claims: Option<&TokenClaims>) -> Remedy {
+pub fn tag_remedy(problem: &Problem, token: KnownToken<'_>) -> Remedy {
     match problem.kind {
-        ProblemKind::Forbidden => permission(Purpose::Tag, claims),
+        ProblemKind::Forbidden => permission(Purpose::Tag, token.claims()),
         ProblemKind::Throttled
         | ProblemKind::ServiceFailure
         | ProblemKind::OutcomeUnknown
         | ProblemKind::UnreadableAnswer => Remedy::SetTag,
-        _ => remedy(problem, claims),
+        _ => remedy(problem, token),
     }
 }
 
@@ -266,5 +296,21 @@ fn permission(purpose: Purpose, claims: Option<&TokenClaims>) -> Remedy {
         purpose,
         is_granted: claims.is_some_and(has),
         token: claims.map(TokenSummary::from),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::Retry;
+
+    /// A recorded order does not show whether its token was a JWT.
+    #[test]
+    fn a_token_that_is_not_at_hand_is_not_called_unreadable() {
+        let problem = Problem::new(ProblemKind::Unauthorized, Retry::Safe, "expired");
+        let recorded = remedy(&problem, KnownToken::NotAtHand);
+        assert_eq!(recorded, Remedy::CheckLicence { token: None });
+        let opaque = remedy(&problem, KnownToken::at_hand(None));
+        assert_eq!(opaque, Remedy::ReplaceToken);
     }
 }

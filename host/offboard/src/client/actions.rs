@@ -1,6 +1,7 @@
 //! Machine actions of a machine: the newest offboarding, and the one that can be cancelled. What
 //! is read of the action of an order is recorded with the order.
 
+use thiserror::Error;
 use tracing::warn;
 
 use super::Client;
@@ -98,45 +99,48 @@ impl Client {
     /// # Errors
     /// There is no token, the machine has no unfinished offboarding, or the service cannot be
     /// read.
-    pub async fn pending_offboarding(&self, machine: &MachineId) -> Result<ActionId, Problem> {
+    pub async fn pending_offboarding(
+        &self,
+        machine: &MachineId,
+    ) -> Result<Cancellable, NotCancellable> {
         self.check_token()?;
         let listing = self.runner().offboardings(&[machine]).await?;
-        let pending = listing.pending(machine);
-        if let Some(id) = pending.and_then(|action| action.id.parse().ok()) {
-            return Ok(id);
+        if let Some(pending) = listing.pending(machine)
+            && let Ok(id) = pending.id.parse()
+        {
+            let action = Some(Box::new(pending.clone()));
+            return Ok(Cancellable { id, action });
         }
         let Some(ended) = listing.of(machine).next() else {
-            return Err(no_offboarding(machine));
+            return Err(no_offboarding(machine).into());
         };
         self.record_status(ended).await;
-        let (id, status) = (&ended.id, ended.status.name());
-        let message = format!("its offboarding {id} has ended: {status}");
-        Err(Problem::new(
-            ProblemKind::AlreadyEnded,
-            Retry::Never,
-            message,
-        ))
+        Err(NotCancellable::ended(ended.clone()))
     }
 
-    /// Checks that an action is an offboarding, so that no other action is cancelled. If the
-    /// token may not read actions, nothing is checked.
+    /// The offboarding with this id, which can be cancelled. If the token may not read actions,
+    /// nothing is checked.
     ///
     /// # Errors
-    /// It is another type of action, the action does not exist, there is no token, or the
-    /// service cannot be read.
-    pub async fn check_is_offboarding(&self, id: &ActionId) -> Result<(), Problem> {
+    /// It is another type of action, it has ended, the action does not exist, there is no token,
+    /// or the service cannot be read.
+    pub async fn cancellable(&self, id: &ActionId) -> Result<Cancellable, NotCancellable> {
+        let cancellable = |action| Cancellable {
+            id: id.clone(),
+            action,
+        };
         match self.action(id).await {
             Ok(action) if action.action_type != ActionType::Offboard => {
                 let message = "this action is not an offboarding";
-                Err(Problem::new(
-                    ProblemKind::NoOffboarding,
-                    Retry::Never,
-                    message,
-                ))
+                Err(NotCancellable {
+                    problem: Problem::new(ProblemKind::NoOffboarding, Retry::Never, message),
+                    action: Some(Box::new(action)),
+                })
             }
-            Ok(_) => Ok(()),
-            Err(problem) if problem.kind == ProblemKind::Forbidden => Ok(()),
-            Err(problem) => Err(problem),
+            Ok(action) if action.status.is_final() => Err(NotCancellable::ended(action)),
+            Ok(action) => Ok(cancellable(Some(Box::new(action)))),
+            Err(problem) if problem.kind == ProblemKind::Forbidden => Ok(cancellable(None)),
+            Err(problem) => Err(problem.into()),
         }
     }
 
@@ -159,6 +163,48 @@ impl Client {
 
     fn check_token(&self) -> Result<(), Problem> {
         self.missing_token().cloned().map_or(Ok(()), Err)
+    }
+}
+
+/// An offboarding that can be cancelled.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Cancellable {
+    /// Its id.
+    pub id: ActionId,
+    /// The action, if it was read.
+    pub action: Option<Box<MachineAction>>,
+}
+
+/// Why an action is not cancelled. Nothing was sent.
+#[derive(Debug, Clone, Error)]
+#[error("{problem}")]
+#[non_exhaustive]
+pub struct NotCancellable {
+    /// The reason.
+    #[source]
+    pub problem: Problem,
+    /// The action, if it was read.
+    pub action: Option<Box<MachineAction>>,
+}
+
+impl NotCancellable {
+    fn ended(action: MachineAction) -> Self {
+        let (id, status) = (&action.id, action.status.name());
+        let message = format!("offboarding {id} has ended: {status}");
+        Self {
+            problem: Problem::new(ProblemKind::AlreadyEnded, Retry::Never, message),
+            action: Some(Box::new(action)),
+        }
+    }
+}
+
+impl From<Problem> for NotCancellable {
+    fn from(problem: Problem) -> Self {
+        Self {
+            problem,
+            action: None,
+        }
     }
 }
 

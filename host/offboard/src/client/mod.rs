@@ -28,6 +28,7 @@ use std::{
 use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
 
+pub use actions::{Cancellable, NotCancellable};
 pub use connect::{ConnectOptions, Recording, component};
 pub(crate) use connect::{network, rate_limiter, sign_in, who};
 pub use error::{AuthoritiesError, ConnectError};
@@ -40,6 +41,7 @@ pub use plan_error::PlanError;
 pub use resume::{Reopened, ResumeOptions, Unfinished};
 
 use crate::{
+    advice::KnownToken,
     config::Config,
     contract::{ApiRoot, Problem, ProblemKind, Retry},
     identity::TokenClaims,
@@ -125,6 +127,15 @@ impl Client {
     #[must_use]
     pub fn claims(&self) -> Option<&TokenClaims> {
         self.0.claims.as_ref()
+    }
+
+    /// What is known about the token, for [`remedy`](crate::advice::remedy).
+    #[must_use]
+    pub fn known_token(&self) -> KnownToken<'_> {
+        match self.claims() {
+            None if self.missing_token().is_some() => KnownToken::NotAtHand,
+            claims => KnownToken::at_hand(claims),
+        }
     }
 
     /// The session info: user, plugin, service and sign-in.

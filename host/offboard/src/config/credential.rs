@@ -29,7 +29,7 @@ pub enum CredentialError {
     #[error("there is no credential")]
     NotGiven,
     /// The kind of credential requires another setting.
-    #[error("{} also needs {}", auth.name(), setting.key)]
+    #[error("the sign-in method {} needs the setting {}", auth.name(), setting.key)]
     Missing {
         /// The kind of credential.
         auth: Auth,

@@ -16,13 +16,13 @@ const CLOCK_WRONG: Duration = Duration::from_secs(300);
 /// A larger difference is a warning: the clock may soon be rejected.
 const CLOCK_WARNING: Duration = Duration::from_secs(60);
 
-/// Checks both hosts and the clock.
+/// Checks both hosts and the clock. Returns whether the API can be reached.
 pub(super) async fn network(
     config: &Config,
     service: &Service,
     connection: &Connection,
     report: &mut Steps<'_>,
-) {
+) -> bool {
     let mut skews = Vec::new();
     if config.issuer() == Issuer::Authority {
         let mut discovery = service.authority.clone();
@@ -33,6 +33,7 @@ pub(super) async fn network(
         skews.extend(reached("authority", seen.as_ref(), report));
     }
     let seen = connection.probe_api().await;
+    let is_reachable = seen.is_ok();
     skews.extend(reached("api", seen.as_ref(), report));
     let step = match skews.into_iter().max() {
         None => CheckStep::skipped("clock", "no host reported its time"),
@@ -46,6 +47,7 @@ pub(super) async fn network(
         Some(_) => CheckStep::passed("clock", "in sync with the service"),
     };
     report.add(step);
+    is_reachable
 }
 
 fn off(skew: Skew) -> String {

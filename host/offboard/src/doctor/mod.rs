@@ -15,6 +15,7 @@ pub use self::steps::Obstacle;
 use self::steps::Steps;
 use crate::{
     Keyword,
+    advice::KnownToken,
     audit::AuditFile,
     client::{
         ConnectError, Observer, Recorder, Recording, check_files, component, network, rate_limiter,
@@ -41,8 +42,8 @@ use crate::{
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum Finding<'a> {
-    /// A problem, with the token's claims.
-    Problem(&'a Problem, Option<&'a TokenClaims>),
+    /// A problem, with what is known about the token.
+    Problem(&'a Problem, KnownToken<'a>),
     /// The token is not a JWT, as tokens of Entra ID are.
     TokenNotJwt,
     /// The token has expired.
@@ -121,17 +122,17 @@ async fn walk(
     let digest = plugin.as_ref().map(|(component, _)| component.digest());
     let digest = digest.map_or_else(String::new, |digest| digest.as_str().to_owned());
     let audit = records(config, &digest, report).await;
-    hosts::network(config, service, &connection, report).await;
+    let is_reachable = hosts::network(config, service, &connection, report).await;
     let signed_in = sign_in(config, service, &connection, &observer).await;
     let claims = match &signed_in {
         Ok((_, token)) => {
             let claims = token.claims();
             token::validity(claims.as_ref(), report);
-            token::contents(config, service, claims.as_ref(), report);
+            token::contents(config, service, claims.as_ref(), is_reachable, report);
             claims
         }
         Err(problem) => {
-            let hint = report.hint(&Finding::Problem(problem, None));
+            let hint = report.hint(&Finding::Problem(problem, KnownToken::NotAtHand));
             let obstacle = Obstacle::Problem(class_of_problem(problem));
             report.fail(CheckStep::failed("token", words(problem), hint), obstacle);
             None
@@ -314,7 +315,7 @@ async fn answer(runner: &Runner, claims: Option<&TokenClaims>, report: &mut Step
 }
 
 fn refused(problem: &Problem, claims: Option<&TokenClaims>, report: &mut Steps<'_>) {
-    let hint = report.hint(&Finding::Problem(problem, claims));
+    let hint = report.hint(&Finding::Problem(problem, KnownToken::at_hand(claims)));
     let words = words(problem);
     let may_read = claims.is_none_or(TokenClaims::may_read);
     let is_warning = match problem.kind {

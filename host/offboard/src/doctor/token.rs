@@ -44,11 +44,13 @@ fn age(claims: Option<&TokenClaims>, report: &Steps<'_>) -> CheckStep {
     }
 }
 
-/// Checks the audience, the tenant and the permissions.
+/// Checks the audience, the tenant and the permissions. `is_reachable` is whether the API can be
+/// reached.
 pub(super) fn contents(
     config: &Config,
     service: &Service,
     claims: Option<&TokenClaims>,
+    is_reachable: bool,
     report: &mut Steps<'_>,
 ) {
     let Some(claims) = claims else {
@@ -93,16 +95,26 @@ pub(super) fn contents(
             hint,
         ));
     }
-    let step = if claims.may_read() {
-        CheckStep::passed(
-            "reading",
-            "machines can be found, and actions can be tracked",
-        )
-    } else {
+    report.add(reading(claims, is_reachable, report));
+}
+
+/// Whether the token permits reading. A token with the permission that cannot be used proves
+/// nothing.
+fn reading(claims: &TokenClaims, is_reachable: bool, report: &Steps<'_>) -> CheckStep {
+    if !claims.may_read() {
         let hint = report.hint(&Finding::NoPermissionToRead);
-        CheckStep::warning("reading", "no permission to read", hint)
-    };
-    report.add(step);
+        return CheckStep::warning("reading", "no permission to read", hint);
+    }
+    if claims.ended().is_some() {
+        return CheckStep::skipped("reading", "not checked: the token has expired");
+    }
+    if !is_reachable {
+        return CheckStep::skipped("reading", "not checked: the API cannot be reached");
+    }
+    CheckStep::passed(
+        "reading",
+        "machines can be found, and actions can be tracked",
+    )
 }
 
 fn audience(service: &Service, claims: &TokenClaims, report: &Steps<'_>) -> CheckStep {

@@ -31,11 +31,11 @@ impl Ledger {
     pub async fn order_groups(&self, run: RunId) -> Result<Vec<OrderGroup>, LedgerError> {
         let read = async {
             let rows = sqlx::query(
-                "SELECT preflight = 'ok' AS seen, platform, health, onboarding, \
+                "SELECT preflight = 'ok' AS seen, platform, version, health, onboarding, \
                  max(merged_into) AS merged, count(*) AS orders, count(last_seen) AS times, \
                  min(last_seen) AS first, max(last_seen) AS last FROM orders \
                  WHERE run = ? AND state = 'planned' \
-                 GROUP BY 1, 2, 3, 4, merged_into IS NULL ORDER BY 2, 3, 4",
+                 GROUP BY 1, 2, 3, 4, 5, merged_into IS NULL ORDER BY 2, 3, 4, 5",
             )
             .bind(run.0)
             .fetch_all(&self.pool)
@@ -71,6 +71,7 @@ impl OrderGroup {
         let seen = match seen {
             Some(true) => Some(DeviceSnapshot {
                 platform: row.try_get("platform")?,
+                version: row.try_get("version")?,
                 health: row.try_get("health")?,
                 onboarding: row.try_get("onboarding")?,
                 merged_into: row.try_get("merged")?,
@@ -96,6 +97,35 @@ mod tests {
         *,
     };
     use crate::{ledger::Session, order::Preflight};
+
+    /// Whether the service can offboard a machine depends on its version.
+    #[tokio::test]
+    async fn machines_with_different_versions_are_different_groups() {
+        let ledger = Ledger::in_memory().await.unwrap();
+        let session = Session::begin(&ledger, &who(), "run").await.unwrap();
+        let plans = (0..3).map(|_| plan());
+        let run = session.plan(uuid::Uuid::new_v4(), None, false, None, plans);
+        let run = run.await.unwrap();
+        let mut entries = ledger.entries(run, 0, 9).await.unwrap();
+        for (entry, version) in entries.iter_mut().zip(["1607", "22H2", "22H2"]) {
+            let device = DeviceSnapshot {
+                platform: Some("Windows10".to_owned()),
+                version: Some(version.to_owned()),
+                ..DeviceSnapshot::default()
+            };
+            entry.order.record_preflight(Preflight::Found(device));
+        }
+        session.save_all(&mut entries).await.unwrap();
+        let groups = ledger.order_groups(run).await.unwrap();
+        let found: Vec<_> = groups
+            .iter()
+            .map(|group| {
+                let version = group.seen.as_ref().and_then(|seen| seen.version.as_deref());
+                (version, group.orders)
+            })
+            .collect();
+        assert_eq!(found, [(Some("1607"), 1), (Some("22H2"), 2)]);
+    }
 
     #[tokio::test]
     async fn orders_are_grouped_by_what_is_known_of_their_machines() {

@@ -29,15 +29,17 @@ pub struct OrderRow {
     /// The DNS name that the service reports, or the one that the user gave; null without
     /// either.
     pub name: Option<String>,
-    /// The order's comment. For an action without an order, the comment that the service
-    /// recorded; null without one.
+    /// The order's comment; in the output of `cancel`, the comment of the cancellation. In the
+    /// output of `status`, the comment that the service recorded with the action; null without
+    /// one.
     pub comment: Option<String>,
     /// The state of the order. For an action without an order, `unknown` also means that its
     /// status could not be read.
     pub state: State,
     /// The machine action as the service sent it, unedited; null without one. For an order that
     /// was rejected as `already-in-progress`, and for a planned order of a dry run: the action
-    /// that is in progress, or that was carried out with the same comment.
+    /// that is in progress, or that was carried out with the same comment. For `cancel` with an
+    /// error: the action as it was read before, null if it could not be read.
     #[schemars(with = "Option<Map<String, Value>>")]
     pub action: Option<Box<RawValue>>,
     /// The error, or why the order was skipped; null without an error. A succeeded action may

@@ -121,20 +121,41 @@ pub fn detail(action: Option<&MachineAction>, problem: Option<&Problem>) -> Stri
     }
 }
 
-/// A problem on one line: its kind and HTTP status, and the service's code, message and
+/// A problem on one line: its kind and HTTP status, a colon, and the service's code, message and
 /// tracking id, without characters that a terminal interprets.
 #[must_use]
 pub fn words(problem: &Problem) -> String {
-    let mut words = vec![problem.kind.to_string()];
+    let mut kind = problem.kind.to_string();
     if let Some(status) = problem.status {
-        words.push(format!("({status})"));
+        kind.push_str(&format!(" ({status})"));
     }
-    if let Some(code) = &problem.code {
-        words.push(format!("{code}:"));
-    }
-    words.extend(problem.message.clone());
+    let parts = [Some(kind), problem.code.clone(), problem.message.clone()];
+    let mut words = parts.into_iter().flatten().collect::<Vec<_>>().join(": ");
     if let Some(target) = &problem.target {
-        words.push(format!("[tracking id {target}]"));
+        words.push_str(&format!(" [tracking id {target}]"));
     }
-    clean(&words.join(" "))
+    clean(&words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::Retry;
+
+    #[test]
+    fn the_kind_of_a_problem_is_separated_from_its_message() {
+        let problem = Problem::new("already-offboarded", Retry::Never, "run 47c0f427 did it");
+        assert_eq!(words(&problem), "already-offboarded: run 47c0f427 did it");
+        let problem = Problem {
+            status: Some(403),
+            code: Some("Forbidden".to_owned()),
+            ..Problem::new("forbidden", Retry::Never, "no")
+        };
+        assert_eq!(words(&problem), "forbidden (403): Forbidden: no");
+        let problem = Problem {
+            message: None,
+            ..problem
+        };
+        assert_eq!(words(&problem), "forbidden (403): Forbidden");
+    }
 }

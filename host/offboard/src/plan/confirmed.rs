@@ -64,6 +64,12 @@ impl Draft {
     pub fn resends_unknown(&self) -> bool {
         self.resend_unknown
     }
+
+    /// The limits on its number of machines.
+    #[must_use]
+    pub fn guards(&self) -> Guards {
+        self.guards
+    }
 }
 
 /// The requests that a run would send. Its machines were read; nothing was sent.

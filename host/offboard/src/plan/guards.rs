@@ -73,6 +73,13 @@ impl Guards {
         }
         Ok(())
     }
+
+    /// Whether an answer to a question about this many machines must state their number. A
+    /// `yes` is enough only if each of them was shown (`shown`), and the limit permits it.
+    #[must_use]
+    pub fn requires_number(&self, count: u64, shown: u64) -> bool {
+        count > shown.min(self.max_devices)
+    }
 }
 
 #[cfg(test)]
@@ -92,6 +99,20 @@ mod tests {
         };
         assert_eq!(guards.check(2), Err(error));
         assert_eq!(guards.check_consent(2), Err(error));
+    }
+
+    /// A raised limit does not let a user confirm machines without having seen them.
+    #[test]
+    fn a_yes_confirms_only_machines_that_were_shown() {
+        let guards = |max_devices| Guards {
+            max_devices,
+            expected: None,
+        };
+        assert!(!guards(25).requires_number(25, 25));
+        assert!(guards(25).requires_number(26, 26));
+        assert!(guards(5).requires_number(6, 6));
+        assert!(!guards(500).requires_number(25, 25));
+        assert!(guards(500).requires_number(26, 25));
     }
 
     #[test]

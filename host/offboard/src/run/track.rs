@@ -35,7 +35,7 @@ const LAST_QUERY: Duration = Duration::from_secs(5);
 impl Runner {
     /// Tracks every accepted order of a run until its action has ended or the deadline passes;
     /// then the others are pending. Without a deadline (`patience` is `None`), each action is
-    /// queried once. An action that the service no longer lists is queried, but not waited
+    /// queried once, and an order whose action could not be read gets the problem. An action that the service no longer lists is queried, but not waited
     /// for.
     ///
     /// # Errors
@@ -58,11 +58,12 @@ impl Runner {
     ) -> Result<(), LedgerError> {
         let down = AtomicBool::new(false);
         let Some(patience) = patience else {
-            return self.sweep(run, &down, events).await.map(|_| ());
+            let swept = self.sweep(run, &down, IfUnread::Record, events).await;
+            return swept.map(|_| ());
         };
         let failed = OnceLock::new();
         let ask = || async {
-            let swept = self.sweep(run, &down, events).await;
+            let swept = self.sweep(run, &down, IfUnread::ReadAgain, events).await;
             swept.unwrap_or_else(|error| {
                 let _ = failed.set(error);
                 ControlFlow::Break(())
@@ -84,6 +85,7 @@ impl Runner {
         &self,
         run: RunId,
         down: &AtomicBool,
+        if_unread: IfUnread,
         events: &Events,
     ) -> Result<ControlFlow<()>, LedgerError> {
         let mut more = ControlFlow::Break(());
@@ -111,13 +113,18 @@ impl Runner {
                         });
                         return Ok(ControlFlow::Break(()));
                     }
+                    Err(problem) if problem.kind == "interrupted" => {}
                     // The service is busy or the connection failed. The next query may be
                     // answered.
                     Err(problem) => {
-                        if problem.kind != "interrupted" && !down.swap(true, Ordering::Relaxed) {
-                            events.send(Event::StatusUnavailable {
-                                problem: problem.clone(),
-                            });
+                        if if_unread == IfUnread::Record {
+                            for entry in &mut open {
+                                entry.order.record_tracking_problem(problem.clone());
+                            }
+                            self.session.save_all(&mut open).await?;
+                        }
+                        if !down.swap(true, Ordering::Relaxed) {
+                            events.send(if_unread.event(problem));
                         }
                     }
                 }
@@ -258,6 +265,24 @@ impl Runner {
             }
         }
         Ok(Listing::of_actions(actions))
+    }
+}
+
+/// What happens if the service could not be read, and a later query may be answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum IfUnread {
+    /// It is read again at the next interval.
+    ReadAgain,
+    /// There is no later query: the problem is recorded with the orders.
+    Record,
+}
+
+impl IfUnread {
+    fn event(self, problem: Problem) -> Event {
+        match self {
+            Self::ReadAgain => Event::StatusUnavailable { problem },
+            Self::Record => Event::TrackingStopped { problem },
+        }
     }
 }
 

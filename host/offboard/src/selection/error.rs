@@ -73,7 +73,7 @@ pub enum RowError {
     )]
     Swallowed(String),
     /// More or fewer cells than the header.
-    #[error("the row has {0} cells, but the header has {1}")]
+    #[error("the row has {0} {cells}, but the header has {1}", cells = if *.0 == 1 { "cell" } else { "cells" })]
     Cells(usize, usize),
     /// A quoted cell without an end.
     #[error("the quoted cell that begins here has no end. Nothing after it was read")]

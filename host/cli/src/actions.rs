@@ -30,6 +30,8 @@ pub(super) struct ActionResult {
     pub(super) later_activity: Option<Problem>,
     /// An order of the machine in the ledger that may have another action.
     pub(super) sent: Option<SentOrder>,
+    /// Whether the outcome of a cancellation could not be recorded.
+    pub(super) is_unrecorded: bool,
     /// Whether it is unknown if the machine of a successful action has reported since.
     pub(super) is_activity_unknown: bool,
 }
@@ -45,6 +47,7 @@ impl ActionResult {
             read: None,
             later_activity: None,
             sent: None,
+            is_unrecorded: false,
             is_activity_unknown: false,
         }
     }

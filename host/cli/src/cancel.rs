@@ -17,7 +17,7 @@ use offboard::{
     client::{Cancellable, NotCancellable, Recording},
     config::Secrets,
     contract::{ActionId, MachineAction, MachineId, Problem, ProblemKind, Retry},
-    order::state_of_problem,
+    order::{State, state_of_problem},
     outputs::Files,
     run::{self, Event, unrecorded},
 };
@@ -51,20 +51,27 @@ pub(super) async fn cancel(
             .as_ref()
             .map_or(KnownToken::NotAtHand, Client::known_token),
     };
+    // Before the end of the session, which may wait for a locked ledger.
     view.show(&results, terminal);
+    if let Some(client) = &client {
+        end(client, terminal).await;
+    }
     if client.is_none() || signals.stopped() {
         return Ok(Exit::Interrupted);
     }
     Ok(Exit::of(results.iter().map(
         |result| match &result.action {
-            Ok(_) => Exit::Done,
+            _ if result.is_unrecorded => Exit::Unknown,
+            Ok((_, State::Cancelled)) => Exit::Done,
+            // The service accepted the request, and the action goes on.
+            Ok(_) => Exit::Unknown,
             Err(_) if result.is_unknown() => Exit::Unknown,
             Err(problem) => Exit::of_problem(problem),
         },
     )))
 }
 
-/// Cancels each action, and ends the session of the client.
+/// Cancels each action.
 async fn cancel_each(
     args: &CancelArgs,
     client: &Client,
@@ -88,11 +95,14 @@ async fn cancel_each(
             (None, _) => cancel_one(args, client, signals, reference, &mut found, terminal).await,
         };
         let mut result = ActionResult::new(reference.clone(), cancelled);
-        result.find_sent_order(client, found.machine).await;
+        result.is_unrecorded = found.is_unrecorded;
+        tokio::select! {
+            () = result.find_sent_order(client, found.machine) => {}
+            () = signals.at_once() => {}
+        }
         result.read = found.action;
         results.push(result);
     }
-    end(client, terminal).await;
     results
 }
 
@@ -103,6 +113,8 @@ struct Found {
     machine: Option<MachineId>,
     /// The action, if it could be read.
     action: Option<Box<MachineAction>>,
+    /// Whether the cancellation was sent, and its outcome could not be recorded.
+    is_unrecorded: bool,
 }
 
 /// Cancels an action. `found` receives what is read before.
@@ -126,6 +138,7 @@ async fn cancel_one(
     let (events, mut stream) = run::events();
     let observe = |event: Event| {
         if let Event::CancellationNotRecorded { error } = event {
+            found.is_unrecorded = true;
             terminal.report_failure(&format!(
                 "the cancellation was sent, but its outcome could not be recorded: {error}"
             ));

@@ -1,10 +1,12 @@
 //! `offboard cancel` is recorded: who cancelled what, when and why, and what the service
 //! answered.
 
+use std::fs;
+
 use offboard_simulator::{Config, FaultPlan, MachineTruth};
 use serde_json::{Value, json};
 
-use crate::support::{Outcome, World};
+use crate::support::{Outcome, Running, World, until};
 
 fn world(faults: &'static [&'static str]) -> World {
     World::with(|config: &mut Config| config.faults = FaultPlan::parse(faults).unwrap())
@@ -210,4 +212,22 @@ fn a_cancellation_names_the_order_of_its_action() {
     let cancelled: Value = serde_json::from_str(&exported).unwrap();
     assert_eq!(cancelled["run"], world.recorded_runs()[0]["run"]);
     assert_eq!(cancelled["number"], 1);
+}
+
+/// What is not recorded is unknown to every later command.
+#[test]
+fn a_cancellation_whose_outcome_is_not_recorded_is_reported() {
+    let world = world(&["cancel:1:delay-after-commit=3s"]);
+    let id = ordered(&world).machine.id;
+    let cancel = ["cancel", &id, "--comment", "A mistake", "-o", "json"];
+    let running = Running::start(&mut world.command(&cancel));
+    until("the service cancelled it", || {
+        world.offboardings()[0]["status"] == "Cancelled"
+    });
+    fs::rename(world.path("ledger.db"), world.path("elsewhere.db")).unwrap();
+    let outcome = running.end();
+    assert_eq!(outcome.code, 4, "{outcome:?}");
+    assert_eq!(outcome.row()["state"], "cancelled", "{outcome:?}");
+    let words = "its outcome could not be recorded";
+    assert!(outcome.stderr.contains(words), "{outcome:?}");
 }

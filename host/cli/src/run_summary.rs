@@ -131,8 +131,27 @@ impl<'a> RunSummary<'a> {
         self.exit
     }
 
-    /// Prints the number of orders in each state, and how to continue.
+    /// Prints the run, the number of orders in each state, and how to continue.
     pub(super) fn print_counts(&self, run: &RunRow) {
+        let short = self.print_run(run);
+        if self.seen_since > 0 {
+            self.terminal.print(&format!(
+                "{} of the skipped machines have reported since they were offboarded. Check these \
+                 machines. To offboard them again, use `offboard run` with --again.",
+                self.seen_since
+            ));
+        }
+        if let Some(advice) = next_step(run, self.not_listed) {
+            self.terminal.print_advice(&advice.replace("RUN", &short));
+        }
+        if run.counts.of(State::Succeeded) > 0 && self.orders > MAX_NOTED {
+            self.terminal.print(advice::aftermath(None));
+        }
+    }
+
+    /// Prints the run and the number of its orders in each state. Returns the beginning of the
+    /// run's id, by which commands find it.
+    pub(super) fn print_run(&self, run: &RunRow) -> String {
         let id = run.uuid.to_string();
         let short = id.split('-').next().unwrap_or_default();
         let counts: Vec<String> = run
@@ -142,19 +161,7 @@ impl<'a> RunSummary<'a> {
             .collect();
         self.terminal
             .print(&format!("Run {short}: {}", counts.join(", ")));
-        if self.seen_since > 0 {
-            self.terminal.print(&format!(
-                "{} of the skipped machines have reported since they were offboarded. Check these \
-                 machines. To offboard them again, use `offboard run` with --again.",
-                self.seen_since
-            ));
-        }
-        if let Some(advice) = next_step(run, self.not_listed) {
-            self.terminal.print_advice(&advice.replace("RUN", short));
-        }
-        if run.counts.of(State::Succeeded) > 0 && self.orders > MAX_NOTED {
-            self.terminal.print(advice::aftermath(None));
-        }
+        short.to_owned()
     }
 }
 

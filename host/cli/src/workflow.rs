@@ -367,9 +367,11 @@ impl Workflow<'_> {
     async fn show_recorded(&self, row: &RunRow, summary: &RunSummary<'_>, is_busy: bool) {
         let terminal = self.terminal;
         let unfinished = row.counts.of(State::Planned) + row.counts.of(State::Unknown);
-        // For a single finished order, the row is enough.
         if row.counts.total() > 1 || unfinished > 0 {
             summary.print_counts(row);
+        } else {
+            // For a single finished order, its row and its note say how to continue.
+            summary.print_run(row);
         }
         if is_busy {
             terminal.print("note: Another process is sending orders of this run.");

@@ -383,6 +383,16 @@ fn without_read_permission_an_id_is_offboarded_and_cannot_be_followed() {
     assert_eq!(world.offboardings().len(), 1);
 }
 
+/// The user can find the run again.
+#[test]
+fn a_run_with_one_machine_prints_its_id() {
+    let world = World::new();
+    let outcome = world.run(&[&world.online_ids(1)[0]]);
+    let id = world.recorded_runs()[0]["run"].as_str().unwrap()[..8].to_owned();
+    let line = format!("Run {id}: 1 accepted");
+    assert!(outcome.stderr.contains(&line), "{line}: {outcome:?}");
+}
+
 /// `show` has no token, so it cannot say that the token was not a JWT.
 #[test]
 fn a_recorded_order_with_an_expired_token_is_not_advised_about_jwts() {

@@ -209,12 +209,12 @@ fn a_set_of_several_clouds_is_refused_with_its_parts() {
             ],
         ),
     ] {
-        for subcommand in ["config show", "run m --comment x --yes", "check"] {
+        for subcommand in ["config show", "run m --comment x --yes", "check --wide"] {
             let mut command = command(subcommand.split(' '));
             let outcome = outcome(command.args(&flags));
             // `check` reports it as its first step.
             let output = match subcommand {
-                "check" => &outcome.stdout,
+                "check --wide" => &outcome.stdout,
                 _ => &outcome.stderr,
             };
             assert_eq!(outcome.code, 2, "{flags:?} {outcome:?}");

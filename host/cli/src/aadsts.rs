@@ -2,8 +2,9 @@
 
 use offboard::advice::SignInRemedy;
 
-/// The sentence about `offboard check`, which is not shown in that command.
-pub(super) const CHECK_TRIES: &str = " `offboard check` tries the resources of the cloud.";
+/// What to do if the tenant does not have the resource, without a reference to `offboard check`.
+pub(super) const CHECK_LICENCE: &str = "The tenant does not have this resource. Either it has no \
+    Defender for Endpoint, or the cloud needs another --resource.";
 
 /// A remedy as text, with the names of this command's settings.
 pub(super) fn text(remedy: SignInRemedy) -> &'static str {
@@ -30,10 +31,7 @@ fn app_remedy(remedy: SignInRemedy) -> Option<&'static str> {
         SignInRemedy::CheckTenant => {
             "The authority does not have this tenant. Check --tenant and --cloud."
         }
-        SignInRemedy::CheckLicence => {
-            "The tenant does not have this resource. Either it has no Defender for Endpoint, or \
-             the cloud needs another --resource. `offboard check` tries the resources of the cloud."
-        }
+        SignInRemedy::CheckLicence => CHECK_LICENCE,
         SignInRemedy::CheckResource => {
             "Entra ID does not issue tokens for this resource. Check --resource."
         }

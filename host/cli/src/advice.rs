@@ -137,7 +137,8 @@ pub(super) fn for_state(state: State) -> Option<String> {
 pub(super) fn for_problem_in_check(problem: &Problem, token: KnownToken<'_>) -> String {
     match remedy(problem, token) {
         Remedy::RepairCredential => REPAIR_CREDENTIAL.to_owned(),
-        remedy => words(&remedy).replace(aadsts::CHECK_TRIES, ""),
+        Remedy::SignIn(remedy) => aadsts::text(remedy).to_owned(),
+        remedy => words(&remedy),
     }
 }
 

@@ -320,22 +320,20 @@ pub(super) fn name(entry: &OrderRecord) -> String {
 impl PlanStatistics {
     fn add(&mut self, group: OrderGroup) {
         let OrderGroup {
-            seen,
+            mut seen,
             orders,
             not_seen,
             last_seen,
         } = group;
+        // Each machine was merged into another one. One warning counts them all.
+        if let Some(other) = seen.as_mut().and_then(|seen| seen.merged_into.as_mut()) {
+            "another machine".clone_into(other);
+        }
         for warning in seen
             .as_ref()
             .map(advice::device_warnings)
             .unwrap_or_default()
         {
-            // Each warning about a merge names another machine.
-            let warning = if warning.starts_with("it was merged") {
-                "it was merged into another machine".to_owned()
-            } else {
-                warning
-            };
             *self.warnings.entry(warning).or_default() += orders;
         }
         let platform = seen.and_then(|seen| seen.platform);

@@ -2,7 +2,7 @@
 
 use super::aadsts;
 use offboard::{
-    advice::{Purpose, Remedy, TokenSummary},
+    advice::{Purpose, Remedy, SignInRemedy, TokenSummary},
     platform::SUPPORTED,
 };
 
@@ -37,6 +37,10 @@ pub(super) const NETWORK: &str = "Check the network, --api-root and --authority.
 /// A remedy as text, with the names of this command's flags and commands.
 pub(super) fn words(remedy: &Remedy) -> String {
     match remedy {
+        Remedy::SignIn(SignInRemedy::CheckLicence) => format!(
+            "{} `offboard check` tries the resources of the cloud.",
+            aadsts::CHECK_LICENCE
+        ),
         Remedy::SignIn(remedy) => aadsts::text(*remedy).to_owned(),
         Remedy::RepairCredential => {
             format!("{REPAIR_CREDENTIAL} `offboard check` shows what is missing.")

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::{
     batch::{Batch, MAX_BATCH},
     ready::ReadyOrder,
-    retry_after::backoff,
+    throttling::backoff,
 };
 use crate::{
     contract::{Problem, ProblemKind},

@@ -1,21 +1,16 @@
-//! Durations of waits: the service's retry-after, and the backoff before a retry.
+//! The pauses that the service requests with an answer 429.
 
 use std::time::Duration;
 
 use super::{
     runner::{Runner, status_of, unrecorded},
+    throttling::{LONGEST, longest},
     verdict::retry_after,
 };
 use crate::{contract::Problem, egress::CallRecord};
 
 /// The pause if the service does not specify one (unsourced): the shorter window of the quota.
 pub(super) const DEFAULT_PAUSE: Duration = Duration::from_secs(60);
-/// The longest pause of a run with several machines: the longer window of the quota, and
-/// five minutes.
-const MAX_REQUESTED_PAUSE: Duration = Duration::from_secs(65 * 60);
-/// The longest pause before a tag of a run with one machine.
-const LONGEST_PAUSE_FOR_ONE: Duration = Duration::from_secs(120);
-
 impl Runner {
     /// Applies the service's retry-after to all calls of the account.
     ///
@@ -23,7 +18,7 @@ impl Runner {
     /// The ledger cannot be written.
     pub(super) async fn apply_retry_after(&self, record: &CallRecord) -> Result<(), Problem> {
         match throttled_pause(record) {
-            Some(pause) if pause <= MAX_REQUESTED_PAUSE => self
+            Some(pause) if pause <= LONGEST => self
                 .rate_limiter
                 .hold(pause)
                 .await
@@ -44,7 +39,7 @@ pub(super) fn throttled_pause(record: &CallRecord) -> Option<Duration> {
 /// The pause that the service specifies in an answer 429, up to the longest that is kept.
 pub(super) fn announced_pause(record: &CallRecord) -> Option<Duration> {
     retry_after(record)?;
-    throttled_pause(record).filter(|pause| *pause <= MAX_REQUESTED_PAUSE)
+    throttled_pause(record).filter(|pause| *pause <= LONGEST)
 }
 
 /// The same pause. A run with one machine waits only for a time that the service specifies.
@@ -57,15 +52,5 @@ pub(super) fn requested_pause(record: &CallRecord, is_batch: bool) -> Option<Dur
 
 /// The same pause, if it is short enough to wait for a tag.
 pub(super) fn acceptable_pause(record: &CallRecord, is_batch: bool) -> Option<Duration> {
-    let longest = if is_batch {
-        MAX_REQUESTED_PAUSE
-    } else {
-        LONGEST_PAUSE_FOR_ONE
-    };
-    requested_pause(record, is_batch).filter(|pause| *pause <= longest)
-}
-
-/// The pause before a retry, twice as long each time.
-pub(super) fn backoff(attempts: u32) -> Duration {
-    Duration::from_millis(500).saturating_mul(1 << attempts.min(7))
+    requested_pause(record, is_batch).filter(|pause| *pause <= longest(is_batch))
 }

@@ -13,9 +13,10 @@ use super::{
     event::Event,
     event_stream::Events,
     ready::{NextStep, ReadyOrder, SendContext},
-    retry_after::{announced_pause, backoff, requested_pause, throttled_pause},
+    retry_after::{announced_pause, requested_pause, throttled_pause},
     runner::{Runner, duration_ms, status_of},
     tag::Tagging,
+    throttling::backoff,
     verdict,
 };
 use crate::{

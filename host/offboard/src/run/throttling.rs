@@ -1,14 +1,12 @@
-//! How long a run waits while the service limits the rate of its requests.
+//! How long a run waits before a retry, and while the service limits the rate of its requests.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::retry_after::backoff;
-
 /// The longest period for a run with several machines: the longer window of the quota, and
 /// five minutes.
-const LONGEST: Duration = Duration::from_secs(65 * 60);
+pub(super) const LONGEST: Duration = Duration::from_secs(65 * 60);
 /// The longest period for a run with one machine.
 const LONGEST_FOR_ONE: Duration = Duration::from_secs(120);
 /// The longest pause that the service did not request.
@@ -17,6 +15,11 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
 /// The longest period of a run with this number of machines.
 pub(super) fn longest(is_batch: bool) -> Duration {
     if is_batch { LONGEST } else { LONGEST_FOR_ONE }
+}
+
+/// The pause before a retry, twice as long each time.
+pub(super) fn backoff(attempts: u32) -> Duration {
+    Duration::from_millis(500).saturating_mul(1 << attempts.min(7))
 }
 
 /// A period in which the service answers every request with 429. The time limits it, not the

@@ -279,7 +279,7 @@ pub fn action(id: &str) -> Result<String, String> {
 
 fn not_blank(comment: &str) -> Result<&str, String> {
     if comment.trim().is_empty() {
-        Err("the comment is blank: give a reason, for the record".to_owned())
+        Err("the comment is blank: a reason is required".to_owned())
     } else {
         Ok(comment)
     }

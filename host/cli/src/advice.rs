@@ -13,6 +13,7 @@ use offboard::{
     contract::{Problem, with_sources},
     ledger::{LedgerError, LedgerErrorKind, ListedAction, SentOrder},
     order::State,
+    outputs::SharedFile,
     sandbox::SandboxError,
     text::clean_error,
 };
@@ -52,16 +53,40 @@ pub(super) fn help_for(error: &anyhow::Error) -> Option<&str> {
     if let Some(error_with_help) = error.downcast_ref::<ErrorWithHelp>() {
         return Some(&error_with_help.help);
     }
-    if let Some(ConnectError::Sandbox(SandboxError::Start(_))) = error.downcast_ref() {
-        return Some(LOW_LIMIT);
-    }
     if let Some(error) = error.downcast_ref::<ConnectError>()
-        && error.is_other_digest()
+        && let Some(help) = for_connect_error(error)
     {
-        return Some(OTHER_DIGEST);
+        return Some(help);
+    }
+    if error.is::<SharedFile>() {
+        return Some(SAME_FILE);
+    }
+    if let Some(PlanError::OtherAccount(_)) = error.downcast_ref() {
+        return Some(OTHER_ACCOUNT);
     }
     for_ledger_error(ledger_error(error)?)
 }
+
+/// What to do about an error of connecting, other than one of the ledger.
+fn for_connect_error(error: &ConnectError) -> Option<&'static str> {
+    match error {
+        ConnectError::Sandbox(SandboxError::Start(_)) => Some(LOW_LIMIT),
+        ConnectError::SharedFile(_) => Some(SAME_FILE),
+        error if error.is_other_digest() => Some(OTHER_DIGEST),
+        _ => None,
+    }
+}
+
+/// What to do about two files of a command that are the same.
+const SAME_FILE: &str = "Give another file for one of them.";
+
+/// What to do about a run of another tenant, application or API.
+const OTHER_ACCOUNT: &str =
+    "To resume the run, sign in to that tenant with that application, and use that API.";
+
+/// What to do about a secret in an argument, a variable or the configuration.
+pub(super) const MISPLACED_SECRET: &str = "Write the secret into a file that only you can read, \
+    and give the name of that file. Replace the secret if others may have seen it.";
 
 /// The error of the ledger that an error is, or contains: those are other types.
 pub(super) fn ledger_error(error: &anyhow::Error) -> Option<&LedgerError> {
@@ -104,28 +129,50 @@ pub(super) fn show_failure(error: &anyhow::Error, terminal: &Terminal) {
 
 /// What to do about an error of the ledger, if this command has a remedy for it.
 pub(super) fn for_ledger_error(error: &LedgerError) -> Option<&'static str> {
-    match error.kind() {
-        LedgerErrorKind::Full => Some("Free disk space, then continue with `offboard resume`."),
-        LedgerErrorKind::ReadOnly(_) => Some(
-            "Correct its permissions, or use another file with --ledger. For one machine, \
-             --no-ledger needs no file.",
-        ),
-        LedgerErrorKind::Newer => Some("Use that version, or use another file with --ledger."),
-        LedgerErrorKind::Damaged(_) => Some(
-            "Keep it for analysis. A new ledger (--ledger) does not have its orders. Before you \
-             use one, check the machines of the last runs with `offboard status`.",
-        ),
-        LedgerErrorKind::Ended => Some("Continue with `offboard resume`."),
-        LedgerErrorKind::NoHome => {
-            Some("Give a file with --ledger. For one machine, --no-ledger needs no file.")
+    Some(match error.kind() {
+        LedgerErrorKind::Locked(_) => {
+            "Let that process end or continue, then continue with `offboard resume`."
         }
-        LedgerErrorKind::Missing => Some(
+        LedgerErrorKind::Full => "Free disk space, then continue with `offboard resume`.",
+        LedgerErrorKind::ReadOnly(_) => {
+            "Correct its permissions, or use another file with --ledger. For one machine, \
+             --no-ledger needs no file."
+        }
+        LedgerErrorKind::Newer => "Use that version, or use another file with --ledger.",
+        LedgerErrorKind::Damaged(_) => {
+            "Keep it for analysis. A new ledger (--ledger) does not have its orders. Before you \
+             use one, check the machines of the last runs with `offboard status`."
+        }
+        LedgerErrorKind::Gone => "Restore the files, then continue with `offboard resume`.",
+        LedgerErrorKind::LogLost => {
+            "Query the machines of this run with `offboard status` before you order them again."
+        }
+        LedgerErrorKind::Linked => "Delete the other names, or use a copy of the file.",
+        LedgerErrorKind::Mounted => "Mount the folder of the ledger instead.",
+        LedgerErrorKind::Shared(_) => {
+            "Keep the ledger on a local disk, or in a volume of this computer."
+        }
+        LedgerErrorKind::NotAFile => "Give a regular file with --ledger.",
+        LedgerErrorKind::NoLog => "Keep the ledger on a local disk, in a folder of its own.",
+        LedgerErrorKind::Beside => {
+            "Copy both files to a folder that you can write to, on a local disk."
+        }
+        LedgerErrorKind::Ended => "Continue with `offboard resume`.",
+        LedgerErrorKind::Moved => "Put the ledger back, or move its log away, too.",
+        LedgerErrorKind::UsedByOlder => "Repeat the command when that process has ended.",
+        LedgerErrorKind::PlanChanged => "Review the run and confirm it again: `offboard resume`.",
+        LedgerErrorKind::InUse(_) => "Stop that process, or let it end.",
+        LedgerErrorKind::NoHome => {
+            "Give a file with --ledger. For one machine, --no-ledger needs no file."
+        }
+        LedgerErrorKind::Missing => {
             "Correct the path: --ledger, OFFBOARD_LEDGER or the profile's `ledger`. The first \
-             `offboard run` creates a ledger.",
-        ),
-        LedgerErrorKind::NoRun(_) => Some("`offboard runs` lists the runs."),
-        _ => None,
-    }
+             `offboard run` creates a ledger."
+        }
+        LedgerErrorKind::NoRun(_) => "`offboard runs` lists the runs.",
+        LedgerErrorKind::ManyRuns(_) => "Give more of the id. `offboard runs` lists the runs.",
+        _ => return None,
+    })
 }
 
 /// What to do about an offboarding that ended in this state, if there is something to do.

@@ -25,8 +25,6 @@ use offboard::{
     text::clean,
 };
 
-/// The number of orders that are read from the ledger at once.
-const ORDERS_PAGE: u32 = 500;
 /// The most machines that the question names.
 const MAX_NAMED: usize = 10;
 
@@ -134,13 +132,8 @@ async fn show(
 ) -> Result<()> {
     let rows = RefCell::new(Rows::new(*terminal, args.output.output));
     let mut summary = RunSummary::new(&rows, KnownToken::NotAtHand, run.plan_digest(), *terminal);
-    let mut after = 0;
-    loop {
-        let entries = ledger.entries(run.id, after, ORDERS_PAGE).await?;
-        let Some(last) = entries.last() else {
-            break;
-        };
-        after = last.number;
+    let mut pages = ledger.order_pages(run.id);
+    while let Some(entries) = pages.next().await? {
         let orders = entries.iter().map(|entry| &entry.order);
         let orders: Vec<&Order> = orders.filter(|order| is_shown(order)).collect();
         if !orders.is_empty() {

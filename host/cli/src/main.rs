@@ -43,7 +43,7 @@ mod terminal;
 mod unsent;
 mod workflow;
 
-use std::{path::Path, process::ExitCode, time::Duration};
+use std::{error::Error, path::Path, process::ExitCode, time::Duration};
 
 use clap::{
     CommandFactory, FromArgMatches,
@@ -53,6 +53,7 @@ use clap::{
 use args::{Cli, Command, ConfigCommand};
 use exit::Exit;
 use misplaced::check_arguments;
+use target::InvalidTarget;
 use terminal::Terminal;
 
 #[cfg(feature = "simulator")]
@@ -84,6 +85,7 @@ pub fn main() -> ExitCode {
     log::start(cli.verbose, &terminal);
     if let Some(misplaced) = misplaced {
         terminal.error(&misplaced.to_string());
+        terminal.help(advice::MISPLACED_SECRET);
         return Exit::Usage.into();
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -170,13 +172,30 @@ fn usage_error(answer: &clap::Error) -> String {
             text = text.replace(quoted, &shown);
         }
     }
-    if lacks_machines(answer) {
-        text.push_str("\nhelp: To offboard the machines of a list, use --from FILE instead.\n");
-    }
-    if confirms_cancel(answer, &text) {
-        text.push_str("\nhelp: cancel does not ask for confirmation. Leave the option out.\n");
+    if let Some(help) = usage_help(answer, &text) {
+        // Before the reference to the help text, which is last.
+        let end = text.rfind(SEE_HELP).unwrap_or(text.len());
+        text.insert_str(end, &format!("\nhelp: {help}\n"));
     }
     mask::words(&text)
+}
+
+/// The reference to the help text at the end of a usage error.
+const SEE_HELP: &str = "\nFor more information, try";
+
+/// What to do about a usage error, if this command has a remedy for it.
+fn usage_help<'a>(answer: &'a clap::Error, text: &str) -> Option<&'a str> {
+    let invalid = answer.source().and_then(|source| source.downcast_ref());
+    if let Some(invalid) = invalid {
+        return InvalidTarget::help(invalid);
+    }
+    if lacks_machines(answer) {
+        Some("To offboard the machines of a list, use --from FILE instead.")
+    } else if confirms_cancel(answer, text) {
+        Some("cancel does not ask for confirmation. Leave the option out.")
+    } else {
+        None
+    }
 }
 
 /// Whether the error is about a machine, an action or a name.

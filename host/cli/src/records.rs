@@ -44,8 +44,6 @@ const RUN_COLUMNS: [Column; 7] = [
 /// The most characters of a user's name and of a comment in the table of runs.
 const MAX_SHOWN_USER: usize = 14;
 const MAX_SHOWN_COMMENT: usize = 40;
-/// The number of orders that are read from the ledger at once.
-const ORDERS_PAGE: u32 = 500;
 
 /// The path of the ledger; `None` without a home directory.
 fn ledger_of(args: &LedgerArgs) -> Result<Option<PathBuf>> {
@@ -176,13 +174,8 @@ pub(super) async fn show(args: ShowArgs, terminal: &Terminal) -> Result<Exit> {
     let rows = RefCell::new(Rows::new(*terminal, args.output.output));
     let mut summary = RunSummary::new(&rows, KnownToken::NotAtHand, run.plan_digest(), *terminal);
     let mut unsent = Exit::Done;
-    let mut after = 0;
-    loop {
-        let entries = ledger.entries(run.id, after, ORDERS_PAGE).await?;
-        let Some(last) = entries.last() else {
-            break;
-        };
-        after = last.number;
+    let mut pages = ledger.order_pages(run.id);
+    while let Some(entries) = pages.next().await? {
         let mut orders: Vec<&Order> = Vec::new();
         let mut cancellations = Vec::new();
         let recorded = ledger.cancellations(&entries).await?;

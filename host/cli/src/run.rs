@@ -106,7 +106,8 @@ async fn record_and_run(
         Ok(draft) => draft,
         Err(PlanError::Interrupted) => return Ok(Exit::Interrupted),
         Err(error @ PlanError::RequestIdBusy { .. }) => {
-            terminal.report_failure(&error.to_string());
+            let help = "Repeat the command when that process has ended.";
+            advice::show_failure(&advice::error_with_help(error, help), terminal);
             return Ok(Exit::NotSent);
         }
         Err(error @ PlanError::RequestIdElsewhere { .. }) => {

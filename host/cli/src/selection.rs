@@ -14,6 +14,7 @@ use offboard::{
 use super::{
     advice::error_with_help,
     args::{ListSource, RunArgs},
+    target::OTHER_NAMES,
     terminal::Terminal,
 };
 
@@ -60,10 +61,6 @@ fn show(errors: &[LineError], terminal: &Terminal) {
     let terminal = terminal.unmuted();
     for LineError { line, error } in errors.iter().take(MAX_SHOWN) {
         let more = match error {
-            RowError::Machine {
-                error: InvalidReference::Name,
-                ..
-            } => "; `offboard find` also accepts names that are not DNS names",
             RowError::NoComment => ", and --comment is not set",
             _ => "",
         };
@@ -77,6 +74,7 @@ fn show(errors: &[LineError], terminal: &Terminal) {
 /// The remedy for a list that cannot be used.
 fn help(error: &ListError, options: &ListOptions) -> Option<String> {
     Some(match error {
+        ListError::Lines(errors) if errors.iter().any(is_other_name) => OTHER_NAMES.to_owned(),
         ListError::UnusedIds { column, used, .. } => {
             let other = used.as_ref().map_or_else(String::new, |used| {
                 format!(", or --id-column {} to use those ids", quoted(used))
@@ -116,6 +114,16 @@ fn help(error: &ListError, options: &ListOptions) -> Option<String> {
         ListError::NoHeader(_) => "Add a header line such as machineId,name.".to_owned(),
         _ => return None,
     })
+}
+
+fn is_other_name(line: &LineError) -> bool {
+    matches!(
+        line.error,
+        RowError::Machine {
+            error: InvalidReference::Name,
+            ..
+        }
+    )
 }
 
 /// The column as an argument in a shell.

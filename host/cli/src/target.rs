@@ -2,13 +2,42 @@
 //! something else is rejected before anything is sent, with the flag or the command that the
 //! user may need.
 
-use std::fmt;
+use std::{error::Error, fmt};
 
 use offboard::{
     contract::ActionId,
     order::Target,
     selection::{self, InvalidReference, MachineReference},
 };
+
+/// A text that is not a machine, an action or a name, and what the user can do.
+#[derive(Debug)]
+pub(super) struct InvalidTarget {
+    error: String,
+    help: Option<String>,
+}
+
+impl InvalidTarget {
+    fn new(error: impl fmt::Display, help: &str) -> Self {
+        Self {
+            error: error.to_string(),
+            help: Some(help.to_owned()),
+        }
+    }
+
+    /// What the user can do, if there is a remedy.
+    pub(super) fn help(&self) -> Option<&str> {
+        self.help.as_deref()
+    }
+}
+
+impl fmt::Display for InvalidTarget {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.error)
+    }
+}
+
+impl Error for InvalidTarget {}
 
 /// An action, by its id or by its machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,12 +75,15 @@ impl fmt::Display for ActionReference {
 }
 
 /// Parses a machine id, a device URL of the portal, or a DNS name.
-pub(super) fn machine(text: &str) -> Result<MachineReference, String> {
+pub(super) fn machine(text: &str) -> Result<MachineReference, InvalidTarget> {
     text.parse().map_err(|error| {
         if is_secret(text) {
-            "this looks like a secret, not a machine; use --token-file for a token".to_owned()
+            InvalidTarget::new(
+                "this looks like a secret, not a machine",
+                "For a token, use --token-file.",
+            )
         } else if text.ends_with('…') {
-            "this id was shortened; use --wide to show whole ids".to_owned()
+            InvalidTarget::new("this id was shortened", "--wide shows whole ids.")
         } else {
             parse_error(text, &error)
         }
@@ -59,7 +91,7 @@ pub(super) fn machine(text: &str) -> Result<MachineReference, String> {
 }
 
 /// Parses an action id, or whatever [`machine`] accepts.
-pub(super) fn action(text: &str) -> Result<ActionReference, String> {
+pub(super) fn action(text: &str) -> Result<ActionReference, InvalidTarget> {
     match text.parse() {
         Ok(id) => Ok(ActionReference::Action(id)),
         Err(_) => machine(text).map(ActionReference::Machine),
@@ -67,12 +99,16 @@ pub(super) fn action(text: &str) -> Result<ActionReference, String> {
 }
 
 /// Parses a name to search for.
-pub(super) fn any_name(text: &str) -> Result<String, String> {
+pub(super) fn any_name(text: &str) -> Result<String, InvalidTarget> {
     selection::any_name(text).map_err(|error| match error {
-        InvalidReference::Id => {
-            format!("{error}: use it directly with `offboard run` or `offboard status`")
-        }
-        error => error.to_string(),
+        InvalidReference::Id => InvalidTarget::new(
+            error,
+            "Use it directly with `offboard run` or `offboard status`.",
+        ),
+        error => InvalidTarget {
+            error: error.to_string(),
+            help: None,
+        },
     })
 }
 
@@ -81,21 +117,25 @@ fn is_secret(text: &str) -> bool {
 }
 
 /// The error of a text that is not a machine, with what the user can do.
-fn parse_error(text: &str, error: &InvalidReference) -> String {
-    match error {
-        InvalidReference::Number => {
-            format!("{error} (to wait that long, write --wait={text})")
-        }
-        InvalidReference::Path => {
-            let path = offboard::mask::value(text);
-            format!("{error} (to read machines from a file, write --from {path})")
-        }
-        InvalidReference::Name => {
-            format!("{error}; `offboard find` also accepts names that are not DNS names")
-        }
-        error => error.to_string(),
+fn parse_error(text: &str, error: &InvalidReference) -> InvalidTarget {
+    let help = match error {
+        InvalidReference::Number => Some(format!("To wait that long, use --wait={text}.")),
+        InvalidReference::Path => Some(format!(
+            "To read machines from a file, use --from {}.",
+            offboard::mask::value(text)
+        )),
+        InvalidReference::Name => Some(OTHER_NAMES.to_owned()),
+        _ => None,
+    };
+    InvalidTarget {
+        error: error.to_string(),
+        help,
     }
 }
+
+/// What to do about a name that is not a DNS name.
+pub(super) const OTHER_NAMES: &str =
+    "`offboard find` also accepts names that are not DNS names, and shows the machine's id.";
 
 #[cfg(test)]
 mod tests {

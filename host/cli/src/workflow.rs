@@ -35,9 +35,6 @@ use offboard::{
     text::clean_error,
 };
 
-/// The number of orders that are read from the ledger at once.
-const ORDERS_PAGE: u32 = 500;
-
 /// How long a run that is stopped at once waits for a locked ledger. This is shorter than the
 /// time until the forced exit, so that the rows are shown.
 const ABORT_WRITE: Duration = Duration::from_secs(2);
@@ -313,13 +310,8 @@ impl Workflow<'_> {
         let plan_digest = self.plan_digest(row.as_ref()).await?;
         let rows = self.options.rows;
         let mut summary = RunSummary::new(rows, client.known_token(), plan_digest, *terminal);
-        let mut after = 0;
-        loop {
-            let mut entries = ledger.entries(run, after, ORDERS_PAGE).await?;
-            let Some(last) = entries.last() else {
-                break;
-            };
-            after = last.number;
+        let mut pages = ledger.order_pages(run);
+        while let Some(mut entries) = pages.next().await? {
             let resent = |entry: &&OrderRecord| resent.contains(&entry.number);
             resent_names.extend(entries.iter().filter(resent).map(plan_summary::name));
             for entry in &mut entries {

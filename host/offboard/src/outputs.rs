@@ -65,9 +65,7 @@ type Place = PathBuf;
 
 /// Two files of a command are the same.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error(
-    "{0} and {1} are the same file: name another file for one of them; nothing was written or sent"
-)]
+#[error("{0} and {1} are the same file: nothing was written or sent")]
 pub struct SharedFile(Role, Role);
 
 impl fmt::Display for Role {

@@ -55,6 +55,31 @@ fn a_list_or_a_token_in_place_of_a_machine_is_reported() {
     assert!(!status.stderr.contains("--from"), "{status:?}");
 }
 
+#[test]
+fn the_remedy_of_a_usage_error_is_on_a_line_of_its_own() {
+    let world = World::new();
+    let token = world.token().to_owned();
+    for (args, error, help) in [
+        (["run", "600"], "a number or a duration", "--wait=600"),
+        (["run", "list.csv"], "a file path", "--from list.csv"),
+        (["run", "e36ea923…"], "this id was shortened", "--wide"),
+        (["run", "a b"], "neither a machine id", "`offboard find`"),
+        (["find", ID], "a machine id", "`offboard status`"),
+        (["status", &token], "looks like a secret", "--token-file"),
+    ] {
+        let outcome = world.offboard(&args);
+        assert_eq!(outcome.code, 2, "{outcome:?}");
+        let (shown, rest) = outcome.stderr.split_once("\n\nhelp: ").unwrap();
+        assert!(shown.contains(error) && !shown.contains(help), "{shown}");
+        let (remedy, more) = rest.split_once('\n').unwrap();
+        assert!(remedy.contains(help), "{remedy}");
+        assert!(more.contains("For more information"), "{more}");
+    }
+    let misplaced = world.offboard(&["run", "x", "--comment", &token]);
+    let help = "which is not shown here\nhelp: Write the secret into a file";
+    assert!(misplaced.stderr.contains(help), "{misplaced:?}");
+}
+
 /// Many commands take `-` for standard output. Here it would be a file.
 #[test]
 fn a_dash_is_not_a_file_to_write() {

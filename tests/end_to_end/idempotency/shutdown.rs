@@ -254,8 +254,9 @@ fn a_run_whose_ledger_is_gone_or_replaced_ends_before_its_next_request() {
             assert_eq!(world.requests().len(), requests, "{context}: {outcome:?}");
             assert_eq!(world.posts().len(), posts, "{context}: {outcome:?}");
             let advice = "or a file beside it was moved, deleted or replaced while it was in use: \
-                          nothing more is sent; restore the file, then resume the run";
-            assert!(outcome.stderr.contains(advice), "{context}: {outcome:?}");
+                          nothing more is sent";
+            let shown = format!("{advice}\nhelp: Restore the files");
+            assert!(outcome.stderr.contains(&shown), "{context}: {outcome:?}");
             let rows = outcome.rows();
             for (row, at) in rows.iter().zip(0..) {
                 if at < posts {

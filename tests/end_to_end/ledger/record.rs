@@ -455,7 +455,7 @@ fn a_copy_where_nothing_can_be_written_is_read_if_all_of_it_is_in_its_file() {
         assert_eq!(refused.stdout, "", "{command:?}");
         for advice in [
             "its newest commits are in the file beside it that ends in -wal",
-            "copy both to a folder that you can write to",
+            "Copy both files to a folder that you can write to",
         ] {
             assert!(refused.stderr.contains(advice), "{command:?}: {refused:?}");
         }

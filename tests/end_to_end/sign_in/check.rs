@@ -142,7 +142,7 @@ fn a_failure_to_record_is_reported_as_such() {
         (
             "OFFBOARD_LEDGER",
             folder.clone(),
-            "is not a regular file: name another one",
+            "is not a regular file",
             5,
         ),
         ("OFFBOARD_AUDIT", folder, "cannot be written", 2),

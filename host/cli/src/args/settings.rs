@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
-use crate::advice::error_with_help;
+use crate::advice::{MISPLACED_SECRET, error_with_help};
 use anyhow::{Result, ensure};
 use clap::{
     Arg, ArgAction, ArgMatches, Args, Command, Error, FromArgMatches,
@@ -11,9 +11,10 @@ use clap::{
 };
 use offboard::{
     config::{
-        Config, ConfigBuilder, ConfigError, Environment, Kind, PluginSettings, SETTINGS, Secrets,
-        Section, Setting,
+        Config, ConfigBuilder, ConfigError, Environment, InvalidFile, Kind, PluginSettings,
+        SETTINGS, Secrets, Section, Setting,
     },
+    contract::with_sources,
     identity::cloud::ChoiceError,
 };
 
@@ -125,6 +126,11 @@ pub(crate) fn explain(error: ConfigError) -> anyhow::Error {
             let help = format!("If that is intended, allow it with --allow-api-host {host}.");
             error_with_help(error, help)
         }
+        ConfigError::Secret(_)
+        | ConfigError::File {
+            source: InvalidFile::Secret(_),
+            ..
+        } => error_with_help(with_sources(&error), MISPLACED_SECRET),
         _ => error.into(),
     }
 }

@@ -23,9 +23,6 @@ use crate::{
 const CONFIRMATION_PATIENCE: Duration = Duration::from_secs(10 * 60);
 const CONFIRMATION_PAUSE: Duration = Duration::from_millis(200);
 
-/// The number of orders that are read from the ledger at once.
-const ORDERS_PAGE: u32 = 500;
-
 /// What to plan.
 #[derive(Debug, Clone, Default)]
 pub struct PlanRequest {
@@ -243,13 +240,8 @@ impl Client {
         if ledger.counts(run).await?.total() != count {
             return Ok(false);
         }
-        let mut after = 0;
-        loop {
-            let entries = ledger.entries(run, after, ORDERS_PAGE).await?;
-            let Some(last) = entries.last() else {
-                return Ok(orders.next().is_none());
-            };
-            after = last.number;
+        let mut pages = ledger.order_pages(run);
+        while let Some(entries) = pages.next().await? {
             for entry in &entries {
                 let recorded = &entry.order;
                 let order = orders.next().transpose()?;
@@ -262,6 +254,7 @@ impl Client {
                 }
             }
         }
+        Ok(orders.next().is_none())
     }
 
     /// Reads the machines of a draft, and computes its plan. The events are those of the

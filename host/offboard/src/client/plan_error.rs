@@ -38,8 +38,7 @@ pub enum PlanError {
     },
     /// Another process has not confirmed its plan with this request id yet.
     #[error(
-        "another process has not confirmed its run with the request id {key:?}: nothing was sent \
-         here; try again when it has ended"
+        "another process has not confirmed its run with the request id {key:?}: nothing was sent here"
     )]
     RequestIdBusy {
         /// The key.
@@ -61,7 +60,7 @@ pub enum PlanError {
     },
     /// The run belongs to another tenant, application or API.
     #[error(
-        "run {} belongs to tenant {}, application {} and API {}: sign in there to resume it",
+        "run {} belongs to tenant {}, application {} and API {}: nothing was sent",
         .0.uuid,
         .0.tenant.as_deref().unwrap_or("(not named)"),
         .0.application.as_deref().unwrap_or("(not named)"),

@@ -10,9 +10,6 @@ use crate::{
     plan::{Draft, Guards, Origin},
 };
 
-/// The number of orders that are read from the ledger at once.
-const ORDERS_PAGE: u32 = 500;
-
 /// Unfinished runs.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -105,8 +102,8 @@ impl Client {
         let mut machines = 0;
         for run in runs {
             for state in REPLANNED {
-                let mut after = 0;
-                while let Some(entries) = self.page(run.id, state, &mut after).await? {
+                let mut pages = self.ledger().order_pages_in(run.id, state);
+                while let Some(entries) = pages.next().await? {
                     let all = options.will_be_shown;
                     let planned = entries.iter().filter(|entry| is_replanned(entry, all));
                     machines += planned.count() as u64;
@@ -210,8 +207,8 @@ impl Client {
     /// not confirm are settled, unless a user will see them again.
     pub(super) async fn put_back(&self, run: RunId, all: bool) -> Result<(), LedgerError> {
         for state in REPLANNED {
-            let mut after = 0;
-            while let Some(mut entries) = self.page(run, state, &mut after).await? {
+            let mut pages = self.ledger().order_pages_in(run, state);
+            while let Some(mut entries) = pages.next().await? {
                 entries.retain(|entry| state == State::Planned || is_replanned(entry, all));
                 for entry in &mut entries {
                     if is_replanned(entry, all) {
@@ -234,8 +231,8 @@ impl Client {
     /// Forgets the preflights of the planned orders: another process, with another policy,
     /// may have recorded them since this client put the orders back (a race).
     pub(super) async fn forget_preflights(&self, run: RunId) -> Result<(), LedgerError> {
-        let mut after = 0;
-        while let Some(mut entries) = self.page(run, State::Planned, &mut after).await? {
+        let mut pages = self.ledger().order_pages_in(run, State::Planned);
+        while let Some(mut entries) = pages.next().await? {
             entries.retain(|entry| entry.order.preflight().is_some());
             for entry in &mut entries {
                 entry.order.clear_preflight();
@@ -243,22 +240,6 @@ impl Client {
             self.session().save_all(&mut entries).await?;
         }
         Ok(())
-    }
-
-    /// The next orders of a run in this state, after this number; `None` after the last.
-    async fn page(
-        &self,
-        run: RunId,
-        state: State,
-        after: &mut u64,
-    ) -> Result<Option<Vec<OrderRecord>>, LedgerError> {
-        let ledger = self.ledger();
-        let entries = ledger.entries_in(run, state, *after, ORDERS_PAGE).await?;
-        let Some(last) = entries.last() else {
-            return Ok(None);
-        };
-        *after = last.number;
-        Ok(Some(entries))
     }
 }
 

@@ -14,9 +14,6 @@ use crate::{
     user,
 };
 
-/// The number of orders that are read at once.
-const ORDERS_PAGE: u32 = 500;
-
 /// The states of orders that may not have been sent.
 const UNSENT_STATES: [State; 2] = [State::Planned, State::NotSent];
 
@@ -33,8 +30,8 @@ impl Ledger {
     ) -> Result<(Vec<OrderRecord>, u64), LedgerError> {
         let (mut first, mut count) = (Vec::new(), 0);
         for state in UNSENT_STATES {
-            let mut after = 0;
-            while let Some(entries) = self.unsent_page(run, state, &mut after).await? {
+            let mut pages = self.order_pages_in(run, state);
+            while let Some(entries) = pages.next().await? {
                 count += entries.len() as u64;
                 let left = limit.saturating_sub(first.len());
                 first.extend(entries.into_iter().take(left));
@@ -68,21 +65,6 @@ impl Ledger {
         let discarded = discarded?;
         ended.map(|()| discarded)
     }
-
-    /// The next orders in this state that a resume would send; `None` after the last.
-    async fn unsent_page(
-        &self,
-        run: RunId,
-        state: State,
-        after: &mut u64,
-    ) -> Result<Option<Vec<OrderRecord>>, LedgerError> {
-        let entries = self.entries_in(run, state, *after, ORDERS_PAGE).await?;
-        let Some(last) = entries.last() else {
-            return Ok(None);
-        };
-        *after = last.number;
-        Ok(Some(entries))
-    }
 }
 
 impl Session {
@@ -101,9 +83,8 @@ impl Session {
         }
         let mut discarded = 0;
         for state in UNSENT_STATES {
-            let mut after = 0;
-            while let Some(mut entries) = self.ledger.unsent_page(run.id, state, &mut after).await?
-            {
+            let mut pages = self.ledger.order_pages_in(run.id, state);
+            while let Some(mut entries) = pages.next().await? {
                 for entry in &mut entries {
                     entry.order.discard(reason.clone());
                 }

@@ -62,10 +62,7 @@ impl fmt::Display for DatabaseError {
 #[non_exhaustive]
 pub enum LedgerErrorKind {
     /// Another process holds it for writing.
-    #[error(
-        "is locked by {}: let that process end or continue, then resume the run",
-        holder(.0.as_ref())
-    )]
+    #[error("is locked by {}", holder(.0.as_ref()))]
     Locked(Option<Holder>),
     /// The disk is full.
     #[error("cannot grow, because the disk is full")]
@@ -81,48 +78,40 @@ pub enum LedgerErrorKind {
     Damaged(String),
     /// The file was replaced, moved or deleted.
     #[error(
-        "or a file beside it was moved, deleted or replaced while it was in use: nothing more is \
-         sent; restore the file, then resume the run"
+        "or a file beside it was moved, deleted or replaced while it was in use: nothing more is sent"
     )]
     Gone,
     /// Another program emptied, truncated or changed the log.
     #[error(
         "has lost its newest entries, because another program emptied or changed the file beside it \
-         that ends in -wal: nothing more is sent. What was recorded before is kept. Query the service \
-         for the machines of this run before you order them again"
+         that ends in -wal: nothing more is sent. What was recorded before is kept"
     )]
     LogLost,
     /// The file has another name (a hard link).
     #[error(
         "has more than one name (hard links), and each name would have its own log of the newest \
-         requests: delete the other names, or use a copy"
+         requests"
     )]
     Linked,
     /// The file is a mount of its own.
-    #[error(
-        "is mounted as a single file, and the files beside it are not: mount its folder instead"
-    )]
+    #[error("is mounted as a single file, and the files beside it are not")]
     Mounted,
     /// Other computers may use the file system.
     #[error(
         "is on a file system that several computers can use at the same time ({0}), where two \
-         computers would send the same requests: keep it on a local disk, or in a volume of this \
-         computer"
+         computers would send the same requests"
     )]
     Shared(&'static str),
     /// It is a device, a socket or a pipe.
-    #[error("is not a regular file: name another one")]
+    #[error("is not a regular file")]
     NotAFile,
     /// SQLite cannot keep its log in this location.
-    #[error(
-        "is in a place where SQLite cannot keep its log and its locks: keep it on a local disk, in \
-         a folder of its own"
-    )]
+    #[error("is in a place where SQLite cannot keep its log and its locks")]
     NoLog,
     /// The newest commits cannot be read in this location.
     #[error(
         "cannot be read where it is, because its newest commits are in the file beside it that ends \
-         in -wal: copy both to a folder that you can write to, on a local disk"
+         in -wal"
     )]
     Beside,
     /// Another process ended the session of this one.
@@ -136,24 +125,20 @@ pub enum LedgerErrorKind {
     /// Its file is missing, and its log is not.
     #[error(
         "is missing, but its log, the file beside it that ends in -wal, has commits: the ledger was \
-         moved or removed; put it back, or move the log away, too"
+         moved or removed"
     )]
     Moved,
     /// It has to be migrated, and a process of an older version uses it.
-    #[error(
-        "is used by a process of an older version: nothing was changed; wait until that process ends"
-    )]
+    #[error("is used by a process of an older version: nothing was changed")]
     UsedByOlder,
     /// The run's plan is not the one that was confirmed.
     #[error(
         "has a different plan from the confirmed one, because the run has changed since it was \
-         shown: nothing was sent; review the run and confirm it again"
+         shown: nothing was sent"
     )]
     PlanChanged,
     /// Another process executes the run.
-    #[error(
-        "has the run {0}, which another process is executing: stop that process, or let it end"
-    )]
+    #[error("has the run {0}, which another process is executing")]
     InUse(String),
     /// Another process used the request id in the meantime.
     #[error("has another run with this request id")]
@@ -165,7 +150,7 @@ pub enum LedgerErrorKind {
     #[error("has no run {}", shown_id(.0))]
     NoRun(String),
     /// The ids of several runs begin with this text.
-    #[error("has several runs whose ids begin with {}: give more of the id", shown_id(.0))]
+    #[error("has several runs whose ids begin with {}", shown_id(.0))]
     ManyRuns(String),
     /// The database reported another error. This does not show that the file is corrupt.
     #[error("cannot be used: {0}")]

@@ -39,14 +39,14 @@ pub struct Comment(String);
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum InvalidComment {
     /// Empty, or only white space.
-    #[error("the comment is blank: give a reason, for the record")]
+    #[error("the comment is blank: a reason is required")]
     Blank,
     /// Longer than a comment may be, in characters.
     #[error("the comment has {0} characters; the limit is {MAX_COMMENT}")]
     TooLong(usize),
     /// A line break, a tab or another control character. A comment of several lines is
     /// rarely intended: more often, a quotation mark joined rows of a file.
-    #[error("the comment has a line break or another control character: write it on one line")]
+    #[error("the comment has a line break or another control character")]
     Control,
 }
 

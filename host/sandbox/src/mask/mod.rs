@@ -173,11 +173,7 @@ fn is_after_label(text: &str) -> bool {
 
 /// A value that is shown, recorded or sent contains a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error(
-    "the value of {0} contains a secret, which is not shown here: write the secret into a file \
-     that only you can read, and give the name of that file. Replace the secret if others may \
-     have seen it"
-)]
+#[error("the value of {0} contains a secret, which is not shown here")]
 pub struct MisplacedSecret(String);
 
 /// Rejects a value that contains a token or a client secret, unless it is the name of an

@@ -37,7 +37,7 @@ const ROOTS: &[&str] = &[
 ];
 
 const COMMENTS: &[&str] = &[
-    "Stolen, INC-1234",
+    "Retired, INC-1234",
     "\"quoted\" \\ and / back",
     "Überholt 💻\nzweite Zeile\t\u{7f}",
     "null",

@@ -181,7 +181,7 @@ impl ResultView<'_> {
             Ok((action, state)) if action.action_type == ActionType::Offboard => {
                 let advice = advice::for_state(*state);
                 if let Some(advice) = advice.filter(|advice| shown.insert(advice.clone())) {
-                    terminal.print_advice(&advice);
+                    terminal.print_advice(&format!("{state}: {advice}"));
                 }
             }
             Ok(_) => {}

@@ -177,7 +177,7 @@ pub(super) fn for_ledger_error(error: &LedgerError) -> Option<&'static str> {
 
 /// What to do about an offboarding that ended in this state, if there is something to do.
 pub(super) fn for_state(state: State) -> Option<String> {
-    Some(format!("{state}: {}", words(&state_remedy(state)?)))
+    Some(words(&state_remedy(state)?))
 }
 
 /// What to do about a problem that `offboard check` found: without a reference to that command.

@@ -83,7 +83,7 @@ async fn tour(terminal: &Terminal, signals: &Signals, simulator: &Simulator) -> 
          \nand in another terminal:\n\
          \n  export OFFBOARD_API_ROOT=http://127.0.0.1:8400 OFFBOARD_TOKEN_FILE=target/token\
          \n  offboard find ams-it-00006\
-         \n  offboard run ams-fin-00000.corp.contoso.test --comment 'Stolen, INC-1234' --wait",
+         \n  offboard run ams-fin-00000.corp.contoso.test --comment 'Retired, INC-1234' --wait",
     );
     Ok(())
 }
@@ -130,7 +130,7 @@ async fn already_in_progress(
         machine.computer_dns_name,
         first.order.action().map_or("", |action| action.id.as_str()),
     ));
-    let second = plan(client, &machine.id, "Stolen, INC-1234").await?;
+    let second = plan(client, &machine.id, "Retired, INC-1234").await?;
     let second = send(client, second).await?;
     ensure!(
         second.order.is_adopted(),
@@ -180,7 +180,7 @@ fn heading(terminal: &Terminal, text: &str) {
 /// Shows a successful offboarding: preflight, grant, request, action, end.
 async fn success(terminal: &Terminal, client: &Client, machine: &str) -> Result<()> {
     heading(terminal, "1. A machine that is online");
-    let plan = plan(client, machine, "Stolen, INC-1234").await?;
+    let plan = plan(client, machine, "Retired, INC-1234").await?;
     let entry = the_order(client, plan.run()).await?;
     let device = entry.order.device().context("the preflight failed")?;
     terminal.print_data("Before (preflight):");
@@ -229,7 +229,7 @@ async fn failure(
     token: KnownToken<'_>,
     machine: &str,
 ) -> Result<Problem> {
-    let plan = plan(client, machine, "Stolen, INC-1234").await?;
+    let plan = plan(client, machine, "Retired, INC-1234").await?;
     let entry = the_order(client, plan.run()).await?;
     let problem = entry.order.problem().context("the machine exists")?.clone();
     terminal.print_data(&format!(

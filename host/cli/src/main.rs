@@ -7,6 +7,7 @@ mod advice;
 mod args;
 mod cancel;
 mod check;
+mod completion;
 mod config;
 mod confirm;
 mod connect;
@@ -20,11 +21,13 @@ mod find;
 mod guards;
 mod inspect;
 mod log;
+mod manual;
 mod misplaced;
 mod new_file;
 mod observer;
 mod plan_summary;
 mod progress;
+mod question;
 mod records;
 mod remedy_text;
 mod report_file;
@@ -68,6 +71,7 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(500);
 /// Runs the command. Returns the exit code.
 #[must_use]
 pub fn main() -> ExitCode {
+    completion::answer_shell();
     let secrets = secret::take();
     environment::remove_blank_variables();
     let mut command = plain_usage(Cli::command());
@@ -248,11 +252,10 @@ async fn dispatch(command: Command, secrets: Secrets, terminal: &Terminal) -> an
         #[cfg(feature = "simulator")]
         Command::Demo => demo::demo(terminal).await,
         Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "offboard", &mut script);
-            terminal.write_data(&String::from_utf8_lossy(&script));
+            terminal.write_bytes(&completion::script(shell));
             Ok(Exit::Done)
         }
+        Command::Man(args) => manual::man(&args, terminal),
     }
 }
 

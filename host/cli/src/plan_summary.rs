@@ -12,46 +12,17 @@ use offboard::{
     grant::{Grant, Route},
     ledger::{LedgerError, OrderCounts, OrderGroup, OrderRecord, SessionInfo},
     order::State,
-    plan::{Guards, Origin, Plan},
+    plan::{Origin, Plan},
     run::DryRun,
     text::clean,
 };
 
 /// The most machines that are shown one by one.
-const MAX_LISTED: u32 = 25;
+pub(super) const MAX_LISTED: u32 = 25;
 /// The number of names and comments that are shown of a longer plan.
 const MAX_EXAMPLES: u32 = 10;
 /// The most orders that are not sent and are shown one by one.
 const MAX_EXCLUDED: u32 = 25;
-
-/// The question, and the answer that confirms.
-pub(super) fn question(plan: &Plan, guards: Guards) -> (String, String) {
-    let (question, answer) = question_of(plan.machines(), guards);
-    let unresolved = plan.unresolved();
-    if unresolved == 0 {
-        return (question, answer);
-    }
-    let second = if plan.machines() == 1 {
-        "It may be offboarded a second time.".to_owned()
-    } else {
-        format!("{unresolved} of them may be offboarded a second time.")
-    };
-    (format!("{question} {second}"), answer)
-}
-
-fn question_of(planned: u64, guards: Guards) -> (String, String) {
-    let question = match planned {
-        1 => "Offboard this machine? It is hard to undo.".to_owned(),
-        count => format!("Offboard these {count} machines? It is hard to undo."),
-    };
-    // Of a longer plan, only the first machines are shown.
-    let answer = if guards.requires_number(planned, planned.min(MAX_LISTED.into())) {
-        planned.to_string()
-    } else {
-        "yes".to_owned()
-    };
-    (question, answer)
-}
 
 /// Prints which orders were resent.
 pub(super) fn resent(terminal: &Terminal, names: &[String]) {

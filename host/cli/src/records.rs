@@ -14,7 +14,7 @@ use super::{
     args::{ExportArgs, ExportFormat, LedgerArgs, RunsArgs, ShowArgs, explain},
     exit::Exit,
     rows::{Rows, minute},
-    run_summary::RunSummary,
+    run_summary::{RunSummary, has_failed},
     table::Column,
     terminal::Terminal,
 };
@@ -197,13 +197,6 @@ pub(super) async fn show(args: ShowArgs, terminal: &Terminal) -> Result<Exit> {
     let exit = summary.end();
     summary.print_counts(&run);
     Ok(Exit::of([exit, unsent]))
-}
-
-fn has_failed(order: &Order) -> bool {
-    !matches!(
-        order.state(),
-        State::Planned | State::Accepted | State::Pending | State::Succeeded | State::Skipped
-    )
 }
 
 pub(super) async fn export(args: ExportArgs, terminal: &Terminal) -> Result<Exit> {

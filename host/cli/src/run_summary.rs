@@ -1,7 +1,7 @@
 //! The summary of a run: rows, notes, advice and the exit code. Orders are added a page at a
 //! time.
 
-use std::{cell::RefCell, collections::HashSet};
+use std::{cell::RefCell, collections::BTreeMap};
 
 use super::{
     advice,
@@ -20,8 +20,8 @@ use offboard::{
 
 /// The most orders of a run that have notes.
 const MAX_NOTED: usize = 25;
-/// The most pieces of advice.
-const MAX_ADVICE: usize = 50;
+/// The most kinds of problems that are told apart. A plugin may invent kinds.
+const MAX_KINDS: usize = 50;
 
 /// Collects and shows the orders of a run.
 pub(super) struct RunSummary<'a> {
@@ -29,7 +29,10 @@ pub(super) struct RunSummary<'a> {
     terminal: Terminal,
     rows: &'a RefCell<Rows>,
     exit: Exit,
-    advice: HashSet<String>,
+    /// One piece of advice for each kind of problem, and for each state.
+    advice: BTreeMap<String, String>,
+    /// The number of failed orders with each kind of problem, or else in each state.
+    failures: BTreeMap<String, u64>,
     notes: Vec<String>,
     orders: usize,
     /// The digest of the plan that the orders belong to.
@@ -53,7 +56,8 @@ impl<'a> RunSummary<'a> {
             terminal,
             rows,
             exit: Exit::Done,
-            advice: HashSet::new(),
+            advice: BTreeMap::new(),
+            failures: BTreeMap::new(),
             notes: Vec::new(),
             orders: 0,
             plan,
@@ -97,15 +101,7 @@ impl<'a> RunSummary<'a> {
         drop(rows);
         for order in orders {
             self.exit = Exit::of([self.exit, Exit::of_order(order)]);
-            if let Some(problem) = order.problem() {
-                // Limited, because each problem may contain another time or code.
-                if self.advice.len() < MAX_ADVICE {
-                    let advice = advice::for_problem(problem, self.token);
-                    self.advice.insert(format!("{}: {advice}", problem.kind));
-                }
-            } else {
-                self.advice.extend(advice::for_state(order.state()));
-            }
+            self.add_advice(order);
             self.not_listed += u64::from(order.is_not_listed());
             let is_skipped = order.state() == State::Skipped;
             self.seen_since += u64::from(is_skipped && order.has_reported_since());
@@ -116,12 +112,34 @@ impl<'a> RunSummary<'a> {
         }
     }
 
+    /// Adds the advice on an order, and counts it if it has failed.
+    fn add_advice(&mut self, order: &Order) {
+        let problem = order.problem();
+        let kind = problem.map_or_else(
+            || order.state().name().to_owned(),
+            |problem| problem.kind.to_string(),
+        );
+        if has_failed(order) {
+            let is_known = self.failures.contains_key(&kind) || self.failures.len() < MAX_KINDS;
+            let kind = if is_known { kind.as_str() } else { "other" };
+            *self.failures.entry(kind.to_owned()).or_default() += 1;
+        }
+        if self.advice.contains_key(&kind) || self.advice.len() >= MAX_KINDS {
+            return;
+        }
+        let advice = match problem {
+            Some(problem) => Some(advice::for_problem(problem, self.token)),
+            None => advice::for_state(order.state()),
+        };
+        if let Some(advice) = advice {
+            self.advice.insert(kind, advice);
+        }
+    }
+
     /// Prints advice and notes. Returns the exit code.
     pub(super) fn end(&mut self) -> Exit {
-        let mut advice: Vec<&String> = self.advice.iter().collect();
-        advice.sort();
-        for advice in advice {
-            self.terminal.print_advice(advice);
+        for (kind, advice) in &self.advice {
+            self.terminal.print_advice(&format!("{kind}: {advice}"));
         }
         if self.orders <= MAX_NOTED {
             for note in &self.notes {
@@ -134,6 +152,12 @@ impl<'a> RunSummary<'a> {
     /// Prints the run, the number of orders in each state, and how to continue.
     pub(super) fn print_counts(&self, run: &RunRow) {
         let short = self.print_run(run);
+        if self.orders > MAX_NOTED && !self.failures.is_empty() {
+            self.terminal.print(&format!(
+                "Problems: {}. To see them: offboard show {short} --failed",
+                in_words(&self.failures)
+            ));
+        }
         if self.seen_since > 0 {
             self.terminal.print(&format!(
                 "{} of the skipped machines have reported since they were offboarded. Check these \
@@ -163,6 +187,24 @@ impl<'a> RunSummary<'a> {
             .print(&format!("Run {short}: {}", counts.join(", ")));
         short.to_owned()
     }
+}
+
+/// Whether an order ended without the offboarding, or its outcome is unknown.
+pub(super) fn has_failed(order: &Order) -> bool {
+    !matches!(
+        order.state(),
+        State::Planned | State::Accepted | State::Pending | State::Succeeded | State::Skipped
+    )
+}
+
+/// The numbers of failures, the largest first.
+fn in_words(failures: &BTreeMap<String, u64>) -> String {
+    let mut failures: Vec<(&String, &u64)> = failures.iter().collect();
+    failures.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    let words = failures
+        .iter()
+        .map(|(kind, count)| format!("{count} {kind}"));
+    words.collect::<Vec<_>>().join(", ")
 }
 
 /// How to continue the run, with `RUN` for its id.

@@ -1,5 +1,5 @@
-//! Tables for people. A table has at most 100 columns of text, unless the user chose `--wide`:
-//! ids are shortened to what is unique in the table, and long cells are wrapped.
+//! Tables for people. Unless the user chose `--wide`, a table fits the terminal, or 100 columns
+//! without one: ids are shortened to what is unique in the table, and long cells are wrapped.
 
 use std::collections::BTreeSet;
 
@@ -8,8 +8,10 @@ use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 use super::terminal::Terminal;
 use offboard::text::clean;
 
-/// The most characters of a line.
-const MAX_WIDTH: u16 = 100;
+/// The most characters of a line without a terminal.
+const DEFAULT_WIDTH: u16 = 100;
+/// The fewest characters of a line that a table of long names and ids can have.
+const MIN_WIDTH: u16 = 80;
 /// The fewest characters of a shortened id, without its ellipsis.
 const MIN_ID: usize = 8;
 /// A name of at most this many characters is not broken into lines.
@@ -51,21 +53,26 @@ pub(super) fn table(
         .into_iter()
         .map(|row| row.iter().map(|cell| clean(cell)).collect())
         .collect();
-    format(columns, rows, terminal.is_wide())
+    let width = (!terminal.is_wide()).then(|| {
+        let width = Terminal::width().unwrap_or(DEFAULT_WIDTH);
+        width.max(MIN_WIDTH)
+    });
+    format(columns, rows, width)
 }
 
-fn format(columns: &[Column], mut rows: Vec<Vec<String>>, is_wide: bool) -> String {
+/// Formats a table with lines of at most this many characters; `None` for any number.
+fn format(columns: &[Column], mut rows: Vec<Vec<String>>, width: Option<u16>) -> String {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Disabled)
         .set_header(columns.iter().map(|column| column.header()));
-    if !is_wide {
+    if let Some(width) = width {
         shorten_ids(columns, &mut rows);
         table
             .set_content_arrangement(ContentArrangement::Dynamic)
             // The spaces after the last column are not printed.
-            .set_width(MAX_WIDTH + GAP);
+            .set_width(width.saturating_add(GAP));
     }
     let name_widths: Vec<u16> = (0..columns.len())
         .map(|index| unbroken_width(&rows, index))
@@ -147,21 +154,26 @@ mod tests {
         [name, id, "accepted", detail].map(str::to_owned).into()
     }
 
-    /// Without `--wide`, no line is longer than 100 characters, and no word of a text is lost.
+    /// Without `--wide`, no line is longer than the terminal, and no word of a text is lost.
     #[test]
-    fn a_table_has_at_most_100_columns() {
+    fn a_table_fits_the_terminal() {
         let detail = "The service rejected the request, because the machine ".repeat(5);
         let name = "a-very-long-name.of-a-machine.in-a-domain.corp.contoso.test";
         let id = "e36ea923124a3636b26069dfd79384eeaf195e5c";
         let rows = vec![row(name, id, &detail), row("laptop-7", id, "Pending")];
-        let narrow = format(&COLUMNS, rows.clone(), false);
+        for width in [MIN_WIDTH, 132] {
+            let table = format(&COLUMNS, rows.clone(), Some(width));
+            let longest = table.lines().map(|line| line.chars().count()).max();
+            assert!(longest <= Some(width.into()), "{table}");
+        }
+        let narrow = format(&COLUMNS, rows.clone(), Some(DEFAULT_WIDTH));
         assert!(
             narrow.lines().all(|line| line.chars().count() <= 100),
             "{narrow}"
         );
         assert_eq!(narrow.matches("rejected").count(), 5, "{narrow}");
         assert!(narrow.contains("e36ea923…  accepted"), "{narrow}");
-        let wide = format(&COLUMNS, rows, true);
+        let wide = format(&COLUMNS, rows, None);
         assert_eq!(wide.lines().count(), 3, "{wide}");
         assert!(
             wide.contains(id) && wide.contains(detail.trim_end()),
@@ -196,7 +208,7 @@ mod tests {
         let name = "server-0017.berlin.corp.contoso.test.xyz";
         let long = "a-very-long-name.of-a-machine.in-a-domain.corp.contoso.test";
         for rows in [vec![row(name)], vec![row(name), row("laptop-7"), row(long)]] {
-            let table = format(&columns, rows, false);
+            let table = format(&columns, rows, Some(DEFAULT_WIDTH));
             assert!(table.contains(name), "{table}");
             let is_narrow = table.lines().all(|line| line.chars().count() <= 100);
             assert!(is_narrow, "{table}");
@@ -213,7 +225,7 @@ mod tests {
             row("a", a, ""),
             row("c", "-", ""),
         ];
-        let table = format(&COLUMNS, rows, false);
+        let table = format(&COLUMNS, rows, Some(DEFAULT_WIDTH));
         assert_eq!(table.matches("e36ea923124a3…").count(), 2, "{table}");
         assert_eq!(table.matches("e36ea923124a7…").count(), 1, "{table}");
     }

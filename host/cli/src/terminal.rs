@@ -50,6 +50,18 @@ impl Terminal {
         self.is_wide
     }
 
+    /// The number of columns of the terminal that standard output goes to; `None` without one.
+    #[cfg(unix)]
+    pub(super) fn width() -> Option<u16> {
+        let size = rustix::termios::tcgetwinsize(stdout()).ok()?;
+        Some(size.ws_col).filter(|columns| *columns > 0)
+    }
+
+    #[cfg(not(unix))]
+    pub(super) fn width() -> Option<u16> {
+        None
+    }
+
     /// Whether only errors and warnings are printed.
     pub(super) fn quiet(&self) -> bool {
         self.quiet

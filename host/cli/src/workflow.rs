@@ -17,6 +17,7 @@ use super::{
     exit::Exit,
     plan_summary,
     progress::Progress,
+    question::question,
     report_file,
     rows::Rows,
     run_summary::RunSummary,
@@ -28,6 +29,7 @@ use offboard::{
     Client,
     client::{PlanError, RunError},
     ledger::{LedgerError, OrderRecord, RunRow},
+    mask,
     order::{Order, State},
     outputs::Files,
     plan::{Confirmation, ConfirmedPlan, Draft, Origin, Plan},
@@ -183,7 +185,7 @@ impl Workflow<'_> {
         }
         if options.requires_answer() && plan.machines() > 0 {
             let guards = self.draft.guards();
-            let (question, answer) = plan_summary::question(&plan, guards);
+            let (question, answer) = question(self.client, &plan, guards).await?;
             match confirm(&question, &answer, signals).await {
                 Answer::Confirmed => {}
                 Answer::Short => return Ok(Completion::Declined(Some(answer))),
@@ -368,10 +370,14 @@ impl Workflow<'_> {
         if is_busy {
             terminal.print("note: Another process is sending orders of this run.");
         }
-        if let Some(file) = &self.options.send.report
-            && let Err(error) = report_file::write(self.client.ledger(), row, file).await
-        {
-            terminal.report_failure(&clean_error(&format!("the report: {error:#}")));
+        let Some(file) = &self.options.send.report else {
+            return;
+        };
+        match report_file::write(self.client.ledger(), row, file).await {
+            Ok(()) => terminal.print(&format!("Report: {}", mask::path(file))),
+            Err(error) => {
+                terminal.report_failure(&clean_error(&format!("the report: {error:#}")));
+            }
         }
     }
 }

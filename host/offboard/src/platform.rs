@@ -64,6 +64,13 @@ pub fn doubt(platform: &str, version: Option<&str>) -> Option<String> {
     None
 }
 
+/// Whether a platform (`osPlatform` of the API) is a Windows server. The API does not report
+/// which Linux machines are servers.
+#[must_use]
+pub fn is_server(platform: &str) -> bool {
+    begins_with(platform, "WindowsServer")
+}
+
 /// Windows Server 2012 before R2.
 fn is_server_2012(platform: &str) -> bool {
     begins_with(platform, "WindowsServer2012") && !begins_with(platform, "WindowsServer2012R2")

@@ -36,7 +36,7 @@ fn one_machine_is_offboarded_after_a_yes_and_not_before() {
     let world = World::new();
     let machine = world.online_ids(1).remove(0);
     for (answer, count) in [("no\n", 0), ("yes\n", 1)] {
-        let mut example = start(&world, "one_machine", &[&machine, "Stolen, INC-1"]);
+        let mut example = start(&world, "one_machine", &[&machine, "Retired, INC-1"]);
         let mut stdin = example.child.stdin.take().unwrap();
         stdin.write_all(answer.as_bytes()).unwrap();
         drop(stdin);

@@ -13,7 +13,7 @@ fn the_demo_shows_one_success_and_two_honest_failures() {
         "Onboarded",
         "The plugin is allowed to send only this",
         "/offboard, once, with exactly this comment",
-        "\"requestorComment\": \"Stolen, INC-1234\"",
+        "\"requestorComment\": \"Retired, INC-1234\"",
         "\"status\": \"Pending\"",
         "Pending",
         "Succeeded",

@@ -8,5 +8,6 @@ mod exit_codes;
 mod find;
 mod run;
 mod runs;
+mod shell;
 mod simulate;
 mod status;

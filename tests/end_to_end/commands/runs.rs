@@ -19,7 +19,7 @@ fn three_runs() -> (World, Vec<String>) {
     let list = world.path("list.csv");
     let comment = "Retired, 交換済み ".repeat(9);
     let text = format!(
-        "machineId,comment\n{},\"{comment}\"\n{},Stolen\n",
+        "machineId,comment\n{},\"{comment}\"\n{},Returned\n",
         ids[2], ids[3]
     );
     std::fs::write(&list, text).unwrap();
@@ -106,4 +106,36 @@ fn runs_are_filtered() {
         assert_eq!(outcome.code, 2, "{outcome:?}");
         assert!(outcome.stderr.contains("such as 7d"), "{outcome:?}");
     }
+}
+
+/// After a long run, what has failed is not lost in the rows.
+#[test]
+fn a_long_run_ends_with_its_problems_and_how_to_see_them() {
+    let world = World::with(|config| config.machines = 200);
+    let mut ids = world.online_ids(24);
+    ids.extend((0..3).map(|number| format!("{number:040x}")));
+    let report = world.path("report.html").display().to_string();
+    let more = [
+        "--max-devices",
+        "30",
+        "--quota",
+        "100/60s",
+        "--report",
+        &report,
+    ];
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let outcome = world.run(&[&ids[..], &more].concat());
+    assert_eq!(outcome.code, 1, "{outcome:?}");
+    let run = world.recorded_runs()[0]["run"].as_str().unwrap()[..8].to_owned();
+    let problems =
+        format!("Problems: 3 machine-not-found. To see them: offboard show {run} --failed\n");
+    let (before, after) = outcome.stderr.split_once(&problems).unwrap();
+    assert_eq!(
+        before.matches("help: machine-not-found").count(),
+        1,
+        "{before}"
+    );
+    assert!(after.contains(&format!("Report: {report}\n")), "{after}");
+    let shown = world.offboard(&["show", &run, "--failed", "--output", "json"]);
+    assert_eq!(shown.rows().len(), 3, "{shown:?}");
 }

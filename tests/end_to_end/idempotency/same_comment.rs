@@ -70,7 +70,7 @@ fn another_ledger_adopts_only_an_action_with_the_same_comment() {
     // With `--again`, or with another comment, it is sent.
     with_other_ledger(&world, &id, ORDERED_COMMENT, &["--again"]);
     assert_eq!(world.posts().len(), 2);
-    with_other_ledger(&world, &id, "Stolen", &[]);
+    with_other_ledger(&world, &id, "Returned", &[]);
     assert_eq!(world.posts().len(), 3);
 }
 

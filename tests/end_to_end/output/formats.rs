@@ -4,7 +4,7 @@ use std::io::Read;
 #[cfg(unix)]
 use std::time::Duration;
 
-use crate::support::{Outcome, World, offboard};
+use crate::support::{Outcome, World};
 #[cfg(unix)]
 use crate::support::{program, signal, until, until_signals_are_caught};
 
@@ -156,14 +156,5 @@ fn an_interrupted_run_still_reports_each_machine() {
         assert_eq!(outcome.code, 130, "{outcome:?}");
         assert_eq!(outcome.row()["state"], "pending");
         assert!(outcome.stderr.contains("offboard status"), "{outcome:?}");
-    }
-}
-
-#[test]
-fn completions_are_there_for_every_shell() {
-    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
-        let outcome = offboard(["completions", shell]);
-        assert_eq!(outcome.code, 0, "{outcome:?}");
-        assert!(outcome.stdout.contains("offboard"), "{shell}");
     }
 }

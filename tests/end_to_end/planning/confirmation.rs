@@ -40,6 +40,11 @@ fn yes_confirms_the_run() {
     let world = World::new();
     let (code, shown) = at_a_terminal(&world, "", "yes\n", &[]);
     assert_eq!((code, world.posts().len()), (0, 1), "{shown}");
+    let name = &world.online()[0].machine.computer_dns_name;
+    assert!(
+        shown.contains(&format!("Offboard {name} from tenant ")),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -90,10 +95,11 @@ fn a_no_is_answered_with_one_line_and_programs_get_their_rows() {
 fn machines_that_were_not_shown_are_confirmed_by_their_number() {
     let world = World::with(|config: &mut Config| config.machines = 200);
     let old = world.with_version("macOS", &["13.7", "12.6"]);
-    let mut ids = world.online_ids(26);
+    let server = world.server();
+    let mut ids = world.online_ids(25);
     ids.retain(|id| *id != old);
-    ids.truncate(25);
-    ids.push(old);
+    ids.truncate(24);
+    ids.extend([server, old]);
     let limits = ["--max-devices", "500", "--quota", "1000/60s"];
     let mut run = vec!["run", "--comment", "x"];
     run.extend(limits);
@@ -101,6 +107,8 @@ fn machines_that_were_not_shown_are_confirmed_by_their_number() {
     let (code, shown) = typed(&world, "", "yes\n", &run);
     assert_eq!((code, world.posts().len()), (130, 0), "{shown}");
     assert!(shown.contains("Type the number 26 to confirm."), "{shown}");
+    let question = "Offboard these 26 machines, 1 of them a Windows server, from tenant ";
+    assert!(shown.contains(question), "{shown}");
     let warning = "note: 1 of them: macOS 1";
     assert!(shown.contains(warning), "{shown}");
     let (code, shown) = typed(&world, "", "yes\n", &run[..run.len() - 1]);
@@ -204,7 +212,7 @@ fn what_is_resent_is_shown_before_the_question_and_in_the_result() {
         config.faults = FaultPlan::parse(faults).unwrap();
     });
     let truths: Vec<_> = world.online().into_iter().take(2).collect();
-    for (truth, comment) in truths.iter().zip(["Stolen, INC-7", "Retired, INC-8"]) {
+    for (truth, comment) in truths.iter().zip(["Returned, INC-7", "Retired, INC-8"]) {
         let id = &truth.machine.id;
         world.offboard(&["run", id, "--comment", comment, "--yes", "--grace", "0s"]);
     }
@@ -222,7 +230,7 @@ fn what_is_resent_is_shown_before_the_question_and_in_the_result() {
     for part in [
         &machine.id,
         &machine.computer_dns_name,
-        "Stolen, INC-7",
+        "Returned, INC-7",
         "Signed in",
         &grant,
         "may already be offboarded",

@@ -398,6 +398,6 @@ fn the_same_request_with_another_tag_is_another_one() {
     assert_eq!(order("Retired").code, 0);
     let posts = world.posts().len();
     assert_eq!(order("Retired").code, 0);
-    assert_eq!(order("Stolen").code, 2);
+    assert_eq!(order("Returned").code, 2);
     assert_eq!(world.posts().len(), posts);
 }

@@ -81,7 +81,7 @@ fn the_readme_shows_the_digest_of_its_plan() {
     let tenant = Some("7e4a4700-0000-4000-8000-000000000001");
     let mut plan = PlanHasher::new(tenant, plugin.digest().as_str(), None);
     let machine = "e36ea923124a3636b26069dfd79384eeaf195e5c".parse().unwrap();
-    plan.add(&machine, &"Stolen, INC-1234".parse().unwrap());
+    plan.add(&machine, &"Retired, INC-1234".parse().unwrap());
     let shown = format!("Plan digest: {}", plan.finish());
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let readme = fs::read_to_string(root.join("README.md")).unwrap();

@@ -210,6 +210,16 @@ impl World {
         found[0].machine.id.clone()
     }
 
+    /// The id of an onboarded Windows server.
+    pub fn server(&self) -> String {
+        let found = self.fleet(|truth| {
+            truth.supported
+                && truth.machine.onboarding_status == "Onboarded"
+                && truth.machine.os_platform.starts_with("WindowsServer")
+        });
+        found[0].machine.id.clone()
+    }
+
     /// A machine whose operating system cannot be offboarded.
     pub fn unsupported(&self) -> MachineTruth {
         self.fleet(|truth| truth.machine.os_platform == "Windows7")

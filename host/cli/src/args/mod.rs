@@ -12,8 +12,10 @@ use clap::{
     builder::{PathBufValueParser, TypedValueParser},
 };
 
+use clap_complete::ArgValueCandidates;
+
 use self::output::EXIT_CODES;
-use super::target;
+use super::{completion, target};
 use offboard::{
     config::NOT_STANDARD_OUTPUT,
     contract::{Comment, Tag},
@@ -27,7 +29,7 @@ pub(super) use settings::{ConnectArgs, LedgerArgs, PluginArgs, explain, flag};
 
 const RUN_EXAMPLES: &str = "\
 Examples:
-  offboard run laptop-7.example.com --comment 'Stolen, INC-1234'
+  offboard run laptop-7.example.com --comment 'Retired, INC-1234'
   offboard run 0123456789abcdef0123456789abcdef01234567 --comment 'Retired' --yes --wait
   offboard run laptop-7 --comment 'Retired' --dry-run --output json
   offboard run --from retired.csv --comment 'Retired, {ticket}' --wait=2h --report retired.html";
@@ -90,10 +92,34 @@ pub(super) enum Command {
     #[cfg(feature = "simulator")]
     Demo,
     /// Print a completion script for a shell
+    #[command(after_help = COMPLETION_EXAMPLES)]
     Completions {
         /// The shell
         shell: clap_complete::Shell,
     },
+    /// Print the manual page, or write the pages of all commands
+    #[command(after_help = MAN_EXAMPLES)]
+    Man(ManArgs),
+}
+
+const COMPLETION_EXAMPLES: &str = "\
+To install it for your user:
+  bash        offboard completions bash > ~/.local/share/bash-completion/completions/offboard
+  zsh         offboard completions zsh > ~/.zfunc/_offboard (a folder in $fpath)
+  fish        offboard completions fish > ~/.config/fish/completions/offboard.fish
+  powershell  offboard completions powershell >> $PROFILE
+  elvish      offboard completions elvish >> ~/.config/elvish/rc.elv";
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  offboard man | man -l -
+  offboard man --write ~/.local/share/man/man1";
+
+#[derive(Debug, Args)]
+pub(super) struct ManArgs {
+    /// Write the pages of all commands to this folder. Earlier versions of the pages are replaced
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) write: Option<PathBuf>,
 }
 
 /// The flag to run without a ledger.
@@ -233,7 +259,7 @@ fn key(text: &str) -> Result<String, String> {
 #[command(after_long_help = EXIT_CODES)]
 pub(super) struct ResumeArgs {
     /// A run id or its beginning, or `last` [default: all unfinished runs of this account]
-    #[arg(value_name = "RUN")]
+    #[arg(value_name = "RUN", add = ArgValueCandidates::new(completion::unfinished_runs))]
     pub(super) run: Option<String>,
     /// Resend each unknown order once if the service does not list its action after the grace time.
     /// The first request may already have been carried out

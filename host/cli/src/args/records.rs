@@ -1,6 +1,7 @@
 //! The arguments of the commands that read the ledger.
 
 use clap::{Args, ValueEnum};
+use clap_complete::ArgValueCandidates;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 use offboard::contract::Comment;
@@ -9,6 +10,7 @@ use super::{
     output::{EXIT_CODES, OutputArgs},
     settings::LedgerArgs,
 };
+use crate::completion;
 
 /// Parses a time, or a duration until now.
 fn since(text: &str) -> Result<Timestamp, String> {
@@ -53,7 +55,7 @@ pub(crate) struct RunsArgs {
 #[command(after_long_help = EXIT_CODES)]
 pub(crate) struct ShowArgs {
     /// A run id or its beginning, or `last`
-    #[arg(value_name = "RUN")]
+    #[arg(value_name = "RUN", add = ArgValueCandidates::new(completion::runs))]
     pub(crate) run: String,
     /// Show only orders that were rejected, not sent, failed, timed out, cancelled or unknown
     #[arg(long)]
@@ -68,7 +70,7 @@ pub(crate) struct ShowArgs {
 #[command(after_long_help = EXIT_CODES)]
 pub(crate) struct DiscardArgs {
     /// A run id or its beginning, or `last`
-    #[arg(value_name = "RUN")]
+    #[arg(value_name = "RUN", add = ArgValueCandidates::new(completion::unfinished_runs))]
     pub(crate) run: String,
     /// The reason, recorded in the ledger
     #[arg(long, short, value_name = "TEXT")]
@@ -87,6 +89,7 @@ pub(crate) struct ExportArgs {
     /// A run id or its beginning, or `last`
     #[arg(
         value_name = "RUN",
+        add = ArgValueCandidates::new(completion::runs),
         required_unless_present = "cancellations",
         conflicts_with = "cancellations"
     )]

@@ -2,13 +2,17 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
-use crate::advice::{MISPLACED_SECRET, error_with_help};
+use crate::{
+    advice::{MISPLACED_SECRET, error_with_help},
+    completion,
+};
 use anyhow::{Result, ensure};
 use clap::{
     Arg, ArgAction, ArgMatches, Args, Command, Error, FromArgMatches,
     builder::{PathBufValueParser, PossibleValue, PossibleValuesParser, TypedValueParser},
     parser::ValueSource,
 };
+use clap_complete::ArgValueCandidates;
 use offboard::{
     config::{
         Config, ConfigBuilder, ConfigError, Environment, InvalidFile, Kind, PluginSettings,
@@ -174,6 +178,11 @@ fn argument(setting: &'static Setting) -> Option<Arg> {
         }
         Kind::Parsed => argument.value_parser(|text: &str| setting.check(text)),
         Kind::Text | Kind::Table => argument,
+    };
+    let argument = if setting.key == "profile" {
+        argument.add(ArgValueCandidates::new(completion::profiles))
+    } else {
+        argument
     };
     Some(if setting.is_list {
         argument.action(ArgAction::Append).value_delimiter(',')

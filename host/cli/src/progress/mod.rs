@@ -75,7 +75,11 @@ impl<'a> Progress<'a> {
             return;
         }
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
-        if let Ok(style) = ProgressStyle::with_template("[{bar:30}] {pos} of {len}  {msg}") {
+        let template = format!(
+            "[{{bar:30}}] {{pos}} of {{len}} {}: {{msg}}",
+            self.counted()
+        );
+        if let Ok(style) = ProgressStyle::with_template(&template) {
             bar.set_style(style.progress_chars("=> "));
         }
         bar.enable_steady_tick(Duration::from_secs(1));
@@ -254,8 +258,21 @@ impl<'a> Progress<'a> {
         {
             self.printed.set(Instant::now());
             let (settled, total) = (self.settled(), self.total());
-            let text = format!("{settled} of {total}: {}", self.summary());
+            let text = format!(
+                "{settled} of {total} {}: {}",
+                self.counted(),
+                self.summary()
+            );
             self.terminal.print(&text);
+        }
+    }
+
+    /// What is counted.
+    fn counted(&self) -> &'static str {
+        if self.is_tracking.get() {
+            "actions ended"
+        } else {
+            "orders"
         }
     }
 

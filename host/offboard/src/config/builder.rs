@@ -7,7 +7,7 @@ use super::{
     auth::IDENTITY_ENDPOINT,
     default_file, default_ledger,
     error::ConfigError,
-    file::{Chosen, choose},
+    file::{self, Chosen, choose},
     layers::{Layers, Override},
     limit::LimitValues,
     plugin::PluginSettings,
@@ -117,6 +117,20 @@ impl ConfigBuilder {
             None,
             self.given::<LimitValues>("limits")?.as_ref(),
         )
+    }
+
+    /// Only the names of the profiles in the configuration file, in alphabetical order; none
+    /// without such a file.
+    ///
+    /// # Errors
+    /// The configuration file cannot be used.
+    pub fn profiles(&self) -> Result<Vec<String>, ConfigError> {
+        let (file, _) = self.place()?;
+        let file = file.map(|file| file.value);
+        let Some(file) = file.or_else(|| default_file(&self.environment)) else {
+            return Ok(Vec::new());
+        };
+        file::profiles(&file)
     }
 
     /// Only the path of the ledger; `None` without a home directory. The configuration file is

@@ -62,8 +62,8 @@ pub(super) fn choose(
             return Err(ConfigError::NoHome { profile });
         }
     };
-    let text = match (read(&path), name) {
-        (Ok(text), _) => text,
+    let contents = match (contents(&path), name) {
+        (Ok(contents), _) => contents,
         (Err(error), Some(name)) if !must_exist && is_missing(&error) => {
             let profile = name.to_owned();
             return Err(ConfigError::NoFile { profile, path });
@@ -71,12 +71,6 @@ pub(super) fn choose(
         (Err(error), None) if !must_exist && is_missing(&error) => return Ok(None),
         (Err(error), _) => return Err(error),
     };
-    let invalid = |source| ConfigError::File {
-        path: path.clone(),
-        source,
-    };
-    check_secrets(&text).map_err(|error| invalid(InvalidFile::Secret(error)))?;
-    let contents: Contents = toml::from_str(&text).map_err(|error| invalid(explain(&error)))?;
     let names: Vec<&str> = contents.profiles.keys().map(String::as_str).collect();
     let owned = || names.iter().map(|&name| name.to_owned()).collect();
     let name = match (name, contents.profile.as_deref(), names.as_slice()) {
@@ -105,6 +99,21 @@ pub(super) fn choose(
         name,
         file: path,
     }))
+}
+
+/// The names of the profiles in a file, in alphabetical order.
+pub(super) fn profiles(path: &Path) -> Result<Vec<String>, ConfigError> {
+    Ok(contents(path)?.profiles.into_keys().collect())
+}
+
+fn contents(path: &Path) -> Result<Contents, ConfigError> {
+    let text = read(path)?;
+    let invalid = |source| ConfigError::File {
+        path: path.to_owned(),
+        source,
+    };
+    check_secrets(&text).map_err(|error| invalid(InvalidFile::Secret(error)))?;
+    toml::from_str(&text).map_err(|error| invalid(explain(&error)))
 }
 
 /// Reads the file. It may name a program that is run, so no other user may be able to write

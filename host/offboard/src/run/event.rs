@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn an_event_is_an_object_without_the_comment() {
         let target = Target::Name("srv-1".to_owned());
-        let order = Order::new(target, "Stolen by a person".parse().unwrap());
+        let order = Order::new(target, "Retired by a person".parse().unwrap());
         let snapshot = OrderSnapshot {
             number: 3,
             order,
@@ -258,6 +258,6 @@ mod tests {
         assert_eq!(json["order"]["number"], 3);
         assert_eq!(json["order"]["target"], "srv-1");
         assert_eq!(json["order"]["state"], "planned");
-        assert!(!json.to_string().contains("Stolen"), "{json}");
+        assert!(!json.to_string().contains("Retired"), "{json}");
     }
 }

@@ -221,7 +221,7 @@ mod tests {
         let new = ("New", Some("Retired"), MACHINE);
         assert_eq!(adopted(&[new], None).as_deref(), Some("New"));
         assert_eq!(adopted(&[("OLD", Some("Retired"), MACHINE)], None), None);
-        assert_eq!(adopted(&[("New", Some("Stolen"), MACHINE)], None), None);
+        assert_eq!(adopted(&[("New", Some("Returned"), MACHINE)], None), None);
         assert_eq!(adopted(&[("New", None, MACHINE)], None), None);
         let other = "f".repeat(40);
         assert_eq!(adopted(&[("New", Some("Retired"), &other)], None), None);

@@ -86,7 +86,7 @@ fn ordinary_names_and_values_are_shown() {
         "2024-11-27T10:00Z",
         "20241127T100000Z",
         "https://api.securitycenter.microsoft.com",
-        "Stolen, INC-1234",
+        "Retired, INC-1234",
         "managed-identity",
         "memory=64MiB",
         "100/60s,1500/1h",

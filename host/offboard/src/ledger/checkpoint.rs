@@ -10,8 +10,10 @@ use super::{error::LedgerErrorKind, files::LedgerFiles, log, sidecar::beside};
 /// How often a log is read before it counts as damaged, and the pause between the attempts.
 const TRIES: usize = 5;
 const READ_PAUSE: Duration = Duration::from_millis(20);
-/// The number of frames from which a log is checkpointed (SQLite's own default).
-const LONG_LOG_FRAMES: u32 = 1000;
+/// The number of frames from which a log is checkpointed: about the writes of 30 orders. Before
+/// each request, all frames are read again, so a long log costs more than its checkpoints.
+/// (SQLite's own default is 1000.)
+const LONG_LOG_FRAMES: u32 = 200;
 
 /// Checks that the next process will find all commits, and that the file was not truncated.
 pub(super) async fn check_whole(

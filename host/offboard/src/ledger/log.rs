@@ -55,11 +55,14 @@ pub(super) fn content(mut log: &File) -> io::Result<Content> {
     let (mut at, mut content) = (0, Content::default());
     let mut is_readable = true;
     while fill(&mut log, &mut frame)? && fill(&mut log, &mut page)? {
-        sum.add(&frame[..8]);
-        sum.add(&page);
         let is_current = frame[8..16] == head[16..24];
         let ends_commit = word(&frame, 4) > 0;
-        is_readable &= is_current && sum.is(&frame, 16);
+        is_readable &= is_current;
+        if is_readable {
+            sum.add(&frame[..8]);
+            sum.add(&page);
+            is_readable = sum.is(&frame, 16);
+        }
         at += 1;
         if is_readable && ends_commit {
             content.committed = at;

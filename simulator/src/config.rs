@@ -56,7 +56,8 @@ pub struct Config {
     /// The delegated permissions with consent: those that a user's token can have.
     pub scopes: Vec<String>,
     /// The resources that Entra ID knows, and that the API accepts as the audience of a token.
-    /// With or without a trailing slash.
+    /// With or without a trailing slash. With [`COMMERCIAL_RESOURCE`], its other names are
+    /// accepted, too.
     pub accept_resources: Vec<String>,
     /// The audience of the ready token. If it isn't among
     /// [`accept_resources`](Self::accept_resources), the API answers the token with 403.

@@ -21,7 +21,11 @@ pub(crate) fn router() -> Router<Arc<Service>> {
     Router::new()
         .route("/{tenant}/oauth2/token", post(grants::token_v1))
         .route("/{tenant}/oauth2/v2.0/token", post(grants::token_v2))
-        .route("/{tenant}/oauth2/v2.0/devicecode", post(device_page::begin))
+        .route("/{tenant}/oauth2/devicecode", post(device_page::begin_v1))
+        .route(
+            "/{tenant}/oauth2/v2.0/devicecode",
+            post(device_page::begin_v2),
+        )
         .route(
             device_page::DEVICE_PAGE_PATH,
             get(device_page::page).post(device_page::decide),

@@ -58,11 +58,16 @@ pub struct Args {
     pub seed: u64,
 
     /// The duration of an action on an online device, such as 500ms or 1m. On an
-    /// offline device, it stays Pending
+    /// offline device, it stays Pending until the deadline
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = humantime::parse_duration)]
     pub action_time: Duration,
 
-    /// The answer to a second offboarding while the first one is pending
+    /// The time after which an action on an offline device ends as TimeOut
+    #[arg(long, value_name = "TIME", default_value = "3days", value_parser = humantime::parse_duration)]
+    pub action_deadline: Duration,
+
+    /// The answer to a second offboarding while the first one is pending, and to a second
+    /// isolation or release
     #[arg(long, value_name = "ANSWER", value_enum, default_value_t = Config::default().on_duplicate)]
     pub on_duplicate: OnDuplicate,
 
@@ -72,10 +77,11 @@ pub struct Args {
 
     /// Inject a fault, as ROUTE:WHEN:WHAT. Can be given more than once
     ///
-    /// ROUTE is any, api, machines, machine, offboard, tags, machineactions,
-    /// machineaction, cancel or token. A route for one machine or action can
-    /// include its id, or the machine's name: offboard/ID. Each rule counts the
-    /// calls of its route.
+    /// ROUTE is any, api, machines, machine, findbyip, findbytag, logonusers,
+    /// machinealerts, offboard, isolate, unisolate, tags, machineactions,
+    /// machineaction, cancel, alerts, alert or token. A route for one machine,
+    /// action or alert can include its id, or the machine's name: offboard/ID.
+    /// Each rule counts the calls of its route.
     ///
     /// WHEN is always, the number of a call (3), a range (1-4, 5-), every=5, or a
     /// random share of the calls (10%), see --fault-seed.
@@ -90,7 +96,7 @@ pub struct Args {
     ///   garbage                    a body that is not JSON
     ///   slow-body=TIME             a body sent byte by byte, with this delay
     ///   reset-in-body              the connection is reset within the body
-    /// and, for the action that offboard creates,
+    /// and, for the action that offboard, isolate or unisolate creates,
     ///   visible-after=TIME         cannot be listed or read before
     ///   ends=Failed, ends=TimeOut  ends with this status
     ///
@@ -220,6 +226,7 @@ impl From<Args> for Config {
             machines: args.machines,
             seed: args.seed,
             action_time: args.action_time,
+            action_deadline: args.action_deadline,
             on_duplicate: args.on_duplicate,
             success_status: args.success_status,
             faults: FaultPlan {

@@ -24,6 +24,7 @@ fn flags_reach_the_configuration() {
         "--machines=900",
         "--seed=7",
         "--action-time=1m",
+        "--action-deadline=5s",
         "--on-duplicate=refuse",
         "--success-status=201",
         "--fault=offboard:3:drop-after-commit",
@@ -54,6 +55,7 @@ fn flags_reach_the_configuration() {
         (900, 7, 50)
     );
     assert_eq!(config.action_time, Duration::from_secs(60));
+    assert_eq!(config.action_deadline, Duration::from_secs(5));
     assert_eq!(config.on_duplicate, OnDuplicate::Refuse);
     assert_eq!(config.success_status, SuccessStatus::Created);
     let rules = ["offboard:3:drop-after-commit", "any:10%:status=503"];
@@ -123,6 +125,7 @@ fn values_out_of_range_are_refused() {
         "--clock-skew=-",
         "--clock-skew=5",
         "--write-ca=ca.pem",
+        "--action-deadline=soon",
         "--user-role=owner",
     ] {
         assert!(parse(&[argument]).is_err(), "{argument}");

@@ -33,9 +33,12 @@ pub struct Config {
     /// The duration of an action on an online device, from `Pending` to `Succeeded`. It is
     /// `InProgress` in the second half of that time.
     pub action_time: Duration,
-    /// The answer to a second offboarding while the first isn't final.
+    /// How long an action on an offline device stays `Pending` until it ends as `TimeOut`. Two
+    /// captured actions of other types ended after 72 hours and 14 minutes.
+    pub action_deadline: Duration,
+    /// The answer to a second action of one type on a machine while the first isn't final.
     pub on_duplicate: OnDuplicate,
-    /// The answer to an accepted offboarding.
+    /// The answer to an accepted offboarding. (An accepted isolation is always 201.)
     pub success_status: SuccessStatus,
     /// The faults.
     pub faults: FaultPlan,
@@ -103,6 +106,7 @@ impl Default for Config {
             machines: 30,
             seed: 1,
             action_time: Duration::from_secs(2),
+            action_deadline: Duration::from_secs(72 * 60 * 60),
             on_duplicate: OnDuplicate::Return,
             success_status: SuccessStatus::Ok,
             faults: FaultPlan::default(),
@@ -197,8 +201,8 @@ pub enum SuccessStatus {
 /// What the user of a delegated token may do, by a role in the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum UserRole {
-    /// May read, offboard and tag, as Microsoft documents it for "Manage
-    /// security settings in Security Center"
+    /// May read, offboard, tag and isolate, as Microsoft documents it for "Manage
+    /// security settings in Security Center" and "Active remediation actions"
     SecuritySettings,
     /// May only read
     None,

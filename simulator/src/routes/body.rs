@@ -4,6 +4,7 @@ use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use serde_json::{Map, Value};
 
+use crate::action_kind::IsolationType;
 use crate::error::ServiceError;
 use crate::tags::TagAction;
 
@@ -19,6 +20,31 @@ const MAX_TAG: usize = 200;
 /// refused, and with this row of the table; and that a blank `Comment` is accepted.
 pub(super) fn comment(headers: &HeaderMap, body: &[u8]) -> Result<Option<String>, ServiceError> {
     text(&mut members(headers, body)?, "Comment")
+}
+
+/// The comment of an isolation, which is required, and its type: `Comment` and `IsolationType`.
+///
+/// # Errors
+///
+/// As [`comment`]; `MissingRequiredParameter` without a comment; and `InvalidInput` for another
+/// type. Unsourced: the rows of the table; and that the isolation is full without a type, which
+/// Microsoft's API documentation doesn't mark as required.
+pub(super) fn isolation(
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<(String, IsolationType), ServiceError> {
+    let mut members = members(headers, body)?;
+    let comment = text(&mut members, "Comment")?;
+    let comment = comment.ok_or_else(|| ServiceError::missing_parameter("Comment"))?;
+    let isolation = match text(&mut members, "IsolationType")? {
+        None => IsolationType::Full,
+        Some(name) => IsolationType::named(&name).ok_or_else(|| {
+            ServiceError::invalid_input(format!(
+                "'{name}' isn't an isolation type: Full, Selective or UnManagedDevice."
+            ))
+        })?,
+    };
+    Ok((comment, isolation))
 }
 
 /// The tag of a body, and the change: `Value` and `Action`, both required.

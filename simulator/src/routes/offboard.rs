@@ -16,7 +16,7 @@ use crate::config::SuccessStatus;
 use crate::error::ServiceError;
 use crate::odata::ACTION_SCHEMA;
 use crate::service::Service;
-use crate::state::{OffboardRefusal, Offboarding};
+use crate::state::{Accepted, ActionRefusal};
 
 /// Offboards a machine by id. It isn't documented that a name is accepted here, as it is for
 /// reading.
@@ -34,33 +34,36 @@ pub(super) async fn offboard(
         .ok_or_else(|| ServiceError::missing_parameter("Comment"))?;
     let Extension(course) = course.unwrap_or_default();
     if !service.sees_id(&caller, &id) {
-        return Err(refused(&id, OffboardRefusal::UnknownMachine));
+        return Err(refused(&id, ActionRefusal::UnknownMachine));
     }
     let offboarding = service
         .state
         .offboard(&id, &caller.name, comment, course, now)
         .map_err(|error| refused(&id, error))?;
     let (status, action) = match offboarding {
-        Offboarding::Created(action) if service.config.success_status == SuccessStatus::Created => {
+        Accepted::Created(action) if service.config.success_status == SuccessStatus::Created => {
             (StatusCode::CREATED, action)
         }
-        Offboarding::Created(action) | Offboarding::Pending(action) => (StatusCode::OK, action),
+        Accepted::Created(action) | Accepted::Pending(action) => (StatusCode::OK, action),
     };
     Ok((status, service.entity(&headers, &ACTION_SCHEMA, action)).into_response())
 }
 
-fn refused(id: &str, refusal: OffboardRefusal) -> ServiceError {
+pub(super) fn refused(id: &str, refusal: ActionRefusal) -> ServiceError {
     match refusal {
-        OffboardRefusal::UnknownMachine => {
+        ActionRefusal::UnknownMachine => {
             ServiceError::no_resource(format!("Machine {id} was not found."))
         }
-        OffboardRefusal::Platform(platform) => ServiceError::platform(&platform),
-        OffboardRefusal::ClientVersion { platform, version } => {
+        ActionRefusal::Platform(platform) => ServiceError::platform(&platform),
+        ActionRefusal::ClientVersion { platform, version } => {
             ServiceError::client_version(&platform, &version)
         }
-        OffboardRefusal::NotOnboarded(status) => ServiceError::bad_request(format!(
+        ActionRefusal::NotOnboarded(status) => ServiceError::bad_request(format!(
             "Machine {id} is not onboarded: its onboarding status is {status}."
         )),
-        OffboardRefusal::AlreadyPending => ServiceError::already_exists(),
+        ActionRefusal::Onboarded => ServiceError::bad_request(format!(
+            "Machine {id} is onboarded: isolation type UnManagedDevice is for other devices."
+        )),
+        ActionRefusal::AlreadyPending => ServiceError::already_exists(),
     }
 }

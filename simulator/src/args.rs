@@ -28,6 +28,11 @@ pub struct Args {
     #[arg(long)]
     pub tls: bool,
 
+    /// A further name for that certificate, such as login.microsoftonline.com, for a client
+    /// whose hosts cannot be configured. Can be given more than once
+    #[arg(long, value_name = "NAME", requires = "tls")]
+    pub tls_name: Vec<String>,
+
     /// Write the certification authority's certificate to this file, as PEM
     /// [default: a temporary file that is removed at the end]
     #[arg(long, value_name = "FILE", requires = "tls")]
@@ -237,6 +242,7 @@ impl From<Args> for Config {
             page_size: args.page_size,
             empty_list: args.empty_list,
             tls: args.tls,
+            tls_names: args.tls_name,
             clock_skew: args.clock_skew,
             roles: named(args.roles),
             scopes: named(args.scopes),

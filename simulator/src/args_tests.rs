@@ -37,6 +37,8 @@ fn flags_reach_the_configuration() {
         "--audience=https://example.test",
         "--token-lifetime=5m",
         "--tls",
+        "--tls-name=login.microsoftonline.com",
+        "--tls-name=192.0.2.1",
         "--clock-skew=-90s",
         "--scopes=",
         "--client-secret=s",
@@ -56,6 +58,7 @@ fn flags_reach_the_configuration() {
     );
     assert_eq!(config.action_time, Duration::from_secs(60));
     assert_eq!(config.action_deadline, Duration::from_secs(5));
+    assert_eq!(config.tls_names, ["login.microsoftonline.com", "192.0.2.1"]);
     assert_eq!(config.on_duplicate, OnDuplicate::Refuse);
     assert_eq!(config.success_status, SuccessStatus::Created);
     let rules = ["offboard:3:drop-after-commit", "any:10%:status=503"];
@@ -125,6 +128,7 @@ fn values_out_of_range_are_refused() {
         "--clock-skew=-",
         "--clock-skew=5",
         "--write-ca=ca.pem",
+        "--tls-name=login.microsoftonline.com",
         "--action-deadline=soon",
         "--user-role=owner",
     ] {

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use clap::ValueEnum;
+use tokio_rustls::rustls::pki_types::ServerName;
 use uuid::Uuid;
 
 use crate::fault::FaultPlan;
@@ -51,6 +52,10 @@ pub struct Config {
     /// Whether to serve HTTPS, with a certificate for `127.0.0.1`, `::1` and `localhost` of a
     /// certification authority that is created at start.
     pub tls: bool,
+    /// Further names in that certificate: DNS names, also with `*` as their first label, or IP
+    /// addresses. With the names of the service, a client with built-in hosts can be pointed at
+    /// the simulator.
+    pub tls_names: Vec<String>,
     /// How far all of its clocks are ahead of the system's, in seconds; behind if negative.
     pub clock_skew: i64,
     /// The application roles with consent: those in the ready token, and in the tokens of
@@ -114,6 +119,7 @@ impl Default for Config {
             page_size: MAX_PAGE_SIZE,
             empty_list: EmptyList::Ok,
             tls: false,
+            tls_names: Vec::new(),
             clock_skew: 0,
             roles: ["Machine.Offboard", "Machine.Read.All"]
                 .map(String::from)
@@ -152,7 +158,22 @@ impl Config {
         if !(1..=MAX_PAGE_SIZE).contains(&self.page_size) {
             return Err(ConfigError::PageSize(self.page_size));
         }
+        let mut names = self.tls_names.iter();
+        if let Some(name) = names.find(|name| !is_certificate_name(name)) {
+            return Err(ConfigError::TlsName(name.clone()));
+        }
         Ok(())
+    }
+}
+
+/// Whether a certificate can be for this name: a DNS name, also with `*` as its first label, or
+/// an IP address.
+fn is_certificate_name(name: &str) -> bool {
+    let concrete = name.strip_prefix("*.").unwrap_or(name);
+    match ServerName::try_from(concrete) {
+        Ok(ServerName::IpAddress(_)) => concrete == name,
+        Ok(_) => true,
+        Err(_) => false,
     }
 }
 
@@ -172,6 +193,9 @@ pub enum ConfigError {
     /// A page size of 0, or above [`MAX_PAGE_SIZE`].
     #[error("a page size of {0} is out of range, it is 1 to {MAX_PAGE_SIZE}")]
     PageSize(u32),
+    /// A name that a certificate can't be for.
+    #[error("{0:?} is not a name for a certificate: write a DNS name or an IP address")]
+    TlsName(String),
 }
 
 /// The answer to a second offboarding of a machine while the first isn't final.
@@ -239,6 +263,28 @@ mod tests {
                 ..Config::default()
             };
             assert_eq!(config.validate().is_ok(), accepted, "{listen}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_is_for_dns_names_and_addresses() {
+        for (name, accepted) in [
+            ("login.microsoftonline.com", true),
+            ("*.securitycenter.microsoft.com", true),
+            ("192.0.2.1", true),
+            ("::1", true),
+            ("*.192.0.2.1", false),
+            ("*", false),
+            ("", false),
+            ("https://login.microsoftonline.com", false),
+            ("host:443", false),
+            ("a b", false),
+        ] {
+            let config = Config {
+                tls_names: vec![name.to_owned()],
+                ..Config::default()
+            };
+            assert_eq!(config.validate().is_ok(), accepted, "{name}");
         }
     }
 

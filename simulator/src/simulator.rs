@@ -90,7 +90,10 @@ impl Simulator {
             source,
         };
         let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
-        let tls = config.tls.then(Tls::new).transpose()?;
+        let tls = config
+            .tls
+            .then(|| Tls::new(&config.tls_names))
+            .transpose()?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         let address = listener.local_addr().map_err(listen)?;
 

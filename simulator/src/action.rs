@@ -57,13 +57,30 @@ pub(crate) struct Action {
     pub(crate) machine_id: String,
     pub(crate) computer_dns_name: String,
     pub(crate) requestor: String,
-    pub(crate) comment: String,
+    pub(crate) ordered: Ordered,
     pub(crate) created: Timestamp,
     /// How long the device takes; `None` for an offline device, whose action stays pending.
     /// When the service gives up on those is unsourced.
     pub(crate) takes: Option<Duration>,
     pub(crate) course: Course,
     pub(crate) cancellation: Option<Cancellation>,
+}
+
+/// What the body of an offboarding orders.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ordered {
+    pub(crate) comment: String,
+    pub(crate) external_id: Option<String>,
+    pub(crate) title: Option<String>,
+}
+
+impl From<String> for Ordered {
+    fn from(comment: String) -> Self {
+        Self {
+            comment,
+            ..Self::default()
+        }
+    }
 }
 
 /// A cancellation: the user, the comment and the time.
@@ -112,9 +129,9 @@ impl Action {
         ActionBody {
             id: self.id,
             r#type: "Offboard",
-            title: None,
+            title: self.ordered.title.clone(),
             requestor: self.requestor.clone(),
-            requestor_comment: self.comment.clone(),
+            requestor_comment: self.ordered.comment.clone(),
             status,
             machine_id: self.machine_id.clone(),
             computer_dns_name: self.computer_dns_name.clone(),
@@ -125,7 +142,7 @@ impl Action {
             cancellation_date_time_utc: cancellation.map(|by| wire(by.time)),
             error_h_result: 0,
             scope: None,
-            external_id: None,
+            external_id: self.ordered.external_id.clone(),
             request_source: "PublicApi",
             related_file_info: None,
             commands: [],
@@ -154,7 +171,7 @@ pub(crate) struct ActionBody {
     cancellation_date_time_utc: Option<String>,
     error_h_result: i32,
     scope: Option<String>,
-    external_id: Option<String>,
+    pub(crate) external_id: Option<String>,
     request_source: &'static str,
     related_file_info: Option<String>,
     commands: [(); 0],
@@ -172,7 +189,7 @@ mod tests {
             machine_id: "m".to_owned(),
             computer_dns_name: "host1.example.test".to_owned(),
             requestor: "my-app".to_owned(),
-            comment: "why".to_owned(),
+            ordered: "why".to_owned().into(),
             created: "2030-01-02T03:04:05.1234567Z".parse().unwrap(),
             takes: takes.map(Duration::from_millis),
             course: Course::default(),

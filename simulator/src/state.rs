@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::action::{Action, ActionBody, Cancellation, Course, Status};
-use crate::config::OnDuplicate;
+use crate::action::{Action, ActionBody, Cancellation, Course, Ordered, Status};
+use crate::config::{ExternalIds, OnDuplicate};
 use crate::fleet::{Device, Fleet};
 use crate::machine::MachineTruth;
 use crate::supported_systems::Support;
@@ -23,6 +23,7 @@ pub(crate) struct State {
     pub(crate) tags: Tags,
     action_time: Duration,
     on_duplicate: OnDuplicate,
+    external_ids: Mutex<ExternalIds>,
     actions: Mutex<Actions>,
 }
 
@@ -99,6 +100,9 @@ pub(crate) struct CarriedOut {
     action_id: Uuid,
     time: String,
     status: Status,
+    /// The external id that was kept, whether or not actions show it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    external_id: Option<String>,
 }
 
 impl State {
@@ -108,8 +112,32 @@ impl State {
             tags: Tags::default(),
             action_time,
             on_duplicate,
+            external_ids: Mutex::new(ExternalIds::Echo),
             actions: Mutex::default(),
         }
+    }
+
+    pub(crate) fn with_external_ids(self, external_ids: ExternalIds) -> Self {
+        self.set_external_ids(external_ids);
+        self
+    }
+
+    pub(crate) fn external_ids(&self) -> ExternalIds {
+        let external_ids = self.external_ids.lock();
+        *external_ids.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_external_ids(&self, external_ids: ExternalIds) {
+        let known = self.external_ids.lock();
+        *known.unwrap_or_else(PoisonError::into_inner) = external_ids;
+    }
+
+    /// The action as the service shows it, with what it shows of the external id.
+    fn body(&self, action: &Action, now: Timestamp) -> ActionBody {
+        let mut body = action.body(now);
+        let external_ids = self.external_ids();
+        body.external_id = body.external_id.and_then(|id| external_ids.shown(id));
+        body
     }
 
     /// No step under the lock leaves the actions inconsistent, so they are usable after a
@@ -127,7 +155,7 @@ impl State {
         &self,
         machine_id: &str,
         requestor: &str,
-        comment: String,
+        ordered: impl Into<Ordered>,
         course: Course,
         now: Timestamp,
     ) -> Result<Offboarding, OffboardRefusal> {
@@ -156,7 +184,7 @@ impl State {
         let mut actions = self.actions();
         if let Some(pending) = actions.pending(machine_id, now) {
             return match self.on_duplicate {
-                OnDuplicate::Return => Ok(Offboarding::Pending(pending.body(now))),
+                OnDuplicate::Return => Ok(Offboarding::Pending(self.body(pending, now))),
                 OnDuplicate::Refuse => Err(OffboardRefusal::AlreadyPending),
             };
         }
@@ -165,13 +193,13 @@ impl State {
             machine_id: machine_id.to_owned(),
             computer_dns_name: machine.computer_dns_name.clone(),
             requestor: requestor.to_owned(),
-            comment,
+            ordered: ordered.into(),
             created: now,
             takes: (device.online || course.end.is_some()).then_some(self.action_time),
             course,
             cancellation: None,
         };
-        let body = action.body(now);
+        let body = self.body(&action, now);
         actions.add(action);
         Ok(Offboarding::Created(body))
     }
@@ -200,14 +228,14 @@ impl State {
             comment,
             time: now,
         });
-        Ok(action.body(now))
+        Ok(self.body(action, now))
     }
 
     /// An action, if it is visible.
     pub(crate) fn action(&self, id: Uuid, now: Timestamp) -> Option<ActionBody> {
         let actions = self.actions();
         let action = actions.by_id(id).filter(|action| action.is_visible(now));
-        action.map(|action| action.body(now))
+        action.map(|action| self.body(action, now))
     }
 
     /// The machine of an action, visible or not.
@@ -223,7 +251,7 @@ impl State {
             .iter()
             .rev()
             .filter(|action| action.is_visible(now))
-            .map(|action| action.body(now))
+            .map(|action| self.body(action, now))
             .collect()
     }
 
@@ -235,6 +263,7 @@ impl State {
             action_id: action.id,
             time: wire(action.created),
             status: action.status(now),
+            external_id: action.ordered.external_id.clone(),
         });
         carried_out.collect()
     }

@@ -4,6 +4,7 @@ use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use serde_json::{Map, Value};
 
+use crate::action::Ordered;
 use crate::error::ServiceError;
 use crate::tags::TagAction;
 
@@ -19,6 +20,23 @@ const MAX_TAG: usize = 200;
 /// refused, and with this row of the table; and that a blank `Comment` is accepted.
 pub(super) fn comment(headers: &HeaderMap, body: &[u8]) -> Result<Option<String>, ServiceError> {
     text(&mut members(headers, body)?, "Comment")
+}
+
+/// The order of an offboarding: `Comment`, which is required, `ExternalId` and `Title`. The
+/// service's metadata declares the last two as optional. Unsourced: that they may be blank, and
+/// that they have no limit.
+///
+/// # Errors
+///
+/// As [`comment`], for each of them; and `MissingRequiredParameter` without a comment.
+pub(super) fn order(headers: &HeaderMap, body: &[u8]) -> Result<Ordered, ServiceError> {
+    let mut members = members(headers, body)?;
+    let comment = text(&mut members, "Comment")?;
+    Ok(Ordered {
+        comment: comment.ok_or_else(|| ServiceError::missing_parameter("Comment"))?,
+        external_id: text(&mut members, "ExternalId")?,
+        title: text(&mut members, "Title")?,
+    })
 }
 
 /// The tag of a body, and the change: `Value` and `Action`, both required.

@@ -12,7 +12,7 @@ use super::body;
 use super::machines::machine_id;
 use crate::action::Course;
 use crate::api::Api;
-use crate::config::SuccessStatus;
+use crate::config::{ExternalIds, SuccessStatus};
 use crate::error::ServiceError;
 use crate::odata::ACTION_SCHEMA;
 use crate::service::Service;
@@ -30,15 +30,21 @@ pub(super) async fn offboard(
     let now = service.clock.now();
     let caller = service.admit(&headers, Api::Offboard, now)?;
     let id = machine_id(id)?;
-    let comment = body::comment(&headers, &body)?
-        .ok_or_else(|| ServiceError::missing_parameter("Comment"))?;
+    let mut ordered = body::order(&headers, &body)?;
+    match service.state.external_ids() {
+        ExternalIds::Refuse if ordered.external_id.is_some() => {
+            return Err(ServiceError::invalid_body("Request body is incorrect."));
+        }
+        ExternalIds::Ignore => ordered.external_id = None,
+        _ => {}
+    }
     let Extension(course) = course.unwrap_or_default();
     if !service.sees_id(&caller, &id) {
         return Err(refused(&id, OffboardRefusal::UnknownMachine));
     }
     let offboarding = service
         .state
-        .offboard(&id, &caller.name, comment, course, now)
+        .offboard(&id, &caller.name, ordered, course, now)
         .map_err(|error| refused(&id, error))?;
     let (status, action) = match offboarding {
         Offboarding::Created(action) if service.config.success_status == SuccessStatus::Created => {

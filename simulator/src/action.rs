@@ -71,7 +71,7 @@ pub(crate) struct Action {
     pub(crate) machine_id: String,
     pub(crate) computer_dns_name: String,
     pub(crate) requestor: String,
-    pub(crate) comment: String,
+    pub(crate) ordered: Ordered,
     pub(crate) created: Timestamp,
     /// How long the device takes; `None` for an offline device, whose action stays pending
     /// until the deadline.
@@ -80,6 +80,23 @@ pub(crate) struct Action {
     pub(crate) deadline: Duration,
     pub(crate) course: Course,
     pub(crate) cancellation: Option<Cancellation>,
+}
+
+/// What the body of an action orders.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ordered {
+    pub(crate) comment: String,
+    pub(crate) external_id: Option<String>,
+    pub(crate) title: Option<String>,
+}
+
+impl From<String> for Ordered {
+    fn from(comment: String) -> Self {
+        Self {
+            comment,
+            ..Self::default()
+        }
+    }
 }
 
 /// A cancellation: the user, the comment and the time.
@@ -132,9 +149,9 @@ impl Action {
         ActionBody {
             id: self.id,
             r#type: self.kind.name(),
-            title: None,
+            title: self.ordered.title.clone(),
             requestor: self.requestor.clone(),
-            requestor_comment: self.comment.clone(),
+            requestor_comment: self.ordered.comment.clone(),
             status,
             machine_id: self.machine_id.clone(),
             computer_dns_name: self.computer_dns_name.clone(),
@@ -145,7 +162,7 @@ impl Action {
             cancellation_date_time_utc: cancellation.map(|by| wire(by.time)),
             error_h_result: status.error_code(),
             scope: self.kind.scope(),
-            external_id: None,
+            external_id: self.ordered.external_id.clone(),
             request_source: "PublicApi",
             related_file_info: None,
             commands: [],
@@ -174,7 +191,7 @@ pub(crate) struct ActionBody {
     cancellation_date_time_utc: Option<String>,
     error_h_result: i32,
     scope: Option<&'static str>,
-    external_id: Option<String>,
+    pub(crate) external_id: Option<String>,
     request_source: &'static str,
     related_file_info: Option<String>,
     commands: [(); 0],
@@ -193,7 +210,7 @@ mod tests {
             machine_id: "m".to_owned(),
             computer_dns_name: "host1.example.test".to_owned(),
             requestor: "my-app".to_owned(),
-            comment: "why".to_owned(),
+            ordered: "why".to_owned().into(),
             created: "2030-01-02T03:04:05.1234567Z".parse().unwrap(),
             takes: takes.map(Duration::from_millis),
             deadline: Duration::from_secs(60),

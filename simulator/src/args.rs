@@ -7,8 +7,8 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::config::{
-    COMMERCIAL_RESOURCE, Config, EmptyList, MAX_FLEET, MAX_PAGE_SIZE, OnDuplicate, SuccessStatus,
-    UserRole,
+    COMMERCIAL_RESOURCE, Config, EmptyList, ExternalIds, MAX_FLEET, MAX_PAGE_SIZE, OnDuplicate,
+    SuccessStatus, UserRole,
 };
 use crate::fault::{FaultPlan, FaultRule};
 use crate::quota::Quota;
@@ -79,6 +79,10 @@ pub struct Args {
     /// The HTTP status for an accepted offboarding
     #[arg(long, value_name = "STATUS", value_enum, default_value_t = Config::default().success_status)]
     pub success_status: SuccessStatus,
+
+    /// What happens to the ExternalId of an offboarding
+    #[arg(long, value_enum, default_value_t = Config::default().external_ids)]
+    pub external_ids: ExternalIds,
 
     /// Inject a fault, as ROUTE:WHEN:WHAT. Can be given more than once
     ///
@@ -234,6 +238,7 @@ impl From<Args> for Config {
             action_deadline: args.action_deadline,
             on_duplicate: args.on_duplicate,
             success_status: args.success_status,
+            external_ids: args.external_ids,
             faults: FaultPlan {
                 seed: args.fault_seed,
                 rules: args.fault,

@@ -27,6 +27,7 @@ fn flags_reach_the_configuration() {
         "--action-deadline=5s",
         "--on-duplicate=refuse",
         "--success-status=201",
+        "--external-ids=hide",
         "--fault=offboard:3:drop-after-commit",
         "--fault=any:10%:status=503",
         "--fault-seed=9",
@@ -61,6 +62,7 @@ fn flags_reach_the_configuration() {
     assert_eq!(config.tls_names, ["login.microsoftonline.com", "192.0.2.1"]);
     assert_eq!(config.on_duplicate, OnDuplicate::Refuse);
     assert_eq!(config.success_status, SuccessStatus::Created);
+    assert_eq!(config.external_ids, ExternalIds::Hide);
     let rules = ["offboard:3:drop-after-commit", "any:10%:status=503"];
     let rules = rules.map(|rule| rule.parse().ok());
     assert_eq!(

@@ -41,6 +41,8 @@ pub struct Config {
     pub on_duplicate: OnDuplicate,
     /// The answer to an accepted offboarding. (An accepted isolation is always 201.)
     pub success_status: SuccessStatus,
+    /// What happens to the `ExternalId` of an offboarding.
+    pub external_ids: ExternalIds,
     /// The faults.
     pub faults: FaultPlan,
     /// The number of calls that one application of one tenant may make to one API.
@@ -114,6 +116,7 @@ impl Default for Config {
             action_deadline: Duration::from_secs(72 * 60 * 60),
             on_duplicate: OnDuplicate::Return,
             success_status: SuccessStatus::Ok,
+            external_ids: ExternalIds::Echo,
             faults: FaultPlan::default(),
             quota: Quota::default(),
             page_size: MAX_PAGE_SIZE,
@@ -220,6 +223,36 @@ pub enum SuccessStatus {
     /// 201 Created
     #[value(name = "201")]
     Created,
+}
+
+/// What happens to the `ExternalId` of an offboarding, which the service's metadata declares as
+/// an optional parameter. Unsourced: every variant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExternalIds {
+    /// Kept, and returned as the action's `externalId`
+    Echo,
+    /// Kept, but actions are returned without it
+    Hide,
+    /// Accepted, but not kept
+    Ignore,
+    /// Refused: 400 `InvalidRequestBody`
+    Refuse,
+    /// Kept, and returned in upper case
+    UpperCase,
+    /// Kept, and returned cut to 32 characters
+    Cut,
+}
+
+impl ExternalIds {
+    /// What actions show of an external id that was kept.
+    pub(crate) fn shown(self, id: String) -> Option<String> {
+        match self {
+            Self::Echo | Self::Ignore | Self::Refuse => Some(id),
+            Self::Hide => None,
+            Self::UpperCase => Some(id.to_uppercase()),
+            Self::Cut => Some(id.chars().take(32).collect()),
+        }
+    }
 }
 
 /// What the user of a delegated token may do, by a role in the service.

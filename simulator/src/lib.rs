@@ -59,8 +59,8 @@ mod tls;
 
 pub use args::Args;
 pub use config::{
-    COMMERCIAL_RESOURCE, Config, ConfigError, EmptyList, MAX_FLEET, MAX_PAGE_SIZE, OnDuplicate,
-    SuccessStatus, UserRole,
+    COMMERCIAL_RESOURCE, Config, ConfigError, EmptyList, ExternalIds, MAX_FLEET, MAX_PAGE_SIZE,
+    OnDuplicate, SuccessStatus, UserRole,
 };
 pub use entra::{
     CertificateError, FederatedRequest, IssuedTokens, KeyError, ManagedIdentity, TokenRequest,

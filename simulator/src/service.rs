@@ -39,7 +39,8 @@ impl Service {
                 config.action_time,
                 config.action_deadline,
                 config.on_duplicate,
-            ),
+            )
+            .with_external_ids(config.external_ids),
             entra: Entra::new(&config, &origin)?,
             journal: Journal::default(),
             faults: Faults::new(config.faults.clone()),

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, ExternalIds};
 use crate::connection::{PlainListener, Switch};
 use crate::entra::{
     APP_SERVICE, CertificateError, Decision, FederatedRequest, IssuedTokens, KeyError,
@@ -232,6 +232,11 @@ impl Simulator {
     /// flight keep their faults.
     pub fn set_faults(&self, plan: FaultPlan) {
         self.service.faults.replace(plan);
+    }
+
+    /// Changes what happens to external ids. Those that were kept are shown accordingly.
+    pub fn set_external_ids(&self, external_ids: ExternalIds) {
+        self.service.state.set_external_ids(external_ids);
     }
 
     /// Lets the application sign in with the first certificate of a PEM text.

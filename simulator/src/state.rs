@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::action::{Action, ActionBody, Cancellation, Course, Status};
+use crate::action::{Action, ActionBody, Cancellation, Course, Ordered, Status};
 use crate::action_kind::{ActionKind, IsolationType};
 use crate::actions::Actions;
-use crate::config::OnDuplicate;
+use crate::config::{ExternalIds, OnDuplicate};
 use crate::fleet::{Device, Fleet};
 use crate::machine::MachineTruth;
 use crate::supported_systems::Support;
@@ -25,6 +25,7 @@ pub(crate) struct State {
     action_time: Duration,
     action_deadline: Duration,
     on_duplicate: OnDuplicate,
+    external_ids: Mutex<ExternalIds>,
     actions: Mutex<Actions>,
 }
 
@@ -67,6 +68,9 @@ pub(crate) struct CarriedOut {
     action_id: Uuid,
     time: String,
     status: Status,
+    /// The external id that was kept, whether or not actions show it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    external_id: Option<String>,
 }
 
 impl State {
@@ -82,8 +86,32 @@ impl State {
             action_time,
             action_deadline,
             on_duplicate,
+            external_ids: Mutex::new(ExternalIds::Echo),
             actions: Mutex::default(),
         }
+    }
+
+    pub(crate) fn with_external_ids(self, external_ids: ExternalIds) -> Self {
+        self.set_external_ids(external_ids);
+        self
+    }
+
+    pub(crate) fn external_ids(&self) -> ExternalIds {
+        let external_ids = self.external_ids.lock();
+        *external_ids.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_external_ids(&self, external_ids: ExternalIds) {
+        let known = self.external_ids.lock();
+        *known.unwrap_or_else(PoisonError::into_inner) = external_ids;
+    }
+
+    /// The action as the service shows it, with what it shows of the external id.
+    fn body(&self, action: &Action, now: Timestamp) -> ActionBody {
+        let mut body = action.body(now);
+        let external_ids = self.external_ids();
+        body.external_id = body.external_id.and_then(|id| external_ids.shown(id));
+        body
     }
 
     /// No step under the lock leaves the actions inconsistent, so they are usable after a
@@ -101,7 +129,7 @@ impl State {
         &self,
         machine_id: &str,
         requestor: &str,
-        comment: String,
+        ordered: impl Into<Ordered>,
         course: Course,
         now: Timestamp,
     ) -> Result<Accepted, ActionRefusal> {
@@ -110,7 +138,7 @@ impl State {
             device,
             ActionKind::Offboard,
             requestor,
-            comment,
+            ordered,
             course,
             now,
         )
@@ -126,7 +154,7 @@ impl State {
         machine_id: &str,
         isolation: IsolationType,
         requestor: &str,
-        comment: String,
+        ordered: impl Into<Ordered>,
         course: Course,
         now: Timestamp,
     ) -> Result<Accepted, ActionRefusal> {
@@ -149,7 +177,7 @@ impl State {
             }
         };
         let kind = ActionKind::Isolate(isolation);
-        self.begin(device, kind, requestor, comment, course, now)
+        self.begin(device, kind, requestor, ordered, course, now)
     }
 
     /// Releases a machine from isolation. Unsourced: that one that isn't isolated is released,
@@ -158,7 +186,7 @@ impl State {
         &self,
         machine_id: &str,
         requestor: &str,
-        comment: String,
+        ordered: impl Into<Ordered>,
         course: Course,
         now: Timestamp,
     ) -> Result<Accepted, ActionRefusal> {
@@ -172,7 +200,7 @@ impl State {
             device,
             ActionKind::Unisolate,
             requestor,
-            comment,
+            ordered,
             course,
             now,
         )
@@ -215,7 +243,7 @@ impl State {
         device: &Device,
         kind: ActionKind,
         requestor: &str,
-        comment: String,
+        ordered: impl Into<Ordered>,
         course: Course,
         now: Timestamp,
     ) -> Result<Accepted, ActionRefusal> {
@@ -223,7 +251,7 @@ impl State {
         let mut actions = self.actions();
         if let Some(pending) = actions.pending(&machine.id, kind, now) {
             return match self.on_duplicate {
-                OnDuplicate::Return => Ok(Accepted::Pending(pending.body(now))),
+                OnDuplicate::Return => Ok(Accepted::Pending(self.body(pending, now))),
                 OnDuplicate::Refuse => Err(ActionRefusal::AlreadyPending),
             };
         }
@@ -235,14 +263,14 @@ impl State {
             machine_id: machine.id.clone(),
             computer_dns_name: machine.computer_dns_name.clone(),
             requestor: requestor.to_owned(),
-            comment,
+            ordered: ordered.into(),
             created: now,
             takes: begins.then_some(self.action_time),
             deadline: self.action_deadline,
             course,
             cancellation: None,
         };
-        let body = action.body(now);
+        let body = self.body(&action, now);
         actions.add(action);
         Ok(Accepted::Created(body))
     }
@@ -267,14 +295,14 @@ impl State {
             comment,
             time: now,
         });
-        Ok(action.body(now))
+        Ok(self.body(action, now))
     }
 
     /// An action, if it is visible.
     pub(crate) fn action(&self, id: Uuid, now: Timestamp) -> Option<ActionBody> {
         let actions = self.actions();
         let action = actions.by_id(id).filter(|action| action.is_visible(now));
-        action.map(|action| action.body(now))
+        action.map(|action| self.body(action, now))
     }
 
     /// The machine of an action, visible or not.
@@ -289,7 +317,7 @@ impl State {
             .iter()
             .rev()
             .filter(|action| action.is_visible(now))
-            .map(|action| action.body(now))
+            .map(|action| self.body(action, now))
             .collect()
     }
 
@@ -304,6 +332,7 @@ impl State {
             action_id: action.id,
             time: wire(action.created),
             status: action.status(now),
+            external_id: action.ordered.external_id.clone(),
         });
         carried_out.collect()
     }

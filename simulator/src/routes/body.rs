@@ -4,6 +4,7 @@ use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use serde_json::{Map, Value};
 
+use crate::action::Ordered;
 use crate::action_kind::IsolationType;
 use crate::error::ServiceError;
 use crate::tags::TagAction;
@@ -22,20 +23,30 @@ pub(super) fn comment(headers: &HeaderMap, body: &[u8]) -> Result<Option<String>
     text(&mut members(headers, body)?, "Comment")
 }
 
-/// The comment of an isolation, which is required, and its type: `Comment` and `IsolationType`.
+/// The order of an action: `Comment`, which is required, `ExternalId` and `Title`. The
+/// service's metadata declares the last two as optional. Unsourced: that they may be blank, and
+/// that they have no limit.
 ///
 /// # Errors
 ///
-/// As [`comment`]; `MissingRequiredParameter` without a comment; and `InvalidInput` for another
-/// type. Unsourced: the rows of the table; and that the isolation is full without a type, which
-/// Microsoft's API documentation doesn't mark as required.
+/// As [`comment`], for each of them; and `MissingRequiredParameter` without a comment.
+pub(super) fn order(headers: &HeaderMap, body: &[u8]) -> Result<Ordered, ServiceError> {
+    ordered(&mut members(headers, body)?)
+}
+
+/// The order of an isolation, and its type: `IsolationType`.
+///
+/// # Errors
+///
+/// As [`order`]; and `InvalidInput` for another type. Unsourced: the row of the table; and that
+/// the isolation is full without a type, which Microsoft's API documentation doesn't mark as
+/// required.
 pub(super) fn isolation(
     headers: &HeaderMap,
     body: &[u8],
-) -> Result<(String, IsolationType), ServiceError> {
+) -> Result<(Ordered, IsolationType), ServiceError> {
     let mut members = members(headers, body)?;
-    let comment = text(&mut members, "Comment")?;
-    let comment = comment.ok_or_else(|| ServiceError::missing_parameter("Comment"))?;
+    let ordered = ordered(&mut members)?;
     let isolation = match text(&mut members, "IsolationType")? {
         None => IsolationType::Full,
         Some(name) => IsolationType::named(&name).ok_or_else(|| {
@@ -44,7 +55,16 @@ pub(super) fn isolation(
             ))
         })?,
     };
-    Ok((comment, isolation))
+    Ok((ordered, isolation))
+}
+
+fn ordered(members: &mut Map<String, Value>) -> Result<Ordered, ServiceError> {
+    let comment = text(members, "Comment")?;
+    Ok(Ordered {
+        comment: comment.ok_or_else(|| ServiceError::missing_parameter("Comment"))?,
+        external_id: text(members, "ExternalId")?,
+        title: text(members, "Title")?,
+    })
 }
 
 /// The tag of a body, and the change: `Value` and `Action`, both required.

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::body;
 use super::machines::machine_id;
-use super::offboard::refused;
+use super::offboard::{accepted_order, refused};
 use crate::action::Course;
 use crate::api::Api;
 use crate::error::ServiceError;
@@ -28,14 +28,15 @@ pub(super) async fn isolate(
     let now = service.clock.now();
     let caller = service.admit(&headers, Api::Isolate, now)?;
     let id = machine_id(id)?;
-    let (comment, isolation) = body::isolation(&headers, &body)?;
+    let (ordered, isolation) = body::isolation(&headers, &body)?;
+    let ordered = accepted_order(&service, ordered)?;
     let Extension(course) = course.unwrap_or_default();
     if !service.sees_id(&caller, &id) {
         return Err(refused(&id, ActionRefusal::UnknownMachine));
     }
     let accepted = service
         .state
-        .isolate(&id, isolation, &caller.name, comment, course, now)
+        .isolate(&id, isolation, &caller.name, ordered, course, now)
         .map_err(|error| refused(&id, error))?;
     Ok(answer(&service, &headers, accepted))
 }
@@ -50,15 +51,14 @@ pub(super) async fn unisolate(
     let now = service.clock.now();
     let caller = service.admit(&headers, Api::Unisolate, now)?;
     let id = machine_id(id)?;
-    let comment = body::comment(&headers, &body)?
-        .ok_or_else(|| ServiceError::missing_parameter("Comment"))?;
+    let ordered = accepted_order(&service, body::order(&headers, &body)?)?;
     let Extension(course) = course.unwrap_or_default();
     if !service.sees_id(&caller, &id) {
         return Err(refused(&id, ActionRefusal::UnknownMachine));
     }
     let accepted = service
         .state
-        .unisolate(&id, &caller.name, comment, course, now)
+        .unisolate(&id, &caller.name, ordered, course, now)
         .map_err(|error| refused(&id, error))?;
     Ok(answer(&service, &headers, accepted))
 }

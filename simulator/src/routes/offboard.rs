@@ -10,9 +10,9 @@ use axum::response::{IntoResponse, Response};
 
 use super::body;
 use super::machines::machine_id;
-use crate::action::Course;
+use crate::action::{Course, Ordered};
 use crate::api::Api;
-use crate::config::SuccessStatus;
+use crate::config::{ExternalIds, SuccessStatus};
 use crate::error::ServiceError;
 use crate::odata::ACTION_SCHEMA;
 use crate::service::Service;
@@ -30,15 +30,14 @@ pub(super) async fn offboard(
     let now = service.clock.now();
     let caller = service.admit(&headers, Api::Offboard, now)?;
     let id = machine_id(id)?;
-    let comment = body::comment(&headers, &body)?
-        .ok_or_else(|| ServiceError::missing_parameter("Comment"))?;
+    let ordered = accepted_order(&service, body::order(&headers, &body)?)?;
     let Extension(course) = course.unwrap_or_default();
     if !service.sees_id(&caller, &id) {
         return Err(refused(&id, ActionRefusal::UnknownMachine));
     }
     let offboarding = service
         .state
-        .offboard(&id, &caller.name, comment, course, now)
+        .offboard(&id, &caller.name, ordered, course, now)
         .map_err(|error| refused(&id, error))?;
     let (status, action) = match offboarding {
         Accepted::Created(action) if service.config.success_status == SuccessStatus::Created => {
@@ -47,6 +46,21 @@ pub(super) async fn offboard(
         Accepted::Created(action) | Accepted::Pending(action) => (StatusCode::OK, action),
     };
     Ok((status, service.entity(&headers, &ACTION_SCHEMA, action)).into_response())
+}
+
+/// The order of an action, with its external id as configured.
+pub(super) fn accepted_order(
+    service: &Service,
+    mut ordered: Ordered,
+) -> Result<Ordered, ServiceError> {
+    match service.state.external_ids() {
+        ExternalIds::Refuse if ordered.external_id.is_some() => {
+            return Err(ServiceError::invalid_body("Request body is incorrect."));
+        }
+        ExternalIds::Ignore => ordered.external_id = None,
+        _ => {}
+    }
+    Ok(ordered)
 }
 
 pub(super) fn refused(id: &str, refusal: ActionRefusal) -> ServiceError {

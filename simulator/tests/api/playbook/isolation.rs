@@ -31,6 +31,21 @@ async fn until(is_met: impl AsyncFn() -> bool) {
 }
 
 #[tokio::test]
+async fn an_isolation_has_a_title_and_an_external_id_too() {
+    let simulator = permitted(slow()).await;
+    let id = ready(&simulator).machine.id;
+    let body = json!({"Comment": "why", "Title": "Alert 1234", "ExternalId": "x-1"});
+    for route in ["isolate", "unisolate"] {
+        let answer = post(&simulator, &format!("/api/machines/{id}/{route}"), &body).await;
+        assert_eq!(
+            (&answer.json["title"], &answer.json["externalId"]),
+            (&json!("Alert 1234"), &json!("x-1")),
+            "{route}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_machine_is_isolated_and_released() {
     let simulator = permitted(slow()).await;
     let id = ready(&simulator).machine.id;

@@ -2,6 +2,7 @@
 
 use crate::{
     action,
+    external_id::ExternalIdError,
     json::Members,
     machine,
     offboarding::OffboardError,
@@ -83,6 +84,25 @@ pub fn offboard(
     machine_id: &str,
     sent: Result<Answer, Failure>,
 ) -> Result<MachineAction, OffboardError> {
+    offboarding(machine_id, sent)
+}
+
+/// The answer to an offboarding of this machine with an external id. Whether the action has the
+/// external id is for the caller to compare: what the service does with it is unsourced.
+///
+/// # Errors
+/// As [`offboard`].
+pub fn offboard_with_external_id(
+    machine_id: &str,
+    sent: Result<Answer, Failure>,
+) -> Result<MachineAction, ExternalIdError> {
+    offboarding(machine_id, sent)
+}
+
+fn offboarding<E: From<Problem>>(
+    machine_id: &str,
+    sent: Result<Answer, Failure>,
+) -> Result<MachineAction, E> {
     read(sent, |text| {
         let action = action::parse(text)?;
         let machine = action.machine_id.as_deref();
@@ -344,6 +364,27 @@ fn unknown(reason: String) -> UnknownOutcome {
 }
 
 impl From<Problem> for OffboardError {
+    fn from(problem: Problem) -> Self {
+        match problem {
+            Problem::NoCredential(reason) => Self::NoCredential(reason),
+            Problem::Denied(reason) => Self::Denied(reason),
+            Problem::NotSent(reason) => Self::NotSent(reason),
+            Problem::NoAnswer(reason) => Self::OutcomeUnknown(unknown(reason)),
+            Problem::Unreadable(answer) => Self::UnreadableAnswer(answer),
+            Problem::Unauthorized(error) => Self::Unauthorized(error),
+            Problem::Forbidden(error) => Self::Forbidden(error),
+            Problem::NotFound(error) => Self::MachineNotFound(error),
+            Problem::Unsupported(error) => Self::UnsupportedMachine(error),
+            Problem::AlreadyInProgress(error) => Self::AlreadyInProgress(error),
+            Problem::Rejected(error) => Self::Rejected(error),
+            Problem::Throttled(error) => Self::Throttled(error),
+            Problem::ServiceFailure(error) => Self::ServiceFailure(error),
+            Problem::Open(error) => Self::OutcomeUnknown(open(error)),
+        }
+    }
+}
+
+impl From<Problem> for ExternalIdError {
     fn from(problem: Problem) -> Self {
         match problem {
             Problem::NoCredential(reason) => Self::NoCredential(reason),

@@ -11,7 +11,7 @@ mod bindings {
     #![allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
     wit_bindgen::generate!({
         path: "../wit",
-        world: "tagging-plugin",
+        world: "external-id-plugin",
         additional_derives: [PartialEq],
     });
 }
@@ -26,14 +26,14 @@ pub mod page;
 pub mod request;
 
 pub use bindings::defender::offboard::types;
-pub use bindings::exports::defender::offboard::{offboarding, tagging, tracking};
+pub use bindings::exports::defender::offboard::{external_id, offboarding, tagging, tracking};
 
 #[cfg(target_family = "wasm")]
 mod component {
     //! The contract's exports: request, send, answer.
     use crate::{
-        answer, bindings, bindings::exports::defender::offboard::inventory, http, offboarding,
-        request, tagging, tracking, types,
+        answer, bindings, bindings::exports::defender::offboard::inventory, external_id, http,
+        offboarding, request, tagging, tracking, types,
     };
 
     struct Plugin;
@@ -47,6 +47,17 @@ mod component {
         ) -> Result<types::MachineAction, offboarding::OffboardError> {
             let request = request::offboard(&machine_id, &comment)?;
             answer::offboard(&machine_id, http::send(&request))
+        }
+    }
+
+    impl external_id::Guest for Plugin {
+        fn offboard_with_external_id(
+            machine_id: String,
+            comment: String,
+            external_id: String,
+        ) -> Result<types::MachineAction, external_id::ExternalIdError> {
+            let request = request::offboard_with_external_id(&machine_id, &comment, &external_id)?;
+            answer::offboard_with_external_id(&machine_id, http::send(&request))
         }
     }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::{
     action::{status_name, type_name},
+    external_id::ExternalIdError,
     offboarding::OffboardError,
     tagging::TagError,
     tracking::{ActionFilter, CancelError},
@@ -26,6 +27,9 @@ pub const MAX_FILTER_MACHINES: usize = 100;
 /// The longest tag, in characters (Microsoft's page on device tags, about tags in
 /// general).
 pub const MAX_TAG: usize = 200;
+
+/// The longest external id, in characters. The service documents no limit.
+pub const MAX_EXTERNAL_ID: usize = 64;
 
 /// The longest cursor, in bytes.
 pub(crate) const MAX_CURSOR: usize = 16 * 1024;
@@ -77,6 +81,12 @@ enum Body<'a> {
         #[serde(rename = "Comment")]
         comment: &'a str,
     },
+    CommentAndId {
+        #[serde(rename = "Comment")]
+        comment: &'a str,
+        #[serde(rename = "ExternalId")]
+        external_id: &'a str,
+    },
     Tag {
         #[serde(rename = "Value")]
         value: &'a str,
@@ -107,6 +117,28 @@ pub fn offboard(machine_id: &str, comment: &str) -> Result<Request, OffboardErro
     Ok(Request::post(
         format!("/api/machines/{}/offboard", value(&id)),
         &Body::Comment { comment },
+    ))
+}
+
+/// `POST /api/machines/{id}/offboard`, with an external id.
+///
+/// # Errors
+/// The machine id is not 40 hexadecimal digits, the comment is blank, or the external id is not
+/// 1 to [`MAX_EXTERNAL_ID`] ASCII letters, digits and hyphens.
+pub fn offboard_with_external_id(
+    machine_id: &str,
+    comment: &str,
+    external_id: &str,
+) -> Result<Request, ExternalIdError> {
+    let id = machine(machine_id).map_err(ExternalIdError::InvalidMachineId)?;
+    let comment = not_blank(comment).map_err(ExternalIdError::InvalidComment)?;
+    let external_id = plain_id(external_id).map_err(ExternalIdError::InvalidExternalId)?;
+    Ok(Request::post(
+        format!("/api/machines/{}/offboard", value(&id)),
+        &Body::CommentAndId {
+            comment,
+            external_id,
+        },
     ))
 }
 
@@ -282,6 +314,17 @@ fn not_blank(comment: &str) -> Result<&str, String> {
         Err("the comment is blank: a reason is required".to_owned())
     } else {
         Ok(comment)
+    }
+}
+
+fn plain_id(id: &str) -> Result<&str, String> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    if (1..=MAX_EXTERNAL_ID).contains(&id.len()) && id.bytes().all(is_plain) {
+        Ok(id)
+    } else {
+        Err(format!(
+            "an external id is 1 to {MAX_EXTERNAL_ID} ASCII letters, digits and hyphens"
+        ))
     }
 }
 

@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use offboard_plugin::{
+    external_id::ExternalIdError,
     offboarding::OffboardError,
-    request::{self, ENTITY_LIMIT, MAX_FILTER_MACHINES, PAGE_LIMIT, Request},
+    request::{self, ENTITY_LIMIT, MAX_EXTERNAL_ID, MAX_FILTER_MACHINES, PAGE_LIMIT, Request},
     tagging::TagError,
     tracking::{ActionFilter, CancelError},
     types::{ActionStatus, ActionType, ReadError},
@@ -436,4 +437,32 @@ fn a_time_stands_bare_in_a_filter_so_nothing_but_a_time_may() {
     ] {
         assert!(is_invalid_argument(after(time)), "{time:?}");
     }
+}
+
+#[test]
+fn an_external_id_is_in_the_body_as_it_is() {
+    let longest = "x".repeat(MAX_EXTERNAL_ID);
+    for id in ["7e4a4700-0000-4000-8000-000000000001-12", "A", &longest] {
+        let request = request::offboard_with_external_id(MACHINE, "why", id).unwrap();
+        let body = format!(r#"{{"Comment":"why","ExternalId":"{id}"}}"#);
+        assert_eq!(request.body.as_deref(), Some(body.as_str()));
+        let without = request::offboard(MACHINE, "why").unwrap();
+        assert_eq!(request.target, without.target);
+    }
+}
+
+#[test]
+fn an_external_id_that_is_not_plain_is_refused() {
+    let too_long = "x".repeat(MAX_EXTERNAL_ID + 1);
+    for id in ["", " ", "a b", "a\n", "a\"", "ä", "a/b", &too_long] {
+        let refused = request::offboard_with_external_id(MACHINE, "why", id);
+        assert!(
+            matches!(&refused, Err(ExternalIdError::InvalidExternalId(why)) if !why.is_empty()),
+            "{id:?} {refused:?}"
+        );
+    }
+    let refused = request::offboard_with_external_id("pc-1", "why", "a");
+    assert!(matches!(refused, Err(ExternalIdError::InvalidMachineId(_))));
+    let refused = request::offboard_with_external_id(MACHINE, " ", "a");
+    assert!(matches!(refused, Err(ExternalIdError::InvalidComment(_))));
 }

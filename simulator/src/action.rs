@@ -1,4 +1,4 @@
-//! The machine action of an offboarding, as the service stores it.
+//! A machine action, as the service stores it.
 
 use std::time::Duration;
 
@@ -6,9 +6,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::action_kind::ActionKind;
 use crate::timestamp::{after, ceil_to_micros, wire};
 
-/// The status of an action. Only a fault leads to `Failed` and `TimeOut`.
+/// The status of an action. Only a fault leads to `Failed`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) enum Status {
     Pending,
@@ -22,6 +23,18 @@ pub(crate) enum Status {
 impl Status {
     pub(crate) fn is_final(self) -> bool {
         !matches!(self, Self::Pending | Self::InProgress)
+    }
+
+    /// The `errorHResult`. Those of a timeout (an HTTP request timeout) and of a cancellation
+    /// (aborted) were captured from actions of other types. That of a failure is the general
+    /// one of Windows, which is unsourced here.
+    fn error_code(self) -> i32 {
+        match self {
+            Self::TimeOut => -2_145_844_840,
+            Self::Cancelled => -2_147_467_260,
+            Self::Failed => -2_147_467_259,
+            Self::Pending | Self::InProgress | Self::Succeeded => 0,
+        }
     }
 }
 
@@ -50,20 +63,40 @@ pub(crate) struct Course {
     pub(crate) end: Option<End>,
 }
 
-/// One offboarding. Its status isn't stored: it follows from the time.
+/// One action on a machine. Its status isn't stored: it follows from the time.
 #[derive(Debug, Clone)]
 pub(crate) struct Action {
     pub(crate) id: Uuid,
+    pub(crate) kind: ActionKind,
     pub(crate) machine_id: String,
     pub(crate) computer_dns_name: String,
     pub(crate) requestor: String,
-    pub(crate) comment: String,
+    pub(crate) ordered: Ordered,
     pub(crate) created: Timestamp,
-    /// How long the device takes; `None` for an offline device, whose action stays pending.
-    /// When the service gives up on those is unsourced.
+    /// How long the device takes; `None` for an offline device, whose action stays pending
+    /// until the deadline.
     pub(crate) takes: Option<Duration>,
+    /// How long it may stay pending.
+    pub(crate) deadline: Duration,
     pub(crate) course: Course,
     pub(crate) cancellation: Option<Cancellation>,
+}
+
+/// What the body of an action orders.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ordered {
+    pub(crate) comment: String,
+    pub(crate) external_id: Option<String>,
+    pub(crate) title: Option<String>,
+}
+
+impl From<String> for Ordered {
+    fn from(comment: String) -> Self {
+        Self {
+            comment,
+            ..Self::default()
+        }
+    }
 }
 
 /// A cancellation: the user, the comment and the time.
@@ -92,6 +125,10 @@ impl Action {
         }
         // The answer that creates an action always says `Pending`, even if actions take no
         // time at all.
+        let deadline = after(self.created, self.deadline);
+        if self.takes.is_none() && now >= deadline {
+            return (Status::TimeOut, deadline);
+        }
         if let Some(takes) = self.takes.filter(|_| now > self.created) {
             let (begun, done) = (after(self.created, takes / 2), after(self.created, takes));
             if now >= done {
@@ -111,10 +148,10 @@ impl Action {
         let cancellation = self.cancellation.as_ref();
         ActionBody {
             id: self.id,
-            r#type: "Offboard",
-            title: None,
+            r#type: self.kind.name(),
+            title: self.ordered.title.clone(),
             requestor: self.requestor.clone(),
-            requestor_comment: self.comment.clone(),
+            requestor_comment: self.ordered.comment.clone(),
             status,
             machine_id: self.machine_id.clone(),
             computer_dns_name: self.computer_dns_name.clone(),
@@ -123,9 +160,9 @@ impl Action {
             cancellation_requestor: cancellation.map(|by| by.requestor.clone()),
             cancellation_comment: cancellation.and_then(|by| by.comment.clone()),
             cancellation_date_time_utc: cancellation.map(|by| wire(by.time)),
-            error_h_result: 0,
-            scope: None,
-            external_id: None,
+            error_h_result: status.error_code(),
+            scope: self.kind.scope(),
+            external_id: self.ordered.external_id.clone(),
             request_source: "PublicApi",
             related_file_info: None,
             commands: [],
@@ -153,8 +190,8 @@ pub(crate) struct ActionBody {
     cancellation_comment: Option<String>,
     cancellation_date_time_utc: Option<String>,
     error_h_result: i32,
-    scope: Option<String>,
-    external_id: Option<String>,
+    scope: Option<&'static str>,
+    pub(crate) external_id: Option<String>,
     request_source: &'static str,
     related_file_info: Option<String>,
     commands: [(); 0],
@@ -169,12 +206,14 @@ mod tests {
     fn action(takes: Option<u64>) -> Action {
         Action {
             id: Uuid::from_u128(1),
+            kind: ActionKind::Offboard,
             machine_id: "m".to_owned(),
             computer_dns_name: "host1.example.test".to_owned(),
             requestor: "my-app".to_owned(),
-            comment: "why".to_owned(),
+            ordered: "why".to_owned().into(),
             created: "2030-01-02T03:04:05.1234567Z".parse().unwrap(),
             takes: takes.map(Duration::from_millis),
+            deadline: Duration::from_secs(60),
             course: Course::default(),
             cancellation: None,
         }
@@ -205,12 +244,47 @@ mod tests {
     }
 
     #[test]
-    fn an_offline_device_stays_pending() {
+    fn an_offline_device_stays_pending_until_the_deadline() {
         let action = action(None);
-        assert_eq!(
-            action.status(later(&action, 400 * 24 * 3_600_000)),
-            Status::Pending
-        );
+        for (millis, status, error, updated) in [
+            (0, Status::Pending, 0, "2030-01-02T03:04:05.123457Z"),
+            (59_999, Status::Pending, 0, "2030-01-02T03:04:05.123457Z"),
+            (
+                60_000,
+                Status::TimeOut,
+                -2_145_844_840,
+                "2030-01-02T03:05:05.123457Z",
+            ),
+            (
+                9_000_000,
+                Status::TimeOut,
+                -2_145_844_840,
+                "2030-01-02T03:05:05.123457Z",
+            ),
+        ] {
+            let body = action.body(later(&action, millis));
+            assert_eq!(
+                (
+                    body.status,
+                    body.error_h_result,
+                    &*body.last_update_date_time_utc
+                ),
+                (status, error, updated),
+                "{millis}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_action_that_a_device_has_begun_does_not_time_out() {
+        let action = action(Some(200_000));
+        for (millis, status) in [
+            (60_000, Status::Pending),
+            (100_000, Status::InProgress),
+            (200_000, Status::Succeeded),
+        ] {
+            assert_eq!(action.status(later(&action, millis)), status, "{millis}");
+        }
     }
 
     #[test]
@@ -222,9 +296,9 @@ mod tests {
 
     #[test]
     fn an_action_can_end_otherwise() {
-        for (end, status) in [
-            (End::Failed, Status::Failed),
-            (End::TimeOut, Status::TimeOut),
+        for (end, status, error) in [
+            (End::Failed, Status::Failed, -2_147_467_259),
+            (End::TimeOut, Status::TimeOut, -2_145_844_840),
         ] {
             let mut action = action(Some(2000));
             action.course.end = Some(end);
@@ -236,6 +310,8 @@ mod tests {
                 assert_eq!(action.status(later(&action, millis)), expected, "{millis}");
             }
             assert!(status.is_final());
+            assert_eq!(action.body(later(&action, 1999)).error_h_result, 0);
+            assert_eq!(action.body(later(&action, 2000)).error_h_result, error);
         }
     }
 
@@ -260,6 +336,7 @@ mod tests {
         });
         let body = action.body(later(&action, 5000));
         assert_eq!(body.status, Status::Cancelled);
+        assert_eq!(body.error_h_result, -2_147_467_260);
         assert_eq!(body.cancellation_requestor.as_deref(), Some("x"));
         assert_eq!(
             body.cancellation_date_time_utc.as_deref(),

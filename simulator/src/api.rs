@@ -5,11 +5,19 @@
 pub(crate) enum Api {
     ListMachines,
     GetMachine,
+    FindByIp,
+    FindByTag,
+    LogonUsers,
+    MachineAlerts,
     Offboard,
+    Isolate,
+    Unisolate,
     Tag,
     ListActions,
     GetAction,
     CancelAction,
+    ListAlerts,
+    GetAlert,
 }
 
 /// Application, tenant and API: the key by which calls are counted.
@@ -22,23 +30,46 @@ impl Api {
     pub(crate) fn roles(self) -> &'static [&'static str] {
         match self {
             Self::Offboard => &["Machine.Offboard"],
+            Self::Isolate | Self::Unisolate => &["Machine.Isolate"],
             Self::Tag => &["Machine.ReadWrite.All"],
             Self::CancelAction => CANCELLING,
-            _ => &["Machine.Read.All", "Machine.ReadWrite.All"],
+            Self::LogonUsers => &["User.Read.All"],
+            Self::ListAlerts | Self::GetAlert | Self::MachineAlerts => {
+                &["Alert.Read.All", "Alert.ReadWrite.All"]
+            }
+            Self::ListMachines
+            | Self::GetMachine
+            | Self::FindByIp
+            | Self::FindByTag
+            | Self::ListActions
+            | Self::GetAction => &["Machine.Read.All", "Machine.ReadWrite.All"],
         }
     }
 
     pub(crate) fn acts(self) -> bool {
-        matches!(self, Self::Offboard | Self::Tag | Self::CancelAction)
+        matches!(
+            self,
+            Self::Offboard | Self::Isolate | Self::Unisolate | Self::Tag | Self::CancelAction
+        )
     }
 
     /// The delegated permissions of which a user's token needs one.
     pub(crate) fn scopes(self) -> &'static [&'static str] {
         match self {
             Self::Offboard => &["Machine.Offboard"],
+            Self::Isolate | Self::Unisolate => &["Machine.Isolate"],
             Self::Tag => &["Machine.ReadWrite"],
             Self::CancelAction => CANCELLING,
-            _ => &["Machine.Read", "Machine.ReadWrite"],
+            Self::LogonUsers => &["User.Read.All"],
+            Self::ListAlerts | Self::GetAlert | Self::MachineAlerts => {
+                &["Alert.Read", "Alert.ReadWrite"]
+            }
+            Self::ListMachines
+            | Self::GetMachine
+            | Self::FindByIp
+            | Self::FindByTag
+            | Self::ListActions
+            | Self::GetAction => &["Machine.Read", "Machine.ReadWrite"],
         }
     }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::config::{
-    COMMERCIAL_RESOURCE, Config, EmptyList, MAX_FLEET, MAX_PAGE_SIZE, OnDuplicate, SuccessStatus,
-    UserRole,
+    COMMERCIAL_RESOURCE, Config, EmptyList, ExternalIds, MAX_FLEET, MAX_PAGE_SIZE, OnDuplicate,
+    SuccessStatus, UserRole,
 };
 use crate::fault::{FaultPlan, FaultRule};
 use crate::quota::Quota;
@@ -27,6 +27,11 @@ pub struct Args {
     /// Serve HTTPS, with a certificate of a certification authority that is created at start
     #[arg(long)]
     pub tls: bool,
+
+    /// A further name for that certificate, such as login.microsoftonline.com, for a client
+    /// whose hosts cannot be configured. Can be given more than once
+    #[arg(long, value_name = "NAME", requires = "tls")]
+    pub tls_name: Vec<String>,
 
     /// Write the certification authority's certificate to this file, as PEM
     /// [default: a temporary file that is removed at the end]
@@ -58,11 +63,16 @@ pub struct Args {
     pub seed: u64,
 
     /// The duration of an action on an online device, such as 500ms or 1m. On an
-    /// offline device, it stays Pending
+    /// offline device, it stays Pending until the deadline
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = humantime::parse_duration)]
     pub action_time: Duration,
 
-    /// The answer to a second offboarding while the first one is pending
+    /// The time after which an action on an offline device ends as TimeOut
+    #[arg(long, value_name = "TIME", default_value = "3days", value_parser = humantime::parse_duration)]
+    pub action_deadline: Duration,
+
+    /// The answer to a second offboarding while the first one is pending, and to a second
+    /// isolation or release
     #[arg(long, value_name = "ANSWER", value_enum, default_value_t = Config::default().on_duplicate)]
     pub on_duplicate: OnDuplicate,
 
@@ -70,12 +80,17 @@ pub struct Args {
     #[arg(long, value_name = "STATUS", value_enum, default_value_t = Config::default().success_status)]
     pub success_status: SuccessStatus,
 
+    /// What happens to the ExternalId of an offboarding
+    #[arg(long, value_enum, default_value_t = Config::default().external_ids)]
+    pub external_ids: ExternalIds,
+
     /// Inject a fault, as ROUTE:WHEN:WHAT. Can be given more than once
     ///
-    /// ROUTE is any, api, machines, machine, offboard, tags, machineactions,
-    /// machineaction, cancel or token. A route for one machine or action can
-    /// include its id, or the machine's name: offboard/ID. Each rule counts the
-    /// calls of its route.
+    /// ROUTE is any, api, machines, machine, findbyip, findbytag, logonusers,
+    /// machinealerts, offboard, isolate, unisolate, tags, machineactions,
+    /// machineaction, cancel, alerts, alert or token. A route for one machine,
+    /// action or alert can include its id, or the machine's name: offboard/ID.
+    /// Each rule counts the calls of its route.
     ///
     /// WHEN is always, the number of a call (3), a range (1-4, 5-), every=5, or a
     /// random share of the calls (10%), see --fault-seed.
@@ -90,7 +105,7 @@ pub struct Args {
     ///   garbage                    a body that is not JSON
     ///   slow-body=TIME             a body sent byte by byte, with this delay
     ///   reset-in-body              the connection is reset within the body
-    /// and, for the action that offboard creates,
+    /// and, for the action that offboard, isolate or unisolate creates,
     ///   visible-after=TIME         cannot be listed or read before
     ///   ends=Failed, ends=TimeOut  ends with this status
     ///
@@ -220,8 +235,10 @@ impl From<Args> for Config {
             machines: args.machines,
             seed: args.seed,
             action_time: args.action_time,
+            action_deadline: args.action_deadline,
             on_duplicate: args.on_duplicate,
             success_status: args.success_status,
+            external_ids: args.external_ids,
             faults: FaultPlan {
                 seed: args.fault_seed,
                 rules: args.fault,
@@ -230,6 +247,7 @@ impl From<Args> for Config {
             page_size: args.page_size,
             empty_list: args.empty_list,
             tls: args.tls,
+            tls_names: args.tls_name,
             clock_skew: args.clock_skew,
             roles: named(args.roles),
             scopes: named(args.scopes),

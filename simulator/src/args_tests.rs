@@ -24,8 +24,10 @@ fn flags_reach_the_configuration() {
         "--machines=900",
         "--seed=7",
         "--action-time=1m",
+        "--action-deadline=5s",
         "--on-duplicate=refuse",
         "--success-status=201",
+        "--external-ids=hide",
         "--fault=offboard:3:drop-after-commit",
         "--fault=any:10%:status=503",
         "--fault-seed=9",
@@ -36,6 +38,8 @@ fn flags_reach_the_configuration() {
         "--audience=https://example.test",
         "--token-lifetime=5m",
         "--tls",
+        "--tls-name=login.microsoftonline.com",
+        "--tls-name=192.0.2.1",
         "--clock-skew=-90s",
         "--scopes=",
         "--client-secret=s",
@@ -54,8 +58,11 @@ fn flags_reach_the_configuration() {
         (900, 7, 50)
     );
     assert_eq!(config.action_time, Duration::from_secs(60));
+    assert_eq!(config.action_deadline, Duration::from_secs(5));
+    assert_eq!(config.tls_names, ["login.microsoftonline.com", "192.0.2.1"]);
     assert_eq!(config.on_duplicate, OnDuplicate::Refuse);
     assert_eq!(config.success_status, SuccessStatus::Created);
+    assert_eq!(config.external_ids, ExternalIds::Hide);
     let rules = ["offboard:3:drop-after-commit", "any:10%:status=503"];
     let rules = rules.map(|rule| rule.parse().ok());
     assert_eq!(
@@ -123,6 +130,8 @@ fn values_out_of_range_are_refused() {
         "--clock-skew=-",
         "--clock-skew=5",
         "--write-ca=ca.pem",
+        "--tls-name=login.microsoftonline.com",
+        "--action-deadline=soon",
         "--user-role=owner",
     ] {
         assert!(parse(&[argument]).is_err(), "{argument}");

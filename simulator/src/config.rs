@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use clap::ValueEnum;
+use tokio_rustls::rustls::pki_types::ServerName;
 use uuid::Uuid;
 
 use crate::fault::FaultPlan;
@@ -33,10 +34,15 @@ pub struct Config {
     /// The duration of an action on an online device, from `Pending` to `Succeeded`. It is
     /// `InProgress` in the second half of that time.
     pub action_time: Duration,
-    /// The answer to a second offboarding while the first isn't final.
+    /// How long an action on an offline device stays `Pending` until it ends as `TimeOut`. Two
+    /// captured actions of other types ended after 72 hours and 14 minutes.
+    pub action_deadline: Duration,
+    /// The answer to a second action of one type on a machine while the first isn't final.
     pub on_duplicate: OnDuplicate,
-    /// The answer to an accepted offboarding.
+    /// The answer to an accepted offboarding. (An accepted isolation is always 201.)
     pub success_status: SuccessStatus,
+    /// What happens to the `ExternalId` of an offboarding.
+    pub external_ids: ExternalIds,
     /// The faults.
     pub faults: FaultPlan,
     /// The number of calls that one application of one tenant may make to one API.
@@ -48,6 +54,10 @@ pub struct Config {
     /// Whether to serve HTTPS, with a certificate for `127.0.0.1`, `::1` and `localhost` of a
     /// certification authority that is created at start.
     pub tls: bool,
+    /// Further names in that certificate: DNS names, also with `*` as their first label, or IP
+    /// addresses. With the names of the service, a client with built-in hosts can be pointed at
+    /// the simulator.
+    pub tls_names: Vec<String>,
     /// How far all of its clocks are ahead of the system's, in seconds; behind if negative.
     pub clock_skew: i64,
     /// The application roles with consent: those in the ready token, and in the tokens of
@@ -56,7 +66,8 @@ pub struct Config {
     /// The delegated permissions with consent: those that a user's token can have.
     pub scopes: Vec<String>,
     /// The resources that Entra ID knows, and that the API accepts as the audience of a token.
-    /// With or without a trailing slash.
+    /// With or without a trailing slash. With [`COMMERCIAL_RESOURCE`], its other names are
+    /// accepted, too.
     pub accept_resources: Vec<String>,
     /// The audience of the ready token. If it isn't among
     /// [`accept_resources`](Self::accept_resources), the API answers the token with 403.
@@ -102,13 +113,16 @@ impl Default for Config {
             machines: 30,
             seed: 1,
             action_time: Duration::from_secs(2),
+            action_deadline: Duration::from_secs(72 * 60 * 60),
             on_duplicate: OnDuplicate::Return,
             success_status: SuccessStatus::Ok,
+            external_ids: ExternalIds::Echo,
             faults: FaultPlan::default(),
             quota: Quota::default(),
             page_size: MAX_PAGE_SIZE,
             empty_list: EmptyList::Ok,
             tls: false,
+            tls_names: Vec::new(),
             clock_skew: 0,
             roles: ["Machine.Offboard", "Machine.Read.All"]
                 .map(String::from)
@@ -147,7 +161,22 @@ impl Config {
         if !(1..=MAX_PAGE_SIZE).contains(&self.page_size) {
             return Err(ConfigError::PageSize(self.page_size));
         }
+        let mut names = self.tls_names.iter();
+        if let Some(name) = names.find(|name| !is_certificate_name(name)) {
+            return Err(ConfigError::TlsName(name.clone()));
+        }
         Ok(())
+    }
+}
+
+/// Whether a certificate can be for this name: a DNS name, also with `*` as its first label, or
+/// an IP address.
+fn is_certificate_name(name: &str) -> bool {
+    let concrete = name.strip_prefix("*.").unwrap_or(name);
+    match ServerName::try_from(concrete) {
+        Ok(ServerName::IpAddress(_)) => concrete == name,
+        Ok(_) => true,
+        Err(_) => false,
     }
 }
 
@@ -167,6 +196,9 @@ pub enum ConfigError {
     /// A page size of 0, or above [`MAX_PAGE_SIZE`].
     #[error("a page size of {0} is out of range, it is 1 to {MAX_PAGE_SIZE}")]
     PageSize(u32),
+    /// A name that a certificate can't be for.
+    #[error("{0:?} is not a name for a certificate: write a DNS name or an IP address")]
+    TlsName(String),
 }
 
 /// The answer to a second offboarding of a machine while the first isn't final.
@@ -193,11 +225,41 @@ pub enum SuccessStatus {
     Created,
 }
 
+/// What happens to the `ExternalId` of an offboarding, which the service's metadata declares as
+/// an optional parameter. Unsourced: every variant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExternalIds {
+    /// Kept, and returned as the action's `externalId`
+    Echo,
+    /// Kept, but actions are returned without it
+    Hide,
+    /// Accepted, but not kept
+    Ignore,
+    /// Refused: 400 `InvalidRequestBody`
+    Refuse,
+    /// Kept, and returned in upper case
+    UpperCase,
+    /// Kept, and returned cut to 32 characters
+    Cut,
+}
+
+impl ExternalIds {
+    /// What actions show of an external id that was kept.
+    pub(crate) fn shown(self, id: String) -> Option<String> {
+        match self {
+            Self::Echo | Self::Ignore | Self::Refuse => Some(id),
+            Self::Hide => None,
+            Self::UpperCase => Some(id.to_uppercase()),
+            Self::Cut => Some(id.chars().take(32).collect()),
+        }
+    }
+}
+
 /// What the user of a delegated token may do, by a role in the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum UserRole {
-    /// May read, offboard and tag, as Microsoft documents it for "Manage
-    /// security settings in Security Center"
+    /// May read, offboard, tag and isolate, as Microsoft documents it for "Manage
+    /// security settings in Security Center" and "Active remediation actions"
     SecuritySettings,
     /// May only read
     None,
@@ -234,6 +296,28 @@ mod tests {
                 ..Config::default()
             };
             assert_eq!(config.validate().is_ok(), accepted, "{listen}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_is_for_dns_names_and_addresses() {
+        for (name, accepted) in [
+            ("login.microsoftonline.com", true),
+            ("*.securitycenter.microsoft.com", true),
+            ("192.0.2.1", true),
+            ("::1", true),
+            ("*.192.0.2.1", false),
+            ("*", false),
+            ("", false),
+            ("https://login.microsoftonline.com", false),
+            ("host:443", false),
+            ("a b", false),
+        ] {
+            let config = Config {
+                tls_names: vec![name.to_owned()],
+                ..Config::default()
+            };
+            assert_eq!(config.validate().is_ok(), accepted, "{name}");
         }
     }
 

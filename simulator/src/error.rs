@@ -40,6 +40,14 @@ impl ServiceError {
         Self::new(StatusCode::BAD_REQUEST, "InvalidInput", message)
     }
 
+    pub(crate) fn invalid_ip_address(address: &str) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "InvalidIpAddress",
+            format!("'{address}' isn't an IP address."),
+        )
+    }
+
     pub(crate) fn invalid_body(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "InvalidRequestBody", message)
     }

@@ -26,11 +26,19 @@ const DAY_SECONDS: u64 = 24 * 60 * 60;
 /// reports the device as `Inactive` after seven days), and tags are stored separately.
 #[derive(Debug)]
 pub(crate) struct Device {
+    /// The position in the fleet.
+    pub(crate) index: u32,
     pub(crate) machine: Machine,
     pub(crate) online: bool,
     pub(crate) support: Support,
     /// The record as JSON, created once for all lists.
     pub(crate) row: Map<String, Value>,
+}
+
+impl Device {
+    pub(crate) fn is_onboarded(&self) -> bool {
+        self.machine.onboarding_status == "Onboarded"
+    }
 }
 
 #[derive(Debug)]
@@ -177,20 +185,24 @@ fn device(seed: u64, index: u32, started: Timestamp) -> Device {
         }),
         os_build: build,
         health_status: profile.health.to_owned(),
-        device_value: managed.then(|| {
+        device_value: if managed {
             draw.pick(&["Normal", "Normal", "Normal", "Low", "High"])
-                .to_owned()
-        }),
+        } else {
+            "Normal"
+        }
+        .to_owned(),
         rbac_group_id: if managed { group.0 } else { 0 },
         rbac_group_name: managed.then(|| group.1.to_owned()),
         risk_score: managed.then(|| {
             draw.pick(&["None", "None", "Informational", "Low", "Medium", "High"])
                 .to_owned()
         }),
-        exposure_level: managed.then(|| {
+        exposure_level: if managed {
             draw.pick(&["None", "Low", "Low", "Medium", "High"])
-                .to_owned()
-        }),
+        } else {
+            "None"
+        }
+        .to_owned(),
         is_aad_joined: managed && client,
         aad_device_id: (managed && client).then_some(entra),
         machine_tags: draw.tags(),
@@ -217,6 +229,7 @@ fn device(seed: u64, index: u32, started: Timestamp) -> Device {
         ip_addresses: vec![IpAddress {
             ip_address: address,
             mac_address: Some(draw.mac()),
+            interface_type: interface(profile.form, index).to_owned(),
             operational_status: if profile.online { "Up" } else { "Down" }.to_owned(),
         }],
         vm_metadata: (profile.form == DeviceForm::Server).then(|| draw.virtual_machine(index)),
@@ -228,6 +241,7 @@ fn device(seed: u64, index: u32, started: Timestamp) -> Device {
         _ => Map::new(),
     };
     Device {
+        index,
         online: profile.online,
         support: support(&machine),
         row,
@@ -252,6 +266,15 @@ fn name(identity: &mut Draw, form: DeviceForm, index: u32) -> String {
             identity.pick(&["Ana", "Ben", "Cleo", "Dev"])
         ),
         DeviceForm::Network => format!("{place}-switch-{index:05}"),
+    }
+}
+
+/// Derived, not drawn, so that the rest of a fleet is as in earlier versions.
+fn interface(form: DeviceForm, index: u32) -> &'static str {
+    match form {
+        DeviceForm::Phone => "IEEE80211",
+        DeviceForm::Client if index % 2 == 1 => "IEEE80211",
+        DeviceForm::Client | DeviceForm::Server | DeviceForm::Network => "Ethernet",
     }
 }
 

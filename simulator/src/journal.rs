@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::entra::{IDENTITY_HEADER, is_form};
+use crate::paths::is_api;
 use crate::timestamp::wire;
 
 const REDACTED: &str = "[redacted]";
@@ -89,7 +90,7 @@ impl Journal {
         let text = String::from_utf8_lossy(body);
         // Outside the API, bodies may contain secrets, and only in a form their position is
         // known.
-        let kept = if uri.path() == "/api" || uri.path().starts_with("/api/") || body.is_empty() {
+        let kept = if is_api(uri.path()) || body.is_empty() {
             text.into_owned()
         } else if is_form(headers) {
             without_secrets(&text)

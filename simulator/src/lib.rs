@@ -1,8 +1,8 @@
-//! A simulator of Microsoft Defender for Endpoint, limited to what offboarding needs: the
-//! machine and machine action routes, with their bodies, errors, permissions and quotas, over
-//! real HTTP or HTTPS. It also simulates the part of Entra ID that is needed to sign in: an
-//! application with a secret, a certificate or a trusted identity provider, a user with a
-//! device code, and managed identities.
+//! A simulator of Microsoft Defender for Endpoint, limited to what offboarding and a playbook
+//! around it need: the routes of machines, machine actions and alerts, with their bodies,
+//! errors, permissions and quotas, over real HTTP or HTTPS. It also simulates the part of Entra
+//! ID that is needed to sign in: an application with a secret, a certificate or a trusted
+//! identity provider, a user with a device code, and managed identities.
 //!
 //! It allows users to try `offboard`, and to write playbooks, without a tenant. It therefore
 //! refuses what the service would refuse. If Microsoft's API documentation does not describe a
@@ -24,6 +24,9 @@
 //! ```
 
 mod action;
+mod action_kind;
+mod actions;
+mod alert;
 mod api;
 mod args;
 mod clock;
@@ -35,10 +38,12 @@ mod fault;
 mod files;
 mod fleet;
 mod journal;
+mod logon_user;
 mod machine;
 mod odata;
 mod output_file;
 mod own_routes;
+mod paths;
 mod profile;
 mod quota;
 mod routes;
@@ -54,8 +59,8 @@ mod tls;
 
 pub use args::Args;
 pub use config::{
-    COMMERCIAL_RESOURCE, Config, ConfigError, EmptyList, MAX_FLEET, MAX_PAGE_SIZE, OnDuplicate,
-    SuccessStatus, UserRole,
+    COMMERCIAL_RESOURCE, Config, ConfigError, EmptyList, ExternalIds, MAX_FLEET, MAX_PAGE_SIZE,
+    OnDuplicate, SuccessStatus, UserRole,
 };
 pub use entra::{
     CertificateError, FederatedRequest, IssuedTokens, KeyError, ManagedIdentity, TokenRequest,

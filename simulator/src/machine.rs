@@ -48,7 +48,7 @@ pub struct Machine {
     /// `NoSensorDataImpairedCommunication` or `Unknown`.
     pub health_status: String,
     /// `Normal`, `Low` or `High`.
-    pub device_value: Option<String>,
+    pub device_value: String,
     /// The device group. Documented as a text, returned as a number.
     pub rbac_group_id: i64,
     /// The device group's name.
@@ -56,7 +56,7 @@ pub struct Machine {
     /// `None`, `Informational`, `Low`, `Medium` or `High`.
     pub risk_score: Option<String>,
     /// `None`, `Low`, `Medium` or `High`.
-    pub exposure_level: Option<String>,
+    pub exposure_level: String,
     /// Whether it is joined to Entra ID.
     pub is_aad_joined: bool,
     /// The Entra device id. Records of one device share it.
@@ -89,6 +89,9 @@ pub struct IpAddress {
     pub ip_address: String,
     /// The hardware address, 12 hexadecimal digits.
     pub mac_address: Option<String>,
+    /// The kind of the interface, an open set: `Ethernet`, `IEEE80211` …
+    #[serde(rename = "type")]
+    pub interface_type: String,
     /// `Up` or `Down`.
     pub operational_status: String,
 }
@@ -123,6 +126,8 @@ pub struct MachineTruth {
     pub offboarded: bool,
     /// The offboarding that isn't final yet.
     pub pending_action_id: Option<Uuid>,
+    /// Whether it is isolated from the network.
+    pub isolated: bool,
 }
 
 /// Allows access to the record's fields: `truth.id` is `truth.machine.id`.

@@ -3,35 +3,38 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::{Path, State};
 use axum::routing::get;
-use axum::{Json, Router};
 use serde_json::{Value, json};
 
 use crate::entra::{CodeShown, IssuedTokens};
 use crate::error::ServiceError;
 use crate::journal::Entry;
 use crate::machine::MachineTruth;
+use crate::paths::Routes;
 use crate::service::Service;
 use crate::state::CarriedOut;
 
 const OWN_ROUTES: &str = "/_simulator";
 
-pub(crate) fn router() -> Router<Arc<Service>> {
-    Router::new()
-        .route(&format!("{OWN_ROUTES}/requests"), get(requests))
-        .route(&format!("{OWN_ROUTES}/offboardings"), get(offboardings))
-        .route(&format!("{OWN_ROUTES}/tokens"), get(tokens))
-        .route(&format!("{OWN_ROUTES}/devicecodes"), get(device_codes))
-        .route(&format!("{OWN_ROUTES}/application"), get(application))
-        .route(&format!("{OWN_ROUTES}/machines"), get(machines))
-        .route(&format!("{OWN_ROUTES}/machines/{{id}}"), get(machine))
+pub(crate) fn add(routes: Routes) -> Routes {
+    routes
+        .add("/_simulator/requests", get(requests))
+        .add("/_simulator/offboardings", get(offboardings))
+        .add("/_simulator/tokens", get(tokens))
+        .add("/_simulator/devicecodes", get(device_codes))
+        .add("/_simulator/application", get(application))
+        .add("/_simulator/machines", get(machines))
+        .add("/_simulator/machines/{id}", get(machine))
 }
 
 /// Whether a path is one of the simulator's own routes, which aren't recorded.
 pub(crate) fn is_own(path: &str) -> bool {
-    path.strip_prefix(OWN_ROUTES)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    path.split_at_checked(OWN_ROUTES.len())
+        .is_some_and(|(root, rest)| {
+            root.eq_ignore_ascii_case(OWN_ROUTES) && (rest.is_empty() || rest.starts_with('/'))
+        })
 }
 
 async fn requests(State(service): State<Arc<Service>>) -> Json<Vec<Entry>> {
@@ -89,6 +92,7 @@ mod tests {
             ("/_simulator", true),
             ("/_simulator/", true),
             ("/_simulator/requests", true),
+            ("/_Simulator/Requests", true),
             ("/_simulators", false),
             ("/api/_simulator", false),
             ("/", false),

@@ -34,7 +34,13 @@ impl Service {
         let clock = Clock::start(config.clock_skew);
         let fleet = Fleet::new(config.machines, config.seed, clock.origin());
         Ok(Self {
-            state: State::new(fleet, config.action_time, config.on_duplicate),
+            state: State::new(
+                fleet,
+                config.action_time,
+                config.action_deadline,
+                config.on_duplicate,
+            )
+            .with_external_ids(config.external_ids),
             entra: Entra::new(&config, &origin)?,
             journal: Journal::default(),
             faults: Faults::new(config.faults.clone()),

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, ExternalIds};
 use crate::connection::{PlainListener, Switch};
 use crate::entra::{
     APP_SERVICE, CertificateError, Decision, FederatedRequest, IssuedTokens, KeyError,
@@ -90,7 +90,10 @@ impl Simulator {
             source,
         };
         let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
-        let tls = config.tls.then(Tls::new).transpose()?;
+        let tls = config
+            .tls
+            .then(|| Tls::new(&config.tls_names))
+            .transpose()?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         let address = listener.local_addr().map_err(listen)?;
 
@@ -229,6 +232,11 @@ impl Simulator {
     /// flight keep their faults.
     pub fn set_faults(&self, plan: FaultPlan) {
         self.service.faults.replace(plan);
+    }
+
+    /// Changes what happens to external ids. Those that were kept are shown accordingly.
+    pub fn set_external_ids(&self, external_ids: ExternalIds) {
+        self.service.state.set_external_ids(external_ids);
     }
 
     /// Lets the application sign in with the first certificate of a PEM text.

@@ -17,6 +17,7 @@ fn state(on_duplicate: OnDuplicate) -> State {
     State::new(
         Fleet::new(30, 1, started()),
         Duration::from_secs(2),
+        Duration::from_secs(3600),
         on_duplicate,
     )
 }
@@ -38,9 +39,9 @@ fn ready(state: &State) -> String {
     })
 }
 
-fn created(result: Result<Offboarding, OffboardRefusal>) -> ActionBody {
+fn created(result: Result<Accepted, ActionRefusal>) -> ActionBody {
     match result {
-        Ok(Offboarding::Created(body)) => body,
+        Ok(Accepted::Created(body)) => body,
         other => panic!("{other:?}"),
     }
 }
@@ -65,17 +66,17 @@ fn of_many_at_once_exactly_one_is_carried_out() {
         });
         let created = answers
             .iter()
-            .filter(|answer| matches!(answer, Ok(Offboarding::Created(_))))
+            .filter(|answer| matches!(answer, Ok(Accepted::Created(_))))
             .count();
         assert_eq!((created, state.carried_out(at(0)).len()), (1, 1));
         let ids: HashSet<_> = answers
             .iter()
             .filter_map(|answer| match answer {
-                Ok(Offboarding::Created(body) | Offboarding::Pending(body)) => Some(body.id),
+                Ok(Accepted::Created(body) | Accepted::Pending(body)) => Some(body.id),
                 Err(refusal) => {
                     assert_eq!(
                         (refusal, on_duplicate),
-                        (&OffboardRefusal::AlreadyPending, OnDuplicate::Refuse)
+                        (&ActionRefusal::AlreadyPending, OnDuplicate::Refuse)
                     );
                     None
                 }
@@ -101,8 +102,8 @@ fn a_duplicate_lasts_until_the_end_of_the_first() {
         )
         .unwrap()
     {
-        Offboarding::Pending(body) => assert_eq!(body.id, first.id),
-        Offboarding::Created(body) => panic!("{body:?}"),
+        Accepted::Pending(body) => assert_eq!(body.id, first.id),
+        Accepted::Created(body) => panic!("{body:?}"),
     }
     let second = created(state.offboard(
         &machine,
@@ -123,7 +124,7 @@ fn machines_that_cannot_be_offboarded_are_refused() {
             .offboard(id, "app", "why".to_owned(), Course::default(), at(0))
             .unwrap_err()
     };
-    assert_eq!(refusal(&"0".repeat(40)), OffboardRefusal::UnknownMachine);
+    assert_eq!(refusal(&"0".repeat(40)), ActionRefusal::UnknownMachine);
     for device in state.fleet.iter() {
         let machine = &device.machine;
         let result = state.offboard(
@@ -134,15 +135,15 @@ fn machines_that_cannot_be_offboarded_are_refused() {
             at(0),
         );
         match (device.support, machine.onboarding_status.as_str()) {
-            (Support::Platform, _) => assert!(matches!(result, Err(OffboardRefusal::Platform(_)))),
+            (Support::Platform, _) => assert!(matches!(result, Err(ActionRefusal::Platform(_)))),
             (Support::ClientVersion, _) => {
-                assert!(matches!(result, Err(OffboardRefusal::ClientVersion { .. })))
+                assert!(matches!(result, Err(ActionRefusal::ClientVersion { .. })))
             }
             (Support::Supported, "Onboarded") => {
-                assert!(matches!(result, Ok(Offboarding::Created(_))))
+                assert!(matches!(result, Ok(Accepted::Created(_))))
             }
             (Support::Supported, _) => {
-                assert!(matches!(result, Err(OffboardRefusal::NotOnboarded(_))))
+                assert!(matches!(result, Err(ActionRefusal::NotOnboarded(_))))
             }
         }
     }
@@ -192,7 +193,7 @@ fn only_a_pending_action_can_be_cancelled() {
             Course::default(),
             at(6000)
         ),
-        Ok(Offboarding::Created(_))
+        Ok(Accepted::Created(_))
     ));
 }
 
@@ -220,18 +221,96 @@ fn the_truth_follows_the_actions() {
 }
 
 #[test]
-fn an_offline_device_is_never_offboarded() {
+fn an_offline_device_is_not_offboarded() {
     let state = state(OnDuplicate::Return);
     let machine = find(&state, |device| {
-        !device.online
-            && device.machine.onboarding_status == "Onboarded"
-            && device.support == Support::Supported
+        !device.online && device.is_onboarded() && device.support == Support::Supported
     });
     let action =
         created(state.offboard(&machine, "app", "why".to_owned(), Course::default(), at(0)));
-    let truth = state.truth(&machine, at(1_000_000_000)).unwrap();
-    assert_eq!(
-        (truth.offboarded, truth.pending_action_id),
-        (false, Some(action.id))
-    );
+    for (millis, pending) in [(3_599_999, Some(action.id)), (3_600_000, None)] {
+        let truth = state.truth(&machine, at(millis)).unwrap();
+        assert_eq!(
+            (truth.offboarded, truth.pending_action_id),
+            (false, pending)
+        );
+    }
+}
+
+#[test]
+fn isolation_and_offboarding_are_independent() {
+    let state = state(OnDuplicate::Return);
+    let machine = ready(&state);
+    let isolate = |millis| {
+        let isolation = IsolationType::Full;
+        let comment = "why".to_owned();
+        state.isolate(
+            &machine,
+            isolation,
+            "app",
+            comment,
+            Course::default(),
+            at(millis),
+        )
+    };
+    let unisolate = |millis| {
+        let comment = "why".to_owned();
+        state.unisolate(&machine, "app", comment, Course::default(), at(millis))
+    };
+    let truth = |millis| {
+        let truth = state.truth(&machine, at(millis)).unwrap();
+        (truth.isolated, truth.offboarded, truth.pending_action_id)
+    };
+    let isolation = created(isolate(0));
+    assert!(matches!(isolate(1), Ok(Accepted::Pending(body)) if body.id == isolation.id));
+    assert_eq!(truth(1), (false, false, None));
+    let offboarding =
+        created(state.offboard(&machine, "app", "why".to_owned(), Course::default(), at(1)));
+    assert_eq!(truth(2000), (true, false, Some(offboarding.id)));
+    assert_eq!(truth(2001), (true, true, None));
+    created(unisolate(3000));
+    assert_eq!(truth(4999), (true, true, None));
+    assert_eq!(truth(5000), (false, true, None));
+    created(isolate(6000));
+    assert!(truth(8000).0);
+    assert_eq!(state.carried_out(at(8000)).len(), 1);
+}
+
+#[test]
+fn each_isolation_is_for_certain_devices() {
+    let state = state(OnDuplicate::Return);
+    for device in state.fleet.iter() {
+        let machine = &device.machine;
+        let try_it = |isolation| {
+            let comment = "why".to_owned();
+            state.isolate(
+                &machine.id,
+                isolation,
+                "app",
+                comment,
+                Course::default(),
+                at(0),
+            )
+        };
+        let is_managed = device.support == Support::Supported && device.is_onboarded();
+        assert_eq!(
+            try_it(IsolationType::Full).is_ok(),
+            is_managed,
+            "{machine:?}"
+        );
+        let is_windows = machine.os_platform.starts_with("Windows1");
+        assert_eq!(
+            try_it(IsolationType::Selective).is_ok(),
+            is_managed && is_windows,
+            "{machine:?}"
+        );
+        let contained = try_it(IsolationType::UnManagedDevice);
+        if device.is_onboarded() {
+            assert_eq!(contained.unwrap_err(), ActionRefusal::Onboarded);
+        } else {
+            let body = created(contained);
+            let later = state.action(body.id, at(2000)).unwrap();
+            assert_eq!(later.status, Status::Succeeded);
+        }
+    }
 }

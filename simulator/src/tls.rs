@@ -57,8 +57,8 @@ pub(crate) struct Tls {
 
 impl Tls {
     /// Creates an authority, whose key is dropped at once, and a certificate for the names of
-    /// this machine.
-    pub(crate) fn new() -> Result<Self, TlsError> {
+    /// this machine and for further names.
+    pub(crate) fn new(names: &[String]) -> Result<Self, TlsError> {
         let authority_key = KeyPair::generate()?;
         let mut authority = params(AUTHORITY_NAME)?;
         authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -72,6 +72,12 @@ impl Tls {
             SanType::IpAddress(IpAddr::V6(Ipv6Addr::LOCALHOST)),
             SanType::DnsName("localhost".try_into()?),
         ];
+        for name in names {
+            server.subject_alt_names.push(match name.parse() {
+                Ok(address) => SanType::IpAddress(address),
+                Err(_) => SanType::DnsName(name.as_str().try_into()?),
+            });
+        }
         server.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         server.use_authority_key_identifier_extension = true;

@@ -14,7 +14,7 @@ use std::time::Duration;
 use arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use offboard_sandbox::{
-    contract::{ActionFilter, ActionId, ActionType, ApiRoot, Comment, MachineId, Tag},
+    contract::{ActionFilter, ActionId, ActionType, ApiRoot, Comment, ExternalId, MachineId, Tag},
     grant::{Grant, Refusal, RequestView},
 };
 use url::Url;
@@ -48,6 +48,7 @@ const COMMENTS: &[&str] = &[
 #[derive(Clone, Copy)]
 enum Kind {
     Offboard,
+    OffboardWithExternalId,
     Tag,
     Cancel,
     ReadAction,
@@ -57,8 +58,9 @@ enum Kind {
     FindMachines,
 }
 
-const KINDS: [Kind; 8] = [
+const KINDS: [Kind; 9] = [
     Kind::Offboard,
+    Kind::OffboardWithExternalId,
     Kind::Tag,
     Kind::Cancel,
     Kind::ReadAction,
@@ -131,6 +133,18 @@ fn run(u: &mut Unstructured<'_>) -> Result<()> {
             Query::None,
             commented(),
         ),
+        Kind::OffboardWithExternalId => {
+            let external_id: ExternalId = action.parse().expect("a GUID is one");
+            let mut members = commented();
+            members.push(("ExternalId", action.clone()));
+            (
+                Grant::offboard_with_external_id(&api, &machine_id, &ordered_comment, &external_id),
+                "POST",
+                vec!["api", "machines", &machine, "offboard"],
+                Query::None,
+                members,
+            )
+        }
         Kind::Tag => {
             // A text that is not a comment or a tag cannot be expected.
             let Ok(tag) = comment.parse::<Tag>() else {

@@ -36,9 +36,9 @@ fn limit_text(limit: Limit, limits: &Limits) -> String {
 
 fn grant_text(function: Function) -> String {
     let route = Route::of(function);
-    let (function, method, path) = (function.name(), route.method(), route.template());
+    let (method, path) = (route.method(), route.template());
     let mut text = format!("{function}: {method} {path}, once");
-    if let Some(ordered) = route.takes() {
+    if let Some(ordered) = function.takes() {
         text.push_str(&format!(", with exactly the {ordered} of the order"));
     }
     if route.takes_query() {

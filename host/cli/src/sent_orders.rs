@@ -8,8 +8,8 @@ use std::{
 
 use super::terminal::Terminal;
 use offboard::{
-    contract::Function,
     egress::{AuditedRequest, Phase},
+    grant::Route,
     order::{Order, State},
     run::Event,
     text::clean,
@@ -39,7 +39,8 @@ struct SentOrder {
 impl SentOrders {
     /// Keeps an order whose request is about to be sent.
     pub(super) fn request(&self, entry: &AuditedRequest<'_>) {
-        if entry.call != Function::Offboard || entry.refusal.is_some() {
+        // With or without an external id.
+        if Route::of(entry.call) != Route::Offboard || entry.refusal.is_some() {
             return;
         }
         let mut orders = self.lock();

@@ -132,6 +132,7 @@ impl Audit for AuditFile {
                 Phase::End => AuditPhase::End,
             },
             query: entry.query.map(ToOwned::to_owned),
+            external_id: entry.external_id.map(ToOwned::to_owned),
         };
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         lines.append(&line)

@@ -12,6 +12,7 @@ pub mod client;
 pub mod config;
 pub mod doctor;
 pub mod export;
+pub mod external_id;
 pub mod ledger;
 mod lines;
 pub mod members;

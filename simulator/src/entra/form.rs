@@ -14,9 +14,10 @@ impl Form {
     /// # Errors
     ///
     /// [`EntraError::UnreadableForm`] for another content type (unsourced) or a repeated
-    /// parameter.
+    /// parameter. Entra ID accepts a body without a content type: clients that work with the
+    /// service send none.
     pub(super) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Self, EntraError> {
-        if !is_form(headers) {
+        if headers.contains_key(CONTENT_TYPE) && !is_form(headers) {
             return Err(EntraError::UnreadableForm);
         }
         let form = Self(form_urlencoded::parse(body).into_owned().collect());
@@ -41,7 +42,7 @@ impl Form {
     }
 }
 
-/// Whether the content type is a form.
+/// Whether the content type is a form. Without a content type it is not known.
 pub(crate) fn is_form(headers: &HeaderMap) -> bool {
     headers
         .get(CONTENT_TYPE)
@@ -64,6 +65,17 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         Form::read(&headers, body.as_bytes())
+    }
+
+    #[test]
+    fn a_body_without_a_content_type_is_a_form() {
+        let headers = HeaderMap::new();
+        let form = Form::read(&headers, b"a=x%20y");
+        let Ok(form) = form else { panic!("refused") };
+        assert_eq!(form.get("a"), Some("x y"));
+        assert!(Form::read(&headers, b"a=x&a=y").is_err());
+        // Secrets in a body of an unknown format are not recorded.
+        assert!(!is_form(&headers));
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod key;
 mod object_id;
 mod refresh;
 mod request;
+mod resource;
 pub(crate) mod routes;
 mod target;
 mod tenant;

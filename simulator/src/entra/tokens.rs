@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::key::{KeyError, SigningKey};
 use super::object_id::object_id;
 use super::request::{Proof, TokenRequest};
-use super::target::without_slash;
+use super::resource::is_accepted;
 use crate::config::Config;
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -251,11 +251,9 @@ impl Tokens {
         })
     }
 
-    /// Whether the API accepts this resource as its own, with or without a trailing slash.
+    /// Whether the API accepts this resource as its own.
     pub(crate) fn accepts(&self, resource: &str) -> bool {
-        let named = without_slash(resource);
-        let mut accepted = self.defaults.accept_resources.iter();
-        accepted.any(|accepted| without_slash(accepted) == named)
+        is_accepted(&self.defaults.accept_resources, resource)
     }
 }
 

@@ -7,6 +7,7 @@ use axum::http::Method;
 
 use crate::entra::{APP_SERVICE, VIRTUAL_MACHINE};
 use crate::fleet::Fleet;
+use crate::paths::is_api;
 
 /// A route, or a group of routes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,26 +18,42 @@ pub(crate) enum Route {
     Api,
     Machines,
     Machine,
+    FindByIp,
+    FindByTag,
+    LogonUsers,
+    MachineAlerts,
     Offboard,
+    Isolate,
+    Unisolate,
     Tags,
     MachineActions,
     MachineAction,
     Cancel,
+    Alerts,
+    Alert,
     /// All routes that issue tokens.
     Token,
 }
 
 impl Route {
-    const ALL: [(&'static str, Self); 10] = [
+    const ALL: [(&'static str, Self); 18] = [
         ("any", Self::Any),
         ("api", Self::Api),
         ("machines", Self::Machines),
         ("machine", Self::Machine),
+        ("findbyip", Self::FindByIp),
+        ("findbytag", Self::FindByTag),
+        ("logonusers", Self::LogonUsers),
+        ("machinealerts", Self::MachineAlerts),
         ("offboard", Self::Offboard),
+        ("isolate", Self::Isolate),
+        ("unisolate", Self::Unisolate),
         ("tags", Self::Tags),
         ("machineactions", Self::MachineActions),
         ("machineaction", Self::MachineAction),
         ("cancel", Self::Cancel),
+        ("alerts", Self::Alerts),
+        ("alert", Self::Alert),
         ("token", Self::Token),
     ];
 
@@ -45,12 +62,26 @@ impl Route {
         Self::ALL.map(|(name, _)| name).join(", ")
     }
 
-    /// Whether its path names a machine or an action.
+    /// Whether its path names a machine, an action or an alert.
     pub(super) fn has_id(self) -> bool {
         matches!(
             self,
-            Self::Machine | Self::Offboard | Self::Tags | Self::MachineAction | Self::Cancel
+            Self::Machine
+                | Self::LogonUsers
+                | Self::MachineAlerts
+                | Self::Offboard
+                | Self::Isolate
+                | Self::Unisolate
+                | Self::Tags
+                | Self::MachineAction
+                | Self::Cancel
+                | Self::Alert
         )
+    }
+
+    /// Whether its calls create an action.
+    pub(super) fn creates_action(self) -> bool {
+        matches!(self, Self::Offboard | Self::Isolate | Self::Unisolate)
     }
 
     /// The route of a request, from the path pattern that the router matched.
@@ -64,11 +95,19 @@ impl Route {
         match api.unwrap_or(matched) {
             "machines" if reads => Some(Self::Machines),
             "machines/{id}" if reads => Some(Self::Machine),
+            "machines/findbyip{arguments}" if reads => Some(Self::FindByIp),
+            "machines/findbytag" if reads => Some(Self::FindByTag),
+            "machines/{id}/logonusers" if reads => Some(Self::LogonUsers),
+            "machines/{id}/alerts" if reads => Some(Self::MachineAlerts),
             "machines/{id}/offboard" if posts => Some(Self::Offboard),
+            "machines/{id}/isolate" if posts => Some(Self::Isolate),
+            "machines/{id}/unisolate" if posts => Some(Self::Unisolate),
             "machines/{id}/tags" if posts => Some(Self::Tags),
             "machineactions" if reads => Some(Self::MachineActions),
             "machineactions/{id}" if reads => Some(Self::MachineAction),
             "machineactions/{id}/cancel" if posts => Some(Self::Cancel),
+            "alerts" if reads => Some(Self::Alerts),
+            "alerts/{id}" if reads => Some(Self::Alert),
             "/{tenant}/oauth2/token" | "/{tenant}/oauth2/v2.0/token" if posts => Some(Self::Token),
             VIRTUAL_MACHINE | APP_SERVICE if reads => Some(Self::Token),
             _ => None,
@@ -120,7 +159,7 @@ impl<'a> Call<'a> {
         let device = id.and_then(|id| fleet.by_id(id).or_else(|| fleet.by_name(id)));
         Self {
             route: matched.and_then(|matched| Route::of(method, matched)),
-            api: path.starts_with("/api/"),
+            api: is_api(path),
             id,
             machine: device.map(|device| {
                 let machine = &device.machine;
@@ -181,6 +220,39 @@ mod tests {
             (Method::GET, "/api/machines/{id}/offboard", None),
             (Method::POST, "/api/machines/{id}/tags", Some(Route::Tags)),
             (Method::GET, "/api/machines/{id}/tags", None),
+            (
+                Method::GET,
+                "/api/machines/findbyip{arguments}",
+                Some(Route::FindByIp),
+            ),
+            (
+                Method::GET,
+                "/api/machines/findbytag",
+                Some(Route::FindByTag),
+            ),
+            (
+                Method::GET,
+                "/api/machines/{id}/logonusers",
+                Some(Route::LogonUsers),
+            ),
+            (
+                Method::GET,
+                "/api/machines/{id}/alerts",
+                Some(Route::MachineAlerts),
+            ),
+            (
+                Method::POST,
+                "/api/machines/{id}/isolate",
+                Some(Route::Isolate),
+            ),
+            (
+                Method::POST,
+                "/api/v1.0/machines/{id}/unisolate",
+                Some(Route::Unisolate),
+            ),
+            (Method::GET, "/api/alerts", Some(Route::Alerts)),
+            (Method::GET, "/api/alerts/{id}", Some(Route::Alert)),
+            (Method::GET, "/api/$metadata", None),
             (
                 Method::GET,
                 "/api/machineactions",

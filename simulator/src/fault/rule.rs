@@ -9,9 +9,11 @@ use super::when::When;
 
 /// A fault for some calls: `ROUTE:WHEN:WHAT`.
 ///
-/// `ROUTE` is `any`, `api`, `machines`, `machine`, `offboard`, `tags`, `machineactions`,
-/// `machineaction`, `cancel` or `token`. A route for one machine or action can include its id,
-/// or the machine's name: `offboard/ID`. A rule counts the calls of its route, from 1.
+/// `ROUTE` is `any`, `api`, `machines`, `machine`, `findbyip`, `findbytag`, `logonusers`,
+/// `machinealerts`, `offboard`, `isolate`, `unisolate`, `tags`, `machineactions`,
+/// `machineaction`, `cancel`, `alerts`, `alert` or `token`. A route for one machine, action or
+/// alert can include its id, or the machine's name: `offboard/ID`. A rule counts the calls of
+/// its route, from 1.
 ///
 /// `WHEN` is `always`, the number of a call (`3`), a range (`1-4`, `5-`), `every=5`, or a
 /// share of the calls that is drawn with the plan's seed (`10%`).
@@ -22,7 +24,7 @@ use super::when::When;
 /// - `drop-before-commit`, `drop-after-commit`
 /// - `status=CODE`, `status-after-commit=CODE`, each also with `,retry-after=TIME`
 /// - `garbage`, `slow-body=TIME`, `reset-in-body`, all after the commit
-/// - only on `offboard`: `visible-after=TIME`, `ends=Failed`, `ends=TimeOut`
+/// - only on `offboard`, `isolate` and `unisolate`: `visible-after=TIME`, `ends=Failed`, `ends=TimeOut`
 ///
 /// ```
 /// use offboard_simulator::FaultRule;
@@ -50,7 +52,10 @@ pub enum FaultSyntaxError {
     #[error("{0:?} isn't a route: it is one of {names}", names = Route::names())]
     Route(String),
     /// The route has no id, or the id is empty.
-    #[error("{0:?} has no valid id: write machine/ID, offboard/ID, machineaction/ID or cancel/ID")]
+    #[error(
+        "{0:?} has no valid id: only routes for one machine, action or alert have one, such as \
+         machine/ID, offboard/ID or cancel/ID"
+    )]
     Id(String),
     /// It is not a number of a call, a range, or a share.
     #[error(
@@ -61,8 +66,11 @@ pub enum FaultSyntaxError {
     /// The fault is unknown.
     #[error("{0}")]
     What(String),
-    /// The fault applies to actions, which only an offboarding creates.
-    #[error("{what} needs the route offboard, since calls of {route} create no action")]
+    /// The fault applies to actions, which only some routes create.
+    #[error(
+        "{what} needs the route offboard, isolate or unisolate, since calls of {route} create no \
+         action"
+    )]
     CreatesNoAction {
         /// The fault.
         what: String,
@@ -106,7 +114,7 @@ impl FromStr for FaultRule {
             .parse()
             .map_err(|_| FaultSyntaxError::When(when.to_owned()))?;
         let effect = what.parse()?;
-        if matches!(effect, Effect::VisibleAfter(_) | Effect::Ends(_)) && route != Route::Offboard {
+        if matches!(effect, Effect::VisibleAfter(_) | Effect::Ends(_)) && !route.creates_action() {
             return Err(FaultSyntaxError::CreatesNoAction {
                 what: effect.to_string(),
                 route: route.to_string(),
@@ -149,6 +157,9 @@ mod tests {
             "machine/Ana's phone 00012:1:reset-in-body",
             "cancel/00000000-0000-0000-0000-000000000001:1:drop-before-commit",
             "offboard:1:visible-after=5s",
+            "isolate:1:ends=Failed",
+            "unisolate:1:visible-after=5s",
+            "alert/da637000000000000010_-1:1:garbage",
         ] {
             assert_eq!(text.parse::<FaultRule>().unwrap().to_string(), text);
         }

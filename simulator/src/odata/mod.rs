@@ -8,4 +8,4 @@ mod schema;
 
 pub(crate) use page::{Page, next_link, page};
 pub(crate) use query::ListQuery;
-pub(crate) use schema::{ACTION_SCHEMA, MACHINE_SCHEMA, Row, Schema};
+pub(crate) use schema::{ACTION_SCHEMA, ALERT_SCHEMA, MACHINE_SCHEMA, Row, Schema, USER_SCHEMA};

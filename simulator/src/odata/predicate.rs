@@ -15,12 +15,12 @@ pub(crate) struct Predicate(Expression);
 impl Predicate {
     /// Parses a `$filter`; the error is a text for the caller.
     pub(crate) fn new(text: &str, schema: &Schema) -> Result<Self, String> {
-        let expression = parse(text)?;
+        let mut expression = parse(text)?;
         Checker {
             schema,
             variables: Vec::new(),
         }
-        .check(&expression)?;
+        .check(&mut expression)?;
         Ok(Self(expression))
     }
 
@@ -33,24 +33,33 @@ impl Predicate {
     }
 }
 
+/// Checks a filter, and writes its names as the list does.
 struct Checker<'a> {
     schema: &'a Schema,
-    variables: Vec<&'a str>,
+    variables: Vec<String>,
 }
 
-impl<'a> Checker<'a> {
-    fn check(&mut self, expression: &'a Expression) -> Result<(), String> {
+impl Checker<'_> {
+    fn check(&mut self, expression: &mut Expression) -> Result<(), String> {
         match expression {
             Expression::All(parts) | Expression::Either(parts) => {
-                parts.iter().try_for_each(|part| self.check(part))
+                parts.iter_mut().try_for_each(|part| self.check(part))
             }
             Expression::Not(inner) => self.check(inner),
-            Expression::Compare { left, right, .. } => self.comparable(left, right),
-            Expression::In { operand, list } => list.iter().try_for_each(|literal| {
-                self.comparable(operand, &Operand::Literal(literal.clone()))
-            }),
+            Expression::Compare { left, right, .. } => {
+                self.rename(left);
+                self.rename(right);
+                self.comparable(left, right)
+            }
+            Expression::In { operand, list } => {
+                self.rename(operand);
+                list.iter().try_for_each(|literal| {
+                    self.comparable(operand, &Operand::Literal(literal.clone()))
+                })
+            }
             Expression::Text { whole, part, .. } => {
                 for operand in [whole, part] {
+                    self.rename(operand);
                     if self.kind(operand)? != Some(Kind::Text) {
                         return Err(format!("{} isn't a text.", show(operand)));
                     }
@@ -64,14 +73,28 @@ impl<'a> Checker<'a> {
                 if self.property(collection)? != Kind::Texts {
                     return Err(format!("The property '{collection}' isn't a collection."));
                 }
+                self.rename_property(collection);
                 let Some((variable, condition)) = condition else {
                     return Ok(());
                 };
-                self.variables.push(variable);
+                self.variables.push(variable.clone());
                 let checked = self.check(condition);
                 self.variables.pop();
                 checked
             }
+        }
+    }
+
+    fn rename(&self, operand: &mut Operand) {
+        match operand {
+            Operand::Name(name) if !self.variables.contains(name) => self.rename_property(name),
+            _ => {}
+        }
+    }
+
+    fn rename_property(&self, name: &mut String) {
+        if let Some(property) = self.schema.property(name) {
+            property.name.clone_into(name);
         }
     }
 
@@ -100,7 +123,7 @@ impl<'a> Checker<'a> {
     /// The kind of an operand; null matches any kind.
     fn kind(&self, operand: &Operand) -> Result<Option<Kind>, String> {
         Ok(match operand {
-            Operand::Name(name) if self.variables.contains(&name.as_str()) => Some(Kind::Text),
+            Operand::Name(name) if self.variables.contains(name) => Some(Kind::Text),
             Operand::Name(name) => Some(self.property(name)?),
             Operand::Literal(Literal::Null) => None,
             Operand::Literal(Literal::Truth(_)) => Some(Kind::Truth),
@@ -188,7 +211,7 @@ impl<'a> Scope<'a> {
                 collection,
                 condition,
             } => {
-                let items = self.value(collection).and_then(Value::as_array);
+                let items = self.row.get(collection).and_then(Value::as_array);
                 items
                     .into_iter()
                     .flatten()
@@ -206,15 +229,6 @@ impl<'a> Scope<'a> {
         }
     }
 
-    fn value(&self, name: &str) -> Option<&'a Value> {
-        let name = if name == "onboardingstatus" {
-            "onboardingStatus"
-        } else {
-            name
-        };
-        self.row.get(name)
-    }
-
     fn datum(&self, operand: &'a Operand) -> Datum<'a> {
         let name = match operand {
             Operand::Literal(literal) => return literal_datum(literal),
@@ -229,7 +243,7 @@ impl<'a> Scope<'a> {
         {
             return Datum::Text(item);
         }
-        match self.value(name) {
+        match self.row.get(name) {
             Some(Value::Bool(truth)) => Datum::Truth(*truth),
             Some(Value::Number(number)) => number.as_f64().map_or(Datum::Null, Datum::Number),
             Some(Value::String(text)) => Datum::Text(text),

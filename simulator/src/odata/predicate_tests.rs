@@ -37,6 +37,12 @@ fn filters_that_hold() {
         "osPlatform in ('Windows10','Windows11')",
         "onboardingStatus eq 'Onboarded' and healthStatus eq 'Active'",
         "onboardingstatus eq 'Onboarded'",
+        "ComputerDNSName eq 'Host1.o''neil.test'",
+        "HEALTHSTATUS in ('Active')",
+        "startswith(COMPUTERDNSNAME,'Host1')",
+        "MachineTags/any(tag: tag eq 'retire' and ID eq 'aa')",
+        // A variable may have the name of a property in another case.
+        "machineTags/any(ID: ID eq 'retire')",
         "id eq 'x' or id eq 'aa'",
         "id eq 'aa' or id eq 'x' and id eq 'y'",
         "not (id eq 'x' or id eq 'y')",
@@ -103,7 +109,6 @@ fn filters_that_do_not_hold() {
 fn filters_that_do_not_fit_the_list() {
     for filter in [
         "hostname eq 'x'",
-        "computerdnsname eq 'x'",
         "osBuild eq 1",
         "ipAddresses eq null",
         "isAadJoined eq true",

@@ -16,6 +16,8 @@ pub(crate) struct ListQuery {
     /// The members to return; `None` for all.
     pub(crate) select: Option<Vec<&'static str>>,
     pub(crate) order: Vec<OrderBy>,
+    /// The properties to return with their content.
+    pub(crate) expand: Vec<&'static str>,
     pub(crate) count: bool,
 }
 
@@ -47,6 +49,7 @@ impl ListQuery {
                 "$skip" => options.skip = number("$skip", &value)?,
                 "$select" => options.select = select(&value, schema)?,
                 "$orderby" => options.order = order(&value, schema)?,
+                "$expand" => options.expand = expand(&value, schema)?,
                 "$count" => options.count = truth(&value)?,
                 _ => return Err(format!("The query option '{name}' is not supported.")),
             }
@@ -124,6 +127,16 @@ fn order(value: &str, schema: &Schema) -> Result<Vec<OrderBy>, String> {
     value.split(',').map(clause).collect()
 }
 
+fn expand(value: &str, schema: &Schema) -> Result<Vec<&'static str>, String> {
+    let names = value.split(',').map(str::trim).map(|name| {
+        let mut expandable = schema.expandable.iter().copied();
+        expandable
+            .find(|known| known.eq_ignore_ascii_case(name))
+            .ok_or_else(|| format!("The property '{name}' can't be used in $expand."))
+    });
+    names.collect()
+}
+
 fn known(name: &str, schema: &Schema) -> Result<(&'static str, Kind), String> {
     let property = schema.property(name);
     property
@@ -139,7 +152,7 @@ fn known(name: &str, schema: &Schema) -> Result<(&'static str, Kind), String> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::super::schema::MACHINE_SCHEMA;
+    use super::super::schema::{ALERT_SCHEMA, MACHINE_SCHEMA};
     use super::*;
 
     #[test]
@@ -169,6 +182,30 @@ mod tests {
         );
         let options = ListQuery::parse("", &MACHINE_SCHEMA).unwrap();
         assert_eq!((options.top, options.skip, options.count), (None, 0, false));
+    }
+
+    #[test]
+    fn names_are_in_any_case() {
+        let query = "$select=ID,lastseen&$orderby=LastSeen desc&$filter=COMPUTERDNSNAME eq 'x'";
+        let options = ListQuery::parse(query, &MACHINE_SCHEMA).unwrap();
+        assert_eq!(options.select, Some(vec!["id", "lastSeen"]));
+        assert_eq!(options.order[0].name, "lastSeen");
+    }
+
+    #[test]
+    fn only_what_can_be_expanded_is() {
+        let expand = |query, schema| {
+            let options = ListQuery::parse(query, schema);
+            options.ok().map(|options| options.expand)
+        };
+        for query in ["$expand=evidence", "$expand=Evidence"] {
+            assert_eq!(expand(query, &ALERT_SCHEMA), Some(vec!["evidence"]));
+            assert_eq!(expand(query, &MACHINE_SCHEMA), None);
+        }
+        assert_eq!(expand("", &ALERT_SCHEMA), Some(Vec::new()));
+        for query in ["$expand=", "$expand=files", "$expand=evidence,title"] {
+            assert_eq!(expand(query, &ALERT_SCHEMA), None, "{query}");
+        }
     }
 
     #[test]

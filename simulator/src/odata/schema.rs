@@ -30,19 +30,17 @@ pub(crate) struct Property {
 pub(crate) struct Schema {
     pub(crate) set: &'static str,
     pub(crate) properties: &'static [Property],
+    /// The properties that are empty unless `$expand` names them.
+    pub(crate) expandable: &'static [&'static str],
 }
 
 impl Schema {
+    /// The property with a name in any case, as Microsoft's API documentation and clients that
+    /// work with the service write names.
     pub(crate) fn property(&self, name: &str) -> Option<Property> {
-        // Microsoft's API documentation writes this name in lower case, the service doesn't.
-        let name = if name == "onboardingstatus" {
-            "onboardingStatus"
-        } else {
-            name
-        };
         self.properties
             .iter()
-            .find(|property| property.name == name)
+            .find(|property| property.name.eq_ignore_ascii_case(name))
             .copied()
     }
 }
@@ -66,6 +64,7 @@ const fn filterable(name: &'static str, kind: Kind) -> Property {
 /// The filterable properties are those in Microsoft's API documentation.
 pub(crate) const MACHINE_SCHEMA: Schema = Schema {
     set: "Machines",
+    expandable: &[],
     properties: &[
         filterable("id", Kind::Text),
         plain("mergedIntoMachineId", Kind::Text),
@@ -106,6 +105,7 @@ pub(crate) const MACHINE_SCHEMA: Schema = Schema {
 /// The filterable properties are those in Microsoft's API documentation.
 pub(crate) const ACTION_SCHEMA: Schema = Schema {
     set: "MachineActions",
+    expandable: &[],
     properties: &[
         filterable("id", Kind::Text),
         filterable("type", Kind::Text),
@@ -127,6 +127,65 @@ pub(crate) const ACTION_SCHEMA: Schema = Schema {
         plain("relatedFileInfo", Kind::Opaque),
         plain("commands", Kind::Opaque),
         plain("troubleshootInfo", Kind::Opaque),
+    ],
+};
+
+/// The filterable properties are those in Microsoft's API documentation.
+pub(crate) const ALERT_SCHEMA: Schema = Schema {
+    set: "Alerts",
+    expandable: &["evidence"],
+    properties: &[
+        filterable("id", Kind::Text),
+        filterable("incidentId", Kind::Number),
+        filterable("investigationId", Kind::Number),
+        filterable("assignedTo", Kind::Text),
+        filterable("severity", Kind::Text),
+        filterable("status", Kind::Text),
+        plain("classification", Kind::Text),
+        plain("determination", Kind::Text),
+        plain("investigationState", Kind::Text),
+        filterable("detectionSource", Kind::Text),
+        plain("detectorId", Kind::Text),
+        filterable("category", Kind::Text),
+        plain("threatFamilyName", Kind::Text),
+        plain("title", Kind::Text),
+        plain("description", Kind::Text),
+        filterable("alertCreationTime", Kind::Time),
+        plain("firstEventTime", Kind::Time),
+        filterable("lastEventTime", Kind::Time),
+        filterable("lastUpdateTime", Kind::Time),
+        plain("resolvedTime", Kind::Time),
+        plain("machineId", Kind::Text),
+        plain("computerDnsName", Kind::Text),
+        plain("rbacGroupName", Kind::Text),
+        plain("aadTenantId", Kind::Text),
+        plain("relatedUser", Kind::Opaque),
+        plain("threatName", Kind::Text),
+        plain("mitreTechniques", Kind::Texts),
+        plain("loggedOnUsers", Kind::Opaque),
+        plain("comments", Kind::Opaque),
+        plain("evidence", Kind::Opaque),
+        plain("domains", Kind::Opaque),
+    ],
+};
+
+/// Unsourced: that no property can be filtered.
+pub(crate) const USER_SCHEMA: Schema = Schema {
+    set: "Users",
+    expandable: &[],
+    properties: &[
+        plain("id", Kind::Text),
+        plain("accountName", Kind::Text),
+        plain("accountDomain", Kind::Text),
+        plain("accountSid", Kind::Text),
+        plain("firstSeen", Kind::Time),
+        plain("lastSeen", Kind::Time),
+        plain("mostPrevalentMachineId", Kind::Text),
+        plain("leastPrevalentMachineId", Kind::Text),
+        plain("logonTypes", Kind::Text),
+        plain("logOnMachinesCount", Kind::Number),
+        plain("isDomainAdmin", Kind::Truth),
+        plain("isOnlyNetworkUser", Kind::Truth),
     ],
 };
 

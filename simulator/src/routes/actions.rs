@@ -7,10 +7,10 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
-use serde_json::Value;
 use uuid::Uuid;
 
 use super::body;
+use super::list::row;
 use crate::api::Api;
 use crate::error::ServiceError;
 use crate::odata::{ACTION_SCHEMA, Row};
@@ -28,10 +28,7 @@ pub(super) async fn list(
     let rows: Vec<Row> = actions
         .iter()
         .filter(|action| service.sees_id(&caller, &action.machine_id))
-        .filter_map(|action| match serde_json::to_value(action) {
-            Ok(Value::Object(row)) => Some(row),
-            _ => None,
-        })
+        .filter_map(row)
         .collect();
     let (query, page) = service.page(&uri, &ACTION_SCHEMA, rows.iter())?;
     Ok(service.list_body(&headers, &uri, &ACTION_SCHEMA, &query, page))

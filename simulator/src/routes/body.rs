@@ -4,6 +4,8 @@ use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use serde_json::{Map, Value};
 
+use crate::action::Ordered;
+use crate::action_kind::IsolationType;
 use crate::error::ServiceError;
 use crate::tags::TagAction;
 
@@ -19,6 +21,50 @@ const MAX_TAG: usize = 200;
 /// refused, and with this row of the table; and that a blank `Comment` is accepted.
 pub(super) fn comment(headers: &HeaderMap, body: &[u8]) -> Result<Option<String>, ServiceError> {
     text(&mut members(headers, body)?, "Comment")
+}
+
+/// The order of an action: `Comment`, which is required, `ExternalId` and `Title`. The
+/// service's metadata declares the last two as optional. Unsourced: that they may be blank, and
+/// that they have no limit.
+///
+/// # Errors
+///
+/// As [`comment`], for each of them; and `MissingRequiredParameter` without a comment.
+pub(super) fn order(headers: &HeaderMap, body: &[u8]) -> Result<Ordered, ServiceError> {
+    ordered(&mut members(headers, body)?)
+}
+
+/// The order of an isolation, and its type: `IsolationType`.
+///
+/// # Errors
+///
+/// As [`order`]; and `InvalidInput` for another type. Unsourced: the row of the table; and that
+/// the isolation is full without a type, which Microsoft's API documentation doesn't mark as
+/// required.
+pub(super) fn isolation(
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<(Ordered, IsolationType), ServiceError> {
+    let mut members = members(headers, body)?;
+    let ordered = ordered(&mut members)?;
+    let isolation = match text(&mut members, "IsolationType")? {
+        None => IsolationType::Full,
+        Some(name) => IsolationType::named(&name).ok_or_else(|| {
+            ServiceError::invalid_input(format!(
+                "'{name}' isn't an isolation type: Full, Selective or UnManagedDevice."
+            ))
+        })?,
+    };
+    Ok((ordered, isolation))
+}
+
+fn ordered(members: &mut Map<String, Value>) -> Result<Ordered, ServiceError> {
+    let comment = text(members, "Comment")?;
+    Ok(Ordered {
+        comment: comment.ok_or_else(|| ServiceError::missing_parameter("Comment"))?,
+        external_id: text(members, "ExternalId")?,
+        title: text(members, "Title")?,
+    })
 }
 
 /// The tag of a body, and the change: `Value` and `Action`, both required.

@@ -19,6 +19,7 @@ use crate::error::{ServiceError, set_retry_after};
 use crate::fault::{BrokenBody, Call, Ending, Met, Refusal, SlowBody, Spoilt};
 use crate::journal::Position;
 use crate::own_routes;
+use crate::paths::is_api;
 use crate::service::Service;
 
 /// A page that a proxy in between might send.
@@ -94,7 +95,7 @@ impl Client {
         let connection = head.extensions.get::<ConnectInfo<Switch>>();
         Self {
             switch: connection.map_or_else(Switch::default, |info| info.0.clone()),
-            api: head.uri.path().starts_with("/api/"),
+            api: is_api(head.uri.path()),
             headers: head.headers.clone(),
         }
     }

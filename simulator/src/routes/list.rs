@@ -19,6 +19,15 @@ pub(super) struct Entity<T> {
     entity: T,
 }
 
+/// An entity as an item of a list.
+pub(super) fn row(entity: &impl Serialize) -> Option<Row> {
+    match serde_json::to_value(entity) {
+        Ok(Value::Object(row)) => Some(row),
+        // Entities are structs, which always become objects.
+        _ => None,
+    }
+}
+
 impl Service {
     pub(super) fn entity<T>(
         &self,

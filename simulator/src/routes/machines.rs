@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use super::body;
 use crate::api::Api;
 use crate::config::EmptyList;
+use crate::entra::Caller;
 use crate::error::ServiceError;
 use crate::fleet::Device;
 use crate::odata::{MACHINE_SCHEMA, Row};
@@ -85,8 +86,24 @@ pub(super) async fn tag(
         .into_response())
 }
 
+impl Service {
+    /// The machine in the path of a `GET` that is about more than the machine: by id only,
+    /// according to the documentation, and 404 for everything else.
+    pub(super) fn device(
+        &self,
+        caller: &Caller,
+        id: Result<Path<String>, PathRejection>,
+    ) -> Result<&Device, ServiceError> {
+        let Path(id) = id.map_err(|error| ServiceError::invalid_input(error.body_text()))?;
+        let device = self.state.fleet.by_id(&id);
+        device
+            .filter(|device| self.sees(caller, &device.machine))
+            .ok_or_else(|| ServiceError::no_resource(format!("Machine {id} was not found.")))
+    }
+}
+
 /// The record as in lists, with its present tags.
-fn row<'a>(device: &'a Device, tags: &Tags) -> Cow<'a, Row> {
+pub(super) fn row<'a>(device: &'a Device, tags: &Tags) -> Cow<'a, Row> {
     match tags.of(&device.machine.id) {
         None => Cow::Borrowed(&device.row),
         Some(tags) => {

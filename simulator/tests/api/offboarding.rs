@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use offboard_simulator::{Config, OnDuplicate, SuccessStatus, TokenRequest};
+use offboard_simulator::{Config, ExternalIds, OnDuplicate, SuccessStatus, TokenRequest};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -303,4 +303,57 @@ async fn a_users_action_shows_the_user() {
         (answer.status, &answer.json["requestor"]),
         (200, &json!("ana@contoso.test"))
     );
+}
+
+/// Unsourced: the service's metadata declares both as optional parameters.
+#[tokio::test]
+async fn an_external_id_and_a_title_are_kept_and_shown() {
+    let simulator = start(Config::default()).await;
+    let machine = ready(&simulator);
+    let path = format!("/api/machines/{}/offboard", machine.id);
+    let body = json!({"Comment": "why", "ExternalId": "Run-1", "Title": "Retirement"});
+    let answer = post(&simulator, &path, &body).await;
+    assert_eq!(
+        (answer.status, &answer.json["title"]),
+        (200, &json!("Retirement"))
+    );
+    let path = format!(
+        "/api/machineactions/{}",
+        answer.json["id"].as_str().unwrap()
+    );
+    let list = get(&simulator, "/api/machineactions").await.json;
+    for (external_ids, shown) in [
+        (ExternalIds::Echo, json!("Run-1")),
+        (ExternalIds::Hide, Value::Null),
+        (ExternalIds::UpperCase, json!("RUN-1")),
+    ] {
+        simulator.set_external_ids(external_ids);
+        assert_eq!(get(&simulator, &path).await.json["externalId"], shown);
+    }
+    assert_eq!(list["value"][0]["externalId"], "Run-1");
+    for odd in [json!(1), json!(["Run-1"])] {
+        let path = format!("/api/machines/{}/offboard", machine.id);
+        let body = json!({"Comment": "why", "ExternalId": odd});
+        assert_eq!(post(&simulator, &path, &body).await.status, 400);
+    }
+}
+
+#[tokio::test]
+async fn an_external_id_can_be_refused_or_ignored() {
+    for (external_ids, status) in [(ExternalIds::Refuse, 400), (ExternalIds::Ignore, 200)] {
+        let simulator = start(Config {
+            external_ids,
+            ..Config::default()
+        })
+        .await;
+        let path = format!("/api/machines/{}/offboard", ready(&simulator).id);
+        let body = json!({"Comment": "why", "ExternalId": "Run-1"});
+        let answer = post(&simulator, &path, &body).await;
+        assert_eq!(answer.status, status, "{external_ids:?}");
+        simulator.set_external_ids(ExternalIds::Echo);
+        assert_eq!(answer.json["externalId"], Value::Null);
+        let without = post(&simulator, &path, &json!({"Comment": "why"})).await;
+        assert_eq!(without.status, 200, "{external_ids:?}");
+        assert_eq!(without.json["externalId"], Value::Null);
+    }
 }

@@ -102,6 +102,49 @@ async fn whoever_trusts_the_authority_is_served_by_each_name() {
 }
 
 #[tokio::test]
+async fn further_names_are_in_the_certificate() {
+    let simulator = start(Config {
+        tls: true,
+        tls_names: [
+            "login.microsoftonline.com",
+            "*.securitycenter.test",
+            "192.0.2.1",
+        ]
+        .map(String::from)
+        .to_vec(),
+        ..Config::default()
+    })
+    .await;
+    for (name, served) in [
+        ("127.0.0.1", true),
+        ("localhost", true),
+        ("login.microsoftonline.com", true),
+        ("api-eu.securitycenter.test", true),
+        ("192.0.2.1", true),
+        ("securitycenter.test", false),
+        ("graph.microsoft.com", false),
+    ] {
+        let client = Client {
+            name,
+            ..Client::of(&simulator)
+        };
+        let answer = client.get(&simulator, "/api/machines").await;
+        assert_eq!(answer.is_ok(), served, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn an_invalid_name_is_refused() {
+    let started = Simulator::start(Config {
+        tls: true,
+        tls_names: vec!["https://login.microsoftonline.com".to_owned()],
+        ..Config::default()
+    });
+    let error = started.await.unwrap_err().to_string();
+    assert!(error.contains("is not a name for a certificate"), "{error}");
+}
+
+#[tokio::test]
 async fn whoever_does_not_trust_it_is_not() {
     let (simulator, other) = (secure().await, secure().await);
     let error = Client::of(&other).get(&simulator, "/api/machines").await;

@@ -68,7 +68,7 @@ fn the_ids_of_run_and_order_are_in_the_comment_with_correlate() {
 fn the_request_is_the_one_that_the_service_documents() {
     let world = World::new();
     let id = world.online()[0].machine.id.clone();
-    world.run(&[&id.to_uppercase()]);
+    world.run(&[&id.to_uppercase(), "--external-id", "off"]);
     let posts = world.posts();
     assert_eq!(posts.len(), 1);
     let post = &posts[0];

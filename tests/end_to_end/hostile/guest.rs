@@ -24,10 +24,11 @@ use super::{
 use crate::support::builder;
 
 /// The themes, one guest each.
-pub(super) const THEMES: [&str; 11] = [
+pub(super) const THEMES: [&str; 12] = [
     "addresses",
     "bodies",
     "credential",
+    "external_ids",
     "headers",
     "reads",
     "record",

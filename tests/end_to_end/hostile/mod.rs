@@ -7,6 +7,7 @@ mod addresses;
 mod bodies;
 mod bytes;
 mod credential;
+mod external_ids;
 mod guest;
 mod headers;
 mod imports;

@@ -3,6 +3,7 @@
 mod accounts;
 mod concurrency;
 mod crash;
+mod external_ids;
 mod later_activity;
 mod preflight;
 mod refusal;

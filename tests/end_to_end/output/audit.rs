@@ -98,7 +98,7 @@ fn each_request_has_a_line_with_its_outcome() {
         [
             ("get-machine", "/api/machines/{id}"),
             ("list-actions", "/api/machineactions"),
-            ("offboard", "/api/machines/{id}/offboard"),
+            ("offboard-with-external-id", "/api/machines/{id}/offboard"),
         ]
     );
     assert!(lines[2]["grant"].as_str().unwrap().contains(&id));
@@ -360,7 +360,7 @@ fn verbose_output_has_a_line_for_each_request() {
     for line in [
         format!("get-machine: GET {root}/api/machines/{{id}}, 200, "),
         format!("list-actions: GET {root}/api/machineactions, 200, "),
-        format!("offboard: POST {root}/api/machines/{{id}}/offboard, 200, "),
+        format!("offboard-with-external-id: POST {root}/api/machines/{{id}}/offboard, 200, "),
     ] {
         let seen = outcome.stderr.lines().filter(|seen| {
             seen.strip_prefix(&line)

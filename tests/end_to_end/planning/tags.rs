@@ -127,7 +127,8 @@ fn inspect_shows_what_a_tag_may_send() {
         [
             r#"{"Comment": …}"#,
             r#"{"Comment": …}"#,
-            r#"{"Value": …, "Action": "Add"}"#
+            r#"{"Value": …, "Action": "Add"}"#,
+            r#"{"Comment": …, "ExternalId": …}"#,
         ]
     );
 }

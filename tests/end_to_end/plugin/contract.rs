@@ -19,7 +19,8 @@ const IMPORTS: [&str; 8] = [
     "wasi:io/poll@0.2.2",
     "wasi:io/streams@0.2.2",
 ];
-const EXPORTS: [&str; 4] = [
+const EXPORTS: [&str; 5] = [
+    "defender:offboard/external-id@1.0.0",
     "defender:offboard/inventory@1.0.0",
     "defender:offboard/offboarding@1.0.0",
     "defender:offboard/tagging@1.0.0",

@@ -155,9 +155,16 @@ impl Scripted {
         self.command(&args)
     }
 
-    /// Runs a command against this server.
+    /// The same with external ids as by default.
+    pub(crate) fn auto(&self, args: &[&str]) -> Outcome {
+        self.run(&[&["--external-id", "auto"], args].concat())
+    }
+
+    /// Runs a command against this server. Unless the arguments say otherwise, requests have no
+    /// external id: with one, a script would have to expect the repetition of a refused request.
     pub(crate) fn command(&self, args: &[&str]) -> Outcome {
         let output = command(args)
+            .env("OFFBOARD_EXTERNAL_ID", "off")
             .env("OFFBOARD_API_ROOT", self.root())
             .env("OFFBOARD_TOKEN_FILE", self.path("token"))
             .env("OFFBOARD_LEDGER", self.path("ledger.db"))

@@ -3,6 +3,7 @@
 //! | function | what selects the case |
 //! |---|---|
 //! | `offboard`, `cancel-action` | the comment up to its first space: the name |
+//! | `offboard-with-external-id` | the comment: the name |
 //! | `tag` | the tag: the name |
 //! | `get-machine`, `list-actions` | the machine id: the number, in hexadecimal |
 //! | `list-machines` | the limit: the number |
@@ -30,6 +31,8 @@ pub enum Attack {
     Report(fn(&Order) -> String),
     /// `offboard` returns this.
     Return(fn(&Order) -> Result<MachineAction, OffboardError>),
+    /// `offboard-with-external-id` reports this text as a denial.
+    Identify(fn(&IdentifiedOrder) -> String),
     /// `tag` reports this text as a denial, or claims that the machine has the tag.
     Tag(fn(&TagOrder) -> Option<String>),
     /// `get-machine` reports this text as a denial. The argument is the machine id.
@@ -47,6 +50,13 @@ pub enum Attack {
 pub struct Order {
     pub machine_id: String,
     pub comment: String,
+}
+
+/// An ordered offboarding with an external id.
+pub struct IdentifiedOrder {
+    pub machine_id: String,
+    pub comment: String,
+    pub external_id: String,
 }
 
 /// An ordered tag.
@@ -74,6 +84,30 @@ impl Order {
     /// The comment after its first space.
     pub fn parameter(&self) -> &str {
         self.comment.split_once(' ').map_or("", |(_, rest)| rest)
+    }
+
+    /// The id of a machine that was not ordered.
+    pub fn other_machine(&self) -> String {
+        other(&self.machine_id)
+    }
+}
+
+impl IdentifiedOrder {
+    /// The very request that was ordered.
+    pub fn request(&self) -> Request {
+        self.request_with(&self.external_id)
+    }
+
+    /// The same with another external id.
+    pub fn request_with(&self, external_id: &str) -> Request {
+        let rest = [r#"","ExternalId":""#, external_id, r#""}"#].concat();
+        self.request_ending(&rest)
+    }
+
+    /// The same with this behind the comment in its body.
+    pub fn request_ending(&self, rest: &str) -> Request {
+        let body = [r#"{"Comment":""#, &self.comment, rest].concat();
+        Request::offboarding(&self.machine_id, &self.comment).body(&body)
     }
 
     /// The id of a machine that was not ordered.
@@ -158,6 +192,13 @@ pub(crate) fn offboard(order: &Order) -> Result<MachineAction, OffboardError> {
             let _ = order.request().send();
             Err(OffboardError::NotSent(String::new()))
         }
+    }
+}
+
+pub(crate) fn offboard_with_external_id(order: &IdentifiedOrder) -> String {
+    match named(&order.comment) {
+        Attack::Identify(attack) => attack(order),
+        _ => unreachable(),
     }
 }
 

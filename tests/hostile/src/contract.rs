@@ -3,7 +3,7 @@
 //! which tests check one text, are written by hand.
 
 use crate::{
-    ActionStatus, ActionType, MachineAction, OffboardError, Order, TagOrder,
+    ActionStatus, ActionType, IdentifiedOrder, MachineAction, OffboardError, Order, TagOrder,
     bindings::exports::defender::offboard::offboarding, case,
 };
 
@@ -24,11 +24,12 @@ impl offboarding::Guest for Exports {
 /// or at 8 the error's case and at 16 its text.
 type Returned = *const [u32; 128];
 
-/// The positions of `denied` among the cases of `read-error`, `cancel-error` and
-/// `tag-error`.
+/// The positions of `denied` among the cases of `read-error`, `cancel-error`, `tag-error` and
+/// `external-id-error`.
 const READ_DENIED: u32 = 8;
 const CANCEL_DENIED: u32 = 9;
 const TAG_DENIED: u32 = 9;
+const EXTERNAL_ID_DENIED: u32 = 12;
 
 fn denied(case: u32, text: String) -> Returned {
     let text = text.leak();
@@ -104,7 +105,25 @@ extern "C" fn cancel_action(_: u32, _: u32, pointer: *mut u8, length: usize) -> 
     denied(CANCEL_DENIED, case::cancel_action(&text(pointer, length)))
 }
 
-/// Only a component of the world `tagging-plugin` exports it.
+/// Only a component of the world `external-id-plugin` exports it.
+#[unsafe(export_name = "defender:offboard/external-id@1.0.0#offboard-with-external-id")]
+extern "C" fn offboard_with_external_id(
+    machine: *mut u8,
+    machine_length: usize,
+    comment: *mut u8,
+    comment_length: usize,
+    id: *mut u8,
+    id_length: usize,
+) -> Returned {
+    let order = IdentifiedOrder {
+        machine_id: text(machine, machine_length),
+        comment: text(comment, comment_length),
+        external_id: text(id, id_length),
+    };
+    denied(EXTERNAL_ID_DENIED, case::offboard_with_external_id(&order))
+}
+
+/// Only a component of the worlds `tagging-plugin` and `external-id-plugin` exports it.
 #[unsafe(export_name = "defender:offboard/tagging@1.0.0#tag")]
 extern "C" fn tag(id: *mut u8, id_length: usize, tag: *mut u8, tag_length: usize) -> Returned {
     let order = TagOrder {

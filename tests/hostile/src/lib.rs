@@ -35,7 +35,7 @@ pub use bindings::{
     },
     exports::defender::offboard::offboarding::OffboardError,
 };
-pub use case::{Attack, Case, Order, TagOrder};
+pub use case::{Attack, Case, IdentifiedOrder, Order, TagOrder};
 pub use contract::{action, action_json, actions_of};
 pub use request::{Request, Started, response_of, write};
 pub use waki::{

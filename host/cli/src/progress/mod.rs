@@ -140,6 +140,14 @@ impl<'a> Progress<'a> {
                 let text = format!("Retrying in {after}: {}", rows::words(problem));
                 self.print_order(&text, &order.order);
             }
+            Event::ExternalIdRefused { order, problem } => {
+                let text = format!(
+                    "The service refused the request with an external id, which carried nothing \
+                     out. Sending it without one: {}",
+                    rows::words(problem)
+                );
+                self.print_order(&text, &order.order);
+            }
             Event::Tagged { order } => {
                 let text = format!("{} is tagged", target(&order.order));
                 self.terminal.print_detail(&text);

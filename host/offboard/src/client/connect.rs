@@ -152,6 +152,10 @@ pub(super) async fn connect(
     let mut runner = Runner::new(sandbox, connection, limiter, session, stop);
     let policy = config.policy().map(|policy| policy.value.clone());
     runner.policy = Arc::new(policy.unwrap_or_default());
+    runner.external_id = config
+        .external_id()
+        .map(|mode| mode.value)
+        .unwrap_or_default();
     runner.grace = grace;
     runner.jobs = jobs;
     runner.preflight_age = preflight_age;

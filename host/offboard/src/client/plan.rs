@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::{Client, PlanError};
 use crate::{
     contract::{Comment, InvalidComment, Tag},
+    external_id::ExternalIdMode,
     grant::ClockReading,
     ledger::{self, LedgerErrorKind, OrderCounts, RunId, RunRow},
     order::{State, Verdict},
@@ -65,6 +66,7 @@ impl Client {
         let count = request.selection.len() as u64;
         request.guards.check(count)?;
         self.expect_tagging(request.tag.as_ref())?;
+        self.expect_external_id()?;
         self.bind_tenant_of(request.selection.iter().map(|one| &one.machine))
             .await;
         let id = self.next_run_id();
@@ -137,6 +139,16 @@ impl Client {
     fn expect_tagging(&self, tag: Option<&Tag>) -> Result<(), PlanError> {
         if tag.is_some() && !self.runner().sandbox.can_tag() {
             return Err(PlanError::TaggingUnsupported);
+        }
+        Ok(())
+    }
+
+    /// Checks that the plugin can send external ids if every request must have one.
+    fn expect_external_id(&self) -> Result<(), PlanError> {
+        let runner = self.runner();
+        let is_required = runner.external_id == ExternalIdMode::On;
+        if is_required && !runner.sandbox.can_send_external_id() {
+            return Err(PlanError::ExternalIdUnsupported);
         }
         Ok(())
     }
@@ -279,6 +291,7 @@ impl Client {
         };
         if before.of(State::Planned) + resends(&before) > 0 {
             self.expect_tagging(draft.tag.as_ref())?;
+            self.expect_external_id()?;
         }
         let mut problem = self.problem();
         let now = ClockReading::now();

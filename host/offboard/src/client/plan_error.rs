@@ -25,6 +25,9 @@ pub enum PlanError {
     /// The plugin cannot set the tag.
     #[error("the plugin does not export `tagging`, so it cannot set a tag: nothing was sent")]
     TaggingUnsupported,
+    /// Requests must have an external id, and the plugin cannot send one.
+    #[error("the plugin does not export `external-id`, so it cannot send one: nothing was sent")]
+    ExternalIdUnsupported,
     /// The request id belongs to another request.
     #[error(
         "the request id {key:?} belongs to run {run}, which has other machines, another comment or \

@@ -6,7 +6,7 @@ use super::{
     Config, ConfigError, SETTINGS, Source, Sourced, limit::shown, setting::Setting,
     value::SettingValue,
 };
-use crate::{Keyword, identity::cloud::Service, mask, sandbox::Limit};
+use crate::{Keyword, external_id::ExternalIdMode, identity::cloud::Service, mask, sandbox::Limit};
 
 /// The text that is shown for a secret.
 const SET: &str = "[set]";
@@ -99,6 +99,7 @@ impl Config {
                 let auth = self.chosen_auth();
                 auth.map(|auth| auth.map(|auth| auth.name().into()))
             }
+            "external-id" => or_default(Some(ExternalIdMode::default().name().into())),
             "quota" => or_default(Some(self.effective_quota().shown())),
             "ledger" => or_default(self.default_ledger.as_ref().map(SettingValue::shown)),
             "limits" => {

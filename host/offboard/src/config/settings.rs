@@ -20,6 +20,7 @@ use crate::{
     component::Digest,
     connection::AddressRange,
     contract::ApiRoot,
+    external_id::ExternalIdMode,
     identity::cloud::{Cloud, Region},
     policy::Policy,
     rate_limit::Quota,
@@ -190,6 +191,9 @@ settings! {
     quota: Quota = Connection "quota" "OFFBOARD_QUOTA" "CALLS/TIME,..."
         "The service's quota for each API, as calls per time, or none [default: \
          100/60s,1500/1h]" [];
+    external_id: ExternalIdMode = Connection "external-id" "OFFBOARD_EXTERNAL_ID" "WHEN"
+        "Whether each offboarding has an id of ours, by which its action is recognized \
+         [default: auto]" [];
     audit: WrittenFile = Connection "audit" "OFFBOARD_AUDIT" "FILE"
         "Record every request of the plugin in this file, whether it was sent or not" [];
     ledger: WrittenFile = Connection "ledger" "OFFBOARD_LEDGER" "FILE"

@@ -21,6 +21,7 @@ use crate::{
     component::Digest,
     connection::AddressRange,
     contract::ApiRoot,
+    external_id::ExternalIdMode,
     identity::cloud::{Cloud, Region},
     mask,
     rate_limit::Quota,
@@ -140,7 +141,7 @@ macro_rules! keyword_values {
     )*};
 }
 
-keyword_values!(Cloud, Region, Auth);
+keyword_values!(Cloud, Region, Auth, ExternalIdMode);
 
 macro_rules! parsed_values {
     ($($type:ty => $shown:expr),* $(,)?) => {$(

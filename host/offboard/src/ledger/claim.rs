@@ -15,7 +15,8 @@ use super::{
     session::{Session, SessionInfo},
 };
 use crate::{
-    contract::{MachineAction, MachineId},
+    contract::{ExternalId, MachineAction, MachineId},
+    external_id::ExternalIdSupport,
     order::State,
 };
 
@@ -64,9 +65,10 @@ pub enum ListedAction {
     None,
     /// An action that was known before the order was sent.
     Earlier,
-    /// Probably the order's own: it is newer, and has the order's comment.
+    /// Probably the order's own: it is newer, and has the order's external id or, unless that
+    /// decides, its comment.
     Own,
-    /// Any other: it has another comment, or the actions could not be listed before the order
+    /// Any other: it has another external id or comment, or the actions could not be listed before the order
     /// was sent.
     Other,
 }
@@ -95,7 +97,12 @@ impl Session {
         again: bool,
         route: &'static str,
         granted: &str,
+        external_id: Option<&ExternalId>,
     ) -> Result<Result<RequestId, ClaimConflict>, LedgerError> {
+        // An unknown order has an earlier request that may have been carried out.
+        let has_earlier = entry.was == State::Unknown;
+        let is_sent =
+            external_id.is_some() && (!has_earlier || entry.order.sent_external_id().is_some());
         let claim = async {
             let Some(mut writing) = self.ledger.write_to_send().await? else {
                 return Ok(Err(ClaimConflict::Interrupted));
@@ -109,13 +116,15 @@ impl Session {
             // that read the order before another session sent it must not send it again.
             let claimed = sqlx::query(
                 "UPDATE orders SET state = ?, owner = ?, sent = ?, attempts = attempts + 1, \
-                 known_actions = ?, named_action = NULL, not_before = NULL, problem = NULL \
+                 known_actions = ?, named_action = NULL, not_before = NULL, problem = NULL, \
+                 external_id_sent = ? \
                  WHERE id = ? AND state = ? AND attempts = ?",
             )
             .bind(State::Sending.name())
             .bind(self.id)
             .bind(now)
             .bind(ids(entry.known.as_ref()))
+            .bind(is_sent)
             .bind(entry.id)
             .bind(entry.was.name())
             .bind(entry.attempts)
@@ -127,7 +136,7 @@ impl Session {
             let detail = (entry.was == State::Unknown).then(|| RESENT.to_owned());
             record_state_change(&mut writing, self, entry.id, State::Sending, detail).await?;
             let request = self
-                .insert_request(&mut writing, entry, route, granted)
+                .insert_request(&mut writing, entry, route, granted, external_id)
                 .await?;
             self.ledger.commit_to_send(writing).await?;
             Ok(Ok((request, now)))
@@ -138,6 +147,7 @@ impl Session {
         Ok(claimed.map(|(request, now)| {
             entry.order.plan_resend();
             entry.order.mark_sending();
+            entry.order.record_external_id_sent(is_sent);
             entry.was = State::Sending;
             entry.owner = Some(self.id);
             entry.sent = Some(now);
@@ -229,7 +239,9 @@ impl Ledger {
     ) -> Result<Option<SentOrder>, LedgerError> {
         let read = async {
             let row = sqlx::query(
-                "SELECT run.uuid, orders.* FROM account \
+                "SELECT run.uuid, orders.*, \
+                 (SELECT support FROM external_id_support AS known \
+                 WHERE known.account = orders.account) AS support FROM account \
                  JOIN orders ON orders.account = account.id AND orders.machine = ?1 \
                  JOIN run ON run.id = orders.run WHERE account.tenant = ?2 \
                  AND (?2 <> '' OR account.api_root = ?3) AND orders.state IN \
@@ -243,10 +255,13 @@ impl Ledger {
             .await?;
             let order = |row: SqliteRow| {
                 let entry = OrderRecord::of(&row)?;
+                let support: Option<String> = row.try_get("support")?;
+                let support = support.as_deref().and_then(ExternalIdSupport::of);
+                let relation = |action| relation(&entry, action, support);
                 Ok(SentOrder {
                     run: row.try_get("uuid")?,
                     state: entry.order.state(),
-                    listed: listed.map_or(ListedAction::None, |action| relation(&entry, action)),
+                    listed: listed.map_or(ListedAction::None, relation),
                 })
             };
             row.map(order).transpose()
@@ -256,9 +271,13 @@ impl Ledger {
 }
 
 /// How an action of an order's machine relates to the order.
-fn relation(entry: &OrderRecord, action: &MachineAction) -> ListedAction {
+fn relation(
+    entry: &OrderRecord,
+    action: &MachineAction,
+    support: Option<ExternalIdSupport>,
+) -> ListedAction {
     let id = action.id.to_ascii_lowercase();
-    let is_own = action.requestor_comment.as_deref() == Some(entry.order.comment().as_str())
+    let is_own = entry.order.owns(action, support)
         && entry
             .named
             .as_deref()

@@ -91,19 +91,23 @@ async fn of_one_run_a_machine_is_sent_for_once_also_where_that_is_done_again() {
     let [first, second] = &mut entries[..] else {
         panic!("{entries:?}");
     };
-    let claimed = session.claim(first, true, "/route", "one POST").await;
+    let claimed = session.claim(first, true, "/route", "one POST", None).await;
     assert!(claimed.unwrap().is_ok());
     let action = MachineAction::bare("action");
     first.order.settle(Verdict::Accepted(Box::new(action)));
     session.save(first).await.unwrap();
-    let claimed = session.claim(second, true, "/route", "one POST").await;
+    let claimed = session
+        .claim(second, true, "/route", "one POST", None)
+        .await;
     assert!(matches!(
         claimed.unwrap(),
         Err(ClaimConflict::Machine { .. })
     ));
     // Another run may have one.
     let mut other = ordered(&session).await;
-    let claimed = session.claim(&mut other, true, "/route", "one POST").await;
+    let claimed = session
+        .claim(&mut other, true, "/route", "one POST", None)
+        .await;
     assert!(claimed.unwrap().is_ok());
 }
 
@@ -131,4 +135,44 @@ async fn another_application_of_the_tenant_does_not_send_it_again() {
             ..
         })
     ));
+}
+
+/// Its action has no external id, so it may not be recognized by one alone.
+#[tokio::test]
+async fn a_request_without_an_external_id_decides_for_all_that_may_have_been_carried_out() {
+    for (first, second, all) in [
+        (true, true, true),
+        (true, false, false),
+        (false, true, false),
+        (false, false, false),
+    ] {
+        for is_unknown in [true, false] {
+            let ledger = Ledger::in_memory().await.unwrap();
+            let session = Session::begin(&ledger, &who(), "run").await.unwrap();
+            let mut entry = ordered(&session).await;
+            let id = entry.order.external_id().unwrap().clone();
+            let claim = async |entry: &mut OrderRecord, has_id: bool| {
+                let id = Some(&id).filter(|_| has_id);
+                let claimed = session.claim(entry, false, "/route", "one POST", id).await;
+                claimed.unwrap().unwrap();
+                let read = ledger.entries(RunId(1), 0, 1).await.unwrap().remove(0);
+                let sent = entry.order.sent_external_id().cloned();
+                assert_eq!(read.order.sent_external_id(), sent.as_ref());
+            };
+            claim(&mut entry, first).await;
+            assert_eq!(entry.order.sent_external_id().is_some(), first);
+            let problem = Problem::new("outcome-unknown", Retry::AskFirst, "lost");
+            entry.order.settle(if is_unknown {
+                Verdict::Unknown(problem)
+            } else {
+                Verdict::NotSent(problem)
+            });
+            entry.order.replan();
+            session.save(&mut entry).await.unwrap();
+            claim(&mut entry, second).await;
+            // A request that was not sent does not count.
+            let expected = if is_unknown { all } else { second };
+            assert_eq!(entry.order.sent_external_id().is_some(), expected);
+        }
+    }
 }

@@ -21,7 +21,9 @@ async fn a_file_that_was_removed_is_not_written() {
     let session = Session::begin(&ledger, &who(), "run").await.unwrap();
     let mut entry = ordered(&session).await;
     std::fs::rename(&path, folder.path().join("elsewhere.db")).unwrap();
-    let claimed = session.claim(&mut entry, false, "/route", "one POST").await;
+    let claimed = session
+        .claim(&mut entry, false, "/route", "one POST", None)
+        .await;
     assert!(matches!(claimed.unwrap_err().kind(), LedgerErrorKind::Gone));
 }
 
@@ -89,7 +91,9 @@ async fn nothing_is_claimed_without_one_of_the_ledger_s_files() {
         session.save(&mut entry).await.unwrap();
         assert!(before > 0);
         change(&path);
-        let claimed = session.claim(&mut entry, false, "/route", "one POST").await;
+        let claimed = session
+            .claim(&mut entry, false, "/route", "one POST", None)
+            .await;
         let error = claimed.map(|_| what).unwrap_err();
         // SQLite may notice first that its log was emptied.
         let is_noticed = matches!(
@@ -111,7 +115,9 @@ async fn nothing_is_claimed_once_a_file_has_two_names() {
         let (session, mut entry) = at_work(&path).await;
         let other = folder.path().join("other");
         std::fs::hard_link(beside(&path, end), &other).unwrap();
-        let claimed = session.claim(&mut entry, false, "/route", "one POST").await;
+        let claimed = session
+            .claim(&mut entry, false, "/route", "one POST", None)
+            .await;
         assert!(matches!(
             claimed.unwrap_err().kind(),
             LedgerErrorKind::Linked

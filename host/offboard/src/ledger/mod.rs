@@ -19,6 +19,7 @@ mod confirm;
 mod database;
 mod discard;
 mod error;
+mod external_ids;
 mod files;
 mod holder;
 mod log;

@@ -20,7 +20,7 @@ use super::{
     error::{LedgerError, LedgerErrorKind},
     files::LedgerFiles,
     place,
-    schema::{VIEW_OF_VERSION_2, schema},
+    schema::{schema, view_of},
     sidecar::beside,
     wait::{self, Waiting},
 };
@@ -168,9 +168,8 @@ impl Ledger {
         if version > known {
             return Err(LedgerErrorKind::Newer);
         }
-        if version < Some(3) {
-            let view = sqlx::raw_sql(VIEW_OF_VERSION_2);
-            view.execute(&ledger.pool).await?;
+        if let Some(view) = view_of(version.unwrap_or_default()) {
+            sqlx::raw_sql(view).execute(&ledger.pool).await?;
         }
         Ok(ledger)
     }

@@ -6,7 +6,7 @@ use sqlx::{Row, Sqlite, Transaction, sqlite::SqliteRow};
 
 use super::{clock::now, error::LedgerErrorKind, session::Session};
 use crate::{
-    contract::{ActionStatus, ActionType, Comment, MachineAction, MachineId, Problem},
+    contract::{ActionStatus, ActionType, Comment, ExternalId, MachineAction, MachineId, Problem},
     order::{DeviceSnapshot, Order, Preflight, Recorded, State, Target},
 };
 
@@ -88,7 +88,7 @@ impl OrderRecord {
             "UPDATE orders SET machine = ?, name = ?, state = ?, adopted = ?, not_before = ?, \
              known_actions = ?, named_action = ?, action_id = ?, action_status = ?, action = ?, problem = ?, \
              preflight = ?, platform = ?, version = ?, health = ?, onboarding = ?, last_seen = ?, \
-             merged_into = ? \
+             merged_into = ?, external_id_sent = ? \
              WHERE id = ? AND attempts = ? \
              AND (state = ? OR (owner = ? AND state IN ('sending', 'unknown')))",
         )
@@ -113,6 +113,7 @@ impl OrderRecord {
         .bind(seen(|seen| &seen.onboarding))
         .bind(seen(|seen| &seen.last_seen))
         .bind(seen(|seen| &seen.merged_into))
+        .bind(order.sent_external_id().is_some())
         .bind(self.id)
         .bind(self.attempts)
         .bind(self.was.name())
@@ -161,6 +162,11 @@ impl OrderRecord {
             .map_err(|_| damaged("known actions"))?;
         let state = state(row)?;
         let number: i64 = row.try_get("number")?;
+        let external_id: Option<String> = row.try_get("external_id")?;
+        let external_id = external_id
+            .map(|id| id.parse::<ExternalId>())
+            .transpose()
+            .map_err(|_| damaged("external id"))?;
         let recorded = Recorded {
             action: action(row, machine.as_ref(), name.as_ref(), &comment)?,
             machine,
@@ -169,6 +175,8 @@ impl OrderRecord {
             problem,
             is_adopted: row.try_get("adopted")?,
             preflight: preflight(row)?,
+            external_id,
+            is_external_id_sent: row.try_get("external_id_sent")?,
         };
         Ok(Self {
             id: row.try_get("id")?,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use sqlx::{Row, Sqlite, Transaction, query::Query, sqlite::SqliteArguments};
+use uuid::Uuid;
 
 use super::{
     database::Ledger,
@@ -13,6 +14,7 @@ use super::{
 };
 use crate::{
     contract::{Comment, MachineId},
+    external_id,
     order::{State, Target},
 };
 
@@ -81,7 +83,7 @@ const ORDERS_PAGE: usize = 500;
 pub(super) async fn insert(
     writing: &mut Transaction<'static, Sqlite>,
     session: &Session,
-    run: i64,
+    (run, uuid): (i64, Uuid),
     plans: impl IntoIterator<Item = NewOrder>,
 ) -> Result<(), LedgerErrorKind> {
     let mut plans = (1_u64..).zip(plans);
@@ -92,15 +94,16 @@ pub(super) async fn insert(
         }
         let rows: Vec<_> = page
             .iter()
-            .map(|(number, plan)| plan.row(*number))
+            .map(|(number, plan)| plan.row(uuid, *number))
             .collect();
         let rows =
             serde_json::to_string(&rows).map_err(|e| LedgerErrorKind::Other(e.to_string()))?;
         sqlx::query(
             "INSERT INTO orders \
-             (run, account, number, target, canonical_name, display_name, machine, name, comment, state) \
+             (run, account, number, target, canonical_name, display_name, machine, name, comment, \
+             external_id, state) \
              SELECT ?1, ?2, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, \
-             value ->> 5, value ->> 6, ?3 FROM json_each(?4)",
+             value ->> 5, value ->> 6, value ->> 7, ?3 FROM json_each(?4)",
         )
         .bind(run)
         .bind(session.account)
@@ -112,7 +115,7 @@ pub(super) async fn insert(
 }
 
 /// Its number, the target, the canonical name if the target is a name, the name in the list,
-/// the machine, the name, and the comment.
+/// the machine, the name, the comment, and the external id.
 type Planned<'a> = (
     u64,
     &'a str,
@@ -121,10 +124,11 @@ type Planned<'a> = (
     Option<&'a str>,
     Option<&'a str>,
     &'a str,
+    String,
 );
 
 impl NewOrder {
-    fn row(&self, number: u64) -> Planned<'_> {
+    fn row(&self, run: Uuid, number: u64) -> Planned<'_> {
         let (target, machine, name) = match &self.target {
             Target::Id(id) => (id.as_str(), Some(id.as_str()), None),
             Target::Name(name) => (name.as_str(), None, Some(name.as_str())),
@@ -140,6 +144,7 @@ impl NewOrder {
             machine,
             name,
             comment,
+            external_id::of_order(run, number),
         )
     }
 }

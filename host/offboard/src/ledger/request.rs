@@ -11,7 +11,10 @@ use super::{
     order_record::OrderRecord,
     session::Session,
 };
-use crate::{contract::Problem, egress::CallRecord};
+use crate::{
+    contract::{ExternalId, Problem},
+    egress::CallRecord,
+};
 
 /// The part of an answer that is kept, in bytes.
 const MAX_RECORDED_ANSWER: usize = 64 * 1024;
@@ -33,6 +36,8 @@ pub struct RequestRecord {
     pub route: String,
     /// The grant, as text.
     pub granted: String,
+    /// The external id in its body.
+    pub external_id: Option<String>,
     /// When it was recorded, right before it left, in milliseconds since 1970.
     pub sent: i64,
     /// When it was answered.
@@ -69,17 +74,19 @@ impl Session {
         entry: &OrderRecord,
         route: &str,
         granted: &str,
+        external_id: Option<&ExternalId>,
     ) -> Result<RequestId, LedgerErrorKind> {
         let machine = entry.order.machine().map(ToString::to_string);
         let comment = entry.order.comment().as_str();
         let subject = machine.unwrap_or_default();
+        let body = (comment, external_id);
         insert(
             writing,
             self,
             Some(entry.id),
             route,
             &subject,
-            comment,
+            body,
             granted,
         )
         .await
@@ -102,7 +109,8 @@ impl Session {
             let mut writing = self.ledger.write_now().await?;
             self.must_live(&mut writing).await?;
             let order = entry.map(|entry| entry.id);
-            let id = insert(&mut writing, self, order, route, subject, comment, granted).await?;
+            let body = (comment, None);
+            let id = insert(&mut writing, self, order, route, subject, body, granted).await?;
             self.ledger.commit_to_send(writing).await?;
             Ok(id)
         };
@@ -221,18 +229,20 @@ async fn insert(
     order: Option<i64>,
     route: &str,
     subject: &str,
-    comment: &str,
+    (comment, external_id): (&str, Option<&ExternalId>),
     granted: &str,
 ) -> Result<RequestId, LedgerErrorKind> {
     let id = sqlx::query_scalar(
-        "INSERT INTO request (session, order_id, route, subject, comment, granted, sent) \
-         VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id",
+        "INSERT INTO request \
+         (session, order_id, route, subject, comment, external_id, granted, sent) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
     )
     .bind(session.id)
     .bind(order)
     .bind(route)
     .bind(subject)
     .bind(comment)
+    .bind(external_id.map(ExternalId::as_str))
     .bind(granted)
     .bind(now())
     .fetch_one(&mut **writing)
@@ -245,6 +255,7 @@ pub(super) fn evidence(row: &SqliteRow) -> Result<RequestRecord, LedgerErrorKind
     Ok(RequestRecord {
         route: row.try_get("route")?,
         granted: row.try_get("granted")?,
+        external_id: row.try_get("external_id")?,
         sent: row.try_get("sent")?,
         answered: row.try_get("answered")?,
         address: row.try_get("address")?,

@@ -126,7 +126,7 @@ impl Session {
             .bind(tag.map(Tag::as_str))
             .fetch_one(&mut *writing)
             .await?;
-            insert(&mut writing, self, run, plans).await?;
+            insert(&mut writing, self, (run, uuid), plans).await?;
             writing.commit().await?;
             Ok(RunId(run))
         };

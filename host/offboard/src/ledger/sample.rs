@@ -57,7 +57,9 @@ pub(super) async fn claim(
     session: &Session,
     entry: &mut OrderRecord,
 ) -> Result<RequestId, ClaimConflict> {
-    let claimed = session.claim(entry, false, "/route", "one POST").await;
+    let claimed = session
+        .claim(entry, false, "/route", "one POST", None)
+        .await;
     claimed.unwrap()
 }
 

@@ -21,6 +21,7 @@ pub(super) fn schema() -> Migrator {
             "cancellations",
             include_str!("schema/0004_cancellations.sql"),
         ),
+        ("external ids", include_str!("schema/0005_external_ids.sql")),
     ];
     let migration = |(version, (name, sql)): (i64, (&'static str, &'static str))| {
         let kind = MigrationType::Simple;
@@ -35,9 +36,15 @@ pub(super) fn schema() -> Migrator {
     Migrator::with_migrations((1..).zip(versions).map(migration).collect())
 }
 
-/// Temporary views that give a ledger of versions before 3 the names of version 3, for a
-/// connection that only reads.
-pub(super) const VIEW_OF_VERSION_2: &str = include_str!("schema/view_0002.sql");
+/// Temporary views that give a ledger of an earlier version the names and columns of the present
+/// one, for a connection that only reads; `None` if it needs none.
+pub(super) fn view_of(version: i64) -> Option<&'static str> {
+    match version {
+        ..3 => Some(include_str!("schema/view_0002.sql")),
+        3 | 4 => Some(include_str!("schema/view_0004.sql")),
+        _ => None,
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -48,6 +55,7 @@ mod tests {
         super::{database::Ledger, error::LedgerErrorKind, sample::open},
         *,
     };
+    use crate::contract::ExternalId;
 
     /// Creates a ledger as an earlier version of the schema has it, with one order.
     async fn earlier(path: &std::path::Path, version: usize) {
@@ -90,6 +98,7 @@ mod tests {
         assert!(order.order.is_adopted());
         assert_eq!(order.known, Some(["a".to_owned()].into()));
         assert_eq!(order.named.as_deref(), Some("b"));
+        assert!(ledger.requests(order).await.unwrap().is_empty());
         let changes = ledger.state_changes(order).await.unwrap();
         assert_eq!(changes.len(), 1);
         assert!(ledger.all_cancellations(0, 9).await.unwrap().is_empty());
@@ -97,11 +106,18 @@ mod tests {
 
     #[tokio::test]
     async fn a_ledger_of_an_earlier_version_is_migrated() {
-        for version in [1, 2, 3] {
+        for version in [1, 2, 3, 4] {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("ledger.db");
             earlier(&path, version).await;
-            assert_read(&open(&path).await.unwrap()).await;
+            let ledger = open(&path).await.unwrap();
+            assert_read(&ledger).await;
+            // It was sent without one, and gets one if it is sent again.
+            let run = ledger.runs().await.unwrap().remove(0).id;
+            let entry = ledger.entries(run, 0, 1).await.unwrap().remove(0);
+            let id = "00000000-0000-4000-8000-000000000002-1";
+            assert_eq!(entry.order.external_id().map(ExternalId::as_str), Some(id));
+            assert_eq!(entry.order.sent_external_id(), None);
         }
     }
 
@@ -133,7 +149,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_ledger_of_an_earlier_version_is_read_without_a_change() {
-        for version in [1, 2, 3] {
+        for version in [1, 2, 3, 4] {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("ledger.db");
             earlier(&path, version).await;

@@ -82,7 +82,9 @@ async fn who_was_taken_for_dead_sends_and_confirms_nothing_more() {
         .await
         .unwrap();
     session.end().await.unwrap();
-    let claimed = session.claim(&mut entry, false, "/route", "one POST").await;
+    let claimed = session
+        .claim(&mut entry, false, "/route", "one POST", None)
+        .await;
     assert!(matches!(
         claimed.unwrap_err().kind(),
         LedgerErrorKind::Ended
@@ -111,7 +113,9 @@ async fn a_session_whose_lock_s_file_is_gone_or_another_one_sends_nothing_more()
                 std::fs::write(&lock, "").unwrap();
             }
         }
-        let claimed = session.claim(&mut entry, false, "/route", "one POST").await;
+        let claimed = session
+            .claim(&mut entry, false, "/route", "one POST", None)
+            .await;
         assert!(matches!(
             claimed.unwrap_err().kind(),
             LedgerErrorKind::Ended
@@ -135,6 +139,8 @@ async fn a_copy_from_before_a_session_is_not_its_ledger() {
         .execute(&ledger.pool)
         .await
         .unwrap();
-    let claimed = session.claim(&mut entry, false, "/route", "one POST").await;
+    let claimed = session
+        .claim(&mut entry, false, "/route", "one POST", None)
+        .await;
     assert!(matches!(claimed.unwrap_err().kind(), LedgerErrorKind::Gone));
 }

@@ -9,13 +9,14 @@
 //! choice, and a `rejected` order never.
 
 mod device;
+mod ownership;
 pub(crate) mod state;
 mod target;
 mod transitions;
 mod verdict;
 
 use crate::{
-    contract::{Comment, MachineAction, MachineId, Problem, ProblemKind},
+    contract::{Comment, ExternalId, MachineAction, MachineId, Problem, ProblemKind},
     problem::{self, OutcomeClass},
 };
 
@@ -42,6 +43,8 @@ pub(crate) struct Recorded {
     pub(crate) problem: Option<Problem>,
     pub(crate) is_adopted: bool,
     pub(crate) preflight: Option<Preflight>,
+    pub(crate) external_id: Option<ExternalId>,
+    pub(crate) is_external_id_sent: bool,
 }
 
 /// One machine that is to be offboarded.
@@ -56,6 +59,8 @@ pub struct Order {
     problem: Option<Problem>,
     is_adopted: bool,
     preflight: Option<Preflight>,
+    external_id: Option<ExternalId>,
+    is_external_id_sent: bool,
 }
 
 impl Order {
@@ -76,6 +81,8 @@ impl Order {
             problem: None,
             is_adopted: false,
             preflight: None,
+            external_id: None,
+            is_external_id_sent: false,
         }
     }
 
@@ -89,6 +96,8 @@ impl Order {
             problem,
             is_adopted,
             preflight,
+            external_id,
+            is_external_id_sent,
         } = recorded;
         Self {
             target,
@@ -100,6 +109,8 @@ impl Order {
             problem,
             is_adopted,
             preflight,
+            external_id,
+            is_external_id_sent,
         }
     }
 
@@ -150,6 +161,19 @@ impl Order {
     #[must_use]
     pub fn is_adopted(&self) -> bool {
         self.is_adopted
+    }
+
+    /// The id that its requests may give to the service; `None` for an order of an older version
+    /// that had ended, and for one that is not recorded.
+    #[must_use]
+    pub fn external_id(&self) -> Option<&ExternalId> {
+        self.external_id.as_ref()
+    }
+
+    /// The same id, if every request that may have been carried out had it.
+    #[must_use]
+    pub fn sent_external_id(&self) -> Option<&ExternalId> {
+        self.external_id().filter(|_| self.is_external_id_sent)
     }
 
     /// The result of the preflight; `None` before it.

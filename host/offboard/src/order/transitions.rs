@@ -102,6 +102,15 @@ impl Order {
         }
     }
 
+    /// Plans an order again that the service refused with an external id, to send it without
+    /// one. The refusal carried nothing out.
+    pub(crate) fn replan_refused(&mut self) {
+        if self.state == State::Rejected {
+            self.state = State::Planned;
+            self.problem = None;
+        }
+    }
+
     /// Plans an unknown order again, by the user's explicit choice: it may have been
     /// carried out.
     pub fn plan_resend(&mut self) {
@@ -127,6 +136,11 @@ impl Order {
             Verdict::NotSent(problem) => self.end(State::NotSent, problem),
             Verdict::Unknown(problem) => self.end(State::Unknown, problem),
         }
+    }
+
+    /// Records whether every request that may have been carried out had the external id.
+    pub(crate) fn record_external_id_sent(&mut self, is_sent: bool) {
+        self.is_external_id_sent = is_sent && self.external_id.is_some();
     }
 
     /// Marks its action as adopted: the action existed before the request.

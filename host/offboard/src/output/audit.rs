@@ -65,6 +65,9 @@ pub struct AuditEntry {
     /// The attempted query, truncated to 2,000 characters; null without one. Lines of older
     /// versions may not have it.
     pub query: Option<String>,
+    /// The external id that the request was required to have; null if it was allowed none. Lines
+    /// of older versions may not have it.
+    pub external_id: Option<String>,
 }
 
 /// Whether egress allowed a request.

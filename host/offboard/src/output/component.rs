@@ -127,7 +127,7 @@ impl GrantInfo {
             path: route.template().to_owned(),
             count: COUNT,
             query: route.takes_query(),
-            body: route.body().map(ToOwned::to_owned),
+            body: function.body().map(ToOwned::to_owned),
             headers: HEADERS.map(ToOwned::to_owned).to_vec(),
             request_limit: MAX_REQUEST_BODY,
             answer_limit: route.answer_limit(),

@@ -73,6 +73,9 @@ pub struct ExportedRequest {
     pub error: Option<RequestError>,
     /// The answer as it was received, truncated to 64 KiB; null without one.
     pub answer: Option<String>,
+    /// The external id in the body; null if it had none.
+    #[serde(default)]
+    pub external_id: Option<String>,
 }
 
 /// The error of a request.
@@ -169,6 +172,7 @@ impl From<RequestRecord> for ExportedRequest {
             failure: evidence.failure,
             error: evidence.problem.map(RequestError::from),
             answer: evidence.answer,
+            external_id: evidence.external_id,
         }
     }
 }
@@ -226,6 +230,7 @@ impl CsvRow for ExportedOrder {
         "cancellationSent",
         "cancellationComment",
         "cancellationState",
+        "externalId",
     ];
 
     fn cells(&self) -> Vec<String> {
@@ -245,10 +250,10 @@ impl CsvRow for ExportedOrder {
         ];
         let mut order = self.order.cells();
         // Columns are only added at the end, so these are the last ones here, too.
-        let cancellation = order.split_off(order.len() - 4);
+        let later = order.split_off(order.len() - 5);
         cells.extend(order);
         cells.push(text(self.action_read.as_ref()));
-        cells.extend(cancellation);
+        cells.extend(later);
         cells
     }
 }

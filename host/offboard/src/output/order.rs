@@ -65,6 +65,11 @@ pub struct OrderRow {
     /// have them.
     #[serde(default)]
     pub cancellations: Vec<CancellationInfo>,
+    /// The external id that the requests for the order gave to the service; null if one of those
+    /// that may have been carried out had none. For an action without an order: the one that the
+    /// service returned with it; null without one.
+    #[serde(default)]
+    pub external_id: Option<String>,
     /// The action's id, for a format that cannot contain the whole action.
     #[serde(skip)]
     pub action_id: Option<String>,
@@ -154,6 +159,7 @@ impl OrderRow {
             warnings: remarks::warnings(order),
             plan_digest: None,
             cancellations: Vec::new(),
+            external_id: order.sent_external_id().map(ToString::to_string),
             action_id: action.map(|action| action.id.clone()),
             action_status: action.map(|action| action.status.name().to_owned()),
         }
@@ -189,6 +195,7 @@ impl OrderRow {
             warnings: Vec::new(),
             plan_digest: None,
             cancellations: Vec::new(),
+            external_id: action.external_id.clone(),
             action_id: Some(action.id.clone()),
             action_status: Some(action.status.name().to_owned()),
         }
@@ -244,6 +251,7 @@ impl OrderRow {
             warnings: Vec::new(),
             plan_digest: None,
             cancellations: Vec::new(),
+            external_id: None,
             action_id: None,
             action_status: None,
         }
@@ -271,6 +279,7 @@ impl CsvRow for OrderRow {
         "cancellationSent",
         "cancellationComment",
         "cancellationState",
+        "externalId",
     ];
 
     fn cells(&self) -> Vec<String> {
@@ -296,6 +305,7 @@ impl CsvRow for OrderRow {
         .map(|cell| cell.unwrap_or_default().to_owned())
         .into_iter()
         .chain(CancellationInfo::last_cells(&self.cancellations))
+        .chain([self.external_id.clone().unwrap_or_default()])
         .collect()
     }
 }

@@ -170,6 +170,7 @@ fn words_or_null(words: impl IntoIterator<Item = &'static str>) -> Schema {
 /// Lines of older versions lack these members, and must remain valid.
 pub(super) fn later_audit_members(schema: &mut Schema) {
     if let Some(Value::Array(required)) = schema.get_mut("required") {
-        required.retain(|name| !["run", "phase", "query"].map(Value::from).contains(name));
+        let later = ["run", "phase", "query", "externalId"].map(Value::from);
+        required.retain(|name| !later.contains(name));
     }
 }

@@ -112,6 +112,8 @@ pub struct EffectiveSettings {
     pub proxy: Text,
     /// The service's quota, as calls per time window; `none` without a quota.
     pub quota: RequiredText,
+    /// Whether each offboarding has an external id: `auto`, `on` or `off`.
+    pub external_id: RequiredText,
     /// The file of the audit.
     pub audit: Text,
     /// The file of the ledger.

@@ -68,6 +68,7 @@ fn visible(entry: ReportOrder) -> ReportOrder {
         comment,
         state,
         action,
+        external_id,
         read,
         detail,
         moments,
@@ -113,6 +114,7 @@ fn visible(entry: ReportOrder) -> ReportOrder {
         comment: shown(&comment),
         state: shown(&state),
         action: some(action),
+        external_id: some(external_id),
         read: read.map(|ActionRead { at, answer }| ActionRead {
             at,
             answer: shown_json(&answer),

@@ -58,6 +58,9 @@ struct ReportOrder {
     /// The machine action's id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub action: Option<String>,
+    /// The external id that its requests gave to the service, if all of them did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
     /// The action, as it was read after the requests.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub read: Option<ActionRead>,

@@ -129,7 +129,7 @@
       make("td", { colspan: "6" }, make("div", { class: "evidence" },
         facts("", [
           ["Selected as", all.asked], ["Machine", all.machine], ["Platform", all.platform],
-          ["Last seen", all.last_seen], ["Action", all.action],
+          ["Last seen", all.last_seen], ["Action", all.action], ["External id", all.external_id],
         ]),
         steps.length ? make("ol", { class: "moments" }, ...steps) : null,
         ...all.requests.flatMap(request),

@@ -91,6 +91,7 @@ fn evidence(out: &mut String, entry: &ReportOrder) {
         ("Platform", entry.platform.as_ref()),
         ("Last seen", entry.last_seen.as_ref()),
         ("Action", entry.action.as_ref()),
+        ("External id", entry.external_id.as_ref()),
     ];
     for (label, value) in facts {
         fact(out, label, value.map(String::as_str));

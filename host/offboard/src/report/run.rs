@@ -165,6 +165,7 @@ async fn order_of(
         comment: order.comment().to_string(),
         state: order.state().name().to_owned(),
         action: order.action().map(|action| action.id.clone()),
+        external_id: order.sent_external_id().map(ToString::to_string),
         read: read_later(order, &moments, &requests),
         detail: remarks::detail(order.action(), order.problem()),
         moments: moments

@@ -49,6 +49,7 @@ pub(super) fn entry(number: u64, state: &str) -> ReportOrder {
         comment: "Retired, CHG-4471".to_owned(),
         state: state.to_owned(),
         action: None,
+        external_id: None,
         read: None,
         detail: String::new(),
         moments: Vec::new(),
@@ -69,6 +70,7 @@ pub(super) fn saying(number: u64, text: &str) -> ReportOrder {
         comment: text(),
         state: text(),
         action: Some(text()),
+        external_id: Some(text()),
         read: Some(ActionRead {
             at: START,
             answer: text(),

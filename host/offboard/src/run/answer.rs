@@ -12,10 +12,15 @@ use crate::{
 /// Applies the verdict to the order, and keeps what identifies its action.
 pub(super) fn apply_verdict(entry: &mut OrderRecord, verdict: Verdict, record: &CallRecord) {
     entry.order.settle(verdict);
-    if let (Some(action), Some(known)) = (entry.order.action(), &entry.known)
-        && known.contains(&action.id.to_ascii_lowercase())
-    {
-        entry.order.mark_adopted();
+    if let Some(action) = entry.order.action() {
+        let id = action.id.to_ascii_lowercase();
+        let is_old = entry
+            .known
+            .as_ref()
+            .is_some_and(|known| known.contains(&id));
+        if is_old || entry.order.is_of_another_order(action) {
+            entry.order.mark_adopted();
+        }
     }
     if entry.order.state() == State::Unknown
         && let Some(machine) = entry.order.machine()

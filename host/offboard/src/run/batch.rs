@@ -209,7 +209,7 @@ impl Runner {
     }
 
     /// Records the known action ids of an order's machine. Returns whether the service already
-    /// lists this order, with the same comment; then it is settled and has to be saved. A
+    /// lists this order, with its external id or the same comment; then it is settled and has to be saved. A
     /// ledger can lose its last commits with its disk, and the action may come from another
     /// ledger, or from none.
     pub(super) async fn settle_if_listed(
@@ -235,14 +235,13 @@ impl Runner {
     }
 }
 
-/// The action of this order in the service's list: of its machine, with its comment, and
-/// pending or succeeded.
+/// The action of this order in the service's list: of its machine, with its external id or its
+/// comment, and pending or succeeded. See [`Order::is_carried_out_by`].
 pub(super) fn shown(order: &Order, listing: &Listing) -> Option<MachineAction> {
     let machine = order.machine()?;
-    let comment = Some(order.comment().as_str());
     let find = |fits: fn(&MachineAction) -> bool| {
         let mut same = listing.of(machine);
-        same.find(|action| action.requestor_comment.as_deref() == comment && fits(action))
+        same.find(|action| order.is_carried_out_by(action) && fits(action))
     };
     let pending = find(|action| !action.status.is_final());
     let succeeded = || find(|action| action.status == ActionStatus::Succeeded);
@@ -251,13 +250,24 @@ pub(super) fn shown(order: &Order, listing: &Listing) -> Option<MachineAction> {
 
 /// Adopts an action for the order. If the action has succeeded, the order is skipped.
 fn adopt(order: &mut Order, action: MachineAction, listing: &Listing) {
+    let is_own = order.has_external_id_of(&action);
     if !action.status.is_final() {
         order.settle(Verdict::Accepted(Box::new(action)));
-        return order.mark_adopted();
+        if is_own {
+            order.record_external_id_sent(true);
+        } else {
+            order.mark_adopted();
+        }
+        return;
     }
     let failed_later = listing.failed_after(&action);
+    let by = if is_own {
+        "with the order's external id"
+    } else {
+        "with the same comment"
+    };
     let what = format!(
-        "the service has carried it out with the same comment, by action {}",
+        "the service has carried it out {by}, by action {}",
         action.id
     );
     let since = LaterActivity::of(order.device(), &action.json).but_failed(failed_later);

@@ -132,6 +132,14 @@ pub enum Event {
     },
     /// The service refused the token, and there is a new one.
     TokenRenewed,
+    /// The service refused a request with an external id, which carried nothing out. The request
+    /// is sent again without it.
+    ExternalIdRefused {
+        /// Its order.
+        order: Box<OrderSnapshot>,
+        /// The answer.
+        problem: Problem,
+    },
     /// The service requests a pause, or cannot be reached. The run continues later.
     Waiting {
         /// The reason.

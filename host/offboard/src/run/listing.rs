@@ -3,7 +3,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::contract::{ActionStatus, Comment, MachineAction, MachineId};
+use crate::{
+    contract::{ActionStatus, MachineAction, MachineId},
+    external_id::ExternalIdSupport,
+    order::Order,
+    verify::as_delivered,
+};
 
 /// The most ids that one listing keeps. If there are more, the listing fails instead of
 /// being incomplete.
@@ -49,7 +54,7 @@ impl ListedMachine {
 
 impl Listing {
     /// The offboardings, newest first.
-    pub fn actions(&self) -> impl Iterator<Item = &MachineAction> {
+    pub fn actions(&self) -> impl Iterator<Item = &MachineAction> + Clone {
         self.actions.iter()
     }
 
@@ -69,7 +74,7 @@ impl Listing {
     }
 
     /// The offboardings of this machine, newest first.
-    pub fn of(&self, machine: &MachineId) -> impl Iterator<Item = &MachineAction> {
+    pub fn of(&self, machine: &MachineId) -> impl Iterator<Item = &MachineAction> + Clone {
         self.actions().filter(|action| {
             let id = action.machine_id.as_deref().unwrap_or_default();
             machine.as_str().eq_ignore_ascii_case(id)
@@ -157,35 +162,24 @@ impl Listing {
         self.is_within_limits()
     }
 
-    /// The action that is not among the known ids, of this machine and with this comment.
-    /// If the answer to the request named an action, only that action qualifies.
+    /// The action of this order that is not among the known ids: see [`Order::owns`]. If the
+    /// answer to the request named an action, only that action qualifies. An action with the
+    /// order's external id precedes one with its comment only.
     pub(super) fn new_since(
         &self,
-        machine: &MachineId,
+        order: &Order,
         known: &HashSet<String>,
-        comment: &Comment,
         named: Option<&str>,
+        support: Option<ExternalIdSupport>,
     ) -> Option<&MachineAction> {
-        self.of(machine).find(|action| {
+        let machine = order.machine()?;
+        let is_new = |action: &&MachineAction| {
             !known.contains(&action.id.to_ascii_lowercase())
-                && action.requestor_comment.as_deref() == Some(comment.as_str())
                 && named.is_none_or(|named| named.eq_ignore_ascii_case(&action.id))
-        })
-    }
-}
-
-/// An action without the members that only the plugin reports.
-fn as_delivered(action: MachineAction) -> MachineAction {
-    let bare = MachineAction::bare(&action.id);
-    MachineAction {
-        id: action.id,
-        action_type: action.action_type,
-        status: action.status,
-        requestor_comment: action.requestor_comment,
-        machine_id: action.machine_id,
-        computer_dns_name: action.computer_dns_name,
-        json: action.json,
-        ..bare
+        };
+        let mut new = self.of(machine).filter(is_new);
+        let by_id = new.clone().find(|action| order.has_external_id_of(action));
+        by_id.or_else(|| new.find(|action| order.owns(action, support)))
     }
 }
 
@@ -193,6 +187,7 @@ fn as_delivered(action: MachineAction) -> MachineAction {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::order::Target;
 
     const MACHINE: &str = "0123456789abcdef0123456789abcdef01234567";
 
@@ -211,11 +206,13 @@ mod tests {
     #[test]
     fn only_this_order_s_action_is_adopted() {
         let known = HashSet::from(["old".to_owned()]);
-        let comment: Comment = "Retired".parse().unwrap();
-        let machine: MachineId = MACHINE.parse().unwrap();
+        let order = Order::new(
+            Target::Id(MACHINE.parse().unwrap()),
+            "Retired".parse().unwrap(),
+        );
         let adopted = |actions: &[(&str, Option<&str>, &str)], named: Option<&str>| {
             let listing = listing(actions);
-            let found = listing.new_since(&machine, &known, &comment, named);
+            let found = listing.new_since(&order, &known, named, None);
             found.map(|action| action.id.clone())
         };
         let new = ("New", Some("Retired"), MACHINE);

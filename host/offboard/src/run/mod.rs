@@ -11,6 +11,7 @@ mod dry_run;
 mod evaluate;
 mod event;
 mod event_stream;
+mod external_id;
 mod fleet;
 mod later_activity;
 mod listing;

@@ -23,7 +23,7 @@ use crate::{
     grant::Route,
     problem::is_outage,
     sandbox::CallOutcome,
-    verify::Delivered,
+    verify::{Delivered, external_id},
 };
 
 /// The number of machines on one page of a search.
@@ -120,7 +120,10 @@ impl Runner {
             .await?;
         let sent = Delivered::read(&record).is_some_and(|sent| sent.has_action(&action));
         if sent && action.id.eq_ignore_ascii_case(id.as_str()) {
-            Ok(action)
+            Ok(MachineAction {
+                external_id: external_id(&action.json),
+                ..action
+            })
         } else {
             Err(not_delivered("an action"))
         }

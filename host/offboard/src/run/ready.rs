@@ -2,7 +2,7 @@
 //! lists, right before its request.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     contract::Problem,
+    external_id::ExternalIdSupport,
     grant::ClockReading,
     ledger::{LedgerError, OrderRecord},
     order::{State, Verdict},
@@ -31,6 +32,8 @@ pub(super) struct ReadyOrder {
     pub(super) read_at: Option<ClockReading>,
     /// Whether the service refused the token of its last request, and there is another one.
     pub(super) has_new_token: bool,
+    /// Whether the service refused its request with an external id, and it is sent without one.
+    pub(super) is_without_external_id: bool,
 }
 
 impl ReadyOrder {
@@ -42,6 +45,7 @@ impl ReadyOrder {
             listed_at: None,
             read_at: None,
             has_new_token: false,
+            is_without_external_id: false,
         }
     }
 
@@ -62,6 +66,9 @@ pub(super) struct SendContext<'a> {
     pub(super) read_at: Option<ClockReading>,
     /// The period in which the service refuses the requests of the run because of their rate.
     pub(super) throttling: &'a Mutex<Throttling>,
+    /// Whether the service refused a request of the run with an external id, and then the same
+    /// request without it.
+    pub(super) has_refused_both: &'a AtomicBool,
     pub(super) events: &'a Events,
 }
 
@@ -83,6 +90,8 @@ pub(super) enum NextStep {
     RetryAfter(Duration),
     /// Retry it now, with a new token.
     RetryNow,
+    /// Retry it now, without its external id.
+    RetryWithoutExternalId,
     /// Query the service about its outcome, or about the action that blocks it.
     Reconcile,
     /// The list of its batch could not be read, and has to be read before anything is
@@ -95,9 +104,12 @@ pub(super) enum NextStep {
 }
 
 impl NextStep {
-    /// Whether the same request is sent again.
+    /// Whether the order is sent again.
     pub(super) fn is_retry(&self) -> bool {
-        matches!(self, Self::RetryAfter(_) | Self::RetryNow)
+        matches!(
+            self,
+            Self::RetryAfter(_) | Self::RetryNow | Self::RetryWithoutExternalId
+        )
     }
 
     /// Whether the service answered the request, with an answer that does not apply to the
@@ -123,7 +135,8 @@ impl Runner {
         let entry = &mut ready.entry;
         let is_settled = match (entry.order.state(), listed) {
             (State::Unknown, Ok(Some(listing))) => {
-                let Some(is_found) = find_first_request(entry, &listing) else {
+                let support = self.external_id_support().await?;
+                let Some(is_found) = find_first_request(entry, &listing, support) else {
                     return Ok(Some(NextStep::Leave));
                 };
                 is_found
@@ -146,10 +159,14 @@ impl Runner {
 /// Right before an unknown order is resent: whether the service lists an action that may
 /// belong to its first request. `None` if it lists another new action, which could later be
 /// mistaken for this order's action.
-fn find_first_request(entry: &mut OrderRecord, listing: &Listing) -> Option<bool> {
+fn find_first_request(
+    entry: &mut OrderRecord,
+    listing: &Listing,
+    support: Option<ExternalIdSupport>,
+) -> Option<bool> {
     let (machine, known) = (entry.order.machine()?.clone(), entry.known.as_ref()?);
     let named = entry.named.as_deref();
-    let found = listing.new_since(&machine, known, entry.order.comment(), named);
+    let found = listing.new_since(&entry.order, known, named, support);
     match found.cloned() {
         Some(action) => {
             entry.order.settle(Verdict::Accepted(Box::new(action)));

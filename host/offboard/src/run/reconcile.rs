@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     contract::MachineAction,
+    external_id::ExternalIdSupport,
     ledger::{LedgerError, OrderRecord},
     order::{State, Verdict},
 };
@@ -67,13 +68,17 @@ impl Unresolved {
     }
 
     /// The action that this order led to, or that blocks it.
-    fn found<'a>(&self, listing: &'a Listing) -> Option<&'a MachineAction> {
+    fn found<'a>(
+        &self,
+        listing: &'a Listing,
+        support: Option<ExternalIdSupport>,
+    ) -> Option<&'a MachineAction> {
         let order = &self.entry.order;
         let machine = order.machine()?;
         let own = match (order.state(), &self.entry.known) {
             (State::Unknown, Some(known)) => {
                 let named = self.entry.named.as_deref();
-                listing.new_since(machine, known, order.comment(), named)
+                listing.new_since(order, known, named, support)
             }
             _ => None,
         };
@@ -90,10 +95,14 @@ impl Unresolved {
     }
 
     /// Applies the answer to a query; `None` if there was no answer.
-    fn apply(&mut self, listing: Option<&Listing>) -> QueryResult {
+    fn apply(
+        &mut self,
+        listing: Option<&Listing>,
+        support: Option<ExternalIdSupport>,
+    ) -> QueryResult {
         if let Some(listing) = listing {
-            if let Some(action) = self.found(listing).cloned() {
-                self.settle(action);
+            if let Some(action) = self.found(listing, support).cloned() {
+                self.settle(action, support);
                 return QueryResult::Closed;
             }
             if self.is_empty(listing) {
@@ -127,9 +136,9 @@ impl Unresolved {
 
     /// The action was found. It is adopted if it is older than the request, or belongs to
     /// another order.
-    fn settle(&mut self, action: MachineAction) {
+    fn settle(&mut self, action: MachineAction, support: Option<ExternalIdSupport>) {
         let order = &mut self.entry.order;
-        let is_own = action.requestor_comment.as_deref() == Some(order.comment().as_str());
+        let is_own = order.owns(&action, support);
         let known = self.entry.known.as_ref();
         let is_old = known.is_some_and(|known| known.contains(&action.id.to_ascii_lowercase()));
         order.settle(Verdict::Accepted(Box::new(action)));
@@ -179,6 +188,7 @@ impl Runner {
         // The quota may delay a query beyond the grace time.
         let listing = tokio::time::timeout_at(until, self.offboardings(&machines)).await;
         let listing = listing.ok().and_then(Result::ok);
+        let support = self.external_id_support().await?;
         let mut round = Round {
             resend: Vec::new(),
             closed: Vec::new(),
@@ -186,7 +196,7 @@ impl Runner {
         };
         let mut resend = Vec::new();
         for mut one in unresolved {
-            match one.apply(listing.as_ref()) {
+            match one.apply(listing.as_ref(), support) {
                 QueryResult::Resend if !self.stopped() => resend.push(one.entry),
                 QueryResult::Open if !self.stopped() => round.open.push(one),
                 _ => round.closed.push(one.entry),
@@ -213,6 +223,7 @@ impl Runner {
             }
             return Err(error);
         }
+        self.learn_from_lists(&round.closed).await?;
         Ok(round)
     }
 }

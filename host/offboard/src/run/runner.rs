@@ -12,6 +12,7 @@ use crate::{
     connection::Connection,
     contract::{Problem, Retry},
     egress::CallRecord,
+    external_id::ExternalIdMode,
     grant::Route,
     ledger::{LedgerError, Session},
     policy::Policy,
@@ -45,6 +46,8 @@ pub struct Runner {
     pub throttling: Option<Duration>,
     /// How old the preflight of a machine may be when its request is sent.
     pub preflight_age: Duration,
+    /// Whether requests have an external id.
+    pub external_id: ExternalIdMode,
     /// The same limit within a run; `None` outside of one: then reads are tried four times.
     pub(super) longest_throttling: Option<Duration>,
     /// The policy. It is applied in the preflight.
@@ -72,6 +75,7 @@ impl Runner {
             jobs: JOBS,
             throttling: None,
             preflight_age: PREFLIGHT_AGE,
+            external_id: ExternalIdMode::default(),
             longest_throttling: None,
             policy: Arc::default(),
             stop,

@@ -2,7 +2,11 @@
 //! of a producer, workers and a reconciler decides what is next; one loop here executes it. A
 //! problem that all orders would have stops the run, and the unsent orders stay planned.
 
-use std::{future::Future, sync::Mutex, time::Duration};
+use std::{
+    future::Future,
+    sync::{Mutex, atomic::AtomicBool},
+    time::Duration,
+};
 
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use tokio::time::Instant;
@@ -98,6 +102,7 @@ impl Runner {
         let runner = self.for_run(is_batch);
         let tagging = Tagging::new(options.tag);
         let throttling = Mutex::default();
+        let has_refused_both = AtomicBool::new(false);
         let mut scheduler = Scheduler {
             runner: &runner,
             run,
@@ -106,6 +111,7 @@ impl Runner {
                 is_batch,
                 read_at: options.read_at,
                 throttling: &throttling,
+                has_refused_both: &has_refused_both,
                 events,
             },
             tagging: &tagging,
@@ -284,7 +290,7 @@ impl<'a> Scheduler<'a> {
             NextStep::Leave => {}
             NextStep::Settled | NextStep::SettledUnsent => self.report(&ready.entry),
             NextStep::RetryAfter(pause) => self.workers.retry_after(ready, pause),
-            NextStep::RetryNow => self.workers.retry_now(ready),
+            NextStep::RetryNow | NextStep::RetryWithoutExternalId => self.workers.retry_now(ready),
             NextStep::Reconcile => self.reconcile(ready.entry),
             NextStep::Relist => {
                 // The query would also fail for the other orders of its batch.

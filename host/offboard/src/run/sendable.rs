@@ -107,7 +107,7 @@ fn of_a_session(session: &Session, who: &SessionInfo, run: RunId, plans: Vec<New
 fn of_its_orders(session: &Session, entry: &mut OrderRecord, record: &CallRecord, id: RequestId) {
     is_send(session.save(entry));
     is_send(session.save_all(std::slice::from_mut(entry)));
-    is_send(session.claim(entry, false, "", ""));
+    is_send(session.claim(entry, false, "", "", None));
     is_send(session.conflict(entry, false));
     is_send(session.request(Some(entry), "", "", "", ""));
     is_send(session.answered(id, record, "", None, None));

@@ -12,6 +12,7 @@ use super::{
     conflict::skip_conflicting,
     event::Event,
     event_stream::Events,
+    external_id::ExternalIdChoice,
     ready::{NextStep, ReadyOrder, SendContext},
     retry_after::{announced_pause, requested_pause, throttled_pause},
     runner::{Runner, duration_ms, status_of},
@@ -22,7 +23,7 @@ use super::{
 use crate::{
     contract::{MachineAction, MachineId, OffboardError, Problem},
     egress::CallRecord,
-    grant::{Grant, LeaveBy, Route},
+    grant::{LeaveBy, Route},
     ledger::{ClaimConflict, LedgerError, OrderRecord, RequestId},
     order::{State, Verdict, is_for_all},
     rate_limit::Slot,
@@ -36,23 +37,31 @@ const MAX_ATTEMPTS: u32 = 4;
 enum Attempt {
     /// Its outcome is known, or it was never sent.
     First,
-    /// Its outcome is unknown, and the user chose to resend it. An answer to its first
-    /// request may have named an action.
-    Resend { named: Option<String> },
+    /// Its outcome is unknown, and the user chose to resend it.
+    Resend(Earlier),
+}
+
+/// What identifies the action of an order's earlier request.
+struct Earlier {
+    /// The action that its answer named.
+    named: Option<String>,
+    /// Whether it had the order's external id.
+    had_external_id: bool,
 }
 
 impl Attempt {
     fn of(entry: &OrderRecord) -> Self {
         match entry.order.state() {
-            State::Unknown => Self::Resend {
+            State::Unknown => Self::Resend(Earlier {
                 named: entry.named.clone(),
-            },
+                had_external_id: entry.order.sent_external_id().is_some(),
+            }),
             _ => Self::First,
         }
     }
 
     fn is_resend(&self) -> bool {
-        matches!(self, Self::Resend { .. })
+        matches!(self, Self::Resend(_))
     }
 }
 
@@ -64,6 +73,10 @@ struct Sent {
     verdict: Verdict,
     /// Whether there is another token after the service refused this one.
     has_new_token: bool,
+    /// Whether it had the order's external id.
+    choice: ExternalIdChoice,
+    /// Whether the service refused it with 400, and it is repeated without its external id.
+    is_repeated_without: bool,
 }
 
 /// The outcome of a request, as it is recorded and reported. The order may be settled
@@ -111,9 +124,22 @@ impl Runner {
             slot.unused();
             return Ok((ready, step));
         }
+        self.send_ready(ready, &machine, slot, context).await
+    }
+
+    /// Claims an order whose list is fresh, and sends its request.
+    async fn send_ready(
+        &self,
+        mut ready: ReadyOrder,
+        machine: &MachineId,
+        slot: Slot<'_>,
+        context: SendContext<'_>,
+    ) -> Result<(ReadyOrder, NextStep), LedgerError> {
         let attempt = Attempt::of(&ready.entry);
+        let choice = self.choose_external_id(&ready, attempt.is_resend());
+        let choice = choice.await?;
         let entry = &mut ready.entry;
-        let claim = self.claim(entry, &machine, &attempt, context.again);
+        let claim = self.claim(entry, machine, &choice, &attempt, context.again);
         let request = match claim.await? {
             Ok(request) => request,
             Err(step) => {
@@ -122,18 +148,25 @@ impl Runner {
             }
         };
         let called = self
-            .send_request(request, &ready, &machine, slot, context)
+            .send_request(request, &ready, machine, &choice, slot, context)
             .await;
         // A refused token changed nothing. If there is another token, the order is sent once
         // more with that one.
         let has_new_token = !ready.has_new_token && self.renewed(&called.record).await;
         ready.has_new_token |= has_new_token;
+        let record = called.record.clone();
+        let verdict = reject_earlier_success(&ready.entry, verdict::verdict(machine, called));
+        let is_repeated_without = !attempt.is_resend()
+            && choice.is_repeated_without(&verdict, status_of(&record), context.has_refused_both);
+        ready.is_without_external_id |= is_repeated_without;
         let sent = Sent {
             request,
             attempt,
-            record: called.record.clone(),
-            verdict: reject_earlier_success(&ready.entry, verdict::verdict(&machine, called)),
+            record,
+            verdict,
             has_new_token,
+            choice,
+            is_repeated_without,
         };
         let step = self.settle(&mut ready.entry, sent, context).await?;
         Ok((ready, step))
@@ -145,13 +178,17 @@ impl Runner {
         &self,
         entry: &mut OrderRecord,
         machine: &MachineId,
+        choice: &ExternalIdChoice,
         attempt: &Attempt,
         again: bool,
     ) -> Result<Result<RequestId, NextStep>, LedgerError> {
-        let grant = Grant::offboard(&self.connection.api_root, machine, entry.order.comment());
-        let granted = grant.to_string();
+        let api = &self.connection.api_root;
+        let granted = choice
+            .grant(api, machine, entry.order.comment())
+            .to_string();
         let route = Route::Offboard.template();
-        let claim = self.session.claim(entry, again, route, &granted);
+        let id = choice.id();
+        let claim = self.session.claim(entry, again, route, &granted, id);
         let conflict = match claim.await? {
             Ok(request) => return Ok(Ok(request)),
             Err(conflict) => conflict,
@@ -174,6 +211,7 @@ impl Runner {
         request: RequestId,
         ready: &ReadyOrder,
         machine: &MachineId,
+        choice: &ExternalIdChoice,
         slot: Slot<'_>,
         context: SendContext<'_>,
     ) -> CallOutcome<Result<MachineAction, OffboardError>> {
@@ -182,10 +220,7 @@ impl Runner {
         debug!(%request, route = Route::Offboard.template(), "sending a request");
         let begun = Instant::now();
         let comment = ready.entry.order.comment();
-        let called = self
-            .sandbox
-            .offboard_by(&self.connection, machine, comment, leave_by)
-            .await;
+        let called = self.offboard(machine, comment, choice, leave_by).await;
         slot.end(called.record.answered());
         if status_of(&called.record).is_some_and(|status| status != 429) {
             context.throttling().end();
@@ -218,7 +253,11 @@ impl Runner {
             },
             problem: entry.order.problem().cloned(),
         };
-        let mut step = self.next_step(entry, record, sent.has_new_token, context);
+        let mut step = if sent.is_repeated_without {
+            NextStep::RetryWithoutExternalId
+        } else {
+            self.next_step(entry, record, sent.has_new_token, context)
+        };
         // A resend is one POST for each order and command: any answer ends it. The service's
         // retry-after still applies to the other orders.
         if sent.attempt.is_resend() && status_of(record).is_some() && step.is_retry() {
@@ -230,20 +269,27 @@ impl Runner {
         let Outcome { state, problem } = &outcome;
         match (sent.attempt, problem) {
             // This request did nothing, but the earlier one may have.
-            (Attempt::Resend { named }, Some(problem)) if *state != State::Unknown => {
+            (Attempt::Resend(earlier), Some(problem)) if *state != State::Unknown => {
                 let problem = still_unknown(*state, problem.clone());
                 entry.order.settle(Verdict::Unknown(problem));
-                entry.named = named;
+                entry.order.record_external_id_sent(earlier.had_external_id);
+                entry.named = earlier.named;
             }
             _ if step.is_retry() => {
+                if sent.is_repeated_without {
+                    entry.order.replan_refused();
+                }
                 entry.order.replan();
-                if throttled_pause(record).is_some() {
+                if throttled_pause(record).is_some() || sent.is_repeated_without {
                     entry.discount_attempt();
                 }
             }
             _ => {}
         }
         self.record_outcome(sent.request, record, &outcome, entry, context.events)
+            .await?;
+        let (choice, problem) = (&sent.choice, outcome.problem.as_ref());
+        self.learn_from_answer(entry, choice, problem, context.has_refused_both)
             .await?;
         self.report_retry(entry, &step, record, &outcome, context.events)
             .await?;
@@ -298,6 +344,12 @@ impl Runner {
                 });
             }
             (NextStep::RetryNow, _) => events.send(Event::TokenRenewed),
+            (NextStep::RetryWithoutExternalId, Some(problem)) => {
+                events.send(Event::ExternalIdRefused {
+                    order: entry.into(),
+                    problem: problem.clone(),
+                });
+            }
             // This run does not wait, but the next one must.
             (NextStep::StopRun(_), _) => {
                 if let Some(pause) = announced_pause(record) {

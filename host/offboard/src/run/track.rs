@@ -101,6 +101,7 @@ impl Runner {
                 match self.statuses(&open).await {
                     Ok(listing) => {
                         down.store(false, Ordering::Relaxed);
+                        self.learn_from(&open, &listing).await?;
                         for entry in &mut open {
                             apply_status(entry, &listing, events);
                         }

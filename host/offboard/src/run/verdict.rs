@@ -3,7 +3,7 @@
 
 use std::time::SystemTime;
 
-use crate::verify::Delivered;
+use crate::verify::{Delivered, external_id};
 use crate::{
     contract::{
         ActionId, ActionType, CancelError, MachineAction, MachineId, OffboardError, Problem, Retry,
@@ -45,7 +45,10 @@ pub(super) fn verdict(
                     .as_ref()
                     .is_none_or(|id| id.eq_ignore_ascii_case(machine.as_str()));
             if proved {
-                Verdict::Accepted(Box::new(action))
+                Verdict::Accepted(Box::new(MachineAction {
+                    external_id: external_id(&action.json),
+                    ..action
+                }))
             } else {
                 Verdict::Unknown(Problem::new(
                     "unreadable-answer",

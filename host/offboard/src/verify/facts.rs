@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    contract::Machine,
+    contract::{Machine, MachineAction},
     members::{Members, members},
     order::DeviceSnapshot,
     policy::Facts,
@@ -19,6 +19,9 @@ const VALUE: &str = "deviceValue";
 const SEEN: &str = "lastSeen";
 const HEALTH: &str = "healthStatus";
 const MERGED: &str = "mergedIntoMachineId";
+const EXTERNAL_ID: &str = "externalId";
+/// Longer than any external id of an order, in bytes.
+const MAX_EXTERNAL_ID: usize = 256;
 /// The time of an action's last status change; older documents use the second name.
 const UPDATED: [&str; 2] = ["lastUpdateDateTimeUtc", "lastUpdateTimeUtc"];
 
@@ -53,6 +56,30 @@ pub(crate) fn device_snapshot(machine: &Machine) -> DeviceSnapshot {
         ..DeviceSnapshot::from(machine)
     }
     .bounded()
+}
+
+/// The external id of an action, as egress delivered it. It decides whether an action is an
+/// order's own, so one that is ambiguous or too long counts as none.
+pub(crate) fn external_id(action: &str) -> Option<String> {
+    let wanted = |key: &str| key.eq_ignore_ascii_case(EXTERNAL_ID);
+    let read = members(action, wanted)?;
+    text(&read, EXTERNAL_ID).filter(|id| id.len() <= MAX_EXTERNAL_ID)
+}
+
+/// An action without the members that only the plugin reports.
+pub(crate) fn as_delivered(action: MachineAction) -> MachineAction {
+    let bare = MachineAction::bare(&action.id);
+    MachineAction {
+        id: action.id,
+        action_type: action.action_type,
+        status: action.status,
+        requestor_comment: action.requestor_comment,
+        machine_id: action.machine_id,
+        computer_dns_name: action.computer_dns_name,
+        external_id: external_id(&action.json),
+        json: action.json,
+        ..bare
+    }
 }
 
 /// The time of an action's last status change, as egress delivered it.

@@ -19,7 +19,7 @@ use crate::{
     egress::{CallRecord, Delivery},
     members::members,
 };
-pub(crate) use facts::{device_snapshot, facts, time, updated};
+pub(crate) use facts::{as_delivered, device_snapshot, external_id, facts, time, updated};
 
 /// The most entries of one page (Microsoft's API documentation).
 const MAX_ENTRIES: usize = 10_000;

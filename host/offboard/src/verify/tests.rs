@@ -1,6 +1,9 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
-use crate::{egress::CallRecord, verify::device_snapshot};
+use crate::{
+    egress::CallRecord,
+    verify::{as_delivered, device_snapshot},
+};
 
 fn answered(status: u16, answer: &str) -> CallRecord {
     CallRecord::of_answer(status, answer)
@@ -212,4 +215,37 @@ fn the_answer_to_an_order_names_its_action() {
     assert_eq!(id(&of("\"cd\"")), None);
     assert_eq!(id(r#"{"id": "A1", "type": "Isolate"}"#), None);
     assert_eq!(id(r#"{"value": [{"id": "A1", "type": "Offboard"}]}"#), None);
+}
+
+/// A malicious plugin could make another action look like the order's own.
+#[test]
+fn what_decides_whose_an_action_is_is_read_from_what_was_delivered() {
+    let found = |json: &str| {
+        let reported = MachineAction {
+            external_id: Some("made-up".to_owned()),
+            title: Some("made up".to_owned()),
+            json: json.to_owned(),
+            ..action()
+        };
+        let delivered = as_delivered(reported);
+        assert_eq!(delivered.title, None);
+        assert_eq!(delivered.requestor_comment.as_deref(), Some("Retired"));
+        delivered.external_id
+    };
+    for member in ["externalId", "externalID", "ExternalId"] {
+        let json = format!(r#"{{"id": "A1", "{member}": "x-1"}}"#);
+        assert_eq!(found(&json).as_deref(), Some("x-1"));
+    }
+    for none in [
+        ACTION,
+        "",
+        r#"{"externalId": null}"#,
+        r#"{"externalId": " "}"#,
+        r#"{"externalId": ["x-1"]}"#,
+        r#"{"externalId": "x-1", "externalId": "x-2"}"#,
+        r#"{"externalId": "x-1", "ExternalID": "x-2"}"#,
+        &format!(r#"{{"externalId": "{}"}}"#, "x".repeat(300)),
+    ] {
+        assert_eq!(found(none), None, "{none}");
+    }
 }

@@ -47,8 +47,9 @@ const EXPORTS: [&str; 3] = [
     "defender:offboard/tracking@1.0",
 ];
 
-/// The interface that a plugin may export in addition, without the patch version.
+/// The interfaces that a plugin may export in addition, without the patch version.
 const TAGGING: &str = "defender:offboard/tagging@1.0";
+const EXTERNAL_ID: &str = "defender:offboard/external-id@1.0";
 
 /// A compiled component, and what is known about it.
 #[derive(Clone)]
@@ -260,6 +261,14 @@ impl Component {
     pub fn can_tag(&self) -> bool {
         let is_tagging = |name: &String| without_patch(name) == TAGGING;
         self.exports.iter().any(is_tagging)
+    }
+
+    /// Whether it exports `external-id`. This checks the name only;
+    /// [`Component::violations`] checks the types.
+    #[must_use]
+    pub fn can_send_external_id(&self) -> bool {
+        let is_external_id = |name: &String| without_patch(name) == EXTERNAL_ID;
+        self.exports.iter().any(is_external_id)
     }
 
     /// The compiled component in this engine.

@@ -12,7 +12,7 @@ pub(crate) mod required {
 }
 
 pub(crate) mod optional {
-    //! The interface that a plugin may export. It has a world of its own, so that
+    //! An interface that a plugin may export. It has a world of its own, so that
     //! the required world does not need it.
     #![allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
     wasmtime::component::bindgen!({
@@ -25,6 +25,27 @@ pub(crate) mod optional {
             }
         ",
         world: "offboard:host/tagger",
+        exports: { default: async },
+        additional_derives: [PartialEq],
+        with: {
+            "defender:offboard/types@1.0.0": super::required::defender::offboard::types,
+        },
+    });
+}
+
+pub(crate) mod external_id {
+    //! Another interface that a plugin may export, with a world of its own for the same reason.
+    #![allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        inline: "
+            package offboard:host;
+
+            world identifier {
+                export defender:offboard/external-id@1.0.0;
+            }
+        ",
+        world: "offboard:host/identifier",
         exports: { default: async },
         additional_derives: [PartialEq],
         with: {

@@ -1,4 +1,4 @@
-//! One type for the contract's four errors: the kind, the service's answer, and whether
+//! One type for the contract's five errors: the kind, the service's answer, and whether
 //! the call may be retried.
 
 use std::{error::Error, fmt, sync::Arc};
@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     bindings::{
+        external_id::exports::defender::offboard::external_id::ExternalIdError,
         optional::exports::defender::offboard::tagging::TagError,
         required::{
             defender::offboard::types::{
@@ -222,6 +223,31 @@ impl From<OffboardError> for Problem {
             E::NotSent(reason) => Self::from_reason(Kind::NotSent, reason),
             E::OutcomeUnknown(outcome) => Self::unknown(outcome),
             E::UnreadableAnswer(answer) => Self::unreadable(answer),
+        }
+    }
+}
+
+impl From<ExternalIdError> for OffboardError {
+    /// The two functions send the same request, except for the external id.
+    fn from(error: ExternalIdError) -> Self {
+        use ExternalIdError as E;
+        match error {
+            E::InvalidMachineId(reason) => Self::InvalidMachineId(reason),
+            E::InvalidComment(reason) => Self::InvalidComment(reason),
+            E::NoCredential(reason) => Self::NoCredential(reason),
+            E::Unauthorized(error) => Self::Unauthorized(error),
+            E::Forbidden(error) => Self::Forbidden(error),
+            E::MachineNotFound(error) => Self::MachineNotFound(error),
+            E::UnsupportedMachine(error) => Self::UnsupportedMachine(error),
+            E::AlreadyInProgress(error) => Self::AlreadyInProgress(error),
+            E::Rejected(error) => Self::Rejected(error),
+            E::Throttled(error) => Self::Throttled(error),
+            E::ServiceFailure(error) => Self::ServiceFailure(error),
+            E::Denied(reason) => Self::Denied(reason),
+            // The host chooses the id, so the order itself is not invalid.
+            E::InvalidExternalId(reason) | E::NotSent(reason) => Self::NotSent(reason),
+            E::OutcomeUnknown(outcome) => Self::OutcomeUnknown(outcome),
+            E::UnreadableAnswer(answer) => Self::UnreadableAnswer(answer),
         }
     }
 }

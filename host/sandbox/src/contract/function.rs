@@ -22,11 +22,13 @@ pub enum Function {
     ListMachines,
     /// Tags one machine. Optional: a plugin may lack it.
     Tag,
+    /// Offboards one machine with an external id. Optional: a plugin may lack it.
+    OffboardWithExternalId,
 }
 
 impl Function {
     /// All functions.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Offboard,
         Self::GetAction,
         Self::ListActions,
@@ -35,6 +37,7 @@ impl Function {
         Self::FindMachines,
         Self::ListMachines,
         Self::Tag,
+        Self::OffboardWithExternalId,
     ];
 
     /// The function's name in the contract.
@@ -49,6 +52,7 @@ impl Function {
             Self::FindMachines => "find-machines",
             Self::ListMachines => "list-machines",
             Self::Tag => "tag",
+            Self::OffboardWithExternalId => "offboard-with-external-id",
         }
     }
 }

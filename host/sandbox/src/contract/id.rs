@@ -12,6 +12,9 @@ pub(super) const MAX_COMMENT: usize = 2000;
 /// general).
 const MAX_TAG: usize = 200;
 
+/// The longest external id, in characters. The service documents no limit.
+const MAX_EXTERNAL_ID: usize = 64;
+
 /// A machine id: 40 lower-case hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MachineId(String);
@@ -74,6 +77,16 @@ pub enum InvalidTag {
     Padded,
 }
 
+/// The caller's id of an offboarding, which the service may return with the machine action:
+/// 1 to 64 ASCII letters, digits and hyphens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExternalId(String);
+
+/// Why a text is not an external id.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("an external id is 1 to {MAX_EXTERNAL_ID} ASCII letters, digits and hyphens")]
+pub struct InvalidExternalId;
+
 impl FromStr for MachineId {
     type Err = InvalidMachineId;
 
@@ -102,6 +115,18 @@ impl FromStr for ActionId {
         valid
             .then(|| Self(text.to_ascii_lowercase()))
             .ok_or(InvalidActionId)
+    }
+}
+
+impl FromStr for ExternalId {
+    type Err = InvalidExternalId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidExternalId> {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        let valid = (1..=MAX_EXTERNAL_ID).contains(&text.len()) && text.bytes().all(is_plain);
+        valid
+            .then(|| Self(text.to_owned()))
+            .ok_or(InvalidExternalId)
     }
 }
 
@@ -178,7 +203,7 @@ macro_rules! text {
     )+};
 }
 
-text!(MachineId, ActionId, Comment, Tag);
+text!(MachineId, ActionId, ExternalId, Comment, Tag);
 
 #[cfg(test)]
 mod tests {
@@ -219,6 +244,18 @@ mod tests {
             "{11111111-2222-3333-4444-555555555555}",
         ] {
             assert_eq!(bad.parse::<ActionId>(), Err(InvalidActionId), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn an_external_id_is_short_and_plain() {
+        let longest = "a".repeat(MAX_EXTERNAL_ID);
+        for text in ["x", "7e4a4700-0000-4000-8000-000000000001-12", &longest] {
+            assert_eq!(text.parse().map(|id: ExternalId| id.0), Ok(text.to_owned()));
+        }
+        let too_long = format!("{longest}a");
+        for bad in ["", " ", "a b", "a\n", "ä", "\"", "a/b", "a_b", &too_long] {
+            assert_eq!(bad.parse::<ExternalId>(), Err(InvalidExternalId), "{bad:?}");
         }
     }
 

@@ -13,6 +13,8 @@ mod retry;
 
 pub(crate) use api_root::is_loopback;
 pub use api_root::{ApiRoot, InvalidApiRoot, Scheme};
+pub use bindings::external_id::exports::defender::offboard::external_id::ExternalIdError;
+pub(crate) use bindings::external_id::{Identifier, IdentifierPre};
 pub use bindings::optional::exports::defender::offboard::tagging::TagError;
 pub(crate) use bindings::optional::{Tagger, TaggerPre};
 pub(crate) use bindings::required::defender::offboard::connection;
@@ -30,8 +32,8 @@ pub use bindings::required::{
 pub use error::{Problem, with_sources};
 pub use function::Function;
 pub use id::{
-    ActionId, Comment, InvalidActionId, InvalidComment, InvalidMachineId, InvalidTag, MachineId,
-    Tag,
+    ActionId, Comment, ExternalId, InvalidActionId, InvalidComment, InvalidExternalId,
+    InvalidMachineId, InvalidTag, MachineId, Tag,
 };
 pub use kind::ProblemKind;
 pub use name::{canonical_name, label, refers_to};

@@ -50,6 +50,8 @@ pub struct AuditedRequest<'a> {
     pub grant: &'a str,
     /// The id of the machine or the action that the grant is about; empty for a list.
     pub subject: &'a str,
+    /// The external id that the request must have; `None` if it must have none.
+    pub external_id: Option<&'a str>,
     /// The requested method, at most 200 characters. It is empty, and so are scheme and
     /// authority, if the plugin tried to set a forbidden header: there is no request
     /// yet.

@@ -11,6 +11,7 @@ use super::{
     call_context::CallContext,
 };
 use crate::{
+    contract::ExternalId,
     grant::{Refusal, Route},
     identity::Token,
 };
@@ -103,6 +104,7 @@ impl<'a> RequestLog<'a> {
             call: context.call,
             grant: &grant.to_string(),
             subject: grant.subject(),
+            external_id: grant.external_id().map(ExternalId::as_str),
             method: &self.method,
             scheme: &self.scheme,
             authority: &self.authority,

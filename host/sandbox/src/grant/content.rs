@@ -1,8 +1,8 @@
-//! The permitted body: the ordered comment or tag, and nothing else.
+//! The permitted body: the ordered comment, external id or tag, and nothing else.
 
 use serde::Deserialize;
 
-use crate::contract::{Comment, Tag};
+use crate::contract::{Comment, ExternalId, Tag};
 
 /// The ordered body.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub(super) enum Content {
     None,
     /// `{"Comment": …}`.
     Comment(Comment),
+    /// `{"Comment": …, "ExternalId": …}`.
+    CommentAndId(Comment, ExternalId),
     /// `{"Value": …, "Action": "Add"}`.
     Tag(Tag),
 }
@@ -20,6 +22,13 @@ pub(super) enum Content {
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
 struct CommentBody {
     comment: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+struct CommentAndIdBody {
+    comment: String,
+    external_id: String,
 }
 
 #[derive(Deserialize)]
@@ -38,6 +47,9 @@ impl Content {
         let body = match self {
             Self::None => return None,
             Self::Comment(comment) => serde_json::json!({ "Comment": comment.as_str() }),
+            Self::CommentAndId(comment, id) => {
+                serde_json::json!({ "Comment": comment.as_str(), "ExternalId": id.as_str() })
+            }
             Self::Tag(tag) => serde_json::json!({ "Value": tag.as_str(), "Action": ADD }),
         };
         Some(body.to_string())
@@ -45,7 +57,18 @@ impl Content {
 
     /// Whether the comment has several lines, which only an old record can have.
     pub(super) fn has_line_break(&self) -> bool {
-        matches!(self, Self::Comment(comment) if !comment.is_one_line())
+        match self {
+            Self::Comment(comment) | Self::CommentAndId(comment, _) => !comment.is_one_line(),
+            Self::None | Self::Tag(_) => false,
+        }
+    }
+
+    /// The external id in the body.
+    pub(super) fn external_id(&self) -> Option<&ExternalId> {
+        match self {
+            Self::CommentAndId(_, id) => Some(id),
+            Self::None | Self::Comment(_) | Self::Tag(_) => None,
+        }
     }
 
     /// Whether a body has this content and nothing else.
@@ -58,6 +81,12 @@ impl Content {
                 is_object
                     && serde_json::from_slice::<CommentBody>(body)
                         .is_ok_and(|body| body.comment == ordered.as_str())
+            }
+            Self::CommentAndId(ordered, id) => {
+                is_object
+                    && serde_json::from_slice::<CommentAndIdBody>(body).is_ok_and(|body| {
+                        body.comment == ordered.as_str() && body.external_id == id.as_str()
+                    })
             }
             Self::Tag(ordered) => {
                 is_object

@@ -3,7 +3,7 @@
 //!
 //! A new grant permits nothing; its constructors add the one route of one function. A
 //! request must match it in method, authority, path, query, header names and, for a
-//! POST, in the ordered comment or tag. The threat is a malicious plugin: whatever it
+//! POST, in the ordered comment, external id or tag. The threat is a malicious plugin: whatever it
 //! tries, the token leaves only with the request that the user ordered.
 
 mod content;
@@ -19,7 +19,9 @@ pub use leave_by::{ClockReading, LeaveBy};
 pub use query::MAX_QUERY;
 pub use route::Route;
 
-use crate::contract::{ActionFilter, ActionId, ApiRoot, Comment, Function, MachineId, Scheme, Tag};
+use crate::contract::{
+    ActionFilter, ActionId, ApiRoot, Comment, ExternalId, Function, MachineId, Scheme, Tag,
+};
 use content::Content;
 use query::Query;
 
@@ -151,7 +153,7 @@ impl Permit {
         self.route
     }
 
-    /// The body that is sent: the ordered comment or tag as the host writes it,
+    /// The body that is sent: the ordered comment, external id or tag as the host writes it,
     /// regardless of how the plugin wrote it. `None` for a read.
     #[must_use]
     pub fn body(&self) -> Option<String> {
@@ -165,6 +167,20 @@ impl Grant {
     pub fn offboard(api: &ApiRoot, machine: &MachineId, comment: &Comment) -> Self {
         let content = Content::Comment(comment.clone());
         Self::one(api, Function::Offboard, machine.as_str(), content)
+    }
+
+    /// One offboarding of this machine, with this comment and this external id. A body without
+    /// the external id, or with another one, is refused.
+    #[must_use]
+    pub fn offboard_with_external_id(
+        api: &ApiRoot,
+        machine: &MachineId,
+        comment: &Comment,
+        external_id: &ExternalId,
+    ) -> Self {
+        let content = Content::CommentAndId(comment.clone(), external_id.clone());
+        let function = Function::OffboardWithExternalId;
+        Self::one(api, function, machine.as_str(), content)
     }
 
     /// Adds this tag to this machine, once. A removal has the same route with another
@@ -272,6 +288,13 @@ impl Grant {
         &self.subject
     }
 
+    /// The external id that the request must have; `None` if it must have none.
+    #[must_use]
+    pub fn external_id(&self) -> Option<&ExternalId> {
+        let mut permits = self.permits.iter();
+        permits.find_map(|permit| permit.content.external_id())
+    }
+
     /// The same grant with a deadline, counted from the call's beginning.
     #[must_use]
     pub fn within(self, deadline: Duration) -> Self {
@@ -373,7 +396,7 @@ impl fmt::Display for Grant {
                 formatter,
                 "{separator}{method} {scheme}://{authority}{path}, once"
             )?;
-            if let Some(ordered) = permit.route.takes() {
+            if let Some(ordered) = self.function.takes() {
                 write!(formatter, ", with exactly this {ordered}")?;
             }
         }

@@ -32,7 +32,7 @@ impl Route {
     #[must_use]
     pub fn of(function: Function) -> Self {
         match function {
-            Function::Offboard => Self::Offboard,
+            Function::Offboard | Function::OffboardWithExternalId => Self::Offboard,
             Function::GetAction => Self::ReadAction,
             Function::ListActions => Self::ListActions,
             Function::CancelAction => Self::CancelAction,
@@ -84,28 +84,40 @@ impl Route {
         matches!(self, Self::ListActions | Self::ListMachines)
     }
 
-    /// The form of its body, with `…` for the ordered comment or tag; `None` for a
-    /// read.
+    pub(super) fn path(self, id: &str) -> String {
+        self.template().replace("{id}", id)
+    }
+}
+
+impl Function {
+    /// The form of the body of its request, with `…` for the ordered comment, external id or
+    /// tag; `None` for a read.
     #[must_use]
     pub fn body(self) -> Option<&'static str> {
         match self {
             Self::Offboard | Self::CancelAction => Some(r#"{"Comment": …}"#),
-            Self::TagMachine => Some(r#"{"Value": …, "Action": "Add"}"#),
-            Self::ReadAction | Self::ListActions | Self::ReadMachine | Self::ListMachines => None,
+            Self::OffboardWithExternalId => Some(r#"{"Comment": …, "ExternalId": …}"#),
+            Self::Tag => Some(r#"{"Value": …, "Action": "Add"}"#),
+            Self::GetAction
+            | Self::ListActions
+            | Self::GetMachine
+            | Self::FindMachines
+            | Self::ListMachines => None,
         }
     }
 
-    /// The name of the ordered part of its body.
+    /// The name of the ordered part of that body.
     #[must_use]
     pub fn takes(self) -> Option<&'static str> {
         match self {
             Self::Offboard | Self::CancelAction => Some("comment"),
-            Self::TagMachine => Some("tag"),
-            Self::ReadAction | Self::ListActions | Self::ReadMachine | Self::ListMachines => None,
+            Self::OffboardWithExternalId => Some("comment and external id"),
+            Self::Tag => Some("tag"),
+            Self::GetAction
+            | Self::ListActions
+            | Self::GetMachine
+            | Self::FindMachines
+            | Self::ListMachines => None,
         }
-    }
-
-    pub(super) fn path(self, id: &str) -> String {
-        self.template().replace("{id}", id)
     }
 }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::contract::{ActionStatus, ActionType};
 
+mod external_id;
 mod tag;
 
 const MACHINE: &str = "0123456789abcdef0123456789abcdef01234567";

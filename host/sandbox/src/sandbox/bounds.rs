@@ -2,9 +2,9 @@
 //! every string of a result with megabytes.
 
 use crate::contract::{
-    ActionPage, ActionStatus, ActionType, CancelError, FileInfo, IpAddress, Machine, MachineAction,
-    MachinePage, OffboardError, ReadError, ServiceError, TagError, Throttled, UnknownOutcome,
-    UnreadableAnswer,
+    ActionPage, ActionStatus, ActionType, CancelError, ExternalIdError, FileInfo, IpAddress,
+    Machine, MachineAction, MachinePage, OffboardError, ReadError, ServiceError, TagError,
+    Throttled, UnknownOutcome, UnreadableAnswer,
 };
 use crate::cut::cut;
 
@@ -146,6 +146,24 @@ variant!(ReadError {
 variant!(OffboardError {
     InvalidMachineId,
     InvalidComment,
+    NoCredential,
+    Unauthorized,
+    Forbidden,
+    MachineNotFound,
+    UnsupportedMachine,
+    AlreadyInProgress,
+    Rejected,
+    Throttled,
+    ServiceFailure,
+    Denied,
+    NotSent,
+    OutcomeUnknown,
+    UnreadableAnswer,
+});
+variant!(ExternalIdError {
+    InvalidMachineId,
+    InvalidComment,
+    InvalidExternalId,
     NoCredential,
     Unauthorized,
     Forbidden,

@@ -7,8 +7,9 @@ use super::{CallError, CallOutcome, Sandbox, state::State};
 use crate::{
     connection::Connection,
     contract::{
-        ActionFilter, ActionId, ActionPage, CancelError, Comment, Machine, MachineAction,
-        MachineId, MachinePage, OffboardError, Plugin, ReadError, Tag, TagError, Tagger,
+        ActionFilter, ActionId, ActionPage, CancelError, Comment, ExternalId, Identifier, Machine,
+        MachineAction, MachineId, MachinePage, OffboardError, Plugin, ReadError, Tag, TagError,
+        Tagger,
     },
     egress::Recorder,
     grant::{Grant, LeaveBy},
@@ -42,6 +43,36 @@ impl Sandbox {
                 .await
         };
         self.call(&self.plugin, connection, grant, call).await
+    }
+
+    /// Offboards one machine with an external id, as [`Sandbox::offboard_by`] does without one.
+    /// If the component cannot send an external id, nothing is started or sent.
+    pub async fn offboard_with_external_id(
+        &self,
+        connection: &Connection,
+        machine: &MachineId,
+        comment: &Comment,
+        external_id: &ExternalId,
+        leave_by: Option<LeaveBy>,
+    ) -> CallOutcome<Result<MachineAction, OffboardError>> {
+        let Some(identifier) = &self.identifier else {
+            return unsupported("external-id");
+        };
+        let api = &connection.api_root;
+        let grant = Grant::offboard_with_external_id(api, machine, comment, external_id)
+            .leaving_by(leave_by);
+        let call = async |identifier: &Identifier, store: &mut Store<State>| {
+            let (machine, comment) = (machine.as_str(), comment.as_str());
+            identifier
+                .defender_offboard_external_id()
+                .call_offboard_with_external_id(store, machine, comment, external_id.as_str())
+                .await
+        };
+        let CallOutcome { result, record } = self.call(identifier, connection, grant, call).await;
+        CallOutcome {
+            result: result.map(|result| result.map_err(Into::into)),
+            record,
+        }
     }
 
     /// Reads one action.
@@ -148,10 +179,7 @@ impl Sandbox {
         tag: &Tag,
     ) -> CallOutcome<Result<(), TagError>> {
         let Some(tagger) = &self.tagger else {
-            return CallOutcome {
-                result: Err(CallError::Start("it does not export tagging".to_owned())),
-                record: Recorder::default().finish(),
-            };
+            return unsupported("tagging");
         };
         let grant = Grant::tag(&connection.api_root, machine, tag);
         let call = async |tagger: &Tagger, store: &mut Store<State>| {
@@ -161,5 +189,13 @@ impl Sandbox {
                 .await
         };
         self.call(tagger, connection, grant, call).await
+    }
+}
+
+/// A call of an optional interface that the component does not export.
+fn unsupported<T>(interface: &str) -> CallOutcome<T> {
+    CallOutcome {
+        result: Err(CallError::Start(format!("it does not export {interface}"))),
+        record: Recorder::default().finish(),
     }
 }

@@ -3,7 +3,7 @@
 use wasmtime::Store;
 
 use super::state::State;
-use crate::contract::{Plugin, PluginPre, Tagger, TaggerPre};
+use crate::contract::{Identifier, IdentifierPre, Plugin, PluginPre, Tagger, TaggerPre};
 
 /// The exports of a component, ready to be instantiated for each call.
 pub(super) trait Exports {
@@ -29,6 +29,14 @@ impl Exports for TaggerPre<State> {
     type Instance = Tagger;
 
     async fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Tagger> {
+        self.instantiate_async(store).await
+    }
+}
+
+impl Exports for IdentifierPre<State> {
+    type Instance = Identifier;
+
+    async fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Identifier> {
         self.instantiate_async(store).await
     }
 }

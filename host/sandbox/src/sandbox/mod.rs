@@ -18,7 +18,7 @@ use wasmtime::{Store, Trap, component::Linker};
 use crate::{
     component::Component,
     connection::Connection,
-    contract::{Plugin, PluginPre, TaggerPre},
+    contract::{IdentifierPre, Plugin, PluginPre, TaggerPre},
     egress::{Audit, Auditor, CallRecord, Egress, Recorder},
     grant::Grant,
 };
@@ -33,6 +33,8 @@ pub struct Sandbox {
     plugin: PluginPre<State>,
     /// The same component, if it exports `tagging`.
     tagger: Option<TaggerPre<State>>,
+    /// The same component, if it exports `external-id`.
+    identifier: Option<IdentifierPre<State>>,
     limits: Limits,
     auditor: Auditor,
 }
@@ -103,15 +105,22 @@ impl Sandbox {
         state::add_to_linker(&mut linker).map_err(SandboxError::Engine)?;
         let unlike = |error| SandboxError::Contract(vec![format!("{error:#}")]);
         let linked = linker.instantiate_pre(&compiled).map_err(unlike)?;
-        // A component that exports `tagging` must export it with the contract's type.
+        // A component that exports an optional interface must export it with the contract's
+        // type.
         let tagger = if component.can_tag() {
             Some(TaggerPre::new(linked.clone()).map_err(unlike)?)
+        } else {
+            None
+        };
+        let identifier = if component.can_send_external_id() {
+            Some(IdentifierPre::new(linked.clone()).map_err(unlike)?)
         } else {
             None
         };
         Ok(Self {
             plugin: PluginPre::new(linked).map_err(unlike)?,
             tagger,
+            identifier,
             limits,
             auditor: Auditor::default(),
         })
@@ -136,6 +145,12 @@ impl Sandbox {
     #[must_use]
     pub fn can_tag(&self) -> bool {
         self.tagger.is_some()
+    }
+
+    /// Whether the component can send an external id, which is optional in the contract.
+    #[must_use]
+    pub fn can_send_external_id(&self) -> bool {
+        self.identifier.is_some()
     }
 
     /// Starts an instance and ends it again, without a call, unless the limits are the defaults:

@@ -20,20 +20,40 @@ use crate::service::Service;
 /// The path of the page.
 pub(super) const DEVICE_PAGE_PATH: &str = "/devicelogin";
 
-pub(super) async fn begin(
+pub(super) async fn begin_v1(
     State(service): State<Arc<Service>>,
     tenant: Named,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
+    begin(&service, Version::One, tenant, &headers, &body)
+}
+
+pub(super) async fn begin_v2(
+    State(service): State<Arc<Service>>,
+    tenant: Named,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    begin(&service, Version::Two, tenant, &headers, &body)
+}
+
+fn begin(
+    service: &Service,
+    version: Version,
+    tenant: Named,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Response {
     let now = service.clock.now();
-    let request = Request::read(&service, Version::Two, tenant, &headers, &body, now);
+    let request = Request::read(service, version, tenant, headers, body, now);
     match request.and_then(|request| begun(&request)) {
         Ok(body) => Json(body).into_response(),
-        Err(error) => error.answer(&headers, now),
+        Err(error) => error.answer(headers, now),
     }
 }
 
+/// The first version writes numbers as strings, and has another name for the page.
 fn begun(request: &Request<'_>) -> Result<Value, EntraError> {
     request.client()?;
     let target = request.target()?;
@@ -41,16 +61,27 @@ fn begun(request: &Request<'_>) -> Result<Value, EntraError> {
     let devices = &request.service.entra.devices;
     let (device_code, user_code) = devices.begin(target, request.now);
     let page = format!("{}{DEVICE_PAGE_PATH}", request.origin());
-    Ok(json!({
-        "user_code": user_code,
-        "device_code": device_code,
-        "verification_uri": page,
-        "expires_in": devices.lifetime(),
-        "interval": devices.interval(),
-        "message": format!(
-            "To sign in, use a web browser to open the page {page} and enter the code {user_code} to authenticate."
-        ),
-    }))
+    let message = format!(
+        "To sign in, use a web browser to open the page {page} and enter the code {user_code} to authenticate."
+    );
+    Ok(match request.version {
+        Version::One => json!({
+            "user_code": user_code,
+            "device_code": device_code,
+            "verification_url": page,
+            "expires_in": devices.lifetime().to_string(),
+            "interval": devices.interval().to_string(),
+            "message": message,
+        }),
+        Version::Two => json!({
+            "user_code": user_code,
+            "device_code": device_code,
+            "verification_uri": page,
+            "expires_in": devices.lifetime(),
+            "interval": devices.interval(),
+            "message": message,
+        }),
+    })
 }
 
 pub(super) async fn page(State(service): State<Arc<Service>>) -> Html<String> {

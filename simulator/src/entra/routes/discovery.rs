@@ -69,7 +69,7 @@ fn configuration(
         "scopes_supported": ["openid", "profile", "email", "offline_access"],
         "issuer": issuer,
         "authorization_endpoint": format!("{base}/oauth2{part}/authorize"),
-        "device_authorization_endpoint": format!("{base}/oauth2/v2.0/devicecode"),
+        "device_authorization_endpoint": format!("{base}/oauth2{part}/devicecode"),
         "verification_uri": format!("{origin}{DEVICE_PAGE_PATH}"),
     }))
     .into_response()

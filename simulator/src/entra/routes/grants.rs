@@ -101,7 +101,8 @@ impl<'a> Request<'a> {
     fn grant(&self) -> Result<Granted, EntraError> {
         match self.form.require("grant_type")? {
             "client_credentials" => self.client_credentials(),
-            "urn:ietf:params:oauth:grant-type:device_code" => self.device_code(),
+            // The short name is what MSAL for Node.js and the first version's clients send.
+            "urn:ietf:params:oauth:grant-type:device_code" | "device_code" => self.device_code(),
             "refresh_token" => self.refresh_token(),
             other => Err(EntraError::UnsupportedGrant(other.to_owned())),
         }
@@ -141,7 +142,11 @@ impl<'a> Request<'a> {
 
     fn device_code(&self) -> Result<Granted, EntraError> {
         let proof = self.prove(&self.client()?)?;
-        let code = self.form.require("device_code")?;
+        // The first version's clients call it `code`.
+        let code = match self.form.get("code") {
+            Some(code) if self.form.get("device_code").is_none() => code,
+            _ => self.form.require("device_code")?,
+        };
         let target = self.service.entra.devices.redeem(code, self.now)?;
         let granted = self.to_user(target, proof)?;
         self.service.entra.issued.add(GrantType::DeviceCode);
@@ -169,15 +174,13 @@ impl<'a> Request<'a> {
         Ok(granted)
     }
 
+    /// A user's token has all permissions with consent, not only the requested ones.
     fn to_user(&self, target: Target, proof: Proof) -> Result<Granted, EntraError> {
         self.issuable(&target)?;
         let (service, entra) = (self.service, &self.service.entra);
-        let held = &service.config.scopes;
-        let scopes = match &target.scopes {
-            None => held.clone(),
-            Some(asked) => asked.clone(),
-        };
-        if scopes.is_empty() || scopes.iter().any(|scope| !held.contains(scope)) {
+        let scopes = service.config.scopes.clone();
+        let mut requested = target.scopes.iter().flatten();
+        if scopes.is_empty() || requested.any(|scope| !scopes.contains(scope)) {
             return Err(EntraError::NoConsent(service.config.client_id));
         }
         let request = TokenRequest {

@@ -187,7 +187,7 @@ async fn a_code_is_for_something_that_exists_and_was_consented_to() {
     let begun = begin(&simulator, &format!("{RESOURCE}/Machine.Read")).await;
     assert!(simulator.approve_device_code(&begun.user_code));
     let claims = accepted(&simulator, &begun.poll.send(&simulator).await).await;
-    assert_eq!(claims["scp"], "Machine.Read");
+    assert_eq!(claims["scp"], "Machine.Offboard Machine.Read");
 }
 
 #[tokio::test]
@@ -232,7 +232,7 @@ async fn a_refresh_token_gives_a_new_pair() {
         let claims = accepted(&simulator, &answer).await;
         assert_eq!(
             (&claims["scp"], &claims["idtyp"]),
-            (&json!("Machine.Read"), &json!("user"))
+            (&json!("Machine.Offboard Machine.Read"), &json!("user"))
         );
         assert_eq!(simulator.issued_tokens().refresh_token, count);
         let next = answer.json["refresh_token"].as_str().unwrap().to_owned();
@@ -245,7 +245,8 @@ async fn a_refresh_token_gives_a_new_pair() {
         .with("refresh_token", &refresh);
     let path = endpoint(&simulator, "oauth2/token");
     let answer = form.post(&simulator, &path).await;
-    assert_eq!(accepted(&simulator, &answer).await["scp"], "Machine.Read");
+    let claims = accepted(&simulator, &answer).await;
+    assert_eq!(claims["scp"], "Machine.Offboard Machine.Read");
     simulator.revoke_refresh_tokens();
     let answer = form.send(&simulator).await;
     assert_eq!(answer.aadsts(), (400, "invalid_grant", 70000));

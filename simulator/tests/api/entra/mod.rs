@@ -8,6 +8,7 @@ mod discovery;
 mod federation;
 mod identity;
 mod refusals;
+mod third_party;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

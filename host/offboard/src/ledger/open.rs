@@ -20,7 +20,7 @@ use super::{
     error::{LedgerError, LedgerErrorKind},
     files::LedgerFiles,
     place,
-    schema::{VIEW_OF_VERSION_2, schema},
+    schema::{SIGNED_IN_USER, VIEW_OF_VERSION_2, VIEW_WITHOUT_SIGNED_IN_USER, schema},
     sidecar::beside,
     wait::{self, Waiting},
 };
@@ -170,6 +170,10 @@ impl Ledger {
         }
         if version < Some(3) {
             let view = sqlx::raw_sql(VIEW_OF_VERSION_2);
+            view.execute(&ledger.pool).await?;
+        }
+        if version < Some(SIGNED_IN_USER) {
+            let view = sqlx::raw_sql(VIEW_WITHOUT_SIGNED_IN_USER);
             view.execute(&ledger.pool).await?;
         }
         Ok(ledger)

@@ -21,6 +21,10 @@ pub(super) fn schema() -> Migrator {
             "cancellations",
             include_str!("schema/0004_cancellations.sql"),
         ),
+        (
+            "signed-in users",
+            include_str!("schema/0005_signed_in_user.sql"),
+        ),
     ];
     let migration = |(version, (name, sql)): (i64, (&'static str, &'static str))| {
         let kind = MigrationType::Simple;
@@ -38,6 +42,12 @@ pub(super) fn schema() -> Migrator {
 /// Temporary views that give a ledger of versions before 3 the names of version 3, for a
 /// connection that only reads.
 pub(super) const VIEW_OF_VERSION_2: &str = include_str!("schema/view_0002.sql");
+
+/// The first version that records the signed-in user of a session.
+pub(super) const SIGNED_IN_USER: i64 = 5;
+/// A temporary view that gives the sessions of earlier versions the columns for it, for a
+/// connection that only reads.
+pub(super) const VIEW_WITHOUT_SIGNED_IN_USER: &str = include_str!("schema/view_signed_in_user.sql");
 
 #[cfg(test)]
 mod tests {
@@ -97,7 +107,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_ledger_of_an_earlier_version_is_migrated() {
-        for version in [1, 2, 3] {
+        for version in [1, 2, 3, 4] {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("ledger.db");
             earlier(&path, version).await;
@@ -133,7 +143,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_ledger_of_an_earlier_version_is_read_without_a_change() {
-        for version in [1, 2, 3] {
+        for version in [1, 2, 3, 4] {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("ledger.db");
             earlier(&path, version).await;

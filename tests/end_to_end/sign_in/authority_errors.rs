@@ -66,3 +66,22 @@ fn a_temporary_failure_is_tried_again_and_is_not_a_fault_of_the_credential() {
     authority.with_secret().output().unwrap();
     assert!(authority.server.seen().contains("Bearer a.b.c"));
 }
+
+/// The page of a proxy or a gateway in front of Entra ID.
+#[test]
+fn an_answer_that_is_not_of_entra_id_is_reported_with_its_status() {
+    for (status, code, kind) in [
+        ("403 Forbidden", 3, "no-credential"),
+        ("503 Service Unavailable", 5, "no-authority"),
+    ] {
+        let authority = ScriptedAuthority::new(move |_| answer(status, "", "<html>hunter2"));
+        let (outcome, message) = authority.refused();
+        assert_eq!(outcome.code, code, "{outcome:?}");
+        assert_eq!(outcome.row()["error"]["kind"], kind);
+        assert_contains(&message, &[status, "not an error of Entra ID"]);
+        assert!(!message.contains("hunter2"), "{message}");
+    }
+    let authority = ScriptedAuthority::new(|_| answer("503 Service Unavailable", "", "{}"));
+    let outcome = authority.by_code();
+    assert_eq!(outcome.code, 5, "{outcome:?}");
+}

@@ -77,7 +77,7 @@ impl ScriptedAuthority {
     }
 
     /// The same with a device code.
-    fn by_code(&self) -> Outcome {
+    pub(super) fn by_code(&self) -> Outcome {
         let mut command = self.command(&RUN_ARGS);
         Outcome::from(
             command

@@ -3,6 +3,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
+use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -50,6 +52,18 @@ pub(super) fn adapt(body: &[u8]) -> Result<Vec<u8>, BadAnswer> {
         adapt_token(&mut answer)?;
     }
     Ok(Value::Object(answer).to_string().into_bytes())
+}
+
+/// Replaces an error that is not JSON, such as the page of a proxy, by one that the libraries can
+/// read: otherwise, they report only that they cannot read it, and not its status.
+pub(super) fn adapt_error(status: StatusCode, body: Bytes) -> Bytes {
+    let is_json = serde_json::from_slice::<Map<String, Value>>(&body).is_ok();
+    if is_json {
+        return body;
+    }
+    let description = format!("the answer is {status}, and is not an error of Entra ID");
+    let error = json!({"error": "unknown", "error_description": description});
+    error.to_string().into()
 }
 
 /// Rewrites the times of a device code.
@@ -183,6 +197,16 @@ mod tests {
         for text in ["[]", "rubbish", "\"hunter2\""] {
             assert_eq!(adapt(text.as_bytes()).unwrap(), text.as_bytes());
         }
+    }
+
+    #[test]
+    fn an_error_that_is_not_json_has_its_status() {
+        let adapted = adapt_error(StatusCode::FORBIDDEN, Bytes::from("<html>hunter2"));
+        let adapted: Value = serde_json::from_slice(&adapted).unwrap();
+        let description = "the answer is 403 Forbidden, and is not an error of Entra ID";
+        assert_eq!(adapted["error_description"], description);
+        let own = Bytes::from(r#"{"error":"x"}"#);
+        assert_eq!(adapt_error(StatusCode::FORBIDDEN, own.clone()), own);
     }
 
     #[test]

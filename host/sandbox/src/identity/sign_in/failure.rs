@@ -4,6 +4,8 @@
 use std::{borrow::Cow, error::Error as _, io};
 
 use azure_core::{error::ErrorKind, http::StatusCode};
+use serde::Deserialize;
+use serde_json::Value;
 
 use super::{answer::BadAnswer, transport::TransportError};
 use crate::identity::{entra_error::is_transient, sign_in_error::SignInError};
@@ -21,9 +23,13 @@ pub(super) fn explain(error: azure_core::Error) -> SignInError {
     if let Some(transport) = find::<TransportError>(&error) {
         return transport.into();
     }
-    let text = one_line(&error.to_string());
+    let mut text = one_line(&error.to_string());
+    let answered = answer(&error);
+    if let Some((_, body)) = answered {
+        text = with_description(text, body);
+    }
     let codes = codes(&text);
-    let answered = status(&error);
+    let answered = answered.map(|(status, _)| status);
     if answered.is_some() || !codes.is_empty() {
         // A server that is not Entra ID may answer without a body.
         let message = match (text.is_empty(), answered) {
@@ -50,29 +56,85 @@ pub(super) fn explain(error: azure_core::Error) -> SignInError {
 
 /// Whether the library has retried an answer with this status, because it may be temporary.
 fn is_retried(status: StatusCode) -> bool {
-    matches!(u16::from(status), 408 | 429 | 500..=599)
+    is_busy(status.into())
+}
+
+/// Whether a status is the one of a server that is overloaded or has failed.
+pub(super) fn is_busy(status: u16) -> bool {
+    matches!(status, 408 | 429 | 500..=599)
 }
 
 /// Whether a sign-in that failed should be tried again: the failure is temporary, and the
 /// library did not try again.
 pub(super) fn is_worth_repeating(error: &azure_core::Error) -> bool {
     let is_refusal = find::<TransportError>(error).is_none();
-    let is_retried = status(error).is_some_and(is_retried);
+    let is_retried = answer(error).is_some_and(|(status, _)| is_retried(status));
     is_refusal && !is_retried && is_transient(&codes(&error.to_string()))
 }
 
-/// The status of the answer, if there was one. The library wraps the error that has it.
-fn status(error: &azure_core::Error) -> Option<StatusCode> {
+/// The status and the body of the answer, if there was one. The library wraps the error that has
+/// them.
+fn answer(error: &azure_core::Error) -> Option<(StatusCode, &[u8])> {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
         if let Some(error) = error.downcast_ref::<azure_core::Error>()
-            && let ErrorKind::HttpResponse { status, .. } = error.kind()
+            && let ErrorKind::HttpResponse {
+                status,
+                raw_response,
+                ..
+            } = error.kind()
         {
-            return Some(*status);
+            let body = raw_response.as_ref().map(|answer| answer.body().as_ref());
+            return Some((*status, body.unwrap_or_default()));
         }
         cause = error.source();
     }
     None
+}
+
+/// What an answer says about its error.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Described {
+    error: Value,
+    error_description: Value,
+    /// The description of App Service.
+    message: Value,
+    error_codes: Vec<u32>,
+}
+
+/// A message with the description in the answer. The library leaves it out if it has its own
+/// message for the status, and quotes whole answers of endpoints of managed identities.
+fn with_description(text: String, body: &[u8]) -> String {
+    let described: Described = serde_json::from_slice(body).unwrap_or_default();
+    let words = |value: &Value| {
+        value
+            .as_str()
+            .map(one_line)
+            .filter(|words| !words.is_empty())
+    };
+    let description = words(&described.error_description);
+    let description = description
+        .or_else(|| words(&described.message))
+        .or_else(|| words(&described.error["message"]));
+    let mut description = description
+        .or_else(|| words(&described.error))
+        .unwrap_or_default();
+    if let Some(code) = described.error_codes.first()
+        && codes(&description).is_empty()
+    {
+        description = format!("AADSTS{code}: {description}");
+    }
+    let quoted = one_line(&String::from_utf8_lossy(body));
+    if description.is_empty() || text.contains(&description) && !text.contains(&quoted) {
+        text
+    } else if !quoted.is_empty() && text.contains(&quoted) {
+        text.replace(&quoted, &description)
+    } else if text.is_empty() {
+        description
+    } else {
+        format!("{text}: {description}")
+    }
 }
 
 /// The answer is neither a token nor an error of Entra ID.
@@ -85,6 +147,7 @@ impl From<&TransportError> for SignInError {
             TransportError::Unreachable(_) | TransportError::Timeout(_) => {
                 Self::Unreachable(error.to_string())
             }
+            TransportError::Unavailable(..) => Self::Unavailable(error.to_string()),
             TransportError::Unreadable(..) => Self::Unreadable(error.to_string()),
         }
     }
@@ -253,6 +316,43 @@ mod tests {
             "AADSTS7000215: a wrong secret"
         )));
         assert!(!is_worth_repeating(&failed("nothing")));
+    }
+
+    #[test]
+    fn the_description_in_an_answer_is_shown_once() {
+        let own = || "not assigned".to_owned();
+        for (text, body, shown) in [
+            (
+                own(),
+                r#"{"error_description":"AADSTS500011: no resource"}"#,
+                "not assigned: AADSTS500011: no resource",
+            ),
+            (
+                own(),
+                r#"{"error":{"code":"x","message":"why"}}"#,
+                "not assigned: why",
+            ),
+            (
+                own(),
+                r#"{"error":"invalid","error_codes":[70002]}"#,
+                "not assigned: AADSTS70002: invalid",
+            ),
+            (own(), "<html>", "not assigned"),
+            (own(), "", "not assigned"),
+            (String::new(), r#"{"error":"why"}"#, "why"),
+            (
+                r#"failed: {"error":"why"}"#.to_owned(),
+                r#"{"error":"why"}"#,
+                "failed: why",
+            ),
+            (
+                "AADSTS1: why".to_owned(),
+                r#"{"error_description":"AADSTS1: why"}"#,
+                "AADSTS1: why",
+            ),
+        ] {
+            assert_eq!(with_description(text, body.as_bytes()), shown, "{body}");
+        }
     }
 
     #[test]

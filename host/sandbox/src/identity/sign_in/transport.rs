@@ -16,7 +16,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::answer::{BadAnswer, adapt};
+use super::answer::{BadAnswer, adapt, adapt_error};
 use crate::{
     connection::{HttpConnection, Network, Target, dial},
     identity::{redaction::redact, sign_in_error::SignInError},
@@ -96,6 +96,8 @@ pub(super) enum TransportError {
     Unreachable(String),
     #[error("{0} did not answer within {REQUEST_TIMEOUT:?}")]
     Timeout(String),
+    #[error("the answer of {0} is {1}")]
+    Unavailable(String, http::StatusCode),
     #[error("the answer of {0} cannot be read: {1}")]
     Unreadable(String, BadAnswer),
 }
@@ -247,8 +249,13 @@ impl HttpClient for Client {
                 Some((name, HeaderValue::from(value.to_owned())))
             })
             .collect();
-        let status = answer.status().as_u16().into();
-        let body = answer.into_body();
+        let status = answer.status();
+        let body = if status.is_success() {
+            answer.into_body()
+        } else {
+            adapt_error(status, answer.into_body())
+        };
+        let status = status.as_u16().into();
         Ok(AsyncRawResponse::from_bytes(
             status,
             Headers::from(headers),

@@ -60,9 +60,10 @@ pub enum InvalidCertificate {
     /// PKCS#12 that is damaged, or is not one.
     #[error("the PFX file is damaged or incomplete: export it again")]
     Damaged,
-    /// The PKCS#12 file is encrypted by a method that is not supported.
+    /// The PKCS#12 file is encrypted by a method that is not supported, or its encrypted contents
+    /// are BER.
     #[error(
-        "the PFX file is encrypted with an algorithm that is not supported: convert it to PEM \
+        "the PFX file uses an encryption or an encoding that is not supported: convert it to PEM \
          with `openssl pkcs12 -nodes`"
     )]
     Algorithm,

@@ -12,6 +12,8 @@ use crate::encoding::asn1::{Element, tests::to_ber};
 /// Files of real tools; the password is the one of [`PASSWORD`].
 const BER: &[u8] = include_bytes!("samples/ber.pfx");
 const PBMAC1: &[u8] = include_bytes!("samples/pbmac1.pfx");
+const RC2: &[u8] = include_bytes!("samples/rc2.pfx");
+const DES: &[u8] = include_bytes!("samples/des.pfx");
 const PASSWORD: &str = "Passw0rd!";
 
 fn pair(rsa: bool) -> (rcgen::Certificate, KeyPair) {
@@ -61,6 +63,9 @@ fn pfx(certificate: &rcgen::Certificate, key: &KeyPair, text: &str) -> Vec<u8> {
         .writer(text)
         .encryption_algorithm(EncryptionAlgorithm::PbeWithHmacSha256AndAes256)
         .mac_algorithm(MacAlgorithm::HmacSha256)
+        // Few, because tests are not optimised.
+        .encryption_iterations(100)
+        .mac_iterations(100)
         .write()
         .unwrap()
 }
@@ -198,6 +203,16 @@ fn a_pfx_file_is_read_in_every_encoding() {
     }
     for file in [BER, PBMAC1] {
         Certificate::read(file, Some(&password(PASSWORD))).unwrap();
+        let wrong = refused(file, Some("other"));
+        assert_eq!(wrong, InvalidCertificate::Password);
+    }
+}
+
+#[test]
+fn an_old_encryption_is_not_reported_as_a_wrong_password() {
+    for file in [RC2, DES] {
+        let error = refused(file, Some(PASSWORD));
+        assert_eq!(error, InvalidCertificate::Algorithm);
         let wrong = refused(file, Some("other"));
         assert_eq!(wrong, InvalidCertificate::Password);
     }

@@ -29,7 +29,9 @@ pub(super) fn read(
         // only one.
         Err(Error::MacError(_)) if !text.is_empty() => return Err(InvalidCertificate::Password),
         Err(first) => {
-            open_without_mac(file, text).map_err(|then| reason(first, then.as_ref(), password))?
+            let has_mac = file.elements().len() > 2;
+            let opened = open_without_mac(file, text);
+            opened.map_err(|then| reason(&first, then.as_ref(), has_mac, password))?
         }
     };
     let keys = archive.keys.iter().map(|bag| bag.key.as_der().to_vec());
@@ -113,8 +115,9 @@ fn octets(content: &mut Element) -> Option<&mut Vec<u8>> {
 
 /// Why a file could not be opened: the error with its MAC, and the one without.
 fn reason(
-    first: Error,
+    first: &Error,
     then: Option<&Error>,
+    has_mac: bool,
     password: Option<&SecretString>,
 ) -> InvalidCertificate {
     let is_wrong_password = |error: &Error| match error {
@@ -141,8 +144,10 @@ fn reason(
         (Error::MacError(_), _) => wrong_password(),
         (_, Some(then)) if is_wrong_password(then) => wrong_password(),
         (_, Some(then)) if is_unsupported(then) => InvalidCertificate::Algorithm,
+        // The MAC was correct, and so is the password.
+        (Error::DerError(_), Some(_)) if has_mac => InvalidCertificate::Algorithm,
         (_, Some(_)) => InvalidCertificate::Contents,
-        (first, None) if is_unsupported(&first) => InvalidCertificate::Algorithm,
+        (first, None) if is_unsupported(first) => InvalidCertificate::Algorithm,
         (_, None) => InvalidCertificate::Damaged,
     }
 }

@@ -147,7 +147,7 @@ impl Report for Steps {
                 return advice::for_problem_in_check(problem, *token);
             }
             Finding::OtherResource(resource) => {
-                return format!("Add --resource {resource}, and check again.");
+                return format!("Add --resource {resource}.");
             }
             Finding::TokenNotJwt => remedy_text::NOT_A_TOKEN,
             Finding::TokenExpired => remedy_text::TOKEN_EXPIRED,

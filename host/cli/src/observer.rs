@@ -135,7 +135,13 @@ impl Observer for TerminalObserver {
                 Some("give --client-secret-file FILE, or set AZURE_CLIENT_SECRET".to_owned())
             }
             CredentialError::File {
-                source: CredentialFileError::Certificate(InvalidCertificate::Password),
+                source:
+                    CredentialFileError::Certificate(
+                        InvalidCertificate::Password
+                        | InvalidCertificate::KeyPassword
+                        | InvalidCertificate::NoPassword
+                        | InvalidCertificate::EmptyPassword,
+                    ),
                 ..
             } => Some("give --certificate-password-file FILE".to_owned()),
             _ => None,

@@ -88,7 +88,9 @@ pub(super) async fn show(
     show_planned(terminal, client, plan).await?;
     show_permissions(terminal, client, plan);
     let account = signed_in(client.who());
-    terminal.print(&format!("Signed in {}.", clean(&account)));
+    let system_user = client.who().system_user();
+    let system_user = system_user.map_or_else(String::new, |user| format!(" System user: {user}."));
+    terminal.print(&clean(&format!("Signed in {account}.{system_user}")));
     terminal.print(if is_dry_run {
         "The plugin would be allowed to send:"
     } else {
@@ -364,7 +366,11 @@ fn signed_in(session: &SessionInfo) -> String {
         Some(tenant) => format!("to tenant {tenant}"),
         None => "to a tenant that the token does not name".to_owned(),
     };
+    let user = session.signed_in();
+    let role = if user.is_some() { "with" } else { "as" };
+    let user = user.map_or_else(String::new, |user| format!(", as user {user}"));
     let application = session.application.as_ref();
-    let application = application.map_or_else(String::new, |id| format!(", as application {id}"));
-    format!("{tenant}{application}{auth}{profile}")
+    let application =
+        application.map_or_else(String::new, |id| format!(", {role} application {id}"));
+    format!("{tenant}{user}{application}{auth}{profile}")
 }

@@ -164,10 +164,13 @@ pub(super) async fn show(args: ShowArgs, terminal: &Terminal) -> Result<Exit> {
         "Run {}, started {} by {}, with offboard {} and plugin {}",
         row.run,
         row.began,
-        row.user.as_deref().unwrap_or("an unknown user"),
+        run.system_user().as_deref().unwrap_or("an unknown user"),
         row.version,
         row.plugin_sha256
     ));
+    if let Some(user) = run.signed_in() {
+        terminal.print(&clean(&format!("Signed in as user {user}")));
+    }
     for confirmation in &row.confirmations {
         terminal.print(&format!("Confirmed {}", clean(&confirmation.in_words())));
     }

@@ -18,6 +18,7 @@ pub mod connection;
 pub mod contract;
 pub mod cut;
 pub mod egress;
+mod encoding;
 pub mod grant;
 pub mod identity;
 mod keyword;

@@ -380,5 +380,5 @@ fn a_run_records_its_user_also_without_variables() {
     );
     assert_eq!(runs["confirmations"][0]["by"], user);
     let shown = world.offboard(&["show", "last"]);
-    assert!(shown.stderr.contains(&format!(" by {user}, ")), "{shown:?}");
+    assert!(shown.stderr.contains(&format!(" by {user}")), "{shown:?}");
 }

@@ -13,7 +13,8 @@ fn three_runs() -> (World, Vec<String>) {
     let mut command = world.command(&["run", &ids[1], "--comment", "Lost, INC-2", "--yes"]);
     let closed = ClosedPort::new();
     command.env("OFFBOARD_API_ROOT", closed.root());
-    command.env("USER", "a-user-with-a-rather-long-name@contoso.test");
+    // The system does not know this name.
+    command.env("USER", "another-user@contoso.test");
     let outcome = Outcome::from(command.output().unwrap());
     assert_eq!(outcome.code, 5, "{outcome:?}");
     let list = world.path("list.csv");
@@ -44,16 +45,14 @@ fn the_table_shows_when_who_why_and_how_far() {
     };
     for (run, words) in runs.iter().zip([
         ["1         1          0           Retired, INC-1", ":"],
-        [
-            "1         0          1           Lost, INC-2",
-            "a-user-with-a-…",
-        ],
+        ["1         0          1           Lost, INC-2", ":"],
         ["2         0          2           Retired, ", ":"],
     ]) {
         for words in words {
             assert!(row(run).contains(words), "{words}: {table}");
         }
     }
+    assert!(!table.contains("another-user"), "{table}");
     for line in lines {
         let width = |c: char| if c.is_ascii() || c == '…' { 1 } else { 2 };
         let width: usize = line.trim_end().chars().map(width).sum();

@@ -1,6 +1,8 @@
 //! Every cloud is one consistent set of endpoints. Each is tested with a sign-in and an
 //! offboarding against a simulator with that cloud's resource.
 
+use offboard_simulator::TokenRequest;
+
 use super::{CHECK, World, assert_contains, assert_offboarded, outcome, run, shown, step, text};
 use crate::support::command;
 
@@ -315,6 +317,53 @@ fn a_check_finds_the_resource_that_a_government_tenant_knows() {
         .env("OFFBOARD_CLOUD", "gcc-high")
         .env("OFFBOARD_RESOURCE", RESOURCE);
     assert_eq!(outcome(&mut command).code, 0);
+}
+
+#[test]
+fn a_check_finds_another_resource_of_the_commercial_cloud() {
+    let other = "https://securitycenter.onmicrosoft.com/windowsatpservice";
+    let world = with_resource(other);
+    let checked = outcome(&mut world.with_secret(&CHECK));
+    assert_eq!(checked.code, 3, "{checked:?}");
+    let mut found = checked.rows();
+    found.retain(|step| step["step"] == "resource" && step["status"] == "warning");
+    assert_eq!(found.len(), 1, "{checked:?}");
+    let hint = format!("Add --resource {other}.");
+    assert_eq!(text(&found[0], "hint"), hint, "{checked:?}");
+    assert!(!checked.stdout.contains("check again"), "{checked:?}");
+    assert!(!checked.stdout.contains("offboard check"), "{checked:?}");
+    // A wrong secret fails for every resource.
+    let world = World::new();
+    world.simulator.revoke_secret();
+    let checked = outcome(&mut world.with_secret(&CHECK));
+    assert!(!checked.stdout.contains("\"resource\""), "{checked:?}");
+}
+
+/// The claims of a token are not reliable, and the API is.
+#[test]
+fn a_check_does_not_fail_a_token_that_the_api_accepts() {
+    let other = "https://api.securitycenter.windows.com";
+    let world = with_resource(other);
+    let token = world.token(TokenRequest::default().audience(other));
+    let file = world.secret("token", token);
+    let mut command = world.command(&CHECK);
+    let checked = outcome(command.env("OFFBOARD_TOKEN_FILE", &file));
+    assert_eq!(checked.code, 0, "{checked:?}");
+    let audience = step(&checked, "audience");
+    assert_eq!(audience["status"], "passed", "{checked:?}");
+    assert_contains(text(&audience, "reason"), &[other, "the API accepts it"]);
+
+    // The clock of this computer is ahead of the API's.
+    let world = World::with(|config| config.clock_skew = -7200);
+    let token = world.token(TokenRequest::default());
+    let file = world.secret("token", token);
+    let mut command = world.command(&CHECK);
+    let checked = outcome(command.env("OFFBOARD_TOKEN_FILE", &file));
+    assert_eq!(checked.code, 0, "{checked:?}");
+    let token = step(&checked, "token");
+    assert_eq!(token["status"], "warning", "{checked:?}");
+    assert_contains(text(&token, "reason"), &["the API accepts it"]);
+    assert_eq!(step(&checked, "reading")["status"], "passed");
 }
 
 #[test]

@@ -188,6 +188,45 @@ fn the_azure_cli_gives_the_token_of_its_signed_in_user() {
     assert_eq!(world.written("az calls").trim_end(), arguments);
 }
 
+/// The Azure CLI writes the commands that the user has to enter at the end.
+#[test]
+fn the_last_lines_of_the_azure_cli_are_shown() {
+    let world = World::new();
+    let machine = world.machine();
+    let commands = r#"cat >&2 <<'END'
+ERROR: AADSTS50076: Due to a configuration change made by your administrator, or because you moved to a new location, you must use multi-factor authentication to access 'fc780465-2017-40d4-a0c5-307022471b92'. Trace ID: 11111111-2222-4333-8444-555555555555 Correlation ID: 66666666-7777-4888-8999-aaaaaaaaaaaa Timestamp: 2026-03-02 08:11:54Z
+Run the command below to authenticate interactively; additional arguments may be added as needed:
+az logout
+az login --tenant "72f90000-0000-4000-8000-00000000db47" --scope "https://api.securitycenter.microsoft.com/.default"
+END
+exit 1"#;
+    let end = "as needed: `az logout` `az login --tenant \"72f90000-0000-4000-8000-00000000db47\" \
+               --scope \"https://api.securitycenter.microsoft.com/.default\"`";
+    let mut command = world.command(&run(&machine));
+    azure_cli(&world, &mut command, commands);
+    let error = assert_not_sent(&world, &mut command, 3);
+    assert!(text(&error, "message").ends_with(end), "{error}");
+    assert_eq!(error["code"], "AADSTS50076");
+    let mut command = world.command(&["check", "--wide"]);
+    azure_cli(&world, &mut command, commands);
+    let checked = outcome(&mut command);
+    assert_contains(&checked.stdout, &[end]);
+}
+
+/// Older versions leave out the number, and write the local time.
+#[test]
+fn the_azure_cli_s_token_is_used_without_the_number_of_its_expiry() {
+    let world = World::new();
+    let machine = world.machine();
+    let output = format!(
+        r#"echo '{{"accessToken": "{}", "expiresOn": "2030-01-01 00:00:00.000000"}}'"#,
+        token(&world)
+    );
+    let mut command = world.command(&run(&machine));
+    azure_cli(&world, &mut command, &output);
+    assert_offboarded(&world, &mut command);
+}
+
 #[test]
 fn an_error_of_the_azure_cli_is_quoted() {
     let world = World::new();

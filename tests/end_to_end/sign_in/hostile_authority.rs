@@ -17,13 +17,13 @@ use crate::{
 const APP_SECRET: &str = "hunter2-Secret/1";
 
 /// An authority whose answer to each request's form is scripted.
-struct ScriptedAuthority {
-    server: Server,
+pub(super) struct ScriptedAuthority {
+    pub(super) server: Server,
     folder: tempfile::TempDir,
 }
 
 impl ScriptedAuthority {
-    fn new(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
+    pub(super) fn new(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
         let authority = Authority::new();
         let config = authority.signs(&["localhost"]).config();
         let server = Server::tls(config, move |mut peer: Peer| {
@@ -58,21 +58,26 @@ impl ScriptedAuthority {
     }
 
     /// A run that signs in with the secret, and gets no token.
-    fn refused(&self) -> (Outcome, String) {
-        let mut command = self.command(&RUN_ARGS);
-        command.env(
-            "OFFBOARD_CLIENT_SECRET_FILE",
-            self.folder.path().join("secret"),
-        );
-        let outcome = Outcome::from(command.output().unwrap());
+    pub(super) fn refused(&self) -> (Outcome, String) {
+        let outcome = Outcome::from(self.with_secret().output().unwrap());
         let row = outcome.row();
         assert_eq!(row["state"], "not-sent", "{outcome:?}");
         assert!(!self.server.seen().contains("Bearer"), "a token was used");
         (outcome, text(&row["error"], "message").to_owned())
     }
 
+    /// A run that signs in with the secret.
+    pub(super) fn with_secret(&self) -> Command {
+        let mut command = self.command(&RUN_ARGS);
+        command.env(
+            "OFFBOARD_CLIENT_SECRET_FILE",
+            self.folder.path().join("secret"),
+        );
+        command
+    }
+
     /// The same with a device code.
-    fn by_code(&self) -> Outcome {
+    pub(super) fn by_code(&self) -> Outcome {
         let mut command = self.command(&RUN_ARGS);
         Outcome::from(
             command
@@ -93,7 +98,7 @@ const RUN_ARGS: [&str; 7] = [
     "json",
 ];
 
-fn answer(status: &str, headers: &str, body: &str) -> String {
+pub(super) fn answer(status: &str, headers: &str, body: &str) -> String {
     format!(
         "HTTP/1.1 {status}\r\ncontent-type: application/json\r\n{headers}content-length: {}\r\n\r\n{body}",
         body.len()
@@ -128,27 +133,28 @@ fn a_request_that_the_answer_quotes_is_not_shown() {
 #[test]
 fn an_answer_that_cannot_be_read_is_not_quoted() {
     let authority = ScriptedAuthority::new(|_| {
-        let body = r#"{"access_token":"TOPSECRET.abc.def","expires_in":"TOPSECRET"}"#;
+        let body = r#"{"access_token":["TOPSECRET.abc.def"],"expires_in":"TOPSECRET"}"#;
         answer("200 OK", "", body)
     });
     let (outcome, message) = authority.refused();
     assert_eq!(outcome.code, 3, "{outcome:?}");
-    assert_contains(&message, &["cannot be read"]);
+    assert_contains(&message, &["cannot be read: its access_token is a list"]);
     assert!(!format!("{outcome:?}").contains("TOPSECRET"), "{outcome:?}");
 }
 
-/// Microsoft's library adds a token's lifetime to the current time, and would panic.
+/// Microsoft's library adds a token's lifetime to the current time, and would panic. The token
+/// itself is used.
 #[test]
-fn an_impossible_lifetime_ends_only_the_sign_in() {
+fn an_impossible_lifetime_is_ignored() {
     for seconds in ["9223372036854775807", "\"9223372036854775807\"", "1e300"] {
         let authority = ScriptedAuthority::new(move |_| {
             let body = format!(r#"{{"access_token":"a.b.c","expires_in":{seconds}}}"#);
             answer("200 OK", "", &body)
         });
-        let (outcome, message) = authority.refused();
-        assert_eq!(outcome.code, 3, "{outcome:?}");
-        assert_contains(&message, &["cannot be read"]);
+        let outcome = Outcome::from(authority.with_secret().output().unwrap());
         assert!(!outcome.stderr.contains("panicked"), "{outcome:?}");
+        let seen = authority.server.seen();
+        assert!(seen.contains("Bearer a.b.c"), "{outcome:?} {seen}");
     }
 }
 
@@ -162,7 +168,8 @@ fn an_authority_cannot_delay_a_run_for_a_day() {
         });
         let began = Instant::now();
         let (outcome, _) = authority.refused();
-        assert_eq!(outcome.code, 3, "{outcome:?}");
+        // The credential is not at fault.
+        assert_eq!(outcome.code, 5, "{outcome:?}");
         // Detects a hang; it is not a measurement.
         assert!(began.elapsed() < Duration::from_secs(300), "{outcome:?}");
     }
@@ -225,12 +232,17 @@ fn an_authority_is_not_polled_without_a_pause() {
 }
 
 #[test]
-fn an_impossible_interval_ends_only_the_sign_in() {
-    let authority = ScriptedAuthority::new(|_| {
+fn an_impossible_interval_is_ignored() {
+    let authority = ScriptedAuthority::new(|form| {
+        if form.contains("device_code=") {
+            let body = r#"{"error":"access_denied","error_description":"AADSTS65004: declined"}"#;
+            return answer("400 Bad Request", "", body);
+        }
         let more = r#","interval":18446744073709551613"#;
         device("https://localhost/devicelogin", "ABCD", more)
     });
     let outcome = authority.by_code();
     assert_eq!(outcome.code, 3, "{outcome:?}");
+    assert_contains(&outcome.stderr, &["enter the code ABCD"]);
     assert!(!outcome.stderr.contains("panicked"), "{outcome:?}");
 }

@@ -3,6 +3,7 @@
 
 use std::fs;
 
+use offboard_simulator::TokenRequest;
 use serde_json::Value;
 
 use super::{World, assert_contains, assert_offboarded, outcome, run, text};
@@ -50,6 +51,53 @@ fn the_signed_in_identity_is_shown_before_sending_and_recorded() {
     assert!(!audit.is_empty());
     for line in &audit {
         assert_eq!(text(line, "run"), text(&runs[0], "run"));
+    }
+}
+
+/// The user of a delegated token, and the user of the system by number. A variable can have any
+/// name.
+#[test]
+fn the_persons_are_shown_before_sending_and_recorded() {
+    let world = World::new();
+    let machine = world.machine();
+    let token = world.token(
+        TokenRequest::default()
+            .scopes(["Machine.Offboard", "Machine.Read"])
+            .user("analyst@contoso.test"),
+    );
+    let file = world.secret("token", token);
+    let report = world.path("report.html");
+    let mut command = world.command(&run(&machine));
+    command
+        .env("OFFBOARD_TOKEN_FILE", file)
+        .env("USER", "somebody-else")
+        .args(["--report", report.to_str().unwrap()]);
+    let done = assert_offboarded(&world, &mut command);
+    assert_contains(
+        &done.stderr,
+        &[", as user analyst@contoso.test (", "System user: "],
+    );
+    assert!(!done.stderr.contains("somebody-else"), "{done:?}");
+
+    let runs = outcome(&mut world.command(&["runs", "--output", "json"])).rows();
+    assert_eq!(text(&runs[0], "signedInUser"), "analyst@contoso.test");
+    let object = text(&runs[0], "signedInUserId").to_owned();
+    assert_eq!(object.len(), 36, "{runs:?}");
+    assert_ne!(text(&runs[0], "user"), "somebody-else");
+    let shown = outcome(&mut world.command(&["show", "last"]));
+    let user = format!("analyst@contoso.test ({object})");
+    assert_contains(&shown.stderr, &[&format!("Signed in as user {user}")]);
+    let report = fs::read_to_string(report).unwrap();
+    assert_contains(&report, &["Signed-in user", &user]);
+    #[cfg(unix)]
+    {
+        let id = std::process::Command::new("id").arg("-u").output().unwrap();
+        let id = String::from_utf8(id.stdout).unwrap();
+        let uid = format!("uid {}", id.trim());
+        assert_eq!(runs[0]["uid"].to_string(), id.trim());
+        for text in [&done.stderr, &shown.stderr, &report] {
+            assert_contains(text, &[&uid]);
+        }
     }
 }
 

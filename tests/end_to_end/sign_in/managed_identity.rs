@@ -73,6 +73,18 @@ fn an_identity_that_the_resource_does_not_have_is_reported() {
     );
 }
 
+/// The library reports every 400 as a missing identity.
+#[test]
+fn the_endpoint_s_own_reason_is_shown() {
+    let world = World::new();
+    let machine = world.machine();
+    let mut command = on_app_service(&world, &run(&machine));
+    command.env("OFFBOARD_RESOURCE", "https://other.example.test");
+    let error = assert_not_sent(&world, &mut command, 3);
+    assert_eq!(error["code"], "AADSTS500011", "{error}");
+    assert_contains(text(&error, "hint"), &["does not have this resource"]);
+}
+
 #[test]
 fn an_azure_token_is_sent_only_to_listed_or_allowed_hosts() {
     let world = World::new();

@@ -3,11 +3,13 @@
 //! names it.
 
 mod app_registration;
+mod authority_errors;
 mod check;
 mod clouds;
 mod credential_choice;
 mod device_code;
 mod device_groups;
+mod encodings;
 mod faults;
 mod given_tokens;
 mod hostile_authority;

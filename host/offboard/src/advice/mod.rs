@@ -203,12 +203,9 @@ pub fn remedy(problem: &Problem, token: KnownToken<'_>) -> Remedy {
         Kind::InvalidMachineId => Remedy::CheckMachineId,
         Kind::InvalidComment => Remedy::GiveComment,
         Kind::InvalidTag => Remedy::CheckTag,
-        Kind::NoCredential => match problem.code.as_deref() {
-            Some(code) => Remedy::SignIn(SignInRemedy::for_code(code)),
-            None => Remedy::RepairCredential,
-        },
+        Kind::NoCredential => sign_in(problem).unwrap_or(Remedy::RepairCredential),
         Kind::WrongTenant => Remedy::UseRightTenant,
-        Kind::NoAuthority => Remedy::CheckConnection,
+        Kind::NoAuthority => sign_in(problem).unwrap_or(Remedy::CheckConnection),
         Kind::Unauthorized if claims.is_some_and(|claims| claims.ended().is_some()) => {
             Remedy::RenewToken
         }
@@ -254,6 +251,14 @@ pub fn remedy(problem: &Problem, token: KnownToken<'_>) -> Remedy {
         Kind::Duplicate => Remedy::RemoveDuplicate,
         _ => Remedy::AskSupport,
     }
+}
+
+/// The remedy for an error code of Entra ID. During a run, the code is only in the message.
+fn sign_in(problem: &Problem) -> Option<Remedy> {
+    let coded = problem.code.as_deref().map(SignInRemedy::for_code);
+    let message = problem.message.as_deref();
+    let remedy = coded.or_else(|| SignInRemedy::for_text(message?));
+    remedy.map(Remedy::SignIn)
 }
 
 /// The remedy for an offboarding that ended in this state without a problem of the request;

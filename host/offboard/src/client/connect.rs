@@ -131,6 +131,8 @@ pub(super) async fn connect(
     who.application = claims
         .as_ref()
         .and_then(|claims| claims.application.clone());
+    who.signed_in_user = claims.as_ref().and_then(|claims| claims.user.clone());
+    who.signed_in_user_id = claims.as_ref().and_then(|claims| claims.user_id.clone());
     // Without a token nothing is sent, and the tenant is unknown.
     let recording = if missing.is_some() {
         Recording::Nowhere

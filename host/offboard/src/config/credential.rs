@@ -10,9 +10,9 @@ use crate::{
     Keyword,
     connection::Connection,
     identity::{
-        Credential, InvalidToken, SecretFileError, TokenCommand, TokenFile,
+        Credential, InvalidToken, NotText, SecretFileError, TokenCommand, TokenFile,
         cloud::Service,
-        read_secret,
+        read_secret, secret_text,
         sign_in::{App, Certificate, InvalidCertificate, ManagedIdentity, Method, Prompt, SignIn},
     },
     mask,
@@ -76,8 +76,8 @@ pub enum CredentialFileError {
     #[error("it is empty")]
     Empty,
     /// It is not text.
-    #[error("it is empty or is not text")]
-    NoText,
+    #[error(transparent)]
+    NoText(#[from] NotText),
 }
 
 impl Config {
@@ -150,7 +150,11 @@ impl Config {
     fn client_secret(&self) -> Result<SecretString, CredentialError> {
         let held = self.secrets.client_secret();
         if let Some(file) = nearer(self.values.client_secret_file.as_ref(), held.is_some()) {
-            return read_text(&file.value.0);
+            let secret = read_text(&file.value.0)?;
+            if secret.expose_secret().is_empty() {
+                return Err(in_file(&file.value.0, CredentialFileError::Empty));
+            }
+            return Ok(secret);
         }
         held.ok_or(CredentialError::NoClientSecret)
     }
@@ -231,11 +235,8 @@ fn in_file(path: &Path, error: impl Into<CredentialFileError>) -> CredentialErro
     }
 }
 
-/// A secret on one line.
+/// A secret in a file. It may be empty.
 fn read_text(path: &Path) -> Result<SecretString, CredentialError> {
     let bytes = read_secret(path, MAX_SECRET).map_err(|error| in_file(path, error))?;
-    let text = std::str::from_utf8(bytes.expose_secret());
-    let text = text.ok().map(str::trim).filter(|text| !text.is_empty());
-    let text = text.ok_or_else(|| in_file(path, CredentialFileError::NoText))?;
-    Ok(SecretString::from(text))
+    secret_text(bytes.expose_secret()).map_err(|error| in_file(path, error))
 }

@@ -5,7 +5,7 @@ use std::{collections::HashMap, ffi::OsString, fmt};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{SETTINGS, Source};
-use crate::identity::{InvalidToken, Token};
+use crate::identity::{InvalidToken, Token, trim_secret};
 
 /// The secrets of the environment. They cannot be printed.
 #[derive(Clone, Default)]
@@ -37,21 +37,28 @@ impl Secrets {
     /// The token, if it is set and not blank.
     #[must_use]
     pub fn token(&self) -> Option<Result<Token, InvalidToken>> {
-        let token = self.0.get("token")?.expose_secret();
-        (!token.trim().is_empty()).then(|| Token::new(token))
+        let token = self.trimmed("token").filter(|token| !token.is_empty())?;
+        Some(Token::new(token))
     }
 
     /// The client secret, if it is set and not blank.
     #[must_use]
     pub fn client_secret(&self) -> Option<SecretString> {
-        let secret = self.0.get("client-secret")?.expose_secret().trim();
-        (!secret.is_empty()).then(|| SecretString::from(secret))
+        let secret = self.trimmed("client-secret");
+        secret
+            .filter(|secret| !secret.is_empty())
+            .map(SecretString::from)
     }
 
-    /// The password of the certificate's file.
+    /// The password of the certificate's file. It may be empty.
     #[must_use]
     pub fn certificate_password(&self) -> Option<SecretString> {
-        self.0.get("certificate-password").cloned()
+        self.trimmed("certificate-password").map(SecretString::from)
+    }
+
+    /// A secret, by the rule for the secrets of all sources.
+    fn trimmed(&self, key: &str) -> Option<&str> {
+        Some(trim_secret(self.0.get(key)?.expose_secret()))
     }
 
     /// The variable that holds a secret, if it is set.

@@ -184,7 +184,7 @@ settings! {
     token_command: Words = SignIn "token-command" "OFFBOARD_TOKEN_COMMAND" "COMMAND"
         "A program, with its arguments, that prints a bearer token. It runs without a shell" [];
     ca_file: PathBuf = Connection "ca-file" "OFFBOARD_CA_FILE" "FILE"
-        "A PEM file with certification authorities to trust, in addition to the system's" [];
+        "A file with certification authorities to trust, in addition to the system's: PEM, or one in DER" [];
     allow_address: Vec<AddressRange> =
         Connection "allow-address" "OFFBOARD_ALLOW_ADDRESS" "RANGE"
         "Allow connections to this private address or range, such as 10.1.2.3 or 10.0.0.0/8" [];

@@ -2,6 +2,7 @@
 //! changed: the doctor signs in and reads one machine.
 
 mod hosts;
+mod reading;
 mod steps;
 mod token;
 
@@ -12,24 +13,23 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 pub use self::steps::Obstacle;
-use self::steps::Steps;
+use self::{steps::Steps, token::Seen};
 use crate::{
     Keyword,
     advice::KnownToken,
     audit::AuditFile,
     client::{
-        ConnectError, Observer, Recorder, Recording, check_files, component, network, rate_limiter,
-        sign_in, who,
+        ConnectError, Observer, Recorder, Recording, check_files, component, network, sign_in, who,
     },
     component::Component,
-    config::{Auth, Config, PluginSettings},
+    config::{Config, PluginSettings},
     connection::Connection,
     contract::{Problem, ProblemKind, with_sources},
     identity::{
-        TokenClaims,
+        Credential, Token, TokenClaims,
         cloud::{Issuer, Service},
     },
-    ledger::{Ledger, LedgerError, LedgerErrorKind, Session},
+    ledger::{Ledger, LedgerError, LedgerErrorKind},
     mask,
     output::{CheckStep, remarks::words},
     outputs::Files,
@@ -124,57 +124,32 @@ async fn walk(
     let audit = records(config, &digest, report).await;
     let is_reachable = hosts::network(config, service, &connection, report).await;
     let signed_in = sign_in(config, service, &connection, &observer).await;
-    let claims = match &signed_in {
-        Ok((_, token)) => {
-            let claims = token.claims();
-            token::validity(claims.as_ref(), report);
-            token::contents(config, service, claims.as_ref(), is_reachable, report);
-            claims
-        }
-        Err(problem) => {
-            let hint = report.hint(&Finding::Problem(problem, KnownToken::NotAtHand));
-            let obstacle = Obstacle::Problem(class_of_problem(problem));
-            report.fail(CheckStep::failed("token", words(problem), hint), obstacle);
-            None
-        }
-    };
-    let (Some((_, sandbox)), Some(audit)) = (plugin, audit) else {
-        return;
-    };
-    let sandbox = sandbox.audited(Arc::new(Recorder::new(Arc::clone(&observer), audit)));
-    let who = who(config, &digest, service);
-    // In memory: the few calls need not be counted for other processes, and nothing is left
-    // behind.
-    let session = async {
-        let ledger = Ledger::in_memory().await?;
-        Session::begin(&ledger, &who, "check").await
-    };
-    let session = match session.await {
-        Ok(session) => Arc::new(session),
-        Err(error) => {
-            let hint = report.hint(&Finding::NothingQueried);
-            let step = CheckStep::failed("answer", error.to_string(), hint);
-            report.fail(step, Obstacle::Problem(OutcomeClass::NotSent));
-            return;
-        }
-    };
-    let limiter = rate_limiter(config, Arc::clone(&session), &observer);
-    let mut runner = Runner::new(sandbox, connection, limiter, session, stop);
-    let is_other = claims
+    let claims = signed_in
         .as_ref()
-        .is_some_and(|claims| config.other_tenant(claims).is_some());
-    let wrong_resource = match signed_in {
-        // With a token of another tenant, nothing is queried.
-        Ok(_) if is_other => false,
-        Ok((credential, _)) => {
-            runner.connection.credential = Some(credential);
-            answer(&runner, claims.as_ref(), report).await
+        .ok()
+        .and_then(|(_, token)| token.claims());
+    let reader = match (plugin, audit) {
+        (Some((_, sandbox)), Some(audit)) => {
+            let sandbox = sandbox.audited(Arc::new(Recorder::new(Arc::clone(&observer), audit)));
+            let who = who(config, &digest, service);
+            Some(reading::reader(config, sandbox, connection, &who, &observer, stop).await)
         }
-        Err(problem) => problem.kind == ProblemKind::NoCredential,
+        _ => None,
     };
-    if wrong_resource {
-        other_resources(config, service, &mut runner, report, &observer).await;
-    }
+    let signed_in = SignedIn {
+        result: signed_in,
+        claims,
+    };
+    judge(
+        config,
+        service,
+        signed_in,
+        reader,
+        is_reachable,
+        report,
+        &observer,
+    )
+    .await;
     report.add(CheckStep::skipped(
         "quota",
         format!(
@@ -183,6 +158,79 @@ async fn walk(
             config.effective_quota()
         ),
     ));
+}
+
+/// The result of the first sign-in.
+struct SignedIn {
+    result: Result<(Credential, Token), Problem>,
+    claims: Option<TokenClaims>,
+}
+
+/// Checks the token and the API's answer. `reader` reads with the plugin; `None` if the plugin or
+/// the audit cannot be used.
+async fn judge(
+    config: &Config,
+    service: &Service,
+    signed_in: SignedIn,
+    reader: Option<Result<Runner, LedgerError>>,
+    is_reachable: bool,
+    report: &mut Steps<'_>,
+    observer: &Arc<dyn Observer>,
+) {
+    let SignedIn {
+        result: signed_in,
+        claims,
+    } = signed_in;
+    let (mut reader, unread) = match reader {
+        Some(Ok(reader)) => (Some(reader), None),
+        Some(Err(error)) => (None, Some(error)),
+        None => (None, None),
+    };
+    let answered = match (&mut reader, &signed_in) {
+        (Some(reader), Ok((credential, _))) => {
+            reading::read_one(config, reader, credential, claims.as_ref()).await
+        }
+        _ => None,
+    };
+    let seen = Seen {
+        is_reachable,
+        is_accepted: matches!(answered, Some(Ok(_))),
+    };
+    let refused_sign_in = signed_in.err();
+    match &refused_sign_in {
+        None => {
+            token::validity(claims.as_ref(), seen, report);
+            token::contents(config, service, claims.as_ref(), seen, report);
+        }
+        Some(problem) => {
+            let hint = report.hint(&Finding::Problem(problem, KnownToken::NotAtHand));
+            let obstacle = Obstacle::Problem(class_of_problem(problem));
+            report.fail(CheckStep::failed("token", words(problem), hint), obstacle);
+        }
+    }
+    if let Some(error) = unread {
+        let hint = report.hint(&Finding::NothingQueried);
+        let step = CheckStep::failed("answer", error.to_string(), hint);
+        report.fail(step, Obstacle::Problem(OutcomeClass::NotSent));
+    }
+    let Some(mut reader) = reader else {
+        return;
+    };
+    if let Some(answered) = &answered {
+        reading::answer(answered, claims.as_ref(), report);
+    }
+    let is_resource_doubtful = match (&refused_sign_in, &answered) {
+        (Some(problem), _) => reading::may_be_resource(config, problem),
+        // A missing permission explains a 403.
+        (_, Some(Err(problem))) => {
+            problem.kind == ProblemKind::Forbidden
+                && claims.as_ref().is_none_or(TokenClaims::may_read)
+        }
+        _ => false,
+    };
+    if is_resource_doubtful {
+        reading::other_resources(config, service, &mut reader, report, observer).await;
+    }
 }
 
 /// The settings, which are consistent.
@@ -292,93 +340,6 @@ async fn plugin(
             report.fail(step, Obstacle::Settings);
             None
         }
-    }
-}
-
-/// The API's answer to a read of one machine, and whether the resource may be the wrong one.
-async fn answer(runner: &Runner, claims: Option<&TokenClaims>, report: &mut Steps<'_>) -> bool {
-    let answered = runner.one_machine().await;
-    let is_forbidden = matches!(&answered, Err(problem) if problem.kind == ProblemKind::Forbidden);
-    match answered {
-        Ok(true) => report.add(CheckStep::passed(
-            "answer",
-            "the API answers and lists machines",
-        )),
-        Ok(false) => report.add(CheckStep::warning(
-            "answer",
-            "the API answers but lists no machines",
-            report.hint(&Finding::NoMachines),
-        )),
-        Err(problem) => refused(&problem, claims, report),
-    }
-    is_forbidden
-}
-
-fn refused(problem: &Problem, claims: Option<&TokenClaims>, report: &mut Steps<'_>) {
-    let hint = report.hint(&Finding::Problem(problem, KnownToken::at_hand(claims)));
-    let words = words(problem);
-    let may_read = claims.is_none_or(TokenClaims::may_read);
-    let is_warning = match problem.kind {
-        // This does not show whether offboarding is permitted.
-        ProblemKind::Forbidden => !may_read,
-        ProblemKind::Throttled => true,
-        _ => false,
-    };
-    if is_warning {
-        report.add(CheckStep::warning("answer", words, hint));
-    } else {
-        // Without an answer that it can read, a run sends nothing.
-        let class = match class_of_problem(problem) {
-            OutcomeClass::Credential => OutcomeClass::Credential,
-            _ => OutcomeClass::NotSent,
-        };
-        let step = CheckStep::failed("answer", words, hint);
-        report.fail(step, Obstacle::Problem(class));
-    }
-}
-
-/// Tries other resources of a government cloud, because sources disagree about the right one.
-async fn other_resources(
-    config: &Config,
-    service: &Service,
-    runner: &mut Runner,
-    report: &mut Steps<'_>,
-    observer: &Arc<dyn Observer>,
-) {
-    let Some(cloud) = config.cloud().map(|cloud| cloud.value) else {
-        return;
-    };
-    let auth = config.chosen_auth().map(|auth| auth.value);
-    // A given token has a fixed resource, and a user must not have to enter three device
-    // codes.
-    let fixed = config.issuer() == Issuer::Unknown || auth == Some(Auth::DeviceCode);
-    if config.resource().is_some() || fixed {
-        return;
-    }
-    for resource in cloud.resources().into_iter().skip(1) {
-        let mut other = service.clone();
-        other.resource = resource;
-        let signed_in = sign_in(config, &other, &runner.connection, observer).await;
-        let tried = match signed_in {
-            Ok((credential, _)) => {
-                runner.connection.credential = Some(credential);
-                runner.one_machine().await.map(|_| ())
-            }
-            Err(problem) => Err(problem),
-        };
-        let resource = &other.resource;
-        let step = match tried {
-            Ok(()) => CheckStep::warning(
-                "resource",
-                format!("{resource} works"),
-                report.hint(&Finding::OtherResource(resource)),
-            ),
-            Err(problem) => CheckStep::skipped(
-                "resource",
-                format!("{resource} does not work either: {}", words(&problem)),
-            ),
-        };
-        report.add(step);
     }
 }
 

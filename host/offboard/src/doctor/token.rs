@@ -11,9 +11,18 @@ use crate::{
     problem::OutcomeClass,
 };
 
+/// What the API showed before the claims are checked.
+#[derive(Clone, Copy)]
+pub(super) struct Seen {
+    /// Whether the API can be reached.
+    pub(super) is_reachable: bool,
+    /// Whether the API answered a read with this token.
+    pub(super) is_accepted: bool,
+}
+
 /// Checks whether a given token has expired.
-pub(super) fn validity(claims: Option<&TokenClaims>, report: &mut Steps<'_>) {
-    let step = age(claims, report);
+pub(super) fn validity(claims: Option<&TokenClaims>, seen: Seen, report: &mut Steps<'_>) {
+    let step = age(claims, seen.is_accepted, report);
     add(step, report);
 }
 
@@ -26,7 +35,10 @@ fn add(step: CheckStep, report: &mut Steps<'_>) {
     }
 }
 
-fn age(claims: Option<&TokenClaims>, report: &Steps<'_>) -> CheckStep {
+fn age(claims: Option<&TokenClaims>, is_accepted: bool, report: &Steps<'_>) -> CheckStep {
+    if claims.is_none() && is_accepted {
+        return CheckStep::passed("token", "present, not a JWT; the API accepts it");
+    }
     if claims.is_none() {
         return CheckStep::warning(
             "token",
@@ -36,6 +48,14 @@ fn age(claims: Option<&TokenClaims>, report: &Steps<'_>) -> CheckStep {
     }
     match claims.and_then(TokenClaims::ended) {
         None => CheckStep::passed("token", "present"),
+        Some(ago) if is_accepted => CheckStep::warning(
+            "token",
+            format!(
+                "present; by this computer's clock, it expired {} ago, but the API accepts it",
+                whole_seconds(ago)
+            ),
+            report.hint(&Finding::ClockWrong),
+        ),
         Some(ago) => CheckStep::failed(
             "token",
             format!("present, but it expired {} ago", whole_seconds(ago)),
@@ -44,13 +64,12 @@ fn age(claims: Option<&TokenClaims>, report: &Steps<'_>) -> CheckStep {
     }
 }
 
-/// Checks the audience, the tenant and the permissions. `is_reachable` is whether the API can be
-/// reached.
+/// Checks the audience, the tenant and the permissions.
 pub(super) fn contents(
     config: &Config,
     service: &Service,
     claims: Option<&TokenClaims>,
-    is_reachable: bool,
+    seen: Seen,
     report: &mut Steps<'_>,
 ) {
     let Some(claims) = claims else {
@@ -62,7 +81,7 @@ pub(super) fn contents(
         }
         return;
     };
-    let step = audience(service, claims, report);
+    let step = audience(service, claims, seen.is_accepted, report);
     add(step, report);
     let step = tenant(config, claims, report);
     add(step, report);
@@ -95,12 +114,21 @@ pub(super) fn contents(
             hint,
         ));
     }
-    report.add(reading(claims, is_reachable, report));
+    report.add(reading(claims, seen, report));
 }
 
 /// Whether the token permits reading. A token with the permission that cannot be used proves
 /// nothing.
-fn reading(claims: &TokenClaims, is_reachable: bool, report: &Steps<'_>) -> CheckStep {
+fn reading(claims: &TokenClaims, seen: Seen, report: &Steps<'_>) -> CheckStep {
+    let can_read = || {
+        CheckStep::passed(
+            "reading",
+            "machines can be found, and actions can be tracked",
+        )
+    };
+    if seen.is_accepted {
+        return can_read();
+    }
     if !claims.may_read() {
         let hint = report.hint(&Finding::NoPermissionToRead);
         return CheckStep::warning("reading", "no permission to read", hint);
@@ -108,21 +136,26 @@ fn reading(claims: &TokenClaims, is_reachable: bool, report: &Steps<'_>) -> Chec
     if claims.ended().is_some() {
         return CheckStep::skipped("reading", "not checked: the token has expired");
     }
-    if !is_reachable {
+    if !seen.is_reachable {
         return CheckStep::skipped("reading", "not checked: the API cannot be reached");
     }
-    CheckStep::passed(
-        "reading",
-        "machines can be found, and actions can be tracked",
-    )
+    can_read()
 }
 
-fn audience(service: &Service, claims: &TokenClaims, report: &Steps<'_>) -> CheckStep {
+fn audience(
+    service: &Service,
+    claims: &TokenClaims,
+    is_accepted: bool,
+    report: &Steps<'_>,
+) -> CheckStep {
     let plain = |text: &str| text.trim_end_matches('/').to_ascii_lowercase();
     match claims.audience.as_deref() {
         None => CheckStep::skipped("audience", "the token has no audience"),
         Some(audience) if plain(audience) == plain(&service.resource) => {
             CheckStep::passed("audience", audience)
+        }
+        Some(audience) if is_accepted => {
+            CheckStep::passed("audience", format!("{audience}; the API accepts it"))
         }
         // Some tokens have the application id of their resource as the audience.
         Some(audience) if audience.parse::<Uuid>().is_ok() => CheckStep::skipped(

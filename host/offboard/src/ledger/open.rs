@@ -20,7 +20,7 @@ use super::{
     error::{LedgerError, LedgerErrorKind},
     files::LedgerFiles,
     place,
-    schema::{schema, view_of},
+    schema::{SIGNED_IN_USER, VIEW_WITHOUT_SIGNED_IN_USER, schema, view_of},
     sidecar::beside,
     wait::{self, Waiting},
 };
@@ -170,6 +170,10 @@ impl Ledger {
         }
         if let Some(view) = view_of(version.unwrap_or_default()) {
             sqlx::raw_sql(view).execute(&ledger.pool).await?;
+        }
+        if version < Some(SIGNED_IN_USER) {
+            let view = sqlx::raw_sql(VIEW_WITHOUT_SIGNED_IN_USER);
+            view.execute(&ledger.pool).await?;
         }
         Ok(ledger)
     }

@@ -13,7 +13,7 @@ use super::{
     run_id::RunId,
     session::Session,
 };
-use crate::contract::Tag;
+use crate::{contract::Tag, user};
 
 /// A run in the ledger.
 #[derive(Debug, Clone)]
@@ -38,6 +38,12 @@ pub struct RunRow {
     pub api_root: String,
     /// The user of the operating system.
     pub user: Option<String>,
+    /// The user id of the operating system, if it has user ids.
+    pub uid: Option<u32>,
+    /// The user that the token was issued to, by name.
+    pub signed_in_user: Option<String>,
+    /// The object id of that user.
+    pub signed_in_user_id: Option<String>,
     /// The program's version.
     pub version: String,
     /// The plugin's digest.
@@ -60,6 +66,21 @@ pub struct RunRow {
 }
 
 impl RunRow {
+    /// The user of the operating system, with the number: names can be set freely.
+    #[must_use]
+    pub fn system_user(&self) -> Option<String> {
+        user::with_number(self.user.as_deref(), self.uid)
+    }
+
+    /// The user that the token was issued to, with the object id.
+    #[must_use]
+    pub fn signed_in(&self) -> Option<String> {
+        user::with_id(
+            self.signed_in_user.as_deref(),
+            self.signed_in_user_id.as_deref(),
+        )
+    }
+
     /// The digest of the plan that was confirmed last.
     #[must_use]
     pub fn plan_digest(&self) -> Option<String> {
@@ -92,7 +113,7 @@ macro_rules! unfinished {
 }
 
 const RUNS: &str = "SELECT run.id, run.uuid, run.began, request_id, again, tag, tenant, application, \
-     api_root, coalesce(user, 'uid ' || uid) AS user, version, plugin_sha256, auth, profile \
+     api_root, coalesce(user, 'uid ' || uid) AS user, uid, signed_in_user, signed_in_user_id, version, plugin_sha256, auth, profile \
      FROM run JOIN session ON session.id = run.session JOIN account ON account.id = run.account \
      WHERE NOT draft ORDER BY run.id";
 
@@ -310,6 +331,9 @@ fn run(row: &SqliteRow) -> Result<RunRow, LedgerErrorKind> {
         application: or_none(row.try_get("application")?),
         api_root: row.try_get("api_root")?,
         user: row.try_get("user")?,
+        uid: row.try_get("uid")?,
+        signed_in_user: row.try_get("signed_in_user")?,
+        signed_in_user_id: row.try_get("signed_in_user_id")?,
         version: row.try_get("version")?,
         plugin_sha256: row.try_get("plugin_sha256")?,
         auth: row.try_get("auth")?,

@@ -22,6 +22,10 @@ pub(super) fn schema() -> Migrator {
             include_str!("schema/0004_cancellations.sql"),
         ),
         ("external ids", include_str!("schema/0005_external_ids.sql")),
+        (
+            "signed-in users",
+            include_str!("schema/0006_signed_in_user.sql"),
+        ),
     ];
     let migration = |(version, (name, sql)): (i64, (&'static str, &'static str))| {
         let kind = MigrationType::Simple;
@@ -45,6 +49,12 @@ pub(super) fn view_of(version: i64) -> Option<&'static str> {
         _ => None,
     }
 }
+
+/// The first version that records the signed-in user of a session.
+pub(super) const SIGNED_IN_USER: i64 = 6;
+/// A temporary view that gives the sessions of earlier versions the columns for it, for a
+/// connection that only reads.
+pub(super) const VIEW_WITHOUT_SIGNED_IN_USER: &str = include_str!("schema/view_signed_in_user.sql");
 
 #[cfg(test)]
 mod tests {
@@ -106,7 +116,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_ledger_of_an_earlier_version_is_migrated() {
-        for version in [1, 2, 3, 4] {
+        for version in [1, 2, 3, 4, 5] {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("ledger.db");
             earlier(&path, version).await;
@@ -149,7 +159,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_ledger_of_an_earlier_version_is_read_without_a_change() {
-        for version in [1, 2, 3, 4] {
+        for version in [1, 2, 3, 4, 5] {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("ledger.db");
             earlier(&path, version).await;

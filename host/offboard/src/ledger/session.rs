@@ -31,8 +31,8 @@ use crate::{
 pub struct SessionInfo {
     /// The id of the process, which the audit has, too.
     pub session: Uuid,
-    /// The user of the operating system, according to the environment or, if it names none, to
-    /// the system.
+    /// The user of the operating system, according to the system. Where users have no number,
+    /// according to the environment.
     pub user: Option<String>,
     /// The user id of the operating system, if it has user ids.
     pub uid: Option<u32>,
@@ -46,6 +46,10 @@ pub struct SessionInfo {
     pub tenant: Option<String>,
     /// The application that the token was issued to: its client id.
     pub application: Option<String>,
+    /// The user that the token was issued to, by name; `None` for an application's own token.
+    pub signed_in_user: Option<String>,
+    /// The object id of that user.
+    pub signed_in_user_id: Option<String>,
     /// The kind of credential.
     pub auth: Option<String>,
     /// The configuration's profile.
@@ -65,6 +69,8 @@ impl SessionInfo {
             api_root: api_root.to_owned(),
             tenant: None,
             application: None,
+            signed_in_user: None,
+            signed_in_user_id: None,
             auth: None,
             profile: None,
         }
@@ -72,6 +78,21 @@ impl SessionInfo {
 }
 
 impl SessionInfo {
+    /// The user of the operating system, with the number: names can be set freely.
+    #[must_use]
+    pub fn system_user(&self) -> Option<String> {
+        user::with_number(self.user.as_deref(), self.uid)
+    }
+
+    /// The user that the token was issued to, with the object id.
+    #[must_use]
+    pub fn signed_in(&self) -> Option<String> {
+        user::with_id(
+            self.signed_in_user.as_deref(),
+            self.signed_in_user_id.as_deref(),
+        )
+    }
+
     /// The tenant as an account has it; empty without one.
     pub(super) fn tenant_key(&self) -> String {
         self.tenant.as_deref().unwrap_or_default().to_lowercase()
@@ -119,8 +140,9 @@ impl Session {
             let account = account(&mut writing, who).await?;
             let id = sqlx::query_scalar(
                 "INSERT INTO session \
-                 (uuid, account, command, began, user, uid, version, plugin_sha256, auth, profile) \
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+                 (uuid, account, command, began, user, uid, version, plugin_sha256, auth, profile, \
+                 signed_in_user, signed_in_user_id) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
             )
             .bind(who.session.to_string())
             .bind(account)
@@ -132,6 +154,8 @@ impl Session {
             .bind(&who.plugin_sha256)
             .bind(&who.auth)
             .bind(&who.profile)
+            .bind(&who.signed_in_user)
+            .bind(&who.signed_in_user_id)
             .fetch_one(&mut *writing)
             .await?;
             writing.commit().await?;

@@ -57,6 +57,16 @@ pub struct RunInfo {
     /// Whether another order of the run has another comment.
     #[serde(default)]
     pub has_several_comments: bool,
+    /// The user id of the operating system; null if it has no user ids.
+    #[serde(default)]
+    pub uid: Option<u32>,
+    /// The user that the token was issued to, by user principal name; null for an application's
+    /// own token.
+    #[serde(default)]
+    pub signed_in_user: Option<String>,
+    /// The object id of that user.
+    #[serde(default)]
+    pub signed_in_user_id: Option<String>,
     /// The number of orders in each state. States without orders are omitted.
     #[schemars(schema_with = "schema::orders_by_state")]
     pub states: Map<String, Value>,
@@ -86,6 +96,9 @@ impl From<&RunRow> for RunInfo {
             unfinished: run.unfinished,
             comment: run.comment.clone(),
             has_several_comments: run.has_several_comments,
+            uid: run.uid,
+            signed_in_user: run.signed_in_user.clone(),
+            signed_in_user_id: run.signed_in_user_id.clone(),
             states: states
                 .map(|(state, count)| (state.name().to_owned(), count.into()))
                 .collect(),
@@ -128,6 +141,9 @@ impl CsvRow for RunInfo {
         "unfinished",
         "comment",
         "hasSeveralComments",
+        "uid",
+        "signedInUser",
+        "signedInUserId",
     ];
 
     fn cells(&self) -> Vec<String> {
@@ -151,6 +167,9 @@ impl CsvRow for RunInfo {
             self.unfinished.to_string(),
             or_nothing(&self.comment),
             self.has_several_comments.to_string(),
+            self.uid.map_or_else(String::new, |uid| uid.to_string()),
+            or_nothing(&self.signed_in_user),
+            or_nothing(&self.signed_in_user_id),
         ]
     }
 }

@@ -91,7 +91,7 @@ fn heading(run: &RunRow) -> Heading {
     let mut facts = vec![
         fact("Run", &run.uuid.to_string()),
         fact("Ordered", &time(run.began)),
-        fact("By", &or_dash(&run.user)),
+        fact("By", &or_dash(&run.system_user())),
         fact("Tenant", &or_dash(&run.tenant)),
         fact("Application", &or_dash(&run.application)),
         fact("Signed in with", &or_dash(&run.auth)),
@@ -99,6 +99,9 @@ fn heading(run: &RunRow) -> Heading {
         fact("offboard", &run.version),
         fact("Plugin (SHA-256)", &run.plugin_sha256),
     ];
+    if let Some(user) = run.signed_in() {
+        facts.push(fact("Signed-in user", &user));
+    }
     if let Some(profile) = &run.profile {
         facts.push(fact("Profile", profile));
     }

@@ -45,9 +45,9 @@ impl Connection {
     /// The same connection that also trusts these certification authorities.
     ///
     /// # Errors
-    /// The text is not PEM, or has no certificate.
-    pub fn trusting(mut self, pem: &[u8]) -> Result<Self, InvalidCertificates> {
-        Arc::make_mut(&mut self.network).trust(pem)?;
+    /// The file is neither PEM nor DER, or has no certificate.
+    pub fn trusting(mut self, file: &[u8]) -> Result<Self, InvalidCertificates> {
+        Arc::make_mut(&mut self.network).trust(file)?;
         Ok(self)
     }
 

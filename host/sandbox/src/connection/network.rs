@@ -6,10 +6,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use rustls::{
-    ClientConfig,
-    pki_types::{CertificateDer, pem::PemObject},
-};
+use rustls::{ClientConfig, pki_types::CertificateDer};
 use rustls_platform_verifier::Verifier;
 use thiserror::Error;
 
@@ -18,6 +15,7 @@ use super::{
     proxy::{Proxies, Proxy},
     target::Target,
 };
+use crate::encoding::{der, pem::Pem};
 
 /// The network settings of a connection.
 #[derive(Debug, Clone, Default)]
@@ -37,7 +35,7 @@ pub enum InvalidCertificates {
     #[error("not PEM: {0}")]
     Pem(rustls::pki_types::pem::Error),
     /// The file has no certificate.
-    #[error("the file has no certificate (-----BEGIN CERTIFICATE-----)")]
+    #[error("the file has no certificate, in PEM (-----BEGIN CERTIFICATE-----) or DER")]
     Empty,
     /// A certificate that cannot be read.
     #[error("a certificate that cannot be used: {0}")]
@@ -49,10 +47,19 @@ impl Network {
         self.allowed = AllowedAddresses::new(addresses);
     }
 
-    pub(super) fn trust(&mut self, pem: &[u8]) -> Result<(), InvalidCertificates> {
-        let authorities = CertificateDer::pem_slice_iter(pem)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(InvalidCertificates::Pem)?;
+    /// Trusts the certificates of a file in PEM, or the one of a file in DER.
+    pub(super) fn trust(&mut self, file: &[u8]) -> Result<(), InvalidCertificates> {
+        let authorities = match Pem::read(file) {
+            Some(pem) => pem
+                .certificates()
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(InvalidCertificates::Pem)?,
+            None if der::is_certificate(file) => der::sequence(file)
+                .map(|der| CertificateDer::from(der.to_vec()))
+                .into_iter()
+                .collect(),
+            None => Vec::new(),
+        };
         if authorities.is_empty() {
             return Err(InvalidCertificates::Empty);
         }
@@ -121,5 +128,25 @@ mod tests {
             network.trust(rubbish),
             Err(InvalidCertificates::Unusable(_))
         ));
+    }
+
+    #[test]
+    fn an_authority_is_pem_or_der() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut authority = rcgen::CertificateParams::default();
+        authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let authority = authority.self_signed(&key).unwrap();
+        let mut followed = authority.der().to_vec();
+        followed.extend(b"\r\n");
+        for file in [
+            authority.pem().into_bytes(),
+            format!("\u{feff}{}", authority.pem()).into_bytes(),
+            authority.der().to_vec(),
+            followed,
+        ] {
+            let mut network = Network::default();
+            network.trust(&file).unwrap();
+            assert_eq!(network.authorities, [authority.der().clone()]);
+        }
     }
 }

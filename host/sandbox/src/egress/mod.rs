@@ -31,7 +31,7 @@ use wasmtime_wasi_http::{
 use crate::{
     connection::{Connection, DialError, HttpConnection, dial},
     grant::{Grant, MAX_REQUEST_BODY, Permit, Refusal, RequestView, Route},
-    identity::{Issued, SignInError},
+    identity::Issued,
 };
 
 pub use audit::{Audit, AuditedRequest, Phase};
@@ -187,7 +187,7 @@ impl CallContext {
         let credential = self.connection.credential.as_ref();
         let issued = credential.ok_or(Refusal::NoCredential)?.issue().await;
         let issued = issued.map_err(|error| match error {
-            SignInError::Unreachable(reason) => Refusal::NoAuthority(reason),
+            error if error.is_transient() => Refusal::NoAuthority(error.to_string()),
             error => Refusal::SignIn(error.to_string()),
         })?;
         let authorization = issued.token.authorization();

@@ -6,6 +6,8 @@
 
 pub mod cloud;
 mod credential;
+mod entra_error;
+mod expiry;
 mod program;
 mod redaction;
 mod secret_file;
@@ -16,8 +18,10 @@ mod source;
 mod token;
 mod token_command;
 
+pub use crate::encoding::text::{NotText, secret_text, trim_secret};
 pub(crate) use credential::Issued;
 pub use credential::{Credential, is_same_tenant};
+pub use entra_error::EntraErrorClass;
 pub use secret_file::{SecretFileError, TrustedFileError, read_secret, read_trusted};
 pub use sign_in_error::SignInError;
 pub use source::{Fetch, Fetched, TokenFile, TokenSource};

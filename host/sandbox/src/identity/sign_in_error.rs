@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use super::entra_error::is_transient;
 use crate::{
     contract::{Problem, ProblemKind, Retry},
     mask,
@@ -27,6 +28,9 @@ pub enum SignInError {
     /// The authority cannot be reached, or its certificate is not trusted.
     #[error("{0}")]
     Unreachable(String),
+    /// The authority cannot issue a token at the moment: it is overloaded or has failed.
+    #[error("{0}")]
+    Unavailable(String),
     /// The answer or the output is not a token.
     #[error("{0}")]
     Unreadable(String),
@@ -45,6 +49,15 @@ pub enum SignInError {
 }
 
 impl SignInError {
+    /// Whether the same sign-in may succeed later, without a change of the credential.
+    pub(crate) fn is_transient(&self) -> bool {
+        match self {
+            Self::Unreachable(_) | Self::Unavailable(_) => true,
+            Self::Refused { codes, .. } => is_transient(codes),
+            _ => false,
+        }
+    }
+
     /// The same error with every possible secret in its text masked.
     fn masked(self) -> Self {
         let hide = |words: String| mask::words(&words);
@@ -55,6 +68,7 @@ impl SignInError {
                 message: hide(message),
             },
             Self::Unreachable(reason) => Self::Unreachable(hide(reason)),
+            Self::Unavailable(reason) => Self::Unavailable(hide(reason)),
             Self::Unreadable(reason) => Self::Unreadable(hide(reason)),
             Self::OtherTenant { found, wanted } => Self::OtherTenant {
                 found: hide(found),
@@ -70,7 +84,7 @@ impl From<SignInError> for Problem {
     fn from(error: SignInError) -> Self {
         let error = error.masked();
         let kind = match error {
-            SignInError::Unreachable(_) => ProblemKind::NoAuthority,
+            _ if error.is_transient() => ProblemKind::NoAuthority,
             SignInError::OtherTenant { .. } => ProblemKind::WrongTenant,
             _ => ProblemKind::NoCredential,
         };
@@ -90,6 +104,36 @@ impl From<SignInError> for Problem {
             code,
             source: Some(Arc::new(error)),
             ..Self::new(kind, Retry::Safe, words)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_temporary_failure_is_not_a_fault_of_the_credential() {
+        let refused = |code: u32| SignInError::Refused {
+            codes: vec![code],
+            message: format!("AADSTS{code}: it failed"),
+        };
+        for (error, kind, code) in [
+            (refused(90_033), ProblemKind::NoAuthority, "AADSTS90033"),
+            (
+                refused(7_000_222),
+                ProblemKind::NoCredential,
+                "AADSTS7000222",
+            ),
+            (
+                SignInError::Unavailable("503".to_owned()),
+                ProblemKind::NoAuthority,
+                "",
+            ),
+        ] {
+            let problem = Problem::from(error);
+            assert_eq!(problem.kind, kind);
+            assert_eq!(problem.code.as_deref().unwrap_or_default(), code);
         }
     }
 }

@@ -17,6 +17,7 @@ use super::{
     redaction::redact,
     secret_file::{SecretFileError, read_secret},
 };
+use crate::encoding::text::{secret_text, trim_secret};
 
 /// Longer than any token that Entra ID issues, in bytes.
 const MAX_TOKEN: u64 = 64 * 1024;
@@ -68,6 +69,12 @@ pub struct TokenClaims {
     pub scopes: Option<String>,
     /// `exp`: when it ends, in seconds since 1970.
     pub expires: Option<i64>,
+    /// `upn` (version 1) or `preferred_username` (version 2): the name of the user of a delegated
+    /// token.
+    pub user: Option<String>,
+    /// `oid`: the object id of the user of a delegated token. Unlike the name, it is never given
+    /// to another user.
+    pub user_id: Option<String>,
 }
 
 impl TokenClaims {
@@ -90,13 +97,20 @@ impl TokenClaims {
                 .as_i64()
                 .or_else(|| value.as_f64().map(|at| at as i64))
         };
+        let is_delegated = claims.contains_key("scp");
+        let of_user = |names: &[&str]| {
+            let names = names.iter().filter(|_| is_delegated);
+            names.copied().find_map(first)
+        };
         Self {
             audience: first("aud"),
             tenant: first("tid"),
             application: first("appid").or_else(|| first("azp")),
             roles: texts("roles"),
-            scopes: claims.contains_key("scp").then(|| texts("scp").join(" ")),
+            scopes: is_delegated.then(|| texts("scp").join(" ")),
             expires: claims.get("exp").and_then(seconds),
+            user: of_user(&["upn", "preferred_username", "unique_name"]),
+            user_id: of_user(&["oid"]),
         }
     }
 
@@ -153,12 +167,12 @@ impl TokenClaims {
 }
 
 impl Token {
-    /// Parses a token. White space at both ends is removed.
+    /// Parses a token. White space at both ends is removed, as of every secret.
     ///
     /// # Errors
     /// It is empty, too long, or has a character that is not allowed.
     pub fn new(text: &str) -> Result<Self, InvalidToken> {
-        let text = text.trim();
+        let text = trim_secret(text);
         if text.is_empty() {
             Err(InvalidToken::Empty)
         } else if text.len() as u64 > MAX_TOKEN {
@@ -176,8 +190,8 @@ impl Token {
     /// The file cannot be read, others can read it, or its content is not a token.
     pub fn from_file(path: &Path) -> Result<Self, InvalidToken> {
         let bytes = read_secret(path, MAX_TOKEN).map_err(InvalidToken::File)?;
-        let text = std::str::from_utf8(bytes.expose_secret());
-        Self::new(text.map_err(|_| InvalidToken::Character)?)
+        let text = secret_text(bytes.expose_secret()).map_err(|_| InvalidToken::Character)?;
+        Self::new(text.expose_secret())
     }
 
     /// The value of the `Authorization` header, marked sensitive.
@@ -264,5 +278,26 @@ mod tests {
             .unwrap();
         assert_eq!(claims.roles, ["Machine.Offboard"]);
         assert_eq!(Token::new("opaque").unwrap().claims(), None);
+    }
+
+    #[test]
+    fn the_user_is_read_from_a_delegated_token() {
+        let claims = |json: &str| {
+            let payload = BASE64_URL_SAFE_NO_PAD.encode(json);
+            let token = Token::new(&format!("h.{payload}.s")).unwrap();
+            token.claims().unwrap()
+        };
+        for user in [
+            r#""upn":"ada@a.test""#,
+            r#""preferred_username":"ada@a.test""#,
+            r#""upn":7,"unique_name":"ada@a.test""#,
+        ] {
+            let delegated = claims(&format!(r#"{{"scp":"x","oid":"1",{user}}}"#));
+            assert_eq!(delegated.user.as_deref(), Some("ada@a.test"), "{user}");
+            assert_eq!(delegated.user_id.as_deref(), Some("1"));
+        }
+        // The object id of an application's token is the one of its service principal.
+        let application = claims(r#"{"roles":["x"],"oid":"1","upn":"ada@a.test"}"#);
+        assert_eq!((application.user, application.user_id), (None, None));
     }
 }

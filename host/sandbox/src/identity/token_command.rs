@@ -1,23 +1,19 @@
 //! A token from a program that the user configures: a secret store, a broker, a script.
 
-use std::{
-    io::Write,
-    path::Path,
-    process::Stdio,
-    time::{Duration, SystemTime},
-};
+use std::{io::Write, path::Path, process::Stdio};
 
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use serde::Deserialize;
 use tokio::process::Command;
 
 use super::{
+    expiry::Times,
     program,
     sign_in_error::SignInError,
     source::{Fetch, Fetched, TokenSource},
     token::Token,
 };
-use crate::mask;
+use crate::{encoding::text::secret_text, mask};
 
 /// A program that prints a token: as plain text, or as JSON like `az account
 /// get-access-token`, `gcloud` or an authority.
@@ -32,30 +28,8 @@ pub struct TokenCommand {
 struct Answer {
     #[serde(alias = "accessToken", alias = "access_token")]
     token: SecretString,
-    /// Seconds since 1970.
-    #[serde(default)]
-    expires_on: Option<Number>,
-    /// Seconds from now.
-    #[serde(default, alias = "expiresIn")]
-    expires_in: Option<Number>,
-}
-
-/// A number, also if it is written as a JSON string.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Number {
-    Number(u64),
-    Text(String),
-}
-
-impl Number {
-    fn seconds(&self) -> Option<Duration> {
-        match self {
-            Self::Number(seconds) => Some(*seconds),
-            Self::Text(text) => text.parse().ok(),
-        }
-        .map(Duration::from_secs)
-    }
+    #[serde(flatten)]
+    times: Times,
 }
 
 impl TokenCommand {
@@ -109,14 +83,13 @@ impl TokenCommand {
         if !status.success() {
             return Err(failed(format!("it failed ({status})")));
         }
-        let text = std::str::from_utf8(text.expose_secret());
-        let text = text.map_err(|_| failed("its output is not UTF-8".to_owned()))?;
-        read_output(text).map_err(failed)
+        let text = secret_text(text.expose_secret());
+        let text = text.map_err(|_| failed("its output is not text".to_owned()))?;
+        read_output(text.expose_secret()).map_err(failed)
     }
 }
 
 fn read_output(text: &str) -> Result<Fetched, String> {
-    let text = text.trim();
     if !text.starts_with('{') {
         let token = Token::new(text).map_err(|error| error.to_string())?;
         return Ok(Fetched::by_claims(token));
@@ -125,16 +98,8 @@ fn read_output(text: &str) -> Result<Fetched, String> {
     let answer: Answer = serde_json::from_str(text)
         .map_err(|_| "its JSON has no accessToken, access_token or token".to_owned())?;
     let token = Token::new(answer.token.expose_secret()).map_err(|error| error.to_string())?;
-    let seconds = |number: Option<Number>| number.and_then(|number| number.seconds());
-    let on = seconds(answer.expires_on).and_then(|on| SystemTime::UNIX_EPOCH.checked_add(on));
-    let after = seconds(answer.expires_in).and_then(|after| SystemTime::now().checked_add(after));
-    Ok(match on.or(after) {
-        Some(expires) => Fetched {
-            token,
-            expires: Some(expires),
-        },
-        None => Fetched::by_claims(token),
-    })
+    let expires = answer.times.of(&token);
+    Ok(Fetched { token, expires })
 }
 
 impl TokenSource for TokenCommand {
@@ -146,6 +111,8 @@ impl TokenSource for TokenCommand {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::time::SystemTime;
+
     use super::*;
 
     fn read(text: &str) -> Result<Option<u64>, String> {

@@ -45,6 +45,12 @@ pub enum Region {
 /// documentation).
 pub const RESOURCE: &str = "https://api.securitycenter.microsoft.com";
 
+/// The resource of the first hosts, which older clients use.
+const OLDER_RESOURCE: &str = "https://api.securitycenter.windows.com";
+
+/// The application id of WindowsDefenderATP (unsourced: public clients agree on it).
+const APPLICATION: &str = "fc780465-2017-40d4-a0c5-307022471b92";
+
 /// The Defender XDR API's audience. Defender for Endpoint answers tokens for it with 403.
 const XDR: &str = "https://api.security.microsoft.com";
 
@@ -89,7 +95,10 @@ impl Cloud {
         let app = |domain| format!("https://securitycenter.{domain}/windowsatpservice");
         let mut resources = vec![self.resource()];
         match self {
-            Self::Commercial => {}
+            Self::Commercial => {
+                let others = [OLDER_RESOURCE.to_owned(), app("onmicrosoft.com")];
+                resources.extend(others.into_iter().chain([APPLICATION.to_owned()]));
+            }
             Self::Gcc => resources.extend([RESOURCE.to_owned(), app("onmicrosoft.com")]),
             Self::GccHigh | Self::Dod => {
                 resources.extend([RESOURCE.to_owned(), app("onmicrosoft.us")]);
@@ -226,7 +235,7 @@ pub(super) fn is_xdr(resource: &str) -> bool {
 
 pub(super) fn clouds_of_resource(resource: &str) -> Option<&'static [Cloud]> {
     match resource.trim_end_matches('/').to_ascii_lowercase().as_str() {
-        "https://api.securitycenter.windows.com" => Some(COMMERCIAL),
+        OLDER_RESOURCE => Some(COMMERCIAL),
         "https://api-gcc.securitycenter.microsoft.us" => Some(GCC),
         "https://api-gov.securitycenter.microsoft.us" => Some(HIGH),
         "https://securitycenter.onmicrosoft.com/windowsatpservice" => Some(WORLDWIDE),

@@ -19,8 +19,9 @@ use oauth2::{
 };
 
 use super::{
+    RETRY_PAUSES,
     app::{App, endpoint, token_endpoint},
-    failure,
+    failure::{self, is_busy},
     transport::{Allowed, Client, TransportError},
 };
 use crate::identity::{
@@ -199,8 +200,20 @@ async fn send(client: &Client, request: HttpRequest) -> Result<HttpResponse, Tra
     let url = head.uri.to_string();
     let url: Url = url.parse().map_err(|_| TransportError::Forbidden(url))?;
     let request = http::Request::from_parts(head, Bytes::from(body));
-    let answer = client.send(&url, request).await?;
-    Ok(answer.map(|body| body.to_vec()))
+    // The library does not try again, and the user would have to enter another code.
+    let mut pauses = RETRY_PAUSES.into_iter();
+    loop {
+        let answer = client.send(&url, request.clone()).await?;
+        let status = answer.status();
+        match pauses.next() {
+            Some(pause) if is_busy(status.as_u16()) => tokio::time::sleep(pause).await,
+            None if is_busy(status.as_u16()) => {
+                let origin = url.origin().ascii_serialization();
+                return Err(TransportError::Unavailable(origin, status));
+            }
+            _ => return Ok(answer.map(|body| body.to_vec())),
+        }
+    }
 }
 
 fn take(

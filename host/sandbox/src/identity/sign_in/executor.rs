@@ -1,5 +1,5 @@
 //! Runs programs for Microsoft's library, with a timeout and without outliving the
-//! sign-in.
+//! sign-in, and rewrites their output in the form that the library expects.
 
 use std::{
     ffi::OsStr,
@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use azure_identity::Executor;
 use tokio::process::Command;
 
+use super::answer::adapt;
 use crate::identity::program;
 
 /// Runs a program with a timeout.
@@ -21,6 +22,11 @@ pub(super) struct BoundedExecutor;
 impl Executor for BoundedExecutor {
     async fn run(&self, program: &OsStr, args: &[&OsStr]) -> io::Result<Output> {
         let mut command = Command::new(program);
-        program::output(command.args(args).stderr(Stdio::piped())).await
+        let output = program::output(command.args(args).stderr(Stdio::piped())).await?;
+        if !output.status.success() {
+            return Ok(output);
+        }
+        let stdout = adapt(&output.stdout).map_err(io::Error::other)?;
+        Ok(Output { stdout, ..output })
     }
 }

@@ -2,12 +2,16 @@
 //! over the host's own connections. Each source sends requests only to the endpoints of
 //! its kind of credential. It keeps no token: [`Credential`](super::Credential) does.
 
+mod answer;
 mod app;
+mod assertion;
 mod certificate;
+mod certificate_file;
 mod device_code;
 mod executor;
 mod failure;
 mod managed_identity;
+mod pfx;
 mod transport;
 
 use std::{
@@ -25,7 +29,6 @@ use azure_core::{
 use azure_identity::{
     AzureCliCredential, AzureCliCredentialOptions, ClientAssertionCredential,
     ClientAssertionCredentialOptions, ClientSecretCredential, ClientSecretCredentialOptions,
-    WorkloadIdentityCredential, WorkloadIdentityCredentialOptions,
 };
 use secrecy::{ExposeSecret, SecretString};
 
@@ -38,7 +41,9 @@ use crate::connection::{Connection, Network};
 
 pub use app::App;
 use app::token_endpoint;
-pub use certificate::{Certificate, InvalidCertificate};
+use assertion::Assertion;
+pub use certificate::Certificate;
+pub use certificate_file::InvalidCertificate;
 pub use device_code::{DeviceCode, Prompt};
 use executor::BoundedExecutor;
 pub use managed_identity::ManagedIdentity;
@@ -93,6 +98,9 @@ pub enum Method {
 const MAX_RETRIES: u32 = 3;
 const MAX_RETRY_SECONDS: i64 = 15;
 
+/// The pauses before a sign-in is tried again after an error code of a temporary failure.
+const RETRY_PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(2)];
+
 /// Timeout of a whole sign-in without user interaction.
 const SIGN_IN_TIMEOUT: Duration = Duration::from_secs(90);
 
@@ -129,15 +137,30 @@ impl SignIn {
             let client = self.client(code.endpoints()?);
             return code.fetch(&client, prompt).await;
         }
-        let credential = self.credential()?;
-        let scope = self.scope();
-        let token =
-            tokio::time::timeout(SIGN_IN_TIMEOUT, credential.get_token(&[&scope], None)).await;
-        let token = token.map_err(|_| {
+        let token = tokio::time::timeout(SIGN_IN_TIMEOUT, self.get_token()).await;
+        token.map_err(|_| {
             let reason = format!("there was no token after {SIGN_IN_TIMEOUT:?}");
             self.name_credential(SignInError::Unreachable(reason))
-        })?;
-        fetched(&token.map_err(|error| self.name_credential(failure::explain(error)))?)
+        })?
+    }
+
+    /// Signs in, and tries again after a temporary failure. The library itself tries again only
+    /// if the status of the answer says so.
+    async fn get_token(&self) -> Result<Fetched, SignInError> {
+        let scope = self.scope();
+        let mut pauses = RETRY_PAUSES.into_iter();
+        loop {
+            let credential = self.credential().await?;
+            match credential.get_token(&[&scope], None).await {
+                Ok(token) => return fetched(&token),
+                Err(error) => match pauses.next() {
+                    Some(pause) if failure::is_worth_repeating(&error) => {
+                        tokio::time::sleep(pause).await;
+                    }
+                    _ => return Err(self.name_credential(failure::explain(error))),
+                },
+            }
+        }
     }
 
     /// Adds the name of the credential, if neither the credential nor the authority names it.
@@ -147,6 +170,9 @@ impl SignIn {
                 "the managed identity",
                 " (check that this is an Azure resource)",
             ),
+            (Method::ManagedIdentity(_), SignInError::Unavailable(_)) => {
+                ("the managed identity", "")
+            }
             (Method::ManagedIdentity(_), _) => (
                 "the managed identity",
                 " (check that it is assigned to this resource, and the setting `identity`)",
@@ -162,6 +188,7 @@ impl SignIn {
                 codes,
                 message: named(message),
             },
+            SignInError::Unavailable(reason) => SignInError::Unavailable(named(reason)),
             SignInError::Unreadable(reason) => SignInError::Unreadable(named(reason)),
             error => error,
         }
@@ -169,7 +196,7 @@ impl SignIn {
 
     /// A new credential for each fetch: Microsoft's types cache their token and cannot
     /// be made to fetch another one.
-    fn credential(&self) -> Result<Arc<dyn TokenCredential>, SignInError> {
+    async fn credential(&self) -> Result<Arc<dyn TokenCredential>, SignInError> {
         let setup = |error: azure_core::Error| SignInError::Setup(error.to_string());
         Ok(match &self.method {
             Method::ClientSecret { app, secret } => ClientSecretCredential::new(
@@ -190,17 +217,15 @@ impl SignIn {
                 }),
             )
             .map_err(setup)?,
-            Method::WorkloadIdentity { app, token_file } => {
-                WorkloadIdentityCredential::new(Some(WorkloadIdentityCredentialOptions {
-                    credential_options: ClientAssertionCredentialOptions {
-                        client_options: self.at_authority(app)?,
-                    },
-                    client_id: Some(app.client_id.clone()),
-                    tenant_id: Some(app.tenant.clone()),
-                    token_file_path: Some(token_file.clone()),
-                }))
-                .map_err(setup)?
-            }
+            Method::WorkloadIdentity { app, token_file } => ClientAssertionCredential::new(
+                app.tenant.clone(),
+                app.client_id.clone(),
+                Assertion::read(token_file).await?,
+                Some(ClientAssertionCredentialOptions {
+                    client_options: self.at_authority(app)?,
+                }),
+            )
+            .map_err(setup)?,
             Method::ManagedIdentity(identity) => {
                 let options = self.options(managed_identity::endpoint()?);
                 managed_identity::credential(identity, options).map_err(setup)?

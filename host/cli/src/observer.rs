@@ -116,23 +116,23 @@ impl Observer for TerminalObserver {
     fn remedy(&self, error: &CredentialError) -> Option<String> {
         match error {
             CredentialError::NotGiven => Some(
-                "give --token-file FILE, or --tenant, --client-id and --client-secret-file FILE; \
-                 `offboard config show` shows the effective settings"
+                "Give --token-file FILE, or --tenant, --client-id and --client-secret-file FILE. docs/connect.md describes every sign-in method."
                     .to_owned(),
             ),
             CredentialError::Missing { setting, .. } => {
                 let argument = flag(setting)?;
-                let mut needed = format!("give {argument} {}", setting.value_name);
+                let mut needed = format!("Give {argument} {}", setting.value_name);
                 if !setting.others.is_empty() {
                     needed.push_str(&format!(" (or {})", setting.others.join(", ")));
                 }
+                needed.push('.');
                 Some(needed)
             }
             CredentialError::NoToken => {
-                Some("set it, or choose another credential than --auth token".to_owned())
+                Some("Set it, or choose another credential than --auth token.".to_owned())
             }
             CredentialError::NoClientSecret => {
-                Some("give --client-secret-file FILE, or set AZURE_CLIENT_SECRET".to_owned())
+                Some("Give --client-secret-file FILE, or set AZURE_CLIENT_SECRET.".to_owned())
             }
             CredentialError::File {
                 source:
@@ -143,16 +143,16 @@ impl Observer for TerminalObserver {
                         | InvalidCertificate::EmptyPassword,
                     ),
                 ..
-            } => Some("give --certificate-password-file FILE".to_owned()),
+            } => Some("Give --certificate-password-file FILE.".to_owned()),
             _ => None,
         }
     }
 
     fn identity_remedy(&self, is_named: bool) -> Option<String> {
         let remedy = if is_named {
-            "--identity system selects the system-assigned identity"
+            "--identity system selects the system-assigned identity."
         } else {
-            "--identity selects another identity"
+            "--identity selects another identity."
         };
         Some(remedy.to_owned())
     }

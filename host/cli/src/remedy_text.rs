@@ -45,6 +45,9 @@ pub(super) fn words(remedy: &Remedy) -> String {
         Remedy::RepairCredential => {
             format!("{REPAIR_CREDENTIAL} `offboard check` shows what is missing.")
         }
+        Remedy::ConfigureCredential(remedy) => {
+            format!("{remedy} `offboard config show` shows the source of each setting.")
+        }
         Remedy::CheckConnection => format!("The request was not sent. {NETWORK}"),
         Remedy::ReplaceToken => NOT_A_TOKEN.to_owned(),
         Remedy::CheckLicence { token } => format!(

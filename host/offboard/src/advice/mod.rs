@@ -29,6 +29,9 @@ pub enum Remedy {
     SignIn(SignInRemedy),
     /// Repair the credential's settings, or sign in another way.
     RepairCredential,
+    /// Follow the front end's own remedy for the missing credential
+    /// ([`Observer::remedy`](crate::client::Observer::remedy)), which is sentences.
+    ConfigureCredential(String),
     /// Configure the right tenant: the token belongs to another one.
     UseRightTenant,
     /// Check the network, and the host names of the API and of the authority.
@@ -138,8 +141,10 @@ pub enum Purpose {
 /// What is known about the token of a request.
 #[derive(Debug, Clone, Copy)]
 pub enum KnownToken<'a> {
-    /// It is not at hand: the request was recorded earlier, or there is no token.
+    /// It is not at hand: the request was recorded earlier.
     NotAtHand,
+    /// There is none. The front end's remedy, if it has one.
+    Missing(Option<&'a str>),
     /// Its claims cannot be read: it is not a JWT.
     Unreadable,
     /// It has these claims.
@@ -155,7 +160,7 @@ impl<'a> KnownToken<'a> {
 
     fn claims(self) -> Option<&'a TokenClaims> {
         match self {
-            Self::NotAtHand | Self::Unreadable => None,
+            Self::NotAtHand | Self::Missing(_) | Self::Unreadable => None,
             Self::Claims(claims) => Some(claims),
         }
     }
@@ -203,7 +208,10 @@ pub fn remedy(problem: &Problem, token: KnownToken<'_>) -> Remedy {
         Kind::InvalidMachineId => Remedy::CheckMachineId,
         Kind::InvalidComment => Remedy::GiveComment,
         Kind::InvalidTag => Remedy::CheckTag,
-        Kind::NoCredential => sign_in(problem).unwrap_or(Remedy::RepairCredential),
+        Kind::NoCredential => match token {
+            KnownToken::Missing(Some(remedy)) => Remedy::ConfigureCredential(remedy.to_owned()),
+            _ => sign_in(problem).unwrap_or(Remedy::RepairCredential),
+        },
         Kind::WrongTenant => Remedy::UseRightTenant,
         Kind::NoAuthority => sign_in(problem).unwrap_or(Remedy::CheckConnection),
         Kind::Unauthorized if claims.is_some_and(|claims| claims.ended().is_some()) => {

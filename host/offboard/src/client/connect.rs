@@ -5,17 +5,19 @@ use std::{sync::Arc, time::Duration};
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
-use super::{AuthoritiesError, ConnectError, Observer, check_files, observer::Recorder};
+use super::{
+    AuthoritiesError, ConnectError, Observer, check_files,
+    observer::Recorder,
+    sign_in::{MissingToken, sign_in},
+};
 use crate::{
     Keyword,
     audit::AuditFile,
     component::Component,
-    config::{Auth, Config, CredentialError, PluginSettings, Sourced},
+    config::{Config, PluginSettings, Sourced},
     connection::Connection,
-    contract::{Problem, ProblemKind, Retry},
-    identity::{Credential, Token, TokenClaims, cloud::Service, read_trusted, sign_in::Prompt},
+    identity::{Credential, TokenClaims, cloud::Service, read_trusted},
     ledger::{Ledger, LedgerError, LedgerErrorKind, Session, SessionInfo, Waiting},
-    mask,
     outputs::Files,
     rate_limit::RateLimiter,
     run::{JOBS, PREFLIGHT_AGE, Runner},
@@ -85,7 +87,7 @@ impl ConnectOptions {
 pub(super) struct Connected {
     pub(super) runner: Runner,
     pub(super) claims: Option<TokenClaims>,
-    pub(super) missing: Option<Problem>,
+    pub(super) missing: Option<MissingToken>,
     pub(super) unrecorded: Option<LedgerError>,
     pub(super) viewed: Option<Ledger>,
     pub(super) who: SessionInfo,
@@ -123,9 +125,9 @@ pub(super) async fn connect(
                 None => None,
             };
             connection.credential = Some(credential);
-            (token.claims(), missing.map(Problem::from))
+            (token.claims(), missing.map(MissingToken::from))
         }
-        Err(problem) => (None, Some(problem)),
+        Err(missing) => (None, Some(missing)),
     };
     who.tenant = claims.as_ref().and_then(|claims| claims.tenant.clone());
     who.application = claims
@@ -229,65 +231,6 @@ pub(crate) fn network(config: &Config, service: &Service) -> Result<Connection, 
         path: path.clone(),
         source,
     })
-}
-
-/// The first sign-in of a client.
-///
-/// # Errors
-/// There is no credential, or the sign-in fails.
-pub(crate) async fn sign_in(
-    config: &Config,
-    service: &Service,
-    connection: &Connection,
-    observer: &Arc<dyn Observer>,
-) -> Result<(Credential, Token), Problem> {
-    let shown = Arc::clone(observer);
-    let prompt = Prompt::new(move |url, code| shown.sign_in(url, code));
-    let credential = config
-        .credential(service, connection, prompt)
-        .map_err(|error| without_credential(error, &**observer))?;
-    match credential.token().await {
-        Ok(token) => Ok((credential, token)),
-        Err(error) => {
-            let mut problem = Problem::from(error);
-            if let Some(message) = &mut problem.message {
-                message.push_str(&of_identity(config, &problem.kind, &**observer));
-            }
-            Err(problem)
-        }
-    }
-}
-
-/// Adds advice to the problem of a managed identity.
-fn of_identity(config: &Config, kind: &ProblemKind, observer: &dyn Observer) -> String {
-    let implied = config.implied_identity();
-    let auth = config.chosen_auth().map(|auth| auth.value);
-    let mut more = match implied {
-        Some(implied) => format!(
-            "; the identity {} was used, which {} names",
-            mask::identifier(&implied.value),
-            implied.source
-        ),
-        None if auth == Some(Auth::ManagedIdentity) && *kind == ProblemKind::NoCredential => {
-            String::new()
-        }
-        None => return String::new(),
-    };
-    if let Some(remedy) = observer.identity_remedy(implied.is_some()) {
-        more.push_str(if implied.is_some() { ": " } else { "; " });
-        more.push_str(&remedy);
-    }
-    more
-}
-
-fn without_credential(error: CredentialError, observer: &dyn Observer) -> Problem {
-    let remedy = observer.remedy(&error);
-    let mut problem = Problem::from_error(ProblemKind::NoCredential, Retry::Safe, error);
-    if let (Some(remedy), Some(message)) = (remedy, &mut problem.message) {
-        message.push_str(&format!(": {remedy}"));
-    }
-    problem.message = problem.message.map(|message| mask::words(&message));
-    problem
 }
 
 /// A session of the ledger. If the ledger cannot be written: a session in memory, and the

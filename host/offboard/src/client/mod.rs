@@ -17,6 +17,7 @@ mod resume;
 mod run_state;
 #[cfg(test)]
 mod sendable;
+mod sign_in;
 
 use std::{
     collections::HashSet,
@@ -30,7 +31,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use actions::{Cancellable, NotCancellable};
 pub use connect::{ConnectOptions, Recording, component};
-pub(crate) use connect::{network, rate_limiter, sign_in, who};
+pub(crate) use connect::{network, rate_limiter, who};
 pub use error::{AuthoritiesError, ConnectError};
 pub use execute::{Run, RunError, RunSummary};
 pub(crate) use files::check_files;
@@ -39,6 +40,7 @@ pub(crate) use observer::Recorder;
 pub use plan::PlanRequest;
 pub use plan_error::PlanError;
 pub use resume::{Reopened, ResumeOptions, Unfinished};
+pub(crate) use sign_in::{MissingToken, sign_in};
 
 use crate::{
     advice::KnownToken,
@@ -61,7 +63,7 @@ struct Inner {
     runner: Runner,
     claims: Option<TokenClaims>,
     /// Why there is no token. Set once.
-    missing: OnceLock<Problem>,
+    missing: OnceLock<MissingToken>,
     unrecorded: Option<LedgerError>,
     /// The ledger, opened for reading because it cannot be written.
     viewed: Option<Ledger>,
@@ -132,9 +134,9 @@ impl Client {
     /// What is known about the token, for [`remedy`](crate::advice::remedy).
     #[must_use]
     pub fn known_token(&self) -> KnownToken<'_> {
-        match self.claims() {
-            None if self.missing_token().is_some() => KnownToken::NotAtHand,
-            claims => KnownToken::at_hand(claims),
+        match (self.claims(), self.0.missing.get()) {
+            (None, Some(missing)) => missing.known_token(),
+            (claims, _) => KnownToken::at_hand(claims),
         }
     }
 
@@ -182,7 +184,7 @@ impl Client {
     /// Why there is no token for the service; `None` if there is one.
     #[must_use]
     pub fn missing_token(&self) -> Option<&Problem> {
-        self.0.missing.get()
+        self.0.missing.get().map(|missing| &missing.problem)
     }
 
     /// Why the ledger cannot be written; `None` if it can, or if nothing is to be recorded.
@@ -214,7 +216,7 @@ impl Client {
             if let Err(error) = credential.bind(&tenant.to_string()).await {
                 let message = format!("{error}, which the URL of a machine names");
                 let problem = Problem::new(ProblemKind::WrongTenant, Retry::Safe, message);
-                let _ = self.0.missing.set(problem);
+                let _ = self.0.missing.set(problem.into());
             }
         }
     }

@@ -33,13 +33,14 @@ pub trait Observer: Send + Sync + 'static {
     /// The audit file cannot be written. From now on, no request is sent.
     fn audit_failed(&self, _error: &io::Error) {}
 
-    /// The remedy for a missing credential. It is appended to the message of the problem.
+    /// The remedy for a missing credential, as sentences. [`remedy`](crate::advice::remedy) returns
+    /// it for the client's [`known_token`](crate::Client::known_token).
     fn remedy(&self, _error: &CredentialError) -> Option<String> {
         None
     }
 
     /// The remedy if a managed identity returns no token; the environment may have named the
-    /// identity. It is appended to the message of the problem.
+    /// identity. Returned as [`Observer::remedy`] is.
     fn identity_remedy(&self, _is_named: bool) -> Option<String> {
         None
     }

@@ -19,7 +19,8 @@ use crate::{
     advice::KnownToken,
     audit::AuditFile,
     client::{
-        ConnectError, Observer, Recorder, Recording, check_files, component, network, sign_in, who,
+        ConnectError, MissingToken, Observer, Recorder, Recording, check_files, component, network,
+        sign_in, who,
     },
     component::Component,
     config::{Config, PluginSettings},
@@ -162,7 +163,7 @@ async fn walk(
 
 /// The result of the first sign-in.
 struct SignedIn {
-    result: Result<(Credential, Token), Problem>,
+    result: Result<(Credential, Token), MissingToken>,
     claims: Option<TokenClaims>,
 }
 
@@ -202,8 +203,9 @@ async fn judge(
             token::validity(claims.as_ref(), seen, report);
             token::contents(config, service, claims.as_ref(), seen, report);
         }
-        Some(problem) => {
-            let hint = report.hint(&Finding::Problem(problem, KnownToken::NotAtHand));
+        Some(missing) => {
+            let problem = &missing.problem;
+            let hint = report.hint(&Finding::Problem(problem, missing.known_token()));
             let obstacle = Obstacle::Problem(class_of_problem(problem));
             report.fail(CheckStep::failed("token", words(problem), hint), obstacle);
         }
@@ -220,7 +222,7 @@ async fn judge(
         reading::answer(answered, claims.as_ref(), report);
     }
     let is_resource_doubtful = match (&refused_sign_in, &answered) {
-        (Some(problem), _) => reading::may_be_resource(config, problem),
+        (Some(missing), _) => reading::may_be_resource(config, &missing.problem),
         // A missing permission explains a 403.
         (_, Some(Err(problem))) => {
             problem.kind == ProblemKind::Forbidden

@@ -149,7 +149,7 @@ pub(super) async fn other_resources(
                 runner.connection.credential = Some(credential);
                 runner.one_machine().await.map(|_| ())
             }
-            Err(problem) => Err(problem),
+            Err(missing) => Err(missing.problem),
         };
         let resource = &other.resource;
         let step = match tried {

@@ -11,8 +11,8 @@ use super::{
     exit::Exit,
     guards::{self, NO_TERMINAL},
     report_file,
-    rows::Rows,
-    selection::selection,
+    rows::{self, Rows},
+    selection::{Selected, Unselected, selection},
     signal::Signals,
     terminal::Terminal,
     unsent,
@@ -23,12 +23,17 @@ use offboard::{
     client::{PlanError, PlanRequest, Recording},
     config::Secrets,
     plan::Origin,
+    run::{self, Event},
+    selection::Selection,
 };
 
 pub(super) async fn run(args: RunArgs, secrets: Secrets, terminal: &Terminal) -> Result<Exit> {
     args.connect.check_no_ledger(args.no_ledger.no_ledger)?;
-    let selection = selection(&args, terminal)?;
-    check_arguments(&args, selection.len() as u64)?;
+    let selected = selection(&args, terminal)?;
+    check_arguments(&args)?;
+    if let Some(count) = selected.count() {
+        check_count(&args, count)?;
+    }
     let signals = Signals::listen(terminal);
     let recording = if args.no_ledger.no_ledger {
         Recording::Nowhere
@@ -44,9 +49,26 @@ pub(super) async fn run(args: RunArgs, secrets: Secrets, terminal: &Terminal) ->
     options.grace = args.send.grace;
     options.jobs = args.send.jobs.into();
     let Some(client) = connect(&config, options, terminal).await? else {
-        unsent::show_unsent(&args.output, &selection, args.correlate, terminal)?;
+        show_unsent(&args, &selected, terminal)?;
         return Ok(Exit::Interrupted);
     };
+    let selection = match resolve(selected, &client, &signals, terminal).await {
+        Ok(selection) => selection,
+        Err(unselected) => {
+            let exit = show_unselected(unselected, &args, &client, terminal);
+            end(&client, terminal).await;
+            return exit;
+        }
+    };
+    if args.rule.rule().is_some() {
+        let checked = check_count(&args, selection.len() as u64);
+        if checked.is_err() || selection.is_empty() {
+            end(&client, terminal).await;
+            checked?;
+            Rows::new(*terminal, args.output.output).end();
+            return Ok(Exit::Done);
+        }
+    }
     let request = PlanRequest {
         selection,
         correlate: args.correlate,
@@ -65,8 +87,58 @@ pub(super) async fn run(args: RunArgs, secrets: Secrets, terminal: &Terminal) ->
     result
 }
 
+/// Looks up the machines in the fleet, if they are not known; `Unselected::Interrupted` if the
+/// user stops it.
+async fn resolve(
+    selected: Selected,
+    client: &Client,
+    signals: &Signals,
+    terminal: &Terminal,
+) -> Result<Selection, Unselected> {
+    let (events, mut stream) = run::events();
+    let resolved = selected.resolve(client, &events, terminal);
+    let resolved = stream.during(resolved, |event| {
+        if let Event::FleetRead { machines } = event {
+            terminal.print_detail(&format!("{machines} machines of the fleet were read"));
+        }
+    });
+    tokio::select! {
+        resolved = resolved => resolved,
+        () = signals.stopping() => Err(Unselected::Interrupted),
+    }
+}
+
+/// Shows why the machines of a run are not known. There are no rows, because there are no orders.
+fn show_unselected(
+    unselected: Unselected,
+    args: &RunArgs,
+    client: &Client,
+    terminal: &Terminal,
+) -> Result<Exit> {
+    let exit = match unselected {
+        Unselected::Usage(error) => return Err(error),
+        Unselected::Interrupted => Exit::Interrupted,
+        Unselected::Fleet(problem) => {
+            terminal.report_failure(&rows::words(&problem));
+            terminal.help(&advice::for_problem(&problem, client.known_token()));
+            Exit::of_problem(&problem)
+        }
+    };
+    Rows::new(*terminal, args.output.output).end();
+    Ok(exit)
+}
+
+/// Shows a run that was interrupted before the client was connected.
+fn show_unsent(args: &RunArgs, selected: &Selected, terminal: &Terminal) -> Result<()> {
+    if let Selected::Machines(selection) = selected {
+        return unsent::show_unsent(&args.output, selection, args.correlate, terminal);
+    }
+    Rows::new(*terminal, args.output.output).end();
+    Ok(())
+}
+
 /// Checks the arguments before the client connects.
-fn check_arguments(args: &RunArgs, count: u64) -> Result<()> {
+fn check_arguments(args: &RunArgs) -> Result<()> {
     let send = &args.send;
     let unrecorded = [
         (args.dry_run, "--dry-run"),
@@ -80,12 +152,18 @@ fn check_arguments(args: &RunArgs, count: u64) -> Result<()> {
         ));
     }
     report_file::check(send)?;
-    guards::check(guards::of(send), send, count, args.dry_run)?;
     if !send.yes && !args.dry_run && !Terminal::is_interactive() {
         let help =
             "To continue without confirmation, add --yes. To see what would happen, add --dry-run.";
         return Err(advice::error_with_help(NO_TERMINAL, help));
     }
+    Ok(())
+}
+
+/// Checks the number of machines.
+fn check_count(args: &RunArgs, count: u64) -> Result<()> {
+    let send = &args.send;
+    guards::check(guards::of(send), send, count, args.dry_run)?;
     ensure!(
         count == 1 || !args.no_ledger.no_ledger || args.dry_run,
         "--no-ledger is limited to one machine, and {count} are selected: the outcome of several \

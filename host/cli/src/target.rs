@@ -7,7 +7,7 @@ use std::fmt;
 use offboard::{
     contract::ActionId,
     order::Target,
-    selection::{self, InvalidReference, MachineReference},
+    selection::{InvalidReference, MachineQuery, MachineReference},
 };
 
 /// An action, by its id or by its machine.
@@ -66,14 +66,10 @@ pub(super) fn action(text: &str) -> Result<ActionReference, String> {
     }
 }
 
-/// Parses a name to search for.
-pub(super) fn any_name(text: &str) -> Result<String, String> {
-    selection::any_name(text).map_err(|error| match error {
-        InvalidReference::Id => {
-            format!("{error}: use it directly with `offboard run` or `offboard status`")
-        }
-        error => error.to_string(),
-    })
+/// Parses what is searched for.
+pub(super) fn query(text: &str) -> Result<MachineQuery, String> {
+    let query = text.parse();
+    query.map_err(|error: InvalidReference| error.to_string())
 }
 
 fn is_secret(text: &str) -> bool {
@@ -90,6 +86,10 @@ fn parse_error(text: &str, error: &InvalidReference) -> String {
             let path = offboard::mask::value(text);
             format!("{error} (to read machines from a file, write --from {path})")
         }
+        InvalidReference::Guid => format!(
+            "{error}. To find the machine of an Entra device id, use `offboard find {}`",
+            offboard::mask::value(text)
+        ),
         InvalidReference::Name => {
             format!("{error}; `offboard find` also accepts names that are not DNS names")
         }

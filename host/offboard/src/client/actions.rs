@@ -161,7 +161,7 @@ impl Client {
         Ok(sent.filter(|sent| sent.is_unknown() || is_missing))
     }
 
-    fn check_token(&self) -> Result<(), Problem> {
+    pub(super) fn check_token(&self) -> Result<(), Problem> {
         self.missing_token().cloned().map_or(Ok(()), Err)
     }
 }

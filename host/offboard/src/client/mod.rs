@@ -15,6 +15,7 @@ mod plan;
 mod plan_error;
 mod resume;
 mod run_state;
+mod select;
 #[cfg(test)]
 mod sendable;
 
@@ -39,6 +40,7 @@ pub(crate) use observer::Recorder;
 pub use plan::PlanRequest;
 pub use plan_error::PlanError;
 pub use resume::{Reopened, ResumeOptions, Unfinished};
+pub use select::{RuleSelection, SelectError};
 
 use crate::{
     advice::KnownToken,

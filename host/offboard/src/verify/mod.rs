@@ -19,7 +19,9 @@ use crate::{
     egress::{CallRecord, Delivery},
     members::members,
 };
-pub(crate) use facts::{device_snapshot, facts, time, updated};
+pub(crate) use facts::{
+    addresses, device_snapshot, entra_device, facts, machine_facts, time, updated,
+};
 
 /// The most entries of one page (Microsoft's API documentation).
 const MAX_ENTRIES: usize = 10_000;

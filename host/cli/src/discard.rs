@@ -133,7 +133,8 @@ async fn show(
     terminal: &Terminal,
 ) -> Result<()> {
     let rows = RefCell::new(Rows::new(*terminal, args.output.output));
-    let mut summary = RunSummary::new(&rows, KnownToken::NotAtHand, run.plan_digest(), *terminal);
+    let mut summary = RunSummary::new(&rows, KnownToken::NotAtHand, run.plan_digest(), *terminal)
+        .of_run(Some(run));
     let mut after = 0;
     loop {
         let entries = ledger.entries(run.id, after, ORDERS_PAGE).await?;

@@ -45,10 +45,7 @@ pub(super) async fn find(args: FindArgs, secrets: Secrets, terminal: &Terminal) 
         }
         Ok(Found::Nothing(nearest)) => {
             show(&args, terminal, &[]);
-            terminal.error(&format!(
-                "no machine has {}",
-                clean(&mask::value(&args.query.to_string()))
-            ));
+            terminal.error(&format!("no machine has {}", shown(&args.query)));
             terminal.help(&help(&nearest));
             Ok(Exit::Refused)
         }
@@ -92,6 +89,16 @@ async fn found(
         found = search => Some(found),
         () = signals.stopping() => None,
     }
+}
+
+/// The query. A name may be a password that belongs elsewhere.
+fn shown(query: &MachineQuery) -> String {
+    let shown = match query {
+        MachineQuery::Name(name) => MachineQuery::Name(mask::value(name).into_owned()),
+        MachineQuery::Prefix(text) => MachineQuery::Prefix(mask::value(text).into_owned()),
+        query => query.clone(),
+    };
+    clean(&shown.to_string())
 }
 
 /// What to do if no machine was found.

@@ -1,6 +1,6 @@
 //! `offboard run`: records a draft from the arguments, and runs it.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, pin::pin, time::Duration};
 
 use anyhow::{Result, ensure};
 
@@ -22,10 +22,14 @@ use offboard::{
     Client,
     client::{PlanError, PlanRequest, Recording},
     config::Secrets,
-    plan::Origin,
+    contract::{Problem, ProblemKind, Retry},
+    plan::{Draft, Origin},
     run::{self, Event},
     selection::Selection,
 };
+
+/// A wait for another process that is longer than this is reported.
+const REPORTED_WAIT: Duration = Duration::from_secs(3);
 
 pub(super) async fn run(args: RunArgs, secrets: Secrets, terminal: &Terminal) -> Result<Exit> {
     args.connect.check_no_ledger(args.no_ledger.no_ledger)?;
@@ -130,10 +134,12 @@ fn show_unselected(
 
 /// Shows a run that was interrupted before the client was connected.
 fn show_unsent(args: &RunArgs, selected: &Selected, terminal: &Terminal) -> Result<()> {
+    let rows = RefCell::new(Rows::new(*terminal, args.output.output));
     if let Selected::Machines(selection) = selected {
-        return unsent::show_unsent(&args.output, selection, args.correlate, terminal);
+        let problem = unsent::interrupted();
+        unsent::show_unsent(&rows, selection, args.correlate, &problem, terminal)?;
     }
-    Rows::new(*terminal, args.output.output).end();
+    rows.borrow_mut().end();
     Ok(())
 }
 
@@ -172,6 +178,23 @@ fn check_count(args: &RunArgs, count: u64) -> Result<()> {
     Ok(())
 }
 
+/// Records the run. A long wait for another process with the same request id is reported.
+async fn record(
+    client: &Client,
+    request: PlanRequest,
+    terminal: &Terminal,
+) -> Result<Draft, PlanError> {
+    let has_key = request.request_id.is_some();
+    let mut recorded = pin!(client.record(request));
+    tokio::select! {
+        draft = &mut recorded => return draft,
+        () = tokio::time::sleep(REPORTED_WAIT), if has_key => terminal.show_progress(
+            "Waiting for another process with the same request id, which executes its run.",
+        ),
+    }
+    recorded.await
+}
+
 async fn record_and_run(
     args: &RunArgs,
     client: &Client,
@@ -180,14 +203,27 @@ async fn record_and_run(
     terminal: &Terminal,
     rows: &RefCell<Rows>,
 ) -> Result<Exit> {
-    let draft = match client.record(request).await {
+    // Only the machines of a request id may belong to another process.
+    let selection = args.request_id.as_ref().map(|_| request.selection.clone());
+    let selection = selection.unwrap_or_default();
+    let show_unsent = |problem: &Problem| {
+        unsent::show_unsent(rows, &selection, args.correlate, problem, terminal)
+    };
+    let draft = match record(client, request, terminal).await {
         Ok(draft) => draft,
-        Err(PlanError::Interrupted) => return Ok(Exit::Interrupted),
+        Err(PlanError::Interrupted) => {
+            show_unsent(&unsent::interrupted())?;
+            return Ok(Exit::Interrupted);
+        }
         Err(error @ PlanError::RequestIdBusy { .. }) => {
+            let problem = Problem::new(ProblemKind::UnderWay, Retry::Safe, error.to_string());
+            show_unsent(&problem)?;
             terminal.report_failure(&error.to_string());
             return Ok(Exit::NotSent);
         }
         Err(error @ PlanError::RequestIdElsewhere { .. }) => {
+            let problem = Problem::new(ProblemKind::UnderWay, Retry::Safe, error.to_string());
+            show_unsent(&problem)?;
             let help = "Resume the run with that application and API: `offboard resume RUN`. If it \
                 is finished, its request id returns its result to every account of the tenant.";
             advice::show_failure(&advice::error_with_help(error, help), terminal);

@@ -23,7 +23,10 @@ fn an_invalid_machine_is_a_usage_error() {
     ] {
         let outcome = world.run(&[machine]);
         assert_eq!(outcome.code, 2, "{machine:?}: {outcome:?}");
-        assert!(outcome.stdout.is_empty(), "{machine:?}: {outcome:?}");
+        assert!(
+            outcome.stdout.contains("\"exitCode\":2"),
+            "{machine:?}: {outcome:?}"
+        );
         assert!(
             outcome.stderr.starts_with("error: "),
             "{machine:?}: {outcome:?}"

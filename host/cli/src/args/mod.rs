@@ -88,6 +88,8 @@ pub(super) enum Command {
     Config(ConfigCommand),
     /// Show what a plugin is and what it can access
     Inspect(InspectArgs),
+    /// Print the JSON schemas of the output
+    Schema(SchemaArgs),
     /// Start a local simulator of Defender for Endpoint
     #[cfg(feature = "simulator")]
     Simulate(offboard_simulator::Args),
@@ -272,8 +274,16 @@ pub(super) struct ResumeArgs {
 #[command(after_long_help = EXIT_CODES)]
 pub(super) struct StatusArgs {
     /// Action ids, or machines, whose newest offboarding is shown
-    #[arg(required = true, value_name = "ACTION", value_parser = target::action)]
+    #[arg(
+        required_unless_present = "request_id",
+        value_name = "ACTION",
+        value_parser = target::action
+    )]
     pub(super) actions: Vec<target::ActionReference>,
+    /// Show the orders of the run with this request id instead, after the status of their actions
+    /// was queried
+    #[arg(long, value_name = "KEY", value_parser = key, conflicts_with = "actions")]
+    pub(super) request_id: Option<String>,
     #[command(flatten)]
     pub(super) wait: WaitArgs,
     #[command(flatten)]
@@ -352,6 +362,13 @@ pub(super) struct InspectArgs {
     pub(super) force: bool,
     #[command(flatten)]
     pub(super) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SchemaArgs {
+    /// The name of a schema, such as order [default: list all names]
+    #[arg(value_name = "NAME")]
+    pub(super) name: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -43,11 +43,9 @@ impl Client {
                     ids.len(),
                     ids.join(", ")
                 );
-                Err(Problem::new(
-                    ProblemKind::AmbiguousName,
-                    Retry::Never,
-                    message,
-                ))
+                let ids = ids.into_iter().map(ToOwned::to_owned).collect();
+                let problem = Problem::new(ProblemKind::AmbiguousName, Retry::Never, message);
+                Err(problem.with_candidates(ids))
             }
         }
     }

@@ -13,6 +13,7 @@ mod files;
 mod observer;
 mod plan;
 mod plan_error;
+mod request_wait;
 mod resume;
 mod run_state;
 mod select;

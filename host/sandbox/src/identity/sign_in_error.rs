@@ -5,7 +5,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::{
-    contract::{Problem, ProblemKind, Retry},
+    contract::{ErrorSource, Problem, ProblemKind, Retry},
     mask,
 };
 
@@ -88,7 +88,7 @@ impl From<SignInError> for Problem {
         };
         Self {
             code,
-            source: Some(Arc::new(error)),
+            source: Some(Arc::new(ErrorSource::new(error))),
             ..Self::new(kind, Retry::Safe, words)
         }
     }

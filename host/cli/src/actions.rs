@@ -12,7 +12,7 @@ use offboard::{
     contract::{ActionType, MachineAction, MachineId, Problem, ProblemKind, Retry},
     ledger::SentOrder,
     order::{State, state_of},
-    output::{OrderError, OrderRow},
+    output::{OrderError, OrderInRun, OrderRow},
     text::clean,
 };
 
@@ -115,7 +115,8 @@ impl ResultView<'_> {
             let cells = results.iter().map(|result| self.cells(result));
             terminal.print_data(&table(terminal, &rows::ORDER_COLUMNS, cells));
         } else {
-            let rows: Vec<OrderRow> = results.iter().map(|result| self.row(result)).collect();
+            let rows = results.iter().map(|result| self.row(result));
+            let rows: Vec<OrderInRun> = rows.map(OrderInRun::from).collect();
             rows::data(terminal, self.format, &rows);
         }
         let mut shown = HashSet::new();

@@ -131,7 +131,8 @@ async fn show(
     terminal: &Terminal,
 ) -> Result<()> {
     let rows = RefCell::new(Rows::new(*terminal, args.output.output));
-    let mut summary = RunSummary::new(&rows, KnownToken::NotAtHand, run.plan_digest(), *terminal);
+    let mut summary = RunSummary::new(&rows, KnownToken::NotAtHand, run.plan_digest(), *terminal)
+        .of_run(Some(run));
     let mut pages = ledger.order_pages(run.id);
     while let Some(entries) = pages.next().await? {
         let orders = entries.iter().map(|entry| &entry.order);

@@ -1,4 +1,4 @@
-//! `offboard find`: finds machines by name.
+//! `offboard find`: finds machines by name, id, Entra device id or address.
 
 use anyhow::Result;
 
@@ -19,6 +19,8 @@ use offboard::{
     mask,
     output::MachineRow,
     outputs::Files,
+    run::Events,
+    selection::MachineQuery,
     text::clean,
 };
 
@@ -30,27 +32,22 @@ pub(super) async fn find(args: FindArgs, secrets: Secrets, terminal: &Terminal) 
     let Some(client) = connect(&config, options, terminal).await? else {
         return Ok(Exit::Interrupted);
     };
-    let found = found(&client, &args, &signals).await;
+    let found = found(&client, &args.query, &signals).await;
     end(&client, terminal).await;
     let Some(found) = found else {
         show(&args, terminal, &[]);
         return Ok(Exit::Interrupted);
     };
     match found {
-        Ok(machines) => {
+        Ok(Found::Machines(machines)) => {
             show(&args, terminal, &machines);
-            if machines.is_empty() {
-                terminal.error(&format!(
-                    "no machine has the name {}",
-                    clean(&mask::value(&args.name))
-                ));
-                terminal.help(
-                    "Check the name and the tenant. Machines leave the inventory after 180 days, \
-                     and a token of another tenant cannot see them.",
-                );
-                return Ok(Exit::Refused);
-            }
             Ok(Exit::Done)
+        }
+        Ok(Found::Nothing(nearest)) => {
+            show(&args, terminal, &[]);
+            terminal.error(&format!("no machine has {}", shown(&args.query)));
+            terminal.help(&help(&nearest));
+            Ok(Exit::Refused)
         }
         Err(problem) => {
             show(&args, terminal, &[]);
@@ -62,19 +59,56 @@ pub(super) async fn find(args: FindArgs, secrets: Secrets, terminal: &Terminal) 
     }
 }
 
-/// The machines; `None` if the user interrupts the search.
+/// The result of a search.
+enum Found {
+    Machines(Vec<Machine>),
+    /// Names that resemble the one that no machine has.
+    Nothing(Vec<String>),
+}
+
+/// What the search finds; `None` if the user interrupts it.
 async fn found(
     client: &Client,
-    args: &FindArgs,
+    query: &MachineQuery,
     signals: &Signals,
-) -> Option<Result<Vec<Machine>, Problem>> {
-    if let Some(problem) = client.missing_token() {
-        return Some(Err(problem.clone()));
-    }
+) -> Option<Result<Found, Problem>> {
+    let search = async {
+        let events = Events::none();
+        let machines = client.search(query, &events).await?;
+        if !machines.is_empty() {
+            return Ok(Found::Machines(machines));
+        }
+        let nearest = match query {
+            MachineQuery::Name(name) => client.nearest_names(name, &events).await,
+            _ => Ok(Vec::new()),
+        };
+        // The search itself succeeded.
+        Ok(Found::Nothing(nearest.unwrap_or_default()))
+    };
     tokio::select! {
-        found = client.runner().find(&args.name) => Some(found),
+        found = search => Some(found),
         () = signals.stopping() => None,
     }
+}
+
+/// The query. A name may be a password that belongs elsewhere.
+fn shown(query: &MachineQuery) -> String {
+    let shown = match query {
+        MachineQuery::Name(name) => MachineQuery::Name(mask::value(name).into_owned()),
+        MachineQuery::Prefix(text) => MachineQuery::Prefix(mask::value(text).into_owned()),
+        query => query.clone(),
+    };
+    clean(&shown.to_string())
+}
+
+/// What to do if no machine was found.
+fn help(nearest: &[String]) -> String {
+    const CHECK: &str = "Check the name and the tenant. Machines leave the inventory after 180 \
+        days, and a token of another tenant cannot see them.";
+    if nearest.is_empty() {
+        return CHECK.to_owned();
+    }
+    format!("Similar names: {}. {CHECK}", clean(&nearest.join(", ")))
 }
 
 fn show(args: &FindArgs, terminal: &Terminal, machines: &[Machine]) {

@@ -16,6 +16,7 @@ mod csv_output;
 mod demo;
 mod discard;
 mod environment;
+mod error_output;
 mod exit;
 mod find;
 mod guards;
@@ -31,15 +32,18 @@ mod question;
 mod records;
 mod remedy_text;
 mod report_file;
+mod request_status;
 mod resume;
 mod rows;
 mod run;
 mod run_summary;
+mod schema;
 mod secret;
 mod selection;
 mod sent_orders;
 mod signal;
 mod status;
+mod streamed_rows;
 mod table;
 mod target;
 mod terminal;
@@ -61,7 +65,7 @@ use terminal::Terminal;
 
 #[cfg(feature = "simulator")]
 use offboard::outputs::Files;
-use offboard::{config::Secrets, mask};
+use offboard::{client::ConnectError, config::Secrets, mask, outputs::SharedFile};
 #[cfg(feature = "simulator")]
 use offboard_simulator::{OutputFileError, ServeError};
 
@@ -74,6 +78,7 @@ pub fn main() -> ExitCode {
     completion::answer_shell();
     let secrets = secret::take();
     environment::remove_blank_variables();
+    let is_json = error_output::is_json(std::env::args_os().skip(1));
     let mut command = plain_usage(Cli::command());
     let parsed = command
         .try_get_matches_from_mut(std::env::args_os())
@@ -83,13 +88,15 @@ pub fn main() -> ExitCode {
         });
     let (cli, misplaced) = match parsed {
         Ok(parsed) => parsed,
-        Err(answer) => return print_usage(&without_value_tip(answer)),
+        Err(answer) => return print_usage(&without_value_tip(answer), is_json),
     };
     let terminal = Terminal::new(cli.quiet, cli.verbose).with_wide(cli.wide);
     log::start(cli.verbose, &terminal);
     if let Some(misplaced) = misplaced {
         terminal.error(&misplaced.to_string());
         terminal.help(advice::MISPLACED_SECRET);
+        let help = Some(advice::MISPLACED_SECRET);
+        error_output::print(is_json, &misplaced.to_string(), help, Exit::Usage);
         return Exit::Usage.into();
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -108,12 +115,28 @@ pub fn main() -> ExitCode {
     };
     let exit = exit.unwrap_or_else(|error| {
         advice::show_error(&error, &terminal);
-        Exit::of_error(&error)
+        let exit = Exit::of_error(&error);
+        // Standard output may be one of the files that the command must not write to.
+        let is_json = is_json && !is_shared_file(&error);
+        error_output::print(
+            is_json,
+            &format!("{error:#}"),
+            advice::help_for(&error),
+            exit,
+        );
+        exit
     });
     if exit == Exit::Done && Terminal::has_failed() {
         return Exit::Refused.into();
     }
     exit.into()
+}
+
+/// Whether the error is that two files of the command are the same.
+fn is_shared_file(error: &anyhow::Error) -> bool {
+    let connect = error.downcast_ref::<ConnectError>();
+    connect.is_some_and(|error| matches!(error, ConnectError::SharedFile(_)))
+        || error.downcast_ref::<SharedFile>().is_some()
 }
 
 /// The command with one usage line for each of its commands. Without it, the usage line of
@@ -145,10 +168,12 @@ fn without_value_tip(mut answer: clap::Error) -> clap::Error {
 }
 
 /// Prints help, the version, or a usage error. An error may quote control characters.
-fn print_usage(answer: &clap::Error) -> ExitCode {
+fn print_usage(answer: &clap::Error, is_json: bool) -> ExitCode {
     let terminal = Terminal::new(false, 0);
     if answer.use_stderr() {
-        terminal.print(usage_error(answer).trim_end());
+        let text = usage_error(answer);
+        terminal.print(text.trim_end());
+        error_output::print_usage(is_json, &text);
         Exit::Usage.into()
     } else {
         let _ = answer.print();
@@ -247,6 +272,7 @@ async fn dispatch(command: Command, secrets: Secrets, terminal: &Terminal) -> an
         Command::Check(args) => check::check(args, secrets, terminal).await,
         Command::Config(ConfigCommand::Show(args)) => config::show(args, secrets, terminal),
         Command::Inspect(args) => inspect::inspect(&args, terminal),
+        Command::Schema(args) => schema::schema(&args, terminal),
         #[cfg(feature = "simulator")]
         Command::Simulate(args) => simulate(args, terminal).await,
         #[cfg(feature = "simulator")]

@@ -14,7 +14,7 @@ use super::{
     args::{ExportArgs, ExportFormat, LedgerArgs, RunsArgs, ShowArgs, explain},
     exit::Exit,
     rows::{Rows, minute},
-    run_summary::{RunSummary, has_failed},
+    run_summary::{RecordedRequests, RunSummary, has_failed},
     table::Column,
     terminal::Terminal,
 };
@@ -22,7 +22,7 @@ use offboard::{
     advice::KnownToken,
     contract::Problem,
     export,
-    ledger::{Ledger, LedgerErrorKind, RunFilter, RunRow},
+    ledger::{Ledger, LedgerError, LedgerErrorKind, OrderRecord, RunFilter, RunRow, TagRecord},
     mask,
     order::{Order, State},
     output::{CancellationInfo, RunInfo},
@@ -175,17 +175,34 @@ pub(super) async fn show(args: ShowArgs, terminal: &Terminal) -> Result<Exit> {
         terminal.print(&format!("Confirmed {}", clean(&confirmation.in_words())));
     }
     let rows = RefCell::new(Rows::new(*terminal, args.output.output));
-    let mut summary = RunSummary::new(&rows, KnownToken::NotAtHand, run.plan_digest(), *terminal);
+    let mut summary = RunSummary::new(&rows, KnownToken::NotAtHand, run.plan_digest(), *terminal)
+        .of_run(Some(&run));
+    let is_shown = |order: &Order| !args.failed || has_failed(order);
+    let unsent = add_orders(&ledger, &run, &mut summary, is_shown).await?;
+    rows.borrow_mut().end();
+    let exit = summary.end();
+    summary.print_counts(&run);
+    Ok(Exit::of([exit, unsent]))
+}
+
+/// Adds the orders of a run to its summary. The exit code is that of the orders that are still
+/// planned.
+pub(super) async fn add_orders(
+    ledger: &Ledger,
+    run: &RunRow,
+    summary: &mut RunSummary<'_>,
+    is_shown: impl Fn(&Order) -> bool,
+) -> Result<Exit, LedgerError> {
     let mut unsent = Exit::Done;
     let mut pages = ledger.order_pages(run.id);
     while let Some(entries) = pages.next().await? {
         let mut orders: Vec<&Order> = Vec::new();
-        let mut cancellations = Vec::new();
-        let recorded = ledger.cancellations(&entries).await?;
-        for (entry, records) in entries.iter().zip(recorded) {
-            if !args.failed || has_failed(&entry.order) {
+        let mut recorded = Vec::new();
+        let requests = recorded_requests(ledger, run, &entries).await?;
+        for (entry, requests) in entries.iter().zip(requests) {
+            if is_shown(&entry.order) {
                 orders.push(&entry.order);
-                cancellations.push(records.into_iter().map(CancellationInfo::from).collect());
+                recorded.push(requests);
             }
         }
         // A planned order was recorded, but not sent.
@@ -193,13 +210,47 @@ pub(super) async fn show(args: ShowArgs, terminal: &Terminal) -> Result<Exit> {
             unsent = Exit::NotSent;
         }
         if !orders.is_empty() {
-            summary.add_recorded(&orders, cancellations);
+            summary.add_recorded(&orders, recorded);
         }
     }
-    rows.borrow_mut().end();
-    let exit = summary.end();
-    summary.print_counts(&run);
-    Ok(Exit::of([exit, unsent]))
+    Ok(unsent)
+}
+
+/// What is recorded beside these orders of a run.
+async fn recorded_requests(
+    ledger: &Ledger,
+    run: &RunRow,
+    entries: &[OrderRecord],
+) -> Result<Vec<RecordedRequests>, LedgerError> {
+    let cancellations = ledger.cancellations(entries).await?;
+    let tags = recorded_tags(ledger, run, entries).await?;
+    let recorded = cancellations.into_iter().zip(tags);
+    let recorded = recorded.map(|(cancellations, tags)| RecordedRequests {
+        cancellations: cancellations
+            .into_iter()
+            .map(CancellationInfo::from)
+            .collect(),
+        ..tags
+    });
+    Ok(recorded.collect())
+}
+
+/// What is recorded about the tags of these orders of a run.
+pub(super) async fn recorded_tags(
+    ledger: &Ledger,
+    run: &RunRow,
+    entries: &[OrderRecord],
+) -> Result<Vec<RecordedRequests>, LedgerError> {
+    let tags = if run.tag.is_some() {
+        ledger.tags(entries).await?
+    } else {
+        vec![TagRecord::None; entries.len()]
+    };
+    let requests = tags.into_iter().map(|tag| RecordedRequests {
+        tag,
+        ..RecordedRequests::default()
+    });
+    Ok(requests.collect())
 }
 
 pub(super) async fn export(args: ExportArgs, terminal: &Terminal) -> Result<Exit> {

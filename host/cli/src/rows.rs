@@ -1,5 +1,10 @@
 //! Rows on standard output: a table for people, JSON and CSV for programs.
 
+use std::{
+    collections::HashSet,
+    hash::{DefaultHasher, Hash, Hasher},
+};
+
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -25,6 +30,8 @@ pub(super) struct Rows {
     terminal: Terminal,
     format: Format,
     has_rows: bool,
+    /// The hashes of the rows that were printed before all rows were known.
+    streamed: HashSet<u64>,
 }
 
 impl Rows {
@@ -33,6 +40,22 @@ impl Rows {
             terminal,
             format,
             has_rows: false,
+            streamed: HashSet::new(),
+        }
+    }
+
+    /// Whether a row may be printed before all rows are known: each line stands for itself.
+    pub(super) fn can_stream(&self) -> bool {
+        self.format == Format::Jsonl
+    }
+
+    /// Prints a row before all rows are known. If it is added again, it is not printed again.
+    pub(super) fn stream<T: Serialize>(&mut self, row: &T) {
+        if let Ok(json) = serde_json::to_string(row)
+            && self.can_stream()
+            && self.streamed.insert(hash(&json))
+        {
+            self.terminal.print_data(&clean_json(&json));
         }
     }
 
@@ -49,6 +72,7 @@ impl Rows {
         let objects = rows
             .iter()
             .filter_map(|row| serde_json::to_string(row).ok())
+            .filter(|json| !self.streamed.contains(&hash(json)))
             .map(|json| clean_json(&json));
         match self.format {
             Format::Jsonl => objects.for_each(|object| self.terminal.print_data(&object)),
@@ -84,6 +108,12 @@ impl Rows {
             _ => {}
         }
     }
+}
+
+fn hash(json: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    json.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Prints all rows at once.

@@ -12,9 +12,9 @@ use super::{
 use offboard::{
     advice::KnownToken,
     contract::Problem,
-    ledger::RunRow,
+    ledger::{RunRow, TagRecord},
     order::{Order, State},
-    output::{CancellationInfo, OrderRow},
+    output::{CancellationInfo, OrderInRun, OrderRow},
     text::clean,
 };
 
@@ -22,6 +22,15 @@ use offboard::{
 const MAX_NOTED: usize = 25;
 /// The most kinds of problems that are told apart. A plugin may invent kinds.
 const MAX_KINDS: usize = 50;
+
+/// What the ledger has recorded beside an order.
+#[derive(Default)]
+pub(super) struct RecordedRequests {
+    /// The requests to cancel its action.
+    pub(super) cancellations: Vec<CancellationInfo>,
+    /// Its tag.
+    pub(super) tag: TagRecord,
+}
 
 /// Collects and shows the orders of a run.
 pub(super) struct RunSummary<'a> {
@@ -37,6 +46,8 @@ pub(super) struct RunSummary<'a> {
     orders: usize,
     /// The digest of the plan that the orders belong to.
     plan: Option<String>,
+    /// The recorded run that the orders belong to.
+    run: Option<RunRow>,
     /// The number of orders whose actions the service no longer lists.
     not_listed: u64,
     /// The number of skipped orders whose machines have reported since they were offboarded.
@@ -61,24 +72,47 @@ impl<'a> RunSummary<'a> {
             notes: Vec::new(),
             orders: 0,
             plan,
+            run: None,
             not_listed: 0,
             seen_since: 0,
         }
     }
 
+    /// The same summary for the orders of a recorded run.
+    pub(super) fn of_run(self, run: Option<&RunRow>) -> Self {
+        Self {
+            run: run.cloned(),
+            ..self
+        }
+    }
+
+    /// The recorded run that the orders belong to.
+    pub(super) fn run(&self) -> Option<&RunRow> {
+        self.run.as_ref()
+    }
+
+    /// The row of an order for programs.
+    pub(super) fn row(&self, order: &Order, recorded: RecordedRequests) -> OrderInRun {
+        let hint = |problem: &Problem| advice::for_problem(problem, self.token);
+        let row = OrderRow::new(order, &hint)
+            .in_plan(self.plan.clone())
+            .with_cancellations(recorded.cancellations);
+        let row = OrderInRun::from(row).with_tag(recorded.tag);
+        match &self.run {
+            Some(run) => row.in_run(run),
+            None => row,
+        }
+    }
+
     /// Prints the rows of orders.
     pub(super) fn add(&mut self, orders: &[&Order]) {
-        let none = orders.iter().map(|_| Vec::new());
+        let none = orders.iter().map(|_| RecordedRequests::default());
         self.add_recorded(orders, none.collect());
     }
 
-    /// Prints the rows of orders. Each has the requests to cancel its action.
-    pub(super) fn add_recorded(
-        &mut self,
-        orders: &[&Order],
-        cancellations: Vec<Vec<CancellationInfo>>,
-    ) {
-        for cancellation in cancellations.iter().flatten() {
+    /// Prints the rows of orders, each with its recorded requests.
+    pub(super) fn add_recorded(&mut self, orders: &[&Order], recorded: Vec<RecordedRequests>) {
+        for cancellation in recorded.iter().flat_map(|recorded| &recorded.cancellations) {
             if self.notes.len() < MAX_NOTED {
                 let words = clean(&cancellation.in_words());
                 self.notes.push(format!("Cancellation sent {words}"));
@@ -89,14 +123,9 @@ impl<'a> RunSummary<'a> {
             let cells = orders.iter().map(|order| rows::cells(order));
             rows.table(&rows::ORDER_COLUMNS, cells);
         } else {
-            let hint = |problem: &Problem| advice::for_problem(problem, self.token);
-            let row = |(order, cancellations): (&&Order, _)| {
-                OrderRow::new(order, &hint)
-                    .in_plan(self.plan.clone())
-                    .with_cancellations(cancellations)
-            };
-            let orders = orders.iter().zip(cancellations);
-            rows.add(&orders.map(row).collect::<Vec<_>>());
+            let orders = orders.iter().zip(recorded);
+            let orders = orders.map(|(order, recorded)| self.row(order, recorded));
+            rows.add(&orders.collect::<Vec<_>>());
         }
         drop(rows);
         for order in orders {

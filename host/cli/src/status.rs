@@ -10,6 +10,7 @@ use super::{
     args::StatusArgs,
     connect::{connect, end, options},
     exit::Exit,
+    request_status,
     signal::Signals,
     target::ActionReference,
     terminal::Terminal,
@@ -35,8 +36,15 @@ pub(super) async fn status(
     let files = Files::default();
     let options = options("status", Recording::Calls, files, &signals, terminal);
     let client = connect(&config, options, terminal).await?;
+    if let Some(key) = &args.request_id {
+        return request_status::show(key, &args, client.as_ref(), &signals, terminal).await;
+    }
     let results = match &client {
-        Some(client) => query_all(&args, client, &signals, terminal).await,
+        Some(client) => {
+            let results = query_all(&args.actions, &args, client, &signals, terminal).await;
+            end(client, terminal).await;
+            results
+        }
         None => interrupted(&args.actions),
     };
     let view = ResultView {
@@ -54,7 +62,7 @@ pub(super) async fn status(
     Ok(Exit::of(results.iter().map(exit_of)))
 }
 
-fn exit_of(result: &ActionResult) -> Exit {
+pub(super) fn exit_of(result: &ActionResult) -> Exit {
     match &result.action {
         Ok(_) if result.later_activity.is_some() => Exit::Refused,
         Ok((_, State::Pending)) => Exit::Unknown,
@@ -65,9 +73,9 @@ fn exit_of(result: &ActionResult) -> Exit {
     }
 }
 
-/// Queries each action, tracks them if the user waits for their end, and ends the session of
-/// the client.
-async fn query_all(
+/// Queries each action, and tracks them if the user waits for their end.
+pub(super) async fn query_all(
+    actions: &[ActionReference],
     args: &StatusArgs,
     client: &Client,
     signals: &Signals,
@@ -75,13 +83,13 @@ async fn query_all(
 ) -> Vec<ActionResult> {
     client
         .bind_tenant_of(
-            args.actions
+            actions
                 .iter()
                 .filter_map(ActionReference::machine_reference),
         )
         .await;
     let mut results = Vec::new();
-    for reference in &args.actions {
+    for reference in actions {
         let mut machine = None;
         let action = tokio::select! {
             action = find_action(client, reference, &mut machine) => action,
@@ -106,7 +114,6 @@ async fn query_all(
         () = find_later_activity(client, &mut results) => {}
         () = signals.stopping() => {}
     }
-    end(client, terminal).await;
     results
 }
 

@@ -7,7 +7,7 @@ use std::{error::Error, fmt};
 use offboard::{
     contract::ActionId,
     order::Target,
-    selection::{self, InvalidReference, MachineReference},
+    selection::{InvalidReference, MachineQuery, MachineReference},
 };
 
 /// A text that is not a machine, an action or a name, and what the user can do.
@@ -98,17 +98,12 @@ pub(super) fn action(text: &str) -> Result<ActionReference, InvalidTarget> {
     }
 }
 
-/// Parses a name to search for.
-pub(super) fn any_name(text: &str) -> Result<String, InvalidTarget> {
-    selection::any_name(text).map_err(|error| match error {
-        InvalidReference::Id => InvalidTarget::new(
-            error,
-            "Use it directly with `offboard run` or `offboard status`.",
-        ),
-        error => InvalidTarget {
-            error: error.to_string(),
-            help: None,
-        },
+/// Parses what is searched for.
+pub(super) fn query(text: &str) -> Result<MachineQuery, InvalidTarget> {
+    let query = text.parse();
+    query.map_err(|error: InvalidReference| InvalidTarget {
+        error: error.to_string(),
+        help: None,
     })
 }
 
@@ -122,6 +117,10 @@ fn parse_error(text: &str, error: &InvalidReference) -> InvalidTarget {
         InvalidReference::Number => Some(format!("To wait that long, use --wait={text}.")),
         InvalidReference::Path => Some(format!(
             "To read machines from a file, use --from {}.",
+            offboard::mask::value(text)
+        )),
+        InvalidReference::Guid => Some(format!(
+            "To find the machine of an Entra device id, use `offboard find {}`.",
             offboard::mask::value(text)
         )),
         InvalidReference::Name => Some(OTHER_NAMES.to_owned()),

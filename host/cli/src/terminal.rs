@@ -20,6 +20,9 @@ use offboard::{
 /// Whether something failed that does not end the command.
 static FAILED: AtomicBool = AtomicBool::new(false);
 
+/// Whether data was written to standard output.
+static HAS_WRITTEN: AtomicBool = AtomicBool::new(false);
+
 /// The current progress bar. Lines are printed above it.
 static PROGRESS_BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
@@ -87,6 +90,7 @@ impl Terminal {
 
     /// Writes encoded data to standard output, as [`Self::write_data`] does.
     pub(super) fn write_bytes(&self, bytes: &[u8]) {
+        HAS_WRITTEN.store(true, Ordering::SeqCst);
         let mut out = stdout().lock();
         let written = out.write_all(bytes).and_then(|()| out.flush());
         if let Err(error) = written
@@ -104,6 +108,11 @@ impl Terminal {
     /// Whether [`Self::report_failure`] was called.
     pub(super) fn has_failed() -> bool {
         FAILED.load(Ordering::SeqCst)
+    }
+
+    /// Whether data was written to standard output.
+    pub(super) fn has_written() -> bool {
+        HAS_WRITTEN.load(Ordering::SeqCst)
     }
 
     /// Writes a line of data to standard output.

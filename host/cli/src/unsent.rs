@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use anyhow::Result;
 use uuid::Uuid;
 
-use super::{args::OutputArgs, rows::Rows, run_summary::RunSummary, terminal::Terminal};
+use super::{rows::Rows, run_summary::RunSummary, terminal::Terminal};
 use offboard::{
     advice::KnownToken,
     contract::{Problem, ProblemKind, Retry},
@@ -51,18 +51,27 @@ pub(super) fn settle(
     }
 }
 
-/// Shows a run that was interrupted before it was recorded.
+/// The problem of an order of a run that was interrupted before it was recorded.
+pub(super) fn interrupted() -> Problem {
+    Problem::new(
+        ProblemKind::Interrupted,
+        Retry::Safe,
+        "interrupted before it was sent",
+    )
+}
+
+/// Shows a run that was not recorded: none of its orders was sent, because of this problem.
 ///
 /// # Errors
 /// A comment is invalid.
 pub(super) fn show_unsent(
-    output: &OutputArgs,
+    rows: &RefCell<Rows>,
     selection: &Selection,
     correlate: bool,
+    problem: &Problem,
     terminal: &Terminal,
 ) -> Result<()> {
-    let rows = RefCell::new(Rows::new(*terminal, output.output));
-    let mut summary = RunSummary::new(&rows, KnownToken::NotAtHand, None, *terminal);
+    let mut summary = RunSummary::new(rows, KnownToken::NotAtHand, None, *terminal);
     let run = Uuid::new_v4();
     let mut orders = Vec::new();
     for (number, selected) in (1..).zip(selection) {
@@ -72,11 +81,7 @@ pub(super) fn show_unsent(
             selected.comment.comment()?
         };
         let mut order = Order::new(selected.machine.target.clone(), comment);
-        order.settle(Verdict::NotSent(Problem::new(
-            ProblemKind::Interrupted,
-            Retry::Safe,
-            "interrupted before it was sent",
-        )));
+        order.settle(Verdict::NotSent(problem.clone()));
         orders.push(order);
         if orders.len() == ROWS_PAGE {
             summary.add(&orders.iter().collect::<Vec<_>>());
@@ -84,7 +89,6 @@ pub(super) fn show_unsent(
         }
     }
     summary.add(&orders.iter().collect::<Vec<_>>());
-    rows.borrow_mut().end();
     summary.end();
     Ok(())
 }

@@ -18,10 +18,11 @@ use super::{
     plan_summary,
     progress::Progress,
     question::question,
-    report_file,
+    records, report_file,
     rows::Rows,
-    run_summary::RunSummary,
+    run_summary::{RecordedRequests, RunSummary},
     signal::Signals,
+    streamed_rows::StreamedRows,
     terminal::Terminal,
     unsent,
 };
@@ -232,8 +233,15 @@ impl Workflow<'_> {
         let wait = self.options.send.wait.wait;
         let mut run = self.client.execute(confirmed, wait);
         *self.execution.borrow_mut() = Some(run.abort_handle());
+        let (client, rows) = (self.client, self.options.rows);
+        let is_tracked = wait.is_some();
+        let streamed =
+            StreamedRows::new(client, rows, self.draft.run(), is_tracked, *self.terminal).await;
         while let Some(event) = run.next().await {
             self.observe(&event, progress);
+            if let Some(streamed) = &streamed {
+                streamed.observe(&event).await;
+            }
         }
         progress.end();
         let finished = run.finish().await;
@@ -311,7 +319,8 @@ impl Workflow<'_> {
         let row = ledger.run_at(run).await?;
         let plan_digest = self.plan_digest(row.as_ref()).await?;
         let rows = self.options.rows;
-        let mut summary = RunSummary::new(rows, client.known_token(), plan_digest, *terminal);
+        let mut summary = RunSummary::new(rows, client.known_token(), plan_digest, *terminal)
+            .of_run(row.as_ref().filter(|_| self.is_recorded()));
         let mut pages = ledger.order_pages(run);
         while let Some(mut entries) = pages.next().await? {
             let resent = |entry: &&OrderRecord| resent.contains(&entry.number);
@@ -325,8 +334,15 @@ impl Workflow<'_> {
                     unsent::settle(entry, self.options.is_dry_run, is_executed, failed);
                 }
             }
+            let recorded = match &row {
+                Some(run) => records::recorded_tags(ledger, run, &entries).await?,
+                None => entries
+                    .iter()
+                    .map(|_| RecordedRequests::default())
+                    .collect(),
+            };
             let orders: Vec<&Order> = entries.iter().map(|entry| &entry.order).collect();
-            summary.add(&orders);
+            summary.add_recorded(&orders, recorded);
         }
         let exit = summary.end();
         self.signals.sent.were_shown();
@@ -342,6 +358,11 @@ impl Workflow<'_> {
             None => {}
         }
         Ok(exit)
+    }
+
+    /// Whether the run stays in a ledger.
+    fn is_recorded(&self) -> bool {
+        !self.options.is_dry_run && !self.client.ledger().is_in_memory()
     }
 
     /// The digest of the plan that the rows belong to: in a dry run, of what would be sent.

@@ -104,7 +104,7 @@ impl Audit for AuditFile {
         let exchange = entry.exchange;
         let time = jiff::Timestamp::try_from(entry.time).map_err(io::Error::other)?;
         let line = AuditEntry {
-            time: time.to_string(),
+            time: format!("{time:.3}"),
             run: self.run.to_string(),
             plugin_sha256: self.plugin_sha256.clone(),
             call: entry.call.name().to_owned(),

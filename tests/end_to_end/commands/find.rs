@@ -86,3 +86,59 @@ fn quotes_and_ampersands_stay_inside_the_name() {
             .all(|request| request["status"] == 200)
     );
 }
+
+#[test]
+fn a_machine_is_found_by_each_of_its_references() {
+    let world = World::new();
+    let all = world.online();
+    let machine = all
+        .iter()
+        .map(|truth| &truth.machine)
+        .find(|machine| machine.aad_device_id.is_some() && machine.last_ip_address.is_some())
+        .unwrap();
+    let label = machine.computer_dns_name.split('.').next().unwrap();
+    for query in [
+        machine.id.to_uppercase(),
+        format!(
+            "https://security.microsoft.com/machines/v2/{}/overview",
+            machine.id
+        ),
+        machine.aad_device_id.unwrap().to_string(),
+        machine.last_ip_address.clone().unwrap(),
+        format!("{}*", label[..label.len() - 1].to_uppercase()),
+        label.to_uppercase(),
+    ] {
+        let outcome = world.offboard(&["find", &query, "--output", "json"]);
+        assert_eq!(outcome.code, 0, "{query}: {outcome:?}");
+        let rows = outcome.rows();
+        let is_found = rows.iter().any(|row| row["machineId"] == machine.id);
+        assert!(is_found, "{query}: {outcome:?}");
+    }
+    for query in [
+        "1".repeat(40),
+        "00000000-aaaa-4bbb-8ccc-dddddddddddd".to_owned(),
+        "192.0.2.250".to_owned(),
+        "no-machine-begins-so*".to_owned(),
+    ] {
+        let outcome = world.offboard(&["find", &query, "--output", "json"]);
+        assert_eq!(
+            (outcome.code, outcome.stdout.as_str()),
+            (1, "[]\n"),
+            "{outcome:?}"
+        );
+    }
+}
+
+#[test]
+fn the_names_nearest_to_an_unknown_one_are_suggested() {
+    let world = World::new();
+    let name = world.online()[0].machine.computer_dns_name.clone();
+    let (label, rest) = name.split_once('.').unwrap();
+    let mistyped = format!("{}{}x.{rest}", &label[1..2], &label[..1].to_owned());
+    let mistyped = mistyped.replace('x', &label[2..]);
+    let outcome = world.offboard(&["find", &mistyped]);
+    assert_eq!(outcome.code, 1, "{outcome:?}");
+    let help = outcome.stderr.lines().last().unwrap();
+    assert!(help.starts_with("help: Similar names: "), "{outcome:?}");
+    assert!(help.contains(&name), "{outcome:?}");
+}

@@ -526,3 +526,33 @@ fn an_interrupted_sign_in_still_returns_a_row_for_each_machine() {
     }
     assert!(world.requests().is_empty());
 }
+
+/// A playbook that asks about its own step.
+#[test]
+fn a_request_id_selects_the_orders_of_its_run() {
+    let world = World::new();
+    let ids = world.online_ids(2);
+    let unknown = world.offboard(&["status", "--request-id", "K", "-o", "json"]);
+    assert_eq!(
+        (unknown.code, unknown.stdout.as_str()),
+        (1, "[]\n"),
+        "{unknown:?}"
+    );
+    let sent = world.run(&[&ids[0], &ids[1], "--request-id", "K"]);
+    assert_eq!(sent.code, 0, "{sent:?}");
+    let args = ["status", "--request-id", "K", "--wait", "-o", "json"];
+    let ended = world.offboard(&args);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let rows = ended.rows();
+    assert_eq!(rows.len(), 2, "{ended:?}");
+    for (row, id) in rows.iter().zip(&ids) {
+        assert_eq!(
+            (&row["machineId"], &row["state"]),
+            (&json!(id), &json!("succeeded"))
+        );
+        assert_eq!(row["requestId"], "K", "{ended:?}");
+    }
+    assert_eq!(world.posts().len(), 2);
+    let both = world.offboard(&["status", &ids[0], "--request-id", "K"]);
+    assert_eq!(both.code, 2, "{both:?}");
+}

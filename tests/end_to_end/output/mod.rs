@@ -4,4 +4,5 @@ mod audit;
 mod csv;
 mod files;
 mod formats;
+mod rows;
 mod schemas;

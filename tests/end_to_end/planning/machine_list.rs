@@ -92,7 +92,7 @@ fn one_fault_is_enough_to_send_nothing() {
 fn an_invalid_list_is_reported_and_nothing_is_sent() {
     let world = World::new();
     for (bytes, words) in [
-        (&b"\xff\xfen\0a\0m\0e\0\n\0"[..], "UTF-8"),
+        (&b"\xff\xfen\0a\0m\0e\0\n"[..], "UTF-16"),
         (b"", "has no machines"),
         (b"serial,owner\n1,2\n", "machineId"),
         (b"name\npc\x1b[2J\n", "line 2"),
@@ -288,4 +288,91 @@ fn orders_of_another_run_are_reported_for_every_name_of_a_machine() {
         assert_eq!(row["error"]["kind"], "still-pending", "{skipped:?}");
     }
     assert_eq!((skipped.rows().len(), world.posts().len()), (2, 1));
+}
+
+/// An export of Intune with Entra device ids, and the same ids without a header.
+#[test]
+fn the_machines_of_entra_devices_are_looked_up_if_the_user_says_so() {
+    let world = World::new();
+    let all = world.online();
+    let devices = || all.iter().filter_map(|truth| truth.machine.aad_device_id);
+    let machine = all
+        .iter()
+        .map(|truth| &truth.machine)
+        .find(|machine| {
+            let device = machine.aad_device_id;
+            device.is_some() && devices().filter(|other| Some(*other) == device).count() == 1
+        })
+        .unwrap();
+    let device = machine.aad_device_id.unwrap().to_string();
+    let table = format!(
+        "Device ID,Device name,Azure AD Device ID\n0f0f0f0f-1111-4222-8333-444444444444,{},{}\n",
+        machine.computer_dns_name,
+        device.to_uppercase()
+    );
+    let args = ["--yes", "--comment", "x", "--output", "json"];
+    let refused = outcome(&mut from(&world, &table, &args));
+    assert_eq!(refused.code, 2, "{refused:?}");
+    let advice = "or --entra-id-column \"Azure AD Device ID\"";
+    assert!(refused.stderr.contains(advice), "{refused:?}");
+    let lines = format!("{device}\n{device}\n");
+    let refused = outcome(&mut from(&world, &lines, &args));
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert_eq!(refused.stderr.lines().count(), 2, "{refused:?}");
+    assert!(refused.stderr.contains("--entra-id-column"), "{refused:?}");
+    assert!(world.requests().is_empty());
+    let by_device = [&args[..], &["--entra-id-column", "Azure AD Device ID"]].concat();
+    let unknown = table.replace(
+        &device.to_uppercase(),
+        "00000000-aaaa-4bbb-8ccc-dddddddddddd",
+    );
+    let refused = outcome(&mut from(&world, &unknown, &by_device));
+    assert_eq!((refused.code, world.posts().len()), (2, 0), "{refused:?}");
+    let words = "line 2: no machine has the Entra device id";
+    assert!(refused.stderr.contains(words), "{refused:?}");
+    // The name in the list has to be the machine's.
+    let wrong = table.replace(&machine.computer_dns_name, "dc01.corp.test");
+    let refused = outcome(&mut from(&world, &wrong, &by_device));
+    assert_eq!(
+        refused.row()["error"]["kind"],
+        "wrong-machine",
+        "{refused:?}"
+    );
+    let done = outcome(&mut from(&world, &table, &by_device));
+    assert_eq!((done.code, world.posts().len()), (0, 1), "{done:?}");
+    assert_eq!(done.row()["machineId"], machine.id, "{done:?}");
+}
+
+#[test]
+fn lists_of_windows_and_saved_answers_are_read() {
+    let world = World::new();
+    let id = world.online()[0].machine.id.clone();
+    let table = format!("\u{feff}Device ID;Device Name\r\n{id};\r\n");
+    let utf16: Vec<u8> = table.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let windows = [format!("id,comment\n{id},Gel").as_bytes(), b"\xF6scht\n"].concat();
+    let answer = world.offboard(&["find", &id, "--output", "json"]).row()["machine"].clone();
+    let answer = format!("{{\n \"value\": [\n{answer}]\n}}\n");
+    for (bytes, note) in [
+        (utf16, "read as UTF-16"),
+        (windows, "read as Windows-1252"),
+        (answer.into_bytes(), "read 1 row, 1 machine"),
+    ] {
+        let file = world.path("machines");
+        fs::write(&file, bytes).unwrap();
+        let file = file.display().to_string();
+        let args = [
+            "run",
+            "--from",
+            &file,
+            "--dry-run",
+            "--comment",
+            "x",
+            "-o",
+            "json",
+        ];
+        let planned = world.offboard(&args);
+        assert_eq!(planned.code, 0, "{planned:?}");
+        assert!(planned.stderr.contains(note), "{planned:?}");
+        assert_eq!(planned.row()["machineId"], id, "{planned:?}");
+    }
 }

@@ -5,4 +5,5 @@ mod fleet;
 mod machine_list;
 mod plan_digest;
 mod policy;
+mod rule;
 mod tags;

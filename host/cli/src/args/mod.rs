@@ -3,6 +3,7 @@
 mod list_source;
 mod output;
 mod records;
+mod rule;
 mod settings;
 
 use std::{path::PathBuf, time::Duration};
@@ -14,12 +15,15 @@ use clap::{
 
 use clap_complete::ArgValueCandidates;
 
-use self::output::EXIT_CODES;
+use self::{
+    output::EXIT_CODES,
+    rule::{RULE_ARGUMENTS, RuleArgs},
+};
 use super::{completion, target};
 use offboard::{
     config::NOT_STANDARD_OUTPUT,
     contract::{Comment, Tag},
-    selection::MachineReference,
+    selection::{MachineQuery, MachineReference},
 };
 
 pub(super) use list_source::ListSource;
@@ -32,7 +36,8 @@ Examples:
   offboard run laptop-7.example.com --comment 'Retired, INC-1234'
   offboard run 0123456789abcdef0123456789abcdef01234567 --comment 'Retired' --yes --wait
   offboard run laptop-7 --comment 'Retired' --dry-run --output json
-  offboard run --from retired.csv --comment 'Retired, {ticket}' --wait=2h --report retired.html";
+  offboard run --from retired.csv --comment 'Retired, {ticket}' --wait=2h --report retired.html
+  offboard run --inactive-for 90d --group Lab --comment 'Retired' --dry-run --output csv > lab.csv";
 
 /// Offboard devices from Microsoft Defender for Endpoint, in a sandbox that can do
 /// nothing else
@@ -76,7 +81,7 @@ pub(super) enum Command {
     Status(StatusArgs),
     /// Cancel pending offboardings
     Cancel(CancelArgs),
-    /// Find machines by name
+    /// Find machines by name, id or address
     Find(FindArgs),
     /// Check whether the connection can offboard. Changes nothing
     Check(CheckArgs),
@@ -85,6 +90,8 @@ pub(super) enum Command {
     Config(ConfigCommand),
     /// Show what a plugin is and what it can access
     Inspect(InspectArgs),
+    /// Print the JSON schemas of the output
+    Schema(SchemaArgs),
     /// Start a local simulator of Defender for Endpoint
     #[cfg(feature = "simulator")]
     Simulate(offboard_simulator::Args),
@@ -166,16 +173,21 @@ pub(super) struct SendArgs {
 pub(super) struct RunArgs {
     /// Machine ids, device URLs of the portal, or DNS names
     #[arg(
-        required_unless_present = "from",
-        conflicts_with = "from",
+        required_unless_present_any = RULE_ARGUMENTS.into_iter().chain(["from"]),
+        conflicts_with_all = RULE_ARGUMENTS.into_iter().chain(["from"]),
         value_name = "MACHINE",
         value_parser = target::machine
     )]
     pub(super) machines: Vec<MachineReference>,
     /// Read the machines from a file, or from standard input (-). Formats: CSV with a column
-    /// machineId or name and optionally comment, JSON Lines with these members, or one machine per
-    /// line
-    #[arg(long, value_name = "FILE", value_parser = list_source::list_source)]
+    /// machineId or name and optionally comment, JSON with these members (one object per line, an
+    /// array, or a saved answer of the API), or one machine per line
+    #[arg(
+        long,
+        value_name = "FILE",
+        value_parser = list_source::list_source,
+        conflicts_with_all = RULE_ARGUMENTS
+    )]
     pub(super) from: Option<ListSource>,
     /// The column or JSON member with the machine ids. Required if its name is not recognised, or
     /// if another column also contains machine ids
@@ -186,6 +198,15 @@ pub(super) struct RunArgs {
         conflicts_with = "machines"
     )]
     pub(super) id_column: Option<String>,
+    /// The column or JSON member with the Entra device ids. Each must be the id of exactly one
+    /// machine, which is looked up in the fleet
+    #[arg(
+        long,
+        value_name = "COLUMN",
+        requires = "from",
+        conflicts_with_all = ["machines", "id_column"]
+    )]
+    pub(super) entra_id_column: Option<String>,
     /// The column or JSON member with the DNS names. Without --id-column, machines are selected
     /// only by name
     #[arg(
@@ -224,6 +245,8 @@ pub(super) struct RunArgs {
     pub(super) no_ledger: NoLedgerArgs,
     #[command(flatten)]
     pub(super) output: OutputArgs,
+    #[command(flatten)]
+    pub(super) rule: RuleArgs,
     #[command(flatten)]
     pub(super) connect: ConnectArgs,
 }
@@ -277,8 +300,16 @@ pub(super) struct ResumeArgs {
 #[command(after_long_help = EXIT_CODES)]
 pub(super) struct StatusArgs {
     /// Action ids, or machines, whose newest offboarding is shown
-    #[arg(required = true, value_name = "ACTION", value_parser = target::action)]
+    #[arg(
+        required_unless_present = "request_id",
+        value_name = "ACTION",
+        value_parser = target::action
+    )]
     pub(super) actions: Vec<target::ActionReference>,
+    /// Show the orders of the run with this request id instead, after the status of their actions
+    /// was queried
+    #[arg(long, value_name = "KEY", value_parser = key, conflicts_with = "actions")]
+    pub(super) request_id: Option<String>,
     #[command(flatten)]
     pub(super) wait: WaitArgs,
     #[command(flatten)]
@@ -307,9 +338,11 @@ pub(super) struct CancelArgs {
 #[derive(Debug, Args)]
 #[command(after_long_help = EXIT_CODES)]
 pub(super) struct FindArgs {
-    /// A DNS name. A single label also finds names that begin with that label and a dot
-    #[arg(value_parser = target::any_name)]
-    pub(super) name: String,
+    /// A DNS name, the beginning of one and `*`, a machine id, a device URL of the portal, an Entra
+    /// device id, or an IP address. A single label also finds names that begin with that label and
+    /// a dot
+    #[arg(value_name = "NAME", value_parser = target::query)]
+    pub(super) query: MachineQuery,
     #[command(flatten)]
     pub(super) output: OutputArgs,
     #[command(flatten)]
@@ -355,6 +388,13 @@ pub(super) struct InspectArgs {
     pub(super) force: bool,
     #[command(flatten)]
     pub(super) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SchemaArgs {
+    /// The name of a schema, such as order [default: list all names]
+    #[arg(value_name = "NAME")]
+    pub(super) name: Option<String>,
 }
 
 #[derive(Debug, Args)]

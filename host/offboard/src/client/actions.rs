@@ -43,11 +43,9 @@ impl Client {
                     ids.len(),
                     ids.join(", ")
                 );
-                Err(Problem::new(
-                    ProblemKind::AmbiguousName,
-                    Retry::Never,
-                    message,
-                ))
+                let ids = ids.into_iter().map(ToOwned::to_owned).collect();
+                let problem = Problem::new(ProblemKind::AmbiguousName, Retry::Never, message);
+                Err(problem.with_candidates(ids))
             }
         }
     }
@@ -161,7 +159,7 @@ impl Client {
         Ok(sent.filter(|sent| sent.is_unknown() || is_missing))
     }
 
-    fn check_token(&self) -> Result<(), Problem> {
+    pub(super) fn check_token(&self) -> Result<(), Problem> {
         self.missing_token().cloned().map_or(Ok(()), Err)
     }
 }

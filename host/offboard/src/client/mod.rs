@@ -13,8 +13,10 @@ mod files;
 mod observer;
 mod plan;
 mod plan_error;
+mod request_wait;
 mod resume;
 mod run_state;
+mod select;
 #[cfg(test)]
 mod sendable;
 mod sign_in;
@@ -40,6 +42,7 @@ pub(crate) use observer::Recorder;
 pub use plan::PlanRequest;
 pub use plan_error::PlanError;
 pub use resume::{Reopened, ResumeOptions, Unfinished};
+pub use select::{RuleSelection, SelectError};
 pub(crate) use sign_in::{MissingToken, sign_in};
 
 use crate::{

@@ -3,12 +3,11 @@
 use std::{
     collections::HashSet,
     sync::{Arc, PoisonError, atomic::Ordering},
-    time::Duration,
 };
 
 use uuid::Uuid;
 
-use super::{Client, PlanError};
+use super::{Client, PlanError, request_wait::Waiting};
 use crate::{
     contract::{Comment, InvalidComment, Tag},
     external_id::ExternalIdMode,
@@ -19,10 +18,6 @@ use crate::{
     run::{Event, Events},
     selection::{SelectedMachine, Selection},
 };
-
-/// How long another process with the same request id may take to confirm its plan.
-const CONFIRMATION_PATIENCE: Duration = Duration::from_secs(10 * 60);
-const CONFIRMATION_PAUSE: Duration = Duration::from_millis(200);
 
 /// What to plan.
 #[derive(Debug, Clone, Default)]
@@ -37,7 +32,8 @@ pub struct PlanRequest {
     /// Whether machines are offboarded again that this ledger has offboarded before.
     pub again: bool,
     /// The caller's key for this request, from 1 to 200 bytes. It belongs to the tenant. A
-    /// second request with the same key plans what the first one did not finish.
+    /// second request with the same key waits while another process executes the run of the first
+    /// one, and plans what that one did not finish.
     pub request_id: Option<String>,
     /// Limits on the number of machines.
     pub guards: Guards,
@@ -163,7 +159,7 @@ impl Client {
         let key = request.request_id.as_deref();
         // An in-memory ledger has no earlier requests.
         let asks = self.problem().is_none();
-        let mut waited = Duration::ZERO;
+        let mut waiting = Waiting::default();
         loop {
             if let Some(key) = key.filter(|_| asks) {
                 match session.run_of_request(key).await? {
@@ -175,21 +171,20 @@ impl Client {
                                 run: Box::new(known),
                             });
                         }
-                        return Ok((run, Some(known.uuid)));
+                        if !session.is_unfinished_elsewhere(run).await? {
+                            return Ok((run, Some(known.uuid)));
+                        }
+                        waiting.observe(Some(known.counts));
+                        self.wait_for_execution(key, &mut waiting).await?;
+                        continue;
                     }
                     // The other process is about to send. This client does not wait for its
                     // own plan.
                     Some((_, true)) => {
-                        if waited >= CONFIRMATION_PATIENCE || self.has_requested(key) {
-                            return Err(PlanError::RequestIdBusy {
-                                key: key.to_owned(),
-                            });
-                        }
-                        tokio::select! {
-                            () = tokio::time::sleep(CONFIRMATION_PAUSE) => waited += CONFIRMATION_PAUSE,
-                            () = self.stop_token().cancelled() => return Err(PlanError::Interrupted),
-                        }
-                        session.end_stale_sessions().await?;
+                        waiting.observe(None);
+                        let is_own = self.has_requested(key);
+                        self.wait_for_confirmation(key, &mut waiting, is_own)
+                            .await?;
                         continue;
                     }
                     None => {}

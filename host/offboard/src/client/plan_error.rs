@@ -39,9 +39,11 @@ pub enum PlanError {
         /// The run with this key.
         run: Uuid,
     },
-    /// Another process has not confirmed its plan with this request id yet.
+    /// Another process has not confirmed its plan with this request id yet, or does not continue
+    /// its run.
     #[error(
-        "another process has not confirmed its run with the request id {key:?}: nothing was sent here"
+        "another process has not confirmed or not finished its run with the request id {key:?}: \
+         nothing was sent here"
     )]
     RequestIdBusy {
         /// The key.

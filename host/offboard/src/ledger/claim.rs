@@ -201,6 +201,26 @@ impl Session {
         found.map_err(|error| self.error(error))
     }
 
+    /// Whether another live session executes this run: it is sending an order, or has confirmed
+    /// the run and has not sent all of it.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub(crate) async fn is_unfinished_elsewhere(&self, run: RunId) -> Result<bool, LedgerError> {
+        let found: Result<bool, sqlx::Error> = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM orders WHERE run = ?1 AND state = 'sending' \
+             AND owner <> ?2) OR (EXISTS (SELECT 1 FROM orders WHERE run = ?1 \
+             AND state = 'planned' AND confirmed) AND EXISTS (SELECT 1 FROM confirmation \
+             JOIN session ON session.id = confirmation.session WHERE confirmation.run = ?1 \
+             AND session.id <> ?2 AND session.ended IS NULL))",
+        )
+        .bind(run.0)
+        .bind(self.id)
+        .fetch_one(&self.ledger.pool)
+        .await;
+        found.map_err(|error| self.error(error))
+    }
+
     /// The numbers of the run's orders that were unknown and that this session resent. Orders
     /// whose request did not leave do not count.
     ///

@@ -53,7 +53,7 @@ pub use holder::Holder;
 pub use order_pages::OrderPages;
 pub use order_record::OrderRecord;
 pub use orders::{NewOrder, OrderCounts};
-pub use request::{RequestId, RequestRecord, StateChangeRecord};
+pub use request::{RequestId, RequestRecord, StateChangeRecord, TagRecord};
 pub use run::{RunFilter, RunRow};
 pub use run_id::RunId;
 pub use session::{Session, SessionInfo};

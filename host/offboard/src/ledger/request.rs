@@ -1,6 +1,6 @@
 //! Every POST: recorded before it leaves, and again when it is answered.
 
-use std::fmt;
+use std::{collections::HashMap, fmt};
 
 use sqlx::{Row, Sqlite, Transaction, sqlite::SqliteRow};
 
@@ -14,6 +14,8 @@ use super::{
 use crate::{
     contract::{ExternalId, Problem},
     egress::CallRecord,
+    grant::Route,
+    order::State,
 };
 
 /// The part of an answer that is kept, in bytes.
@@ -179,7 +181,61 @@ impl Session {
     }
 }
 
+/// What the ledger has recorded about the tag of an order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum TagRecord {
+    /// Neither the tag nor the offboarding was sent.
+    #[default]
+    None,
+    /// The service accepted the tag.
+    Tagged,
+    /// The machine was not tagged, or it is not known. Without a problem, no request for the tag
+    /// was sent.
+    NotTagged(Option<Box<Problem>>),
+}
+
 impl Ledger {
+    /// What is recorded about the tags of these orders of a run that has a tag.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn tags(&self, entries: &[OrderRecord]) -> Result<Vec<TagRecord>, LedgerError> {
+        let ids: Vec<i64> = entries.iter().map(|entry| entry.id).collect();
+        let read = async {
+            let rows = sqlx::query(
+                "SELECT order_id, state, problem FROM request WHERE route = ?1 \
+                 AND order_id IN (SELECT value FROM json_each(?2)) ORDER BY id",
+            )
+            .bind(Route::TagMachine.template())
+            .bind(serde_json::to_string(&ids).unwrap_or_default())
+            .fetch_all(&self.pool)
+            .await?;
+            let mut last: HashMap<i64, TagRecord> = HashMap::new();
+            for row in &rows {
+                let problem: Option<String> = row.try_get("problem")?;
+                let state: Option<String> = row.try_get("state")?;
+                let record = if state.as_deref() == Some(State::Succeeded.name()) {
+                    TagRecord::Tagged
+                } else {
+                    let problem = problem.and_then(|problem| serde_json::from_str(&problem).ok());
+                    TagRecord::NotTagged(problem)
+                };
+                // A second tag changes nothing: one success is enough.
+                let order = row.try_get("order_id")?;
+                if last.get(&order) != Some(&TagRecord::Tagged) {
+                    last.insert(order, record);
+                }
+            }
+            let record = |entry: &OrderRecord| match last.remove(&entry.id) {
+                Some(record) => record,
+                None if entry.attempts > 0 => TagRecord::NotTagged(None),
+                None => TagRecord::None,
+            };
+            Ok(entries.iter().map(record).collect())
+        };
+        read.await.map_err(|kind: LedgerErrorKind| self.error(kind))
+    }
+
     /// The POSTs of an order, oldest first.
     ///
     /// # Errors

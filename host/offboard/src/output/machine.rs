@@ -4,12 +4,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, value::RawValue};
 
-use super::{CsvRow, raw};
+use super::{CsvRow, raw, service_time};
 use crate::contract::Machine;
 
 /// One machine of the inventory.
 ///
-/// Times have the format of the service: ISO 8601 in UTC, with 0 to 7 fractional digits.
+/// Times are RFC 3339 in UTC with seven fractional digits, unless the service sends another text.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(title = "One machine: an element of the output of find")]
@@ -47,7 +47,7 @@ impl From<&Machine> for MachineRow {
             version: machine.version.clone(),
             health_status: machine.health_status.clone(),
             onboarding_status: machine.onboarding_status.clone(),
-            last_seen: machine.last_seen.clone(),
+            last_seen: machine.last_seen.as_deref().map(service_time),
             group: machine.rbac_group_name.clone(),
             tags: machine.machine_tags.clone(),
             machine: raw(&machine.json),

@@ -10,9 +10,11 @@ mod check;
 mod component;
 mod confirmation;
 mod csv;
+mod error;
 mod exported;
 mod machine;
 mod order;
+mod order_in_run;
 pub mod remarks;
 mod run;
 mod schema;
@@ -24,11 +26,13 @@ pub use check::{CheckReport, CheckStatus, CheckStep};
 pub use component::{ComponentInfo, GrantInfo, LimitInfo};
 pub use confirmation::ConfirmationInfo;
 pub use csv::{CsvRow, write_csv};
+pub use error::{CommandError, ErrorOutput};
 #[cfg(feature = "report")]
 pub(crate) use exported::action_read;
 pub use exported::{ExportedOrder, ExportedRequest, RequestError, StateChange};
 pub use machine::MachineRow;
 pub use order::{OrderError, OrderRow, PreflightResult};
+pub use order_in_run::OrderInRun;
 pub use run::RunInfo;
 pub use schema::schemas;
 pub use settings::{AUTH_METHODS, EffectiveSettings, SettingRow};
@@ -38,7 +42,14 @@ use serde_json::value::RawValue;
 /// A time of the ledger, in milliseconds since 1970, as RFC 3339 in UTC.
 #[must_use]
 pub fn time(at: i64) -> String {
-    jiff::Timestamp::from_millisecond(at).map_or_else(|_| at.to_string(), |time| time.to_string())
+    let time = jiff::Timestamp::from_millisecond(at);
+    time.map_or_else(|_| at.to_string(), |time| format!("{time:.3}"))
+}
+
+/// A time of the service with its seven fractional digits: the service omits zeros at the end.
+/// Another text stays as it is.
+fn service_time(text: &str) -> String {
+    crate::verify::time(text).map_or_else(|| text.to_owned(), |time| format!("{time:.7}"))
 }
 
 /// JSON as the service sent it; `None` if it is not JSON.

@@ -38,7 +38,8 @@ pub struct OrderRow {
     pub state: State,
     /// The machine action as the service sent it, unedited; null without one. For an order that
     /// was rejected as `already-in-progress`, and for a planned order of a dry run: the action
-    /// that is in progress, or that was carried out with the same comment. For `cancel` with an
+    /// that is in progress, or that was carried out with the same comment. For an order that was
+    /// skipped because of an earlier one: the action of that order. For `cancel` with an
     /// error: the action as it was read before, null if it could not be read.
     #[schemars(with = "Option<Map<String, Value>>")]
     pub action: Option<Box<RawValue>>,
@@ -80,6 +81,7 @@ pub struct OrderRow {
 
 /// The error of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct OrderError {
     /// The name of the contract's error case, or of a problem that this host detected
     /// (ambiguous-name, discarded, duplicate, ledger, no-offboarding, already-offboarded,
@@ -97,6 +99,13 @@ pub struct OrderError {
     /// Whether the order may be repeated.
     #[schemars(with = "schema::Retry")]
     pub retry: Retry,
+    /// How long to wait before that, in seconds; null if the service did not report it.
+    #[serde(default)]
+    pub retry_after: Option<u64>,
+    /// The ids of the machines that an ambiguous name may mean, at most 10; empty for other
+    /// errors.
+    #[serde(default)]
+    pub candidates: Vec<String>,
 }
 
 /// The result of reading a machine before anything was sent.
@@ -132,6 +141,8 @@ impl OrderError {
             target: problem.target.clone(),
             hint,
             retry: problem.retry,
+            retry_after: problem.retry_after,
+            candidates: problem.candidates().to_vec(),
         }
     }
 }
@@ -141,13 +152,16 @@ impl OrderRow {
     #[must_use]
     pub fn new(order: &Order, hint: &dyn Fn(&Problem) -> String) -> Self {
         let action = order.action();
+        let other = order.problem().and_then(Problem::other_action);
+        let other_json = || other.and_then(|other| other.json.as_deref());
+        let json = action.map(|action| action.json.as_str());
         Self {
             asked: order.target().to_string(),
             machine_id: order.machine().map(ToString::to_string),
             name: order.name().map(ToOwned::to_owned),
             comment: Some(order.comment().to_string()),
             state: order.state(),
-            action: action.and_then(|action| raw(&action.json)),
+            action: json.or_else(other_json).and_then(raw),
             error: order
                 .problem()
                 .map(|problem| OrderError::new(problem, hint(problem))),
@@ -160,7 +174,10 @@ impl OrderRow {
             plan_digest: None,
             cancellations: Vec::new(),
             external_id: order.sent_external_id().map(ToString::to_string),
-            action_id: action.map(|action| action.id.clone()),
+            action_id: action
+                .map(|action| &action.id)
+                .or_else(|| other.map(|other| &other.id))
+                .cloned(),
             action_status: action.map(|action| action.status.name().to_owned()),
         }
     }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{
     AUTH_METHODS, AuditEntry, CancellationInfo, CheckReport, ComponentInfo, EffectiveSettings,
-    ExportedOrder, MachineRow, OrderRow, RunInfo,
+    ErrorOutput, ExportedOrder, MachineRow, OrderInRun, RunInfo,
 };
 use crate::{Keyword, order::State};
 
@@ -33,9 +33,10 @@ pub fn schemas() -> impl Iterator<Item = (&'static str, Schema)> {
         ("check", schema_of::<CheckReport>()),
         ("component", schema_of::<ComponentInfo>()),
         ("config", schema_of::<EffectiveSettings>()),
+        ("error", schema_of::<ErrorOutput>()),
         ("export", schema_of::<ExportedOrder>()),
         ("machine", schema_of::<MachineRow>()),
-        ("order", schema_of::<OrderRow>()),
+        ("order", schema_of::<OrderInRun>()),
         ("run", schema_of::<RunInfo>()),
     ]
     .into_iter()

@@ -2,7 +2,7 @@
 
 use super::later_activity::LaterActivity;
 use crate::{
-    contract::{Problem, Retry},
+    contract::{OtherAction, Problem, Retry},
     ledger::ClaimConflict,
     order::{Order, State},
 };
@@ -25,6 +25,10 @@ fn skip_reason(order: &Order, conflict: &ClaimConflict) -> Problem {
     else {
         return Problem::new("under-way", Retry::Never, "another process is sending it");
     };
+    let other = action.as_ref().map(|id| OtherAction {
+        id: id.clone(),
+        json: answer.clone(),
+    });
     let run = run.split('-').next().unwrap_or_default();
     let action = action
         .as_ref()
@@ -38,14 +42,15 @@ fn skip_reason(order: &Order, conflict: &ClaimConflict) -> Problem {
         // An earlier success does not show the machine's present state.
         State::Succeeded => {
             let since = LaterActivity::of(order.device(), answer.as_deref().unwrap_or_default());
-            return since
+            let problem = since
                 .but_failed(*failed_later)
                 .problem(&format!("run {run} offboarded it{action}"));
+            return problem.with_action(other);
         }
         _ => (
             "still-pending",
             format!("run {run} ordered it, and the service accepted the order{action}"),
         ),
     };
-    Problem::new(kind, Retry::Never, message)
+    Problem::new(kind, Retry::Never, message).with_action(other)
 }

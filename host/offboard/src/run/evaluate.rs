@@ -78,7 +78,9 @@ pub(super) fn only_machine(name: &str, mut machines: Vec<Machine>) -> Result<Mac
         machines.len(),
         candidates.join(", ")
     );
-    Err(Problem::new("ambiguous-name", Retry::Never, message))
+    let ids = machines.iter().take(MAX_CANDIDATES);
+    let ids = ids.map(|machine| machine.id.clone()).collect();
+    Err(Problem::new("ambiguous-name", Retry::Never, message).with_candidates(ids))
 }
 
 /// A machine in the list of those with an ambiguous name.

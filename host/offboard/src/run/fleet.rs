@@ -213,21 +213,25 @@ impl Runner {
 fn ambiguous(name: &str, entry: &OrderRecord, machine: &Machine) -> Problem {
     let known = entry.order.problem();
     let known = known.filter(|problem| problem.kind == "ambiguous-name");
-    let known = match known.and_then(|problem| problem.message.clone()) {
-        Some(message) => message,
+    let (message, mut candidates) = match known {
+        Some(problem) => (
+            problem.message.clone().unwrap_or_default(),
+            problem.candidates().to_vec(),
+        ),
         None => {
             let device = entry.order.device().cloned().unwrap_or_default();
             let id = entry.order.machine().map_or("", MachineId::as_str);
             let first = candidate(id, &device);
-            format!("several machines have the name {name}: {first}")
+            let message = format!("several machines have the name {name}: {first}");
+            (message, vec![id.to_owned()])
         }
     };
-    let message = match known.matches("last seen").count() {
-        ..MAX_CANDIDATES => {
-            let next = candidate(&machine.id, &DeviceSnapshot::from(machine));
-            format!("{known}, {next}")
-        }
-        _ => known,
+    let message = if candidates.len() < MAX_CANDIDATES {
+        candidates.push(machine.id.clone());
+        let next = candidate(&machine.id, &DeviceSnapshot::from(machine));
+        format!("{message}, {next}")
+    } else {
+        message
     };
-    Problem::new("ambiguous-name", Retry::Never, message)
+    Problem::new("ambiguous-name", Retry::Never, message).with_candidates(candidates)
 }

@@ -32,6 +32,7 @@ mod throttling;
 mod track;
 mod verdict;
 mod waits;
+mod whole_fleet;
 mod workers;
 
 pub use cancel::CancelError;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    InvalidReference, ListOptions, MachineReference, RowError,
+    EntraDeviceId, InvalidReference, ListOptions, MachineReference, RowError,
+    entry::Listed,
     machine_id::{has_id, is_id},
 };
 use crate::contract::{MachineId, refers_to};
@@ -19,7 +20,23 @@ const NAME_HEADINGS: [&str; 6] = [
     "dnsname",
     "hostname",
 ];
+/// The known headings of a column of Entra device ids: the service's, and those of exports of
+/// Entra ID and Intune.
+const ENTRA_DEVICES: [&str; 6] = [
+    "aaddeviceid",
+    "azureaddeviceid",
+    "azuredeviceid",
+    "entradeviceid",
+    "microsoftentradeviceid",
+    "entraiddeviceid",
+];
 const COMMENT: &str = "comment";
+/// The columns of this software's own tables that may mention other machines.
+const OWN_TEXTS: [&str; 3] = ["errormessage", "warnings", "note"];
+/// Columns that only this software's own tables have.
+const OWN_COLUMNS: [&str; 2] = ["asked", "errorkind"];
+/// The service's member with the machine that a machine was merged into.
+const MERGED: &str = "mergedintomachineid";
 
 /// A heading in lower case, without blanks and punctuation.
 fn plain(name: &str) -> String {
@@ -85,7 +102,7 @@ pub(super) struct Columns {
 pub(super) struct SelectedColumn {
     /// The column that names it.
     pub(super) column: Option<usize>,
-    pub(super) machine: Result<MachineReference, RowError>,
+    pub(super) machine: Result<Listed, RowError>,
     /// The name beside an id.
     pub(super) display_name: Option<String>,
 }
@@ -100,6 +117,13 @@ impl Columns {
     pub(super) fn name_heading(&self) -> Option<String> {
         let names = all_known(&self.header, &NAME_HEADINGS).ok()?;
         let heading = names.first().and_then(|column| self.header.get(*column));
+        heading.map(|heading| heading.written.clone())
+    }
+
+    /// The heading of the known column for Entra device ids, as written.
+    pub(super) fn entra_heading(&self) -> Option<String> {
+        let columns = all_known(&self.header, &ENTRA_DEVICES).ok()?;
+        let heading = columns.first().and_then(|column| self.header.get(*column));
         heading.map(|heading| heading.written.clone())
     }
 
@@ -141,6 +165,14 @@ impl Columns {
         let name = self.first(names);
         let display_name = name.filter(|(_, name)| !is_id(name));
         let display_name = display_name.map(|(_, name)| name.to_owned());
+        if let Some(column) = &options.entra_id_column {
+            let column = self.required(column)?;
+            return Ok(SelectedColumn {
+                column: Some(column),
+                machine: self.entra_device(column),
+                display_name,
+            });
+        }
         if let Some((column, id)) = self.first(ids) {
             return Ok(SelectedColumn {
                 column: Some(column),
@@ -172,12 +204,22 @@ impl Columns {
         find(&self.header, name)?.ok_or_else(missing)
     }
 
-    fn machine(
-        &self,
-        column: usize,
-        text: &str,
-        expected: Expected,
-    ) -> Result<MachineReference, RowError> {
+    fn entra_device(&self, column: usize) -> Result<Listed, RowError> {
+        let heading = self.header.get(column).map(|head| head.written.clone());
+        let text = self.cell(column).unwrap_or_default();
+        if text.is_empty() {
+            return Err(RowError::Empty(heading.unwrap_or_default()));
+        }
+        let device: Result<EntraDeviceId, _> = text.parse();
+        let device = device.map_err(|error| RowError::Machine {
+            column: heading,
+            text: text.to_owned(),
+            error,
+        });
+        device.map(Listed::EntraDevice)
+    }
+
+    fn machine(&self, column: usize, text: &str, expected: Expected) -> Result<Listed, RowError> {
         let machine = text.parse().and_then(|machine: MachineReference| {
             match (expected, machine.id().is_some()) {
                 (Expected::Id, false) => Err(InvalidReference::NotId),
@@ -193,18 +235,19 @@ impl Columns {
             ) => InvalidReference::NotId,
             (_, error) => error,
         });
-        machine.map_err(|error| RowError::Machine {
+        let machine = machine.map_err(|error| RowError::Machine {
             column: self.header.get(column).map(|head| head.written.clone()),
             text: text.to_owned(),
             error,
-        })
+        });
+        machine.map(Listed::Machine)
     }
 
     /// The column that contains the id of another machine than the selected one, or any id
     /// although the machine was selected by name.
     pub(super) fn other_id(&self, selected: &SelectedColumn) -> Option<&Heading> {
         let id = selected.machine.as_ref().ok();
-        let id = id.and_then(MachineReference::id);
+        let id = id.and_then(Listed::id);
         let mut cells = self.header.iter().zip(&self.cells).enumerate();
         let other = cells.find(|(column, (_, cell))| {
             Some(*column) != selected.column && self.has_other_id(*column, cell, id)
@@ -212,12 +255,21 @@ impl Columns {
         other.map(|(_, (heading, _))| heading)
     }
 
-    /// A comment is used, and may mention other machines, unless it is one word.
+    /// A comment is used, and may mention other machines, unless it is one word. So may the
+    /// texts of our own tables. The machine that a machine was merged into is not that machine.
     fn has_other_id(&self, column: usize, cell: &str, id: Option<&MachineId>) -> bool {
         let heading = &self.header[column];
-        let is_sentence =
-            heading.plain.as_deref() == Some(COMMENT) && cell.contains(char::is_whitespace);
-        (!is_sentence && has_id(cell, id)) || has_id(&heading.written, id)
+        let plain = heading.plain.as_deref().unwrap_or_default();
+        let is_text = plain == COMMENT || (OWN_TEXTS.contains(&plain) && self.is_own_table());
+        let is_sentence = is_text && cell.contains(char::is_whitespace);
+        let is_merged = plain == MERGED && id.is_some();
+        (!is_sentence && !is_merged && has_id(cell, id)) || has_id(&heading.written, id)
+    }
+
+    /// Whether this row is from a table that this software wrote, such as that of a dry run.
+    fn is_own_table(&self) -> bool {
+        let has = |own: &&str| known(&self.header, own).is_ok_and(|column| column.is_some());
+        OWN_COLUMNS.iter().all(has)
     }
 
     /// The headings of two names of different machines, if the machine is selected by a name
@@ -231,7 +283,7 @@ impl Columns {
             .machine
             .as_ref()
             .is_ok_and(|machine| machine.id().is_some());
-        if is_id || options.name_column.is_some() || options.id_column.is_some() {
+        if is_id || options.has_column() {
             return None;
         }
         let names = all_known(&self.header, &NAME_HEADINGS).ok()?;

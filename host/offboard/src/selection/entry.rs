@@ -2,26 +2,37 @@
 
 use std::{
     collections::{HashMap, hash_map::RandomState},
+    fmt,
     hash::BuildHasher,
 };
 
-use super::{MachineComment, MachineReference};
-use crate::contract::refers_to;
+use super::{EntraDeviceId, MachineComment, MachineReference};
+use crate::contract::{MachineId, refers_to};
 
 /// One machine of a list, and its comment.
 #[derive(Debug)]
-pub struct ListEntry {
+pub struct ListEntry<M = MachineReference> {
     /// The line in the list, from 1.
     pub line: u64,
     /// The machine.
-    pub machine: MachineReference,
+    pub machine: M,
     /// Its name in the list, if the list has its id, too.
     pub display_name: Option<String>,
     /// The reason for the offboarding.
     pub comment: MachineComment,
 }
 
-impl ListEntry {
+impl<M> ListEntry<M> {
+    /// The same entry with another reference to its machine; `None` without one.
+    pub(super) fn try_map<N>(self, machine: impl FnOnce(M) -> Option<N>) -> Option<ListEntry<N>> {
+        Some(ListEntry {
+            line: self.line,
+            machine: machine(self.machine)?,
+            display_name: self.display_name,
+            comment: self.comment,
+        })
+    }
+
     /// Merges the other line's display name into this one, if this one has none. Returns
     /// whether both names may belong to the same machine.
     pub(super) fn merge_name(&mut self, other: &Self) -> bool {
@@ -41,6 +52,65 @@ impl ListEntry {
     }
 }
 
+/// What a row refers to.
+#[derive(Debug)]
+pub(super) enum Listed {
+    Machine(MachineReference),
+    EntraDevice(EntraDeviceId),
+}
+
+impl Listed {
+    /// The reference to a machine; `None` for an Entra device.
+    pub(super) fn machine(self) -> Option<MachineReference> {
+        match self {
+            Self::Machine(machine) => Some(machine),
+            Self::EntraDevice(_) => None,
+        }
+    }
+
+    /// The Entra device; `None` for a machine.
+    pub(super) fn entra_device(self) -> Option<EntraDeviceId> {
+        match self {
+            Self::Machine(_) => None,
+            Self::EntraDevice(device) => Some(device),
+        }
+    }
+
+    /// The machine id, if the row has one.
+    pub(super) fn id(&self) -> Option<&MachineId> {
+        match self {
+            Self::Machine(machine) => machine.id(),
+            Self::EntraDevice(_) => None,
+        }
+    }
+
+    /// A key that is the same for all spellings.
+    fn key(&self) -> String {
+        match self {
+            Self::Machine(machine) => machine.key(),
+            Self::EntraDevice(device) => device.to_string(),
+        }
+    }
+
+    /// Merges a reference with the same key. Returns whether both refer to the same machine.
+    pub(super) fn merge(&mut self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Machine(machine), Self::Machine(other)) => machine.merge(other),
+            (Self::EntraDevice(device), Self::EntraDevice(other)) => device == other,
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Listed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Machine(machine) => machine.target.fmt(formatter),
+            Self::EntraDevice(device) => device.fmt(formatter),
+        }
+    }
+}
+
 /// The position of each machine's first entry. Only a hash of the machine is kept.
 #[derive(Default)]
 pub(super) struct FirstEntries {
@@ -53,8 +123,8 @@ impl FirstEntries {
     /// position after them is recorded for it.
     pub(super) fn position(
         &mut self,
-        machine: &MachineReference,
-        entries: &[ListEntry],
+        machine: &Listed,
+        entries: &[ListEntry<Listed>],
     ) -> Option<usize> {
         let key = machine.key();
         let mut hash = self.hasher.hash_one(&key);

@@ -4,8 +4,11 @@ use std::{borrow::Cow, io};
 
 use thiserror::Error;
 
-use super::InvalidReference;
-use crate::{contract::InvalidComment, mask};
+use super::{EntraDeviceId, InvalidReference};
+use crate::{
+    contract::{InvalidComment, MachineId},
+    mask,
+};
 
 /// The longest list, in bytes: some 100,000 machines in a table.
 pub(super) const MAX_LIST: u64 = 16 * 1024 * 1024;
@@ -102,6 +105,12 @@ pub enum RowError {
     /// A token or a client secret where a machine or a comment should be.
     #[error("the line contains a secret, which is not shown")]
     Secret,
+    /// No machine of the inventory has this Entra device id.
+    #[error("no machine has the Entra device id {0}")]
+    NoMachineOfDevice(EntraDeviceId),
+    /// Several machines have this Entra device id.
+    #[error("several machines have the Entra device id {0}: {machines}", machines = ids(.1))]
+    SeveralOfDevice(EntraDeviceId, Vec<MachineId>),
     /// An earlier line names the same machine, but differs.
     #[error("this is the machine of line {line}, but with another {other}")]
     Repeated {
@@ -122,15 +131,30 @@ pub enum ListError {
     /// The list is too long.
     #[error("the list has more than {MAX_LIST} bytes")]
     TooLong,
-    /// Not UTF-8: Excel's "Unicode text", or a binary file.
-    #[error("the list is not UTF-8 text: save it as \"CSV UTF-8\" or as plain text in UTF-8")]
-    Encoding,
-    /// One JSON value, or the machines in an array, instead of one object per line.
+    /// A binary file, or a text that is damaged.
     #[error(
-        "the list is JSON, but not JSON Lines. One object per line is expected, as `jq -c '.[]'` or \
-         `jq -c '.value[]'` prints them"
+        "the list is not text in UTF-8, UTF-16 or Windows-1252: save it as \"CSV UTF-8\" or as plain \
+         text in UTF-8"
+    )]
+    Encoding,
+    /// JSON with a syntax error.
+    #[error("line {0} is not valid JSON")]
+    Json(u64),
+    /// The machines are in an array that is neither the whole list nor the entries of an answer.
+    #[error(
+        "the list is JSON with machines in an inner array. One object per line is expected, as \
+         `jq -c '.[]'` prints them, or one array of objects"
     )]
     Array,
+    /// A saved answer that continues on another page.
+    #[error(
+        "the list is a saved answer of an API, and not its last page: it has an @odata.nextLink. Save \
+         the other pages, too, and put them into one file"
+    )]
+    NextPage,
+    /// The list was read as one with another kind of references.
+    #[error("the list does not have the expected kind of references to machines")]
+    OtherReferences,
     /// Two columns of the header have the same name.
     #[error("in the header, {0}")]
     Header(RowError),
@@ -163,17 +187,18 @@ pub enum ListError {
         /// The first line in which they differ.
         line: u64,
     },
-    /// A column with a known heading for ids contains GUIDs, as exports of Intune and
-    /// Entra ID do.
+    /// GUIDs in the place of machine ids, as exports of Intune and Entra ID have them.
     #[error(
-        "the column {:?} contains GUIDs, not machine ids (40 hexadecimal digits): Intune and Entra ID \
-         identify devices by GUIDs", mask::value(.column)
+        "{} GUIDs, not machine ids (40 hexadecimal digits): Intune and Entra ID identify devices by \
+         GUIDs", column_contains(.column.as_deref())
     )]
     Guids {
-        /// The column.
-        column: String,
+        /// Their column, if the list has columns.
+        column: Option<String>,
         /// The column with a known heading for names.
         names: Option<String>,
+        /// The column with a known heading for Entra device ids.
+        entra_devices: Option<String>,
     },
     /// A column with a known heading for ids contains something else, such as row numbers.
     #[error("the column {:?} does not contain machine ids (40 hexadecimal digits)", mask::value(.0))]
@@ -222,6 +247,16 @@ fn listed(columns: &[String]) -> String {
     } else {
         format!("[hidden: {} columns]", columns.len())
     }
+}
+
+fn column_contains(column: Option<&str>) -> String {
+    let column = column.map(|column| format!("the column {:?} contains", mask::value(column)));
+    column.unwrap_or_else(|| "the list contains".to_owned())
+}
+
+fn ids(ids: &[MachineId]) -> String {
+    let ids: Vec<&str> = ids.iter().map(MachineId::as_str).collect();
+    ids.join(", ")
 }
 
 fn in_column(column: Option<&str>) -> String {

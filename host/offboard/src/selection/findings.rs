@@ -2,9 +2,19 @@
 //! be used. Each is one error instead of one for every line.
 
 use super::{
-    InvalidReference, ListError, ListOptions, MachineReference, RowError,
+    InvalidReference, ListError, ListOptions, RowError,
     columns::{Columns, SelectedColumn},
+    entry::Listed,
 };
+
+/// GUIDs in the place of machine ids.
+struct Guids {
+    /// Their column, if the list has columns.
+    column: Option<String>,
+    /// The known columns of the names and of the Entra device ids.
+    names: Option<String>,
+    entra_devices: Option<String>,
+}
 
 /// What the rows have shown about the columns so far.
 #[derive(Default)]
@@ -13,8 +23,8 @@ pub(super) struct Findings {
     unused: Option<ListError>,
     /// The first two columns that name different machines.
     two_names: Option<ListError>,
-    /// The column of ids that contains other text.
-    guids: Option<(String, Option<String>)>,
+    /// The first GUID where a machine id should be.
+    guids: Option<Guids>,
     /// The column of ids that contains something else.
     others: Option<String>,
     has_ids: bool,
@@ -28,6 +38,21 @@ impl Findings {
     /// Records that this row is one quoted cell.
     pub(super) fn record_quoted(&mut self, line: u64) {
         self.quoted = self.quoted.or(Some(line));
+    }
+
+    /// Records whether a line without columns refers to a machine.
+    pub(super) fn record_machine(&mut self, error: Option<&InvalidReference>) {
+        match error {
+            Some(InvalidReference::Guid) => {
+                let guids = || Guids {
+                    column: None,
+                    names: None,
+                    entra_devices: None,
+                };
+                self.guids.get_or_insert_with(guids);
+            }
+            _ => self.has_ids = true,
+        }
     }
 
     /// Records what this row shows about the columns.
@@ -48,8 +73,12 @@ impl Findings {
                 error: InvalidReference::Guid,
                 ..
             }) => {
-                let guids = || Some((used.clone()?, columns.name_heading()));
-                self.guids = self.guids.take().or_else(guids);
+                let guids = || Guids {
+                    column: used.clone(),
+                    names: columns.name_heading(),
+                    entra_devices: columns.entra_heading(),
+                };
+                self.guids.get_or_insert_with(guids);
             }
             Err(RowError::Machine {
                 error: InvalidReference::NotId,
@@ -62,7 +91,7 @@ impl Findings {
             && self.unused.is_none()
             && let Some(heading) = columns.other_id(selected)
         {
-            let is_id = |machine: &MachineReference| machine.id().is_some();
+            let is_id = |machine: &Listed| machine.id().is_some();
             let used = used.filter(|_| selected.machine.as_ref().is_ok_and(is_id));
             self.unused = Some(if heading.is_element && used.is_none() {
                 ListError::Array
@@ -90,8 +119,12 @@ impl Findings {
         if let Some(error) = self.unused.or(self.two_names) {
             return Err(error);
         }
-        if let Some((column, names)) = self.guids.filter(|_| !self.has_ids) {
-            return Err(ListError::Guids { column, names });
+        if let Some(guids) = self.guids.filter(|_| !self.has_ids) {
+            return Err(ListError::Guids {
+                column: guids.column,
+                names: guids.names,
+                entra_devices: guids.entra_devices,
+            });
         }
         if let Some(line) = self.quoted {
             return Err(ListError::Quoted(line));

@@ -45,6 +45,9 @@ pub enum InvalidReference {
     /// A name, where only an id can be used.
     #[error("this is not a machine id (40 hexadecimal digits) or a device URL of the portal")]
     NotId,
+    /// Not an Entra device id, where only one can be used.
+    #[error("this is not an Entra device id (a GUID that is not all zeros)")]
+    NotEntraDevice,
     /// Not a URL.
     #[error("this is not a URL: {0}")]
     Url(url::ParseError),

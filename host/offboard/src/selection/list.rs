@@ -6,9 +6,11 @@
 use std::{io::Read, sync::Arc};
 
 use super::{
-    LineError, ListEntry, ListError, ListOptions, MachineComment, RowError,
+    EntraDeviceId, EntraDevices, LineError, ListEncoding, ListEntry, ListError, ListOptions,
+    MachineComment, MachineReference, RowError,
     columns::Columns,
-    entry::FirstEntries,
+    encoding::decode,
+    entry::{FirstEntries, Listed},
     error::MAX_LIST,
     findings::Findings,
     lines::{is_line, is_line_break, lines, trim},
@@ -21,16 +23,33 @@ use crate::{contract::Comment, mask};
 const MAX_ERRORS: usize = 1000;
 
 /// A checked list.
-#[derive(Debug, Default)]
-pub struct MachineList {
+#[derive(Debug)]
+pub struct MachineList<M = MachineReference> {
     /// Each machine once, in the list's order.
-    pub entries: Vec<ListEntry>,
+    pub entries: Vec<ListEntry<M>>,
     /// The number of rows, without the header, blank lines and remarks.
     pub rows: usize,
     /// The number of rows whose machine an earlier row has.
     pub repeated: usize,
     /// The number of remarks: lines that begin with `#`, and are skipped.
     pub remarks: usize,
+    /// The encoding of the list.
+    pub encoding: ListEncoding,
+}
+
+/// A checked list of devices in Entra ID, whose machines have to be looked up.
+pub type EntraDeviceList = MachineList<EntraDeviceId>;
+
+impl<M> Default for MachineList<M> {
+    fn default() -> Self {
+        Self {
+            entries: Vec::new(),
+            rows: 0,
+            repeated: 0,
+            remarks: 0,
+            encoding: ListEncoding::default(),
+        }
+    }
 }
 
 impl MachineList {
@@ -39,17 +58,7 @@ impl MachineList {
     /// # Errors
     /// The list cannot be read, or lines cannot be used: all of them are reported.
     pub fn read(reader: impl Read, options: &ListOptions) -> Result<Self, ListError> {
-        let mut bytes = Vec::new();
-        reader.take(MAX_LIST + 1).read_to_end(&mut bytes)?;
-        if bytes.len() as u64 > MAX_LIST {
-            return Err(ListError::TooLong);
-        }
-        let text = std::str::from_utf8(&bytes).map_err(|_| ListError::Encoding)?;
-        // UTF-16 of ASCII letters is valid UTF-8 with a NUL beside each letter.
-        if text.contains('\0') {
-            return Err(ListError::Encoding);
-        }
-        Self::parse(text, options)
+        read(reader, options)?.of(Listed::machine)
     }
 
     /// Reads and checks a list that is already text.
@@ -57,40 +66,113 @@ impl MachineList {
     /// # Errors
     /// Lines cannot be used: all of them are reported.
     pub fn parse(text: &str, options: &ListOptions) -> Result<Self, ListError> {
-        // Excel begins its files with a byte order mark.
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let only = only_word(text).filter(|word| !word.starts_with(['{', '[']));
-        if only.is_some_and(|word| mask::value(word) != word) {
-            return Err(ListError::Secret);
-        }
-        Self::parse_rows(text, options).map_err(|error| match (&error, only) {
-            (ListError::Columns(_) | ListError::NoColumn(..), Some(_)) => ListError::Secret,
-            (ListError::Lines(errors), Some(word))
-                if mask::may_be_password(word) && errors.iter().any(LineError::is_no_reference) =>
-            {
-                ListError::Secret
-            }
-            _ => error,
-        })
+        parse(text, options)?.of(Listed::machine)
+    }
+}
+
+impl EntraDeviceList {
+    /// Reads and checks a list with [`ListOptions::entra_id_column`], which has an Entra device
+    /// id in every row. Names beside it have to be those of the machines.
+    ///
+    /// # Errors
+    /// As [`MachineList::read`].
+    pub fn read_devices(reader: impl Read, options: &ListOptions) -> Result<Self, ListError> {
+        read(reader, options)?.of(Listed::entra_device)
     }
 
-    fn parse_rows(text: &str, options: &ListOptions) -> Result<Self, ListError> {
-        let mut reader = ListReader::new(options)?;
-        for row in rows::read(text, options)? {
-            if reader.errors.len() >= MAX_ERRORS {
-                break;
-            }
-            reader.add(row);
+    /// The list with the machine of each device.
+    ///
+    /// # Errors
+    /// Devices without a machine or with several machines: all of their lines are reported.
+    pub fn resolve(self, devices: &EntraDevices) -> Result<MachineList, ListError> {
+        let mut errors = Vec::new();
+        let mut entries = Vec::new();
+        for entry in self.entries {
+            let (line, device) = (entry.line, entry.machine);
+            let error = match devices.machines(device) {
+                [machine] => {
+                    let machine = MachineReference::from(machine.clone());
+                    entries.extend(entry.try_map(|_| Some(machine)));
+                    continue;
+                }
+                [] => RowError::NoMachineOfDevice(device),
+                several => RowError::SeveralOfDevice(device, several.to_vec()),
+            };
+            errors.push(LineError { line, error });
         }
-        reader.end()
+        if !errors.is_empty() {
+            return Err(ListError::Lines(errors));
+        }
+        Ok(MachineList {
+            entries,
+            rows: self.rows,
+            repeated: self.repeated,
+            remarks: self.remarks,
+            encoding: self.encoding,
+        })
     }
+}
+
+impl MachineList<Listed> {
+    /// The list with references of one kind, which all of its entries have.
+    fn of<M>(self, kind: impl Fn(Listed) -> Option<M>) -> Result<MachineList<M>, ListError> {
+        let entry = |entry: ListEntry<Listed>| entry.try_map(&kind);
+        let entries: Option<Vec<ListEntry<M>>> = self.entries.into_iter().map(entry).collect();
+        Ok(MachineList {
+            entries: entries.ok_or(ListError::OtherReferences)?,
+            rows: self.rows,
+            repeated: self.repeated,
+            remarks: self.remarks,
+            encoding: self.encoding,
+        })
+    }
+}
+
+fn read(reader: impl Read, options: &ListOptions) -> Result<MachineList<Listed>, ListError> {
+    let mut bytes = Vec::new();
+    reader.take(MAX_LIST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_LIST {
+        return Err(ListError::TooLong);
+    }
+    let (text, encoding) = decode(bytes)?;
+    let list = parse(&text, options)?;
+    Ok(MachineList { encoding, ..list })
+}
+
+fn parse(text: &str, options: &ListOptions) -> Result<MachineList<Listed>, ListError> {
+    // Excel begins its files with a byte order mark.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let only = only_word(text).filter(|word| !word.starts_with(['{', '[']));
+    if only.is_some_and(|word| mask::value(word) != word) {
+        return Err(ListError::Secret);
+    }
+    parse_rows(text, options).map_err(|error| match (&error, only) {
+        (ListError::Columns(_) | ListError::NoColumn(..), Some(_)) => ListError::Secret,
+        (ListError::Lines(errors), Some(word))
+            if mask::may_be_password(word) && errors.iter().any(LineError::is_no_reference) =>
+        {
+            ListError::Secret
+        }
+        _ => error,
+    })
+}
+
+fn parse_rows(text: &str, options: &ListOptions) -> Result<MachineList<Listed>, ListError> {
+    let mut reader = ListReader::new(options)?;
+    for row in rows::read(text, options)? {
+        if reader.errors.len() >= MAX_ERRORS {
+            break;
+        }
+        reader.add(row);
+    }
+    reader.end()
 }
 
 /// The state of reading a list.
 struct ListReader<'a> {
     options: &'a ListOptions,
     template: Option<Arc<Template>>,
-    list: MachineList,
+    list: MachineList<Listed>,
     first_entries: FirstEntries,
     errors: Vec<LineError>,
     findings: Findings,
@@ -132,7 +214,7 @@ impl<'a> ListReader<'a> {
         }
     }
 
-    fn machine(&self, line: u64, text: String) -> Result<ListEntry, RowError> {
+    fn machine(&mut self, line: u64, text: String) -> Result<ListEntry<Listed>, RowError> {
         let empty = Columns {
             header: Arc::default(),
             cells: Vec::new(),
@@ -140,26 +222,28 @@ impl<'a> ListReader<'a> {
         if mask::has_token(&text) {
             return Err(RowError::Secret);
         }
-        let machine = text.parse().map_err(|error| RowError::Machine {
+        let machine: Result<MachineReference, _> = text.parse();
+        self.findings.record_machine(machine.as_ref().err());
+        let machine = machine.map_err(|error| RowError::Machine {
             column: None,
             text,
             error,
         })?;
         Ok(ListEntry {
             line,
-            machine,
+            machine: Listed::Machine(machine),
             display_name: None,
             comment: self.comment(&empty)?,
         })
     }
 
-    fn columns(&mut self, line: u64, columns: &Columns) -> Result<ListEntry, RowError> {
+    fn columns(&mut self, line: u64, columns: &Columns) -> Result<ListEntry<Listed>, RowError> {
         let selected = columns.select(self.options)?;
         self.findings.record(line, columns, &selected, self.options);
         let machine = selected.machine?;
         let name = selected.display_name.iter().map(String::as_str);
         let comment = columns.comment().ok().flatten();
-        let named = machine.target.to_string();
+        let named = machine.to_string();
         if name
             .chain(comment)
             .chain([named.as_str()])
@@ -187,7 +271,7 @@ impl<'a> ListReader<'a> {
         }
     }
 
-    fn enter(&mut self, entry: ListEntry) -> Result<(), RowError> {
+    fn enter(&mut self, entry: ListEntry<Listed>) -> Result<(), RowError> {
         let entries = &mut self.list.entries;
         let Some(position) = self.first_entries.position(&entry.machine, entries) else {
             entries.push(entry);
@@ -208,7 +292,7 @@ impl<'a> ListReader<'a> {
         Err(RowError::Repeated { line, other })
     }
 
-    fn end(self) -> Result<MachineList, ListError> {
+    fn end(self) -> Result<MachineList<Listed>, ListError> {
         self.findings.check()?;
         if !self.errors.is_empty() {
             Err(ListError::Lines(self.errors))

@@ -10,7 +10,23 @@ pub struct ListOptions {
     pub comment: Option<Comment>,
     /// The column of the machine ids. Every value in it must be one.
     pub id_column: Option<String>,
+    /// The column of the Entra device ids. Every row must have one. The machines have to be looked
+    /// up: [`EntraDeviceList`](super::EntraDeviceList) reads such a list.
+    pub entra_id_column: Option<String>,
     /// The column of the names. Without [`Self::id_column`], machines are selected by
     /// name alone.
     pub name_column: Option<String>,
+}
+
+impl ListOptions {
+    /// Whether the caller selected a column.
+    pub(super) fn has_column(&self) -> bool {
+        self.selected().next().is_some()
+    }
+
+    /// The selected columns.
+    pub(super) fn selected(&self) -> impl Iterator<Item = &String> {
+        let selected = [&self.id_column, &self.entra_id_column, &self.name_column];
+        selected.into_iter().flatten()
+    }
 }

@@ -49,6 +49,15 @@ impl MachineReference {
     }
 }
 
+impl From<MachineId> for MachineReference {
+    fn from(id: MachineId) -> Self {
+        Self {
+            target: Target::Id(id),
+            tenant: None,
+        }
+    }
+}
+
 impl FromStr for MachineReference {
     type Err = InvalidReference;
 

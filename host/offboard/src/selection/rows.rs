@@ -1,13 +1,11 @@
-//! The rows of a list, in any of the three forms.
+//! The rows of a list, in any of its forms.
 
 use std::{iter, sync::Arc};
-
-use serde_json::value::RawValue;
 
 use super::{
     LineError, ListError, ListOptions, RowError,
     columns::{Columns, Heading, find, headings, is_known},
-    json,
+    documents, json,
     lines::{is_line, is_line_break, lines, trim},
     machine_id::has_id,
     table::{Table, TableLine},
@@ -33,7 +31,7 @@ const DELIMITERS: [char; 3] = [',', ';', '\t'];
 /// The most lines after the first one in which a header is searched.
 const MAX_TITLE: usize = 10;
 
-/// Reads a list: JSON Lines if the first line begins an object, a table if it is a
+/// Reads a list: JSON if the first line begins an object or an array, a table if it is a
 /// header, and otherwise one machine per line.
 pub(super) fn read<'a>(text: &'a str, options: &ListOptions) -> Result<ListRows<'a>, ListError> {
     // Excel's separator line, before the header.
@@ -47,12 +45,10 @@ pub(super) fn read<'a>(text: &'a str, options: &ListOptions) -> Result<ListRows<
         return Err(ListError::Empty);
     };
     match trim(first) {
-        first if first.starts_with('{') && !is_document(text) => return Ok(objects(text)),
-        first if first.starts_with('{') => return Err(ListError::Array),
-        first if first.starts_with('[') => return Err(ListError::Array),
+        first if documents::is_json_lines(first) => return Ok(objects(text)),
+        first if first.starts_with(['{', '[']) => return documents::read(text),
         _ => (),
     }
-    let has_selected_column = options.id_column.is_some() || options.name_column.is_some();
     let has_known = |line: &str, least: usize| {
         let cells = delimiter(line).map(|delimiter| cells(line, delimiter));
         cells.is_some_and(|cells| cells.len() >= least && cells.iter().any(|cell| is_known(cell)))
@@ -61,18 +57,14 @@ pub(super) fn read<'a>(text: &'a str, options: &ListOptions) -> Result<ListRows<
         return Err(ListError::Quoted(number));
     }
     let is_selected = |line: &str| {
-        let selected = [&options.id_column, &options.name_column]
-            .into_iter()
-            .flatten();
         let cells: Vec<Heading> = delimiter(line)
             .map(|delimiter| cells(line, delimiter))
             .unwrap_or_default()
             .iter()
             .map(|cell| Heading::new(cell))
             .collect();
-        selected
-            .into_iter()
-            .any(|name| matches!(find(&cells, name), Ok(Some(_))))
+        let mut selected = options.selected();
+        selected.any(|name| matches!(find(&cells, name), Ok(Some(_))))
     };
     // A title before the header, as in reports.
     if !has_known(first, 1) && !is_selected(first) {
@@ -85,15 +77,9 @@ pub(super) fn read<'a>(text: &'a str, options: &ListOptions) -> Result<ListRows<
     }
     match delimiter(first) {
         Some(delimiter) => table(Table::new(text, delimiter, 1), options),
-        None if has_selected_column => table(Table::new(text, ',', 1), options),
+        None if options.has_column() => table(Table::new(text, ',', 1), options),
         None => Ok(machines(text)),
     }
-}
-
-/// Whether a text of several lines is one JSON value.
-fn is_document(text: &str) -> bool {
-    let is_json = serde_json::from_str::<&RawValue>(text).is_ok();
-    is_json && lines(text).filter(|(_, line)| is_line(trim(line))).count() > 1
 }
 
 /// The separator that `sep=;` names.
@@ -214,8 +200,7 @@ fn header(
         }]));
     }
     let header: Arc<[Heading]> = header.iter().map(|heading| Heading::new(heading)).collect();
-    let has_selected_column = options.id_column.is_some() || options.name_column.is_some();
-    if !has_selected_column && !header.iter().any(|heading| is_known(&heading.written)) {
+    if !options.has_column() && !header.iter().any(|heading| is_known(&heading.written)) {
         return Err(ListError::Columns(headings(&header)));
     }
     let empty = Columns {

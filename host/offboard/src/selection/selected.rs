@@ -92,6 +92,15 @@ impl Selection {
     }
 }
 
+impl FromIterator<SelectedMachine> for Selection {
+    /// Selects these machines. Each must be there once.
+    fn from_iter<I: IntoIterator<Item = SelectedMachine>>(machines: I) -> Self {
+        Self {
+            machines: machines.into_iter().collect(),
+        }
+    }
+}
+
 impl From<MachineList> for Selection {
     fn from(list: MachineList) -> Self {
         Self::from_list(list)

@@ -2,14 +2,18 @@
 //! reads both from what egress delivered, so that a malicious plugin cannot make a machine
 //! look as if it may be offboarded, or as if it were silent. Ambiguous data counts as unknown.
 
+use std::net::IpAddr;
+
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 
 use crate::{
     contract::{Machine, MachineAction},
     members::{Members, members},
     order::DeviceSnapshot,
     policy::Facts,
+    selection::{EntraDeviceId, MachineFacts},
 };
 
 const NAME_MEMBER: &str = "computerDnsName";
@@ -22,6 +26,14 @@ const MERGED: &str = "mergedIntoMachineId";
 const EXTERNAL_ID: &str = "externalId";
 /// Longer than any external id of an order, in bytes.
 const MAX_EXTERNAL_ID: usize = 256;
+const ONBOARDING: &str = "onboardingStatus";
+const SYSTEM: &str = "osPlatform";
+const AGENT: &str = "agentVersion";
+const ENTRA_DEVICE: &str = "aadDeviceId";
+/// The members with one address, and the one with the addresses of all interfaces.
+const ADDRESS: [&str; 2] = ["lastIpAddress", "lastExternalIpAddress"];
+const ADDRESSES: &str = "ipAddresses";
+const INTERFACE_ADDRESS: &str = "ipAddress";
 /// The time of an action's last status change; older documents use the second name.
 const UPDATED: [&str; 2] = ["lastUpdateDateTimeUtc", "lastUpdateTimeUtc"];
 
@@ -39,6 +51,46 @@ pub(crate) fn facts(json: &str) -> Option<Facts> {
         value: text(&members, VALUE),
         last_seen: text(&members, SEEN).and_then(|seen| seen.parse().ok()),
     })
+}
+
+/// The facts in a machine's JSON that a rule checks; `None` if it cannot be parsed.
+pub(crate) fn machine_facts(json: &str) -> Option<MachineFacts> {
+    let names = [ONBOARDING, SEEN, TAGS_MEMBER, GROUP, SYSTEM, AGENT];
+    let wanted = |key: &str| names.iter().any(|name| key.eq_ignore_ascii_case(name));
+    let members = members(json, wanted)?;
+    Some(MachineFacts {
+        onboarding: text(&members, ONBOARDING),
+        last_seen: text(&members, SEEN).and_then(|seen| time(&seen)),
+        tags: member(&members, TAGS_MEMBER),
+        group: text(&members, GROUP),
+        system: text(&members, SYSTEM),
+        agent: text(&members, AGENT).and_then(|version| version.parse().ok()),
+    })
+}
+
+/// The Entra device id in a machine's JSON.
+pub(crate) fn entra_device(json: &str) -> Option<EntraDeviceId> {
+    let members = members(json, |key| key.eq_ignore_ascii_case(ENTRA_DEVICE))?;
+    text(&members, ENTRA_DEVICE)?.trim().parse().ok()
+}
+
+/// The addresses in a machine's JSON: the last ones, and those of its interfaces.
+pub(crate) fn addresses(json: &str) -> Vec<IpAddr> {
+    let wanted = |key: &str| {
+        let mut names = ADDRESS.into_iter().chain([ADDRESSES]);
+        names.any(|name| key.eq_ignore_ascii_case(name))
+    };
+    let read = members(json, wanted).unwrap_or_default();
+    let interfaces: Vec<Box<RawValue>> = member(&read, ADDRESSES).unwrap_or_default();
+    let of_interface = |interface: &RawValue| {
+        let wanted = |key: &str| key.eq_ignore_ascii_case(INTERFACE_ADDRESS);
+        text(&members(interface.get(), wanted)?, INTERFACE_ADDRESS)
+    };
+    let interfaces = interfaces.iter().map(AsRef::as_ref);
+    let last = ADDRESS.into_iter().filter_map(|name| text(&read, name));
+    let all = last.chain(interfaces.filter_map(of_interface));
+    all.filter_map(|address| address.trim().parse().ok())
+        .collect()
 }
 
 /// The properties of a machine. Those that show whether it has reported are read from what
@@ -141,6 +193,26 @@ mod tests {
         assert_eq!(found.value.as_deref(), Some("High"));
         let seen = found.last_seen.map(|seen| seen.to_string());
         assert_eq!(seen.as_deref(), Some("2026-11-22T10:19:03.7981894Z"));
+    }
+
+    #[test]
+    fn addresses_and_the_entra_device_are_read_from_what_was_delivered() {
+        let json = r#"{"lastIpAddress":"10.0.0.1","lastExternalIpAddress":null,"ipAddresses":[
+            {"ipAddress":"FE80::1","type":"Ethernet"},{"ipAddress":null},7,{"ipAddress":"x"}],
+            "aadDeviceId":"00000000-AAAA-4bbb-8ccc-dddddddddddd"}"#;
+        let found: Vec<String> = addresses(json).iter().map(ToString::to_string).collect();
+        assert_eq!(found, ["10.0.0.1", "fe80::1"]);
+        let device = entra_device(json).map(|device| device.to_string());
+        let expected = "00000000-aaaa-4bbb-8ccc-dddddddddddd";
+        assert_eq!(device.as_deref(), Some(expected));
+        for unknown in [
+            "{}",
+            r#"{"aadDeviceId":null}"#,
+            r#"{"aadDeviceId":"00000000-0000-0000-0000-000000000000"}"#,
+            r#"{"aadDeviceId":"00000000-aaaa-4bbb-8ccc-dddddddddddd","AadDeviceId":"x"}"#,
+        ] {
+            assert_eq!(entra_device(unknown), None, "{unknown}");
+        }
     }
 
     #[test]

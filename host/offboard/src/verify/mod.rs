@@ -19,7 +19,10 @@ use crate::{
     egress::{CallRecord, Delivery},
     members::members,
 };
-pub(crate) use facts::{as_delivered, device_snapshot, external_id, facts, time, updated};
+pub(crate) use facts::{
+    addresses, as_delivered, device_snapshot, entra_device, external_id, facts, machine_facts, time,
+    updated,
+};
 
 /// The most entries of one page (Microsoft's API documentation).
 const MAX_ENTRIES: usize = 10_000;

@@ -47,9 +47,44 @@ pub struct Problem {
     pub retry: Retry,
     /// Whether a read failed. Reads need a permission of their own.
     pub reading: bool,
+    /// What else it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub related: Option<Box<Related>>,
     /// The underlying error. It is not recorded: a problem from a record has none.
     #[serde(skip)]
-    pub source: Option<Arc<dyn Error + Send + Sync>>,
+    pub source: Option<Arc<ErrorSource>>,
+}
+
+/// The error that caused a problem.
+#[derive(Debug)]
+pub struct ErrorSource(Box<dyn Error + Send + Sync>);
+
+impl ErrorSource {
+    /// The source of a problem.
+    #[must_use]
+    pub fn new(error: impl Error + Send + Sync + 'static) -> Self {
+        Self(Box::new(error))
+    }
+}
+
+/// What a problem is about, beside its order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Related {
+    /// The ids of the machines that an ambiguous name may mean.
+    Candidates(Vec<String>),
+    /// The action of an earlier order.
+    Action(OtherAction),
+}
+
+/// An action of another order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OtherAction {
+    /// Its id.
+    pub id: String,
+    /// The action as the service last sent it: one JSON object, if it is known.
+    pub json: Option<String>,
 }
 
 /// Compares everything but the source, which is not recorded.
@@ -64,6 +99,7 @@ impl PartialEq for Problem {
             retry_after,
             retry,
             reading,
+            related,
             source: _,
         } = self;
         *kind == other.kind
@@ -74,6 +110,7 @@ impl PartialEq for Problem {
             && *retry_after == other.retry_after
             && *retry == other.retry
             && *reading == other.reading
+            && *related == other.related
     }
 }
 
@@ -93,7 +130,7 @@ impl fmt::Display for Problem {
 impl Error for Problem {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         let source = self.source.as_deref()?;
-        Some(source)
+        Some(&*source.0)
     }
 }
 
@@ -110,6 +147,7 @@ impl Problem {
             retry_after: None,
             retry,
             reading: false,
+            related: None,
             source: None,
         }
         .bounded()
@@ -125,10 +163,46 @@ impl Problem {
     ) -> Self {
         Self {
             message: Some(with_sources(&error)),
-            source: Some(Arc::new(error)),
+            source: Some(Arc::new(ErrorSource::new(error))),
             ..Self::new(kind, retry, "")
         }
         .bounded()
+    }
+
+    /// The same problem with the ids of the machines that an ambiguous name may mean.
+    #[must_use]
+    pub fn with_candidates(self, machines: Vec<String>) -> Self {
+        Self {
+            related: Some(Box::new(Related::Candidates(machines))),
+            ..self
+        }
+    }
+
+    /// The same problem with the action of an earlier order.
+    #[must_use]
+    pub fn with_action(self, action: Option<OtherAction>) -> Self {
+        Self {
+            related: action.map(|action| Box::new(Related::Action(action))),
+            ..self
+        }
+    }
+
+    /// The ids of the machines that an ambiguous name may mean.
+    #[must_use]
+    pub fn candidates(&self) -> &[String] {
+        match self.related.as_deref() {
+            Some(Related::Candidates(machines)) => machines,
+            _ => &[],
+        }
+    }
+
+    /// The action of an earlier order.
+    #[must_use]
+    pub fn other_action(&self) -> Option<&OtherAction> {
+        match self.related.as_deref() {
+            Some(Related::Action(action)) => Some(action),
+            _ => None,
+        }
     }
 
     /// Truncates the texts of the service and of the plugin.
@@ -159,6 +233,7 @@ impl Problem {
             target: error.target,
             retry_after: None,
             reading: false,
+            related: None,
             source: None,
         }
         .bounded()

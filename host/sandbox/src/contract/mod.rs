@@ -29,7 +29,7 @@ pub use bindings::required::{
         tracking::{ActionFilter, CancelError},
     },
 };
-pub use error::{Problem, with_sources};
+pub use error::{ErrorSource, OtherAction, Problem, Related, with_sources};
 pub use function::Function;
 pub use id::{
     ActionId, Comment, ExternalId, InvalidActionId, InvalidComment, InvalidExternalId,

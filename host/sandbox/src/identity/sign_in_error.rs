@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::entra_error::is_transient;
 use crate::{
-    contract::{Problem, ProblemKind, Retry},
+    contract::{ErrorSource, Problem, ProblemKind, Retry},
     mask,
 };
 
@@ -102,7 +102,7 @@ impl From<SignInError> for Problem {
         };
         Self {
             code,
-            source: Some(Arc::new(error)),
+            source: Some(Arc::new(ErrorSource::new(error))),
             ..Self::new(kind, Retry::Safe, words)
         }
     }

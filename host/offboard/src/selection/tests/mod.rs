@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod columns;
+mod entra_devices;
 mod entries;
 mod forms;
 mod quoting;

@@ -81,7 +81,7 @@ fn a_file_with_a_secret_is_not_repeated() {
     // Text that looks like a reference to a machine is shown.
     for (text, shown) in [
         ("0123", "\"0123\""),
-        ("11111111-2222-3333-4444-555555555555", "GUID"),
+        ("pc-1\n11111111-2222-3333-4444-555555555555", "GUID"),
         ("pc-1\nlaptop 7\n", "\"laptop 7\""),
     ] {
         assert!(faults(text)[0].1.contains(shown), "{:?}", faults(text));

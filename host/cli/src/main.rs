@@ -41,6 +41,7 @@ mod table;
 mod target;
 mod terminal;
 mod unsent;
+mod waiting;
 mod workflow;
 
 use std::{path::Path, process::ExitCode, time::Duration};

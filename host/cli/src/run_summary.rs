@@ -34,6 +34,8 @@ pub(super) struct RunSummary<'a> {
     orders: usize,
     /// The digest of the plan that the orders belong to.
     plan: Option<String>,
+    /// A warning about every planned order.
+    warning: Option<&'static str>,
     /// The number of orders whose actions the service no longer lists.
     not_listed: u64,
     /// The number of skipped orders whose machines have reported since they were offboarded.
@@ -57,9 +59,15 @@ impl<'a> RunSummary<'a> {
             notes: Vec::new(),
             orders: 0,
             plan,
+            warning: None,
             not_listed: 0,
             seen_since: 0,
         }
+    }
+
+    /// The same summary with a warning about every planned order, because of the credential.
+    pub(super) fn with_warning(self, warning: Option<&'static str>) -> Self {
+        Self { warning, ..self }
     }
 
     /// Prints the rows of orders.
@@ -82,14 +90,21 @@ impl<'a> RunSummary<'a> {
         }
         let mut rows = self.rows.borrow_mut();
         if rows.is_table() {
-            let cells = orders.iter().map(|order| rows::cells(order));
+            let cells = orders.iter().map(|order| {
+                let warning = self.warning.filter(|_| order.state() == State::Planned);
+                rows::cells(order, warning)
+            });
             rows.table(&rows::ORDER_COLUMNS, cells);
         } else {
             let hint = |problem: &Problem| advice::for_problem(problem, self.token);
             let row = |(order, cancellations): (&&Order, _)| {
-                OrderRow::new(order, &hint)
+                let row = OrderRow::new(order, &hint)
                     .in_plan(self.plan.clone())
-                    .with_cancellations(cancellations)
+                    .with_cancellations(cancellations);
+                match self.warning {
+                    Some(warning) => row.with_warning(warning),
+                    None => row,
+                }
             };
             let orders = orders.iter().zip(cancellations);
             rows.add(&orders.map(row).collect::<Vec<_>>());
@@ -97,6 +112,9 @@ impl<'a> RunSummary<'a> {
         drop(rows);
         for order in orders {
             self.exit = Exit::of([self.exit, Exit::of_order(order)]);
+            if self.warning.is_some() && order.state() == State::Planned {
+                self.exit = Exit::of([self.exit, Exit::Credential]);
+            }
             if let Some(problem) = order.problem() {
                 // Limited, because each problem may contain another time or code.
                 if self.advice.len() < MAX_ADVICE {

@@ -33,7 +33,8 @@ pub(super) async fn status(
     let signals = Signals::listen(terminal);
     let config = args.connect.config(secrets)?;
     let files = Files::default();
-    let options = options("status", Recording::Calls, files, &signals, terminal);
+    let mut options = options("status", Recording::Calls, files, &signals, terminal);
+    options.throttling = args.timeout.timeout;
     let client = connect(&config, options, terminal).await?;
     let results = match &client {
         Some(client) => query_all(&args, client, &signals, terminal).await,

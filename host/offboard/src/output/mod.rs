@@ -11,6 +11,7 @@ mod component;
 mod confirmation;
 mod csv;
 mod exported;
+mod hresult;
 mod machine;
 mod order;
 pub mod remarks;

@@ -58,6 +58,12 @@ impl Listing {
         self.ids.contains_key(&action.to_ascii_lowercase())
     }
 
+    /// Whether the plugin reported this action as the service listed it.
+    pub(super) fn has(&self, action: &str) -> bool {
+        self.actions()
+            .any(|one| one.id.eq_ignore_ascii_case(action))
+    }
+
     /// A listing of actions that were read with one call each.
     pub(super) fn of_actions(actions: Vec<MachineAction>) -> Self {
         let id = |action: &MachineAction| (action.id.to_ascii_lowercase(), ListedMachine::Unnamed);
@@ -158,7 +164,8 @@ impl Listing {
     }
 
     /// The action that is not among the known ids, of this machine and with this comment.
-    /// If the answer to the request named an action, only that action qualifies.
+    /// If the answer to the request named an action, only that action qualifies, and the service
+    /// may have left out its machine and its comment.
     pub(super) fn new_since(
         &self,
         machine: &MachineId,
@@ -166,10 +173,23 @@ impl Listing {
         comment: &Comment,
         named: Option<&str>,
     ) -> Option<&MachineAction> {
-        self.of(machine).find(|action| {
-            !known.contains(&action.id.to_ascii_lowercase())
-                && action.requestor_comment.as_deref() == Some(comment.as_str())
-                && named.is_none_or(|named| named.eq_ignore_ascii_case(&action.id))
+        let is_new = |action: &&MachineAction| !known.contains(&action.id.to_ascii_lowercase());
+        let Some(named) = named else {
+            let has_comment = |action: &&MachineAction| {
+                action.requestor_comment.as_deref() == Some(comment.as_str())
+            };
+            let mut new = self.of(machine).filter(is_new);
+            return new.find(has_comment);
+        };
+        self.actions().filter(is_new).find(|action| {
+            let (its_machine, its_comment) = (&action.machine_id, &action.requestor_comment);
+            named.eq_ignore_ascii_case(&action.id)
+                && its_machine
+                    .as_ref()
+                    .is_none_or(|id| id.eq_ignore_ascii_case(machine.as_str()))
+                && its_comment
+                    .as_ref()
+                    .is_none_or(|its| its == comment.as_str())
         })
     }
 }

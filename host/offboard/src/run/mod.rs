@@ -3,17 +3,21 @@
 //! next step, so that a run can end at any time and be resumed. A request whose outcome is
 //! unknown is resent only by the user's explicit choice.
 
+mod announced;
 mod answer;
 mod batch;
 mod cancel;
 mod conflict;
 mod dry_run;
+mod earlier;
 mod evaluate;
 mod event;
 mod event_stream;
+mod find;
 mod fleet;
 mod later_activity;
 mod listing;
+mod pages;
 mod preflight;
 mod producer;
 mod read;
@@ -25,6 +29,7 @@ mod runner;
 mod send;
 #[cfg(test)]
 mod sendable;
+mod statuses;
 mod submit;
 mod tag;
 mod throttling;

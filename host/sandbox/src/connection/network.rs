@@ -24,6 +24,8 @@ use super::{
 pub(crate) struct Network {
     allowed: AllowedAddresses,
     authorities: Vec<CertificateDer<'static>>,
+    /// Why certificates of the user's file are not used.
+    unusable: Vec<String>,
     proxies: Proxies,
     /// Read from the platform once for each connection.
     tls: OnceLock<Result<Arc<ClientConfig>, rustls::Error>>,
@@ -49,22 +51,32 @@ impl Network {
         self.allowed = AllowedAddresses::new(addresses);
     }
 
+    /// Trusts the certificates of a PEM file. If one cannot be used, the others are.
     pub(super) fn trust(&mut self, pem: &[u8]) -> Result<(), InvalidCertificates> {
-        let authorities = CertificateDer::pem_slice_iter(pem)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(InvalidCertificates::Pem)?;
-        if authorities.is_empty() {
-            return Err(InvalidCertificates::Empty);
+        let mut authorities = Vec::new();
+        let mut unusable = Vec::new();
+        let mut last = InvalidCertificates::Empty;
+        for (number, block) in (1..).zip(certificate_blocks(pem)) {
+            match authority(block) {
+                Ok(authority) => authorities.push(authority),
+                Err(error) => {
+                    unusable.push(format!("certificate {number} is not used: {error}"));
+                    last = error;
+                }
+            }
         }
-        let mut store = rustls::RootCertStore::empty();
-        for authority in &authorities {
-            store
-                .add(authority.clone())
-                .map_err(InvalidCertificates::Unusable)?;
+        if authorities.is_empty() {
+            return Err(last);
         }
         self.authorities = authorities;
+        self.unusable = unusable;
         self.tls = OnceLock::new();
         Ok(())
+    }
+
+    /// Why certificates of the user's file are not used, one text each.
+    pub(super) fn unusable(&self) -> &[String] {
+        &self.unusable
     }
 
     pub(super) fn set_proxies(&mut self, proxies: Proxies) {
@@ -104,6 +116,29 @@ impl Network {
     }
 }
 
+/// The parts of a PEM file that are one certificate each, or were meant to be one.
+fn certificate_blocks(pem: &[u8]) -> Vec<&[u8]> {
+    let begins: Vec<usize> = memchr::memmem::find_iter(pem, BEGIN).collect();
+    let ends = begins.iter().skip(1).copied().chain([pem.len()]);
+    let blocks = begins.iter().zip(ends);
+    blocks
+        .filter_map(|(begin, end)| pem.get(*begin..end))
+        .collect()
+}
+
+/// The certificate of one part of a PEM file.
+fn authority(block: &[u8]) -> Result<CertificateDer<'static>, InvalidCertificates> {
+    let authority = CertificateDer::from_pem_slice(block).map_err(InvalidCertificates::Pem)?;
+    let mut store = rustls::RootCertStore::empty();
+    store
+        .add(authority.clone())
+        .map_err(InvalidCertificates::Unusable)?;
+    Ok(authority)
+}
+
+/// The first line of a certificate in a PEM file.
+const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -121,5 +156,25 @@ mod tests {
             network.trust(rubbish),
             Err(InvalidCertificates::Unusable(_))
         ));
+    }
+
+    /// A line of one certificate was lost, or its text was changed.
+    #[test]
+    fn a_broken_certificate_does_not_spoil_the_others() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let whole = rcgen::CertificateParams::new(["ca.test".to_owned()]).unwrap();
+        let whole = whole.self_signed(&key).unwrap().pem();
+        let cut = whole.replacen("MII", "!!", 1).replacen("MIB", "!!", 1);
+        let rubbish = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        let endless = "-----BEGIN CERTIFICATE-----\nAAAA\n";
+        let bundle = format!("text\n{whole}{cut}\n{rubbish}{endless}{whole}");
+        let mut network = Network::default();
+        network.trust(bundle.as_bytes()).unwrap();
+        assert_eq!(network.authorities.len(), 2);
+        let numbers = ["certificate 2 ", "certificate 3 ", "certificate 4 "];
+        assert_eq!(network.unusable().len(), numbers.len());
+        for (text, number) in network.unusable().iter().zip(numbers) {
+            assert!(text.starts_with(number), "{text}");
+        }
     }
 }

@@ -25,7 +25,10 @@ pub fn parse(text: &str) -> Result<MachineAction, String> {
         title: members.text("title"),
         requestor: members.text("requestor"),
         requestor_comment: members.text("requestorComment"),
-        machine_id: members.text("machineId").map(|id| id.to_ascii_lowercase()),
+        machine_id: members
+            .text("machineId")
+            .filter(|id| !id.is_empty())
+            .map(|id| id.to_ascii_lowercase()),
         computer_dns_name: members.text("computerDnsName"),
         creation_date_time_utc: members.text("creationDateTimeUtc"),
         // The name that the documents used until 2020, and lists still use.
@@ -85,32 +88,47 @@ pub fn status_name(status: &ActionStatus) -> &str {
     }
 }
 
+/// The type for a name of the service, in any case.
 fn parse_type(name: &str) -> ActionType {
-    match name {
-        "RunAntiVirusScan" => ActionType::RunAntiVirusScan,
-        // The second is what the documents' samples of 2017 to 2019 show.
-        "Offboard" | "OffboardMachine" => ActionType::Offboard,
-        // The second is what the documents of 2021 show.
-        "LiveResponse" | "Live Response" => ActionType::LiveResponse,
-        "CollectInvestigationPackage" => ActionType::CollectInvestigationPackage,
-        "Isolate" => ActionType::Isolate,
-        "Unisolate" => ActionType::Unisolate,
-        "StopAndQuarantineFile" => ActionType::StopAndQuarantineFile,
-        "RestrictCodeExecution" => ActionType::RestrictCodeExecution,
-        "UnrestrictCodeExecution" => ActionType::UnrestrictCodeExecution,
-        other => ActionType::Other(other.to_owned()),
+    const KNOWN: [ActionType; 9] = [
+        ActionType::RunAntiVirusScan,
+        ActionType::Offboard,
+        ActionType::LiveResponse,
+        ActionType::CollectInvestigationPackage,
+        ActionType::Isolate,
+        ActionType::Unisolate,
+        ActionType::StopAndQuarantineFile,
+        ActionType::RestrictCodeExecution,
+        ActionType::UnrestrictCodeExecution,
+    ];
+    let is = |other: &str| name.eq_ignore_ascii_case(other);
+    // What the documents' samples of 2017 to 2019 show.
+    if is("OffboardMachine") {
+        return ActionType::Offboard;
     }
+    // What the documents of 2021 show.
+    if is("Live Response") {
+        return ActionType::LiveResponse;
+    }
+    let known = KNOWN.into_iter().find(|kind| is(type_name(kind)));
+    known.unwrap_or_else(|| ActionType::Other(name.to_owned()))
 }
 
+/// The status for a name of the service, in any case.
 fn parse_status(name: &str) -> ActionStatus {
-    match name {
-        "Pending" => ActionStatus::Pending,
-        "InProgress" => ActionStatus::InProgress,
-        "Succeeded" => ActionStatus::Succeeded,
-        "Failed" => ActionStatus::Failed,
-        "TimeOut" => ActionStatus::TimeOut,
-        // The second is what the documents of 2020 show.
-        "Cancelled" | "Canceled" => ActionStatus::Cancelled,
-        other => ActionStatus::Other(other.to_owned()),
+    const KNOWN: [ActionStatus; 6] = [
+        ActionStatus::Pending,
+        ActionStatus::InProgress,
+        ActionStatus::Succeeded,
+        ActionStatus::Failed,
+        ActionStatus::TimeOut,
+        ActionStatus::Cancelled,
+    ];
+    let is = |other: &str| name.eq_ignore_ascii_case(other);
+    // What the documents of 2020 show.
+    if is("Canceled") {
+        return ActionStatus::Cancelled;
     }
+    let known = KNOWN.into_iter().find(|status| is(status_name(status)));
+    known.unwrap_or_else(|| ActionStatus::Other(name.to_owned()))
 }

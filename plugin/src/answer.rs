@@ -183,11 +183,12 @@ pub fn list_actions(sent: Result<Answer, Failure>) -> Result<ActionPage, ReadErr
 pub fn list_machines(sent: Result<Answer, Failure>) -> Result<MachinePage, ReadError> {
     let list = read(sent, |text| {
         let page = page::parse(text)?;
+        // One malformed entry must not hide the others. The host names it.
         let machines = page
             .entries
             .iter()
-            .map(|raw| machine::parse(raw.get()))
-            .collect::<Result<_, _>>()?;
+            .filter_map(|raw| machine::parse(raw.get()).ok())
+            .collect();
         Ok(MachinePage {
             machines,
             next: page.next,

@@ -196,7 +196,8 @@ fn each_type_of_action_is_known_and_an_unknown_one_is_kept() {
         ("StopAndQuarantineFile", ActionType::StopAndQuarantineFile),
         ("RestrictCodeExecution", ActionType::RestrictCodeExecution),
         ("UnrestrictCodeExecution", ActionType::UnrestrictCodeExecution),
-        ("offboard", ActionType::Other("offboard".to_owned())),
+        ("offboard", ActionType::Offboard),
+        ("LIVERESPONSE", ActionType::LiveResponse),
         ("Reboot", ActionType::Other("Reboot".to_owned())),
     ];
     for (name, kind) in rows {
@@ -218,7 +219,7 @@ fn trap_time_out_and_cancelled_lumped_under_failed() {
         ("TimeOut", ActionStatus::TimeOut),
         ("Cancelled", ActionStatus::Cancelled),
         ("Canceled", ActionStatus::Cancelled),
-        ("timeout", ActionStatus::Other("timeout".to_owned())),
+        ("timeout", ActionStatus::TimeOut),
         ("Paused", ActionStatus::Other("Paused".to_owned())),
     ];
     for (name, status) in rows {

@@ -37,7 +37,8 @@ pub(super) async fn cancel(
         Recording::Nowhere
     };
     let config = args.connect.config(secrets)?;
-    let options = options("cancel", recording, Files::default(), &signals, terminal);
+    let mut options = options("cancel", recording, Files::default(), &signals, terminal);
+    options.throttling = args.timeout.timeout;
     let client = connect(&config, options, terminal).await?;
     let results = match &client {
         Some(client) => cancel_each(&args, client, &signals, terminal).await,

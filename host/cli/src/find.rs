@@ -28,7 +28,8 @@ pub(super) async fn find(args: FindArgs, secrets: Secrets, terminal: &Terminal) 
     let signals = Signals::listen(terminal);
     let config = args.connect.config(secrets)?;
     let files = Files::default();
-    let options = options("find", Recording::Calls, files, &signals, terminal);
+    let mut options = options("find", Recording::Calls, files, &signals, terminal);
+    options.throttling = args.timeout.timeout;
     let Some(client) = connect(&config, options, terminal).await? else {
         return Ok(Exit::Interrupted);
     };

@@ -48,6 +48,7 @@ mod table;
 mod target;
 mod terminal;
 mod unsent;
+mod waiting;
 mod workflow;
 
 use std::{error::Error, path::Path, process::ExitCode, time::Duration};

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::{args::flag, sent_orders::SentOrders, terminal::Terminal};
+use super::{args::flag, sent_orders::SentOrders, terminal::Terminal, waiting};
 use offboard::{
     client::Observer,
     config::{CredentialError, CredentialFileError},
@@ -22,12 +22,18 @@ use offboard::{
 /// More refusals than these are not printed one by one; the audit has them.
 const MAX_WARNINGS: u64 = 5;
 
+/// How an urgent order goes first.
+const GO_FIRST: &str = "For an urgent order, use --quota none: it does not wait for the quota or for \
+    a recorded pause, and the service may reject it. To end instead of waiting, use --timeout.";
+
 /// Prints what a client reports.
 pub(super) struct TerminalObserver {
     terminal: Terminal,
     warnings: AtomicU64,
     /// Whether the failure of the audit was already printed.
     failed: AtomicBool,
+    /// Whether it was already printed how an urgent order goes first.
+    explained: AtomicBool,
     sent: SentOrders,
 }
 
@@ -37,6 +43,7 @@ impl TerminalObserver {
             terminal,
             warnings: AtomicU64::new(0),
             failed: AtomicBool::new(false),
+            explained: AtomicBool::new(false),
             sent: SentOrders::default(),
         }
     }
@@ -83,16 +90,26 @@ impl Observer for TerminalObserver {
         ));
     }
 
+    fn skipped(&self, what: &str) {
+        self.terminal.warn(&clean(what));
+    }
+
     fn rate_limited(&self, wait: Wait) {
-        let (reason, wait) = match wait {
-            Wait::Quota(wait) => ("The quota is used up", wait),
-            Wait::Requested(wait) => ("The service requests a pause", wait),
+        let reason = match wait {
+            Wait::Quota(_) => "The quota is used up",
+            Wait::Requested(_) => "The service requests a pause",
+            Wait::Recorded(_) => "The service requests a pause, as another run has recorded",
         };
-        // Rounded up to seconds, because it is an estimate.
-        let wait = Duration::from_secs(wait.as_secs().saturating_add(1));
-        let wait = humantime::format_duration(wait);
-        self.terminal
-            .show_progress(&format!("{reason}. The next call is sent in {wait}."));
+        let left = wait.length();
+        let text = format!(
+            "{reason}. The next call is sent in {}.",
+            waiting::in_words(left)
+        );
+        waiting::show(&self.terminal, &text, left);
+        let is_others = matches!(wait, Wait::Recorded(_)) || waiting::is_long(left);
+        if is_others && !self.explained.swap(true, Ordering::Relaxed) {
+            self.terminal.help(GO_FIRST);
+        }
     }
 
     fn request(&self, entry: &AuditedRequest<'_>) {

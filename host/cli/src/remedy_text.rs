@@ -1,5 +1,7 @@
 //! Remedies as text, with the names of this command's flags and commands.
 
+use std::time::Duration;
+
 use super::aadsts;
 use offboard::{
     advice::{Purpose, Remedy, SignInRemedy, TokenSummary},
@@ -77,12 +79,18 @@ pub(super) fn words(remedy: &Remedy) -> String {
             "The service can offboard {SUPPORTED}. For other systems, run an offboarding package \
              on the device, or uninstall the app."
         ),
-        Remedy::RetryAfter { seconds } => match seconds {
-            Some(seconds) => {
-                format!("The request was not carried out. Retry in {seconds} seconds.")
-            }
-            None => "The request was not carried out. Retry in a minute.".to_owned(),
-        },
+        Remedy::RetryAfter { seconds } => {
+            let after = match seconds {
+                Some(seconds) => {
+                    let after = Duration::from_secs(*seconds);
+                    format!("in {}", humantime::format_duration(after))
+                }
+                None => "in a minute".to_owned(),
+            };
+            format!(
+                "The request was not carried out. Retry {after}. `offboard resume` continues a run."
+            )
+        }
         remedy => request_text(remedy)
             .or_else(|| ledger_text(remedy))
             // Also for remedies that a newer version of the library adds.
@@ -110,10 +118,26 @@ fn request_text(remedy: &Remedy) -> Option<&'static str> {
              record, and the old record is inactive."
         }
         Remedy::TrackExisting => {
-            "An offboarding of this machine is in progress. Track it with `offboard status MACHINE \
-             --wait`."
+            "An action of this machine is in progress. `offboard status MACHINE --wait` tracks an \
+             offboarding, if the service lists one. Otherwise, another action blocks the machine: \
+             see its action center in the portal. When that action has ended, order the machine \
+             again with `offboard run`."
         }
-        Remedy::RetryRead => "Nothing was changed. Try again.",
+        Remedy::Track => {
+            "The device has not carried it out yet, and does so when it comes online. `offboard \
+             status MACHINE --wait` tracks it, and `offboard cancel MACHINE` withdraws it."
+        }
+        Remedy::ProvisionTenant => {
+            "The service accepted the token, but this tenant has no active Defender for Endpoint. \
+             Check that the API and the tenant belong together: `offboard config show`. Check the \
+             tenant's licence. If it is new, open the Defender portal once as an administrator, \
+             which provisions it. Another permission does not help."
+        }
+        Remedy::EnableFeature => {
+            "The service says that this feature is disabled in the tenant. Enable it in the \
+             settings of the Defender portal. Another permission does not help."
+        }
+        Remedy::RetryRead => "Nothing was changed. Try again. `offboard resume` continues a run.",
         Remedy::ReconcileFirst => {
             "The request may have been carried out. Do not order the machine again: `offboard \
              resume` queries the outcome. For a cancellation, or without a ledger, use `offboard \
@@ -127,13 +151,14 @@ fn request_text(remedy: &Remedy) -> Option<&'static str> {
              with `offboard inspect`."
         }
         Remedy::RetryRequest => {
-            "The request was not sent, and can be retried. If the service cannot be reached, check \
+            "The request was not sent. `offboard resume` continues a run. If the service cannot be reached, check \
              the network and --api-root. `offboard config show` shows the effective proxy. For a \
              private certification authority, use --ca-file. For a private address, use \
              --allow-address."
         }
         Remedy::CheckNetwork => {
-            "Nothing was changed. Check the network and --api-root, then try again."
+            "Nothing was changed. Check the network and --api-root, then try again. `offboard \
+             resume` continues a run."
         }
         Remedy::CheckPlugin => {
             "The request was not sent. Either the plugin has an error, or a limit is too low for it. \

@@ -42,6 +42,7 @@ pub(super) async fn resume(
     let mut options = options("resume", Recording::Ledger, files, &signals, terminal);
     options.grace = args.send.grace;
     options.jobs = args.send.jobs.into();
+    options.throttling = args.send.timeout.timeout;
     let Some(client) = connect(&config, options, terminal).await? else {
         return Ok(Exit::Interrupted);
     };

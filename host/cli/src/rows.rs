@@ -197,15 +197,17 @@ pub(super) const ORDER_COLUMNS: [Column; 5] = [
     Column::Text("DETAIL"),
 ];
 
-/// The cells of an order.
-pub(super) fn cells(order: &Order) -> Vec<String> {
+/// The cells of an order, with one more warning if it is planned.
+pub(super) fn cells(order: &Order, warning: Option<&str>) -> Vec<String> {
     vec![
         or_dash(order.name()),
         or_dash(order.machine().map(|id| id.as_str())),
         order.state().to_string(),
         or_dash(order.action().map(|action| action.id.as_str())),
         if order.state() == State::Planned {
-            advice::warnings(order).join("; ")
+            let warnings = advice::warnings(order).into_iter();
+            let warnings = warnings.chain(warning.map(ToOwned::to_owned));
+            warnings.collect::<Vec<_>>().join("; ")
         } else {
             detail(order.action(), order.problem())
         },

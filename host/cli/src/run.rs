@@ -52,6 +52,7 @@ pub(super) async fn run(args: RunArgs, secrets: Secrets, terminal: &Terminal) ->
     let mut options = options("run", recording, files, &signals, terminal);
     options.grace = args.send.grace;
     options.jobs = args.send.jobs.into();
+    options.throttling = args.send.timeout.timeout;
     let Some(client) = connect(&config, options, terminal).await? else {
         show_unsent(&args, &selected, terminal)?;
         return Ok(Exit::Interrupted);

@@ -48,6 +48,8 @@ pub(super) struct RunSummary<'a> {
     plan: Option<String>,
     /// The recorded run that the orders belong to.
     run: Option<RunRow>,
+    /// A warning about every planned order.
+    warning: Option<&'static str>,
     /// The number of orders whose actions the service no longer lists.
     not_listed: u64,
     /// The number of skipped orders whose machines have reported since they were offboarded.
@@ -73,6 +75,7 @@ impl<'a> RunSummary<'a> {
             orders: 0,
             plan,
             run: None,
+            warning: None,
             not_listed: 0,
             seen_since: 0,
         }
@@ -97,11 +100,20 @@ impl<'a> RunSummary<'a> {
         let row = OrderRow::new(order, &hint)
             .in_plan(self.plan.clone())
             .with_cancellations(recorded.cancellations);
+        let row = match self.warning {
+            Some(warning) => row.with_warning(warning),
+            None => row,
+        };
         let row = OrderInRun::from(row).with_tag(recorded.tag);
         match &self.run {
             Some(run) => row.in_run(run),
             None => row,
         }
+    }
+
+    /// The same summary with a warning about every planned order, because of the credential.
+    pub(super) fn with_warning(self, warning: Option<&'static str>) -> Self {
+        Self { warning, ..self }
     }
 
     /// Prints the rows of orders.
@@ -120,7 +132,10 @@ impl<'a> RunSummary<'a> {
         }
         let mut rows = self.rows.borrow_mut();
         if rows.is_table() {
-            let cells = orders.iter().map(|order| rows::cells(order));
+            let cells = orders.iter().map(|order| {
+                let warning = self.warning.filter(|_| order.state() == State::Planned);
+                rows::cells(order, warning)
+            });
             rows.table(&rows::ORDER_COLUMNS, cells);
         } else {
             let orders = orders.iter().zip(recorded);
@@ -130,6 +145,9 @@ impl<'a> RunSummary<'a> {
         drop(rows);
         for order in orders {
             self.exit = Exit::of([self.exit, Exit::of_order(order)]);
+            if self.warning.is_some() && order.state() == State::Planned {
+                self.exit = Exit::of([self.exit, Exit::Credential]);
+            }
             self.add_advice(order);
             self.not_listed += u64::from(order.is_not_listed());
             let is_skipped = order.state() == State::Skipped;

@@ -34,7 +34,8 @@ pub(super) async fn status(
     let signals = Signals::listen(terminal);
     let config = args.connect.config(secrets)?;
     let files = Files::default();
-    let options = options("status", Recording::Calls, files, &signals, terminal);
+    let mut options = options("status", Recording::Calls, files, &signals, terminal);
+    options.throttling = args.timeout.timeout;
     let client = connect(&config, options, terminal).await?;
     if let Some(key) = &args.request_id {
         return request_status::show(key, &args, client.as_ref(), &signals, terminal).await;

@@ -319,8 +319,11 @@ impl Workflow<'_> {
         let row = ledger.run_at(run).await?;
         let plan_digest = self.plan_digest(row.as_ref()).await?;
         let rows = self.options.rows;
+        let warning = client.permission_warning();
+        let warning = warning.filter(|_| self.options.is_dry_run);
         let mut summary = RunSummary::new(rows, client.known_token(), plan_digest, *terminal)
-            .of_run(row.as_ref().filter(|_| self.is_recorded()));
+            .of_run(row.as_ref().filter(|_| self.is_recorded()))
+            .with_warning(warning);
         let mut pages = ledger.order_pages(run);
         while let Some(mut entries) = pages.next().await? {
             let resent = |entry: &&OrderRecord| resent.contains(&entry.number);
@@ -381,7 +384,8 @@ impl Workflow<'_> {
     /// Shows the counts of a recorded run, and writes its report.
     async fn show_recorded(&self, row: &RunRow, summary: &RunSummary<'_>, is_busy: bool) {
         let terminal = self.terminal;
-        let unfinished = row.counts.of(State::Planned) + row.counts.of(State::Unknown);
+        let unfinished = [State::Planned, State::Unknown, State::NotSent];
+        let unfinished: u64 = unfinished.iter().map(|state| row.counts.of(*state)).sum();
         if row.counts.total() > 1 || unfinished > 0 {
             summary.print_counts(row);
         } else {

@@ -64,7 +64,7 @@ fn what_failed_for_a_passing_reason_is_not_sent_and_is_resumed() {
 fn a_rejected_order_is_never_sent() {
     for fault in [
         "machine:1:status=400",
-        "machine:1:status=404",
+        "machine:1-2:status=404",
         "offboard:1:status=400",
         "offboard:1:status=404",
         "offboard:1:status=409",

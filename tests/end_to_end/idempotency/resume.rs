@@ -40,7 +40,7 @@ fn a_report_replaces_only_a_report() {
 #[test]
 fn a_machine_is_the_same_through_every_host_of_its_tenant() {
     let world = World::new();
-    let id = world.online()[0].machine.id.clone();
+    let id = world.offline().machine.id;
     world.run(&[&id]);
     let other = world.root().replace("127.0.0.1", "localhost");
     let mut command = world.command(&["run", &id, "--comment", "x", "--yes", "-o", "json"]);

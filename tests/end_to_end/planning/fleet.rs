@@ -57,7 +57,7 @@ fn many_machines_are_looked_up_by_pages_of_the_fleet_to_its_end() {
             (&"planned".into(), &"ok".into())
         );
     }
-    // OData's `$top` ends a list without a next link, but the second page is read.
+    // OData's `$top` ends a list without a next link, so the end of the fleet is proved.
     let requests = world.requests();
     let paths = requests
         .iter()
@@ -69,7 +69,8 @@ fn many_machines_are_looked_up_by_pages_of_the_fleet_to_its_end() {
         reads,
         [
             "/api/machines?$top=1000",
-            "/api/machines?$top=1000&$skip=1000"
+            "/api/machines?$top=1000&$skip=1000",
+            "/api/machines?$top=1000&$skip=1100"
         ]
     );
     for words in [
@@ -108,7 +109,8 @@ fn in_the_fleet_a_shared_name_is_refused_and_an_unknown_id_is_read_by_itself() {
         "{}",
         rows[26]
     );
-    assert_eq!(single_reads(&world), 1);
+    // One answer 404 may be wrong.
+    assert_eq!(single_reads(&world), 2);
 }
 
 #[test]

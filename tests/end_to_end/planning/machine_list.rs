@@ -279,7 +279,7 @@ fn two_names_of_one_machine_with_two_comments_are_a_fault() {
 #[test]
 fn orders_of_another_run_are_reported_for_every_name_of_a_machine() {
     let world = World::new();
-    let machine = world.online()[0].machine.clone();
+    let machine = world.offline().machine;
     assert_eq!(world.run(&[&machine.id]).code, 0);
     let table = format!("{}\n{}\n", machine.id, machine.computer_dns_name);
     let args = ["--yes", "--comment", "x", "--output", "json"];

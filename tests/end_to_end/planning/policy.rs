@@ -238,7 +238,7 @@ fn a_resume_keeps_the_confirmed_machine_if_its_name_moves() {
                 .seen()
                 .iter()
                 .any(|request| request.contains("skip="));
-            assert_eq!(skipped, next.is_some(), "{rule}: {resumed:?}");
+            assert!(skipped || next.is_none(), "{rule}: {resumed:?}");
             for request in &service.seen()[before..] {
                 assert!(!request.contains(OTHER_MACHINE), "{rule}: {request}");
                 // The name is not searched for again.

@@ -272,3 +272,27 @@ fn a_file_that_is_not_there_is_named_once() {
         "{outcome:?}"
     );
 }
+
+/// A broken certificate in the file of certification authorities is skipped and named, and the
+/// others are used.
+#[test]
+fn a_broken_certificate_does_not_spoil_the_bundle() {
+    let world = World::with(|config| config.tls = true);
+    let authority = fs::read_to_string(world.path("ca.pem")).unwrap();
+    let broken = "-----BEGIN CERTIFICATE-----\nMIIB!\n-----END CERTIFICATE-----\n";
+    let bundle = world.path("bundle.pem");
+    let find = |text: String| {
+        write_secret(&bundle, &text);
+        let mut command = world.command(&["find", "no-such-machine", "-o", "json"]);
+        Outcome::from(command.env("OFFBOARD_CA_FILE", &bundle).output().unwrap())
+    };
+    let found = find(format!("{broken}{authority}{broken}"));
+    // No machine has the name: the service was asked.
+    assert_eq!(found.code, 1, "{found:?}");
+    for number in [1, 3] {
+        let words = format!("certificate {number} is not used");
+        assert_eq!(found.stderr.matches(&words).count(), 1, "{found:?}");
+    }
+    let refused = find(broken.to_owned());
+    assert_eq!(refused.code, 2, "{refused:?}");
+}

@@ -160,6 +160,8 @@ pub(super) struct SendArgs {
     /// Query the outcome of an unanswered request for at most this long
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub(super) grace: Duration,
+    #[command(flatten)]
+    pub(super) timeout: TimeoutArgs,
     /// The maximum number of concurrent requests
     #[arg(long, value_name = "COUNT", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(super) jobs: u8,
@@ -313,6 +315,8 @@ pub(super) struct StatusArgs {
     #[command(flatten)]
     pub(super) wait: WaitArgs,
     #[command(flatten)]
+    pub(super) timeout: TimeoutArgs,
+    #[command(flatten)]
     pub(super) output: OutputArgs,
     #[command(flatten)]
     pub(super) connect: ConnectArgs,
@@ -330,6 +334,8 @@ pub(super) struct CancelArgs {
     #[command(flatten)]
     pub(super) no_ledger: NoLedgerArgs,
     #[command(flatten)]
+    pub(super) timeout: TimeoutArgs,
+    #[command(flatten)]
     pub(super) output: OutputArgs,
     #[command(flatten)]
     pub(super) connect: ConnectArgs,
@@ -343,6 +349,8 @@ pub(super) struct FindArgs {
     /// a dot
     #[arg(value_name = "NAME", value_parser = target::query)]
     pub(super) query: MachineQuery,
+    #[command(flatten)]
+    pub(super) timeout: TimeoutArgs,
     #[command(flatten)]
     pub(super) output: OutputArgs,
     #[command(flatten)]
@@ -388,6 +396,15 @@ pub(super) struct InspectArgs {
     pub(super) force: bool,
     #[command(flatten)]
     pub(super) output: OutputArgs,
+}
+
+/// How long a command waits for the service.
+#[derive(Debug, Args)]
+pub(super) struct TimeoutArgs {
+    /// Wait at most this long at a time for the quota, for a pause that the service requests, or
+    /// for a service that cannot be reached. What is not sent then can be resumed
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) timeout: Option<Duration>,
 }
 
 #[derive(Debug, Args)]

@@ -12,7 +12,7 @@ use std::{
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use self::states::States;
-use super::{advice, rows, terminal::Terminal};
+use super::{advice, rows, terminal::Terminal, waiting};
 use offboard::{
     Client,
     contract::Problem,
@@ -136,7 +136,7 @@ impl<'a> Progress<'a> {
                 problem,
                 after,
             } => {
-                let after = humantime::format_duration(*after);
+                let after = waiting::in_words(*after);
                 let text = format!("Retrying in {after}: {}", rows::words(problem));
                 self.print_order(&text, &order.order);
             }
@@ -163,11 +163,12 @@ impl<'a> Progress<'a> {
             Event::TokenRenewed => self
                 .terminal
                 .print("The service rejected the token. Retrying with a new one."),
-            Event::Waiting { problem, after } => self.terminal.show_progress(&format!(
-                "Waiting {} for the service: {}",
-                humantime::format_duration(*after),
-                rows::words(problem)
-            )),
+            Event::Waiting { problem, after } => {
+                let wait = waiting::in_words(*after);
+                let reason = rows::words(problem);
+                let text = format!("Waiting {wait} for the service: {reason}");
+                waiting::show(&self.terminal, &text, *after);
+            }
             Event::StatusUnavailable { problem } => self.terminal.print(&format!(
                 "The status of the actions could not be read, and is read again later: {}",
                 rows::words(problem)

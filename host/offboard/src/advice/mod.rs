@@ -2,6 +2,7 @@
 //! own settings and commands.
 
 mod entra;
+mod refusal;
 
 use serde::Serialize;
 
@@ -122,6 +123,13 @@ pub enum Remedy {
     RemoveDuplicate,
     /// Set the tag manually if it is missing: setting it again changes nothing.
     SetTag,
+    /// Activate the product: the tenant is not provisioned for it, or has no active licence.
+    /// Another token or permission does not help.
+    ProvisionTenant,
+    /// Enable the feature in the settings of the tenant: the service says that it is disabled.
+    EnableFeature,
+    /// Track the action: the device has not carried it out yet.
+    Track,
     /// Read the service's explanation, and quote its tracking id to Microsoft's support.
     AskSupport,
 }
@@ -217,6 +225,9 @@ pub fn remedy(problem: &Problem, token: KnownToken<'_>) -> Remedy {
         Kind::Unauthorized if claims.is_some_and(|claims| claims.ended().is_some()) => {
             Remedy::RenewToken
         }
+        Kind::Unauthorized | Kind::Forbidden if refusal::remedy_of(problem).is_some() => {
+            refusal::remedy_of(problem).unwrap_or(Remedy::AskSupport)
+        }
         Kind::Unauthorized if matches!(token, KnownToken::Unreadable) => Remedy::ReplaceToken,
         Kind::Unauthorized => Remedy::CheckLicence {
             token: claims.map(TokenSummary::from),
@@ -282,6 +293,8 @@ pub fn state_remedy(state: State) -> Option<Remedy> {
     match state {
         State::Failed => Some(Remedy::OffboardLocally),
         State::TimedOut => Some(Remedy::BringOnline),
+        State::Cancelled => Some(Remedy::OrderInNewRun),
+        State::Pending => Some(Remedy::Track),
         _ => None,
     }
 }
@@ -316,6 +329,42 @@ fn permission(purpose: Purpose, claims: Option<&TokenClaims>) -> Remedy {
 mod tests {
     use super::*;
     use crate::contract::Retry;
+
+    /// The messages are those of public reports.
+    #[test]
+    fn advice_follows_the_service_s_words() {
+        let remedy_of = |kind: ProblemKind, code: &str, message: &str| {
+            let problem = Problem {
+                code: Some(code.to_owned()),
+                ..Problem::new(kind, Retry::Safe, message)
+            };
+            remedy(&problem, KnownToken::NotAtHand)
+        };
+        for (kind, message) in [
+            (
+                ProblemKind::Forbidden,
+                "Unauthorized request - Account is not provisioned.",
+            ),
+            (ProblemKind::Unauthorized, "Account mode is inactive"),
+            (ProblemKind::Unauthorized, "The tenant has no TVM license"),
+        ] {
+            assert_eq!(
+                remedy_of(kind, "Unauthorized", message),
+                Remedy::ProvisionTenant
+            );
+        }
+        let missing = remedy_of(
+            ProblemKind::Forbidden,
+            "Forbidden",
+            "Missing application roles",
+        );
+        assert!(
+            matches!(missing, Remedy::GrantPermission { .. }),
+            "{missing:?}"
+        );
+        let disabled = remedy_of(ProblemKind::Forbidden, "DisabledFeature", "off");
+        assert_eq!(disabled, Remedy::EnableFeature);
+    }
 
     /// A recorded order does not show whether its token was a JWT.
     #[test]

@@ -76,10 +76,28 @@ impl Client {
     pub async fn newest_offboarding(&self, machine: &MachineId) -> Result<MachineAction, Problem> {
         self.check_token()?;
         let listing = self.runner().offboardings(&[machine]).await?;
-        let newest = listing.of(machine).next();
-        let newest = newest.ok_or_else(|| no_offboarding(machine))?;
+        let Some(newest) = listing.of(machine).next() else {
+            return self.recorded_action(machine).await;
+        };
         self.record_status(newest).await;
         Ok(newest.clone())
+    }
+
+    /// The action of the newest order of a machine in the ledger: the service may list it without
+    /// its machine.
+    async fn recorded_action(&self, machine: &MachineId) -> Result<MachineAction, Problem> {
+        let ledger = self.0.viewed.as_ref().unwrap_or(self.ledger());
+        let sent = ledger.sent_order(self.who(), machine, None).await;
+        let action = sent.ok().flatten().and_then(|sent| sent.action);
+        let Some(id) = action.and_then(|id| id.parse::<ActionId>().ok()) else {
+            return Err(no_offboarding(machine));
+        };
+        match self.action(&id).await {
+            Err(problem) if problem.kind == ProblemKind::ActionNotFound => {
+                Err(no_offboarding(machine))
+            }
+            read => read,
+        }
     }
 
     /// Records the status of an action with its orders. A read does not fail because of the
@@ -106,14 +124,24 @@ impl Client {
         if let Some(pending) = listing.pending(machine)
             && let Ok(id) = pending.id.parse()
         {
+            self.record_status(pending).await;
             let action = Some(Box::new(pending.clone()));
             return Ok(Cancellable { id, action });
         }
-        let Some(ended) = listing.of(machine).next() else {
-            return Err(no_offboarding(machine).into());
+        let newest = match listing.of(machine).next() {
+            Some(ended) => {
+                self.record_status(ended).await;
+                ended.clone()
+            }
+            None => self.recorded_action(machine).await?,
         };
-        self.record_status(ended).await;
-        Err(NotCancellable::ended(ended.clone()))
+        match newest.id.parse() {
+            Ok(id) if !newest.status.is_final() => {
+                let action = Some(Box::new(newest));
+                Ok(Cancellable { id, action })
+            }
+            _ => Err(NotCancellable::ended(newest)),
+        }
     }
 
     /// The offboarding with this id, which can be cancelled. If the token may not read actions,

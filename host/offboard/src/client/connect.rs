@@ -1,6 +1,10 @@
 //! The steps of a connection: settings, files, plugin, network, sign-in, ledger.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
@@ -18,6 +22,7 @@ use crate::{
     connection::Connection,
     identity::{Credential, TokenClaims, cloud::Service, read_trusted},
     ledger::{Ledger, LedgerError, LedgerErrorKind, Session, SessionInfo, Waiting},
+    mask,
     outputs::Files,
     rate_limit::RateLimiter,
     run::{JOBS, PREFLIGHT_AGE, Runner},
@@ -55,8 +60,11 @@ pub struct ConnectOptions {
     /// How old the preflight of a machine may be when its request is sent: 15 minutes by
     /// default. After that, the machine is read again and the policy is checked again.
     pub preflight_age: Duration,
-    /// How long a run waits if the service answers all its requests with 429; `None` for 2
-    /// minutes if it has one machine, and 65 minutes otherwise.
+    /// How long the client waits for the service at a time: for the quota, for a pause that the
+    /// service requests, and during an outage. What is not sent then can be resumed. `None` for
+    /// the defaults: the quota and recorded pauses are waited for without a limit; a service that
+    /// answers all requests of a run with 429, for 2 minutes if the run has one machine and 65
+    /// minutes otherwise; an outage, for 10 minutes if the run has several machines.
     pub throttling: Option<Duration>,
     /// Receives what a user may have to act on.
     pub observer: Arc<dyn Observer>,
@@ -110,7 +118,7 @@ pub(super) async fn connect(
     } = options;
     let service = config.service()?;
     check_files(config, files, recording)?;
-    let mut connection = network(config, &service)?;
+    let mut connection = network(config, &service, &*observer)?;
     let component = load(config, &observer, &stop).await?;
     let mut who = who(config, component.digest().as_str(), &service);
     let sandbox = audited_sandbox(config, &component, &connection, &who, &observer).await?;
@@ -154,6 +162,7 @@ pub(super) async fn connect(
     let session = Arc::new(session);
     let limiter = rate_limiter(config, Arc::clone(&session), &observer);
     let mut runner = Runner::new(sandbox, connection, limiter, session, stop);
+    runner.skipped = Arc::new(reports_once(observer));
     let policy = config.policy().map(|policy| policy.value.clone());
     runner.policy = Arc::new(policy.unwrap_or_default());
     runner.external_id = config
@@ -214,7 +223,11 @@ async fn audited_sandbox(
 ///
 /// # Errors
 /// A proxy of the environment or the additional certificates cannot be used.
-pub(crate) fn network(config: &Config, service: &Service) -> Result<Connection, ConnectError> {
+pub(crate) fn network(
+    config: &Config,
+    service: &Service,
+    observer: &dyn Observer,
+) -> Result<Connection, ConnectError> {
     let proxies = config.proxies()?;
     let allowed = config.allow_address().map(|ranges| ranges.value.clone());
     let connection = Connection::new(service.api_root.clone(), None::<Credential>)
@@ -227,10 +240,28 @@ pub(crate) fn network(config: &Config, service: &Service) -> Result<Connection, 
         let pem = read_trusted(path, MAX_AUTHORITIES)?;
         Ok(connection.trusting(&pem)?)
     };
-    trust().map_err(|source| ConnectError::Authorities {
+    let trusting = trust().map_err(|source| ConnectError::Authorities {
         path: path.clone(),
         source,
-    })
+    })?;
+    for unusable in trusting.unusable_authorities() {
+        observer.skipped(&format!("{}: {unusable}", mask::path(path)));
+    }
+    Ok(trusting)
+}
+
+/// Reports each sentence about something that was skipped once, and a limited number of them.
+fn reports_once(observer: Arc<dyn Observer>) -> impl Fn(&str) + Send + Sync + 'static {
+    /// The most sentences.
+    const MAX: usize = 100;
+    let reported = Mutex::new(HashSet::new());
+    move |what| {
+        let mut reported = reported.lock().unwrap_or_else(PoisonError::into_inner);
+        if reported.len() < MAX && reported.insert(what.to_owned()) {
+            drop(reported);
+            observer.skipped(what);
+        }
+    }
 }
 
 /// A session of the ledger. If the ledger cannot be written: a session in memory, and the

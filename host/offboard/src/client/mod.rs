@@ -134,6 +134,18 @@ impl Client {
         self.0.claims.as_ref()
     }
 
+    /// A warning about every machine of a plan: the token does not have the permission to offboard,
+    /// so the service will refuse the requests. `None` if it has the permission, or if its claims
+    /// cannot be read.
+    #[must_use]
+    pub fn permission_warning(&self) -> Option<&'static str> {
+        let claims = self.claims()?;
+        (!claims.may_offboard()).then_some(
+            "the token does not have the permission Machine.Offboard: the service will reject the \
+             request",
+        )
+    }
+
     /// What is known about the token, for [`remedy`](crate::advice::remedy).
     #[must_use]
     pub fn known_token(&self) -> KnownToken<'_> {

@@ -24,6 +24,10 @@ pub trait Observer: Send + Sync + 'static {
     /// The ledger has been locked for a while.
     fn ledger_locked(&self, _waited: Waited) {}
 
+    /// Something was skipped because it cannot be used: an entry of a list of the service, or a
+    /// certificate of a file. `what` is a sentence. The same one is reported once.
+    fn skipped(&self, _what: &str) {}
+
     /// The next request has to wait.
     fn rate_limited(&self, _wait: Wait) {}
 

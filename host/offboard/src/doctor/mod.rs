@@ -103,7 +103,7 @@ pub async fn check(
     report: &mut dyn Report,
 ) -> Result<Vec<Obstacle>, ConnectError> {
     let service = config.service()?;
-    let connection = network(config, &service)?;
+    let connection = network(config, &service, &*observer)?;
     let mut steps = Steps::new(report);
     steps.add(configuration(config, &service));
     walk(config, &service, connection, observer, stop, &mut steps).await;

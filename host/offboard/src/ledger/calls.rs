@@ -56,6 +56,30 @@ impl Session {
         turn.await.map_err(|kind: LedgerErrorKind| self.error(kind))
     }
 
+    /// Records that these calls were answered. Then counts a call to this API that leaves now,
+    /// whatever the windows and a recorded pause say: the user chose to send without a quota.
+    ///
+    /// # Errors
+    /// The ledger cannot be written.
+    pub async fn count(
+        &self,
+        api: &str,
+        answered: &[(CallId, i64)],
+        clock: impl FnOnce() -> i64,
+    ) -> Result<CallId, LedgerError> {
+        let count = async {
+            let mut writing = self.ledger.write_now().await?;
+            self.must_live(&mut writing).await?;
+            end(&mut writing, answered).await?;
+            let call = self.insert_call(&mut writing, api, clock()).await?;
+            writing.commit().await?;
+            Ok(call)
+        };
+        count
+            .await
+            .map_err(|kind: LedgerErrorKind| self.error(kind))
+    }
+
     /// Records that these calls were answered.
     ///
     /// # Errors
@@ -120,6 +144,15 @@ impl Session {
             Slot::At(at) => return Ok(Admission::At(at)),
             Slot::AfterAnswer => return Ok(Admission::Answer),
         }
+        Ok(Admission::Now(self.insert_call(writing, api, now).await?))
+    }
+
+    async fn insert_call(
+        &self,
+        writing: &mut Transaction<'static, Sqlite>,
+        api: &str,
+        now: i64,
+    ) -> Result<CallId, LedgerErrorKind> {
         let id = sqlx::query_scalar(
             "INSERT INTO call (account, session, api, began) VALUES (?, ?, ?, ?) RETURNING id",
         )
@@ -129,7 +162,7 @@ impl Session {
         .bind(now)
         .fetch_one(&mut **writing)
         .await?;
-        Ok(Admission::Now(CallId(id)))
+        Ok(CallId(id))
     }
 
     /// Removes calls that no window counts any more, and corrects times in the future.

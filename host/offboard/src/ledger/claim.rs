@@ -55,6 +55,8 @@ pub struct SentOrder {
     pub state: State,
     /// How the listed action of the machine relates to it.
     pub listed: ListedAction,
+    /// The id of its action, if the service has named it.
+    pub action: Option<String>,
 }
 
 /// How the action that the service lists for a machine relates to an order for the machine.
@@ -282,6 +284,7 @@ impl Ledger {
                     run: row.try_get("uuid")?,
                     state: entry.order.state(),
                     listed: listed.map_or(ListedAction::None, relation),
+                    action: entry.order.action().map(|action| action.id.clone()),
                 })
             };
             row.map(order).transpose()

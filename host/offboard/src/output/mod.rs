@@ -12,6 +12,7 @@ mod confirmation;
 mod csv;
 mod error;
 mod exported;
+mod hresult;
 mod machine;
 mod order;
 mod order_in_run;

@@ -49,7 +49,8 @@ pub struct OrderRow {
     /// The result of reading the machine before anything was sent; null if it was not read, or
     /// if the read was rejected.
     pub preflight: Option<PreflightResult>,
-    /// A note about what the state does not mean; null without one.
+    /// A note about what the state does not mean, or why the action failed and what to do next;
+    /// null without one.
     pub note: Option<String>,
     /// Warnings about a planned order: the machine is not onboarded, is not active, has an
     /// operating system that is not supported, was merged into another machine, or cannot be
@@ -169,7 +170,7 @@ impl OrderRow {
                 Preflight::Found(_) => PreflightResult::Ok,
                 Preflight::Unavailable => PreflightResult::Unavailable,
             }),
-            note: remarks::note(order).map(ToOwned::to_owned),
+            note: remarks::note(order),
             warnings: remarks::warnings(order),
             plan_digest: None,
             cancellations: Vec::new(),
@@ -194,7 +195,13 @@ impl OrderRow {
     ) -> Self {
         let comment = comment.or(action.requestor_comment.as_deref());
         // The error is more specific.
-        let has_note = action.action_type == ActionType::Offboard && error.is_none();
+        let note = match &error {
+            Some(_) => None,
+            None if action.action_type == ActionType::Offboard => {
+                remarks::note_of(state, Some(action), None)
+            }
+            None => Some(remarks::note_of_other(action)),
+        };
         Self {
             asked,
             machine_id: action.machine_id.clone(),
@@ -204,11 +211,7 @@ impl OrderRow {
             action: raw(&action.json),
             error,
             preflight: None,
-            note: if has_note {
-                remarks::note_of(state, None).map(ToOwned::to_owned)
-            } else {
-                None
-            },
+            note,
             warnings: Vec::new(),
             plan_digest: None,
             cancellations: Vec::new(),
@@ -234,6 +237,15 @@ impl OrderRow {
             cancellations,
             ..self
         }
+    }
+
+    /// The same row with one more warning, if the order is planned.
+    #[must_use]
+    pub fn with_warning(mut self, warning: &str) -> Self {
+        if self.state == State::Planned {
+            self.warnings.push(warning.to_owned());
+        }
+        self
     }
 
     /// The same row with another note.

@@ -8,7 +8,10 @@ mod quota;
 use std::{
     collections::HashMap,
     fmt, mem,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -37,8 +40,21 @@ const CHECKS_PER_SEARCH: u32 = 10;
 pub enum Wait {
     /// The quota is used up for this long.
     Quota(Duration),
-    /// The service requested a pause of this length.
+    /// The service requested a pause, which lasts for this long, from this process.
     Requested(Duration),
+    /// The service requested a pause, which lasts for this long, from another process or an
+    /// earlier one of the account. Without a quota, a process does not wait for it.
+    Recorded(Duration),
+}
+
+impl Wait {
+    /// The length of the wait.
+    #[must_use]
+    pub fn length(self) -> Duration {
+        match self {
+            Self::Quota(length) | Self::Requested(length) | Self::Recorded(length) => length,
+        }
+    }
 }
 
 /// Limits the rate of all calls.
@@ -52,6 +68,9 @@ pub struct RateLimiter {
     /// for it. All would get the same answer, and would delay it.
     queues: Mutex<HashMap<&'static str, Arc<sync::Mutex<()>>>>,
     report: Arc<WaitReporter>,
+    /// The end of the pause that the service requested from this process, in milliseconds since
+    /// 1970.
+    paused_until: AtomicI64,
 }
 
 /// A slot for a call that may leave. When it is dropped, the call counts as answered, unless
@@ -81,6 +100,7 @@ impl RateLimiter {
             changed: Notify::new(),
             queues: Mutex::default(),
             report: Arc::new(report),
+            paused_until: AtomicI64::new(0),
         }
     }
 
@@ -95,6 +115,23 @@ impl RateLimiter {
     /// # Errors
     /// The ledger cannot be written: the call must not leave.
     pub async fn slot(&self, route: Route) -> Result<Slot<'_>, LedgerError> {
+        loop {
+            if let Ok(slot) = self.slot_within(route, Duration::MAX).await? {
+                return Ok(slot);
+            }
+        }
+    }
+
+    /// Waits until a call to this API may leave, unless one wait would be longer than this. Then
+    /// returns that wait.
+    ///
+    /// # Errors
+    /// The ledger cannot be written: the call must not leave.
+    pub async fn slot_within(
+        &self,
+        route: Route,
+        longest: Duration,
+    ) -> Result<Result<Slot<'_>, Wait>, LedgerError> {
         let api = route.template();
         let windows = self.quota.windows();
         let mut checks = 0;
@@ -104,22 +141,14 @@ impl RateLimiter {
             // Registered before the query, which prevents a race: an answer in between must
             // not be missed.
             let changed = self.changed.notified();
-            let answered = self.take_answered();
-            let admission = match self.session.admit(api, &windows, &answered, now).await {
-                Ok(admission) => admission,
-                Err(error) => {
-                    self.answered().extend(answered);
-                    return Err(error);
-                }
-            };
-            match admission {
+            let (wait, until) = match self.admit(api, &windows).await? {
                 Admission::Now(call) => {
-                    return Ok(Slot {
+                    return Ok(Ok(Slot {
                         limiter: self,
                         call,
                         answered: None,
                         is_unused: false,
-                    });
+                    }));
                 }
                 // An open call of this process or of another one.
                 Admission::Answer => {
@@ -128,11 +157,42 @@ impl RateLimiter {
                         self.session.end_stale_sessions().await?;
                     }
                     let _ = tokio::time::timeout(POLL_INTERVAL, changed).await;
+                    continue;
                 }
-                Admission::At(at) => self.wait(at, Wait::Quota, changed).await,
-                Admission::Paused(until) => self.wait(until, Wait::Requested, changed).await,
+                Admission::At(at) => (Wait::Quota as fn(Duration) -> Wait, at),
+                Admission::Paused(until) if until > self.paused_until() => {
+                    (Wait::Recorded as fn(Duration) -> Wait, until)
+                }
+                Admission::Paused(until) => (Wait::Requested as fn(Duration) -> Wait, until),
+            };
+            let left = u64::try_from(until - now()).unwrap_or(0);
+            let wait = wait(Duration::from_millis(left));
+            if wait.length() > longest {
+                return Ok(Err(wait));
             }
+            self.wait(wait, changed).await;
         }
+    }
+
+    /// Whether a call may leave now. Without a quota, only a pause that the service requested
+    /// from this process delays it.
+    async fn admit(&self, api: &str, windows: &[(u32, i64)]) -> Result<Admission, LedgerError> {
+        let own = self.paused_until();
+        if windows.is_empty() && own > now() {
+            return Ok(Admission::Paused(own));
+        }
+        let answered = self.take_answered();
+        let admission = if windows.is_empty() {
+            let call = self.session.count(api, &answered, now).await;
+            call.map(Admission::Now)
+        } else {
+            self.session.admit(api, windows, &answered, now).await
+        };
+        admission.inspect_err(|_| self.answered().extend(answered))
+    }
+
+    fn paused_until(&self) -> i64 {
+        self.paused_until.load(Ordering::Relaxed)
     }
 
     /// Pauses every call of every process of the account for this long.
@@ -141,7 +201,9 @@ impl RateLimiter {
     /// The ledger cannot be written.
     pub async fn hold(&self, pause: Duration) -> Result<(), LedgerError> {
         let pause = i64::try_from(pause.as_millis()).unwrap_or(i64::MAX);
-        let held = self.session.pause_until(now().saturating_add(pause)).await;
+        let until = now().saturating_add(pause);
+        self.paused_until.fetch_max(until, Ordering::Relaxed);
+        let held = self.session.pause_until(until).await;
         self.changed.notify_waiters();
         held
     }
@@ -155,10 +217,8 @@ impl RateLimiter {
         self.session.had_answers(&answered).await
     }
 
-    async fn wait(&self, until: i64, why: fn(Duration) -> Wait, changed: impl Future<Output = ()>) {
-        let left = u64::try_from(until - now()).unwrap_or(0);
-        let left = Duration::from_millis(left);
-        let wait = why(left);
+    async fn wait(&self, wait: Wait, changed: impl Future<Output = ()>) {
+        let left = wait.length();
         debug!(?wait, "waiting before a call");
         if left >= MIN_REPORTED {
             (self.report)(wait);

@@ -7,7 +7,7 @@ use tracing::info;
 use super::{
     event::Event,
     event_stream::Events,
-    runner::{Runner, interrupted, status_of, unrecorded},
+    runner::{NoSlot, Runner, interrupted, status_of, unrecorded},
     verdict::cancel_verdict,
 };
 use crate::{
@@ -56,8 +56,12 @@ impl Runner {
             let (route, action, comment) = (route.template(), action.as_str(), comment.as_str());
             self.session.request(None, route, action, comment, &granted)
         };
-        let Some(slot) = self.slot(route).await? else {
-            return Err(interrupted("interrupted before it was sent").into());
+        let slot = match self.slot(route).await? {
+            Ok(slot) => slot,
+            Err(NoSlot::TooLong(problem)) => return Err(problem.into()),
+            Err(NoSlot::Stopped) => {
+                return Err(interrupted("interrupted before it was sent").into());
+            }
         };
         let mut on_record = request().await?;
         let send = || {
@@ -67,7 +71,8 @@ impl Runner {
         let mut called = send().await;
         slot.end(called.record.answered());
         if self.renewed(&called.record).await
-            && let Some(slot) = self.slot(route).await?.filter(|_| !self.stopped())
+            && let Ok(slot) = self.slot(route).await?
+            && !self.stopped()
         {
             let rejected = State::Rejected.name();
             self.session

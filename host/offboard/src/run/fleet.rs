@@ -6,15 +6,13 @@ use super::{
     evaluate::{MAX_CANDIDATES, candidate},
     event::Event,
     event_stream::Events,
-    read::check_next,
+    pages::Pages,
     runner::Runner,
 };
 use crate::{
     contract::{Machine, MachineId, Problem, Retry, canonical_name, label},
-    grant::Route,
     ledger::{LedgerError, OrderRecord, RunId},
     order::{DeviceSnapshot, State, Target},
-    verify::Delivered,
 };
 
 /// The number of machines on one page. More would exceed the plugin's memory.
@@ -28,14 +26,6 @@ pub(super) enum FleetSize {
     Known(u64),
     /// Not all were read, perhaps because of a problem.
     Unknown(Option<Problem>),
-}
-
-/// A page of the fleet.
-struct FleetPage {
-    machines: Vec<Machine>,
-    /// The number of machines on the page.
-    count: u64,
-    next: Option<String>,
 }
 
 impl Runner {
@@ -54,44 +44,32 @@ impl Runner {
         if wanted <= FEW && !weighs {
             return Ok(FleetSize::Unknown(None));
         }
-        let mut read = 0;
-        let mut pages = 0;
+        let mut count = 0;
+        let mut pages = Pages::of_list(FLEET_PAGE);
         let mut cursor: Option<String> = None;
-        let mut first: Option<String> = None;
         let mut by_name = BTreeSet::new();
         let size = loop {
             // Each page costs one call, like each machine.
-            if self.stopped() || (pages > wanted.max(1) && !weighs) {
+            if self.stopped() || (count > wanted.max(1) && !weighs) {
                 break FleetSize::Unknown(None);
             }
-            let page = match self.fleet_page(cursor.as_deref()).await {
+            let page = self.fleet_page(cursor.as_deref(), FLEET_PAGE, &mut pages);
+            let page = match page.await {
                 Ok(page) => page,
                 // Then the machines are read one by one. A missing permission is reported
                 // there.
                 Err(problem) => break FleetSize::Unknown(Some(problem)),
             };
-            let begins = page.machines.first().map(|machine| machine.id.clone());
-            // An endless loop would result if a service ignored `$skip` and always returned
-            // the same page.
-            if begins.is_some() && begins == first {
-                break FleetSize::Unknown(None);
-            }
-            first = begins;
-            read += page.count;
-            pages += 1;
+            count += 1;
             if wanted > 0 {
                 by_name.extend(self.preflight_page(run, &page.machines).await?);
             }
-            events.send(Event::FleetRead { machines: read });
-            cursor = match page.next {
-                Some(next) => Some(next),
-                // For some services `$top` is the size of a page, for others the limit of the
-                // whole result (as in OData): a full page is not the end.
-                None if page.count >= u64::from(FLEET_PAGE) => {
-                    Some(format!("$top={FLEET_PAGE}&$skip={read}"))
-                }
-                None => break FleetSize::Known(read),
-            };
+            let machines = pages.len();
+            events.send(Event::FleetRead { machines });
+            cursor = page.next;
+            if cursor.is_none() {
+                break FleetSize::Known(machines);
+            }
         };
         if matches!(size, FleetSize::Unknown(_)) {
             // A name selects one machine only if all machines were read.
@@ -120,25 +98,6 @@ impl Runner {
             self.session.save_all(&mut entries).await?;
         }
         Ok(())
-    }
-
-    async fn fleet_page(&self, cursor: Option<&str>) -> Result<FleetPage, Problem> {
-        let (page, record) = self
-            .read(Route::ListMachines, || {
-                self.sandbox
-                    .list_machines(&self.connection, cursor, FLEET_PAGE)
-            })
-            .await?;
-        let sent = Delivered::read(&record);
-        check_next(sent.as_ref(), page.next.as_deref(), false)?;
-        let mut machines = page.machines;
-        machines.retain(|machine| sent.as_ref().is_some_and(|sent| sent.has_machine(machine)));
-        let count = sent.and_then(|sent| sent.listed().map(Iterator::count));
-        Ok(FleetPage {
-            machines,
-            count: count.unwrap_or_default() as u64,
-            next: page.next,
-        })
     }
 
     /// Evaluates the orders of the machines of a page. Returns the numbers of the orders

@@ -63,6 +63,12 @@ impl Listing {
         self.ids.contains_key(&action.to_ascii_lowercase())
     }
 
+    /// Whether the plugin reported this action as the service listed it.
+    pub(super) fn has(&self, action: &str) -> bool {
+        self.actions()
+            .any(|one| one.id.eq_ignore_ascii_case(action))
+    }
+
     /// A listing of actions that were read with one call each.
     pub(super) fn of_actions(actions: Vec<MachineAction>) -> Self {
         let id = |action: &MachineAction| (action.id.to_ascii_lowercase(), ListedMachine::Unnamed);
@@ -162,9 +168,10 @@ impl Listing {
         self.is_within_limits()
     }
 
-    /// The action of this order that is not among the known ids: see [`Order::owns`]. If the
-    /// answer to the request named an action, only that action qualifies. An action with the
-    /// order's external id precedes one with its comment only.
+    /// The action of this order that is not among the known ids: see [`Order::owns`]. An action
+    /// with the order's external id precedes one with its comment only. If the answer to the
+    /// request named an action, only that action qualifies, and the service may have left out its
+    /// machine and its comment.
     pub(super) fn new_since(
         &self,
         order: &Order,
@@ -173,13 +180,22 @@ impl Listing {
         support: Option<ExternalIdSupport>,
     ) -> Option<&MachineAction> {
         let machine = order.machine()?;
-        let is_new = |action: &&MachineAction| {
-            !known.contains(&action.id.to_ascii_lowercase())
-                && named.is_none_or(|named| named.eq_ignore_ascii_case(&action.id))
+        let is_new = |action: &&MachineAction| !known.contains(&action.id.to_ascii_lowercase());
+        let Some(named) = named else {
+            let mut new = self.of(machine).filter(is_new);
+            let by_id = new.clone().find(|action| order.has_external_id_of(action));
+            return by_id.or_else(|| new.find(|action| order.owns(action, support)));
         };
-        let mut new = self.of(machine).filter(is_new);
-        let by_id = new.clone().find(|action| order.has_external_id_of(action));
-        by_id.or_else(|| new.find(|action| order.owns(action, support)))
+        let is_its = |action: &MachineAction| {
+            let is_unnamed = action.requestor_comment.is_none();
+            order.owns(action, support) || (is_unnamed && !order.is_of_another_order(action))
+        };
+        self.actions().filter(is_new).find(|action| {
+            let its_machine = action.machine_id.as_deref();
+            named.eq_ignore_ascii_case(&action.id)
+                && its_machine.is_none_or(|id| id.eq_ignore_ascii_case(machine.as_str()))
+                && is_its(action)
+        })
     }
 }
 

@@ -3,18 +3,22 @@
 //! next step, so that a run can end at any time and be resumed. A request whose outcome is
 //! unknown is resent only by the user's explicit choice.
 
+mod announced;
 mod answer;
 mod batch;
 mod cancel;
 mod conflict;
 mod dry_run;
+mod earlier;
 mod evaluate;
 mod event;
 mod event_stream;
 mod external_id;
+mod find;
 mod fleet;
 mod later_activity;
 mod listing;
+mod pages;
 mod preflight;
 mod producer;
 mod read;
@@ -26,6 +30,7 @@ mod runner;
 mod send;
 #[cfg(test)]
 mod sendable;
+mod statuses;
 mod submit;
 mod tag;
 mod throttling;

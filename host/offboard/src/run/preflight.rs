@@ -193,6 +193,7 @@ impl Runner {
                 return Ok(());
             };
             after = last.number;
+            self.read_earlier_actions(&entries, again).await?;
             let mut settled: Vec<OrderRecord> = Vec::new();
             for mut entry in entries {
                 // The outcome of the first order decides about the second.

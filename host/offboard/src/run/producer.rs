@@ -25,6 +25,8 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
 /// Decides which batch comes next. It does no input or output.
 pub(super) struct Producer {
     is_batch: bool,
+    /// The longest outage that is waited out.
+    longest_outage: Duration,
     /// The number of the last order that was read; `None` if all were read.
     after: Option<u64>,
     /// Orders whose list became outdated and could not be read again.
@@ -73,10 +75,20 @@ impl Producer {
     pub(super) fn new(is_batch: bool) -> Self {
         Self {
             is_batch,
+            longest_outage: LONGEST_OUTAGE,
             after: Some(0),
             relist: Vec::new(),
             state: State::Idle,
             has_reported_unkept: false,
+        }
+    }
+
+    /// The same producer, which waits for an outage of at most this length.
+    pub(super) fn within(self, longest: Option<Duration>) -> Self {
+        let longest_outage = longest.unwrap_or(LONGEST_OUTAGE);
+        Self {
+            longest_outage,
+            ..self
         }
     }
 
@@ -127,7 +139,7 @@ impl Producer {
         });
         // The read has waited as long as the run waits for the rate.
         let is_outage = is_outage(&problem) && problem.kind != ProblemKind::Throttled;
-        if !is_outage || !self.is_batch || now.duration_since(since) >= LONGEST_OUTAGE {
+        if !is_outage || !self.is_batch || now.duration_since(since) >= self.longest_outage {
             let first = batch.entries.into_iter().next();
             return Produced::Failed(problem, first.map(Box::new));
         }

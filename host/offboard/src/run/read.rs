@@ -9,15 +9,16 @@ use tracing::debug;
 
 use super::{
     listing::{ListedMachine, Listing, MAX_IDS},
+    pages::Pages,
     retry_after::DEFAULT_PAUSE,
     runner::{Runner, duration_ms, interrupted, status_of, unrecorded},
     throttling::Throttling,
-    verdict::{read_problem, refused},
+    verdict::{read_problem, refused, unanswered},
 };
 use crate::{
     contract::{
         ActionFilter, ActionId, ActionType, Machine, MachineAction, MachineId, Problem,
-        ProblemKind, ReadError, Retry, refers_to,
+        ProblemKind, ReadError, Retry,
     },
     egress::{CallRecord, Delivery},
     grant::Route,
@@ -26,12 +27,15 @@ use crate::{
     verify::{Delivered, external_id},
 };
 
-/// The number of machines on one page of a search.
-const SEARCH_PAGE: u32 = 200;
-/// The most pages of one search. A name that matches more machines is ambiguous.
+/// The most pages of one list of actions.
 const MAX_PAGES: usize = 20;
+/// After this time, a read that fails is not tried again: a service that is silent uses up the
+/// whole time of each call.
+const LONGEST_SILENCE: Duration = Duration::from_secs(65);
+/// The pause before a machine is read again that the service did not find.
+const READ_AGAIN: Duration = Duration::from_millis(300);
 /// The number of actions on one page; a machine has few.
-const ACTIONS: u32 = 1000;
+pub(super) const ACTIONS: u32 = 1000;
 /// A listing can keep the ids of all its pages, if the service respects `ACTIONS`.
 const _: () = assert!(MAX_PAGES * ACTIONS as usize <= MAX_IDS);
 /// The longest `Retry-After` that a read outside of a run waits for.
@@ -40,9 +44,22 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(65);
 impl Runner {
     /// Reads one machine.
     ///
+    /// If the service does not find it, it is read once more: single answers 404 for a machine
+    /// that exists were reported.
+    ///
     /// # Errors
     /// The service, the plugin or the connection reports a problem.
     pub async fn machine(&self, id: &MachineId) -> Result<Machine, Problem> {
+        match self.machine_once(id).await {
+            Err(problem) if problem.status == Some(404) && !self.stopped() => {
+                self.pause(READ_AGAIN).await;
+                self.machine_once(id).await
+            }
+            read => read,
+        }
+    }
+
+    async fn machine_once(&self, id: &MachineId) -> Result<Machine, Problem> {
         let (machine, record) = self
             .read(Route::ReadMachine, || {
                 self.sandbox.get_machine(&self.connection, id)
@@ -68,43 +85,6 @@ impl Runner {
             .await?;
         let sent = Delivered::read(&record);
         Ok(sent.is_some_and(|sent| page.machines.iter().any(|one| sent.has_machine(one))))
-    }
-
-    /// Finds all machines with a name, each once.
-    ///
-    /// # Errors
-    /// As [`Runner::machine`].
-    pub async fn find(&self, name: &str) -> Result<Vec<Machine>, Problem> {
-        let mut machines = Vec::new();
-        let mut known = HashSet::new();
-        let mut cursor: Option<String> = None;
-        for _ in 0..MAX_PAGES {
-            let (page, record) = self
-                .read(Route::ListMachines, || {
-                    self.sandbox.find_machines(
-                        &self.connection,
-                        name,
-                        cursor.as_deref(),
-                        SEARCH_PAGE,
-                    )
-                })
-                .await?;
-            let sent = Delivered::read(&record);
-            check_next(sent.as_ref(), page.next.as_deref(), true)?;
-            machines.extend(page.machines.into_iter().filter(|machine| {
-                // The plugin may report another machine, and a service may ignore the
-                // filter.
-                has_name(machine, name)
-                    && sent.as_ref().is_some_and(|sent| sent.has_machine(machine))
-                    && known.insert(machine.id.to_ascii_lowercase())
-            }));
-            cursor = page.next;
-            if cursor.is_none() {
-                return Ok(machines);
-            }
-        }
-        let message = format!("{name} matches too many machines to list");
-        Err(Problem::new("rejected", Retry::Never, message))
     }
 
     /// Reads one action.
@@ -172,18 +152,50 @@ impl Runner {
         machines: &[&MachineId],
         filter: &ActionFilter,
     ) -> Result<Listing, Problem> {
+        self.list_until(machines, filter, None).await
+    }
+
+    /// Lists the offboardings of these machines until these actions were listed, by their ids in
+    /// lower case.
+    pub(super) async fn offboardings_until(
+        &self,
+        machines: &[&MachineId],
+        sought: &HashSet<String>,
+    ) -> Result<Listing, Problem> {
+        self.list_until(machines, &filter_of(machines), Some(sought))
+            .await
+    }
+
+    /// The offboardings of these machines among the actions that this filter selects: all, or
+    /// until the sought actions were listed.
+    async fn list_until(
+        &self,
+        machines: &[&MachineId],
+        filter: &ActionFilter,
+        sought: Option<&HashSet<String>>,
+    ) -> Result<Listing, Problem> {
         let mut listing = Listing::default();
         let mut known = HashSet::new();
+        let mut pages = Pages::of_list(ACTIONS);
         let mut cursor: Option<String> = None;
         for _ in 0..MAX_PAGES {
-            let (page, record) = self
-                .read(Route::ListActions, || {
-                    self.sandbox
-                        .list_actions(&self.connection, filter, cursor.as_deref(), ACTIONS)
-                })
-                .await?;
+            let read = self.read(Route::ListActions, || {
+                self.sandbox
+                    .list_actions(&self.connection, filter, cursor.as_deref(), ACTIONS)
+            });
+            let (page, record) = match read.await {
+                Ok(read) => read,
+                Err(problem) => {
+                    cursor = pages.refused(problem)?;
+                    if cursor.is_none() {
+                        return Ok(listing);
+                    }
+                    continue;
+                }
+            };
             let sent = Delivered::read(&record);
-            check_next(sent.as_ref(), page.next.as_deref(), false)?;
+            cursor = pages.next(&record, sent.as_ref(), page.next)?;
+            self.report_odd("actions", sent.as_ref());
             let sent = sent.ok_or_else(|| not_delivered("a list"))?;
             let ids = sent.listed().ok_or_else(|| not_delivered("a list"))?;
             for (id, machine) in ids {
@@ -191,14 +203,12 @@ impl Runner {
                     return Err(too_many());
                 }
             }
-            // A service that ignores the filter lists the actions of all machines.
             for action in page.actions {
-                let is_queried = matches!(
-                    ListedMachine::of(action.machine_id.as_deref(), machines),
-                    ListedMachine::Queried(_)
-                );
+                // A service that ignores the filter lists the actions of all machines. An action
+                // without a machine may be that of an order, which knows its id.
+                let machine = ListedMachine::of(action.machine_id.as_deref(), machines);
                 if action.action_type == ActionType::Offboard
-                    && is_queried
+                    && machine != ListedMachine::Other
                     && sent.has_action(&action)
                     && known.insert(action.id.to_ascii_lowercase())
                     && !listing.keep_action(action)
@@ -206,12 +216,21 @@ impl Runner {
                     return Err(too_many());
                 }
             }
-            cursor = page.next;
-            if cursor.is_none() {
+            let has_all = sought.is_some_and(|sought| sought.iter().all(|id| listing.shows(id)));
+            if cursor.is_none() || has_all {
                 return Ok(listing);
             }
         }
         Err(too_many())
+    }
+
+    /// Reports the entries of a list that are skipped because they have no id.
+    pub(super) fn report_odd(&self, list: &str, sent: Option<&Delivered<'_>>) {
+        for entry in sent.iter().flat_map(|sent| sent.odd()) {
+            (self.skipped)(&format!(
+                "The service's list of {list} has {entry}. It is skipped."
+            ));
+        }
     }
 
     /// Reads with retries: four tries if the service or the network fails and, within a run,
@@ -228,6 +247,7 @@ impl Runner {
             .with_min_delay(Duration::from_millis(300))
             .build();
         let mut throttling = Throttling::default();
+        let begun = Instant::now();
         loop {
             let problem = match self.read_once(route, &call).await {
                 Ok(read) => return Ok(read),
@@ -249,7 +269,10 @@ impl Runner {
                 held.map_err(|error| unrecorded(&error))?;
                 continue;
             }
-            let pause = pauses.next().filter(|_| asked <= Some(LONGEST_RETRY_AFTER));
+            let is_slow = begun.elapsed() >= LONGEST_SILENCE;
+            let pause = pauses
+                .next()
+                .filter(|_| asked <= Some(LONGEST_RETRY_AFTER) && !is_slow);
             let Some(pause) = pause else {
                 return Err(problem);
             };
@@ -299,15 +322,16 @@ impl Runner {
                 })
             }
             Ok(Err(error)) => Err(read_problem(&record, Problem::from(error))),
-            Err(error) => Err(Problem::from_error("plugin", Retry::Never, error)),
+            Err(error) => Err(match (refused(&record), unanswered(&record, &error)) {
+                (Some(problem), _) => problem,
+                (None, Some(reason)) => Problem {
+                    reading: true,
+                    ..Problem::new("no-answer", Retry::Safe, reason)
+                },
+                (None, None) => Problem::from_error("plugin", Retry::Never, error),
+            }),
         }
     }
-}
-
-/// Whether a machine has this name, or a full name that begins with it.
-fn has_name(machine: &Machine, name: &str) -> bool {
-    let found = machine.computer_dns_name.as_deref();
-    found.is_some_and(|found| refers_to(name, found))
 }
 
 /// Checks that the plugin reports the same next page of a list as the service. A search for a
@@ -351,7 +375,7 @@ fn too_many() -> Problem {
     Problem::new("rejected", Retry::Never, message)
 }
 
-fn not_delivered(what: &str) -> Problem {
+pub(super) fn not_delivered(what: &str) -> Problem {
     let message = format!("the plugin reports {what} that the service did not send");
     Problem {
         reading: true,

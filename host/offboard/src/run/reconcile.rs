@@ -8,14 +8,16 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use super::{
-    batch::SharedList, event::Event, event_stream::Events, listing::Listing, ready::ReadyOrder,
-    runner::Runner,
+    batch::SharedList, event::Event, event_stream::Events, listing::Listing, read::ACTIONS,
+    ready::ReadyOrder, runner::Runner,
 };
 use crate::{
-    contract::MachineAction,
+    contract::{ActionFilter, ActionType, MachineAction, MachineId, Problem},
     external_id::ExternalIdSupport,
+    grant::Route,
     ledger::{LedgerError, OrderRecord},
     order::{State, Verdict},
+    verify::Delivered,
 };
 
 const FIRST_INTERVAL: Duration = Duration::from_millis(500);
@@ -187,8 +189,12 @@ impl Runner {
             .collect();
         // The quota may delay a query beyond the grace time.
         let listing = tokio::time::timeout_at(until, self.offboardings(&machines)).await;
-        let listing = listing.ok().and_then(Result::ok);
         let support = self.external_id_support().await?;
+        let mut listing = listing.ok().and_then(Result::ok);
+        if let Some(listing) = &mut listing {
+            let read = self.read_named(&unresolved, listing);
+            let _ = tokio::time::timeout_at(until, read).await;
+        }
         let mut round = Round {
             resend: Vec::new(),
             closed: Vec::new(),
@@ -199,7 +205,12 @@ impl Runner {
             match one.apply(listing.as_ref(), support) {
                 QueryResult::Resend if !self.stopped() => resend.push(one.entry),
                 QueryResult::Open if !self.stopped() => round.open.push(one),
-                _ => round.closed.push(one.entry),
+                _ => {
+                    if let Some(listing) = listing.as_ref() {
+                        self.explain_block(&mut one, listing).await;
+                    }
+                    round.closed.push(one.entry);
+                }
             }
         }
         debug!(
@@ -225,5 +236,72 @@ impl Runner {
         }
         self.learn_from_lists(&round.closed).await?;
         Ok(round)
+    }
+
+    /// Reads the actions that answers named and the list lacks, by their ids.
+    async fn read_named(&self, unresolved: &[Unresolved], listing: &mut Listing) {
+        let named = unresolved.iter().filter_map(|one| one.entry.named.as_ref());
+        for id in named {
+            if !listing.has(id)
+                && let Ok(id) = id.parse()
+                && let Ok(action) = self.action(&id).await
+                && action.action_type == ActionType::Offboard
+            {
+                listing.extend(Listing::of_actions(vec![action]));
+            }
+        }
+    }
+
+    /// Adds to an order that an action in progress blocks what the service lists of it.
+    async fn explain_block(&self, one: &mut Unresolved, listing: &Listing) {
+        let order = &mut one.entry.order;
+        let (Some(machine), Some(problem)) = (order.machine(), order.problem()) else {
+            return;
+        };
+        let is_blocked = problem.kind == "already-in-progress";
+        if !is_blocked || order.action().is_some() || listing.pending(machine).is_some() {
+            return;
+        }
+        let said = problem.message.as_deref().unwrap_or("it is in progress");
+        let listed = match self.pending_action(machine).await {
+            Some(action) => format!(
+                "action {} of type {} ({})",
+                action.id,
+                action.action_type.name(),
+                action.status.name()
+            ),
+            None => "no such action of the machine".to_owned(),
+        };
+        let problem = Problem {
+            message: Some(format!("{said}; the service lists {listed}")),
+            ..problem.clone()
+        };
+        order.settle(if order.state() == State::Unknown {
+            Verdict::Unknown(problem)
+        } else {
+            Verdict::Rejected(problem)
+        });
+    }
+
+    /// An action of any type of this machine that has not ended, if the service lists one.
+    async fn pending_action(&self, machine: &MachineId) -> Option<MachineAction> {
+        let filter = ActionFilter {
+            machine_ids: vec![machine.to_string()],
+            action_type: None,
+            statuses: Vec::new(),
+            created_after: None,
+        };
+        let list = || {
+            self.sandbox
+                .list_actions(&self.connection, &filter, None, ACTIONS)
+        };
+        let (page, record) = self.read(Route::ListActions, list).await.ok()?;
+        let sent = Delivered::read(&record)?;
+        page.actions.into_iter().find(|action| {
+            let its = action.machine_id.as_deref();
+            its.is_some_and(|id| id.eq_ignore_ascii_case(machine.as_str()))
+                && !action.status.is_final()
+                && sent.has_action(action)
+        })
     }
 }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::{
+    announced::{announced, retry_after},
     runner::{Runner, status_of, unrecorded},
     throttling::{LONGEST, longest},
-    verdict::retry_after,
 };
 use crate::{contract::Problem, egress::CallRecord};
 
@@ -17,8 +17,12 @@ impl Runner {
     /// # Errors
     /// The ledger cannot be written.
     pub(super) async fn apply_retry_after(&self, record: &CallRecord) -> Result<(), Problem> {
-        match throttled_pause(record) {
-            Some(pause) if pause <= LONGEST => self
+        if status_of(record) != Some(429) {
+            return Ok(());
+        }
+        // The window of a quota is not recorded: a part of the calls leaves it earlier.
+        match announced(record).map_or(DEFAULT_PAUSE, Duration::from_secs) {
+            pause if pause <= LONGEST => self
                 .rate_limiter
                 .hold(pause)
                 .await
@@ -38,7 +42,7 @@ pub(super) fn throttled_pause(record: &CallRecord) -> Option<Duration> {
 
 /// The pause that the service specifies in an answer 429, up to the longest that is kept.
 pub(super) fn announced_pause(record: &CallRecord) -> Option<Duration> {
-    retry_after(record)?;
+    announced(record)?;
     throttled_pause(record).filter(|pause| *pause <= LONGEST)
 }
 

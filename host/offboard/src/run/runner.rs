@@ -1,7 +1,10 @@
 //! Shared by the steps of a run: the service, the ledger, the rate limiter and the
 //! cancellation.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -16,7 +19,7 @@ use crate::{
     grant::Route,
     ledger::{LedgerError, Session},
     policy::Policy,
-    rate_limit::{RateLimiter, Slot},
+    rate_limit::{RateLimiter, Slot, Wait},
     sandbox::Sandbox,
 };
 
@@ -41,8 +44,8 @@ pub struct Runner {
     pub grace: Duration,
     /// The most requests in flight at once; 0 counts as 1.
     pub jobs: usize,
-    /// How long a run waits while the service limits the rate; `None` for the default, which
-    /// depends on the number of machines.
+    /// How long a run waits for the service at a time: for the quota, while the service limits
+    /// the rate, and while it cannot be reached. `None` for the defaults.
     pub throttling: Option<Duration>,
     /// How old the preflight of a machine may be when its request is sent.
     pub preflight_age: Duration,
@@ -50,6 +53,10 @@ pub struct Runner {
     pub external_id: ExternalIdMode,
     /// The same limit within a run; `None` outside of one: then reads are tried four times.
     pub(super) longest_throttling: Option<Duration>,
+    /// Receives what was skipped because it cannot be used, as a sentence.
+    pub(crate) skipped: Arc<dyn Fn(&str) + Send + Sync>,
+    /// Whether the service ignores the case of names, once this is known.
+    pub(super) ignores_case: Arc<OnceLock<bool>>,
     /// The policy. It is applied in the preflight.
     pub(crate) policy: Arc<Policy>,
     stop: CancellationToken,
@@ -77,6 +84,8 @@ impl Runner {
             preflight_age: PREFLIGHT_AGE,
             external_id: ExternalIdMode::default(),
             longest_throttling: None,
+            skipped: Arc::new(|_| {}),
+            ignores_case: Arc::default(),
             policy: Arc::default(),
             stop,
         }
@@ -137,19 +146,25 @@ impl Runner {
         }
     }
 
-    /// Waits until a call may leave. `None` if the run is to end before.
-    pub(super) async fn slot(&self, route: Route) -> Result<Option<Slot<'_>>, LedgerError> {
+    /// Waits until a call may leave, or returns why it may not.
+    pub(super) async fn slot(&self, route: Route) -> Result<Result<Slot<'_>, NoSlot>, LedgerError> {
+        let longest = self.throttling.unwrap_or(Duration::MAX);
         tokio::select! {
-            slot = self.rate_limiter.slot(route) => slot.map(Some),
-            () = self.stopping() => Ok(None),
+            slot = self.rate_limiter.slot_within(route, longest) => {
+                Ok(slot?.map_err(|wait| NoSlot::TooLong(too_long(wait, longest))))
+            }
+            () = self.stopping() => Ok(Err(NoSlot::Stopped)),
         }
     }
 
     /// Waits until a read may leave. A call that cannot be counted is not made.
     pub(super) async fn slot_to_read(&self, route: Route) -> Result<Slot<'_>, Problem> {
         match self.slot(route).await {
-            Ok(Some(slot)) => Ok(slot),
-            Ok(None) => Err(interrupted("interrupted before the request")),
+            Ok(Ok(slot)) => Ok(slot),
+            Ok(Err(reason)) => Err(Problem {
+                reading: true,
+                ..reason.into()
+            }),
             Err(error) => Err(unrecorded(&error)),
         }
     }
@@ -157,6 +172,39 @@ impl Runner {
     /// Waits until the run is to end.
     pub(super) async fn stopping(&self) {
         self.stop.cancelled().await;
+    }
+}
+
+/// Why a call may not leave.
+pub(super) enum NoSlot {
+    /// The run is to end.
+    Stopped,
+    /// The wait would be longer than the user allows.
+    TooLong(Problem),
+}
+
+impl From<NoSlot> for Problem {
+    fn from(reason: NoSlot) -> Self {
+        match reason {
+            NoSlot::Stopped => interrupted("interrupted before the request"),
+            NoSlot::TooLong(problem) => problem,
+        }
+    }
+}
+
+/// The problem of a call that would have to wait for longer than this.
+fn too_long(wait: Wait, longest: Duration) -> Problem {
+    let reason = match wait {
+        Wait::Quota(_) => "the quota is used up",
+        Wait::Requested(_) | Wait::Recorded(_) => "the service requests a pause",
+    };
+    let seconds = wait.length().as_secs() + 1;
+    let left = humantime::format_duration(Duration::from_secs(seconds));
+    let longest = humantime::format_duration(longest);
+    let message = format!("{reason} for {left}, which is longer than the time limit of {longest}");
+    Problem {
+        retry_after: Some(seconds),
+        ..Problem::new("not-sent", Retry::Safe, message)
     }
 }
 

@@ -116,7 +116,7 @@ impl Runner {
             },
             tagging: &tagging,
             in_flight: FuturesUnordered::new(),
-            producer: Producer::new(is_batch),
+            producer: Producer::new(is_batch).within(self.throttling),
             workers: Workers::new(self.jobs),
             reconciler: Reconciler::new(self.grace, options.resend_unknown),
             stopped_by: None,

@@ -15,7 +15,7 @@ use super::{
     external_id::ExternalIdChoice,
     ready::{NextStep, ReadyOrder, SendContext},
     retry_after::{announced_pause, requested_pause, throttled_pause},
-    runner::{Runner, duration_ms, status_of},
+    runner::{NoSlot, Runner, duration_ms, status_of},
     tag::Tagging,
     throttling::backoff,
     verdict,
@@ -107,12 +107,16 @@ impl Runner {
         if let Some(step) = self.tag_before(&mut ready, context, tagging).await? {
             return Ok((ready, step));
         }
-        let Some(slot) = self
-            .slot(Route::Offboard)
-            .await?
-            .filter(|_| !self.stopped())
-        else {
-            return Ok((ready, NextStep::Leave));
+        let slot = match self.slot(Route::Offboard).await? {
+            Ok(slot) if !self.stopped() => slot,
+            Err(NoSlot::TooLong(problem)) if ready.entry.order.state() == State::Planned => {
+                ready.entry.order.settle(Verdict::NotSent(problem.clone()));
+                self.session.save(&mut ready.entry).await?;
+                return Ok((ready, NextStep::StopRun(problem)));
+            }
+            // An unknown order stays unknown.
+            Err(NoSlot::TooLong(problem)) => return Ok((ready, NextStep::StopRun(problem))),
+            _ => return Ok((ready, NextStep::Leave)),
         };
         // The wait for the slot may have been long.
         let refreshed = self.refresh_preflight(&mut ready, context).await?;

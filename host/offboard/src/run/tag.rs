@@ -18,8 +18,8 @@ use super::{
     event_stream::Events,
     ready::{NextStep, ReadyOrder, SendContext},
     retry_after::acceptable_pause,
-    runner::{Runner, status_of},
-    verdict::{failure, judged, refused},
+    runner::{NoSlot, Runner, status_of},
+    verdict::{failure, judged, refused, unsent_problem},
 };
 use crate::{
     contract::{MachineId, Problem, Retry, Tag, TagError},
@@ -88,8 +88,14 @@ impl Runner {
         let mut has_waited = false;
         loop {
             let slot = self.slot(Route::TagMachine).await?;
-            let Some(slot) = slot.filter(|_| !self.stopped()) else {
-                return Ok(None);
+            let slot = match slot {
+                Ok(slot) if !self.stopped() => slot,
+                // The offboarding would wait as well.
+                Err(NoSlot::TooLong(problem)) => {
+                    report_failure(tagging, &ready.entry, &problem, events);
+                    return Ok(None);
+                }
+                _ => return Ok(None),
             };
             // The wait for the rate limiter may have been long.
             if let Some(step) = self.recheck(ready, context.again).await? {
@@ -234,7 +240,7 @@ fn unsent(record: &CallRecord, result: Result<Result<(), TagError>, CallError>) 
             | TagError::NoCredential(_)),
         )) => error.into(),
         Ok(_) => Problem::new("plugin", Retry::Safe, "the plugin did not set the tag"),
-        Err(error) => Problem::from_error("plugin", Retry::Safe, error),
+        Err(error) => unsent_problem(record, error),
     }
 }
 

@@ -16,7 +16,7 @@ use super::{
     batch::MAX_BATCH, event::Event, event_stream::Events, listing::Listing, runner::Runner,
 };
 use crate::{
-    contract::{ActionId, MachineAction, MachineId, Problem, Retry},
+    contract::{MachineAction, Problem, Retry},
     ledger::{LedgerError, OrderRecord, RunId, now},
     order::{NOT_LISTED, State},
 };
@@ -237,36 +237,6 @@ impl Runner {
             interval = (interval * 3 / 2).min(LAST_TRACK_INTERVAL);
         }
     }
-
-    /// Reads all actions with one call, or one by one if the service rejects the filter, which
-    /// its documentation does not mention.
-    async fn statuses(&self, open: &[OrderRecord]) -> Result<Listing, Problem> {
-        let machines = open.iter().filter_map(|entry| entry.order.machine());
-        let machines: Vec<&MachineId> = machines.collect();
-        match self.offboardings(&machines).await {
-            Ok(listing) => Ok(listing),
-            Err(problem) if problem.kind == "rejected" => self.one_by_one(open).await,
-            Err(problem) => Err(problem),
-        }
-    }
-
-    async fn one_by_one(&self, open: &[OrderRecord]) -> Result<Listing, Problem> {
-        let mut actions = Vec::new();
-        for entry in open {
-            let id = entry
-                .order
-                .action()
-                .and_then(|action| action.id.parse::<ActionId>().ok());
-            let Some(id) = id else { continue };
-            match self.action(&id).await {
-                Ok(action) => actions.push(action),
-                // Treated like an action that is not listed.
-                Err(problem) if problem.status == Some(404) => {}
-                Err(problem) => return Err(problem),
-            }
-        }
-        Ok(Listing::of_actions(actions))
-    }
 }
 
 /// What happens if the service could not be read, and a later query may be answered.
@@ -327,7 +297,7 @@ fn is_open(entry: &OrderRecord) -> bool {
 }
 
 /// Whether an order's action should be listed by now.
-fn is_overdue(entry: &OrderRecord) -> bool {
+pub(super) fn is_overdue(entry: &OrderRecord) -> bool {
     entry.sent.is_none_or(|sent| now() - sent >= LISTED_LATE)
 }
 

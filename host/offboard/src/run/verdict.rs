@@ -1,8 +1,7 @@
 //! The verdict on an order by the record of a call. The record decides what may be repeated;
 //! what the plugin reports only explains it.
 
-use std::time::SystemTime;
-
+use super::announced::retry_after;
 use crate::verify::{Delivered, external_id};
 use crate::{
     contract::{
@@ -30,7 +29,9 @@ pub(super) fn verdict(
         (Delivery::Unanswered, result) => {
             let reason = match (failure(&record), result) {
                 (Some(reason), _) => reason.to_owned(),
-                (None, Err(error)) => error.to_string(),
+                (None, Err(error)) => {
+                    unanswered(&record, &error).unwrap_or_else(|| error.to_string())
+                }
                 (None, Ok(_)) => "the connection ended without an answer".to_owned(),
             };
             Verdict::Unknown(Problem::new("outcome-unknown", Retry::AskFirst, reason))
@@ -95,6 +96,9 @@ pub(super) fn judged<T, E: Into<Problem>>(
         401 => ("unauthorized", Retry::Safe),
         403 => ("forbidden", Retry::Never),
         429 => ("throttled", Retry::Safe),
+        // A proxy asks for credentials, or the request came too early or to the wrong server: by
+        // RFC 9110 and RFC 8470, it was not processed.
+        407 | 421 | 425 => ("not-sent", Retry::Safe),
         _ => (refusal_kind(status, &said.kind), Retry::Never),
     };
     Problem {
@@ -117,24 +121,6 @@ fn refusal_kind(status: u16, said: &str) -> &'static str {
         (400..=499, "already-in-progress") => "already-in-progress",
         _ => "rejected",
     }
-}
-
-/// The `Retry-After` of the answer, in seconds, as egress received it: a number or a date.
-pub(super) fn retry_after(record: &CallRecord) -> Option<u64> {
-    let exchange = record.exchange.as_ref()?;
-    pause(exchange.retry_after.as_deref()?.trim(), SystemTime::now())
-}
-
-fn pause(asked: &str, now: SystemTime) -> Option<u64> {
-    if let Ok(seconds) = asked.parse() {
-        return Some(seconds);
-    }
-    let date = httpdate::parse_http_date(asked).ok()?;
-    // One second is added because dates have no fractions.
-    let left = date
-        .duration_since(now)
-        .map_or(0, |left| left.as_secs() + 1);
-    Some(left)
 }
 
 /// The problem of a read without a result. Only what egress received counts: for example, only
@@ -203,7 +189,7 @@ fn not_sent(
         )) => Verdict::Rejected(error.into()),
         Ok(Err(error @ OffboardError::NoCredential(_))) => Verdict::NotSent(error.into()),
         Ok(_) => Verdict::NotSent(Problem::new("plugin", Retry::Safe, NOTHING_SENT)),
-        Err(error) => Verdict::NotSent(Problem::from_error("plugin", Retry::Safe, error)),
+        Err(error) => Verdict::NotSent(unsent_problem(record, error)),
     }
 }
 
@@ -220,6 +206,36 @@ pub(super) fn refused(record: &CallRecord) -> Option<Problem> {
         _ => ("denied", Retry::Never),
     };
     Some(Problem::new(kind, retry, refusal.to_string()))
+}
+
+/// What the service did not do in time, if the call ended while it waited for the service.
+pub(super) fn unanswered(record: &CallRecord, error: &CallError) -> Option<String> {
+    let exchange = record.exchange.as_ref()?;
+    let CallError::Deadline(limit) = error else {
+        return None;
+    };
+    if exchange.answer.is_some() || exchange.failure.is_some() {
+        return None;
+    }
+    let limit = humantime::format_duration(*limit);
+    Some(match (exchange.status, exchange.bytes_sent) {
+        (Some(_), _) => {
+            format!("the service did not finish its answer: the call took longer than {limit}")
+        }
+        (None, 0) => {
+            format!("there was no connection to the service: the call took longer than {limit}")
+        }
+        (None, _) => format!("the service did not answer: the call took longer than {limit}"),
+    })
+}
+
+/// The problem of a call without a result for which nothing was sent: the service is not there, or
+/// the plugin failed.
+pub(super) fn unsent_problem(record: &CallRecord, error: CallError) -> Problem {
+    match unanswered(record, &error) {
+        Some(reason) => Problem::new("not-sent", Retry::Safe, reason),
+        None => Problem::from_error("plugin", Retry::Safe, error),
+    }
 }
 
 pub(super) fn failure(record: &CallRecord) -> Option<&str> {
@@ -256,7 +272,7 @@ pub(super) fn cancel_verdict(
         (Delivery::Answered(status), result) => Err(judged(status, &record, result)),
         (Delivery::Unanswered, result) => {
             let reason = match result {
-                Err(error) => error.to_string(),
+                Err(error) => unanswered(&record, &error).unwrap_or_else(|| error.to_string()),
                 Ok(_) => failure(&record)
                     .unwrap_or("the connection ended without an answer")
                     .to_owned(),
@@ -269,22 +285,17 @@ pub(super) fn cancel_verdict(
                 None,
                 Ok(Err(error @ (CancelError::NoCredential(_) | CancelError::InvalidComment(_)))),
             ) => error.into(),
-            (None, result) => {
-                let (kind, reason) = match (failure(&record), result) {
-                    (Some(reason), _) => ("not-sent", reason.to_owned()),
-                    (None, Err(error)) => ("plugin", error.to_string()),
-                    (None, Ok(_)) => ("plugin", NOTHING_SENT.to_owned()),
-                };
-                Problem::new(kind, Retry::Safe, reason)
-            }
+            (None, result) => match (failure(&record), result) {
+                (Some(reason), _) => Problem::new("not-sent", Retry::Safe, reason),
+                (None, Err(error)) => unsent_problem(&record, error),
+                (None, Ok(_)) => Problem::new("plugin", Retry::Safe, NOTHING_SENT),
+            },
         }),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::{
         contract::{ReadError, ServiceError, Throttled},
@@ -329,6 +340,8 @@ mod tests {
             (500, "service-failure", Retry::AskFirst),
             (303, "outcome-unknown", Retry::AskFirst),
             (302, "rejected", Retry::Never),
+            (407, "not-sent", Retry::Safe),
+            (425, "not-sent", Retry::Safe),
         ] {
             let record = CallRecord::of_answer(status, "{}");
             for lie in lies() {
@@ -382,22 +395,5 @@ mod tests {
         assert_eq!(kind(&CallRecord::of_answer(404, "{}")), "not-found");
         assert_eq!(kind(&CallRecord::of_answer(200, "{}")), "unreadable-answer");
         assert_eq!(kind(&CallRecord::default()), "no-answer");
-    }
-
-    #[test]
-    fn retry_after_is_seconds_or_a_date() {
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_893_456_000);
-        for (asked, seconds) in [
-            ("0", Some(0)),
-            ("17", Some(17)),
-            ("Tue, 01 Jan 2030 00:00:30 GMT", Some(31)),
-            ("Tuesday, 01-Jan-30 00:00:30 GMT", Some(31)),
-            ("Mon, 31 Dec 2029 00:00:00 GMT", Some(0)),
-            ("soon", None),
-            ("-1", None),
-            ("1.5", None),
-        ] {
-            assert_eq!(pause(asked, now), seconds, "{asked}");
-        }
     }
 }

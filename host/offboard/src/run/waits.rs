@@ -11,10 +11,8 @@ impl Events {
     pub fn rate_limit_reporter(&self) -> impl Fn(Wait) + Send + Sync + 'static + use<> {
         let events = self.clone();
         move |wait| {
-            let (is_requested, after) = match wait {
-                Wait::Quota(after) => (false, after),
-                Wait::Requested(after) => (true, after),
-            };
+            let is_requested = !matches!(wait, Wait::Quota(_));
+            let after = wait.length();
             events.send(Event::RateLimited {
                 is_requested,
                 after,

@@ -22,6 +22,7 @@ const GROUP: &str = "rbacGroupName";
 const VALUE: &str = "deviceValue";
 const SEEN: &str = "lastSeen";
 const HEALTH: &str = "healthStatus";
+const MACHINE: &str = "machineId";
 const MERGED: &str = "mergedIntoMachineId";
 const EXTERNAL_ID: &str = "externalId";
 /// Longer than any external id of an order, in bytes.
@@ -142,6 +143,48 @@ pub(crate) fn updated(action: &str) -> Option<Timestamp> {
     times.find_map(|text| time(&text))
 }
 
+/// What the service says about an action that ended without success.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Ending {
+    /// The error code; `None` without one, or if it is 0.
+    pub(crate) code: Option<i64>,
+    /// The error in words, as documents of 2017 have it.
+    pub(crate) text: Option<String>,
+    /// The user or the application that cancelled the action.
+    pub(crate) canceller: Option<String>,
+    /// The reason for the cancellation.
+    pub(crate) cancellation: Option<String>,
+}
+
+/// How an action ended, as egress delivered it.
+pub(crate) fn ending(action: &str) -> Ending {
+    const NAMES: [&str; 4] = [
+        "errorHResult",
+        "error",
+        "cancellationRequestor",
+        "cancellationComment",
+    ];
+    let [code, error, canceller, cancellation] = NAMES;
+    let wanted = |key: &str| NAMES.iter().any(|name| key.eq_ignore_ascii_case(name));
+    let read = members(action, wanted).unwrap_or_default();
+    // Written as a number or as a text.
+    let number = || member::<i64>(&read, code).or_else(|| text(&read, code)?.trim().parse().ok());
+    Ending {
+        code: number().filter(|code| *code != 0),
+        // `None` is the name of "no error".
+        text: text(&read, error).filter(|error| !error.eq_ignore_ascii_case("none")),
+        canceller: text(&read, canceller),
+        cancellation: text(&read, cancellation),
+    }
+}
+
+/// Whether an action names its machine, as egress delivered it: the service is known to have sent
+/// actions without one.
+pub(crate) fn names_machine(action: &str) -> bool {
+    let read = members(action, |key| key.eq_ignore_ascii_case(MACHINE));
+    read.is_some_and(|read| text(&read, MACHINE).is_some())
+}
+
 /// A time as the service writes it. Without a zone it is UTC, like all of its times. A time
 /// before 1970 is .NET's form of a missing time.
 pub(crate) fn time(text: &str) -> Option<Timestamp> {
@@ -212,6 +255,23 @@ mod tests {
             r#"{"aadDeviceId":"00000000-aaaa-4bbb-8ccc-dddddddddddd","AadDeviceId":"x"}"#,
         ] {
             assert_eq!(entra_device(unknown), None, "{unknown}");
+        }
+    }
+
+    #[test]
+    fn an_ending_is_read_as_it_was_delivered() {
+        let found = ending(r#"{"errorHResult":-2147024891,"error":"None"}"#);
+        assert_eq!((found.code, found.text), (Some(-2_147_024_891), None));
+        let found = ending(r#"{"errorHResult":"5","error":"x","cancellationRequestor":"me"}"#);
+        assert_eq!((found.code, found.text.as_deref()), (Some(5), Some("x")));
+        assert_eq!(found.canceller.as_deref(), Some("me"));
+        for none in [
+            "",
+            "{}",
+            r#"{"errorHResult":0}"#,
+            r#"{"errorHResult":null,"error":""}"#,
+        ] {
+            assert_eq!(ending(none), Ending::default(), "{none}");
         }
     }
 

@@ -20,12 +20,15 @@ use crate::{
     members::members,
 };
 pub(crate) use facts::{
-    addresses, as_delivered, device_snapshot, entra_device, external_id, facts, machine_facts, time,
-    updated,
+    addresses, as_delivered, device_snapshot, ending, entra_device, external_id, facts,
+    machine_facts, names_machine, time, updated,
 };
 
 /// The most entries of one page (Microsoft's API documentation).
 const MAX_ENTRIES: usize = 10_000;
+
+/// The most entries of one page that are named because they cannot be used.
+const MAX_ODD: usize = 10;
 
 /// The longest id, type or status that counts, in bytes. The limit exists because they are
 /// stored.
@@ -39,6 +42,10 @@ pub(crate) struct Delivered<'a> {
     /// The query of the next page.
     next: Option<String>,
     is_list: bool,
+    /// The number of entries of a list, also of those that cannot be used.
+    count: usize,
+    /// The entries of a list without an id, each in a few words.
+    odd: Vec<String>,
 }
 
 /// An action or a machine, as the service sent it.
@@ -67,15 +74,25 @@ impl<'a> Delivered<'a> {
                 entries,
                 next: None,
                 is_list: false,
+                count: 0,
+                odd: Vec::new(),
             });
         };
         let list: List<'_> = serde_json::from_str(value.get()).ok()?;
+        let count = list.0.len();
         let mut entries = HashMap::new();
+        let mut odd = Vec::new();
         for raw in list.0 {
-            if let Some(members) = Members::read(raw.get())
-                && let Some((id, entry)) = Entry::new(raw.get(), &members)
+            let members = Members::read(raw.get());
+            match members
+                .as_ref()
+                .and_then(|members| Entry::new(raw.get(), members))
             {
-                entries.entry(id).or_insert(entry);
+                Some((id, entry)) => {
+                    entries.entry(id).or_insert(entry);
+                }
+                None if odd.len() < MAX_ODD => odd.push(in_words(members.as_ref())),
+                None => {}
             }
         }
         let link = members.next.and_then(text);
@@ -87,7 +104,25 @@ impl<'a> Delivered<'a> {
                 Some(query.to_owned())
             }),
             is_list: true,
+            count,
+            odd,
         })
+    }
+
+    /// The number of entries of a list, also of those that cannot be used.
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The entries of a list that are skipped because they have no id, each in a few words: at
+    /// most the first ten.
+    pub(crate) fn odd(&self) -> &[String] {
+        &self.odd
+    }
+
+    /// The query of the next page, as the service sent it.
+    pub(crate) fn next(&self) -> Option<&str> {
+        self.next.as_deref()
     }
 
     /// Whether the plugin reports this action as it was delivered.
@@ -108,8 +143,9 @@ impl<'a> Delivered<'a> {
     /// Whether the plugin reports this machine as it was delivered.
     pub(crate) fn has_machine(&self, machine: &Machine) -> bool {
         self.entry(&machine.id).is_some_and(|entry| {
+            // The contract has ids in lower case.
             entry.raw == machine.json
-                && entry.id == machine.id
+                && entry.id.eq_ignore_ascii_case(&machine.id)
                 && entry.name == machine.computer_dns_name
         })
     }
@@ -133,13 +169,27 @@ impl<'a> Delivered<'a> {
         let entry = self.entries.values().next().filter(|_| !self.is_list)?;
         let kind = entry.kind.as_deref().map(ActionType::of);
         let names = |id: &String| id.eq_ignore_ascii_case(machine.as_str());
-        let fits = kind == Some(ActionType::Offboard) && entry.machine.as_ref().is_none_or(names);
+        let is_offboarding = kind.is_none_or(|kind| kind == ActionType::Offboard);
+        let fits = is_offboarding && entry.machine.as_ref().is_none_or(names);
         fits.then(|| entry.id.to_ascii_lowercase())
     }
 
     fn entry(&self, id: &str) -> Option<&Entry<'a>> {
         self.entries.get(&id.to_ascii_lowercase())
     }
+}
+
+/// An entry without an id, in a few words.
+fn in_words(members: Option<&Members<'_>>) -> String {
+    let Some(members) = members else {
+        return "an entry that is not an object".to_owned();
+    };
+    let named = [("name", members.name), ("machine", members.machine)];
+    let known = named.into_iter().find_map(|(what, value)| {
+        let value = value.and_then(word).filter(|value| !value.is_empty())?;
+        Some(format!("an entry without an id, with the {what} {value:?}"))
+    });
+    known.unwrap_or_else(|| "an entry without an id".to_owned())
 }
 
 /// Compares ids regardless of case.
@@ -153,12 +203,12 @@ fn same_letters(one: Option<&str>, other: Option<&str>) -> bool {
 
 impl<'a> Entry<'a> {
     fn new(raw: &'a str, members: &Members<'a>) -> Option<(String, Self)> {
-        let id = members.id.and_then(word)?;
+        let id = members.id.and_then(word).filter(|id| !id.is_empty())?;
         let entry = Self {
             raw,
             kind: members.kind.and_then(word),
             status: members.status.and_then(word),
-            machine: members.machine.and_then(text),
+            machine: members.machine.and_then(text).filter(|id| !id.is_empty()),
             comment: members.comment.and_then(text),
             name: members.name.and_then(text),
             id: id.clone(),

@@ -42,13 +42,22 @@ impl Connection {
         self
     }
 
-    /// The same connection that also trusts these certification authorities.
+    /// The same connection that also trusts these certification authorities. A certificate that
+    /// cannot be used does not prevent the use of the others: see
+    /// [`unusable_authorities`](Self::unusable_authorities).
     ///
     /// # Errors
     /// The file is neither PEM nor DER, or has no certificate.
     pub fn trusting(mut self, file: &[u8]) -> Result<Self, InvalidCertificates> {
         Arc::make_mut(&mut self.network).trust(file)?;
         Ok(self)
+    }
+
+    /// Why certificates of the text for [`trusting`](Self::trusting) are not used, one text for
+    /// each, with its number from 1.
+    #[must_use]
+    pub fn unusable_authorities(&self) -> &[String] {
+        self.network.unusable()
     }
 
     /// The same connection through a proxy. A service on loopback is reached directly.

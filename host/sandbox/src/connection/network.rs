@@ -22,6 +22,8 @@ use crate::encoding::{der, pem::Pem};
 pub(crate) struct Network {
     allowed: AllowedAddresses,
     authorities: Vec<CertificateDer<'static>>,
+    /// Why certificates of the user's file are not used.
+    unusable: Vec<String>,
     proxies: Proxies,
     /// Read from the platform once for each connection.
     tls: OnceLock<Result<Arc<ClientConfig>, rustls::Error>>,
@@ -47,31 +49,44 @@ impl Network {
         self.allowed = AllowedAddresses::new(addresses);
     }
 
-    /// Trusts the certificates of a file in PEM, or the one of a file in DER.
+    /// Trusts the certificates of a file in PEM, or the one of a file in DER. If one cannot be
+    /// used, the others are.
     pub(super) fn trust(&mut self, file: &[u8]) -> Result<(), InvalidCertificates> {
-        let authorities = match Pem::read(file) {
-            Some(pem) => pem
-                .certificates()
-                .collect::<Result<Vec<_>, _>>()
-                .map_err(InvalidCertificates::Pem)?,
+        let certificates: Vec<_> = match Pem::read(file) {
+            Some(pem) => pem.certificates().collect(),
             None if der::is_certificate(file) => der::sequence(file)
-                .map(|der| CertificateDer::from(der.to_vec()))
+                .map(|der| Ok(CertificateDer::from(der.to_vec())))
                 .into_iter()
                 .collect(),
             None => Vec::new(),
         };
-        if authorities.is_empty() {
-            return Err(InvalidCertificates::Empty);
+        let mut authorities = Vec::new();
+        let mut unusable = Vec::new();
+        let mut last = InvalidCertificates::Empty;
+        for (number, certificate) in (1..).zip(certificates) {
+            match certificate
+                .map_err(InvalidCertificates::Pem)
+                .and_then(authority)
+            {
+                Ok(authority) => authorities.push(authority),
+                Err(error) => {
+                    unusable.push(format!("certificate {number} is not used: {error}"));
+                    last = error;
+                }
+            }
         }
-        let mut store = rustls::RootCertStore::empty();
-        for authority in &authorities {
-            store
-                .add(authority.clone())
-                .map_err(InvalidCertificates::Unusable)?;
+        if authorities.is_empty() {
+            return Err(last);
         }
         self.authorities = authorities;
+        self.unusable = unusable;
         self.tls = OnceLock::new();
         Ok(())
+    }
+
+    /// Why certificates of the user's file are not used, one text each.
+    pub(super) fn unusable(&self) -> &[String] {
+        &self.unusable
     }
 
     pub(super) fn set_proxies(&mut self, proxies: Proxies) {
@@ -111,6 +126,17 @@ impl Network {
     }
 }
 
+/// A certificate, if TLS can use it as an authority.
+fn authority(
+    certificate: CertificateDer<'static>,
+) -> Result<CertificateDer<'static>, InvalidCertificates> {
+    let mut store = rustls::RootCertStore::empty();
+    store
+        .add(certificate.clone())
+        .map_err(InvalidCertificates::Unusable)?;
+    Ok(certificate)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -147,6 +173,26 @@ mod tests {
             let mut network = Network::default();
             network.trust(&file).unwrap();
             assert_eq!(network.authorities, [authority.der().clone()]);
+        }
+    }
+
+    /// A line of one certificate was lost, or its text was changed.
+    #[test]
+    fn a_broken_certificate_does_not_spoil_the_others() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let whole = rcgen::CertificateParams::new(["ca.test".to_owned()]).unwrap();
+        let whole = whole.self_signed(&key).unwrap().pem();
+        let cut = whole.replacen("MII", "!!", 1).replacen("MIB", "!!", 1);
+        let rubbish = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        let endless = "-----BEGIN CERTIFICATE-----\nAAAA\n";
+        let bundle = format!("text\n{whole}{cut}\n{rubbish}{endless}{whole}");
+        let mut network = Network::default();
+        network.trust(bundle.as_bytes()).unwrap();
+        assert_eq!(network.authorities.len(), 2);
+        let numbers = ["certificate 2 ", "certificate 3 ", "certificate 4 "];
+        assert_eq!(network.unusable().len(), numbers.len());
+        for (text, number) in network.unusable().iter().zip(numbers) {
+            assert!(text.starts_with(number), "{text}");
         }
     }
 }

@@ -22,40 +22,52 @@ impl ActionType {
         }
     }
 
-    /// The type for a name of the service. `OffboardMachine` is the name in the
-    /// documentation's samples of 2017 to 2019.
+    /// The type for a name of the service, in any case. `OffboardMachine` is the name in the
+    /// documentation's samples of 2017 to 2019, and `Live Response` in that of 2021.
     #[must_use]
     pub fn of(name: &str) -> Self {
-        match name {
-            "RunAntiVirusScan" => Self::RunAntiVirusScan,
-            "Offboard" | "OffboardMachine" => Self::Offboard,
-            // The second is the name in the documentation of 2021.
-            "LiveResponse" | "Live Response" => Self::LiveResponse,
-            "CollectInvestigationPackage" => Self::CollectInvestigationPackage,
-            "Isolate" => Self::Isolate,
-            "Unisolate" => Self::Unisolate,
-            "StopAndQuarantineFile" => Self::StopAndQuarantineFile,
-            "RestrictCodeExecution" => Self::RestrictCodeExecution,
-            "UnrestrictCodeExecution" => Self::UnrestrictCodeExecution,
-            other => Self::Other(other.to_owned()),
+        const KNOWN: [ActionType; 9] = [
+            ActionType::RunAntiVirusScan,
+            ActionType::Offboard,
+            ActionType::LiveResponse,
+            ActionType::CollectInvestigationPackage,
+            ActionType::Isolate,
+            ActionType::Unisolate,
+            ActionType::StopAndQuarantineFile,
+            ActionType::RestrictCodeExecution,
+            ActionType::UnrestrictCodeExecution,
+        ];
+        let is = |other: &str| name.eq_ignore_ascii_case(other);
+        if is("OffboardMachine") {
+            return Self::Offboard;
         }
+        if is("Live Response") {
+            return Self::LiveResponse;
+        }
+        let known = KNOWN.into_iter().find(|kind| is(kind.name()));
+        known.unwrap_or_else(|| Self::Other(name.to_owned()))
     }
 }
 
 impl ActionStatus {
-    /// The status for a name of the service. `Canceled` is the spelling in the documentation
-    /// of 2020.
+    /// The status for a name of the service, in any case. `Canceled` is the spelling in the
+    /// documentation of 2020.
     #[must_use]
     pub fn of(name: &str) -> Self {
-        match name {
-            "Pending" => Self::Pending,
-            "InProgress" => Self::InProgress,
-            "Succeeded" => Self::Succeeded,
-            "Failed" => Self::Failed,
-            "TimeOut" => Self::TimeOut,
-            "Cancelled" | "Canceled" => Self::Cancelled,
-            other => Self::Other(other.to_owned()),
+        const KNOWN: [ActionStatus; 6] = [
+            ActionStatus::Pending,
+            ActionStatus::InProgress,
+            ActionStatus::Succeeded,
+            ActionStatus::Failed,
+            ActionStatus::TimeOut,
+            ActionStatus::Cancelled,
+        ];
+        let is = |other: &str| name.eq_ignore_ascii_case(other);
+        if is("Canceled") {
+            return Self::Cancelled;
         }
+        let known = KNOWN.into_iter().find(|status| is(status.name()));
+        known.unwrap_or_else(|| Self::Other(name.to_owned()))
     }
 
     /// The service's name for it.

@@ -25,6 +25,17 @@ pub(super) async fn receive(
     Ok(token.redact(body.to_bytes().to_vec()).into())
 }
 
+/// The body without a byte order mark: JSON has none (RFC 8259), but gateways add one.
+pub(super) fn without_mark(mut body: Bytes) -> Bytes {
+    if body.starts_with(BYTE_ORDER_MARK) {
+        return body.split_off(BYTE_ORDER_MARK.len());
+    }
+    body
+}
+
+/// The byte order mark of UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// The body ended before its first byte.
 pub(super) struct Broken;
 

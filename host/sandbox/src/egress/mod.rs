@@ -40,7 +40,7 @@ pub use record::{CallRecord, Delivery, Exchange};
 pub(crate) use audit::Auditor;
 pub(crate) use call_context::Ended;
 
-use answer::{Broken, receive};
+use answer::{Broken, receive, without_mark};
 use call_context::CallContext;
 use counted::Counted;
 use head::visible;
@@ -223,6 +223,8 @@ impl CallContext {
         issued: &Issued,
     ) -> Result<Response<WasiBody>> {
         self.recorder.begin(route, issued.generation);
+        let query = request.uri().query().map(ToOwned::to_owned);
+        self.recorder.update(|exchange| exchange.query = query);
         let trying = |address| {
             self.recorder
                 .update(|exchange| exchange.address = Some(address));
@@ -269,6 +271,7 @@ impl CallContext {
     fn deliver(&self, body: Result<Bytes, String>) -> Response<WasiBody> {
         Response::new(match body {
             Ok(bytes) => {
+                let bytes = without_mark(bytes);
                 self.recorder
                     .update(|exchange| exchange.answer = Some(bytes.to_vec()));
                 Full::new(bytes)

@@ -33,6 +33,8 @@ pub struct CallRecord {
 pub struct Exchange {
     /// The route.
     pub route: Route,
+    /// The query that was sent.
+    pub query: Option<String>,
     /// The address of the connection: the proxy's, if there is one.
     pub address: Option<SocketAddr>,
     /// How many bytes of the request were written to the connection. Zero means that the
@@ -79,6 +81,15 @@ impl CallRecord {
             exchange.answer = Some(body.as_bytes().to_vec());
         });
         recorder.finish()
+    }
+
+    /// The record of a call with this query, for tests of code that reads records.
+    #[must_use]
+    pub fn with_query(mut self, query: &str) -> Self {
+        if let Some(exchange) = &mut self.exchange {
+            exchange.query = Some(query.to_owned());
+        }
+        self
     }
 
     /// How far the request got.
@@ -209,6 +220,7 @@ impl Recorder {
     pub(super) fn begin(&self, route: Route, generation: u64) {
         self.lock().exchange = Some(Exchange {
             route,
+            query: None,
             address: None,
             bytes_sent: 0,
             bytes_received: 0,

@@ -16,6 +16,9 @@ use super::{der, text};
 /// What each section begins with.
 const BEGIN: &str = "-----BEGIN ";
 
+/// What the section of a certificate begins with.
+const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
+
 /// Labels of a certificate besides `CERTIFICATE`. A trusted certificate has OpenSSL's trust
 /// settings after it.
 const OTHER_LABELS: [&str; 2] = ["X509 CERTIFICATE", "TRUSTED CERTIFICATE"];
@@ -46,13 +49,17 @@ impl Pem {
         Some(Self(SecretString::from(plain)))
     }
 
-    /// The certificates, in the order of the file.
+    /// The certificates, in the order of the file. One that is damaged does not hide the others.
     pub(crate) fn certificates(
         &self,
     ) -> impl Iterator<Item = Result<CertificateDer<'static>, pem::Error>> {
-        let sections = CertificateDer::pem_slice_iter(self.0.expose_secret().as_bytes());
-        sections.map(|section| {
-            let section = section?;
+        let text = self.0.expose_secret();
+        let begins: Vec<usize> = text.match_indices(CERTIFICATE).map(|(at, _)| at).collect();
+        let ends = begins.iter().skip(1).copied().chain([text.len()]);
+        let sections: Vec<(usize, usize)> = begins.iter().copied().zip(ends).collect();
+        sections.into_iter().map(|(begin, end)| {
+            let section = text.get(begin..end).unwrap_or_default();
+            let section = CertificateDer::from_pem_slice(section.as_bytes())?;
             let certificate = der::sequence(&section).map(<[u8]>::to_vec);
             Ok(certificate.map_or(section, CertificateDer::from))
         })

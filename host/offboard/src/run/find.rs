@@ -1,0 +1,239 @@
+//! Searches for machines by name, completely. Whether the service compares names by case is not
+//! documented. If it does, a search misses machines whose names are spelled differently, and a
+//! name could seem to belong to only one machine. So this is found out once, and then the whole
+//! fleet is searched.
+
+use std::collections::HashSet;
+
+use tracing::debug;
+
+use super::{
+    pages::{Pages, incomplete},
+    runner::Runner,
+};
+use crate::{
+    contract::{Machine, MachinePage, Problem, Retry, canonical_name, label, refers_to},
+    egress::CallRecord,
+    grant::Route,
+    verify::Delivered,
+};
+
+/// The number of machines on one page of a search.
+const SEARCH_PAGE: u32 = 200;
+/// The most pages of one search. A name that matches more machines is ambiguous.
+const MAX_PAGES: usize = 24;
+/// The number of machines on one page of the fleet. More would exceed the plugin's memory.
+const FLEET_PAGE: u32 = 1000;
+/// The most pages of the fleet that are searched for one name.
+const MAX_FLEET_PAGES: usize = 50;
+/// The number of machines among which one with letters in its name is sought.
+const SAMPLE: u32 = 20;
+
+/// The machines of one page that egress delivered.
+pub(super) struct MachinesPage {
+    pub(super) machines: Vec<Machine>,
+    /// The cursor of the next page.
+    pub(super) next: Option<String>,
+}
+
+impl Runner {
+    /// Finds all machines with a name, each once.
+    ///
+    /// # Errors
+    /// As [`Runner::machine`]; and if the list may be incomplete.
+    pub async fn find(&self, name: &str) -> Result<Vec<Machine>, Problem> {
+        // The service has no final dot in its names.
+        let name = Some(name.trim_end_matches('.')).filter(|name| !name.is_empty());
+        let name = name.unwrap_or(".");
+        let found = self.search(name).await?;
+        if self.ignores_case(name, &found).await? {
+            return Ok(found);
+        }
+        debug!("the service compares names by case: the fleet is searched");
+        self.find_in_fleet(name).await
+    }
+
+    /// What the service finds.
+    async fn search(&self, name: &str) -> Result<Vec<Machine>, Problem> {
+        let mut found = Found::new(name);
+        let mut pages = Pages::of_search(SEARCH_PAGE);
+        let mut cursor: Option<String> = None;
+        for _ in 0..MAX_PAGES {
+            let read = self
+                .read(Route::ListMachines, || {
+                    let cursor = cursor.as_deref();
+                    self.sandbox
+                        .find_machines(&self.connection, name, cursor, SEARCH_PAGE)
+                })
+                .await;
+            let page = self.machines_page(read, &mut pages)?;
+            found.add(page.machines);
+            cursor = page.next;
+            if cursor.is_none() {
+                return Ok(found.machines);
+            }
+        }
+        let message = format!("{name} matches too many machines to list");
+        Err(Problem::new("rejected", Retry::Never, message))
+    }
+
+    /// The machines with this name in the whole fleet.
+    async fn find_in_fleet(&self, name: &str) -> Result<Vec<Machine>, Problem> {
+        let mut found = Found::new(name);
+        let mut pages = Pages::of_list(FLEET_PAGE);
+        let mut cursor: Option<String> = None;
+        for _ in 0..MAX_FLEET_PAGES {
+            let page = self
+                .fleet_page(cursor.as_deref(), FLEET_PAGE, &mut pages)
+                .await?;
+            found.add(page.machines);
+            cursor = page.next;
+            if cursor.is_none() {
+                return Ok(found.machines);
+            }
+        }
+        let why = "compares names by case, and has too many machines to read them all";
+        Err(incomplete(why))
+    }
+
+    /// One page of the fleet.
+    pub(super) async fn fleet_page(
+        &self,
+        cursor: Option<&str>,
+        limit: u32,
+        pages: &mut Pages,
+    ) -> Result<MachinesPage, Problem> {
+        let read = self
+            .read(Route::ListMachines, || {
+                self.sandbox.list_machines(&self.connection, cursor, limit)
+            })
+            .await;
+        self.machines_page(read, pages)
+    }
+
+    /// The machines of a page that egress delivered, and the next page. Entries that cannot be
+    /// used are reported.
+    fn machines_page(
+        &self,
+        read: Result<(MachinePage, CallRecord), Problem>,
+        pages: &mut Pages,
+    ) -> Result<MachinesPage, Problem> {
+        let (page, record) = match read {
+            Ok(read) => read,
+            Err(problem) => {
+                return Ok(MachinesPage {
+                    machines: Vec::new(),
+                    next: pages.refused(problem)?,
+                });
+            }
+        };
+        let sent = Delivered::read(&record);
+        let next = pages.next(&record, sent.as_ref(), page.next)?;
+        let mut machines = page.machines;
+        // The plugin may report another machine.
+        machines.retain(|machine| sent.as_ref().is_some_and(|sent| sent.has_machine(machine)));
+        self.report_odd("machines", sent.as_ref());
+        Ok(MachinesPage { machines, next })
+    }
+
+    /// Whether the service ignores the case of names. `found` is what it found for this name.
+    async fn ignores_case(&self, name: &str, found: &[Machine]) -> Result<bool, Problem> {
+        if other_case(name).is_none() {
+            return Ok(true);
+        }
+        if let Some(known) = self.ignores_case.get() {
+            return Ok(*known);
+        }
+        let spelled = |machine: &Machine| {
+            let found = machine.computer_dns_name.as_deref().unwrap_or_default();
+            let found = if name.contains('.') {
+                found
+            } else {
+                label(found)
+            };
+            found != name && found != name.to_lowercase()
+        };
+        let ignores = found.iter().any(spelled) || {
+            let Some(sample) = self.sample(found).await? else {
+                return Ok(true);
+            };
+            self.finds_in_other_case(&sample).await?
+        };
+        Ok(*self.ignores_case.get_or_init(|| ignores))
+    }
+
+    /// A machine with letters in its name; `None` if there is none.
+    async fn sample(&self, found: &[Machine]) -> Result<Option<Machine>, Problem> {
+        let has_letters = |machine: &&Machine| {
+            let name = machine.computer_dns_name.as_deref();
+            name.is_some_and(|name| other_case(name).is_some())
+        };
+        if let Some(machine) = found.iter().find(has_letters) {
+            return Ok(Some(machine.clone()));
+        }
+        let mut pages = Pages::of_list(SAMPLE);
+        let page = self.fleet_page(None, SAMPLE, &mut pages).await?;
+        Ok(page.machines.iter().find(has_letters).cloned())
+    }
+
+    /// Whether the service finds a machine by its name in another case.
+    async fn finds_in_other_case(&self, machine: &Machine) -> Result<bool, Problem> {
+        let name = machine.computer_dns_name.as_deref().unwrap_or_default();
+        let Some(other) = other_case(name) else {
+            return Ok(true);
+        };
+        let (page, record) = self
+            .read(Route::ListMachines, || {
+                self.sandbox
+                    .find_machines(&self.connection, &other, None, SEARCH_PAGE)
+            })
+            .await?;
+        let sent = Delivered::read(&record);
+        let is_it = |found: &Machine| {
+            found.id.eq_ignore_ascii_case(&machine.id)
+                && sent.as_ref().is_some_and(|sent| sent.has_machine(found))
+        };
+        Ok(page.machines.iter().any(is_it))
+    }
+}
+
+/// The machines with a name, each once.
+struct Found<'a> {
+    name: &'a str,
+    machines: Vec<Machine>,
+    known: HashSet<String>,
+}
+
+impl<'a> Found<'a> {
+    fn new(name: &'a str) -> Self {
+        Self {
+            name,
+            machines: Vec::new(),
+            known: HashSet::new(),
+        }
+    }
+
+    /// Adds those of these machines that have the name: a service may ignore the filter.
+    fn add(&mut self, machines: Vec<Machine>) {
+        for machine in machines {
+            let name = machine.computer_dns_name.as_deref();
+            if name.is_some_and(|name| refers_to(self.name, name))
+                && self.known.insert(machine.id.to_ascii_lowercase())
+            {
+                self.machines.push(machine);
+            }
+        }
+    }
+}
+
+/// The name in upper case, or in lower case if it is that already; `None` for a name without
+/// letters.
+fn other_case(name: &str) -> Option<String> {
+    let upper = name.to_uppercase();
+    let other = if upper == name {
+        canonical_name(name)
+    } else {
+        upper
+    };
+    (other != name).then_some(other)
+}

@@ -1,0 +1,105 @@
+//! An order is tracked by the id of its action, whatever else the service says about it.
+
+use serde_json::{Value, json};
+
+use crate::support::{MACHINE, Outcome, Reply, Scripted};
+
+const ACTION: &str = "5b1f0a52-7e0c-4a0b-9c3d-0f5b6a7c8d90";
+
+/// An action without its machine and its comment, as in a public report.
+fn action(status: &str) -> Value {
+    json!({
+        "id": ACTION,
+        "type": "Offboard",
+        "requestor": "Fabrikam offboarding app",
+        "requestorComment": null,
+        "status": status,
+        "machineId": null,
+        "computerDnsName": null,
+        "errorHResult": 0,
+    })
+}
+
+/// A service that reports its actions without their machines. `is_listed`: they are in lists.
+fn service(is_listed: bool, post: impl Fn() -> Reply + Send + Sync + 'static) -> Scripted {
+    Scripted::new(move |request, posts| {
+        if request.starts_with("POST ") {
+            return Some(post());
+        }
+        if request.starts_with(&format!("GET /api/machineactions/{ACTION}")) {
+            return Some(Reply::new(200, &action("Succeeded").to_string()));
+        }
+        let actions = if is_listed && posts > 0 {
+            vec![action("Succeeded")]
+        } else {
+            Vec::new()
+        };
+        request
+            .starts_with("GET /api/machineactions?")
+            .then(|| Reply::new(200, &json!({"value": actions}).to_string()))
+    })
+}
+
+fn accepted() -> Reply {
+    Reply::new(200, &action("Pending").to_string())
+}
+
+fn assert_succeeded(outcome: &Outcome) {
+    let row = outcome.row();
+    assert_eq!(
+        (outcome.code, &row["state"]),
+        (0, &json!("succeeded")),
+        "{outcome:?}"
+    );
+    assert_eq!(row["action"]["id"], ACTION);
+    assert_eq!(row["machineId"], MACHINE);
+}
+
+#[test]
+fn an_action_without_a_machine_is_tracked() {
+    for is_listed in [true, false] {
+        let server = service(is_listed, accepted);
+        assert_succeeded(&server.run(&["--wait=20s"]));
+        assert_eq!(server.posts(), 1);
+    }
+}
+
+/// The ledger keeps the id: another process tracks it, and `status` finds it by the machine.
+#[test]
+fn the_machine_of_such_an_action_is_known_later() {
+    let server = service(false, accepted);
+    assert_eq!(server.run(&[]).row()["state"], "accepted");
+    let status = server.command(&["status", MACHINE, "-o", "json"]);
+    assert_eq!(status.row()["state"], "succeeded", "{status:?}");
+    let shown = server.command(&["show", "last", "-o", "json"]);
+    assert_eq!(shown.row()["state"], "succeeded", "{shown:?}");
+}
+
+/// The answer has an id and little else. The order is the action with that id.
+#[test]
+fn an_answer_with_only_an_id_is_enough() {
+    for answer in [
+        json!({"id": ACTION}),
+        json!({"id": ACTION, "type": "Offboard", "status": null, "machineId": MACHINE}),
+        json!({"id": ACTION, "type": "offboard", "status": {}, "machineId": null}),
+    ] {
+        for is_listed in [true, false] {
+            let reply = Reply::new(200, &answer.to_string());
+            let server = service(is_listed, move || reply.clone());
+            assert_succeeded(&server.run(&["--wait=20s"]));
+            assert_eq!(server.posts(), 1);
+        }
+    }
+}
+
+/// Members in another case, with a byte order mark, and values in another case.
+#[test]
+fn an_odd_spelling_loses_nothing() {
+    let answer = format!(
+        "\u{feff}{{\"ID\": {ACTION:?}, \"Type\": \"OFFBOARD\", \"Status\": \"PENDING\", \
+         \"errorHResult\": \"0\", \"commands\": null, \"scope\": 1, \
+         \"machineId\": \"\"}}"
+    );
+    let server = service(true, move || Reply::new(201, &answer));
+    assert_succeeded(&server.run(&["--wait=20s"]));
+}

@@ -1,10 +1,11 @@
 //! The machines of a run: those on the command line, or those of a list. Errors of a list are
 //! shown with the option or the command that helps.
 
-use std::{fs::File, io};
+use std::io;
 
 use anyhow::{Context, Error, Result};
 use offboard::{
+    input_file::InputFile,
     selection::{
         InvalidReference, LineError, ListError, ListOptions, MachineList, RowError, Selection,
     },
@@ -36,7 +37,7 @@ pub(super) fn selection(args: &RunArgs, terminal: &Terminal) -> Result<Selection
     };
     let list = match source {
         ListSource::Stdin => MachineList::read(io::stdin().lock(), &options),
-        ListSource::File(path) => match File::open(path) {
+        ListSource::File(path) => match InputFile::open(path) {
             Ok(file) => MachineList::read(file, &options),
             Err(error) => Err(error.into()),
         },

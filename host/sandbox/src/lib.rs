@@ -20,6 +20,7 @@ pub mod cut;
 pub mod egress;
 pub mod grant;
 pub mod identity;
+pub mod input_file;
 mod keyword;
 pub mod mask;
 pub mod sandbox;

@@ -90,7 +90,11 @@ mod tests {
         assert!(order.order.is_adopted());
         assert_eq!(order.known, Some(["a".to_owned()].into()));
         assert_eq!(order.named.as_deref(), Some("b"));
-        let changes = ledger.state_changes(order).await.unwrap();
+        let changes = ledger
+            .state_changes(&[order.clone()])
+            .await
+            .unwrap()
+            .remove(0);
         assert_eq!(changes.len(), 1);
         assert!(ledger.all_cancellations(0, 9).await.unwrap().is_empty());
     }

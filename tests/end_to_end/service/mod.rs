@@ -6,3 +6,4 @@ mod connection;
 mod faults;
 mod rate_limit;
 mod regressions;
+mod tracking;

@@ -29,6 +29,7 @@ mod submit;
 mod tag;
 mod throttling;
 mod track;
+mod track_pages;
 mod verdict;
 mod waits;
 mod workers;

@@ -30,8 +30,10 @@ use crate::{
 const SEARCH_PAGE: u32 = 200;
 /// The most pages of one search. A name that matches more machines is ambiguous.
 const MAX_PAGES: usize = 20;
+/// The most bytes of machines that one search keeps: thousands of machines.
+const MAX_FOUND: usize = 8 * 1024 * 1024;
 /// The number of actions on one page; a machine has few.
-const ACTIONS: u32 = 1000;
+pub(super) const ACTIONS: u32 = 1000;
 /// A listing can keep the ids of all its pages, if the service respects `ACTIONS`.
 const _: () = assert!(MAX_PAGES * ACTIONS as usize <= MAX_IDS);
 /// The longest `Retry-After` that a read outside of a run waits for.
@@ -77,6 +79,7 @@ impl Runner {
     pub async fn find(&self, name: &str) -> Result<Vec<Machine>, Problem> {
         let mut machines = Vec::new();
         let mut known = HashSet::new();
+        let mut kept = 0;
         let mut cursor: Option<String> = None;
         for _ in 0..MAX_PAGES {
             let (page, record) = self
@@ -91,13 +94,20 @@ impl Runner {
                 .await?;
             let sent = Delivered::read(&record);
             check_next(sent.as_ref(), page.next.as_deref(), true)?;
-            machines.extend(page.machines.into_iter().filter(|machine| {
+            for machine in page.machines {
                 // The plugin may report another machine, and a service may ignore the
                 // filter.
-                has_name(machine, name)
-                    && sent.as_ref().is_some_and(|sent| sent.has_machine(machine))
+                if has_name(&machine, name)
+                    && sent.as_ref().is_some_and(|sent| sent.has_machine(&machine))
                     && known.insert(machine.id.to_ascii_lowercase())
-            }));
+                {
+                    kept += machine.json.len();
+                    machines.push(machine);
+                }
+            }
+            if kept > MAX_FOUND {
+                break;
+            }
             cursor = page.next;
             if cursor.is_none() {
                 return Ok(machines);
@@ -348,7 +358,7 @@ fn too_many() -> Problem {
     Problem::new("rejected", Retry::Never, message)
 }
 
-fn not_delivered(what: &str) -> Problem {
+pub(super) fn not_delivered(what: &str) -> Problem {
     let message = format!("the plugin reports {what} that the service did not send");
     Problem {
         reading: true,

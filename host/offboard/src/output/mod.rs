@@ -35,13 +35,19 @@ pub use settings::{AUTH_METHODS, EffectiveSettings, SettingRow};
 
 use serde_json::value::RawValue;
 
+use crate::members::is_too_deep;
+
 /// A time of the ledger, in milliseconds since 1970, as RFC 3339 in UTC.
 #[must_use]
 pub fn time(at: i64) -> String {
     jiff::Timestamp::from_millisecond(at).map_or_else(|_| at.to_string(), |time| time.to_string())
 }
 
-/// JSON as the service sent it; `None` if it is not JSON.
+/// JSON as the service sent it; `None` if it is not JSON, or is nested so deeply that programs
+/// cannot read it.
 fn raw(json: &str) -> Option<Box<RawValue>> {
+    if is_too_deep(json) {
+        return None;
+    }
     RawValue::from_string(json.to_owned()).ok()
 }

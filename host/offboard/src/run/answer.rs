@@ -2,7 +2,7 @@
 
 use super::later_activity::{LaterActivity, ended_before};
 use crate::{
-    contract::{ActionStatus, Problem, Retry},
+    contract::{ActionStatus, MachineAction, Problem, Retry},
     egress::CallRecord,
     ledger::OrderRecord,
     order::{State, Verdict},
@@ -12,8 +12,8 @@ use crate::{
 /// Applies the verdict to the order, and keeps what identifies its action.
 pub(super) fn apply_verdict(entry: &mut OrderRecord, verdict: Verdict, record: &CallRecord) {
     entry.order.settle(verdict);
-    if let (Some(action), Some(known)) = (entry.order.action(), &entry.known)
-        && known.contains(&action.id.to_ascii_lowercase())
+    if let Some(action) = entry.order.action()
+        && is_earlier(entry, action)
     {
         entry.order.mark_adopted();
     }
@@ -22,6 +22,18 @@ pub(super) fn apply_verdict(entry: &mut OrderRecord, verdict: Verdict, record: &
     {
         entry.named = Delivered::read(record).and_then(|sent| sent.offboarding(machine));
     }
+}
+
+/// Whether an answer's action existed before the request: it was listed before, or has another
+/// comment. An action without a comment proves nothing.
+fn is_earlier(entry: &OrderRecord, action: &MachineAction) -> bool {
+    let id = action.id.to_ascii_lowercase();
+    let is_known = entry
+        .known
+        .as_ref()
+        .is_some_and(|known| known.contains(&id));
+    let comment = action.requestor_comment.as_deref().map(str::trim);
+    is_known || comment.is_some_and(|comment| comment != entry.order.comment().as_str().trim())
 }
 
 /// An answer is not a success if it names an offboarding that succeeded before the request,

@@ -19,6 +19,10 @@ use crate::{
 
 /// The number of machines on one page. More would exceed the plugin's memory.
 const FLEET_PAGE: u32 = 1000;
+/// The most pages that are read, and the most in a row without a machine that is new. A service
+/// may continue a list for ever.
+const MAX_PAGES: u64 = 1000;
+const MAX_IDLE_PAGES: u64 = 20;
 /// Up to this many machines are read one by one.
 const FEW: u64 = 20;
 
@@ -33,9 +37,46 @@ pub(super) enum FleetSize {
 /// A page of the fleet.
 struct FleetPage {
     machines: Vec<Machine>,
+    /// The ids of all machines on the page, in lower case.
+    ids: Vec<String>,
     /// The number of machines on the page.
     count: u64,
     next: Option<String>,
+}
+
+/// How far the fleet was read.
+#[derive(Default)]
+struct FleetProgress {
+    pages: u64,
+    /// The pages in a row without a machine that is new.
+    idle: u64,
+    /// The ids of all entries so far, in lower case.
+    known: HashSet<String>,
+}
+
+impl FleetProgress {
+    /// Counts a page.
+    ///
+    /// # Errors
+    /// The list has no end: it repeats itself, has nothing new for many pages, or is longer
+    /// than any fleet.
+    fn add(&mut self, page: &FleetPage) -> Result<(), Problem> {
+        let before = self.known.len();
+        self.known.extend(page.ids.iter().cloned());
+        self.pages += 1;
+        let has_more = self.known.len() > before;
+        self.idle = if has_more { 0 } else { self.idle + 1 };
+        // A service that ignores `$skip` returns the same page again and again.
+        let is_repeated = !has_more && !page.ids.is_empty();
+        if is_repeated || self.idle >= MAX_IDLE_PAGES || self.pages >= MAX_PAGES {
+            let message = format!(
+                "the service's list of machines has no end: {} machines on {} pages so far",
+                before, self.pages
+            );
+            return Err(Problem::new("endless-list", Retry::Never, message));
+        }
+        Ok(())
+    }
 }
 
 impl Runner {
@@ -55,13 +96,12 @@ impl Runner {
             return Ok(FleetSize::Unknown(None));
         }
         let mut read = 0;
-        let mut pages = 0;
+        let mut progress = FleetProgress::default();
         let mut cursor: Option<String> = None;
-        let mut first: Option<String> = None;
         let mut by_name = BTreeSet::new();
         let size = loop {
             // Each page costs one call, like each machine.
-            if self.stopped() || (pages > wanted.max(1) && !weighs) {
+            if self.stopped() || (progress.pages > wanted.max(1) && !weighs) {
                 break FleetSize::Unknown(None);
             }
             let page = match self.fleet_page(cursor.as_deref()).await {
@@ -70,15 +110,10 @@ impl Runner {
                 // there.
                 Err(problem) => break FleetSize::Unknown(Some(problem)),
             };
-            let begins = page.machines.first().map(|machine| machine.id.clone());
-            // An endless loop would result if a service ignored `$skip` and always returned
-            // the same page.
-            if begins.is_some() && begins == first {
-                break FleetSize::Unknown(None);
+            if let Err(problem) = progress.add(&page) {
+                break FleetSize::Unknown(Some(problem));
             }
-            first = begins;
             read += page.count;
-            pages += 1;
             if wanted > 0 {
                 by_name.extend(self.preflight_page(run, &page.machines).await?);
             }
@@ -90,7 +125,7 @@ impl Runner {
                 None if page.count >= u64::from(FLEET_PAGE) => {
                     Some(format!("$top={FLEET_PAGE}&$skip={read}"))
                 }
-                None => break FleetSize::Known(read),
+                None => break FleetSize::Known(progress.known.len() as u64),
             };
         };
         if matches!(size, FleetSize::Unknown(_)) {
@@ -133,10 +168,13 @@ impl Runner {
         check_next(sent.as_ref(), page.next.as_deref(), false)?;
         let mut machines = page.machines;
         machines.retain(|machine| sent.as_ref().is_some_and(|sent| sent.has_machine(machine)));
-        let count = sent.and_then(|sent| sent.listed().map(Iterator::count));
+        let ids = sent.as_ref().and_then(Delivered::listed);
+        let ids = ids.map(|ids| ids.map(|(id, _)| id.to_owned()).collect());
+        let ids: Vec<String> = ids.unwrap_or_default();
         Ok(FleetPage {
             machines,
-            count: count.unwrap_or_default() as u64,
+            count: ids.len() as u64,
+            ids,
             next: page.next,
         })
     }
@@ -230,4 +268,50 @@ fn ambiguous(name: &str, entry: &OrderRecord, machine: &Machine) -> Problem {
         _ => known,
     };
     Problem::new("ambiguous-name", Retry::Never, message)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn page(ids: &[String]) -> FleetPage {
+        FleetPage {
+            machines: Vec::new(),
+            ids: ids.to_vec(),
+            count: ids.len() as u64,
+            next: Some("$skip=1".to_owned()),
+        }
+    }
+
+    /// The number of pages until the list counts as endless.
+    fn pages(ids_of: impl Fn(u64) -> Vec<String>) -> u64 {
+        let mut progress = FleetProgress::default();
+        let pages = (1..5000).find(|number| progress.add(&page(&ids_of(*number))).is_err());
+        pages.unwrap()
+    }
+
+    #[test]
+    fn every_list_of_the_fleet_has_an_end() {
+        let id = |number: u64| format!("{number:040x}");
+        assert_eq!(pages(|_| Vec::new()), MAX_IDLE_PAGES);
+        assert_eq!(pages(|_| vec![id(1)]), 2);
+        // Two pages in turn.
+        assert_eq!(pages(|number| vec![id(number % 2)]), 3);
+        assert_eq!(pages(|number| vec![id(number)]), MAX_PAGES);
+        let mut progress = FleetProgress::default();
+        assert!((1..MAX_PAGES).all(|number| progress.add(&page(&[id(number)])).is_ok()));
+    }
+
+    /// New machines move entries to the next page while the fleet is read.
+    #[test]
+    fn entries_that_move_to_the_next_page_do_not_end_the_list() {
+        let id = |number: u64| format!("{number:040x}");
+        let mut progress = FleetProgress::default();
+        for number in 0..50 {
+            let ids = [id(number), id(number + 1)];
+            progress.add(&page(&ids)).unwrap();
+        }
+        assert_eq!(progress.known.len(), 51);
+    }
 }

@@ -20,7 +20,7 @@ fn lists(world: &World) -> usize {
 #[test]
 fn many_orders_are_tracked_by_pages_of_all_actions() {
     let world = World::with(|config: &mut Config| {
-        config.machines = 150;
+        config.machines = 300;
         config.action_time = Duration::from_millis(1);
         config.quota = "none".parse().unwrap();
     });

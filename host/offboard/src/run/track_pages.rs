@@ -60,8 +60,9 @@ impl Runner {
         let Some(since) = since.filter(|_| count >= MANY) else {
             return Ok(seen);
         };
-        let filter = since_first(since);
-        let mut cursor = None;
+        let since = since_first(since);
+        let filter = filter_of(&since);
+        let (mut cursor, mut read) = (None, 0);
         for _ in 0..count / u64::from(2 * MAX_BATCH) {
             if self.stopped() || seen.orders.len() as u64 >= count {
                 break;
@@ -72,10 +73,14 @@ impl Runner {
             };
             self.apply_page(run, &page.listing, &mut seen, events)
                 .await?;
-            cursor = page.next;
-            if cursor.is_none() {
-                break;
-            }
+            read += page.count;
+            cursor = match page.next {
+                Some(next) => Some(next),
+                // For some services `$top` is the limit of the whole result (as in OData): a
+                // full page is not the end.
+                None if page.count >= ACTIONS as usize => Some(rest(&since, read)),
+                None => break,
+            };
         }
         Ok(seen)
     }
@@ -114,11 +119,13 @@ impl Runner {
         let sent = Delivered::read(&record);
         check_next(sent.as_ref(), page.next.as_deref(), false)?;
         let sent = sent.ok_or_else(|| not_delivered("a list"))?;
+        let count = sent.listed().map(Iterator::count).unwrap_or_default();
         let mut actions: Vec<MachineAction> = page.actions;
         actions
             .retain(|action| action.action_type == ActionType::Offboard && sent.has_action(action));
         Ok(ActionsPage {
             listing: Listing::of_actions(actions),
+            count,
             next: page.next,
         })
     }
@@ -127,19 +134,34 @@ impl Runner {
 /// A page of the offboardings of all machines.
 struct ActionsPage {
     listing: Listing,
+    /// The number of actions of any kind on the page.
+    count: usize,
     next: Option<String>,
 }
 
-/// Selects the offboardings since the first request of a run.
-fn since_first(sent: Timestamp) -> ActionFilter {
+/// The time from which a run's actions are listed, in the form that the contract requires.
+fn since_first(sent: Timestamp) -> String {
     let since = sent.saturating_sub(CLOCK_SKEW).unwrap_or(sent);
-    let since = since.round(Unit::Second).unwrap_or(since);
+    since.round(Unit::Second).unwrap_or(since).to_string()
+}
+
+/// Selects the offboardings since a time.
+fn filter_of(since: &str) -> ActionFilter {
     ActionFilter {
         machine_ids: Vec::new(),
         action_type: Some(ActionType::Offboard),
         statuses: Vec::new(),
-        created_after: Some(since.to_string()),
+        created_after: Some(since.to_owned()),
     }
+}
+
+/// The query of the same list without its first actions. New actions move others to later
+/// pages, so none of them is left out.
+fn rest(since: &str, read: usize) -> String {
+    format!(
+        "$filter=type%20eq%20%27Offboard%27%20and%20creationDateTimeUtc%20gt%20{since}\
+         &$orderby=creationDateTimeUtc%20desc&$top={ACTIONS}&$skip={read}"
+    )
 }
 
 #[cfg(test)]
@@ -149,10 +171,12 @@ mod tests {
 
     /// The form that the contract and the service require.
     #[test]
-    fn the_filter_has_a_time_in_whole_seconds() {
-        let sent = "2026-11-28T15:10:11.734Z".parse().unwrap();
-        let filter = since_first(sent);
-        let since = filter.created_after.as_deref();
-        assert_eq!(since, Some("2026-11-28T14:10:12Z"));
+    fn the_list_begins_at_a_time_in_whole_seconds() {
+        let since = since_first("2026-11-28T15:10:11.734Z".parse().unwrap());
+        assert_eq!(since, "2026-11-28T14:10:12Z");
+        assert_eq!(filter_of(&since).created_after.as_ref(), Some(&since));
+        let rest = rest(&since, 2000);
+        assert!(rest.contains("%20gt%202026-11-28T14:10:12Z&"), "{rest}");
+        assert!(rest.ends_with("&$top=1000&$skip=2000"), "{rest}");
     }
 }

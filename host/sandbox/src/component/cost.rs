@@ -12,7 +12,7 @@ use wasmparser::{
 /// tenth of it.
 const MAX_FUNCTION_COST: u64 = 200_000;
 /// The highest cost of a component. The default plugin has less than a tenth of it.
-const MAX_COST: u64 = 3_000_000;
+const MAX_COST: u64 = 2_000_000;
 /// The most parameters, and the most results, of a function.
 const MAX_ARITY: usize = 100;
 /// The deepest level of components within components.
@@ -28,13 +28,10 @@ const ITEM_COST: u64 = 50;
 #[non_exhaustive]
 pub enum CostError {
     /// One function is too complex.
-    #[error(
-        "function {0} is too complex: the code, its local variables and its branches together \
-         could take the compiler minutes"
-    )]
+    #[error("function {0} is too complex: split it, or give it fewer branches and local variables")]
     Function(u32),
     /// All the code together is too complex.
-    #[error("its code is too complex: compiling it could take minutes")]
+    #[error("there is too much code")]
     Code,
     /// A function has too many parameters or results.
     #[error("a function has more than {MAX_ARITY} parameters or results")]
@@ -43,7 +40,7 @@ pub enum CostError {
     #[error("components are nested more than {MAX_NESTING} levels deep")]
     Nesting,
     /// It creates too many instances.
-    #[error("it creates more than {MAX_INSTANCES} instances")]
+    #[error("more than {MAX_INSTANCES} instances are created")]
     Instances,
 }
 

@@ -88,7 +88,7 @@ pub enum ComponentError {
     #[error("the engine cannot be set up: {0:#}")]
     Engine(wasmtime::Error),
     /// Compiling it could take minutes or gigabytes.
-    #[error("the component is not compiled: {0}")]
+    #[error("the component is not compiled, because that could take minutes or gigabytes")]
     Cost(#[source] CostError),
     /// Not a component, or one that needs disabled features.
     #[error("not a component that this host can run: {0:#}")]
@@ -306,6 +306,18 @@ fn new_engine() -> Result<Engine, ComponentError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_component_that_is_too_complex_is_not_compiled() {
+        let functions = "(func)".repeat(100_000);
+        let bytes = wat::parse_str(format!("(component (core module {functions}))"));
+        let refused = bytes.map(Component::from_bytes);
+        let refused = refused.map(|component| component.map(|_| ()));
+        assert!(matches!(
+            refused,
+            Ok(Err(ComponentError::Cost(CostError::Code)))
+        ));
+    }
 
     /// The compiled code of the build. The engine would execute it without validation.
     #[test]

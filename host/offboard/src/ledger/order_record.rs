@@ -298,7 +298,7 @@ mod tests {
             ("action", "{\"id\":1}")
         );
         let states = ledger
-            .state_changes(&[read.clone()])
+            .state_changes(std::slice::from_ref(&read))
             .await
             .unwrap()
             .remove(0);

@@ -91,7 +91,7 @@ mod tests {
         assert_eq!(order.known, Some(["a".to_owned()].into()));
         assert_eq!(order.named.as_deref(), Some("b"));
         let changes = ledger
-            .state_changes(&[order.clone()])
+            .state_changes(std::slice::from_ref(order))
             .await
             .unwrap()
             .remove(0);

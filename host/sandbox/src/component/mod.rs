@@ -309,7 +309,7 @@ mod tests {
 
     #[test]
     fn a_component_that_is_too_complex_is_not_compiled() {
-        let functions = "(func)".repeat(100_000);
+        let functions = "(func)".repeat(30_000);
         let bytes = wat::parse_str(format!("(component (core module {functions}))"));
         let refused = bytes.map(Component::from_bytes);
         let refused = refused.map(|component| component.map(|_| ()));

@@ -10,7 +10,7 @@ use super::{
 use crate::{contract::Problem, egress::CallRecord};
 
 /// The pause if the service does not specify one (unsourced): the shorter window of the quota.
-pub(super) const DEFAULT_PAUSE: Duration = Duration::from_secs(60);
+const DEFAULT_PAUSE: Duration = Duration::from_secs(60);
 /// The shortest pause. A service that requests none, or less than a second, has no capacity all
 /// the same.
 const MIN_PAUSE: Duration = Duration::from_secs(1);
@@ -60,7 +60,7 @@ pub(super) fn acceptable_pause(record: &CallRecord, is_batch: bool) -> Option<Du
 }
 
 /// The pause after an answer 429 that requests this one, if any.
-fn pause_of(requested: Option<u64>) -> Duration {
+pub(super) fn pause_of(requested: Option<u64>) -> Duration {
     let requested = requested.map(Duration::from_secs);
     requested.unwrap_or(DEFAULT_PAUSE).max(MIN_PAUSE)
 }

@@ -1,13 +1,14 @@
 //! The machines of a run: those on the command line, those of a list, or those that a rule
 //! selects. Errors of a list are shown with the option or the command that helps.
 
-use std::{fs::File, io};
+use std::io;
 
 use anyhow::{Context, Error, Result};
 use offboard::{
     Client,
     client::SelectError,
     contract::{Comment, Problem},
+    input_file::InputFile,
     run::Events,
     selection::{
         EntraDeviceList, InvalidReference, LineError, ListEncoding, ListError, ListOptions,
@@ -131,7 +132,7 @@ pub(super) fn selection(args: &RunArgs, terminal: &Terminal) -> Result<Selected>
     if options.entra_id_column.is_some() {
         let list = match source {
             ListSource::Stdin => EntraDeviceList::read_devices(io::stdin().lock(), &options),
-            ListSource::File(path) => match File::open(path) {
+            ListSource::File(path) => match InputFile::open(path) {
                 Ok(file) => EntraDeviceList::read_devices(file, &options),
                 Err(error) => Err(error.into()),
             },
@@ -142,7 +143,7 @@ pub(super) fn selection(args: &RunArgs, terminal: &Terminal) -> Result<Selected>
     }
     let list = match source {
         ListSource::Stdin => MachineList::read(io::stdin().lock(), &options),
-        ListSource::File(path) => match File::open(path) {
+        ListSource::File(path) => match InputFile::open(path) {
             Ok(file) => MachineList::read(file, &options),
             Err(error) => Err(error.into()),
         },

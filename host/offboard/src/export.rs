@@ -144,19 +144,13 @@ async fn read(
         return Ok(None);
     };
     *after = last.number;
-    let mut orders = Vec::new();
     let cancellations = ledger.cancellations(&entries).await?;
-    for (entry, cancellations) in entries.iter().zip(cancellations) {
-        let requests = ledger.requests(entry).await?;
-        let moments = ledger.state_changes(entry).await?;
-        orders.push(ExportedOrder::new(
-            run,
-            entry,
-            requests,
-            moments,
-            cancellations,
-            hint,
-        ));
-    }
+    let requests = ledger.requests(&entries).await?;
+    let changes = ledger.state_changes(&entries).await?;
+    let recorded = requests.into_iter().zip(changes).zip(cancellations);
+    let order = |(entry, ((requests, changes), cancellations))| {
+        ExportedOrder::new(run, entry, requests, changes, cancellations, hint)
+    };
+    let orders = entries.iter().zip(recorded).map(order).collect();
     Ok(Some(orders))
 }

@@ -35,8 +35,8 @@ mod verify;
 pub use client::Client;
 pub use config::Config;
 pub use offboard_sandbox::{
-    Keyword, UnknownKeyword, component, connection, contract, cut, egress, grant, identity, mask,
-    sandbox,
+    Keyword, UnknownKeyword, component, connection, contract, cut, egress, grant, identity,
+    input_file, mask, sandbox,
 };
 
 /// The example in the README compiles.

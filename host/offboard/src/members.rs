@@ -12,6 +12,31 @@ use serde_json::value::RawValue;
 /// The most members that are read from one object.
 const MAX_MEMBERS: usize = 1000;
 
+/// The deepest nesting of JSON that is shown or stored: the service's own has a few levels.
+/// Programs that read our output fail on deeply nested JSON.
+const MAX_DEPTH: usize = 64;
+
+/// Whether arrays and objects in this JSON are nested more than 64 levels deep. For other text,
+/// the result has no meaning.
+#[must_use]
+pub fn is_too_deep(json: &str) -> bool {
+    let (mut depth, mut in_text, mut is_escaped) = (0_usize, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if in_text => is_escaped = true,
+            b'"' => in_text = !in_text,
+            b'[' | b'{' if !in_text => depth += 1,
+            b']' | b'}' if !in_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MAX_DEPTH {
+            return true;
+        }
+    }
+    false
+}
+
 /// Members by their names as written.
 pub type Members<'a> = Vec<(String, &'a RawValue)>;
 
@@ -68,6 +93,19 @@ mod tests {
         for none in ["", "[]", "1", "null", "{", "{} {}", r#"{"a":}"#, r#"{a:1}"#] {
             assert_eq!(found(none), None, "{none}");
         }
+    }
+
+    #[test]
+    fn deep_json_is_found_and_brackets_in_text_do_not_count() {
+        let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+        assert!(!is_too_deep(&nested(MAX_DEPTH)));
+        assert!(is_too_deep(&nested(MAX_DEPTH + 1)));
+        let wide = format!("[{}]", vec![nested(10); 100].join(","));
+        assert!(!is_too_deep(&wide));
+        let text = format!(r#"{{"a\"{}":1}}"#, nested(100));
+        assert!(!is_too_deep(&text));
+        let after = format!(r#"{{"a\\":{}}}"#, nested(100));
+        assert!(is_too_deep(&after));
     }
 
     #[test]

@@ -21,6 +21,7 @@ pub mod egress;
 mod encoding;
 pub mod grant;
 pub mod identity;
+pub mod input_file;
 mod keyword;
 pub mod mask;
 pub mod sandbox;

@@ -1,6 +1,9 @@
 //! The recorded part of an answer is limited, whatever the service sends.
 
-use std::fs;
+use std::{
+    fs,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use serde_json::{Value, json};
 
@@ -126,4 +129,54 @@ fn strings_of_a_machine_are_truncated() {
     assert!(name < 1100, "{name}");
     let size = ledger_size(&server);
     assert!(size < 400_000, "{size}");
+}
+
+/// The start of a next link. Only its query counts.
+const NEXT: &str = "https://api.securitycenter.microsoft.com/api/machines";
+
+#[test]
+fn a_search_keeps_a_limited_number_of_bytes() {
+    let pages = AtomicUsize::new(0);
+    let long = "x".repeat(300_000);
+    let server = Scripted::new(move |request, _| {
+        let is_search = request.starts_with("GET /api/machines?");
+        is_search.then(|| {
+            let page = pages.fetch_add(1, Ordering::Relaxed);
+            let machine = |number: usize| {
+                let id = format!("{:040x}", page * 10 + number);
+                json!({"id": id, "computerDnsName": "pc", "odd": long})
+            };
+            let machines: Vec<Value> = (0..10).map(machine).collect();
+            let next = format!("{NEXT}?$top=10&$skip={}", (page + 1) * 10);
+            let page = json!({"value": machines, "@odata.nextLink": next});
+            Reply::new(200, &page.to_string())
+        })
+    });
+    let found = server.command(&["find", "pc", "--output", "json"]);
+    assert_eq!(found.stdout, "[]\n");
+    assert!(found.stderr.contains("too many machines"), "{found:?}");
+    // 3 MB each.
+    assert_eq!(server.seen().len(), 3, "{found:?}");
+}
+
+/// With a share of the fleet in the policy, the whole fleet is read.
+#[test]
+fn a_fleet_without_an_end_is_not_read_without_end() {
+    let pages = AtomicUsize::new(0);
+    let server = Scripted::new(move |request, _| {
+        let is_fleet = request.starts_with("GET /api/machines?");
+        is_fleet.then(|| {
+            let page = pages.fetch_add(1, Ordering::Relaxed);
+            let next = format!("{NEXT}?$top=1000&$skip={page}");
+            let page = json!({"value": [], "@odata.nextLink": next});
+            Reply::new(200, &page.to_string())
+        })
+    });
+    let config = server.path("offboard.toml");
+    fs::write(&config, "[profiles.p.policy]\nlargest-share = 10\n").unwrap();
+    let config = config.to_str().unwrap();
+    let outcome = server.run(&["--config", config, "--profile", "p", "--quota", "none"]);
+    assert_eq!(outcome.row()["error"]["kind"], "policy", "{outcome:?}");
+    assert_eq!(server.posts(), 0);
+    assert!(server.seen().len() < 30, "{}", server.seen().len());
 }

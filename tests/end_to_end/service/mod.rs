@@ -10,4 +10,5 @@ mod lists;
 mod rate_limit;
 mod refusals;
 mod regressions;
+mod tracking;
 mod waits;

@@ -136,6 +136,7 @@ impl Session {
         let is_ahead =
             |until: &i64| (now..now + MAX_RECORDED_PAUSE).contains(until) && *until > now;
         if let Some(until) = until.filter(is_ahead) {
+            let until = self.by_this_clock(writing, until, now).await?;
             return Ok(Admission::Paused(until));
         }
         self.remove_expired(writing, api, windows, now).await?;
@@ -165,6 +166,38 @@ impl Session {
         Ok(CallId(id))
     }
 
+    /// The end of a pause, corrected if the clock that recorded it was ahead: then that clock
+    /// also recorded calls in the future, and the last of them shows by how much it was ahead.
+    async fn by_this_clock(
+        &self,
+        writing: &mut Transaction<'static, Sqlite>,
+        until: i64,
+        now: i64,
+    ) -> Result<i64, LedgerErrorKind> {
+        let last: Option<i64> = sqlx::query_scalar(
+            "SELECT max(max(began, coalesce(answered, 0))) FROM call WHERE account = ?",
+        )
+        .bind(self.account)
+        .fetch_one(&mut **writing)
+        .await?;
+        let Some(last) = last.filter(|last| *last > now + CLOCK_TOLERANCE) else {
+            return Ok(until);
+        };
+        let until = now + (until - last).max(0);
+        for update in [
+            "UPDATE retry_after SET until = ?1 WHERE account = ?2",
+            "UPDATE call SET began = min(began, ?3), answered = min(answered, ?3) WHERE account = ?2",
+        ] {
+            sqlx::query(update)
+                .bind(until)
+                .bind(self.account)
+                .bind(now)
+                .execute(&mut **writing)
+                .await?;
+        }
+        Ok(until)
+    }
+
     /// Removes calls that no window counts any more, and corrects times in the future.
     async fn remove_expired(
         &self,
@@ -185,11 +218,12 @@ impl Session {
         // for the ledger.
         sqlx::query(
             "UPDATE call SET answered = ?3 \
-             WHERE account = ?1 AND api = ?2 AND answered > ?3 + 60000",
+             WHERE account = ?1 AND api = ?2 AND answered > ?3 + ?4",
         )
         .bind(self.account)
         .bind(api)
         .bind(now)
+        .bind(CLOCK_TOLERANCE)
         .execute(&mut **writing)
         .await?;
         Ok(())
@@ -256,6 +290,9 @@ enum Slot {
 /// The longest pause, in milliseconds. No service requests more than the longer window of its
 /// quota.
 const MAX_RECORDED_PAUSE: i64 = 2 * 3_600_000;
+
+/// How far in the future, in milliseconds, a recorded time may be although no clock was wrong.
+const CLOCK_TOLERANCE: i64 = 60_000;
 
 /// How long calls are kept, in milliseconds. Another process may have a quota with a longer
 /// window.

@@ -173,3 +173,32 @@ async fn a_call_that_waited_for_the_ledger_counts_from_the_end_of_its_wait() {
         .unwrap();
     assert_eq!(began, 2000);
 }
+
+/// A pause of 2 seconds, recorded while the clock was an hour ahead.
+#[tokio::test]
+async fn a_short_pause_stays_short_when_the_clock_is_corrected() {
+    const AHEAD: i64 = 3_600_000;
+    let ledger = Ledger::in_memory().await.unwrap();
+    let session = Session::begin(&ledger, &who(), "run").await.unwrap();
+    let quota = [(100, 60_000)];
+    for is_answered in [true, false] {
+        let refused = call(&session, &quota, AHEAD).await;
+        if is_answered {
+            session.had_answers(&[(refused, AHEAD)]).await.unwrap();
+        }
+        session.pause_until(AHEAD + 2000).await.unwrap();
+        // The clock is right again.
+        assert_eq!(turn(&session, &quota, 0).await, Admission::Paused(2000));
+        assert_eq!(turn(&session, &quota, 1000).await, Admission::Paused(2000));
+        let next = call(&session, &quota, 2000).await;
+        session.had_answers(&[(next, 2000)]).await.unwrap();
+        let remove = sqlx::query("DELETE FROM retry_after");
+        remove.execute(&ledger.pool).await.unwrap();
+    }
+    // A long pause that the service requested is kept.
+    let refused = call(&session, &quota, 3000).await;
+    session.had_answers(&[(refused, 3000)]).await.unwrap();
+    session.pause_until(3_603_000).await.unwrap();
+    let paused = turn(&session, &quota, 4000).await;
+    assert_eq!(paused, Admission::Paused(3_603_000));
+}

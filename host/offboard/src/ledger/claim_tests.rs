@@ -69,7 +69,7 @@ async fn of_two_sessions_one_resends_an_order() {
     other.save(&mut theirs).await.unwrap();
     assert_eq!(theirs.known, mine.known);
 
-    let changes = ledgers[0].state_changes(&mine).await.unwrap();
+    let changes = ledgers[0].state_changes(&[mine]).await.unwrap().remove(0);
     let sending = changes.iter().filter(|change| change.state == "sending");
     let details: Vec<_> = sending.map(|change| change.detail.as_deref()).collect();
     assert_eq!(details, [Some("resent")]);

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use sqlx::{Sqlite, SqlitePool, Transaction, pool::PoolConnection};
+use sqlx::{Connection, Sqlite, SqlitePool, Transaction, pool::PoolConnection};
 use tokio::sync::Mutex;
 
 use super::{
@@ -101,7 +101,7 @@ impl Ledger {
         }
         let writing = {
             let _first = self.queue.lock().await;
-            let begin = || async { Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?) };
+            let begin = || async { self.begin_immediate().await };
             self.waiting.for_lock(&self.path, yields, begin).await?
         };
         let Some(mut writing) = writing else {
@@ -114,6 +114,27 @@ impl Ledger {
             files.note_size(size);
         }
         Ok(Some(writing))
+    }
+
+    /// Begins a transaction. When the disk is full or fails, SQLite rolls a transaction back by
+    /// itself. The driver's own rollback then fails, the driver still counts the transaction,
+    /// and it refuses every later one on that connection.
+    async fn begin_immediate(&self) -> Result<Transaction<'static, Sqlite>, LedgerErrorKind> {
+        match self.pool.begin_with("BEGIN IMMEDIATE").await {
+            Err(sqlx::Error::InvalidSavePointStatement) if !self.in_memory => {
+                self.replace_connection().await?;
+                Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?)
+            }
+            begun => Ok(begun?),
+        }
+    }
+
+    /// Opens another connection, and closes the only one then: SQLite removes the log when the
+    /// last connection is closed.
+    async fn replace_connection(&self) -> Result<(), LedgerErrorKind> {
+        let old = self.pool.acquire().await?.detach();
+        drop(self.pool.acquire().await?);
+        Ok(old.close().await?)
     }
 
     /// Commits a record that the next process must find, before a request leaves.
@@ -158,10 +179,36 @@ mod tests {
     use std::time::Duration;
 
     use super::{
-        super::sample::{open, who},
+        super::sample::{open, plan, who},
         *,
     };
     use crate::ledger::Session;
+
+    /// The disk may have space again.
+    #[tokio::test]
+    async fn a_full_disk_is_reported_each_time_until_it_has_space() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = open(&folder.path().join("ledger.db")).await.unwrap();
+        let session = Session::begin(&ledger, &who(), "run").await.unwrap();
+        let limit = async |pages: u32| {
+            let limit = format!("PRAGMA max_page_count = {pages}");
+            let limit = sqlx::raw_sql(sqlx::AssertSqlSafe(limit));
+            limit.execute(&ledger.pool).await.unwrap();
+        };
+        let order = async || {
+            let plans = vec![plan(); 2000];
+            session
+                .plan(uuid::Uuid::new_v4(), None, false, None, plans)
+                .await
+        };
+        limit(1).await;
+        for _ in 0..3 {
+            let error = order().await.unwrap_err();
+            assert!(matches!(error.kind(), LedgerErrorKind::Full), "{error}");
+        }
+        limit(1_000_000).await;
+        order().await.unwrap();
+    }
 
     /// While another process writes, this one reads, and reports which process it waits for.
     #[tokio::test]

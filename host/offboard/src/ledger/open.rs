@@ -21,6 +21,7 @@ use super::{
     files::LedgerFiles,
     place,
     schema::{SIGNED_IN_USER, VIEW_WITHOUT_SIGNED_IN_USER, schema, view_of},
+    session::open_lock,
     sidecar::beside,
     wait::{self, Waiting},
 };
@@ -261,7 +262,7 @@ async fn check_unused(
         .fetch_all(&mut **transaction)
         .await?;
     for session in sessions {
-        let lock = std::fs::File::open(beside(path, "-sessions").join(session));
+        let lock = open_lock(&beside(path, "-sessions").join(session));
         if lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock))) {
             return Err(LedgerErrorKind::UsedByOlder);
         }
@@ -329,6 +330,27 @@ mod tests {
         assert!(matches!(error.kind(), LedgerErrorKind::Moved), "{error}");
         assert_eq!(std::fs::read(&log).unwrap(), b"commits");
         assert!(!path.exists());
+    }
+
+    /// SQLite would wait for ever for its writer.
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_named_pipe_beside_a_ledger_is_reported_and_not_opened() {
+        for end in ["-wal", "-shm", "-journal"] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("ledger.db");
+            open(&path).await.unwrap().close().await;
+            rustix::fs::mkfifoat(rustix::fs::CWD, beside(&path, end), 0o600.into()).unwrap();
+            for opened in [open(&path).await, Ledger::view(&path).await] {
+                let error = opened.unwrap_err();
+                let kind = error.kind();
+                assert!(
+                    matches!(kind, LedgerErrorKind::SidecarNotAFile(_)),
+                    "{error}"
+                );
+            }
+            Ledger::probe(&path).await.unwrap_err();
+        }
     }
 
     #[tokio::test]

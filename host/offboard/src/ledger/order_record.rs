@@ -305,9 +305,16 @@ mod tests {
             (action.id.as_str(), action.json.as_str()),
             ("action", "{\"id\":1}")
         );
-        let states = ledger.state_changes(&read).await.unwrap();
+        let states = ledger
+            .state_changes(std::slice::from_ref(&read))
+            .await
+            .unwrap()
+            .remove(0);
         let states: Vec<&str> = states.iter().map(|moment| moment.state.as_str()).collect();
         assert_eq!(states, ["sending", "accepted"]);
-        assert_eq!(ledger.requests(&read).await.unwrap()[0].granted, "one POST");
+        assert_eq!(
+            ledger.requests(&[read]).await.unwrap()[0][0].granted,
+            "one POST"
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! Orders: recorded, read in pages, and saved.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::{Row, Sqlite, Transaction, query::Query, sqlite::SqliteArguments};
 use uuid::Uuid;
@@ -259,6 +259,44 @@ impl Ledger {
         );
         let query = query.bind(run.0).bind(json(machines)).bind(json(names));
         self.read_orders(query).await
+    }
+
+    /// The number of orders of a run that are accepted or pending, and when the first of them
+    /// was sent, in milliseconds since 1970; `None` if none of them was sent: all were adopted.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub(crate) async fn open_orders(&self, run: RunId) -> Result<(u64, Option<i64>), LedgerError> {
+        let read: Result<(i64, Option<i64>), sqlx::Error> = sqlx::query_as(
+            "SELECT count(*), min(sent) FROM orders \
+             WHERE run = ? AND state IN ('accepted', 'pending')",
+        )
+        .bind(run.0)
+        .fetch_one(&self.pool)
+        .await;
+        let (count, first_sent) = read.map_err(|error| self.error(error))?;
+        Ok((count.unsigned_abs(), first_sent))
+    }
+
+    /// The orders of a run that are accepted or pending and have these actions, in order. The
+    /// ids are in lower case.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub(crate) async fn open_orders_with(
+        &self,
+        run: RunId,
+        actions: &BTreeSet<String>,
+    ) -> Result<Vec<OrderRecord>, LedgerError> {
+        let query = sqlx::query(
+            // `CROSS JOIN` and `+` make SQLite search by action, and not read the whole run.
+            "SELECT orders.* FROM json_each(?2) AS listed CROSS JOIN orders \
+             ON lower(orders.action_id) = listed.value AND orders.action_id IS NOT NULL \
+             WHERE +orders.run = ?1 AND orders.state IN ('accepted', 'pending') \
+             ORDER BY orders.number",
+        );
+        let actions = serde_json::to_string(actions).unwrap_or_default();
+        self.read_orders(query.bind(run.0).bind(actions)).await
     }
 
     /// Planned orders of a run without a preflight, in order, after this number.

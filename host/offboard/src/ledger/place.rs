@@ -5,7 +5,7 @@
 
 use std::path::{Component, Path, Prefix};
 
-use super::error::LedgerErrorKind;
+use super::{error::LedgerErrorKind, sidecar::beside};
 
 /// Checks that the file may be written in its location. The path is resolved.
 pub(super) fn check(path: &Path) -> Result<(), LedgerErrorKind> {
@@ -26,11 +26,24 @@ pub(super) fn check_names(path: &Path) -> Result<(), LedgerErrorKind> {
     if links(&file) > 1 {
         return Err(LedgerErrorKind::Linked);
     }
+    check_sidecars(path)?;
     if is_mounted(path) {
         Err(LedgerErrorKind::Mounted)
     } else {
         Ok(())
     }
+}
+
+/// Checks that the files beside it are files. SQLite opens them, and would wait for ever for the
+/// writer of a named pipe.
+fn check_sidecars(path: &Path) -> Result<(), LedgerErrorKind> {
+    for end in ["-wal", "-shm", "-journal"] {
+        let found = std::fs::metadata(beside(path, end));
+        if found.is_ok_and(|found| !found.is_file()) {
+            return Err(LedgerErrorKind::SidecarNotAFile(end));
+        }
+    }
+    Ok(())
 }
 
 /// The folder of a missing file, or the nearest folder above it that exists.

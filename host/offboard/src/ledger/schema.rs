@@ -108,8 +108,13 @@ mod tests {
         assert!(order.order.is_adopted());
         assert_eq!(order.known, Some(["a".to_owned()].into()));
         assert_eq!(order.named.as_deref(), Some("b"));
-        assert!(ledger.requests(order).await.unwrap().is_empty());
-        let changes = ledger.state_changes(order).await.unwrap();
+        let requests = ledger.requests(std::slice::from_ref(order)).await;
+        assert!(requests.unwrap().remove(0).is_empty());
+        let changes = ledger
+            .state_changes(std::slice::from_ref(order))
+            .await
+            .unwrap()
+            .remove(0);
         assert_eq!(changes.len(), 1);
         assert!(ledger.all_cancellations(0, 9).await.unwrap().is_empty());
     }

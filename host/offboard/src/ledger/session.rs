@@ -99,8 +99,10 @@ impl SessionInfo {
     }
 }
 
-/// The age, in milliseconds, at which a session without a lock file counts as stale.
-const LONGEST_LIFE: i64 = 7 * 24 * 3600 * 1000;
+/// How long after its last request, in milliseconds, a session without a lock file counts as
+/// stale. It cannot begin another request without the file, and no call lasts longer than 10
+/// minutes ([`Limits::deadline`](crate::sandbox::Limits::deadline)).
+const LONGEST_CALL: i64 = 15 * 60 * 1000;
 
 /// A session. It writes only its own work.
 #[derive(Debug)]
@@ -210,16 +212,20 @@ impl Session {
             let file = self.ledger.lock_of(uuid);
             // The lock is held until the session is ended. This prevents a race with another
             // process that would end it, too.
-            let held = match File::open(&file) {
+            let held = match open_lock(&file) {
                 Ok(held) => match held.try_lock() {
                     Ok(()) => Some(held),
                     Err(TryLockError::WouldBlock) => continue,
                     Err(TryLockError::Error(error)) => return Err(self.error(error)),
                 },
-                // The file stays when its process ends, so another program removed it. A
-                // missing file does not prove that the process has ended.
+                // The file stays when its process ends. So another program removed it, or the
+                // ledger is a copy from before the session ended. A missing file does not prove
+                // that the process has ended, but its last request has.
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                    if now() - began < LONGEST_LIFE {
+                    let active = self.last_request_of(id).await?.max(Some(began));
+                    // A time in the future was recorded by a wrong clock.
+                    let ago = now() - active.unwrap_or(began);
+                    if ago.abs() < LONGEST_CALL {
                         continue;
                     }
                     None
@@ -231,6 +237,20 @@ impl Session {
             drop(held);
         }
         Ok(())
+    }
+
+    /// When a session sent the last of its requests that have no answer yet, in milliseconds
+    /// since 1970; `None` if all have one.
+    async fn last_request_of(&self, id: i64) -> Result<Option<i64>, LedgerError> {
+        let last: Result<Option<i64>, sqlx::Error> = sqlx::query_scalar(
+            "SELECT max(at) FROM (SELECT sent AS at FROM orders WHERE owner = ?1 AND state = ?2 \
+             UNION ALL SELECT began FROM call WHERE session = ?1 AND answered IS NULL)",
+        )
+        .bind(id)
+        .bind(State::Sending.name())
+        .fetch_one(&self.ledger.pool)
+        .await;
+        last.map_err(|error| self.error(error))
     }
 
     /// Ends this session. Orders that it was still sending become unknown.
@@ -352,6 +372,15 @@ impl Ledger {
     /// The lock file of a session.
     fn lock_of(&self, session: Uuid) -> PathBuf {
         beside(&self.path, "-sessions").join(session.to_string())
+    }
+}
+
+/// Opens a lock file. A named pipe in its place would block the process.
+pub(super) fn open_lock(path: &Path) -> std::io::Result<File> {
+    if std::fs::symlink_metadata(path)?.is_file() {
+        File::open(path)
+    } else {
+        Err(std::io::Error::other("the lock is not a regular file"))
     }
 }
 

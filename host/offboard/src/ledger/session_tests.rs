@@ -71,6 +71,32 @@ async fn a_living_process_is_found_alive_however_the_ledger_is_spelled_and_witho
     assert_eq!(entries[0].order.state(), State::Sending);
 }
 
+/// A copy from before the end of a run has its session, and no lock file beside it.
+#[tokio::test]
+async fn in_a_copy_of_a_ledger_a_request_that_has_ended_is_unknown() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(&folder.path().join("ledger.db")).await.unwrap();
+    let earlier = Session::begin(&ledger, &who(), "run").await.unwrap();
+    let mut entry = ordered(&earlier).await;
+    claim(&earlier, &mut entry).await.unwrap();
+    std::fs::remove_dir_all(folder.path().join("ledger.db-sessions")).unwrap();
+    let next = Session::begin(&ledger, &who(), "resume").await.unwrap();
+    let state_when = async |sent: i64| {
+        for update in [
+            "UPDATE orders SET sent = ?",
+            "UPDATE session SET began = ? WHERE command = 'run'",
+        ] {
+            let update = sqlx::query(update).bind(sent);
+            update.execute(&ledger.pool).await.unwrap();
+        }
+        next.end_stale_sessions().await.unwrap();
+        let entries = ledger.entries(RunId(1), 0, 1).await.unwrap();
+        entries[0].order.state()
+    };
+    assert_eq!(state_when(now() - LONGEST_CALL / 2).await, State::Sending);
+    assert_eq!(state_when(now() - LONGEST_CALL).await, State::Unknown);
+}
+
 #[tokio::test]
 async fn who_was_taken_for_dead_sends_and_confirms_nothing_more() {
     let folder = tempfile::tempdir().unwrap();

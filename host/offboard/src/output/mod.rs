@@ -40,6 +40,8 @@ pub use settings::{AUTH_METHODS, EffectiveSettings, SettingRow};
 
 use serde_json::value::RawValue;
 
+use crate::members::is_too_deep;
+
 /// A time of the ledger, in milliseconds since 1970, as RFC 3339 in UTC.
 #[must_use]
 pub fn time(at: i64) -> String {
@@ -53,7 +55,11 @@ fn service_time(text: &str) -> String {
     crate::verify::time(text).map_or_else(|| text.to_owned(), |time| format!("{time:.7}"))
 }
 
-/// JSON as the service sent it; `None` if it is not JSON.
+/// JSON as the service sent it; `None` if it is not JSON, or is nested so deeply that programs
+/// cannot read it.
 fn raw(json: &str) -> Option<Box<RawValue>> {
+    if is_too_deep(json) {
+        return None;
+    }
     RawValue::from_string(json.to_owned()).ok()
 }

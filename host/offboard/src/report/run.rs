@@ -74,8 +74,11 @@ pub async fn write_run(
         };
         after = last.number;
         let cancellations = ledger.cancellations(&entries).await?;
-        for (entry, cancellations) in entries.iter().zip(cancellations) {
-            let order = order_of(ledger, entry, cancellations).await?;
+        let requests = ledger.requests(&entries).await?;
+        let changes = ledger.state_changes(&entries).await?;
+        let recorded = requests.into_iter().zip(changes).zip(cancellations);
+        for (entry, ((requests, changes), cancellations)) in entries.iter().zip(recorded) {
+            let order = order_of(entry, requests, changes, cancellations);
             if sender.send(order).await.is_err() {
                 break 'all;
             }
@@ -142,15 +145,14 @@ fn read_later(
     })
 }
 
-async fn order_of(
-    ledger: &Ledger,
+fn order_of(
     entry: &OrderRecord,
+    mut requests: Vec<RequestRecord>,
+    moments: Vec<StateChangeRecord>,
     cancellations: Vec<CancellationRecord>,
-) -> Result<ReportOrder, LedgerError> {
+) -> ReportOrder {
     let order = &entry.order;
     let seen = order.device();
-    let moments = ledger.state_changes(entry).await?;
-    let mut requests = ledger.requests(entry).await?;
     for cancellation in cancellations {
         let by = cancellation.by.as_deref().unwrap_or("an unknown user");
         let comment = cancellation.comment.as_deref().unwrap_or_default();
@@ -158,7 +160,7 @@ async fn order_of(
         request.granted = format!("{}, by {by}: {comment}", request.granted);
         requests.push(request);
     }
-    Ok(ReportOrder {
+    ReportOrder {
         number: entry.number,
         asked: order.target().to_string(),
         machine: order.machine().map(ToString::to_string),
@@ -193,5 +195,5 @@ async fn order_of(
                 address: evidence.address,
             })
             .collect(),
-    })
+    }
 }

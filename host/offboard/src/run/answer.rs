@@ -2,7 +2,7 @@
 
 use super::later_activity::{LaterActivity, ended_before};
 use crate::{
-    contract::{ActionStatus, Problem, Retry},
+    contract::{ActionStatus, MachineAction, Problem, Retry},
     egress::CallRecord,
     ledger::OrderRecord,
     order::{State, Verdict},
@@ -12,21 +12,35 @@ use crate::{
 /// Applies the verdict to the order, and keeps what identifies its action.
 pub(super) fn apply_verdict(entry: &mut OrderRecord, verdict: Verdict, record: &CallRecord) {
     entry.order.settle(verdict);
-    if let Some(action) = entry.order.action() {
-        let id = action.id.to_ascii_lowercase();
-        let is_old = entry
-            .known
-            .as_ref()
-            .is_some_and(|known| known.contains(&id));
-        if is_old || entry.order.is_of_another_order(action) {
-            entry.order.mark_adopted();
-        }
+    if let Some(action) = entry.order.action()
+        && is_earlier(entry, action)
+    {
+        entry.order.mark_adopted();
     }
     if entry.order.state() == State::Unknown
         && let Some(machine) = entry.order.machine()
     {
         entry.named = Delivered::read(record).and_then(|sent| sent.offboarding(machine));
     }
+}
+
+/// Whether an answer's action existed before the request: it was listed before, it has the
+/// external id of another order, or it has another comment. An action with the order's external
+/// id is its own, and one without a comment proves nothing.
+fn is_earlier(entry: &OrderRecord, action: &MachineAction) -> bool {
+    let id = action.id.to_ascii_lowercase();
+    let is_known = entry
+        .known
+        .as_ref()
+        .is_some_and(|known| known.contains(&id));
+    if is_known || entry.order.is_of_another_order(action) {
+        return true;
+    }
+    if entry.order.has_external_id_of(action) {
+        return false;
+    }
+    let comment = action.requestor_comment.as_deref().map(str::trim);
+    comment.is_some_and(|comment| comment != entry.order.comment().as_str().trim())
 }
 
 /// An answer is not a success if it names an offboarding that succeeded before the request,

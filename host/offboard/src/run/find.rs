@@ -12,7 +12,7 @@ use super::{
     runner::Runner,
 };
 use crate::{
-    contract::{Machine, MachinePage, Problem, Retry, canonical_name, label, refers_to},
+    contract::{Machine, MachineId, MachinePage, Problem, Retry, canonical_name, label, refers_to},
     egress::CallRecord,
     grant::Route,
     verify::Delivered,
@@ -26,12 +26,18 @@ const MAX_PAGES: usize = 24;
 const FLEET_PAGE: u32 = 1000;
 /// The most pages of the fleet that are searched for one name.
 const MAX_FLEET_PAGES: usize = 50;
+/// The most bytes of machines that one search keeps: thousands of machines.
+const MAX_FOUND: usize = 8 * 1024 * 1024;
 /// The number of machines among which one with letters in its name is sought.
 const SAMPLE: u32 = 20;
 
 /// The machines of one page that egress delivered.
 pub(super) struct MachinesPage {
     pub(super) machines: Vec<Machine>,
+    /// The number of entries without a machine id.
+    pub(super) odd: u64,
+    /// Whether the plugin left out a machine that the service listed.
+    pub(super) is_incomplete: bool,
     /// The cursor of the next page.
     pub(super) next: Option<String>,
 }
@@ -67,14 +73,13 @@ impl Runner {
                 })
                 .await;
             let page = self.machines_page(read, &mut pages)?;
-            found.add(page.machines);
+            found.add(page.machines)?;
             cursor = page.next;
             if cursor.is_none() {
                 return Ok(found.machines);
             }
         }
-        let message = format!("{name} matches too many machines to list");
-        Err(Problem::new("rejected", Retry::Never, message))
+        Err(found.too_many())
     }
 
     /// The machines with this name in the whole fleet.
@@ -86,7 +91,7 @@ impl Runner {
             let page = self
                 .fleet_page(cursor.as_deref(), FLEET_PAGE, &mut pages)
                 .await?;
-            found.add(page.machines);
+            found.add(page.machines)?;
             cursor = page.next;
             if cursor.is_none() {
                 return Ok(found.machines);
@@ -123,6 +128,8 @@ impl Runner {
             Err(problem) => {
                 return Ok(MachinesPage {
                     machines: Vec::new(),
+                    odd: 0,
+                    is_incomplete: false,
                     next: pages.refused(problem)?,
                 });
             }
@@ -133,7 +140,26 @@ impl Runner {
         // The plugin may report another machine.
         machines.retain(|machine| sent.as_ref().is_some_and(|sent| sent.has_machine(machine)));
         self.report_odd("machines", sent.as_ref());
-        Ok(MachinesPage { machines, next })
+        let reported: HashSet<String> = machines
+            .iter()
+            .map(|machine| machine.id.to_ascii_lowercase())
+            .collect();
+        let listed = sent.as_ref().and_then(Delivered::listed);
+        let mut odd = sent.as_ref().map_or(0, |sent| sent.odd().len() as u64);
+        let mut is_incomplete = false;
+        for (id, _) in listed.into_iter().flatten() {
+            if id.parse::<MachineId>().is_err() {
+                odd += 1;
+            } else {
+                is_incomplete |= !reported.contains(id);
+            }
+        }
+        Ok(MachinesPage {
+            machines,
+            odd,
+            is_incomplete,
+            next,
+        })
     }
 
     /// Whether the service ignores the case of names. `found` is what it found for this name.
@@ -202,6 +228,8 @@ struct Found<'a> {
     name: &'a str,
     machines: Vec<Machine>,
     known: HashSet<String>,
+    /// The size of the machines, in bytes.
+    kept: usize,
 }
 
 impl<'a> Found<'a> {
@@ -210,19 +238,33 @@ impl<'a> Found<'a> {
             name,
             machines: Vec::new(),
             known: HashSet::new(),
+            kept: 0,
         }
     }
 
     /// Adds those of these machines that have the name: a service may ignore the filter.
-    fn add(&mut self, machines: Vec<Machine>) {
+    ///
+    /// # Errors
+    /// There are more than one search keeps.
+    fn add(&mut self, machines: Vec<Machine>) -> Result<(), Problem> {
         for machine in machines {
             let name = machine.computer_dns_name.as_deref();
             if name.is_some_and(|name| refers_to(self.name, name))
                 && self.known.insert(machine.id.to_ascii_lowercase())
             {
+                self.kept = self.kept.saturating_add(machine.json.len());
                 self.machines.push(machine);
             }
         }
+        if self.kept > MAX_FOUND {
+            return Err(self.too_many());
+        }
+        Ok(())
+    }
+
+    fn too_many(&self) -> Problem {
+        let message = format!("{} matches too many machines to list", self.name);
+        Problem::new("rejected", Retry::Never, message)
     }
 }
 

@@ -35,6 +35,7 @@ mod submit;
 mod tag;
 mod throttling;
 mod track;
+mod track_pages;
 mod verdict;
 mod waits;
 mod whole_fleet;

@@ -27,6 +27,8 @@ const SMALLEST_CAP: usize = 2;
 const MAX_EMPTY: u32 = 20;
 /// The most entries of one list. The memory of a list has to be bounded.
 const MAX_ENTRIES: usize = 1_000_000;
+/// The most pages of one list: a service may continue a list of small pages for ever.
+const MAX_PAGES: u32 = 2000;
 
 /// A list whose pages are read one after the other.
 pub(super) struct Pages {
@@ -42,6 +44,8 @@ pub(super) struct Pages {
     hasher: RandomState,
     /// The number of entries so far, of the present spelling.
     read: usize,
+    /// The number of pages so far.
+    pages: u32,
     /// The number of pages in succession without an entry.
     empty: u32,
     /// Whether the query of the present page was made here.
@@ -62,6 +66,7 @@ impl Pages {
             known: HashSet::new(),
             hasher: RandomState::new(),
             read: 0,
+            pages: 0,
             empty: 0,
             is_own: false,
             is_proof: false,
@@ -106,8 +111,9 @@ impl Pages {
         for (id, _) in ids {
             self.known.insert(self.hasher.hash_one(id));
         }
-        if self.known.len() > MAX_ENTRIES {
-            return Err(incomplete("has too many entries"));
+        self.pages += 1;
+        if self.known.len() > MAX_ENTRIES || self.pages > MAX_PAGES {
+            return Err(incomplete("continues its list without an end"));
         }
         let count = sent.count();
         self.read += count;
@@ -306,6 +312,31 @@ mod tests {
         let empty: Vec<(&[u32], _)> = links.iter().map(|link| (&[][..], Some(&**link))).collect();
         let error = list(&empty).unwrap_err();
         assert!(error.contains("without entries"), "{error}");
+    }
+
+    /// Each page has an entry that is new, and a link to another page.
+    #[test]
+    fn a_list_of_small_pages_has_an_end() {
+        let links: Vec<String> = (0..3000).map(|at| format!("$skiptoken={at}")).collect();
+        let ids: Vec<[u32; 1]> = (0..3000).map(|at| [at]).collect();
+        let pages: Vec<(&[u32], _)> = ids
+            .iter()
+            .zip(&links)
+            .map(|(ids, link)| (&ids[..], Some(link.as_str())))
+            .collect();
+        let error = list(&pages).unwrap_err();
+        assert!(error.contains("without an end"), "{error}");
+    }
+
+    /// New machines move entries to the next page while the fleet is read.
+    #[test]
+    fn entries_that_move_to_the_next_page_do_not_end_the_list() {
+        let pages: [(&[u32], _); 3] = [
+            (&[1, 2], Some("$skiptoken=a")),
+            (&[2, 3], Some("$skiptoken=b")),
+            (&[4], None),
+        ];
+        assert_eq!(list(&pages).unwrap().len(), 3);
     }
 
     /// A link that lost the names of its parameters is the first page again.

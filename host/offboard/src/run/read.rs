@@ -10,7 +10,7 @@ use tracing::debug;
 use super::{
     listing::{ListedMachine, Listing, MAX_IDS},
     pages::Pages,
-    retry_after::DEFAULT_PAUSE,
+    retry_after::pause_of,
     runner::{Runner, duration_ms, interrupted, status_of, unrecorded},
     throttling::Throttling,
     verdict::{read_problem, refused, unanswered},
@@ -260,7 +260,7 @@ impl Runner {
             if let Some(longest) = self.longest_throttling
                 && problem.kind == ProblemKind::Throttled
             {
-                let asked = asked.unwrap_or(DEFAULT_PAUSE);
+                let asked = pause_of(problem.retry_after);
                 let Some(pause) = throttling.pause(asked, longest, Instant::now()) else {
                     return Err(problem);
                 };

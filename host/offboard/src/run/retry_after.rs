@@ -10,7 +10,11 @@ use super::{
 use crate::{contract::Problem, egress::CallRecord};
 
 /// The pause if the service does not specify one (unsourced): the shorter window of the quota.
-pub(super) const DEFAULT_PAUSE: Duration = Duration::from_secs(60);
+const DEFAULT_PAUSE: Duration = Duration::from_secs(60);
+/// The shortest pause. A service that requests none, or less than a second, has no capacity all
+/// the same.
+const MIN_PAUSE: Duration = Duration::from_secs(1);
+
 impl Runner {
     /// Applies the service's retry-after to all calls of the account.
     ///
@@ -37,7 +41,7 @@ pub(super) fn throttled_pause(record: &CallRecord) -> Option<Duration> {
     if status_of(record) != Some(429) {
         return None;
     }
-    Some(retry_after(record).map_or(DEFAULT_PAUSE, Duration::from_secs))
+    Some(pause_of(retry_after(record)))
 }
 
 /// The pause that the service specifies in an answer 429, up to the longest that is kept.
@@ -57,4 +61,23 @@ pub(super) fn requested_pause(record: &CallRecord, is_batch: bool) -> Option<Dur
 /// The same pause, if it is short enough to wait for a tag.
 pub(super) fn acceptable_pause(record: &CallRecord, is_batch: bool) -> Option<Duration> {
     requested_pause(record, is_batch).filter(|pause| *pause <= longest(is_batch))
+}
+
+/// The pause after an answer 429 that requests this one, if any.
+pub(super) fn pause_of(requested: Option<u64>) -> Duration {
+    let requested = requested.map(Duration::from_secs);
+    requested.unwrap_or(DEFAULT_PAUSE).max(MIN_PAUSE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_for_the_rate_always_has_a_pause() {
+        for (requested, expected) in [(Some(0), 1), (Some(1), 1), (Some(7), 7), (None, 60)] {
+            let pause = pause_of(requested);
+            assert_eq!(pause, Duration::from_secs(expected), "{requested:?}");
+        }
+    }
 }

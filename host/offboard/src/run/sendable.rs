@@ -4,7 +4,7 @@
 
 #![allow(dead_code)]
 
-use std::{ops::ControlFlow, path::Path, time::Duration};
+use std::{ops::ControlFlow, path::Path, slice, time::Duration};
 
 use super::{
     event_stream::{EventStream, Events},
@@ -75,8 +75,8 @@ fn of_a_ledger(ledger: &Ledger, path: &Path, run: RunId, entry: &OrderRecord) {
     is_send(ledger.twin(run, entry));
     is_send(ledger.not_looked_at(run));
     is_send(ledger.counts(run));
-    is_send(ledger.requests(entry));
-    is_send(ledger.state_changes(entry));
+    is_send(ledger.requests(slice::from_ref(entry)));
+    is_send(ledger.state_changes(slice::from_ref(entry)));
 
     is_send(ledger.runs());
     is_send(ledger.unfinished());

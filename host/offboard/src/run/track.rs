@@ -21,6 +21,8 @@ use crate::{
     order::{NOT_LISTED, State},
 };
 
+/// The number of orders that are read from the ledger at once.
+const ORDERS_PAGE: u32 = 500;
 const FIRST_INTERVAL: Duration = Duration::from_millis(500);
 /// The quota is 100 calls per minute. This leaves most of it for other calls.
 const LAST_TRACK_INTERVAL: Duration = Duration::from_secs(10);
@@ -88,53 +90,102 @@ impl Runner {
         if_unread: IfUnread,
         events: &Events,
     ) -> Result<ControlFlow<()>, LedgerError> {
-        let mut more = ControlFlow::Break(());
+        let seen = self.track_pages(run, events).await?;
+        let mut has_open = seen.has_open;
         for state in [State::Accepted, State::Pending] {
             let mut after = 0;
             loop {
                 let ledger = self.session.ledger();
-                let mut open = ledger.entries_in(run, state, after, MAX_BATCH).await?;
-                let Some(last) = open.last().filter(|_| !self.stopped()) else {
+                let page = ledger.entries_in(run, state, after, ORDERS_PAGE).await?;
+                let Some(last) = page.last() else {
                     break;
                 };
                 after = last.number;
-                match self.statuses(&open).await {
-                    Ok(listing) => {
-                        down.store(false, Ordering::Relaxed);
-                        self.learn_from(&open, &listing).await?;
-                        for entry in &mut open {
-                            apply_status(entry, &listing, events);
-                        }
-                        self.session.save_all(&mut open).await?;
+                let mut page: Vec<OrderRecord> =
+                    page.into_iter().filter(|entry| !seen.has(entry)).collect();
+                for open in page.chunks_mut(MAX_BATCH as usize) {
+                    if self.stopped() {
+                        break;
                     }
-                    Err(problem) if ends_tracking(&problem) => {
-                        self.record_tracking_problem(run, &problem).await?;
-                        events.send(Event::TrackingStopped {
-                            problem: problem.clone(),
-                        });
+                    if self
+                        .sweep_batch(run, open, down, if_unread, events)
+                        .await?
+                        .is_break()
+                    {
                         return Ok(ControlFlow::Break(()));
                     }
-                    Err(problem) if problem.kind == "interrupted" => {}
-                    // The service is busy or the connection failed. The next query may be
-                    // answered.
-                    Err(problem) => {
-                        if if_unread == IfUnread::Record {
-                            for entry in &mut open {
-                                entry.order.record_tracking_problem(problem.clone());
-                            }
-                            self.session.save_all(&mut open).await?;
-                        }
-                        if !down.swap(true, Ordering::Relaxed) {
-                            events.send(if_unread.event(problem));
-                        }
-                    }
+                    has_open |= open.iter().any(is_open);
                 }
-                if open.iter().any(is_open) {
-                    more = ControlFlow::Continue(());
+                if self.stopped() {
+                    break;
                 }
             }
         }
-        Ok(more)
+        if has_open {
+            Ok(ControlFlow::Continue(()))
+        } else {
+            Ok(ControlFlow::Break(()))
+        }
+    }
+
+    /// Queries these orders with one call. Breaks if all later queries would fail.
+    async fn sweep_batch(
+        &self,
+        run: RunId,
+        open: &mut [OrderRecord],
+        down: &AtomicBool,
+        if_unread: IfUnread,
+        events: &Events,
+    ) -> Result<ControlFlow<()>, LedgerError> {
+        match self.statuses(open).await {
+            Ok(listing) => {
+                down.store(false, Ordering::Relaxed);
+                self.learn_from(open, &listing).await?;
+                self.apply_listing(open, &listing, events).await?;
+            }
+            Err(problem) if ends_tracking(&problem) => {
+                self.record_tracking_problem(run, &problem).await?;
+                events.send(Event::TrackingStopped { problem });
+                return Ok(ControlFlow::Break(()));
+            }
+            Err(problem) if problem.kind == "interrupted" => {}
+            // The service is busy or the connection failed. The next query may be
+            // answered.
+            Err(problem) => {
+                if if_unread == IfUnread::Record {
+                    for entry in open.iter_mut() {
+                        entry.order.record_tracking_problem(problem.clone());
+                    }
+                    self.session.save_all(open).await?;
+                }
+                if !down.swap(true, Ordering::Relaxed) {
+                    events.send(if_unread.event(problem));
+                }
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Applies the listed statuses to these orders, and records those that change. The orders
+    /// may then be in another sequence.
+    pub(super) async fn apply_listing(
+        &self,
+        open: &mut [OrderRecord],
+        listing: &Listing,
+        events: &Events,
+    ) -> Result<(), LedgerError> {
+        let mut changed = 0;
+        for at in 0..open.len() {
+            let had_problem = open[at].order.problem().is_some();
+            if apply_status(&mut open[at], listing, events) || had_problem {
+                open.swap(changed, at);
+                changed += 1;
+            }
+        }
+        if changed == 0 {
+            return Ok(());
+        }
+        self.session.save_all(&mut open[..changed]).await
     }
 
     /// Applies the status of an action to the ledger's orders of that action, as tracking does:
@@ -258,7 +309,7 @@ impl IfUnread {
 }
 
 /// Applies the listed status of an order's action. Returns whether it is a new one.
-fn apply_status(entry: &mut OrderRecord, listing: &Listing, events: &Events) -> bool {
+pub(super) fn apply_status(entry: &mut OrderRecord, listing: &Listing, events: &Events) -> bool {
     let is_changed = match found(entry, listing) {
         Found::Changed(action) => {
             entry.order.track(*action);
@@ -292,7 +343,7 @@ fn ends_tracking(problem: &Problem) -> bool {
 }
 
 /// Whether an order's action may still end.
-fn is_open(entry: &OrderRecord) -> bool {
+pub(super) fn is_open(entry: &OrderRecord) -> bool {
     matches!(entry.order.state(), State::Accepted | State::Pending) && !entry.order.is_not_listed()
 }
 

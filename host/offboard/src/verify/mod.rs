@@ -17,7 +17,7 @@ use serde_json::value::RawValue;
 use crate::{
     contract::{ActionStatus, ActionType, Machine, MachineAction, MachineId},
     egress::{CallRecord, Delivery},
-    members::members,
+    members::{is_too_deep, members},
 };
 pub(crate) use facts::{
     addresses, as_delivered, device_snapshot, ending, entra_device, external_id, facts,
@@ -50,7 +50,9 @@ pub(crate) struct Delivered<'a> {
 
 /// An action or a machine, as the service sent it.
 struct Entry<'a> {
-    raw: &'a str,
+    /// Its JSON. `None` if it is nested too deeply: then nothing that the plugin reports of it
+    /// counts.
+    raw: Option<&'a str>,
     id: String,
     kind: Option<String>,
     status: Option<String>,
@@ -130,7 +132,7 @@ impl<'a> Delivered<'a> {
         self.entry(&action.id).is_some_and(|entry| {
             let kind = entry.kind.as_deref().map(ActionType::of);
             let status = entry.status.as_deref().map(ActionStatus::of);
-            entry.raw == action.json
+            entry.raw == Some(action.json.as_str())
                 && entry.id == action.id
                 && kind.as_ref() == Some(&action.action_type)
                 && status.as_ref() == Some(&action.status)
@@ -144,7 +146,7 @@ impl<'a> Delivered<'a> {
     pub(crate) fn has_machine(&self, machine: &Machine) -> bool {
         self.entry(&machine.id).is_some_and(|entry| {
             // The contract has ids in lower case.
-            entry.raw == machine.json
+            entry.raw == Some(machine.json.as_str())
                 && entry.id.eq_ignore_ascii_case(&machine.id)
                 && entry.name == machine.computer_dns_name
         })
@@ -205,7 +207,7 @@ impl<'a> Entry<'a> {
     fn new(raw: &'a str, members: &Members<'a>) -> Option<(String, Self)> {
         let id = members.id.and_then(word).filter(|id| !id.is_empty())?;
         let entry = Self {
-            raw,
+            raw: Some(raw).filter(|raw| !is_too_deep(raw)),
             kind: members.kind.and_then(word),
             status: members.status.and_then(word),
             machine: members.machine.and_then(text).filter(|id| !id.is_empty()),

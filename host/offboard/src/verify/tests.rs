@@ -64,6 +64,33 @@ fn action() -> MachineAction {
     }
 }
 
+/// Its id is known all the same.
+#[test]
+fn what_is_nested_too_deeply_does_not_count() {
+    for (depth, counts) in [(10, true), (100_000, false)] {
+        let nested = "[".repeat(depth) + &"]".repeat(depth);
+        let with = |json: &str| json.replacen('{', &format!(r#"{{"odd": {nested},"#), 1);
+        let action = MachineAction {
+            json: with(ACTION),
+            ..action()
+        };
+        let list = format!(r#"{{"value": [{}]}}"#, action.json);
+        for answer in [&action.json, &list] {
+            let record = answered(200, answer);
+            let delivered = Delivered::read(&record).unwrap();
+            assert_eq!(delivered.has_action(&action), counts, "{depth}");
+        }
+        let record = answered(200, &list);
+        let delivered = Delivered::read(&record).unwrap();
+        let ids: Vec<_> = delivered.listed().unwrap().collect();
+        assert_eq!(ids, [("a1", Some("AB"))]);
+        let json = with(r#"{"id": "M1"}"#);
+        let record = answered(200, &json);
+        let delivered = Delivered::read(&record).unwrap();
+        assert_eq!(delivered.has_machine(&machine("M1", None, &json)), counts);
+    }
+}
+
 #[test]
 fn an_action_counts_if_it_is_reported_as_it_was_sent() {
     let list = format!(r#"{{"value": [7, {ACTION}]}}"#);

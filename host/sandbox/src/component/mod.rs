@@ -2,6 +2,7 @@
 //! component whose imports go beyond the contract never reaches the sandbox,
 //! and the bytes that were hashed are the bytes that were compiled.
 
+mod cost;
 mod digest;
 mod engine;
 mod interface;
@@ -9,7 +10,6 @@ mod signature;
 
 use std::{
     borrow::Cow,
-    fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
 };
@@ -17,9 +17,12 @@ use std::{
 use thiserror::Error;
 use wasmtime::{Engine, component::Component as Compiled};
 
+pub use cost::CostError;
 pub use digest::{Digest, InvalidDigest};
 pub(crate) use engine::config;
 use interface::without_patch;
+
+use crate::input_file::InputFile;
 
 /// The size limit of a component file, in bytes.
 pub const MAX_COMPONENT: u64 = 16 * 1024 * 1024;
@@ -85,6 +88,9 @@ pub enum ComponentError {
     /// The engine cannot be set up.
     #[error("the engine cannot be set up: {0:#}")]
     Engine(wasmtime::Error),
+    /// Compiling it could take minutes or gigabytes.
+    #[error("the component is not compiled, because that could take minutes or gigabytes")]
+    Cost(#[source] CostError),
     /// Not a component, or one that needs disabled features.
     #[error("not a component that this host can run: {0:#}")]
     Compile(wasmtime::Error),
@@ -125,7 +131,7 @@ impl Component {
     pub fn read(path: &Path, pinned: Option<&Digest>) -> Result<Vec<u8>, ComponentError> {
         let fail = |error| ComponentError::File(path.to_owned(), error);
         let mut bytes = Vec::new();
-        let file = File::open(path).map_err(fail)?;
+        let file = InputFile::open(path).map_err(fail)?;
         file.take(MAX_COMPONENT + 1)
             .read_to_end(&mut bytes)
             .map_err(fail)?;
@@ -138,14 +144,19 @@ impl Component {
         Ok(bytes)
     }
 
-    /// A component from its bytes, compiled now.
+    /// A component from its bytes, compiled now, on this thread. That takes seconds at most: a
+    /// component whose compilation could take minutes or gigabytes is refused before.
     ///
     /// # Errors
-    /// The bytes exceed [`MAX_COMPONENT`], or are not a component.
+    /// The bytes exceed [`MAX_COMPONENT`], are too complex, or are not a component.
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, ComponentError> {
         if bytes.len() as u64 > MAX_COMPONENT {
             return Err(ComponentError::TooLarge);
         }
+        cost::check(&bytes).map_err(|error| match error {
+            cost::Error::Cost(error) => ComponentError::Cost(error),
+            cost::Error::Parse(error) => ComponentError::Compile(wasmtime::Error::new(error)),
+        })?;
         let engine = new_engine()?;
         let compiled = Compiled::from_binary(&engine, &bytes).map_err(ComponentError::Compile)?;
         let image = compiled.serialize().map_err(ComponentError::Compile)?;
@@ -304,6 +315,18 @@ fn new_engine() -> Result<Engine, ComponentError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_component_that_is_too_complex_is_not_compiled() {
+        let functions = "(func)".repeat(30_000);
+        let bytes = wat::parse_str(format!("(component (core module {functions}))"));
+        let refused = bytes.map(Component::from_bytes);
+        let refused = refused.map(|component| component.map(|_| ()));
+        assert!(matches!(
+            refused,
+            Ok(Err(ComponentError::Cost(CostError::Code)))
+        ));
+    }
 
     /// The compiled code of the build. The engine would execute it without validation.
     #[test]

@@ -67,7 +67,11 @@ fn the_remedy_of_a_usage_error_is_on_a_line_of_its_own() {
         (["run", "list.csv"], "a file path", "--from list.csv"),
         (["run", "e36ea923…"], "this id was shortened", "--wide"),
         (["run", "a b"], "neither a machine id", "`offboard find`"),
-        (["find", ID], "a machine id", "`offboard status`"),
+        (
+            ["run", "11111111-2222-3333-4444-555555555555"],
+            "a GUID",
+            "`offboard find 11111111",
+        ),
         (["status", &token], "looks like a secret", "--token-file"),
     ] {
         let outcome = world.offboard(&args);

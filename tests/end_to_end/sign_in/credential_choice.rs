@@ -172,7 +172,7 @@ fn a_part_that_is_missing_is_named_with_its_flag() {
         command.env("OFFBOARD_AUTH", kind).envs(given);
         let error = assert_not_sent(&world, &mut command, 3);
         assert_eq!(error["kind"], "no-credential");
-        assert_contains(text(&error, "message"), &[missing]);
+        assert_contains(text(&error, "hint"), &[missing]);
     }
     let error = assert_not_sent(&world, &mut world.command(&run(&machine)), 3);
     assert_eq!(text(&error, "message"), "there is no credential");

@@ -216,9 +216,12 @@ pub fn remedy(problem: &Problem, token: KnownToken<'_>) -> Remedy {
         Kind::InvalidMachineId => Remedy::CheckMachineId,
         Kind::InvalidComment => Remedy::GiveComment,
         Kind::InvalidTag => Remedy::CheckTag,
-        Kind::NoCredential => match token {
-            KnownToken::Missing(Some(remedy)) => Remedy::ConfigureCredential(remedy.to_owned()),
-            _ => sign_in(problem).unwrap_or(Remedy::RepairCredential),
+        Kind::NoCredential => match (sign_in(problem), token) {
+            (Some(remedy), _) => remedy,
+            (None, KnownToken::Missing(Some(remedy))) => {
+                Remedy::ConfigureCredential(remedy.to_owned())
+            }
+            (None, _) => Remedy::RepairCredential,
         },
         Kind::WrongTenant => Remedy::UseRightTenant,
         Kind::NoAuthority => sign_in(problem).unwrap_or(Remedy::CheckConnection),

@@ -93,6 +93,7 @@ impl CsvRow for OrderInRun {
         "cancellationSent",
         "cancellationComment",
         "cancellationState",
+        "externalId",
         "retryAfter",
         "run",
         "requestId",

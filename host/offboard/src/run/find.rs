@@ -140,20 +140,10 @@ impl Runner {
         // The plugin may report another machine.
         machines.retain(|machine| sent.as_ref().is_some_and(|sent| sent.has_machine(machine)));
         self.report_odd("machines", sent.as_ref());
-        let reported: HashSet<String> = machines
-            .iter()
-            .map(|machine| machine.id.to_ascii_lowercase())
-            .collect();
-        let listed = sent.as_ref().and_then(Delivered::listed);
-        let mut odd = sent.as_ref().map_or(0, |sent| sent.odd().len() as u64);
-        let mut is_incomplete = false;
-        for (id, _) in listed.into_iter().flatten() {
-            if id.parse::<MachineId>().is_err() {
-                odd += 1;
-            } else {
-                is_incomplete |= !reported.contains(id);
-            }
-        }
+        let reported = machines.iter().map(|machine| machine.id.as_str());
+        let (odd, is_incomplete) = sent
+            .as_ref()
+            .map_or((0, false), |sent| compared(sent, reported));
         Ok(MachinesPage {
             machines,
             odd,
@@ -223,6 +213,22 @@ impl Runner {
     }
 }
 
+/// The number of entries of a list without a machine id, and whether the reported ids lack one
+/// that the list has.
+fn compared<'a>(sent: &Delivered<'_>, reported: impl Iterator<Item = &'a str>) -> (u64, bool) {
+    let reported: HashSet<String> = reported.map(str::to_ascii_lowercase).collect();
+    let mut odd = sent.odd().len() as u64;
+    let mut is_incomplete = false;
+    for (id, _) in sent.listed().into_iter().flatten() {
+        if id.parse::<MachineId>().is_err() {
+            odd += 1;
+        } else {
+            is_incomplete |= !reported.contains(id);
+        }
+    }
+    (odd, is_incomplete)
+}
+
 /// The machines with a name, each once.
 struct Found<'a> {
     name: &'a str,
@@ -278,4 +284,29 @@ fn other_case(name: &str) -> Option<String> {
         upper
     };
     (other != name).then_some(other)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// A malicious plugin must not be able to hide a machine from a selection.
+    #[test]
+    fn a_machine_that_the_plugin_leaves_out_is_noticed() {
+        let ids: Vec<String> = (1..4).map(|number| format!("{number:040x}")).collect();
+        let [one, two, three] = &ids[..] else {
+            panic!("{ids:?}");
+        };
+        let text = format!(
+            r#"{{"value": [{{"id": "{one}"}}, {{"id": "{two}"}}, {{"id": "x"}}, {{"name": "y"}}]}}"#
+        );
+        let record = CallRecord::of_answer(200, &text);
+        let sent = Delivered::read(&record).unwrap();
+        let compare = |ids: &[&str]| compared(&sent, ids.iter().copied());
+        assert_eq!(compare(&[one, two]), (2, false));
+        assert_eq!(compare(&[one, three]), (2, true));
+        assert_eq!(compare(&[two]), (2, true));
+        assert_eq!(compare(&[]), (2, true));
+    }
 }

@@ -65,9 +65,14 @@ impl Runner {
                 self.sandbox.get_machine(&self.connection, id)
             })
             .await?;
-        let sent = Delivered::read(&record).is_some_and(|sent| sent.has_machine(&machine));
-        if sent && machine.id.eq_ignore_ascii_case(id.as_str()) {
+        let sent = Delivered::read(&record);
+        let is_sent = sent.as_ref().is_some_and(|sent| sent.has_machine(&machine));
+        if is_sent && machine.id.eq_ignore_ascii_case(id.as_str()) {
             Ok(machine)
+        } else if sent.is_some_and(|sent| sent.is_too_deep(id.as_str())) {
+            Err(unusable(
+                "the machine in the answer is nested too deeply to be used",
+            ))
         } else {
             Err(not_delivered("a machine"))
         }
@@ -98,12 +103,17 @@ impl Runner {
                 self.sandbox.get_action(&self.connection, id)
             })
             .await?;
-        let sent = Delivered::read(&record).is_some_and(|sent| sent.has_action(&action));
-        if sent && action.id.eq_ignore_ascii_case(id.as_str()) {
+        let sent = Delivered::read(&record);
+        let is_sent = sent.as_ref().is_some_and(|sent| sent.has_action(&action));
+        if is_sent && action.id.eq_ignore_ascii_case(id.as_str()) {
             Ok(MachineAction {
                 external_id: external_id(&action.json),
                 ..action
             })
+        } else if sent.is_some_and(|sent| sent.is_too_deep(id.as_str())) {
+            Err(unusable(
+                "the action in the answer is nested too deeply to be used",
+            ))
         } else {
             Err(not_delivered("an action"))
         }
@@ -376,9 +386,14 @@ fn too_many() -> Problem {
 }
 
 pub(super) fn not_delivered(what: &str) -> Problem {
-    let message = format!("the plugin reports {what} that the service did not send");
+    unusable(&format!(
+        "the plugin reports {what} that the service did not send"
+    ))
+}
+
+fn unusable(why: &str) -> Problem {
     Problem {
         reading: true,
-        ..Problem::new("unreadable-answer", Retry::Safe, message)
+        ..Problem::new("unreadable-answer", Retry::Safe, why)
     }
 }

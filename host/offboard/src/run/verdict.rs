@@ -38,6 +38,9 @@ pub(super) fn verdict(
         }
         (Delivery::Answered(200..=299), Ok(Ok(action))) => {
             let delivered = Delivered::read(&record);
+            let is_too_deep = delivered
+                .as_ref()
+                .is_some_and(|delivered| delivered.is_too_deep(&action.id));
             let proved = delivered.is_some_and(|delivered| delivered.has_action(&action))
                 && action.action_type == ActionType::Offboard
                 // The service is known to have sent an action without a machine.
@@ -51,11 +54,12 @@ pub(super) fn verdict(
                     ..action
                 }))
             } else {
-                Verdict::Unknown(Problem::new(
-                    "unreadable-answer",
-                    Retry::AskFirst,
-                    "the plugin reports an action that the service did not send",
-                ))
+                let why = if is_too_deep {
+                    "the action in the answer is nested too deeply to be used"
+                } else {
+                    "the plugin reports an action that the service did not send"
+                };
+                Verdict::Unknown(Problem::new("unreadable-answer", Retry::AskFirst, why))
             }
         }
         (Delivery::Answered(status @ 200..=299), Ok(Err(error))) => {

@@ -142,6 +142,11 @@ impl<'a> Delivered<'a> {
         })
     }
 
+    /// Whether the entry with this id is nested too deeply to be used.
+    pub(crate) fn is_too_deep(&self, id: &str) -> bool {
+        self.entry(id).is_some_and(|entry| entry.raw.is_none())
+    }
+
     /// Whether the plugin reports this machine as it was delivered.
     pub(crate) fn has_machine(&self, machine: &Machine) -> bool {
         self.entry(&machine.id).is_some_and(|entry| {

@@ -146,7 +146,7 @@ impl Observer for TerminalObserver {
                 Some(needed)
             }
             CredentialError::NoToken => {
-                Some("Set it, or choose another credential than --auth token.".to_owned())
+                Some("Set OFFBOARD_TOKEN, or choose another credential than --auth token.".to_owned())
             }
             CredentialError::NoClientSecret => {
                 Some("Give --client-secret-file FILE, or set AZURE_CLIENT_SECRET.".to_owned())

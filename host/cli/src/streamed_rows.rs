@@ -1,6 +1,6 @@
 //! The rows of a run in execution, each as soon as its order has its result.
 
-use std::{cell::RefCell, collections::BTreeSet};
+use std::{cell::RefCell, collections::BTreeSet, future, time::Duration};
 
 use super::{records::recorded_tags, rows::Rows, run_summary::RunSummary, terminal::Terminal};
 use offboard::{
@@ -9,6 +9,19 @@ use offboard::{
     order::State,
     run::Event,
 };
+
+/// How long a record may take after its event.
+const RECORD_PAUSE: Duration = Duration::from_millis(50);
+
+/// Prints rows whose results have been recorded after their events. Does not end if no row waits
+/// for its record.
+pub(super) async fn record(streamed: Option<&StreamedRows<'_>>) {
+    let Some(streamed) = streamed.filter(|streamed| streamed.has_waiting()) else {
+        return future::pending().await;
+    };
+    tokio::time::sleep(RECORD_PAUSE).await;
+    streamed.print_recorded().await;
+}
 
 /// Prints rows during the execution of a run.
 pub(super) struct StreamedRows<'a> {
@@ -23,8 +36,8 @@ pub(super) struct StreamedRows<'a> {
 }
 
 impl<'a> StreamedRows<'a> {
-    /// Rows of a confirmed run; `None` if the format has no separate rows or the ledger cannot be
-    /// read.
+    /// Rows of a run; `None` if the format has no separate rows, the ledger cannot be read, or
+    /// the run is not recorded as confirmed yet.
     pub(super) async fn new(
         client: &'a Client,
         rows: &'a RefCell<Rows>,
@@ -49,14 +62,22 @@ impl<'a> StreamedRows<'a> {
     }
 
     /// Prints the rows of orders that have their results in the ledger. An event may come before
-    /// its record, so such an order waits for the next event. A row that changes later, or that
-    /// was not printed, is printed at the end of the run.
+    /// its record: see [`record`]. A row that changes later, or that was not printed, is printed
+    /// at the end of the run.
     pub(super) async fn observe(&self, event: &Event) {
         if let Event::Changed { order } = event
             && self.has_result(order.order.state())
         {
             self.waiting.borrow_mut().insert(order.number);
         }
+        self.print_recorded().await;
+    }
+
+    fn has_waiting(&self) -> bool {
+        !self.waiting.borrow().is_empty()
+    }
+
+    async fn print_recorded(&self) {
         let waiting: Vec<u64> = self.waiting.borrow().iter().copied().collect();
         for number in waiting {
             if let Ok(true) = self.print(number).await {

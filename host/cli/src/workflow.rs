@@ -22,7 +22,7 @@ use super::{
     rows::Rows,
     run_summary::{RecordedRequests, RunSummary},
     signal::Signals,
-    streamed_rows::StreamedRows,
+    streamed_rows::{self, StreamedRows},
     terminal::Terminal,
     unsent,
 };
@@ -235,10 +235,20 @@ impl Workflow<'_> {
         *self.execution.borrow_mut() = Some(run.abort_handle());
         let (client, rows) = (self.client, self.options.rows);
         let is_tracked = wait.is_some();
-        let streamed =
-            StreamedRows::new(client, rows, self.draft.run(), is_tracked, *self.terminal).await;
-        while let Some(event) = run.next().await {
+        let mut streamed = None;
+        loop {
+            let event = tokio::select! {
+                event = run.next() => event,
+                () = streamed_rows::record(streamed.as_ref()) => continue,
+            };
+            let Some(event) = event else {
+                break;
+            };
             self.observe(&event, progress);
+            if streamed.is_none() {
+                let run = self.draft.run();
+                streamed = StreamedRows::new(client, rows, run, is_tracked, *self.terminal).await;
+            }
             if let Some(streamed) = &streamed {
                 streamed.observe(&event).await;
             }

@@ -14,7 +14,7 @@ pub(crate) enum IsolationType {
     Full,
     /// Some applications may still use the network.
     Selective,
-    /// The other devices do not talk to this one, which is not onboarded.
+    /// Other devices block traffic with this one, which is not onboarded.
     UnManagedDevice,
 }
 
@@ -36,7 +36,7 @@ impl ActionKind {
         }
     }
 
-    /// Whether it is the same type, in whatever scope.
+    /// Whether it is the same type, regardless of the scope.
     pub(crate) fn has_type_of(self, other: Self) -> bool {
         self.name() == other.name()
     }

@@ -60,7 +60,7 @@ const DETECTIONS: [Detection; 3] = [
     },
 ];
 
-/// An alert, with the members of the service's metadata and in their order.
+/// An alert, with the members of the service's metadata in their order.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Alert {

@@ -6,7 +6,7 @@ use crate::fleet::Device;
 
 const DOMAIN: &str = "contoso";
 
-/// A user, with the members of the service's metadata and in their order.
+/// A user, with the members of the service's metadata in their order.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LogonUser {

@@ -14,7 +14,7 @@ use offboard::{
     text::clean,
 };
 
-/// The variable with which a shell asks for completions.
+/// The variable with which a shell requests completions.
 const VARIABLE: &str = "OFFBOARD_COMPLETE";
 /// The name of the command.
 const COMMAND: &str = "offboard";
@@ -23,14 +23,14 @@ const MAX_RUNS: usize = 100;
 /// The most characters of a run's comment.
 const MAX_COMMENT: usize = 40;
 
-/// Answers a shell that asks for completions; the process ends then. Must be called before
+/// Answers a shell that requests completions, and ends the process. Must be called before
 /// another thread starts, because it removes a variable.
 pub(super) fn answer_shell() {
     let shell = CompleteEnv::with_factory(Cli::command);
     shell.var(VARIABLE).bin(COMMAND).complete();
 }
 
-/// The script that makes a shell ask for completions.
+/// The script that makes a shell request completions.
 pub(super) fn script(shell: Shell) -> Vec<u8> {
     let mut script = Vec::new();
     if let Some(shell) = Shells::builtins().completer(&shell.to_string()) {

@@ -1,4 +1,4 @@
-//! An error that ends a command, as data: for a program that asked for JSON and gets no rows.
+//! An error that ends a command, as JSON: a program that requested JSON gets no rows then.
 
 #[cfg(unix)]
 use std::os::fd::AsFd;
@@ -16,7 +16,7 @@ use offboard::{
 /// The options that select a format.
 const OUTPUT: [&str; 2] = ["--output", "-o"];
 
-/// Whether these arguments ask for JSON, also if they are not valid otherwise.
+/// Whether these arguments select JSON, even if other arguments are invalid.
 pub(super) fn is_json(args: impl Iterator<Item = OsString>) -> bool {
     let mut found = false;
     let mut is_value = false;

@@ -92,7 +92,7 @@ async fn found(
     }
 }
 
-/// The query. A name may be a password that belongs elsewhere.
+/// The query. A name may be a password that was pasted by mistake.
 fn shown(query: &MachineQuery) -> String {
     let shown = match query {
         MachineQuery::Name(name) => MachineQuery::Name(mask::value(name).into_owned()),

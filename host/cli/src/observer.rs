@@ -22,7 +22,7 @@ use offboard::{
 /// More refusals than these are not printed one by one; the audit has them.
 const MAX_WARNINGS: u64 = 5;
 
-/// How an urgent order goes first.
+/// The advice for an urgent order.
 const GO_FIRST: &str = "For an urgent order, use --quota none: it does not wait for the quota or for \
     a recorded pause, and the service may reject it. To end instead of waiting, use --timeout.";
 
@@ -32,7 +32,7 @@ pub(super) struct TerminalObserver {
     warnings: AtomicU64,
     /// Whether the failure of the audit was already printed.
     failed: AtomicBool,
-    /// Whether it was already printed how an urgent order goes first.
+    /// Whether the advice for an urgent order was already printed.
     explained: AtomicBool,
     sent: SentOrders,
 }

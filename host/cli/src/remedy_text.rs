@@ -134,7 +134,7 @@ fn request_text(remedy: &Remedy) -> Option<&'static str> {
              which provisions it. Another permission does not help."
         }
         Remedy::EnableFeature => {
-            "The service says that this feature is disabled in the tenant. Enable it in the \
+            "The service reports that this feature is disabled in the tenant. Enable it in the \
              settings of the Defender portal. Another permission does not help."
         }
         Remedy::RetryRead => "Nothing was changed. Try again. `offboard resume` continues a run.",

@@ -1,5 +1,4 @@
-//! `offboard status --request-id`: the orders of a run, after the status of their actions was
-//! queried.
+//! `offboard status --request-id`: queries the actions of a run, and shows its orders.
 
 use std::cell::RefCell;
 
@@ -87,7 +86,7 @@ async fn query_and_show(
     Ok(Exit::of([shown, unsent, queried]))
 }
 
-/// The actions of a run that have not ended, as far as the ledger knows.
+/// The actions of a run that have not ended according to the ledger.
 async fn unfinished(ledger: &Ledger, run: &RunRow) -> Result<Vec<ActionReference>, LedgerError> {
     let mut actions = Vec::new();
     for state in [State::Accepted, State::Pending] {

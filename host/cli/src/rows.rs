@@ -44,7 +44,7 @@ impl Rows {
         }
     }
 
-    /// Whether a row may be printed before all rows are known: each line stands for itself.
+    /// Whether a row may be printed before all rows are known: each line is complete by itself.
     pub(super) fn can_stream(&self) -> bool {
         self.format == Format::Jsonl
     }

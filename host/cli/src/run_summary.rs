@@ -20,7 +20,7 @@ use offboard::{
 
 /// The most orders of a run that have notes.
 const MAX_NOTED: usize = 25;
-/// The most kinds of problems that are told apart. A plugin may invent kinds.
+/// The most kinds of problems that are counted separately. A plugin may invent kinds.
 const MAX_KINDS: usize = 50;
 
 /// What the ledger has recorded beside an order.

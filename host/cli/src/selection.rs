@@ -86,7 +86,7 @@ impl Selected {
                 if selected.undecided > 0 {
                     terminal.print(&format!(
                         "note: {} machines are not selected because the service does not report \
-                         all that the rule needs.",
+                         a property that the rule needs.",
                         selected.undecided
                     ));
                 }

@@ -1,5 +1,5 @@
-//! Reports that the command waits: why, for how long, and until when. A long wait is reported even
-//! with `--quiet`, because a command that is silent for minutes looks as if it had failed.
+//! Reports waits, each with its reason, length and end. A long wait is reported even with
+//! `--quiet`, because a command that is silent for minutes looks as if it had failed.
 
 use std::time::Duration;
 

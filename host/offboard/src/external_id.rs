@@ -74,7 +74,7 @@ impl ExternalIdSupport {
         }
     }
 
-    /// The one with this name; `None` for a name of a later version.
+    /// The support with this name in the ledger; `None` for a name of a later version.
     pub(crate) fn of(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|support| support.name() == name)
     }
@@ -98,9 +98,9 @@ pub(crate) struct Learned {
 }
 
 impl Learned {
-    /// Whether the service refuses external ids, as far as that is remembered.
+    /// Whether the service has refused external ids in the last 7 days.
     pub(crate) fn is_refused(self, now: i64) -> bool {
-        // A clock that was ahead must not prolong it.
+        // A clock that was ahead must not prolong the 7 days.
         let is_recent = (now - self.at).abs() < REMEMBERED;
         self.support == ExternalIdSupport::Refused && is_recent
     }
@@ -119,8 +119,8 @@ pub fn is_same(own: &ExternalId, found: &str) -> bool {
     own.as_str().eq_ignore_ascii_case(found.trim())
 }
 
-/// Whether a text is the whole external id of some order. Then it was not cut on the way, and is
-/// the id of that order alone.
+/// Whether a text is the complete external id of any order. A truncated id could be that of
+/// several orders, so it does not count.
 #[must_use]
 pub fn is_of_an_order(text: &str) -> bool {
     let is_number = |number: &str| {
@@ -133,7 +133,7 @@ pub fn is_of_an_order(text: &str) -> bool {
     })
 }
 
-/// What a 400 says about the external id of its request.
+/// Whether the external id of a request may be the reason for a 400.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Blame {
     /// It names the external id.
@@ -211,7 +211,7 @@ mod tests {
             let own = id.parse().unwrap();
             assert!(is_same(&own, &id.to_uppercase()) && is_same(&own, &format!(" {id}\n")));
             assert!(is_of_an_order(&id.to_uppercase()), "{id}");
-            // Cut, it is nobody's.
+            // A truncated id belongs to no order.
             assert!(!is_same(&own, &id[..36]) && !is_of_an_order(&id[..36]));
         }
         let other = of_order(RUN, 12).parse().unwrap();

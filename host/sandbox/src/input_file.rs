@@ -1,5 +1,5 @@
 //! Opens a file that is read to its end: a list, a configuration, a secret, a component. A named
-//! pipe that no program writes to would block the process for ever, and signals would not end
+//! pipe that no program writes to would block the process forever, and signals would not end
 //! it. So reading one has a time limit.
 
 use std::{

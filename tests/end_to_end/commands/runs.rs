@@ -107,7 +107,7 @@ fn runs_are_filtered() {
     }
 }
 
-/// After a long run, what has failed is not lost in the rows.
+/// After a long run, a summary of the failures follows the rows.
 #[test]
 fn a_long_run_ends_with_its_problems_and_how_to_see_them() {
     let world = World::with(|config| config.machines = 200);

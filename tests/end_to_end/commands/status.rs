@@ -527,7 +527,7 @@ fn an_interrupted_sign_in_still_returns_a_row_for_each_machine() {
     assert!(world.requests().is_empty());
 }
 
-/// A playbook that asks about its own step.
+/// A playbook queries the orders of its own step.
 #[test]
 fn a_request_id_selects_the_orders_of_its_run() {
     let world = World::new();

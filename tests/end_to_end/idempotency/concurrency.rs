@@ -136,7 +136,7 @@ fn sends_once_what_is_visible_late(on_duplicate: OnDuplicate) {
 }
 
 /// A playbook that repeats a step, or several of its workers at once. One of them sends.
-/// The others wait until it has sent all, and return the states of its orders.
+/// The other processes wait until it has sent all orders, and return their states.
 #[test]
 fn one_request_id_in_four_processes_is_one_request_for_each_machine() {
     let world = World::with(|config: &mut Config| {

@@ -1,5 +1,5 @@
-//! An order's action is recognized by the external id that its request gave to the service, if
-//! the service returns it; and nothing depends on that.
+//! An order's action is recognized by the external id of its request, if the service returns the
+//! id. Everything also works if the service does not.
 
 use std::{
     fs,
@@ -46,7 +46,7 @@ fn ids(world: &World) -> Vec<bool> {
     ids.map(|id| id.is_some()).collect()
 }
 
-/// A request for this machine that is not carried out, and has no answer.
+/// A request for this machine that is not carried out and has no answer.
 fn lose(world: &World, id: &str, more: &[&str]) {
     faults(world, &["offboard:1:drop-before-commit"]);
     let lost = world.run(&[&[id, "--grace", "0s"], more].concat());
@@ -196,7 +196,7 @@ fn an_action_with_the_id_of_another_order_is_never_an_order_s_own() {
             let theirs = colleague(&world, &id, &["--again"]);
             let row = resume(&world, &[]);
             assert_eq!(row["state"], "unknown", "{sent:?} {row}");
-            // It could be taken for the order's own later, so nothing is resent.
+            // Its action could later be mistaken for the order's own, so nothing is resent.
             let posts = world.posts().len();
             let row = resume(&world, &["--resend-unknown"]);
             assert_eq!(row["state"], "unknown", "{sent:?} {row}");
@@ -230,8 +230,8 @@ fn where_ids_are_returned_an_action_without_one_is_not_an_order_s_own() {
     );
 }
 
-/// As before this setting: the comment decides where nothing is known, or where ids are not
-/// returned.
+/// As before this setting: the comment decides if nothing is known about the service, or if it
+/// does not return ids.
 #[test]
 fn where_ids_are_not_returned_the_comment_decides() {
     for external_ids in [ExternalIds::Hide, ExternalIds::Ignore, ExternalIds::Cut] {
@@ -261,7 +261,7 @@ fn an_order_that_was_sent_without_an_id_keeps_the_comparison_by_comment() {
     assert_eq!(ids(&world), [true, false]);
 }
 
-/// Its two requests are in the list with and without an id.
+/// The list has the action of one request with an id, and that of the other without.
 #[test]
 fn an_order_whose_first_request_had_no_id_keeps_the_comparison_by_comment() {
     let world = world(ExternalIds::Echo);
@@ -356,10 +356,10 @@ fn a_service_that_refuses_ids_is_asked_once() {
     assert_eq!(order["attempts"], 2, "{order}");
     assert!(requests[0]["externalId"].is_string(), "{order}");
     assert_eq!(requests[1]["externalId"], Value::Null, "{order}");
-    // The next process knows.
+    // The next process reads it from the ledger.
     world.run(&[&machines[2]]);
     assert_eq!(ids(&world), [true, false, false, false]);
-    // Another account does not.
+    // Another account has its own entry.
     world.run(&[&machines[3], "--external-id", "off"]);
     assert_eq!(ids(&world)[4..], [false]);
 }
@@ -427,7 +427,7 @@ fn a_refusal_without_a_reason_is_repeated_once() {
     assert_eq!(server.posts(), 4);
 }
 
-/// Only a 400 carries nothing out.
+/// Only a 400 proves that the request was not carried out.
 #[test]
 fn another_answer_that_names_the_id_is_not_repeated() {
     for (status, state) in [(500, "unknown"), (403, "not-sent"), (409, "rejected")] {

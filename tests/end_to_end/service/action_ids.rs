@@ -75,7 +75,7 @@ fn the_machine_of_such_an_action_is_known_later() {
     assert_eq!(shown.row()["state"], "succeeded", "{shown:?}");
 }
 
-/// The answer has an id and little else. The order is the action with that id.
+/// The answer has only an id. The order tracks the action with that id.
 #[test]
 fn an_answer_with_only_an_id_is_enough() {
     for answer in [

@@ -131,7 +131,7 @@ fn strings_of_a_machine_are_truncated() {
     assert!(size < 400_000, "{size}");
 }
 
-/// The start of a next link. Only its query counts.
+/// The start of a next link. Only its query is used.
 const NEXT: &str = "https://api.securitycenter.microsoft.com/api/machines";
 
 #[test]
@@ -159,7 +159,7 @@ fn a_search_keeps_a_limited_number_of_bytes() {
     assert_eq!(server.seen().len(), 3, "{found:?}");
 }
 
-/// With a share of the fleet in the policy, the whole fleet is read.
+/// A policy with `largest-share` needs the size of the fleet, so the whole fleet is read.
 #[test]
 fn a_fleet_without_an_end_is_not_read_without_end() {
     let pages = AtomicUsize::new(0);

@@ -287,7 +287,7 @@ fn a_broken_certificate_does_not_spoil_the_bundle() {
         Outcome::from(command.env("OFFBOARD_CA_FILE", &bundle).output().unwrap())
     };
     let found = find(format!("{broken}{authority}{broken}"));
-    // No machine has the name: the service was asked.
+    // No machine has the name, so the service was queried.
     assert_eq!(found.code, 1, "{found:?}");
     for number in [1, 3] {
         let words = format!("certificate {number} is not used");

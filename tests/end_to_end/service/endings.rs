@@ -56,7 +56,7 @@ fn the_reason_of_a_failure_is_in_every_output() {
         assert_eq!(outcome.code, 1, "{outcome:?}");
         let note = outcome.row()["note"].as_str().unwrap().to_owned();
         assert!(note.contains(words) && note.contains(next), "{note}");
-        // There is a next step with a command.
+        // The note has a next step with a command.
         assert!(outcome.stderr.contains("offboard run"), "{outcome:?}");
         let html = std::fs::read_to_string(&report).unwrap();
         assert!(html.contains(words), "{status}: the report");
@@ -100,7 +100,7 @@ fn a_pending_action_has_a_next_step() {
     assert!(status.stderr.contains("offboard cancel"), "{status:?}");
 }
 
-/// Before a run calls an earlier order of its own pending, it reads the action.
+/// A run reads the action of an earlier order before it reports that order as pending.
 #[test]
 fn an_earlier_order_is_read_before_it_is_called_pending() {
     let world = World::with(|config: &mut Config| {
@@ -115,7 +115,7 @@ fn an_earlier_order_is_read_before_it_is_called_pending() {
     });
     let second = world.run(&[&id, "--wait=20s"]);
     assert_eq!(second.row()["state"], "succeeded", "{second:?}");
-    // The first order has its end, too.
+    // The first order is updated, too.
     let runs = world.recorded_runs();
     assert!(
         runs.iter().any(|run| run["states"]["failed"] == 1),

@@ -1,5 +1,5 @@
 //! Lists of the service that are incomplete, loop, or have odd entries. A list that may be
-//! incomplete is never taken as complete, and an entry that cannot be used spoils nothing.
+//! incomplete is never treated as complete, and an entry that cannot be used is skipped.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -173,7 +173,7 @@ fn a_mangled_next_link_is_not_followed() {
         Some(Reply::new(200, &page.to_string()))
     });
     let outcome = server.command(&["find", "pc.corp.test", "-o", "json"]);
-    // The links never end, but the entries do.
+    // The next links never end, but there are no more entries.
     assert_eq!(outcome.code, 5, "{outcome:?}");
     assert!(outcome.stderr.contains("may be incomplete"), "{outcome:?}");
     assert!(server.seen().len() < 40, "{:?}", server.seen().len());

@@ -38,8 +38,8 @@ fn a_tenant_that_is_not_provisioned_is_told_so() {
     assert!(hint.contains("no active Defender for Endpoint"), "{hint}");
 }
 
-/// The service reports an action in progress, and lists no offboarding. The hints do not lead
-/// from one command to the other and back.
+/// The service reports an action in progress, and lists no offboarding. The advice must not
+/// send the user from one command to the other and back.
 #[test]
 fn an_action_in_progress_that_is_not_listed_is_explained() {
     let case = include_str!("cases/400-in-progress.json");
@@ -85,7 +85,7 @@ fn an_action_in_progress_that_is_not_listed_is_explained() {
     }
 }
 
-/// A server that takes connections and stays silent, or sends the beginning of an answer.
+/// A server that accepts connections and sends nothing, or only the beginning of an answer.
 fn silent(beginning: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let root = format!("http://{}", listener.local_addr().unwrap());
@@ -134,7 +134,7 @@ fn a_request_without_an_answer_is_not_the_plugin_s_fault() {
     assert!(!error.contains("plugin"), "{outcome:?}");
 }
 
-/// A dry run with a token that cannot offboard does not look like a plan that would work.
+/// A dry run with a token that cannot offboard warns and ends with an error code.
 #[test]
 fn a_dry_run_without_the_role_is_not_green() {
     let world = World::new();

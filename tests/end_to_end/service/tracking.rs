@@ -1,4 +1,4 @@
-//! Accepted orders are tracked with few calls, and their notes say what was adopted.
+//! Accepted orders are tracked with few calls, and their notes report adopted actions.
 
 use std::{fs, time::Duration};
 
@@ -6,7 +6,7 @@ use offboard_simulator::{Config, FaultPlan};
 
 use crate::support::World;
 
-/// The number of lists of actions that the service was asked for.
+/// The number of lists of actions that were requested from the service.
 fn lists(world: &World) -> usize {
     let requests = world.requests();
     let is_list = |path: &str| path.starts_with("/api/machineactions?");

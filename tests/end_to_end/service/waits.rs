@@ -1,5 +1,5 @@
-//! Waits: they are bounded, reported with their reason and end, and do not hold up an urgent order
-//! without saying how it can go first.
+//! Waits have a limit and are reported with their reason and end. The report names the option
+//! for an urgent order.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -11,7 +11,7 @@ use crate::support::{MACHINE, Reply, Running, Scripted, World};
 const HOUR: &str = include_str!("cases/429-hour.json");
 
 /// A 429 whose text names the hour, without Retry-After, is not repeated in a minute. The run can
-/// be resumed, and says how.
+/// be resumed, and its advice names the command.
 #[test]
 fn the_quota_of_an_hour_ends_resumable() {
     let server = Scripted::posting(Reply::new(429, HOUR));
@@ -31,7 +31,7 @@ fn the_quota_of_an_hour_ends_resumable() {
     assert_eq!((resumed.code, server.posts()), (5, 2), "{resumed:?}");
 }
 
-/// A run with several machines waits for the hour, and says until when, even with `--quiet`.
+/// A run with several machines waits for the hour, and reports the end, even with `--quiet`.
 #[test]
 fn the_quota_of_an_hour_is_waited_for() {
     let world = World::new();
@@ -98,7 +98,7 @@ fn an_urgent_order_can_go_before_a_recorded_pause() {
     assert_eq!(world.offboardings().len(), 1);
 }
 
-/// An outage is waited out only within the time limit.
+/// A run waits for the end of an outage only within the time limit.
 #[test]
 fn an_outage_ends_at_the_time_limit() {
     let world = World::with(|config: &mut Config| {

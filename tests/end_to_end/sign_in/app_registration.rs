@@ -130,7 +130,7 @@ fn a_certificate_that_cannot_be_used_is_reported_by_its_file_and_why() {
             "app.pfx",
             certificate.pfx("hunter2"),
             "other",
-            "check its password",
+            "with this password",
         ),
         (
             "app.txt",

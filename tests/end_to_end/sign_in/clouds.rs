@@ -339,7 +339,7 @@ fn a_check_finds_another_resource_of_the_commercial_cloud() {
     assert!(!checked.stdout.contains("\"resource\""), "{checked:?}");
 }
 
-/// The claims of a token are not reliable, and the API is.
+/// The API's answer outweighs the claims of a token.
 #[test]
 fn a_check_does_not_fail_a_token_that_the_api_accepts() {
     let other = "https://api.securitycenter.windows.com";

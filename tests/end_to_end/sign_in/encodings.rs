@@ -1,4 +1,4 @@
-//! The files, variables and answers of a sign-in, as the tools of others write them.
+//! The files, variables and answers of a sign-in, as other tools write them.
 
 use std::fs;
 
@@ -111,7 +111,7 @@ fn a_pfx_file_may_be_base64_and_its_password_may_have_a_line_end() {
     };
     missing(None, "no password is configured");
     missing(Some(""), "the configured password is empty");
-    missing(Some("other"), "check its password");
+    missing(Some("other"), "with this password");
 }
 
 #[test]

@@ -66,7 +66,7 @@ pub struct TagOrder {
 }
 
 impl Order {
-    /// The very request that was ordered. Most attacks change one part of it.
+    /// Exactly the request that was ordered. Most attacks change one part of it.
     pub fn request(&self) -> Request {
         Request::offboarding(&self.machine_id, &self.comment)
     }
@@ -93,7 +93,7 @@ impl Order {
 }
 
 impl IdentifiedOrder {
-    /// The very request that was ordered.
+    /// Exactly the request that was ordered.
     pub fn request(&self) -> Request {
         self.request_with(&self.external_id)
     }
@@ -117,7 +117,7 @@ impl IdentifiedOrder {
 }
 
 impl TagOrder {
-    /// The very request that was ordered.
+    /// Exactly the request that was ordered.
     pub fn request(&self) -> Request {
         Request::tagging(&self.machine_id, &self.tag)
     }

@@ -191,7 +191,7 @@ pub(super) struct RunArgs {
         conflicts_with_all = RULE_ARGUMENTS
     )]
     pub(super) from: Option<ListSource>,
-    /// The column or JSON member with the machine ids. Required if its name is not recognised, or
+    /// The column or JSON member with the machine ids. Required if its name is not recognized, or
     /// if another column also contains machine ids
     #[arg(
         long,
@@ -308,8 +308,7 @@ pub(super) struct StatusArgs {
         value_parser = target::action
     )]
     pub(super) actions: Vec<target::ActionReference>,
-    /// Show the orders of the run with this request id instead, after the status of their actions
-    /// was queried
+    /// Query the actions of the run with this request id, and show its orders
     #[arg(long, value_name = "KEY", value_parser = key, conflicts_with = "actions")]
     pub(super) request_id: Option<String>,
     #[command(flatten)]
@@ -344,9 +343,9 @@ pub(super) struct CancelArgs {
 #[derive(Debug, Args)]
 #[command(after_long_help = EXIT_CODES)]
 pub(super) struct FindArgs {
-    /// A DNS name, the beginning of one and `*`, a machine id, a device URL of the portal, an Entra
-    /// device id, or an IP address. A single label also finds names that begin with that label and
-    /// a dot
+    /// A DNS name, the beginning of a name followed by `*`, a machine id, a device URL of the
+    /// portal, an Entra device id, or an IP address. A single label also finds names that begin
+    /// with that label and a dot
     #[arg(value_name = "NAME", value_parser = target::query)]
     pub(super) query: MachineQuery,
     #[command(flatten)]
@@ -401,8 +400,8 @@ pub(super) struct InspectArgs {
 /// How long a command waits for the service.
 #[derive(Debug, Args)]
 pub(super) struct TimeoutArgs {
-    /// Wait at most this long at a time for the quota, for a pause that the service requests, or
-    /// for a service that cannot be reached. What is not sent then can be resumed
+    /// The longest single wait: for the quota, for a pause that the service requests, or for a
+    /// service that cannot be reached. Orders that are not sent then can be resumed
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(super) timeout: Option<Duration>,
 }

@@ -18,7 +18,7 @@ pub(super) const RULE_ARGUMENTS: [&str; 5] = [
 ];
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Selection by rule: onboarded machines that meet all conditions")]
+#[command(next_help_heading = "Selection by rule (onboarded machines that meet all conditions)")]
 pub(crate) struct RuleArgs {
     /// Select machines that have not reported for this long, such as 30d
     #[arg(long, value_name = "DURATION", value_parser = duration)]

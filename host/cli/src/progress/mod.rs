@@ -142,7 +142,7 @@ impl<'a> Progress<'a> {
             }
             Event::ExternalIdRefused { order, problem } => {
                 let text = format!(
-                    "The service refused the request with an external id, which carried nothing \
+                    "The service refused the request with an external id, so it was not carried \
                      out. Sending it without one: {}",
                     rows::words(problem)
                 );

@@ -41,7 +41,7 @@ pub enum Remedy {
     RenewToken,
     /// Get a new token. If it is refused, too, check the licence.
     CheckLicence {
-        /// The token's claims; `None` if the token is not at hand.
+        /// The token's claims; `None` if the token is not available.
         token: Option<TokenSummary>,
     },
     /// Use a token of Entra ID: this one is not a JWT.
@@ -126,7 +126,7 @@ pub enum Remedy {
     /// Activate the product: the tenant is not provisioned for it, or has no active licence.
     /// Another token or permission does not help.
     ProvisionTenant,
-    /// Enable the feature in the settings of the tenant: the service says that it is disabled.
+    /// Enable the feature in the settings of the tenant: the service reports that it is disabled.
     EnableFeature,
     /// Track the action: the device has not carried it out yet.
     Track,
@@ -149,7 +149,7 @@ pub enum Purpose {
 /// What is known about the token of a request.
 #[derive(Debug, Clone, Copy)]
 pub enum KnownToken<'a> {
-    /// It is not at hand: the request was recorded earlier.
+    /// The claims are not available: the request was recorded earlier.
     NotAtHand,
     /// There is none. The front end's remedy, if it has one.
     Missing(Option<&'a str>),

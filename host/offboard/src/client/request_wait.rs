@@ -22,7 +22,7 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    /// Notes the state of the other process's run. After a change, the time begins anew.
+    /// Records the state of the other process's run. A change restarts the time limit.
     pub(super) fn observe(&mut self, counts: Option<OrderCounts>) {
         if self.counts != counts {
             self.waited = Duration::ZERO;

@@ -75,7 +75,7 @@ impl Client {
             let facts = machine_facts(&machine.json).unwrap_or_default();
             let verdict = rule.evaluate(&facts, now);
             if let Some(known) = found.get_mut(id) {
-                // The fleet changed meanwhile: both entries have to meet the rule.
+                // The fleet changed while it was read: both entries must meet the rule.
                 known.verdict = both(known.verdict, verdict);
                 return;
             }

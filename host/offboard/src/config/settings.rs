@@ -184,7 +184,8 @@ settings! {
     token_command: Words = SignIn "token-command" "OFFBOARD_TOKEN_COMMAND" "COMMAND"
         "A program, with its arguments, that prints a bearer token. It runs without a shell" [];
     ca_file: PathBuf = Connection "ca-file" "OFFBOARD_CA_FILE" "FILE"
-        "A file with certification authorities to trust, in addition to the system's: PEM, or one in DER" [];
+        "A file with certification authorities to trust, in addition to the system's: PEM, or one \
+         certificate in DER" [];
     allow_address: Vec<AddressRange> =
         Connection "allow-address" "OFFBOARD_ALLOW_ADDRESS" "RANGE"
         "Allow connections to this private address or range, such as 10.1.2.3 or 10.0.0.0/8" [];
@@ -192,7 +193,7 @@ settings! {
         "The service's quota for each API, as calls per time, or none [default: \
          100/60s,1500/1h]" [];
     external_id: ExternalIdMode = Connection "external-id" "OFFBOARD_EXTERNAL_ID" "WHEN"
-        "Whether each offboarding has an id of ours, by which its action is recognized \
+        "Whether each offboarding has an external id, by which its action is recognized \
          [default: auto]" [];
     audit: WrittenFile = Connection "audit" "OFFBOARD_AUDIT" "FILE"
         "Record every request of the plugin in this file, whether it was sent or not" [];

@@ -137,7 +137,7 @@ async fn another_application_of_the_tenant_does_not_send_it_again() {
     ));
 }
 
-/// Its action has no external id, so it may not be recognized by one alone.
+/// Its action has no external id, so the external id alone must not decide.
 #[tokio::test]
 async fn a_request_without_an_external_id_decides_for_all_that_may_have_been_carried_out() {
     for (first, second, all) in [

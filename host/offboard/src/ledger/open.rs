@@ -332,7 +332,7 @@ mod tests {
         assert!(!path.exists());
     }
 
-    /// SQLite would wait for ever for its writer.
+    /// SQLite would wait forever for the writer of the pipe.
     #[cfg(unix)]
     #[tokio::test]
     async fn a_named_pipe_beside_a_ledger_is_reported_and_not_opened() {

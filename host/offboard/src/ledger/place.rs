@@ -34,8 +34,8 @@ pub(super) fn check_names(path: &Path) -> Result<(), LedgerErrorKind> {
     }
 }
 
-/// Checks that the files beside it are files. SQLite opens them, and would wait for ever for the
-/// writer of a named pipe.
+/// Checks that the files beside it are regular files. SQLite opens them, and would wait forever
+/// for the writer of a named pipe.
 fn check_sidecars(path: &Path) -> Result<(), LedgerErrorKind> {
     for end in ["-wal", "-shm", "-journal"] {
         let found = std::fs::metadata(beside(path, end));

@@ -30,10 +30,10 @@ impl Order {
         self.has_comment_of(action)
     }
 
-    /// Whether an action of its machine carries out what this order is for, before the order is
+    /// Whether an action of its machine already does what this order requests, before the order is
     /// sent: it has the order's external id, because the ledger lost that request; or it has the
-    /// same comment, whoever ordered it. A comment is enough even if the external id is another
-    /// one: the order of a lost ledger has another id, and must not be sent twice.
+    /// same comment, regardless of the client. The comment is enough even if the external id
+    /// differs: the order of a lost ledger has another id, and must not be sent twice.
     #[must_use]
     pub fn is_carried_out_by(&self, action: &MachineAction) -> bool {
         self.has_external_id_of(action) || self.has_comment_of(action)

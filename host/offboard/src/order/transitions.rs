@@ -103,7 +103,7 @@ impl Order {
     }
 
     /// Plans an order again that the service refused with an external id, to send it without
-    /// one. The refusal carried nothing out.
+    /// one. The refused request was not carried out.
     pub(crate) fn replan_refused(&mut self) {
         if self.state == State::Rejected {
             self.state = State::Planned;

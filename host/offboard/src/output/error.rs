@@ -3,9 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// An error that ended a command before it had results. It takes the place of the results.
+/// An error that ended a command before it had results. It replaces the results.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(title = "An error that ended a command: the whole output, if JSON was asked for")]
+#[schemars(title = "An error that ended a command: the whole output, in JSON formats")]
 pub struct ErrorOutput {
     /// The error.
     pub error: CommandError,

@@ -1,5 +1,5 @@
-//! When the service accepts requests again: the `Retry-After` of an answer, or the window of the
-//! quota that an answer 429 names in its text. The service was seen to answer without
+//! When the service accepts requests again, according to its answer: the `Retry-After`, or the
+//! window of the quota in the text of a 429. The service was seen to answer without
 //! `Retry-After`, with a message such as "maximum allowed 1500 per 01:00:00".
 
 use std::time::{Duration, SystemTime};

@@ -132,8 +132,8 @@ pub enum Event {
     },
     /// The service refused the token, and there is a new one.
     TokenRenewed,
-    /// The service refused a request with an external id, which carried nothing out. The request
-    /// is sent again without it.
+    /// The service refused a request with an external id, so it was not carried out. The request
+    /// is sent again without the id.
     ExternalIdRefused {
         /// Its order.
         order: Box<OrderSnapshot>,

@@ -38,9 +38,9 @@ impl ExternalIdChoice {
     }
 
     /// Whether a request that had an external id is sent once more without it: the service
-    /// answered 400, which carries nothing out (Microsoft's API documentation), and the answer
-    /// may be about the external id. `refused_both` is whether the service has refused a request
-    /// of this run in both forms.
+    /// answered 400, so it did not carry the request out (Microsoft's API documentation), and
+    /// the answer may be about the external id. `refused_both` is whether the service has
+    /// refused a request of this run both with and without an external id.
     pub(super) fn is_repeated_without(
         &self,
         verdict: &Verdict,

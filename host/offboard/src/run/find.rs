@@ -1,7 +1,7 @@
 //! Searches for machines by name, completely. Whether the service compares names by case is not
 //! documented. If it does, a search misses machines whose names are spelled differently, and a
-//! name could seem to belong to only one machine. So this is found out once, and then the whole
-//! fleet is searched.
+//! name could seem to belong to only one machine. So the runner tests this once. If the service
+//! compares by case, the whole fleet is searched.
 
 use std::collections::HashSet;
 
@@ -28,7 +28,7 @@ const FLEET_PAGE: u32 = 1000;
 const MAX_FLEET_PAGES: usize = 50;
 /// The most bytes of machines that one search keeps: thousands of machines.
 const MAX_FOUND: usize = 8 * 1024 * 1024;
-/// The number of machines among which one with letters in its name is sought.
+/// How many machines are searched for one that has letters in its name.
 const SAMPLE: u32 = 20;
 
 /// The machines of one page that egress delivered.

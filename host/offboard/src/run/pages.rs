@@ -1,4 +1,4 @@
-//! Reads a list to its end, and proves the end. A list that may be incomplete is never taken as
+//! Reads a list to its end, and proves the end. A list that may be incomplete is never treated as
 //! complete: a machine that is missing in it could be offboarded twice, or mistaken for the only
 //! one with its name.
 //!
@@ -27,7 +27,7 @@ const SMALLEST_CAP: usize = 2;
 const MAX_EMPTY: u32 = 20;
 /// The most entries of one list. The memory of a list has to be bounded.
 const MAX_ENTRIES: usize = 1_000_000;
-/// The most pages of one list: a service may continue a list of small pages for ever.
+/// The most pages of one list: a service may continue a list of small pages forever.
 const MAX_PAGES: u32 = 2000;
 
 /// A list whose pages are read one after the other.
@@ -219,7 +219,7 @@ fn is_mangled(link: &str, first: &str) -> bool {
         let is = |known: &String| known == name;
         had.iter().any(is) && !has.iter().any(is)
     };
-    // A token may stand for the whole query.
+    // A token may replace the whole query.
     let has_token = has.iter().any(|name| name.ends_with("token"));
     has.iter().any(String::is_empty) || (has_lost("filter") && !has_token)
 }

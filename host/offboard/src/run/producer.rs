@@ -25,7 +25,7 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
 /// Decides which batch comes next. It does no input or output.
 pub(super) struct Producer {
     is_batch: bool,
-    /// The longest outage that is waited out.
+    /// The longest outage during which the run waits.
     longest_outage: Duration,
     /// The number of the last order that was read; `None` if all were read.
     after: Option<u64>,

@@ -11,8 +11,8 @@ use crate::{contract::Problem, egress::CallRecord};
 
 /// The pause if the service does not specify one (unsourced): the shorter window of the quota.
 const DEFAULT_PAUSE: Duration = Duration::from_secs(60);
-/// The shortest pause. A service that requests none, or less than a second, has no capacity all
-/// the same.
+/// The shortest pause. A service that requests none, or less than a second, still has no
+/// capacity.
 const MIN_PAUSE: Duration = Duration::from_secs(1);
 
 impl Runner {

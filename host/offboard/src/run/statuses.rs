@@ -1,5 +1,5 @@
-//! Reads the actions of accepted orders: many with one call, and by their ids those that a list
-//! lacks. An order is tracked by the id of its action, whatever else the service says about it.
+//! Reads the actions of accepted orders: many with one call, and by its id each one that a
+//! list lacks. The id alone decides, because the service may omit the machine and the comment.
 
 use super::{
     listing::{ListedMachine, Listing},

@@ -33,7 +33,7 @@ pub(super) struct Throttling {
 }
 
 impl Throttling {
-    /// The pause before the next request: at least the one that the service asks for, and
+    /// The pause before the next request: at least the one that the service requests, and
     /// longer each time. `None` if the period would then be longer than this.
     pub(super) fn pause(
         &mut self,

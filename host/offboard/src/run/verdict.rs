@@ -100,7 +100,7 @@ pub(super) fn judged<T, E: Into<Problem>>(
         401 => ("unauthorized", Retry::Safe),
         403 => ("forbidden", Retry::Never),
         429 => ("throttled", Retry::Safe),
-        // A proxy asks for credentials, or the request came too early or to the wrong server: by
+        // A proxy requires credentials, or the request came too early or to the wrong server: by
         // RFC 9110 and RFC 8470, it was not processed.
         407 | 421 | 425 => ("not-sent", Retry::Safe),
         _ => (refusal_kind(status, &said.kind), Retry::Never),

@@ -20,7 +20,7 @@ const ENTRIES: [&str; 2] = ["value", "results"];
 const NEXT_PAGE: &str = "@odata.nextLink";
 
 /// Whether a list that begins with this line is JSON Lines: the line is a whole object that is
-/// not an answer, or is meant to be one.
+/// not an answer, or is intended as one.
 pub(super) fn is_json_lines(first: &str) -> bool {
     first.starts_with('{')
         && first.ends_with('}')

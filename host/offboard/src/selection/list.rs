@@ -114,7 +114,7 @@ impl EntraDeviceList {
 }
 
 impl MachineList<Listed> {
-    /// The list with references of one kind, which all of its entries have.
+    /// The list, whose references must all be of one kind.
     fn of<M>(self, kind: impl Fn(Listed) -> Option<M>) -> Result<MachineList<M>, ListError> {
         let entry = |entry: ListEntry<Listed>| entry.try_map(&kind);
         let entries: Option<Vec<ListEntry<M>>> = self.entries.into_iter().map(entry).collect();

@@ -143,7 +143,7 @@ pub(crate) fn updated(action: &str) -> Option<Timestamp> {
     times.find_map(|text| time(&text))
 }
 
-/// What the service says about an action that ended without success.
+/// Why an action ended without success, as the service reports it.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ending {
     /// The error code; `None` without one, or if it is 0.
@@ -178,8 +178,8 @@ pub(crate) fn ending(action: &str) -> Ending {
     }
 }
 
-/// Whether an action names its machine, as egress delivered it: the service is known to have sent
-/// actions without one.
+/// Whether an action names its machine, as egress delivered it. Public reports show actions
+/// without a machine.
 pub(crate) fn names_machine(action: &str) -> bool {
     let read = members(action, |key| key.eq_ignore_ascii_case(MACHINE));
     read.is_some_and(|read| text(&read, MACHINE).is_some())

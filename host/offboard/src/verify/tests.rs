@@ -64,7 +64,7 @@ fn action() -> MachineAction {
     }
 }
 
-/// Its id is known all the same.
+/// Its id is known nevertheless.
 #[test]
 fn what_is_nested_too_deeply_does_not_count() {
     for (depth, counts) in [(10, true), (100_000, false)] {

@@ -1,7 +1,7 @@
 //! The cost of compiling a component, estimated from its shape before anything is compiled.
 //! The compiler has no limits of its own, and cannot be interrupted. A few megabytes of
-//! hostile code would take minutes and gigabytes: its time and memory grow with the product
-//! of what is live and of where control flow meets. So such a shape is refused.
+//! hostile code would take minutes and gigabytes: time and memory grow with the product of
+//! the number of live values and the number of joins in the control flow. So such code is refused.
 
 use thiserror::Error;
 use wasmparser::{
@@ -28,10 +28,10 @@ const ITEM_COST: u64 = 50;
 #[non_exhaustive]
 pub enum CostError {
     /// One function is too complex.
-    #[error("function {0} is too complex: split it, or give it fewer branches and local variables")]
+    #[error("function {0} is too complex: it has too many branches and local variables")]
     Function(u32),
     /// All the code together is too complex.
-    #[error("there is too much code")]
+    #[error("the component has too much code")]
     Code,
     /// A function has too many parameters or results.
     #[error("a function has more than {MAX_ARITY} parameters or results")]
@@ -40,12 +40,12 @@ pub enum CostError {
     #[error("components are nested more than {MAX_NESTING} levels deep")]
     Nesting,
     /// It creates too many instances.
-    #[error("more than {MAX_INSTANCES} instances are created")]
+    #[error("the component creates more than {MAX_INSTANCES} instances")]
     Instances,
 }
 
-/// Checks that compiling a component takes seconds and not minutes. Code that cannot be parsed
-/// ends the check: the compiler rejects it, too.
+/// Checks that compiling a component takes seconds, not minutes. The check ends at code that
+/// cannot be parsed, because the compiler rejects such a component anyway.
 pub(super) fn check(bytes: &[u8]) -> Result<(), Error> {
     let mut whole = Whole::default();
     // Of the module that is being read; modules are not nested.
@@ -292,7 +292,7 @@ struct FunctionShape {
     branches: u64,
     /// The most values that a branch passes on.
     widest: u64,
-    /// The values that calls and blocks take and leave.
+    /// The parameters and results of calls and blocks.
     values: u64,
 }
 

@@ -30,7 +30,7 @@ pub(super) struct Times {
 }
 
 impl Times {
-    /// When a token with these times expires: as they say, or else as the token itself says.
+    /// When a token expires: at one of these times, or else at the `exp` of the token itself.
     pub(super) fn of(&self, token: &Token) -> Option<SystemTime> {
         let moments = [&self.expires_on, &self.expires_on_text];
         let moment = moments.into_iter().flatten().find_map(moment);

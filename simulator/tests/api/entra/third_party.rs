@@ -1,4 +1,4 @@
-//! What other people's clients send, all of which Entra ID accepts.
+//! Requests of other clients, all of which Entra ID accepts.
 
 use std::time::Duration;
 

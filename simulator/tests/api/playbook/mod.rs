@@ -1,5 +1,5 @@
 //! What a playbook does around an offboarding: isolating, reading users and alerts, finding
-//! machines by tag and address. Here is what all of these routes have in common.
+//! machines by tag and address. This module has what all of these routes share.
 
 mod alerts;
 mod find;

@@ -29,10 +29,10 @@ pub enum InvalidCertificate {
     #[error("a section of the PEM file is damaged or incomplete")]
     Pem,
     /// There is no certificate.
-    #[error("the file has a key but no certificate: put both into one file")]
+    #[error("the file has a key but no certificate, and both are needed")]
     NoCertificate,
     /// There is no private key.
-    #[error("the file has a certificate but no private key: put both into one file")]
+    #[error("the file has a certificate but no private key, and both are needed")]
     NoKey,
     /// No certificate has the public key of a private key.
     #[error("no certificate in the file belongs to its private key: export both together")]
@@ -51,11 +51,11 @@ pub enum InvalidCertificate {
     EmptyPassword,
     /// PKCS#12 with a different password.
     #[error(
-        "the PFX file cannot be opened: check its password (white space at its ends is not used)"
+        "the PFX file cannot be opened with this password (white space at its ends is not used)"
     )]
     Password,
     /// An encrypted PEM key with a different password.
-    #[error("the key cannot be decrypted: check its password")]
+    #[error("the key cannot be decrypted with this password")]
     KeyPassword,
     /// PKCS#12 that is damaged, or is not one.
     #[error("the PFX file is damaged or incomplete: export it again")]

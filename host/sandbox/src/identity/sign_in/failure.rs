@@ -92,7 +92,7 @@ fn answer(error: &azure_core::Error) -> Option<(StatusCode, &[u8])> {
     None
 }
 
-/// What an answer says about its error.
+/// The members of an answer that describe its error.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Described {

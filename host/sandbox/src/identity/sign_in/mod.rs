@@ -145,7 +145,7 @@ impl SignIn {
     }
 
     /// Signs in, and tries again after a temporary failure. The library itself tries again only
-    /// if the status of the answer says so.
+    /// if the status of the answer permits it.
     async fn get_token(&self) -> Result<Fetched, SignInError> {
         let scope = self.scope();
         let mut pauses = RETRY_PAUSES.into_iter();

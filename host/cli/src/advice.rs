@@ -153,6 +153,7 @@ pub(super) fn for_ledger_error(error: &LedgerError) -> Option<&'static str> {
             "Keep the ledger on a local disk, or in a volume of this computer."
         }
         LedgerErrorKind::NotAFile => "Give a regular file with --ledger.",
+        LedgerErrorKind::SidecarNotAFile(_) => "Remove that file.",
         LedgerErrorKind::NoLog => "Keep the ledger on a local disk, in a folder of its own.",
         LedgerErrorKind::Beside => {
             "Copy both files to a folder that you can write to, on a local disk."

@@ -152,15 +152,9 @@ impl Observer for TerminalObserver {
                 Some("Give --client-secret-file FILE, or set AZURE_CLIENT_SECRET.".to_owned())
             }
             CredentialError::File {
-                source:
-                    CredentialFileError::Certificate(
-                        InvalidCertificate::Password
-                        | InvalidCertificate::KeyPassword
-                        | InvalidCertificate::NoPassword
-                        | InvalidCertificate::EmptyPassword,
-                    ),
+                source: CredentialFileError::Certificate(error),
                 ..
-            } => Some("Give --certificate-password-file FILE.".to_owned()),
+            } => certificate_remedy(error).map(ToOwned::to_owned),
             _ => None,
         }
     }
@@ -173,6 +167,30 @@ impl Observer for TerminalObserver {
         };
         Some(remedy.to_owned())
     }
+}
+
+/// What to do about a file with a certificate that cannot be used.
+fn certificate_remedy(error: &InvalidCertificate) -> Option<&'static str> {
+    const PASSWORD: &str = "Give --certificate-password-file FILE.";
+    const CONVERT: &str = "Convert the file to PEM with `openssl pkcs12 -nodes`.";
+    Some(match error {
+        InvalidCertificate::OtherKey => "Export the certificate and its key together.",
+        InvalidCertificate::Encrypted => {
+            "Use a PFX file with its password, or a key without a password."
+        }
+        InvalidCertificate::NoPassword => {
+            "Give --certificate-password-file FILE. If the file has no password, convert it to PEM \
+             with `openssl pkcs12 -nodes`."
+        }
+        InvalidCertificate::EmptyPassword => PASSWORD,
+        InvalidCertificate::Password | InvalidCertificate::KeyPassword => {
+            "Check the password in the file that --certificate-password-file names."
+        }
+        InvalidCertificate::Damaged => "Export it again.",
+        InvalidCertificate::Algorithm | InvalidCertificate::Contents => CONVERT,
+        InvalidCertificate::NoPasswordMode => "Export it with a password.",
+        _ => return None,
+    })
 }
 
 /// A request on one line, without control characters from a server or the plugin.

@@ -188,7 +188,14 @@ fn show(errors: &[LineError], terminal: &Terminal) {
 /// The remedy for a list that cannot be used.
 fn help(error: &ListError, options: &ListOptions) -> Option<String> {
     Some(match error {
-        ListError::Lines(errors) if errors.iter().any(is_other_name) => OTHER_NAMES.to_owned(),
+        ListError::Lines(errors) => errors.iter().find_map(line_help)?.to_owned(),
+        ListError::Encoding => "Save it as \"CSV UTF-8\", or as plain text in UTF-8.".to_owned(),
+        ListError::Array => {
+            "Write one object per line, as `jq -c '.[]'` prints them, or one array \
+            of objects."
+                .to_owned()
+        }
+        ListError::NextPage => "Save the other pages, too, and put them into one file.".to_owned(),
         ListError::UnusedIds { column, used, .. } => {
             let other = used.as_ref().map_or_else(String::new, |used| {
                 format!(", or --id-column {} to use those ids", quoted(used))
@@ -226,14 +233,19 @@ fn help(error: &ListError, options: &ListOptions) -> Option<String> {
     })
 }
 
-fn is_other_name(line: &LineError) -> bool {
-    matches!(
-        line.error,
+/// The remedy for a line that cannot be used.
+fn line_help(line: &LineError) -> Option<&'static str> {
+    match &line.error {
         RowError::Machine {
             error: InvalidReference::Name,
             ..
-        }
-    )
+        } => Some(OTHER_NAMES),
+        RowError::Swallowed(_) => Some("Remove the line breaks or the column."),
+        RowError::AfterQuote(_) | RowError::StrayQuote => Some(
+            "Enclose the cell in quotation marks, and write each quotation mark inside it twice.",
+        ),
+        _ => None,
+    }
 }
 
 /// The remedy for a list with GUIDs in the place of machine ids.

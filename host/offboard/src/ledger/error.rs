@@ -106,7 +106,7 @@ pub enum LedgerErrorKind {
     #[error("is not a regular file")]
     NotAFile,
     /// A file beside it is a device, a socket or a pipe.
-    #[error("has a file beside it that ends in {0} and is not a regular file: remove that file")]
+    #[error("has a file beside it that ends in {0} and is not a regular file")]
     SidecarNotAFile(&'static str),
     /// SQLite cannot keep its log in this location.
     #[error("is in a place where SQLite cannot keep its log and its locks")]

@@ -72,7 +72,7 @@ pub enum RowError {
     /// A cell that may contain the next rows.
     #[error(
         "the cell in the column {:?} has several lines, which may be rows: a quotation mark may be \
-         missing. Remove the line breaks or the column", mask::value(.0)
+         missing", mask::value(.0)
     )]
     Swallowed(String),
     /// More or fewer cells than the header.
@@ -82,16 +82,10 @@ pub enum RowError {
     #[error("the quoted cell that begins here has no end. Nothing after it was read")]
     OpenQuote,
     /// Text between a closing quotation mark and the end of its cell.
-    #[error(
-        "the quoted cell that begins in line {0} has text after its closing quotation mark. Write a \
-         quotation mark inside a cell twice"
-    )]
+    #[error("the quoted cell that begins in line {0} has text after its closing quotation mark")]
     AfterQuote(u64),
     /// A quotation mark in a cell that does not begin with one.
-    #[error(
-        "there is a quotation mark inside a cell. Enclose the cell in quotation marks, and write each \
-         one inside it twice"
-    )]
+    #[error("there is a quotation mark inside a cell that is not enclosed in quotation marks")]
     StrayQuote,
     /// A line of JSON Lines that is not an object.
     #[error("the line is not a JSON object")]
@@ -132,24 +126,17 @@ pub enum ListError {
     #[error("the list has more than {MAX_LIST} bytes")]
     TooLong,
     /// A binary file, or a text that is damaged.
-    #[error(
-        "the list is not text in UTF-8, UTF-16 or Windows-1252: save it as \"CSV UTF-8\" or as plain \
-         text in UTF-8"
-    )]
+    #[error("the list is not text in UTF-8, UTF-16 or Windows-1252")]
     Encoding,
     /// JSON with a syntax error.
     #[error("line {0} is not valid JSON")]
     Json(u64),
     /// The machines are in an array that is neither the whole list nor the entries of an answer.
-    #[error(
-        "the list is JSON with machines in an inner array. One object per line is expected, as \
-         `jq -c '.[]'` prints them, or one array of objects"
-    )]
+    #[error("the list is JSON with machines in an inner array")]
     Array,
     /// A saved answer that continues on another page.
     #[error(
-        "the list is a saved answer of an API, and not its last page: it has an @odata.nextLink. Save \
-         the other pages, too, and put them into one file"
+        "the list is a saved answer of an API, and not its last page: it has an @odata.nextLink"
     )]
     NextPage,
     /// The list was read as one with another kind of references.

@@ -50,6 +50,6 @@ fn a_quotation_without_an_end_is_a_fault_where_it_begins() {
         "name,comment\npc-1,17\" screen\n",
         "name,comment\npc-1,\"a\" b\n",
     ] {
-        assert!(faults(stray)[0].1.contains("twice"), "{stray}");
+        assert!(faults(stray)[0].1.contains("quotation mark"), "{stray}");
     }
 }

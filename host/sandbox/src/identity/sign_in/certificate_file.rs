@@ -35,16 +35,13 @@ pub enum InvalidCertificate {
     #[error("the file has a certificate but no private key, and both are needed")]
     NoKey,
     /// No certificate has the public key of a private key.
-    #[error("no certificate in the file belongs to its private key: export both together")]
+    #[error("no certificate in the file belongs to its private key")]
     OtherKey,
     /// An encrypted PEM key in OpenSSL's own format.
-    #[error("the key is encrypted: use a PFX file with its password, or a key without one")]
+    #[error("the key is encrypted in a way that is not supported")]
     Encrypted,
     /// The file or the key is encrypted, and no password is configured.
-    #[error(
-        "the file is protected by a password, and no password is configured. If it has none, \
-         convert it to PEM with `openssl pkcs12 -nodes`"
-    )]
+    #[error("the file is protected by a password, and no password is configured")]
     NoPassword,
     /// The file or the key is encrypted, and the configured password is empty.
     #[error("the file is protected by a password, and the configured password is empty")]
@@ -58,23 +55,20 @@ pub enum InvalidCertificate {
     #[error("the key cannot be decrypted with this password")]
     KeyPassword,
     /// PKCS#12 that is damaged, or is not one.
-    #[error("the PFX file is damaged or incomplete: export it again")]
+    #[error("the PFX file is damaged or incomplete")]
     Damaged,
     /// The PKCS#12 file is encrypted by a method that is not supported, or its encrypted contents
     /// are BER.
-    #[error(
-        "the PFX file uses an encryption or an encoding that is not supported: convert it to PEM \
-         with `openssl pkcs12 -nodes`"
-    )]
+    #[error("the PFX file uses an encryption or an encoding that is not supported")]
     Algorithm,
     /// The encrypted contents of the PKCS#12 file are not DER, and its MAC was not checked.
     #[error(
         "the contents of the PFX file cannot be read: either they are encoded in BER, or the \
-         password is wrong. `openssl pkcs12 -nodes` converts the file to PEM"
+         password is wrong"
     )]
     Contents,
     /// The PKCS#12 file is protected by a key instead of a password.
-    #[error("the PFX file is protected by a key instead of a password: export it with a password")]
+    #[error("the PFX file is protected by a key instead of a password")]
     NoPasswordMode,
     /// Entra ID accepts only RSA keys.
     #[error("the key is not RSA with 2048 bits or more: Entra ID accepts only such keys")]

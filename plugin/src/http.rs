@@ -139,7 +139,9 @@ fn write(body: &OutgoingBody, mut content: &[u8]) -> Result<(), StreamError> {
 
 fn read(response: &Response, limit: usize) -> Result<Vec<u8>, String> {
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk(CHUNK).map_err(|error| error.to_string())? {
+    // The library's text is that of a resource handle.
+    let lost = |_| "the connection was lost while the answer was read".to_owned();
+    while let Some(chunk) = response.chunk(CHUNK).map_err(lost)? {
         if body.len() + chunk.len() > limit {
             return Err(format!("the answer is longer than {limit} bytes"));
         }

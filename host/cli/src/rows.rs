@@ -30,6 +30,9 @@ pub(super) struct Rows {
     terminal: Terminal,
     format: Format,
     has_rows: bool,
+    /// The last element of an array, which is printed when it is known whether a comma follows:
+    /// each line is complete, whatever is printed on standard error meanwhile.
+    last: Option<String>,
     /// The hashes of the rows that were printed before all rows were known.
     streamed: HashSet<u64>,
 }
@@ -40,6 +43,7 @@ impl Rows {
             terminal,
             format,
             has_rows: false,
+            last: None,
             streamed: HashSet::new(),
         }
     }
@@ -77,10 +81,13 @@ impl Rows {
         match self.format {
             Format::Jsonl => objects.for_each(|object| self.terminal.print_data(&object)),
             _ => {
-                let begin = if is_first { "[\n  " } else { ",\n  " };
-                let objects: Vec<String> = objects.collect();
-                self.terminal
-                    .write_data(&format!("{begin}{}", objects.join(",\n  ")));
+                let mut text = String::from(if is_first { "[\n" } else { "" });
+                for object in objects {
+                    if let Some(last) = self.last.replace(object) {
+                        text.push_str(&format!("  {last},\n"));
+                    }
+                }
+                self.terminal.write_data(&text);
             }
         }
     }
@@ -103,7 +110,11 @@ impl Rows {
     /// Ends the output.
     pub(super) fn end(&mut self) {
         match (self.format, self.has_rows) {
-            (Format::Json, true) => self.terminal.write_data("\n]\n"),
+            (Format::Json, true) => {
+                let last = self.last.take();
+                let last = last.map_or_else(String::new, |last| format!("  {last}\n"));
+                self.terminal.write_data(&format!("{last}]\n"));
+            }
             (Format::Json, false) => self.terminal.print_data("[]"),
             _ => {}
         }

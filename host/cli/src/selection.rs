@@ -78,11 +78,14 @@ impl Selected {
             }
             Self::Rule(rule, comment) => {
                 let selected = client.select(&rule, &comment, events).await?;
-                terminal.print(&format!(
-                    "the rule selects {} of {} machines",
-                    selected.selection.len(),
-                    selected.fleet
-                ));
+                let (count, fleet) = (selected.selection.len(), selected.fleet);
+                let text = format!("the rule selects {count} of {fleet} machines");
+                if count == 0 {
+                    // A misspelled group or tag selects nothing either.
+                    terminal.warn(&text);
+                } else {
+                    terminal.print(&text);
+                }
                 if selected.undecided > 0 {
                     terminal.print(&format!(
                         "note: {} machines are not selected because the service does not report \

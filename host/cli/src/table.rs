@@ -11,7 +11,7 @@ use offboard::text::clean;
 /// The most characters of a line without a terminal.
 const DEFAULT_WIDTH: u16 = 100;
 /// The fewest characters of a line that a table of long names and ids can have.
-const MIN_WIDTH: u16 = 80;
+const MIN_WIDTH: u16 = 100;
 /// The fewest characters of a shortened id, without its ellipsis.
 const MIN_ID: usize = 8;
 /// A name of at most this many characters is not broken into lines.
@@ -83,7 +83,12 @@ fn format(columns: &[Column], mut rows: Vec<Vec<String>>, width: Option<u16>) ->
     for ((column, kind), name_width) in table.column_iter_mut().zip(columns).zip(name_widths) {
         column.set_padding((0, GAP));
         match kind {
-            Column::Text(_) => {}
+            Column::Text(header) => {
+                // A header is not broken into lines.
+                let width = u16::try_from(header.chars().count()).unwrap_or_default();
+                let width = Width::Fixed(width + GAP);
+                column.set_constraint(ColumnConstraint::LowerBoundary(width));
+            }
             Column::Name(_) => {
                 // The boundary includes the padding.
                 let width = Width::Fixed(name_width + GAP);

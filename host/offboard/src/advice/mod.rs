@@ -255,6 +255,7 @@ pub fn remedy(problem: &Problem, token: KnownToken<'_>) -> Remedy {
         Kind::Denied => Remedy::InspectPlugin,
         Kind::NotSent => Remedy::RetryRequest,
         Kind::NoAnswer => Remedy::CheckNetwork,
+        Kind::Interrupted if problem.reading => Remedy::RetryRead,
         Kind::Interrupted => Remedy::OrderAgain,
         Kind::Plugin => Remedy::CheckPlugin,
         Kind::Ledger => Remedy::RepairLedger,

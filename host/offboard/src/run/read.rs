@@ -288,7 +288,10 @@ impl Runner {
             };
             self.pause(pause.max(asked.unwrap_or_default())).await;
             if self.stopped() {
-                return Err(interrupted("interrupted before the request"));
+                return Err(Problem {
+                    reading: true,
+                    ..interrupted("interrupted before the request")
+                });
             }
         }
     }

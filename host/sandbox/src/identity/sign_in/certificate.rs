@@ -45,6 +45,9 @@ impl Certificate {
     /// The format is unknown, the password is wrong, or no certificate belongs to a key.
     pub fn read(bytes: &[u8], password: Option<&SecretString>) -> Result<Self, InvalidCertificate> {
         let Parts { certificates, keys } = Parts::read(bytes, password)?;
+        if keys.is_empty() && certificates.is_empty() {
+            return Err(InvalidCertificate::Pem);
+        }
         if keys.is_empty() {
             return Err(InvalidCertificate::NoKey);
         }

@@ -26,7 +26,7 @@ pub enum InvalidCertificate {
     #[error("neither PEM nor PKCS#12 (PFX)")]
     Format,
     /// A section of a PEM file cannot be read.
-    #[error("a section of the PEM file is damaged or incomplete")]
+    #[error("a section of the PEM file is damaged, incomplete or of an unknown kind")]
     Pem,
     /// There is no certificate.
     #[error("the file has a key but no certificate, and both are needed")]

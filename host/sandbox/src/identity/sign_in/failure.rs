@@ -184,7 +184,7 @@ fn one_line(text: &str) -> String {
     };
     let mut words = Vec::new();
     for line in text.lines().map(str::trim) {
-        if line.starts_with("az ") {
+        if line.starts_with("az ") && !line.contains(" not found") {
             words.push(Cow::Owned(format!("`{line}`")));
         } else {
             words.extend(line.split_whitespace().map(Cow::Borrowed));

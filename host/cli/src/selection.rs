@@ -103,6 +103,10 @@ impl From<SelectError> for Unselected {
     fn from(error: SelectError) -> Self {
         match error {
             SelectError::Fleet(problem) => Self::Fleet(problem),
+            SelectError::Clock => Self::Usage(error_with_help(
+                error,
+                "Correct this computer's clock. Nothing was sent.",
+            )),
             error => Self::Usage(error.into()),
         }
     }

@@ -67,12 +67,9 @@ fn each_condition_selects_by_what_the_service_reports() {
         .find(|truth| !truth.machine.machine_tags.is_empty())
         .unwrap()
         .machine;
-    let agent = tagged.agent_version.clone().unwrap();
     for (rule, is_selected) in [
         (["--tagged", &tagged.machine_tags[0].to_uppercase()], true),
         (["--tagged", "no-machine-has-this-tag"], false),
-        (["--older-agent-than", &format!("{agent}.1")], true),
-        (["--older-agent-than", &agent], false),
         (["--inactive-for", "1ms"], true),
         (["--inactive-for", "100years"], false),
         (["--system", &tagged.os_platform], true),
@@ -86,6 +83,38 @@ fn each_condition_selects_by_what_the_service_reports() {
             "{rule:?}: {planned:?}"
         );
     }
+}
+
+/// Versions of different systems cannot be compared.
+#[test]
+fn an_agent_version_selects_only_machines_of_a_system() {
+    let world = world();
+    let machine = &world.online()[0].machine;
+    let (system, agent) = (&machine.os_platform, machine.agent_version.clone().unwrap());
+    for (version, is_selected) in [(format!("{agent}.1"), true), (agent, false)] {
+        let rule = ["--older-agent-than", &version, "--system", system];
+        let planned = by_rule(&world, &[&rule[..], &["--dry-run", "-o", "json"]].concat());
+        assert_eq!(
+            ids(&planned).contains(&machine.id),
+            is_selected,
+            "{planned:?}"
+        );
+        let alone = by_rule(&world, &["--older-agent-than", &version, "--dry-run"]);
+        assert_eq!(alone.code, 2, "{alone:?}");
+        assert!(alone.stderr.contains("--system"), "{alone:?}");
+    }
+}
+
+/// With a clock that is ahead, every machine would seem to be inactive.
+#[test]
+fn a_clock_that_is_ahead_selects_no_inactive_machines() {
+    let world = World::with(|config: &mut Config| config.clock_skew = -60 * 86_400);
+    let rule = ["--inactive-for", "30d", "--yes", "--expect", "30"];
+    let refused = by_rule(&world, &rule);
+    assert_eq!(refused.code, 2, "{refused:?}");
+    let words = "the clock of this computer is ahead of the service's clock\nhelp: Correct";
+    assert!(refused.stderr.contains(words), "{refused:?}");
+    assert!(world.posts().is_empty());
 }
 
 #[test]

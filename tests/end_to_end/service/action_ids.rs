@@ -103,3 +103,44 @@ fn an_odd_spelling_loses_nothing() {
     let server = service(true, move || Reply::new(201, &answer));
     assert_succeeded(&server.run(&["--wait=20s"]));
 }
+
+/// Later, the service shows the action with another machine. Its status proves nothing about the
+/// machine of the order.
+#[test]
+fn the_action_of_another_machine_is_not_the_result_of_an_order() {
+    let server = Scripted::new(move |request, posts| {
+        let mut other = action("Succeeded");
+        other["machineId"] = json!("f".repeat(40));
+        if request.starts_with("POST ") {
+            return Some(accepted());
+        }
+        if request.starts_with(&format!("GET /api/machineactions/{ACTION}")) {
+            return Some(Reply::new(200, &other.to_string()));
+        }
+        let actions = if posts > 0 { vec![other] } else { Vec::new() };
+        request
+            .starts_with("GET /api/machineactions?")
+            .then(|| Reply::new(200, &json!({"value": actions}).to_string()))
+    });
+    let outcome = server.run(&["--wait=3s"]);
+    assert_ne!(outcome.row()["state"], "succeeded", "{outcome:?}");
+    let status = server.command(&["status", MACHINE, "-o", "json"]);
+    assert_ne!(status.row()["state"], "succeeded", "{status:?}");
+    let shown = server.command(&["show", "last", "-o", "json"]);
+    assert_ne!(shown.row()["state"], "succeeded", "{shown:?}");
+}
+
+/// An answer without a machine, with the external id of another order.
+#[test]
+fn the_action_of_another_order_is_not_an_acceptance() {
+    let server = Scripted::new(move |request, _| {
+        request.starts_with("POST ").then(|| {
+            let mut other = action("Pending");
+            other["externalId"] = json!("00000000-0000-4000-8000-000000000001-7");
+            Reply::new(200, &other.to_string())
+        })
+    });
+    let outcome = server.run(&["--grace", "0s"]);
+    assert_eq!(outcome.code, 4, "{outcome:?}");
+    assert_eq!(outcome.row()["state"], "unknown", "{outcome:?}");
+}

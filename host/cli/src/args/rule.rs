@@ -33,9 +33,9 @@ pub(crate) struct RuleArgs {
     /// 'WindowsServer*'. If repeated, with one of these systems
     #[arg(long, value_name = "PATTERN")]
     system: Vec<SystemPattern>,
-    /// Select machines whose sensor has an older version. Combine it with --system: the versions
-    /// of different operating systems cannot be compared
-    #[arg(long, value_name = "VERSION")]
+    /// Select machines whose sensor has an older version. Needs --system: the versions of different
+    /// operating systems cannot be compared
+    #[arg(long, value_name = "VERSION", requires = "system")]
     older_agent_than: Option<AgentVersion>,
 }
 

@@ -96,6 +96,15 @@ impl Client {
             Err(problem) if problem.kind == ProblemKind::ActionNotFound => {
                 Err(no_offboarding(machine))
             }
+            // The service says now that it is the action of another machine.
+            Ok(action)
+                if action
+                    .machine_id
+                    .as_deref()
+                    .is_some_and(|id| !id.eq_ignore_ascii_case(machine.as_str())) =>
+            {
+                Err(no_offboarding(machine))
+            }
             read => read,
         }
     }

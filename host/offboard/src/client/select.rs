@@ -1,7 +1,7 @@
 //! Selects machines of the fleet: by rule, by Entra device id, and by search. Each reads the whole
 //! fleet. A list of the fleet that may be incomplete is never used.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use jiff::Timestamp;
 use thiserror::Error;
@@ -9,6 +9,7 @@ use thiserror::Error;
 use super::Client;
 use crate::{
     contract::{Comment, Machine, MachineId, Problem, canonical_name},
+    identity::TokenClaims,
     run::Events,
     selection::{
         EntraDevices, MachineQuery, MachineReference, NearestNames, Rule, RuleVerdict,
@@ -19,6 +20,8 @@ use crate::{
 
 /// The most pages of the fleet that are read for suggestions.
 const SUGGESTION_PAGES: u64 = 10;
+/// How long a token may have expired by the clock of this computer when the service accepts it.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(10 * 60);
 /// The most names that are suggested.
 const SUGGESTIONS: usize = 5;
 
@@ -42,6 +45,14 @@ pub enum SelectError {
     /// The rule would select the whole fleet.
     #[error("the rule has no conditions")]
     EmptyRule,
+    /// The rule has an agent version and no operating system. Versions of different operating
+    /// systems cannot be compared.
+    #[error("the rule has an agent version, but no operating system")]
+    AgentWithoutSystem,
+    /// The service accepts the token, which has expired by the clock of this computer: the clock
+    /// is ahead, and machines would seem to be inactive.
+    #[error("the clock of this computer is ahead of the service's clock")]
+    Clock,
     /// The fleet could not be read completely.
     #[error("the fleet could not be read")]
     Fleet(#[source] Problem),
@@ -68,6 +79,9 @@ impl Client {
         if rule.is_empty() {
             return Err(SelectError::EmptyRule);
         }
+        if rule.older_agent_than.is_some() && rule.systems.is_empty() {
+            return Err(SelectError::AgentWithoutSystem);
+        }
         self.check_token().map_err(SelectError::Fleet)?;
         let now = Timestamp::now();
         let mut found: HashMap<MachineId, Found> = HashMap::new();
@@ -83,6 +97,10 @@ impl Client {
             found.insert(id.clone(), Found { name, verdict });
         });
         let fleet = fleet.await.map_err(SelectError::Fleet)?;
+        let is_expired = |claims: &TokenClaims| claims.ended() > Some(CLOCK_TOLERANCE);
+        if rule.inactive_for.is_some() && self.claims().is_some_and(is_expired) {
+            return Err(SelectError::Clock);
+        }
         let is = |verdict| move |found: &&Found| found.verdict == verdict;
         let undecided = found.values().filter(is(RuleVerdict::Undecided)).count();
         let mut selected: Vec<(MachineId, Found)> = found

@@ -11,7 +11,7 @@ use crate::{
 
 /// Applies the verdict to the order, and keeps what identifies its action.
 pub(super) fn apply_verdict(entry: &mut OrderRecord, verdict: Verdict, record: &CallRecord) {
-    entry.order.settle(verdict);
+    entry.order.settle(reject_foreign_action(entry, verdict));
     if let Some(action) = entry.order.action()
         && is_earlier(entry, action)
     {
@@ -21,6 +21,24 @@ pub(super) fn apply_verdict(entry: &mut OrderRecord, verdict: Verdict, record: &
         && let Some(machine) = entry.order.machine()
     {
         entry.named = Delivered::read(record).and_then(|sent| sent.offboarding(machine));
+    }
+}
+
+/// An answer is not a success if its action names no machine and has the external id of another
+/// order: that order may be about another machine.
+fn reject_foreign_action(entry: &OrderRecord, verdict: Verdict) -> Verdict {
+    match verdict {
+        Verdict::Accepted(action)
+            if action.machine_id.is_none() && entry.order.is_of_another_order(&action) =>
+        {
+            let id = &action.id;
+            Verdict::Unknown(Problem::new(
+                "unreadable-answer",
+                Retry::AskFirst,
+                format!("the service answered with action {id}, which belongs to another order"),
+            ))
+        }
+        verdict => verdict,
     }
 }
 

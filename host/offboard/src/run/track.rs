@@ -378,12 +378,23 @@ enum Found {
     Nothing,
 }
 
+/// Whether an action can belong to the machine of an order: the service may leave out the
+/// machine.
+fn may_be_of(action: &MachineAction, entry: &OrderRecord) -> bool {
+    let (named, own) = (action.machine_id.as_deref(), entry.order.machine());
+    named
+        .zip(own)
+        .is_none_or(|(named, own)| own.as_str().eq_ignore_ascii_case(named))
+}
+
 fn found(entry: &OrderRecord, listing: &Listing) -> Found {
     let Some(known) = entry.order.action() else {
         return Found::Nothing;
     };
     let is_its = |action: &&MachineAction| action.id.eq_ignore_ascii_case(&known.id);
     match listing.actions().find(is_its) {
+        // The status of another machine's action shows nothing about this one.
+        Some(action) if !may_be_of(action, entry) => Found::Nothing,
         Some(action) if action.status != known.status => Found::Changed(Box::new(action.clone())),
         Some(_) => Found::Same,
         None if listing.shows(&known.id) => Found::Nothing,

@@ -53,7 +53,10 @@ impl Runner {
                 }
             }
             read += 1;
-            fleet.odd += page.odd;
+            // A page that only proves the end repeats entries.
+            if pages.len() > fleet.machines {
+                fleet.odd += page.odd;
+            }
             fleet.machines = pages.len();
             events.send(Event::FleetRead {
                 machines: fleet.machines,

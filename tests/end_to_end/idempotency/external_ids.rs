@@ -331,7 +331,7 @@ fn an_order_whose_process_was_killed_is_found_by_its_id() {
 }
 
 #[test]
-fn a_service_that_refuses_ids_is_asked_once() {
+fn a_refused_external_id_is_remembered() {
     let world = world(ExternalIds::Refuse);
     let machines = world.online_ids(4);
     let outcome = world.run(&[&machines[0], &machines[1]]);

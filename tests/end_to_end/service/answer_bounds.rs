@@ -161,7 +161,7 @@ fn a_search_keeps_a_limited_number_of_bytes() {
 
 /// A policy with `largest-share` needs the size of the fleet, so the whole fleet is read.
 #[test]
-fn a_fleet_without_an_end_is_not_read_without_end() {
+fn an_endless_fleet_is_not_read_to_its_end() {
     let pages = AtomicUsize::new(0);
     let server = Scripted::new(move |request, _| {
         let is_fleet = request.starts_with("GET /api/machines?");

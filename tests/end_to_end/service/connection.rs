@@ -276,7 +276,7 @@ fn a_file_that_is_not_there_is_named_once() {
 /// A broken certificate in the file of certification authorities is skipped and named, and the
 /// others are used.
 #[test]
-fn a_broken_certificate_does_not_spoil_the_bundle() {
+fn an_unusable_certificate_of_a_bundle_is_skipped() {
     let world = World::with(|config| config.tls = true);
     let authority = fs::read_to_string(world.path("ca.pem")).unwrap();
     let broken = "-----BEGIN CERTIFICATE-----\nMIIB!\n-----END CERTIFICATE-----\n";

@@ -242,7 +242,7 @@ fn a_capped_list_of_actions_does_not_hide_an_offboarding() {
 
 /// Entries without an id are skipped and named. Upper case of an id does not matter.
 #[test]
-fn an_odd_entry_spoils_nothing() {
+fn an_unusable_entry_is_skipped_and_named() {
     let server = Scripted::new(move |request, _| {
         let page = json!({"value": [
             {"id": null, "computerDnsName": "broken-1.corp.test"},

@@ -14,7 +14,7 @@ use crate::support::{MACHINE, Reply, Scripted, World, command};
 
 /// A 403 for a tenant without the product is not about a permission.
 #[test]
-fn a_tenant_that_is_not_provisioned_is_told_so() {
+fn an_unprovisioned_tenant_is_reported() {
     let case = include_str!("cases/403-not-provisioned.json");
     let server = Scripted::posting(Reply::new(403, case));
     let outcome = server.run(&[]);
@@ -136,7 +136,7 @@ fn a_request_without_an_answer_is_not_the_plugin_s_fault() {
 
 /// A dry run with a token that cannot offboard warns and ends with an error code.
 #[test]
-fn a_dry_run_without_the_role_is_not_green() {
+fn a_dry_run_without_the_role_exits_with_3() {
     let world = World::new();
     let ids = world.online_ids(2);
     let args = ["run", "--comment", "x", "--dry-run", &ids[0], &ids[1]];

@@ -84,6 +84,9 @@ impl Client {
         }
         self.check_token().map_err(SelectError::Fleet)?;
         let now = Timestamp::now();
+        // If the service accepts the token below, this computer's clock is wrong.
+        let is_expired = |claims: &TokenClaims| claims.ended() > Some(CLOCK_TOLERANCE);
+        let was_expired = self.claims().is_some_and(is_expired);
         let mut found: HashMap<MachineId, Found> = HashMap::new();
         let fleet = self.runner().read_fleet(None, events, |id, machine| {
             let facts = machine_facts(&machine.json).unwrap_or_default();
@@ -97,8 +100,7 @@ impl Client {
             found.insert(id.clone(), Found { name, verdict });
         });
         let fleet = fleet.await.map_err(SelectError::Fleet)?;
-        let is_expired = |claims: &TokenClaims| claims.ended() > Some(CLOCK_TOLERANCE);
-        if rule.inactive_for.is_some() && self.claims().is_some_and(is_expired) {
+        if rule.inactive_for.is_some() && was_expired {
             return Err(SelectError::Clock);
         }
         let is = |verdict| move |found: &&Found| found.verdict == verdict;

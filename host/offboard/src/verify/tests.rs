@@ -246,7 +246,7 @@ fn the_answer_to_an_order_names_its_action() {
 
 /// A malicious plugin could make another action look like the order's own.
 #[test]
-fn what_decides_whose_an_action_is_is_read_from_what_was_delivered() {
+fn ownership_is_read_from_what_was_delivered() {
     let found = |json: &str| {
         let reported = MachineAction {
             external_id: Some("made-up".to_owned()),

@@ -178,7 +178,7 @@ mod tests {
 
     /// A line of one certificate was lost, or its text was changed.
     #[test]
-    fn a_broken_certificate_does_not_spoil_the_others() {
+    fn an_unusable_certificate_is_skipped() {
         let key = rcgen::KeyPair::generate().unwrap();
         let whole = rcgen::CertificateParams::new(["ca.test".to_owned()]).unwrap();
         let whole = whole.self_signed(&key).unwrap().pem();

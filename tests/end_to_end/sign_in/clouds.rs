@@ -332,6 +332,14 @@ fn a_check_finds_another_resource_of_the_commercial_cloud() {
     assert_eq!(text(&found[0], "hint"), hint, "{checked:?}");
     assert!(!checked.stdout.contains("check again"), "{checked:?}");
     assert!(!checked.stdout.contains("offboard check"), "{checked:?}");
+    // A resource that the user chose may be misspelled.
+    let world = World::new();
+    let mut command = world.with_secret(&CHECK);
+    command.env("OFFBOARD_RESOURCE", "https://nope.example.test");
+    let checked = outcome(&mut command);
+    assert_eq!(checked.code, 3, "{checked:?}");
+    let words = "https://api.securitycenter.microsoft.com works";
+    assert!(checked.stdout.contains(words), "{checked:?}");
     // A wrong secret fails for every resource.
     let world = World::new();
     world.simulator.revoke_secret();

@@ -130,17 +130,17 @@ pub(super) async fn other_resources(
         let mut clouds = Cloud::ALL.iter().copied();
         clouds.find(|cloud| cloud.resource() == service.resource)
     };
-    let Some(cloud) = configured.or_else(of_service) else {
-        return;
-    };
+    // A resource that the user chose may belong to no cloud.
+    let cloud = configured.or_else(of_service).unwrap_or(Cloud::Commercial);
     let auth = config.chosen_auth().map(|auth| auth.value);
     // A given token has a fixed resource, and a user must not have to enter three device
     // codes.
     let fixed = config.issuer() == Issuer::Unknown || auth == Some(Auth::DeviceCode);
-    if config.resource().is_some() || fixed {
+    if fixed {
         return;
     }
-    for resource in cloud.resources().into_iter().skip(1) {
+    let resources = cloud.resources().into_iter();
+    for resource in resources.filter(|resource| *resource != service.resource) {
         let mut other = service.clone();
         other.resource = resource;
         let signed_in = sign_in(config, &other, &runner.connection, observer).await;

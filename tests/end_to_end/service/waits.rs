@@ -109,3 +109,25 @@ fn an_outage_ends_at_the_time_limit() {
     assert_eq!(outcome.code, 5, "{outcome:?}");
     assert!(outcome.stderr.contains("offboard resume "), "{outcome:?}");
 }
+
+/// A request to a silent service takes the whole time of a call. It is not repeated after the
+/// limit.
+#[test]
+fn a_silent_service_is_not_asked_again_after_the_limit() {
+    let world = World::with(|config: &mut Config| {
+        config.faults = FaultPlan::parse(["machine:always:delay=30s"]).unwrap();
+    });
+    let id = world.online_ids(1).remove(0);
+    for (limit, reads) in [("1s", 1), ("1h", 4)] {
+        let before = world.requests().len();
+        let more = [&id, "--timeout", limit, "--limit", "deadline=1s"];
+        let outcome = world.run(&more);
+        assert_eq!(outcome.code, 5, "{limit}: {outcome:?}");
+        assert_eq!(
+            world.requests().len() - before,
+            reads,
+            "{limit}: {outcome:?}"
+        );
+    }
+    assert!(world.posts().is_empty());
+}

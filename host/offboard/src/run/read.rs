@@ -279,7 +279,8 @@ impl Runner {
                 held.map_err(|error| unrecorded(&error))?;
                 continue;
             }
-            let is_slow = begun.elapsed() >= LONGEST_SILENCE;
+            let longest = self.throttling.unwrap_or(LONGEST_SILENCE);
+            let is_slow = begun.elapsed() >= longest.min(LONGEST_SILENCE);
             let pause = pauses
                 .next()
                 .filter(|_| asked <= Some(LONGEST_RETRY_AFTER) && !is_slow);

@@ -100,7 +100,9 @@ fn value_text(value: &Value) -> String {
 }
 
 impl CsvRow for Line<'_> {
-    const COLUMNS: &'static [&'static str] = &["setting", "value", "source"];
+    fn columns() -> Vec<&'static str> {
+        vec!["setting", "value", "source"]
+    }
 
     fn cells(&self) -> Vec<String> {
         let Self(row) = self;

@@ -8,6 +8,8 @@ pub(super) fn print_csv<T: CsvRow>(terminal: &Terminal, rows: &[T], with_head: b
     let mut bytes = Vec::new();
     match write_csv(&mut bytes, rows, with_head) {
         Ok(()) => terminal.write_bytes(&bytes),
-        Err(_) => terminal.report_failure("the rows cannot be written as CSV"),
+        Err(error) => {
+            terminal.report_failure(&format!("the rows cannot be written as CSV: {error}"));
+        }
     }
 }

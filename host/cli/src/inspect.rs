@@ -106,7 +106,9 @@ fn write_contract(folder: &Path, force: bool) -> Result<()> {
 struct Property(&'static str, String);
 
 impl CsvRow for Property {
-    const COLUMNS: &'static [&'static str] = &["property", "value"];
+    fn columns() -> Vec<&'static str> {
+        vec!["property", "value"]
+    }
 
     fn cells(&self) -> Vec<String> {
         vec![self.0.to_owned(), self.1.clone()]

@@ -8,7 +8,7 @@ use offboard::output::schemas;
 /// Prints the schema with this name; without a name, the names.
 ///
 /// # Errors
-/// There is no such schema.
+/// No schema has this name.
 pub(super) fn schema(args: &SchemaArgs, terminal: &Terminal) -> Result<Exit> {
     let Some(name) = &args.name else {
         for (name, schema) in schemas() {
@@ -22,7 +22,7 @@ pub(super) fn schema(args: &SchemaArgs, terminal: &Terminal) -> Result<Exit> {
     let Some((_, schema)) = schemas().find(|(known, _)| *known == name) else {
         let names: Vec<&str> = schemas().map(|(name, _)| name).collect();
         return Err(advice::error_with_help(
-            "there is no schema with this name",
+            "no schema has this name",
             format!("The schemas are {}.", names.join(", ")),
         ));
     };

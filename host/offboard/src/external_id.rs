@@ -135,7 +135,7 @@ pub fn is_of_an_order(text: &str) -> bool {
 
 /// Whether the external id of a request may be the reason for a 400.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Blame {
+pub(crate) enum RefusalCause {
     /// It names the external id.
     Named,
     /// It may be about the external id.
@@ -152,7 +152,7 @@ const BODY_CODES: [&str; 4] = [
     "MissingRequiredParameter",
 ];
 
-impl Blame {
+impl RefusalCause {
     /// Reads the code and the message of a 400. The service may change both without notice, so
     /// an unknown code may be about the external id.
     pub(crate) fn of(problem: &Problem) -> Self {
@@ -275,8 +275,8 @@ mod tests {
 
     #[test]
     fn a_refusal_that_names_something_else_is_not_about_the_external_id() {
-        let blame = |kind: &'static str, code: &str, message: &str| {
-            Blame::of(&Problem {
+        let cause = |kind: &'static str, code: &str, message: &str| {
+            RefusalCause::of(&Problem {
                 code: Some(code.to_owned()),
                 ..Problem::new(kind, Retry::Never, message)
             })
@@ -287,51 +287,51 @@ mod tests {
                 rejected,
                 "InvalidRequestBody",
                 "Request body is incorrect",
-                Blame::Possible,
+                RefusalCause::Possible,
             ),
-            (rejected, "BadRequest", "", Blame::Possible),
-            (rejected, "SomethingNew", "", Blame::Possible),
-            (rejected, "", "", Blame::Possible),
+            (rejected, "BadRequest", "", RefusalCause::Possible),
+            (rejected, "SomethingNew", "", RefusalCause::Possible),
+            (rejected, "", "", RefusalCause::Possible),
             (
                 rejected,
                 "InvalidInput",
                 "ExternalId is too long",
-                Blame::Named,
+                RefusalCause::Named,
             ),
             (
                 rejected,
                 "BadRequest",
-                "The external id is no GUID",
-                Blame::Named,
+                "The external id is not a GUID",
+                RefusalCause::Named,
             ),
             (
                 rejected,
                 "BadRequest",
                 "Comment and external_id",
-                Blame::Named,
+                RefusalCause::Named,
             ),
             (
                 rejected,
                 "MissingRequiredParameter",
                 "Comment is missing",
-                Blame::Other,
+                RefusalCause::Other,
             ),
             (
                 rejected,
                 "InvalidInput",
                 "The comment is too long",
-                Blame::Other,
+                RefusalCause::Other,
             ),
-            (rejected, "InvalidUrl", "", Blame::Other),
-            ("already-in-progress", "BadRequest", "", Blame::Other),
+            (rejected, "InvalidUrl", "", RefusalCause::Other),
+            ("already-in-progress", "BadRequest", "", RefusalCause::Other),
             (
                 "unsupported-machine",
                 "OsPlatformNotSupported",
                 "",
-                Blame::Other,
+                RefusalCause::Other,
             ),
         ] {
-            assert_eq!(blame(kind, code, message), expected, "{code} {message}");
+            assert_eq!(cause(kind, code, message), expected, "{code} {message}");
         }
     }
 }

@@ -1,12 +1,13 @@
-//! `offboard cancel` is recorded: who cancelled what, when and why, and what the service
-//! answered.
+//! `offboard cancel`: what is cancelled, and its record: who cancelled what, when and why, and
+//! what the service answered.
 
 use std::fs;
 
 use offboard_simulator::{Config, FaultPlan, MachineTruth};
 use serde_json::{Value, json};
 
-use crate::support::{Outcome, Running, World, until};
+use super::status::first_action;
+use crate::support::{Outcome, Reply, Running, Scripted, World, until};
 
 fn world(faults: &'static [&'static str]) -> World {
     World::with(|config: &mut Config| config.faults = FaultPlan::parse(faults).unwrap())
@@ -230,4 +231,149 @@ fn a_cancellation_whose_outcome_is_not_recorded_is_reported() {
     assert_eq!(outcome.row()["state"], "cancelled", "{outcome:?}");
     let words = "its outcome could not be recorded";
     assert!(outcome.stderr.contains(words), "{outcome:?}");
+}
+
+#[test]
+fn a_pending_action_is_cancelled() {
+    let world = World::new();
+    let action = first_action(&world, &world.offline().machine.id);
+    let outcome = world.offboard(&[
+        "cancel",
+        &action,
+        "--comment",
+        "A mistake",
+        "--output",
+        "json",
+    ]);
+    let row = outcome.row();
+    assert_eq!(
+        (outcome.code, &row["state"]),
+        (0, &json!("cancelled")),
+        "{outcome:?}"
+    );
+    assert_eq!(row["action"]["cancellationComment"], "A mistake");
+    let after = world.offboard(&["status", &action, "--output", "json"]);
+    assert_eq!(
+        (after.code, &after.row()["state"]),
+        (1, &json!("cancelled"))
+    );
+}
+
+#[test]
+fn an_action_of_another_kind_is_not_cancelled() {
+    let id = "11111111-2222-3333-4444-555555555555";
+    let server = Scripted::new(move |request, _| {
+        let action = json!({"id": id, "type": "Isolate", "status": "Pending"});
+        request
+            .starts_with("GET /api/machineactions/")
+            .then(|| Reply::new(200, &action.to_string()))
+    });
+    let outcome = server.command(&["cancel", id, "--comment", "x", "--output", "json"]);
+    assert_eq!(
+        (outcome.code, &outcome.row()["state"]),
+        (1, &json!("rejected")),
+        "{outcome:?}"
+    );
+    assert_eq!(server.posts(), 0);
+}
+
+#[test]
+fn a_cancellation_that_may_have_been_carried_out_is_unknown() {
+    let id = "11111111-2222-3333-4444-555555555555";
+    for reply in [
+        Reply::raw(b""),
+        Reply::error(500, "InternalServerError", ""),
+        Reply::new(200, "{}"),
+    ] {
+        let server = Scripted::new(move |request, _| {
+            let action = json!({"id": id, "type": "Offboard", "status": "Pending"});
+            if request.starts_with("POST ") {
+                Some(reply.clone())
+            } else {
+                Some(Reply::new(200, &action.to_string()))
+            }
+        });
+        let outcome = server.command(&["cancel", id, "--comment", "x", "--output", "json"]);
+        assert_eq!(
+            (outcome.code, &outcome.row()["state"]),
+            (4, &json!("unknown")),
+            "{outcome:?}"
+        );
+        assert_eq!(server.posts(), 1);
+    }
+}
+
+#[test]
+fn a_machine_selects_its_pending_offboarding() {
+    let world = World::new();
+    let id = world.offline().machine.id.clone();
+    let action = first_action(&world, &id);
+    let outcome = world.offboard(&["cancel", &id, "--comment", "A mistake", "--output", "json"]);
+    assert_eq!(
+        outcome.row()["action"]["id"],
+        action.as_str(),
+        "{outcome:?}"
+    );
+    let again = world.offboard(&["cancel", &id, "--comment", "A mistake", "--output", "json"]);
+    assert_eq!(
+        (again.code, &again.row()["error"]["kind"]),
+        (1, &json!("already-ended"))
+    );
+}
+
+#[test]
+fn what_has_ended_is_not_cancelled() {
+    let world = World::with(|config| config.action_time = std::time::Duration::ZERO);
+    let action = first_action(&world, &world.online()[0].machine.id);
+    let outcome = world.offboard(&[
+        "cancel",
+        &action,
+        "--comment",
+        "Too late",
+        "--output",
+        "json",
+    ]);
+    assert_eq!(
+        (outcome.code, &outcome.row()["error"]["kind"]),
+        (1, &json!("already-ended"))
+    );
+}
+
+/// A row has what was read of the action, whether the user gave the action or its machine.
+#[test]
+fn a_row_of_an_action_that_has_ended_has_its_machine_and_its_action() {
+    let world = World::with(|config| config.action_time = std::time::Duration::ZERO);
+    let machine = world.online()[0].machine.clone();
+    let action = first_action(&world, &machine.id);
+    let posts = world.posts().len();
+    for reference in [&action, &machine.id, &machine.computer_dns_name] {
+        let args = ["cancel", reference, "--comment", "Too late", "-o", "json"];
+        let outcome = world.offboard(&args);
+        let row = outcome.row();
+        assert_eq!(row["error"]["kind"], "already-ended", "{outcome:?}");
+        assert_eq!(row["state"], "rejected", "{outcome:?}");
+        assert_eq!(row["machineId"], machine.id.as_str(), "{outcome:?}");
+        assert_eq!(row["name"], machine.computer_dns_name.as_str());
+        assert_eq!(row["action"]["id"], action.as_str(), "{outcome:?}");
+        assert_eq!(row["comment"], "Too late", "{outcome:?}");
+        assert_eq!(world.posts().len(), posts, "{outcome:?}");
+    }
+}
+
+#[test]
+fn a_finished_action_is_not_cancelled_but_reported() {
+    let world = World::new();
+    let id = world.online()[0].machine.id.clone();
+    world.run(&[&id, "--wait"]);
+    let outcome = world.offboard(&["cancel", &id, "--comment", "x", "--output", "json"]);
+    let error = &outcome.row()["error"];
+    assert_eq!(
+        (outcome.code, &error["kind"]),
+        (1, &json!("already-ended")),
+        "{outcome:?}"
+    );
+    assert!(
+        error["message"].as_str().unwrap().contains("Succeeded"),
+        "{error}"
+    );
 }

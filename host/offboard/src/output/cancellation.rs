@@ -87,19 +87,21 @@ impl CancellationInfo {
 }
 
 impl CsvRow for CancellationInfo {
-    const COLUMNS: &'static [&'static str] = &[
-        "action",
-        "run",
-        "number",
-        "by",
-        "comment",
-        "state",
-        "sent",
-        "answered",
-        "status",
-        "errorKind",
-        "errorMessage",
-    ];
+    fn columns() -> Vec<&'static str> {
+        vec![
+            "action",
+            "run",
+            "number",
+            "by",
+            "comment",
+            "state",
+            "sent",
+            "answered",
+            "status",
+            "errorKind",
+            "errorMessage",
+        ]
+    }
 
     fn cells(&self) -> Vec<String> {
         let or_nothing = |text: &Option<String>| text.clone().unwrap_or_default();

@@ -126,7 +126,9 @@ impl CheckStep {
 }
 
 impl CsvRow for CheckStep {
-    const COLUMNS: &'static [&'static str] = &["step", "status", "reason", "hint"];
+    fn columns() -> Vec<&'static str> {
+        vec!["step", "status", "reason", "hint"]
+    }
 
     fn cells(&self) -> Vec<String> {
         vec![

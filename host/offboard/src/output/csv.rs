@@ -10,7 +10,7 @@ use crate::text::clean_cell;
 /// A type that is a row of a table with fixed columns.
 pub trait CsvRow {
     /// The columns. New ones are only added at the end.
-    const COLUMNS: &'static [&'static str];
+    fn columns() -> Vec<&'static str>;
 
     /// One cell for each column.
     fn cells(&self) -> Vec<String>;
@@ -24,7 +24,7 @@ pub trait CsvRow {
 pub fn write_csv<T: CsvRow>(out: &mut impl Write, rows: &[T], with_head: bool) -> io::Result<()> {
     let mut writer = Writer::from_writer(Vec::new());
     if with_head {
-        writer.write_record(T::COLUMNS)?;
+        writer.write_record(T::columns())?;
     }
     for row in rows {
         writer.write_record(row.cells().iter().map(|cell| clean_cell(cell)))?;

@@ -202,36 +202,20 @@ impl From<StateChangeRecord> for StateChange {
     }
 }
 
+/// The number of columns of an order that are newer than the export's own last column. Columns are
+/// only added at the end.
+const LATER_COLUMNS: usize = 5;
+
 impl CsvRow for ExportedOrder {
-    const COLUMNS: &'static [&'static str] = &[
-        "run",
-        "number",
-        "attempts",
-        "sent",
-        "answered",
-        "status",
-        "asked",
-        "machineId",
-        "name",
-        "comment",
-        "state",
-        "actionId",
-        "actionStatus",
-        "errorKind",
-        "errorCode",
-        "errorMessage",
-        "errorTarget",
-        "retry",
-        "preflight",
-        "note",
-        "warnings",
-        "actionRead",
-        "cancelledBy",
-        "cancellationSent",
-        "cancellationComment",
-        "cancellationState",
-        "externalId",
-    ];
+    fn columns() -> Vec<&'static str> {
+        let mut columns = vec!["run", "number", "attempts", "sent", "answered", "status"];
+        let mut order = OrderRow::columns();
+        let later = order.split_off(order.len() - LATER_COLUMNS);
+        columns.extend(order);
+        columns.push("actionRead");
+        columns.extend(later);
+        columns
+    }
 
     fn cells(&self) -> Vec<String> {
         // A tag request is not an offboarding.
@@ -249,8 +233,7 @@ impl CsvRow for ExportedOrder {
                 .map_or_else(String::new, |status| status.to_string()),
         ];
         let mut order = self.order.cells();
-        // Columns are only added at the end, so these are the last ones here, too.
-        let later = order.split_off(order.len() - 5);
+        let later = order.split_off(order.len() - LATER_COLUMNS);
         cells.extend(order);
         cells.push(text(self.action_read.as_ref()));
         cells.extend(later);

@@ -56,17 +56,19 @@ impl From<&Machine> for MachineRow {
 }
 
 impl CsvRow for MachineRow {
-    const COLUMNS: &'static [&'static str] = &[
-        "machineId",
-        "name",
-        "osPlatform",
-        "version",
-        "healthStatus",
-        "onboardingStatus",
-        "lastSeen",
-        "group",
-        "tags",
-    ];
+    fn columns() -> Vec<&'static str> {
+        vec![
+            "machineId",
+            "name",
+            "osPlatform",
+            "version",
+            "healthStatus",
+            "onboardingStatus",
+            "lastSeen",
+            "group",
+            "tags",
+        ]
+    }
 
     fn cells(&self) -> Vec<String> {
         let tags = self.tags.join("; ");

@@ -288,28 +288,30 @@ impl OrderRow {
 }
 
 impl CsvRow for OrderRow {
-    const COLUMNS: &'static [&'static str] = &[
-        "asked",
-        "machineId",
-        "name",
-        "comment",
-        "state",
-        "actionId",
-        "actionStatus",
-        "errorKind",
-        "errorCode",
-        "errorMessage",
-        "errorTarget",
-        "retry",
-        "preflight",
-        "note",
-        "warnings",
-        "cancelledBy",
-        "cancellationSent",
-        "cancellationComment",
-        "cancellationState",
-        "externalId",
-    ];
+    fn columns() -> Vec<&'static str> {
+        vec![
+            "asked",
+            "machineId",
+            "name",
+            "comment",
+            "state",
+            "actionId",
+            "actionStatus",
+            "errorKind",
+            "errorCode",
+            "errorMessage",
+            "errorTarget",
+            "retry",
+            "preflight",
+            "note",
+            "warnings",
+            "cancelledBy",
+            "cancellationSent",
+            "cancellationComment",
+            "cancellationState",
+            "externalId",
+        ]
+    }
 
     fn cells(&self) -> Vec<String> {
         let error = self.error.as_ref();

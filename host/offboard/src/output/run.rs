@@ -122,29 +122,31 @@ impl RunInfo {
 }
 
 impl CsvRow for RunInfo {
-    const COLUMNS: &'static [&'static str] = &[
-        "run",
-        "began",
-        "user",
-        "tenant",
-        "application",
-        "apiRoot",
-        "auth",
-        "profile",
-        "version",
-        "pluginSha256",
-        "requestId",
-        "tag",
-        "orders",
-        "open",
-        "states",
-        "unfinished",
-        "comment",
-        "hasSeveralComments",
-        "uid",
-        "signedInUser",
-        "signedInUserId",
-    ];
+    fn columns() -> Vec<&'static str> {
+        vec![
+            "run",
+            "began",
+            "user",
+            "tenant",
+            "application",
+            "apiRoot",
+            "auth",
+            "profile",
+            "version",
+            "pluginSha256",
+            "requestId",
+            "tag",
+            "orders",
+            "open",
+            "states",
+            "unfinished",
+            "comment",
+            "hasSeveralComments",
+            "uid",
+            "signedInUser",
+            "signedInUserId",
+        ]
+    }
 
     fn cells(&self) -> Vec<String> {
         let or_nothing = |text: &Option<String>| text.clone().unwrap_or_default();

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::{listing::Listing, ready::ReadyOrder, runner::Runner};
 use crate::{
     contract::{ApiRoot, Comment, ExternalId, MachineAction, MachineId, OffboardError, Problem},
-    external_id::{Blame, ExternalIdMode, ExternalIdSupport},
+    external_id::{ExternalIdMode, ExternalIdSupport, RefusalCause},
     grant::{Grant, LeaveBy},
     ledger::{LedgerError, OrderRecord, now},
     order::Verdict,
@@ -53,12 +53,12 @@ impl ExternalIdChoice {
         if self.id.is_none() || self.mode != ExternalIdMode::Auto || status != Some(400) {
             return false;
         }
-        match Blame::of(problem) {
-            Blame::Named => true,
-            Blame::Other => false,
+        match RefusalCause::of(problem) {
+            RefusalCause::Named => true,
+            RefusalCause::Other => false,
             // If the service has accepted external ids, and this run has shown that its refusals
             // have another reason, further repetitions would only use up the quota.
-            Blame::Possible => !self.is_accepted || !refused_both.load(Ordering::Relaxed),
+            RefusalCause::Possible => !self.is_accepted || !refused_both.load(Ordering::Relaxed),
         }
     }
 }
@@ -138,7 +138,7 @@ impl Runner {
             if choice.is_repetition {
                 refused_both.store(true, Ordering::Relaxed);
             }
-            if has_id && Blame::of(problem) == Blame::Named {
+            if has_id && RefusalCause::of(problem) == RefusalCause::Named {
                 self.learn(ExternalIdSupport::Refused).await?;
             }
         }

@@ -152,10 +152,10 @@ async fn isolations_that_are_refused() {
         201
     );
     assert_eq!(unisolate(&simulator, &unmanaged.id).await.status, 201);
-    let nobody = "0123456789abcdef0123456789abcdef01234567";
+    let unknown = "0123456789abcdef0123456789abcdef01234567";
     for answer in [
-        isolate(&simulator, nobody, "Full").await,
-        unisolate(&simulator, nobody).await,
+        isolate(&simulator, unknown, "Full").await,
+        unisolate(&simulator, unknown).await,
     ] {
         assert_eq!(answer.error(), (404, "ResourceNotFound"));
     }
